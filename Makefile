@@ -1,0 +1,57 @@
+# The short commands. The real build is CMake (CMakePresets.json); this file only calls it.
+#   make         build into build/ and prepare .venv/
+#   make demo    train a digit classifier on the modelled chip (the main job)
+#   make test    the whole test suite, then the C tests again under the sanitizers
+#   make short   the tests of one minute, for before a commit
+#   make bench   how fast the model itself runs
+#   make format  clang-format over the tree
+#   make clean   remove what the builds made (.venv stays; distclean removes it too)
+# JOBS=N limits the parallel jobs, PYTHON=path picks the interpreter for .venv.
+
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PYTHON ?=
+export PYTHON
+
+.PHONY: all system venv build demo test short sanitize bench format clean distclean
+
+all: build venv
+
+system:
+	@bash tools/setup.sh system
+
+venv: build
+	@bash tools/setup.sh venv
+
+build: system
+	@bash tools/setup.sh configure release
+	@cmake --build --preset release --parallel $(JOBS)
+
+demo: all
+	@.venv/bin/python tools/demo.py
+
+test: all
+	@bash tools/setup.sh venv-test
+	ctest --preset release --parallel $(JOBS)
+	@$(MAKE) --no-print-directory sanitize
+
+short: all
+	@bash tools/setup.sh venv-test
+	ctest --preset short --parallel $(JOBS)
+
+sanitize: system
+	@bash tools/setup.sh configure dev
+	@cmake --build --preset dev --parallel $(JOBS)
+	ctest --preset dev --parallel $(JOBS)
+
+bench: all
+	@bash tools/setup.sh venv-test
+	@.venv/bin/python bench/run.py
+
+format:
+	@python3 tools/check_format.py --fix
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz
+
+distclean: clean
+	rm -rf .venv

@@ -1,0 +1,87 @@
+/* Growing text buffer, and the number and string forms that printers share. */
+#include "base/text.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for `more` bytes and the terminator. */
+static void reserve(ts_text *text, size_t more) {
+    if (more > SIZE_MAX / 2 || text->length > SIZE_MAX / 2) abort();
+    size_t need = text->length + more + 1;
+    if (need <= text->capacity) return;
+    size_t capacity = text->capacity ? text->capacity * 2 : 256;
+    if (capacity < need) capacity = need;
+    char *data = realloc(text->data, capacity);
+    if (!data) abort();
+    text->data = data;
+    text->capacity = capacity;
+}
+
+void ts_text_add_n(ts_text *text, const char *bytes, size_t count) {
+    reserve(text, count);
+    if (count) memcpy(text->data + text->length, bytes, count);
+    text->length += count;
+    text->data[text->length] = '\0';
+}
+
+void ts_text_add(ts_text *text, const char *string) {
+    ts_text_add_n(text, string, strlen(string));
+}
+
+void ts_text_format(ts_text *text, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length > 0) {
+        reserve(text, (size_t)length);
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    } else {
+        ts_text_add_n(text, "", 0);
+    }
+    va_end(again);
+}
+
+void ts_text_quote(ts_text *text, const char *string) {
+    ts_text_add_n(text, "\"", 1);
+    for (const unsigned char *c = (const unsigned char *)string; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            ts_text_format(text, "\\%c", *c);
+        else if (*c == '\n')
+            ts_text_add(text, "\\n");
+        else if (*c == '\t')
+            ts_text_add(text, "\\t");
+        else if (*c < 0x20 || *c >= 0x7f)
+            ts_text_format(text, "\\u%04x", *c);
+        else
+            ts_text_add_n(text, (const char *)c, 1);
+    }
+    ts_text_add_n(text, "\"", 1);
+}
+
+void ts_text_double(ts_text *text, double value) {
+    if (isnan(value)) {
+        ts_text_add(text, "nan");
+        return;
+    }
+    if (isinf(value)) {
+        ts_text_add(text, value < 0 ? "-inf" : "inf");
+        return;
+    }
+    char digits[40];
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value) break;
+    }
+    ts_text_add(text, digits);
+}
+
+void ts_text_free(ts_text *text) {
+    free(text->data);
+    *text = (ts_text){0};
+}

@@ -1,0 +1,24 @@
+/* Growing text buffer: what printers write into. */
+#ifndef TS_BASE_TEXT_H
+#define TS_BASE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Zero-initialise; data is always terminated once anything was added. Free with ts_text_free. */
+typedef struct ts_text {
+    char *data;
+    size_t length, capacity;
+} ts_text;
+
+void ts_text_add(ts_text *text, const char *string);
+void ts_text_add_n(ts_text *text, const char *bytes, size_t count);
+void ts_text_format(ts_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds a double-quoted string with \" \\ \n \t and \u00XX escapes (valid JSON for ASCII input). */
+void ts_text_quote(ts_text *text, const char *string);
+/* Shortest decimal form that reads back to the same double ("1", "0.1", "1e-08"); inf and nan as
+   "inf", "-inf", "nan". */
+void ts_text_double(ts_text *text, double value);
+void ts_text_free(ts_text *text);
+
+#endif
