@@ -1,0 +1,73 @@
+"""libtrainstone.so: where it lies, and the calls of its own interface."""
+
+import ctypes
+import functools
+import json
+import os
+import pathlib
+
+NAME = "libtrainstone.so"
+
+
+def path():
+    """The library's path: $TRAINSTONE_LIBRARY, beside this package, or the build folder of the checkout.
+
+    Raises FileNotFoundError, with what to do, when there is none.
+    """
+    given = os.environ.get("TRAINSTONE_LIBRARY")
+    if given:
+        if not os.path.isfile(given):
+            raise FileNotFoundError(f"TRAINSTONE_LIBRARY names {given}, which is no file; correct it or unset it")
+        return pathlib.Path(given).resolve()
+    here = pathlib.Path(__file__).resolve().parent
+    places = (here / NAME, here.parents[1] / "build" / NAME)
+    for place in places:
+        if place.is_file():
+            return place
+    raise FileNotFoundError(f"{NAME} is not at {places[1]}: run `make` in {here.parents[1]}, "
+                            "or set TRAINSTONE_LIBRARY to the library's path")
+
+
+@functools.cache
+def load():
+    """The library that JAX uses too: loading it twice gives the same one."""
+    library = ctypes.CDLL(str(path()))
+    library.ts_version.restype = ctypes.c_char_p
+    library.ts_last_run_json.restype = ctypes.c_size_t
+    library.ts_last_run_json.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+    return library
+
+
+def version():
+    """The library's version, such as "0.1.0"."""
+    return load().ts_version().decode()
+
+
+def last_run_json():
+    """The record of the latest program that ran on Trainstone in this process, as JSON text; None before the first."""
+    library = load()
+    size = library.ts_last_run_json(None, 0)
+    while size:
+        buffer = ctypes.create_string_buffer(size + 1)
+        written = library.ts_last_run_json(buffer, size + 1)
+        if written <= size:  # another thread may have run a longer one in between
+            return buffer.value.decode() if written else None
+        size = written
+    return None
+
+
+def last_run():
+    """The record of the latest program that ran on Trainstone in this process, as a dict.
+
+    Times are seconds on the modelled chip: predicted_seconds with the band predicted_seconds_low and
+    predicted_seconds_high. mfu is the model FLOPs utilisation, 0 to 1; busy is the share of the time, by engine;
+    bottleneck names what bounds it; assumptions lists the parameters without a published source that it leans on.
+    None when nothing has run. Raises RuntimeError when the clock could not tell.
+    """
+    text = last_run_json()
+    if text is None:
+        return None
+    record = json.loads(text)
+    if "error" in record:
+        raise RuntimeError(record["error"])
+    return record

@@ -1,0 +1,53 @@
+"""Registers Trainstone with JAX as the platform "neuron", the name that Trainium has in JAX."""
+
+import importlib.metadata
+import importlib.util
+import os
+
+PLATFORM = "neuron"
+PRIORITY = 500  # before CPU and other accelerators: the default device when JAX_PLATFORMS is unset
+MODULE = "jax_plugins.trainstone"
+
+
+def real_plugin():
+    """The name of an installed Neuron plugin of AWS, or None."""
+    if importlib.util.find_spec("libneuronxla"):
+        return "libneuronxla"
+    for entry in importlib.metadata.entry_points(group="jax_plugins"):
+        if "neuron" in (entry.name + entry.value).lower() and entry.value != MODULE:
+            return entry.value
+    return None
+
+
+def is_wanted():
+    """TRAINSTONE_PLUGIN=1 or 0 decides; otherwise Trainstone stays out where a real Neuron plugin is installed."""
+    asked = os.environ.get("TRAINSTONE_PLUGIN", "")
+    if asked not in ("", "0", "1"):
+        raise ValueError(f"TRAINSTONE_PLUGIN is {asked!r}; it must be 1 or 0")
+    return asked == "1" if asked else real_plugin() is None
+
+
+def initialize():
+    """Called by JAX once, when it first looks for devices. Calling it again does nothing."""
+    from jax._src import xla_bridge
+
+    if not is_wanted() or PLATFORM in xla_bridge._backend_factories:
+        return
+    # JAX warns that a platform is experimental unless the plugin puts its name on this list before it registers.
+    xla_bridge._nonexperimental_plugins.add(PLATFORM)
+    try:
+        from trainstone import library
+
+        found = str(library.path())
+    except FileNotFoundError as error:
+        # Raised when JAX starts the platform, so that the words reach the user and JAX_PLATFORMS=cpu works.
+        xla_bridge.register_backend_factory(PLATFORM, _refuse(str(error)), priority=PRIORITY, fail_quietly=False)
+        return
+    xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
+
+
+def _refuse(message):
+    def factory():
+        raise RuntimeError(message)
+
+    return factory

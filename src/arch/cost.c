@@ -1,0 +1,279 @@
+/* What one instruction costs alone: its operands at one point of the iteration space, the cost column of
+   isa.def as compiled expressions, and the descriptors of a DMA. */
+#include "arch/cost.h"
+
+#include <math.h>
+#include <string.h>
+
+static void add_ref(const ts_program *program, const ts_ap *ap, const int64_t *counters, bool is_read,
+                    bool is_write, int field, ts_operands *out) {
+    if (ap->space == ts_space_none || out->count == TS_MAX_OPERANDS) return;
+    ts_ref *ref = &out->ref[out->count];
+    ts_ap_resolve(program, ap, counters, ref);
+    if (ref->elems == 0 || ref->parts == 0) out->is_skipped = true;
+    out->is_read[out->count] = is_read;
+    out->is_write[out->count] = is_write;
+    out->field[out->count++] = (int8_t)field;
+    if (ref->index) add_ref(program, ref->index, counters, true, false, field, out);
+}
+
+/* Whether the instruction's result adds to what its destination holds. */
+static bool is_accumulating(const ts_inst *inst, const int64_t *counters) {
+    if (inst->op == ts_op_dma_copy) return ((const ts_inst_dma_copy *)inst)->rmw != ts_rmw_none;
+    if (inst->op != ts_op_nc_matmul) return false;
+    const ts_accum *accum = &((const ts_inst_nc_matmul *)inst)->accumulate;
+    return accum->mode == ts_accum_always ||
+           (accum->mode == ts_accum_unless_first && counters[accum->loop] != 0);
+}
+
+void ts_inst_operands(const ts_program *program, const ts_inst *inst, const int64_t *counters,
+                      ts_operands *operands) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    operands->count = 0;
+    operands->is_skipped = false;
+    for (int i = 0; i < info->field_count; i++) {
+        const void *field = (const char *)inst + info->fields[i].offset;
+        const ts_scalar *scalar = field;
+        switch (info->fields[i].kind) {
+        case ts_kind_dst:
+            add_ref(program, field, counters, is_accumulating(inst, counters), true, i, operands);
+            break;
+        case ts_kind_optdst: add_ref(program, field, counters, false, true, i, operands); break;
+        case ts_kind_src:
+        case ts_kind_opt: add_ref(program, field, counters, true, false, i, operands); break;
+        case ts_kind_scalar:
+            if (scalar->is_ap) add_ref(program, &scalar->ap, counters, true, false, i, operands);
+            break;
+        default: break;
+        }
+    }
+}
+
+/* The free words of the cost column. */
+typedef struct facts {
+    double n, m, k, p; /* free elements of the first source; matmul: moving, stationary columns and rows */
+    double strided;    /* most free elements that an operand visits with a large innermost stride */
+    int64_t elems;
+    bool has_source, has_reduce, has_psum_source, is_fp32, is_bf16, is_dst_16bit;
+} facts;
+
+/* Elements an operand visits one by one `limit` bytes or less apart cost nothing extra. */
+static double strided_elems(const ts_ref *ref, double limit) {
+    for (int i = ref->dims; i-- > 0;) {
+        if (ref->count[i] == 1) continue;
+        int64_t step = ref->step[i] < 0 ? -ref->step[i] : ref->step[i];
+        return (double)(step * ts_dtype_get(ref->dtype)->bytes) > limit ? (double)ref->elems : 0;
+    }
+    return 0;
+}
+
+static bool is_contiguous(const ts_ref *ref) {
+    int64_t span = 1;
+    for (int i = ref->dims; i-- > 0;) {
+        if (ref->count[i] != 1 && ref->step[i] != span) return false;
+        span *= ref->count[i];
+    }
+    return true;
+}
+
+static facts gather_facts(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    facts f = {.is_bf16 = true};
+    for (int i = 0; i < operands->count; i++) {
+        const ts_ref *ref = &operands->ref[i];
+        ts_field_kind kind = info->fields[operands->field[i]].kind;
+        double strided = strided_elems(ref, chip->strided_access_bytes);
+        if (strided > f.strided) f.strided = strided;
+        if (kind == ts_kind_optdst) f.has_reduce = true;
+        if (operands->is_write[i]) f.elems += ref->parts * ref->elems;
+        if (kind != ts_kind_src && kind != ts_kind_dst) continue;
+        if (ref->dtype != ts_dtype_bf16 || !is_contiguous(ref)) f.is_bf16 = false;
+        if (kind == ts_kind_dst) {
+            f.is_dst_16bit = ref->dtype == ts_dtype_bf16 || ref->dtype == ts_dtype_f16;
+            if (!f.has_source) f.n = (double)ref->elems, f.p = ref->parts;
+            continue;
+        }
+        if (ref->dtype == ts_dtype_f32) f.is_fp32 = true;
+        if (ref->space == ts_space_psum) f.has_psum_source = true;
+        if (f.has_source && inst->op != ts_op_nc_matmul) continue;
+        if (inst->op == ts_op_nc_matmul && !f.has_source) f.m = (double)ref->elems, f.k = ref->parts;
+        f.has_source = true;
+        f.n = (double)ref->elems; /* of a matmul the second source, moving */
+        f.p = ref->parts;
+    }
+    return f;
+}
+
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
+
+static double smaller(double a, double b) {
+    return a < b ? a : b;
+}
+
+#define MAX(a, b)             larger((a), (b))
+#define MIN(a, b)             smaller((a), (b))
+#define IS_TENSOR             (head->engine == ts_engine_tensor)
+#define IS_GPSIMD             (head->engine == ts_engine_gpsimd)
+#define IS_FP32_MATMUL        (f->is_fp32)
+#define HAS_PSUM_SOURCE       (f->has_psum_source)
+#define HAS_REDUCE            (f->has_reduce)
+#define ALL_BF16              (f->is_bf16)
+#define DST_IS_16BIT          (f->is_dst_16bit)
+#define VALUE_IS_ZERO         (inst->value == 0)
+#define OP_IS(field, alu)     (inst->field == ts_alu_##alu)
+#define IS_ADD_MUL_SUB(field) (OP_IS(field, add) || OP_IS(field, multiply) || OP_IS(field, subtract))
+#define IS_ADD_MAX(field)     (OP_IS(field, add) || OP_IS(field, max))
+
+/* The cost column, in cycles of the executing engine. */
+static double formula_cycles(const ts_chip *chip, const ts_inst *head, const facts *f) {
+    const double N = f->n, M = f->m, K = f->k, P = f->p;
+    (void)M, (void)K;
+#define PARAM(name, ...)                                                                                     \
+    const double name = chip->name;                                                                          \
+    (void)name;
+#include "arch/chip.def"
+    switch (head->op) {
+#define F(kind, name)
+#define INST(name, engines, since, fields, cost, ...)                                                        \
+    case ts_op_##name: {                                                                                     \
+        const ts_inst_##name *inst = (const ts_inst_##name *)head;                                           \
+        (void)inst;                                                                                          \
+        return (double)(cost);                                                                               \
+    }
+#include "arch/isa.def"
+    default: return 0;
+    }
+}
+
+ts_time ts_cycles_time(double cycles, double ghz) {
+    return (ts_time)llround(cycles / ghz * 1000);
+}
+
+ts_engine_cost ts_engine_cost_get(const ts_chip *chip, ts_engine engine) {
+    switch (engine) {
+    case ts_engine_tensor:
+        return (ts_engine_cost){chip->tensor_ghz, chip->tensor_overhead_cycles, chip->tensor_latency_cycles,
+                                0};
+    case ts_engine_vector:
+        return (ts_engine_cost){chip->vector_ghz, chip->issue_overhead_cycles, chip->vector_latency_cycles,
+                                chip->vector_dependent_cycles};
+    case ts_engine_scalar:
+        return (ts_engine_cost){chip->scalar_ghz, chip->issue_overhead_cycles, chip->scalar_latency_cycles,
+                                chip->scalar_dependent_cycles};
+    case ts_engine_gpsimd:
+        return (ts_engine_cost){chip->gpsimd_ghz, chip->issue_overhead_cycles, chip->gpsimd_latency_cycles,
+                                chip->gpsimd_dependent_cycles};
+    default: return (ts_engine_cost){chip->sync_ghz, 0, 0, 0};
+    }
+}
+
+/* Elements visited before the pattern leaves a contiguous stretch of its memory. */
+static int64_t run_elems(const ts_ref *ref) {
+    if (ref->index) { /* dim[0] is looked up, so a run ends with it */
+        int64_t run = 1;
+        for (int i = ref->dims; i-- > 1 && (ref->step[i] == run || ref->count[i] == 1);)
+            run *= ref->count[i];
+        return run;
+    }
+    int64_t run = 1;
+    for (int i = ref->dims; i-- > 0 && (ref->step[i] == run || ref->count[i] == 1);)
+        run *= ref->count[i];
+    return run;
+}
+
+static int64_t gcd(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
+/* Descriptors of a transfer of `total` elements whose sides break every `a` and every `b` elements: a run
+   ends where either side breaks, and none is longer than `most` elements. */
+static int64_t count_descriptors(int64_t total, int64_t a, int64_t b, int64_t most) {
+    if (a % b == 0 || b % a == 0) {
+        int64_t run = a < b ? a : b;
+        return total / run * ceil_div(run, most) + (total % run ? ceil_div(total % run, most) : 0);
+    }
+    int64_t both = a / gcd(a, b) * b;
+    int64_t runs = ceil_div(total, a) + ceil_div(total, b) - ceil_div(total, both);
+    int64_t by_size = ceil_div(total, most);
+    return runs > by_size ? runs : by_size;
+}
+
+static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    const ts_ref *side[2] = {NULL, NULL}; /* dst, src */
+    bool is_indexed = false, is_chip_side = false;
+    int64_t parts = 1, width = 1, total = 1;
+    for (int i = 0; i < operands->count; i++) {
+        const ts_ref *ref = &operands->ref[i];
+        int at = info->fields[operands->field[i]].kind == ts_kind_dst ? 0 : 1;
+        if (side[at]) continue; /* an index operand follows its access pattern */
+        side[at] = ref;
+        int64_t bytes = ts_dtype_get(ref->dtype)->bytes, elems = ref->parts * ref->elems;
+        if (bytes > width) width = bytes;
+        if (elems > total) total = elems;
+        if (ref->index) is_indexed = true;
+        if (ref->space != ts_space_hbm) {
+            is_chip_side = true;
+            if (ref->parts > parts) parts = ref->parts;
+        } else if (at == 0) {
+            cost->hbm_write_bytes = elems * bytes;
+        } else {
+            cost->hbm_read_bytes = elems * bytes;
+        }
+    }
+    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
+    if (dma->rmw != ts_rmw_none && side[0] && side[0]->space == ts_space_hbm)
+        cost->hbm_read_bytes += cost->hbm_write_bytes;
+    int64_t a = side[0] ? run_elems(side[0]) : 1, b = side[1] ? run_elems(side[1]) : a;
+    int64_t most = (int64_t)(chip->dma_descriptor_max_bytes / (double)width);
+    cost->bytes = total * width;
+    cost->descriptors = count_descriptors(total, a < 1 ? 1 : a, b < 1 ? 1 : b, most < 1 ? 1 : most);
+    int64_t shares = is_chip_side ? ceil_div(parts, (int64_t)chip->dma_rows_per_engine)
+                                  : ceil_div(cost->bytes, (int64_t)chip->dma_packet_bytes);
+    if (shares > (int64_t)chip->dma_engines && !is_chip_side) shares = (int64_t)chip->dma_engines;
+    cost->dma_engines = shares < 1 ? 1 : (int32_t)shares;
+    if (cost->descriptors < shares && !is_chip_side) cost->descriptors = shares;
+
+    ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
+    double trigger = chip->dma_trigger_ns * 1000, work = 0;
+    if (is_indexed)
+        trigger += (chip->dma_software_dge_cycles +
+                    chip->dma_software_dge_per_descriptor_cycles * (double)cost->descriptors) /
+                   engine.ghz * 1000;
+    cost->occupancy = (ts_time)llround(trigger);
+    double factor = dma->rmw != ts_rmw_none ? chip->dma_accumulate_factor : 1;
+    work = (double)cost->descriptors * chip->dma_descriptor_ns * 1000;
+    cost->descriptor_time = (ts_time)llround(work);
+    cost->byte_time = (ts_time)llround((double)cost->bytes * factor / chip->dma_engine_bytes_per_ns * 1000);
+    cost->latency = (ts_time)llround((chip->dma_first_byte_ns + chip->dma_completion_ns) * 1000) +
+                    (cost->descriptor_time + cost->byte_time) / cost->dma_engines;
+    cost->elems = total;
+}
+
+void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
+    memset(cost, 0, sizeof *cost);
+    if (operands->is_skipped || inst->engine == ts_engine_none) return;
+    if (inst->op == ts_op_dma_copy) {
+        dma_cost(chip, inst, operands, cost);
+        return;
+    }
+    facts f = gather_facts(chip, inst, operands);
+    ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
+    double cycles = larger(formula_cycles(chip, inst, &f), f.strided * chip->strided_access_factor);
+    cost->stream = ts_cycles_time(cycles, engine.ghz);
+    cost->occupancy = ts_cycles_time(cycles + engine.overhead_cycles, engine.ghz);
+    cost->latency = ts_cycles_time(engine.latency_cycles, engine.ghz);
+    cost->elems = f.elems;
+    if (inst->op == ts_op_nc_matmul) cost->flops = (int64_t)(2 * f.k * f.m * f.n);
+}

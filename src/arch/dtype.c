@@ -1,0 +1,204 @@
+/* Element types: the table, and conversion of arrays to and from fp32. Loops are written without branches
+   so that compilers vectorise them, and without fp32 subnormals, so that flush-to-zero modes of the host
+   change nothing but bf16 and f32 subnormals that are moved as bits anyway. */
+#include "arch/dtype.h"
+
+#include <string.h>
+
+const ts_dtype_info *ts_dtype_get(ts_dtype dtype) {
+    enum { b = 'b', s = 's', u = 'u', f = 'f', c = 'c' };
+    static const ts_dtype_info rows[] = {
+        {"none", 0, 0, false, "", ""},
+#define DTYPE(name, bits, kind, native, npy, source) {#name, bits / 8, kind, native, npy, source},
+#include "arch/dtype.def"
+    };
+    return &rows[(unsigned)dtype < ts_dtype_count ? dtype : ts_dtype_none];
+}
+
+ts_dtype ts_dtype_parse(const char *name, size_t length) {
+    for (int i = 1; i < ts_dtype_count; i++) {
+        const char *row = ts_dtype_get((ts_dtype)i)->name;
+        if (strlen(row) == length && memcmp(row, name, length) == 0) return (ts_dtype)i;
+    }
+    return ts_dtype_none;
+}
+
+static inline float from_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint32_t to_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Both sides are computed, which is what lets loops vectorise. */
+static inline uint32_t choose(bool condition, uint32_t yes, uint32_t no) {
+    const uint32_t mask = 0u - (uint32_t)condition;
+    return (yes & mask) | (no & ~mask);
+}
+
+/* A float narrower than fp32: exponent bits E and mantissa bits M below the sign. `has_inf`: the top
+   exponent is Inf and NaN as in IEEE 754; otherwise only all ones is NaN, and there is no Inf. */
+typedef struct narrow_float {
+    int exponent_bits, mantissa_bits;
+    bool has_inf;
+} narrow_float;
+
+static inline float widen_one(uint32_t bits, narrow_float f) {
+    const int shift = 23 - f.mantissa_bits, bias = (1 << (f.exponent_bits - 1)) - 1;
+    const uint32_t sign_mask = 1u << (f.exponent_bits + f.mantissa_bits);
+    const uint32_t magnitude = bits & (sign_mask - 1), sign = (bits & sign_mask)
+                                                              << (8 - f.exponent_bits + shift);
+    const uint32_t top = ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
+    const bool is_special = f.has_inf ? magnitude >= top : magnitude == sign_mask - 1;
+    const uint32_t normal = (magnitude << shift) + ((uint32_t)(127 - bias) << 23);
+    const uint32_t special =
+        0x7f800000u | (f.has_inf ? (magnitude & ((1u << f.mantissa_bits) - 1)) << shift : 0x400000u);
+    /* Below the smallest normal the value is an integer count of the smallest subnormal. */
+    const float unit = from_bits((uint32_t)(127 + 1 - bias - f.mantissa_bits) << 23);
+    const uint32_t small = to_bits((float)(int32_t)magnitude * unit);
+    const uint32_t finite = choose(magnitude < (1u << f.mantissa_bits), small, normal);
+    return from_bits(choose(is_special, special, finite) | sign);
+}
+
+static inline uint32_t narrow_one(float value, narrow_float f) {
+    const int shift = 23 - f.mantissa_bits, bias = (1 << (f.exponent_bits - 1)) - 1;
+    const uint32_t bits = to_bits(value), magnitude = bits & 0x7fffffffu;
+    const uint32_t sign = (bits >> 31) << (f.exponent_bits + f.mantissa_bits);
+    const uint32_t all_ones = (1u << (f.exponent_bits + f.mantissa_bits)) - 1;
+    const uint32_t top = ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
+    /* Ties to even: half of the last kept place less one, plus that place's own bit. */
+    const uint32_t rounded = magnitude + ((1u << (shift - 1)) - 1) + ((magnitude >> shift) & 1);
+    uint32_t result = (rounded - ((uint32_t)(127 - bias) << 23)) >> shift;
+    /* Subnormal result: adding a number whose last place is the smallest subnormal rounds there. */
+    const float magic = from_bits((uint32_t)(127 + 1 - bias + shift) << 23);
+    const uint32_t small = to_bits(from_bits(magnitude) + magic) - to_bits(magic);
+    result = choose(magnitude < (uint32_t)(127 + 1 - bias) << 23, small, result);
+    /* The rounded value's first code out of range: Inf in IEEE style, else the one code of NaN. */
+    const uint32_t limit = f.has_inf ? top : all_ones;
+    const uint32_t largest = ((limit << shift) + ((uint32_t)(127 - bias) << 23));
+    result = choose(rounded >= largest, limit, result);
+    const uint32_t nan = f.has_inf
+                             ? top | (1u << (f.mantissa_bits - 1)) | ((magnitude >> shift) & (all_ones ^ top))
+                             : all_ones;
+    return choose(magnitude > 0x7f800000u, nan, result) | sign;
+}
+
+#define F16      ((narrow_float){5, 10, true})
+#define F8E5M2   ((narrow_float){5, 2, true})
+#define F8E4M3   ((narrow_float){4, 3, true})
+#define F8E4M3FN ((narrow_float){4, 3, false})
+
+static inline float widen_bf16(uint16_t bits) {
+    return from_bits((uint32_t)bits << 16);
+}
+
+/* NaN stays NaN: rounding could carry its payload into Inf. */
+static inline uint32_t narrow_bf16(float value) {
+    const uint32_t bits = to_bits(value);
+    const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    return choose((bits & 0x7fffffffu) > 0x7f800000u, (bits >> 16) | 0x40, rounded);
+}
+
+/* Truncates toward zero and saturates; NaN gives 0. low and top are exact in fp32: the type's smallest
+   value and one more than its largest. */
+#define SATURATE(value, type, low, top, least, most)                                                         \
+    ((value) >= (top) ? (most) : (value) <= (low) ? (least) : (value) == (value) ? (type)(value) : 0)
+
+static inline int32_t to_i32(float value) {
+    return SATURATE(value, int32_t, -0x1p31f, 0x1p31f, INT32_MIN, INT32_MAX);
+}
+
+static inline uint32_t to_u32(float value) {
+    return SATURATE(value, uint32_t, 0.0f, 0x1p32f, 0, UINT32_MAX);
+}
+
+static inline int64_t to_i64(float value) {
+    return SATURATE(value, int64_t, -0x1p63f, 0x1p63f, INT64_MIN, INT64_MAX);
+}
+
+static inline uint64_t to_u64(float value) {
+    return SATURATE(value, uint64_t, 0.0f, 0x1p64f, 0, UINT64_MAX);
+}
+
+/* For types inside fp32's exact integers the limits are values, and NaN compares as 0. */
+static inline int32_t to_small(float value, float low, float high) {
+    value = value == value ? value : 0;
+    value = value < low ? low : value;
+    value = value > high ? high : value;
+    return (int32_t)value;
+}
+
+#define WIDEN(name, type, expression)                                                                        \
+    case ts_dtype_##name: {                                                                                  \
+        const type *in = from;                                                                               \
+        for (size_t i = 0; i < count; i++)                                                                   \
+            to[i] = (expression);                                                                            \
+        break;                                                                                               \
+    }
+
+void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
+    switch (dtype) {
+        WIDEN(i1, uint8_t, in[i] != 0)
+        WIDEN(i4, uint8_t, (float)((int)((in[i] & 15u) ^ 8u) - 8))
+        WIDEN(u4, uint8_t, (float)(in[i] & 15))
+        WIDEN(i8, int8_t, (float)in[i])
+        WIDEN(u8, uint8_t, (float)in[i])
+        WIDEN(i16, int16_t, (float)in[i])
+        WIDEN(u16, uint16_t, (float)in[i])
+        WIDEN(i32, int32_t, (float)in[i])
+        WIDEN(u32, uint32_t, (float)in[i])
+        WIDEN(i64, int64_t, (float)in[i])
+        WIDEN(u64, uint64_t, (float)in[i])
+        WIDEN(f8e4m3, uint8_t, widen_one(in[i], F8E4M3))
+        WIDEN(f8e5m2, uint8_t, widen_one(in[i], F8E5M2))
+        WIDEN(f8e4m3fn, uint8_t, widen_one(in[i], F8E4M3FN))
+        WIDEN(f16, uint16_t, widen_one(in[i], F16))
+        WIDEN(bf16, uint16_t, widen_bf16(in[i]))
+        WIDEN(f64, double, (float)in[i])
+    case ts_dtype_f32: memmove(to, from, count * sizeof *to); break;
+    case ts_dtype_none:
+    case ts_dtype_c64:
+    case ts_dtype_c128:
+    case ts_dtype_count: break; /* no fp32 value: the verifier refuses them as operands of engines */
+    }
+}
+
+#define NARROW(name, type, expression)                                                                       \
+    case ts_dtype_##name: {                                                                                  \
+        type *out = to;                                                                                      \
+        for (size_t i = 0; i < count; i++)                                                                   \
+            out[i] = (type)(expression);                                                                     \
+        break;                                                                                               \
+    }
+
+void ts_dtype_narrow(ts_dtype dtype, const float *from, void *to, size_t count) {
+    switch (dtype) {
+        NARROW(i1, uint8_t, from[i] != 0)
+        NARROW(i4, int8_t, to_small(from[i], -8, 7))
+        NARROW(u4, uint8_t, to_small(from[i], 0, 15))
+        NARROW(i8, int8_t, to_small(from[i], -128, 127))
+        NARROW(u8, uint8_t, to_small(from[i], 0, 255))
+        NARROW(i16, int16_t, to_small(from[i], -32768, 32767))
+        NARROW(u16, uint16_t, to_small(from[i], 0, 65535))
+        NARROW(i32, int32_t, to_i32(from[i]))
+        NARROW(u32, uint32_t, to_u32(from[i]))
+        NARROW(i64, int64_t, to_i64(from[i]))
+        NARROW(u64, uint64_t, to_u64(from[i]))
+        NARROW(f8e4m3, uint8_t, narrow_one(from[i], F8E4M3))
+        NARROW(f8e5m2, uint8_t, narrow_one(from[i], F8E5M2))
+        NARROW(f8e4m3fn, uint8_t, narrow_one(from[i], F8E4M3FN))
+        NARROW(f16, uint16_t, narrow_one(from[i], F16))
+        NARROW(bf16, uint16_t, narrow_bf16(from[i]))
+        NARROW(f64, double, from[i])
+    case ts_dtype_f32: memmove(to, from, count * sizeof *from); break;
+    case ts_dtype_none:
+    case ts_dtype_c64:
+    case ts_dtype_c128:
+    case ts_dtype_count: break;
+    }
+}

@@ -1,0 +1,104 @@
+/* The instruction set as tables: rows of isa.def, alu.def and act.def with their names and layouts. */
+#include "arch/isa.h"
+
+#include <string.h>
+
+/* One function for each row: its local `row` type lets F take a field's offset. The cost column is text
+   here; its words are defined where it is evaluated. */
+#define F(kind, name) {ts_kind_##kind, #name, offsetof(row, name)},
+#define INST(op, engines, since, fields, cost, semantics, source)                                            \
+    static const ts_op_info *row_##op(void) {                                                                \
+        typedef ts_inst_##op row;                                                                            \
+        enum { count = sizeof((const ts_field[]){fields}) / sizeof(ts_field) };                              \
+        _Static_assert((int)count <= (int)TS_MAX_FIELDS, "more fields than ts_op_info holds");               \
+        static const ts_op_info info = {#op,      #engines, since,     sizeof(row), count,                   \
+                                        {fields}, #cost,    semantics, source};                              \
+        return &info;                                                                                        \
+    }
+#include "arch/isa.def"
+
+static const ts_op_info *none_row(void) {
+    static const ts_op_info info = {"none", "NONE",           0, sizeof(ts_inst), 0, {{0, "", 0}},
+                                    "0",    "no instruction", ""};
+    return &info;
+}
+
+const ts_op_info *ts_op_get(unsigned op) {
+#define F(kind, name)
+#define INST(name, ...) row_##name,
+    static const ts_op_info *(*const rows[])(void) = {
+        none_row,
+#include "arch/isa.def"
+    };
+    return rows[op < ts_op_count ? op : ts_op_none]();
+}
+
+bool ts_op_allows(unsigned op, ts_engine engine) {
+    static const char letter[ts_engine_count] = {[ts_engine_tensor] = 'T',
+                                                 [ts_engine_vector] = 'V',
+                                                 [ts_engine_scalar] = 'S',
+                                                 [ts_engine_gpsimd] = 'G',
+                                                 [ts_engine_sync] = 'Y'};
+    const char *engines = ts_op_get(op)->engines;
+    if ((unsigned)engine >= ts_engine_count) return false;
+    if (strcmp(engines, "NONE") == 0) return op != ts_op_none && engine == ts_engine_none;
+    if (engine == ts_engine_none) return false;
+    return strcmp(engines, "DMA") == 0 || strchr(engines, letter[engine]) != NULL;
+}
+
+typedef struct alu_row {
+    const char *name;
+    char kind;
+} alu_row;
+
+static const alu_row *alu_get(unsigned op) {
+    enum { a = 'a', c = 'c', l = 'l', b = 'b' };
+    static const alu_row rows[] = {
+#define ALU(name, kind, meaning) {#name, kind},
+#include "arch/alu.def"
+        {"?", '?'}};
+    return &rows[op < ts_alu_count ? op : ts_alu_count];
+}
+
+const char *ts_alu_name(unsigned op) {
+    return alu_get(op)->name;
+}
+
+char ts_alu_kind(unsigned op) {
+    return alu_get(op)->kind;
+}
+
+const char *ts_act_name(unsigned func) {
+    static const char *const names[] = {
+#define ACT(name, ...) #name,
+#include "arch/act.def"
+        "?"};
+    return names[func < ts_act_count ? func : ts_act_count];
+}
+
+const char *ts_act_table(unsigned func) {
+    static const char *const tables[] = {
+#define ACT(name, table, ...) #table,
+#include "arch/act.def"
+        "?"};
+    return tables[func < ts_act_count ? func : ts_act_count];
+}
+
+const char *ts_engine_name(unsigned engine) {
+    static const char *const names[] = {"none", "tensor", "vector", "scalar", "gpsimd", "sync", "?"};
+    return names[engine < ts_engine_count ? engine : ts_engine_count];
+}
+
+const char *ts_space_name(unsigned space) {
+    static const char *const names[] = {"none", "sbuf", "psum", "hbm", "?"};
+    return names[space <= ts_space_hbm ? space : ts_space_hbm + 1];
+}
+
+ts_inst *ts_program_append(ts_program *program, ts_op op, ts_engine engine, uint32_t loc) {
+    ts_inst *inst = ts_arena_alloc(&program->arena, ts_op_get(op)->size);
+    inst->op = (uint16_t)op;
+    inst->engine = (uint8_t)engine;
+    inst->loc = loc;
+    ts_vec_push(&program->code, &program->arena, inst);
+    return inst;
+}

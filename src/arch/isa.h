@@ -1,0 +1,115 @@
+/* The instruction set as C types: everything here is made from isa.def, alu.def and act.def. */
+#ifndef TS_ARCH_ISA_H
+#define TS_ARCH_ISA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/program.h"
+
+typedef enum ts_op {
+    ts_op_none,
+#define F(kind, name)
+#define INST(name, ...) ts_op_##name,
+#include "arch/isa.def"
+    ts_op_count
+} ts_op;
+
+typedef enum ts_alu {
+#define ALU(name, ...) ts_alu_##name,
+#include "arch/alu.def"
+    ts_alu_count
+} ts_alu;
+
+typedef enum ts_act {
+#define ACT(name, ...) ts_act_##name,
+#include "arch/act.def"
+    ts_act_count
+} ts_act;
+
+typedef enum ts_rmw { ts_rmw_none, ts_rmw_add } ts_rmw;
+typedef enum ts_oob { ts_oob_error, ts_oob_skip } ts_oob;
+
+/* Field kinds and the C type of each. */
+typedef ts_ap ts_field_dst;    /* written; present */
+typedef ts_ap ts_field_src;    /* read; present */
+typedef ts_ap ts_field_opt;    /* read; may be absent (space none) */
+typedef ts_ap ts_field_optdst; /* written; may be absent */
+typedef ts_scalar ts_field_scalar;
+typedef ts_accum ts_field_accum;
+typedef ts_affine ts_field_affine;
+typedef ts_count ts_field_trip;
+typedef uint32_t ts_field_loop; /* index into program->loops */
+typedef uint8_t ts_field_alu, ts_field_act, ts_field_rmw, ts_field_oob, ts_field_flag, ts_field_u8;
+typedef int64_t ts_field_i64;
+typedef double ts_field_f64;
+typedef struct ts_field_steps {
+    int64_t step[4]; /* one per free dimension of dst, unused ones 0 */
+} ts_field_steps;
+
+typedef enum ts_field_kind {
+    ts_kind_dst,
+    ts_kind_src,
+    ts_kind_opt,
+    ts_kind_optdst,
+    ts_kind_scalar,
+    ts_kind_accum,
+    ts_kind_affine,
+    ts_kind_trip,
+    ts_kind_loop,
+    ts_kind_alu,
+    ts_kind_act,
+    ts_kind_rmw,
+    ts_kind_oob,
+    ts_kind_flag,
+    ts_kind_u8,
+    ts_kind_i64,
+    ts_kind_f64,
+    ts_kind_steps
+} ts_field_kind;
+
+/* ts_inst_nc_matmul and so on: head, then the fields of the row. */
+#define F(kind, name) ts_field_##kind name;
+#define INST(name, engines, since, fields, ...)                                                     \
+    typedef struct ts_inst_##name {                                                                 \
+        ts_inst head;                                                                               \
+        fields                                                                                      \
+    } ts_inst_##name;
+#include "arch/isa.def"
+
+enum { TS_MAX_FIELDS = 10 };
+
+typedef struct ts_field {
+    ts_field_kind kind;
+    const char *name;
+    size_t offset; /* into the typed instruction */
+} ts_field;
+
+typedef struct ts_op_info {
+    const char *name;
+    const char *engines; /* "T", "VSG", "DMA", "NONE" */
+    int since;           /* NeuronCore generation */
+    size_t size;         /* of the typed struct */
+    int field_count;
+    ts_field fields[TS_MAX_FIELDS];
+    const char *cost; /* the formula as written in the row */
+    const char *semantics, *source;
+} ts_op_info;
+
+/* Row of an op; the row of ts_op_none when out of range. */
+const ts_op_info *ts_op_get(unsigned op);
+bool ts_op_allows(unsigned op, ts_engine engine);
+
+const char *ts_alu_name(unsigned op);
+char ts_alu_kind(unsigned op); /* a c l b */
+const char *ts_act_name(unsigned func);
+/* Table set of a function, "every" when it needs none. */
+const char *ts_act_table(unsigned func);
+const char *ts_engine_name(unsigned engine);
+const char *ts_space_name(unsigned space);
+
+/* A new zeroed instruction of the op's type in the program's arena, appended to its code. */
+ts_inst *ts_program_append(ts_program *program, ts_op op, ts_engine engine, uint32_t loc);
+
+#endif

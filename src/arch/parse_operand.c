@@ -1,0 +1,354 @@
+/* Parser of .trn text: affine forms, counts, operands and the fields of instructions. */
+#include <string.h>
+
+#include "arch/trn_parse.h"
+#include "base/file.h"
+
+/* ---- tables: tensors by name, rotations by value ---- */
+
+/* The slot of `name`, or the free one where it belongs. Slots are a power of two, never full. */
+static uint32_t *tensor_slot(const ts_parser *p, const char *name) {
+    uint32_t mask = p->tensor_slot_count - 1, at = (uint32_t)ts_hash(name, strlen(name), 0) & mask;
+    while (p->tensor_slots[at] && strcmp(p->program->tensors.data[p->tensor_slots[at] - 1].name, name) != 0)
+        at = (at + 1) & mask;
+    return &p->tensor_slots[at];
+}
+
+bool ts_parse_declare(ts_parser *p, const char *name) {
+    uint32_t count = p->program->tensors.count;
+    if (2 * (count + 1) > p->tensor_slot_count) {
+        p->tensor_slot_count = p->tensor_slot_count ? 4 * p->tensor_slot_count : 256;
+        p->tensor_slots = TS_NEW_ARRAY(&p->scratch, uint32_t, p->tensor_slot_count);
+        for (uint32_t i = 0; i < count; i++)
+            *tensor_slot(p, p->program->tensors.data[i].name) = i + 1;
+    }
+    uint32_t *slot = tensor_slot(p, name);
+    if (*slot) return false;
+    *slot = count + 1;
+    return true;
+}
+
+static bool same_terms(const ts_program *program, const ts_affine *a, const ts_affine *b) {
+    if (a->base != b->base || a->term_count != b->term_count) return false;
+    const ts_term *x = program->terms.data + a->first_term, *y = program->terms.data + b->first_term;
+    for (uint32_t i = 0; i < a->term_count; i++)
+        if (x[i].coef != y[i].coef || x[i].loop != y[i].loop) return false;
+    return true;
+}
+
+/* Equal rotations share a row: an affine form counts them in 16 bits. */
+static ts_status intern_rotation(ts_parser *p, const ts_rotation *rotation, const char *at, uint16_t *index) {
+    enum { SLOTS = 1 << 18 };
+    ts_program *program = p->program;
+    uint64_t hash = ts_hash(&rotation->step, sizeof rotation->step, (uint64_t)rotation->count);
+    hash = ts_hash(&rotation->index.base, sizeof rotation->index.base, hash);
+    for (uint32_t i = 0; i < rotation->index.term_count; i++) {
+        const ts_term *term = &program->terms.data[rotation->index.first_term + i];
+        hash = ts_hash(&term->coef, sizeof term->coef, hash);
+        hash = ts_hash(&term->loop, sizeof term->loop, hash);
+    }
+    if (!p->rotation_slots) p->rotation_slots = TS_NEW_ARRAY(&p->scratch, uint32_t, SLOTS);
+    uint32_t slot = (uint32_t)hash % SLOTS;
+    for (; p->rotation_slots[slot]; slot = (slot + 1) % SLOTS) {
+        const ts_rotation *row = &program->rotations.data[p->rotation_slots[slot] - 1];
+        if (row->step != rotation->step || row->count != rotation->count) continue;
+        if (!same_terms(program, &row->index, &rotation->index)) continue;
+        *index = (uint16_t)p->rotation_slots[slot];
+        return ts_ok;
+    }
+    if (program->rotations.count == UINT16_MAX)
+        return ts_scan_refuse(&p->scan, at, "more than %d different rotations", UINT16_MAX);
+    ts_vec_push(&program->rotations, &program->arena, *rotation);
+    *index = (uint16_t)program->rotations.count;
+    p->rotation_slots[slot] = program->rotations.count;
+    return ts_ok;
+}
+
+/* ---- affine forms and counts ---- */
+
+static ts_status parse_loop_name(ts_parser *p, uint32_t *loop) {
+    const char *name;
+    size_t length;
+    TS_TRY(ts_scan_expect(&p->scan, "%"));
+    TS_TRY(ts_scan_word(&p->scan, &name, &length, "the name of a loop"));
+    for (int i = p->depth; i-- > 0;)
+        if (p->open[i].length == length && memcmp(p->open[i].name, name, length) == 0) {
+            *loop = p->open[i].loop;
+            return ts_ok;
+        }
+    return ts_scan_refuse(&p->scan, name, "no loop %%%.*s is open here", length < 40 ? (int)length : 40,
+                          name);
+}
+
+/* Optional signs and a number; has_number is false when only signs stand there. */
+static ts_status parse_coef(ts_parser *p, int64_t *coef, bool *has_number) {
+    bool is_negative = false;
+    uint64_t size = 1;
+    const char *start = p->scan.at;
+    if (ts_scan_take(&p->scan, "-"))
+        is_negative = true;
+    else
+        ts_scan_take(&p->scan, "+");
+    ts_scan_space(&p->scan);
+    *has_number = *p->scan.at >= '0' && *p->scan.at <= '9';
+    if (*has_number) TS_TRY(ts_scan_u64(&p->scan, &size, "a number"));
+    if (size > (uint64_t)INT64_MAX + is_negative)
+        return ts_scan_refuse(&p->scan, start, "a number outside 64 bits");
+    *coef = is_negative ? (int64_t)(0 - size) : (int64_t)size;
+    return ts_ok;
+}
+
+static ts_status parse_affine(ts_parser *p, ts_affine *affine, bool is_index);
+
+/* (INDEX mod COUNT), after the coefficient. */
+static ts_status parse_rotation(ts_parser *p, int64_t step, const char *at, ts_affine *affine) {
+    ts_rotation rotation = {.step = step};
+    int64_t count;
+    if (affine->rotation) return ts_scan_refuse(&p->scan, at, "an offset has at most one (... mod ...)");
+    TS_TRY(ts_scan_expect(&p->scan, "("));
+    TS_TRY(parse_affine(p, &rotation.index, true));
+    TS_TRY(ts_scan_expect(&p->scan, "mod"));
+    TS_TRY(ts_scan_i64(&p->scan, 1, INT32_MAX, &count, "the number of slots"));
+    TS_TRY(ts_scan_expect(&p->scan, ")"));
+    rotation.count = (int32_t)count;
+    return intern_rotation(p, &rotation, at, &affine->rotation);
+}
+
+enum { MAX_TERMS = 64 };
+
+/* NUMBER | [NUMBER *] %LOOP | [NUMBER *] (AFFINE mod N), joined by + and -. */
+static ts_status parse_affine(ts_parser *p, ts_affine *affine, bool is_index) {
+    ts_term terms[MAX_TERMS];
+    uint32_t count = 0;
+    *affine = (ts_affine){0};
+    for (;;) {
+        int64_t coef = 1;
+        bool has_number;
+        ts_scan_space(&p->scan);
+        const char *start = p->scan.at;
+        TS_TRY(parse_coef(p, &coef, &has_number));
+        bool has_star = has_number && ts_scan_take(&p->scan, "*");
+        ts_scan_space(&p->scan);
+        if (*p->scan.at == '%' && (has_star || !has_number)) {
+            if (count == MAX_TERMS)
+                return ts_scan_refuse(&p->scan, start, "an offset has at most %d terms", MAX_TERMS);
+            terms[count].coef = coef;
+            TS_TRY(parse_loop_name(p, &terms[count++].loop));
+        } else if (*p->scan.at == '(' && (has_star || !has_number) && !is_index) {
+            TS_TRY(parse_rotation(p, coef, start, affine));
+        } else if (has_star || !has_number) {
+            return ts_scan_fail(&p->scan,
+                                has_star ? "a loop, as in %%0, or (... mod ...)" : "a number or a loop");
+        } else if (__builtin_add_overflow(affine->base, coef, &affine->base)) {
+            return ts_scan_refuse(&p->scan, start, "a sum outside 64 bits");
+        }
+        ts_scan_space(&p->scan);
+        if (*p->scan.at != '+' && *p->scan.at != '-') break;
+    }
+    affine->first_term = p->program->terms.count;
+    affine->term_count = (uint16_t)count;
+    for (uint32_t i = 0; i < count; i++)
+        ts_vec_push(&p->program->terms, &p->program->arena, terms[i]);
+    return ts_ok;
+}
+
+ts_status ts_parse_count(ts_parser *p, ts_count *count) {
+    int64_t max;
+    *count = (ts_count){0};
+    count->is_ragged = ts_scan_take(&p->scan, "min");
+    if (count->is_ragged) TS_TRY(ts_scan_expect(&p->scan, "("));
+    TS_TRY(ts_scan_i64(&p->scan, 0, INT32_MAX, &max, "a count"));
+    count->max = (int32_t)max;
+    if (!count->is_ragged) return ts_ok;
+    TS_TRY(ts_scan_expect(&p->scan, ","));
+    TS_TRY(parse_affine(p, &count->limit, false));
+    return ts_scan_expect(&p->scan, ")");
+}
+
+/* ---- operands ---- */
+
+ts_status ts_parse_dtype(ts_parser *p, uint8_t *dtype) {
+    const char *name;
+    size_t length;
+    TS_TRY(ts_scan_word(&p->scan, &name, &length, "a dtype"));
+    *dtype = (uint8_t)ts_dtype_parse(name, length);
+    if (*dtype != ts_dtype_none) return ts_ok;
+    p->scan.at = name;
+    return ts_scan_fail(&p->scan, "a dtype such as f32, bf16 or i32");
+}
+
+static ts_status parse_tensor_name(ts_parser *p, ts_ap *ap) {
+    const char *name;
+    ts_scan_space(&p->scan);
+    const char *start = p->scan.at;
+    TS_TRY(ts_scan_name(&p->scan, &p->scratch, &name, "the name of a tensor"));
+    uint32_t slot = p->tensor_slot_count ? *tensor_slot(p, name) : 0;
+    if (slot == 0) return ts_scan_refuse(&p->scan, start, "tensor %.80s is not declared above", name);
+    ap->tensor = slot - 1;
+    return ts_ok;
+}
+
+/* [tileN] pPART:COUNT; tileN is an operand of a program whose tiles have no address yet. */
+static ts_status parse_partitions(ts_parser *p, ts_ap *ap) {
+    ts_scan_space(&p->scan);
+    if (strncmp(p->scan.at, "tile", 4) == 0) {
+        int64_t tile;
+        p->scan.at += 4;
+        TS_TRY(ts_scan_i64(&p->scan, 1, UINT32_MAX, &tile, "the number of a tile"));
+        ap->tensor = (uint32_t)tile;
+        ts_scan_space(&p->scan);
+    }
+    if (*p->scan.at != 'p') return ts_scan_fail(&p->scan, "partitions, as in p0:128");
+    p->scan.at++;
+    TS_TRY(parse_affine(p, &ap->part, false));
+    TS_TRY(ts_scan_expect(&p->scan, ":"));
+    return ts_parse_count(p, &ap->parts);
+}
+
+static ts_status parse_pattern(ts_parser *p, ts_ap *ap) {
+    for (;;) {
+        ts_scan_space(&p->scan);
+        if (*p->scan.at == ']' || *p->scan.at == 'b') return ts_ok;
+        if (ap->dims == TS_AP_DIMS)
+            return ts_scan_refuse(&p->scan, p->scan.at, "an operand has at most %d free dimensions",
+                                  TS_AP_DIMS);
+        if ((*p->scan.at < '0' || *p->scan.at > '9') && *p->scan.at != 'm')
+            return ts_scan_fail(&p->scan, "COUNT@STEP or ']'");
+        ts_dim *dim = &ap->dim[ap->dims++];
+        dim->step = 1;
+        TS_TRY(ts_parse_count(p, &dim->count));
+        if (ts_scan_take(&p->scan, "@"))
+            TS_TRY(ts_scan_i64(&p->scan, INT64_MIN, INT64_MAX, &dim->step, "a step"));
+    }
+}
+
+static ts_status parse_ap(ts_parser *p, ts_ap *ap, bool is_index);
+
+static ts_status parse_index(ts_parser *p, ts_ap *ap) {
+    ts_ap index;
+    TS_TRY(ts_scan_i64(&p->scan, INT64_MIN, INT64_MAX, &ap->index_step, "the step of an index"));
+    TS_TRY(ts_scan_expect(&p->scan, "*"));
+    TS_TRY(parse_ap(p, &index, true));
+    ts_vec_push(&p->program->indices, &p->program->arena, index);
+    ap->index = p->program->indices.count;
+    return ts_ok;
+}
+
+/* SPACE.DTYPE[WHERE +OFFSET COUNT@STEP... [by STEP*OPERAND]] */
+static ts_status parse_ap(ts_parser *p, ts_ap *ap, bool is_index) {
+    *ap = (ts_ap){0};
+    if (ts_scan_take(&p->scan, "sbuf"))
+        ap->space = ts_space_sbuf;
+    else if (ts_scan_take(&p->scan, "psum"))
+        ap->space = ts_space_psum;
+    else if (!is_index && ts_scan_take(&p->scan, "hbm"))
+        ap->space = ts_space_hbm;
+    else
+        return ts_scan_fail(&p->scan, is_index ? "an operand in sbuf" : "an operand in sbuf, psum or hbm");
+    TS_TRY(ts_scan_expect(&p->scan, "."));
+    TS_TRY(ts_parse_dtype(p, &ap->dtype));
+    TS_TRY(ts_scan_expect(&p->scan, "["));
+    if (ap->space == ts_space_hbm) {
+        ap->parts.max = 1;
+        TS_TRY(parse_tensor_name(p, ap));
+    } else {
+        TS_TRY(parse_partitions(p, ap));
+    }
+    ts_scan_space(&p->scan);
+    if (*p->scan.at != '+' && *p->scan.at != '-') return ts_scan_fail(&p->scan, "+OFFSET");
+    TS_TRY(parse_affine(p, &ap->offset, false));
+    TS_TRY(parse_pattern(p, ap));
+    if (ap->space == ts_space_hbm && ts_scan_take(&p->scan, "by")) TS_TRY(parse_index(p, ap));
+    return ts_scan_expect(&p->scan, "]");
+}
+
+/* ---- fields ---- */
+
+static bool starts_operand(ts_parser *p) {
+    ts_scan_space(&p->scan);
+    return strncmp(p->scan.at, "sbuf", 4) == 0 || strncmp(p->scan.at, "psum", 4) == 0 ||
+           strncmp(p->scan.at, "hbm", 3) == 0;
+}
+
+static ts_status parse_accum(ts_parser *p, ts_accum *accum) {
+    if (ts_scan_take(&p->scan, "always"))
+        accum->mode = ts_accum_always;
+    else if (ts_scan_take(&p->scan, "never"))
+        accum->mode = ts_accum_never;
+    else if (ts_scan_take(&p->scan, "unless_first"))
+        accum->mode = ts_accum_unless_first;
+    else
+        return ts_scan_fail(&p->scan, "always, never or unless_first(%%LOOP)");
+    if (accum->mode != ts_accum_unless_first) return ts_ok;
+    TS_TRY(ts_scan_expect(&p->scan, "("));
+    TS_TRY(parse_loop_name(p, &accum->loop));
+    return ts_scan_expect(&p->scan, ")");
+}
+
+static ts_status parse_steps(ts_parser *p, ts_field_steps *steps) {
+    *steps = (ts_field_steps){0};
+    TS_TRY(ts_scan_expect(&p->scan, "["));
+    for (int i = 0; !ts_scan_take(&p->scan, "]"); i++) {
+        if (i == 4) return ts_scan_fail(&p->scan, "']' after four steps");
+        TS_TRY(ts_scan_i64(&p->scan, INT64_MIN, INT64_MAX, &steps->step[i], "a step"));
+    }
+    return ts_ok;
+}
+
+/* A word that `name_of` gives for some value below `count`. */
+static ts_status parse_word(ts_parser *p, const char *(*name_of)(unsigned), unsigned count, const char *what,
+                            uint8_t *value) {
+    const char *word;
+    size_t length;
+    TS_TRY(ts_scan_word(&p->scan, &word, &length, what));
+    for (unsigned i = 0; i < count; i++)
+        if (ts_scan_is(word, length, name_of(i))) {
+            *value = (uint8_t)i;
+            return ts_ok;
+        }
+    p->scan.at = word;
+    return ts_scan_fail(&p->scan, "%s", what);
+}
+
+static ts_status parse_choice(ts_parser *p, const char *zero, const char *one, uint8_t *value) {
+    *value = ts_scan_take(&p->scan, one);
+    if (*value || ts_scan_take(&p->scan, zero)) return ts_ok;
+    return ts_scan_fail(&p->scan, "%s or %s", zero, one);
+}
+
+ts_status ts_parse_field(ts_parser *p, const ts_field *field, void *value) {
+    int64_t number = 0;
+    ts_scalar *scalar = value;
+    if (field->kind == ts_kind_flag) {
+        *(uint8_t *)value = 1;
+        return ts_ok;
+    }
+    TS_TRY(ts_scan_expect(&p->scan, "="));
+    switch (field->kind) {
+    case ts_kind_dst:
+    case ts_kind_src:
+    case ts_kind_opt:
+    case ts_kind_optdst: return parse_ap(p, value, false);
+    case ts_kind_scalar:
+        scalar->is_ap = starts_operand(p);
+        if (scalar->is_ap) return parse_ap(p, &scalar->ap, false);
+        return ts_scan_double(&p->scan, &scalar->value, "a number or an operand");
+    case ts_kind_accum: return parse_accum(p, value);
+    case ts_kind_affine: return parse_affine(p, value, false);
+    case ts_kind_trip: return ts_parse_count(p, value);
+    case ts_kind_loop: return parse_loop_name(p, value);
+    case ts_kind_alu: return parse_word(p, ts_alu_name, ts_alu_count, "an ALU operator", value);
+    case ts_kind_act: return parse_word(p, ts_act_name, ts_act_count, "an activation function", value);
+    case ts_kind_rmw: return parse_choice(p, "none", "add", value);
+    case ts_kind_oob: return parse_choice(p, "error", "skip", value);
+    case ts_kind_u8:
+        TS_TRY(ts_scan_i64(&p->scan, 0, UINT8_MAX, &number, "a number"));
+        *(uint8_t *)value = (uint8_t)number;
+        return ts_ok;
+    case ts_kind_i64: return ts_scan_i64(&p->scan, INT64_MIN, INT64_MAX, value, "a number");
+    case ts_kind_f64: return ts_scan_double(&p->scan, value, "a number");
+    case ts_kind_steps: return parse_steps(p, value);
+    case ts_kind_flag: break;
+    }
+    return ts_ok;
+}

@@ -1,0 +1,73 @@
+/* ts_program: creation, and the value of its affine forms, counts and operands at one point. */
+#include "arch/program.h"
+
+#include <string.h>
+
+ts_program *ts_program_new(const char *name, const char *chip) {
+    ts_arena arena = {0};
+    ts_program *program = TS_NEW(&arena, ts_program);
+    program->arena = arena;
+    program->name = ts_arena_string(&program->arena, name);
+    program->chip = ts_arena_string(&program->arena, chip);
+    ts_loc unknown = {.file = "", .name = ""};
+    ts_vec_push(&program->locs, &program->arena, unknown);
+    return program;
+}
+
+void ts_program_free(ts_program *program) {
+    if (!program) return;
+    ts_arena arena = program->arena; /* the program lies in it */
+    ts_arena_free(&arena);
+}
+
+static int64_t sum_terms(const ts_program *program, const ts_affine *affine, const int64_t *counters) {
+    int64_t value = affine->base;
+    const ts_term *terms = program->terms.data + affine->first_term;
+    for (uint32_t i = 0; i < affine->term_count; i++)
+        value += terms[i].coef * counters[terms[i].loop];
+    return value;
+}
+
+int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters) {
+    int64_t value = affine->term_count ? sum_terms(program, affine, counters) : affine->base;
+    if (affine->rotation) {
+        const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
+        int64_t slot = sum_terms(program, &rotation->index, counters) % rotation->count;
+        if (slot < 0) slot += rotation->count;
+        value += rotation->step * slot;
+    }
+    return value;
+}
+
+int64_t ts_count_value(const ts_program *program, const ts_count *count, const int64_t *counters) {
+    if (!count->is_ragged) return count->max;
+    int64_t limit = ts_affine_value(program, &count->limit, counters);
+    if (limit > count->max) limit = count->max;
+    return limit < 0 ? 0 : limit;
+}
+
+void ts_ap_resolve(const ts_program *program, const ts_ap *ap, const int64_t *counters, ts_ref *ref) {
+    memset(ref, 0, sizeof *ref);
+    ref->space = ap->space;
+    ref->dtype = ap->dtype;
+    ref->dims = ap->dims;
+    ref->parts = 1;
+    ref->offset = ts_affine_value(program, &ap->offset, counters);
+    if (ap->space == ts_space_hbm) {
+        ref->tensor = ap->tensor;
+        ref->offset *= ts_dtype_get(ap->dtype)->bytes;
+        if (ap->index) {
+            ref->index = &program->indices.data[ap->index - 1];
+            ref->index_step = ap->index_step;
+        }
+    } else {
+        ref->part = (int32_t)ts_affine_value(program, &ap->part, counters);
+        ref->parts = (int32_t)ts_count_value(program, &ap->parts, counters);
+    }
+    ref->elems = 1;
+    for (int i = 0; i < TS_AP_DIMS; i++) {
+        ref->count[i] = i < ap->dims ? ts_count_value(program, &ap->dim[i].count, counters) : 1;
+        ref->step[i] = i < ap->dims ? ap->dim[i].step : 0;
+        ref->elems *= ref->count[i];
+    }
+}

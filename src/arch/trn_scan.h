@@ -1,0 +1,49 @@
+/* Scanner of .trn text: words, names, numbers and errors with their place. Safe on any bytes. */
+#ifndef TS_ARCH_TRN_SCAN_H
+#define TS_ARCH_TRN_SCAN_H
+
+#include <locale.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+typedef struct ts_scan {
+    const char *at, *line_start; /* terminated text */
+    uint32_t line;
+    const char *path;
+    ts_diag *diag;
+    locale_t locale; /* "C": a decimal point is a point whatever the process set */
+} ts_scan;
+
+ts_status ts_scan_open(ts_scan *scan, const char *text, const char *path, ts_diag *diag);
+void ts_scan_close(ts_scan *scan);
+
+/* Always ts_input: "expected WHAT, found ..." at the scanner's place. */
+ts_status ts_scan_fail(ts_scan *scan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for something that is well-formed but wrong; `at` is where it starts. */
+ts_status ts_scan_refuse(ts_scan *scan, const char *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Spaces, tabs and a comment, not the end of the line. */
+void ts_scan_space(ts_scan *scan);
+/* Past empty lines; true at the end of the text. */
+bool ts_scan_at_end(ts_scan *scan);
+ts_status ts_scan_line_end(ts_scan *scan);
+
+/* Takes `literal` after spaces if it stands there; a word must end where the literal does. */
+bool ts_scan_take(ts_scan *scan, const char *literal);
+ts_status ts_scan_expect(ts_scan *scan, const char *literal);
+/* Letters, digits and _; borrowed from the text. */
+ts_status ts_scan_word(ts_scan *scan, const char **word, size_t *length, const char *what);
+bool ts_scan_is(const char *word, size_t length, const char *literal);
+/* A bare name or a quoted string, into the arena. */
+ts_status ts_scan_name(ts_scan *scan, ts_arena *arena, const char **name, const char *what);
+ts_status ts_scan_quoted(ts_scan *scan, ts_arena *arena, const char **text, const char *what);
+ts_status ts_scan_i64(ts_scan *scan, int64_t low, int64_t high, int64_t *value, const char *what);
+ts_status ts_scan_u64(ts_scan *scan, uint64_t *value, const char *what);
+ts_status ts_scan_double(ts_scan *scan, double *value, const char *what);
+
+#endif

@@ -1,0 +1,109 @@
+/* Standard output and standard error of the command: the only file beside main.c that prints. */
+#include "cli/console.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+bool ts_console_color(FILE *stream) {
+    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    if (no_color && *no_color) return false;
+    if (terminal && strcmp(terminal, "dumb") == 0) return false;
+    return isatty(fileno(stream)) == 1;
+}
+
+void ts_console_error(const ts_diag *diag) {
+    char line[2048];
+    ts_diag_format(diag, line, sizeof line);
+    bool is_colored = ts_console_color(stderr);
+    fprintf(stderr, "trainstone: %s%s%s\n", is_colored ? "\033[31m" : "", line, is_colored ? "\033[0m" : "");
+}
+
+void ts_console_error_json(const ts_diag *diag, ts_text *out) {
+    const char *const keys[] = {"kind", "op", "where", "message", "remedy"};
+    const char *const values[] = {ts_status_name(diag->status), diag->op, diag->where, diag->message,
+                                  diag->remedy};
+    ts_text_add(out, "{\"error\": {");
+    for (int i = 0; i < 5; i++) {
+        ts_text_format(out, "%s\"%s\": ", i ? ", " : "", keys[i]);
+        ts_text_quote(out, values[i]);
+    }
+    ts_text_add(out, "}}\n");
+}
+
+void ts_console_note(const char *format, ...) {
+    va_list arguments;
+    fputs("trainstone: note: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+ts_status ts_console_write(const ts_text *text, ts_diag *diag) {
+    errno = 0;
+    bool is_written = text->length == 0 || fwrite(text->data, 1, text->length, stdout) == text->length;
+    if (fflush(stdout) != 0) is_written = false;
+    if (is_written) return ts_ok;
+    return ts_fail(diag, ts_system, "cannot write to standard output: %s", strerror(errno));
+}
+
+struct ts_progress {
+    const char *what;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t stopped;
+    bool is_stopped;
+};
+
+static void *show(void *context) {
+    ts_progress *progress = context;
+    struct timespec next;
+    clock_gettime(CLOCK_MONOTONIC, &next);
+    pthread_mutex_lock(&progress->mutex);
+    for (int seconds = 1; !progress->is_stopped; seconds++) {
+        next.tv_sec++;
+        while (!progress->is_stopped &&
+               pthread_cond_timedwait(&progress->stopped, &progress->mutex, &next) != ETIMEDOUT)
+            ;
+        if (!progress->is_stopped && seconds >= 2)
+            fprintf(stderr, "\r%s ... %d s\033[K", progress->what, seconds);
+    }
+    pthread_mutex_unlock(&progress->mutex);
+    fputs("\r\033[K", stderr);
+    return NULL;
+}
+
+ts_progress *ts_progress_start(const char *what) {
+    if (isatty(STDERR_FILENO) != 1) return NULL;
+    ts_progress *progress = calloc(1, sizeof *progress);
+    if (!progress) return NULL;
+    progress->what = what;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&progress->stopped, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&progress->mutex, NULL);
+    if (pthread_create(&progress->thread, NULL, show, progress) == 0) return progress;
+    pthread_cond_destroy(&progress->stopped);
+    pthread_mutex_destroy(&progress->mutex);
+    free(progress);
+    return NULL;
+}
+
+void ts_progress_stop(ts_progress *progress) {
+    if (!progress) return;
+    pthread_mutex_lock(&progress->mutex);
+    progress->is_stopped = true;
+    pthread_cond_signal(&progress->stopped);
+    pthread_mutex_unlock(&progress->mutex);
+    pthread_join(progress->thread, NULL);
+    pthread_cond_destroy(&progress->stopped);
+    pthread_mutex_destroy(&progress->mutex);
+    free(progress);
+}

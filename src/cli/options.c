@@ -1,0 +1,204 @@
+/* Option parser: long options with "=value" or the next word, letters, lists, "--", and the nearest name on a
+ * typo. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 32 };
+
+typedef struct parser {
+    const ts_verb *verb;
+    int count, at; /* words, and the next one to read */
+    char *const *words;
+    ts_arguments *arguments;
+    ts_diag *diag;
+} parser;
+
+/* Edits (insert, remove, replace, swap neighbours) that turn one name into the other. */
+static int distance(const char *a, const char *b) {
+    int length_a = (int)strlen(a), length_b = (int)strlen(b);
+    if (length_a > LONGEST_NAME || length_b > LONGEST_NAME) return LONGEST_NAME;
+    int rows[3][LONGEST_NAME + 1] = {{0}};
+    int *before = rows[0], *last = rows[1], *now = rows[2];
+    for (int j = 0; j <= length_b; j++)
+        last[j] = j;
+    for (int i = 1; i <= length_a; i++) {
+        now[0] = i;
+        for (int j = 1; j <= length_b; j++) {
+            int best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best) best = last[j] + 1;
+            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            now[j] = best;
+        }
+        int *freed = before;
+        before = last;
+        last = now;
+        now = freed;
+    }
+    return last[length_b];
+}
+
+const char *ts_nearest(const char *word, const char *const *names, int count) {
+    const char *found = NULL;
+    size_t length = strlen(word);
+    int least = length <= 3 ? 2 : (int)(length / 3) + 1; /* further away is no typo */
+    for (int i = 0; i < count; i++) {
+        int edits = distance(word, names[i]);
+        if (length >= 3 && strncmp(word, names[i], length) == 0) edits = 1;
+        if (edits < least) {
+            least = edits;
+            found = names[i];
+        }
+    }
+    return found;
+}
+
+static const ts_option *find_long(const ts_verb *verb, const char *name, size_t length) {
+    for (const ts_option *option = verb->options; option->name; option++)
+        if (strlen(option->name) == length && memcmp(option->name, name, length) == 0) return option;
+    return NULL;
+}
+
+static const ts_option *find_letter(const ts_verb *verb, char letter) {
+    for (const ts_option *option = verb->options; option->name; option++)
+        if (option->letter == letter) return option;
+    return NULL;
+}
+
+static ts_status fail_unknown(const parser *p, const char *word) {
+    ts_fail(p->diag, ts_usage, "trainstone %s has no option %.60s", p->verb->name, word);
+    const char *names[LONGEST_NAME], *near = NULL;
+    char typed[LONGEST_NAME] = "";
+    int count = 0;
+    for (const ts_option *option = p->verb->options; option->name && count < LONGEST_NAME; option++)
+        names[count++] = option->name;
+    size_t length = word[1] == '-' ? strcspn(word + 2, "=") : 0;
+    if (length > 0 && length < sizeof typed) {
+        memcpy(typed, word + 2, length);
+        near = ts_nearest(typed, names, count);
+    }
+    if (near)
+        ts_diag_remedy(p->diag, "did you mean --%s? trainstone %s --help lists all", near, p->verb->name);
+    else
+        ts_diag_remedy(p->diag, "trainstone %s --help lists all", p->verb->name);
+    return ts_usage;
+}
+
+static ts_status read_number(const parser *p, const ts_option *option, const char *text, int *number) {
+    char *end = NULL;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || end == text || *end || value < option->low || value > option->high) {
+        ts_fail(p->diag, ts_usage, "--%s takes a whole number from %d to %d, not \"%.60s\"", option->name,
+                option->low, option->high, text);
+        ts_diag_remedy(p->diag, "see trainstone %s --help", p->verb->name);
+        return ts_usage;
+    }
+    *number = (int)value;
+    return ts_ok;
+}
+
+/* A word that cannot be an option; "-" alone names standard input or output by custom and counts as a value.
+ */
+static bool is_value(const char *word) {
+    return word[0] != '-' || word[1] == '\0';
+}
+
+static ts_status fail_no_value(const parser *p, const ts_option *option) {
+    ts_fail(p->diag, ts_usage, "--%s needs a value: --%s %s", option->name, option->name, option->value);
+    ts_diag_remedy(p->diag, "see trainstone %s --help; a value that starts with - is given as --%s=VALUE",
+                   p->verb->name, option->name);
+    return ts_usage;
+}
+
+/* `joined` is the value written in the option's own word, or NULL. */
+static ts_status read_option(parser *p, const ts_option *option, const char *joined) {
+    void *field = (char *)p->arguments + option->offset;
+    if (option->kind == ts_option_flag) {
+        if (joined) return ts_fail(p->diag, ts_usage, "--%s takes no value", option->name);
+        *(bool *)field = true;
+        return ts_ok;
+    }
+    bool is_next = !joined && p->at < p->count && is_value(p->words[p->at]);
+    if (!joined && !is_next) return fail_no_value(p, option);
+    const char *value = joined ? joined : p->words[p->at++];
+    if (*value == '\0') return fail_no_value(p, option);
+    switch (option->kind) {
+    case ts_option_flag: break;
+    case ts_option_word: *(const char **)field = value; break;
+    case ts_option_number: return read_number(p, option, value, field);
+    case ts_option_list: {
+        ts_words *list = field;
+        ts_vec_push(list, &p->arguments->arena, value);
+        while (!joined && p->at < p->count && is_value(p->words[p->at]))
+            ts_vec_push(list, &p->arguments->arena, p->words[p->at++]);
+        break;
+    }
+    }
+    return ts_ok;
+}
+
+static ts_status read_long(parser *p, const char *word) {
+    size_t length = strcspn(word + 2, "=");
+    const ts_option *option = find_long(p->verb, word + 2, length);
+    if (!option) return fail_unknown(p, word);
+    return read_option(p, option, word[2 + length] == '=' ? word + 3 + length : NULL);
+}
+
+/* "-o FILE", "-oFILE", "-O2", and flags in a row such as "-qh". */
+static ts_status read_letters(parser *p, const char *word) {
+    for (const char *at = word + 1; *at; at++) {
+        const ts_option *option = find_letter(p->verb, *at);
+        if (!option) return fail_unknown(p, word);
+        if (option->kind != ts_option_flag) return read_option(p, option, at[1] ? at + 1 : NULL);
+        TS_TRY(read_option(p, option, NULL));
+    }
+    return ts_ok;
+}
+
+static ts_status check_files(const parser *p) {
+    const ts_verb *verb = p->verb;
+    int count = (int)p->arguments->files.count;
+    if (p->arguments->help) return ts_ok;
+    if (count < verb->least_files) {
+        ts_fail(p->diag, ts_usage, "trainstone %s needs a %s: trainstone %s %s", verb->name, verb->file,
+                verb->name, verb->synopsis);
+        if (p->arguments->inputs.count > 0)
+            ts_diag_remedy(p->diag, "--input takes every word up to the next option: write %s before it",
+                           verb->file);
+        else
+            ts_diag_remedy(p->diag, "see trainstone %s --help", verb->name);
+        return ts_usage;
+    }
+    if (count > verb->most_files) {
+        ts_fail(p->diag, ts_usage, "trainstone %s has no use for \"%.80s\"", verb->name,
+                p->arguments->files.data[verb->most_files]);
+        ts_diag_remedy(p->diag, "trainstone %s %s", verb->name, verb->synopsis);
+        return ts_usage;
+    }
+    return ts_ok;
+}
+
+ts_status ts_options_parse(const ts_verb *verb, int count, char *const *words, ts_arguments *arguments,
+                           ts_diag *diag) {
+    parser p = {.verb = verb, .count = count, .words = words, .arguments = arguments, .diag = diag};
+    *arguments = (ts_arguments){0};
+    bool is_options = true;
+    while (p.at < p.count) {
+        const char *word = p.words[p.at++];
+        if (!is_options || is_value(word))
+            ts_vec_push(&arguments->files, &arguments->arena, word);
+        else if (strcmp(word, "--") == 0)
+            is_options = false;
+        else if (word[1] == '-')
+            TS_TRY(read_long(&p, word));
+        else
+            TS_TRY(read_letters(&p, word));
+    }
+    return check_files(&p);
+}

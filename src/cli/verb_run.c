@@ -1,0 +1,126 @@
+/* trainstone run: a program on the modelled chip, with values from .npy files and the time it would have
+ * taken. */
+#include "cli/arrays.h"
+#include "cli/console.h"
+#include "cli/interrupt.h"
+#include "cli/verbs.h"
+
+static ts_status execute(const ts_arguments *arguments, ts_session *session, const ts_arrays *inputs,
+                         const ts_arrays *outputs, ts_diag *diag) {
+    ts_execute_options options = {.poison = arguments->poison, .cancel = ts_interrupt_flag()};
+    ts_progress *progress = arguments->quiet ? NULL : ts_progress_start("running");
+    ts_interrupt_enter(ts_phase_run);
+    ts_status status = ts_executable_run(session->executable, 0, inputs->data, outputs->data, &options, diag);
+    ts_interrupt_enter(ts_phase_prepare);
+    ts_progress_stop(progress);
+    /* A signal that came too late for the run still means: do not go on. */
+    if (status == ts_ok && atomic_load(ts_interrupt_flag()))
+        status = ts_fail(diag, ts_cancelled, "interrupted");
+    return status;
+}
+
+static ts_status write_outputs(const ts_arguments *arguments, const ts_arrays *outputs, ts_diag *diag) {
+    if (!arguments->out) return ts_ok;
+    ts_interrupt_enter(ts_phase_write);
+    ts_status status = ts_arrays_write(outputs, arguments->out, diag);
+    ts_interrupt_enter(ts_phase_prepare);
+    return status;
+}
+
+static void describe(const ts_arguments *arguments, const ts_session *session, const ts_record *record,
+                     ts_text *out) {
+    const ts_program *program = ts_executable_program(session->executable);
+    const ts_instance *instance = ts_runtime_instance(session->runtime);
+    if (arguments->json) {
+        ts_record_json(record, program, instance, out);
+        if (out->length && out->data[out->length - 1] != '\n') ts_text_add(out, "\n");
+        return;
+    }
+    if (arguments->quiet) return;
+    for (int i = 0; i < ts_executable_outputs(session->executable); i++) {
+        if (arguments->out)
+            ts_text_format(out, "%s/output_%d.npy  ", arguments->out, i);
+        else
+            ts_text_format(out, "output %d, not kept (no --out)  ", i);
+        ts_tensor_add(out, ts_executable_output(session->executable, i));
+        ts_text_add(out, "\n");
+    }
+    ts_text_add(out, "\n");
+    ts_record_summary(record, program, instance, out);
+}
+
+static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, ts_arrays *inputs,
+                            ts_arrays *outputs, ts_text *out, ts_diag *diag) {
+    const ts_record *record = NULL;
+    TS_TRY(ts_session_load(arguments, NULL, session, diag));
+    TS_TRY(ts_arrays_read(session, arguments->files.data[0], &arguments->inputs, inputs, diag));
+    int count = ts_executable_outputs(session->executable);
+    if (arguments->out) TS_TRY(ts_arrays_check_folder(arguments->out, count, diag));
+    TS_TRY(ts_arrays_for_outputs(session, outputs, diag));
+    TS_TRY(execute(arguments, session, inputs, outputs, diag));
+    TS_TRY(ts_executable_record(session->executable, &record, diag));
+    TS_TRY(write_outputs(arguments, outputs, diag));
+    describe(arguments, session, record, out);
+    return ts_ok;
+}
+
+static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
+    ts_session session;
+    ts_arrays inputs = {0}, outputs = {0};
+    ts_status status = ts_session_open(arguments, 0, &session, diag);
+    if (status == ts_ok) status = run_arrays(arguments, &session, &inputs, &outputs, out, diag);
+    ts_arrays_free(&inputs);
+    ts_arrays_free(&outputs);
+    ts_session_close(&session);
+    return status;
+}
+
+static const ts_option options[] = {
+    TS_OPTION("input", 'i', "FILE...", list, inputs, 0, 0,
+              "One .npy file for each input of the program, in its order. May be given several times; takes "
+              "every word "
+              "up to the next option."),
+    TS_OPTION("out", 'o', "DIR", word, out, 0, 0,
+              "Folder for the results, made when missing: output_0.npy, output_1.npy, ... All appear "
+              "together or none "
+              "does. Without it the program runs and its values are dropped."),
+    TS_OPTION_INSTANCE,
+    TS_OPTION_CHIP,
+    TS_OPTION("threads", 0, "N", number, threads, 1, 1024,
+              "Host threads, 1 to 1024; results have the same bits for any number. Default: "
+              "TRAINSTONE_THREADS, else "
+              "all CPUs."),
+    TS_OPTION("poison", 0, NULL, flag, poison, 0, 0,
+              "Fill the chip's memories with NaN bytes first, so that a read of what nobody wrote shows."),
+    TS_OPTION_JSON,
+    TS_OPTION("quiet", 'q', NULL, flag, quiet, 0, 0, "Print nothing but errors (and --json)."),
+    TS_OPTION_HELP,
+    TS_OPTION_END,
+};
+
+const ts_verb ts_verb_run = {
+    .name = "run",
+    .summary = "run a program on the modelled chip: values and predicted time",
+    .synopsis = "PROG --input FILE... --out DIR [OPTION...]",
+    .about = "Runs PROG on one NeuronCore of the modelled instance, writes its results, and prints what the "
+             "chip would have "
+             "done: predicted time with its band, what bounds it, how busy each engine is, which source "
+             "lines cost most.\n"
+             "\n"
+             "PROG is a StableHLO portable artifact (.mlirbc, versions 1.13 to 1.17), compiled here first, "
+             "or a .trn from "
+             "trainstone compile. In JAX:\n"
+             "  exported = jax.export.export(jax.jit(step), platforms=[\"cpu\"])(x, y)\n"
+             "  open(\"step.mlirbc\", \"wb\").write(exported.mlir_module_serialized)\n"
+             "\n"
+             "Arrays are .npy files in C or Fortran order, little-endian. bf16 travels as uint16 bits, f8 as "
+             "uint8 bits; "
+             "what ml_dtypes saves (<V2, |V1, <f1) is taken where the program wants that type.",
+    .examples = "trainstone run step.mlirbc --input x.npy y.npy --out results\n"
+                "trainstone run step.mlirbc --input x.npy y.npy --out results --json > record.json",
+    .options = options,
+    .least_files = 1,
+    .most_files = 1,
+    .file = "PROG",
+    .run = run,
+};

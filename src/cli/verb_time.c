@@ -1,0 +1,119 @@
+/* trainstone time: the clock alone, without data or weights. */
+#include "cli/console.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "machine/clock.h"
+
+static void add_lane(ts_text *out, const ts_slice *slice) {
+    if (slice->lane >= TS_LANE_QUEUE)
+        ts_text_format(out, "queue%d", slice->lane - TS_LANE_QUEUE);
+    else
+        ts_text_add(out, ts_engine_name(slice->lane));
+}
+
+static void add_slices(const ts_record *record, const ts_program *program, ts_text *out) {
+    ts_text_format(out, "\nfirst %u slices%s\n%12s %12s  %-8s %s\n", record->slices.count,
+                   record->slices_truncated ? " (there are more)" : "", "start us", "end us", "lane",
+                   "instruction");
+    for (uint32_t i = 0; i < record->slices.count; i++) {
+        const ts_slice *slice = &record->slices.data[i];
+        ts_text_format(out, "%12.3f %12.3f  ", (double)slice->start / 1e6, (double)slice->end / 1e6);
+        size_t start = out->length;
+        add_lane(out, slice);
+        while (out->length - start < 9)
+            ts_text_add(out, " ");
+        ts_inst_print(program, program->code.data[slice->inst], out);
+        if (out->data[out->length - 1] != '\n') ts_text_add(out, "\n");
+    }
+}
+
+/* The record's object, with "slices" as its last member. */
+static void add_json(const ts_record *record, const ts_program *program, const ts_instance *instance,
+                     int slices, ts_text *out) {
+    ts_record_json(record, program, instance, out);
+    while (out->length &&
+           (out->data[out->length - 1] == '\n' || (slices && out->data[out->length - 1] == '}'))) {
+        bool is_brace = out->data[--out->length] == '}';
+        out->data[out->length] = '\0';
+        if (is_brace) break;
+    }
+    if (slices) {
+        ts_text_add(out, ", \"slices\": [");
+        for (uint32_t i = 0; i < record->slices.count; i++) {
+            const ts_slice *slice = &record->slices.data[i];
+            ts_text_format(out, "%s{\"start_ps\": %lld, \"end_ps\": %lld, \"lane\": \"", i ? ", " : "",
+                           (long long)slice->start, (long long)slice->end);
+            add_lane(out, slice);
+            ts_text_format(out, "\", \"position\": %u, \"op\": \"%s\"}", slice->inst,
+                           ts_op_get(program->code.data[slice->inst]->op)->name);
+        }
+        ts_text_format(out, "], \"slices_truncated\": %s}", record->slices_truncated ? "true" : "false");
+    }
+    ts_text_add(out, "\n");
+}
+
+static ts_status clock_program(const ts_arguments *arguments, const ts_session *session, ts_text *out,
+                               ts_diag *diag) {
+    const ts_program *program = ts_executable_program(session->executable);
+    const ts_instance *instance = ts_runtime_instance(session->runtime);
+    ts_clock_options options = {.slice_cap = (uint32_t)arguments->slices, .band = true};
+    ts_record record = {0};
+    ts_progress *progress = ts_progress_start("clocking");
+    ts_status status = ts_clock_run(program, ts_runtime_chip(session->runtime), &options, &record, diag);
+    ts_progress_stop(progress);
+    if (status == ts_ok && arguments->json) {
+        add_json(&record, program, instance, arguments->slices, out);
+    } else if (status == ts_ok) {
+        ts_record_summary(&record, program, instance, out);
+        if (arguments->slices) add_slices(&record, program, out);
+    }
+    ts_record_free(&record);
+    return status;
+}
+
+static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
+    ts_session session;
+    ts_status status = ts_session_open(arguments, 1, &session, diag);
+    if (status == ts_ok) status = ts_session_load(arguments, NULL, &session, diag);
+    if (status == ts_ok) status = clock_program(arguments, &session, out, diag);
+    ts_session_close(&session);
+    return status;
+}
+
+static const ts_option options[] = {
+    TS_OPTION_INSTANCE,
+    TS_OPTION_CHIP,
+    TS_OPTION("slices", 0, "N", number, slices, 1, 1000000,
+              "Also list the first N slices of the timeline (1 to 1000000): start and end in us, engine or "
+              "DMA queue, "
+              "instruction."),
+    TS_OPTION_JSON,
+    TS_OPTION_HELP,
+    TS_OPTION_END,
+};
+
+const ts_verb ts_verb_time = {
+    .name = "time",
+    .summary = "predict the time of a program; needs no data",
+    .synopsis = "PROG [OPTION...]",
+    .about =
+        "Predicts how long one execution of PROG takes on one NeuronCore of the modelled chip, and why. No "
+        "instruction "
+        "is executed and no weights are needed: the time does not depend on the values. PROG is a .mlirbc or "
+        "a .trn, "
+        "as for trainstone run.\n"
+        "\n"
+        "The time comes with a band: the model's constants have ranges (trainstone chip shows them with "
+        "their "
+        "sources), and the band is what the ranges leave open. To ask what another chip would do, edit its "
+        "numbers in a file and give that file to --chip.",
+    .examples = "trainstone time step.mlirbc\n"
+                "trainstone time step.mlirbc --slices 20\n"
+                "printf 'chip trn1\\nhbm_bytes_per_ns = 410\\n' > half.chip && trainstone time step.mlirbc "
+                "--chip ./half.chip",
+    .options = options,
+    .least_files = 1,
+    .most_files = 1,
+    .file = "PROG",
+    .run = run,
+};

@@ -1,0 +1,34 @@
+/* The verbs of the command, in the order in which help lists them. */
+#ifndef TS_CLI_VERBS_H
+#define TS_CLI_VERBS_H
+
+#include "cli/options.h"
+
+extern const ts_verb ts_verb_run, ts_verb_time, ts_verb_compile, ts_verb_print, ts_verb_chip, ts_verb_isa,
+    ts_verb_ls, ts_verb_version;
+
+enum { TS_VERB_COUNT = 8 };
+const ts_verb *ts_verb_at(int index);
+/* NULL when there is none of that name. */
+const ts_verb *ts_verb_find(const char *name);
+
+/* Options that several verbs share, as rows of their tables. */
+#define TS_OPTION(name, letter, value, kind, field, low, high, help)                                         \
+    { name, letter, value, ts_option_##kind, offsetof(ts_arguments, field), low, high, help }
+#define TS_OPTION_INSTANCE                                                                                   \
+    TS_OPTION("instance", 0, "NAME", word, instance, 0, 0,                                                   \
+              "The modelled instance, such as trn1.2xlarge; trainstone chip --instances lists them. "        \
+              "Default: TRAINSTONE_INSTANCE, else trn1.2xlarge.")
+#define TS_OPTION_CHIP                                                                                       \
+    TS_OPTION(                                                                                               \
+        "chip", 0, "NAME|FILE", word, chip, 0, 0,                                                            \
+        "A chip (trn1, inf2) or a what-if file: what trainstone chip prints, edited; one changed "           \
+        "line under \"chip trn1\" is enough. A path needs a dot or a slash. Default: TRAINSTONE_CHIP, "      \
+        "else the instance's.")
+#define TS_OPTION_JSON                                                                                       \
+    TS_OPTION("json", 0, NULL, flag, json, 0, 0, "One JSON object on standard output, errors too.")
+#define TS_OPTION_HELP TS_OPTION("help", 'h', NULL, flag, help, 0, 0, "This text.")
+#define TS_OPTION_END                                                                                        \
+    { 0 }
+
+#endif

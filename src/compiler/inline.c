@@ -1,0 +1,147 @@
+/* Inlining: calls and composites become the ops of what they call, so that later passes see one function. */
+#include <string.h>
+
+#include "compiler/passes.h"
+
+enum { MAX_DEPTH = 64, MAX_OPS = 1 << 22 };
+
+typedef struct inliner {
+    ts_module *module;
+    ts_func *main; /* new values get its ids */
+    ts_diag *diag;
+    const ts_func *active[MAX_DEPTH]; /* what is being inlined, outermost first */
+    int depth;
+    uint32_t op_count;
+} inliner;
+
+static ts_status put_block(inliner *in, const ts_block *from, ts_block *to, uint32_t caller);
+
+/* Until a value of a callee is copied, note holds its copy. */
+static ts_status map_operands(inliner *in, const ts_op_node *op, ts_value **out) {
+    for (uint32_t i = 0; i < op->operand_count; i++) {
+        out[i] = op->operands[i]->note;
+        if (!out[i])
+            return ts_op_fail(in->module, op, in->diag, ts_input, "operand %u is used before it is computed", i);
+    }
+    return ts_ok;
+}
+
+static bool has_file(const ts_module *module, uint32_t loc) {
+    return loc != 0 && loc < module->locs.count && module->locs.data[loc].file[0] != '\0';
+}
+
+/* A region as a fresh block with arguments of its own. */
+static ts_status copy_region(inliner *in, const ts_block *from, ts_block **copy, uint32_t caller) {
+    *copy = NULL;
+    if (!from) return ts_ok;
+    ts_block *block = TS_NEW(&in->module->arena, ts_block);
+    block->arg_count = from->arg_count;
+    block->args = TS_NEW_ARRAY(&in->module->arena, ts_value *, from->arg_count);
+    for (uint32_t i = 0; i < from->arg_count; i++) {
+        block->args[i] = ts_value_new(in->module, in->main, &from->args[i]->type);
+        block->args[i]->index = i;
+        from->args[i]->note = block->args[i];
+    }
+    *copy = block;
+    return put_block(in, from, block, caller);
+}
+
+static ts_status put_copy(inliner *in, const ts_op_node *op, ts_block *to, uint32_t caller) {
+    ts_arena *arena = &in->module->arena;
+    ts_value **operands = TS_NEW_ARRAY(arena, ts_value *, op->operand_count);
+    ts_type *types = TS_NEW_ARRAY(arena, ts_type, op->result_count);
+    TS_TRY(map_operands(in, op, operands));
+    for (uint32_t i = 0; i < op->result_count; i++) types[i] = op->results[i]->type;
+    if (++in->op_count > MAX_OPS)
+        return ts_fail(in->diag, ts_capacity, "the program inlines to more than %d operations", MAX_OPS);
+    ts_op_node *copy =
+        ts_op_new(in->module, in->main, (ts_hlo)op->kind, has_file(in->module, op->loc) ? op->loc : caller,
+                  op->operand_count, operands, op->result_count, types, op->attr_count, op->attrs,
+                  op->region_count);
+    for (uint32_t i = 0; i < op->region_count; i++)
+        TS_TRY(copy_region(in, op->regions[i], &copy->regions[i], copy->loc));
+    for (uint32_t i = 0; i < op->result_count; i++) op->results[i]->note = copy->results[i];
+    ts_vec_push(&to->ops, arena, copy);
+    return ts_ok;
+}
+
+/* The callee's ops with its arguments standing for the operands; the results stand for what it returns. */
+static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol, ts_block *to, uint32_t caller) {
+    const ts_func *callee = ts_module_func(in->module, symbol);
+    if (!callee || !callee->body || callee->body->ops.count == 0)
+        return ts_op_fail(in->module, op, in->diag, ts_input, "no function @%s", symbol);
+    for (int i = 0; i < in->depth; i++)
+        if (in->active[i] == callee)
+            return ts_op_fail(in->module, op, in->diag, ts_unsupported, "@%s calls itself", symbol);
+    const ts_block *body = callee->body;
+    const ts_op_node *last = body->ops.data[body->ops.count - 1];
+    if (in->depth == MAX_DEPTH || body->arg_count != op->operand_count || last->kind != ts_hlo_return ||
+        last->operand_count != op->result_count)
+        return ts_op_fail(in->module, op, in->diag, ts_input, "the call does not fit @%s", symbol);
+    ts_value **operands = TS_NEW_ARRAY(&in->module->arena, ts_value *, op->operand_count);
+    TS_TRY(map_operands(in, op, operands));
+    for (uint32_t i = 0; i < body->arg_count; i++) {
+        if (!ts_type_equal(&body->args[i]->type, &op->operands[i]->type))
+            return ts_op_fail(in->module, op, in->diag, ts_input, "operand %u does not fit @%s", i, symbol);
+        body->args[i]->note = operands[i];
+    }
+    in->active[in->depth++] = callee;
+    TS_TRY(put_block(in, body, to, has_file(in->module, op->loc) ? op->loc : caller));
+    in->depth--;
+    for (uint32_t i = 0; i < op->result_count; i++) {
+        ts_value *value = last->operands[i]->note;
+        if (!value || !ts_type_equal(&value->type, &op->results[i]->type))
+            return ts_op_fail(in->module, op, in->diag, ts_input, "result %u does not fit @%s", i, symbol);
+        op->results[i]->note = value;
+    }
+    return ts_ok;
+}
+
+/* Composites that an instruction computes; the others run as their decomposition. */
+static ts_hlo composite_op(const ts_op_node *op) {
+    static const struct {
+        const char *name;
+        ts_hlo kind;
+    } rows[] = {{"chlo.erf", ts_hlo_erf}};
+    if (op->operand_count != 1 || op->result_count != 1 ||
+        !ts_type_equal(&op->operands[0]->type, &op->results[0]->type))
+        return ts_hlo_none;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].name, ts_op_string(op, "name")) == 0) return rows[i].kind;
+    return ts_hlo_none;
+}
+
+static ts_status put_op(inliner *in, const ts_op_node *op, ts_block *to, uint32_t caller) {
+    if (op->kind == ts_hlo_call) return put_call(in, op, ts_op_string(op, "callee"), to, caller);
+    if (op->kind != ts_hlo_composite) return put_copy(in, op, to, caller);
+    ts_hlo kind = composite_op(op);
+    if (kind == ts_hlo_none) return put_call(in, op, ts_op_string(op, "decomposition"), to, caller);
+    ts_op_node plain = *op;
+    plain.kind = (uint16_t)kind;
+    plain.attr_count = 0;
+    return put_copy(in, &plain, to, caller);
+}
+
+/* Copies the ops of a block; the return of a function body stays out, that of a region is kept. */
+static ts_status put_block(inliner *in, const ts_block *from, ts_block *to, uint32_t caller) {
+    const ts_func *func = in->depth ? in->active[in->depth - 1] : NULL;
+    bool is_body = func && func->body == from;
+    for (uint32_t i = 0; i < from->ops.count; i++) {
+        if (is_body && i + 1 == from->ops.count) break;
+        TS_TRY(put_op(in, from->ops.data[i], to, caller));
+    }
+    return ts_ok;
+}
+
+ts_status ts_inline(ts_module *module, ts_func *main, ts_diag *diag) {
+    inliner in = {.module = module, .main = main, .diag = diag};
+    ts_block *body = TS_NEW(&module->arena, ts_block);
+    body->arg_count = main->body->arg_count;
+    body->args = main->body->args;
+    for (uint32_t i = 0; i < body->arg_count; i++) body->args[i]->note = body->args[i];
+    TS_TRY(put_block(&in, main->body, body, 0));
+    main->body = body;
+    module->funcs.data[0] = main;
+    module->funcs.count = 1;
+    return ts_ok;
+}

@@ -1,0 +1,47 @@
+/* Loop nests: how an iteration space is cut into tiles of [partitions, free elements] with loops around,
+   ragged at the ends. */
+#ifndef TS_COMPILER_NEST_H
+#define TS_COMPILER_NEST_H
+
+#include "compiler/view.h"
+#include "plan/builder.h"
+
+typedef struct ts_nest {
+    ts_builder *b;
+    int rank;
+    int64_t size[TS_VIEW_RANK], tile[TS_VIEW_RANK]; /* tile < size: a loop steps over the axis */
+    uint32_t loop[TS_VIEW_RANK];
+    bool is_open[TS_VIEW_RANK];
+    int part;       /* axis on the partitions; -1 = one partition */
+    int first_free; /* axes from here on are free in the tile */
+    double cost;    /* estimate that chose this cut, engine cycles */
+} ts_nest;
+
+/* Cuts the common space of the views: some axis before `first_reduced` goes on partitions, axes from
+   first_reduced on stay free, at most `capacity` free elements a tile. Reduced axes may be cut too
+   (their loops are the innermost). first_reduced = rank when nothing is reduced. Merge the views first. */
+ts_nest ts_nest_plan(ts_builder *b, const ts_view *view, int first_reduced, int64_t capacity);
+
+/* The same after splitting one axis of all `count` views where that fills the partitions better. */
+ts_nest ts_nest_plan_split(ts_builder *b, ts_view *views, int count, int first_reduced, int64_t capacity);
+
+/* Opens the loops of axes [from, to) in order; the counterpart closes as many. */
+void ts_nest_open(ts_nest *nest, int from, int to);
+void ts_nest_close(ts_nest *nest, int from, int to);
+
+ts_count ts_nest_axis_count(const ts_nest *nest, int axis); /* of this trip */
+ts_count ts_nest_parts(const ts_nest *nest);
+int64_t ts_nest_max_parts(const ts_nest *nest);
+/* Elements of the free axes [from, to) of a tile, joined; the maximum, and the count of this trip. */
+int64_t ts_nest_max_free(const ts_nest *nest, int from, int to);
+ts_count ts_nest_free(const ts_nest *nest, int from, int to);
+
+/* The HBM operand of a tensor view's tile: partitions axis first, then free axes. With is_full the
+   counts are the maxima (for loads hoisted before the loops: every looped stride must be 0). */
+ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view, bool is_full);
+/* Only the partition axis: one element a partition (every free stride must be 0). */
+ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view, bool is_full);
+bool ts_nest_is_column(const ts_nest *nest, const ts_view *view);    /* all free strides are 0 */
+bool ts_nest_is_invariant(const ts_nest *nest, const ts_view *view); /* all looped strides are 0 */
+
+#endif

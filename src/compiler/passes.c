@@ -1,0 +1,107 @@
+/* The compiler's table of contents: its passes in the order they run. */
+#include "compiler/compile.h"
+
+#include <string.h>
+
+#include "compiler/lower.h"
+#include "compiler/passes.h"
+
+typedef struct compilation {
+    ts_module *module;
+    ts_func *main;
+    ts_lower lower; /* with the program being made */
+    ts_diag *diag;
+} compilation;
+
+static ts_status run_inline(compilation *c) {
+    return ts_inline(c->module, c->main, c->diag);
+}
+
+static ts_status run_fold(compilation *c) {
+    return ts_fold(c->module, c->main, c->diag);
+}
+
+static ts_status run_lower(compilation *c) {
+    c->lower.program->model_flops = ts_model_flops(c->main);
+    return ts_lower_main(&c->lower);
+}
+
+static ts_status run_place(compilation *c) {
+    TS_TRY(ts_plan_place(&c->lower.b, c->diag));
+    return ts_plan_check_hbm(&c->lower.b, c->diag);
+}
+
+static ts_status run_verify(compilation *c) {
+    return ts_program_verify(c->lower.program, c->lower.b.chip, c->diag);
+}
+
+typedef struct pass {
+    const char *name;
+    ts_status (*run)(compilation *c);
+    bool has_program; /* what to print after it: the program, or still the graph */
+} pass;
+
+static const pass passes[] = {
+    {"inline", run_inline, false}, /* one function, no calls */
+    {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
+    {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */
+    {"place", run_place, true},    /* addresses in SBUF, PSUM and HBM */
+    {"verify", run_verify, true},  /* what the ISA asks of every program */
+};
+enum { PASS_COUNT = sizeof passes / sizeof *passes };
+
+static ts_status check_dump(const ts_compile_options *options, ts_diag *diag) {
+    if (!options || !options->dump_pass) return ts_ok;
+    for (int i = 0; i < PASS_COUNT; i++)
+        if (strcmp(passes[i].name, options->dump_pass) == 0) return ts_ok;
+    return ts_fail(diag, ts_usage, "no pass is named '%s'; there are inline, fold, lower, place, verify",
+                   options->dump_pass);
+}
+
+static void dump(const compilation *c, const pass *done, const ts_compile_options *options) {
+    if (!options || !options->dump_pass || strcmp(done->name, options->dump_pass) != 0) return;
+    if (done->has_program)
+        ts_program_print(c->lower.program, options->dump);
+    else
+        ts_module_print(c->module, options->dump);
+}
+
+/* Rows keep their numbers, so that an op's loc is its instructions'. */
+static void copy_locs(const ts_module *module, ts_program *program) {
+    const char *file = NULL, *file_copy = "";
+    program->locs.count = 0;
+    for (uint32_t i = 0; i < module->locs.count; i++) {
+        ts_loc loc = module->locs.data[i];
+        if (loc.file != file) file_copy = ts_arena_string(&program->arena, loc.file);
+        file = loc.file;
+        loc.file = file_copy;
+        loc.name = ts_arena_string(&program->arena, loc.name);
+        ts_vec_push(&program->locs, &program->arena, loc);
+    }
+}
+
+ts_status ts_compile(ts_module *module, const ts_chip *chip, const ts_compile_options *options,
+                     ts_program **program, ts_diag *diag) {
+    *program = NULL;
+    TS_TRY(check_dump(options, diag));
+    TS_TRY(ts_module_check(module, diag));
+    ts_func *main = ts_module_func(module, "main");
+    if (!main || !main->body || main->body->ops.count == 0)
+        return ts_fail(diag, ts_input, "module %s has no function @main", module->name);
+    compilation c = {.module = module, .main = main, .diag = diag};
+    c.lower = (ts_lower){
+        .module = module, .func = main, .program = ts_program_new(module->name, chip->name), .diag = diag};
+    copy_locs(module, c.lower.program);
+    ts_builder_init(&c.lower.b, c.lower.program, chip);
+    ts_status status = ts_ok;
+    for (int i = 0; i < PASS_COUNT && status == ts_ok; i++) {
+        status = passes[i].run(&c);
+        if (status == ts_ok) dump(&c, &passes[i], options);
+    }
+    ts_arena_free(&c.lower.arena);
+    if (status == ts_ok)
+        *program = c.lower.program;
+    else
+        ts_program_free(c.lower.program);
+    return status;
+}

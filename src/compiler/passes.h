@@ -1,0 +1,39 @@
+/* The passes of the compiler, each in its own file; passes.c runs them in order. */
+#ifndef TS_COMPILER_PASSES_H
+#define TS_COMPILER_PASSES_H
+
+#include "compiler/graph.h"
+
+/* Leaves one function, @main, without calls and composites; optimization_barrier stays and keeps passes
+   from looking through it. Every value has id and note of its own. */
+ts_status ts_inline(ts_module *module, ts_func *main, ts_diag *diag);
+
+/* Constant splats folded with the chip's arithmetic, exact identities removed, equal ops merged, dead
+   ops dropped. No op that is left is the identity. */
+ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
+
+/* State of folding one function. */
+typedef struct ts_fold_state {
+    ts_module *module;
+    ts_func *func;
+    ts_block *block;      /* where ops go now */
+    const uint32_t *uses; /* by value id, as folding began: 0 for values made since */
+    uint32_t uses_count;
+} ts_fold_state;
+/* A value that stands for the op's result, or NULL. New ops are appended to `block`. */
+ts_value *ts_simplify(ts_fold_state *state, ts_op_node *op);
+/* Looks for an op that computes the same; a table lives as long as its block. */
+typedef struct ts_cse ts_cse;
+ts_cse *ts_cse_new(ts_arena *arena, uint32_t op_count);
+/* The op in the table that equals `op`, which is added when there is none. */
+ts_op_node *ts_cse_find(ts_cse *table, ts_op_node *op);
+
+/* The number that every element of the value has, when it is a constant of a native type. */
+bool ts_constant_splat(const ts_value *value, double *number);
+/* The same of an op applied to numbers, rounded as the chip rounds; false when it must run there. */
+bool ts_fold_number(const ts_op_node *op, const double *operands, double *result);
+
+/* 2 x multiply-adds of the function's dots and convolutions. */
+uint64_t ts_model_flops(const ts_func *func);
+
+#endif

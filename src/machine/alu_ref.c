@@ -1,0 +1,201 @@
+/* The ALU operators of alu.def on arrays of fp32 and of 32-bit integers. */
+#include <math.h>
+#include <string.h>
+
+#include "machine/engine.h"
+
+static inline uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static inline float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint32_t select_bits(uint32_t mask, uint32_t yes, uint32_t no) {
+    return (yes & mask) | (no & ~mask);
+}
+
+static inline uint32_t mask_of(int condition) {
+    return 0u - (uint32_t)condition;
+}
+
+/* Without branches, so that loops vectorise. Equal operands differ at most in the sign of zero: `and` of the
+   bits gives +0 when either is. */
+static inline float float_max(float a, float b) {
+    uint32_t x = bits_of(a), y = bits_of(b);
+    uint32_t larger = select_bits(mask_of(a > b), x, y);
+    larger = select_bits(mask_of(a == b), x & y, larger);
+    larger = select_bits(mask_of(b != b), y, larger);
+    return float_of(select_bits(mask_of(a != a), x, larger));
+}
+
+static inline float float_min(float a, float b) {
+    uint32_t x = bits_of(a), y = bits_of(b);
+    uint32_t smaller = select_bits(mask_of(a < b), x, y);
+    smaller = select_bits(mask_of(a == b), x | y, smaller);
+    smaller = select_bits(mask_of(b != b), y, smaller);
+    return float_of(select_bits(mask_of(a != a), x, smaller));
+}
+
+static inline float magnitude(float a) {
+    return float_of(bits_of(a) & 0x7fffffffu);
+}
+
+#define FLOATS(name, expression)                                                                               \
+    case ts_alu_##name:                                                                                        \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                  \
+            const float x = a[i], y = b[i];                                                                    \
+            (void)y;                                                                                           \
+            out[i] = (expression);                                                                             \
+        }                                                                                                      \
+        break;
+
+TS_CLONES
+void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int64_t n) {
+    switch (op) {
+        FLOATS(bypass, x)
+        FLOATS(add, x + y)
+        FLOATS(subtract, x - y)
+        FLOATS(multiply, x *y)
+        FLOATS(divide, x / y)
+        FLOATS(max, float_max(x, y))
+        FLOATS(min, float_min(x, y))
+        FLOATS(abs_max, float_max(magnitude(x), magnitude(y)))
+        FLOATS(abs_min, float_min(magnitude(x), magnitude(y)))
+        FLOATS(is_equal, (float)(x == y))
+        FLOATS(not_equal, (float)(x != y))
+        FLOATS(is_gt, (float)(x > y))
+        FLOATS(is_ge, (float)(x >= y))
+        FLOATS(is_lt, (float)(x < y))
+        FLOATS(is_le, (float)(x <= y))
+        FLOATS(logical_and, (float)((x != 0) & (y != 0)))
+        FLOATS(logical_or, (float)((x != 0) | (y != 0)))
+        FLOATS(logical_xor, (float)((x != 0) ^ (y != 0)))
+    case ts_alu_mod:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = fmodf(a[i], b[i]);
+        break;
+    case ts_alu_pow:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (float)pow((double)a[i], (double)b[i]);
+        break;
+    default: break; /* bit operators never come here: ts_alu_is_integer */
+    }
+}
+
+float ts_alu_float(unsigned op, float a, float b) {
+    float out = 0;
+    ts_alu_floats(op, &a, &b, &out, 1);
+    return out;
+}
+
+/* ---- integers ---- */
+
+/* Division by zero gives all ones and the overflow INT_MIN / -1 wraps: StableHLO leaves both open, XLA's
+   backends do this. */
+static inline uint32_t divide_ints(uint32_t a, uint32_t b, bool is_signed) {
+    if (b == 0) return UINT32_MAX;
+    if (!is_signed) return a / b;
+    return b == UINT32_MAX ? 0u - a : (uint32_t)((int32_t)a / (int32_t)b);
+}
+
+static inline uint32_t mod_ints(uint32_t a, uint32_t b, bool is_signed) {
+    if (b == 0) return a;
+    if (!is_signed) return a % b;
+    return b == UINT32_MAX ? 0 : (uint32_t)((int32_t)a % (int32_t)b);
+}
+
+/* Wraps; a negative exponent gives the power truncated toward zero, saturated for 0. */
+static uint32_t pow_ints(uint32_t a, uint32_t b, bool is_signed) {
+    if (is_signed && (int32_t)b < 0) {
+        if (a == 0) return INT32_MAX;
+        if (a == 1) return 1;
+        return a != UINT32_MAX ? 0 : b & 1 ? UINT32_MAX : 1;
+    }
+    uint32_t result = 1;
+    for (; b; b >>= 1, a *= a)
+        if (b & 1) result *= a;
+    return result;
+}
+
+static inline uint32_t absolute(uint32_t a, bool is_signed) {
+    return is_signed && (int32_t)a < 0 ? 0u - a : a;
+}
+
+/* Signed order becomes unsigned order when the sign bit is flipped. */
+#define INTS(name, expression)                                                                                 \
+    case ts_alu_##name:                                                                                        \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                  \
+            const uint32_t x = a[i], y = b[i], p = x ^ flip, q = y ^ flip;                                     \
+            (void)y, (void)p, (void)q;                                                                         \
+            out[i] = (expression);                                                                             \
+        }                                                                                                      \
+        break;
+
+TS_CLONES
+void ts_alu_ints(unsigned op, bool is_signed, int width, const uint32_t *a, const uint32_t *b, uint32_t *out,
+                 int64_t n) {
+    const uint32_t flip = is_signed ? 0x80000000u : 0, mask = width < 32 ? (1u << width) - 1 : UINT32_MAX;
+    const uint32_t bits = (uint32_t)width;
+    switch (op) {
+        INTS(bypass, x)
+        INTS(add, x + y)
+        INTS(subtract, x - y)
+        INTS(multiply, x *y)
+        INTS(max, p > q ? x : y)
+        INTS(min, p < q ? x : y)
+        INTS(abs_max, absolute(x, is_signed) > absolute(y, is_signed) ? absolute(x, is_signed)
+                                                                       : absolute(y, is_signed))
+        INTS(abs_min, absolute(x, is_signed) < absolute(y, is_signed) ? absolute(x, is_signed)
+                                                                       : absolute(y, is_signed))
+        INTS(is_equal, x == y)
+        INTS(not_equal, x != y)
+        INTS(is_gt, p > q)
+        INTS(is_ge, p >= q)
+        INTS(is_lt, p < q)
+        INTS(is_le, p <= q)
+        INTS(logical_and, (uint32_t)((x != 0) & (y != 0)))
+        INTS(logical_or, (uint32_t)((x != 0) | (y != 0)))
+        INTS(logical_xor, (uint32_t)((x != 0) ^ (y != 0)))
+        INTS(bitwise_and, x &y)
+        INTS(bitwise_or, x | y)
+        INTS(bitwise_xor, x ^ y)
+        /* A count is the unsigned value of its own width; results are cut to the width when written. */
+        INTS(logical_shift_left, (x << (y & 31)) & mask_of((y & mask) < bits))
+        INTS(logical_shift_right, ((x & mask) >> (y & 31)) & mask_of((y & mask) < bits))
+    case ts_alu_arith_shift_right:
+        for (int64_t i = 0; i < n; i++) {
+            const uint32_t by = (b[i] & mask) < bits ? b[i] & mask : bits - 1;
+            const int32_t wide = (int32_t)(a[i] << (32 - bits)) >> (32 - bits);
+            out[i] = (uint32_t)(wide >> by);
+        }
+        break;
+    case ts_alu_divide:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = divide_ints(a[i], b[i], is_signed);
+        break;
+    case ts_alu_mod:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = mod_ints(a[i], b[i], is_signed);
+        break;
+    case ts_alu_pow:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = pow_ints(a[i], b[i], is_signed);
+        break;
+    default: break;
+    }
+}
+
+static bool is_word(unsigned dtype) {
+    return dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
+}
+
+bool ts_alu_is_integer(const ts_inst *inst, unsigned op, unsigned dtype1, unsigned dtype2) {
+    if (ts_alu_kind(op) == 'b') return true;
+    return inst->engine == ts_engine_gpsimd && is_word(dtype1) && is_word(dtype2);
+}

@@ -1,0 +1,109 @@
+/* The clock's entry: sets of constants, the run, and the record. */
+#include "machine/clock.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "machine/clock_core.h"
+
+static const uint64_t DEFAULT_INSTRUCTION_CAP = 1000000000;
+
+static ts_time nanoseconds(double value) {
+    return (ts_time)llround(value * 1000);
+}
+
+/* Shapes that decide which things are shared come from the table in every set, so that all sets walk one graph. */
+static void add_set(ts_clock *clock, const ts_chip *chip) {
+    int k = clock->sets++;
+    clock->chip[k] = *chip;
+    clock->chip[k].dma_engines = clock->chip[0].dma_engines;
+    clock->semaphore[k] = nanoseconds(chip->semaphore_ns);
+    clock->first_byte[k] = nanoseconds(chip->dma_first_byte_ns);
+    clock->completion[k] = nanoseconds(chip->dma_completion_ns);
+    clock->queue_floor[k] = nanoseconds(chip->dma_queue_floor_ns);
+    clock->table_load[k] = nanoseconds(chip->act_table_load_ns);
+    clock->queues[k] = (int)chip->dma_queues;
+    clock->dma_engines[k] = (int)chip->dma_engines;
+}
+
+static bool is_edited(const ts_chip *chip) {
+    for (int i = 0; i < ts_param_count(); i++)
+        if (ts_param_value(chip, i) != ts_param_at(i)->value) return true;
+    return false;
+}
+
+static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) {
+    ts_chip table;
+    TS_TRY(ts_chip_get("trn1", &table, clock->diag));
+    if (chip->dma_queues < 1 || chip->dma_engines < 1 || chip->dma_engines > TS_CLOCK_DMA_ENGINES ||
+        chip->dma_rows_per_engine < 1)
+        return ts_fail(clock->diag, ts_input, "chip %s: 1 to %d DMA engines and at least one queue are needed",
+                       chip->name, TS_CLOCK_DMA_ENGINES);
+    add_set(clock, &table);
+    if (is_edited(chip)) {
+        clock->asked = clock->sets;
+        add_set(clock, chip);
+    }
+    for (int corner = 0; has_band && corner < 2; corner++) {
+        ts_chip edge;
+        ts_chip_corner(chip, corner == 0, &edge);
+        add_set(clock, &edge);
+    }
+    return ts_ok;
+}
+
+static ts_status run(ts_clock *clock) {
+    bool is_end = false;
+    while (!is_end || clock->pending) {
+        while (!is_end && clock->pending < TS_CLOCK_WINDOW) TS_TRY(ts_expand_next(clock, &is_end));
+        if (clock->pending) ts_lanes_step(clock);
+    }
+    return ts_ok;
+}
+
+static void fill(ts_clock *clock, bool has_band) {
+    ts_record *record = clock->record;
+    record->total = record->launch + clock->end.at[clock->asked];
+    record->total_low = record->total_high = record->total;
+    if (has_band) {
+        int low = clock->sets - 2, high = clock->sets - 1;
+        record->total_low = nanoseconds(clock->chip[low].launch_us * 1000) + clock->end.at[low];
+        record->total_high = nanoseconds(clock->chip[high].launch_us * 1000) + clock->end.at[high];
+    }
+    record->model_flops = clock->program->model_flops;
+    ts_path_finish(clock);
+    ts_tally_finish(clock);
+}
+
+ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_clock_options *options,
+                       ts_record *record, ts_diag *diag) {
+    memset(record, 0, sizeof *record);
+    if (program->order == ts_order_list) {
+        ts_fail(diag, ts_unsupported, "the order policy list(64) is not modelled");
+        ts_diag_remedy(diag, "mark the program with the order policy `program`");
+        return ts_unsupported;
+    }
+    ts_arena arena = {0};
+    ts_clock *clock = TS_NEW(&arena, ts_clock);
+    clock->program = program;
+    clock->record = record;
+    clock->diag = diag;
+    clock->instruction_cap = options && options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
+    clock->slice_cap = options ? options->slice_cap : 0;
+    bool has_band = options && options->band;
+    record->chip = *chip;
+    record->program_name = ts_arena_string(&record->arena, program->name ? program->name : "");
+    record->launch = nanoseconds(chip->launch_us * 1000);
+    ts_status status = make_sets(clock, chip, has_band);
+    if (status == ts_ok) status = ts_expand_init(clock);
+    if (status == ts_ok) {
+        ts_regions_init(clock);
+        status = run(clock);
+    }
+    if (status == ts_ok) fill(clock, has_band);
+    ts_path_free(clock);
+    ts_arena_free(&clock->arena);
+    ts_arena_free(&arena);
+    if (status != ts_ok) ts_record_free(record);
+    return status;
+}

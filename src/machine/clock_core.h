@@ -1,0 +1,272 @@
+/* The clock's inside. One sweep over the unrolled program in program order fetches instructions and finds what each
+   waits for (clock_expand, clock_regions); an event loop gives them their times, earliest first (clock_lanes).
+
+   Every time exists in up to four sets of constants at once: set 0 is always the chip of the table and decides the
+   order in which shared things (ports, queues, DMA engines, HBM) serve their users; the others follow that order. All
+   times are then maxima of sums over one fixed graph, so a chip with a slower part is never faster in total. */
+#ifndef TS_MACHINE_CLOCK_CORE_H
+#define TS_MACHINE_CLOCK_CORE_H
+
+#include "arch/record.h"
+#include "machine/clock.h"
+
+enum {
+    TS_CLOCK_SETS = 4,
+    TS_CLOCK_RINGS = 256,       /* queue numbers a program may name */
+    TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
+    TS_CLOCK_WINDOW = 2048,     /* fetched instructions that wait for their times */
+    TS_CLOCK_BOXES = 8192,      /* accesses remembered exactly per plane; above that, old ones merge */
+    TS_BOX_LEVELS = 20
+};
+
+typedef enum ts_port {
+    ts_port_sbuf, /* Vector xor GpSimd (ARCH:596) */
+    ts_port_psum, /* Vector xor Scalar (ARCH:597) */
+    ts_port_count
+} ts_port;
+
+typedef struct ts_times {
+    ts_time at[TS_CLOCK_SETS];
+} ts_times;
+
+/* A stretch of the critical path: so much time of one row charged to one bound. */
+typedef struct ts_charge {
+    uint32_t row, bound;
+    ts_time amount;
+} ts_charge;
+
+/* An instant on some path from the launch: the parent's instant plus the charges. References are counted:
+   children, and whoever may still wait for this instant. */
+enum { TS_NODE_CHARGES = 3 };
+typedef struct ts_node {
+    struct ts_node *parent;
+    ts_charge few[TS_NODE_CHARGES];
+    ts_charge *many; /* malloc'ed, holds all charges once a chain of nodes was merged into this one */
+    uint32_t charges, refs;
+    bool is_inner; /* scratch of merging */
+} ts_node;
+
+/* Costs of one instruction at one choice of its counts. */
+typedef struct ts_step {
+    struct ts_step *next;
+    uint64_t counts; /* hash of the counts */
+    uint32_t row;
+    uint8_t engine;
+    bool is_dma, is_indexed;
+    bool port[ts_port_count]; /* what it holds while it runs */
+    int32_t shares;           /* DMA engines it is spread over */
+    int32_t rows, rows_per_share; /* partitions, and those of all shares but the last; HBM to HBM: one a share */
+    ts_time occupancy[TS_CLOCK_SETS];
+    ts_time stream[TS_CLOCK_SETS];    /* from the start to the end of the cost formula */
+    ts_time latency[TS_CLOCK_SETS];   /* from there to the result */
+    ts_time dependent[TS_CLOCK_SETS]; /* from the end of the occupancy to a reader on the same engine */
+    ts_time descriptor_time[TS_CLOCK_SETS], byte_time[TS_CLOCK_SETS]; /* DMA engine time of a row */
+    ts_time hbm_time[TS_CLOCK_SETS];
+    ts_cost cost; /* of the chip asked for */
+} ts_step;
+
+typedef enum ts_cause_kind {
+    ts_cause_engine, /* an engine or port was held for the occupancy */
+    ts_cause_same,   /* a result of the same engine */
+    ts_cause_ready,  /* a result or last access of another engine */
+    ts_cause_result, /* a result that nobody waits for: the end of the run */
+    ts_cause_done    /* a DMA's completion */
+} ts_cause_kind;
+
+/* Why an instant is not earlier: the node of what came before (NULL: the launch) and the step from there. */
+typedef struct ts_cause {
+    ts_node *node; /* counted */
+    const ts_step *step;
+    ts_cause_kind kind;
+} ts_cause;
+
+typedef struct ts_event ts_event;
+
+typedef struct ts_edge {
+    struct ts_edge *next;
+    ts_event *consumer;
+    bool is_same; /* waits for `same`, not for `ready` */
+} ts_edge;
+
+/* One executed instruction, from its fetch until nobody can wait for it any more. */
+struct ts_event {
+    ts_event *next; /* in its lane */
+    const ts_step *step;
+    ts_edge *edges; /* who waits for its times */
+    uint64_t sequence;
+    uint32_t inst;  /* position in code */
+    uint32_t refs;  /* boxes, and one until it is done */
+    uint32_t waits; /* dependences whose times are not known yet */
+    uint8_t queue;
+    bool is_done, loads_table;
+    ts_times earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
+    ts_times same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
+    ts_cause cause;       /* of `earliest` in the set asked for */
+    ts_node *node;        /* compute: its start; DMA: its last byte */
+};
+
+typedef struct ts_lane {
+    ts_event *head, *tail;
+} ts_lane;
+
+/* One operand of a code position, kept up to date with the loop counters. */
+typedef struct ts_access {
+    const ts_ap *ap;
+    ts_ref ref;
+    int64_t lo, hi; /* bytes it may touch, relative to ref.offset; hi exclusive */
+    int64_t shift;  /* where its tensor lies in the storage */
+    uint32_t storage;
+    bool is_read, is_write;
+    bool is_dense; /* touches every byte from lo to hi */
+    bool moves_offset, moves_part;
+} ts_access;
+
+/* One code position. */
+typedef struct ts_code {
+    ts_access *accesses;
+    ts_step *steps;
+    uint32_t row;
+    int8_t access_count;
+    uint8_t table; /* function table an activation needs, 0 = any */
+    bool is_ready, is_ragged;
+} ts_code;
+
+/* One remembered access: who made it and where. */
+typedef struct ts_box {
+    struct ts_box *next, **link;             /* boxes of one hash bucket */
+    struct ts_box *level_next, **level_link; /* boxes of one level of one plane */
+    ts_event *event;
+    int64_t lo, hi, cell;
+    int32_t part, parts;
+    uint32_t plane;
+    uint8_t level;
+    bool is_dense;
+    bool is_merged; /* stands for several: bounds only, no ref */
+    ts_ref ref;
+} ts_box;
+
+/* The reads (even index) or the writes (odd) of one storage: SBUF, PSUM, scratch, or a tensor. */
+typedef struct ts_plane {
+    uint32_t count, limit;
+    uint32_t level_count[TS_BOX_LEVELS];
+    ts_box *level[TS_BOX_LEVELS];
+} ts_plane;
+
+/* Things of one size that come and go: blocks in the clock's arena, and a list of the free ones. */
+typedef struct ts_slab {
+    TS_VEC(char *) blocks;
+    uint32_t used; /* of the last block */
+    void *free;
+} ts_slab;
+enum { TS_SLAB_ITEMS = 1024 };
+
+/* Length of a union of intervals that arrive roughly in order. */
+enum { TS_UNION_GAPS = 32 };
+typedef struct ts_union {
+    ts_time start[TS_UNION_GAPS + 1], end[TS_UNION_GAPS + 1];
+    int count;
+    ts_time sum, closed; /* all before `closed` is in the sum */
+} ts_union;
+
+/* Totals of one (engine, op, source line) while the clock runs. */
+typedef struct ts_clock_row {
+    ts_record_row total;
+    ts_time bound[ts_bound_count];
+} ts_clock_row;
+
+/* Everything of one run. */
+typedef struct ts_clock {
+    const ts_program *program;
+    ts_record *record;
+    ts_diag *diag;
+    uint64_t instruction_cap;
+    uint32_t slice_cap;
+    ts_arena arena;
+    ts_slab events, edges, nodes, boxes;
+
+    /* sets of constants, as times */
+    int sets, asked; /* sets in use; the one that is reported */
+    ts_chip chip[TS_CLOCK_SETS];
+    ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
+    ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS];
+    int queues[TS_CLOCK_SETS], dma_engines[TS_CLOCK_SETS];
+
+    /* fetching */
+    ts_code *code;
+    int64_t *counters, *trips;
+    uint32_t pc;
+    uint64_t sequence;
+    uint32_t pending;
+    uint8_t table; /* in ScalarE at this point of the program */
+    TS_VEC(ts_clock_row) rows;
+
+    /* regions */
+    uint32_t *storage_of; /* per tensor */
+    bool *is_tracked;     /* per storage: something writes it */
+    ts_plane *planes;     /* two per storage */
+    uint32_t storage_count;
+    ts_box **buckets;
+    uint32_t bucket_bits, box_count;
+    TS_VEC(ts_box *) found;
+
+    /* lanes: times at which each shared thing is free, and why */
+    ts_lane engine[ts_engine_count], ring[TS_CLOCK_RINGS];
+    uint16_t ring_list[TS_CLOCK_RINGS]; /* queues with a transfer waiting */
+    int rings;
+    ts_times engine_free[ts_engine_count], port_free[ts_port_count][ts_engine_count];
+    ts_times ring_free[TS_CLOCK_RINGS], dma_free[TS_CLOCK_DMA_ENGINES], hbm_free, end;
+    uint32_t rotation; /* DMA engine that serves the next transfer's first share */
+    ts_cause engine_cause[ts_engine_count], port_cause[ts_port_count][ts_engine_count], end_cause;
+    ts_node *ring_node[TS_CLOCK_RINGS], *dma_node[TS_CLOCK_DMA_ENGINES], *hbm_node;
+    uint32_t live_nodes, node_limit;
+    ts_time *charge_sums; /* scratch of merging: rows x bounds */
+
+    /* tallies */
+    ts_union dma_union;
+    ts_time queue_end[TS_CLOCK_RINGS];
+    bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int;
+} ts_clock;
+
+/* clock_slab.c: zeroed items. */
+void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size);
+void ts_slab_give(ts_slab *slab, void *item, size_t size);
+
+/* clock_path.c: the critical path. */
+ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count);
+/* The instant that follows from a cause; `extra` (amount 0: none) comes after it. */
+ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra);
+ts_node *ts_node_hold(ts_node *node);
+void ts_node_drop(ts_clock *clock, ts_node *node);
+void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_step *step, ts_cause_kind kind);
+void ts_cause_clear(ts_clock *clock, ts_cause *cause);
+/* What holding an engine is charged to. */
+ts_bound ts_step_bound(const ts_step *step);
+/* Adds the charges from the launch to the end of the run to rows and bounds. */
+void ts_path_finish(ts_clock *clock);
+void ts_path_free(ts_clock *clock);
+
+/* clock_regions.c: what an access waits for. */
+void ts_regions_init(ts_clock *clock);
+/* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its writes. */
+void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
+
+/* clock_expand.c: the program in order. */
+ts_status ts_expand_init(ts_clock *clock);
+/* Fetches the next instruction into its lane; *is_end at the end of the program. */
+ts_status ts_expand_next(ts_clock *clock, bool *is_end);
+
+/* clock_lanes.c: the event loop. */
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same);
+void ts_event_drop(ts_clock *clock, ts_event *event);
+void ts_lanes_push(ts_clock *clock, ts_event *event);
+/* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
+void ts_lanes_step(ts_clock *clock);
+
+/* clock_tally.c: totals. */
+void ts_union_add(ts_union *set, ts_time start, ts_time end);
+ts_time ts_union_length(const ts_union *set);
+void ts_tally_slice(ts_clock *clock, ts_time start, ts_time end, uint32_t inst, uint8_t lane);
+void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_step *step);
+void ts_tally_finish(ts_clock *clock);
+
+#endif

@@ -1,0 +1,357 @@
+/* The program in order: walks the loops, resolves operands and costs, and hands each instruction to its engine. */
+#include <string.h>
+
+#include "machine/clock_core.h"
+
+enum { STORAGE_SBUF, STORAGE_PSUM, STORAGE_SCRATCH, FIRST_TENSOR_STORAGE };
+
+/* The access patterns of an instruction in the order of ts_inst_operands. */
+typedef struct patterns {
+    int count;
+    const ts_ap *ap[TS_MAX_OPERANDS];
+    bool is_write[TS_MAX_OPERANDS];
+} patterns;
+
+static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, patterns *out) {
+    if (ap->space == ts_space_none || out->count == TS_MAX_OPERANDS) return;
+    out->is_write[out->count] = is_write;
+    out->ap[out->count++] = ap;
+    if (ap->space == ts_space_hbm && ap->index)
+        add_pattern(program, &program->indices.data[ap->index - 1], false, out);
+}
+
+static patterns find_patterns(const ts_program *program, const ts_inst *inst) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    patterns out = {0};
+    for (int i = 0; i < info->field_count; i++) {
+        const void *field = (const char *)inst + info->fields[i].offset;
+        ts_field_kind kind = info->fields[i].kind;
+        if (kind == ts_kind_dst || kind == ts_kind_optdst || kind == ts_kind_src || kind == ts_kind_opt)
+            add_pattern(program, field, kind == ts_kind_dst || kind == ts_kind_optdst, &out);
+        if (kind == ts_kind_scalar && ((const ts_scalar *)field)->is_ap)
+            add_pattern(program, &((const ts_scalar *)field)->ap, false, &out);
+    }
+    return out;
+}
+
+/* Outputs that take over an input share its storage; scratch tensors share one by address. */
+static void find_storages(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    uint32_t tensors = program->tensors.count;
+    clock->storage_of = TS_NEW_ARRAY(&clock->arena, uint32_t, tensors + 1);
+    clock->storage_count = FIRST_TENSOR_STORAGE + tensors;
+    clock->is_tracked = TS_NEW_ARRAY(&clock->arena, bool, clock->storage_count);
+    clock->is_tracked[STORAGE_SBUF] = clock->is_tracked[STORAGE_PSUM] = true;
+    for (uint32_t t = 0; t < tensors; t++) {
+        const ts_tensor *tensor = &program->tensors.data[t];
+        clock->storage_of[t] = tensor->kind == ts_tensor_scratch ? STORAGE_SCRATCH : FIRST_TENSOR_STORAGE + t;
+        if (tensor->kind != ts_tensor_output || tensor->alias < 0) continue;
+        for (uint32_t i = 0; i < tensors; i++)
+            if (program->tensors.data[i].kind == ts_tensor_input &&
+                program->tensors.data[i].number == (uint32_t)tensor->alias)
+                clock->storage_of[t] = FIRST_TENSOR_STORAGE + i;
+    }
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        patterns found = find_patterns(program, program->code.data[at]);
+        for (int i = 0; i < found.count; i++)
+            if (found.is_write[i] && found.ap[i]->space == ts_space_hbm)
+                clock->is_tracked[clock->storage_of[found.ap[i]->tensor]] = true;
+    }
+}
+
+static uint64_t row_key(const ts_inst *inst) {
+    return (uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | inst->engine;
+}
+
+/* Rows by (engine, op, source line), in order of appearance. Row 0 is the launch. */
+static void find_rows(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    uint32_t slots = 64, mask;
+    while (slots < program->code.count * 2) slots *= 2;
+    mask = slots - 1;
+    uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* row, 0 = free */
+    ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        if (inst->engine == ts_engine_none) continue;
+        uint64_t key = row_key(inst);
+        uint32_t slot = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 32) & mask;
+        for (; table[slot]; slot = (slot + 1) & mask) {
+            const ts_record_row *row = &clock->rows.data[table[slot]].total;
+            if (row->engine == inst->engine && row->op == inst->op && row->loc == inst->loc) break;
+        }
+        if (!table[slot]) {
+            table[slot] = clock->rows.count;
+            ts_clock_row row = {.total = {.engine = inst->engine, .op = inst->op, .loc = inst->loc}};
+            ts_vec_push(&clock->rows, &clock->arena, row);
+        }
+        clock->code[at].row = table[slot];
+    }
+}
+
+ts_status ts_expand_init(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    clock->code = TS_NEW_ARRAY(&clock->arena, ts_code, program->code.count);
+    clock->counters = TS_NEW_ARRAY(&clock->arena, int64_t, program->loops.count + 1);
+    clock->trips = TS_NEW_ARRAY(&clock->arena, int64_t, program->loops.count + 1);
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        if (inst->engine >= ts_engine_count || inst->op == ts_op_none || inst->op >= ts_op_count)
+            return ts_fail(clock->diag, ts_input, "instruction %u has no engine or operation that exists", at);
+    }
+    find_rows(clock);
+    find_storages(clock);
+    return ts_ok;
+}
+
+static bool moves(const ts_affine *affine) {
+    return affine->term_count > 0 || affine->rotation != 0;
+}
+
+/* Whether the pattern touches every byte of its bounds: dimensions nest without gaps. */
+static bool is_gapless(const ts_ref *ref) {
+    bool used[TS_AP_DIMS] = {false};
+    int64_t span = 1;
+    for (;;) {
+        int next = -1;
+        for (int i = 0; i < ref->dims; i++) {
+            int64_t step = ref->step[i] < 0 ? -ref->step[i] : ref->step[i];
+            if (used[i] || ref->count[i] == 1 || step == 0) continue;
+            if (step > span) {
+                if (next < 0) next = -2;
+                continue;
+            }
+            next = i;
+            break;
+        }
+        if (next == -1) return true;
+        if (next == -2) return false;
+        used[next] = true;
+        int64_t step = ref->step[next] < 0 ? -ref->step[next] : ref->step[next];
+        span += step * (ref->count[next] - 1);
+    }
+}
+
+static void find_bounds(const ts_program *program, ts_access *access) {
+    const ts_ref *ref = &access->ref;
+    if (ref->index) { /* anywhere in its tensor */
+        access->lo = -ref->offset;
+        access->hi = (int64_t)program->tensors.data[ref->tensor].bytes - ref->offset;
+        access->is_dense = true;
+        return;
+    }
+    int64_t width = ts_dtype_get(ref->dtype)->bytes, lo = 0, hi = 0;
+    for (int i = 0; i < ref->dims; i++) {
+        int64_t reach = ref->step[i] * (ref->count[i] - 1);
+        if (reach < 0)
+            lo += reach;
+        else
+            hi += reach;
+    }
+    access->lo = lo * width;
+    access->hi = (hi + 1) * width;
+    access->is_dense = is_gapless(ref);
+}
+
+static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index,
+                       const ts_ap *ap) {
+    const ts_program *program = clock->program;
+    access->ap = ap;
+    access->ref = operands->ref[index];
+    access->is_read = operands->is_read[index];
+    access->is_write = operands->is_write[index];
+    access->moves_offset = moves(&ap->offset);
+    access->moves_part = ap->space != ts_space_hbm && moves(&ap->part);
+    if (ap->space == ts_space_hbm) {
+        const ts_tensor *tensor = &program->tensors.data[ap->tensor];
+        access->storage = clock->storage_of[ap->tensor];
+        access->shift = tensor->kind == ts_tensor_scratch ? (int64_t)tensor->address : 0;
+    } else {
+        access->storage = ap->space == ts_space_psum ? STORAGE_PSUM : STORAGE_SBUF;
+    }
+    find_bounds(program, access);
+}
+
+static bool is_ragged(const ts_ap *ap) {
+    if (ap->space != ts_space_hbm && ap->parts.is_ragged) return true;
+    for (int i = 0; i < ap->dims; i++)
+        if (ap->dim[i].count.is_ragged) return true;
+    return false;
+}
+
+/* Function tables: 0 for a function that every table has, else a number for each name. */
+static uint8_t find_table(const ts_inst *inst) {
+    if (inst->op != ts_op_activation) return 0;
+    const char *name = ts_act_table(((const ts_inst_activation *)inst)->func);
+    if (strcmp(name, "every") == 0) return 0;
+    for (unsigned func = 0; func < ts_act_count; func++)
+        if (strcmp(ts_act_table(func), name) == 0) return (uint8_t)(func + 1);
+    return 0;
+}
+
+static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
+    patterns found = find_patterns(clock->program, inst);
+    code->accesses = TS_NEW_ARRAY(&clock->arena, ts_access, (size_t)operands->count + 1);
+    code->access_count = (int8_t)operands->count;
+    code->table = find_table(inst);
+    for (int i = 0; i < operands->count; i++) {
+        set_access(clock, &code->accesses[i], operands, i, found.ap[i]);
+        if (is_ragged(found.ap[i])) code->is_ragged = true;
+    }
+    code->is_ready = true;
+}
+
+static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
+    for (int k = 0; k < clock->sets; k++) {
+        const ts_chip *chip = &clock->chip[k];
+        ts_cost cost;
+        ts_inst_cost(chip, inst, operands, &cost);
+        ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
+        step->occupancy[k] = cost.occupancy;
+        step->stream[k] = cost.stream;
+        step->latency[k] = cost.latency;
+        step->dependent[k] = ts_cycles_time(engine.dependent_cycles, engine.ghz);
+        step->descriptor_time[k] = cost.descriptor_time;
+        step->byte_time[k] = cost.byte_time;
+        double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
+        step->hbm_time[k] = (ts_time)((double)(cost.hbm_read_bytes + cost.hbm_write_bytes) / hbm * 1000);
+        if (k == clock->asked) step->cost = cost;
+    }
+}
+
+/* Rows of a DMA that each take one share of a DMA engine's time. */
+static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operands) {
+    int32_t rows = 0;
+    for (int i = 0; i < operands->count; i++) {
+        step->is_indexed |= operands->ref[i].index != NULL;
+        if (operands->ref[i].space != ts_space_hbm && operands->ref[i].parts > rows &&
+            !(i > 0 && operands->ref[i - 1].index))
+            rows = operands->ref[i].parts;
+    }
+    step->shares = step->cost.dma_engines;
+    step->rows = rows > 0 ? rows : step->shares;
+    step->rows_per_share = rows > 0 ? (int32_t)clock->chip[clock->asked].dma_rows_per_engine : 1;
+    for (int k = 0; k < clock->sets; k++) {
+        step->descriptor_time[k] = (step->descriptor_time[k] + step->rows / 2) / step->rows;
+        step->byte_time[k] = (step->byte_time[k] + step->rows / 2) / step->rows;
+    }
+}
+
+static uint64_t hash_counts(const ts_operands *operands) {
+    uint64_t hash = 0x9E3779B97F4A7C15u;
+    for (int i = 0; i < operands->count; i++) {
+        const ts_ref *ref = &operands->ref[i];
+        hash = (hash ^ (uint64_t)ref->parts) * 0x100000001B3u;
+        for (int d = 0; d < TS_AP_DIMS; d++) hash = (hash ^ (uint64_t)ref->count[d]) * 0x100000001B3u;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
+    uint64_t counts = hash_counts(operands);
+    for (ts_step *step = code->steps; step; step = step->next)
+        if (step->counts == counts) return step;
+    ts_step *step = TS_NEW(&clock->arena, ts_step);
+    step->next = code->steps;
+    code->steps = step;
+    step->counts = counts;
+    step->row = code->row;
+    step->engine = inst->engine;
+    step->is_dma = inst->op == ts_op_dma_copy;
+    set_costs(clock, step, inst, operands);
+    if (step->is_dma) {
+        set_shares(clock, step, operands);
+        return step;
+    }
+    for (int i = 0; i < operands->count; i++) {
+        uint8_t space = operands->ref[i].space, engine = inst->engine;
+        if (space == ts_space_sbuf && (engine == ts_engine_vector || engine == ts_engine_gpsimd))
+            step->port[ts_port_sbuf] = true;
+        if (space == ts_space_psum && (engine == ts_engine_vector || engine == ts_engine_scalar))
+            step->port[ts_port_psum] = true;
+    }
+    return step;
+}
+
+/* Brings the accesses of a code position up to the counters; its costs, or NULL when it does nothing here. */
+static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
+    const ts_program *program = clock->program;
+    if (!code->is_ready || code->is_ragged) {
+        ts_operands operands;
+        ts_inst_operands(program, inst, clock->counters, &operands);
+        if (!code->is_ready) open_code(clock, code, inst, &operands);
+        if (operands.is_skipped) return NULL;
+        for (int i = 0; i < operands.count; i++)
+            set_access(clock, &code->accesses[i], &operands, i, code->accesses[i].ap);
+        return find_step(clock, code, inst, &operands);
+    }
+    for (int i = 0; i < code->access_count; i++) {
+        ts_access *access = &code->accesses[i];
+        if (access->moves_offset) {
+            int64_t offset = ts_affine_value(program, &access->ap->offset, clock->counters);
+            if (access->ap->space == ts_space_hbm) offset *= ts_dtype_get(access->ap->dtype)->bytes;
+            access->ref.offset = offset;
+            if (access->ref.index) find_bounds(program, access);
+        }
+        if (access->moves_part)
+            access->ref.part = (int32_t)ts_affine_value(program, &access->ap->part, clock->counters);
+    }
+    return code->steps;
+}
+
+static ts_status fetch(ts_clock *clock, uint32_t at, const ts_inst *inst) {
+    ts_code *code = &clock->code[at];
+    const ts_step *step = resolve(clock, code, inst);
+    if (!step) return ts_ok;
+    if (clock->sequence == clock->instruction_cap) {
+        ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
+                (unsigned long long)clock->instruction_cap);
+        ts_diag_remedy(clock->diag, "raise the clock's instruction cap, or time a shorter program");
+        return ts_capacity;
+    }
+    ts_event *event = ts_slab_take(&clock->arena, &clock->events, sizeof *event);
+    event->step = step;
+    event->sequence = clock->sequence++;
+    event->inst = at;
+    event->refs = 1;
+    if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
+    if (code->table && code->table != clock->table) {
+        event->loads_table = true;
+        clock->table = code->table;
+    }
+    for (int i = 0; i < code->access_count; i++)
+        if (code->accesses[i].is_read && !code->accesses[i].is_write)
+            ts_regions_access(clock, event, &code->accesses[i], false);
+    for (int i = 0; i < code->access_count; i++)
+        if (code->accesses[i].is_write) ts_regions_access(clock, event, &code->accesses[i], true);
+    ts_tally_event(clock, inst, step);
+    ts_lanes_push(clock, event);
+    return ts_ok;
+}
+
+ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
+    const ts_program *program = clock->program;
+    for (;;) {
+        if (clock->pc >= program->code.count) {
+            *is_end = true;
+            return ts_ok;
+        }
+        uint32_t at = clock->pc++;
+        const ts_inst *inst = program->code.data[at];
+        if (inst->op == ts_op_loop) {
+            uint32_t id = ((const ts_inst_loop *)inst)->id;
+            clock->counters[id] = 0;
+            clock->trips[id] = ts_count_value(program, &((const ts_inst_loop *)inst)->trip, clock->counters);
+            if (clock->trips[id] == 0) clock->pc = program->loops.data[id].end + 1;
+        } else if (inst->op == ts_op_end) {
+            uint32_t id = ((const ts_inst_end *)inst)->id;
+            if (++clock->counters[id] < clock->trips[id])
+                clock->pc = program->loops.data[id].begin + 1;
+            else
+                clock->counters[id] = 0;
+        } else {
+            return fetch(clock, at, inst);
+        }
+    }
+}

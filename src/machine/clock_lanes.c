@@ -1,0 +1,314 @@
+/* The event loop: engines issue in program order, queues in order of their triggers; whichever can start earliest with
+   the table's constants goes next. The other sets of constants are carried along in the same order. */
+#include "machine/clock_core.h"
+
+static ts_time later(ts_time a, ts_time b) {
+    return a > b ? a : b;
+}
+
+void ts_event_drop(ts_clock *clock, ts_event *event) {
+    if (--event->refs > 0) return;
+    ts_cause_clear(clock, &event->cause);
+    ts_node_drop(clock, event->node);
+    ts_slab_give(&clock->events, event, sizeof *event);
+}
+
+static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, bool is_same) {
+    const ts_times *times = is_same ? &producer->same : &producer->ready;
+    int asked = clock->asked;
+    if (times->at[asked] > consumer->earliest.at[asked])
+        ts_cause_set(clock, &consumer->cause, producer->node, producer->step,
+                     is_same                  ? ts_cause_same
+                     : producer->step->is_dma ? ts_cause_done
+                                              : ts_cause_ready);
+    for (int k = 0; k < clock->sets; k++)
+        consumer->earliest.at[k] = later(consumer->earliest.at[k], times->at[k]);
+}
+
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same) {
+    if (producer->is_done) {
+        apply(clock, consumer, producer, is_same);
+        return;
+    }
+    ts_edge *edge = ts_slab_take(&clock->arena, &clock->edges, sizeof *edge);
+    *edge = (ts_edge){producer->edges, consumer, is_same};
+    producer->edges = edge;
+    consumer->waits++;
+}
+
+static void lane_push(ts_lane *lane, ts_event *event) {
+    event->next = NULL;
+    if (lane->tail)
+        lane->tail->next = event;
+    else
+        lane->head = event;
+    lane->tail = event;
+}
+
+static ts_event *lane_pop(ts_lane *lane) {
+    ts_event *event = lane->head;
+    lane->head = event->next;
+    if (!lane->head) lane->tail = NULL;
+    event->next = NULL;
+    return event;
+}
+
+void ts_lanes_push(ts_clock *clock, ts_event *event) {
+    lane_push(&clock->engine[event->step->engine], event);
+    clock->pending++;
+}
+
+/* The times of `event` are known: whoever waits for them learns them. */
+static void settle(ts_clock *clock, ts_event *event) {
+    event->is_done = true;
+    while (event->edges) {
+        ts_edge *edge = event->edges;
+        event->edges = edge->next;
+        apply(clock, edge->consumer, event, edge->is_same);
+        edge->consumer->waits--;
+        ts_slab_give(&clock->edges, edge, sizeof *edge);
+    }
+    clock->pending--;
+    ts_event_drop(clock, event);
+}
+
+/* The engine that an instruction on `engine` excludes from a port; none = none. */
+static ts_engine port_rival(ts_port port, uint8_t engine) {
+    ts_engine rival = port == ts_port_sbuf ? ts_engine_gpsimd : ts_engine_scalar;
+    if (engine == ts_engine_vector) return rival;
+    return engine == rival ? ts_engine_vector : ts_engine_none;
+}
+
+/* When the engine could issue `event` in set k. */
+static ts_time engine_start(const ts_clock *clock, const ts_event *event, int k) {
+    const ts_step *step = event->step;
+    ts_time start = clock->engine_free[step->engine].at[k] + (event->loads_table ? clock->table_load[k] : 0);
+    start = later(start, event->earliest.at[k]);
+    for (int port = 0; port < ts_port_count; port++)
+        if (step->port[port])
+            start = later(start, clock->port_free[port][port_rival((ts_port)port, step->engine)].at[k]);
+    return start;
+}
+
+/* The node of the start that engine_start gave in the set asked for. */
+static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
+    const ts_step *step = event->step;
+    int k = clock->asked;
+    ts_charge load = {step->row, ts_bound_scalar, event->loads_table ? clock->table_load[k] : 0};
+    if (start == clock->engine_free[step->engine].at[k] + load.amount)
+        return ts_node_from(clock, &clock->engine_cause[step->engine], load);
+    if (start == event->earliest.at[k]) return ts_node_from(clock, &event->cause, (ts_charge){0});
+    for (int port = 0; port < ts_port_count; port++) {
+        ts_engine rival = port_rival((ts_port)port, step->engine);
+        if (step->port[port] && start == clock->port_free[port][rival].at[k])
+            return ts_node_from(clock, &clock->port_cause[port][rival], (ts_charge){0});
+    }
+    return NULL;
+}
+
+static void note_end(ts_clock *clock, ts_node *node, const ts_step *step, ts_cause_kind kind, const ts_times *end) {
+    int asked = clock->asked;
+    if (end->at[asked] > clock->end.at[asked]) ts_cause_set(clock, &clock->end_cause, node, step, kind);
+    for (int k = 0; k < clock->sets; k++)
+        clock->end.at[k] = later(clock->end.at[k], end->at[k]);
+}
+
+static void hold_ports(ts_clock *clock, ts_node *node, const ts_step *step, const ts_times *until) {
+    for (int port = 0; port < ts_port_count; port++) {
+        if (!step->port[port]) continue;
+        clock->port_free[port][step->engine] = *until;
+        ts_cause_set(clock, &clock->port_cause[port][step->engine], node, step, ts_cause_engine);
+    }
+}
+
+/* The trigger's end: the transfer goes to its queue, which serves triggers in the order of their times. */
+static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_times *until) {
+    event->earliest = *until;
+    ts_cause_set(clock, &event->cause, node, event->step, ts_cause_engine);
+    ts_lane *ring = &clock->ring[event->queue];
+    if (!ring->head) clock->ring_list[clock->rings++] = event->queue;
+    lane_push(ring, event);
+}
+
+static void issue(ts_clock *clock, ts_engine engine) {
+    ts_event *event = lane_pop(&clock->engine[engine]);
+    const ts_step *step = event->step;
+    ts_times start = {{0}}, until = {{0}}, result = {{0}};
+    for (int k = 0; k < clock->sets; k++) {
+        start.at[k] = engine_start(clock, event, k);
+        until.at[k] = start.at[k] + step->occupancy[k];
+        result.at[k] = start.at[k] + step->stream[k] + step->latency[k];
+    }
+    ts_time start_asked = start.at[clock->asked];
+    ts_node *node = start_node(clock, event, start_asked);
+    if (event->loads_table) {
+        ts_time load = clock->engine_free[engine].at[clock->asked];
+        ts_tally_slice(clock, load, load + clock->table_load[clock->asked], event->inst, (uint8_t)engine);
+    }
+    ts_tally_slice(clock, start_asked, until.at[clock->asked], event->inst, (uint8_t)engine);
+    clock->engine_free[engine] = until;
+    ts_cause_set(clock, &clock->engine_cause[engine], node, step, ts_cause_engine);
+    if (step->is_dma) {
+        push_ring(clock, event, node, &until);
+        ts_node_drop(clock, node);
+        return;
+    }
+    hold_ports(clock, node, step, &until);
+    note_end(clock, node, step, ts_cause_result, &result);
+    for (int k = 0; k < clock->sets; k++) {
+        event->same.at[k] = until.at[k] + step->dependent[k];
+        event->ready.at[k] = result.at[k] + clock->semaphore[k];
+    }
+    event->node = node;
+    ts_cause_clear(clock, &event->cause);
+    settle(clock, event);
+}
+
+/* Rows of the transfer that DMA engine number `share` moves. */
+static int share_rows(const ts_step *step, int share) {
+    int left = step->rows - share * step->rows_per_share;
+    return left < step->rows_per_share ? left : step->rows_per_share;
+}
+
+/* The share whose end is being charged, so that equal ones use one node. */
+typedef struct share_node {
+    ts_node *node, *parent;
+    ts_time start, end;
+} share_node;
+
+static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, int share, ts_time arrival,
+                         int engine, ts_time start, ts_time end, share_node *last) {
+    ts_node *parent = start > arrival ? clock->dma_node[engine] : issued;
+    if (!last->node || last->parent != parent || last->start != start || last->end != end) {
+        ts_time descriptors = share_rows(step, share) * step->descriptor_time[clock->asked];
+        ts_charge charges[TS_NODE_CHARGES] = {
+            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[clock->asked] : 0},
+            {step->row, ts_bound_dma_descriptors, descriptors},
+            {step->row, ts_bound_dma_bytes, end - start - descriptors}};
+        ts_node *node = ts_node_new(clock, parent, charges, TS_NODE_CHARGES);
+        ts_union_add(&clock->dma_union, start, end);
+        ts_node_drop(clock, last->node);
+        *last = (share_node){node, parent, start, end};
+    }
+    ts_node_drop(clock, clock->dma_node[engine]);
+    clock->dma_node[engine] = ts_node_hold(last->node);
+}
+
+/* Moves the transfer through its DMA engines in set k; returns the last byte's time. In the set asked for also its
+   node (counted) and the time of the first byte. */
+static ts_time transfer(ts_clock *clock, ts_event *event, int k, ts_time arrival, ts_node *issued, ts_time *first,
+                        ts_node **last_byte) {
+    const ts_step *step = event->step;
+    ts_time done = arrival;
+    share_node last = {0};
+    bool is_asked = k == clock->asked;
+    for (int share = 0; share < step->shares; share++) {
+        int engine = (int)((clock->rotation + (uint32_t)share) % (uint32_t)clock->dma_engines[k]);
+        ts_time start = later(arrival, clock->dma_free[engine].at[k]);
+        ts_time end = start + share_rows(step, share) * (step->descriptor_time[k] + step->byte_time[k]);
+        if (is_asked) {
+            charge_share(clock, issued, step, share, arrival, engine, start, end, &last);
+            if (share == 0 || start < *first) *first = start;
+            if (end > done || !*last_byte) {
+                ts_node_drop(clock, *last_byte);
+                *last_byte = ts_node_hold(last.node);
+            }
+        }
+        clock->dma_free[engine].at[k] = end;
+        done = later(done, end);
+    }
+    if (is_asked) ts_node_drop(clock, last.node);
+    return done;
+}
+
+/* HBM moves the bytes of all transfers one after the other: a cap on their sum. */
+static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_time done,
+                           ts_node *issued, ts_node **last_byte) {
+    if (step->hbm_time[k] == 0) return done;
+    ts_time start = later(arrival, clock->hbm_free.at[k]), end = start + step->hbm_time[k];
+    clock->hbm_free.at[k] = end;
+    if (k == clock->asked) {
+        ts_node *parent = start > arrival ? clock->hbm_node : issued;
+        ts_charge charges[2] = {
+            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
+            {step->row, ts_bound_dma_bytes, step->hbm_time[k]}};
+        ts_node *node = ts_node_new(clock, parent, charges, 2);
+        ts_node_drop(clock, clock->hbm_node);
+        clock->hbm_node = node;
+        if (end > done) {
+            ts_node_drop(clock, *last_byte);
+            *last_byte = ts_node_hold(node);
+        }
+    }
+    return later(done, end);
+}
+
+static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
+    return later(event->earliest.at[k], clock->ring_free[event->queue % clock->queues[k]].at[k]);
+}
+
+static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start) {
+    if (start == event->earliest.at[clock->asked]) return ts_node_from(clock, &event->cause, (ts_charge){0});
+    ts_charge floor = {event->step->row, ts_bound_dma_queue, clock->queue_floor[clock->asked]};
+    return ts_node_new(clock, clock->ring_node[event->queue % clock->queues[clock->asked]], &floor, 1);
+}
+
+static void serve(ts_clock *clock, int position) {
+    uint16_t queue = clock->ring_list[position];
+    ts_event *event = lane_pop(&clock->ring[queue]);
+    if (!clock->ring[queue].head) clock->ring_list[position] = clock->ring_list[--clock->rings];
+    const ts_step *step = event->step;
+    int asked = clock->asked;
+    ts_time start[TS_CLOCK_SETS], first = 0;
+    ts_times done = {{0}};
+    for (int k = 0; k < clock->sets; k++) start[k] = ring_start(clock, event, k);
+    ts_node *issued = ring_node(clock, event, start[asked]), *last_byte = NULL;
+    for (int k = 0; k < clock->sets; k++) {
+        int ring = event->queue % clock->queues[k];
+        ts_time arrival = start[k] + clock->first_byte[k];
+        clock->ring_free[ring].at[k] = start[k] + clock->queue_floor[k];
+        ts_time moved = transfer(clock, event, k, arrival, issued, &first, &last_byte);
+        done.at[k] = through_hbm(clock, step, k, arrival, moved, issued, &last_byte) + clock->completion[k];
+    }
+    clock->rotation = (clock->rotation + (uint32_t)step->shares) % (uint32_t)clock->dma_engines[0];
+    ts_node **ring = &clock->ring_node[queue % clock->queues[asked]];
+    ts_node_drop(clock, *ring);
+    *ring = issued;
+    /* A queue's slices are the parts of its transfers that no earlier one covers. */
+    ts_time last = done.at[asked] - clock->completion[asked], *covered = &clock->queue_end[queue];
+    if (last > *covered)
+        ts_tally_slice(clock, later(first, *covered), last, event->inst, (uint8_t)(TS_LANE_QUEUE + queue));
+    *covered = later(*covered, last);
+    event->node = last_byte;
+    event->ready = event->same = done;
+    note_end(clock, event->node, step, ts_cause_done, &done);
+    ts_cause_clear(clock, &event->cause);
+    settle(clock, event);
+}
+
+void ts_lanes_step(ts_clock *clock) {
+    ts_time best = INT64_MAX;
+    uint64_t sequence = 0;
+    int engine = 0, ring = -1;
+    for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
+        const ts_event *event = clock->engine[e].head;
+        if (!event || event->waits) continue;
+        ts_time start = engine_start(clock, event, 0);
+        if (start > best || (start == best && event->sequence > sequence)) continue;
+        best = start;
+        sequence = event->sequence;
+        engine = e;
+    }
+    for (int i = 0; i < clock->rings; i++) {
+        const ts_event *event = clock->ring[clock->ring_list[i]].head;
+        ts_time start = ring_start(clock, event, 0);
+        if (start > best || (start == best && event->sequence > sequence)) continue;
+        best = start;
+        sequence = event->sequence;
+        ring = i;
+    }
+    if (ring >= 0)
+        serve(clock, ring);
+    else
+        issue(clock, (ts_engine)engine);
+}

@@ -1,0 +1,178 @@
+/* The critical path: a tree of instants that grows with the run, kept small by dropping dead branches and merging
+   chains, and read from the end back to the launch when the run is over. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/clock_core.h"
+
+enum { FEWEST_NODES = 1 << 15 }; /* fewer are not worth a pass of merging */
+
+static ts_charge *charges_of(ts_node *node) {
+    return node->many ? node->many : node->few;
+}
+
+static void node_free(ts_clock *clock, ts_node *node) {
+    free(node->many);
+    ts_slab_give(&clock->nodes, node, sizeof *node);
+    clock->live_nodes--;
+}
+
+ts_node *ts_node_hold(ts_node *node) {
+    if (node) node->refs++;
+    return node;
+}
+
+void ts_node_drop(ts_clock *clock, ts_node *node) {
+    while (node && --node->refs == 0) {
+        ts_node *parent = node->parent;
+        node_free(clock, node);
+        node = parent;
+    }
+}
+
+/* Moves the charges of `node` and of the ancestors that nobody else holds into `node`. */
+static void merge_chain(ts_clock *clock, ts_node *node) {
+    uint32_t most = 0, count = 0;
+    for (ts_node *at = node; at; at = at->parent) {
+        most += at->charges;
+        if (at != node && at->refs != 1) break;
+    }
+    uint32_t limit = clock->rows.count * ts_bound_count;
+    ts_charge *many = malloc((most < limit ? most : limit) * sizeof *many + sizeof *many);
+    if (!many) return; /* nothing is lost, the tree only stays larger */
+    ts_node *at = node;
+    do {
+        const ts_charge *charges = charges_of(at);
+        for (uint32_t i = 0; i < at->charges; i++) {
+            ts_time *sum = &clock->charge_sums[charges[i].row * ts_bound_count + charges[i].bound];
+            if (*sum == 0) many[count++] = charges[i];
+            *sum += charges[i].amount;
+        }
+        ts_node *parent = at->parent;
+        if (at != node) node_free(clock, at);
+        at = parent;
+    } while (at && at->refs == 1);
+    for (uint32_t i = 0; i < count; i++) {
+        ts_time *sum = &clock->charge_sums[many[i].row * ts_bound_count + many[i].bound];
+        many[i].amount = *sum;
+        *sum = 0;
+    }
+    free(node->many);
+    node->many = many;
+    node->charges = count;
+    node->parent = at;
+}
+
+typedef void node_visit(ts_clock *clock, ts_node *node);
+
+static void each_node(ts_clock *clock, node_visit *visit) {
+    for (uint32_t block = 0; block < clock->nodes.blocks.count; block++) {
+        ts_node *nodes = (ts_node *)(void *)clock->nodes.blocks.data[block];
+        uint32_t count = block + 1 < clock->nodes.blocks.count ? TS_SLAB_ITEMS : clock->nodes.used;
+        for (uint32_t i = 0; i < count; i++)
+            if (nodes[i].refs > 0) visit(clock, &nodes[i]);
+    }
+}
+
+static void mark_inner(ts_clock *clock, ts_node *node) {
+    (void)clock;
+    if (node->parent && node->parent->refs == 1) node->parent->is_inner = true;
+}
+
+/* Only the lower end of a chain merges, so that each charge moves once. */
+static void merge_outer(ts_clock *clock, ts_node *node) {
+    if (!node->is_inner && node->parent && node->parent->refs == 1) merge_chain(clock, node);
+}
+
+static void merge_chains(ts_clock *clock) {
+    if (!clock->charge_sums)
+        clock->charge_sums =
+            TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
+    each_node(clock, mark_inner);
+    each_node(clock, merge_outer);
+    clock->node_limit = clock->live_nodes * 2;
+    if (clock->node_limit < FEWEST_NODES) clock->node_limit = FEWEST_NODES;
+}
+
+ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count) {
+    if (++clock->live_nodes > clock->node_limit) merge_chains(clock);
+    ts_node *node = ts_slab_take(&clock->arena, &clock->nodes, sizeof *node);
+    node->parent = ts_node_hold(parent);
+    node->refs = 1;
+    for (int i = 0; i < count; i++)
+        if (charges[i].amount > 0) node->few[node->charges++] = charges[i];
+    return node;
+}
+
+ts_bound ts_step_bound(const ts_step *step) {
+    if (step->is_dma)
+        return step->is_indexed && step->engine == ts_engine_gpsimd ? ts_bound_gpsimd : ts_bound_dma_latency;
+    switch (step->engine) {
+    case ts_engine_tensor: return ts_bound_tensor;
+    case ts_engine_vector: return ts_bound_vector;
+    case ts_engine_scalar: return ts_bound_scalar;
+    case ts_engine_gpsimd: return ts_bound_gpsimd;
+    default: return ts_bound_wait;
+    }
+}
+
+ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
+    ts_charge charges[TS_NODE_CHARGES] = {extra};
+    const ts_step *step = cause->step;
+    int k = clock->asked, count = 1;
+    if (cause->node) {
+        uint32_t bound = ts_step_bound(step), row = step->row;
+        switch (cause->kind) {
+        case ts_cause_engine: charges[count++] = (ts_charge){row, bound, step->occupancy[k]}; break;
+        case ts_cause_same:
+            charges[count++] = (ts_charge){row, bound, step->occupancy[k]};
+            charges[count++] = (ts_charge){row, ts_bound_wait, step->dependent[k]};
+            break;
+        case ts_cause_ready:
+            charges[count++] = (ts_charge){row, bound, step->stream[k]};
+            charges[count++] = (ts_charge){row, ts_bound_wait, step->latency[k] + clock->semaphore[k]};
+            break;
+        case ts_cause_result:
+            charges[count++] = (ts_charge){row, bound, step->stream[k]};
+            charges[count++] = (ts_charge){row, ts_bound_wait, step->latency[k]};
+            break;
+        case ts_cause_done:
+            charges[count++] = (ts_charge){row, ts_bound_dma_latency, clock->completion[k]};
+            break;
+        }
+    }
+    return ts_node_new(clock, cause->node, charges, count);
+}
+
+void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_step *step, ts_cause_kind kind) {
+    ts_node *old = cause->node;
+    *cause = (ts_cause){ts_node_hold(node), step, kind};
+    ts_node_drop(clock, old);
+}
+
+void ts_cause_clear(ts_clock *clock, ts_cause *cause) {
+    ts_node_drop(clock, cause->node);
+    *cause = (ts_cause){0};
+}
+
+void ts_path_finish(ts_clock *clock) {
+    ts_node *end = ts_node_from(clock, &clock->end_cause, (ts_charge){0});
+    for (ts_node *node = end; node; node = node->parent) {
+        const ts_charge *charges = charges_of(node);
+        for (uint32_t i = 0; i < node->charges; i++) {
+            clock->rows.data[charges[i].row].bound[charges[i].bound] += charges[i].amount;
+            clock->record->bound[charges[i].bound] += charges[i].amount;
+        }
+    }
+    ts_node_drop(clock, end);
+}
+
+static void free_many(ts_clock *clock, ts_node *node) {
+    (void)clock;
+    free(node->many);
+    node->many = NULL;
+}
+
+void ts_path_free(ts_clock *clock) {
+    each_node(clock, free_many);
+}

@@ -1,0 +1,271 @@
+/* What an access waits for: the accesses that are still the latest to some bytes, found by where they lie.
+
+   Boxes lie in a grid of nested cell sizes: each in the level whose cell is at least as long as the box, under the
+   cell of its first byte. A query looks at the cells it touches and one before, in every level that is used. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/clock_core.h"
+
+enum { FIRST_SHIFT = 8, LEVEL_SHIFT = 2, FIRST_BUCKET_BITS = 12 };
+
+static int level_shift(int level) {
+    return FIRST_SHIFT + LEVEL_SHIFT * level;
+}
+
+static int level_of(int64_t bytes) {
+    int level = 0;
+    while (level < TS_BOX_LEVELS - 1 && bytes > (int64_t)1 << level_shift(level)) level++;
+    return level;
+}
+
+static uint32_t bucket_of(const ts_clock *clock, uint32_t plane, int level, int64_t cell) {
+    uint64_t key = (uint64_t)cell * 32 + (uint64_t)level + ((uint64_t)plane << 44);
+    return (uint32_t)((key * 0x9E3779B97F4A7C15u) >> (64 - clock->bucket_bits));
+}
+
+static void link_bucket(ts_clock *clock, ts_box *box) {
+    ts_box **head = &clock->buckets[bucket_of(clock, box->plane, box->level, box->cell)];
+    box->next = *head;
+    if (box->next) box->next->link = &box->next;
+    box->link = head;
+    *head = box;
+}
+
+static void grow_buckets(ts_clock *clock) {
+    clock->bucket_bits = clock->bucket_bits ? clock->bucket_bits + 2 : FIRST_BUCKET_BITS;
+    clock->buckets = TS_NEW_ARRAY(&clock->arena, ts_box *, (size_t)1 << clock->bucket_bits);
+    for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++)
+        for (int level = 0; level < TS_BOX_LEVELS; level++)
+            for (ts_box *box = clock->planes[plane].level[level]; box; box = box->level_next) link_bucket(clock, box);
+}
+
+static void box_insert(ts_clock *clock, ts_box *box) {
+    ts_plane *plane = &clock->planes[box->plane];
+    box->level = (uint8_t)level_of(box->hi - box->lo);
+    box->cell = box->lo >> level_shift(box->level);
+    if (++clock->box_count >> clock->bucket_bits) grow_buckets(clock);
+    link_bucket(clock, box);
+    ts_box **head = &plane->level[box->level];
+    box->level_next = *head;
+    if (box->level_next) box->level_next->level_link = &box->level_next;
+    box->level_link = head;
+    *head = box;
+    plane->level_count[box->level]++;
+    plane->count++;
+}
+
+static void box_remove(ts_clock *clock, ts_box *box) {
+    ts_plane *plane = &clock->planes[box->plane];
+    *box->link = box->next;
+    if (box->next) box->next->link = box->link;
+    *box->level_link = box->level_next;
+    if (box->level_next) box->level_next->level_link = box->level_link;
+    plane->level_count[box->level]--;
+    plane->count--;
+    clock->box_count--;
+    ts_event_drop(clock, box->event);
+    ts_slab_give(&clock->boxes, box, sizeof *box);
+}
+
+static bool in_reach(const ts_box *box, const ts_box *query) {
+    return box->lo < query->hi && box->hi > query->lo && box->part < query->part + query->parts &&
+           box->part + box->parts > query->part;
+}
+
+/* Fills clock->found with the boxes of a plane whose bounds meet those of the query. */
+static void find(ts_clock *clock, uint32_t index, const ts_box *query) {
+    const ts_plane *plane = &clock->planes[index];
+    clock->found.count = 0;
+    for (int level = 0; level < TS_BOX_LEVELS; level++) {
+        if (plane->level_count[level] == 0) continue;
+        int64_t first = (query->lo >> level_shift(level)) - 1;
+        int64_t last = (query->hi - 1) >> level_shift(level);
+        if (last - first >= plane->level_count[level]) {
+            for (ts_box *box = plane->level[level]; box; box = box->level_next)
+                if (in_reach(box, query)) ts_vec_push(&clock->found, &clock->arena, box);
+            continue;
+        }
+        for (int64_t cell = first; cell <= last; cell++) {
+            ts_box *box = clock->buckets[bucket_of(clock, index, level, cell)];
+            for (; box; box = box->next)
+                if (box->cell == cell && box->level == level && box->plane == index && in_reach(box, query))
+                    ts_vec_push(&clock->found, &clock->arena, box);
+        }
+    }
+}
+
+static bool covers(const ts_box *a, const ts_box *b) {
+    return a->is_dense && a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part &&
+           a->part + a->parts >= b->part + b->parts;
+}
+
+static bool is_same_place(const ts_box *a, const ts_box *b) {
+    return !a->is_merged && !b->is_merged && a->lo == b->lo && a->hi == b->hi && a->part == b->part &&
+           a->parts == b->parts && memcmp(&a->ref, &b->ref, sizeof a->ref) == 0;
+}
+
+/* The conflict of two boxes whose bounds meet. */
+static bool conflicts(ts_clock *clock, const ts_box *a, const ts_box *b) {
+    if (a->is_dense && b->is_dense) return true;
+    bool is_exact = false;
+    if (!a->is_merged && !b->is_merged && !ts_ref_overlap(&a->ref, &b->ref, &is_exact)) return false;
+    if (!is_exact) clock->record->conservative_waits++;
+    return true;
+}
+
+/* Whether the dependence could delay `event` at all, given what is known. */
+static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same) {
+    if (!earlier->is_done) return true;
+    const ts_times *times = is_same ? &earlier->same : &earlier->ready;
+    for (int k = 0; k < clock->sets; k++)
+        if (times->at[k] > event->earliest.at[k] &&
+            times->at[k] > clock->engine_free[event->step->engine].at[k])
+            return true;
+    return false;
+}
+
+/* In order on one engine only a read of a result waits; a DMA's data is touched outside its engine's order. */
+static void depend(ts_clock *clock, ts_event *event, const ts_box *query, const ts_box *box, bool is_result) {
+    const ts_step *step = event->step, *earlier = box->event->step;
+    bool is_same = step->engine == earlier->engine && !step->is_dma && !earlier->is_dma && !box->is_merged;
+    if (is_same && (!is_result || step->engine == ts_engine_tensor)) return;
+    if (!can_delay(clock, event, box->event, is_same)) return;
+    if (conflicts(clock, query, box)) ts_event_depend(clock, event, box->event, is_same);
+}
+
+/* Whoever touches these bytes later waits for this write, which waited for what it covers. */
+static void query_write(ts_clock *clock, ts_event *event, const ts_box *query) {
+    for (uint32_t plane = query->plane & ~1u; plane <= query->plane; plane++) {
+        find(clock, plane, query);
+        for (uint32_t i = 0; i < clock->found.count; i++) {
+            ts_box *box = clock->found.data[i];
+            if (box->event != event) depend(clock, event, query, box, false);
+            if (covers(query, box) || is_same_place(query, box)) box_remove(clock, box);
+        }
+    }
+}
+
+static int by_place(const void *a, const void *b) {
+    const ts_box *x = *(ts_box *const *)a, *y = *(ts_box *const *)b;
+    if (x->lo != y->lo) return x->lo < y->lo ? -1 : 1;
+    return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
+}
+
+/* One event with the latest times of several that are done. */
+static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
+    ts_event *merged = ts_slab_take(&clock->arena, &clock->events, sizeof *merged);
+    const ts_event *last = boxes[0]->event;
+    for (uint32_t i = 0; i < count; i++) {
+        const ts_event *event = boxes[i]->event;
+        if (event->ready.at[clock->asked] > last->ready.at[clock->asked]) last = event;
+        for (int k = 0; k < clock->sets; k++)
+            if (event->ready.at[k] > merged->ready.at[k]) merged->ready.at[k] = event->ready.at[k];
+    }
+    merged->same = merged->ready;
+    merged->is_done = true;
+    merged->refs = 1;
+    merged->step = last->step;
+    merged->node = ts_node_hold(last->node);
+    return merged;
+}
+
+/* One box for several; it keeps their pattern when all have the same. */
+static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
+    ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
+    *box = *boxes[0];
+    box->event = merge_events(clock, boxes, count);
+    int64_t lo = box->lo, hi = box->hi;
+    int32_t first = box->part, last = first + box->parts;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_same_place(box, boxes[i])) box->is_merged = true;
+        if (boxes[i]->hi > hi) hi = boxes[i]->hi;
+        if (boxes[i]->lo < lo) lo = boxes[i]->lo;
+        if (boxes[i]->part < first) first = boxes[i]->part;
+        if (boxes[i]->part + boxes[i]->parts > last) last = boxes[i]->part + boxes[i]->parts;
+    }
+    if (box->is_merged) box->is_dense = false;
+    box->lo = lo;
+    box->hi = hi;
+    box->part = first;
+    box->parts = last - first;
+    for (uint32_t i = 0; i < count; i++) box_remove(clock, boxes[i]);
+    box_insert(clock, box);
+}
+
+/* A read in the place of earlier ones. An engine ends its instructions in order, so its latest read stands for the
+   others; DMAs end in any order, so those that are done merge when there are several. */
+static void forget_reads(ts_clock *clock, const ts_event *event, const ts_box *query) {
+    enum { TOGETHER = 8 };
+    ts_box *done[TOGETHER];
+    uint32_t count = 0;
+    int level = level_of(query->hi - query->lo);
+    int64_t cell = query->lo >> level_shift(level);
+    ts_box *next, *box = clock->buckets[bucket_of(clock, query->plane, level, cell)];
+    for (; box && count < TOGETHER; box = next) {
+        next = box->next;
+        if (box->plane != query->plane || !is_same_place(query, box)) continue;
+        const ts_step *step = box->event->step;
+        if (step->engine == event->step->engine && !step->is_dma && !event->step->is_dma)
+            box_remove(clock, box);
+        else if (step->is_dma && event->step->is_dma && box->event->is_done)
+            done[count++] = box;
+    }
+    if (count == TOGETHER) merge_boxes(clock, done, count);
+}
+
+static void query_read(ts_clock *clock, ts_event *event, const ts_box *query) {
+    find(clock, query->plane + 1, query);
+    for (uint32_t i = 0; i < clock->found.count; i++)
+        depend(clock, event, query, clock->found.data[i], true);
+    forget_reads(clock, event, query);
+}
+
+/* Bounds the memory of a run: neighbours whose times are known become one box that waits for the latest. */
+static void compact(ts_clock *clock, uint32_t index) {
+    enum { TOGETHER = 8 };
+    ts_plane *plane = &clock->planes[index];
+    ts_box **boxes = malloc(plane->count * sizeof *boxes);
+    uint32_t count = 0;
+    for (int level = 0; boxes && level < TS_BOX_LEVELS; level++)
+        for (ts_box *box = plane->level[level]; box; box = box->level_next)
+            if (box->event->is_done) boxes[count++] = box;
+    if (count) qsort(boxes, count, sizeof *boxes, by_place);
+    for (uint32_t at = 0; at < count;) {
+        uint32_t end = at + 1;
+        while (end < count && end - at < TOGETHER) end++;
+        if (end - at > 1) merge_boxes(clock, boxes + at, end - at);
+        at = end;
+    }
+    free(boxes);
+    plane->limit = plane->count < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : plane->count * 2;
+}
+
+void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
+    if (!clock->is_tracked[access->storage]) return;
+    ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
+    box->ref = access->ref;
+    box->ref.tensor = access->storage;
+    box->ref.offset += access->shift;
+    box->lo = box->ref.offset + access->lo;
+    box->hi = box->ref.offset + access->hi;
+    box->part = access->ref.part;
+    box->parts = access->ref.parts;
+    box->plane = access->storage * 2 + (is_write ? 1 : 0);
+    box->is_dense = access->is_dense;
+    if (is_write)
+        query_write(clock, event, box);
+    else
+        query_read(clock, event, box);
+    box->event = event;
+    event->refs++;
+    box_insert(clock, box);
+    const ts_plane *plane = &clock->planes[box->plane];
+    if (plane->count > plane->limit) compact(clock, box->plane);
+}
+
+void ts_regions_init(ts_clock *clock) {
+    clock->planes = TS_NEW_ARRAY(&clock->arena, ts_plane, (size_t)clock->storage_count * 2);
+    for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++) clock->planes[plane].limit = TS_CLOCK_BOXES;
+    grow_buckets(clock);
+}

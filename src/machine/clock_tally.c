@@ -1,0 +1,164 @@
+/* Totals of a run: rows by source line, slices of the timeline, and the lengths of what was busy. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/clock_core.h"
+
+/* Drops the earliest gap of a full set: intervals before it count no more. */
+static void close_first(ts_union *set) {
+    set->sum += set->end[0] - set->start[0];
+    set->closed = set->end[0];
+    set->count--;
+    memmove(set->start, set->start + 1, (size_t)set->count * sizeof set->start[0]);
+    memmove(set->end, set->end + 1, (size_t)set->count * sizeof set->end[0]);
+}
+
+void ts_union_add(ts_union *set, ts_time start, ts_time end) {
+    if (start < set->closed) start = set->closed;
+    if (end <= start) return;
+    int first = set->count;
+    while (first > 0 && set->end[first - 1] >= start) first--;
+    int last = first;
+    while (last < set->count && set->start[last] <= end) {
+        if (set->start[last] < start) start = set->start[last];
+        if (set->end[last] > end) end = set->end[last];
+        last++;
+    }
+    int moved = set->count - last;
+    memmove(set->start + first + 1, set->start + last, (size_t)moved * sizeof set->start[0]);
+    memmove(set->end + first + 1, set->end + last, (size_t)moved * sizeof set->end[0]);
+    set->start[first] = start;
+    set->end[first] = end;
+    set->count = first + 1 + moved;
+    if (set->count > TS_UNION_GAPS) close_first(set);
+}
+
+ts_time ts_union_length(const ts_union *set) {
+    ts_time sum = set->sum;
+    for (int i = 0; i < set->count; i++) sum += set->end[i] - set->start[i];
+    return sum;
+}
+
+void ts_tally_slice(ts_clock *clock, ts_time start, ts_time end, uint32_t inst, uint8_t lane) {
+    ts_record *record = clock->record;
+    if (end <= start || clock->slice_cap == 0) return;
+    if (record->slices.count == clock->slice_cap) {
+        record->slices_truncated = true;
+        return;
+    }
+    ts_slice slice = {.start = start + record->launch, .end = end + record->launch, .inst = inst, .lane = lane};
+    ts_vec_push(&record->slices, &record->arena, slice);
+}
+
+static void note_use(ts_clock *clock, const ts_inst *inst, const ts_step *step) {
+    if (step->engine == ts_engine_gpsimd && !step->is_dma) clock->used_gpsimd = true;
+    if (step->is_dma) clock->used_dma = true;
+    if (step->is_indexed) clock->used_indexed = true;
+    if (inst->op == ts_op_tensor_tensor && ((const ts_inst_tensor_tensor *)inst)->op == ts_alu_divide)
+        clock->used_divide = true;
+    if (inst->op == ts_op_tensor_scalar) {
+        const ts_inst_tensor_scalar *scalar = (const ts_inst_tensor_scalar *)inst;
+        if (scalar->op0 == ts_alu_divide || scalar->op1 == ts_alu_divide) clock->used_divide = true;
+    }
+}
+
+/* A result narrowed from floats to integers leans on how casts round. */
+static void note_casts(ts_clock *clock, const ts_inst *inst) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    bool has_float = false, has_integer = false;
+    for (int i = 0; i < info->field_count; i++) {
+        ts_field_kind kind = info->fields[i].kind;
+        if (kind != ts_kind_dst && kind != ts_kind_src) continue;
+        const ts_ap *ap = (const ts_ap *)(const void *)((const char *)inst + info->fields[i].offset);
+        char type = ts_dtype_get(ap->dtype)->kind;
+        if (kind == ts_kind_src && type == 'f') has_float = true;
+        if (kind == ts_kind_dst && (type == 's' || type == 'u')) has_integer = true;
+    }
+    if (has_float && has_integer) clock->used_float_to_int = true;
+}
+
+void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_step *step) {
+    ts_record *record = clock->record;
+    ts_record_row *row = &clock->rows.data[step->row].total;
+    const ts_cost *cost = &step->cost;
+    int k = clock->asked;
+    if (row->count++ == 0) {
+        note_use(clock, inst, step);
+        note_casts(clock, inst);
+    }
+    row->busy += step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : step->occupancy[k];
+    row->bytes += (uint64_t)cost->bytes;
+    row->flops += (uint64_t)cost->flops;
+    row->elems += (uint64_t)cost->elems;
+    record->busy[step->engine] += step->occupancy[k];
+    record->instructions++;
+    record->pe_flops += (uint64_t)cost->flops;
+    if (!step->is_dma) {
+        record->elems += (uint64_t)cost->elems;
+        return;
+    }
+    record->dma_transfers++;
+    record->dma_descriptors += (uint64_t)cost->descriptors;
+    record->hbm_read_bytes += (uint64_t)cost->hbm_read_bytes;
+    record->hbm_write_bytes += (uint64_t)cost->hbm_write_bytes;
+}
+
+static int by_busy(const void *a, const void *b) {
+    const ts_record_row *x = a, *y = b;
+    if (x->busy != y->busy) return x->busy > y->busy ? -1 : 1;
+    if (x->loc != y->loc) return x->loc < y->loc ? -1 : 1;
+    if (x->op != y->op) return x->op < y->op ? -1 : 1;
+    return x->engine < y->engine ? -1 : x->engine > y->engine;
+}
+
+static int by_start(const void *a, const void *b) {
+    const ts_slice *x = a, *y = b;
+    if (x->start != y->start) return x->start < y->start ? -1 : 1;
+    if (x->lane != y->lane) return x->lane < y->lane ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+static bool is_off_engine(uint16_t op) {
+    const char *name = ts_op_get(op)->name;
+    return strncmp(name, "gpsimd_", 7) == 0 || strncmp(name, "host_", 5) == 0;
+}
+
+static void add_assumption(ts_clock *clock, const char *name) {
+    int index = ts_param_find(name);
+    const ts_param *param = ts_param_at(index);
+    /* An edited row is the user's, not an assumption of the model. */
+    if (!param || param->basis != ts_assumed) return;
+    if (ts_param_value(&clock->record->chip, index) != param->value) return;
+    ts_vec_push(&clock->record->assumptions, &clock->record->arena, index);
+}
+
+static void add_assumptions(ts_clock *clock) {
+    if (clock->used_divide) add_assumption(clock, "vector_divide_cycles");
+    if (clock->used_gpsimd) {
+        add_assumption(clock, "gpsimd_latency_cycles");
+        add_assumption(clock, "gpsimd_dependent_cycles");
+    }
+    if (clock->used_indexed) {
+        add_assumption(clock, "dma_software_dge_cycles");
+        add_assumption(clock, "dma_software_dge_per_descriptor_cycles");
+    }
+    if (clock->used_dma) add_assumption(clock, "sibling_core_idle");
+    if (clock->used_float_to_int) add_assumption(clock, "float_to_int_truncates");
+}
+
+void ts_tally_finish(ts_clock *clock) {
+    ts_record *record = clock->record;
+    record->dma_busy = ts_union_length(&clock->dma_union);
+    record->bound[ts_bound_launch] += record->launch;
+    clock->rows.data[0].bound[ts_bound_launch] += record->launch;
+    for (uint32_t i = 0; i < clock->rows.count; i++) {
+        ts_record_row row = clock->rows.data[i].total;
+        for (int bound = 0; bound < ts_bound_count; bound++) row.bound += clock->rows.data[i].bound[bound];
+        if (row.count == 0 && row.bound == 0) continue;
+        if (is_off_engine(row.op)) record->off_engine_elems += row.elems;
+        ts_vec_push(&record->rows, &record->arena, row);
+    }
+    if (record->rows.count) qsort(record->rows.data, record->rows.count, sizeof(ts_record_row), by_busy);
+    if (record->slices.count) qsort(record->slices.data, record->slices.count, sizeof(ts_slice), by_start);
+    add_assumptions(clock);
+}

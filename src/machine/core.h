@@ -1,0 +1,67 @@
+/* The machine's inside: what one chip and each of its NeuronCores hold. Private to src/machine. */
+#ifndef TS_MACHINE_CORE_H
+#define TS_MACHINE_CORE_H
+
+#include <pthread.h>
+
+#include "machine/machine.h"
+
+/* One on-chip memory: `partitions` rows of `bytes`, `pitch` host bytes apart. The pitch is padded so that
+   the rows of one column do not share a cache set. */
+typedef struct ts_memory {
+    uint8_t *data;
+    int64_t partitions, bytes, pitch;
+} ts_memory;
+
+/* Copies of sources that the destination of the same instruction overlaps: one for each source operand. */
+enum { TS_SHADOWS = 5 };
+
+typedef struct ts_core {
+    pthread_mutex_t lock; /* held by the run that uses the core */
+    ts_memory sbuf, psum;
+    ts_memory shadow[TS_SHADOWS]; /* SBUF-sized, touched only when an instruction needs it */
+    float *stationary, *moving;   /* a matmul's operands widened to fp32: [partitions, columns] */
+} ts_core;
+
+/* Free range of one core's HBM stack; the list is in address order and no two holes touch. */
+typedef struct ts_hole {
+    struct ts_hole *next;
+    uint64_t address, bytes;
+} ts_hole;
+
+typedef struct ts_stack {
+    ts_hole *holes;
+    uint64_t base, capacity, in_use, peak, allocations;
+} ts_stack;
+
+/* What ts_hbm_alloc hands out, with its place in the list of live extents. */
+typedef struct ts_extent_node {
+    ts_extent extent;
+    uint64_t reserved; /* modelled bytes taken from the stack */
+    uint64_t mapped;   /* bytes of the private mapping behind host; 0 = imported or from malloc */
+    ts_hole *spare;    /* becomes the hole that freeing may leave, so that freeing cannot fail */
+    struct ts_extent_node *next, *previous;
+} ts_extent_node;
+
+typedef struct ts_hbm {
+    pthread_mutex_t lock;
+    ts_stack *stacks; /* one a core */
+    ts_extent_node *live;
+} ts_hbm;
+
+struct ts_machine {
+    ts_chip chip;
+    ts_pool *pool;
+    int core_count;
+    ts_core *cores;
+    ts_hbm hbm;
+};
+
+/* Zeroed memory of whole pages that costs nothing until touched; NULL when the host refuses. */
+void *ts_map(uint64_t bytes);
+void ts_unmap(void *data, uint64_t bytes);
+
+ts_status ts_hbm_open(ts_machine *machine, ts_diag *diag);
+void ts_hbm_close(ts_machine *machine);
+
+#endif

@@ -1,0 +1,140 @@
+/* What the engines share: the run in progress, operands as rows of bytes, and work split over threads.
+   Private to src/machine. */
+#ifndef TS_MACHINE_ENGINE_H
+#define TS_MACHINE_ENGINE_H
+
+#include "arch/isa.h"
+#include "machine/core.h"
+
+/* A run in progress. Everything is allocated before the first instruction. */
+typedef struct ts_exec {
+    ts_machine *machine;
+    ts_core *core;
+    const ts_program *program;
+    uint8_t *const *data; /* host memory of each tensor */
+    int64_t *counters;    /* of each loop */
+    int64_t *trips;
+    uint32_t at; /* position in program->code; loop marks move it */
+    ts_run_stats stats;
+    ts_diag *diag;
+} ts_exec;
+
+/* One function for each row of isa.def, all of this type: ts_exec_nc_matmul and so on. */
+typedef ts_status ts_exec_function(ts_exec *exec, const ts_inst *inst);
+#define F(kind, name)
+#define INST(name, ...) ts_exec_function ts_exec_##name;
+#include "arch/isa.def"
+
+/* An operand at this trip: `parts` rows of `elems` elements. Neighbouring dimensions that address like one
+   are joined, so an operand without gaps has one dimension; step[dims - 1] belongs to the innermost. */
+typedef struct ts_rows {
+    uint8_t *base; /* first element of the first row */
+    int64_t pitch; /* bytes from row to row */
+    int64_t parts, elems;
+    int64_t low, high; /* byte range of one row, relative to base */
+    uint8_t space, dtype, size;
+    int dims;
+    int64_t step[TS_AP_DIMS]; /* bytes */
+    int64_t count[TS_AP_DIMS];
+    int32_t part;   /* first partition */
+    int64_t offset; /* of base in its partition or tensor, bytes */
+} ts_rows;
+
+/* An instruction's operands. `is_empty` once some count is 0: then the instruction does nothing. */
+typedef struct ts_operand_set {
+    ts_exec *exec;
+    bool is_empty;
+    int shadows; /* used so far */
+} ts_operand_set;
+
+/* Resolves an operand. */
+void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
+/* Resolves a source whose instruction writes `dst`. An instruction reads its sources as they were before it
+   began: where the two overlap other than element on element, the rows point to a copy. `is_pointwise`: element
+   i of dst depends on element i of this source alone. */
+void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise, ts_rows *rows);
+/* The same for a resolved source and one more destination. */
+void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
+
+/* Elements handled at a time: buffers of one chunk lie in the L1 cache. */
+enum { TS_CHUNK = 1024 };
+
+static inline uint8_t *ts_rows_at(const ts_rows *rows, int64_t part) {
+    return rows->base + part * rows->pitch;
+}
+/* Elements [from, from + n) of a row, n <= TS_CHUNK: in place when possible, else through `buffer`
+   (TS_CHUNK elements, aligned to 64 bytes). */
+const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
+/* Integers as they are, extended to 32 bits by the sign of their dtype; other dtypes by zeros. */
+const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, uint32_t *buffer);
+/* Elements as stored, packed. */
+const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, void *buffer);
+/* Where to compute elements of a row: in place when possible, else `buffer`; then ts_rows_write stores them
+   (and has nothing to do when they are in place). */
+float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
+void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values);
+void ts_rows_write_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values);
+void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const void *raw);
+/* 32-bit integers to the row's dtype: bits for 32-bit integers, saturation for narrower ones, floats
+   rounded to nearest even. */
+void ts_rows_write_ints(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values,
+                        bool is_signed);
+
+/* Value for each partition: a constant or a column. */
+typedef struct ts_column {
+    bool is_constant;
+    double value;
+    ts_rows rows;
+} ts_column;
+void ts_column_get(ts_operand_set *set, const ts_scalar *scalar, const ts_rows *dst, ts_column *column);
+float ts_column_value(const ts_column *column, int64_t part);
+/* As an integer: integer columns as they are, others truncated. */
+int64_t ts_column_int(const ts_column *column, int64_t part);
+
+/* Calls task(context, first, last) over [0, count) in pieces, from several threads when the whole is worth
+   it: unit_ns is what one unit costs about. Pieces must be independent. */
+typedef void ts_piece(void *context, int64_t first, int64_t last);
+void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task, void *context);
+
+/* The chunks of all rows of `dst`, in order: unit u is chunk u % chunks of row u / chunks. */
+typedef struct ts_chunks {
+    int64_t size, per_row, elems;
+} ts_chunks;
+ts_chunks ts_chunks_of(const ts_rows *dst);
+static inline int64_t ts_chunk_length(const ts_chunks *chunks, int64_t from) {
+    return chunks->elems - from < chunks->size ? chunks->elems - from : chunks->size;
+}
+
+/* Loops that are worth several versions for CPUs of different widths: the same C, the same bits. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&        \
+    !defined(__SANITIZE_THREAD__)
+#define TS_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TS_CLONES
+#endif
+
+/* out[i] = a[i] op b[i] in fp32; a, b and out may be the same array. */
+void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int64_t n);
+/* Exact 32-bit integers, wrapping; compare and logical operators give 1 or 0. Shifts take `width` bits. */
+void ts_alu_ints(unsigned op, bool is_signed, int width, const uint32_t *a, const uint32_t *b, uint32_t *out,
+                 int64_t n);
+/* One operator on one pair. */
+float ts_alu_float(unsigned op, float a, float b);
+/* Whether the operator has this instruction work on integers as they are stored. */
+bool ts_alu_is_integer(const ts_inst *inst, unsigned op, unsigned dtype1, unsigned dtype2);
+
+/* out[i] = func(in[i]); the arrays may be the same. */
+void ts_act_floats(unsigned func, const float *in, float *out, int64_t n);
+
+/* out[M,N] (+)= sum over k of a[k][m] * b[k][n], k ascending, product and sum rounded; `is_added` adds the
+   finished sum to what out holds. Rows of floats `pitch` floats apart. Columns [first, last) of N. */
+typedef struct ts_gemm {
+    const float *a, *b;
+    float *out;
+    int64_t a_pitch, b_pitch, out_pitch;
+    int64_t k, m, n;
+    bool is_added;
+} ts_gemm;
+void ts_gemm_rows(const ts_gemm *gemm, int64_t first, int64_t last);
+
+#endif

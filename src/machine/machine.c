@@ -1,0 +1,119 @@
+/* Machine: one chip's memories, reserved at their modelled size and touched on first use. */
+#include "machine/core.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { PITCH_PAD = 320, MAX_CORES = 64 };
+
+void *ts_map(uint64_t bytes) {
+    void *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return data == MAP_FAILED ? NULL : data;
+}
+
+void ts_unmap(void *data, uint64_t bytes) {
+    if (data) munmap(data, bytes);
+}
+
+static uint64_t memory_bytes(const ts_memory *memory) {
+    return (uint64_t)memory->partitions * (uint64_t)memory->pitch;
+}
+
+static bool map_memory(ts_memory *memory, double partitions, double bytes) {
+    memory->partitions = (int64_t)partitions;
+    memory->bytes = (int64_t)bytes;
+    memory->pitch = (memory->bytes + 63) / 64 * 64 + PITCH_PAD;
+    memory->data = ts_map(memory_bytes(memory));
+    return memory->data != NULL;
+}
+
+static void unmap_memory(ts_memory *memory) {
+    ts_unmap(memory->data, memory_bytes(memory));
+}
+
+static uint64_t operand_bytes(const ts_chip *chip, double columns) {
+    return (uint64_t)(chip->partitions * columns * (double)sizeof(float));
+}
+
+static bool open_core(const ts_chip *chip, ts_core *core) {
+    bool is_open = map_memory(&core->sbuf, chip->partitions, chip->sbuf_partition_bytes) &&
+                   map_memory(&core->psum, chip->partitions, chip->psum_partition_bytes);
+    for (int i = 0; i < TS_SHADOWS && is_open; i++)
+        is_open = map_memory(&core->shadow[i], chip->partitions, chip->sbuf_partition_bytes);
+    core->stationary = ts_map(operand_bytes(chip, chip->max_stationary_columns));
+    core->moving = ts_map(operand_bytes(chip, chip->max_moving_columns));
+    return is_open && core->stationary && core->moving;
+}
+
+static void close_core(const ts_chip *chip, ts_core *core) {
+    unmap_memory(&core->sbuf);
+    unmap_memory(&core->psum);
+    for (int i = 0; i < TS_SHADOWS; i++)
+        unmap_memory(&core->shadow[i]);
+    ts_unmap(core->stationary, operand_bytes(chip, chip->max_stationary_columns));
+    ts_unmap(core->moving, operand_bytes(chip, chip->max_moving_columns));
+    pthread_mutex_destroy(&core->lock);
+}
+
+/* A what-if chip comes from a file: its sizes must be sizes, PSUM must fit the shadows. */
+static ts_status check_chip(const ts_chip *chip, ts_diag *diag) {
+    const struct {
+        const char *name;
+        double value, high;
+    } rows[] = {{"cores", chip->cores, MAX_CORES},
+                {"partitions", chip->partitions, 4096},
+                {"sbuf_partition_bytes", chip->sbuf_partition_bytes, 1 << 26},
+                {"psum_partition_bytes", chip->psum_partition_bytes, chip->sbuf_partition_bytes},
+                {"max_stationary_columns", chip->max_stationary_columns, 1 << 16},
+                {"max_moving_columns", chip->max_moving_columns, 1 << 16},
+                {"hbm_bytes", chip->hbm_bytes, 0x1p50}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!(rows[i].value >= 1 && rows[i].value <= rows[i].high))
+            return ts_fail(diag, ts_input, "chip %s: %s = %g, must be 1 to %g", chip->name, rows[i].name,
+                           rows[i].value, rows[i].high);
+    return ts_ok;
+}
+
+static ts_status out_of_memory(ts_machine *machine, ts_diag *diag) {
+    ts_machine_free(machine);
+    return ts_fail(diag, ts_system, "the host has no address space for the chip's SBUF and PSUM");
+}
+
+ts_status ts_machine_new(const ts_chip *chip, ts_pool *pool, ts_machine **result, ts_diag *diag) {
+    *result = NULL;
+    TS_TRY(check_chip(chip, diag));
+    ts_machine *machine = calloc(1, sizeof *machine);
+    if (!machine) return ts_fail(diag, ts_system, "no memory for a machine");
+    machine->chip = *chip;
+    machine->pool = pool;
+    pthread_mutex_init(&machine->hbm.lock, NULL);
+    machine->cores = calloc((size_t)chip->cores, sizeof *machine->cores);
+    if (!machine->cores) return out_of_memory(machine, diag);
+    while (machine->core_count < (int)chip->cores) {
+        ts_core *core = &machine->cores[machine->core_count++];
+        pthread_mutex_init(&core->lock, NULL);
+        if (!open_core(chip, core)) return out_of_memory(machine, diag);
+    }
+    ts_status status = ts_hbm_open(machine, diag);
+    if (status != ts_ok) {
+        ts_machine_free(machine);
+        return status;
+    }
+    *result = machine;
+    return ts_ok;
+}
+
+void ts_machine_free(ts_machine *machine) {
+    if (!machine) return;
+    ts_hbm_close(machine);
+    for (int i = 0; i < machine->core_count; i++)
+        close_core(&machine->chip, &machine->cores[i]);
+    pthread_mutex_destroy(&machine->hbm.lock);
+    free(machine->cores);
+    free(machine);
+}
+
+const ts_chip *ts_machine_chip(const ts_machine *machine) {
+    return &machine->chip;
+}

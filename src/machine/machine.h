@@ -1,0 +1,63 @@
+/* One chip, running: NeuronCores with SBUF and PSUM, and the HBM they share. Values only; time is
+   clock.h. */
+#ifndef TS_MACHINE_MACHINE_H
+#define TS_MACHINE_MACHINE_H
+
+#include <stdatomic.h>
+
+#include "arch/chip.h"
+#include "arch/program.h"
+#include "base/pool.h"
+
+typedef struct ts_machine ts_machine;
+
+/* The chip is copied; the pool is borrowed and may be NULL. SBUF and PSUM are reserved at the chip's
+   size and mapped on first use. */
+ts_status ts_machine_new(const ts_chip *chip, ts_pool *pool, ts_machine **machine, ts_diag *diag);
+void ts_machine_free(ts_machine *machine);
+const ts_chip *ts_machine_chip(const ts_machine *machine);
+
+/* HBM: modelled addresses over host memory. Capacity counts modelled bytes (each stack belongs to
+   one core: hbm_bytes / cores); host memory is touched only when used. */
+typedef struct ts_extent {
+    uint64_t address; /* device address */
+    uint64_t bytes;
+    void *host;
+    bool is_imported; /* host memory of the caller, read-only here */
+    int core;
+} ts_extent;
+typedef struct ts_hbm_stats {
+    uint64_t capacity, in_use, peak, largest_free;
+    uint64_t allocations;
+} ts_hbm_stats;
+
+/* Thread-safe. ts_capacity when the stack of `core` has no hole that large. bytes 0 is allowed.
+   Memory starts zeroed. */
+ts_status ts_hbm_alloc(ts_machine *machine, int core, uint64_t bytes, ts_extent **extent, ts_diag *diag);
+/* Zero-copy: `host` must stay valid and unchanged until ts_hbm_free. */
+ts_status ts_hbm_import(ts_machine *machine, int core, const void *host, uint64_t bytes,
+                        ts_extent **extent, ts_diag *diag);
+void ts_hbm_free(ts_machine *machine, ts_extent *extent);
+void ts_hbm_get_stats(ts_machine *machine, int core, ts_hbm_stats *stats);
+
+/* What a run needs besides the program. data[t] is the host memory of program tensor t, at least
+   tensor.bytes long; constants may be left NULL (the program's own bytes are used, read-only). */
+typedef struct ts_run {
+    int core;
+    void *const *data;
+    bool poison;               /* fill SBUF and PSUM with NaN bytes first */
+    const atomic_bool *cancel; /* optional: checked between instructions -> ts_cancelled */
+    struct ts_run_stats *stats; /* optional, filled */
+} ts_run;
+
+typedef struct ts_run_stats {
+    uint64_t instructions; /* executed, loop marks not counted */
+    uint64_t pe_flops;     /* 2KMN of nc_matmul */
+} ts_run_stats;
+
+/* Executes the program on one core, in program order. The program must have passed
+   ts_program_verify. Each core runs one program at a time (a second caller waits); the two cores may
+   run in parallel from two threads. Same bits for any pool size. */
+ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const ts_run *run, ts_diag *diag);
+
+#endif

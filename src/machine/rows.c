@@ -1,0 +1,350 @@
+/* Operands of the engines as rows of bytes: resolving, reading and writing in chunks, and the split of an
+   instruction over threads. */
+#include <math.h>
+#include <string.h>
+
+#include "machine/engine.h"
+
+/* ---- resolving ---- */
+
+static void join_dims(const ts_ref *ref, ts_rows *rows) {
+    rows->dims = 0;
+    rows->low = 0;
+    rows->high = rows->size;
+    for (int i = 0; i < ref->dims; i++) {
+        int64_t step = ref->step[i] * rows->size, count = ref->count[i];
+        if (count == 1) continue;
+        *(step < 0 ? &rows->low : &rows->high) += step * (count - 1);
+        int last = rows->dims - 1;
+        if (last >= 0 && rows->step[last] == step * count) {
+            rows->step[last] = step;
+            rows->count[last] *= count;
+            continue;
+        }
+        rows->step[rows->dims] = step;
+        rows->count[rows->dims++] = count;
+    }
+    if (rows->dims > 0) return;
+    rows->step[0] = rows->size;
+    rows->count[0] = 1;
+    rows->dims = 1;
+}
+
+void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
+    const ts_exec *exec = set->exec;
+    ts_ref ref;
+    ts_ap_resolve(exec->program, ap, exec->counters, &ref);
+    rows->space = ref.space;
+    rows->dtype = ref.dtype;
+    rows->size = (uint8_t)ts_dtype_get(ref.dtype)->bytes;
+    rows->parts = ref.parts;
+    rows->elems = ref.elems;
+    rows->part = ref.part;
+    rows->offset = ref.offset;
+    if (ref.elems <= 0 || ref.parts <= 0) {
+        set->is_empty = true;
+        return;
+    }
+    if (ref.space == ts_space_hbm) {
+        rows->pitch = 0;
+        rows->base = exec->data[ref.tensor] + ref.offset;
+    } else {
+        const ts_memory *memory = ref.space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
+        rows->pitch = memory->pitch;
+        rows->base = memory->data + ref.part * memory->pitch + ref.offset;
+    }
+    join_dims(&ref, rows);
+}
+
+static bool is_same_pattern(const ts_rows *a, const ts_rows *b) {
+    if (a->base != b->base || a->size != b->size || a->dims != b->dims || a->parts != b->parts) return false;
+    for (int i = 0; i < a->dims; i++)
+        if (a->step[i] != b->step[i] || a->count[i] != b->count[i]) return false;
+    return true;
+}
+
+static bool shares_bytes(const ts_rows *a, const ts_rows *b) {
+    return a->space == b->space && a->part < b->part + b->parts && b->part < a->part + a->parts &&
+           a->offset + a->low < b->offset + b->high && b->offset + b->low < a->offset + a->high;
+}
+
+void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise, ts_rows *rows) {
+    ts_rows_get(set, ap, rows);
+    ts_rows_protect(set, rows, dst, is_pointwise);
+}
+
+void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise) {
+    if (set->is_empty || !shares_bytes(rows, dst)) return;
+    if (is_pointwise && is_same_pattern(rows, dst)) return;
+    const ts_memory *shadow = &set->exec->core->shadow[set->shadows++];
+    for (int64_t part = 0; part < rows->parts; part++)
+        memcpy(shadow->data + part * shadow->pitch, ts_rows_at(rows, part) + rows->low,
+               (size_t)(rows->high - rows->low));
+    rows->base = shadow->data - rows->low;
+    rows->pitch = shadow->pitch;
+    rows->space = ts_space_none;
+}
+
+/* ---- chunks ---- */
+
+/* Walks the elements from `from` of one row in runs along the innermost dimension. */
+typedef struct walker {
+    const ts_rows *rows;
+    uint8_t *row;
+    int64_t index[TS_AP_DIMS];
+} walker;
+
+static walker walk(const ts_rows *rows, int64_t part, int64_t from) {
+    walker w = {.rows = rows, .row = ts_rows_at(rows, part)};
+    if (rows->dims == 1) {
+        w.index[0] = from;
+        return w;
+    }
+    for (int i = rows->dims; i-- > 0;) {
+        w.index[i] = from % rows->count[i];
+        from /= rows->count[i];
+    }
+    return w;
+}
+
+static uint8_t *next_run(walker *w, int64_t wanted, int64_t *n) {
+    const ts_rows *rows = w->rows;
+    int inner = rows->dims - 1;
+    uint8_t *at = w->row;
+    for (int i = 0; i <= inner; i++)
+        at += w->index[i] * rows->step[i];
+    int64_t left = rows->count[inner] - w->index[inner];
+    *n = left < wanted ? left : wanted;
+    w->index[inner] += *n;
+    for (int i = inner; i > 0 && w->index[i] == rows->count[i]; i--) {
+        w->index[i] = 0;
+        w->index[i - 1]++;
+    }
+    return at;
+}
+
+/* The bytes of elements [from, from + n) when they are adjacent, else NULL. */
+static uint8_t *adjacent(const ts_rows *rows, int64_t part, int64_t from, int64_t n) {
+    int inner = rows->dims - 1;
+    if (rows->step[inner] != rows->size && n > 1) return NULL;
+    if (inner == 0) return ts_rows_at(rows, part) + from * rows->step[0];
+    walker w = walk(rows, part, from);
+    int64_t run;
+    uint8_t *at = next_run(&w, n, &run);
+    return run == n ? at : NULL;
+}
+
+static bool is_aligned(const void *at, unsigned size) {
+    return ((uintptr_t)at & (size - 1)) == 0;
+}
+
+#define COPY_STRIDED(bytes)                                                                                    \
+    case bytes:                                                                                                \
+        for (int64_t i = 0; i < n; i++)                                                                        \
+            memcpy(to + i * to_step, from + i * from_step, bytes);                                             \
+        break;
+
+static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t n,
+                         int size) {
+    if (to_step == size && from_step == size) {
+        memcpy(to, from, (size_t)(n * size));
+        return;
+    }
+    switch (size) {
+        COPY_STRIDED(1)
+        COPY_STRIDED(2)
+        COPY_STRIDED(4)
+    default:
+        for (int64_t i = 0; i < n; i++)
+            memcpy(to + i * to_step, from + i * from_step, (size_t)size);
+    }
+}
+
+const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, void *buffer) {
+    const uint8_t *direct = adjacent(rows, part, from, n);
+    if (direct && is_aligned(direct, rows->size)) return direct;
+    walker w = walk(rows, part, from);
+    uint8_t *to = buffer;
+    int64_t step = rows->step[rows->dims - 1];
+    for (int64_t run; n > 0; n -= run, to += run * rows->size) {
+        const uint8_t *at = next_run(&w, n, &run);
+        copy_strided(to, rows->size, at, step, run, rows->size);
+    }
+    return buffer;
+}
+
+void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const void *raw) {
+    walker w = walk(rows, part, from);
+    const uint8_t *at = raw;
+    int64_t step = rows->step[rows->dims - 1];
+    for (int64_t run; n > 0; n -= run, at += run * rows->size) {
+        uint8_t *to = next_run(&w, n, &run);
+        copy_strided(to, step, at, rows->size, run, rows->size);
+    }
+}
+
+const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
+    _Alignas(64) uint32_t raw[TS_CHUNK];
+    if (rows->dims == 1 && rows->step[0] == 0) {
+        memcpy(raw, ts_rows_at(rows, part), rows->size);
+        float value;
+        ts_dtype_widen(rows->dtype, raw, &value, 1);
+        for (int64_t i = 0; i < n; i++)
+            buffer[i] = value;
+        return buffer;
+    }
+    if (rows->dtype == ts_dtype_f32) return ts_rows_read_raw(rows, part, from, n, buffer);
+    ts_dtype_widen(rows->dtype, ts_rows_read_raw(rows, part, from, n, raw), buffer, (size_t)n);
+    return buffer;
+}
+
+#define EXTEND(type)                                                                                           \
+    do {                                                                                                       \
+        const type *in = packed;                                                                               \
+        for (int64_t i = 0; i < n; i++)                                                                        \
+            buffer[i] = (uint32_t)in[i];                                                                       \
+    } while (0)
+
+const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, uint32_t *buffer) {
+    _Alignas(64) uint16_t raw[TS_CHUNK];
+    if (rows->size == 4) return ts_rows_read_raw(rows, part, from, n, buffer);
+    const void *packed = ts_rows_read_raw(rows, part, from, n, raw);
+    bool is_signed = ts_dtype_get(rows->dtype)->kind == 's';
+    if (rows->size == 2 && is_signed)
+        EXTEND(int16_t);
+    else if (rows->size == 2)
+        EXTEND(uint16_t);
+    else if (is_signed)
+        EXTEND(int8_t);
+    else
+        EXTEND(uint8_t);
+    return buffer;
+}
+
+float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
+    if (rows->dtype != ts_dtype_f32) return buffer;
+    uint8_t *direct = adjacent(rows, part, from, n);
+    return direct && is_aligned(direct, 4) ? (float *)direct : buffer;
+}
+
+void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values) {
+    _Alignas(64) uint32_t raw[TS_CHUNK];
+    uint8_t *direct = adjacent(rows, part, from, n);
+    if ((const uint8_t *)values == direct) return;
+    if (rows->dtype == ts_dtype_f32) {
+        ts_rows_write_raw(rows, part, from, n, values);
+    } else if (direct && is_aligned(direct, rows->size)) {
+        ts_dtype_narrow(rows->dtype, values, direct, (size_t)n);
+    } else {
+        ts_dtype_narrow(rows->dtype, values, raw, (size_t)n);
+        ts_rows_write_raw(rows, part, from, n, raw);
+    }
+}
+
+#define CUT(type)                                                                                              \
+    do {                                                                                                       \
+        type *out = (type *)raw;                                                                               \
+        for (int64_t i = 0; i < n; i++)                                                                        \
+            out[i] = (type)values[i];                                                                          \
+    } while (0)
+
+void ts_rows_write_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values) {
+    _Alignas(64) uint16_t raw[TS_CHUNK];
+    if (rows->size == 4) {
+        ts_rows_write_raw(rows, part, from, n, values);
+        return;
+    }
+    if (rows->size == 2)
+        CUT(uint16_t);
+    else
+        CUT(uint8_t);
+    ts_rows_write_raw(rows, part, from, n, raw);
+}
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+void ts_rows_write_ints(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values,
+                        bool is_signed) {
+    _Alignas(64) uint32_t cast[TS_CHUNK];
+    const ts_dtype_info *info = ts_dtype_get(rows->dtype);
+    if (info->kind != 'f' && rows->size == 4) {
+        ts_rows_write_bits(rows, part, from, n, values);
+    } else if (info->kind == 'f') {
+        float *floats = (float *)cast;
+        ts_dtype_widen(is_signed ? ts_dtype_i32 : ts_dtype_u32, values, floats, (size_t)n);
+        ts_rows_write(rows, part, from, n, floats);
+    } else {
+        int64_t high = info->kind == 's' ? (1 << (info->bytes * 8 - 1)) - 1 : (1 << (info->bytes * 8)) - 1;
+        int64_t low = info->kind == 's' ? -high - 1 : 0;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t value = is_signed ? (int64_t)(int32_t)values[i] : (int64_t)values[i];
+            cast[i] = info->kind == 'b' ? value != 0 : (uint32_t)clamp(value, low, high);
+        }
+        ts_rows_write_bits(rows, part, from, n, cast);
+    }
+}
+
+/* ---- columns ---- */
+
+void ts_column_get(ts_operand_set *set, const ts_scalar *scalar, const ts_rows *dst, ts_column *column) {
+    column->is_constant = !scalar->is_ap;
+    column->value = scalar->value;
+    if (scalar->is_ap) ts_rows_source(set, &scalar->ap, dst, false, &column->rows);
+}
+
+float ts_column_value(const ts_column *column, int64_t part) {
+    _Alignas(64) float buffer[TS_CHUNK];
+    if (column->is_constant) return (float)column->value;
+    return *ts_rows_read(&column->rows, part, 0, 1, buffer);
+}
+
+int64_t ts_column_int(const ts_column *column, int64_t part) {
+    uint32_t bits;
+    char kind = ts_dtype_get(column->rows.dtype)->kind;
+    if (!column->is_constant && kind != 'f') {
+        const uint32_t *at = ts_rows_read_bits(&column->rows, part, 0, 1, &bits);
+        return kind == 's' ? (int64_t)(int32_t)*at : (int64_t)*at;
+    }
+    double value = column->is_constant ? column->value : (double)ts_column_value(column, part);
+    if (isnan(value)) return 0;
+    return value <= -0x1p62 ? INT64_MIN / 2 : value >= 0x1p62 ? INT64_MAX / 2 : (int64_t)value;
+}
+
+/* ---- splitting ---- */
+
+ts_chunks ts_chunks_of(const ts_rows *dst) {
+    ts_chunks chunks = {.size = TS_CHUNK, .elems = dst->elems};
+    int64_t inner = dst->count[dst->dims - 1];
+    if (dst->dims > 1 && inner >= TS_CHUNK / 4 && inner <= TS_CHUNK) chunks.size = inner;
+    chunks.per_row = (dst->elems + chunks.size - 1) / chunks.size;
+    return chunks;
+}
+
+typedef struct split {
+    ts_piece *task;
+    void *context;
+    int64_t count;
+    int pieces;
+} split;
+
+static void run_piece(void *context, int index) {
+    const split *s = context;
+    s->task(s->context, s->count * index / s->pieces, s->count * (index + 1) / s->pieces);
+}
+
+void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task, void *context) {
+    /* Below this a wake-up of the pool costs more than it saves. */
+    const double worth_ns = 30000;
+    ts_pool *pool = exec->machine->pool;
+    int threads = ts_pool_threads(pool);
+    int pieces = threads * 4;
+    if (threads == 1 || count < 2 || (double)count * unit_ns < worth_ns) {
+        task(context, 0, count);
+        return;
+    }
+    if (pieces > count) pieces = (int)count;
+    split s = {.task = task, .context = context, .count = count, .pieces = pieces};
+    ts_pool_run(pool, run_piece, &s, pieces);
+}

@@ -1,0 +1,118 @@
+/* The driver: walks a program's code in order, keeps the loop counters, and calls one function an
+   instruction. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/engine.h"
+
+/* ---- control ---- */
+
+ts_status ts_exec_loop(ts_exec *exec, const ts_inst *inst) {
+    const ts_inst_loop *loop = (const ts_inst_loop *)inst;
+    exec->counters[loop->id] = 0;
+    exec->trips[loop->id] = ts_count_value(exec->program, &loop->trip, exec->counters);
+    if (exec->trips[loop->id] <= 0) exec->at = exec->program->loops.data[loop->id].end;
+    return ts_ok;
+}
+
+ts_status ts_exec_end(ts_exec *exec, const ts_inst *inst) {
+    uint32_t loop = ((const ts_inst_end *)inst)->id;
+    if (++exec->counters[loop] < exec->trips[loop])
+        exec->at = exec->program->loops.data[loop].begin;
+    else
+        exec->counters[loop] = 0;
+    return ts_ok;
+}
+
+/* ---- the walk ---- */
+
+static ts_exec_function *function_of(unsigned op) {
+#define F(kind, name)
+#define INST(name, ...) ts_exec_##name,
+    static ts_exec_function *const functions[ts_op_count] = {
+        NULL,
+#include "arch/isa.def"
+    };
+    return op < ts_op_count ? functions[op] : NULL;
+}
+
+/* Adds which instruction it was and the user's source to a failure. */
+static ts_status tell(const ts_exec *exec, ts_status status) {
+    const ts_program *program = exec->program;
+    const ts_inst *inst = program->code.data[exec->at];
+    char op[64];
+    snprintf(op, sizeof op, "%s (instruction %u)", ts_op_get(inst->op)->name, exec->at);
+    ts_diag_op(exec->diag, op);
+    if (inst->loc > 0 && inst->loc < program->locs.count) {
+        const ts_loc *loc = &program->locs.data[inst->loc];
+        if (*loc->file) ts_diag_where(exec->diag, loc->file, (int)loc->line);
+    }
+    return status;
+}
+
+static ts_status walk(ts_exec *exec, const atomic_bool *cancel) {
+    const ts_program *program = exec->program;
+    for (; exec->at < program->code.count; exec->at++) {
+        const ts_inst *inst = program->code.data[exec->at];
+        if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
+            return ts_fail(exec->diag, ts_cancelled, "interrupted before instruction %u of %u", exec->at,
+                           program->code.count);
+        ts_exec_function *function = function_of(inst->op);
+        if (!function) return ts_fail(exec->diag, ts_input, "instruction %u is no instruction", exec->at);
+        ts_status status = function(exec, inst);
+        if (status != ts_ok) return tell(exec, status);
+    }
+    return ts_ok;
+}
+
+/* ---- a run ---- */
+
+static ts_status bind(const ts_program *program, const ts_run *run, uint8_t **data, ts_diag *diag) {
+    for (uint32_t i = 0; i < program->tensors.count; i++) {
+        const ts_tensor *tensor = &program->tensors.data[i];
+        data[i] = run->data ? run->data[i] : NULL;
+        if (!data[i] && tensor->kind == ts_tensor_constant) data[i] = (uint8_t *)(uintptr_t)tensor->data;
+        if (!data[i] && tensor->bytes > 0)
+            return ts_fail(diag, ts_usage, "tensor %u (%s) of the program has no memory", i, tensor->name);
+    }
+    return ts_ok;
+}
+
+static void poison(ts_memory *memory) {
+    memset(memory->data, 0xff, (size_t)(memory->partitions * memory->pitch));
+}
+
+/* Everything a run allocates: counters and trips of the loops, then the address of each tensor. */
+static void *allocate(const ts_program *program, ts_exec *exec, uint8_t ***data) {
+    size_t loops = program->loops.count;
+    char *memory = calloc(2 * loops + program->tensors.count + 1, sizeof(int64_t));
+    if (!memory) return NULL;
+    exec->counters = (int64_t *)memory;
+    exec->trips = exec->counters + loops;
+    *data = (uint8_t **)(memory + 2 * loops * sizeof(int64_t));
+    exec->data = *data;
+    return memory;
+}
+
+ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const ts_run *run, ts_diag *diag) {
+    if (run->core < 0 || run->core >= machine->core_count)
+        return ts_fail(diag, ts_usage, "no core %d: the chip has %d", run->core, machine->core_count);
+    ts_exec exec = {.machine = machine, .core = &machine->cores[run->core], .program = program, .diag = diag};
+    uint8_t **data;
+    void *memory = allocate(program, &exec, &data);
+    if (!memory) return ts_fail(diag, ts_system, "no memory for the loops of a run");
+    ts_status status = bind(program, run, data, diag);
+    if (status == ts_ok) {
+        pthread_mutex_lock(&exec.core->lock);
+        if (run->poison) {
+            poison(&exec.core->sbuf);
+            poison(&exec.core->psum);
+        }
+        status = walk(&exec, run->cancel);
+        pthread_mutex_unlock(&exec.core->lock);
+    }
+    if (run->stats) *run->stats = exec.stats;
+    free(memory);
+    return status;
+}

@@ -1,0 +1,86 @@
+/* Builder: appends instructions with loops and virtual tiles to a program; place.c then gives every tile
+   its address. An operand of an unplaced tile holds the tile's handle in ap.tensor and an offset
+   relative to the tile. */
+#ifndef TS_PLAN_BUILDER_H
+#define TS_PLAN_BUILDER_H
+
+#include "arch/chip.h"
+#include "arch/isa.h"
+
+typedef uint32_t ts_tile; /* 1-based handle; 0 = none */
+
+/* Virtual tile: [parts, bytes] in SBUF or PSUM, `slots` rotating copies indexed by one loop's counter. */
+typedef struct ts_tile_info {
+    uint8_t space;
+    uint16_t slots;
+    int32_t parts;
+    int64_t bytes;          /* per partition and slot, 64-byte multiple (PSUM: whole banks) */
+    uint16_t rotation;      /* 1 + index into program->rotations; 0 = none */
+    uint32_t first, last;   /* code positions of its accesses, filled by place.c */
+    int64_t address;        /* byte offset in the partition, filled by place.c */
+} ts_tile_info;
+
+typedef struct ts_builder {
+    ts_program *program;
+    const ts_chip *chip;
+    uint32_t loc;                             /* given to each new instruction */
+    uint32_t open_loops[TS_MAX_LOOP_DEPTH];
+    int depth;
+    TS_VEC(ts_tile_info) tiles;               /* in the program's arena */
+    TS_VEC(uint32_t) tensor_locs;             /* by tensor: the loc it was made at */
+} ts_builder;
+
+/* Both are borrowed. */
+void ts_builder_init(ts_builder *builder, ts_program *program, const ts_chip *chip);
+
+ts_affine ts_affine_const(int64_t base);
+ts_count ts_count_const(int64_t count);
+/* affine + coef * counter(loop); the terms are copied, rotations kept. */
+ts_affine ts_build_term(ts_builder *builder, ts_affine affine, int64_t coef, uint32_t loop);
+/* min(tile, total - tile * counter(loop)), each times `scale`; constant when tile divides total. */
+ts_count ts_build_ragged(ts_builder *builder, int64_t tile, int64_t total, uint32_t loop, int64_t scale);
+
+/* Opens a loop and returns its id. ts_build_end closes the innermost. */
+uint32_t ts_build_loop(ts_builder *builder, ts_count trip);
+void ts_build_end(ts_builder *builder);
+
+/* A tile; with slots > 1 it rotates with the counter of the innermost open loop. */
+ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots);
+/* Operand over the whole tile: partitions [0, parts), `count` elements of `dtype` from offset 0. */
+ts_ap ts_build_ap(const ts_builder *builder, ts_tile tile, ts_dtype dtype, ts_count parts, ts_count count);
+/* Operand in HBM without dimensions; add them with ts_ap_dim. */
+ts_ap ts_build_hbm(uint32_t tensor, ts_dtype dtype, ts_affine offset);
+void ts_ap_dim(ts_ap *ap, int64_t step, ts_count count);
+
+uint32_t ts_build_tensor(ts_builder *builder, ts_tensor_kind kind, ts_dtype dtype, int rank,
+                         const int64_t *dim, const char *name);
+
+/* One function for each instruction that lowering emits; operands are borrowed. */
+void ts_emit_dma(ts_builder *b, ts_engine trigger, int queue, const ts_ap *dst, const ts_ap *src);
+ts_inst_dma_copy *ts_emit_dma_indexed(ts_builder *b, ts_engine trigger, int queue, const ts_ap *dst,
+                                      const ts_ap *src, ts_rmw rmw, ts_oob oob);
+void ts_emit_matmul(ts_builder *b, const ts_ap *dst, const ts_ap *stationary, const ts_ap *moving,
+                    ts_accum accumulate);
+void ts_emit_transpose(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *data);
+void ts_emit_copy(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *src);
+void ts_emit_copy_predicated(ts_builder *b, const ts_ap *dst, const ts_ap *src, const ts_ap *predicate);
+void ts_emit_memset(ts_builder *b, ts_engine engine, const ts_ap *dst, double value);
+void ts_emit_iota(ts_builder *b, const ts_ap *dst, ts_affine offset, int64_t channel_multiplier,
+                  const int64_t *pattern);
+void ts_emit_tensor_tensor(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *data1,
+                           const ts_ap *data2, ts_alu op);
+/* dst = (data op0 operand0) op1 operand1; op1 bypass for one operator. */
+ts_inst_tensor_scalar *ts_emit_tensor_scalar(ts_builder *b, ts_engine engine, const ts_ap *dst,
+                                             const ts_ap *data, ts_alu op0, ts_scalar operand0, bool reverse0);
+void ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data, double scale);
+void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op, int axes);
+ts_scalar ts_scalar_const(double value);
+ts_scalar ts_scalar_ap(const ts_ap *ap);
+
+/* Gives every tile an SBUF or PSUM address and every scratch tensor an HBM offset by liveness over the
+   loop tree, first fit. ts_capacity names what does not fit. */
+ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
+/* ts_capacity when arguments, results, constants and scratch together exceed the HBM stack of one core. */
+ts_status ts_plan_check_hbm(const ts_builder *builder, ts_diag *diag);
+
+#endif

@@ -1,0 +1,88 @@
+/* Registry: how many clients this process has, so that a forked child can be refused, and what ran last. */
+#include "runtime/client_registry.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "trainstone/trainstone.h"
+
+static atomic_int client_count;
+static atomic_int client_process;                        /* of the clients counted */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the fields below */
+static ts_executable *latest;
+static ts_executable *described; /* the one that `text` is about; compared, not used */
+static ts_text text;
+
+static bool is_forked(void) {
+    return atomic_load(&client_count) > 0 && atomic_load(&client_process) != (int)getpid();
+}
+
+ts_status ts_registry_enter(ts_diag *diag) {
+    if (is_forked()) {
+        ts_fail(diag, ts_usage, "this process was forked from one that uses the device");
+        ts_diag_remedy(diag,
+                       "start processes with multiprocessing.set_start_method(\"spawn\"), or fork before the "
+                       "first use of the device");
+        return ts_usage;
+    }
+    atomic_store(&client_process, (int)getpid());
+    atomic_fetch_add(&client_count, 1);
+    return ts_ok;
+}
+
+void ts_registry_leave(void) {
+    atomic_fetch_sub(&client_count, 1);
+}
+
+void ts_registry_ran(ts_executable *executable) {
+    pthread_mutex_lock(&lock);
+    ts_executable *before = latest;
+    if (before != executable) {
+        latest = ts_executable_retain(executable);
+        described = NULL; /* an address may come back */
+    }
+    pthread_mutex_unlock(&lock);
+    if (before != executable) ts_executable_release(before);
+}
+
+static void describe(ts_executable *executable, ts_text *out) {
+    ts_diag diag = {0};
+    const ts_record *record = NULL;
+    if (ts_executable_record(executable, &record, &diag) == ts_ok) {
+        ts_record_json(record, ts_executable_program(executable), ts_executable_instance(executable), out);
+        return;
+    }
+    char words[2048];
+    ts_diag_format(&diag, words, sizeof words);
+    ts_text_add(out, "{\"error\": ");
+    ts_text_quote(out, words);
+    ts_text_add(out, "}");
+}
+
+size_t ts_last_run_json(char *buffer, size_t size) {
+    if (size > 0) buffer[0] = 0;
+    if (is_forked()) return 0;
+    pthread_mutex_lock(&lock);
+    ts_executable *executable = latest ? ts_executable_retain(latest) : NULL;
+    bool is_fresh = executable && described == executable;
+    pthread_mutex_unlock(&lock);
+    if (!executable) return 0;
+    ts_text fresh = {0};
+    if (!is_fresh) describe(executable, &fresh); /* without the lock: the clock may take its time */
+    pthread_mutex_lock(&lock);
+    if (fresh.data) {
+        ts_text_free(&text);
+        text = fresh;
+        described = executable;
+    }
+    size_t length = text.length;
+    if (size > 0 && text.data) {
+        size_t copied = length < size - 1 ? length : size - 1;
+        memcpy(buffer, text.data, copied);
+        buffer[copied] = 0;
+    }
+    pthread_mutex_unlock(&lock);
+    ts_executable_release(executable);
+    return length;
+}

@@ -1,0 +1,13 @@
+/* The process's one list of live clients, and the program that ran last in any of them. */
+#ifndef TS_RUNTIME_CLIENT_REGISTRY_H
+#define TS_RUNTIME_CLIENT_REGISTRY_H
+
+#include "runtime/executable.h"
+
+/* ts_usage in a child forked from a process that has clients. */
+ts_status ts_registry_enter(ts_diag *diag);
+void ts_registry_leave(void);
+/* Remembers an executable, on a reference of its own, for ts_last_run_json. */
+void ts_registry_ran(ts_executable *executable);
+
+#endif

@@ -1,0 +1,113 @@
+/* Environment: the one place that reads it, so that every other part takes its settings as arguments. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/runtime.h"
+
+/* An unset or empty variable counts as absent. */
+static const char *variable(const char *name) {
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static ts_status read_number(const char *name, long low, long high, int *number, ts_diag *diag) {
+    const char *value = variable(name);
+    if (!value) return ts_ok;
+    char *end = NULL;
+    errno = 0;
+    long parsed = strtol(value, &end, 10);
+    if (errno || *end || parsed < low || parsed > high) {
+        ts_fail(diag, ts_usage,
+                "the environment's %s is \"%.40s\"; it must be a whole number from %ld to %ld", name, value,
+                low, high);
+        ts_diag_remedy(diag, "set %s to such a number or unset it", name);
+        return ts_usage;
+    }
+    *number = (int)parsed;
+    return ts_ok;
+}
+
+static ts_status fail_cores(const char *value, ts_diag *diag) {
+    ts_fail(diag, ts_usage,
+            "the environment's NEURON_RT_VISIBLE_CORES is \"%.40s\"; it must be neighbouring cores", value);
+    ts_diag_remedy(diag, "write one core or a range, such as 0, 1, 0-1 or 0,1");
+    return ts_usage;
+}
+
+/* NEURON_RT_VISIBLE_CORES: numbers and ranges with commas. Devices are numbered without gaps, so the cores
+   must be neighbours in ascending order. */
+static ts_status read_visible_cores(int *first, int *count, ts_diag *diag) {
+    const char *value = variable("NEURON_RT_VISIBLE_CORES");
+    if (!value) return ts_ok;
+    long begin = -1, next = -1;
+    for (const char *at = value;; at++) {
+        char *end = NULL;
+        if (*at < '0' || *at > '9') return fail_cores(value, diag);
+        long low = strtol(at, &end, 10), high = low;
+        if (*end == '-') {
+            at = end + 1;
+            if (*at < '0' || *at > '9') return fail_cores(value, diag);
+            high = strtol(at, &end, 10);
+        }
+        if (high < low || high > 65535 || (begin >= 0 && low != next)) return fail_cores(value, diag);
+        if (begin < 0) begin = low;
+        next = high + 1;
+        at = end;
+        if (!*at) break;
+        if (*at != ',') return fail_cores(value, diag);
+    }
+    *first = (int)begin;
+    *count = (int)(next - begin);
+    return ts_ok;
+}
+
+/* NEURON_CC_FLAGS: --auto-cast=KIND or --auto-cast KIND. The other flags tune AWS's own compiler. */
+static ts_status refuse_auto_cast(ts_diag *diag) {
+    const char *flags = variable("NEURON_CC_FLAGS"), *flag = "--auto-cast";
+    for (const char *at = flags; at && (at = strstr(at, flag));) {
+        at += strlen(flag);
+        if (*at != '=' && *at != ' ') continue; /* --auto-cast-type */
+        while (*at == '=' || *at == ' ')
+            at++;
+        size_t length = strcspn(at, " ");
+        if (length == 4 && memcmp(at, "none", 4) == 0) continue;
+        ts_fail(diag, ts_unsupported, "casting fp32 on its own (NEURON_CC_FLAGS: %s=%.*s)", flag, (int)length,
+                at);
+        ts_diag_remedy(diag, "write --auto-cast=none, and bf16 in the program where it is wanted");
+        return ts_unsupported;
+    }
+    return ts_ok;
+}
+
+/* Settings that ask for behaviour which is not modelled are refused, not ignored. */
+static ts_status refuse_unmodelled(ts_diag *diag) {
+    int cores = 1, stochastic = 0;
+    TS_TRY(refuse_auto_cast(diag));
+    TS_TRY(read_number("NEURON_LOGICAL_NC_CONFIG", 1, 64, &cores, diag));
+    TS_TRY(read_number("NEURON_RT_VIRTUAL_CORE_SIZE", 1, 64, &cores, diag));
+    if (cores != 1) {
+        ts_fail(diag, ts_unsupported, "%d physical cores to a logical NeuronCore: this generation has 1",
+                cores);
+        ts_diag_remedy(diag, "unset NEURON_LOGICAL_NC_CONFIG and NEURON_RT_VIRTUAL_CORE_SIZE");
+        return ts_unsupported;
+    }
+    TS_TRY(read_number("NEURON_RT_STOCHASTIC_ROUNDING_EN", 0, 1, &stochastic, diag));
+    if (stochastic) {
+        ts_fail(diag, ts_unsupported,
+                "stochastic rounding (NEURON_RT_STOCHASTIC_ROUNDING_EN=1) is not modelled");
+        ts_diag_remedy(diag, "unset it: values round to nearest even");
+        return ts_unsupported;
+    }
+    return ts_ok;
+}
+
+ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag) {
+    TS_TRY(refuse_unmodelled(diag));
+    if (!options->instance) options->instance = variable("TRAINSTONE_INSTANCE");
+    if (!options->chip) options->chip = variable("TRAINSTONE_CHIP");
+    if (!options->threads) TS_TRY(read_number("TRAINSTONE_THREADS", 1, 1024, &options->threads, diag));
+    if (options->devices || options->first_device) return ts_ok;
+    TS_TRY(read_number("NEURON_RT_NUM_CORES", 0, 65536, &options->devices, diag));
+    return read_visible_cores(&options->first_device, &options->devices, diag);
+}

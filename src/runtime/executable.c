@@ -1,0 +1,263 @@
+/* Executable: turns the bytes of a program into something a device can run, and keeps what outlives one run.
+ */
+#include "runtime/executable.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/clock.h"
+
+/* Slices kept for timelines: a few thousand instructions, some hundred KiB. */
+enum { SLICE_CAP = 16384 };
+
+/* What one device holds for the executable between runs. */
+typedef struct ts_residence {
+    pthread_mutex_t lock; /* a device runs the program once at a time */
+    ts_extent *extent;    /* scratch region, then room for the constants; NULL until the first run */
+    void **data;          /* one pointer a program tensor */
+} ts_residence;
+
+struct ts_executable {
+    ts_runtime *runtime; /* NULL after unload */
+    const ts_instance *instance;
+    ts_chip chip;
+    ts_program *program;
+    int inputs, outputs, devices;
+    const ts_tensor **input, **output;
+    uint64_t constant_bytes;
+    ts_residence *residences;
+    atomic_int references;
+    pthread_mutex_t record_lock;
+    bool has_record;
+    ts_record record;
+};
+
+/* The text form is printable; the binary forms begin with bytes that are not. */
+static bool is_text(const uint8_t *data, size_t size) {
+    size_t look = size < 256 ? size : 256;
+    for (size_t i = 0; i < look; i++)
+        if ((data[i] < 0x20 && data[i] != '\n' && data[i] != '\r' && data[i] != '\t') || data[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+static ts_status read_text(const uint8_t *data, size_t size, const char *path, ts_program **program,
+                           ts_diag *diag) {
+    if (memchr(data, 0, size)) return ts_fail(diag, ts_input, "%s: a zero byte inside text", path);
+    char *text = malloc(size + 1);
+    if (!text) return ts_fail(diag, ts_capacity, "%s: no host memory for its %zu bytes", path, size);
+    memcpy(text, data, size);
+    text[size] = 0;
+    ts_status status = ts_program_parse(text, path, program, diag);
+    free(text);
+    return status;
+}
+
+static ts_status compile(const uint8_t *data, size_t size, const char *path, const ts_chip *chip,
+                         const ts_compile_options *options, ts_program **program, ts_diag *diag) {
+    ts_module *module = NULL;
+    TS_TRY(ts_module_read(data, size, path, &module, diag));
+    ts_status status = ts_compile(module, chip, options, program, diag);
+    ts_module_free(module);
+    return status;
+}
+
+static ts_status read_program(const uint8_t *data, size_t size, const char *path, const ts_chip *chip,
+                              const ts_compile_options *options, ts_program **program, ts_diag *diag) {
+    static const uint8_t bytecode[4] = {'M', 'L', 0xef, 'R'};
+    if (size == 0) return ts_fail(diag, ts_input, "%s: empty", path);
+    if (size >= 4 && memcmp(data, bytecode, 4) == 0)
+        return compile(data, size, path, chip, options, program, diag);
+    if (is_text(data, size))
+        TS_TRY(read_text(data, size, path, program, diag));
+    else
+        TS_TRY(ts_program_decode(data, size, program, diag));
+    return ts_program_verify(*program, chip, diag);
+}
+
+static ts_status number_tensors(ts_executable *executable, const char *path, ts_diag *diag) {
+    const ts_program *program = executable->program;
+    for (uint32_t i = 0; i < program->tensors.count; i++) {
+        const ts_tensor *tensor = &program->tensors.data[i];
+        executable->inputs += tensor->kind == ts_tensor_input;
+        executable->outputs += tensor->kind == ts_tensor_output;
+        if (tensor->kind == ts_tensor_constant) executable->constant_bytes += (tensor->bytes + 63) / 64 * 64;
+    }
+    executable->input = calloc((size_t)executable->inputs + 1, sizeof *executable->input);
+    executable->output = calloc((size_t)executable->outputs + 1, sizeof *executable->output);
+    if (!executable->input || !executable->output)
+        return ts_fail(diag, ts_capacity, "%s: no host memory for its list of tensors", path);
+    for (uint32_t i = 0; i < program->tensors.count; i++) {
+        const ts_tensor *tensor = &program->tensors.data[i];
+        bool is_input = tensor->kind == ts_tensor_input;
+        if (!is_input && tensor->kind != ts_tensor_output) continue;
+        int count = is_input ? executable->inputs : executable->outputs;
+        const ts_tensor **slot = is_input ? executable->input : executable->output;
+        if (tensor->number >= (uint32_t)count || slot[tensor->number])
+            return ts_fail(diag, ts_input, "%s: its %ss are not numbered 0 to %d once each", path,
+                           is_input ? "input" : "output", count - 1);
+        slot[tensor->number] = tensor;
+    }
+    return ts_ok;
+}
+
+static ts_status make_residences(ts_executable *executable, const char *path, ts_diag *diag) {
+    executable->residences = calloc((size_t)executable->devices, sizeof *executable->residences);
+    if (!executable->residences) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
+    for (int i = 0; i < executable->devices; i++)
+        pthread_mutex_init(&executable->residences[i].lock, NULL);
+    return ts_ok;
+}
+
+ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t size, const char *path,
+                             const ts_compile_options *options, ts_executable **executable, ts_diag *diag) {
+    *executable = NULL;
+    ts_executable *made = calloc(1, sizeof *made);
+    if (!made) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
+    made->runtime = runtime;
+    made->instance = ts_runtime_instance(runtime);
+    made->chip = *ts_runtime_chip(runtime);
+    made->devices = ts_runtime_devices(runtime);
+    atomic_init(&made->references, 1);
+    pthread_mutex_init(&made->record_lock, NULL);
+    ts_status status = read_program(data, size, path, &made->chip, options, &made->program, diag);
+    if (status == ts_ok) status = number_tensors(made, path, diag);
+    if (status == ts_ok) status = make_residences(made, path, diag);
+    if (status != ts_ok) {
+        ts_executable_release(made);
+        return status;
+    }
+    *executable = made;
+    return ts_ok;
+}
+
+ts_executable *ts_executable_retain(ts_executable *executable) {
+    atomic_fetch_add_explicit(&executable->references, 1, memory_order_relaxed);
+    return executable;
+}
+
+void ts_executable_unload(ts_executable *executable) {
+    for (int i = 0; executable->residences && executable->runtime && i < executable->devices; i++) {
+        ts_residence *residence = &executable->residences[i];
+        if (residence->extent)
+            ts_hbm_free(ts_runtime_machine(executable->runtime, i, NULL), residence->extent);
+        free(residence->data);
+        residence->extent = NULL;
+        residence->data = NULL;
+    }
+    executable->runtime = NULL;
+}
+
+void ts_executable_release(ts_executable *executable) {
+    if (!executable || atomic_fetch_sub_explicit(&executable->references, 1, memory_order_acq_rel) != 1)
+        return;
+    ts_executable_unload(executable);
+    for (int i = 0; executable->residences && i < executable->devices; i++)
+        pthread_mutex_destroy(&executable->residences[i].lock);
+    free(executable->residences);
+    if (executable->has_record) ts_record_free(&executable->record);
+    if (executable->program) ts_program_free(executable->program);
+    free(executable->input);
+    free(executable->output);
+    pthread_mutex_destroy(&executable->record_lock);
+    free(executable);
+}
+
+const ts_program *ts_executable_program(const ts_executable *executable) {
+    return executable->program;
+}
+
+const ts_instance *ts_executable_instance(const ts_executable *executable) {
+    return executable->instance;
+}
+
+int ts_executable_inputs(const ts_executable *executable) {
+    return executable->inputs;
+}
+
+int ts_executable_outputs(const ts_executable *executable) {
+    return executable->outputs;
+}
+
+const ts_tensor *ts_executable_input(const ts_executable *executable, int number) {
+    return executable->input[number];
+}
+
+const ts_tensor *ts_executable_output(const ts_executable *executable, int number) {
+    return executable->output[number];
+}
+
+ts_status ts_executable_record(ts_executable *executable, const ts_record **record, ts_diag *diag) {
+    ts_status status = ts_ok;
+    pthread_mutex_lock(&executable->record_lock);
+    if (!executable->has_record) {
+        ts_clock_options options = {.slice_cap = SLICE_CAP, .band = true};
+        memset(&executable->record, 0, sizeof executable->record);
+        status = ts_clock_run(executable->program, &executable->chip, &options, &executable->record, diag);
+        executable->has_record = status == ts_ok;
+        if (status != ts_ok) ts_record_free(&executable->record);
+    }
+    pthread_mutex_unlock(&executable->record_lock);
+    *record = status == ts_ok ? &executable->record : NULL;
+    return status;
+}
+
+/* Scratch and the constants lie in the device's HBM for as long as the executable does. The machine reads
+   constants from the program, so their part only counts. */
+static ts_status settle(ts_executable *executable, int device, ts_residence *residence, ts_diag *diag) {
+    const ts_program *program = executable->program;
+    if (residence->data) return ts_ok;
+    int core = 0;
+    ts_machine *machine = ts_runtime_machine(executable->runtime, device, &core);
+    uint64_t bytes = program->scratch_bytes + executable->constant_bytes;
+    ts_status status = ts_hbm_alloc(machine, core, bytes, &residence->extent, diag);
+    if (status != ts_ok) {
+        residence->extent = NULL;
+        return status;
+    }
+    residence->data = calloc((size_t)program->tensors.count + 1, sizeof *residence->data);
+    if (!residence->data) {
+        ts_hbm_free(machine, residence->extent);
+        residence->extent = NULL;
+        return ts_fail(diag, ts_capacity, "no host memory for the tensors of %s", program->name);
+    }
+    for (uint32_t i = 0; i < program->tensors.count; i++)
+        if (program->tensors.data[i].kind == ts_tensor_scratch)
+            residence->data[i] = (uint8_t *)residence->extent->host + program->tensors.data[i].address;
+    return ts_ok;
+}
+
+static ts_status run_settled(ts_executable *executable, int device, ts_residence *residence,
+                             void *const *inputs, void *const *outputs, const ts_execute_options *options,
+                             ts_diag *diag) {
+    const ts_program *program = executable->program;
+    for (uint32_t i = 0; i < program->tensors.count; i++) {
+        const ts_tensor *tensor = &program->tensors.data[i];
+        if (tensor->kind == ts_tensor_input) residence->data[i] = inputs[tensor->number];
+        if (tensor->kind == ts_tensor_output) residence->data[i] = outputs[tensor->number];
+    }
+    ts_run run = {.data = residence->data,
+                  .poison = options->poison,
+                  .cancel = options->cancel,
+                  .stats = options->stats};
+    if (options->poison && program->scratch_bytes)
+        memset(residence->extent->host, 0xff, program->scratch_bytes);
+    return ts_machine_run(ts_runtime_machine(executable->runtime, device, &run.core), program, &run, diag);
+}
+
+ts_status ts_executable_run(ts_executable *executable, int device, void *const *inputs, void *const *outputs,
+                            const ts_execute_options *options, ts_diag *diag) {
+    static const ts_execute_options defaults = {0};
+    if (!executable->runtime) return ts_fail(diag, ts_usage, "%s was unloaded", executable->program->name);
+    if (device < 0 || device >= executable->devices)
+        return ts_fail(diag, ts_usage, "device %d is asked for; there are %d", device, executable->devices);
+    ts_residence *residence = &executable->residences[device];
+    pthread_mutex_lock(&residence->lock);
+    ts_status status = settle(executable, device, residence, diag);
+    if (status == ts_ok)
+        status =
+            run_settled(executable, device, residence, inputs, outputs, options ? options : &defaults, diag);
+    pthread_mutex_unlock(&residence->lock);
+    return status;
+}

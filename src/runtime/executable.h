@@ -1,0 +1,49 @@
+/* Executable: a program made ready to run on the devices of a runtime, with its clock's record, which does
+   not depend on the data and is made once. */
+#ifndef TS_RUNTIME_EXECUTABLE_H
+#define TS_RUNTIME_EXECUTABLE_H
+
+#include <stdatomic.h>
+
+#include "arch/record.h"
+#include "compiler/compile.h"
+#include "runtime/runtime.h"
+
+typedef struct ts_executable ts_executable;
+
+/* From the bytes of a StableHLO portable artifact (compiled here) or of a .trn in binary or text form
+   (verified here); `path` names them in messages. options may be NULL. The runtime is borrowed; data is not
+   kept. */
+ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t size, const char *path,
+                             const ts_compile_options *options, ts_executable **executable, ts_diag *diag);
+/* Count references only where PJRT shares: new has one, the last release frees. Thread-safe. */
+ts_executable *ts_executable_retain(ts_executable *executable);
+void ts_executable_release(ts_executable *executable);
+/* Gives back what it holds of the devices. Afterwards the runtime may go; the program and the record stay, a
+   run is refused. Nothing may be running. */
+void ts_executable_unload(ts_executable *executable);
+
+const ts_program *ts_executable_program(const ts_executable *executable);
+const ts_instance *ts_executable_instance(const ts_executable *executable);
+int ts_executable_inputs(const ts_executable *executable);
+int ts_executable_outputs(const ts_executable *executable);
+/* Tensor row of input or output `number`. */
+const ts_tensor *ts_executable_input(const ts_executable *executable, int number);
+const ts_tensor *ts_executable_output(const ts_executable *executable, int number);
+
+/* The clock's record, made on the first call and kept (thread-safe); valid as long as the executable. */
+ts_status ts_executable_record(ts_executable *executable, const ts_record **record, ts_diag *diag);
+
+typedef struct ts_execute_options {
+    bool poison;               /* SBUF, PSUM and scratch start as NaN bytes */
+    const atomic_bool *cancel; /* optional */
+    ts_run_stats *stats;       /* optional, filled */
+} ts_execute_options;
+
+/* Runs on one device. inputs[i] and outputs[i] are host memory of the tensors' sizes; outputs must not
+   overlap inputs. Scratch memory is taken from the device's HBM and kept for the next run. options may be
+   NULL. */
+ts_status ts_executable_run(ts_executable *executable, int device, void *const *inputs, void *const *outputs,
+                            const ts_execute_options *options, ts_diag *diag);
+
+#endif

@@ -1,0 +1,85 @@
+/* PJRT topology: the instance as a description without state, and the bytes that compile caches use as its
+ * key. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "runtime/pjrt_objects.h"
+#include "trainstone/trainstone.h"
+
+struct PJRT_SerializedTopology {
+    char bytes[1];
+};
+
+void ts_topology_make(PJRT_Client *client) {
+    PJRT_TopologyDescription *topology = &client->topology;
+    const ts_chip *chip = ts_runtime_chip(client->runtime);
+    ts_text numbers = {0};
+    ts_chip_print(chip, &numbers);
+    topology->instance = ts_runtime_instance(client->runtime)->name;
+    topology->chip = chip->name;
+    snprintf(topology->platform_version, sizeof topology->platform_version, "trainstone %s", ts_version());
+    snprintf(topology->fingerprint, sizeof topology->fingerprint, "%s %s %s %d %016llx",
+             topology->platform_version, topology->instance, topology->chip, topology->count,
+             (unsigned long long)ts_hash(numbers.data ? numbers.data : "", numbers.length, 0));
+    ts_text_free(&numbers);
+    topology->attributes[0] = ts_value_string("instance", topology->instance);
+    topology->attributes[1] = ts_value_string("chip", topology->chip);
+    topology->attributes[2] = ts_value_int("num_devices", topology->count);
+}
+
+PJRT_Error *ts_pjrt_TopologyDescription_Create(PJRT_TopologyDescription_Create_Args *args) {
+    (void)args;
+    return ts_pjrt_unimplemented("a topology without a client", "take that of a client");
+}
+
+/* Every topology is owned by its client. */
+PJRT_Error *ts_pjrt_TopologyDescription_Destroy(PJRT_TopologyDescription_Destroy_Args *args) {
+    (void)args;
+    return NULL;
+}
+
+PJRT_Error *ts_pjrt_TopologyDescription_PlatformName(PJRT_TopologyDescription_PlatformName_Args *args) {
+    TS_PJRT_NEED(args, platform_name_size);
+    args->platform_name = TS_PJRT_PLATFORM;
+    args->platform_name_size = sizeof TS_PJRT_PLATFORM - 1;
+    return NULL;
+}
+
+PJRT_Error *ts_pjrt_TopologyDescription_PlatformVersion(PJRT_TopologyDescription_PlatformVersion_Args *args) {
+    TS_PJRT_NEED(args, platform_version_size);
+    args->platform_version = args->topology->platform_version;
+    args->platform_version_size = strlen(args->platform_version);
+    return NULL;
+}
+
+PJRT_Error *
+ts_pjrt_TopologyDescription_GetDeviceDescriptions(PJRT_TopologyDescription_GetDeviceDescriptions_Args *args) {
+    TS_PJRT_NEED(args, num_descriptions);
+    args->descriptions = args->topology->descriptions;
+    args->num_descriptions = (size_t)args->topology->count;
+    return NULL;
+}
+
+static void free_serialized(PJRT_SerializedTopology *topology) {
+    free(topology);
+}
+
+PJRT_Error *ts_pjrt_TopologyDescription_Serialize(PJRT_TopologyDescription_Serialize_Args *args) {
+    TS_PJRT_NEED(args, serialized_topology_deleter);
+    char *bytes = strdup(args->topology->fingerprint);
+    if (!bytes) return ts_pjrt_error(PJRT_RESOURCE_EXHAUSTED, "capacity: no host memory for a topology");
+    args->serialized_topology = (PJRT_SerializedTopology *)bytes;
+    args->serialized_bytes = bytes;
+    args->serialized_bytes_size = strlen(bytes);
+    args->serialized_topology_deleter = free_serialized;
+    return NULL;
+}
+
+PJRT_Error *ts_pjrt_TopologyDescription_Attributes(PJRT_TopologyDescription_Attributes_Args *args) {
+    TS_PJRT_NEED(args, num_attributes);
+    args->attributes = args->topology->attributes;
+    args->num_attributes = sizeof args->topology->attributes / sizeof *args->topology->attributes;
+    return NULL;
+}

@@ -1,0 +1,126 @@
+/* Runtime: the instance's chips as machines on one thread pool, and the NeuronCores as numbered devices. */
+#include "runtime/runtime.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+struct ts_runtime {
+    const ts_instance *instance;
+    ts_chip chip;
+    ts_pool *pool;
+    ts_machine **machines;    /* NULL where no visible device lies on the chip */
+    int machine_count, cores; /* chips of the instance, cores a chip */
+    int first_device, devices;
+};
+
+static ts_status find_instance(const char *name, const ts_instance **instance, ts_diag *diag) {
+    *instance = ts_instance_get(name);
+    if (*instance) return ts_ok;
+    ts_text names = {0};
+    for (int i = 0; i < ts_instance_count(); i++)
+        ts_text_format(&names, "%s%s", i ? ", " : "", ts_instance_at(i)->name);
+    ts_fail(diag, ts_usage, "no instance is called \"%.60s\"", name);
+    ts_diag_remedy(diag, "one of %s", names.data ? names.data : "");
+    ts_text_free(&names);
+    return ts_usage;
+}
+
+/* A chip by name, or by the path of a what-if file. A path has a slash or a dot; chip names have neither. */
+static ts_status find_chip(const char *name, const char *instance_chip, ts_chip *chip, ts_diag *diag) {
+    if (!name) name = instance_chip;
+    if (!strpbrk(name, "/.")) return ts_chip_get(name, chip, diag);
+    uint8_t *text = NULL;
+    size_t size = 0;
+    TS_TRY(ts_file_read(name, &text, &size, diag));
+    ts_status status = ts_chip_parse((const char *)text, name, chip, diag);
+    free(text);
+    return status;
+}
+
+static int host_cpus(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+static ts_status choose_devices(ts_runtime *runtime, const ts_runtime_options *options, ts_diag *diag) {
+    int all = runtime->machine_count * runtime->cores, first = options->first_device;
+    int count = options->devices ? options->devices : all - first;
+    if (first < 0 || count < 1 || first + count > all) {
+        ts_fail(diag, ts_usage, "cores %d to %d are asked for; %s has %d NeuronCores", first,
+                first + count - 1, runtime->instance->name, all);
+        ts_diag_remedy(diag, "ask for cores 0 to %d, or set TRAINSTONE_INSTANCE to a larger one", all - 1);
+        return ts_usage;
+    }
+    runtime->first_device = first;
+    runtime->devices = count;
+    return ts_ok;
+}
+
+static ts_status start_machines(ts_runtime *runtime, int threads, ts_diag *diag) {
+    TS_TRY(ts_pool_new(threads > 0 ? threads : host_cpus(), &runtime->pool, diag));
+    runtime->machines = calloc((size_t)runtime->machine_count, sizeof(ts_machine *));
+    if (!runtime->machines) return ts_fail(diag, ts_capacity, "no host memory for the list of chips");
+    int last = (runtime->first_device + runtime->devices - 1) / runtime->cores;
+    for (int i = runtime->first_device / runtime->cores; i <= last; i++)
+        TS_TRY(ts_machine_new(&runtime->chip, runtime->pool, &runtime->machines[i], diag));
+    return ts_ok;
+}
+
+static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *options, ts_diag *diag) {
+    TS_TRY(find_instance(options->instance ? options->instance : "trn1.2xlarge", &runtime->instance, diag));
+    TS_TRY(find_chip(options->chip, runtime->instance->chip, &runtime->chip, diag));
+    runtime->machine_count = runtime->instance->chips;
+    runtime->cores = (int)runtime->chip.cores;
+    TS_TRY(choose_devices(runtime, options, diag));
+    return start_machines(runtime, options->threads, diag);
+}
+
+ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime, ts_diag *diag) {
+    static const ts_runtime_options defaults = {0};
+    *runtime = NULL;
+    ts_runtime *made = calloc(1, sizeof *made);
+    if (!made) return ts_fail(diag, ts_capacity, "no host memory for the runtime");
+    ts_status status = runtime_start(made, options ? options : &defaults, diag);
+    if (status != ts_ok) {
+        ts_runtime_free(made);
+        return status;
+    }
+    *runtime = made;
+    return ts_ok;
+}
+
+void ts_runtime_free(ts_runtime *runtime) {
+    if (!runtime) return;
+    for (int i = 0; runtime->machines && i < runtime->machine_count; i++)
+        if (runtime->machines[i]) ts_machine_free(runtime->machines[i]);
+    free(runtime->machines);
+    if (runtime->pool) ts_pool_free(runtime->pool);
+    free(runtime);
+}
+
+const ts_chip *ts_runtime_chip(const ts_runtime *runtime) {
+    return &runtime->chip;
+}
+
+const ts_instance *ts_runtime_instance(const ts_runtime *runtime) {
+    return runtime->instance;
+}
+
+int ts_runtime_devices(const ts_runtime *runtime) {
+    return runtime->devices;
+}
+
+ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core) {
+    int number = runtime->first_device + device;
+    if (core) *core = number % runtime->cores;
+    return runtime->machines[number / runtime->cores];
+}
+
+int ts_runtime_chip_number(const ts_runtime *runtime, int device) {
+    return (runtime->first_device + device) / runtime->cores;
+}

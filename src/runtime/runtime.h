@@ -1,0 +1,37 @@
+/* The modelled instance in this process: chips with their NeuronCores, and the host's thread pool. What every
+   door (PJRT plugin, command) opens first. */
+#ifndef TS_RUNTIME_RUNTIME_H
+#define TS_RUNTIME_RUNTIME_H
+
+#include "arch/chip.h"
+#include "machine/machine.h"
+
+typedef struct ts_runtime ts_runtime;
+
+/* Zero-initialise for the defaults. Strings are borrowed until ts_runtime_new returns. */
+typedef struct ts_runtime_options {
+    const char *instance; /* NULL: "trn1.2xlarge" */
+    const char *chip;     /* NULL: the instance's chip; a chip name, or the path of a what-if chip file */
+    int threads;          /* 0: as many as the host has CPUs for this process */
+    int devices;          /* 0: every NeuronCore from first_device on; otherwise so many */
+    int first_device;     /* the instance's NeuronCore that becomes device 0 */
+} ts_runtime_options;
+
+/* Fills what is still 0 or NULL from TRAINSTONE_INSTANCE, TRAINSTONE_CHIP, TRAINSTONE_THREADS,
+   NEURON_RT_VISIBLE_CORES and NEURON_RT_NUM_CORES. Strings point into the environment. ts_usage for a number
+   that is none, ts_unsupported for a setting of NEURON_RT_* or NEURON_CC_FLAGS that asks for what is not
+   modelled. */
+ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag);
+
+ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime, ts_diag *diag);
+/* Every executable, extent and queue made from it must be gone. */
+void ts_runtime_free(ts_runtime *runtime);
+
+const ts_chip *ts_runtime_chip(const ts_runtime *runtime);
+const ts_instance *ts_runtime_instance(const ts_runtime *runtime);
+int ts_runtime_devices(const ts_runtime *runtime); /* NeuronCores, numbered chip by chip */
+/* The chip that carries a device, and the device's core number on it. */
+ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core);
+int ts_runtime_chip_number(const ts_runtime *runtime, int device); /* of the instance */
+
+#endif

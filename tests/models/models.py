@@ -1,0 +1,134 @@
+"""Models that tests train: plain JAX, parameters from NumPy, Adam written out.
+
+Each maker returns (state, step, batches): step(state, batch) -> (state, loss), state = (params, m, v, count).
+`compute` is the dtype of the forward and backward pass; master weights and Adam stay float32.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.datasets import load_digits
+
+
+def adam_state(params):
+    zeros = jax.tree.map(np.zeros_like, params)
+    return params, zeros, zeros, np.int32(0)
+
+
+def make_step(loss_fn, rate, b1=0.9, b2=0.999, eps=1e-8):
+    def step(state, batch):
+        params, m, v, count = state
+        loss, grads = jax.value_and_grad(loss_fn)(params, *batch)
+        count = count + 1
+        m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, m, grads)
+        v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, v, grads)
+        m_scale, v_scale = 1 / (1 - b1**count), 1 / (1 - b2**count)
+        params = jax.tree.map(
+            lambda p, m, v: p - rate * (m * m_scale) / (jnp.sqrt(v * v_scale) + eps), params, m, v
+        )
+        return (params, m, v, count), loss
+
+    return step
+
+
+def cast(tree, dtype):
+    return jax.tree.map(lambda a: a.astype(dtype), tree)
+
+
+def cross_entropy(logits, labels):
+    log_probs = jax.nn.log_softmax(logits.astype(jnp.float32), axis=-1)
+    return -jnp.mean(jnp.take_along_axis(log_probs, labels[..., None], axis=-1))
+
+
+def dense(random, n, m):
+    return {"w": (random.standard_normal((n, m)) / np.sqrt(n)).astype(np.float32), "b": np.zeros(m, np.float32)}
+
+
+def mlp(sizes, batches, compute, rate=1e-3):
+    random = np.random.default_rng(0)
+    params = [dense(random, n, m) for n, m in zip(sizes, sizes[1:])]
+
+    def loss_fn(params, x, y):
+        params, x = cast(params, compute), x.astype(compute)
+        for layer in params[:-1]:
+            x = jax.nn.relu(x @ layer["w"] + layer["b"])
+        return cross_entropy(x @ params[-1]["w"] + params[-1]["b"], y)
+
+    return adam_state(params), make_step(loss_fn, rate), batches
+
+
+def wide_mlp(compute, steps=50, batch=64):
+    """784 inputs: a width that fills no whole number of 128-row tiles."""
+    random = np.random.default_rng(1)
+    # Classes overlap, so that the loss stays well above rounding.
+    centres = 0.06 * random.standard_normal((10, 784)).astype(np.float32)
+    batches = []
+    for _ in range(steps):
+        y = random.integers(0, 10, batch).astype(np.int32)
+        batches.append((centres[y] + random.standard_normal((batch, 784)).astype(np.float32), y))
+    return mlp((784, 256, 100, 10), batches, compute)
+
+
+def digits_mlp(compute, steps=50, batch=128):
+    digits = load_digits()
+    x, y = (digits.data / 16).astype(np.float32), digits.target.astype(np.int32)
+    random = np.random.default_rng(2)
+    picks = [random.integers(0, len(x), batch) for _ in range(steps)]
+    return mlp((64, 128, 10), [(x[p], y[p]) for p in picks], compute, rate=2e-3)
+
+
+def layer_norm(p, x):
+    y = x.astype(jnp.float32)
+    mean = jnp.mean(y, axis=-1, keepdims=True)
+    var = jnp.mean(jnp.square(y - mean), axis=-1, keepdims=True)
+    return ((y - mean) * jax.lax.rsqrt(var + 1e-5)).astype(x.dtype) * p["w"] + p["b"]
+
+
+def gpt(compute, steps=50, layers=2, width=64, heads=4, length=32, vocab=128, batch=4, rate=1e-3):
+    random = np.random.default_rng(3)
+    norm = {"w": np.ones(width, np.float32), "b": np.zeros(width, np.float32)}
+    params = {
+        "token": (0.1 * random.standard_normal((vocab, width))).astype(np.float32),
+        "place": (0.1 * random.standard_normal((length, width))).astype(np.float32),
+        "blocks": [
+            {"norm1": norm, "qkv": dense(random, width, 3 * width), "out": dense(random, width, width),
+             "norm2": norm, "up": dense(random, width, 4 * width), "down": dense(random, 4 * width, width)}
+            for _ in range(layers)
+        ],
+        "norm": norm,
+    }
+
+    def apply(p, x):
+        return x @ p["w"] + p["b"]
+
+    def attention(p, x):
+        q, k, v = jnp.split(apply(p["qkv"], x), 3, axis=-1)
+        q, k, v = (t.reshape(*t.shape[:2], heads, width // heads) for t in (q, k, v))
+        scores = jnp.einsum("bqhd,bkhd->bhqk", q, k) * (width // heads) ** -0.5
+        mask = jnp.tril(jnp.ones((x.shape[1], x.shape[1]), bool))
+        weights = jax.nn.softmax(jnp.where(mask, scores.astype(jnp.float32), -1e30), axis=-1).astype(x.dtype)
+        return apply(p["out"], jnp.einsum("bhqk,bkhd->bqhd", weights, v).reshape(x.shape))
+
+    def loss_fn(params, tokens, targets):
+        params = cast(params, compute)
+        x = params["token"][tokens] + params["place"]
+        for block in params["blocks"]:
+            x = x + attention(block, layer_norm(block["norm1"], x))
+            x = x + apply(block["down"], jax.nn.gelu(apply(block["up"], layer_norm(block["norm2"], x))))
+        return cross_entropy(layer_norm(params["norm"], x) @ params["token"].T, targets)
+
+    batches = []
+    for _ in range(steps):
+        # A token decides its successor but for one in eight, so that there is something to learn.
+        text = np.zeros((batch, length + 1), np.int64)
+        text[:, 0] = random.integers(0, vocab, batch)
+        for i in range(length):
+            noise = random.integers(0, vocab, batch) * (random.random(batch) < 1 / 8)
+            text[:, i + 1] = (5 * text[:, i] + 17 + noise) % vocab
+        text = text.astype(np.int32)
+        batches.append((text[:, :-1].copy(), text[:, 1:].copy()))
+    return adam_state(params), make_step(loss_fn, rate), batches
+
+
+MODELS = {"wide_mlp": wide_mlp, "digits_mlp": digits_mlp, "gpt": gpt}
+COMPUTE = {"fp32": jnp.float32, "bf16": jnp.bfloat16}
