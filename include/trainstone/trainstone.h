@@ -18,9 +18,9 @@ extern "C" {
 TS_API const char *ts_version(void);
 
 /* The record of the latest program that ran in this process through the PJRT plugin, as one JSON object with
-   predicted_seconds, mfu, engine_share, busy, hbm_bytes, bottleneck, assumptions and more. Copies at most `size`
-   bytes, terminated when size > 0, and returns the length without the terminator that the whole text has (like
-   snprintf), or 0 when nothing has run. Thread-safe. buffer may be NULL when size is 0. */
+   predicted_seconds, mfu, engine_share, busy, hbm_bytes, bottleneck, assumptions and more. Copies at most
+   `size` bytes, terminated when size > 0, and returns the length without the terminator that the whole text
+   has (like snprintf), or 0 when nothing has run. Thread-safe. buffer may be NULL when size is 0. */
 TS_API size_t ts_last_run_json(char *buffer, size_t size);
 
 #ifdef __cplusplus

@@ -71,10 +71,10 @@ typedef enum ts_field_kind {
 
 /* ts_inst_nc_matmul and so on: head, then the fields of the row. */
 #define F(kind, name) ts_field_##kind name;
-#define INST(name, engines, since, fields, ...)                                                     \
-    typedef struct ts_inst_##name {                                                                 \
-        ts_inst head;                                                                               \
-        fields                                                                                      \
+#define INST(name, engines, since, fields, ...)                                                              \
+    typedef struct ts_inst_##name {                                                                          \
+        ts_inst head;                                                                                        \
+        fields                                                                                               \
     } ts_inst_##name;
 #include "arch/isa.def"
 

@@ -13,8 +13,8 @@
 #include "base/text.h"
 
 enum {
-    TS_MAX_RANK = 8,       /* axes of an HBM tensor */
-    TS_AP_DIMS = 5,        /* free dimensions of an access pattern: at most 4 on chip, 5 in HBM */
+    TS_MAX_RANK = 8, /* axes of an HBM tensor */
+    TS_AP_DIMS = 5,  /* free dimensions of an access pattern: at most 4 on chip, 5 in HBM */
     TS_MAX_LOOP_DEPTH = 12,
     TS_NO_INDEX = 0
 };
@@ -123,11 +123,11 @@ typedef struct ts_tensor {
     const char *name;
     uint8_t dtype, kind, rank;
     int64_t dim[TS_MAX_RANK];
-    uint64_t bytes;     /* contiguous, row-major */
-    uint32_t number;    /* input or output position */
-    int32_t alias;      /* output: input position whose storage it was asked to take over; -1 none */
-    uint64_t address;   /* scratch: byte offset in the program's scratch region (64-byte aligned) */
-    const void *data;   /* constant: its bytes, owned by the program */
+    uint64_t bytes;   /* contiguous, row-major */
+    uint32_t number;  /* input or output position */
+    int32_t alias;    /* output: input position whose storage it was asked to take over; -1 none */
+    uint64_t address; /* scratch: byte offset in the program's scratch region (64-byte aligned) */
+    const void *data; /* constant: its bytes, owned by the program */
 } ts_tensor;
 
 /* Where in the user's program: row 0 is "unknown". parent: 1 + index of the caller's row. */
@@ -168,12 +168,12 @@ int64_t ts_count_value(const ts_program *program, const ts_count *count, const i
 typedef struct ts_ref {
     uint8_t space, dtype, dims;
     uint32_t tensor;
-    int32_t part, parts;  /* hbm: 0 and 1 */
-    int64_t offset;       /* bytes: into the partition, or into the tensor */
+    int32_t part, parts;      /* hbm: 0 and 1 */
+    int64_t offset;           /* bytes: into the partition, or into the tensor */
     int64_t step[TS_AP_DIMS]; /* elements */
     int64_t count[TS_AP_DIMS];
-    int64_t elems;        /* free elements (per partition); hbm: all elements */
-    const ts_ap *index;   /* hbm: index operand, or NULL */
+    int64_t elems;      /* free elements (per partition); hbm: all elements */
+    const ts_ap *index; /* hbm: index operand, or NULL */
     int64_t index_step;
 } ts_ref;
 void ts_ap_resolve(const ts_program *program, const ts_ap *ap, const int64_t *counters, ts_ref *ref);

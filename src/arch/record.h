@@ -44,25 +44,28 @@ typedef struct ts_record {
     ts_arena arena; /* owns the arrays */
     const char *program_name;
     ts_chip chip;
-    ts_time total;       /* launch included */
+    ts_time total;                 /* launch included */
     ts_time total_low, total_high; /* band from the ranges in chip.def */
     ts_time launch;
-    ts_time busy[ts_engine_count];  /* at least one instruction in flight on the engine */
-    ts_time dma_busy;               /* at least one DMA engine moving */
-    ts_time bound[ts_bound_count];  /* adds up to total */
+    ts_time busy[ts_engine_count]; /* at least one instruction in flight on the engine */
+    ts_time dma_busy;              /* at least one DMA engine moving */
+    ts_time bound[ts_bound_count]; /* adds up to total */
     uint64_t instructions, dma_transfers, dma_descriptors;
     uint64_t hbm_read_bytes, hbm_write_bytes;
-    uint64_t model_flops; /* of the source program */
-    uint64_t pe_flops;    /* 2KMN of executed nc_matmul */
+    uint64_t model_flops;             /* of the source program */
+    uint64_t pe_flops;                /* 2KMN of executed nc_matmul */
     uint64_t elems, off_engine_elems; /* elements written; by gpsimd_* and host_* routines */
-    uint64_t conservative_waits; /* dependences decided by bounding box */
-    uint64_t skipped_iterations; /* steady state multiplied instead of stepped */
-    TS_VEC(ts_record_row) rows;  /* most busy first */
-    TS_VEC(ts_slice) slices;     /* the first `slice cap` of them, in start order */
+    uint64_t conservative_waits;      /* dependences decided by bounding box */
+    uint64_t skipped_iterations;      /* steady state multiplied instead of stepped */
+    TS_VEC(ts_record_row) rows;       /* most busy first */
+    TS_VEC(ts_slice) slices;          /* the first `slice cap` of them, in start order */
     bool slices_truncated;
     TS_VEC(int) assumptions; /* ts_param indices of `assumed` rows that this run leaned on */
 } ts_record;
 void ts_record_free(ts_record *record); /* frees what it owns, not the struct */
+
+/* Routines beside the documented instruction set: names that start with gpsimd_ or host_. */
+bool ts_op_is_off_engine(unsigned op);
 
 /* Model FLOPs utilisation against the bf16 peak, 0..1 (profile-schema-reference.rst:3684). */
 double ts_record_mfu(const ts_record *record);
@@ -72,7 +75,7 @@ ts_bound ts_record_bottleneck(const ts_record *record);
 void ts_record_json(const ts_record *record, const ts_program *program, const ts_instance *instance,
                     ts_text *out);
 /* Short terminal text: time, bound, busy engines, lines that cost most, cost, assumptions. */
-void ts_record_summary(const ts_record *record, const ts_program *program,
-                       const ts_instance *instance, ts_text *out);
+void ts_record_summary(const ts_record *record, const ts_program *program, const ts_instance *instance,
+                       ts_text *out);
 
 #endif

@@ -24,23 +24,23 @@ char *ts_arena_string_n(ts_arena *arena, const char *text, size_t length);
 char *ts_arena_format(ts_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ts_arena_free(ts_arena *arena);
 
-#define TS_NEW(arena, type) ((type *)ts_arena_alloc((arena), sizeof(type)))
+#define TS_NEW(arena, type)              ((type *)ts_arena_alloc((arena), sizeof(type)))
 #define TS_NEW_ARRAY(arena, type, count) ((type *)ts_arena_array((arena), (count), sizeof(type)))
 
 /* Growable array in an arena: struct { T *data; uint32_t count, capacity; }. Growth copies, so
    element pointers do not survive a push. */
-#define TS_VEC(T)                                                                                   \
-    struct {                                                                                        \
-        T *data;                                                                                    \
-        uint32_t count, capacity;                                                                   \
+#define TS_VEC(T)                                                                                            \
+    struct {                                                                                                 \
+        T *data;                                                                                             \
+        uint32_t count, capacity;                                                                            \
     }
 void *ts_vec_grow_(ts_arena *arena, void *data, uint32_t count, uint32_t *capacity, size_t size);
-#define ts_vec_push(vec, arena, value)                                                              \
-    do {                                                                                            \
-        if ((vec)->count == (vec)->capacity)                                                        \
-            (vec)->data = ts_vec_grow_((arena), (vec)->data, (vec)->count, &(vec)->capacity,        \
-                                       sizeof *(vec)->data);                                        \
-        (vec)->data[(vec)->count++] = (value);                                                      \
+#define ts_vec_push(vec, arena, value)                                                                       \
+    do {                                                                                                     \
+        if ((vec)->count == (vec)->capacity)                                                                 \
+            (vec)->data =                                                                                    \
+                ts_vec_grow_((arena), (vec)->data, (vec)->count, &(vec)->capacity, sizeof *(vec)->data);     \
+        (vec)->data[(vec)->count++] = (value);                                                               \
     } while (0)
 
 #endif

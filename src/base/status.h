@@ -26,10 +26,10 @@ const char *ts_status_name(ts_status status);
    Only the first failure is kept: a later ts_fail on a set diag does not overwrite it. */
 typedef struct ts_diag {
     ts_status status;
-    char message[512]; /* what is wrong, naming the operation and the limit */
-    char op[96];       /* operation or instruction, e.g. "stablehlo.convolution" */
-    char where[512];   /* the user's source, "file.py:31" or a path in the input file */
-    char remedy[256];  /* one thing to do about it */
+    char message[512];       /* what is wrong, naming the operation and the limit */
+    char op[96];             /* operation or instruction, e.g. "stablehlo.convolution" */
+    char where[512];         /* the user's source, "file.py:31" or a path in the input file */
+    char remedy[256];        /* one thing to do about it */
     const char *source_file; /* where in Trainstone it was raised */
     int source_line;
 } ts_diag;
@@ -48,10 +48,10 @@ int ts_diag_format(const ts_diag *diag, char *buffer, size_t size);
 
 #define ts_fail(diag, status, ...) ts_diag_fail((diag), __FILE__, __LINE__, (status), __VA_ARGS__)
 
-#define TS_TRY(call)                                                                                \
-    do {                                                                                            \
-        ts_status ts_try_status_ = (call);                                                          \
-        if (ts_try_status_ != ts_ok) return ts_try_status_;                                         \
+#define TS_TRY(call)                                                                                         \
+    do {                                                                                                     \
+        ts_status ts_try_status_ = (call);                                                                   \
+        if (ts_try_status_ != ts_ok) return ts_try_status_;                                                  \
     } while (0)
 
 #endif

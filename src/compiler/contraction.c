@@ -32,7 +32,8 @@ void ts_walk_merge(ts_walk *walk) {
 
 int64_t ts_walk_elems(const ts_walk *walk) {
     int64_t elems = 1;
-    for (int i = 0; i < walk->count; i++) elems *= walk->axis[i].size;
+    for (int i = 0; i < walk->count; i++)
+        elems *= walk->axis[i].size;
     return elems;
 }
 
@@ -67,7 +68,8 @@ int64_t ts_walk_panel(const ts_walk *walk) {
 
 int64_t ts_walk_panels(const ts_walk *walk) {
     int64_t panels = ceil_div(walk->axis[walk->cut].size, walk->block);
-    for (int i = 0; i < walk->cut; i++) panels *= walk->axis[i].size;
+    for (int i = 0; i < walk->cut; i++)
+        panels *= walk->axis[i].size;
     return panels;
 }
 
@@ -120,9 +122,11 @@ ts_count ts_walk_block(ts_builder *b, const ts_walk *walk) {
     return count;
 }
 
-static ts_count slice(ts_builder *b, const ts_walk *walk, int64_t size, int64_t scale, bool has_loop, uint32_t loop) {
+static ts_count slice(ts_builder *b, const ts_walk *walk, int64_t size, int64_t scale, bool has_loop,
+                      uint32_t loop) {
     ts_count count = ts_count_const(size);
-    if (!has_loop && !is_ragged(walk) && walk->block * scale <= size) return ts_count_const(walk->block * scale);
+    if (!has_loop && !is_ragged(walk) && walk->block * scale <= size)
+        return ts_count_const(walk->block * scale);
     count.is_ragged = is_ragged(walk) || (walk->block * scale) % size != 0;
     if (!count.is_ragged) return count;
     count.limit = left_of(b, walk, scale);
@@ -173,4 +177,3 @@ void ts_walk_free(ts_transfer *t, const ts_walk *walk, ts_side side, ts_count fi
         ts_transfer_free(t, walk->axis[i].step[side], inner, ts_count_const(walk->axis[i].size));
     }
 }
-

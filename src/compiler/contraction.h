@@ -30,7 +30,7 @@ void ts_walk_cut(ts_walk *walk, int64_t tile, int64_t panel);
 
 int64_t ts_walk_panel(const ts_walk *walk); /* elements of a whole panel */
 int64_t ts_walk_panels(const ts_walk *walk);
-int64_t ts_walk_tile(const ts_walk *walk); /* elements of a whole tile */
+int64_t ts_walk_tile(const ts_walk *walk);  /* elements of a whole tile */
 int64_t ts_walk_tiles(const ts_walk *walk); /* of a panel */
 
 /* Loops over the panels. */

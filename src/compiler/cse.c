@@ -12,7 +12,8 @@ struct ts_cse {
 ts_cse *ts_cse_new(ts_arena *arena, uint32_t op_count) {
     ts_cse *table = TS_NEW(arena, ts_cse);
     uint32_t size = 16;
-    while (size < 2 * op_count) size *= 2;
+    while (size < 2 * op_count)
+        size *= 2;
     table->slots = TS_NEW_ARRAY(arena, ts_op_node *, size);
     table->mask = size - 1;
     return table;
@@ -39,7 +40,8 @@ static bool equal_attr(const ts_attr *a, const ts_attr *b) {
     case ts_attr_type: return ts_type_equal(&a->type, &b->type);
     case ts_attr_dict: return a->count == b->count && equal_named(a->dict, b->dict, a->count);
     case ts_attr_dense:
-        return ts_type_equal(&a->type, &b->type) && a->is_splat == b->is_splat && a->data_bytes == b->data_bytes &&
+        return ts_type_equal(&a->type, &b->type) && a->is_splat == b->is_splat &&
+               a->data_bytes == b->data_bytes &&
                (a->data_bytes == 0 || memcmp(a->data, b->data, a->data_bytes) == 0);
     case ts_attr_array:
         if (a->count != b->count) return false;

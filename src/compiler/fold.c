@@ -9,10 +9,12 @@ static ts_value *standin(ts_value *value) {
 }
 
 static void clear_notes(const ts_block *block) {
-    for (uint32_t i = 0; i < block->arg_count; i++) block->args[i]->note = NULL;
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        block->args[i]->note = NULL;
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->result_count; j++) op->results[j]->note = NULL;
+        for (uint32_t j = 0; j < op->result_count; j++)
+            op->results[j]->note = NULL;
         for (uint32_t j = 0; j < op->region_count; j++)
             if (op->regions[j]) clear_notes(op->regions[j]);
     }
@@ -21,7 +23,8 @@ static void clear_notes(const ts_block *block) {
 static void count_uses(const ts_block *block, uint32_t *uses) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count; j++) uses[op->operands[j]->id]++;
+        for (uint32_t j = 0; j < op->operand_count; j++)
+            uses[op->operands[j]->id]++;
         for (uint32_t j = 0; j < op->region_count; j++)
             if (op->regions[j]) count_uses(op->regions[j], uses);
     }
@@ -53,7 +56,8 @@ static void fold_block(ts_fold_state *state, ts_block *block, bool is_merging) {
     state->block = &folded;
     for (uint32_t i = 0; i < block->ops.count; i++) {
         ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count; j++) op->operands[j] = standin(op->operands[j]);
+        for (uint32_t j = 0; j < op->operand_count; j++)
+            op->operands[j] = standin(op->operands[j]);
         for (uint32_t j = 0; j < op->region_count; j++)
             if (op->regions[j]) fold_block(state, op->regions[j], false);
         uint32_t before = folded.ops.count;
@@ -67,7 +71,8 @@ static void fold_block(ts_fold_state *state, ts_block *block, bool is_merging) {
             continue;
         }
         ts_op_node *same = table && can_merge(op) ? ts_cse_find(table, op) : NULL;
-        for (uint32_t j = 0; same && j < op->result_count; j++) op->results[j]->note = same->results[j];
+        for (uint32_t j = 0; same && j < op->result_count; j++)
+            op->results[j]->note = same->results[j];
         if (!same) ts_vec_push(&folded.ops, &state->module->arena, op);
     }
     block->ops.data = folded.ops.data;
@@ -82,9 +87,11 @@ static void drop_dead(ts_block *block, uint8_t *is_live) {
     for (uint32_t i = block->ops.count; i-- > 0;) {
         ts_op_node *op = block->ops.data[i];
         bool is_needed = has_effect(op);
-        for (uint32_t j = 0; j < op->result_count && !is_needed; j++) is_needed = is_live[op->results[j]->id];
+        for (uint32_t j = 0; j < op->result_count && !is_needed; j++)
+            is_needed = is_live[op->results[j]->id];
         if (!is_needed) continue;
-        for (uint32_t j = 0; j < op->operand_count; j++) is_live[op->operands[j]->id] = 1;
+        for (uint32_t j = 0; j < op->operand_count; j++)
+            is_live[op->operands[j]->id] = 1;
         for (uint32_t j = 0; j < op->region_count; j++)
             if (op->regions[j]) drop_dead(op->regions[j], is_live);
         block->ops.data[--kept] = op;

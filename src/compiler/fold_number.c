@@ -9,7 +9,8 @@ bool ts_constant_splat(const ts_value *value, double *number) {
     if (!def || def->kind != ts_hlo_constant || value->type.kind != ts_type_tensor) return false;
     const ts_attr *attr = ts_op_attr(def, "value");
     const ts_dtype_info *info = ts_dtype_get(value->type.dtype);
-    if (!attr || attr->kind != ts_attr_dense || !info->native || attr->data_bytes < (size_t)info->bytes) return false;
+    if (!attr || attr->kind != ts_attr_dense || !info->native || attr->data_bytes < (size_t)info->bytes)
+        return false;
     if (!attr->is_splat && ts_type_elems(&value->type) != 1) return false;
     int32_t word;
     float narrow;
@@ -33,7 +34,7 @@ static double round_float(unsigned dtype, float value) {
 
 static bool is_true(const char *direction, double a, double b) {
     static const char words[6][3] = {"EQ", "NE", "LT", "LE", "GT", "GE"};
-    const bool truth[6] = {a == b, a != b, a < b, a <= b, a > b, a >= b};
+    const bool truth[6] = {a == b, a != b, a<b, a <= b, a> b, a >= b};
     for (int i = 0; i < 6; i++)
         if (strcmp(words[i], direction) == 0) return truth[i];
     return false;

@@ -106,7 +106,7 @@ typedef struct ts_module {
     const char *name;
     TS_VEC(ts_func *) funcs;
     TS_VEC(ts_op_node *) ops; /* at module level beside the functions: sdy_mesh */
-    TS_VEC(ts_loc) locs; /* row 0 = unknown */
+    TS_VEC(ts_loc) locs;      /* row 0 = unknown */
     const ts_named_attr *attrs;
     uint32_t attr_count;
     uint32_t op_count; /* as read, all functions and regions */

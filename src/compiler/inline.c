@@ -21,7 +21,8 @@ static ts_status map_operands(inliner *in, const ts_op_node *op, ts_value **out)
     for (uint32_t i = 0; i < op->operand_count; i++) {
         out[i] = op->operands[i]->note;
         if (!out[i])
-            return ts_op_fail(in->module, op, in->diag, ts_input, "operand %u is used before it is computed", i);
+            return ts_op_fail(in->module, op, in->diag, ts_input, "operand %u is used before it is computed",
+                              i);
     }
     return ts_ok;
 }
@@ -51,22 +52,24 @@ static ts_status put_copy(inliner *in, const ts_op_node *op, ts_block *to, uint3
     ts_value **operands = TS_NEW_ARRAY(arena, ts_value *, op->operand_count);
     ts_type *types = TS_NEW_ARRAY(arena, ts_type, op->result_count);
     TS_TRY(map_operands(in, op, operands));
-    for (uint32_t i = 0; i < op->result_count; i++) types[i] = op->results[i]->type;
+    for (uint32_t i = 0; i < op->result_count; i++)
+        types[i] = op->results[i]->type;
     if (++in->op_count > MAX_OPS)
         return ts_fail(in->diag, ts_capacity, "the program inlines to more than %d operations", MAX_OPS);
-    ts_op_node *copy =
-        ts_op_new(in->module, in->main, (ts_hlo)op->kind, has_file(in->module, op->loc) ? op->loc : caller,
-                  op->operand_count, operands, op->result_count, types, op->attr_count, op->attrs,
-                  op->region_count);
+    ts_op_node *copy = ts_op_new(
+        in->module, in->main, (ts_hlo)op->kind, has_file(in->module, op->loc) ? op->loc : caller,
+        op->operand_count, operands, op->result_count, types, op->attr_count, op->attrs, op->region_count);
     for (uint32_t i = 0; i < op->region_count; i++)
         TS_TRY(copy_region(in, op->regions[i], &copy->regions[i], copy->loc));
-    for (uint32_t i = 0; i < op->result_count; i++) op->results[i]->note = copy->results[i];
+    for (uint32_t i = 0; i < op->result_count; i++)
+        op->results[i]->note = copy->results[i];
     ts_vec_push(&to->ops, arena, copy);
     return ts_ok;
 }
 
 /* The callee's ops with its arguments standing for the operands; the results stand for what it returns. */
-static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol, ts_block *to, uint32_t caller) {
+static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol, ts_block *to,
+                          uint32_t caller) {
     const ts_func *callee = ts_module_func(in->module, symbol);
     if (!callee || !callee->body || callee->body->ops.count == 0)
         return ts_op_fail(in->module, op, in->diag, ts_input, "no function @%s", symbol);
@@ -138,7 +141,8 @@ ts_status ts_inline(ts_module *module, ts_func *main, ts_diag *diag) {
     ts_block *body = TS_NEW(&module->arena, ts_block);
     body->arg_count = main->body->arg_count;
     body->args = main->body->args;
-    for (uint32_t i = 0; i < body->arg_count; i++) body->args[i]->note = body->args[i];
+    for (uint32_t i = 0; i < body->arg_count; i++)
+        body->args[i]->note = body->args[i];
     TS_TRY(put_block(&in, main->body, body, 0));
     main->body = body;
     module->funcs.data[0] = main;

@@ -16,7 +16,8 @@ ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count + op->result_count; i++) {
         const ts_value *value = i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
         const ts_dtype_info *info = ts_dtype_get(value->type.dtype);
-        if (value->type.kind == ts_type_tensor && (info->native || value->type.dtype == ts_dtype_i1)) continue;
+        if (value->type.kind == ts_type_tensor && (info->native || value->type.dtype == ts_dtype_i1))
+            continue;
         ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "NeuronCore-v2 has no datapath for %s",
                    value->type.kind == ts_type_tensor ? info->name : "values that are not tensors");
         ts_diag_remedy(lower->diag, "use f32, bf16, f16 or 32-bit integers (jax_enable_x64 off)");
@@ -73,8 +74,7 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
     ts_tile tile = 0;
     if (src->kind == ts_view_splat) {
         tile = ts_build_tile(&lower->b, ts_space_sbuf, parts, bytes, 1);
-        ts_ap whole =
-            ts_build_ap(&lower->b, tile, dtype, ts_count_const(parts), ts_count_const(free));
+        ts_ap whole = ts_build_ap(&lower->b, tile, dtype, ts_count_const(parts), ts_count_const(free));
         ts_emit_memset(&lower->b, ts_engine_vector, &whole, src->value);
     }
     ts_nest_open(&nest, 0, nest.rank);
@@ -93,8 +93,8 @@ void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_
     for (int i = 0; i < nest->rank; i++)
         if (nest->is_open[i])
             offset = ts_build_term(&lower->b, offset, view->stride[i] * nest->tile[i], nest->loop[i]);
-    ts_ap dst = ts_build_ap(&lower->b, tile, ts_chip_dtype(view->dtype), ts_nest_parts(nest),
-                            ts_count_const(1));
+    ts_ap dst =
+        ts_build_ap(&lower->b, tile, ts_chip_dtype(view->dtype), ts_nest_parts(nest), ts_count_const(1));
     int64_t pattern[4] = {0}, step = 1;
     dst.dims = 0;
     for (int i = nest->first_free; i < nest->rank; i++) {
@@ -120,7 +120,8 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
     ts_nest nest = {.b = &lower->b, .rank = views[0].rank, .part = -1};
     memcpy(nest.size, views[0].dim, sizeof nest.size);
     nest.first_free = nest.rank > TS_AP_DIMS - 1 ? nest.rank - (TS_AP_DIMS - 1) : 0;
-    for (int i = 0; i < nest.rank; i++) nest.tile[i] = i < nest.first_free ? 1 : nest.size[i];
+    for (int i = 0; i < nest.rank; i++)
+        nest.tile[i] = i < nest.first_free ? 1 : nest.size[i];
     ts_nest_open(&nest, 0, nest.rank);
     ts_ap to = ts_nest_hbm(&nest, &views[0], false), from = ts_nest_hbm(&nest, &views[1], false);
     ts_emit_dma(&lower->b, ts_engine_sync, ts_lower_load_queue(lower), &to, &from);
@@ -218,7 +219,8 @@ static ts_status lower_pad(ts_lower *lower, ts_op_node *op) {
     for (int i = 0; i < count; i++) {
         int64_t step = interior[i] + 1, first = low[i] < 0 ? (-low[i] + step - 1) / step : 0;
         int64_t last = source.dim[i] - 1;
-        while (last >= first && low[i] + last * step >= whole.dim[i]) last--;
+        while (last >= first && low[i] + last * step >= whole.dim[i])
+            last--;
         if (last < first) return ts_ok;
         source.offset += first * source.stride[i];
         source.dim[i] = inside.dim[i] = last - first + 1;
@@ -233,9 +235,10 @@ static ts_status lower_return(ts_lower *lower, ts_op_node *op) {
         ts_value *value = op->operands[i];
         ts_view view;
         TS_TRY(ts_lower_view(lower, value, &view));
-        const ts_tensor *tensor = view.kind == ts_view_tensor ? &lower->program->tensors.data[view.tensor] : NULL;
-        bool is_there = tensor && tensor->kind == ts_tensor_output && tensor->number == i &&
-                        ts_view_is_contiguous(&view);
+        const ts_tensor *tensor =
+            view.kind == ts_view_tensor ? &lower->program->tensors.data[view.tensor] : NULL;
+        bool is_there =
+            tensor && tensor->kind == ts_tensor_output && tensor->number == i && ts_view_is_contiguous(&view);
         if (is_there) continue;
         uint32_t index = ts_build_tensor(&lower->b, ts_tensor_output, value->type.dtype, value->type.rank,
                                          value->type.dim, "result");
@@ -247,18 +250,19 @@ static ts_status lower_return(ts_lower *lower, ts_op_node *op) {
 }
 
 static ts_status refuse(ts_lower *lower, ts_op_node *op) {
-    ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "the compiler has no lowering for this operation yet");
+    ts_op_fail(lower->module, op, lower->diag, ts_unsupported,
+               "the compiler has no lowering for this operation yet");
     ts_diag_remedy(lower->diag, "see `trainstone compile --help` for the operations that run");
     return ts_unsupported;
 }
 
 static ts_status lower_op(ts_lower *lower, ts_op_node *op) {
     static const bool is_pointwise[ts_hlo_count] = {
-#define CLASS_pointwise true
-#define CLASS_view false
-#define CLASS_own false
-#define CLASS_control false
-#define CLASS_none false
+#define CLASS_pointwise            true
+#define CLASS_view                 false
+#define CLASS_own                  false
+#define CLASS_control              false
+#define CLASS_none                 false
 #define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
 #include "compiler/hlo.def"
     };
@@ -324,10 +328,12 @@ static void count_uses(const ts_block *block) {
 }
 
 static void make_notes(ts_lower *lower, const ts_block *block) {
-    for (uint32_t i = 0; i < block->arg_count; i++) block->args[i]->note = TS_NEW(&lower->arena, ts_lowered);
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        block->args[i]->note = TS_NEW(&lower->arena, ts_lowered);
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->result_count; j++) op->results[j]->note = TS_NEW(&lower->arena, ts_lowered);
+        for (uint32_t j = 0; j < op->result_count; j++)
+            op->results[j]->note = TS_NEW(&lower->arena, ts_lowered);
     }
     count_uses(block);
 }
@@ -355,6 +361,7 @@ ts_status ts_lower_main(ts_lower *lower) {
     make_notes(lower, block);
     mark_outputs(block);
     bind_arguments(lower, block);
-    for (uint32_t i = 0; i < block->ops.count; i++) TS_TRY(lower_op(lower, block->ops.data[i]));
+    for (uint32_t i = 0; i < block->ops.count; i++)
+        TS_TRY(lower_op(lower, block->ops.data[i]));
     return ts_ok;
 }

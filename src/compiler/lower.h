@@ -11,7 +11,7 @@
 enum {
     TS_GROUP_OPS = 48,
     TS_GROUP_INPUTS = 24,
-    TS_LOAD_QUEUE = 0,   /* first of TS_LOAD_QUEUES queues that loads rotate over */
+    TS_LOAD_QUEUE = 0, /* first of TS_LOAD_QUEUES queues that loads rotate over */
     TS_LOAD_QUEUES = 4,
     TS_STORE_QUEUE = 8,
     TS_STORE_QUEUES = 2
@@ -28,9 +28,9 @@ typedef struct ts_group {
 typedef struct ts_lowered {
     ts_view view;
     bool has_view;
-    ts_group *group;   /* group that computes it, while that is open */
-    int32_t output;    /* 1 + position among main's results it is first returned at; 0 = not returned */
-    uint32_t uses;     /* operand positions that name it */
+    ts_group *group; /* group that computes it, while that is open */
+    int32_t output;  /* 1 + position among main's results it is first returned at; 0 = not returned */
+    uint32_t uses;   /* operand positions that name it */
 } ts_lowered;
 
 typedef struct ts_lower {

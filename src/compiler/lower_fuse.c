@@ -20,7 +20,8 @@ static int count_inputs(const ts_group *group) {
         for (uint32_t j = 0; j < group->ops[i]->operand_count; j++) {
             const ts_value *value = group->ops[i]->operands[j];
             bool is_new = note(value)->group != group;
-            for (int k = 0; k < count && is_new; k++) is_new = seen[k] != value;
+            for (int k = 0; k < count && is_new; k++)
+                is_new = seen[k] != value;
             if (is_new) seen[count++] = value;
         }
     return count;
@@ -34,15 +35,15 @@ static void take(ts_group *group, ts_op_node *op) {
 static void forget(ts_lower *lower, const ts_group *group) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < lower->open_groups.count; i++)
-        if (lower->open_groups.data[i] != group)
-            lower->open_groups.data[kept++] = lower->open_groups.data[i];
+        if (lower->open_groups.data[i] != group) lower->open_groups.data[kept++] = lower->open_groups.data[i];
     lower->open_groups.count = kept;
 }
 
 ts_status ts_lower_close_group(ts_lower *lower, ts_group *group) {
     forget(lower, group);
     ts_status status = ts_lower_group(lower, group);
-    for (int i = 0; i < group->op_count; i++) note(group->ops[i]->results[0])->group = NULL;
+    for (int i = 0; i < group->op_count; i++)
+        note(group->ops[i]->results[0])->group = NULL;
     return status;
 }
 
@@ -65,7 +66,8 @@ static ts_status choose_group(ts_lower *lower, ts_op_node *op, ts_group **chosen
             *chosen = group;
         } else {
             forget(lower, group);
-            for (int k = 0; k < group->op_count; k++) take(*chosen, group->ops[k]);
+            for (int k = 0; k < group->op_count; k++)
+                take(*chosen, group->ops[k]);
         }
     }
     return ts_ok;

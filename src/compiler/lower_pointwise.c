@@ -124,14 +124,13 @@ static form new_tile(emitter *e, unsigned dtype, int slots) {
 
 static form new_column(emitter *e, unsigned dtype, int slots) {
     form f = {.kind = form_column, .dtype = ts_chip_dtype(dtype)};
-    f.tile = ts_build_tile(e->b, ts_space_sbuf, ts_nest_max_parts(&e->nest), ts_dtype_get(f.dtype)->bytes,
-                           slots);
+    f.tile =
+        ts_build_tile(e->b, ts_space_sbuf, ts_nest_max_parts(&e->nest), ts_dtype_get(f.dtype)->bytes, slots);
     return f;
 }
 
 static ts_ap column_ap(const emitter *e, const form *f, bool is_full) {
-    ts_count parts =
-        is_full ? ts_count_const(ts_nest_max_parts(&e->nest)) : ts_nest_parts(&e->nest);
+    ts_count parts = is_full ? ts_count_const(ts_nest_max_parts(&e->nest)) : ts_nest_parts(&e->nest);
     return ts_build_ap(e->b, f->tile, f->dtype, parts, ts_count_const(1));
 }
 
@@ -139,7 +138,8 @@ static ts_ap column_ap(const emitter *e, const form *f, bool is_full) {
 
 static bool add_input(emitter *e, ts_value *value, bool needs_column) {
     int i = 0;
-    while (i < e->input_count && e->inputs[i].value != value) i++;
+    while (i < e->input_count && e->inputs[i].value != value)
+        i++;
     if (i == e->input_count) {
         if (e->input_count == TS_GROUP_INPUTS + 4) return false;
         e->inputs[e->input_count++].value = value;
@@ -166,7 +166,8 @@ static void mark_number_pairs(emitter *e) {
         bool is_pair = op->operand_count == 2;
         for (int j = 0; is_pair && j < 2; j++) {
             int at = 0;
-            while (at < e->input_count && e->inputs[at].value != op->operands[j]) at++;
+            while (at < e->input_count && e->inputs[at].value != op->operands[j])
+                at++;
             is_pair = at < e->input_count && e->views[at + 1].kind == ts_view_splat;
             if (is_pair && j == 0) first = &e->inputs[at];
         }
@@ -280,7 +281,6 @@ static void emit_select(emitter *e, const ts_ap *dst, const form *pred, const fo
     ts_emit_copy_predicated(e->b, dst, &yes_ap, &pred_ap);
 }
 
-
 static ts_status emit_convert(emitter *e, const ts_op_node *op, const ts_ap *dst, const form *from) {
     unsigned source = op->operands[0]->type.dtype, target = op->results[0]->type.dtype;
     ts_ap src = form_ap(e, from);
@@ -307,8 +307,8 @@ static ts_status emit_convert(emitter *e, const ts_op_node *op, const ts_ap *dst
 }
 
 static ts_status refuse(emitter *e, const ts_op_node *op) {
-    ts_op_fail(e->lower->module, op, e->lower->diag, ts_unsupported, "no lowering for this operation on %s yet",
-               ts_dtype_get(op->operands[0]->type.dtype)->name);
+    ts_op_fail(e->lower->module, op, e->lower->diag, ts_unsupported,
+               "no lowering for this operation on %s yet", ts_dtype_get(op->operands[0]->type.dtype)->name);
     ts_diag_remedy(e->lower->diag, "use f32 or 32-bit integers, or another form of the operation");
     return ts_unsupported;
 }
@@ -344,7 +344,8 @@ static ts_status emit_unary(emitter *e, const ts_op_node *op, const ts_ap *dst, 
 static ts_status emit_op(emitter *e, int index) {
     const ts_op_node *op = e->group->ops[index];
     const form *in[3] = {0};
-    for (uint32_t i = 0; i < op->operand_count; i++) in[i] = find_form(e, op->operands[i]);
+    for (uint32_t i = 0; i < op->operand_count; i++)
+        in[i] = find_form(e, op->operands[i]);
     unsigned dtype = op->operands[0]->type.dtype;
     e->b->loc = op->loc;
     e->forms[index] = new_tile(e, op->results[0]->type.dtype, 1);
@@ -360,9 +361,9 @@ static ts_status emit_op(emitter *e, int index) {
         return ts_ok;
     }
     ts_alu alu = op->kind == ts_hlo_compare ? compare_alu(op) : alu_of(op->kind);
-    bool is_known = is_float(dtype) || is_word(dtype) || op->kind == ts_hlo_compare ||
-                    ts_alu_kind(alu) == 'b' ||
-                    (dtype == ts_dtype_i1 && (alu == ts_alu_max || alu == ts_alu_min || alu == ts_alu_multiply));
+    bool is_known =
+        is_float(dtype) || is_word(dtype) || op->kind == ts_hlo_compare || ts_alu_kind(alu) == 'b' ||
+        (dtype == ts_dtype_i1 && (alu == ts_alu_max || alu == ts_alu_min || alu == ts_alu_multiply));
     if (alu == ts_alu_bypass || !is_known || (is_word(dtype) && alu == ts_alu_pow)) return refuse(e, op);
     emit_binary(e, &dst, alu, in[0], in[1]);
     return ts_ok;
@@ -395,7 +396,8 @@ ts_status ts_lower_group(ts_lower *lower, ts_group *group) {
     emitter e = {.lower = lower, .b = &lower->b, .group = group};
     TS_TRY(collect_inputs(&e));
     if (ts_view_elems(&e.views[0]) == 0) {
-        for (int i = 0; i < group->op_count; i++) ts_lower_result(lower, group->ops[i]->results[0]);
+        for (int i = 0; i < group->op_count; i++)
+            ts_lower_result(lower, group->ops[i]->results[0]);
         return ts_ok;
     }
     ts_views_merge(e.views, e.input_count + 1);
@@ -404,7 +406,8 @@ ts_status ts_lower_group(ts_lower *lower, ts_group *group) {
     load_inputs(&e, true);
     ts_nest_open(&e.nest, 0, e.nest.rank);
     load_inputs(&e, false);
-    for (int i = 0; i < group->op_count; i++) TS_TRY(emit_op(&e, i));
+    for (int i = 0; i < group->op_count; i++)
+        TS_TRY(emit_op(&e, i));
     store_results(&e);
     ts_nest_close(&e.nest, 0, e.nest.rank);
     return ts_ok;

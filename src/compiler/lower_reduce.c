@@ -11,9 +11,9 @@ typedef struct reduction {
     ts_lower *lower;
     const ts_op_node *op;
     ts_alu alu;
-    ts_dtype dtype;   /* as engines see it */
+    ts_dtype dtype; /* as engines see it */
     double identity;
-    bool is_word;     /* 32-bit integers: exact on GpSimdE only */
+    bool is_word; /* 32-bit integers: exact on GpSimdE only */
 } reduction;
 
 static bool find_identity(reduction *r) {
@@ -48,14 +48,15 @@ static void fold_chunk(reduction *r, ts_nest *nest, const ts_ap *acc, ts_tile da
     ts_builder *b = &r->lower->b;
     int64_t chunk = ts_nest_max_free(nest, first_reduced, nest->rank);
     ts_count parts = ts_nest_parts(nest), reduced = ts_nest_free(nest, first_reduced, nest->rank);
-    ts_count kept = nest->first_free < first_reduced ? ts_nest_free(nest, 0, first_reduced) : ts_count_const(1);
+    ts_count kept =
+        nest->first_free < first_reduced ? ts_nest_free(nest, 0, first_reduced) : ts_count_const(1);
     ts_ap source = ts_build_ap(b, data, r->dtype, parts, kept);
     source.dim[0].step = chunk;
     if (!r->is_word) {
         ts_dtype wide = ts_dtype_get(r->dtype)->kind == 'f' ? ts_dtype_f32 : r->dtype;
         int64_t kept_max = ts_nest_max_free(nest, 0, first_reduced);
-        ts_tile part = ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(nest),
-                                     kept_max * ts_dtype_get(wide)->bytes, 2);
+        ts_tile part =
+            ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(nest), kept_max * ts_dtype_get(wide)->bytes, 2);
         ts_ap sum = ts_build_ap(b, part, wide, parts, kept);
         ts_ap_dim(&source, 1, reduced);
         ts_emit_reduce(b, &sum, &source, r->alu, 1);
@@ -76,7 +77,8 @@ static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_vi
     ts_nest nest = ts_nest_plan_split(b, views, 2, kept_rank, MAX_FREE);
     int first_reduced = kept_rank + (nest.rank - views[0].rank);
     first_reduced += views[0].rank - nest.rank;
-    for (first_reduced = 0; first_reduced < nest.rank && views[0].stride[first_reduced] != 0;) first_reduced++;
+    for (first_reduced = 0; first_reduced < nest.rank && views[0].stride[first_reduced] != 0;)
+        first_reduced++;
     ts_nest_open(&nest, 0, first_reduced);
     ts_dtype wide = ts_dtype_get(r->dtype)->kind == 'f' ? ts_dtype_f32 : r->dtype;
     int64_t kept_max = ts_nest_max_free(&nest, 0, first_reduced);
@@ -124,7 +126,8 @@ static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_vi
    lanes it gives, 0 when one stage is enough. */
 static int64_t stage_lanes(const ts_view *views, int kept_rank) {
     int64_t kept = 1, reduced = 1;
-    for (int i = 0; i < views[0].rank; i++) *(i < kept_rank ? &kept : &reduced) *= views[0].dim[i];
+    for (int i = 0; i < views[0].rank; i++)
+        *(i < kept_rank ? &kept : &reduced) *= views[0].dim[i];
     if (kept >= LANES / 4 || reduced < STAGE_MIN || kept_rank == views[0].rank) return 0;
     int64_t size = views[0].dim[kept_rank];
     for (int64_t lanes = LANES; lanes > 1; lanes--)
@@ -135,7 +138,8 @@ static int64_t stage_lanes(const ts_view *views, int kept_rank) {
 static ts_status reduce_views(reduction *r, ts_view *views, int kept_rank, const ts_view *init) {
     ts_views_merge(views, 2);
     kept_rank = 0;
-    while (kept_rank < views[0].rank && views[0].stride[kept_rank] != 0) kept_rank++;
+    while (kept_rank < views[0].rank && views[0].stride[kept_rank] != 0)
+        kept_rank++;
     int64_t lanes = stage_lanes(views, kept_rank);
     if (lanes == 0 || views[0].rank + 1 > TS_VIEW_RANK || kept_rank + 1 > TS_MAX_RANK) {
         reduce_nest(r, views, kept_rank, init);
@@ -154,7 +158,8 @@ static ts_status reduce_views(reduction *r, ts_view *views, int kept_rank, const
     memcpy(stage[0].stride, partial.stride, (size_t)(kept_rank + 1) * sizeof *partial.stride);
     ts_view identity = {.kind = ts_view_splat, .value = r->identity};
     reduce_nest(r, stage, kept_rank + 1, &identity);
-    ts_view last[2] = {ts_view_permute(&views[0], kept_rank + 1, (int[]){0, 1, 2, 3, 4, 5, 6, 7, 8}), partial};
+    ts_view last[2] = {ts_view_permute(&views[0], kept_rank + 1, (int[]){0, 1, 2, 3, 4, 5, 6, 7, 8}),
+                       partial};
     reduction wide = *r;
     wide.dtype = ts_chip_dtype(type.dtype);
     return reduce_views(&wide, last, kept_rank, init);
@@ -171,9 +176,11 @@ ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
     int64_t dims[TS_MAX_RANK];
     int reduced_count, rank = op->operands[0]->type.rank, kept = 0, perm[TS_MAX_RANK];
     if (op->operand_count != 2)
-        return refuse(lower, op, "a reduction of several operands at once (argmax)", "reduce one array at a time");
+        return refuse(lower, op, "a reduction of several operands at once (argmax)",
+                      "reduce one array at a time");
     if (!ts_region_alu(op->regions[0], &r.alu))
-        return refuse(lower, op, "a reduction by a function that is not one operator", "use sum, prod, max, min, any or all");
+        return refuse(lower, op, "a reduction by a function that is not one operator",
+                      "use sum, prod, max, min, any or all");
     unsigned dtype = op->operands[0]->type.dtype;
     r.dtype = ts_chip_dtype(dtype);
     r.is_word = dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
@@ -186,7 +193,8 @@ ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
     TS_TRY(ts_lower_view(lower, op->operands[1], &init));
     ts_op_ints(op, "dimensions", dims, TS_MAX_RANK, &reduced_count);
     bool is_reduced[TS_MAX_RANK] = {0};
-    for (int i = 0; i < reduced_count; i++) is_reduced[dims[i]] = true;
+    for (int i = 0; i < reduced_count; i++)
+        is_reduced[dims[i]] = true;
     for (int pass = 0, at = 0; pass < 2; pass++)
         for (int i = 0; i < rank; i++)
             if (is_reduced[i] == (pass == 1)) perm[at++] = i, kept += pass == 0;

@@ -17,7 +17,8 @@ static double cut(ts_nest *nest, int part, int64_t capacity) {
     while (first_free > part + 1 && nest->rank - first_free < MAX_FREE_AXES &&
            inner * nest->size[first_free - 1] <= capacity)
         inner *= nest->size[--first_free];
-    for (int i = 0; i < nest->rank; i++) nest->tile[i] = i >= first_free ? nest->size[i] : 1;
+    for (int i = 0; i < nest->rank; i++)
+        nest->tile[i] = i >= first_free ? nest->size[i] : 1;
     int64_t step = capacity / inner;
     if (first_free > part + 1 && nest->rank - first_free < MAX_FREE_AXES && step > 1) {
         nest->tile[--first_free] = step;
@@ -27,7 +28,8 @@ static double cut(ts_nest *nest, int part, int64_t capacity) {
     nest->part = part;
     nest->first_free = first_free;
     double trips = 1;
-    for (int i = 0; i < nest->rank; i++) trips *= (double)ceil_div(nest->size[i], nest->tile[i]);
+    for (int i = 0; i < nest->rank; i++)
+        trips *= (double)ceil_div(nest->size[i], nest->tile[i]);
     double rows = part >= 0 ? (double)nest->tile[part] : 1;
     return trips * ((double)(TRIP_COST + inner) + 2 * rows);
 }
@@ -75,8 +77,7 @@ static bool is_looped(const ts_nest *nest, int axis) {
 void ts_nest_open(ts_nest *nest, int from, int to) {
     for (int i = from; i < to; i++) {
         if (!is_looped(nest, i)) continue;
-        nest->loop[i] =
-            ts_build_loop(nest->b, ts_count_const(ceil_div(nest->size[i], nest->tile[i])));
+        nest->loop[i] = ts_build_loop(nest->b, ts_count_const(ceil_div(nest->size[i], nest->tile[i])));
         nest->is_open[i] = true;
     }
 }
@@ -108,7 +109,8 @@ int64_t ts_nest_max_parts(const ts_nest *nest) {
 
 int64_t ts_nest_max_free(const ts_nest *nest, int from, int to) {
     int64_t elems = 1;
-    for (int i = from > nest->first_free ? from : nest->first_free; i < to; i++) elems *= nest->tile[i];
+    for (int i = from > nest->first_free ? from : nest->first_free; i < to; i++)
+        elems *= nest->tile[i];
     return elems;
 }
 

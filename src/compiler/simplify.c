@@ -24,18 +24,19 @@ static ts_value *put_number(ts_fold_state *state, uint32_t loc, const ts_type *t
     else
         ts_dtype_narrow((ts_dtype)type->dtype, &narrow, data, 1);
     ts_named_attr named = {.name = "value", .value = attr};
-    return put(state, ts_op_new(state->module, state->func, ts_hlo_constant, loc, 0, NULL, 1, type, 1, &named, 0));
+    return put(state,
+               ts_op_new(state->module, state->func, ts_hlo_constant, loc, 0, NULL, 1, type, 1, &named, 0));
 }
 
 /* ---- constants ---- */
 
 static ts_value *fold_constant(ts_fold_state *state, ts_op_node *op) {
     static const bool is_pointwise[ts_hlo_count] = {
-#define CLASS_pointwise true
-#define CLASS_view false
-#define CLASS_own false
-#define CLASS_control false
-#define CLASS_none false
+#define CLASS_pointwise            true
+#define CLASS_view                 false
+#define CLASS_own                  false
+#define CLASS_control              false
+#define CLASS_none                 false
 #define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
 #include "compiler/hlo.def"
 #undef CLASS_pointwise
@@ -116,7 +117,8 @@ static ts_value *drop_neutral(const ts_op_node *op) {
     double number;
     if (op->operand_count != 2 || !ts_type_equal(&op->operands[0]->type, &op->results[0]->type)) return NULL;
     unsigned dtype = op->results[0]->type.dtype;
-    if (ts_constant_splat(op->operands[1], &number) && is_neutral(op->kind, dtype, number)) return op->operands[0];
+    if (ts_constant_splat(op->operands[1], &number) && is_neutral(op->kind, dtype, number))
+        return op->operands[0];
     bool is_symmetric = op->kind != ts_hlo_subtract && op->kind != ts_hlo_divide;
     if (is_symmetric && ts_constant_splat(op->operands[0], &number) && is_neutral(op->kind, dtype, number))
         return op->operands[1];
@@ -154,8 +156,9 @@ static ts_value *divide_by_power(ts_fold_state *state, const ts_op_node *op) {
         return NULL;
     if (fabs(frexp(number, &exponent)) != 0.5 || exponent < -12 || exponent > 14) return NULL;
     ts_value *inverse = put_number(state, op->loc, &op->operands[1]->type, 1 / number);
-    return put(state, ts_op_new(state->module, state->func, ts_hlo_multiply, op->loc, 2,
-                                (ts_value *[]){op->operands[0], inverse}, 1, &op->results[0]->type, 0, NULL, 0));
+    return put(state,
+               ts_op_new(state->module, state->func, ts_hlo_multiply, op->loc, 2,
+                         (ts_value *[]){op->operands[0], inverse}, 1, &op->results[0]->type, 0, NULL, 0));
 }
 
 /* A reduction of axes of size 1 by an operator whose neutral number it starts from is a reshape. */
@@ -174,8 +177,10 @@ static ts_value *reduce_of_ones(ts_fold_state *state, const ts_op_node *op) {
                 {ts_alu_max, ts_hlo_maximum},     {ts_alu_min, ts_hlo_minimum},
                 {ts_alu_bitwise_and, ts_hlo_and}, {ts_alu_bitwise_or, ts_hlo_or}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool is_sum = rows[i].alu == ts_alu_add && init == 0; /* StableHLO lets 0 enter a sum any number of times */
-        if (rows[i].alu != alu || !(is_sum || is_neutral(rows[i].kind, op->results[0]->type.dtype, init))) continue;
+        bool is_sum =
+            rows[i].alu == ts_alu_add && init == 0; /* StableHLO lets 0 enter a sum any number of times */
+        if (rows[i].alu != alu || !(is_sum || is_neutral(rows[i].kind, op->results[0]->type.dtype, init)))
+            continue;
         return put(state, ts_op_new(state->module, state->func, ts_hlo_reshape, op->loc, 1, op->operands, 1,
                                     &op->results[0]->type, 0, NULL, 0));
     }
@@ -226,7 +231,8 @@ ts_value *ts_simplify(ts_fold_state *state, ts_op_node *op) {
     if (value) return value;
     if (op->operand_count > 0 && ts_type_equal(&op->operands[0]->type, &op->results[0]->type) && is_still(op))
         return op->operands[0];
-    if ((value = drop_neutral(op)) || (value = pick_select(op)) || (op->operand_count == 1 && (value = undo_widening(op))))
+    if ((value = drop_neutral(op)) || (value = pick_select(op)) ||
+        (op->operand_count == 1 && (value = undo_widening(op))))
         return value;
     if ((value = divide_by_power(state, op)) || (value = reduce_of_ones(state, op))) return value;
     return op->operand_count == 1 ? swap_dot(state, op) : NULL;

@@ -71,12 +71,14 @@ void ts_emit_load(ts_builder *b, int queue, ts_transfer *t) {
     ts_ap hbm, tile;
     int loops = make_aps(b, t, &hbm, &tile);
     ts_emit_dma(b, ts_engine_sync, queue, &tile, &hbm);
-    while (loops-- > 0) ts_build_end(b);
+    while (loops-- > 0)
+        ts_build_end(b);
 }
 
 void ts_emit_store(ts_builder *b, ts_engine trigger, int queue, ts_transfer *t) {
     ts_ap hbm, tile;
     int loops = make_aps(b, t, &hbm, &tile);
     ts_emit_dma(b, trigger, queue, &hbm, &tile);
-    while (loops-- > 0) ts_build_end(b);
+    while (loops-- > 0)
+        ts_build_end(b);
 }

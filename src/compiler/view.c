@@ -22,7 +22,8 @@ ts_view ts_view_of_splat(ts_dtype dtype, double value, const ts_type *type) {
 
 int64_t ts_view_elems(const ts_view *view) {
     int64_t elems = 1;
-    for (int i = 0; i < view->rank; i++) elems *= view->dim[i];
+    for (int i = 0; i < view->rank; i++)
+        elems *= view->dim[i];
     return elems;
 }
 
@@ -94,7 +95,8 @@ static ts_view transpose(const ts_op_node *op, const ts_view *operand) {
     int64_t dims[TS_MAX_RANK];
     int perm[TS_MAX_RANK], count = 0;
     ts_op_ints(op, "permutation", dims, TS_MAX_RANK, &count);
-    for (int i = 0; i < count; i++) perm[i] = (int)dims[i];
+    for (int i = 0; i < count; i++)
+        perm[i] = (int)dims[i];
     return ts_view_permute(operand, count, perm);
 }
 
@@ -171,7 +173,8 @@ static bool lie_together(const ts_view *views, int count, int axis) {
 void ts_views_merge(ts_view *views, int count) {
     for (int axis = views[0].rank; axis-- > 0;)
         if (views[0].dim[axis] == 1)
-            for (int v = 0; v < count; v++) drop_axis(&views[v], axis);
+            for (int v = 0; v < count; v++)
+                drop_axis(&views[v], axis);
     for (int axis = views[0].rank - 1; axis-- > 0;) {
         if (!lie_together(views, count, axis)) continue;
         for (int v = 0; v < count; v++) {

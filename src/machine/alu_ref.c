@@ -46,13 +46,13 @@ static inline float magnitude(float a) {
     return float_of(bits_of(a) & 0x7fffffffu);
 }
 
-#define FLOATS(name, expression)                                                                               \
-    case ts_alu_##name:                                                                                        \
-        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                  \
-            const float x = a[i], y = b[i];                                                                    \
-            (void)y;                                                                                           \
-            out[i] = (expression);                                                                             \
-        }                                                                                                      \
+#define FLOATS(name, expression)                                                                             \
+    case ts_alu_##name:                                                                                      \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                \
+            const float x = a[i], y = b[i];                                                                  \
+            (void)y;                                                                                         \
+            out[i] = (expression);                                                                           \
+        }                                                                                                    \
         break;
 
 TS_CLONES
@@ -61,7 +61,7 @@ void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int6
         FLOATS(bypass, x)
         FLOATS(add, x + y)
         FLOATS(subtract, x - y)
-        FLOATS(multiply, x *y)
+        FLOATS(multiply, x * y)
         FLOATS(divide, x / y)
         FLOATS(max, float_max(x, y))
         FLOATS(min, float_min(x, y))
@@ -128,13 +128,13 @@ static inline uint32_t absolute(uint32_t a, bool is_signed) {
 }
 
 /* Signed order becomes unsigned order when the sign bit is flipped. */
-#define INTS(name, expression)                                                                                 \
-    case ts_alu_##name:                                                                                        \
-        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                  \
-            const uint32_t x = a[i], y = b[i], p = x ^ flip, q = y ^ flip;                                     \
-            (void)y, (void)p, (void)q;                                                                         \
-            out[i] = (expression);                                                                             \
-        }                                                                                                      \
+#define INTS(name, expression)                                                                               \
+    case ts_alu_##name:                                                                                      \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                \
+            const uint32_t x = a[i], y = b[i], p = x ^ flip, q = y ^ flip;                                   \
+            (void)y, (void)p, (void)q;                                                                       \
+            out[i] = (expression);                                                                           \
+        }                                                                                                    \
         break;
 
 TS_CLONES
@@ -146,13 +146,13 @@ void ts_alu_ints(unsigned op, bool is_signed, int width, const uint32_t *a, cons
         INTS(bypass, x)
         INTS(add, x + y)
         INTS(subtract, x - y)
-        INTS(multiply, x *y)
+        INTS(multiply, x * y)
         INTS(max, p > q ? x : y)
         INTS(min, p < q ? x : y)
         INTS(abs_max, absolute(x, is_signed) > absolute(y, is_signed) ? absolute(x, is_signed)
-                                                                       : absolute(y, is_signed))
+                                                                      : absolute(y, is_signed))
         INTS(abs_min, absolute(x, is_signed) < absolute(y, is_signed) ? absolute(x, is_signed)
-                                                                       : absolute(y, is_signed))
+                                                                      : absolute(y, is_signed))
         INTS(is_equal, x == y)
         INTS(not_equal, x != y)
         INTS(is_gt, p > q)
@@ -162,7 +162,7 @@ void ts_alu_ints(unsigned op, bool is_signed, int width, const uint32_t *a, cons
         INTS(logical_and, (uint32_t)((x != 0) & (y != 0)))
         INTS(logical_or, (uint32_t)((x != 0) | (y != 0)))
         INTS(logical_xor, (uint32_t)((x != 0) ^ (y != 0)))
-        INTS(bitwise_and, x &y)
+        INTS(bitwise_and, x & y)
         INTS(bitwise_or, x | y)
         INTS(bitwise_xor, x ^ y)
         /* A count is the unsigned value of its own width; results are cut to the width when written. */

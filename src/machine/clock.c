@@ -12,7 +12,8 @@ static ts_time nanoseconds(double value) {
     return (ts_time)llround(value * 1000);
 }
 
-/* Shapes that decide which things are shared come from the table in every set, so that all sets walk one graph. */
+/* Shapes that decide which things are shared come from the table in every set, so that all sets walk one
+ * graph. */
 static void add_set(ts_clock *clock, const ts_chip *chip) {
     int k = clock->sets++;
     clock->chip[k] = *chip;
@@ -37,8 +38,9 @@ static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) 
     TS_TRY(ts_chip_get("trn1", &table, clock->diag));
     if (chip->dma_queues < 1 || chip->dma_engines < 1 || chip->dma_engines > TS_CLOCK_DMA_ENGINES ||
         chip->dma_rows_per_engine < 1)
-        return ts_fail(clock->diag, ts_input, "chip %s: 1 to %d DMA engines and at least one queue are needed",
-                       chip->name, TS_CLOCK_DMA_ENGINES);
+        return ts_fail(clock->diag, ts_input,
+                       "chip %s: 1 to %d DMA engines and at least one queue are needed", chip->name,
+                       TS_CLOCK_DMA_ENGINES);
     add_set(clock, &table);
     if (is_edited(chip)) {
         clock->asked = clock->sets;
@@ -55,7 +57,8 @@ static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) 
 static ts_status run(ts_clock *clock) {
     bool is_end = false;
     while (!is_end || clock->pending) {
-        while (!is_end && clock->pending < TS_CLOCK_WINDOW) TS_TRY(ts_expand_next(clock, &is_end));
+        while (!is_end && clock->pending < TS_CLOCK_WINDOW)
+            TS_TRY(ts_expand_next(clock, &is_end));
         if (clock->pending) ts_lanes_step(clock);
     }
     return ts_ok;
@@ -88,7 +91,8 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     clock->program = program;
     clock->record = record;
     clock->diag = diag;
-    clock->instruction_cap = options && options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
+    clock->instruction_cap =
+        options && options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
     clock->slice_cap = options ? options->slice_cap : 0;
     bool has_band = options && options->band;
     record->chip = *chip;

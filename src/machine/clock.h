@@ -7,9 +7,9 @@
 #include "arch/record.h"
 
 typedef struct ts_clock_options {
-    uint32_t slice_cap;        /* slices kept in the record; 0 = none */
-    uint64_t instruction_cap;  /* refuse programs that unroll to more; 0 = 1e9 */
-    bool band;                 /* also clock the low and high corner of the ranges */
+    uint32_t slice_cap;       /* slices kept in the record; 0 = none */
+    uint64_t instruction_cap; /* refuse programs that unroll to more; 0 = 1e9 */
+    bool band;                /* also clock the low and high corner of the ranges */
 } ts_clock_options;
 
 /* Fills `record` (zeroed or freed before; caller frees with ts_record_free). */

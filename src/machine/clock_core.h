@@ -1,9 +1,11 @@
-/* The clock's inside. One sweep over the unrolled program in program order fetches instructions and finds what each
-   waits for (clock_expand, clock_regions); an event loop gives them their times, earliest first (clock_lanes).
+/* The clock's inside. One sweep over the unrolled program in program order fetches instructions and finds
+   what each waits for (clock_expand, clock_regions); an event loop gives them their times, earliest first
+   (clock_lanes).
 
-   Every time exists in up to four sets of constants at once: set 0 is always the chip of the table and decides the
-   order in which shared things (ports, queues, DMA engines, HBM) serve their users; the others follow that order. All
-   times are then maxima of sums over one fixed graph, so a chip with a slower part is never faster in total. */
+   Every time exists in up to four sets of constants at once: set 0 is always the chip of the table and
+   decides the order in which shared things (ports, queues, DMA engines, HBM) serve their users; the others
+   follow that order. All times are then maxima of sums over one fixed graph, so a chip with a slower part is
+   never faster in total. */
 #ifndef TS_MACHINE_CLOCK_CORE_H
 #define TS_MACHINE_CLOCK_CORE_H
 
@@ -55,7 +57,8 @@ typedef struct ts_step {
     bool is_dma, is_indexed;
     bool port[ts_port_count]; /* what it holds while it runs */
     int32_t shares;           /* DMA engines it is spread over */
-    int32_t rows, rows_per_share; /* partitions, and those of all shares but the last; HBM to HBM: one a share */
+    int32_t rows,
+        rows_per_share; /* partitions, and those of all shares but the last; HBM to HBM: one a share */
     ts_time occupancy[TS_CLOCK_SETS];
     ts_time stream[TS_CLOCK_SETS];    /* from the start to the end of the cost formula */
     ts_time latency[TS_CLOCK_SETS];   /* from there to the result */
@@ -247,7 +250,8 @@ void ts_path_free(ts_clock *clock);
 
 /* clock_regions.c: what an access waits for. */
 void ts_regions_init(ts_clock *clock);
-/* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its writes. */
+/* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
+ * writes. */
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
 
 /* clock_expand.c: the program in order. */

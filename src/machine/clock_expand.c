@@ -1,4 +1,5 @@
-/* The program in order: walks the loops, resolves operands and costs, and hands each instruction to its engine. */
+/* The program in order: walks the loops, resolves operands and costs, and hands each instruction to its
+ * engine. */
 #include <string.h>
 
 #include "machine/clock_core.h"
@@ -67,7 +68,8 @@ static uint64_t row_key(const ts_inst *inst) {
 static void find_rows(ts_clock *clock) {
     const ts_program *program = clock->program;
     uint32_t slots = 64, mask;
-    while (slots < program->code.count * 2) slots *= 2;
+    while (slots < program->code.count * 2)
+        slots *= 2;
     mask = slots - 1;
     uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* row, 0 = free */
     ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
@@ -97,7 +99,8 @@ ts_status ts_expand_init(ts_clock *clock) {
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
         if (inst->engine >= ts_engine_count || inst->op == ts_op_none || inst->op >= ts_op_count)
-            return ts_fail(clock->diag, ts_input, "instruction %u has no engine or operation that exists", at);
+            return ts_fail(clock->diag, ts_input, "instruction %u has no engine or operation that exists",
+                           at);
     }
     find_rows(clock);
     find_storages(clock);
@@ -242,7 +245,8 @@ static uint64_t hash_counts(const ts_operands *operands) {
     for (int i = 0; i < operands->count; i++) {
         const ts_ref *ref = &operands->ref[i];
         hash = (hash ^ (uint64_t)ref->parts) * 0x100000001B3u;
-        for (int d = 0; d < TS_AP_DIMS; d++) hash = (hash ^ (uint64_t)ref->count[d]) * 0x100000001B3u;
+        for (int d = 0; d < TS_AP_DIMS; d++)
+            hash = (hash ^ (uint64_t)ref->count[d]) * 0x100000001B3u;
         hash ^= hash >> 29;
     }
     return hash;

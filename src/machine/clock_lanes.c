@@ -1,5 +1,6 @@
-/* The event loop: engines issue in program order, queues in order of their triggers; whichever can start earliest with
-   the table's constants goes next. The other sets of constants are carried along in the same order. */
+/* The event loop: engines issue in program order, queues in order of their triggers; whichever can start
+   earliest with the table's constants goes next. The other sets of constants are carried along in the same
+   order. */
 #include "machine/clock_core.h"
 
 static ts_time later(ts_time a, ts_time b) {
@@ -106,7 +107,8 @@ static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     return NULL;
 }
 
-static void note_end(ts_clock *clock, ts_node *node, const ts_step *step, ts_cause_kind kind, const ts_times *end) {
+static void note_end(ts_clock *clock, ts_node *node, const ts_step *step, ts_cause_kind kind,
+                     const ts_times *end) {
     int asked = clock->asked;
     if (end->at[asked] > clock->end.at[asked]) ts_cause_set(clock, &clock->end_cause, node, step, kind);
     for (int k = 0; k < clock->sets; k++)
@@ -194,10 +196,10 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
     clock->dma_node[engine] = ts_node_hold(last->node);
 }
 
-/* Moves the transfer through its DMA engines in set k; returns the last byte's time. In the set asked for also its
-   node (counted) and the time of the first byte. */
-static ts_time transfer(ts_clock *clock, ts_event *event, int k, ts_time arrival, ts_node *issued, ts_time *first,
-                        ts_node **last_byte) {
+/* Moves the transfer through its DMA engines in set k; returns the last byte's time. In the set asked for
+   also its node (counted) and the time of the first byte. */
+static ts_time transfer(ts_clock *clock, ts_event *event, int k, ts_time arrival, ts_node *issued,
+                        ts_time *first, ts_node **last_byte) {
     const ts_step *step = event->step;
     ts_time done = arrival;
     share_node last = {0};
@@ -261,7 +263,8 @@ static void serve(ts_clock *clock, int position) {
     int asked = clock->asked;
     ts_time start[TS_CLOCK_SETS], first = 0;
     ts_times done = {{0}};
-    for (int k = 0; k < clock->sets; k++) start[k] = ring_start(clock, event, k);
+    for (int k = 0; k < clock->sets; k++)
+        start[k] = ring_start(clock, event, k);
     ts_node *issued = ring_node(clock, event, start[asked]), *last_byte = NULL;
     for (int k = 0; k < clock->sets; k++) {
         int ring = event->queue % clock->queues[k];

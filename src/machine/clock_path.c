@@ -1,5 +1,5 @@
-/* The critical path: a tree of instants that grows with the run, kept small by dropping dead branches and merging
-   chains, and read from the end back to the launch when the run is over. */
+/* The critical path: a tree of instants that grows with the run, kept small by dropping dead branches and
+   merging chains, and read from the end back to the launch when the run is over. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,8 +86,7 @@ static void merge_outer(ts_clock *clock, ts_node *node) {
 
 static void merge_chains(ts_clock *clock) {
     if (!clock->charge_sums)
-        clock->charge_sums =
-            TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
+        clock->charge_sums = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
     each_node(clock, mark_inner);
     each_node(clock, merge_outer);
     clock->node_limit = clock->live_nodes * 2;

@@ -1,7 +1,8 @@
 /* What an access waits for: the accesses that are still the latest to some bytes, found by where they lie.
 
-   Boxes lie in a grid of nested cell sizes: each in the level whose cell is at least as long as the box, under the
-   cell of its first byte. A query looks at the cells it touches and one before, in every level that is used. */
+   Boxes lie in a grid of nested cell sizes: each in the level whose cell is at least as long as the box,
+   under the cell of its first byte. A query looks at the cells it touches and one before, in every level that
+   is used. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ static int level_shift(int level) {
 
 static int level_of(int64_t bytes) {
     int level = 0;
-    while (level < TS_BOX_LEVELS - 1 && bytes > (int64_t)1 << level_shift(level)) level++;
+    while (level < TS_BOX_LEVELS - 1 && bytes > (int64_t)1 << level_shift(level))
+        level++;
     return level;
 }
 
@@ -37,7 +39,8 @@ static void grow_buckets(ts_clock *clock) {
     clock->buckets = TS_NEW_ARRAY(&clock->arena, ts_box *, (size_t)1 << clock->bucket_bits);
     for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++)
         for (int level = 0; level < TS_BOX_LEVELS; level++)
-            for (ts_box *box = clock->planes[plane].level[level]; box; box = box->level_next) link_bucket(clock, box);
+            for (ts_box *box = clock->planes[plane].level[level]; box; box = box->level_next)
+                link_bucket(clock, box);
 }
 
 static void box_insert(ts_clock *clock, ts_box *box) {
@@ -125,7 +128,8 @@ static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_eve
     return false;
 }
 
-/* In order on one engine only a read of a result waits; a DMA's data is touched outside its engine's order. */
+/* In order on one engine only a read of a result waits; a DMA's data is touched outside its engine's order.
+ */
 static void depend(ts_clock *clock, ts_event *event, const ts_box *query, const ts_box *box, bool is_result) {
     const ts_step *step = event->step, *earlier = box->event->step;
     bool is_same = step->engine == earlier->engine && !step->is_dma && !earlier->is_dma && !box->is_merged;
@@ -189,12 +193,13 @@ static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
     box->hi = hi;
     box->part = first;
     box->parts = last - first;
-    for (uint32_t i = 0; i < count; i++) box_remove(clock, boxes[i]);
+    for (uint32_t i = 0; i < count; i++)
+        box_remove(clock, boxes[i]);
     box_insert(clock, box);
 }
 
-/* A read in the place of earlier ones. An engine ends its instructions in order, so its latest read stands for the
-   others; DMAs end in any order, so those that are done merge when there are several. */
+/* A read in the place of earlier ones. An engine ends its instructions in order, so its latest read stands
+   for the others; DMAs end in any order, so those that are done merge when there are several. */
 static void forget_reads(ts_clock *clock, const ts_event *event, const ts_box *query) {
     enum { TOGETHER = 8 };
     ts_box *done[TOGETHER];
@@ -233,7 +238,8 @@ static void compact(ts_clock *clock, uint32_t index) {
     if (count) qsort(boxes, count, sizeof *boxes, by_place);
     for (uint32_t at = 0; at < count;) {
         uint32_t end = at + 1;
-        while (end < count && end - at < TOGETHER) end++;
+        while (end < count && end - at < TOGETHER)
+            end++;
         if (end - at > 1) merge_boxes(clock, boxes + at, end - at);
         at = end;
     }
@@ -266,6 +272,7 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
 
 void ts_regions_init(ts_clock *clock) {
     clock->planes = TS_NEW_ARRAY(&clock->arena, ts_plane, (size_t)clock->storage_count * 2);
-    for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++) clock->planes[plane].limit = TS_CLOCK_BOXES;
+    for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++)
+        clock->planes[plane].limit = TS_CLOCK_BOXES;
     grow_buckets(clock);
 }

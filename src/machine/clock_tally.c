@@ -17,7 +17,8 @@ void ts_union_add(ts_union *set, ts_time start, ts_time end) {
     if (start < set->closed) start = set->closed;
     if (end <= start) return;
     int first = set->count;
-    while (first > 0 && set->end[first - 1] >= start) first--;
+    while (first > 0 && set->end[first - 1] >= start)
+        first--;
     int last = first;
     while (last < set->count && set->start[last] <= end) {
         if (set->start[last] < start) start = set->start[last];
@@ -35,7 +36,8 @@ void ts_union_add(ts_union *set, ts_time start, ts_time end) {
 
 ts_time ts_union_length(const ts_union *set) {
     ts_time sum = set->sum;
-    for (int i = 0; i < set->count; i++) sum += set->end[i] - set->start[i];
+    for (int i = 0; i < set->count; i++)
+        sum += set->end[i] - set->start[i];
     return sum;
 }
 
@@ -46,7 +48,8 @@ void ts_tally_slice(ts_clock *clock, ts_time start, ts_time end, uint32_t inst, 
         record->slices_truncated = true;
         return;
     }
-    ts_slice slice = {.start = start + record->launch, .end = end + record->launch, .inst = inst, .lane = lane};
+    ts_slice slice = {
+        .start = start + record->launch, .end = end + record->launch, .inst = inst, .lane = lane};
     ts_vec_push(&record->slices, &record->arena, slice);
 }
 
@@ -86,7 +89,8 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_step *step) {
         note_use(clock, inst, step);
         note_casts(clock, inst);
     }
-    row->busy += step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : step->occupancy[k];
+    row->busy +=
+        step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : step->occupancy[k];
     row->bytes += (uint64_t)cost->bytes;
     row->flops += (uint64_t)cost->flops;
     row->elems += (uint64_t)cost->elems;
@@ -116,11 +120,6 @@ static int by_start(const void *a, const void *b) {
     if (x->start != y->start) return x->start < y->start ? -1 : 1;
     if (x->lane != y->lane) return x->lane < y->lane ? -1 : 1;
     return x->end < y->end ? -1 : x->end > y->end;
-}
-
-static bool is_off_engine(uint16_t op) {
-    const char *name = ts_op_get(op)->name;
-    return strncmp(name, "gpsimd_", 7) == 0 || strncmp(name, "host_", 5) == 0;
 }
 
 static void add_assumption(ts_clock *clock, const char *name) {
@@ -153,9 +152,10 @@ void ts_tally_finish(ts_clock *clock) {
     clock->rows.data[0].bound[ts_bound_launch] += record->launch;
     for (uint32_t i = 0; i < clock->rows.count; i++) {
         ts_record_row row = clock->rows.data[i].total;
-        for (int bound = 0; bound < ts_bound_count; bound++) row.bound += clock->rows.data[i].bound[bound];
+        for (int bound = 0; bound < ts_bound_count; bound++)
+            row.bound += clock->rows.data[i].bound[bound];
         if (row.count == 0 && row.bound == 0) continue;
-        if (is_off_engine(row.op)) record->off_engine_elems += row.elems;
+        if (ts_op_is_off_engine(row.op)) record->off_engine_elems += row.elems;
         ts_vec_push(&record->rows, &record->arena, row);
     }
     if (record->rows.count) qsort(record->rows.data, record->rows.count, sizeof(ts_record_row), by_busy);

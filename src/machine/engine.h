@@ -50,9 +50,10 @@ typedef struct ts_operand_set {
 /* Resolves an operand. */
 void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
 /* Resolves a source whose instruction writes `dst`. An instruction reads its sources as they were before it
-   began: where the two overlap other than element on element, the rows point to a copy. `is_pointwise`: element
-   i of dst depends on element i of this source alone. */
-void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise, ts_rows *rows);
+   began: where the two overlap other than element on element, the rows point to a copy. `is_pointwise`:
+   element i of dst depends on element i of this source alone. */
+void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
+                    ts_rows *rows);
 /* The same for a resolved source and one more destination. */
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
 
@@ -66,7 +67,8 @@ static inline uint8_t *ts_rows_at(const ts_rows *rows, int64_t part) {
    (TS_CHUNK elements, aligned to 64 bytes). */
 const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
 /* Integers as they are, extended to 32 bits by the sign of their dtype; other dtypes by zeros. */
-const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, uint32_t *buffer);
+const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n,
+                                  uint32_t *buffer);
 /* Elements as stored, packed. */
 const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, void *buffer);
 /* Where to compute elements of a row: in place when possible, else `buffer`; then ts_rows_write stores them
@@ -106,7 +108,7 @@ static inline int64_t ts_chunk_length(const ts_chunks *chunks, int64_t from) {
 }
 
 /* Loops that are worth several versions for CPUs of different widths: the same C, the same bits. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&        \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
     !defined(__SANITIZE_THREAD__)
 #define TS_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Modelled addresses are handed out in units of one DMA-friendly line; larger extents get pages of their own. */
+/* Modelled addresses are handed out in units of one DMA-friendly line; larger extents get pages of their own.
+ */
 enum { ALIGN = 64, MAP_BYTES = 1 << 16 };
 
 static uint64_t round_up(uint64_t bytes) {
@@ -141,7 +142,8 @@ static ts_status place(ts_machine *machine, ts_extent_node *node, ts_diag *diag)
     return status;
 }
 
-static ts_status new_node(ts_machine *machine, int core, uint64_t bytes, ts_extent_node **node, ts_diag *diag) {
+static ts_status new_node(ts_machine *machine, int core, uint64_t bytes, ts_extent_node **node,
+                          ts_diag *diag) {
     if (core < 0 || core >= machine->core_count)
         return ts_fail(diag, ts_usage, "no core %d: the chip has %d", core, machine->core_count);
     *node = calloc(1, sizeof **node);

@@ -35,8 +35,8 @@ typedef struct ts_hbm_stats {
    Memory starts zeroed. */
 ts_status ts_hbm_alloc(ts_machine *machine, int core, uint64_t bytes, ts_extent **extent, ts_diag *diag);
 /* Zero-copy: `host` must stay valid and unchanged until ts_hbm_free. */
-ts_status ts_hbm_import(ts_machine *machine, int core, const void *host, uint64_t bytes,
-                        ts_extent **extent, ts_diag *diag);
+ts_status ts_hbm_import(ts_machine *machine, int core, const void *host, uint64_t bytes, ts_extent **extent,
+                        ts_diag *diag);
 void ts_hbm_free(ts_machine *machine, ts_extent *extent);
 void ts_hbm_get_stats(ts_machine *machine, int core, ts_hbm_stats *stats);
 
@@ -45,8 +45,8 @@ void ts_hbm_get_stats(ts_machine *machine, int core, ts_hbm_stats *stats);
 typedef struct ts_run {
     int core;
     void *const *data;
-    bool poison;               /* fill SBUF and PSUM with NaN bytes first */
-    const atomic_bool *cancel; /* optional: checked between instructions -> ts_cancelled */
+    bool poison;                /* fill SBUF and PSUM with NaN bytes first */
+    const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
 } ts_run;
 

@@ -68,7 +68,8 @@ static bool shares_bytes(const ts_rows *a, const ts_rows *b) {
            a->offset + a->low < b->offset + b->high && b->offset + b->low < a->offset + a->high;
 }
 
-void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise, ts_rows *rows) {
+void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
+                    ts_rows *rows) {
     ts_rows_get(set, ap, rows);
     ts_rows_protect(set, rows, dst, is_pointwise);
 }
@@ -138,10 +139,10 @@ static bool is_aligned(const void *at, unsigned size) {
     return ((uintptr_t)at & (size - 1)) == 0;
 }
 
-#define COPY_STRIDED(bytes)                                                                                    \
-    case bytes:                                                                                                \
-        for (int64_t i = 0; i < n; i++)                                                                        \
-            memcpy(to + i * to_step, from + i * from_step, bytes);                                             \
+#define COPY_STRIDED(bytes)                                                                                  \
+    case bytes:                                                                                              \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            memcpy(to + i * to_step, from + i * from_step, bytes);                                           \
         break;
 
 static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t n,
@@ -198,14 +199,15 @@ const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64
     return buffer;
 }
 
-#define EXTEND(type)                                                                                           \
-    do {                                                                                                       \
-        const type *in = packed;                                                                               \
-        for (int64_t i = 0; i < n; i++)                                                                        \
-            buffer[i] = (uint32_t)in[i];                                                                       \
+#define EXTEND(type)                                                                                         \
+    do {                                                                                                     \
+        const type *in = packed;                                                                             \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            buffer[i] = (uint32_t)in[i];                                                                     \
     } while (0)
 
-const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, uint32_t *buffer) {
+const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n,
+                                  uint32_t *buffer) {
     _Alignas(64) uint16_t raw[TS_CHUNK];
     if (rows->size == 4) return ts_rows_read_raw(rows, part, from, n, buffer);
     const void *packed = ts_rows_read_raw(rows, part, from, n, raw);
@@ -241,11 +243,11 @@ void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, c
     }
 }
 
-#define CUT(type)                                                                                              \
-    do {                                                                                                       \
-        type *out = (type *)raw;                                                                               \
-        for (int64_t i = 0; i < n; i++)                                                                        \
-            out[i] = (type)values[i];                                                                          \
+#define CUT(type)                                                                                            \
+    do {                                                                                                     \
+        type *out = (type *)raw;                                                                             \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            out[i] = (type)values[i];                                                                        \
     } while (0)
 
 void ts_rows_write_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values) {

@@ -45,8 +45,7 @@ ts_count ts_build_ragged(ts_builder *builder, int64_t tile, int64_t total, uint3
 uint32_t ts_build_loop(ts_builder *builder, ts_count trip) {
     ts_program *program = builder->program;
     uint32_t id = program->loops.count;
-    ts_inst_loop *inst =
-        (ts_inst_loop *)ts_program_append(program, ts_op_loop, ts_engine_none, builder->loc);
+    ts_inst_loop *inst = (ts_inst_loop *)ts_program_append(program, ts_op_loop, ts_engine_none, builder->loc);
     inst->id = id;
     inst->trip = trip;
     ts_loop loop = {.begin = program->code.count - 1, .trip = trip};
@@ -76,9 +75,8 @@ ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_
     if (slots > 1 && builder->depth > 0) {
         uint32_t loop = builder->open_loops[builder->depth - 1];
         tile.slots = (uint16_t)slots;
-        ts_rotation rotation = {.index = ts_build_term(builder, ts_affine_const(0), 1, loop),
-                                .step = tile.bytes,
-                                .count = slots};
+        ts_rotation rotation = {
+            .index = ts_build_term(builder, ts_affine_const(0), 1, loop), .step = tile.bytes, .count = slots};
         ts_vec_push(&program->rotations, &program->arena, rotation);
         tile.rotation = (uint16_t)program->rotations.count;
     }
@@ -183,7 +181,8 @@ void ts_emit_iota(ts_builder *b, const ts_ap *dst, ts_affine offset, int64_t cha
     inst->dst = *dst;
     inst->offset = offset;
     inst->channel_multiplier = channel_multiplier;
-    for (int i = 0; i < 4 && i < dst->dims; i++) inst->pattern.step[i] = pattern[i];
+    for (int i = 0; i < 4 && i < dst->dims; i++)
+        inst->pattern.step[i] = pattern[i];
 }
 
 void ts_emit_tensor_tensor(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *data1,

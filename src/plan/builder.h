@@ -14,20 +14,20 @@ typedef struct ts_tile_info {
     uint8_t space;
     uint16_t slots;
     int32_t parts;
-    int64_t bytes;          /* per partition and slot, 64-byte multiple (PSUM: whole banks) */
-    uint16_t rotation;      /* 1 + index into program->rotations; 0 = none */
-    uint32_t first, last;   /* code positions of its accesses, filled by place.c */
-    int64_t address;        /* byte offset in the partition, filled by place.c */
+    int64_t bytes;        /* per partition and slot, 64-byte multiple (PSUM: whole banks) */
+    uint16_t rotation;    /* 1 + index into program->rotations; 0 = none */
+    uint32_t first, last; /* code positions of its accesses, filled by place.c */
+    int64_t address;      /* byte offset in the partition, filled by place.c */
 } ts_tile_info;
 
 typedef struct ts_builder {
     ts_program *program;
     const ts_chip *chip;
-    uint32_t loc;                             /* given to each new instruction */
+    uint32_t loc; /* given to each new instruction */
     uint32_t open_loops[TS_MAX_LOOP_DEPTH];
     int depth;
-    TS_VEC(ts_tile_info) tiles;               /* in the program's arena */
-    TS_VEC(uint32_t) tensor_locs;             /* by tensor: the loc it was made at */
+    TS_VEC(ts_tile_info) tiles;   /* in the program's arena */
+    TS_VEC(uint32_t) tensor_locs; /* by tensor: the loc it was made at */
 } ts_builder;
 
 /* Both are borrowed. */
@@ -71,7 +71,8 @@ void ts_emit_tensor_tensor(ts_builder *b, ts_engine engine, const ts_ap *dst, co
                            const ts_ap *data2, ts_alu op);
 /* dst = (data op0 operand0) op1 operand1; op1 bypass for one operator. */
 ts_inst_tensor_scalar *ts_emit_tensor_scalar(ts_builder *b, ts_engine engine, const ts_ap *dst,
-                                             const ts_ap *data, ts_alu op0, ts_scalar operand0, bool reverse0);
+                                             const ts_ap *data, ts_alu op0, ts_scalar operand0,
+                                             bool reverse0);
 void ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data, double scale);
 void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op, int axes);
 ts_scalar ts_scalar_const(double value);

@@ -33,10 +33,12 @@ ts_status ts_plan_check_hbm(const ts_builder *b, ts_diag *diag) {
     if (total <= capacity) return ts_ok;
     const ts_tensor *tensor = &program->tensors.data[largest];
     const double gib = 1024.0 * 1024 * 1024;
-    ts_fail(diag, ts_capacity,
-            "arguments, results and scratch need %.2f GiB of HBM; a NeuronCore of %s has %.2f GiB (the largest "
-            "tensor, %s, takes %.2f GiB)",
-            (double)total / gib, b->chip->name, (double)capacity / gib, tensor->name, (double)tensor->bytes / gib);
+    ts_fail(
+        diag, ts_capacity,
+        "arguments, results and scratch need %.2f GiB of HBM; a NeuronCore of %s has %.2f GiB (the largest "
+        "tensor, %s, takes %.2f GiB)",
+        (double)total / gib, b->chip->name, (double)capacity / gib, tensor->name,
+        (double)tensor->bytes / gib);
     const ts_loc *loc = &program->locs.data[loc_of(b, largest)];
     ts_diag_op(diag, tensor->name);
     if (loc->file[0]) ts_diag_where(diag, loc->file, (int)loc->line);

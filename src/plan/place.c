@@ -136,17 +136,19 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
     for (uint32_t i = 0; i < b->tiles.count; i++) {
         const ts_tile_info *tile = &b->tiles.data[i];
         if (tile->space != space || tile->first == UNUSED) continue;
-        items[count++] = (item){
-            .first = tile->first, .last = tile->last, .owner = i, .bytes = tile->bytes * tile->slots};
+        items[count++] =
+            (item){.first = tile->first, .last = tile->last, .owner = i, .bytes = tile->bytes * tile->slots};
     }
     int64_t top = first_fit(items, count, active);
     if ((double)top > capacity) {
-        ts_fail(diag, ts_capacity, "%s: the tiles live at once need %lld bytes a partition, the chip has %.0f",
+        ts_fail(diag, ts_capacity,
+                "%s: the tiles live at once need %lld bytes a partition, the chip has %.0f",
                 ts_space_name(space), (long long)top, capacity);
         ts_diag_remedy(diag, "report the program: tile sizes are the compiler's choice");
         return ts_capacity;
     }
-    for (uint32_t i = 0; i < count; i++) b->tiles.data[items[i].owner].address = items[i].address;
+    for (uint32_t i = 0; i < count; i++)
+        b->tiles.data[items[i].owner].address = items[i].address;
     return ts_ok;
 }
 
@@ -185,16 +187,20 @@ ts_status ts_plan_place(ts_builder *b, ts_diag *diag) {
                 .tensor_first = TS_NEW_ARRAY(&scratch, uint32_t, program->tensors.count + 1),
                 .tensor_last = TS_NEW_ARRAY(&scratch, uint32_t, program->tensors.count + 1)};
     memset(p.tensor_first, 0xff, (program->tensors.count + 1) * sizeof(uint32_t));
-    for (uint32_t i = 0; i < b->tiles.count; i++) b->tiles.data[i].first = UNUSED;
+    for (uint32_t i = 0; i < b->tiles.count; i++)
+        b->tiles.data[i].first = UNUSED;
     find_loops(program, p.loop_of);
-    for (uint32_t at = 0; at < program->code.count; at++) each_ap(&p, program->code.data[at], at, false);
+    for (uint32_t at = 0; at < program->code.count; at++)
+        each_ap(&p, program->code.data[at], at, false);
     ts_status status = place_tiles(&p, ts_space_sbuf, b->chip->sbuf_partition_bytes, &scratch, diag);
     if (status == ts_ok)
         status = place_tiles(&p, ts_space_psum, b->chip->psum_partition_bytes, &scratch, diag);
     if (status == ts_ok) {
         place_scratch(&p, &scratch);
-        for (uint32_t at = 0; at < program->code.count; at++) each_ap(&p, program->code.data[at], at, true);
-        for (uint32_t i = 0; i < program->indices.count; i++) patch_ap(&p, &program->indices.data[i]);
+        for (uint32_t at = 0; at < program->code.count; at++)
+            each_ap(&p, program->code.data[at], at, true);
+        for (uint32_t i = 0; i < program->indices.count; i++)
+            patch_ap(&p, &program->indices.data[i]);
     }
     ts_arena_free(&scratch);
     return status;
