@@ -8,7 +8,7 @@
 typedef struct ts_arena_block ts_arena_block;
 
 /* Zero-initialise to use. Not thread-safe. Aborts when the host has no memory for a small block:
-   the only abort in the library; large device memory is allocated elsewhere and can fail. */
+   the only kind of abort in the library; large device memory is allocated elsewhere and can fail. */
 typedef struct ts_arena {
     ts_arena_block *blocks;
     size_t bytes_used;
