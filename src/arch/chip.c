@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,15 @@ ts_status ts_chip_get(const char *name, ts_chip *chip, ts_diag *diag) {
     return ts_ok;
 }
 
+void ts_param_print(double value, ts_text *out) {
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.15g", value);
+    if (strtod(digits, NULL) == value)
+        ts_text_add(out, digits);
+    else
+        ts_text_double(out, value);
+}
+
 void ts_chip_print(const ts_chip *chip, ts_text *out) {
     ts_text_format(out, "chip %s\n", chip->name);
     for (int i = 0; i < ts_param_count(); i++) {
@@ -111,7 +121,7 @@ void ts_chip_print(const ts_chip *chip, ts_text *out) {
         double value = ts_param_value(chip, i);
         size_t start = out->length;
         ts_text_format(out, "%s = ", param->name);
-        ts_text_double(out, value);
+        ts_param_print(value, out);
         while (out->length - start < 46)
             ts_text_add(out, " ");
         bool is_edited = value != param->value;

@@ -41,6 +41,8 @@ ts_status ts_chip_get(const char *name, ts_chip *chip, ts_diag *diag);
 void ts_chip_print(const ts_chip *chip, ts_text *out);
 ts_status ts_chip_parse(const char *text, const char *path, ts_chip *chip, ts_diag *diag);
 
+/* A value in plain digits ("34359738368", "0.1") that reads back to the same double. */
+void ts_param_print(double value, ts_text *out);
 /* The other end of the evidence: every row that still has its table value moves to the end of its range
    that makes programs faster (or slower); edited rows stay. */
 void ts_chip_corner(const ts_chip *chip, bool is_fast, ts_chip *corner);

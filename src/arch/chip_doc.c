@@ -4,14 +4,14 @@
 
 static void add_cell(ts_text *out, double value) {
     ts_text_add(out, " | ");
-    ts_text_double(out, value);
+    ts_param_print(value, out);
 }
 
 /* 0 = the documents give none. */
 static void add_known(ts_text *out, double value) {
     ts_text_add(out, " | ");
     if (value != 0)
-        ts_text_double(out, value);
+        ts_param_print(value, out);
     else
         ts_text_add(out, "-");
 }
@@ -83,7 +83,7 @@ void ts_chip_markdown(ts_text *out) {
 
 static void add_number(ts_text *out, const char *key, double value) {
     ts_text_format(out, ", \"%s\": ", key);
-    ts_text_double(out, value);
+    ts_param_print(value, out);
 }
 
 void ts_chip_json(const ts_chip *chip, ts_text *out) {

@@ -112,4 +112,9 @@ const char *ts_space_name(unsigned space);
 /* A new zeroed instruction of the op's type in the program's arena, appended to its code. */
 ts_inst *ts_program_append(ts_program *program, ts_op op, ts_engine engine, uint32_t loc);
 
+/* docs/isa.md, and the same tables for other languages: {"instructions": [...], "alu": [...], "act": [...],
+   "dtypes": [...]}. */
+void ts_isa_markdown(ts_text *out);
+void ts_isa_json(ts_text *out);
+
 #endif

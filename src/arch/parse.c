@@ -273,6 +273,7 @@ static ts_status parse_statement(ts_parser *p) {
     const char *word;
     size_t length;
     TS_TRY(ts_scan_word(&p->scan, &word, &length, "an instruction, loc, tensor, loop or end"));
+    if (*p->scan.at == '.') return parse_inst(p, word, length); /* tensor is an engine too */
     if (ts_scan_is(word, length, "loc")) return parse_loc(p);
     if (ts_scan_is(word, length, "tensor")) return parse_tensor(p);
     if (ts_scan_is(word, length, "loop")) return parse_loop(p);

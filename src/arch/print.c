@@ -29,24 +29,28 @@ static void print_name(printer *p, const char *name) {
         ts_text_quote(p->out, name);
 }
 
-static void print_terms(printer *p, const ts_affine *affine) {
+/* has_sign: a sign stands before the first term too. */
+static void print_terms(printer *p, const ts_affine *affine, bool has_sign) {
     for (uint32_t i = 0; i < affine->term_count; i++) {
         const ts_term *term = &p->program->terms.data[affine->first_term + i];
+        if ((has_sign || i > 0) && term->coef >= 0) ts_text_add(p->out, "+");
         if (term->coef == 1 || term->coef == -1)
-            ts_text_format(p->out, "%c%%%" PRIu32, term->coef < 0 ? '-' : '+', term->loop);
+            ts_text_format(p->out, "%s%%%" PRIu32, term->coef < 0 ? "-" : "", term->loop);
         else
-            ts_text_format(p->out, "%+" PRId64 "*%%%" PRIu32, term->coef, term->loop);
+            ts_text_format(p->out, "%" PRId64 "*%%%" PRIu32, term->coef, term->loop);
     }
 }
 
 /* The base is always printed, so that an edit of it is an edit of one number. */
 static void print_affine(printer *p, const ts_affine *affine, bool has_plus) {
     ts_text_format(p->out, has_plus ? "%+" PRId64 : "%" PRId64, affine->base);
-    print_terms(p, affine);
+    print_terms(p, affine, true);
     if (!affine->rotation) return;
     const ts_rotation *rotation = &p->program->rotations.data[affine->rotation - 1];
-    ts_text_format(p->out, "%+" PRId64 "*(%" PRId64, rotation->step, rotation->index.base);
-    print_terms(p, &rotation->index);
+    bool has_base = rotation->index.base != 0 || rotation->index.term_count == 0;
+    ts_text_format(p->out, "%+" PRId64 "*(", rotation->step);
+    if (has_base) ts_text_format(p->out, "%" PRId64, rotation->index.base);
+    print_terms(p, &rotation->index, has_base);
     ts_text_format(p->out, " mod %" PRId32 ")", rotation->count);
 }
 

@@ -144,8 +144,7 @@ static void add_assumptions(const ts_record *record, ts_text *out) {
     ts_text_add(out, "assumes     ");
     for (uint32_t i = 0; i < record->assumptions.count; i++) {
         const ts_param *param = ts_param_at(record->assumptions.data[i]);
-        ts_text_format(out, "%s%s ", i ? ", " : "", param->name);
-        ts_text_double(out, param->value);
+        ts_text_format(out, "%s%s %.6g", i ? ", " : "", param->name, param->value);
     }
     ts_text_add(out, "\n");
 }
@@ -168,10 +167,10 @@ void ts_record_summary(const ts_record *record, const ts_program *program, const
     ts_text_add(out, "\n");
     add_bounds(record, out);
     add_busy(record, out);
-    ts_text_format(
-        out, "work        %llu instructions, %.3g GFLOP on the PE, %.3g MB read and %.3g MB written in HBM\n",
-        (unsigned long long)record->instructions, (double)record->pe_flops * 1e-9,
-        (double)record->hbm_read_bytes * 1e-6, (double)record->hbm_write_bytes * 1e-6);
+    ts_text_format(out,
+                   "work        %llu instructions, %.4g GFLOP on the PE, HBM %.4g MB read, %.4g MB written\n",
+                   (unsigned long long)record->instructions, (double)record->pe_flops * 1e-9,
+                   (double)record->hbm_read_bytes * 1e-6, (double)record->hbm_write_bytes * 1e-6);
     add_lines(record, program, out);
     add_off_engine(record, out);
     if (instance && instance->usd_per_hour > 0)

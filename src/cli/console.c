@@ -16,11 +16,47 @@ bool ts_console_color(FILE *stream) {
     return isatty(fileno(stream)) == 1;
 }
 
+/* Length of the UTF-8 character at `at`, 0 when the bytes are none or a control character. */
+static int character(const unsigned char *at) {
+    if (*at < 0x80) return *at >= 0x20 && *at != 0x7f;
+    int more = *at >= 0xc2 && *at < 0xe0 ? 1 : (*at & 0xf0) == 0xe0 ? 2 : *at >= 0xf0 && *at < 0xf5 ? 3 : 0;
+    for (int i = 1; i <= more; i++)
+        if ((at[i] & 0xc0) != 0x80) return 0;
+    bool is_overlong = (*at == 0xe0 && at[1] < 0xa0) || (*at == 0xf0 && at[1] < 0x90);
+    bool is_outside = (*at == 0xed && at[1] >= 0xa0) || (*at == 0xf4 && at[1] >= 0x90);
+    return more && !is_overlong && !is_outside ? more + 1 : 0;
+}
+
+static void clean(char *text) {
+    for (unsigned char *at = (unsigned char *)text; *at;) {
+        int length = character(at);
+        if (length == 0) *at = *at == '\n' || *at == '\t' ? ' ' : '?';
+        at += length ? length : 1;
+    }
+}
+
+void ts_console_clean(ts_diag *diag) {
+    clean(diag->message);
+    clean(diag->op);
+    clean(diag->where);
+    clean(diag->remedy);
+}
+
 void ts_console_error(const ts_diag *diag) {
     char line[2048];
     ts_diag_format(diag, line, sizeof line);
     bool is_colored = ts_console_color(stderr);
     fprintf(stderr, "trainstone: %s%s%s\n", is_colored ? "\033[31m" : "", line, is_colored ? "\033[0m" : "");
+}
+
+/* Of clean words: UTF-8 stays as it is. */
+static void add_string(ts_text *out, const char *words) {
+    ts_text_add(out, "\"");
+    for (; *words; words++) {
+        if (*words == '"' || *words == '\\') ts_text_add(out, "\\");
+        ts_text_add_n(out, words, 1);
+    }
+    ts_text_add(out, "\"");
 }
 
 void ts_console_error_json(const ts_diag *diag, ts_text *out) {
@@ -30,7 +66,7 @@ void ts_console_error_json(const ts_diag *diag, ts_text *out) {
     ts_text_add(out, "{\"error\": {");
     for (int i = 0; i < 5; i++) {
         ts_text_format(out, "%s\"%s\": ", i ? ", " : "", keys[i]);
-        ts_text_quote(out, values[i]);
+        add_string(out, values[i]);
     }
     ts_text_add(out, "}}\n");
 }

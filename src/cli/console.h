@@ -11,9 +11,14 @@
 /* Whether ANSI sequences suit the stream: a terminal, and neither NO_COLOR nor TERM=dumb. */
 bool ts_console_color(FILE *stream);
 
+/* Makes the words of a diagnostic fit a line of a terminal: a broken file or name may have put anything in.
+ */
+void ts_console_clean(ts_diag *diag);
+
 /* "trainstone: KIND: OP at WHERE: MESSAGE (REMEDY)" on standard error. */
 void ts_console_error(const ts_diag *diag);
-/* The same as {"error": {"kind", "op", "where", "message", "remedy"}}; "op", "where" and "remedy" may be "".
+/* A clean diagnostic as {"error": {"kind", "op", "where", "message", "remedy"}}; "op", "where" and "remedy"
+ * may be "".
  */
 void ts_console_error_json(const ts_diag *diag, ts_text *out);
 void ts_console_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -16,7 +16,8 @@ static bool wants_json(int count, char *const *words) {
     return false;
 }
 
-static int report(const ts_diag *diag, bool is_json, int code) {
+static int report(ts_diag *diag, bool is_json, int code) {
+    ts_console_clean(diag);
     ts_console_error(diag);
     if (is_json) {
         ts_text text = {0};

@@ -145,12 +145,7 @@ ts_count ts_walk_slice(ts_builder *b, const ts_walk *walk, int64_t size, bool ha
 ts_count ts_count_scale(ts_builder *b, ts_count count, int64_t scale) {
     count.max *= (int32_t)scale;
     if (!count.is_ragged || scale == 1) return count;
-    ts_affine limit = ts_affine_const(count.limit.base * scale);
-    for (uint32_t i = 0; i < count.limit.term_count; i++) {
-        ts_term term = b->program->terms.data[count.limit.first_term + i];
-        limit = ts_build_term(b, limit, term.coef * scale, term.loop);
-    }
-    count.limit = limit;
+    count.limit = ts_build_sum(b, ts_affine_const(0), count.limit, scale);
     return count;
 }
 
@@ -163,17 +158,17 @@ int64_t ts_walk_run(const ts_walk *walk, ts_side side) {
     return run;
 }
 
-void ts_walk_parts(ts_transfer *t, const ts_walk *walk, ts_side side, ts_count first) {
-    ts_transfer_part(t, walk->axis[walk->cut].step[side], first);
+void ts_walk_parts(ts_box *t, const ts_walk *walk, ts_side side, ts_count first) {
+    ts_box_part(t, walk->axis[walk->cut].step[side], first);
     for (int i = walk->cut + 1; i < walk->count; i++)
-        ts_transfer_part(t, walk->axis[i].step[side], ts_count_const(walk->axis[i].size));
+        ts_box_part(t, walk->axis[i].step[side], ts_count_const(walk->axis[i].size));
 }
 
-void ts_walk_free(ts_transfer *t, const ts_walk *walk, ts_side side, ts_count first, int64_t step) {
+void ts_walk_free(ts_box *t, const ts_walk *walk, ts_side side, ts_count first, int64_t step) {
     int64_t inner = walk->inner * step;
-    ts_transfer_free(t, walk->axis[walk->cut].step[side], inner, first);
+    ts_box_free(t, walk->axis[walk->cut].step[side], inner, first);
     for (int i = walk->cut + 1; i < walk->count; i++) {
         inner /= walk->axis[i].size;
-        ts_transfer_free(t, walk->axis[i].step[side], inner, ts_count_const(walk->axis[i].size));
+        ts_box_free(t, walk->axis[i].step[side], inner, ts_count_const(walk->axis[i].size));
     }
 }

@@ -3,7 +3,7 @@
 #ifndef TS_COMPILER_CONTRACTION_H
 #define TS_COMPILER_CONTRACTION_H
 
-#include "compiler/transfer.h"
+#include "compiler/box.h"
 
 typedef enum ts_side { ts_side_rows, ts_side_cols, ts_side_out, ts_side_count } ts_side;
 
@@ -44,7 +44,7 @@ ts_count ts_walk_block(ts_builder *b, const ts_walk *walk);
 ts_count ts_walk_tile_block(ts_builder *b, const ts_walk *walk, bool has_loop, uint32_t loop);
 /* min(size, elements of this panel - size * counter(loop)). */
 ts_count ts_walk_slice(ts_builder *b, const ts_walk *walk, int64_t size, bool has_loop, uint32_t loop);
-/* count with its unit made `scale` times smaller. */
+/* The count of things of which each position has `scale`. */
 ts_count ts_count_scale(ts_builder *b, ts_count count, int64_t scale);
 
 /* Contiguous elements at the end of the panel on that side. */
@@ -52,7 +52,7 @@ int64_t ts_walk_run(const ts_walk *walk, ts_side side);
 
 /* The panel's (or one tile's: `first` positions of the cut axis) dims for a transfer; `step` elements of the
    tile between neighbours. */
-void ts_walk_parts(ts_transfer *t, const ts_walk *walk, ts_side side, ts_count first);
-void ts_walk_free(ts_transfer *t, const ts_walk *walk, ts_side side, ts_count first, int64_t step);
+void ts_walk_parts(ts_box *t, const ts_walk *walk, ts_side side, ts_count first);
+void ts_walk_free(ts_box *t, const ts_walk *walk, ts_side side, ts_count first, int64_t step);
 
 #endif

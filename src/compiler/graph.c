@@ -17,6 +17,8 @@ const char *ts_hlo_name(unsigned kind) {
 
 int64_t ts_type_elems(const ts_type *type) {
     int64_t elems = 1;
+    for (int i = 0; i < type->rank; i++)
+        if (type->dim[i] < 0) return -1;
     for (int i = 0; i < type->rank; i++) {
         if (type->dim[i] == 0) return 0;
         if (__builtin_mul_overflow(elems, type->dim[i], &elems)) elems = INT64_MAX;

@@ -25,8 +25,9 @@ typedef struct ts_type {
     uint8_t rank;
     int64_t dim[TS_MAX_RANK]; /* -1 = dynamic */
 } ts_type;
-int64_t ts_type_elems(const ts_type *type); /* product of dims; 1 for a scalar */
-int64_t ts_type_bytes(const ts_type *type);
+/* Product of dims; 1 for a scalar, -1 with a dynamic dimension, INT64_MAX when it overflows. */
+int64_t ts_type_elems(const ts_type *type);
+int64_t ts_type_bytes(const ts_type *type); /* likewise */
 bool ts_type_equal(const ts_type *a, const ts_type *b);
 
 typedef struct ts_attr ts_attr;

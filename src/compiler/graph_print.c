@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -65,33 +66,55 @@ static void print_bits(ts_text *out, const uint8_t *at, int bytes) {
         ts_text_format(out, "%02x", at[i]);
 }
 
+/* Bytes of `value` in this dtype, as the parser makes them. */
+static void narrow(ts_dtype dtype, double value, uint8_t *out) {
+    float single = (float)value;
+    if (dtype == ts_dtype_f64)
+        memcpy(out, &value, sizeof value);
+    else
+        ts_dtype_narrow(dtype, &single, out, 1);
+}
+
 static bool widen(ts_dtype dtype, const uint8_t *at, double *value) {
     float wide = 0;
-    uint8_t back[8] = {0};
     if (dtype == ts_dtype_f64) {
         memcpy(value, at, sizeof *value);
-        return !isnan(*value);
+        return true;
     }
     if (!ts_dtype_get(dtype)->native) return false;
     ts_dtype_widen(dtype, at, &wide, 1);
-    ts_dtype_narrow(dtype, &wide, back, 1);
     *value = wide;
-    return !isnan(wide) && memcmp(back, at, (size_t)ts_dtype_get(dtype)->bytes) == 0;
+    return true;
+}
+
+/* The fewest digits that read back to the same bits; the bits themselves for NaN payloads and for types that
+   have no conversion here. */
+static void print_float(ts_text *out, ts_dtype dtype, const uint8_t *at) {
+    size_t bytes = (size_t)ts_dtype_get(dtype)->bytes;
+    uint8_t back[8] = {0};
+    char digits[40];
+    double value;
+    bool is_known = widen(dtype, at, &value) && !isnan(value);
+    for (int precision = 1; is_known && precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        narrow(dtype, strtod(digits, NULL), back);
+        if (memcmp(back, at, bytes) != 0) continue;
+        ts_text_add(out, digits);
+        if (!strpbrk(digits, ".enif")) ts_text_add(out, ".0");
+        return;
+    }
+    print_bits(out, at, (int)bytes);
 }
 
 static void print_element(ts_text *out, ts_dtype dtype, const uint8_t *at) {
     const ts_dtype_info *info = ts_dtype_get(dtype);
-    double value;
     uint64_t bits = 0;
     if (info->kind == 'c' || info->kind == 0) {
         print_bits(out, at, info->bytes);
         return;
     }
     if (info->kind == 'f') {
-        if (widen(dtype, at, &value))
-            print_double(out, value);
-        else
-            print_bits(out, at, info->bytes);
+        print_float(out, dtype, at);
         return;
     }
     for (int i = 0; i < info->bytes; i++)

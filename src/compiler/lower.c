@@ -281,7 +281,8 @@ static ts_status lower_op(ts_lower *lower, ts_op_node *op) {
     case ts_hlo_unrealized_conversion_cast: return lower_view_op(lower, op);
     case ts_hlo_concatenate: return lower_concatenate(lower, op);
     case ts_hlo_pad: return lower_pad(lower, op);
-    case ts_hlo_reduce: return ts_lower_reduce(lower, op);
+    case ts_hlo_reduce:
+        return op->operand_count == 2 ? ts_lower_reduce(lower, op) : ts_lower_argmax(lower, op);
     case ts_hlo_dot_general: return ts_lower_dot(lower, op);
     case ts_hlo_gather: return ts_lower_gather(lower, op);
     case ts_hlo_scatter: return ts_lower_scatter(lower, op);

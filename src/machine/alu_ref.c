@@ -88,6 +88,11 @@ void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int6
     }
 }
 
+double ts_alu_ns(unsigned op) {
+    if (op == ts_alu_pow) return 40;
+    return op == ts_alu_mod ? 10 : op == ts_alu_divide ? 0.6 : 0.2;
+}
+
 float ts_alu_float(unsigned op, float a, float b) {
     float out = 0;
     ts_alu_floats(op, &a, &b, &out, 1);

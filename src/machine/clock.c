@@ -23,7 +23,8 @@ static void add_set(ts_clock *clock, const ts_chip *chip) {
     clock->completion[k] = nanoseconds(chip->dma_completion_ns);
     clock->queue_floor[k] = nanoseconds(chip->dma_queue_floor_ns);
     clock->table_load[k] = nanoseconds(chip->act_table_load_ns);
-    clock->queues[k] = (int)chip->dma_queues;
+    for (int queue = 0; queue < TS_CLOCK_RINGS; queue++)
+        clock->ring_of[k][queue] = (uint8_t)(queue % (int)chip->dma_queues);
     clock->dma_engines[k] = (int)chip->dma_engines;
 }
 
@@ -36,8 +37,8 @@ static bool is_edited(const ts_chip *chip) {
 static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) {
     ts_chip table;
     TS_TRY(ts_chip_get("trn1", &table, clock->diag));
-    if (chip->dma_queues < 1 || chip->dma_engines < 1 || chip->dma_engines > TS_CLOCK_DMA_ENGINES ||
-        chip->dma_rows_per_engine < 1)
+    if (chip->dma_queues < 1 || chip->dma_queues > TS_CLOCK_RINGS || chip->dma_engines < 1 ||
+        chip->dma_engines > TS_CLOCK_DMA_ENGINES || chip->dma_rows_per_engine < 1)
         return ts_fail(clock->diag, ts_input,
                        "chip %s: 1 to %d DMA engines and at least one queue are needed", chip->name,
                        TS_CLOCK_DMA_ENGINES);

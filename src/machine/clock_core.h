@@ -120,7 +120,8 @@ typedef struct ts_access {
     int64_t shift;  /* where its tensor lies in the storage */
     uint32_t storage;
     bool is_read, is_write;
-    bool is_dense; /* touches every byte from lo to hi */
+    bool is_dense;        /* touches every byte from lo to hi */
+    int64_t pitch, width; /* rows of `width` bytes, `pitch` apart; 0 when it is no such rectangle */
     bool moves_offset, moves_part;
 } ts_access;
 
@@ -140,6 +141,7 @@ typedef struct ts_box {
     struct ts_box *level_next, **level_link; /* boxes of one level of one plane */
     ts_event *event;
     int64_t lo, hi, cell;
+    int64_t pitch, width; /* as in its access */
     int32_t part, parts;
     uint32_t plane;
     uint8_t level;
@@ -192,7 +194,8 @@ typedef struct ts_clock {
     ts_chip chip[TS_CLOCK_SETS];
     ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
     ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS];
-    int queues[TS_CLOCK_SETS], dma_engines[TS_CLOCK_SETS];
+    int dma_engines[TS_CLOCK_SETS];
+    uint8_t ring_of[TS_CLOCK_SETS][TS_CLOCK_RINGS]; /* the queue that serves a number of the program */
 
     /* fetching */
     ts_code *code;
@@ -270,7 +273,7 @@ void ts_lanes_step(ts_clock *clock);
 void ts_union_add(ts_union *set, ts_time start, ts_time end);
 ts_time ts_union_length(const ts_union *set);
 void ts_tally_slice(ts_clock *clock, ts_time start, ts_time end, uint32_t inst, uint8_t lane);
-void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_step *step);
+void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event);
 void ts_tally_finish(ts_clock *clock);
 
 #endif

@@ -135,6 +135,28 @@ static bool is_gapless(const ts_ref *ref) {
     }
 }
 
+/* Rows of bytes at one distance, as tiles of a matrix are. */
+static void find_rectangle(ts_access *access) {
+    const ts_ref *ref = &access->ref;
+    int64_t bytes = ts_dtype_get(ref->dtype)->bytes, width = bytes, pitch = 0, rows = 1;
+    for (int i = ref->dims; i-- > 0;) {
+        int64_t step = ref->step[i] * bytes;
+        if (ref->count[i] == 1) continue;
+        if (!pitch && step == width) {
+            width *= ref->count[i];
+        } else if (!pitch && step > width) {
+            pitch = step;
+            rows = ref->count[i];
+        } else if (pitch && step == pitch * rows) {
+            rows *= ref->count[i];
+        } else {
+            return;
+        }
+    }
+    access->pitch = pitch;
+    access->width = width;
+}
+
 static void find_bounds(const ts_program *program, ts_access *access) {
     const ts_ref *ref = &access->ref;
     if (ref->index) { /* anywhere in its tensor */
@@ -154,6 +176,8 @@ static void find_bounds(const ts_program *program, ts_access *access) {
     access->lo = lo * width;
     access->hi = (hi + 1) * width;
     access->is_dense = is_gapless(ref);
+    access->pitch = 0;
+    if (!access->is_dense) find_rectangle(access);
 }
 
 static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index,
@@ -329,7 +353,7 @@ static ts_status fetch(ts_clock *clock, uint32_t at, const ts_inst *inst) {
             ts_regions_access(clock, event, &code->accesses[i], false);
     for (int i = 0; i < code->access_count; i++)
         if (code->accesses[i].is_write) ts_regions_access(clock, event, &code->accesses[i], true);
-    ts_tally_event(clock, inst, step);
+    ts_tally_event(clock, inst, event);
     ts_lanes_push(clock, event);
     return ts_ok;
 }

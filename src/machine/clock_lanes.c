@@ -172,16 +172,31 @@ static int share_rows(const ts_step *step, int share) {
     return left < step->rows_per_share ? left : step->rows_per_share;
 }
 
-/* The share whose end is being charged, so that equal ones use one node. */
-typedef struct share_node {
-    ts_node *node, *parent;
+/* References that change together: most transfers replace one node on all their DMA engines by one other. */
+typedef struct share_nodes {
+    ts_node *node, *parent; /* of the share charged last, which equal ones use too */
     ts_time start, end;
-} share_node;
+    ts_node *old; /* replaced, not dropped yet */
+    uint32_t holds, drops;
+} share_nodes;
+
+static void flush_holds(share_nodes *nodes) {
+    if (nodes->node) nodes->node->refs += nodes->holds;
+    nodes->holds = 0;
+}
+
+static void flush_drops(ts_clock *clock, share_nodes *nodes) {
+    if (nodes->old) {
+        nodes->old->refs -= nodes->drops - 1;
+        ts_node_drop(clock, nodes->old);
+    }
+    nodes->drops = 0;
+}
 
 static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, int share, ts_time arrival,
-                         int engine, ts_time start, ts_time end, share_node *last) {
-    ts_node *parent = start > arrival ? clock->dma_node[engine] : issued;
-    if (!last->node || last->parent != parent || last->start != start || last->end != end) {
+                         int engine, ts_time start, ts_time end, share_nodes *nodes) {
+    ts_node *old = clock->dma_node[engine], *parent = start > arrival ? old : issued;
+    if (!nodes->node || nodes->parent != parent || nodes->start != start || nodes->end != end) {
         ts_time descriptors = share_rows(step, share) * step->descriptor_time[clock->asked];
         ts_charge charges[TS_NODE_CHARGES] = {
             {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[clock->asked] : 0},
@@ -189,11 +204,20 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
             {step->row, ts_bound_dma_bytes, end - start - descriptors}};
         ts_node *node = ts_node_new(clock, parent, charges, TS_NODE_CHARGES);
         ts_union_add(&clock->dma_union, start, end);
-        ts_node_drop(clock, last->node);
-        *last = (share_node){node, parent, start, end};
+        flush_holds(nodes);
+        ts_node_drop(clock, nodes->node);
+        nodes->node = node;
+        nodes->parent = parent;
+        nodes->start = start;
+        nodes->end = end;
     }
-    ts_node_drop(clock, clock->dma_node[engine]);
-    clock->dma_node[engine] = ts_node_hold(last->node);
+    if (old != nodes->old) {
+        flush_drops(clock, nodes);
+        nodes->old = old;
+    }
+    nodes->drops++;
+    nodes->holds++;
+    clock->dma_node[engine] = nodes->node;
 }
 
 /* Moves the transfer through its DMA engines in set k; returns the last byte's time. In the set asked for
@@ -201,25 +225,30 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
 static ts_time transfer(ts_clock *clock, ts_event *event, int k, ts_time arrival, ts_node *issued,
                         ts_time *first, ts_node **last_byte) {
     const ts_step *step = event->step;
-    ts_time done = arrival;
-    share_node last = {0};
+    ts_time done = arrival, row = step->descriptor_time[k] + step->byte_time[k];
+    share_nodes nodes = {0};
     bool is_asked = k == clock->asked;
+    int engines = clock->dma_engines[k], engine = (int)(clock->rotation % (uint32_t)engines);
     for (int share = 0; share < step->shares; share++) {
-        int engine = (int)((clock->rotation + (uint32_t)share) % (uint32_t)clock->dma_engines[k]);
         ts_time start = later(arrival, clock->dma_free[engine].at[k]);
-        ts_time end = start + share_rows(step, share) * (step->descriptor_time[k] + step->byte_time[k]);
+        ts_time end = start + share_rows(step, share) * row;
         if (is_asked) {
-            charge_share(clock, issued, step, share, arrival, engine, start, end, &last);
+            charge_share(clock, issued, step, share, arrival, engine, start, end, &nodes);
             if (share == 0 || start < *first) *first = start;
             if (end > done || !*last_byte) {
                 ts_node_drop(clock, *last_byte);
-                *last_byte = ts_node_hold(last.node);
+                *last_byte = ts_node_hold(nodes.node);
             }
         }
         clock->dma_free[engine].at[k] = end;
         done = later(done, end);
+        if (++engine == engines) engine = 0;
     }
-    if (is_asked) ts_node_drop(clock, last.node);
+    if (is_asked) {
+        flush_holds(&nodes);
+        flush_drops(clock, &nodes);
+        ts_node_drop(clock, nodes.node);
+    }
     return done;
 }
 
@@ -246,13 +275,13 @@ static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time 
 }
 
 static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
-    return later(event->earliest.at[k], clock->ring_free[event->queue % clock->queues[k]].at[k]);
+    return later(event->earliest.at[k], clock->ring_free[clock->ring_of[k][event->queue]].at[k]);
 }
 
 static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start) {
     if (start == event->earliest.at[clock->asked]) return ts_node_from(clock, &event->cause, (ts_charge){0});
     ts_charge floor = {event->step->row, ts_bound_dma_queue, clock->queue_floor[clock->asked]};
-    return ts_node_new(clock, clock->ring_node[event->queue % clock->queues[clock->asked]], &floor, 1);
+    return ts_node_new(clock, clock->ring_node[clock->ring_of[clock->asked][event->queue]], &floor, 1);
 }
 
 static void serve(ts_clock *clock, int position) {
@@ -267,14 +296,14 @@ static void serve(ts_clock *clock, int position) {
         start[k] = ring_start(clock, event, k);
     ts_node *issued = ring_node(clock, event, start[asked]), *last_byte = NULL;
     for (int k = 0; k < clock->sets; k++) {
-        int ring = event->queue % clock->queues[k];
+        int ring = clock->ring_of[k][queue];
         ts_time arrival = start[k] + clock->first_byte[k];
         clock->ring_free[ring].at[k] = start[k] + clock->queue_floor[k];
         ts_time moved = transfer(clock, event, k, arrival, issued, &first, &last_byte);
         done.at[k] = through_hbm(clock, step, k, arrival, moved, issued, &last_byte) + clock->completion[k];
     }
     clock->rotation = (clock->rotation + (uint32_t)step->shares) % (uint32_t)clock->dma_engines[0];
-    ts_node **ring = &clock->ring_node[queue % clock->queues[asked]];
+    ts_node **ring = &clock->ring_node[clock->ring_of[asked][queue]];
     ts_node_drop(clock, *ring);
     *ring = issued;
     /* A queue's slices are the parts of its transfers that no earlier one covers. */

@@ -108,9 +108,21 @@ static bool is_same_place(const ts_box *a, const ts_box *b) {
            a->parts == b->parts && memcmp(&a->ref, &b->ref, sizeof a->ref) == 0;
 }
 
+/* Two rectangles of one pitch meet where both their rows and their columns do. *is_known false: a row of one
+   wraps into the next row's columns of the other, so columns say nothing. */
+static bool rectangles_meet(const ts_box *a, const ts_box *b, bool *is_known) {
+    int64_t first_a = a->lo % a->pitch, first_b = b->lo % a->pitch;
+    *is_known = a->lo >= 0 && b->lo >= 0 && first_a + a->width <= a->pitch && first_b + b->width <= a->pitch;
+    return first_a < first_b + b->width && first_b < first_a + a->width;
+}
+
 /* The conflict of two boxes whose bounds meet. */
 static bool conflicts(ts_clock *clock, const ts_box *a, const ts_box *b) {
     if (a->is_dense && b->is_dense) return true;
+    if (a->pitch && a->pitch == b->pitch) {
+        bool is_known = false, meet = rectangles_meet(a, b, &is_known);
+        if (is_known) return meet;
+    }
     bool is_exact = false;
     if (!a->is_merged && !b->is_merged && !ts_ref_overlap(&a->ref, &b->ref, &is_exact)) return false;
     if (!is_exact) clock->record->conservative_waits++;
@@ -188,7 +200,10 @@ static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
         if (boxes[i]->part < first) first = boxes[i]->part;
         if (boxes[i]->part + boxes[i]->parts > last) last = boxes[i]->part + boxes[i]->parts;
     }
-    if (box->is_merged) box->is_dense = false;
+    if (box->is_merged) {
+        box->is_dense = false;
+        box->pitch = 0;
+    }
     box->lo = lo;
     box->hi = hi;
     box->part = first;
@@ -259,6 +274,8 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
     box->parts = access->ref.parts;
     box->plane = access->storage * 2 + (is_write ? 1 : 0);
     box->is_dense = access->is_dense;
+    box->pitch = access->pitch;
+    box->width = access->width;
     if (is_write)
         query_write(clock, event, box);
     else

@@ -80,21 +80,22 @@ static void note_casts(ts_clock *clock, const ts_inst *inst) {
     if (has_float && has_integer) clock->used_float_to_int = true;
 }
 
-void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_step *step) {
+void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event) {
+    const ts_step *step = event->step;
     ts_record *record = clock->record;
     ts_record_row *row = &clock->rows.data[step->row].total;
     const ts_cost *cost = &step->cost;
     int k = clock->asked;
+    ts_time occupancy = step->occupancy[k] + (event->loads_table ? clock->table_load[k] : 0);
     if (row->count++ == 0) {
         note_use(clock, inst, step);
         note_casts(clock, inst);
     }
-    row->busy +=
-        step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : step->occupancy[k];
+    row->busy += step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : occupancy;
     row->bytes += (uint64_t)cost->bytes;
     row->flops += (uint64_t)cost->flops;
     row->elems += (uint64_t)cost->elems;
-    record->busy[step->engine] += step->occupancy[k];
+    record->busy[step->engine] += occupancy;
     record->instructions++;
     record->pe_flops += (uint64_t)cost->flops;
     if (!step->is_dma) {

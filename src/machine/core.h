@@ -13,8 +13,9 @@ typedef struct ts_memory {
     int64_t partitions, bytes, pitch;
 } ts_memory;
 
-/* Copies of sources that the destination of the same instruction overlaps: one for each source operand. */
-enum { TS_SHADOWS = 5 };
+/* Copies of sources that the destination of the same instruction overlaps, one for each source operand; the
+   last is working space of transposes and matmuls. */
+enum { TS_SHADOWS = 5, TS_WORKSPACE = TS_SHADOWS - 1 };
 
 typedef struct ts_core {
     pthread_mutex_t lock; /* held by the run that uses the core */
@@ -53,6 +54,7 @@ struct ts_machine {
     ts_chip chip;
     ts_pool *pool;
     int core_count;
+    int gemm_lanes; /* vector width of this CPU for matmuls */
     ts_core *cores;
     ts_hbm hbm;
 };

@@ -57,6 +57,12 @@ void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bo
 /* The same for a resolved source and one more destination. */
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
 
+/* Counts the instruction as executed unless it is empty; then it must not be executed. */
+static inline bool ts_operands_ready(const ts_operand_set *set) {
+    if (!set->is_empty) set->exec->stats.instructions++;
+    return !set->is_empty;
+}
+
 /* Elements handled at a time: buffers of one chunk lie in the L1 cache. */
 enum { TS_CHUNK = 1024 };
 
@@ -115,6 +121,8 @@ static inline int64_t ts_chunk_length(const ts_chunks *chunks, int64_t from) {
 #define TS_CLONES
 #endif
 
+/* What an operator costs about, per element. */
+double ts_alu_ns(unsigned op);
 /* out[i] = a[i] op b[i] in fp32; a, b and out may be the same array. */
 void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int64_t n);
 /* Exact 32-bit integers, wrapping; compare and logical operators give 1 or 0. Shifts take `width` bits. */
@@ -125,18 +133,24 @@ float ts_alu_float(unsigned op, float a, float b);
 /* Whether the operator has this instruction work on integers as they are stored. */
 bool ts_alu_is_integer(const ts_inst *inst, unsigned op, unsigned dtype1, unsigned dtype2);
 
+double ts_act_ns(unsigned func);
 /* out[i] = func(in[i]); the arrays may be the same. */
 void ts_act_floats(unsigned func, const float *in, float *out, int64_t n);
 
-/* out[M,N] (+)= sum over k of a[k][m] * b[k][n], k ascending, product and sum rounded; `is_added` adds the
-   finished sum to what out holds. Rows of floats `pitch` floats apart. Columns [first, last) of N. */
+/* out[M,N] = sum over k of a[k][m] * b[k][n], k ascending from 0.0, product and sum rounded separately;
+   is_added: out += that sum. Rows of floats, `pitch` floats apart; out shares no memory with a and b. */
 typedef struct ts_gemm {
     const float *a, *b;
     float *out;
     int64_t a_pitch, b_pitch, out_pitch;
     int64_t k, m, n;
     bool is_added;
+    int lanes; /* of the vectors used: ts_gemm_lanes() */
 } ts_gemm;
-void ts_gemm_rows(const ts_gemm *gemm, int64_t first, int64_t last);
+/* What this CPU has: 4, 8 or 16. Every choice gives the same bits. */
+int ts_gemm_lanes(void);
+/* The tiles that the result is cut into, independent of each other, and the computation of some of them. */
+int64_t ts_gemm_tiles(const ts_gemm *gemm);
+void ts_gemm_run(const ts_gemm *gemm, int64_t first, int64_t last);
 
 #endif

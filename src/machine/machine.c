@@ -1,5 +1,6 @@
 /* Machine: one chip's memories, reserved at their modelled size and touched on first use. */
 #include "machine/core.h"
+#include "machine/engine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,22 +58,23 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     pthread_mutex_destroy(&core->lock);
 }
 
-/* A what-if chip comes from a file: its sizes must be sizes, PSUM must fit the shadows. */
+/* A what-if chip comes from a file: its sizes must be sizes, and a row of SBUF must hold what the workspace
+   takes, a row of PSUM or of a square transpose. */
 static ts_status check_chip(const ts_chip *chip, ts_diag *diag) {
     const struct {
         const char *name;
-        double value, high;
-    } rows[] = {{"cores", chip->cores, MAX_CORES},
-                {"partitions", chip->partitions, 4096},
-                {"sbuf_partition_bytes", chip->sbuf_partition_bytes, 1 << 26},
-                {"psum_partition_bytes", chip->psum_partition_bytes, chip->sbuf_partition_bytes},
-                {"max_stationary_columns", chip->max_stationary_columns, 1 << 16},
-                {"max_moving_columns", chip->max_moving_columns, 1 << 16},
-                {"hbm_bytes", chip->hbm_bytes, 0x1p50}};
+        double value, low, high;
+    } rows[] = {{"cores", chip->cores, 1, MAX_CORES},
+                {"partitions", chip->partitions, 1, 4096},
+                {"sbuf_partition_bytes", chip->sbuf_partition_bytes, 4 * chip->partitions, 1 << 26},
+                {"psum_partition_bytes", chip->psum_partition_bytes, 1, chip->sbuf_partition_bytes},
+                {"max_stationary_columns", chip->max_stationary_columns, 1, 1 << 16},
+                {"max_moving_columns", chip->max_moving_columns, 1, 1 << 16},
+                {"hbm_bytes", chip->hbm_bytes, 1, 0x1p50}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (!(rows[i].value >= 1 && rows[i].value <= rows[i].high))
-            return ts_fail(diag, ts_input, "chip %s: %s = %g, must be 1 to %g", chip->name, rows[i].name,
-                           rows[i].value, rows[i].high);
+        if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
+            return ts_fail(diag, ts_input, "chip %s: %s = %g, must be %g to %g", chip->name, rows[i].name,
+                           rows[i].value, rows[i].low, rows[i].high);
     return ts_ok;
 }
 
@@ -88,6 +90,7 @@ ts_status ts_machine_new(const ts_chip *chip, ts_pool *pool, ts_machine **result
     if (!machine) return ts_fail(diag, ts_system, "no memory for a machine");
     machine->chip = *chip;
     machine->pool = pool;
+    machine->gemm_lanes = ts_gemm_lanes();
     pthread_mutex_init(&machine->hbm.lock, NULL);
     machine->cores = calloc((size_t)chip->cores, sizeof *machine->cores);
     if (!machine->cores) return out_of_memory(machine, diag);

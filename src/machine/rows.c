@@ -75,7 +75,7 @@ void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bo
 }
 
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise) {
-    if (set->is_empty || !shares_bytes(rows, dst)) return;
+    if (set->is_empty || rows->space == ts_space_hbm || !shares_bytes(rows, dst)) return;
     if (is_pointwise && is_same_pattern(rows, dst)) return;
     const ts_memory *shadow = &set->exec->core->shadow[set->shadows++];
     for (int64_t part = 0; part < rows->parts; part++)

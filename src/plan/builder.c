@@ -34,6 +34,15 @@ ts_affine ts_build_term(ts_builder *builder, ts_affine affine, int64_t coef, uin
     return affine;
 }
 
+ts_affine ts_build_sum(ts_builder *builder, ts_affine affine, ts_affine more, int64_t coef) {
+    affine.base += coef * more.base;
+    for (uint32_t i = 0; i < more.term_count; i++) {
+        ts_term term = builder->program->terms.data[more.first_term + i];
+        affine = ts_build_term(builder, affine, coef * term.coef, term.loop);
+    }
+    return affine;
+}
+
 ts_count ts_build_ragged(ts_builder *builder, int64_t tile, int64_t total, uint32_t loop, int64_t scale) {
     ts_count count = {.max = (int32_t)(tile * scale)};
     if (total % tile == 0) return count;

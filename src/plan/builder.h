@@ -37,6 +37,8 @@ ts_affine ts_affine_const(int64_t base);
 ts_count ts_count_const(int64_t count);
 /* affine + coef * counter(loop); the terms are copied, rotations kept. */
 ts_affine ts_build_term(ts_builder *builder, ts_affine affine, int64_t coef, uint32_t loop);
+/* affine + coef * more, rotation of `affine` kept. */
+ts_affine ts_build_sum(ts_builder *builder, ts_affine affine, ts_affine more, int64_t coef);
 /* min(tile, total - tile * counter(loop)), each times `scale`; constant when tile divides total. */
 ts_count ts_build_ragged(ts_builder *builder, int64_t tile, int64_t total, uint32_t loop, int64_t scale);
 

@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "runtime/pjrt_objects.h"
-#include "trainstone/trainstone.h"
 
 static ts_shape shape_of(const ts_tensor *tensor) {
     ts_shape shape = {.dtype = tensor->dtype, .rank = tensor->rank, .bytes = tensor->bytes};
@@ -52,16 +51,29 @@ static void describe(ts_loaded *loaded) {
     describe_outputs(loaded);
 }
 
-/* What a compiled program depends on: the code, the chip's numbers and the library. */
-static void fingerprint(ts_loaded *loaded) {
-    const char *platform = loaded->client->topology.fingerprint;
-    uint64_t hash = ts_hash(loaded->code, loaded->code_size, ts_hash(platform, strlen(platform), 0));
-    snprintf(loaded->fingerprint, sizeof loaded->fingerprint, "%016" PRIx64, hash);
+/* The chip's numbers and the library: with the code, all that a compiled program depends on. */
+static uint64_t platform_hash(const PJRT_Client *client) {
+    return ts_hash(client->topology.fingerprint, strlen(client->topology.fingerprint), 0);
 }
 
-ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t code_size, const char *program,
-                        size_t program_size, const ts_compile_request *request, ts_loaded **loaded,
-                        ts_diag *diag) {
+static void make_fingerprint(ts_loaded *loaded, const char *code, size_t size, const char *given) {
+    uint64_t hash = given ? 0 : ts_hash(code, size, platform_hash(loaded->client));
+    if (given)
+        snprintf(loaded->fingerprint, sizeof loaded->fingerprint, "%s", given);
+    else
+        snprintf(loaded->fingerprint, sizeof loaded->fingerprint, "%016" PRIx64, hash);
+}
+
+static void make_text(ts_loaded *loaded) {
+    ts_text text = {0};
+    ts_loaded_describe(loaded, &text);
+    loaded->text = ts_arena_string_n(&loaded->arena, text.data, text.length);
+    loaded->text_size = text.length;
+    ts_text_free(&text);
+}
+
+ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const char *fingerprint,
+                        const ts_compile_request *request, ts_loaded **loaded, ts_diag *diag) {
     int device = request->device < 0 ? 0 : request->device;
     if (device >= client->count)
         return ts_fail(diag, ts_usage, "the program is for device %d; there are %d", device, client->count);
@@ -72,18 +84,15 @@ ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t code_size,
     made->client = ts_client_retain(client);
     made->device = client->device_list[device];
     made->is_portable = request->is_portable;
-    const char *bytes = program ? program : code;
-    ts_status status =
-        ts_executable_load(client->runtime, (const uint8_t *)bytes, program ? program_size : code_size,
-                           "program", NULL, &made->executable, diag);
+    ts_status status = ts_executable_load(client->runtime, (const uint8_t *)code, size, "program", NULL,
+                                          &made->executable, diag);
     if (status != ts_ok) {
         ts_loaded_release(made);
         return status;
     }
-    made->code = ts_arena_copy(&made->arena, code, code_size);
-    made->code_size = code_size;
     describe(made);
-    fingerprint(made);
+    make_fingerprint(made, code, size, fingerprint);
+    make_text(made);
     *loaded = made;
     return ts_ok;
 }
@@ -126,7 +135,7 @@ static ts_status compile(PJRT_Client *client, const PJRT_Program *program, const
         return ts_unsupported;
     }
     TS_TRY(ts_compile_request_read(options, options_size, &request, diag));
-    return ts_loaded_new(client, program->code, program->code_size, NULL, 0, &request, loaded, diag);
+    return ts_loaded_new(client, program->code, program->code_size, NULL, &request, loaded, diag);
 }
 
 PJRT_Error *ts_pjrt_Client_Compile(PJRT_Client_Compile_Args *args) {
@@ -162,12 +171,12 @@ PJRT_Error *ts_pjrt_Compile(PJRT_Compile_Args *args) {
     return NULL;
 }
 
-/* --- for compile caches: a head, the code as received, the program as a .trn --- */
+/* --- for compile caches: a head, then the program as a .trn --- */
 
 typedef struct ts_serial_head {
     char magic[8];
     char fingerprint[24];
-    uint64_t code_size, program_size, hash; /* of what follows */
+    uint64_t platform, hash; /* of what the program depends on; of the .trn */
     int32_t device;
     uint32_t is_portable;
 } ts_serial_head;
@@ -186,20 +195,18 @@ static ts_status serialize(const ts_loaded *loaded, char **bytes, size_t *size, 
     size_t program_size = 0;
     TS_TRY(ts_program_encode(ts_executable_program(loaded->executable), &program, &program_size, diag));
     ts_serial_head head = {
-        .code_size = loaded->code_size,
-        .program_size = program_size,
+        .platform = platform_hash(loaded->client),
+        .hash = ts_hash(program, program_size, 0),
         .device = loaded->device->index,
         .is_portable = loaded->is_portable,
     };
     memcpy(head.magic, serial_magic, sizeof head.magic);
     memcpy(head.fingerprint, loaded->fingerprint, sizeof loaded->fingerprint);
-    *size = sizeof head + loaded->code_size + program_size;
+    *size = sizeof head + program_size;
     *bytes = malloc(*size);
     if (*bytes) {
-        memcpy(*bytes + sizeof head, loaded->code, loaded->code_size);
-        memcpy(*bytes + sizeof head + loaded->code_size, program, program_size);
-        head.hash = ts_hash(*bytes + sizeof head, *size - sizeof head, 0);
         memcpy(*bytes, &head, sizeof head);
+        memcpy(*bytes + sizeof head, program, program_size);
     }
     free(program);
     return *bytes ? ts_ok : ts_fail(diag, ts_capacity, "no host memory for %zu bytes of a program", *size);
@@ -221,22 +228,20 @@ static ts_status deserialize(PJRT_Client *client, const char *bytes, size_t size
     ts_serial_head head;
     if (size < sizeof head) return ts_fail(diag, ts_input, "a serialised program of %zu bytes", size);
     memcpy(&head, bytes, sizeof head);
-    const char *code = bytes + sizeof head;
-    size_t rest = size - sizeof head;
-    if (memcmp(head.magic, serial_magic, sizeof head.magic) != 0 || head.code_size > rest ||
-        head.program_size != rest - head.code_size || head.hash != ts_hash(code, rest, 0) ||
-        head.fingerprint[sizeof head.fingerprint - 1] != 0)
-        return ts_fail(diag, ts_input, "the serialised program is damaged or none of Trainstone %s",
-                       ts_version());
+    const char *program = bytes + sizeof head;
+    size_t program_size = size - sizeof head;
+    if (memcmp(head.magic, serial_magic, sizeof head.magic) != 0 ||
+        memchr(head.fingerprint, 0, sizeof head.fingerprint) == NULL ||
+        head.hash != ts_hash(program, program_size, 0))
+        return ts_fail(diag, ts_input, "the serialised program is damaged or not one of Trainstone");
+    if (head.platform != platform_hash(client)) {
+        ts_fail(diag, ts_input, "the serialised program was compiled for another chip or by another version");
+        ts_diag_remedy(diag, "compile it again");
+        return ts_input;
+    }
     ts_compile_request request = {
         .replicas = 1, .partitions = 1, .device = head.device, .is_portable = head.is_portable != 0};
-    TS_TRY(ts_loaded_new(client, code, head.code_size, code + head.code_size, head.program_size, &request,
-                         loaded, diag));
-    if (strcmp((*loaded)->fingerprint, head.fingerprint) == 0) return ts_ok;
-    ts_loaded_release(*loaded);
-    ts_fail(diag, ts_input, "the serialised program was compiled for another chip or by another version");
-    ts_diag_remedy(diag, "compile it again");
-    return ts_input;
+    return ts_loaded_new(client, program, program_size, head.fingerprint, &request, loaded, diag);
 }
 
 PJRT_Error *ts_pjrt_Executable_DeserializeAndLoad(PJRT_Executable_DeserializeAndLoad_Args *args) {

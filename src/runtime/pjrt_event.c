@@ -120,10 +120,12 @@ PJRT_Error *ts_signal_error(const ts_signal *signal) {
     return ts_signal_is_ready(signal) ? error_of(signal) : NULL;
 }
 
-bool ts_signal_forward_error(const ts_signal *from, ts_signal *to) {
-    if (!from->code) return false;
+bool ts_signal_has_error(const ts_signal *signal) {
+    return ts_signal_is_ready(signal) && signal->code != 0;
+}
+
+void ts_signal_forward_error(const ts_signal *from, ts_signal *to) {
     ts_signal_set_error(to, from->code, from->message ? from->message : "");
-    return true;
 }
 
 PJRT_Event *ts_pjrt_event_new(ts_signal *signal) {

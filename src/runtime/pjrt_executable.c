@@ -112,18 +112,18 @@ PJRT_Error *ts_pjrt_Executable_OutputMemoryKinds(PJRT_Executable_OutputMemoryKin
     return NULL;
 }
 
-/* The program as it was received: StableHLO has no form of ours to show instead. Called twice: for the size,
-   then with room for the bytes. */
+/* Called twice: for the size, then with room for the bytes. Frameworks parse it several times a compilation,
+   which is why it is small. */
 PJRT_Error *ts_pjrt_Executable_OptimizedProgram(PJRT_Executable_OptimizedProgram_Args *args) {
     TS_PJRT_NEED(args, program);
     const ts_loaded *loaded = args->executable->loaded;
     args->program->format = "mlir";
     args->program->format_size = 4;
-    if (args->program->code && args->program->code_size < loaded->code_size)
+    if (args->program->code && args->program->code_size < loaded->text_size)
         return ts_pjrt_error(PJRT_INVALID_ARGUMENT,
                              "usage: the room for the program is smaller than its code_size");
-    if (args->program->code) memcpy(args->program->code, loaded->code, loaded->code_size);
-    args->program->code_size = loaded->code_size;
+    if (args->program->code) memcpy(args->program->code, loaded->text, loaded->text_size);
+    args->program->code_size = loaded->text_size;
     return NULL;
 }
 

@@ -72,30 +72,36 @@ static void launch_abandon(ts_launch *launch) {
 
 /* --- in the queue --- */
 
-/* Inputs of this device were computed by earlier work of this queue; those from elsewhere may still be under
- * way. */
-static bool inputs_failed(ts_launch *launch) {
+/* A new reference to the signal of the first input that failed, or NULL. Inputs of this device were computed
+   by earlier work of this queue; those from elsewhere may still be under way. */
+static ts_signal *wait_for_inputs(ts_launch *launch) {
     for (int i = 0; i < launch->inputs; i++) {
         ts_signal_wait(launch->ready[i]);
-        if (ts_signal_forward_error(launch->ready[i], launch->done)) return true;
+        if (ts_signal_has_error(launch->ready[i])) return ts_signal_retain(launch->ready[i]);
     }
-    return false;
+    return NULL;
 }
 
+/* What the work held goes before the signal: who waits for it finds the memory free. */
 static void launch_run(ts_work *work) {
     ts_launch *launch = (ts_launch *)work;
-    if (inputs_failed(launch)) {
-        release_inputs(launch);
-        launch_free(launch);
-        return;
-    }
+    ts_signal *failed = wait_for_inputs(launch);
     ts_diag diag = {0};
-    ts_executable *executable = launch->loaded->executable;
-    ts_status status =
-        ts_executable_run(executable, launch->device->index, launch->input, launch->output, NULL, &diag);
-    if (status == ts_ok) ts_registry_ran(executable);
-    release_inputs(launch); /* before the signal: who waits for it finds the memory free */
-    ts_signal_set(launch->done, status, &diag);
+    ts_status status = ts_ok;
+    if (!failed) {
+        ts_executable *executable = launch->loaded->executable;
+        status =
+            ts_executable_run(executable, launch->device->index, launch->input, launch->output, NULL, &diag);
+        if (status == ts_ok) ts_registry_ran(executable);
+    }
+    release_inputs(launch);
+    ts_loaded_release(launch->loaded);
+    launch->loaded = NULL;
+    if (failed)
+        ts_signal_forward_error(failed, launch->done);
+    else
+        ts_signal_set(launch->done, status, &diag);
+    ts_signal_release(failed);
     launch_free(launch);
 }
 

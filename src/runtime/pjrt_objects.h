@@ -57,8 +57,9 @@ bool ts_signal_is_ready(const ts_signal *signal);
 void ts_signal_wait(ts_signal *signal);
 /* A new error for the caller, NULL when ready without one or not ready. */
 PJRT_Error *ts_signal_error(const ts_signal *signal);
-/* Sets `to` with the error of a ready signal; false, with nothing done, when it has none. */
-bool ts_signal_forward_error(const ts_signal *from, ts_signal *to);
+bool ts_signal_has_error(const ts_signal *signal); /* ready, and failed */
+/* Sets `to` with the error that `from` has. */
+void ts_signal_forward_error(const ts_signal *from, ts_signal *to);
 /* A handle for the caller on a new reference; NULL when the host has no memory. */
 PJRT_Event *ts_pjrt_event_new(ts_signal *signal);
 
@@ -238,8 +239,8 @@ typedef struct ts_loaded {
     ts_executable *executable;
     bool is_portable;
     PJRT_Device *device; /* default device; the list of one for AddressableDevices */
-    const char *code;    /* as received */
-    size_t code_size;
+    char *text;          /* what OptimizedProgram tells */
+    size_t text_size;
     char fingerprint[17];
     int input_count, output_count;
     ts_shape *inputs, *outputs;
@@ -260,11 +261,12 @@ struct PJRT_LoadedExecutable {
     ts_loaded *loaded;
     atomic_bool is_deleted;
 };
-/* Compiles `code`, or loads `program` when that is not NULL: `code` compiled before. Both are copied as
- * needed. */
-ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t code_size, const char *program,
-                        size_t program_size, const ts_compile_request *request, ts_loaded **loaded,
-                        ts_diag *diag);
+/* From StableHLO or a .trn. The fingerprint of a program that was compiled before is given, otherwise NULL.
+ */
+ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const char *fingerprint,
+                        const ts_compile_request *request, ts_loaded **loaded, ts_diag *diag);
+/* StableHLO text with the program's signature around one call. */
+void ts_loaded_describe(const ts_loaded *loaded, ts_text *out);
 ts_loaded *ts_loaded_retain(ts_loaded *loaded);
 void ts_loaded_release(ts_loaded *loaded);
 

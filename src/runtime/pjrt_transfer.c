@@ -38,15 +38,19 @@ static void transfer_copy(ts_transfer *transfer) {
     }
 }
 
+/* The storages go before the signal: who waits for it finds their memory free. */
 static void transfer_run(ts_work *work) {
     ts_transfer *transfer = (ts_transfer *)work;
     ts_signal_wait(transfer->ready);
-    if (!ts_signal_forward_error(transfer->ready, transfer->done)) {
-        transfer_copy(transfer);
-        ts_storage_release(transfer->from);
-        transfer->from = NULL;
+    bool has_failed = ts_signal_has_error(transfer->ready);
+    if (!has_failed) transfer_copy(transfer);
+    ts_storage_release(transfer->from);
+    ts_storage_release(transfer->into);
+    transfer->from = transfer->into = NULL;
+    if (has_failed)
+        ts_signal_forward_error(transfer->ready, transfer->done);
+    else
         ts_signal_set(transfer->done, ts_ok, NULL);
-    }
     transfer_free(transfer);
 }
 

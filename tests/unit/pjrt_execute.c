@@ -389,12 +389,13 @@ static void test_optimized_program_and_fingerprint(void **state) {
     PJRT_Executable_OptimizedProgram_Args get = {
         .struct_size = sizeof get, .executable = a.executable, .program = &program};
     good(GetPjrtApi()->PJRT_Executable_OptimizedProgram(&get));
-    assert_int_equal(program.code_size, sizeof program_add - 1);
     assert_memory_equal(program.format, "mlir", 4);
-    char code[sizeof program_add] = "";
+    char code[1024] = "";
+    assert_true(program.code_size > 100 && program.code_size < sizeof code);
     program.code = code;
     good(GetPjrtApi()->PJRT_Executable_OptimizedProgram(&get));
-    assert_string_equal(code, program_add);
+    assert_int_equal(strlen(code), program.code_size);
+    assert_non_null(strstr(code, "@main(%arg0: tensor<4x8xf32>) -> (tensor<4x8xf32>)"));
     program.code_size = 3;
     bad(GetPjrtApi()->PJRT_Executable_OptimizedProgram(&get), PJRT_INVALID_ARGUMENT, "smaller");
     PJRT_Executable_Fingerprint_Args mine = {.struct_size = sizeof mine, .executable = a.executable};
@@ -443,7 +444,7 @@ static void test_serialized(void **state) {
     damaged[put.serialized_bytes_size - 1] ^= 1;
     bad(load(damaged, put.serialized_bytes_size, &again), PJRT_INVALID_ARGUMENT, "damaged");
     memcpy(damaged, put.serialized_bytes, put.serialized_bytes_size);
-    damaged[8] = damaged[8] == 'a' ? 'b' : 'a'; /* the fingerprint: of another chip, say */
+    damaged[32] ^= 1; /* the hash of chip and version */
     bad(load(damaged, put.serialized_bytes_size, &again), PJRT_INVALID_ARGUMENT, "compile it again");
     free(damaged);
     put.serialized_executable_deleter(put.serialized_executable);

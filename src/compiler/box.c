@@ -1,24 +1,24 @@
-/* Transfers between HBM and tiles. */
-#include "compiler/transfer.h"
+/* Boxes between HBM and tiles. */
+#include "compiler/box.h"
 
 static bool is_one(ts_count count) {
     return count.max == 1 && !count.is_ragged;
 }
 
-void ts_transfer_part(ts_transfer *t, int64_t hbm, ts_count count) {
+void ts_box_part(ts_box *t, int64_t hbm, ts_count count) {
     if (is_one(count)) return;
-    ts_transfer_dim *outer = t->part_count ? &t->part[t->part_count - 1] : NULL;
+    ts_box_dim *outer = t->part_count ? &t->part[t->part_count - 1] : NULL;
     if (outer && !count.is_ragged && !outer->count.is_ragged && outer->hbm == hbm * count.max) {
         outer->hbm = hbm;
         outer->count.max *= count.max;
         return;
     }
-    t->part[t->part_count++] = (ts_transfer_dim){.hbm = hbm, .count = count};
+    t->part[t->part_count++] = (ts_box_dim){.hbm = hbm, .count = count};
 }
 
-void ts_transfer_free(ts_transfer *t, int64_t hbm, int64_t tile, ts_count count) {
+void ts_box_free(ts_box *t, int64_t hbm, int64_t tile, ts_count count) {
     if (is_one(count)) return;
-    ts_transfer_dim *outer = t->free_count ? &t->free[t->free_count - 1] : NULL;
+    ts_box_dim *outer = t->free_count ? &t->free[t->free_count - 1] : NULL;
     if (outer && !count.is_ragged && !outer->count.is_ragged && outer->hbm == hbm * count.max &&
         outer->tile == tile * count.max) {
         outer->hbm = hbm;
@@ -26,20 +26,11 @@ void ts_transfer_free(ts_transfer *t, int64_t hbm, int64_t tile, ts_count count)
         outer->count.max *= count.max;
         return;
     }
-    t->free[t->free_count++] = (ts_transfer_dim){.hbm = hbm, .tile = tile, .count = count};
-}
-
-static ts_affine add_affine(ts_builder *b, ts_affine to, ts_affine more) {
-    to.base += more.base;
-    for (uint32_t i = 0; i < more.term_count; i++) {
-        ts_term term = b->program->terms.data[more.first_term + i];
-        to = ts_build_term(b, to, term.coef, term.loop);
-    }
-    return to;
+    t->free[t->free_count++] = (ts_box_dim){.hbm = hbm, .tile = tile, .count = count};
 }
 
 /* The outermost free dims that an operand has no room for become loops. */
-static int open_loops(ts_builder *b, ts_transfer *t) {
+static int open_loops(ts_builder *b, ts_box *t) {
     int bytes = ts_dtype_get(t->tile_dtype)->bytes, first = 0;
     int on_chip = TS_AP_DIMS - 1, in_hbm = TS_AP_DIMS - (t->part_count ? t->part_count : 1);
     int room = on_chip < in_hbm ? on_chip : in_hbm;
@@ -51,11 +42,11 @@ static int open_loops(ts_builder *b, ts_transfer *t) {
     return first;
 }
 
-static int make_aps(ts_builder *b, ts_transfer *t, ts_ap *hbm, ts_ap *tile) {
+static int make_aps(ts_builder *b, ts_box *t, ts_ap *hbm, ts_ap *tile) {
     int first = open_loops(b, t);
     *hbm = ts_build_hbm(t->tensor, t->hbm_dtype, t->hbm_offset);
     *tile = ts_build_ap(b, t->tile, t->tile_dtype, t->parts, ts_count_const(1));
-    tile->offset = add_affine(b, tile->offset, t->tile_offset);
+    tile->offset = ts_build_sum(b, tile->offset, t->tile_offset, 1);
     if (t->part_count == 0) ts_ap_dim(hbm, 0, ts_count_const(1));
     for (int i = 0; i < t->part_count; i++)
         ts_ap_dim(hbm, t->part[i].hbm, t->part[i].count);
@@ -67,7 +58,7 @@ static int make_aps(ts_builder *b, ts_transfer *t, ts_ap *hbm, ts_ap *tile) {
     return first;
 }
 
-void ts_emit_load(ts_builder *b, int queue, ts_transfer *t) {
+void ts_emit_load(ts_builder *b, int queue, ts_box *t) {
     ts_ap hbm, tile;
     int loops = make_aps(b, t, &hbm, &tile);
     ts_emit_dma(b, ts_engine_sync, queue, &tile, &hbm);
@@ -75,7 +66,7 @@ void ts_emit_load(ts_builder *b, int queue, ts_transfer *t) {
         ts_build_end(b);
 }
 
-void ts_emit_store(ts_builder *b, ts_engine trigger, int queue, ts_transfer *t) {
+void ts_emit_store(ts_builder *b, ts_engine trigger, int queue, ts_box *t) {
     ts_ap hbm, tile;
     int loops = make_aps(b, t, &hbm, &tile);
     ts_emit_dma(b, trigger, queue, &hbm, &tile);

@@ -1,0 +1,345 @@
+/* Verifier: what the chip can execute. Bounds hold at every point of the iteration space, ragged counts and
+   rotating buffers included. */
+#include "arch/verify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/structure.h"
+
+enum { POINTS_A_PROGRAM = 1 << 24, MAX_COUNT = UINT16_MAX, SCRATCH_ALIGNMENT = 64 };
+
+ts_status ts_verify_refuse(ts_verifier *v, ts_status status, const char *format, ...) {
+    char rule[320];
+    ts_text text = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(rule, sizeof rule, format, arguments);
+    va_end(arguments);
+    ts_inst_print(v->program, v->inst, &text);
+    ts_fail(v->diag, status, "%s, in: %s", rule, text.data);
+    ts_diag_inst(v->diag, v->program, v->inst);
+    ts_text_free(&text);
+    return status;
+}
+
+/* ---- points ---- */
+
+static ts_points visit(ts_verifier *v, int depth, ts_point_test *test, const void *context) {
+    if (depth == v->nest.depth) {
+        if (v->points_left-- <= 0) return ts_points_too_many;
+        return test(v, context) ? ts_points_hold : ts_points_fail;
+    }
+    uint32_t loop = v->nest.loop[depth];
+    int64_t trips = ts_count_value(v->program, &v->program->loops.data[loop].trip, v->counters);
+    for (int64_t i = 0; i < trips; i++) {
+        if (v->points_left-- <= 0) return ts_points_too_many;
+        v->counters[loop] = i;
+        ts_points points = visit(v, depth + 1, test, context);
+        if (points != ts_points_hold) return points;
+    }
+    return ts_points_hold;
+}
+
+ts_points ts_verify_points(ts_verifier *v, ts_point_test *test, const void *context) {
+    return visit(v, 0, test, context);
+}
+
+void ts_verify_point_text(const ts_verifier *v, char *text, size_t size) {
+    size_t used = 0;
+    text[0] = 0;
+    for (int i = 0; i < v->nest.depth && used < size; i++) {
+        uint32_t loop = v->nest.loop[i];
+        int length = snprintf(text + used, size - used, "%s%%%u=%lld", i ? " " : " at ", loop,
+                              (long long)v->counters[loop]);
+        used += length > 0 ? (size_t)length : 0;
+    }
+}
+
+/* ---- one operand ---- */
+
+typedef struct operand {
+    const char *name;
+    const ts_ap *ap;
+    bool is_write, is_scalar;
+} operand;
+
+typedef struct bounds_test {
+    const ts_ap *ap;
+    int64_t bytes, parts; /* of the space or tensor */
+} bounds_test;
+
+/* Whether the operand stays inside at this point, by its plain numbers. */
+static bool is_inside(const ts_verifier *v, const void *context) {
+    const bounds_test *test = context;
+    ts_ref ref;
+    ts_ap_resolve(v->program, test->ap, v->counters, &ref);
+    if (ref.elems == 0 || ref.parts == 0) return true;
+    int64_t bytes = ts_dtype_get(test->ap->dtype)->bytes;
+    ts_wide low = ref.offset, high = ref.offset;
+    for (int i = 0; i < ref.dims; i++) {
+        ts_wide reach = (ts_wide)ref.step[i] * (ref.count[i] - 1) * bytes;
+        if (reach < 0)
+            low += reach;
+        else
+            high += reach;
+    }
+    return low >= 0 && high + bytes <= test->bytes && ref.part >= 0 && ref.part + ref.parts <= test->parts;
+}
+
+/* `ok` is what the forms say; when they cannot show it, the points decide. */
+static ts_status need_inside(ts_verifier *v, const operand *o, bool ok, const bounds_test *test,
+                             const char *what, ts_wide low, ts_wide high, const char *limit) {
+    char point[200] = "";
+    if (ok) return ts_ok;
+    ts_points points = ts_verify_points(v, is_inside, test);
+    if (points == ts_points_hold) return ts_ok;
+    if (points == ts_points_fail) ts_verify_point_text(v, point, sizeof point);
+    return ts_verify_refuse(v, ts_input, "%s reaches %s %lld to %lld%s, %s", o->name, what, (long long)low,
+                            (long long)high, point, limit);
+}
+
+static bool is_multiple(const ts_program *program, const ts_affine *affine, int64_t unit) {
+    bool is = affine->base % unit == 0;
+    for (uint32_t i = 0; i < affine->term_count; i++)
+        is &= program->terms.data[affine->first_term + i].coef % unit == 0;
+    if (affine->rotation) is &= program->rotations.data[affine->rotation - 1].step % unit == 0;
+    return is;
+}
+
+/* Fills the spans of the free dimensions, steps scaled by `scale`. */
+static int free_spans(const ts_ap *ap, int64_t scale, ts_span *spans) {
+    for (int i = 0; i < ap->dims; i++) {
+        int64_t step = ap->dim[i].step;
+        bool is_sane = step <= TS_RANGE_LIMIT && step >= -TS_RANGE_LIMIT;
+        spans[i] = (ts_span){.step = is_sane ? step * scale : INT64_MAX, .count = &ap->dim[i].count};
+    }
+    return ap->dims;
+}
+
+static ts_status too_large(ts_verifier *v, const operand *o) {
+    return ts_verify_refuse(v, ts_input, "%s holds a number beyond 2^44", o->name);
+}
+
+static ts_status check_partitions(ts_verifier *v, const operand *o, const bounds_test *test) {
+    const ts_ap *ap = o->ap;
+    ts_span span = {.step = 1, .count = &ap->parts};
+    ts_form start;
+    ts_wide low, high;
+    if (!ts_form_of(&v->nest, &ap->part, &start) || !ts_reach(&v->nest, &start, &span, 1, &low, &high))
+        return too_large(v, o);
+    char limit[80];
+    snprintf(limit, sizeof limit, "the chip has %lld (chip.def partitions)", (long long)test->parts);
+    TS_TRY(need_inside(v, o, low >= 0 && high < test->parts, test, "partitions", low, high, limit));
+    int unit = ap->parts.max > 64 ? 128 : ap->parts.max > 32 ? 64 : 32;
+    if (v->inst->op == ts_op_dma_copy || is_multiple(v->program, &ap->part, unit)) return ts_ok;
+    return ts_verify_refuse(v, ts_input,
+                            "%s has up to %d partitions from partition %lld: more than 64 start at 0, more "
+                            "than 32 at 0 or 64, others "
+                            "at 0, 32, 64 or 96 (ARCH:711-713)",
+                            o->name, ap->parts.max, (long long)(low > 0 ? low : ap->part.base));
+}
+
+static ts_status check_pattern(ts_verifier *v, const operand *o) {
+    const ts_ap *ap = o->ap;
+    int64_t elems = 1;
+    if (ap->dims > 4)
+        return ts_verify_refuse(v, ts_input,
+                                "%s has %u free dimensions, an operand on chip at most 4 (ARCH:715)", o->name,
+                                ap->dims);
+    for (int i = 0; i < ap->dims; i++) {
+        if (ap->dim[i].step < INT16_MIN || ap->dim[i].step > INT16_MAX)
+            return ts_verify_refuse(v, ts_input,
+                                    "%s has a step of %lld elements, a step is 16 bits (ARCH:720)", o->name,
+                                    (long long)ap->dim[i].step);
+        if (ap->dim[i].count.max > MAX_COUNT)
+            return ts_verify_refuse(v, ts_input,
+                                    "%s has a count of %d elements, a count is 16 bits (ARCH:720)", o->name,
+                                    ap->dim[i].count.max);
+        elems *= ap->dim[i].count.max;
+    }
+    bool is_psum = ap->space == ts_space_psum;
+    double most = is_psum ? v->chip->max_psum_free_elems : v->chip->max_sbuf_free_elems;
+    if (v->inst->op == ts_op_dma_copy || (double)elems <= most) return ts_ok;
+    return ts_verify_refuse(
+        v, ts_input, "%s has %lld free elements, in %s at most %.0f (chip.def max_%s_free_elems)", o->name,
+        (long long)elems, ts_space_name(ap->space), most, ts_space_name(ap->space));
+}
+
+/* Where an operand may lie, by who executes the instruction. */
+static ts_status check_space(ts_verifier *v, const operand *o) {
+    const ts_ap *ap = o->ap;
+    const ts_dtype_info *dtype = ts_dtype_get(ap->dtype);
+    bool is_dma = v->inst->op == ts_op_dma_copy;
+    if (ap->tensor)
+        return ts_verify_refuse(v, ts_input, "%s lies in tile %u, which has no address yet", o->name,
+                                ap->tensor);
+    if (!dtype->native) {
+        ts_verify_refuse(v, ts_unsupported,
+                         "%s has dtype %s, which the engines of this chip do not take (%s)", o->name,
+                         dtype->name, dtype->source);
+        return ts_unsupported;
+    }
+    if (ap->space == ts_space_psum && (is_dma || v->inst->engine == ts_engine_gpsimd))
+        return ts_verify_refuse(v, ts_input, "%s lies in psum, which %s cannot reach (%s)", o->name,
+                                is_dma ? "DMA" : "GpSimdE", is_dma ? "ISA:272" : "ISA:399");
+    return ts_ok;
+}
+
+static ts_status check_on_chip(ts_verifier *v, const operand *o) {
+    const ts_ap *ap = o->ap;
+    TS_TRY(check_space(v, o));
+    TS_TRY(check_pattern(v, o));
+    bool is_psum = ap->space == ts_space_psum;
+    int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
+    bounds_test test = {.ap = ap, .parts = (int64_t)v->chip->partitions};
+    test.bytes = (int64_t)(is_psum ? v->chip->psum_partition_bytes : v->chip->sbuf_partition_bytes);
+    ts_form start;
+    ts_span spans[TS_AP_DIMS];
+    ts_wide low, high;
+    if (!ts_form_of(&v->nest, &ap->offset, &start) ||
+        !ts_reach(&v->nest, &start, spans, free_spans(ap, bytes, spans), &low, &high))
+        return too_large(v, o);
+    TS_TRY(check_partitions(v, o, &test));
+    char limit[80];
+    snprintf(limit, sizeof limit, "%s has %lld (chip.def %s_partition_bytes)", ts_space_name(ap->space),
+             (long long)test.bytes, ts_space_name(ap->space));
+    TS_TRY(need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, "bytes", low, high + bytes - 1,
+                       limit));
+    if (is_multiple(v->program, &ap->offset, bytes)) return ts_ok;
+    return ts_verify_refuse(v, ts_input, "%s starts at a byte that is no multiple of its element, %lld bytes",
+                            o->name, (long long)bytes);
+}
+
+/* One i32 a partition, for each counter of the first dimension. */
+static ts_status check_index(ts_verifier *v, const operand *o) {
+    const ts_ap *ap = o->ap, *index = &v->program->indices.data[ap->index - 1];
+    char name[64];
+    snprintf(name, sizeof name, "the index of %s", o->name);
+    operand as_operand = {.name = name, .ap = index};
+    if (index->space != ts_space_sbuf || index->dtype != ts_dtype_i32)
+        return ts_verify_refuse(v, ts_input, "%s is not i32 in sbuf", name);
+    if (ap->index_step < -TS_RANGE_LIMIT || ap->index_step > TS_RANGE_LIMIT) return too_large(v, o);
+    int64_t elems = 1;
+    for (int i = 0; i < index->dims; i++)
+        elems *= index->dim[i].count.max;
+    const ts_count *parts = &index->parts, *first = ap->dims ? &ap->dim[0].count : parts;
+    if (ap->dims == 0 || elems != 1 || !ts_products_equal(&v->nest, &parts, 1, &first, 1))
+        return ts_verify_refuse(v, ts_input, "%s must be one element for each count of the first dimension",
+                                name);
+    return check_on_chip(v, &as_operand);
+}
+
+static ts_status check_hbm(ts_verifier *v, const operand *o) {
+    const ts_ap *ap = o->ap;
+    const ts_tensor *tensor = &v->program->tensors.data[ap->tensor];
+    if (v->inst->op != ts_op_dma_copy)
+        return ts_verify_refuse(v, ts_input, "%s lies in hbm, which only a DMA reaches (ARCH:120,784)",
+                                o->name);
+    if (o->is_write && (tensor->kind == ts_tensor_input || tensor->kind == ts_tensor_constant))
+        return ts_verify_refuse(v, ts_input, "%s is %.60s, %s, which is read-only", o->name, tensor->name,
+                                tensor->kind == ts_tensor_input ? "an input" : "a constant");
+    int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
+    bounds_test test = {.ap = ap, .parts = 1, .bytes = (int64_t)tensor->bytes};
+    ts_form start, scaled = {0};
+    ts_span spans[TS_AP_DIMS];
+    ts_wide low, high;
+    if (!ts_form_of(&v->nest, &ap->offset, &start)) return too_large(v, o);
+    ts_form_add(&scaled, &start, bytes);
+    int dims = free_spans(ap, bytes, spans);
+    for (int i = 0; i < dims; i++)
+        if (spans[i].step < -TS_RANGE_LIMIT || spans[i].step > TS_RANGE_LIMIT) return too_large(v, o);
+    if (!ts_reach(&v->nest, &scaled, spans, dims, &low, &high)) return too_large(v, o);
+    if (ap->index) return check_index(v, o); /* where it lands is checked as it runs */
+    char limit[120];
+    snprintf(limit, sizeof limit, "tensor %.40s has %lld", tensor->name, (long long)test.bytes);
+    return need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, "bytes", low, high + bytes - 1,
+                       limit);
+}
+
+static ts_status check_operand(ts_verifier *v, const operand *o) {
+    if (o->ap->space == ts_space_none) return ts_ok;
+    return o->ap->space == ts_space_hbm ? check_hbm(v, o) : check_on_chip(v, o);
+}
+
+/* ---- instructions ---- */
+
+static ts_status check_field(ts_verifier *v, const ts_field *field, const void *value) {
+    const ts_scalar *scalar = value;
+    const ts_field_steps *steps = value;
+    operand o = {.name = field->name, .ap = value};
+    ts_form form;
+    bool is_sane = true;
+    switch (field->kind) {
+    case ts_kind_dst:
+    case ts_kind_optdst: o.is_write = true; return check_operand(v, &o);
+    case ts_kind_src:
+    case ts_kind_opt: return check_operand(v, &o);
+    case ts_kind_scalar: o.ap = &scalar->ap; return scalar->is_ap ? check_operand(v, &o) : ts_ok;
+    case ts_kind_affine: is_sane = ts_form_of(&v->nest, value, &form); break;
+    case ts_kind_i64:
+        is_sane = *(const int64_t *)value <= TS_RANGE_LIMIT && *(const int64_t *)value >= -TS_RANGE_LIMIT;
+        break;
+    case ts_kind_steps:
+        for (int i = 0; i < 4; i++)
+            is_sane &= steps->step[i] <= TS_RANGE_LIMIT && steps->step[i] >= -TS_RANGE_LIMIT;
+        break;
+    default: break;
+    }
+    return is_sane ? ts_ok : too_large(v, &o);
+}
+
+static ts_status check_loop(ts_verifier *v, const ts_inst_loop *inst) {
+    ts_form limit;
+    if (inst->trip.is_ragged && !ts_form_of(&v->nest, &inst->trip.limit, &limit))
+        return ts_verify_refuse(v, ts_input, "the trip count holds a number beyond 2^44");
+    v->nest.loop[v->nest.depth++] = inst->id;
+    return ts_ok;
+}
+
+static ts_status check_inst(ts_verifier *v) {
+    const ts_inst *inst = v->inst;
+    const ts_op_info *info = ts_op_get(inst->op);
+    if (inst->op == ts_op_loop) return check_loop(v, (const ts_inst_loop *)inst);
+    if (inst->op == ts_op_end) {
+        v->nest.depth--;
+        return ts_ok;
+    }
+    if (info->since > v->chip->generation)
+        return ts_verify_refuse(v, ts_unsupported, "%s begins with NeuronCore-v%d, %s has NeuronCore-v%d",
+                                info->name, info->since, v->chip->name, v->chip->generation);
+    for (int i = 0; i < info->field_count; i++)
+        TS_TRY(check_field(v, &info->fields[i], (const char *)inst + info->fields[i].offset));
+    return ts_verify_op(v);
+}
+
+static ts_status check_tensors(const ts_verifier *v) {
+    for (uint32_t i = 0; i < v->program->tensors.count; i++) {
+        const ts_tensor *tensor = &v->program->tensors.data[i];
+        if (tensor->kind != ts_tensor_scratch) continue;
+        uint64_t most = v->program->scratch_bytes;
+        if (tensor->address % SCRATCH_ALIGNMENT != 0 || tensor->address > most ||
+            tensor->bytes > most - tensor->address)
+            return ts_fail(v->diag, ts_input,
+                           "scratch tensor %.80s: %llu bytes at %llu, of %llu (scratch_bytes), aligned to %d",
+                           tensor->name, (unsigned long long)tensor->bytes,
+                           (unsigned long long)tensor->address, (unsigned long long)most, SCRATCH_ALIGNMENT);
+    }
+    return ts_ok;
+}
+
+ts_status ts_program_verify(const ts_program *program, const ts_chip *chip, ts_diag *diag) {
+    TS_TRY(ts_program_check(program, diag));
+    ts_arena scratch = {0};
+    ts_verifier v = {.program = program, .chip = chip, .diag = diag, .points_left = POINTS_A_PROGRAM};
+    v.nest.program = program;
+    v.counters = TS_NEW_ARRAY(&scratch, int64_t, program->loops.count);
+    ts_status status = check_tensors(&v);
+    for (uint32_t i = 0; i < program->code.count && status == ts_ok; i++) {
+        v.inst = program->code.data[i];
+        status = check_inst(&v);
+    }
+    ts_arena_free(&scratch);
+    return status;
+}

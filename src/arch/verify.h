@@ -1,0 +1,35 @@
+/* The verifier's state, shared by its rules for operands (verify.c) and for whole instructions
+   (verify_op.c). */
+#ifndef TS_ARCH_VERIFY_H
+#define TS_ARCH_VERIFY_H
+
+#include "arch/chip.h"
+#include "arch/isa.h"
+#include "arch/range.h"
+
+typedef struct ts_verifier {
+    const ts_program *program;
+    const ts_chip *chip;
+    ts_diag *diag;
+    ts_nesting nest;
+    const ts_inst *inst;
+    int64_t *counters;   /* per loop: the point that each_point visits */
+    int64_t points_left; /* how many more may be visited for this program */
+} ts_verifier;
+
+/* Fails with the rule, then the instruction's text; names the op and the user's source. */
+ts_status ts_verify_refuse(ts_verifier *v, ts_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+typedef bool ts_point_test(const ts_verifier *v, const void *context);
+typedef enum ts_points { ts_points_hold, ts_points_fail, ts_points_too_many } ts_points;
+/* Tests every point of the open loops: the last resort where forms alone decide nothing. At a failure the
+   counters are those of the point. */
+ts_points ts_verify_points(ts_verifier *v, ts_point_test *test, const void *context);
+/* " at %0=6 %2=1": the point where ts_verify_points stopped. */
+void ts_verify_point_text(const ts_verifier *v, char *text, size_t size);
+
+/* Rules of one instruction beyond those of its operands, which hold. */
+ts_status ts_verify_op(ts_verifier *v);
+
+#endif

@@ -1,0 +1,241 @@
+/* DMA: dma_copy with casts, additions in memory and index operands. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "machine/transfer.h"
+
+typedef struct side {
+    ts_pattern pattern;
+    ts_rows rows;
+    const ts_tensor *tensor; /* HBM */
+    bool is_indexed;
+    ts_rows index;      /* one element for each count of the outermost dimension */
+    int64_t index_step; /* bytes */
+    int64_t offset;     /* of the pattern's base in its tensor, bytes */
+} side;
+
+typedef struct dma {
+    side dst, src;
+    ts_pair pair, row; /* the whole; without the dimensions that indices walk */
+    int outer;         /* dimensions of `pair` before those of `row` */
+    int64_t rows;      /* product of their counts */
+    bool is_skipping;
+} dma;
+
+/* ---- operands ---- */
+
+static void on_chip_pattern(side *s) {
+    ts_pattern *p = &s->pattern;
+    *p = (ts_pattern){.base = s->rows.base, .dtype = s->rows.dtype, .size = s->rows.size};
+    if (s->rows.space != ts_space_hbm) {
+        p->step[0] = s->rows.pitch;
+        p->count[0] = s->rows.parts;
+        p->dims = 1;
+    }
+    for (int i = 0; i < s->rows.dims; i++) {
+        p->step[p->dims] = s->rows.step[i];
+        p->count[p->dims++] = s->rows.count[i];
+    }
+}
+
+/* An indexed side keeps its own dimensions: the outermost is the one that the index walks. */
+static void indexed_pattern(const ts_exec *exec, const ts_ap *ap, side *s) {
+    ts_ref ref;
+    ts_ap_resolve(exec->program, ap, exec->counters, &ref);
+    ts_pattern *p = &s->pattern;
+    p->base = exec->data[ref.tensor] + ref.offset;
+    p->dtype = ref.dtype;
+    p->size = (uint8_t)ts_dtype_get(ref.dtype)->bytes;
+    p->dims = ref.dims > 0 ? ref.dims : 1;
+    for (int i = 0; i < p->dims; i++) {
+        p->step[i] = ref.step[i] * p->size;
+        p->count[i] = ref.count[i];
+    }
+    s->index_step = ref.index_step * p->size;
+}
+
+static void get_side(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, side *s) {
+    const ts_program *program = set->exec->program;
+    if (dst)
+        ts_rows_source(set, ap, dst, true, &s->rows);
+    else
+        ts_rows_get(set, ap, &s->rows);
+    if (set->is_empty) return;
+    s->offset = s->rows.offset;
+    if (ap->space == ts_space_hbm) s->tensor = &program->tensors.data[ap->tensor];
+    s->is_indexed = ap->space == ts_space_hbm && ap->index != TS_NO_INDEX;
+    if (!s->is_indexed) {
+        on_chip_pattern(s);
+        return;
+    }
+    indexed_pattern(set->exec, ap, s);
+    const ts_ap *index = &program->indices.data[ap->index - 1];
+    if (dst)
+        ts_rows_source(set, index, dst, false, &s->index);
+    else
+        ts_rows_get(set, index, &s->index);
+}
+
+/* ---- indices ---- */
+
+static int32_t index_value(const side *s, int64_t row) {
+    uint32_t bits;
+    const uint32_t *at = ts_rows_read_bits(&s->index, row, 0, 1, &bits);
+    return (int32_t)*at;
+}
+
+/* Byte offset that index `row` adds; false when it cannot be in any tensor. */
+static bool index_offset(const side *s, int64_t row, int64_t *offset) {
+    return !__builtin_mul_overflow((int64_t)index_value(s, row), s->index_step, offset) &&
+           *offset > -(INT64_C(1) << 60) && *offset < INT64_C(1) << 60;
+}
+
+/* Whether the bytes [low, high) around one element of row `row` lie in the tensor. */
+static bool is_inside(const side *s, int64_t row, int64_t low, int64_t high) {
+    int64_t offset;
+    if (!index_offset(s, row, &offset)) return false;
+    offset += s->offset + row * s->pattern.step[0];
+    return offset + low >= 0 && (uint64_t)(offset + high) <= s->tensor->bytes && offset + high > 0;
+}
+
+static ts_status check_indices(const ts_exec *exec, const side *s) {
+    int64_t low, high;
+    ts_pattern_range(&s->pattern, 1, &low, &high);
+    for (int64_t row = 0; row < s->pattern.count[0]; row++) {
+        if (is_inside(s, row, low, high)) continue;
+        int64_t size = s->pattern.size, offset = 0, elems = (int64_t)s->tensor->bytes / size;
+        (void)index_offset(s, row, &offset);
+        offset += s->offset + row * s->pattern.step[0];
+        ts_fail(exec->diag, ts_undefined,
+                "index %" PRId32 " (element %" PRId64 " of the index operand) reaches elements %" PRId64
+                " to %" PRId64 " of tensor '%s', which has %" PRId64,
+                index_value(s, row), row, (offset + low) / size, (offset + high) / size - 1, s->tensor->name,
+                elems);
+        ts_diag_remedy(exec->diag, "keep indices in range, or use oob=skip to leave such elements out");
+        return ts_undefined;
+    }
+    return ts_ok;
+}
+
+/* ---- moving ---- */
+
+/* Address of row `row` (of d->rows) on one side; *is_out when some of its bytes are outside the tensor. */
+static uint8_t *row_address(const dma *d, const side *s, const int64_t *steps, int64_t row, bool *is_out) {
+    uint8_t *at = s->pattern.base;
+    if (s->is_indexed) {
+        int64_t own = row / (d->rows / s->pattern.count[0]), low, high, offset;
+        ts_pattern_range(&s->pattern, 1, &low, &high);
+        if (!is_inside(s, own, low, high)) {
+            *is_out = true;
+            return at;
+        }
+        (void)index_offset(s, own, &offset);
+        at += offset;
+    }
+    for (int i = d->outer; i-- > 0;) {
+        at += row % d->pair.count[i] * steps[i];
+        row /= d->pair.count[i];
+    }
+    return at;
+}
+
+/* One element at a time, in order: rows that reach out of a tensor, and patterns without a common cut. */
+static uint8_t *element_address(const side *s, int64_t element) {
+    uint8_t *at = s->pattern.base;
+    int64_t rest = element, index = 0, offset = 0;
+    for (int i = s->pattern.dims; i-- > 0;) {
+        index = rest % s->pattern.count[i];
+        rest /= s->pattern.count[i];
+        at += index * s->pattern.step[i];
+        if (i > 0) offset += index * s->pattern.step[i];
+    }
+    if (!s->is_indexed) return at;
+    if (!is_inside(s, index, offset, offset + s->pattern.size)) return NULL;
+    (void)index_offset(s, index, &offset);
+    return at + offset;
+}
+
+static void move_elements(const dma *d, int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; i++) {
+        uint8_t *dst = element_address(&d->dst, i), *src = element_address(&d->src, i);
+        if (dst && src) ts_pair_move_one(&d->pair, dst, src);
+    }
+}
+
+static void move_rows(void *context, int64_t first, int64_t last) {
+    const dma *d = context;
+    ts_pair pair = d->row;
+    for (int64_t row = first; row < last; row++) {
+        bool is_out = false;
+        pair.dst = row_address(d, &d->dst, d->pair.dst_step, row, &is_out);
+        pair.src = row_address(d, &d->src, d->pair.src_step, row, &is_out);
+        int64_t elems = ts_pattern_elems(&d->dst.pattern) / d->rows;
+        if (is_out)
+            move_elements(d, row * elems, (row + 1) * elems);
+        else
+            ts_pair_move(&pair, 0, pair.dims ? pair.count[0] : 1);
+    }
+}
+
+static void move_range(void *context, int64_t first, int64_t last) {
+    const dma *d = context;
+    ts_pair_move(&d->pair, first, last);
+}
+
+/* Dimensions of the cut that make up the outermost one of every indexed side. */
+static void find_rows(dma *d) {
+    int64_t rows = d->dst.is_indexed ? d->dst.pattern.count[0] : 1;
+    if (d->src.is_indexed && d->src.pattern.count[0] > rows) rows = d->src.pattern.count[0];
+    d->rows = 1;
+    for (d->outer = 0; d->rows < rows; d->outer++)
+        d->rows *= d->pair.count[d->outer];
+    d->row = ts_pair_inner(&d->pair, d->outer);
+}
+
+static ts_status check_cast(const ts_exec *exec, const dma *d) {
+    const ts_dtype_info *dst = ts_dtype_get(d->dst.pattern.dtype), *src = ts_dtype_get(d->src.pattern.dtype);
+    bool is_cast = d->pair.is_added || dst != src;
+    if (!is_cast || ((dst->native || dst->kind == 'b') && (src->native || src->kind == 'b'))) return ts_ok;
+    return ts_fail(exec->diag, ts_unsupported, "a DMA cannot cast %s to %s: no datapath", src->name,
+                   dst->name);
+}
+
+ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_dma_copy *inst = (const ts_inst_dma_copy *)head;
+    ts_operand_set set = {.exec = exec};
+    dma d = {.is_skipping = inst->oob == ts_oob_skip};
+    get_side(&set, &inst->dst, NULL, &d.dst);
+    if (!set.is_empty) get_side(&set, &inst->src, &d.dst.rows, &d.src);
+    if (!ts_operands_ready(&set)) return ts_ok;
+    for (int i = 0; i < 2 && !d.is_skipping; i++) {
+        const side *s = i == 0 ? &d.dst : &d.src;
+        if (s->is_indexed) TS_TRY(check_indices(exec, s));
+    }
+    bool is_cut = ts_pair_make(&d.dst.pattern, &d.src.pattern, &d.pair);
+    d.pair.is_added = inst->rmw == ts_rmw_add;
+    TS_TRY(check_cast(exec, &d));
+    if (!is_cut) {
+        move_elements(&d, 0, ts_pattern_elems(&d.dst.pattern));
+        return ts_ok;
+    }
+    /* Threads and a free order are for transfers whose elements do not meet. */
+    bool is_free = !d.pair.is_added && !d.dst.is_indexed && ts_pattern_is_disjoint(&d.dst.pattern) &&
+                   !(d.dst.tensor && d.dst.tensor == d.src.tensor);
+    double ns = 0.1 * (double)ts_pattern_elems(&d.dst.pattern) * d.dst.pattern.size;
+    if (d.dst.is_indexed || d.src.is_indexed) {
+        find_rows(&d);
+        if (is_free) ts_pair_arrange(&d.row);
+        if (is_free)
+            ts_split(exec, d.rows, ns / (double)d.rows, move_rows, &d);
+        else
+            move_rows(&d, 0, d.rows);
+        return ts_ok;
+    }
+    if (is_free) ts_pair_arrange(&d.pair);
+    int64_t count = d.pair.dims ? d.pair.count[0] : 1;
+    if (is_free)
+        ts_split(exec, count, ns / (double)count, move_range, &d);
+    else
+        ts_pair_move(&d.pair, 0, count);
+    return ts_ok;
+}

@@ -1,0 +1,288 @@
+/* Instructions that work element by element: copies, fills, and one or two ALU operators. */
+#include <math.h>
+#include <string.h>
+
+#include "machine/engine.h"
+
+/* ---- operators: dst = data op0 b [op1 c] ---- */
+
+typedef struct step {
+    uint8_t op;
+    bool is_reversed;
+    bool is_column; /* the other side is one value a partition */
+    ts_rows rows;
+    ts_column column;
+} step;
+
+typedef struct chain {
+    ts_rows dst, data;
+    ts_chunks chunks;
+    int steps;
+    step step[2];
+    bool is_integer; /* works on integers as stored, not in fp32 */
+    bool is_signed, is_bits;
+} chain;
+
+static void chain_floats(void *context, int64_t first, int64_t last) {
+    const chain *c = context;
+    _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK], side[2][TS_CHUNK], between[TS_CHUNK];
+    int64_t filled = -1;
+    for (int64_t unit = first; unit < last; unit++) {
+        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
+        int64_t n = ts_chunk_length(&c->chunks, from);
+        const float *a = ts_rows_read(&c->data, part, from, n, in);
+        float *target = ts_rows_target(&c->dst, part, from, n, out);
+        for (int i = 0; i < c->steps; i++) {
+            const step *s = &c->step[i];
+            const float *b = side[i];
+            if (!s->is_column) {
+                b = ts_rows_read(&s->rows, part, from, n, side[i]);
+            } else if (filled != part && (filled < 0 || !s->column.is_constant)) {
+                float value = ts_column_value(&s->column, part);
+                for (int j = 0; j < TS_CHUNK; j++)
+                    side[i][j] = value;
+            }
+            /* Only the last step may write: dst can be a source of a later one. */
+            float *result = i + 1 < c->steps ? between : target;
+            ts_alu_floats(s->op, s->is_reversed ? b : a, s->is_reversed ? a : b, result, n);
+            a = result;
+        }
+        filled = part;
+        ts_rows_write(&c->dst, part, from, n, a);
+    }
+}
+
+static void chain_ints(void *context, int64_t first, int64_t last) {
+    const chain *c = context;
+    _Alignas(64) uint32_t in[TS_CHUNK], out[TS_CHUNK], side[TS_CHUNK];
+    for (int64_t unit = first; unit < last; unit++) {
+        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
+        int64_t n = ts_chunk_length(&c->chunks, from);
+        const uint32_t *a = ts_rows_read_bits(&c->data, part, from, n, in);
+        for (int i = 0; i < c->steps; i++) {
+            const step *s = &c->step[i];
+            const uint32_t *b = side;
+            if (!s->is_column) {
+                b = ts_rows_read_bits(&s->rows, part, from, n, side);
+            } else {
+                uint32_t value = (uint32_t)ts_column_int(&s->column, part);
+                for (int64_t j = 0; j < n; j++)
+                    side[j] = value;
+            }
+            ts_alu_ints(s->op, c->is_signed, c->data.size * 8, s->is_reversed ? b : a, s->is_reversed ? a : b,
+                        out, n);
+            a = out;
+        }
+        if (c->is_bits)
+            ts_rows_write_bits(&c->dst, part, from, n, a);
+        else
+            ts_rows_write_ints(&c->dst, part, from, n, a, c->is_signed);
+    }
+}
+
+static void run_chain(const ts_exec *exec, chain *c) {
+    double ns = 0.2;
+    for (int i = 0; i < c->steps; i++)
+        ns += ts_alu_ns(c->step[i].op);
+    c->chunks = ts_chunks_of(&c->dst);
+    c->is_bits = ts_alu_kind(c->step[c->steps - 1].op) == 'b';
+    c->is_signed = ts_dtype_get(c->data.dtype)->kind == 's';
+    double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
+    ts_split(exec, c->dst.parts * c->chunks.per_row, unit_ns, c->is_integer ? chain_ints : chain_floats, c);
+}
+
+ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_tensor_tensor *inst = (const ts_inst_tensor_tensor *)head;
+    ts_operand_set set = {.exec = exec};
+    chain c = {.steps = 1, .step = {{.op = inst->op}}};
+    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_source(&set, &inst->data1, &c.dst, true, &c.data);
+    ts_rows_source(&set, &inst->data2, &c.dst, true, &c.step[0].rows);
+    if (!ts_operands_ready(&set)) return ts_ok;
+    c.is_integer = ts_alu_is_integer(head, inst->op, inst->data1.dtype, inst->data2.dtype);
+    run_chain(exec, &c);
+    return ts_ok;
+}
+
+/* Constants and integer columns keep integers exact; a float column does too, truncated. */
+ts_status ts_exec_tensor_scalar(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_tensor_scalar *inst = (const ts_inst_tensor_scalar *)head;
+    ts_operand_set set = {.exec = exec};
+    chain c = {.steps = inst->op1 == ts_alu_bypass ? 1 : 2,
+               .step = {{.op = inst->op0, .is_reversed = inst->reverse0, .is_column = true},
+                        {.op = inst->op1, .is_reversed = inst->reverse1, .is_column = true}}};
+    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
+    ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
+    if (c.steps == 2) ts_column_get(&set, &inst->operand1, &c.dst, &c.step[1].column);
+    if (!ts_operands_ready(&set)) return ts_ok;
+    c.is_integer = ts_alu_is_integer(head, inst->op0, inst->data.dtype, inst->data.dtype);
+    run_chain(exec, &c);
+    return ts_ok;
+}
+
+ts_status ts_exec_scalar_tensor_tensor(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_scalar_tensor_tensor *inst = (const ts_inst_scalar_tensor_tensor *)head;
+    ts_operand_set set = {.exec = exec};
+    chain c = {.steps = 2,
+               .step = {{.op = inst->op0, .is_reversed = inst->reverse0, .is_column = true},
+                        {.op = inst->op1, .is_reversed = inst->reverse1}}};
+    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
+    ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
+    ts_rows_source(&set, &inst->operand1, &c.dst, true, &c.step[1].rows);
+    if (!ts_operands_ready(&set)) return ts_ok;
+    c.is_integer = ts_alu_is_integer(head, inst->op0, inst->data.dtype, inst->operand1.dtype);
+    run_chain(exec, &c);
+    return ts_ok;
+}
+
+ts_status ts_exec_reciprocal(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_reciprocal *inst = (const ts_inst_reciprocal *)head;
+    ts_operand_set set = {.exec = exec};
+    chain c = {.steps = 1,
+               .step = {{.op = ts_alu_divide,
+                         .is_reversed = true,
+                         .is_column = true,
+                         .column = {.is_constant = true, .value = 1}}}};
+    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
+    if (ts_operands_ready(&set)) run_chain(exec, &c);
+    return ts_ok;
+}
+
+/* ---- copies ---- */
+
+typedef struct copy {
+    ts_rows dst, src, predicate;
+    ts_chunks chunks;
+    bool is_exact; /* no cast: bits */
+} copy;
+
+static void copy_rows(void *context, int64_t first, int64_t last) {
+    const copy *c = context;
+    _Alignas(64) float buffer[TS_CHUNK];
+    for (int64_t unit = first; unit < last; unit++) {
+        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
+        int64_t n = ts_chunk_length(&c->chunks, from);
+        if (c->is_exact)
+            ts_rows_write_raw(&c->dst, part, from, n, ts_rows_read_raw(&c->src, part, from, n, buffer));
+        else
+            ts_rows_write(&c->dst, part, from, n, ts_rows_read(&c->src, part, from, n, buffer));
+    }
+}
+
+static void run_copy(const ts_exec *exec, copy *c, ts_piece *task, double ns) {
+    c->chunks = ts_chunks_of(&c->dst);
+    double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
+    ts_split(exec, c->dst.parts * c->chunks.per_row, unit_ns, task, c);
+}
+
+/* ScalarE copies through its fp32 datapath also when the dtypes agree (ISA:393-397). */
+ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_tensor_copy *inst = (const ts_inst_tensor_copy *)head;
+    ts_operand_set set = {.exec = exec};
+    copy c = {.is_exact = inst->dst.dtype == inst->src.dtype && head->engine != ts_engine_scalar};
+    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
+    if (ts_operands_ready(&set)) run_copy(exec, &c, copy_rows, 0.2);
+    return ts_ok;
+}
+
+#define BLEND(type)                                                                                          \
+    do {                                                                                                     \
+        const type *yes = values, *no = old;                                                                 \
+        type *out = result;                                                                                  \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            out[i] = (mask[i] & keep) ? yes[i] : no[i];                                                      \
+    } while (0)
+
+TS_CLONES
+static void blend(int size, const uint32_t *mask, uint32_t keep, const void *values, const void *old,
+                  void *result, int64_t n) {
+    if (size == 4)
+        BLEND(uint32_t);
+    else if (size == 2)
+        BLEND(uint16_t);
+    else
+        BLEND(uint8_t);
+}
+
+static void copy_predicated(void *context, int64_t first, int64_t last) {
+    const copy *c = context;
+    _Alignas(64) uint32_t mask_buffer[TS_CHUNK], old_buffer[TS_CHUNK], result[TS_CHUNK], cast[TS_CHUNK];
+    _Alignas(64) float buffer[TS_CHUNK];
+    /* -0.0 is zero. */
+    uint32_t sign = 1u << (c->predicate.size * 8 - 1);
+    uint32_t keep = ts_dtype_get(c->predicate.dtype)->kind == 'f' ? ~sign : UINT32_MAX;
+    for (int64_t unit = first; unit < last; unit++) {
+        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
+        int64_t n = ts_chunk_length(&c->chunks, from);
+        const uint32_t *mask = ts_rows_read_bits(&c->predicate, part, from, n, mask_buffer);
+        const void *old = ts_rows_read_raw(&c->dst, part, from, n, old_buffer), *values = cast;
+        if (c->is_exact)
+            values = ts_rows_read_raw(&c->src, part, from, n, buffer);
+        else
+            ts_dtype_narrow(c->dst.dtype, ts_rows_read(&c->src, part, from, n, buffer), cast, (size_t)n);
+        blend(c->dst.size, mask, keep, values, old, result, n);
+        ts_rows_write_raw(&c->dst, part, from, n, result);
+    }
+}
+
+ts_status ts_exec_tensor_copy_predicated(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_tensor_copy_predicated *inst = (const ts_inst_tensor_copy_predicated *)head;
+    ts_operand_set set = {.exec = exec};
+    copy c = {.is_exact = inst->dst.dtype == inst->src.dtype};
+    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
+    ts_rows_source(&set, &inst->predicate, &c.dst, true, &c.predicate);
+    if (ts_operands_ready(&set)) run_copy(exec, &c, copy_predicated, 0.5);
+    return ts_ok;
+}
+
+/* ---- fills ---- */
+
+typedef struct fill {
+    ts_rows dst;
+    ts_chunks chunks;
+    _Alignas(64) uint32_t raw[TS_CHUNK];
+} fill;
+
+static void fill_rows(void *context, int64_t first, int64_t last) {
+    const fill *f = context;
+    for (int64_t unit = first; unit < last; unit++) {
+        int64_t from = unit % f->chunks.per_row * f->chunks.size;
+        ts_rows_write_raw(&f->dst, unit / f->chunks.per_row, from, ts_chunk_length(&f->chunks, from), f->raw);
+    }
+}
+
+/* One element's bits: integers exactly (saturated), floats from the value rounded to fp32. */
+static uint32_t bits_of(unsigned dtype, double value) {
+    const ts_dtype_info *info = ts_dtype_get(dtype);
+    uint32_t bits = 0;
+    float rounded = (float)value;
+    if (info->kind == 'b') return value != 0;
+    if (info->kind == 'f') {
+        ts_dtype_narrow(dtype, &rounded, &bits, 1);
+        return bits;
+    }
+    double high = ldexp(1, info->bytes * 8 - (info->kind == 's')) - 1,
+           low = info->kind == 's' ? -high - 1 : 0;
+    if (isnan(value)) return 0;
+    return (uint32_t)(int64_t)(value < low ? low : value > high ? high : value);
+}
+
+ts_status ts_exec_memset(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_memset *inst = (const ts_inst_memset *)head;
+    ts_operand_set set = {.exec = exec};
+    fill f;
+    ts_rows_get(&set, &inst->dst, &f.dst);
+    if (!ts_operands_ready(&set)) return ts_ok;
+    uint32_t bits = bits_of(inst->dst.dtype, inst->value);
+    for (int i = 0; i < TS_CHUNK; i++)
+        memcpy((char *)f.raw + i * f.dst.size, &bits, f.dst.size);
+    f.chunks = ts_chunks_of(&f.dst);
+    double unit_ns = 0.1 * (double)(f.chunks.per_row > 1 ? f.chunks.size : f.dst.elems);
+    ts_split(exec, f.dst.parts * f.chunks.per_row, unit_ns, fill_rows, &f);
+    return ts_ok;
+}

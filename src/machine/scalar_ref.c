@@ -1,0 +1,99 @@
+/* ScalarE: activation. */
+#include "machine/engine.h"
+
+typedef struct activation {
+    ts_rows dst, data, bias, reduce;
+    ts_column scale;
+    ts_chunks chunks;
+    uint8_t func;
+    bool has_bias, has_reduce, has_scale;
+} activation;
+
+/* data * scale + bias: two roundings, as the two stages of the datapath are described (ARCH:421). */
+TS_CLONES
+static void prepare(const float *in, float *out, int64_t n, const float *scale, const float *bias) {
+    if (scale) {
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) out[i] = in[i] * *scale;
+        in = out;
+    }
+    if (bias) {
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) out[i] = in[i] + *bias;
+    }
+}
+
+/* Function values of one chunk; they may be the row itself. */
+static const float *one_chunk(const activation *a, int64_t part, int64_t from, int64_t n, const float *scale,
+                              const float *bias, float *in, float *out) {
+    const float *values = ts_rows_read(&a->data, part, from, n, in);
+    float *target = ts_rows_target(&a->dst, part, from, n, out);
+    if (scale || bias) {
+        prepare(values, in, n, scale, bias);
+        values = in;
+    }
+    ts_act_floats(a->func, values, target, n);
+    ts_rows_write(&a->dst, part, from, n, target);
+    return target;
+}
+
+static void activate(void *context, int64_t first, int64_t last) {
+    const activation *a = context;
+    _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
+    _Alignas(64) float column[TS_CHUNK];
+    float scale = 1, bias = 0;
+    for (int64_t unit = first, seen = -1; unit < last; unit++) {
+        int64_t part = unit / a->chunks.per_row, from = unit % a->chunks.per_row * a->chunks.size;
+        if (part != seen) {
+            scale = ts_column_value(&a->scale, part);
+            if (a->has_bias) bias = *ts_rows_read(&a->bias, part, 0, 1, column);
+            seen = part;
+        }
+        one_chunk(a, part, from, ts_chunk_length(&a->chunks, from), a->has_scale ? &scale : NULL,
+                  a->has_bias ? &bias : NULL, in, out);
+    }
+}
+
+/* The sum adds the fp32 results left to right, before their cast to dst. */
+static void activate_and_sum(void *context, int64_t first, int64_t last) {
+    const activation *a = context;
+    _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK], column[TS_CHUNK];
+    for (int64_t part = first; part < last; part++) {
+        float scale = ts_column_value(&a->scale, part), bias = 0, total = 0;
+        if (a->has_bias) bias = *ts_rows_read(&a->bias, part, 0, 1, column);
+        for (int64_t from = 0; from < a->dst.elems; from += a->chunks.size) {
+            int64_t n = ts_chunk_length(&a->chunks, from);
+            const float *values = one_chunk(a, part, from, n, a->has_scale ? &scale : NULL,
+                                            a->has_bias ? &bias : NULL, in, out);
+            for (int64_t i = 0; i < n; i++)
+                total = from + i == 0 ? values[0] : total + values[i];
+        }
+        ts_rows_write(&a->reduce, part, 0, 1, &total);
+    }
+}
+
+ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_activation *inst = (const ts_inst_activation *)head;
+    ts_operand_set set = {.exec = exec};
+    activation a = {.func = inst->func,
+                    .has_bias = inst->bias.space != ts_space_none,
+                    .has_reduce = inst->reduce.space != ts_space_none};
+    ts_rows_get(&set, &inst->dst, &a.dst);
+    ts_rows_source(&set, &inst->data, &a.dst, true, &a.data);
+    ts_column_get(&set, &inst->scale, &a.dst, &a.scale);
+    if (a.has_bias) ts_rows_source(&set, &inst->bias, &a.dst, false, &a.bias);
+    if (a.has_reduce) {
+        ts_rows_get(&set, &inst->reduce, &a.reduce);
+        ts_rows_protect(&set, &a.data, &a.reduce, false);
+        if (!a.scale.is_constant) ts_rows_protect(&set, &a.scale.rows, &a.reduce, false);
+        if (a.has_bias) ts_rows_protect(&set, &a.bias, &a.reduce, false);
+    }
+    if (!ts_operands_ready(&set)) return ts_ok;
+    a.has_scale = !a.scale.is_constant || a.scale.value != 1;
+    a.chunks = ts_chunks_of(&a.dst);
+    double ns = 0.3 + ts_act_ns(a.func);
+    double unit_ns = ns * (double)(a.chunks.per_row > 1 ? a.chunks.size : a.dst.elems);
+    if (a.has_reduce)
+        ts_split(exec, a.dst.parts, ns * (double)a.dst.elems, activate_and_sum, &a);
+    else
+        ts_split(exec, a.dst.parts * a.chunks.per_row, unit_ns, activate, &a);
+    return ts_ok;
+}

@@ -1,0 +1,41 @@
+/* Strided copies between two patterns of equal length: what a DMA does once its operands are resolved.
+   Private to src/machine. */
+#ifndef TS_MACHINE_TRANSFER_H
+#define TS_MACHINE_TRANSFER_H
+
+#include "machine/engine.h"
+
+/* Partitions and free dimensions alike, outermost first; steps in bytes. */
+enum { TS_PATTERN_DIMS = TS_AP_DIMS + 1, TS_PAIR_DIMS = 2 * TS_PATTERN_DIMS };
+typedef struct ts_pattern {
+    uint8_t *base;
+    uint8_t dtype, size;
+    int dims;
+    int64_t step[TS_PATTERN_DIMS], count[TS_PATTERN_DIMS];
+} ts_pattern;
+int64_t ts_pattern_elems(const ts_pattern *pattern);
+/* Bytes that the dimensions from `dim` on reach below and above their first element. */
+void ts_pattern_range(const ts_pattern *pattern, int dim, int64_t *low, int64_t *high);
+
+/* Both patterns cut at the same places: dimensions they share, element by element in the same order. */
+typedef struct ts_pair {
+    uint8_t *dst, *src;
+    uint8_t dst_dtype, src_dtype, dst_size, src_size;
+    bool is_added; /* dst += src in fp32 */
+    int dims;
+    int64_t dst_step[TS_PAIR_DIMS], src_step[TS_PAIR_DIMS], count[TS_PAIR_DIMS];
+} ts_pair;
+/* False when no common cut exists (17 elements against 3 x 6 of them, say). */
+bool ts_pair_make(const ts_pattern *dst, const ts_pattern *src, ts_pair *pair);
+/* The pair without its outermost `dims` dimensions. */
+ts_pair ts_pair_inner(const ts_pair *pair, int dims);
+/* Chooses the order of the dimensions; may only be called when order does not matter. */
+void ts_pair_arrange(ts_pair *pair);
+/* Moves the part with outermost counter in [first, last). */
+void ts_pair_move(const ts_pair *pair, int64_t first, int64_t last);
+/* Moves one element. */
+void ts_pair_move_one(const ts_pair *pair, uint8_t *dst, const uint8_t *src);
+/* Whether no byte of dst is written twice. */
+bool ts_pattern_is_disjoint(const ts_pattern *pattern);
+
+#endif

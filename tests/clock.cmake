@@ -1,0 +1,5 @@
+ts_unit_test(arch_chip LINK arch base)
+ts_unit_test(arch_cost LINK arch base)
+ts_unit_test(clock_timing LINK machine arch base)
+ts_unit_test(clock_invariants LINK machine arch base)
+ts_unit_test(clock_record LINK machine arch base)

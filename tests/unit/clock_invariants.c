@@ -1,0 +1,465 @@
+/* What holds for the clock on any program: slower parts are never faster in total, everything adds up, and
+   each instruction starts exactly when the last of what it waits for lets it. */
+#include <dirent.h>
+#include <stdio.h>
+
+#include "clock_support.h"
+
+#include "base/file.h"
+
+static uint64_t next_random(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 33;
+}
+
+static unsigned below(uint64_t *state, unsigned limit) {
+    return (unsigned)(next_random(state) % limit);
+}
+
+/* An SBUF or PSUM operand in a small part of the memory, so that operands meet often. */
+static void add_operand(ts_text *out, uint64_t *state, const char *name, bool may_psum, unsigned count) {
+    static const char *const parts[] = {"0:32", "32:32", "0:64", "0:128"};
+    bool is_psum = may_psum && below(state, 3) == 0;
+    unsigned step = 1 + below(state, 2);
+    ts_text_format(out, " %s=%s.f32[p%s +%u %u@%u]", name, is_psum ? "psum" : "sbuf", parts[below(state, 4)],
+                   64 * below(state, 12) + 4 * below(state, 2), count, step);
+}
+
+static void add_compute(ts_text *out, uint64_t *state) {
+    static const char *const engines[] = {"vector", "scalar", "gpsimd"};
+    static const char *const functions[] = {"relu", "exp", "sqrt"};
+    unsigned count = 4 + below(state, 60), engine = below(state, 3);
+    switch (below(state, 4)) {
+    case 0:
+        ts_text_format(out, "%s.tensor_copy", engines[engine]);
+        add_operand(out, state, "dst", engine != 2, count);
+        add_operand(out, state, "src", engine != 2, count);
+        break;
+    case 1:
+        ts_text_add(out, "scalar.activation");
+        add_operand(out, state, "dst", true, count);
+        ts_text_format(out, " func=%s", functions[below(state, 3)]);
+        add_operand(out, state, "data", true, count);
+        ts_text_add(out, " scale=1");
+        break;
+    case 2:
+        ts_text_format(out, "%s.tensor_tensor", engine == 2 ? "gpsimd" : "vector");
+        add_operand(out, state, "dst", engine != 2, count);
+        add_operand(out, state, "data1", engine != 2, count);
+        add_operand(out, state, "data2", false, count);
+        ts_text_add(out, " op=add");
+        break;
+    default:
+        ts_text_format(out, "%s.memset", engine == 2 ? "gpsimd" : "vector");
+        add_operand(out, state, "dst", engine != 2, count);
+        ts_text_add(out, " value=0");
+        break;
+    }
+    ts_text_add(out, "\n");
+}
+
+/* A load or a store of [128, n] with a trigger engine and a queue of its own. */
+static void add_dma(ts_text *out, uint64_t *state, int queue) {
+    static const char *const triggers[] = {"sync", "scalar", "gpsimd", "vector"};
+    unsigned count = 4 + below(state, 60), offset = 64 * below(state, 12), row = below(state, 4);
+    ts_text_format(out, "%s.dma_copy queue=%d", triggers[below(state, 4)], queue);
+    if (below(state, 2))
+        ts_text_format(out, " dst=sbuf.f32[p0:128 +%u %u] src=hbm.f32[x +%u 128@64 %u]\n", offset, count,
+                       row * 8192, count);
+    else
+        ts_text_format(out, " dst=hbm.f32[x +%u 128@64 %u] src=sbuf.f32[p0:128 +%u %u]\n", row * 8192, count,
+                       offset, count);
+}
+
+/* Straight-line code; every DMA on a queue of its own when `queues` is 16. */
+static ts_program *random_program(uint64_t seed, int length, int queues) {
+    ts_text text = {0};
+    uint64_t state = seed * 977 + 5;
+    int dmas = 0;
+    ts_text_add(&text, "trn 1\nprogram random chip=trn1\ntensor x: output 0 f32[4,128,64]\n");
+    for (int i = 0; i < length; i++) {
+        if (below(&state, 4) == 0 && (queues < 16 || dmas < 16))
+            add_dma(&text, &state, dmas++ % queues);
+        else
+            add_compute(&text, &state);
+    }
+    ts_program *program = parse_text(text.data, "random");
+    ts_text_free(&text);
+    return program;
+}
+
+/* ---- slower parts ---- */
+
+static double *chip_field(ts_chip *chip, const ts_param *param) {
+    return (double *)(void *)((char *)chip + param->offset);
+}
+
+/* Makes one row of the chip slower by a factor; false when the row says nothing about speed. */
+static bool make_slower(ts_chip *chip, const ts_param *param, double factor) {
+    double *value = chip_field(chip, param);
+    if (strcmp(param->name, "dma_queues") == 0 || strcmp(param->name, "dma_engines") == 0)
+        *value = 1;
+    else if (strcmp(param->unit, "B/ns") == 0 || strcmp(param->unit, "GHz") == 0)
+        *value /= factor;
+    else if (strcmp(param->name, "sibling_core_idle") == 0)
+        *value = 0;
+    else if (strcmp(param->unit, "ns") == 0 || strcmp(param->unit, "us") == 0 ||
+             strcmp(param->unit, "ratio") == 0 || strcmp(param->unit, "cycles") == 0 ||
+             strcmp(param->name, "fp32_matmul_passes") == 0)
+        *value *= factor;
+    else
+        return false;
+    return true;
+}
+
+static void check_monotonic(const ts_program *program) {
+    ts_chip chip = table_chip();
+    ts_time base = clock_total(program, &chip);
+    int tried = 0;
+    for (int i = 0; i < ts_param_count(); i++) {
+        static const double factors[] = {1.001, 1.1, 2, 5};
+        ts_time last = base;
+        for (size_t f = 0; f < 4; f++) {
+            ts_chip slower = chip;
+            if (!make_slower(&slower, ts_param_at(i), factors[f])) break;
+            ts_time total = clock_total(program, &slower);
+            if (total < last)
+                fail_msg("%s: %s slower by %g: %lld ps, before %lld", program->name, ts_param_at(i)->name,
+                         factors[f], (long long)total, (long long)last);
+            last = total;
+            tried++;
+        }
+    }
+    assert_true(tried > 80);
+}
+
+static void test_slower_parts(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        ts_program *program = random_program(seed, 60, 1 + (int)seed % 4);
+        check_monotonic(program);
+        ts_program_free(program);
+    }
+}
+
+static void each_timing_file(void (*check)(const ts_program *program)) {
+    DIR *folder = opendir("tests/timing");
+    assert_non_null(folder);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        char path[512];
+        size_t size = 0, length = strlen(entry->d_name);
+        uint8_t *data = NULL;
+        if (length < 5 || strcmp(entry->d_name + length - 4, ".trn") != 0) continue;
+        snprintf(path, sizeof path, "tests/timing/%s", entry->d_name);
+        assert_int_equal(ts_file_read(path, &data, &size, NULL), ts_ok);
+        ts_program *program = parse_text((const char *)data, path);
+        check(program);
+        ts_program_free(program);
+        free(data);
+        count++;
+    }
+    closedir(folder);
+    assert_true(count > 10);
+}
+
+static void test_slower_parts_files(void **state) {
+    (void)state;
+    each_timing_file(check_monotonic);
+}
+
+/* ---- everything adds up, also for another chip ---- */
+
+static void check_adds_up(const ts_program *program) {
+    ts_chip chip = table_chip();
+    ts_record record;
+    clock_run(program, &chip, &record);
+    check_invariants(&record);
+    ts_time total = record.total;
+    ts_record_free(&record);
+    clock_run(program, &chip, &record); /* the same again */
+    assert_true(record.total == total);
+    ts_record_free(&record);
+    chip.tensor_ghz = 1.3;
+    chip.dma_queue_floor_ns = 300;
+    chip.hbm_bytes_per_ns = 20;
+    chip.dma_engines = 3;
+    clock_run(program, &chip, &record);
+    check_invariants(&record);
+    ts_record_free(&record);
+}
+
+static void test_adds_up(void **state) {
+    (void)state;
+    for (uint64_t seed = 100; seed < 160; seed++) {
+        ts_program *program = random_program(seed, 100, 1 + (int)seed % 5);
+        check_adds_up(program);
+        ts_program_free(program);
+    }
+    each_timing_file(check_adds_up);
+}
+
+/* ---- each start is explained ---- */
+
+enum { CELL = 4, HBM_CELLS = 4 * 128 * 64 };
+
+/* The 4-byte cells that an operand of at most two dimensions touches, by brute force. */
+static void mark(const ts_ref *ref, bool *cells, bool value) {
+    for (int64_t x = 0; x < ref->count[0]; x++)
+        for (int64_t y = 0; y < ref->count[1]; y++)
+            cells[ref->offset / CELL + x * ref->step[0] + y * ref->step[1]] = value;
+}
+
+static bool refs_meet(const ts_ref *a, const ts_ref *b) {
+    static _Thread_local bool cells[HBM_CELLS];
+    if (a->space != b->space) return false;
+    if (a->space != ts_space_hbm && (a->part >= b->part + b->parts || b->part >= a->part + a->parts))
+        return false;
+    bool is_met = false;
+    mark(a, cells, true);
+    for (int64_t x = 0; x < b->count[0] && !is_met; x++)
+        for (int64_t y = 0; y < b->count[1] && !is_met; y++)
+            is_met = cells[b->offset / CELL + x * b->step[0] + y * b->step[1]];
+    mark(a, cells, false);
+    return is_met;
+}
+
+typedef struct issued {
+    ts_operands operands;
+    ts_cost cost;
+    ts_time start, done; /* done: what another engine may wait for */
+    bool is_dma, has_load;
+    uint8_t engine;
+} issued;
+
+/* Earliest start of `later` because of `earlier`, by the rules; 0 when they have nothing in common. */
+static ts_time required(const ts_chip *chip, const issued *earlier, const issued *later) {
+    ts_time needed = 0;
+    ts_engine_cost engine = ts_engine_cost_get(chip, earlier->engine);
+    bool is_same = earlier->engine == later->engine && !earlier->is_dma && !later->is_dma;
+    for (int i = 0; i < earlier->operands.count; i++)
+        for (int j = 0; j < later->operands.count; j++) {
+            bool is_result = earlier->operands.is_write[i] && !later->operands.is_write[j];
+            if (!earlier->operands.is_write[i] && !later->operands.is_write[j]) continue;
+            if (is_same && !is_result) continue;
+            if (!refs_meet(&earlier->operands.ref[i], &later->operands.ref[j])) continue;
+            ts_time time = earlier->done;
+            if (is_same)
+                time = earlier->start + earlier->cost.occupancy +
+                       ts_cycles_time(engine.dependent_cycles, engine.ghz);
+            if (time > needed) needed = time;
+        }
+    return needed;
+}
+
+static bool shares_port(const issued *a, const issued *b) {
+    bool is_sbuf = (a->engine == ts_engine_vector && b->engine == ts_engine_gpsimd) ||
+                   (a->engine == ts_engine_gpsimd && b->engine == ts_engine_vector);
+    bool is_psum = (a->engine == ts_engine_vector && b->engine == ts_engine_scalar) ||
+                   (a->engine == ts_engine_scalar && b->engine == ts_engine_vector);
+    if ((!is_sbuf && !is_psum) || a->is_dma || b->is_dma) return false;
+    uint8_t space = is_sbuf ? ts_space_sbuf : ts_space_psum;
+    bool in_a = false, in_b = false;
+    for (int i = 0; i < a->operands.count; i++)
+        in_a |= a->operands.ref[i].space == space;
+    for (int i = 0; i < b->operands.count; i++)
+        in_b |= b->operands.ref[i].space == space;
+    return in_a && in_b;
+}
+
+static void read_slices(const ts_program *program, const ts_chip *chip, const ts_record *record,
+                        issued *all) {
+    int64_t counters[1] = {0};
+    ts_time semaphore = (ts_time)(chip->semaphore_ns * 1000),
+            completion = (ts_time)(chip->dma_completion_ns * 1000);
+    for (uint32_t i = 0; i < program->code.count; i++) {
+        const ts_inst *inst = program->code.data[i];
+        ts_inst_operands(program, inst, counters, &all[i].operands);
+        ts_inst_cost(chip, inst, &all[i].operands, &all[i].cost);
+        all[i].engine = inst->engine;
+        all[i].is_dma = inst->op == ts_op_dma_copy;
+        all[i].start = -1;
+    }
+    for (uint32_t s = 0; s < record->slices.count; s++) {
+        const ts_slice *slice = &record->slices.data[s];
+        issued *one = &all[slice->inst];
+        ts_time start = slice->start - record->launch;
+        if (slice->lane >= TS_LANE_QUEUE) {
+            one->done = slice->end - record->launch + completion;
+            continue;
+        }
+        if (one->start >= 0) one->has_load = true; /* the slice before was the table load */
+        one->start = start;
+        if (!one->is_dma) one->done = start + one->cost.stream + one->cost.latency + semaphore;
+    }
+}
+
+static void check_starts(const ts_program *program) {
+    ts_chip chip = table_chip();
+    ts_record record;
+    clock_run(program, &chip, &record);
+    issued *all = calloc(program->code.count, sizeof *all);
+    assert_non_null(all);
+    read_slices(program, &chip, &record, all);
+    ts_time load = (ts_time)(chip.act_table_load_ns * 1000);
+    for (uint32_t j = 0; j < program->code.count; j++) {
+        ts_time needed = 0, engine_free = 0;
+        for (uint32_t i = 0; i < j; i++) {
+            ts_time time = required(&chip, &all[i], &all[j]);
+            if (time > needed) needed = time;
+            if (all[i].engine == all[j].engine) engine_free = all[i].start + all[i].cost.occupancy;
+        }
+        if (all[j].has_load) engine_free += load;
+        if (engine_free > needed) needed = engine_free;
+        bool is_explained = all[j].start == needed;
+        for (uint32_t i = 0; i < program->code.count && !is_explained; i++)
+            if (shares_port(&all[i], &all[j]) && all[i].start + all[i].cost.occupancy == all[j].start)
+                is_explained = true;
+        if (all[j].start < needed || !is_explained)
+            fail_msg("instruction %u starts at %lld, the rules say %lld", j, (long long)all[j].start,
+                     (long long)needed);
+        for (uint32_t i = 0; i < program->code.count; i++)
+            if (i != j && shares_port(&all[i], &all[j]) && all[i].start <= all[j].start)
+                assert_true(all[i].start + all[i].cost.occupancy <= all[j].start);
+    }
+    free(all);
+    ts_record_free(&record);
+}
+
+static void test_starts(void **state) {
+    (void)state;
+    for (uint64_t seed = 1000; seed < 1040; seed++) {
+        ts_program *program = random_program(seed, 60, 16);
+        check_starts(program);
+        ts_program_free(program);
+    }
+}
+
+/* ---- limits ---- */
+
+static const char *const LOOP = "trn 1\nprogram loop chip=trn1\nloop %%i = %d\n"
+                                "  vector.memset dst=sbuf.f32[p0:128 +0 4] value=0\nend %%i\n";
+
+static ts_program *loop_program(int trips) {
+    char text[256];
+    snprintf(text, sizeof text, LOOP, trips);
+    return parse_text(text, "loop");
+}
+
+static void test_instruction_cap(void **state) {
+    (void)state;
+    ts_program *program = loop_program(100);
+    ts_chip chip = table_chip();
+    ts_record record;
+    ts_diag diag = {0};
+    ts_clock_options options = {.instruction_cap = 99};
+    assert_int_equal(ts_clock_run(program, &chip, &options, &record, &diag), ts_capacity);
+    assert_non_null(strstr(diag.message, "99 instructions"));
+    options.instruction_cap = 100;
+    assert_int_equal(ts_clock_run(program, &chip, &options, &record, NULL), ts_ok);
+    assert_int_equal(record.instructions, 100);
+    ts_record_free(&record);
+    ts_program_free(program);
+}
+
+static void test_list_order(void **state) {
+    (void)state;
+    ts_program *program = loop_program(1);
+    program->order = ts_order_list;
+    ts_chip chip = table_chip();
+    ts_record record;
+    ts_diag diag = {0};
+    assert_int_equal(ts_clock_run(program, &chip, NULL, &record, &diag), ts_unsupported);
+    assert_non_null(strstr(diag.message, "list(64)"));
+    assert_true(diag.remedy[0] != 0);
+    ts_program_free(program);
+}
+
+static void test_nothing(void **state) {
+    (void)state;
+    ts_program *program = parse_text("trn 1\nprogram empty chip=trn1\n", "empty");
+    ts_chip chip = table_chip();
+    ts_record record;
+    clock_run(program, &chip, &record);
+    assert_true(record.total == record.launch && record.launch == 13000000);
+    assert_int_equal(record.instructions, 0);
+    assert_int_equal(ts_record_bottleneck(&record), ts_bound_launch);
+    check_invariants(&record);
+    ts_record_free(&record);
+    ts_program_free(program);
+}
+
+/* A count of 0 skips the instruction, and a loop of no trips its body. */
+static void test_skipped(void **state) {
+    (void)state;
+    ts_program *program =
+        parse_text("trn 1\nprogram skipped chip=trn1\nloop %i = 4\n"
+                   "  vector.memset dst=sbuf.f32[p0:128 +0 min(8, 12-8*%i)] value=0\n"
+                   "  loop %j = min(2, 1-%i)\n"
+                   "    gpsimd.memset dst=sbuf.f32[p0:128 +4096 8] value=0\n  end %j\nend %i\n",
+                   "skipped");
+    ts_chip chip = table_chip();
+    ts_record record;
+    clock_run(program, &chip, &record);
+    check_invariants(&record);
+    assert_int_equal(record.instructions, 2 + 1); /* 8 and 4 elements; once in the inner loop */
+    assert_int_equal(record.elems, 128 * (8 + 4 + 8));
+    ts_record_free(&record);
+    ts_program_free(program);
+}
+
+static void test_slice_cap(void **state) {
+    (void)state;
+    ts_program *program = loop_program(100);
+    ts_chip chip = table_chip();
+    ts_record record;
+    ts_clock_options options = {.slice_cap = 10};
+    assert_int_equal(ts_clock_run(program, &chip, &options, &record, NULL), ts_ok);
+    assert_int_equal(record.slices.count, 10);
+    assert_true(record.slices_truncated);
+    ts_record_free(&record);
+    ts_program_free(program);
+}
+
+/* Runs long enough that chains of the critical path merge, and that more places are remembered than one by
+ * one. */
+static void test_long_runs(void **state) {
+    (void)state;
+    ts_chip chip = table_chip();
+    ts_record record;
+    ts_program *program = parse_text(
+        "trn 1\nprogram long chip=trn1\ntensor y: output 0 f32[40000,128,4]\n"
+        "gpsimd.memset dst=sbuf.f32[p0:128 +65536 4] value=0\n"
+        "loop %i = 40000\n"
+        "  vector.tensor_scalar dst=sbuf.f32[p0:128 +0+16*(%i mod 3) 4] data=sbuf.f32[p0:128 +64 4] op0=add "
+        "operand0=1\n"
+        "  scalar.activation dst=sbuf.f32[p0:128 +64 4] func=relu data=sbuf.f32[p0:128 +0+16*(%i mod 3) 4] "
+        "scale=1\n"
+        "  sync.dma_copy queue=0 dst=hbm.f32[y +0+512*%i 128@4 4] src=sbuf.f32[p0:128 +0+16*(%i mod 3) 4]\n"
+        "end %i\n"
+        "gpsimd.tensor_copy dst=sbuf.f32[p0:128 +128 4] src=sbuf.f32[p0:128 +65536 4]\n",
+        "long");
+    ts_clock_options options = {.band = true};
+    assert_int_equal(ts_clock_run(program, &chip, &options, &record, NULL), ts_ok);
+    ts_time bounds = 0, rows = 0;
+    for (int i = 0; i < ts_bound_count; i++)
+        bounds += record.bound[i];
+    for (uint32_t i = 0; i < record.rows.count; i++)
+        rows += record.rows.data[i].bound;
+    assert_true(bounds == record.total && rows == record.total);
+    assert_int_equal(record.instructions, 3 * 40000 + 2);
+    assert_int_equal(record.hbm_write_bytes, 40000 * 2048);
+    assert_int_equal(record.conservative_waits, 0);
+    ts_record_free(&record);
+    ts_program_free(program);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slower_parts),    cmocka_unit_test(test_slower_parts_files),
+        cmocka_unit_test(test_adds_up),         cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_instruction_cap), cmocka_unit_test(test_list_order),
+        cmocka_unit_test(test_nothing),         cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_slice_cap),       cmocka_unit_test(test_long_runs)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
