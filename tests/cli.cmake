@@ -1,6 +1,3 @@
-if(NOT TARGET ts_runtime)
-  return()
-endif()
 ts_unit_test(cli_options LINK cli)
 # Generated pages are those that the command prints.
 foreach(verb isa chip)

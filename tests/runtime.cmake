@@ -1,6 +1,3 @@
-if(NOT TARGET ts_runtime)
-  return()
-endif()
 foreach(name runtime_options pjrt_client pjrt_buffer pjrt_execute pjrt_threads)
   ts_unit_test(${name} LINK runtime)
 endforeach()

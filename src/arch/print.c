@@ -29,21 +29,37 @@ static void print_name(printer *p, const char *name) {
         ts_text_quote(p->out, name);
 }
 
+/* Printing is mostly numbers: ts_text_format would take three times as long. */
+static void print_int(printer *p, int64_t value) {
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        digits[--at] = (char)('0' + size % 10);
+    while (size /= 10);
+    if (value < 0) digits[--at] = '-';
+    ts_text_add_n(p->out, digits + at, sizeof digits - at);
+}
+
 /* has_sign: a sign stands before the first term too. */
 static void print_terms(printer *p, const ts_affine *affine, bool has_sign) {
     for (uint32_t i = 0; i < affine->term_count; i++) {
         const ts_term *term = &p->program->terms.data[affine->first_term + i];
         if ((has_sign || i > 0) && term->coef >= 0) ts_text_add(p->out, "+");
-        if (term->coef == 1 || term->coef == -1)
-            ts_text_format(p->out, "%s%%%" PRIu32, term->coef < 0 ? "-" : "", term->loop);
-        else
-            ts_text_format(p->out, "%" PRId64 "*%%%" PRIu32, term->coef, term->loop);
+        if (term->coef == -1) ts_text_add_n(p->out, "-", 1);
+        if (term->coef != 1 && term->coef != -1) {
+            print_int(p, term->coef);
+            ts_text_add_n(p->out, "*", 1);
+        }
+        ts_text_add_n(p->out, "%", 1);
+        print_int(p, term->loop);
     }
 }
 
 /* The base is always printed, so that an edit of it is an edit of one number. */
 static void print_affine(printer *p, const ts_affine *affine, bool has_plus) {
-    ts_text_format(p->out, has_plus ? "%+" PRId64 : "%" PRId64, affine->base);
+    if (has_plus && affine->base >= 0) ts_text_add_n(p->out, "+", 1);
+    print_int(p, affine->base);
     print_terms(p, affine, true);
     if (!affine->rotation) return;
     const ts_rotation *rotation = &p->program->rotations.data[affine->rotation - 1];
@@ -56,10 +72,12 @@ static void print_affine(printer *p, const ts_affine *affine, bool has_plus) {
 
 static void print_count(printer *p, const ts_count *count) {
     if (!count->is_ragged) {
-        ts_text_format(p->out, "%" PRId32, count->max);
+        print_int(p, count->max);
         return;
     }
-    ts_text_format(p->out, "min(%" PRId32 ", ", count->max);
+    ts_text_add(p->out, "min(");
+    print_int(p, count->max);
+    ts_text_add(p->out, ", ");
     print_affine(p, &count->limit, false);
     ts_text_add(p->out, ")");
 }
@@ -70,7 +88,10 @@ static const char *tensor_name(const printer *p, uint32_t tensor) {
 }
 
 static void print_ap(printer *p, const ts_ap *ap) {
-    ts_text_format(p->out, "%s.%s[", ts_space_name(ap->space), ts_dtype_get(ap->dtype)->name);
+    ts_text_add(p->out, ts_space_name(ap->space));
+    ts_text_add_n(p->out, ".", 1);
+    ts_text_add(p->out, ts_dtype_get(ap->dtype)->name);
+    ts_text_add_n(p->out, "[", 1);
     if (ap->space == ts_space_hbm) {
         print_name(p, tensor_name(p, ap->tensor));
     } else {
@@ -85,7 +106,9 @@ static void print_ap(printer *p, const ts_ap *ap) {
     for (int i = 0; i < ap->dims && i < TS_AP_DIMS; i++) {
         ts_text_add(p->out, " ");
         print_count(p, &ap->dim[i].count);
-        if (ap->dim[i].step != 1) ts_text_format(p->out, "@%" PRId64, ap->dim[i].step);
+        if (ap->dim[i].step == 1) continue;
+        ts_text_add_n(p->out, "@", 1);
+        print_int(p, ap->dim[i].step);
     }
     if (ap->space == ts_space_hbm && ap->index) {
         ts_text_format(p->out, " by %" PRId64 "*", ap->index_step);
@@ -173,7 +196,9 @@ static void print_inst(printer *p, const ts_inst *inst) {
             bool is_left_out = is_default(field, value, alu);
             if (field->kind == ts_kind_alu) alu = *(const uint8_t *)value;
             if (is_left_out) continue;
-            ts_text_format(p->out, " %s%s", field->name, field->kind == ts_kind_flag ? "" : "=");
+            ts_text_add_n(p->out, " ", 1);
+            ts_text_add(p->out, field->name);
+            if (field->kind != ts_kind_flag) ts_text_add_n(p->out, "=", 1);
             print_value(p, field, value);
         }
     }
@@ -198,23 +223,48 @@ static void print_loc(printer *p, uint32_t index) {
     ts_text_add(p->out, "\n");
 }
 
+enum { MAX_VALUES = 64 };
+
+/* Integers that a double holds exactly, as the parser reads them. */
+static bool integer_values(const ts_tensor *tensor, size_t count, double *values) {
+    const ts_dtype_info *info = ts_dtype_get(tensor->dtype);
+    const uint8_t *at = tensor->data;
+    for (size_t i = 0; i < count; i++, at += info->bytes) {
+        uint64_t bits = 0;
+        memcpy(&bits, at, (size_t)info->bytes);
+        int unused = 64 - 8 * info->bytes;
+        values[i] = info->kind == 's' ? (double)((int64_t)(bits << unused) >> unused) : (double)bits;
+        if (fabs(values[i]) > 0x1p53 || (info->kind == 'b' && bits > 1)) return false;
+    }
+    return true;
+}
+
+/* Floats whose fp32 value gives the same bits back. */
+static bool float_values(const ts_tensor *tensor, size_t count, double *values) {
+    float narrow[MAX_VALUES];
+    uint8_t again[MAX_VALUES * sizeof(double)];
+    ts_dtype_widen(tensor->dtype, tensor->data, narrow, count);
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(narrow[i])) narrow[i] = NAN;
+        values[i] = (double)narrow[i];
+    }
+    ts_dtype_narrow(tensor->dtype, narrow, again, count);
+    return memcmp(again, tensor->data, tensor->bytes) == 0;
+}
+
 /* Values when few and when the text gives the same bits back. */
 static bool print_values(printer *p, const ts_tensor *tensor) {
-    enum { MAX_VALUES = 64 };
-    float values[MAX_VALUES];
-    uint8_t again[MAX_VALUES * 8];
+    double values[MAX_VALUES];
     const ts_dtype_info *info = ts_dtype_get(tensor->dtype);
     size_t count = info->bytes ? tensor->bytes / (size_t)info->bytes : 0;
     if (info->kind == 'c' || count > MAX_VALUES || count * (size_t)info->bytes != tensor->bytes) return false;
-    ts_dtype_widen(tensor->dtype, tensor->data, values, count);
-    for (size_t i = 0; i < count; i++)
-        if (isnan(values[i])) values[i] = NAN;
-    ts_dtype_narrow(tensor->dtype, values, again, count);
-    if (memcmp(again, tensor->data, tensor->bytes) != 0) return false;
+    bool is_float = info->kind == 'f';
+    if (!(is_float ? float_values(tensor, count, values) : integer_values(tensor, count, values)))
+        return false;
     ts_text_add(p->out, " = {");
     for (size_t i = 0; i < count; i++) {
         if (i) ts_text_add(p->out, " ");
-        ts_text_double(p->out, (double)values[i]);
+        ts_text_double(p->out, values[i]);
     }
     ts_text_add(p->out, "}");
     return true;

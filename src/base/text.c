@@ -74,6 +74,10 @@ void ts_text_double(ts_text *text, double value) {
         return;
     }
     char digits[40];
+    if (value == trunc(value) && fabs(value) < 1e15) {
+        ts_text_format(text, "%.0f", value);
+        return;
+    }
     for (int precision = 1; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, value);
         if (strtod(digits, NULL) == value) break;

@@ -125,7 +125,7 @@ static ts_status read_option(parser *p, const ts_option *option, const char *joi
         return ts_ok;
     }
     bool is_next = !joined && p->at < p->count && is_value(p->words[p->at]);
-    if (!joined && !is_next) return fail_no_value(p, option);
+    if (!joined && !is_next) return option->kind == ts_option_list ? ts_ok : fail_no_value(p, option);
     const char *value = joined ? joined : p->words[p->at++];
     if (*value == '\0') return fail_no_value(p, option);
     switch (option->kind) {

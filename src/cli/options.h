@@ -25,7 +25,7 @@ typedef enum ts_option_kind {
     ts_option_flag,   /* bool; takes no value */
     ts_option_word,   /* const char * */
     ts_option_number, /* int, in low..high */
-    ts_option_list    /* ts_words; all words up to the next option */
+    ts_option_list    /* ts_words; all words up to the next option, be there none */
 } ts_option_kind;
 
 typedef struct ts_option {

@@ -110,7 +110,7 @@ const ts_verb ts_verb_run = {
              "PROG is a StableHLO portable artifact (.mlirbc, versions 1.13 to 1.17), compiled here first, "
              "or a .trn from "
              "trainstone compile. In JAX:\n"
-             "  exported = jax.export.export(jax.jit(step), platforms=[\"cpu\"])(x, y)\n"
+             "  exported = jax.export.export(jax.jit(step, keep_unused=True), platforms=[\"neuron\"])(x, y)\n"
              "  open(\"step.mlirbc\", \"wb\").write(exported.mlir_module_serialized)\n"
              "\n"
              "Arrays are .npy files in C or Fortran order, little-endian. bf16 travels as uint16 bits, f8 as "

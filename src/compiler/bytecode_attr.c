@@ -174,11 +174,12 @@ static ts_status read_float(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     return ts_ok;
 }
 
-/* 4-bit integers come one to a byte; the graph keeps them extended to the byte. */
-static void extend_nibbles(uint8_t *data, size_t count, bool is_signed) {
+/* What takes a byte an element there, the graph keeps as 0 or 1, or extended from its 4 bits. */
+static void normalise(uint8_t *data, size_t count, unsigned dtype) {
     for (size_t i = 0; i < count; i++) {
-        data[i] &= 15;
-        if (is_signed && data[i] & 8) data[i] |= 0xf0;
+        if (dtype == ts_dtype_i1) data[i] = data[i] != 0;
+        if (dtype == ts_dtype_i4 || dtype == ts_dtype_u4) data[i] &= 15;
+        if (dtype == ts_dtype_i4 && data[i] & 8) data[i] |= 0xf0;
     }
 }
 
@@ -219,8 +220,7 @@ static ts_status read_dense(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     if (!attr->is_splat && (int64_t)size != total)
         return ts_bc_fail(b, at, "%zu bytes of elements for a tensor of %jd", size, (intmax_t)total);
     uint8_t *data = ts_arena_copy(&b->module->arena, blob, size);
-    if (attr->type.dtype == ts_dtype_i4 || attr->type.dtype == ts_dtype_u4)
-        extend_nibbles(data, size, attr->type.dtype == ts_dtype_i4);
+    normalise(data, size, attr->type.dtype);
     attr->data = data;
     attr->data_bytes = size;
     return ts_ok;
@@ -242,7 +242,9 @@ static ts_status read_dense_array(ts_bc *b, ts_cursor *c, ts_attr *attr) {
         return ts_bc_fail(b, at, "%zu bytes for an array of %ju", size, (uintmax_t)count);
     attr->kind = ts_attr_dense;
     attr->type = (ts_type){.dtype = type->type.dtype, .rank = 1, .dim = {(int64_t)count}};
-    attr->data = ts_arena_copy(&b->module->arena, blob, size);
+    uint8_t *data = ts_arena_copy(&b->module->arena, blob, size);
+    normalise(data, size, attr->type.dtype);
+    attr->data = data;
     attr->data_bytes = size;
     attr->is_splat = count == 1;
     return ts_ok;

@@ -319,6 +319,20 @@ static const ts_attr *find_attr(const record *r, const char *name) {
     return NULL;
 }
 
+/* Attributes of arguments or results: a dictionary each; none at all is an empty list in the file. */
+static ts_status find_dicts(ts_bc *b, const record *r, const char *name, uint32_t count,
+                            const ts_attr **out) {
+    const ts_attr *list = find_attr(r, name);
+    *out = NULL;
+    if (!list || (list->kind == ts_attr_array && list->count == 0)) return ts_ok;
+    bool fits = list->kind == ts_attr_array && list->count == count;
+    for (uint32_t i = 0; fits && i < count; i++)
+        fits = list->array[i]->kind == ts_attr_dict;
+    if (!fits) return ts_bc_fail(b, r->at, "%s is not a list of %u dictionaries", name, count);
+    *out = list;
+    return ts_ok;
+}
+
 static ts_status read_func(ts_bc *b, ts_cursor *c, record *r) {
     const ts_attr *name = find_attr(r, "sym_name"), *visibility = find_attr(r, "sym_visibility");
     const ts_attr *type = find_attr(r, "function_type");
@@ -329,15 +343,15 @@ static ts_status read_func(ts_bc *b, ts_cursor *c, record *r) {
     func->name = name->string;
     func->is_public =
         !visibility || visibility->kind != ts_attr_string || strcmp(visibility->string, "private") != 0;
-    func->arg_attrs = find_attr(r, "arg_attrs");
-    func->result_attrs = find_attr(r, "res_attrs");
     TS_TRY(ts_bc_function_results(b, r->at, type, &func->result_count, &func->result_types));
     b->func = func;
     TS_TRY(read_regions(b, c, r, &func->body));
     b->func = NULL;
     /* A declaration is dropped: a call of it finds no function. */
-    if (func->body) ts_vec_push(&b->module->funcs, &b->module->arena, func);
-    return ts_ok;
+    if (!func->body) return ts_ok;
+    ts_vec_push(&b->module->funcs, &b->module->arena, func);
+    TS_TRY(find_dicts(b, r, "arg_attrs", func->body->arg_count, &func->arg_attrs));
+    return find_dicts(b, r, "res_attrs", func->result_count, &func->result_attrs);
 }
 
 static ts_status read_plain_op(ts_bc *b, ts_cursor *c, record *r, ts_block *block) {

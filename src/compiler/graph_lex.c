@@ -349,7 +349,7 @@ ts_status ts_parse_dict(ts_parser *p, uint32_t *count, ts_named_attr **attrs) {
                 return ts_parse_fail(p, at, "attribute given twice");
         TS_TRY(ts_lex_expect(p, "="));
         TS_TRY(ts_parse_attr(p, &item.value));
-        if (items.count == 4096) return ts_parse_fail(p, at, "more than 4096 attributes in one place");
+        if (items.count == 8192) return ts_parse_fail(p, at, "more than 8192 attributes in one place");
         ts_vec_push(&items, &p->module->arena, item);
     } while (ts_lex_accept(p, ","));
     *attrs = items.data;

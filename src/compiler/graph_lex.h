@@ -5,7 +5,9 @@
 
 #include "compiler/graph.h"
 
-enum { TS_PARSE_DEPTH = 64 }; /* nesting of attributes and of regions */
+enum {
+    TS_PARSE_DEPTH = 68
+}; /* nesting of attributes and of regions: what the bytecode reader takes prints */
 
 /* A dense attribute whose bytes stand in the blob table at the end of the text. */
 typedef struct ts_blob_use {
@@ -24,7 +26,7 @@ typedef struct ts_parser {
     ts_module *module;
     ts_diag *diag;
     ts_arena scratch;
-    int depth;
+    int depth, region_depth;
     TS_VEC(ts_blob_use) blob_uses;
     /* of the function being read */
     ts_func *func;

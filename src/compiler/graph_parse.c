@@ -205,7 +205,7 @@ static void add_attr(ts_parser *p, draft *d, const char *name, const ts_attr *va
 static ts_status parse_lead(ts_parser *p, draft *d) {
     bool is_call = d->kind == ts_hlo_call && ts_lex_accept(p, "@");
     ts_lex_skip(p);
-    if (d->kind == ts_hlo_constant && *p->at != '{') {
+    if (d->kind == ts_hlo_constant && *p->at != '{' && *p->at != '%') {
         d->has_payload = true;
         return ts_parse_payload(p, &d->payload);
     }
@@ -270,14 +270,15 @@ static ts_status finish_payload(ts_parser *p, draft *d) {
 /* Regions see outer values; the results are defined after them. */
 static ts_status parse_regions(ts_parser *p, ts_op_node *op) {
     TS_VEC(ts_block *) regions = {0};
-    if (p->depth >= TS_PARSE_DEPTH) return ts_parse_fail(p, p->at, "nesting deeper than %d", TS_PARSE_DEPTH);
-    p->depth++;
+    if (p->region_depth >= TS_PARSE_DEPTH)
+        return ts_parse_fail(p, p->at, "regions nest deeper than %d", TS_PARSE_DEPTH);
+    p->region_depth++;
     while (ts_lex_skip(p), *p->at == '(' || strncmp(p->at, "empty", 5) == 0) {
         ts_block *region;
         TS_TRY(parse_region(p, &region));
         ts_vec_push(&regions, &p->module->arena, region);
     }
-    p->depth--;
+    p->region_depth--;
     op->regions = regions.data;
     op->region_count = regions.count;
     return ts_ok;

@@ -302,6 +302,10 @@ static void print_region(printer *p, const ts_block *block, int depth) {
     ts_text_add(p->out, "}");
 }
 
+static bool may_lead(unsigned kind) {
+    return kind == ts_hlo_call || kind == ts_hlo_compare || kind == ts_hlo_constant;
+}
+
 /* The attribute that reads better right behind the op's name, or NULL when it is absent or of another
    form: call @f, compare LT, constant 1.0. */
 static const char *lead_attr(const ts_op_node *op) {
@@ -309,7 +313,7 @@ static const char *lead_attr(const ts_op_node *op) {
                        : op->kind == ts_hlo_compare ? "comparison_direction"
                                                     : "value";
     ts_attr_kind kind = op->kind == ts_hlo_constant ? ts_attr_dense : ts_attr_string;
-    if (op->kind != ts_hlo_call && op->kind != ts_hlo_compare && op->kind != ts_hlo_constant) return NULL;
+    if (!may_lead(op->kind)) return NULL;
     const ts_attr *attr = ts_op_attr(op, name);
     if (!attr || attr->kind != kind) return NULL;
     if (op->kind == ts_hlo_constant &&
@@ -341,7 +345,9 @@ static void print_op(printer *p, const ts_op_node *op, int depth) {
     if (lead) print_lead(p, op, lead);
     for (uint32_t i = 0; i < op->operand_count; i++)
         ts_text_format(p->out, "%s%%%u", i ? ", " : " ", op->operands[i]->id);
-    if (op->attr_count > (lead != NULL)) {
+    /* Without its leading attribute such an operation shows its attributes even if there are none: the parser
+       would take what follows for it. */
+    if (op->attr_count > (lead != NULL) || (!lead && may_lead(op->kind))) {
         ts_text_add(p->out, " ");
         print_dict(p, op->attr_count, op->attrs, lead);
     }

@@ -63,7 +63,12 @@ int ts_lower_load_queue(ts_lower *lower);
 /* Refuses values that the engines have no datapath for, naming the op. */
 ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op);
 
-/* One for each kind of op; all results get their views. */
+/* One for each kind of op; all results get their views. lower.c has the table. */
+ts_status ts_lower_constant(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_view_op(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_barrier(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_concatenate(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op); /* joins or opens a group */
 ts_status ts_lower_close_group(ts_lower *lower, ts_group *group);
 ts_status ts_lower_group(ts_lower *lower, ts_group *group); /* emits the nest */
@@ -74,6 +79,8 @@ ts_status ts_lower_gather(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_scatter(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_dynamic_slice(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_dynamic_update_slice(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_reduce_window(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_select_and_scatter(ts_lower *lower, ts_op_node *op);
 
 /* The one operator of a two-argument region such as reduce's, or ts_alu_bypass when the region returns
    its second argument. False for anything else. */

@@ -325,30 +325,27 @@ static void emit_dot(ts_lower *lower, ts_dot *d) {
 
 /* ---- the op ---- */
 
-/* Axes in the order batch, free, depth. False when the lists do not fit the rank. */
-static bool order_axes(const ts_op_node *op, bool is_lhs, int rank, int *perm, int *batch_rank,
-                       int *depth_rank) {
+/* The operand with its axes in the order batch, free, depth. */
+static ts_view order_axes(const ts_op_node *op, bool is_lhs, const ts_view *view, int *batch_rank,
+                          int *depth_rank) {
     int64_t batch[TS_MAX_RANK], depth[TS_MAX_RANK];
     bool is_named[TS_MAX_RANK] = {0};
-    int at = 0;
-    *batch_rank = *depth_rank = 0;
+    int perm[TS_MAX_RANK], at = 0;
     ts_op_ints(op, is_lhs ? "lhs_batching_dimensions" : "rhs_batching_dimensions", batch, TS_MAX_RANK,
                batch_rank);
     ts_op_ints(op, is_lhs ? "lhs_contracting_dimensions" : "rhs_contracting_dimensions", depth, TS_MAX_RANK,
                depth_rank);
-    if (*batch_rank + *depth_rank > rank) return false;
-    for (int i = 0; i < *batch_rank + *depth_rank; i++) {
-        int64_t axis = i < *batch_rank ? batch[i] : depth[i - *batch_rank];
-        if (axis < 0 || axis >= rank || is_named[axis]) return false;
-        is_named[axis] = true;
-    }
-    for (int i = 0; i < *batch_rank; i++)
+    for (int i = 0; i < *depth_rank; i++)
+        is_named[depth[i]] = true;
+    for (int i = 0; i < *batch_rank; i++) {
+        is_named[batch[i]] = true;
         perm[at++] = (int)batch[i];
-    for (int i = 0; i < rank; i++)
+    }
+    for (int i = 0; i < view->rank; i++)
         if (!is_named[i]) perm[at++] = i;
     for (int i = 0; i < *depth_rank; i++)
         perm[at++] = (int)depth[i];
-    return true;
+    return ts_view_permute(view, view->rank, perm);
 }
 
 static ts_status as_ordered(ts_lower *lower, ts_view *view) {
@@ -379,41 +376,17 @@ static ts_dtype operand_dtype(const ts_op_node *op) {
     return lhs == rhs ? lhs : ts_dtype_f32;
 }
 
-/* Shapes as the axes lists say; the reader's check knows nothing of dots. */
-static bool fits_result(const ts_view *lhs, const ts_view *rhs, const ts_view *out, int batch, int depth) {
-    int left = lhs->rank - batch - depth, right = rhs->rank - batch - depth;
-    if (left < 0 || right < 0 || out->rank != batch + left + right) return false;
-    for (int i = 0; i < batch; i++)
-        if (lhs->dim[i] != rhs->dim[i] || lhs->dim[i] != out->dim[i]) return false;
-    for (int i = 0; i < depth; i++)
-        if (lhs->dim[batch + left + i] != rhs->dim[batch + right + i]) return false;
-    for (int i = 0; i < left; i++)
-        if (lhs->dim[batch + i] != out->dim[batch + i]) return false;
-    for (int i = 0; i < right; i++)
-        if (rhs->dim[batch + i] != out->dim[batch + left + i]) return false;
-    return true;
-}
-
 ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op) {
     ts_view lhs, rhs;
-    int perm[2][TS_MAX_RANK], batch, depth, other_batch, other_depth;
-    const ts_type *types[2] = {&op->operands[0]->type, &op->operands[1]->type};
+    int batch, depth;
     if (!is_float(op->operands[0]) || !is_float(op->operands[1]) || !is_float(op->results[0]))
         return refuse_type(lower, op);
     TS_TRY(ts_lower_tensor(lower, op->operands[0], &lhs));
     TS_TRY(ts_lower_tensor(lower, op->operands[1], &rhs));
-    if (!order_axes(op, true, types[0]->rank, perm[0], &batch, &depth) ||
-        !order_axes(op, false, types[1]->rank, perm[1], &other_batch, &other_depth) || batch != other_batch ||
-        depth != other_depth)
-        return ts_op_fail(lower->module, op, lower->diag, ts_input,
-                          "dimension numbers do not fit the operands");
-    lhs = ts_view_permute(&lhs, lhs.rank, perm[0]);
-    rhs = ts_view_permute(&rhs, rhs.rank, perm[1]);
+    lhs = order_axes(op, true, &lhs, &batch, &depth);
+    rhs = order_axes(op, false, &rhs, &batch, &depth);
     ts_lower_result(lower, op->results[0]);
     ts_view out = ((ts_lowered *)op->results[0]->note)->view;
-    if (!fits_result(&lhs, &rhs, &out, batch, depth))
-        return ts_op_fail(lower->module, op, lower->diag, ts_input,
-                          "operands and result have dimensions that differ");
     if (ts_view_elems(&out) == 0) return ts_ok;
     if (ts_view_elems(&lhs) == 0) {
         ts_view zero = ts_view_of_splat((ts_dtype)out.dtype, 0, &op->results[0]->type);

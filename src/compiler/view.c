@@ -56,8 +56,10 @@ static ts_view broadcast_in_dim(const ts_op_node *op, const ts_view *operand) {
 
 static ts_view slice(const ts_op_node *op, const ts_view *operand) {
     ts_view view = *operand;
-    int64_t start[TS_MAX_RANK], step[TS_MAX_RANK];
+    int64_t start[TS_MAX_RANK] = {0}, step[TS_MAX_RANK];
     int count = 0;
+    for (int i = 0; i < operand->rank; i++)
+        step[i] = 1;
     ts_op_ints(op, "start_indices", start, TS_MAX_RANK, &count);
     ts_op_ints(op, "strides", step, TS_MAX_RANK, &count);
     set_dims(&view, &op->results[0]->type);

@@ -137,6 +137,11 @@ double ts_act_ns(unsigned func);
 /* out[i] = func(in[i]); the arrays may be the same. */
 void ts_act_floats(unsigned func, const float *in, float *out, int64_t n);
 
+/* Rows folded side by side with add: their chains are independent, the order in each is kept. rows[lane] for
+   all TS_LANES lanes must be readable; totals[lane] is where each chain stands. */
+enum { TS_LANES = 8 };
+void ts_fold_add(const float *const *rows, int64_t n, float *totals);
+
 /* out[M,N] = sum over k of a[k][m] * b[k][n], k ascending from 0.0, product and sum rounded separately;
    is_added: out += that sum. Rows of floats, `pitch` floats apart; out shares no memory with a and b. */
 typedef struct ts_gemm {

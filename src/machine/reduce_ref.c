@@ -3,8 +3,7 @@
 
 #include "machine/engine.h"
 
-/* Outputs folded side by side: their chains of additions are independent, the order in each is kept. */
-enum { LANES = 8, SHORT_ROW = 64 };
+enum { LANES = TS_LANES, SHORT_ROW = 64, WIDE_ROW = 64 };
 
 typedef struct reduction {
     ts_rows dst, data;
@@ -33,6 +32,10 @@ typedef struct reduction {
 FOLD(add, +)
 FOLD(subtract, -)
 FOLD(multiply, *)
+
+void ts_fold_add(const float *const *rows, int64_t n, float *totals) {
+    fold_add(rows, n, totals);
+}
 
 /* Any order gives the same value: halves are folded together until one element is left. */
 static float fold_halves(unsigned op, const float *row, int64_t n, float total) {
@@ -97,26 +100,41 @@ static void reduce_long(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* Partitions [first, last): many outputs of few elements each, read together. */
+/* Partitions [first, last): many outputs of few elements each. Element i of all of them is gathered and
+   folded at once. */
 static void reduce_short(void *context, int64_t first, int64_t last) {
     const reduction *r = context;
-    _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
+    _Alignas(64) float in[TS_CHUNK], column[TS_CHUNK], out[TS_CHUNK];
     int64_t group = TS_CHUNK / r->reduced;
     for (int64_t part = first; part < last; part++)
         for (int64_t done = 0, n; done < r->kept; done += n) {
             n = r->kept - done < group ? r->kept - done : group;
             const float *row = ts_rows_read(&r->data, part, done * r->reduced, n * r->reduced, in);
-            for (int64_t i = 0; i < n; i += LANES) {
-                int lanes = n - i < LANES ? (int)(n - i) : LANES;
-                float totals[LANES] = {0};
-                const float *rows[LANES];
-                for (int lane = 0; lane < LANES; lane++) {
-                    const float *at = row + (i + (lane < lanes ? lane : 0)) * r->reduced;
-                    totals[lane] = start(r, at[0]);
-                    rows[lane] = at + 1;
-                }
-                fold(r->op, rows, lanes, r->reduced - 1, totals);
-                memcpy(out + i, totals, (size_t)lanes * sizeof *totals);
+            for (int64_t o = 0; o < n; o++)
+                out[o] = start(r, row[o * r->reduced]);
+            for (int64_t i = 1; i < r->reduced; i++) {
+                for (int64_t o = 0; o < n; o++)
+                    column[o] = row[o * r->reduced + i];
+                ts_alu_floats(r->op, out, column, out, n);
+            }
+            ts_rows_write(&r->dst, part, done, n, out);
+        }
+}
+
+/* Partitions [first, last): data's dimensions are turned, so that a row holds element 0 of every output, then
+   element 1 of every output. */
+static void reduce_wide(void *context, int64_t first, int64_t last) {
+    const reduction *r = context;
+    _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
+    for (int64_t part = first; part < last; part++)
+        for (int64_t done = 0, n; done < r->kept; done += n) {
+            n = r->kept - done < TS_CHUNK ? r->kept - done : TS_CHUNK;
+            const float *row = ts_rows_read(&r->data, part, done, n, in);
+            for (int64_t o = 0; o < n; o++)
+                out[o] = start(r, row[o]);
+            for (int64_t i = 1; i < r->reduced; i++) {
+                row = ts_rows_read(&r->data, part, i * r->kept + done, n, in);
+                ts_alu_floats(r->op, out, row, out, n);
             }
             ts_rows_write(&r->dst, part, done, n, out);
         }
@@ -142,21 +160,46 @@ static void reduce_bits(void *context, int64_t first, int64_t last) {
     }
 }
 
+static int64_t product(const ts_exec *exec, const ts_ap *ap, int first, int last) {
+    int64_t elems = 1;
+    for (int i = first < 0 ? 0 : first; i < last; i++)
+        elems *= ts_count_value(exec->program, &ap->dim[i].count, exec->counters);
+    return elems;
+}
+
+/* The reduced dimensions before the kept ones. */
+static ts_ap turned(const ts_ap *data, int axes) {
+    ts_ap ap = *data;
+    int kept = data->dims - axes;
+    for (int i = 0; i < data->dims; i++)
+        ap.dim[i] = data->dim[i < axes ? kept + i : i - axes];
+    return ap;
+}
+
+static int64_t magnitude(int64_t step) {
+    return step < 0 ? -step : step;
+}
+
 ts_status ts_exec_tensor_reduce(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_reduce *inst = (const ts_inst_tensor_reduce *)head;
+    const ts_ap *data = &inst->data;
     ts_operand_set set = {.exec = exec};
-    reduction r = {.op = inst->op, .reduced = 1};
+    int axes = inst->axes < data->dims ? inst->axes : data->dims, kept = data->dims - axes;
+    reduction r = {.op = inst->op,
+                   .reduced = product(exec, data, kept, data->dims),
+                   .kept = product(exec, data, 0, kept)};
+    bool is_bits = ts_alu_kind(r.op) == 'b';
+    bool is_wide = !is_bits && r.kept >= WIDE_ROW && kept > 0 && axes > 0 &&
+                   magnitude(data->dim[kept - 1].step) < magnitude(data->dim[data->dims - 1].step);
+    ts_ap wide = is_wide ? turned(data, axes) : (ts_ap){0};
     ts_rows_get(&set, &inst->dst, &r.dst);
-    ts_rows_source(&set, &inst->data, &r.dst, false, &r.data);
+    ts_rows_source(&set, is_wide ? &wide : data, &r.dst, false, &r.data);
     if (!ts_operands_ready(&set)) return ts_ok;
-    for (int i = inst->data.dims - inst->axes; i < inst->data.dims; i++)
-        if (i >= 0) r.reduced *= ts_count_value(exec->program, &inst->data.dim[i].count, exec->counters);
-    r.kept = r.data.elems / r.reduced;
     double row_ns = 0.3 * (double)r.reduced;
-    if (ts_alu_kind(r.op) == 'b')
+    if (is_bits)
         ts_split(exec, r.dst.parts * r.kept, 10 * row_ns, reduce_bits, &r);
-    else if (r.reduced < SHORT_ROW)
-        ts_split(exec, r.dst.parts, row_ns * (double)r.kept, reduce_short, &r);
+    else if (is_wide || r.reduced < SHORT_ROW)
+        ts_split(exec, r.dst.parts, row_ns * (double)r.kept, is_wide ? reduce_wide : reduce_short, &r);
     else
         ts_split(exec, r.dst.parts * r.kept, row_ns, reduce_long, &r);
     return ts_ok;

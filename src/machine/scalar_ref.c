@@ -52,21 +52,32 @@ static void activate(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* The sum adds the fp32 results left to right, before their cast to dst. */
+/* The sum adds the fp32 results left to right, before their cast to dst; several partitions at a time. */
 static void activate_and_sum(void *context, int64_t first, int64_t last) {
     const activation *a = context;
-    _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK], column[TS_CHUNK];
-    for (int64_t part = first; part < last; part++) {
-        float scale = ts_column_value(&a->scale, part), bias = 0, total = 0;
-        if (a->has_bias) bias = *ts_rows_read(&a->bias, part, 0, 1, column);
-        for (int64_t from = 0; from < a->dst.elems; from += a->chunks.size) {
-            int64_t n = ts_chunk_length(&a->chunks, from);
-            const float *values = one_chunk(a, part, from, n, a->has_scale ? &scale : NULL,
-                                            a->has_bias ? &bias : NULL, in, out);
-            for (int64_t i = 0; i < n; i++)
-                total = from + i == 0 ? values[0] : total + values[i];
+    _Alignas(64) float in[TS_CHUNK], out[TS_LANES][TS_CHUNK];
+    for (int64_t part = first; part < last; part += TS_LANES) {
+        int lanes = last - part < TS_LANES ? (int)(last - part) : TS_LANES;
+        float scale[TS_LANES], bias[TS_LANES] = {0}, totals[TS_LANES] = {0};
+        for (int lane = 0; lane < lanes; lane++) {
+            scale[lane] = ts_column_value(&a->scale, part + lane);
+            if (a->has_bias) bias[lane] = *ts_rows_read(&a->bias, part + lane, 0, 1, in);
         }
-        ts_rows_write(&a->reduce, part, 0, 1, &total);
+        for (int64_t from = 0; from < a->dst.elems; from += a->chunks.size) {
+            const float *rows[TS_LANES];
+            int64_t n = ts_chunk_length(&a->chunks, from), skipped = from == 0;
+            for (int lane = 0; lane < TS_LANES; lane++) {
+                rows[lane] = lane < lanes
+                                 ? one_chunk(a, part + lane, from, n, a->has_scale ? &scale[lane] : NULL,
+                                             a->has_bias ? &bias[lane] : NULL, in, out[lane]) +
+                                       skipped
+                                 : rows[0];
+                if (from == 0) totals[lane] = rows[lane][-1];
+            }
+            ts_fold_add(rows, n - skipped, totals);
+        }
+        for (int lane = 0; lane < lanes; lane++)
+            ts_rows_write(&a->reduce, part + lane, 0, 1, &totals[lane]);
     }
 }
 

@@ -112,10 +112,26 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
 
 /* ---- nc_transpose ---- */
 
+TS_CLONES
+static bool are_finite(const float *values, int64_t n) {
+    uint32_t found = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        found |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return found == 0;
+}
+
 /* A product with the identity adds 0 * x for every other x of the column: a NaN or Inf among them makes NaN
    (ARCH:185-191). Sums start at +0, so -0 becomes +0. */
 static void multiply_by_identity(float *column, int64_t n) {
     int64_t others = 0, where = 0;
+    if (are_finite(column, n)) {
+        for (int64_t i = 0; i < n; i++)
+            column[i] += 0.0f;
+        return;
+    }
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(column[i])) {
             others++;

@@ -1,5 +1,6 @@
 """Values come from the modelled machine: its instructions decide them, and nothing else computes them."""
 
+import math
 import re
 import subprocess
 
@@ -52,16 +53,32 @@ def test_text_form_runs(step, listing):
     assert cli.same_bits(compiled, text)
 
 
+ELEMENT_BYTES = {"f32": 4, "bf16": 2, "f16": 2, "f8e4m3": 1, "f8e5m2": 1}
+OPERAND = r"{}=\w+\.\w+\[p\S+:(\d+) \S+((?: \d+(?:@-?\d+)?)*)\]"
+
+
 def edits(listing):
     """The listing with the on-chip byte offset of one matmul operand moved by one element, one edit at a time."""
     lines = listing.splitlines()
     for number, line in enumerate(lines):
         if "nc_matmul" not in line:
             continue
-        for operand in re.finditer(r"moving=\S*?sbuf\[[^]]*?\+?(\d+)", line):
-            at = operand.start(1)
-            changed = line[:at] + str(int(operand[1]) + 4) + line[operand.end(1):]
+        for operand in re.finditer(r"moving=sbuf\.(\w+)\[[^]]*? \+(\d+)", line):
+            at = operand.start(2)
+            changed = line[:at] + str(int(operand[2]) + ELEMENT_BYTES[operand[1]]) + line[operand.end(2):]
             yield "\n".join(lines[:number] + [changed] + lines[number + 1:]) + "\n"
+
+
+def shape_of(line):
+    """Of a matmul in the listing: the partitions of each operand, and its free elements by name (the most they can be)."""
+    line = re.sub(r"\*\([^()]*\)", "", line)  # rotating offsets
+    line = re.sub(r"min\((\d+),[^()]*\)", r"\1", line)  # ragged counts
+    parts, counts = [], {}
+    for name in ("dst", "stationary", "moving"):
+        operand = re.search(OPERAND.format(name), line)
+        parts.append(int(operand[1]))
+        counts[name] = math.prod(int(dim.split("@")[0]) for dim in operand[2].split())
+    return parts, counts
 
 
 def test_one_changed_offset_changes_the_output(step, listing):

@@ -83,6 +83,7 @@ static const row rows[] = {
     {"vector.tensor_reduce dst=sbuf.f32[p0:128 +0 1] data=sbuf.f32[p0:128 +2048 512] op=add axes=1", 1.12, 512},
     {"vector.tensor_reduce dst=sbuf.bf16[p0:128 +0 1] data=sbuf.bf16[p0:128 +2048 512] op=max axes=1", 1.12, 256},
     {"vector.tensor_reduce dst=sbuf.bf16[p0:128 +0 1] data=sbuf.bf16[p0:128 +2048 512] op=min axes=1", 1.12, 512},
+    {"vector.tensor_tensor_scan dst=sbuf.f32[p0:128 +0 512] data0=sbuf.f32[p0:128 +2048 512] data1=sbuf.f32[p0:128 +4096 512] initial=0 op0=multiply op1=add", 1.12, 1024},
     /* nothing to do */
     {"vector.memset dst=sbuf.f32[p0:128 +0 min(8, 0)] value=0", 1.12, 0},
 };

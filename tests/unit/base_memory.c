@@ -71,7 +71,10 @@ static void text_quotes_and_numbers(void **state) {
                 {1.0 / 3, "0.3333333333333333"},
                 {1e300 * 1e300, "inf"},
                 {-1e300 * 1e300, "-inf"},
-                {16777217, "16777217"}};
+                {16777217, "16777217"},
+                {150, "150"},
+                {-2e6, "-2000000"},
+                {1e15, "1e+15"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ts_text_double(&text, rows[i].value);
         assert_string_equal(text.data, rows[i].form);

@@ -183,6 +183,19 @@ static void lists_run_to_the_next_option(void **state) {
     ts_arena_free(&arguments.arena);
 }
 
+/* A script's empty list of files. */
+static void lists_may_be_empty(void **state) {
+    (void)state;
+    ts_arguments arguments;
+    ts_diag diag;
+    assert_int_equal(parse("run", &arguments, &diag, 4, "p", "--input", "--out", "d"), ts_ok);
+    assert_int_equal(arguments.inputs.count, 0);
+    assert_string_equal(arguments.out, "d");
+    ts_arena_free(&arguments.arena);
+    assert_int_equal(parse("run", &arguments, &diag, 2, "p", "--input="), ts_usage);
+    ts_arena_free(&arguments.arena);
+}
+
 static void letters_may_be_joined(void **state) {
     (void)state;
     ts_arguments arguments;
@@ -268,6 +281,7 @@ int main(void) {
         cmocka_unit_test(names_are_not_taken_twice),
         cmocka_unit_test(every_option_is_parsed),
         cmocka_unit_test(lists_run_to_the_next_option),
+        cmocka_unit_test(lists_may_be_empty),
         cmocka_unit_test(letters_may_be_joined),
         cmocka_unit_test(help_needs_no_program),
         cmocka_unit_test(wrong_words_are_explained),

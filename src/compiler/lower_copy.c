@@ -1,0 +1,69 @@
+/* Copies: a view into another of the same dims, and the numbers that no tensor holds into SBUF or HBM. */
+#include <string.h>
+
+#include "compiler/lower.h"
+
+/* A copy that passes through SBUF: numbers that no tensor holds. */
+static void copy_generated(ts_lower *lower, ts_view *views) {
+    ts_nest nest = ts_nest_plan(&lower->b, &views[0], views[0].rank, 2048);
+    const ts_view *src = &views[1];
+    ts_dtype dtype = ts_chip_dtype(src->dtype);
+    int64_t parts = ts_nest_max_parts(&nest), free = ts_nest_max_free(&nest, 0, nest.rank);
+    int64_t bytes = free * ts_dtype_get(dtype)->bytes;
+    ts_tile tile = 0;
+    if (src->kind == ts_view_splat) {
+        tile = ts_build_tile(&lower->b, ts_space_sbuf, parts, bytes, 1);
+        ts_ap whole = ts_build_ap(&lower->b, tile, dtype, ts_count_const(parts), ts_count_const(free));
+        ts_emit_memset(&lower->b, ts_engine_vector, &whole, src->value);
+    }
+    ts_nest_open(&nest, 0, nest.rank);
+    if (src->kind == ts_view_iota) {
+        tile = ts_build_tile(&lower->b, ts_space_sbuf, parts, bytes, 2);
+        ts_lower_iota(lower, &nest, tile, src);
+    }
+    ts_ap from = ts_build_ap(&lower->b, tile, dtype, ts_nest_parts(&nest), ts_nest_free(&nest, 0, nest.rank));
+    ts_ap to = ts_nest_hbm(&nest, &views[0], false);
+    ts_emit_dma(&lower->b, ts_engine_tensor, TS_STORE_QUEUE, &to, &from);
+    ts_nest_close(&nest, 0, nest.rank);
+}
+
+void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_view *view) {
+    ts_affine offset = ts_affine_const(view->offset);
+    for (int i = 0; i < nest->rank; i++)
+        if (nest->is_open[i])
+            offset = ts_build_term(&lower->b, offset, view->stride[i] * nest->tile[i], nest->loop[i]);
+    ts_ap dst =
+        ts_build_ap(&lower->b, tile, ts_chip_dtype(view->dtype), ts_nest_parts(nest), ts_count_const(1));
+    int64_t pattern[4] = {0}, step = 1;
+    dst.dims = 0;
+    for (int i = nest->first_free; i < nest->rank; i++) {
+        pattern[dst.dims] = view->stride[i];
+        ts_ap_dim(&dst, 0, ts_nest_axis_count(nest, i));
+    }
+    for (int i = dst.dims; i-- > 0;) {
+        dst.dim[i].step = step;
+        step *= dst.dim[i].count.max;
+    }
+    if (dst.dims == 0) ts_ap_dim(&dst, 1, ts_count_const(1));
+    ts_emit_iota(&lower->b, &dst, offset, nest->part < 0 ? 0 : view->stride[nest->part], pattern);
+}
+
+ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src) {
+    if (ts_view_elems(dst) == 0) return ts_ok;
+    ts_view views[2] = {*dst, *src};
+    ts_views_merge(views, 2);
+    if (src->kind != ts_view_tensor) {
+        copy_generated(lower, views);
+        return ts_ok;
+    }
+    ts_nest nest = {.b = &lower->b, .rank = views[0].rank, .part = -1};
+    memcpy(nest.size, views[0].dim, sizeof nest.size);
+    nest.first_free = nest.rank > TS_AP_DIMS - 1 ? nest.rank - (TS_AP_DIMS - 1) : 0;
+    for (int i = 0; i < nest.rank; i++)
+        nest.tile[i] = i < nest.first_free ? 1 : nest.size[i];
+    ts_nest_open(&nest, 0, nest.rank);
+    ts_ap to = ts_nest_hbm(&nest, &views[0], false), from = ts_nest_hbm(&nest, &views[1], false);
+    ts_emit_dma(&lower->b, ts_engine_sync, ts_lower_load_queue(lower), &to, &from);
+    ts_nest_close(&nest, 0, nest.rank);
+    return ts_ok;
+}

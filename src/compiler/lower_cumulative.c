@@ -1,0 +1,209 @@
+/* Running sums, products, maxima and minima along an axis (cumsum and its kin, which arrive as a
+   reduce_window over everything before each element): tensor_tensor_scan, or for exact integers doubling
+   steps on GpSimdE. */
+#include <string.h>
+
+#include "compiler/lower_window.h"
+
+enum { PARTITIONS = 128, CHUNK = 4096 };
+
+typedef struct running {
+    ts_lower *lower;
+    ts_builder *b;
+    ts_view in, out; /* the running axis last, walked from its start */
+    ts_alu alu;
+    ts_dtype dtype;
+    bool is_word;
+    bool is_reverse; /* walked from the end of each tile */
+    double init;
+    ts_nest nest;
+} running;
+
+bool ts_window_is_cumulative(const ts_window *window, const ts_type *operand, ts_cumulative *cumulative) {
+    int found = -1;
+    for (int i = 0; i < window->rank; i++) {
+        if (window->stride[i] != 1 || window->interior[i] != 0) return false;
+        if (window->size[i] == 1 && window->low[i] == 0 && window->high[i] == 0) continue;
+        bool is_forward = window->low[i] == window->size[i] - 1 && window->high[i] == 0;
+        bool is_reverse = window->high[i] == window->size[i] - 1 && window->low[i] == 0;
+        if (found >= 0 || !(is_forward || is_reverse) || window->size[i] < operand->dim[i]) return false;
+        if (window->dilation[i] != 1) return false;
+        *cumulative = (ts_cumulative){.axis = found = i, .is_reverse = !is_forward};
+    }
+    return found >= 0;
+}
+
+/* The running axis in chunks that stay in a partition; of the others the largest on the partitions. */
+static void cut(running *r) {
+    ts_nest *nest = &r->nest;
+    int rank = r->in.rank;
+    *nest = (ts_nest){.b = r->b, .rank = rank, .part = -1, .first_free = rank - 1};
+    memcpy(nest->size, r->in.dim, sizeof nest->size);
+    for (int i = 0; i + 1 < rank; i++) {
+        nest->tile[i] = 1;
+        if (nest->part < 0 || nest->size[i] > nest->size[nest->part]) nest->part = i;
+    }
+    if (nest->part >= 0)
+        nest->tile[nest->part] = nest->size[nest->part] < PARTITIONS ? nest->size[nest->part] : PARTITIONS;
+    nest->tile[rank - 1] = nest->size[rank - 1] < CHUNK ? nest->size[rank - 1] : CHUNK;
+}
+
+static ts_tile new_tile(const running *r, int64_t elems, ts_dtype dtype, int slots) {
+    return ts_build_tile(r->b, ts_space_sbuf, ts_nest_max_parts(&r->nest), elems * ts_dtype_get(dtype)->bytes,
+                         slots);
+}
+
+static ts_ap column_ap(const running *r, ts_tile tile, ts_dtype dtype) {
+    return ts_build_ap(r->b, tile, dtype, ts_nest_parts(&r->nest), ts_count_const(1));
+}
+
+static ts_ap chunk_ap(const running *r, ts_tile tile, ts_dtype dtype) {
+    return ts_build_ap(r->b, tile, dtype, ts_nest_parts(&r->nest),
+                       ts_nest_axis_count(&r->nest, r->nest.rank - 1));
+}
+
+/* The chunk in the order that the running value takes. A reversed one is a whole axis. */
+static ts_ap walked_ap(const running *r, ts_tile tile, ts_dtype dtype) {
+    ts_ap ap = chunk_ap(r, tile, dtype);
+    if (!r->is_reverse) return ap;
+    ap.offset.base += (r->nest.size[r->nest.rank - 1] - 1) * ts_dtype_get(dtype)->bytes;
+    ap.dim[0].step = -1;
+    return ap;
+}
+
+/* The last value of a chunk that others follow: those are full, so it lies at a fixed place. */
+static void carry_on(const running *r, const ts_ap *carry, ts_tile result, ts_dtype dtype) {
+    const ts_nest *nest = &r->nest;
+    int axis = nest->rank - 1;
+    if (nest->tile[axis] == nest->size[axis]) return;
+    ts_ap last = column_ap(r, result, dtype);
+    last.offset.base += (nest->tile[axis] - 1) * ts_dtype_get(dtype)->bytes;
+    ts_emit_copy(r->b, ts_engine_vector, carry, &last);
+}
+
+static ts_tile scan_floats(running *r, ts_tile data, const ts_ap *carry, ts_tile ones) {
+    ts_tile result = new_tile(r, r->nest.tile[r->nest.rank - 1], ts_dtype_f32, 2);
+    ts_ap dst = walked_ap(r, result, ts_dtype_f32), src = walked_ap(r, data, r->dtype);
+    ts_ap one = column_ap(r, ones, ts_dtype_f32);
+    one.dim[0] = (ts_dim){.step = 0, .count = ts_nest_axis_count(&r->nest, r->nest.rank - 1)};
+    ts_inst_tensor_tensor_scan *inst = (ts_inst_tensor_tensor_scan *)ts_program_append(
+        r->b->program, ts_op_tensor_tensor_scan, ts_engine_vector, r->b->loc);
+    inst->dst = dst;
+    inst->data0 = one;
+    inst->data1 = src;
+    inst->initial = ts_scalar_ap(carry);
+    inst->op0 = ts_alu_multiply;
+    inst->op1 = (uint8_t)r->alu;
+    carry_on(r, carry, result, ts_dtype_f32);
+    return result;
+}
+
+/* [from, chunk) of a chunk, in walking order; nothing when it is shorter. */
+static ts_ap tail_ap(const running *r, ts_tile tile, int64_t from, int64_t back) {
+    ts_ap ap = walked_ap(r, tile, r->dtype);
+    ap.offset.base += (from - back) * 4 * ap.dim[0].step;
+    ts_count *count = &ap.dim[0].count;
+    if (count->is_ragged) count->limit.base -= from;
+    count->max -= (int32_t)from;
+    return ap;
+}
+
+static ts_ap head_ap(const running *r, ts_tile tile, int64_t length) {
+    ts_ap ap = walked_ap(r, tile, r->dtype);
+    ts_count *count = &ap.dim[0].count;
+    if (count->max > length) count->max = (int32_t)length;
+    return ap;
+}
+
+/* x[i] = x[i] op x[i - d] for d = 1, 2, 4...: after the last one x[i] covers everything before it. */
+static ts_tile scan_words(running *r, ts_tile data, const ts_ap *carry) {
+    int64_t chunk = r->nest.tile[r->nest.rank - 1];
+    ts_tile now = data, next = new_tile(r, chunk, r->dtype, 2);
+    ts_ap first = head_ap(r, data, 1);
+    ts_emit_tensor_tensor(r->b, ts_engine_gpsimd, &first, &first, carry, r->alu);
+    for (int64_t d = 1; d < chunk; d *= 2) {
+        ts_ap dst = tail_ap(r, next, d, 0), a = tail_ap(r, now, d, 0), b = tail_ap(r, now, d, d);
+        ts_ap kept_to = head_ap(r, next, d), kept_from = head_ap(r, now, d);
+        ts_emit_tensor_tensor(r->b, ts_engine_gpsimd, &dst, &a, &b, r->alu);
+        ts_emit_copy(r->b, ts_engine_vector, &kept_to, &kept_from);
+        ts_tile done = now;
+        now = next;
+        next = done;
+    }
+    carry_on(r, carry, now, r->dtype);
+    return now;
+}
+
+static void run(running *r) {
+    ts_nest *nest = &r->nest;
+    int axis = nest->rank - 1;
+    ts_dtype wide = r->is_word ? r->dtype : ts_dtype_f32;
+    ts_tile ones = 0;
+    if (!r->is_word) {
+        ones = new_tile(r, 1, ts_dtype_f32, 1);
+        ts_ap one =
+            ts_build_ap(r->b, ones, ts_dtype_f32, ts_count_const(ts_nest_max_parts(nest)), ts_count_const(1));
+        ts_emit_memset(r->b, ts_engine_vector, &one, 1);
+    }
+    ts_nest_open(nest, 0, axis);
+    ts_ap carry = column_ap(r, new_tile(r, 1, wide, 1), wide);
+    ts_emit_memset(r->b, ts_engine_vector, &carry, r->init);
+    ts_nest_open(nest, axis, axis + 1);
+    ts_tile data = new_tile(r, nest->tile[axis], r->dtype, 2);
+    ts_ap to = chunk_ap(r, data, r->dtype), from = ts_nest_hbm(nest, &r->in, false);
+    ts_emit_dma(r->b, ts_engine_sync, ts_lower_load_queue(r->lower), &to, &from);
+    ts_tile result = r->is_word ? scan_words(r, data, &carry) : scan_floats(r, data, &carry, ones);
+    ts_ap done = chunk_ap(r, result, wide), out = ts_nest_hbm(nest, &r->out, false);
+    if (done.dtype != out.dtype) {
+        ts_ap narrow = chunk_ap(r, new_tile(r, nest->tile[axis], r->dtype, 2), r->dtype);
+        ts_emit_copy(r->b, ts_engine_vector, &narrow, &done);
+        done = narrow;
+    }
+    ts_emit_dma(r->b, ts_engine_tensor, TS_STORE_QUEUE, &out, &done);
+    ts_nest_close(nest, 0, nest->rank);
+}
+
+/* Axes other than the running one join where they lie together. */
+static void order_axes(running *r, const ts_cumulative *c) {
+    int perm[TS_VIEW_RANK], rank = r->in.rank, at = 0;
+    for (int i = 0; i < rank; i++)
+        if (i != c->axis) perm[at++] = i;
+    perm[at] = c->axis;
+    ts_view kept[2], *views[2] = {&r->in, &r->out};
+    for (int v = 0; v < 2; v++) {
+        *views[v] = ts_view_permute(views[v], rank, perm);
+        kept[v] = *views[v];
+        kept[v].rank--;
+    }
+    int64_t dim = r->in.dim[rank - 1], stride[2] = {r->in.stride[rank - 1], r->out.stride[rank - 1]};
+    ts_views_merge(kept, 2);
+    for (int v = 0; v < 2; v++) {
+        kept[v].dim[kept[v].rank] = dim;
+        kept[v].stride[kept[v].rank++] = stride[v];
+        *views[v] = kept[v];
+    }
+    /* Longer than a tile, a reversed axis is walked backwards in memory instead. */
+    if (!c->is_reverse || dim <= CHUNK) return;
+    for (int v = 0; v < 2; v++) {
+        int axis = views[v]->rank - 1;
+        views[v]->offset += (dim - 1) * views[v]->stride[axis];
+        views[v]->stride[axis] = -views[v]->stride[axis];
+    }
+    r->is_reverse = false;
+}
+
+ts_status ts_lower_cumulative(ts_lower *lower, ts_op_node *op, const ts_cumulative *cumulative, ts_alu alu) {
+    running r = {.lower = lower, .b = &lower->b, .alu = alu, .is_reverse = cumulative->is_reverse};
+    ts_view init;
+    r.dtype = ts_chip_dtype(op->operands[0]->type.dtype);
+    r.is_word = r.dtype == ts_dtype_i32 || r.dtype == ts_dtype_u32;
+    TS_TRY(ts_lower_tensor(lower, op->operands[0], &r.in));
+    TS_TRY(ts_lower_view(lower, op->operands[1], &init));
+    r.init = init.value;
+    ts_lower_result(lower, op->results[0]);
+    r.out = ((ts_lowered *)op->results[0]->note)->view;
+    order_axes(&r, cumulative);
+    cut(&r);
+    run(&r);
+    return ts_ok;
+}

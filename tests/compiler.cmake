@@ -1,0 +1,10 @@
+# The compiler. Each file of tests/compiler is one test.
+add_executable(compiler_runner unit/compiler_runner.c unit/compiler_reference.c)
+target_link_libraries(compiler_runner PRIVATE ts_compiler ts_machine)
+function(ts_compiler_test)
+  foreach(name IN LISTS ARGN)
+    add_test(NAME compiler/${name} COMMAND compiler_runner ${CMAKE_CURRENT_SOURCE_DIR}/compiler/${name}.mlir)
+    set_tests_properties(compiler/${name} PROPERTIES LABELS short)
+  endforeach()
+endfunction()
+ts_compiler_test(dot_plain dot_batched)

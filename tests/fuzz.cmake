@@ -1,0 +1,17 @@
+# libFuzzer targets, built with -DTS_FUZZ=ON (clang): ./fuzz_NAME CORPUS_DIR. Each is also run briefly by CTest.
+if(NOT TS_FUZZ)
+  return()
+endif()
+# ts_fuzz_target(name LINK <folders>): tests/fuzz/<name>.c.
+function(ts_fuzz_target name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} fuzz/${name}.c)
+  list(TRANSFORM ARG_LINK PREPEND ts_)
+  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME fuzz/${name} COMMAND ${name} -max_total_time=20 -rss_limit_mb=2048 -timeout=10)
+  set_tests_properties(fuzz/${name} PROPERTIES LABELS medium)
+endfunction()
+ts_fuzz_target(fuzz_trn LINK arch base)
+ts_fuzz_target(fuzz_bytecode LINK compiler arch base)
+ts_fuzz_target(fuzz_hlo_text LINK compiler arch base)

@@ -1,0 +1,21 @@
+# The functional machine. Each file of tests/isa is one test; the coverage test wants every row of isa.def there.
+add_executable(isa_runner unit/isa_runner.c)
+target_link_libraries(isa_runner PRIVATE ts_machine)
+set(TS_ISA_FILES)
+foreach(name
+        activation activation_scale activation_sin alu_bits alu_floats alu_ints alu_pow dma_add dma_cast dma_copy
+        dma_gather dma_oob_far dma_oob_high dma_oob_low dma_oob_skip iota loops memset nc_matmul nc_matmul_narrow
+        nc_transpose overlap reciprocal scalar_tensor_tensor tensor_copy tensor_copy_predicated tensor_reduce
+        tensor_reduce_long tensor_scalar tensor_tensor_scan)
+  set(file ${CMAKE_CURRENT_SOURCE_DIR}/isa/${name}.trn)
+  add_test(NAME isa/${name} COMMAND isa_runner ${file})
+  set_tests_properties(isa/${name} PROPERTIES LABELS short)
+  list(APPEND TS_ISA_FILES ${file})
+endforeach()
+add_test(NAME isa/coverage COMMAND isa_runner --coverage ${TS_ISA_FILES})
+set_tests_properties(isa/coverage PROPERTIES LABELS short)
+ts_unit_test(machine_act LINK machine)
+ts_unit_test(machine_hbm LINK machine)
+ts_unit_test(machine_matmul LINK machine)
+ts_unit_test(machine_run LINK machine)
+ts_unit_test(machine_transfer LINK machine)

@@ -1,0 +1,352 @@
+/* Runs self-contained compiler tests (tests/compiler): a graph in text form (docs/hlo.md) whose comments say
+   what goes in, what must come out of the modelled machine, and what passes must leave.
+
+     compiler_runner FILE.mlir...
+
+   Directives, each a comment line:
+     //: title TEXT             what is tested (required)
+     //: in N = VALUE ...       elements of argument N; a list too short repeats
+     //: random SCALE           arguments without `in` are pseudo-random within +-SCALE (integers: 0 to SCALE)
+     //: out N = VALUE ...      elements of result N
+     //: reference              every result is what the plain interpreter computes (compiler_reference.c)
+     //: close REL ABS          later out and reference lines allow |got - want| <= ABS + REL * |want|; else
+   exact
+     //: after PASS has TEXT    the dump after the pass contains TEXT; `lacks TEXT`; `has N TEXT`: N times
+     //: fails STATUS TEXT      compiling stops with this status and a message that has TEXT
+   A VALUE is a number, nan, inf, A..B counting by one, or VALUE*COUNT. A program that runs executes as many
+   PE flops as its dots have, and gives the same bits on poisoned memory with one thread and with three. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "compiler/compile.h"
+#include "compiler_reference.h"
+#include "machine/machine.h"
+
+enum { MAX_TENSORS = 64, MAX_VALUES = 4096 };
+
+typedef struct test {
+    const char *path, *text;
+    ts_arena arena;
+    ts_chip chip;
+    ts_program *program;
+    const ts_tensor *inputs[MAX_TENSORS], *outputs[MAX_TENSORS];
+    void *input_data[MAX_TENSORS], *output_data[MAX_TENSORS];
+    int input_count, output_count;
+    double rel, abs;
+    int failures;
+} test;
+
+static void fail(test *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void fail(test *t, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    printf("%s: ", t->path);
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+    t->failures++;
+}
+
+/* The next line `//: name rest` at or after *at; rest is copied, *at moves behind it. NULL at the end. */
+static char *next_directive(test *t, const char **at, char *name, size_t name_size) {
+    for (const char *line = *at; line && *line;) {
+        const char *end = strchr(line, '\n');
+        size_t length = end ? (size_t)(end - line) : strlen(line);
+        const char *next = end ? end + 1 : line + length;
+        if (length > 4 && strncmp(line, "//: ", 4) == 0) {
+            char *rest = ts_arena_string_n(&t->arena, line + 4, length - 4);
+            size_t word = strcspn(rest, " ");
+            snprintf(name, name_size, "%.*s", (int)word, rest);
+            *at = next;
+            return rest + word + (rest[word] == ' ');
+        }
+        line = next;
+    }
+    return NULL;
+}
+
+/* ---- values ---- */
+
+static int parse_values(const char *text, double *values) {
+    int count = 0;
+    while (*text && count < MAX_VALUES) {
+        char *end;
+        double value = strtod(text, &end), last = value;
+        long repeat = 1;
+        if (end == text) return -1;
+        if (strncmp(end, "..", 2) == 0) last = strtod(end + 2, &end);
+        if (*end == '*') repeat = strtol(end + 1, &end, 10);
+        for (; value <= last || isnan(value); value++) {
+            for (long i = 0; i < repeat && count < MAX_VALUES; i++)
+                values[count++] = value;
+            if (isnan(value) || isinf(value)) break;
+        }
+        text = end + strspn(end, " ");
+    }
+    return count;
+}
+
+static int64_t elems_of(const ts_tensor *tensor) {
+    return (int64_t)(tensor->bytes / (uint64_t)ts_dtype_get(tensor->dtype)->bytes);
+}
+
+static double *random_values(test *t, const ts_tensor *tensor, double scale, uint64_t seed) {
+    int64_t count = elems_of(tensor);
+    double *values = TS_NEW_ARRAY(&t->arena, double, (size_t)count);
+    char kind = ts_dtype_get(tensor->dtype)->kind;
+    for (int64_t i = 0; i < count; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        double unit = (double)(seed >> 11) * 0x1p-53;
+        values[i] = kind == 'f' ? (2 * unit - 1) * scale : kind == 'b' ? unit < 0.5 : floor(unit * scale);
+    }
+    return values;
+}
+
+static void set_inputs(test *t) {
+    char name[32], *rest;
+    const char *at = t->text;
+    double scale = 0, *values = TS_NEW_ARRAY(&t->arena, double, MAX_VALUES);
+    bool is_set[MAX_TENSORS] = {0};
+    while ((rest = next_directive(t, &at, name, sizeof name))) {
+        if (strcmp(name, "random") == 0) scale = strtod(rest, NULL);
+        if (strcmp(name, "in") != 0) continue;
+        int number = atoi(rest), count = parse_values(strchr(rest, '=') + 2, values);
+        if (number >= t->input_count || count <= 0) {
+            fail(t, "bad line: in %s", rest);
+            continue;
+        }
+        int64_t elems = elems_of(t->inputs[number]);
+        double *all = TS_NEW_ARRAY(&t->arena, double, (size_t)elems);
+        for (int64_t i = 0; i < elems; i++)
+            all[i] = values[i % count];
+        ts_reference_narrow(t->inputs[number]->dtype, all, t->input_data[number], (size_t)elems);
+        is_set[number] = true;
+    }
+    for (int i = 0; i < t->input_count; i++) {
+        if (is_set[i]) continue;
+        if (scale == 0 && t->inputs[i]->bytes) fail(t, "argument %d has no values", i);
+        ts_reference_narrow(t->inputs[i]->dtype, random_values(t, t->inputs[i], scale, (uint64_t)i + 1),
+                            t->input_data[i], (size_t)elems_of(t->inputs[i]));
+    }
+}
+
+/* ---- running ---- */
+
+static void bind(test *t) {
+    for (uint32_t i = 0; i < t->program->tensors.count; i++) {
+        const ts_tensor *tensor = &t->program->tensors.data[i];
+        bool is_input = tensor->kind == ts_tensor_input;
+        if ((!is_input && tensor->kind != ts_tensor_output) || tensor->number >= MAX_TENSORS) continue;
+        (is_input ? t->inputs : t->outputs)[tensor->number] = tensor;
+        (is_input ? t->input_data : t->output_data)[tensor->number] =
+            ts_arena_alloc(&t->arena, tensor->bytes + 16);
+        int *count = is_input ? &t->input_count : &t->output_count;
+        if ((int)tensor->number >= *count) *count = (int)tensor->number + 1;
+    }
+}
+
+static bool run_once(test *t, int threads, ts_run_stats *stats) {
+    ts_diag diag = {0};
+    ts_pool *pool = NULL;
+    ts_machine *machine = NULL;
+    char text[1400];
+    void **data = TS_NEW_ARRAY(&t->arena, void *, t->program->tensors.count + 1);
+    char *scratch = ts_arena_alloc(&t->arena, t->program->scratch_bytes + 16);
+    memset(scratch, 0xff, t->program->scratch_bytes);
+    for (uint32_t i = 0; i < t->program->tensors.count; i++) {
+        const ts_tensor *tensor = &t->program->tensors.data[i];
+        if (tensor->kind == ts_tensor_input) data[i] = t->input_data[tensor->number];
+        if (tensor->kind == ts_tensor_output) {
+            data[i] = t->output_data[tensor->number];
+            memset(data[i], 0xff, tensor->bytes);
+        }
+        if (tensor->kind == ts_tensor_scratch) data[i] = scratch + tensor->address;
+    }
+    ts_run run = {.data = data, .poison = true, .stats = stats};
+    ts_status status = ts_pool_new(threads, &pool, &diag);
+    if (status == ts_ok) status = ts_machine_new(&t->chip, pool, &machine, &diag);
+    if (status == ts_ok) status = ts_machine_run(machine, t->program, &run, &diag);
+    ts_machine_free(machine);
+    ts_pool_free(pool);
+    ts_diag_format(&diag, text, sizeof text);
+    if (status != ts_ok) fail(t, "the run failed: %s", text);
+    return status == ts_ok;
+}
+
+static void run_program(test *t) {
+    ts_run_stats stats = {0}, again = {0};
+    void *first[MAX_TENSORS];
+    if (!run_once(t, 1, &stats)) return;
+    if (stats.pe_flops != t->program->model_flops)
+        fail(t, "%" PRIu64 " PE flops for %" PRIu64 " in the program", stats.pe_flops,
+             t->program->model_flops);
+    for (int i = 0; i < t->output_count; i++)
+        first[i] = ts_arena_copy(&t->arena, t->output_data[i], t->outputs[i]->bytes);
+    if (!run_once(t, 3, &again)) return;
+    for (int i = 0; i < t->output_count; i++)
+        if (t->outputs[i]->bytes && memcmp(first[i], t->output_data[i], t->outputs[i]->bytes) != 0)
+            fail(t, "result %d has other bits with three threads", i);
+}
+
+/* ---- judging ---- */
+
+static void check_output(test *t, int number, const double *want, int64_t count) {
+    if (number >= t->output_count) {
+        fail(t, "no result %d", number);
+        return;
+    }
+    const ts_tensor *tensor = t->outputs[number];
+    int64_t elems = elems_of(tensor), wrong = 0;
+    double *got = TS_NEW_ARRAY(&t->arena, double, (size_t)elems);
+    ts_reference_widen(tensor->dtype, t->output_data[number], got, (size_t)elems);
+    if (count != elems && count >= 0) fail(t, "result %d has %" PRId64 " elements", number, elems);
+    for (int64_t i = 0; i < elems && i < count; i++) {
+        bool is_same = got[i] == want[i] ? signbit(got[i]) == signbit(want[i]) || t->abs > 0
+                                         : isnan(got[i]) && isnan(want[i]);
+        bool is_close = fabs(got[i] - want[i]) <= t->abs + t->rel * fabs(want[i]);
+        if (is_same || (t->rel + t->abs > 0 && is_close)) continue;
+        if (wrong++ < 4)
+            fail(t, "result %d element %" PRId64 " is %.9g, not %.9g", number, i, got[i], want[i]);
+    }
+    if (wrong > 4) fail(t, "result %d: %" PRId64 " of %" PRId64 " elements are wrong", number, wrong, elems);
+}
+
+static void check_reference(test *t, ts_module *module) {
+    const double *inputs[MAX_TENSORS];
+    double *results[MAX_TENSORS];
+    for (int i = 0; i < t->input_count; i++) {
+        double *values = TS_NEW_ARRAY(&t->arena, double, (size_t)elems_of(t->inputs[i]));
+        ts_reference_widen(t->inputs[i]->dtype, t->input_data[i], values, (size_t)elems_of(t->inputs[i]));
+        inputs[i] = values;
+    }
+    const char *unknown = ts_reference_run(module, &t->arena, inputs, results);
+    if (unknown) {
+        fail(t, "the reference does not know %s", unknown);
+        return;
+    }
+    for (int i = 0; i < t->output_count; i++)
+        check_output(t, i, results[i], elems_of(t->outputs[i]));
+}
+
+static int count_text(const char *in, const char *what) {
+    int count = 0;
+    for (const char *at = strstr(in, what); at; at = strstr(at + 1, what))
+        count++;
+    return count;
+}
+
+static ts_module *parse(test *t) {
+    ts_diag diag = {0};
+    ts_module *module = NULL;
+    char text[1400];
+    if (ts_module_parse(t->text, t->path, &module, &diag) == ts_ok) return module;
+    ts_diag_format(&diag, text, sizeof text);
+    fail(t, "%s", text);
+    return NULL;
+}
+
+/* `after PASS has [N] TEXT` */
+static void check_dump(test *t, char *rest) {
+    char pass[32], verb[16];
+    int used = 0, want = -1, skip = 0;
+    if (sscanf(rest, "%31s %15s %n", pass, verb, &used) != 2) {
+        fail(t, "bad line: after %s", rest);
+        return;
+    }
+    const char *what = rest + used;
+    if (sscanf(what, "%d %n", &want, &skip) == 1 && skip > 0) what += skip;
+    if (strcmp(verb, "lacks") == 0) want = 0;
+    ts_text dump = {0};
+    ts_diag diag = {0};
+    ts_compile_options options = {.dump_pass = pass, .dump = &dump};
+    ts_module *module = parse(t);
+    ts_program *program = NULL;
+    if (ts_compile(module, &t->chip, &options, &program, &diag) != ts_ok) fail(t, "%s", diag.message);
+    int count = dump.data ? count_text(dump.data, what) : 0;
+    if (want < 0 ? count == 0 : count != want) fail(t, "after %s: %d times '%s'", pass, count, what);
+    ts_text_free(&dump);
+    ts_program_free(program);
+    ts_module_free(module);
+}
+
+static void judge(test *t) {
+    char name[32], *rest;
+    const char *at = t->text;
+    double *values = TS_NEW_ARRAY(&t->arena, double, MAX_VALUES);
+    int judged = 0;
+    while ((rest = next_directive(t, &at, name, sizeof name))) {
+        if (strcmp(name, "close") == 0) sscanf(rest, "%lf %lf", &t->rel, &t->abs);
+        if (strcmp(name, "after") == 0) check_dump(t, rest);
+        if (strcmp(name, "out") == 0)
+            check_output(t, atoi(rest), values, parse_values(strchr(rest, '=') + 2, values));
+        if (strcmp(name, "reference") == 0) {
+            ts_module *module = parse(t);
+            check_reference(t, module);
+            ts_module_free(module);
+        }
+        judged += strcmp(name, "out") == 0 || strcmp(name, "reference") == 0 || strcmp(name, "after") == 0;
+    }
+    if (!judged) fail(t, "nothing is judged");
+}
+
+static const char *find(test *t, const char *wanted) {
+    char name[32], *rest;
+    const char *at = t->text;
+    while ((rest = next_directive(t, &at, name, sizeof name)))
+        if (strcmp(name, wanted) == 0) return rest;
+    return NULL;
+}
+
+static void run_test(test *t) {
+    ts_diag diag = {0};
+    char text[1400];
+    ts_chip_get("trn1", &t->chip, &diag);
+    if (!find(t, "title")) fail(t, "no title");
+    ts_module *module = parse(t);
+    if (!module) return;
+    ts_status status = ts_compile(module, &t->chip, NULL, &t->program, &diag);
+    ts_module_free(module);
+    ts_diag_format(&diag, text, sizeof text);
+    const char *want = find(t, "fails");
+    if (want) {
+        size_t word = strcspn(want, " ");
+        bool is_kind =
+            strncmp(ts_status_name(status), want, word) == 0 && strlen(ts_status_name(status)) == word;
+        if (!is_kind || !strstr(text, want + word + 1))
+            fail(t, "compiling gave %s: %s", ts_status_name(status), text);
+        return;
+    }
+    if (status != ts_ok) {
+        fail(t, "compiling failed: %s", text);
+        return;
+    }
+    bind(t);
+    set_inputs(t);
+    if (t->failures == 0) run_program(t);
+    if (t->failures == 0) judge(t);
+}
+
+int main(int count, char **arguments) {
+    int failures = 0;
+    for (int i = 1; i < count; i++) {
+        uint8_t *data = NULL;
+        size_t size;
+        ts_diag diag = {0};
+        if (ts_file_read(arguments[i], &data, &size, &diag) != ts_ok) {
+            printf("%s: %s\n", arguments[i], diag.message);
+            return 1;
+        }
+        test t = {.path = arguments[i], .text = (const char *)data};
+        run_test(&t);
+        failures += t.failures;
+        ts_program_free(t.program);
+        ts_arena_free(&t.arena);
+        free(data);
+    }
+    return failures > 0;
+}

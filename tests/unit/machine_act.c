@@ -1,0 +1,122 @@
+/* Activation functions: the largest error in ULP over a sweep of all fp32 values, against double precision.
+ */
+#include "machine_support.h"
+
+#include <math.h>
+
+#include "machine/engine.h"
+
+enum { BLOCK = 1024, ALLOWED_ULP = 3 };
+
+static int64_t ordered(float value) {
+    int32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits < 0 ? -(int64_t)(bits & INT32_MAX) : bits;
+}
+
+static double exact(unsigned func, double x) {
+    switch (func) {
+    case ts_act_copy: return x;
+    case ts_act_square: return x * x;
+    case ts_act_relu: return x > 0 || x != x ? x : 0;
+    case ts_act_abs: return fabs(x);
+    case ts_act_sign: return x > 0 ? 1 : x < 0 ? -1 : x;
+    case ts_act_exp: return exp(x);
+    case ts_act_log: return log(x);
+    case ts_act_tanh: return tanh(x);
+    case ts_act_sigmoid: return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+    case ts_act_erf: return erf(x);
+    case ts_act_sin: return sin(x);
+    case ts_act_arctan: return atan(x);
+    case ts_act_sqrt: return sqrt(x);
+    case ts_act_rsqrt: return 1 / sqrt(x);
+    case ts_act_reciprocal: return 1 / x;
+    default: return NAN;
+    }
+}
+
+/* Distance in ULP of the fp32 result from the exact value, in units of the last place of the latter. */
+static double ulp_error(float actual, double expected) {
+    float nearest = (float)expected;
+    if (isnan(nearest)) return isnan(actual) ? 0 : INFINITY;
+    if (isnan(actual) || signbit(actual) != signbit(nearest)) return INFINITY;
+    if (isinf(nearest) || isinf(actual)) return (double)llabs(ordered(actual) - ordered(nearest));
+    int exponent;
+    frexp(expected, &exponent);
+    double unit = ldexp(1, exponent - 24 < -149 ? -149 : exponent - 24);
+    return fabs((double)actual - expected) / unit;
+}
+
+typedef struct worst {
+    double ulp;
+    float x, y;
+    long count;
+} worst;
+
+static void sweep(unsigned func, uint64_t first, uint64_t last, uint64_t step, float limit, worst *w) {
+    _Alignas(64) float in[BLOCK], out[BLOCK];
+    for (uint64_t at = first; at < last;) {
+        int n = 0;
+        for (; n < BLOCK && at < last; at += step) {
+            uint32_t bits = (uint32_t)at;
+            memcpy(&in[n], &bits, sizeof bits);
+            if (!(fabsf(in[n]) > limit)) n++;
+        }
+        ts_act_floats(func, in, out, n);
+        for (int i = 0; i < n; i++) {
+            double error = ulp_error(out[i], exact(func, (double)in[i]));
+            w->count++;
+            if (error > w->ulp) *w = (worst){error, in[i], out[i], w->count};
+        }
+    }
+}
+
+static void errors_are_small(void **state) {
+    (void)state;
+    for (unsigned func = 0; func < ts_act_count; func++) {
+        worst w = {0};
+        float limit = func == ts_act_sin ? 0x1.921fb6p1f : INFINITY;
+        sweep(func, 0, UINT64_C(1) << 32, 3989, limit, &w);
+        sweep(func, 0x3c000000, 0x41200000, 97, limit, &w); /* 0.0078 to 10, and below zero */
+        sweep(func, 0xbc000000, 0xc1200000, 97, limit, &w);
+        sweep(func, 0x3f7ff000, 0x3f801000, 1, limit, &w); /* around 1 */
+        print_message("%-10s max %.3f ULP at %a (%ld values)\n", ts_act_name(func), w.ulp, (double)w.x,
+                      w.count);
+        if (w.ulp > ALLOWED_ULP)
+            fail_msg("%s(%a) = %a, exact %a: %g ULP", ts_act_name(func), (double)w.x, (double)w.y,
+                     exact(func, (double)w.x), w.ulp);
+    }
+}
+
+static void sin_leaves_its_range_as_documented(void **state) {
+    (void)state;
+    float x[3] = {9.0f, -9.0f, INFINITY};
+    ts_act_floats(ts_act_sin, x, x, 3);
+    assert_true(fabsf(x[0] - 27.65f) < 0.01f && x[1] == -x[0] && isinf(x[2]));
+}
+
+/* Each element stands alone: where it lies in an array, and how long that is, changes nothing. */
+static void position_does_not_matter(void **state) {
+    (void)state;
+    float x[67], y[67];
+    uint64_t random = 11;
+    for (int i = 0; i < 67; i++)
+        x[i] = 20 * next_float(&random);
+    for (unsigned func = 0; func < ts_act_count; func++) {
+        ts_act_floats(func, x, y, 67);
+        for (int i = 0; i < 67; i++) {
+            float one;
+            ts_act_floats(func, &x[i], &one, 1);
+            assert_memory_equal(&one, &y[i], sizeof one);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_are_small),
+        cmocka_unit_test(sin_leaves_its_range_as_documented),
+        cmocka_unit_test(position_does_not_matter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
