@@ -6,13 +6,12 @@ import pathlib
 import subprocess
 
 import jax
+import jax.export
 import numpy as np
-from jaxlib.mlir.dialects import stablehlo
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TRAINSTONE_BUILD", ROOT / "build"))
 COMMAND = BUILD / "trainstone"
-VERSION = "1.13.0"
 
 
 def trainstone(*arguments, timeout=300, **environment):
@@ -30,9 +29,8 @@ def succeed(*arguments, **environment):
 
 def write_program(fn, arguments, path):
     """Lowers fn for its (possibly abstract) arguments and writes a StableHLO portable artifact."""
-    lowered = jax.jit(fn, keep_unused=True).trace(*arguments).lower(lowering_platforms=("cpu",))
-    module = lowered.compiler_ir("stablehlo")
-    path.write_bytes(stablehlo.serialize_portable_artifact(module, VERSION))
+    exported = jax.export.export(jax.jit(fn, keep_unused=True), platforms=("neuron",))(*arguments)
+    path.write_bytes(exported.mlir_module_serialized)
     return path
 
 
