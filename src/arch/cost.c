@@ -117,6 +117,7 @@ static double smaller(double a, double b) {
 #define IS_TENSOR             (head->engine == ts_engine_tensor)
 #define IS_GPSIMD             (head->engine == ts_engine_gpsimd)
 #define IS_FP32_MATMUL        (f->is_fp32)
+#define IS_ONEZERO            (inst->is_stationary_onezero)
 #define HAS_PSUM_SOURCE       (f->has_psum_source)
 #define HAS_REDUCE            (f->has_reduce)
 #define ALL_BF16              (f->is_bf16)
@@ -275,5 +276,8 @@ void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *o
     cost->occupancy = ts_cycles_time(cycles + engine.overhead_cycles, engine.ghz);
     cost->latency = ts_cycles_time(engine.latency_cycles, engine.ghz);
     cost->elems = f.elems;
-    if (inst->op == ts_op_nc_matmul) cost->flops = (int64_t)(2 * f.k * f.m * f.n);
+    if (inst->op == ts_op_nc_matmul) {
+        bool is_selection = ((const ts_inst_nc_matmul *)inst)->is_stationary_onezero;
+        *(is_selection ? &cost->selection_flops : &cost->flops) = (int64_t)(2 * f.k * f.m * f.n);
+    }
 }

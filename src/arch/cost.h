@@ -32,8 +32,9 @@ typedef struct ts_cost {
     int64_t descriptors;                /* contiguous runs, over all engines */
     int32_t dma_engines;                /* engines it is spread over */
     int64_t hbm_read_bytes, hbm_write_bytes;
-    int64_t flops; /* nc_matmul: 2 K M N */
-    int64_t elems; /* elements written */
+    int64_t flops;           /* nc_matmul: 2 K M N */
+    int64_t selection_flops; /* the same where the stationary is declared zeros and ones */
+    int64_t elems;           /* elements written */
 } ts_cost;
 /* Clock and fixed cycles of an engine. */
 typedef struct ts_engine_cost {

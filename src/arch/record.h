@@ -53,7 +53,8 @@ typedef struct ts_record {
     uint64_t instructions, dma_transfers, dma_descriptors;
     uint64_t hbm_read_bytes, hbm_write_bytes;
     uint64_t model_flops;             /* of the source program */
-    uint64_t pe_flops;                /* 2KMN of executed nc_matmul */
+    uint64_t pe_flops;                /* 2KMN of executed nc_matmul, but for: */
+    uint64_t pe_selection_flops;      /* those that select and sum rows by zeros and ones */
     uint64_t elems, off_engine_elems; /* elements written; by gpsimd_* and host_* routines */
     uint64_t conservative_waits;      /* dependences decided by bounding box */
     uint64_t skipped_iterations;      /* steady state multiplied instead of stepped */

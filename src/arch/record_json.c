@@ -79,6 +79,7 @@ static void add_counts(const ts_record *record, ts_text *out) {
     add_count(out, "dma_transfers", record->dma_transfers);
     add_count(out, "dma_descriptors", record->dma_descriptors);
     add_count(out, "pe_flops", record->pe_flops);
+    add_count(out, "pe_selection_flops", record->pe_selection_flops);
     add_count(out, "model_flops", record->model_flops);
     add_count(out, "elems", record->elems);
     add_count(out, "conservative_waits", record->conservative_waits);

@@ -118,7 +118,9 @@ static void keep_first(summer *m, const ts_ap *row) {
 static ts_ap sum_equals(summer *m, ts_tile equal, const ts_ap *data) {
     ts_tile bank = new_tile(m, ts_space_psum, CHUNK, ts_dtype_f32);
     ts_ap dst = chunk_ap(m, bank, ts_dtype_f32), stationary = square_ap(m, equal, data->dtype);
-    ts_emit_matmul(m->b, &dst, &stationary, data, (ts_accum){.mode = ts_accum_never});
+    ts_inst_nc_matmul *inst =
+        ts_emit_matmul(m->b, &dst, &stationary, data, (ts_accum){.mode = ts_accum_never});
+    inst->is_stationary_onezero = true;
     return dst;
 }
 

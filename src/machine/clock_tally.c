@@ -98,6 +98,7 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
     record->busy[step->engine] += occupancy;
     record->instructions++;
     record->pe_flops += (uint64_t)cost->flops;
+    record->pe_selection_flops += (uint64_t)cost->selection_flops;
     if (!step->is_dma) {
         record->elems += (uint64_t)cost->elems;
         return;

@@ -51,8 +51,9 @@ typedef struct ts_run {
 } ts_run;
 
 typedef struct ts_run_stats {
-    uint64_t instructions; /* executed, loop marks not counted */
-    uint64_t pe_flops;     /* 2KMN of nc_matmul */
+    uint64_t instructions;       /* executed, loop marks not counted */
+    uint64_t pe_flops;           /* 2KMN of nc_matmul, but for: */
+    uint64_t pe_selection_flops; /* those whose stationary is declared zeros and ones */
 } ts_run_stats;
 
 /* Executes the program on one core, in program order. The program must have passed

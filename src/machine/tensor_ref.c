@@ -84,7 +84,8 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     gemm.a = as_floats(exec, &stationary, core->stationary, &gemm.a_pitch);
     gemm.b = as_floats(exec, &moving, core->moving, &gemm.b_pitch);
     gemm.is_added = is_added(exec, &inst->accumulate);
-    exec->stats.pe_flops += 2 * (uint64_t)gemm.k * (uint64_t)gemm.m * (uint64_t)gemm.n;
+    *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
+        2 * (uint64_t)gemm.k * (uint64_t)gemm.m * (uint64_t)gemm.n;
     float *direct = (float *)(uintptr_t)in_place(&dst);
     bool is_swapped = gemm.n < NARROW && gemm.m > gemm.n; /* wide vectors need a wide side */
     if (direct && !is_swapped) {

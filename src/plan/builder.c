@@ -150,13 +150,14 @@ void ts_emit_dma(ts_builder *b, ts_engine trigger, int queue, const ts_ap *dst, 
     ts_emit_dma_indexed(b, trigger, queue, dst, src, ts_rmw_none, ts_oob_error);
 }
 
-void ts_emit_matmul(ts_builder *b, const ts_ap *dst, const ts_ap *stationary, const ts_ap *moving,
-                    ts_accum accumulate) {
+ts_inst_nc_matmul *ts_emit_matmul(ts_builder *b, const ts_ap *dst, const ts_ap *stationary,
+                                  const ts_ap *moving, ts_accum accumulate) {
     ts_inst_nc_matmul *inst = EMIT(nc_matmul, ts_engine_tensor);
     inst->dst = *dst;
     inst->stationary = *stationary;
     inst->moving = *moving;
     inst->accumulate = accumulate;
+    return inst;
 }
 
 void ts_emit_transpose(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *data) {

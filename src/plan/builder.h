@@ -61,8 +61,8 @@ uint32_t ts_build_tensor(ts_builder *builder, ts_tensor_kind kind, ts_dtype dtyp
 void ts_emit_dma(ts_builder *b, ts_engine trigger, int queue, const ts_ap *dst, const ts_ap *src);
 ts_inst_dma_copy *ts_emit_dma_indexed(ts_builder *b, ts_engine trigger, int queue, const ts_ap *dst,
                                       const ts_ap *src, ts_rmw rmw, ts_oob oob);
-void ts_emit_matmul(ts_builder *b, const ts_ap *dst, const ts_ap *stationary, const ts_ap *moving,
-                    ts_accum accumulate);
+ts_inst_nc_matmul *ts_emit_matmul(ts_builder *b, const ts_ap *dst, const ts_ap *stationary,
+                                  const ts_ap *moving, ts_accum accumulate);
 void ts_emit_transpose(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *data);
 void ts_emit_copy(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *src);
 void ts_emit_copy_predicated(ts_builder *b, const ts_ap *dst, const ts_ap *src, const ts_ap *predicate);

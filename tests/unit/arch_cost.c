@@ -48,6 +48,7 @@ static const row rows[] = {
     {"tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.bf16[p0:128 +0 128] moving=sbuf.bf16[p0:128 +256 512]", 2.8, 512},
     {"tensor.nc_matmul dst=psum.f32[p0:128 +0 8] stationary=sbuf.bf16[p0:128 +0 128] moving=sbuf.bf16[p0:128 +256 8]", 2.8, 64},
     {"tensor.nc_matmul dst=psum.f32[p0:128 +0 8] stationary=sbuf.f32[p0:128 +0 128] moving=sbuf.f32[p0:128 +512 8]", 2.8, 256},
+    {"tensor.nc_matmul dst=psum.f32[p0:128 +0 8] stationary=sbuf.f32[p0:128 +0 128] moving=sbuf.f32[p0:128 +512 8] is_stationary_onezero", 2.8, 128},
     {"tensor.nc_matmul dst=psum.f32[p0:64 +0 256] stationary=sbuf.f16[p0:32 +0 64] moving=sbuf.f16[p0:32 +256 256@16]", 2.8, 512},
     {"tensor.nc_transpose dst=psum.f32[p0:32 +0 128] data=sbuf.f32[p0:128 +0 32]", 2.8, 128},
     {"tensor.nc_transpose dst=psum.f32[p0:128 +0 16] data=sbuf.f32[p0:16 +0 128]", 2.8, 64},
@@ -122,6 +123,7 @@ static void test_work(void **state) {
                            "moving=sbuf.bf16[p0:64 +256 100]",
                            &operands);
     assert_int_equal(cost.flops, 2 * 64 * 96 * 100);
+    assert_int_equal(cost.selection_flops, 0);
     assert_int_equal(cost.elems, 96 * 100);
     assert_int_equal(operands.count, 3);
     assert_true(operands.is_write[0] && !operands.is_read[0] && operands.is_read[1] && operands.is_read[2]);
@@ -129,6 +131,11 @@ static void test_work(void **state) {
             "moving=sbuf.bf16[p0:64 +256 100] accumulate=always",
             &operands);
     assert_true(operands.is_write[0] && operands.is_read[0]);
+    cost = cost_of("tensor.nc_matmul dst=psum.f32[p0:96 +0 100] stationary=sbuf.bf16[p0:64 +0 96] "
+                   "moving=sbuf.bf16[p0:64 +256 100] is_stationary_onezero",
+                   &operands);
+    assert_int_equal(cost.flops, 0);
+    assert_int_equal(cost.selection_flops, 2 * 64 * 96 * 100);
     cost_of("vector.tensor_scalar dst=sbuf.f32[p0:128 +0 512] data=sbuf.f32[p0:128 +2048 512] op0=add "
             "operand0=sbuf.f32[p0:128 +4096 1]",
             &operands);
