@@ -4,51 +4,11 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 
-static double value_of(const ts_chip *chip, const ts_param *param) {
-    return *(const double *)((const char *)chip + param->offset);
-}
-
-static void add_number(ts_text *out, const char *key, double value) {
-    ts_text_format(out, ", \"%s\": ", key);
-    ts_text_double(out, value);
-}
-
-static void chip_json(const ts_chip *chip, ts_text *out) {
-    ts_text_add(out, "{\"chip\": ");
-    ts_text_quote(out, chip->name);
-    ts_text_format(out, ", \"generation\": %d, \"parameters\": [", chip->generation);
-    for (int i = 0; i < ts_param_count(); i++) {
-        const ts_param *param = ts_param_at(i);
-        ts_text_format(out, "%s\n  {\"name\": \"%s\", \"unit\": \"%s\"", i ? "," : "", param->name,
-                       param->unit);
-        add_number(out, "value", value_of(chip, param));
-        add_number(out, "low", param->low);
-        add_number(out, "high", param->high);
-        ts_text_format(out, ", \"basis\": \"%s\", \"source\": ", ts_basis_name(param->basis));
-        ts_text_quote(out, param->source);
-        ts_text_add(out, "}");
-    }
-    ts_text_add(out, "]}\n");
-}
-
 static void instances_json(ts_text *out) {
     ts_text_add(out, "{\"instances\": [");
     for (int i = 0; i < ts_instance_count(); i++) {
-        const ts_instance *row = ts_instance_at(i);
-        ts_text_format(out, "%s\n  {\"name\": \"%s\", \"chip\": \"%s\", \"chips\": %d, \"cores\": %d",
-                       i ? "," : "", row->name, row->chip, row->chips, row->cores);
-        add_number(out, "hbm_gib", row->hbm_gib);
-        add_number(out, "hbm_gib_s", row->hbm_gib_s);
-        add_number(out, "bf16_tflops", row->bf16_tflops);
-        add_number(out, "fp32_tflops", row->fp32_tflops);
-        ts_text_format(out, ", \"vcpu\": %d", row->vcpu);
-        add_number(out, "host_gib", row->host_gib);
-        add_number(out, "neuronlink_gib_s", row->neuronlink_gib_s);
-        add_number(out, "efa_gbps", row->efa_gbps);
-        add_number(out, "usd_per_hour", row->usd_per_hour);
-        ts_text_format(out, ", \"basis\": \"%s\", \"source\": ", ts_basis_name(row->basis));
-        ts_text_quote(out, row->source);
-        ts_text_add(out, "}");
+        ts_text_add(out, i ? ",\n  " : "\n  ");
+        ts_instance_json(ts_instance_at(i), out);
     }
     ts_text_add(out, "]}\n");
 }
@@ -90,10 +50,12 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
     }
     ts_session session;
     ts_status status = ts_session_open(arguments, 1, &session, diag);
-    if (status == ts_ok && arguments->json)
-        chip_json(ts_runtime_chip(session.runtime), out);
-    else if (status == ts_ok)
+    if (status == ts_ok && arguments->json) {
+        ts_chip_json(ts_runtime_chip(session.runtime), out);
+        ts_text_add(out, "\n");
+    } else if (status == ts_ok) {
         ts_chip_print(ts_runtime_chip(session.runtime), out);
+    }
     ts_session_close(&session);
     return status;
 }

@@ -46,9 +46,26 @@ static const plain_type vhlo_types[] = {
 };
 
 static const plain_type builtin_types[] = {
-    {1, ts_dtype_none, "index"}, {3, ts_dtype_bf16, "bf16"},  {4, ts_dtype_f16, "f16"},
-    {5, ts_dtype_f32, "f32"},    {6, ts_dtype_f64, "f64"},    {7, ts_dtype_none, "f80"},
-    {8, ts_dtype_none, "f128"},  {12, ts_dtype_none, "none"},
+    {1, ts_dtype_none, "index"},
+    {3, ts_dtype_bf16, "bf16"},
+    {4, ts_dtype_f16, "f16"},
+    {5, ts_dtype_f32, "f32"},
+    {6, ts_dtype_f64, "f64"},
+    {7, ts_dtype_none, "f80"},
+    {8, ts_dtype_none, "f128"},
+    {12, ts_dtype_none, "none"},
+    {21, ts_dtype_none, "tf32"},
+    {22, ts_dtype_f8e5m2, "f8E5M2"},
+    {23, ts_dtype_f8e4m3, "f8E4M3"},
+    {24, ts_dtype_f8e4m3fn, "f8E4M3FN"},
+    {25, ts_dtype_none, "f8E5M2FNUZ"},
+    {26, ts_dtype_none, "f8E4M3FNUZ"},
+    {27, ts_dtype_none, "f8E4M3B11FNUZ"},
+    {28, ts_dtype_none, "f8E3M4"},
+    {29, ts_dtype_none, "f4E2M1FN"},
+    {30, ts_dtype_none, "f6E2M3FN"},
+    {31, ts_dtype_none, "f6E3M2FN"},
+    {32, ts_dtype_none, "f8E8M0FNU"},
 };
 
 static void set_word(ts_bc_entry *entry, const char *word) {

@@ -281,6 +281,22 @@ static void emit_select(emitter *e, const ts_ap *dst, const form *pred, const fo
     ts_emit_copy_predicated(e->b, dst, &yes_ap, &pred_ap);
 }
 
+/* Integers keep their low bytes: narrowing reads only those, widening extends by the source's sign and the
+   bytes stand for the target. */
+static void emit_integer_convert(emitter *e, unsigned source, unsigned target, const ts_ap *dst,
+                                 const ts_ap *src) {
+    static const ts_dtype with_sign[5] = {[1] = ts_dtype_i8, [2] = ts_dtype_i16, [4] = ts_dtype_i32};
+    int from = ts_dtype_get(source)->bytes, to = ts_dtype_get(target)->bytes;
+    ts_ap low = *src, whole = *dst;
+    if (to <= from) {
+        low.dtype = whole.dtype;
+        low.dim[0].step *= from / to;
+    } else if (ts_dtype_get(source)->kind == 's') {
+        whole.dtype = (uint8_t)with_sign[to];
+    }
+    ts_emit_copy(e->b, ts_engine_vector, &whole, &low);
+}
+
 static ts_status emit_convert(emitter *e, const ts_op_node *op, const ts_ap *dst, const form *from) {
     unsigned source = op->operands[0]->type.dtype, target = op->results[0]->type.dtype;
     ts_ap src = form_ap(e, from);
@@ -288,19 +304,9 @@ static ts_status emit_convert(emitter *e, const ts_op_node *op, const ts_ap *dst
         ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &src, ts_alu_not_equal, ts_scalar_const(0), false);
         return ts_ok;
     }
-    if (is_word(source) && is_word(target)) {
-        ts_ap same = *dst;
-        same.dtype = src.dtype;
-        ts_emit_copy(e->b, ts_engine_vector, &same, &src);
+    if (!is_float(source) && !is_float(target)) {
+        emit_integer_convert(e, source, target, dst, &src);
         return ts_ok;
-    }
-    bool is_narrow_int = !is_float(target) && !is_word(target) && target != ts_dtype_i1;
-    if (is_narrow_int && !is_float(source) && source != ts_dtype_i1 &&
-        ts_dtype_get(target)->bytes < ts_dtype_get(source)->bytes) {
-        ts_op_fail(e->lower->module, op, e->lower->diag, ts_unsupported, "wrapping conversion from %s to %s",
-                   ts_dtype_get(source)->name, ts_dtype_get(target)->name);
-        ts_diag_remedy(e->lower->diag, "keep the value in 32-bit integers");
-        return ts_unsupported;
     }
     ts_emit_copy(e->b, ts_engine_vector, dst, &src);
     return ts_ok;

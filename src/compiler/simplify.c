@@ -15,14 +15,16 @@ static ts_value *put_number(ts_fold_state *state, uint32_t loc, const ts_type *t
     ts_attr *attr = TS_NEW(arena, ts_attr);
     uint8_t *data = ts_arena_alloc(arena, 8);
     const float narrow = (float)number;
-    const int32_t word = (int32_t)(uint32_t)(int64_t)number;
     *attr = (ts_attr){.kind = ts_attr_dense, .type = *type, .is_splat = true};
     attr->data_bytes = (size_t)ts_dtype_get(type->dtype)->bytes;
     attr->data = data;
-    if (type->dtype == ts_dtype_i32 || type->dtype == ts_dtype_u32)
+    if (type->dtype == ts_dtype_i32 || type->dtype == ts_dtype_u32) {
+        const uint32_t word =
+            (uint32_t)(int64_t)number; /* in range: read from such a constant, or folded to one */
         memcpy(data, &word, sizeof word);
-    else
+    } else {
         ts_dtype_narrow((ts_dtype)type->dtype, &narrow, data, 1);
+    }
     ts_named_attr named = {.name = "value", .value = attr};
     return put(state,
                ts_op_new(state->module, state->func, ts_hlo_constant, loc, 0, NULL, 1, type, 1, &named, 0));

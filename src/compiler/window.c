@@ -42,13 +42,14 @@ ts_status ts_window_pad(ts_lower *lower, const ts_window *window, const ts_view 
         type.dim[i] = spaced + window->low[i] + window->high[i];
         if (type.dim[i] < 0) type.dim[i] = 0;
     }
+    ts_view from = *inner, all = *fill; /* `inner` may be `padded` itself */
     *padded = ts_view_of_tensor(ts_lower_scratch(lower, &type, "padded"), &type);
-    ts_view all = *fill, from = *inner, to = *padded;
+    ts_view to = *padded;
     all.rank = padded->rank;
     memcpy(all.dim, padded->dim, sizeof all.dim);
     memset(all.stride, 0, sizeof all.stride);
     TS_TRY(ts_lower_copy(lower, padded, &all));
-    for (int i = 0; i < inner->rank; i++) {
+    for (int i = 0; i < to.rank; i++) {
         int64_t step = window->interior[i] + 1, low = window->low[i];
         int64_t first = low < 0 ? (-low + step - 1) / step : 0, last = from.dim[i] - 1;
         int64_t most = padded->dim[i] - 1 - low;

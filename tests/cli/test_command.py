@@ -177,7 +177,7 @@ def test_chip_file_is_what_chip_prints(folder):
     changed = json.loads(succeed("chip", "--chip", "changed.chip", "--json", cwd=folder))
     rows = {row["name"]: row for row in changed["parameters"]}
     assert rows["tensor_ghz"]["value"] == 1.4 and rows["vector_ghz"]["value"] == 1.12
-    assert set(rows["tensor_ghz"]) == {"name", "unit", "value", "low", "high", "basis", "source"}
+    assert set(rows["tensor_ghz"]) == {"edited", "name", "unit", "value", "low", "high", "basis", "source"}
     assert all(row["basis"] in ("documented", "derived", "assumed") and row["source"] for row in rows.values())
 
 

@@ -79,6 +79,7 @@ static int parse_values(const char *text, double *values) {
         double value = strtod(text, &end), last = value;
         long repeat = 1;
         if (end == text) return -1;
+        if (end[-1] == '.' && *end == '.') end--; /* of "1..4", strtod takes "1." */
         if (strncmp(end, "..", 2) == 0) last = strtod(end + 2, &end);
         if (*end == '*') repeat = strtol(end + 1, &end, 10);
         for (; value <= last || isnan(value); value++) {

@@ -1,0 +1,170 @@
+"""Fuzzes what reads files: libFuzzer on a corpus seeded with real programs, then the coverage it reached.
+
+usage: fuzz.py bytecode|text|trn --seconds N [--seeds FOLDER] [--build FOLDER]
+
+bytecode fuzzes the StableHLO reader and then the compiler, text the graph's text form and the compiler, trn the
+decoder, parser and verifier of programs. Needs clang, and llvm-profdata and llvm-cov of the same version for the
+coverage; run it with .venv/bin/python, whose jax lowers the seeds. FOLDER holds further .mlirbc or .trn files. The
+corpus stays in BUILD/corpus, so that the next run goes on from there. Exit status 1: there is a finding, and
+BUILD/findings holds the bytes of each.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+READER = tuple(f"src/compiler/{name}.c" for name in (
+    "bytecode", "bytecode_attr", "bytecode_cursor", "bytecode_ir", "bytecode_loc", "bytecode_sdy", "bytecode_type"))
+GRAPH = tuple(f"src/compiler/{name}.c" for name in (
+    "graph", "graph_lex", "graph_parse", "graph_print", "graph_check", "check_contraction", "check_elementwise",
+    "check_index", "check_region"))
+TRN = tuple(f"src/arch/{name}.c" for name in (
+    "decode", "encode", "parse", "parse_operand", "print", "structure", "trn_constant", "trn_scan", "verify",
+    "verify_op"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    name: str
+    max_bytes: int
+    files: tuple  # whose coverage is reported
+
+
+TARGETS = {
+    "bytecode": Target("fuzz_bytecode", 32768, READER + GRAPH),
+    "text": Target("fuzz_hlo_text", 8192, GRAPH),
+    "trn": Target("fuzz_trn", 16384, TRN),
+}
+
+
+def say(text):
+    print(f"fuzz: {text}", flush=True)
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], check=True, **options)
+
+
+def find_tool(name):
+    """The tool of clang's own version first: the formats of coverage data differ between versions."""
+    version = subprocess.run(["clang", "--version"], capture_output=True, text=True, check=True).stdout
+    major = version.split("version ")[1].split(".")[0]
+    return shutil.which(f"{name}-{major}") or shutil.which(name)
+
+
+def build(folder, *targets, flags=""):
+    say(f"building {', '.join(targets)} in {folder}")
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    if not (folder / "CMakeCache.txt").exists():
+        run("cmake", "--preset", "fuzz", "-B", folder, f"-DCMAKE_C_FLAGS={flags}", *generator, cwd=ROOT,
+            stdout=subprocess.DEVNULL)
+    run("cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", *targets, stdout=subprocess.DEVNULL)
+
+
+def bytecode_seeds(given, folder):
+    """Programs of tests/fuzz/seeds.py and the user's."""
+    run(sys.executable, ROOT / "tests/fuzz/seeds.py", folder, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    for path in sorted(given.rglob("*.mlirbc")) if given else ():
+        shutil.copy(path, folder / f"given.{path.name}")
+
+
+def text_seeds(given, folder):
+    """The compiler's own tests."""
+    for path in sorted((ROOT / "tests/compiler").glob("*.mlir")) + (sorted(given.rglob("*.mlir")) if given else []):
+        shutil.copy(path, folder / path.name)
+
+
+def trn_seeds(given, folder, built):
+    paths = sorted((ROOT / "tests/isa").glob("*.trn")) + sorted((ROOT / "tests/timing").glob("*.trn"))
+    run(built / "tests/trn_seeds", folder, *paths, *(sorted(given.rglob("*.trn")) if given else ()))
+
+
+def fuzz(target, built, corpus, seeds, findings, seconds):
+    """One libFuzzer process; returns the files of what it found."""
+    for folder in (corpus, findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    known = set(findings.iterdir())
+    say(f"{target.name} for {seconds} s on {len(list(seeds.iterdir()))} seeds and a corpus of {len(list(corpus.iterdir()))}")
+    done = subprocess.run([built / "tests" / target.name, corpus, seeds, f"-max_total_time={seconds}", "-timeout=10",
+                           "-rss_limit_mb=2048", f"-max_len={target.max_bytes}", "-print_final_stats=1",
+                           f"-artifact_prefix={findings}/"], capture_output=True, text=True, errors="replace")
+    for line in done.stderr.splitlines():
+        if line.startswith(("stat::number_of_executed", "stat::average_exec", "SUMMARY", "==")) or "not so" in line:
+            say(line.strip())
+    found = sorted(set(findings.iterdir()) - known)
+    if done.returncode != 0 and not found:
+        print(done.stderr[-4000:])
+    return done.returncode != 0, found
+
+
+def coverage(target, built, folders):
+    """Runs every input once in a build that counts, and prints regions and branches by file."""
+    profdata, cov = find_tool("llvm-profdata"), find_tool("llvm-cov")
+    if not profdata or not cov:
+        say("no coverage: llvm-profdata and llvm-cov of clang's version are not installed")
+        return
+    build(built, target.name, flags="-fprofile-instr-generate -fcoverage-mapping")
+    program, raw = built / "tests" / target.name, built / f"{target.name}.profraw"
+    subprocess.run([program, "-runs=0", *folders], env={**os.environ, "LLVM_PROFILE_FILE": str(raw)},
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    run(profdata, "merge", "-o", raw.with_suffix(".profdata"), raw)
+    report = run(cov, "export", "-summary-only", f"-instr-profile={raw.with_suffix('.profdata')}", program,
+                 capture_output=True, text=True).stdout
+    print_coverage(json.loads(report)["data"][0]["files"], target.files)
+
+
+def print_coverage(files, names):
+    rows = {str(pathlib.Path(f["filename"]).relative_to(ROOT)): f["summary"] for f in files
+            if pathlib.Path(f["filename"]).is_relative_to(ROOT)}
+    groups = [("the bytecode reader", READER), ("the graph", GRAPH), ("programs", TRN)]
+    print(f"{'file':44}{'regions':>16}{'branches':>18}")
+    for title, group in groups:
+        sums = {"regions": [0, 0], "branches": [0, 0]}
+        for name in (n for n in group if n in names):
+            cells = []
+            for kind in sums:
+                covered, count = rows[name][kind]["covered"], rows[name][kind]["count"]
+                sums[kind][0] += covered
+                sums[kind][1] += count
+                cells.append(f"{covered:5} of {count:5} {100 * covered / max(count, 1):3.0f}%")
+            print(f"{name:42}{cells[0]:>18}{cells[1]:>19}")
+        if sums["regions"][1]:
+            parts = [f"{100 * covered / count:.1f} % of {count} {kind}" for kind, (covered, count) in sums.items()]
+            print(f"{title}: {', '.join(parts)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", choices=sorted(TARGETS))
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seeds", type=pathlib.Path, help="a folder of further programs")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-fuzz")
+    options = parser.parse_args()
+    target, built = TARGETS[options.target], options.build.resolve()
+    build(built, target.name, *(["trn_seeds"] if options.target == "trn" else []))
+    seeds, corpus = built / "seeds" / options.target, built / "corpus" / options.target
+    shutil.rmtree(seeds, ignore_errors=True)
+    seeds.mkdir(parents=True)
+    if options.target == "bytecode":
+        bytecode_seeds(options.seeds, seeds)
+    elif options.target == "text":
+        text_seeds(options.seeds, seeds)
+    else:
+        trn_seeds(options.seeds, seeds, built)
+    failed, found = fuzz(target, built, corpus, seeds, built / "findings" / options.target, options.seconds)
+    for path in found:
+        say(f"finding: {path}")
+    if not failed:
+        coverage(target, built.with_name(built.name + "-coverage"), (corpus, seeds))
+        say("no finding")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
