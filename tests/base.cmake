@@ -1,3 +1,5 @@
 ts_unit_test(base_memory LINK base)
 ts_unit_test(base_files LINK base)
 ts_unit_test(base_pool LINK base)
+ts_unit_test(base_json LINK base)
+ts_unit_test(base_safetensors LINK base)

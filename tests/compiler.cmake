@@ -1,5 +1,9 @@
+# The readers.
+ts_unit_test(reader_damage LINK compiler)
+ts_unit_test(reader_text LINK compiler)
+ts_unit_test(reader_check LINK compiler)
 # The compiler. Each file of tests/compiler is one test.
-add_executable(compiler_runner unit/compiler_runner.c unit/compiler_reference.c)
+add_executable(compiler_runner unit/compiler_runner.c unit/compiler_reference.c unit/reference_window.c)
 target_link_libraries(compiler_runner PRIVATE ts_compiler ts_machine)
 function(ts_compiler_test)
   foreach(name IN LISTS ARGN)
@@ -7,4 +11,35 @@ function(ts_compiler_test)
     set_tests_properties(compiler/${name} PROPERTIES LABELS short)
   endforeach()
 endfunction()
-ts_compiler_test(dot_plain dot_batched window_padded window_running_i16)
+ts_compiler_test(dot_plain dot_batched window_padded window_running_i16
+                 sort_total sort_keys sort_computed sort_unknown sort_not_strict)
+ts_compiler_test(conv_same conv_strided conv_dilated conv_cut conv_grouped conv_depthwise conv_batch_grouped conv_weight_gradient
+  conv_split conv_split_image conv_line conv_volume conv_prime conv_bf16 conv_wide conv_no_window conv_empty conv_integer
+  window_dilated window_i32 window_max window_max_planes window_product window_start
+  running_i32 running_max_reversed running_sum select_first select_last select_overlap select_pool)
+# Operations, one class a file, over odd shapes and every type.
+ts_compiler_test(
+  clamp_bounds compare_bf16 compare_f32 compare_i16 compare_i32 compare_i8 compare_u16 compare_u32 compare_u8
+  convert_chain convert_from_bytes convert_from_floats convert_from_halves convert_from_words
+  pointwise_bf16 pointwise_bits_i16 pointwise_bits_i32 pointwise_bits_i8 pointwise_bits_u16 pointwise_bits_u32
+  pointwise_bits_u8 pointwise_columns pointwise_f16 pointwise_f32 pointwise_function_edges pointwise_functions
+  pointwise_i32 pointwise_long_chain pointwise_numbers pointwise_power pointwise_predicates pointwise_remainder
+  pointwise_shapes pointwise_u32 select_nan select_shapes)
+ts_compiler_test(
+  argmax_shapes argmax_ties concatenate_shapes constants_dense pad_shapes reduce_axes reduce_edges reduce_long
+  reduce_of_views reduce_operators reduce_unknown results_shared view_broadcasts view_iotas view_reshapes view_slices
+  view_transposes)
+ts_compiler_test(
+  dot_batches dot_bf16 dot_bf16_rounded dot_empty dot_f16 dot_integers dot_of_views dot_ragged dot_single dot_turned
+  dynamic_slices dynamic_updates gather_along_axis gather_rows gather_windows refused_cholesky refused_complex
+  refused_f64 scatter_add_f32 scatter_add_i32 scatter_embedding scatter_infinite scatter_max_f32 scatter_min_i32
+  scatter_multiply_i16 scatter_set_f32 scatter_set_u8 scatter_unknown scatter_windows)
+ts_compiler_test(
+  fold_converts fold_dead fold_divide fold_equal fold_floats fold_integers fold_neutral fold_not_neutral
+  fold_reduce_of_one fold_turned_dot inline_barrier inline_calls)
+# Accuracy of elementwise functions, and the page that states it.
+add_executable(compiler_accuracy unit/compiler_accuracy.c)
+target_link_libraries(compiler_accuracy PRIVATE ts_compiler ts_machine)
+# Control flow.
+ts_compiler_test(case_range control_deep if_nested while_counted while_data while_down while_moves while_nested
+                 while_none while_wrapped)

@@ -1,6 +1,7 @@
 """AWS Trainium in software. JAX scripts run on it unchanged; this module tells what the chip would have done."""
 
+from trainstone.export import export
 from trainstone.library import last_run, version
 
 __version__ = "0.1.0"
-__all__ = ["last_run", "version"]
+__all__ = ["export", "last_run", "version"]

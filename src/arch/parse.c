@@ -243,6 +243,14 @@ static ts_status parse_fields(ts_parser *p, const ts_op_info *info, ts_inst *ins
     return ts_ok;
 }
 
+/* leave FIELD=VALUE... [@N]: read by every sequencer, so it names no engine. */
+static ts_status parse_leave(ts_parser *p) {
+    ts_inst *inst = ts_program_append(p->program, ts_op_leave, ts_engine_none, 0);
+    TS_TRY(parse_fields(p, ts_op_get(ts_op_leave), inst));
+    TS_TRY(parse_loc_mark(p, &inst->loc));
+    return ts_scan_line_end(&p->scan);
+}
+
 /* ENGINE.OP FIELD=VALUE... [@N] */
 static ts_status parse_inst(ts_parser *p, const char *word, size_t length) {
     unsigned engine = 0, op = ts_op_end + 1;
@@ -253,7 +261,7 @@ static ts_status parse_inst(ts_parser *p, const char *word, size_t length) {
     if (engine == ts_engine_count || engine == ts_engine_none) {
         p->scan.at = word;
         return ts_scan_fail(&p->scan,
-                            "an instruction, as in vector.tensor_copy, or loc, tensor, loop or end");
+                            "an instruction, as in vector.tensor_copy, or loc, tensor, loop, leave or end");
     }
     TS_TRY(ts_scan_expect(&p->scan, "."));
     TS_TRY(ts_scan_word(&p->scan, &name, &name_length, "the name of an instruction"));
@@ -278,6 +286,7 @@ static ts_status parse_statement(ts_parser *p) {
     if (ts_scan_is(word, length, "tensor")) return parse_tensor(p);
     if (ts_scan_is(word, length, "loop")) return parse_loop(p);
     if (ts_scan_is(word, length, "end")) return parse_end(p);
+    if (ts_scan_is(word, length, "leave")) return parse_leave(p);
     return parse_inst(p, word, length);
 }
 

@@ -189,7 +189,8 @@ static void print_inst(printer *p, const ts_inst *inst) {
     } else if (inst->op == ts_op_end) {
         ts_text_format(p->out, "end %%%" PRIu32, ((const ts_inst_end *)inst)->id);
     } else {
-        ts_text_format(p->out, "%s.%s", ts_engine_name(inst->engine), info->name);
+        if (inst->engine != ts_engine_none) ts_text_format(p->out, "%s.", ts_engine_name(inst->engine));
+        ts_text_add(p->out, info->name);
         for (int i = 0; i < info->field_count; i++) {
             const ts_field *field = &info->fields[i];
             const void *value = (const char *)inst + field->offset;

@@ -177,6 +177,11 @@ void ts_record_summary(const ts_record *record, const ts_program *program, const
         ts_text_format(out, "cost        %.3g USD a run at %.4g USD an hour (on demand)\n",
                        (double)record->total * 1e-12 / 3600 * instance->usd_per_hour, instance->usd_per_hour);
     add_assumptions(record, out);
+    if (record->assumed_trips)
+        ts_text_format(out,
+                       "note        timed without data: %llu trips of each loop that data ends, and every "
+                       "branch of each conditional\n",
+                       (unsigned long long)record->assumed_trips);
     if (record->conservative_waits)
         ts_text_format(out, "note        %llu waits were decided by bounding boxes\n",
                        (unsigned long long)record->conservative_waits);

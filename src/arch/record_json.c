@@ -84,6 +84,7 @@ static void add_counts(const ts_record *record, ts_text *out) {
     add_count(out, "elems", record->elems);
     add_count(out, "conservative_waits", record->conservative_waits);
     add_count(out, "skipped_iterations", record->skipped_iterations);
+    add_count(out, "assumed_trips", record->assumed_trips);
 }
 
 static void add_off_engine(const ts_record *record, ts_text *out) {

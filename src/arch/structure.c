@@ -21,7 +21,7 @@ typedef struct checker {
 
 void ts_diag_inst(ts_diag *diag, const ts_program *program, const ts_inst *inst) {
     char op[96];
-    bool is_mark = inst->op == ts_op_loop || inst->op == ts_op_end;
+    bool is_mark = inst->engine == ts_engine_none;
     snprintf(op, sizeof op, "%s%s%s", is_mark ? "" : ts_engine_name(inst->engine), is_mark ? "" : ".",
              ts_op_get(inst->op)->name);
     ts_diag_op(diag, op);
@@ -170,8 +170,11 @@ static ts_status check_field(checker *c, const ts_field *field, const void *valu
     case ts_kind_rmw:
     case ts_kind_oob:
     case ts_kind_flag: return byte <= 1 ? ts_ok : REFUSE(c, "%s is %u, not 0 or 1", field->name, byte);
-    case ts_kind_trip:
     case ts_kind_loop:
+        if (*(const uint32_t *)value < c->program->loops.count && c->is_open[*(const uint32_t *)value])
+            return ts_ok;
+        return REFUSE(c, "%s names loop %%%u, which is not open here", field->name, *(const uint32_t *)value);
+    case ts_kind_trip:
     case ts_kind_u8:
     case ts_kind_i64:
     case ts_kind_f64:

@@ -26,6 +26,52 @@ ts_status ts_verify_refuse(ts_verifier *v, ts_status status, const char *format,
 
 /* ---- points ---- */
 
+static void mark_affine(ts_verifier *v, const ts_affine *affine) {
+    for (uint32_t i = 0; i < affine->term_count; i++)
+        v->matters[v->program->terms.data[affine->first_term + i].loop] = true;
+    if (affine->rotation) mark_affine(v, &v->program->rotations.data[affine->rotation - 1].index);
+}
+
+static void mark_count(ts_verifier *v, const ts_count *count) {
+    if (count->is_ragged) mark_affine(v, &count->limit);
+}
+
+static void mark_ap(ts_verifier *v, const ts_ap *ap) {
+    if (ap->space == ts_space_none) return;
+    mark_affine(v, &ap->part);
+    mark_affine(v, &ap->offset);
+    mark_count(v, &ap->parts);
+    for (int i = 0; i < ap->dims; i++)
+        mark_count(v, &ap->dim[i].count);
+    if (ap->space == ts_space_hbm && ap->index) mark_ap(v, &v->program->indices.data[ap->index - 1]);
+}
+
+/* Which loops the points differ by. One of the others needs its first trip only: loops that data ends have
+   no bound worth walking. */
+static void mark_loops(ts_verifier *v) {
+    const ts_op_info *info = ts_op_get(v->inst->op);
+    for (int i = 0; i < v->nest.depth; i++)
+        v->matters[v->nest.loop[i]] = false;
+    for (int i = 0; i < info->field_count; i++) {
+        const void *field = (const char *)v->inst + info->fields[i].offset;
+        switch (info->fields[i].kind) {
+        case ts_kind_dst:
+        case ts_kind_src:
+        case ts_kind_opt:
+        case ts_kind_optdst: mark_ap(v, field); break;
+        case ts_kind_scalar:
+            if (((const ts_scalar *)field)->is_ap) mark_ap(v, &((const ts_scalar *)field)->ap);
+            break;
+        default: break;
+        }
+    }
+    for (int i = v->nest.depth; i-- > 0;) {
+        const ts_count *trip = &v->program->loops.data[v->nest.loop[i]].trip;
+        if (trip->is_ragged) v->matters[v->nest.loop[i]] = true; /* it may have no trip */
+        mark_count(v, trip);
+    }
+}
+
 static ts_points visit(ts_verifier *v, int depth, ts_point_test *test, const void *context) {
     if (depth == v->nest.depth) {
         if (v->points_left-- <= 0) return ts_points_too_many;
@@ -33,6 +79,7 @@ static ts_points visit(ts_verifier *v, int depth, ts_point_test *test, const voi
     }
     uint32_t loop = v->nest.loop[depth];
     int64_t trips = ts_count_value(v->program, &v->program->loops.data[loop].trip, v->counters);
+    if (!v->matters[loop] && trips > 1) trips = 1;
     for (int64_t i = 0; i < trips; i++) {
         if (v->points_left-- <= 0) return ts_points_too_many;
         v->counters[loop] = i;
@@ -43,6 +90,7 @@ static ts_points visit(ts_verifier *v, int depth, ts_point_test *test, const voi
 }
 
 ts_points ts_verify_points(ts_verifier *v, ts_point_test *test, const void *context) {
+    mark_loops(v);
     return visit(v, 0, test, context);
 }
 
@@ -234,7 +282,7 @@ static ts_status check_index(ts_verifier *v, const operand *o) {
 static ts_status check_hbm(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     const ts_tensor *tensor = &v->program->tensors.data[ap->tensor];
-    if (v->inst->op != ts_op_dma_copy)
+    if (v->inst->op != ts_op_dma_copy && v->inst->op != ts_op_leave)
         return ts_verify_refuse(v, ts_input, "%s lies in hbm, which only a DMA reaches (ARCH:120,784)",
                                 o->name);
     if (o->is_write && (tensor->kind == ts_tensor_input || tensor->kind == ts_tensor_constant))
@@ -335,6 +383,7 @@ ts_status ts_program_verify(const ts_program *program, const ts_chip *chip, ts_d
     ts_verifier v = {.program = program, .chip = chip, .diag = diag, .points_left = POINTS_A_PROGRAM};
     v.nest.program = program;
     v.counters = TS_NEW_ARRAY(&scratch, int64_t, program->loops.count);
+    v.matters = TS_NEW_ARRAY(&scratch, bool, program->loops.count);
     ts_status status = check_tensors(&v);
     for (uint32_t i = 0; i < program->code.count && status == ts_ok; i++) {
         v.inst = program->code.data[i];

@@ -14,6 +14,7 @@ typedef struct ts_verifier {
     ts_nesting nest;
     const ts_inst *inst;
     int64_t *counters;   /* per loop: the point that each_point visits */
+    bool *matters;       /* per loop: the instruction's operands differ from trip to trip */
     int64_t points_left; /* how many more may be visited for this program */
 } ts_verifier;
 

@@ -106,6 +106,30 @@ static ts_status check_dma(ts_verifier *v, const ts_inst_dma_copy *inst) {
     return agree(v, elems_of("dst", &inst->dst), elems_of("src", &inst->src));
 }
 
+/* ---- control ---- */
+
+/* One element that a sequencer's 32-bit register holds. */
+static ts_status check_leave(ts_verifier *v, const ts_inst_leave *inst) {
+    const ts_ap *value = &inst->value;
+    bool is_one = value->space == ts_space_hbm || (value->parts.max == 1 && !value->parts.is_ragged);
+    for (int i = 0; i < value->dims; i++)
+        is_one &= value->dim[i].count.max == 1 && !value->dim[i].count.is_ragged;
+    if (!is_one || value->index)
+        return ts_verify_refuse(v, ts_input, "value is not one element at a fixed place");
+    if (value->space == ts_space_psum)
+        return ts_verify_refuse(v, ts_input,
+                                "value lies in psum, a register loads from sbuf or hbm (ISA:3049)");
+    bool is_word = value->dtype == ts_dtype_i32 || value->dtype == ts_dtype_u32;
+    if (!is_word && value->dtype != ts_dtype_i1 && value->dtype != ts_dtype_u8)
+        return ts_verify_refuse(v, ts_input, "value is %s, a register takes i32, u32, u8 or i1 (ISA:3053)",
+                                ts_dtype_get(value->dtype)->name);
+    if (ts_alu_kind(inst->compare) != 'c')
+        return ts_verify_refuse(v, ts_input, "%s does not compare", ts_alu_name(inst->compare));
+    if (inst->operand >= INT32_MIN && inst->operand <= UINT32_MAX) return ts_ok;
+    return ts_verify_refuse(v, ts_input, "operand %lld does not fit a 32-bit register",
+                            (long long)inst->operand);
+}
+
 /* ---- TensorE ---- */
 
 /* The offset's multiples of a bank drop out; the rest must keep the operand inside one. */
@@ -323,6 +347,7 @@ static ts_status check_elementwise(ts_verifier *v) {
 ts_status ts_verify_op(ts_verifier *v) {
     const void *inst = v->inst;
     switch (v->inst->op) {
+    case ts_op_leave: return check_leave(v, inst);
     case ts_op_dma_copy: return check_dma(v, inst);
     case ts_op_nc_matmul: return check_matmul(v, inst);
     case ts_op_nc_transpose: return check_transpose(v, inst);

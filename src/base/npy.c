@@ -123,7 +123,7 @@ static ts_status find_header(const uint8_t *file, size_t size, const char *path,
 
 static ts_status read_array(const uint8_t *file, size_t size, const char *path, ts_npy *array,
                             ts_diag *diag) {
-    size_t begin, length, item = 0;
+    size_t begin = 0, length = 0, item = 0;
     TS_TRY(find_header(file, size, path, &begin, &length, diag));
     char *header = malloc(length + 1);
     if (!header) return ts_fail(diag, ts_capacity, "%s: no host memory for the header", path);

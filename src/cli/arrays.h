@@ -19,6 +19,10 @@ typedef struct ts_arrays {
    in any case. */
 ts_status ts_arrays_read(const ts_session *session, const char *program, const ts_words *paths,
                          ts_arrays *arrays, ts_diag *diag);
+/* Whether an array's dtype is the one in which values of `dtype` travel. */
+bool ts_array_is(const ts_npy *array, ts_dtype dtype);
+/* A predicate is one byte, 0 or 1; any other byte would be neither true nor false for an instruction. */
+ts_status ts_array_check_bools(int number, const char *path, const ts_npy *array, ts_diag *diag);
 /* Zeroed arrays of the outputs' shapes and dtypes in HBM of device 0. Free in any case. */
 ts_status ts_arrays_for_outputs(const ts_session *session, ts_arrays *arrays, ts_diag *diag);
 void ts_arrays_free(ts_arrays *arrays);

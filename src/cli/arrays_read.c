@@ -15,7 +15,7 @@ static ts_status make(int count, ts_arrays *arrays, ts_diag *diag) {
 }
 
 /* NumPy has no bf16 and no f8 of its own: they travel as bits, or as what ml_dtypes writes. */
-static bool is_dtype(const ts_npy *array, ts_dtype dtype) {
+bool ts_array_is(const ts_npy *array, ts_dtype dtype) {
     const char *descr = array->descr;
     if (strcmp(descr, ts_dtype_get(dtype)->npy) == 0) return true;
     switch (dtype) {
@@ -72,8 +72,7 @@ static ts_status fail_array(const ts_tensor *tensor, int number, const char *pat
     return ts_input;
 }
 
-/* A predicate is one byte, 0 or 1; any other byte would be neither true nor false for an instruction. */
-static ts_status check_predicates(int number, const char *path, const ts_npy *array, ts_diag *diag) {
+ts_status ts_array_check_bools(int number, const char *path, const ts_npy *array, ts_diag *diag) {
     for (size_t i = 0; i < array->bytes; i++)
         if (array->data[i] > 1) {
             ts_fail(diag, ts_input, "input %d: %.200s has byte %d at element %zu, a bool is 0 or 1", number,
@@ -112,12 +111,12 @@ ts_status ts_arrays_read(const ts_session *session, const char *program, const t
         const ts_tensor *tensor = ts_executable_input(executable, i);
         ts_npy *array = &arrays->array[i];
         TS_TRY(ts_npy_read(paths->data[i], array, diag));
-        if (!is_shape(array, tensor) || !is_dtype(array, tensor->dtype))
+        if (!is_shape(array, tensor) || !ts_array_is(array, tensor->dtype))
             return fail_array(tensor, i, paths->data[i], array, diag);
         if (array->bytes != tensor->bytes)
             return ts_fail(diag, ts_input, "%s: %zu bytes, the program's tensor has %llu", paths->data[i],
                            array->bytes, (unsigned long long)tensor->bytes);
-        if (tensor->dtype == ts_dtype_i1) TS_TRY(check_predicates(i, paths->data[i], array, diag));
+        if (tensor->dtype == ts_dtype_i1) TS_TRY(ts_array_check_bools(i, paths->data[i], array, diag));
         TS_TRY(ts_hbm_import(arrays->machine, core, array->data, array->bytes, &arrays->extent[i], diag));
         arrays->data[i] = array->data;
     }

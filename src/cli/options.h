@@ -15,9 +15,9 @@ typedef TS_VEC(const char *) ts_words;
 typedef struct ts_arguments {
     ts_arena arena;
     ts_words files; /* words that are no option and no option's value */
-    ts_words inputs;
-    const char *instance, *chip, *out, *dump;
-    int level, threads, slices;
+    ts_words inputs, streams;
+    const char *instance, *chip, *out, *dump, *save, *load;
+    int level, threads, slices, trips, steps;
     bool help, json, markdown, instances, poison, quiet, is_text, topology;
 } ts_arguments;
 

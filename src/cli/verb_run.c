@@ -3,6 +3,7 @@
 #include "cli/arrays.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
+#include "cli/steps.h"
 #include "cli/verbs.h"
 
 static ts_status execute(const ts_arguments *arguments, ts_session *session, const ts_arrays *inputs,
@@ -27,16 +28,21 @@ static ts_status write_outputs(const ts_arguments *arguments, const ts_arrays *o
     return status;
 }
 
-static void describe(const ts_arguments *arguments, const ts_session *session, const ts_record *record,
-                     ts_text *out) {
+/* The record of one run: JSON, a summary, or nothing. */
+static void describe_record(const ts_arguments *arguments, const ts_session *session, const ts_record *record,
+                            ts_text *out) {
     const ts_program *program = ts_executable_program(session->executable);
     const ts_instance *instance = ts_runtime_instance(session->runtime);
     if (arguments->json) {
         ts_record_json(record, program, instance, out);
         if (out->length && out->data[out->length - 1] != '\n') ts_text_add(out, "\n");
-        return;
+    } else if (!arguments->quiet) {
+        ts_record_summary(record, program, instance, out);
     }
-    if (arguments->quiet) return;
+}
+
+static void describe_outputs(const ts_arguments *arguments, const ts_session *session, ts_text *out) {
+    if (arguments->json || arguments->quiet) return;
     for (int i = 0; i < ts_executable_outputs(session->executable); i++) {
         if (arguments->out)
             ts_text_format(out, "%s/output_%d.npy  ", arguments->out, i);
@@ -46,7 +52,6 @@ static void describe(const ts_arguments *arguments, const ts_session *session, c
         ts_text_add(out, "\n");
     }
     ts_text_add(out, "\n");
-    ts_record_summary(record, program, instance, out);
 }
 
 static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, ts_arrays *inputs,
@@ -60,7 +65,17 @@ static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, 
     TS_TRY(execute(arguments, session, inputs, outputs, diag));
     TS_TRY(ts_executable_record(session->executable, &record, diag));
     TS_TRY(write_outputs(arguments, outputs, diag));
-    describe(arguments, session, record, out);
+    describe_outputs(arguments, session, out);
+    describe_record(arguments, session, record, out);
+    return ts_ok;
+}
+
+static ts_status run_steps(const ts_arguments *arguments, ts_session *session, ts_text *out, ts_diag *diag) {
+    const ts_record *record = NULL;
+    TS_TRY(ts_session_load(arguments, NULL, session, diag));
+    TS_TRY(ts_steps_run(arguments, session, out, diag));
+    TS_TRY(ts_executable_record(session->executable, &record, diag));
+    describe_record(arguments, session, record, out);
     return ts_ok;
 }
 
@@ -68,7 +83,10 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
     ts_session session;
     ts_arrays inputs = {0}, outputs = {0};
     ts_status status = ts_session_open(arguments, 0, &session, diag);
-    if (status == ts_ok) status = run_arrays(arguments, &session, &inputs, &outputs, out, diag);
+    if (status == ts_ok && ts_steps_wanted(arguments))
+        status = run_steps(arguments, &session, out, diag);
+    else if (status == ts_ok)
+        status = run_arrays(arguments, &session, &inputs, &outputs, out, diag);
     ts_arrays_free(&inputs);
     ts_arrays_free(&outputs);
     ts_session_close(&session);
@@ -84,6 +102,22 @@ static const ts_option options[] = {
               "Folder for the results, made when missing: output_0.npy, output_1.npy, ... All appear "
               "together or none "
               "does. Without it the program runs and its values are dropped."),
+    TS_OPTION(
+        "steps", 's', "N", number, steps, 1, TS_MOST_STEPS,
+        "Run PROG so many times, its results carried to the arguments that PROG's .json names: training "
+        "without Python. With --out, results that are not carried get the step as their first axis. "
+        "Default: as many as the shortest stream has."),
+    TS_OPTION(
+        "stream", 0, "ARG=FILE...", list, streams, 0, 0,
+        "A .npy file with one more axis in front than argument ARG: each step takes the next slice. ARG "
+        "is a name of PROG's .json, such as batch.x."),
+    TS_OPTION(
+        "load", 0, "FILE", word, load, 0, 0,
+        "Arguments that are not streamed, by name, from this .safetensors file. Default: the one beside "
+        "PROG."),
+    TS_OPTION("save", 0, "FILE", word, save, 0, 0,
+              "Write the arguments as the last step leaves them, without the streamed ones, to this "
+              ".safetensors file. --load takes it."),
     TS_OPTION_INSTANCE,
     TS_OPTION_CHIP,
     TS_OPTION("threads", 0, "N", number, threads, 1, 1024,
@@ -102,22 +136,29 @@ const ts_verb ts_verb_run = {
     .name = "run",
     .summary = "run a program on the modelled chip: values and predicted time",
     .synopsis = "PROG --input FILE... --out DIR [OPTION...]",
-    .about = "Runs PROG on one NeuronCore of the modelled instance, writes its results, and prints what the "
-             "chip would have "
-             "done: predicted time with its band, what bounds it, how busy each engine is, which source "
-             "lines cost most.\n"
-             "\n"
-             "PROG is a StableHLO portable artifact (.mlirbc, versions 1.13 to 1.17), compiled here first, "
-             "or a .trn from "
-             "trainstone compile. In JAX:\n"
-             "  exported = jax.export.export(jax.jit(step, keep_unused=True), platforms=[\"neuron\"])(x, y)\n"
-             "  open(\"step.mlirbc\", \"wb\").write(exported.mlir_module_serialized)\n"
-             "\n"
-             "Arrays are .npy files in C or Fortran order, little-endian. bf16 travels as uint16 bits, f8 as "
-             "uint8 bits; "
-             "what ml_dtypes saves (<V2, |V1, <f1) is taken where the program wants that type.",
+    .about =
+        "Runs PROG on one NeuronCore of the modelled instance, writes its results, and prints what the "
+        "chip would have "
+        "done: predicted time with its band, what bounds it, how busy each engine is, which source "
+        "lines cost most.\n"
+        "\n"
+        "PROG is a StableHLO portable artifact (.mlirbc, versions 1.13 to 1.17), compiled here first, "
+        "or a .trn from "
+        "trainstone compile. In JAX:\n"
+        "  exported = jax.export.export(jax.jit(step, keep_unused=True), platforms=[\"neuron\"])(x, y)\n"
+        "  open(\"step.mlirbc\", \"wb\").write(exported.mlir_module_serialized)\n"
+        "\n"
+        "With --steps PROG runs again and again, each step on what the last one left. Python writes "
+        "train.mlirbc, the arguments in train.safetensors, and in train.json which results are carried:\n"
+        "  trainstone.export(train, state, batch, path=\"train\")\n"
+        "\n"
+        "Arrays are .npy files in C or Fortran order, little-endian. bf16 travels as uint16 bits, f8 as "
+        "uint8 bits; "
+        "what ml_dtypes saves (<V2, |V1, <f1) is taken where the program wants that type.",
     .examples = "trainstone run step.mlirbc --input x.npy y.npy --out results\n"
-                "trainstone run step.mlirbc --input x.npy y.npy --out results --json > record.json",
+                "trainstone run step.mlirbc --input x.npy y.npy --out results --json > record.json\n"
+                "trainstone run train.mlirbc --steps 100 --stream batch.x=xs.npy batch.y=ys.npy "
+                "--save final.safetensors",
     .options = options,
     .least_files = 1,
     .most_files = 1,

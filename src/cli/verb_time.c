@@ -56,7 +56,8 @@ static ts_status clock_program(const ts_arguments *arguments, const ts_session *
                                ts_diag *diag) {
     const ts_program *program = ts_executable_program(session->executable);
     const ts_instance *instance = ts_runtime_instance(session->runtime);
-    ts_clock_options options = {.slice_cap = (uint32_t)arguments->slices, .band = true};
+    ts_clock_options options = {
+        .slice_cap = (uint32_t)arguments->slices, .band = true, .trips = (uint64_t)arguments->trips};
     ts_record record = {0};
     ts_progress *progress = ts_progress_start("clocking");
     ts_status status = ts_clock_run(program, ts_runtime_chip(session->runtime), &options, &record, diag);
@@ -87,6 +88,11 @@ static const ts_option options[] = {
               "Also list the first N slices of the timeline (1 to 1000000): start and end in us, engine or "
               "DMA queue, "
               "instruction."),
+    TS_OPTION(
+        "trips", 0, "N", number, trips, 1, 1000000000,
+        "Trips of each loop whose length depends on data (1 to 1000000000, default 1). Every branch of a "
+        "conditional is counted, since no data says which is taken: an upper bound. trainstone run times "
+        "what the data decided."),
     TS_OPTION_JSON,
     TS_OPTION_HELP,
     TS_OPTION_END,
@@ -99,7 +105,8 @@ const ts_verb ts_verb_time = {
     .about =
         "Predicts how long one execution of PROG takes on one NeuronCore of the modelled chip, and why. No "
         "instruction "
-        "is executed and no weights are needed: the time does not depend on the values. PROG is a .mlirbc or "
+        "is executed and no weights are needed: but for loops and branches that data decides (--trips), the "
+        "time does not depend on the values. PROG is a .mlirbc or "
         "a .trn, "
         "as for trainstone run.\n"
         "\n"

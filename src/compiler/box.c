@@ -29,12 +29,13 @@ void ts_box_free(ts_box *t, int64_t hbm, int64_t tile, ts_count count) {
     t->free[t->free_count++] = (ts_box_dim){.hbm = hbm, .tile = tile, .count = count};
 }
 
-/* The outermost free dims that an operand has no room for become loops. */
+/* The outermost free dims that an operand has no room for, or whose steps are too long, become loops. */
 static int open_loops(ts_builder *b, ts_box *t) {
     int bytes = ts_dtype_get(t->tile_dtype)->bytes, first = 0;
     int on_chip = TS_AP_DIMS - 1, in_hbm = TS_AP_DIMS - (t->part_count ? t->part_count : 1);
     int room = on_chip < in_hbm ? on_chip : in_hbm;
-    for (; t->free_count - first > room; first++) {
+    for (; t->free_count - first > room || (first < t->free_count && t->free[first].tile > INT16_MAX);
+         first++) {
         uint32_t loop = ts_build_loop(b, t->free[first].count);
         t->hbm_offset = ts_build_term(b, t->hbm_offset, t->free[first].hbm, loop);
         t->tile_offset = ts_build_term(b, t->tile_offset, t->free[first].tile * bytes, loop);

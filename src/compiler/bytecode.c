@@ -227,6 +227,10 @@ ts_status ts_module_read(const uint8_t *data, size_t size, const char *path, ts_
     ts_bc b = {.data = data, .size = size, .path = path, .diag = diag, .module = ts_module_new()};
     b.budget = (uint64_t)size * 64 + (1 << 20);
     ts_status status = read_file(&b);
+    if (status == ts_input)
+        ts_diag_remedy(diag, "%s", "the file is damaged, or what wrote it broke the format: export it again");
+    if (status == ts_unsupported)
+        ts_diag_remedy(diag, "%s", "export it as a StableHLO portable artifact of version 1.13 to 1.17");
     ts_arena_free(&b.scratch);
     if (status != ts_ok) {
         ts_module_free(b.module);

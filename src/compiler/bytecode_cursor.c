@@ -41,7 +41,7 @@ ts_status ts_bc_byte(ts_bc *b, ts_cursor *c, uint8_t *value) {
 
 /* The number of trailing zero bits of the first byte tells how many bytes follow; 0 means eight. */
 ts_status ts_bc_varint(ts_bc *b, ts_cursor *c, uint64_t *value) {
-    uint8_t first;
+    uint8_t first = 0;
     TS_TRY(ts_bc_byte(b, c, &first));
     if (first & 1) {
         *value = first >> 1;
@@ -92,7 +92,7 @@ ts_status ts_bc_flagged(ts_bc *b, ts_cursor *c, uint64_t *value, bool *flag) {
 }
 
 ts_status ts_bc_blob(ts_bc *b, ts_cursor *c, const uint8_t **data, size_t *size) {
-    uint32_t count;
+    uint32_t count = 0;
     TS_TRY(ts_bc_count(b, c, 1, &count));
     *data = c->at;
     *size = count;
@@ -107,7 +107,7 @@ static ts_status skip_padding(ts_bc *b, ts_cursor *c) {
     if (alignment == 0 || alignment > 4096 || (alignment & (alignment - 1)))
         return ts_bc_fail(b, c->at, "alignment %ju is no power of two up to 4096", (uintmax_t)alignment);
     while ((size_t)(c->at - b->data) % alignment) {
-        uint8_t pad;
+        uint8_t pad = 0;
         TS_TRY(ts_bc_byte(b, c, &pad));
         if (pad != 0xCB) return ts_bc_fail(b, c->at - 1, "padding byte 0x%02x should be 0xCB", pad);
     }
@@ -115,7 +115,7 @@ static ts_status skip_padding(ts_bc *b, ts_cursor *c) {
 }
 
 ts_status ts_bc_section(ts_bc *b, ts_cursor *c, unsigned *id, ts_cursor *body) {
-    uint8_t head;
+    uint8_t head = 0;
     uint64_t length;
     const uint8_t *at = c->at;
     TS_TRY(ts_bc_byte(b, c, &head));

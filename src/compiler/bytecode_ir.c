@@ -415,7 +415,7 @@ static ts_status read_op(ts_bc *b, ts_cursor *c, ts_block *block, uint32_t *next
 }
 
 static ts_status read_args(ts_bc *b, ts_cursor *c, ts_block *block, uint32_t *next, uint32_t end) {
-    uint32_t first;
+    uint32_t first = 0;
     uint8_t has_use_lists;
     const uint8_t *at = c->at;
     if (!b->func) return ts_bc_fail(b, at, "arguments outside of any function");

@@ -24,8 +24,10 @@ ts_status ts_check_dot(const ts_check *check) {
         int at = is_batch ? i : i - batch_count[0];
         int64_t a = is_batch ? batch[0][at] : inner[0][at], b = is_batch ? batch[1][at] : inner[1][at];
         if (side[0]->dim[a] != side[1]->dim[b])
-            return ts_check_fail(check, "axis %" PRId64 " of %s and axis %" PRId64 " of %s differ", a,
-                                 ts_type_name(side[0]).text, b, ts_type_name(side[1]).text);
+            return ts_check_fail(check,
+                                 "%s axes differ in size: axis %" PRId64 " of %s and axis %" PRId64 " of %s",
+                                 is_batch ? "batching" : "contracting", a, ts_type_name(side[0]).text, b,
+                                 ts_type_name(side[1]).text);
         if (is_batch) must.dim[rank++] = side[0]->dim[a];
     }
     for (int s = 0; s < 2; s++)

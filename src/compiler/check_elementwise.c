@@ -14,9 +14,12 @@ ts_type_text ts_type_name(const ts_type *type) {
         return name;
     }
     int at = snprintf(name.text, sizeof name.text, "%s[", ts_dtype_get(type->dtype)->name);
-    for (int i = 0; i < type->rank && at < (int)sizeof name.text - 24; i++)
-        at +=
-            snprintf(name.text + at, sizeof name.text - (size_t)at, "%s%" PRId64, i ? "," : "", type->dim[i]);
+    for (int i = 0; i < type->rank && at < (int)sizeof name.text - 24; i++) {
+        const char *comma = i ? "," : "";
+        size_t room = sizeof name.text - (size_t)at;
+        at += type->dim[i] < 0 ? snprintf(name.text + at, room, "%s?", comma)
+                               : snprintf(name.text + at, room, "%s%" PRId64, comma, type->dim[i]);
+    }
     snprintf(name.text + at, sizeof name.text - (size_t)at, "]");
     return name;
 }

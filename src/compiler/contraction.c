@@ -1,12 +1,23 @@
 /* Walks of a contraction: merging their axes, cutting them into panels, counting and addressing those. */
 #include "compiler/contraction.h"
 
+#include <stdlib.h>
+
 static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
 void ts_walk_add(ts_walk *walk, ts_axis axis) {
     walk->axis[walk->count++] = axis;
+}
+
+void ts_walk_sort(ts_walk *walk, ts_side side) {
+    for (int i = 1; i < walk->count; i++)
+        for (int j = i; j > 0 && llabs(walk->axis[j - 1].step[side]) < llabs(walk->axis[j].step[side]); j--) {
+            ts_axis swap = walk->axis[j];
+            walk->axis[j] = walk->axis[j - 1];
+            walk->axis[j - 1] = swap;
+        }
 }
 
 static bool lie_together(const ts_axis *outer, const ts_axis *inner) {
@@ -46,7 +57,8 @@ static int64_t largest_divisor(int64_t size, int64_t limit) {
 void ts_walk_cut(ts_walk *walk, int64_t tile, int64_t panel) {
     walk->inner = 1;
     walk->cut = walk->count - 1;
-    while (walk->cut > 0 && walk->inner * walk->axis[walk->cut].size <= tile)
+    while (walk->cut > 0 && walk->count - walk->cut < TS_PANEL_AXES &&
+           walk->inner * walk->axis[walk->cut].size <= tile)
         walk->inner *= walk->axis[walk->cut--].size;
     int64_t size = walk->axis[walk->cut].size, most = panel / walk->inner;
     int64_t fit = tile / walk->inner > 1 ? tile / walk->inner : 1;
@@ -56,10 +68,13 @@ void ts_walk_cut(ts_walk *walk, int64_t tile, int64_t panel) {
         walk->tile = ceil_div(size, ceil_div(size, walk->tile));
         return;
     }
-    /* Several panels: whole tiles in each, so that a tile never crosses a panel's end. */
+    /* Several panels: whole tiles in each, so that a tile never crosses a panel's end. With axes inside,
+       panels of equal size. */
     walk->block = most / walk->tile * walk->tile;
     if (walk->block == 0) walk->block = walk->tile;
-    if (walk->inner > 1) walk->tile = walk->block = largest_divisor(size, walk->tile);
+    if (walk->inner == 1) return;
+    walk->block = largest_divisor(size, most);
+    walk->tile = ceil_div(walk->block, ceil_div(walk->block, walk->tile));
 }
 
 int64_t ts_walk_panel(const ts_walk *walk) {

@@ -11,8 +11,10 @@ typedef struct ts_axis {
     int64_t size, step[ts_side_count]; /* elements; 0 where the side has no such axis */
 } ts_axis;
 
+enum { TS_PANEL_AXES = 3 }; /* from the cut one on, so that partitions can be any part of a panel */
+
 /* A panel is `block` positions of the axis `cut` with all axes inside it; axes before it take one position
-   at a time. block is cut into tiles of `tile` positions, which divides it unless there is one panel. */
+   at a time. block is cut into tiles of `tile` positions; where panels may be ragged, tile divides it. */
 typedef struct ts_walk {
     ts_axis axis[TS_MAX_RANK];
     int count, cut;
@@ -22,6 +24,8 @@ typedef struct ts_walk {
 } ts_walk;
 
 void ts_walk_add(ts_walk *walk, ts_axis axis);
+/* By falling steps on that side: the order in which it lies in memory. */
+void ts_walk_sort(ts_walk *walk, ts_side side);
 /* Drops axes of size 1 and joins neighbours that lie together on every side; leaves at least one axis. */
 void ts_walk_merge(ts_walk *walk);
 int64_t ts_walk_elems(const ts_walk *walk);

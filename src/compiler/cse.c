@@ -19,16 +19,14 @@ ts_cse *ts_cse_new(ts_arena *arena, uint32_t op_count) {
     return table;
 }
 
-static bool equal_attr(const ts_attr *a, const ts_attr *b);
-
 static bool equal_named(const ts_named_attr *a, const ts_named_attr *b, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
-        if (strcmp(a[i].name, b[i].name) != 0 || !equal_attr(a[i].value, b[i].value)) return false;
+        if (strcmp(a[i].name, b[i].name) != 0 || !ts_attr_equal(a[i].value, b[i].value)) return false;
     return true;
 }
 
 /* Readers bound the nesting of attributes. */
-static bool equal_attr(const ts_attr *a, const ts_attr *b) {
+bool ts_attr_equal(const ts_attr *a, const ts_attr *b) {
     if (a == b) return true;
     if (a->kind != b->kind) return false;
     switch (a->kind) {
@@ -46,7 +44,7 @@ static bool equal_attr(const ts_attr *a, const ts_attr *b) {
     case ts_attr_array:
         if (a->count != b->count) return false;
         for (uint32_t i = 0; i < a->count; i++)
-            if (!equal_attr(a->array[i], b->array[i])) return false;
+            if (!ts_attr_equal(a->array[i], b->array[i])) return false;
         return true;
     case ts_attr_opaque: return false;
     }

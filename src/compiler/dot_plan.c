@@ -1,63 +1,32 @@
-/* Planning a dot: which side is stationary, how each operand reaches SBUF, and what SBUF holds at a time. */
+/* Planning a contraction: which side is stationary, how each operand reaches SBUF, and what SBUF holds at a
+ * time. */
 #include "compiler/dot.h"
-
-#include <string.h>
 
 /* Estimates that compare ways of loading: ns for a DMA descriptor over 16 engines, and for a PE transpose
    of one block with its read-out. */
 static const double descriptor_ns = 2.5, transpose_ns = 200;
-enum { SBUF_BUDGET = 168 * 1024, MAX_PART_DIMS = 3 };
+enum { SBUF_BUDGET = 168 * 1024 };
 
 static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
-static ts_axis axis_of(const ts_view *view, int axis, ts_side side) {
-    ts_axis result = {.size = view->dim[axis]};
-    result.step[side] = view->stride[axis];
-    return result;
+static ts_walk swap_sides(ts_walk walk) {
+    for (int i = 0; i < walk.count; i++) {
+        int64_t rows = walk.axis[i].step[ts_side_rows];
+        walk.axis[i].step[ts_side_rows] = walk.axis[i].step[ts_side_cols];
+        walk.axis[i].step[ts_side_cols] = rows;
+    }
+    return walk;
 }
 
-/* Depth may be summed in any order of its axes: the one in which `side` lies in memory. */
-static void sort_by(ts_walk *walk, ts_side side) {
-    for (int i = 1; i < walk->count; i++)
-        for (int j = i; j > 0 && walk->axis[j - 1].step[side] < walk->axis[j].step[side]; j--) {
-            ts_axis swap = walk->axis[j];
-            walk->axis[j] = walk->axis[j - 1];
-            walk->axis[j - 1] = swap;
-        }
-}
-
-static void make_walks(ts_dot *dot, const ts_view *rows, const ts_view *cols, const ts_view *out,
-                       int batch_rank, int depth_rank, bool is_swapped) {
-    int row_rank = rows->rank - batch_rank - depth_rank, col_rank = cols->rank - batch_rank - depth_rank;
-    int row_out = batch_rank + (is_swapped ? col_rank : 0),
-        col_out = batch_rank + (is_swapped ? 0 : row_rank);
-    memset(&dot->batch, 0, sizeof dot->batch);
-    dot->rows = dot->cols = dot->depth = dot->batch;
-    for (int i = 0; i < batch_rank; i++) {
-        ts_axis axis = axis_of(rows, i, ts_side_rows);
-        axis.step[ts_side_cols] = cols->stride[i];
-        axis.step[ts_side_out] = out->stride[i];
-        ts_walk_add(&dot->batch, axis);
-    }
-    for (int i = 0; i < row_rank; i++) {
-        ts_axis axis = axis_of(rows, batch_rank + i, ts_side_rows);
-        axis.step[ts_side_out] = out->stride[row_out + i];
-        ts_walk_add(&dot->rows, axis);
-    }
-    for (int i = 0; i < col_rank; i++) {
-        ts_axis axis = axis_of(cols, batch_rank + i, ts_side_cols);
-        axis.step[ts_side_out] = out->stride[col_out + i];
-        ts_walk_add(&dot->cols, axis);
-    }
-    for (int i = 0; i < depth_rank; i++) {
-        ts_axis axis = axis_of(rows, batch_rank + row_rank + i, ts_side_rows);
-        axis.step[ts_side_cols] = cols->stride[batch_rank + col_rank + i];
-        ts_walk_add(&dot->depth, axis);
-    }
+static void make_walks(ts_dot *dot, const ts_contraction *c, bool is_swapped) {
+    dot->batch = is_swapped ? swap_sides(c->batch) : c->batch;
+    dot->depth = is_swapped ? swap_sides(c->depth) : c->depth;
+    dot->rows = is_swapped ? swap_sides(c->right) : c->left;
+    dot->cols = is_swapped ? swap_sides(c->left) : c->right;
     bool is_tall = ts_walk_elems(&dot->rows) > ts_walk_elems(&dot->cols);
-    sort_by(&dot->depth, is_tall ? ts_side_rows : ts_side_cols);
+    ts_walk_sort(&dot->depth, is_tall ? ts_side_rows : ts_side_cols);
     ts_walk_merge(&dot->batch);
     ts_walk_merge(&dot->rows);
     ts_walk_merge(&dot->cols);
@@ -75,20 +44,89 @@ static double role_cost(const ts_dot *dot) {
     return pe + rows * cols / run * descriptor_ns;
 }
 
-/* Chunks of at most 128 along depth. Outer depth axes multiply the chunks, which then must be equal. */
-static bool cut_depth(ts_dot *dot) {
+/* ---- depth ---- */
+
+bool ts_dot_is_whole(const ts_dot *dot) {
+    return dot->panel.cut == 0 && dot->panel.block >= dot->panel.axis[0].size;
+}
+
+bool ts_dot_is_ragged(const ts_dot *dot) {
+    const ts_walk *panel = &dot->panel;
+    return panel->cut == dot->depth.cut && panel->axis[panel->cut].size % panel->block != 0;
+}
+
+int64_t ts_dot_outer(const ts_dot *dot, int axis) {
+    if (axis < dot->panel.cut) return 1;
+    return axis == dot->panel.cut ? dot->panel.block : dot->depth.axis[axis].size;
+}
+
+int64_t ts_dot_depth(const ts_dot *dot) {
+    int64_t elems = dot->depth.inner;
+    for (int i = 0; i <= dot->depth.cut; i++)
+        elems *= ts_dot_outer(dot, i);
+    return elems;
+}
+
+static void add_group(ts_dot *dot, int64_t at, int64_t positions, int64_t tiles, int64_t outer) {
+    if (tiles == 0 || positions == 0) return;
+    dot->group[dot->groups++] = (ts_dot_group){
+        .at = at, .positions = positions, .tiles = tiles, .first = dot->chunks, .chunks = outer * tiles};
+    dot->chunks += outer * tiles;
+}
+
+/* The panel is `block` positions of `axis`; its chunks follow. */
+static void set_panel(ts_dot *dot, int axis, int64_t block) {
+    const ts_walk *depth = &dot->depth;
+    int64_t outer = 1;
+    dot->panel = *depth;
+    dot->panel.cut = axis;
+    dot->panel.block = block;
+    dot->groups = 0;
+    dot->chunks = 0;
+    for (int i = 0; i < depth->cut; i++)
+        outer *= ts_dot_outer(dot, i);
+    int64_t last = ts_dot_outer(dot, depth->cut), whole = last / depth->tile;
+    add_group(dot, 0, depth->tile, whole, outer);
+    add_group(dot, whole * depth->tile, last % depth->tile, 1, outer);
+}
+
+/* Chunks of at most 128 along depth, nearly equal, in one panel. */
+static void cut_depth(ts_dot *dot) {
     ts_walk *depth = &dot->depth;
     ts_walk_cut(depth, TS_DOT_TILE, INT64_MAX);
-    int64_t outer = 1;
-    for (int i = 0; i < depth->cut; i++)
-        outer *= depth->axis[i].size;
-    if (depth->cut > 0)
-        while (depth->block % depth->tile != 0)
-            depth->tile--;
     dot->chunk = ts_walk_tile(depth);
-    dot->chunks = outer * ts_walk_tiles(depth);
-    return depth->count - depth->cut <= MAX_PART_DIMS && (depth->cut == 0 || dot->chunk >= 32);
+    set_panel(dot, 0, depth->axis[0].size);
 }
+
+static int64_t divisor_below(int64_t size, int64_t limit) {
+    for (int64_t d = limit < size ? limit : size; d > 1; d--)
+        if (size % d == 0) return d;
+    return 1;
+}
+
+/* The next smaller panel; false when it is one chunk already. */
+static bool shrink_depth(ts_dot *dot) {
+    ts_walk *depth = &dot->depth;
+    int axis = dot->panel.cut;
+    int64_t block = dot->panel.block;
+    if (axis < depth->cut) {
+        if (block > 1)
+            set_panel(dot, axis, divisor_below(depth->axis[axis].size, block - 1));
+        else
+            set_panel(dot, axis + 1, depth->axis[axis + 1].size);
+        return true;
+    }
+    if (block <= depth->tile) return false;
+    /* Whole chunks, as full as they can be, so that only the last one is ragged. */
+    int64_t tiles = ceil_div(ceil_div(block, depth->tile), 2), fit = TS_DOT_TILE / depth->inner;
+    if (fit > depth->axis[axis].size) fit = depth->axis[axis].size;
+    if (axis == 0) depth->tile = fit;
+    dot->chunk = ts_walk_tile(depth);
+    set_panel(dot, axis, depth->tile * tiles);
+    return true;
+}
+
+/* ---- panels ---- */
 
 static void choose_loading(ts_dot *dot, ts_dot_operand *operand) {
     const ts_walk *walk = operand->walk;
@@ -106,19 +144,13 @@ static int64_t round_64(int64_t bytes) {
 
 static bool fits(const ts_dot *dot) {
     int64_t elem = ts_dtype_get(dot->dtype)->bytes, out = ts_dtype_get(ts_chip_dtype(dot->out.dtype))->bytes;
-    int64_t batch = dot->batch.block, depth = dot->chunks * dot->chunk;
+    int64_t batch = dot->batch.block, depth = ts_dot_depth(dot);
     int64_t bytes = round_64(dot->chunks * batch * ts_walk_panel(&dot->rows) * elem) +
                     round_64(dot->chunks * batch * ts_walk_panel(&dot->cols) * elem) +
                     round_64(batch * ts_walk_panel(&dot->cols) * out);
     if (dot->stationary.is_transposed) bytes += round_64(depth * elem);
     if (dot->moving.is_transposed) bytes += round_64(depth * elem);
     return 2 * bytes <= SBUF_BUDGET;
-}
-
-static int64_t divisor_below(int64_t size, int64_t limit) {
-    for (int64_t d = limit < size ? limit : size; d > 1; d--)
-        if (size % d == 0) return d;
-    return 1;
 }
 
 /* Shrinks what is held at a time until it fits: batches, row panels, column panels, and last depth. */
@@ -141,34 +173,25 @@ static bool cut_panels(ts_dot *dot) {
         } else if (cols > TS_DOT_BANK) {
             cols /= 2;
             ts_walk_cut(&dot->cols, TS_DOT_TILE, cols);
-        } else if (dot->depth.cut > 0 || dot->chunks == 1) {
+        } else if (!shrink_depth(dot)) {
             return false;
-        } else {
-            /* Panels of whole chunks: full ones, so that only the last is ragged. */
-            int64_t fit = TS_DOT_TILE / dot->depth.inner;
-            dot->chunks = ceil_div(dot->chunks, 2);
-            dot->depth.tile = fit < dot->depth.axis[0].size ? fit : dot->depth.axis[0].size;
-            dot->depth.block = dot->depth.tile * dot->chunks;
-            dot->chunk = ts_walk_tile(&dot->depth);
         }
     }
-    int rank = dot->rows.count - dot->rows.cut, width = dot->cols.count - dot->cols.cut;
-    return rank <= MAX_PART_DIMS && width <= MAX_PART_DIMS;
+    return true;
 }
 
-bool ts_dot_plan(ts_dot *dot, const ts_view *lhs, const ts_view *rhs, const ts_view *out, int batch_rank,
-                 int depth_rank) {
-    make_walks(dot, rhs, lhs, out, batch_rank, depth_rank, true);
+bool ts_dot_plan(ts_dot *dot, const ts_contraction *c) {
+    make_walks(dot, c, true);
     double swapped = role_cost(dot);
-    make_walks(dot, lhs, rhs, out, batch_rank, depth_rank, false);
+    make_walks(dot, c, false);
     bool is_swapped = swapped < role_cost(dot);
-    if (is_swapped) make_walks(dot, rhs, lhs, out, batch_rank, depth_rank, true);
-    dot->out = *out;
+    if (is_swapped) make_walks(dot, c, true);
+    dot->out = c->out;
     dot->stationary =
-        (ts_dot_operand){.side = ts_side_rows, .view = is_swapped ? *rhs : *lhs, .walk = &dot->rows};
+        (ts_dot_operand){.side = ts_side_rows, .view = is_swapped ? c->rhs : c->lhs, .walk = &dot->rows};
     dot->moving =
-        (ts_dot_operand){.side = ts_side_cols, .view = is_swapped ? *lhs : *rhs, .walk = &dot->cols};
-    if (!cut_depth(dot)) return false;
+        (ts_dot_operand){.side = ts_side_cols, .view = is_swapped ? c->lhs : c->rhs, .walk = &dot->cols};
+    cut_depth(dot);
     ts_walk_cut(&dot->rows, TS_DOT_TILE, TS_DOT_ROWS);
     ts_walk_cut(&dot->cols, TS_DOT_TILE, TS_DOT_COLS);
     choose_loading(dot, &dot->stationary);

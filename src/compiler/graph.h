@@ -77,8 +77,9 @@ typedef struct ts_value {
 } ts_value;
 
 struct ts_op_node {
-    uint16_t kind; /* ts_hlo */
-    uint32_t loc;  /* index into module->locs; 0 = unknown */
+    uint16_t kind;   /* ts_hlo */
+    uint32_t loc;    /* index into module->locs; 0 = unknown */
+    uint32_t number; /* scratch of the running pass */
     uint32_t operand_count, result_count, attr_count, region_count;
     ts_value **operands;
     ts_value **results;
@@ -132,6 +133,8 @@ bool ts_op_ints(const ts_op_node *op, const char *name, int64_t *out, int max, i
 int64_t ts_op_int(const ts_op_node *op, const char *name, int64_t if_absent);
 bool ts_op_bool(const ts_op_node *op, const char *name, bool if_absent);
 const char *ts_op_string(const ts_op_node *op, const char *name); /* "" if absent */
+/* The same value in the same form; attributes that are read but not interpreted never are. */
+bool ts_attr_equal(const ts_attr *a, const ts_attr *b);
 
 /* Readers. Both trust nothing: errors carry ts_input or ts_unsupported and, inside an op, its source
    location. `path` names the input in messages. */

@@ -11,6 +11,8 @@ enum {
     MAX_BYTES_LOG2 = 46 /* a tensor's size, zero dimensions counted as one, so that strides cannot overflow */
 };
 
+static const char STATIC_SHAPES[] = "export the program with static shapes";
+
 typedef enum visit { unvisited, running, visited } visit;
 
 /* What inlining a function gives. */
@@ -77,8 +79,9 @@ static const char *type_fault(const ts_type *type, ts_status *status) {
 static ts_status op_type_fault(checker *c, const char *fault, ts_status status, const ts_type *type) {
     ts_op_fail(c->check.module, c->check.op, c->check.diag, status, "a value of type %s %s",
                ts_type_name(type).text, fault);
-    if (status == ts_unsupported)
-        ts_diag_remedy(c->check.diag, "%s", "export the program with static shapes");
+    if (status == ts_unsupported) ts_diag_remedy(c->check.diag, "%s", STATIC_SHAPES);
+    if (status == ts_capacity)
+        ts_diag_remedy(c->check.diag, "%s", "use smaller shapes: no chip's HBM holds this");
     return status;
 }
 
@@ -87,8 +90,10 @@ static ts_status define(checker *c, const ts_value *value) {
     const char *fault = type_fault(&value->type, &status);
     if (fault) {
         if (c->check.op) return op_type_fault(c, fault, status, &value->type);
-        return ts_fail(c->check.diag, status, "an argument of @%.64s %s: %s", c->func->name, fault,
-                       ts_type_name(&value->type).text);
+        ts_fail(c->check.diag, status, "argument %u of @%.64s %s: %s", value->index, c->func->name, fault,
+                ts_type_name(&value->type).text);
+        if (status == ts_unsupported) ts_diag_remedy(c->check.diag, "%s", STATIC_SHAPES);
+        return status;
     }
     if (value->id >= c->func->value_count || c->defined[value->id])
         return fail_func(c, c->func, ts_input, "uses a value number twice");
@@ -392,6 +397,8 @@ static ts_status check_module(checker *c) {
 ts_status ts_module_check(const ts_module *module, ts_diag *diag) {
     checker c = {.check = {.module = module, .diag = diag}};
     ts_status status = check_module(&c);
+    if (status == ts_input)
+        ts_diag_remedy(diag, "%s", "the program breaks StableHLO's rules: see what wrote or changed it");
     ts_arena_free(&c.arena);
     return status;
 }

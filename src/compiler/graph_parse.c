@@ -298,7 +298,7 @@ static ts_status parse_op(ts_parser *p, ts_op_node **out) {
     TS_TRY(parse_lead(p, &d));
     ts_lex_skip(p);
     for (bool more = *p->at == '%'; more; more = ts_lex_accept(p, ",")) {
-        ts_value *value;
+        ts_value *value = NULL;
         TS_TRY(parse_operand(p, &value));
         ts_vec_push(&d.operands, &p->scratch, value);
     }
@@ -407,6 +407,7 @@ static int hex_value(char c) {
 
 static ts_status parse_blob(ts_parser *p, uint64_t number, blob *out) {
     uint64_t given;
+    ts_lex_skip(p);
     const char *at = p->at, *hex;
     TS_TRY(ts_lex_uint(p, UINT32_MAX, &given));
     if (given != number) return ts_parse_fail(p, at, "blob %ju comes next", (uintmax_t)number);

@@ -1,6 +1,9 @@
 /* Lowering's driver: walks @main once, dispatches each op, and hands out storage. */
 #include "compiler/lower.h"
 
+#include "compiler/home.h"
+#include "compiler/passes.h"
+
 #include <string.h>
 
 static ts_lowered *note(const ts_value *value) {
@@ -33,7 +36,7 @@ ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
     return ts_ok;
 }
 
-ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view) {
+ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view) {
     ts_lowered *lowered = note(value);
     if (!lowered->has_view && lowered->group) TS_TRY(ts_lower_close_group(lower, lowered->group));
     if (!lowered->has_view)
@@ -42,13 +45,23 @@ ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view) {
     return ts_ok;
 }
 
-ts_status ts_lower_tensor(ts_lower *lower, ts_value *value, ts_view *view) {
-    TS_TRY(ts_lower_view(lower, value, view));
-    if (view->kind == ts_view_tensor) return ts_ok;
+/* The value in a tensor of its own; kept for later readers where they see it written. */
+static ts_status materialise(ts_lower *lower, ts_value *value, ts_view *view) {
     ts_view whole = ts_view_of_tensor(ts_lower_scratch(lower, &value->type, "materialised"), &value->type);
     TS_TRY(ts_lower_copy(lower, &whole, view));
-    *view = note(value)->view = whole;
+    *view = whole;
+    if (note(value)->region == lower->region) note(value)->view = whole;
     return ts_ok;
+}
+
+ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view) {
+    TS_TRY(ts_lower_shifted(lower, value, view));
+    return ts_view_is_shifted(view) ? materialise(lower, value, view) : ts_ok;
+}
+
+ts_status ts_lower_tensor(ts_lower *lower, ts_value *value, ts_view *view) {
+    TS_TRY(ts_lower_view(lower, value, view));
+    return view->kind == ts_view_tensor ? ts_ok : materialise(lower, value, view);
 }
 
 uint32_t ts_lower_scratch(ts_lower *lower, const ts_type *type, const char *name) {
@@ -86,22 +99,29 @@ static uint32_t make_output(ts_lower *lower, const ts_type *type, uint32_t numbe
     return index;
 }
 
-uint32_t ts_lower_result(ts_lower *lower, ts_value *value) {
+uint32_t ts_lower_result_over(ts_lower *lower, ts_value *value, const ts_value *over) {
     ts_lowered *lowered = note(value);
-    uint32_t tensor =
-        lowered->output
-            ? make_output(lower, &value->type, (uint32_t)lowered->output - 1)
-            : ts_lower_scratch(lower, &value->type, value->def ? ts_hlo_name(value->def->kind) : "value");
+    uint32_t tensor = 0;
+    if (lowered->home && ts_home_is_free(lower, lowered->home - 1, lower->at, over))
+        tensor = lowered->home - 1;
+    else if (lowered->output)
+        tensor = make_output(lower, &value->type, (uint32_t)lowered->output - 1);
+    else
+        tensor = ts_lower_scratch(lower, &value->type, value->def ? ts_hlo_name(value->def->kind) : "value");
     lowered->view = ts_view_of_tensor(tensor, &value->type);
     lowered->has_view = true;
     return tensor;
+}
+
+uint32_t ts_lower_result(ts_lower *lower, ts_value *value) {
+    return ts_lower_result_over(lower, value, NULL);
 }
 
 static ts_status lower_return(ts_lower *lower, ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_value *value = op->operands[i];
         ts_view view;
-        TS_TRY(ts_lower_view(lower, value, &view));
+        TS_TRY(ts_lower_shifted(lower, value, &view));
         const ts_tensor *tensor =
             view.kind == ts_view_tensor ? &lower->program->tensors.data[view.tensor] : NULL;
         bool is_there =
@@ -131,41 +151,105 @@ static lowering *lowering_of(unsigned kind) {
 #include "compiler/hlo.def"
     };
     static lowering *const own[ts_hlo_count] = {
+        [ts_hlo_case] = ts_lower_case,
+        [ts_hlo_bitcast_convert] = ts_lower_bitcast,
         [ts_hlo_concatenate] = ts_lower_concatenate,
         [ts_hlo_constant] = ts_lower_constant,
+        [ts_hlo_convolution] = ts_lower_convolution,
         [ts_hlo_dot_general] = ts_lower_dot,
         [ts_hlo_dynamic_slice] = ts_lower_dynamic_slice,
         [ts_hlo_dynamic_update_slice] = ts_lower_dynamic_update_slice,
         [ts_hlo_gather] = ts_lower_gather,
+        [ts_hlo_if] = ts_lower_case,
         [ts_hlo_optimization_barrier] = ts_lower_barrier,
         [ts_hlo_pad] = ts_lower_pad,
         [ts_hlo_reduce] = lower_reduce,
         [ts_hlo_reduce_window] = ts_lower_reduce_window,
         [ts_hlo_scatter] = ts_lower_scatter,
         [ts_hlo_select_and_scatter] = ts_lower_select_and_scatter,
+        [ts_hlo_sort] = ts_lower_sort,
+        [ts_hlo_while] = ts_lower_while,
     };
     return by_class[kind] ? by_class[kind] : own[kind];
 }
 
+/* Regions whose ops are lowered one by one; those of reductions and the like are read as a whole. */
+static bool has_lowered_regions(const ts_op_node *op) {
+    return op->kind == ts_hlo_while || op->kind == ts_hlo_case || op->kind == ts_hlo_if;
+}
+
+static ts_status check_depth(ts_lower *lower, const ts_op_node *op) {
+    if (lower->b.deepest <= TS_MAX_LOOP_DEPTH) return ts_ok;
+    ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "loops nest %d deep, at most %d run",
+               lower->b.deepest, TS_MAX_LOOP_DEPTH);
+    ts_diag_remedy(lower->diag, "join nested scans, loops or conditions");
+    return ts_unsupported;
+}
+
 static ts_status lower_op(ts_lower *lower, ts_op_node *op) {
+    bool is_done = false;
     lower->b.loc = op->loc;
-    if (op->kind == ts_hlo_return) return lower_return(lower, op);
+    lower->at = op->number;
+    for (uint32_t i = 0; i < op->result_count; i++)
+        note(op->results[i])->region = lower->region;
     lowering *run = lowering_of(op->kind);
     if (!run) {
+        const char *target = ts_op_string(op, "call_target_name");
         ts_op_fail(lower->module, op, lower->diag, ts_unsupported,
-                   "the compiler has no lowering for this operation");
+                   "the compiler has no lowering for this operation%s%.64s", target[0] ? ": " : "", target);
         ts_diag_remedy(lower->diag, "see docs/hlo.md for the operations that run");
         return ts_unsupported;
     }
     TS_TRY(ts_lower_check_dtypes(lower, op));
-    return run(lower, op);
+    TS_TRY(ts_lower_counted(lower, op, &is_done));
+    if (is_done) return ts_ok;
+    lower->program->model_flops += ts_op_flops(op) * lower->repeat;
+    if (run != ts_lower_pointwise)
+        for (uint32_t i = 0; i < op->result_count; i++)
+            TS_TRY(ts_home_flush(lower, note(op->results[i])->home));
+    TS_TRY(run(lower, op));
+    return check_depth(lower, op);
 }
 
-static void count_uses(const ts_block *block) {
+static ts_status lower_ops(ts_lower *lower, const ts_block *block) {
+    for (uint32_t i = 0; i + 1 < block->ops.count; i++)
+        TS_TRY(lower_op(lower, block->ops.data[i]));
+    lower->at = block->ops.data[block->ops.count - 1]->number;
+    return ts_ok;
+}
+
+ts_status ts_lower_inline(ts_lower *lower, const ts_block *block) {
+    ts_vec_push(&lower->blocks, &lower->arena, block);
+    TS_TRY(lower_ops(lower, block));
+    lower->blocks.count--;
+    return ts_ok;
+}
+
+ts_status ts_lower_block(ts_lower *lower, const ts_block *block) {
+    uint32_t outer = lower->region;
+    lower->region = ++lower->region_count;
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        note(block->args[i])->region = lower->region;
+    ts_vec_push(&lower->blocks, &lower->arena, block);
+    TS_TRY(lower_ops(lower, block));
+    TS_TRY(ts_lower_close_groups(lower));
+    lower->blocks.count--;
+    lower->region = outer;
+    return ts_ok;
+}
+
+/* Numbers the ops, and counts who reads each value up to which. */
+static void count_uses(const ts_block *block, uint32_t *number) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
-        const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count; j++)
-            if (note(op->operands[j])) note(op->operands[j])->uses++;
+        ts_op_node *op = block->ops.data[i];
+        op->number = ++*number;
+        for (uint32_t j = 0; j < op->operand_count; j++) {
+            if (!note(op->operands[j])) continue;
+            note(op->operands[j])->uses++;
+            note(op->operands[j])->last_use = op->number;
+        }
+        for (uint32_t j = 0; has_lowered_regions(op) && j < op->region_count; j++)
+            if (op->regions[j]) count_uses(op->regions[j], number);
     }
 }
 
@@ -176,8 +260,9 @@ static void make_notes(ts_lower *lower, const ts_block *block) {
         const ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->result_count; j++)
             op->results[j]->note = TS_NEW(&lower->arena, ts_lowered);
+        for (uint32_t j = 0; has_lowered_regions(op) && j < op->region_count; j++)
+            if (op->regions[j]) make_notes(lower, op->regions[j]);
     }
-    count_uses(block);
 }
 
 static void bind_arguments(ts_lower *lower, const ts_block *block) {
@@ -201,10 +286,12 @@ static void mark_outputs(const ts_block *block) {
 
 ts_status ts_lower_main(ts_lower *lower) {
     const ts_block *block = lower->func->body;
+    uint32_t number = 0;
+    lower->repeat = 1;
     make_notes(lower, block);
+    count_uses(block, &number);
     mark_outputs(block);
     bind_arguments(lower, block);
-    for (uint32_t i = 0; i < block->ops.count; i++)
-        TS_TRY(lower_op(lower, block->ops.data[i]));
-    return ts_ok;
+    TS_TRY(ts_lower_inline(lower, block));
+    return lower_return(lower, block->ops.data[block->ops.count - 1]);
 }

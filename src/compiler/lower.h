@@ -5,6 +5,7 @@
 
 #include "compiler/graph.h"
 #include "compiler/nest.h"
+#include "compiler/value_range.h"
 #include "compiler/view.h"
 #include "plan/builder.h"
 
@@ -28,9 +29,12 @@ typedef struct ts_group {
 typedef struct ts_lowered {
     ts_view view;
     bool has_view;
-    ts_group *group; /* group that computes it, while that is open */
-    int32_t output;  /* 1 + position among main's results it is first returned at; 0 = not returned */
-    uint32_t uses;   /* operand positions that name it */
+    ts_group *group;   /* group that computes it, while that is open */
+    int32_t output;    /* 1 + position among main's results it is first returned at; 0 = not returned */
+    uint32_t uses;     /* operand positions that name it, in regions too */
+    uint32_t last_use; /* number of the last op that reads it */
+    uint32_t region;   /* it is defined in; what is emitted in a region that may not run holds only there */
+    uint32_t home;     /* 1 + tensor that its storage should be, once free (home.c); 0 = any */
 } ts_lowered;
 
 typedef struct ts_lower {
@@ -40,8 +44,13 @@ typedef struct ts_lower {
     ts_builder b;
     ts_arena arena; /* scratch of this pass */
     ts_diag *diag;
+    const ts_range *ranges; /* of integer values, by value id */
     TS_VEC(ts_group *) open_groups;
-    int next_queue; /* rotates loads over queues */
+    int next_queue;  /* rotates loads over queues */
+    uint64_t repeat; /* trips of the open control loops multiplied; data-dependent ones count as one */
+    uint32_t at;     /* number of the op being lowered: in program order, an op before those of its regions */
+    uint32_t region, region_count;   /* being lowered, and entered so far; 0 = the function's body */
+    TS_VEC(const ts_block *) blocks; /* being lowered, outermost first */
 } ts_lower;
 
 /* Lowers @main, already inlined, into the program (unplaced tiles in lower->b). */
@@ -49,10 +58,14 @@ ts_status ts_lower_main(ts_lower *lower);
 
 /* The view of a value, emitting the open group that computes it. */
 ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view);
+/* The same for callers that address by ts_view_offset: the view may be shifted by control loops' counters. */
+ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view);
 /* The same as a tensor view: splats and iotas are written to HBM. */
 ts_status ts_lower_tensor(ts_lower *lower, ts_value *value, ts_view *view);
 /* Storage for a value about to be computed; its view becomes the whole tensor. */
 uint32_t ts_lower_result(ts_lower *lower, ts_value *value);
+/* The same for an op that may write its result over one operand, `over`, where it lies. */
+uint32_t ts_lower_result_over(ts_lower *lower, ts_value *value, const ts_value *over);
 /* A scratch tensor with the dims of a type. */
 uint32_t ts_lower_scratch(ts_lower *lower, const ts_type *type, const char *name);
 /* dst = src element by element, both views of equal dims; src may be a splat or iota. */
@@ -63,6 +76,12 @@ int ts_lower_load_queue(ts_lower *lower);
 /* Refuses values that the engines have no datapath for, naming the op. */
 ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op);
 
+/* Lowers the ops of a region in order, but for its return; then no group is open. */
+ts_status ts_lower_block(ts_lower *lower, const ts_block *block);
+/* The same as part of the block that is being lowered; groups stay open. */
+ts_status ts_lower_inline(ts_lower *lower, const ts_block *block);
+ts_status ts_lower_close_groups(ts_lower *lower);
+
 /* One for each kind of op; all results get their views. lower.c has the table. */
 ts_status ts_lower_constant(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_view_op(ts_lower *lower, ts_op_node *op);
@@ -72,15 +91,23 @@ ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op); /* joins or opens a group */
 ts_status ts_lower_close_group(ts_lower *lower, ts_group *group);
 ts_status ts_lower_group(ts_lower *lower, ts_group *group); /* emits the nest */
+ts_status ts_lower_bitcast(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_argmax(ts_lower *lower, ts_op_node *op); /* reduce of two operands: value and index */
 ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_gather(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_scatter(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_dynamic_slice(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_dynamic_update_slice(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_reduce_window(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_select_and_scatter(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_sort(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_while(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_case(ts_lower *lower, ts_op_node *op); /* case and if */
+
+/* Arithmetic on loop counters that stays a number of the program: true when the op's result got a view. */
+ts_status ts_lower_counted(ts_lower *lower, ts_op_node *op, bool *is_done);
 
 /* The one operator of a two-argument region such as reduce's, or ts_alu_bypass when the region returns
    its second argument. False for anything else. */

@@ -272,7 +272,13 @@ ts_status ts_lower_argmax(ts_lower *lower, ts_op_node *op) {
     TS_TRY(ts_lower_view(lower, op->operands[1], &s.view[INDICES]));
     for (uint32_t i = 0; i < 2; i++)
         TS_TRY(ts_lower_view(lower, op->operands[2 + i], &init[i]));
-    if (s.view[INDICES].kind != ts_view_iota || s.view[INDICES].offset != 0)
+    if (s.view[INDICES].kind == ts_view_splat) { /* a count along an axis of size 1 */
+        s.view[INDICES].kind = ts_view_iota;
+        s.view[INDICES].offset = (int64_t)s.view[INDICES].value;
+        memset(s.view[INDICES].stride, 0, sizeof s.view[INDICES].stride);
+    }
+    if (s.view[INDICES].kind != ts_view_iota || s.view[INDICES].offset != 0 ||
+        ts_view_is_shifted(&s.view[INDICES]))
         return refuse(lower, op, "argmax over indices that are not an iota", "use jnp.argmax or jnp.argmin");
     for (int i = 0; i < rank; i++) {
         int64_t step = s.view[INDICES].stride[i];

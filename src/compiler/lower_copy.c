@@ -28,7 +28,7 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
 }
 
 void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_view *view) {
-    ts_affine offset = ts_affine_const(view->offset);
+    ts_affine offset = ts_view_offset(&lower->b, view);
     for (int i = 0; i < nest->rank; i++)
         if (nest->is_open[i])
             offset = ts_build_term(&lower->b, offset, view->stride[i] * nest->tile[i], nest->loop[i]);

@@ -1,8 +1,25 @@
 /* dynamic_slice and dynamic_update_slice: a window at clamped start indices. Starts that are known numbers
-   are offsets of a view; the rest drive indirect DMA. */
+   are offsets of a view, those that count with a loop shift it; the rest drive indirect DMA. */
+#include "compiler/counted.h"
+#include "compiler/home.h"
 #include "compiler/lower_index.h"
 
 #include <string.h>
+
+/* Moves the window to a start that is a number of the program. False when it must be read, or clamped in
+   some trips and not in others. */
+static bool shift_window(ts_indexed *x, ts_view *window, int axis, const ts_view *start, int64_t limit) {
+    int64_t low, high, at = start->offset;
+    if (!ts_view_bounds(x->lower, start, &low, &high)) return false;
+    if (low >= 0 && high <= limit && ts_view_is_shifted(start)) {
+        window->shift = ts_build_sum(&x->lower->b, window->shift, start->shift, window->stride[axis]);
+    } else {
+        if (high > 0 && low < limit && low != high) return false;
+        at = high <= 0 ? 0 : low >= limit ? limit : low;
+    }
+    window->offset += at * window->stride[axis];
+    return true;
+}
 
 /* Adds the start indices (operands from `first` on) of a window of x->view[TS_PLAIN] in `whole`; leaves in
    x->view[TS_INDEXED] the window with the known starts applied. */
@@ -19,14 +36,9 @@ static ts_status read_starts(ts_indexed *x, const ts_op_node *op, uint32_t first
         ts_value *value = op->operands[first + (uint32_t)i];
         int64_t limit = whole->dim[i] - window->dim[i];
         ts_view start;
-        TS_TRY(ts_lower_view(x->lower, value, &start));
-        if (limit <= 0) continue;
-        if (start.kind != ts_view_tensor) {
-            double number = start.kind == ts_view_splat ? start.value : (double)start.offset;
-            int64_t at = number < 0 ? 0 : number > (double)limit ? limit : (int64_t)number;
-            window->offset += at * window->stride[i];
-            continue;
-        }
+        TS_TRY(ts_lower_shifted(x->lower, value, &start));
+        if (limit <= 0 || shift_window(x, window, i, &start, limit)) continue;
+        TS_TRY(ts_lower_tensor(x->lower, value, &start));
         x->start[x->start_count++] = (ts_start){.tensor = start.tensor,
                                                 .dtype = start.dtype,
                                                 .offset = start.offset,
@@ -41,7 +53,7 @@ ts_status ts_lower_dynamic_slice(ts_lower *lower, ts_op_node *op) {
     ts_lowered *result = op->results[0]->note;
     const ts_type *type = &op->results[0]->type;
     ts_view operand;
-    TS_TRY(ts_lower_view(lower, op->operands[0], &operand));
+    TS_TRY(ts_lower_shifted(lower, op->operands[0], &operand));
     x.view[TS_PLAIN] = ts_view_of_splat(operand.dtype, operand.value, type);
     TS_TRY(read_starts(&x, op, 1, &operand));
     if (operand.kind == ts_view_splat || x.start_count == 0) {
@@ -60,18 +72,40 @@ ts_status ts_lower_dynamic_slice(ts_lower *lower, ts_op_node *op) {
     return ts_indexed_load(&x, op);
 }
 
+/* Whether the update may go into the operand where it lies: nobody reads that later, nor in a next trip. */
+static bool is_in_place(ts_lower *lower, const ts_op_node *op, const ts_view *operand) {
+    const ts_lowered *old = op->operands[0]->note, *result = op->results[0]->note;
+    if (!ts_view_is_contiguous(operand) || old->region != lower->region || result->output || result->home)
+        return false;
+    return lower->program->tensors.data[operand->tensor].kind == ts_tensor_scratch &&
+           ts_home_is_free(lower, operand->tensor, lower->at, op->operands[0]);
+}
+
+static ts_status make_result(ts_lower *lower, const ts_op_node *op, ts_view *operand) {
+    ts_lowered *result = op->results[0]->note;
+    if (is_in_place(lower, op, operand)) {
+        TS_TRY(ts_home_flush(lower, operand->tensor + 1));
+        result->view = *operand;
+        result->has_view = true;
+        return ts_ok;
+    }
+    ts_lower_result_over(lower, op->results[0], ts_view_is_contiguous(operand) ? op->operands[0] : NULL);
+    return ts_ok;
+}
+
 ts_status ts_lower_dynamic_update_slice(ts_lower *lower, ts_op_node *op) {
     ts_indexed x = {.lower = lower};
     ts_view operand, update, whole;
     TS_TRY(ts_lower_view(lower, op->operands[0], &operand));
-    TS_TRY(ts_lower_view(lower, op->operands[1], &update));
+    TS_TRY(ts_lower_shifted(lower, op->operands[1], &update));
     x.view[TS_PLAIN] = update;
     TS_TRY(read_starts(&x, op, 2, &operand));
     if (x.start_count > 0) TS_TRY(ts_lower_tensor(lower, op->operands[1], &update));
-    ts_lower_result(lower, op->results[0]);
+    TS_TRY(make_result(lower, op, &operand));
     whole = ((ts_lowered *)op->results[0]->note)->view;
-    bool is_covered = ts_view_elems(&update) == ts_view_elems(&whole);
-    if (!is_covered) TS_TRY(ts_lower_copy(lower, &whole, &operand));
+    bool is_kept = operand.kind == ts_view_tensor && operand.tensor == whole.tensor;
+    if (!is_kept && ts_view_elems(&update) != ts_view_elems(&whole))
+        TS_TRY(ts_lower_copy(lower, &whole, &operand));
     if (ts_view_elems(&update) == 0) return ts_ok;
     x.start_count = 0;
     x.view[TS_PLAIN] = update;

@@ -1,4 +1,5 @@
 /* Grouping of pointwise ops: which of them share one loop nest. Greedy, in program order. */
+#include "compiler/home.h"
 #include "compiler/lower.h"
 
 static ts_lowered *note(const ts_value *value) {
@@ -41,10 +42,17 @@ static void forget(ts_lower *lower, const ts_group *group) {
 
 ts_status ts_lower_close_group(ts_lower *lower, ts_group *group) {
     forget(lower, group);
+    TS_TRY(ts_home_settle(lower, group));
     ts_status status = ts_lower_group(lower, group);
     for (int i = 0; i < group->op_count; i++)
         note(group->ops[i]->results[0])->group = NULL;
     return status;
+}
+
+ts_status ts_lower_close_groups(ts_lower *lower) {
+    while (lower->open_groups.count)
+        TS_TRY(ts_lower_close_group(lower, lower->open_groups.data[0]));
+    return ts_ok;
 }
 
 /* The group that may take `op`: the union of the open groups that compute its operands of equal shape,
@@ -79,7 +87,7 @@ ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_view view;
         if (note(op->operands[i])->group && note(op->operands[i])->group == group) continue;
-        TS_TRY(ts_lower_view(lower, op->operands[i], &view));
+        TS_TRY(ts_lower_shifted(lower, op->operands[i], &view));
     }
     if (!group) {
         group = TS_NEW(&lower->arena, ts_group);

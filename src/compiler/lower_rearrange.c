@@ -33,7 +33,7 @@ ts_status ts_lower_constant(ts_lower *lower, ts_op_node *op) {
 ts_status ts_lower_view_op(ts_lower *lower, ts_op_node *op) {
     ts_view operand = {0};
     ts_lowered *lowered = note(op->results[0]);
-    if (op->operand_count) TS_TRY(ts_lower_view(lower, op->operands[0], &operand));
+    if (op->operand_count) TS_TRY(ts_lower_shifted(lower, op->operands[0], &operand));
     lowered->has_view = true;
     if (ts_view_apply(op, &operand, &lowered->view)) {
         lowered->view.dtype = op->results[0]->type.dtype;
@@ -50,7 +50,7 @@ ts_status ts_lower_concatenate(ts_lower *lower, ts_op_node *op) {
     int64_t axis = ts_op_int(op, "dimension", 0), at = 0;
     ts_view *views = TS_NEW_ARRAY(&lower->arena, ts_view, op->operand_count);
     for (uint32_t i = 0; i < op->operand_count; i++)
-        TS_TRY(ts_lower_view(lower, op->operands[i], &views[i]));
+        TS_TRY(ts_lower_shifted(lower, op->operands[i], &views[i]));
     ts_lower_result(lower, op->results[0]);
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_view part = note(op->results[0])->view;
@@ -70,7 +70,7 @@ ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op) {
     ts_view source, value;
     ts_op_ints(op, "edge_padding_low", low, TS_MAX_RANK, &count);
     ts_op_ints(op, "interior_padding", interior, TS_MAX_RANK, &count);
-    TS_TRY(ts_lower_view(lower, op->operands[0], &source));
+    TS_TRY(ts_lower_shifted(lower, op->operands[0], &source));
     TS_TRY(ts_lower_view(lower, op->operands[1], &value));
     ts_lower_result(lower, op->results[0]);
     ts_view whole = note(op->results[0])->view, inside = whole, fill = value;
@@ -97,7 +97,7 @@ ts_status ts_lower_barrier(ts_lower *lower, ts_op_node *op) {
     if (op->operand_count != op->result_count)
         return ts_op_fail(lower->module, op, lower->diag, ts_input, "as many results as operands are needed");
     for (uint32_t i = 0; i < op->operand_count; i++) {
-        TS_TRY(ts_lower_view(lower, op->operands[i], &note(op->results[i])->view));
+        TS_TRY(ts_lower_shifted(lower, op->operands[i], &note(op->results[i])->view));
         note(op->results[i])->has_view = true;
     }
     return ts_ok;

@@ -90,7 +90,7 @@ static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_vi
     if (init->kind == ts_view_splat) {
         ts_emit_memset(b, ts_engine_vector, &acc, init->value);
     } else {
-        ts_ap start = ts_build_hbm(init->tensor, ts_chip_dtype(init->dtype), ts_affine_const(init->offset));
+        ts_ap start = ts_build_hbm(init->tensor, ts_chip_dtype(init->dtype), ts_view_offset(b, init));
         ts_ap_dim(&start, 0, ts_nest_parts(&nest));
         ts_ap_dim(&start, 0, kept);
         ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &acc, &start);

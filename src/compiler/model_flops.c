@@ -11,17 +11,15 @@ static uint64_t dot_flops(const ts_op_node *op) {
     return 2 * (uint64_t)depth * (uint64_t)ts_type_elems(&op->results[0]->type);
 }
 
-static uint64_t block_flops(const ts_block *block) {
-    uint64_t flops = 0;
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        const ts_op_node *op = block->ops.data[i];
-        if (op->kind == ts_hlo_dot_general) flops += dot_flops(op);
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) flops += block_flops(op->regions[j]);
-    }
-    return flops;
+static uint64_t convolution_flops(const ts_op_node *op) {
+    const ts_type *kernel = &op->operands[1]->type;
+    int64_t features = ts_op_int(op, "kernel_output_feature_dimension", 0), depth = 1;
+    for (int i = 0; i < kernel->rank; i++)
+        if (i != features) depth *= kernel->dim[i];
+    return 2 * (uint64_t)depth * (uint64_t)ts_type_elems(&op->results[0]->type);
 }
 
-uint64_t ts_model_flops(const ts_func *func) {
-    return block_flops(func->body);
+uint64_t ts_op_flops(const ts_op_node *op) {
+    if (op->kind == ts_hlo_dot_general) return dot_flops(op);
+    return op->kind == ts_hlo_convolution ? convolution_flops(op) : 0;
 }

@@ -123,7 +123,7 @@ ts_count ts_nest_free(const ts_nest *nest, int from, int to) {
 }
 
 static ts_affine view_offset(const ts_nest *nest, const ts_view *view) {
-    ts_affine offset = ts_affine_const(view->offset);
+    ts_affine offset = ts_view_offset(nest->b, view);
     for (int i = 0; i < nest->rank; i++)
         if (nest->is_open[i])
             offset = ts_build_term(nest->b, offset, view->stride[i] * nest->tile[i], nest->loop[i]);

@@ -17,12 +17,15 @@ static ts_status run_inline(compilation *c) {
     return ts_inline(c->module, c->main, c->diag);
 }
 
+static ts_status run_sort(compilation *c) {
+    return ts_sort_keys(c->module, c->main, c->diag);
+}
+
 static ts_status run_fold(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
 static ts_status run_lower(compilation *c) {
-    c->lower.program->model_flops = ts_model_flops(c->main);
     return ts_lower_main(&c->lower);
 }
 
@@ -43,6 +46,7 @@ typedef struct pass {
 
 static const pass passes[] = {
     {"inline", run_inline, false}, /* one function, no calls */
+    {"sort", run_sort, false},     /* sorts compare operands alone */
     {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
     {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */
     {"place", run_place, true},    /* addresses in SBUF, PSUM and HBM */
@@ -54,7 +58,8 @@ static ts_status check_dump(const ts_compile_options *options, ts_diag *diag) {
     if (!options || !options->dump_pass) return ts_ok;
     for (int i = 0; i < PASS_COUNT; i++)
         if (strcmp(passes[i].name, options->dump_pass) == 0) return ts_ok;
-    return ts_fail(diag, ts_usage, "no pass is named '%s'; there are inline, fold, lower, place, verify",
+    return ts_fail(diag, ts_usage,
+                   "no pass is named '%s'; there are inline, sort, fold, lower, place, verify",
                    options->dump_pass);
 }
 
@@ -64,6 +69,25 @@ static void dump(const compilation *c, const pass *done, const ts_compile_option
         ts_program_print(c->lower.program, options->dump);
     else
         ts_module_print(c->module, options->dump);
+}
+
+static ts_status fail_no_main(const ts_module *module, ts_diag *diag) {
+    ts_fail(diag, ts_input, "the module has no function @main%s%.64s",
+            module->funcs.count ? "; its first is @" : "",
+            module->funcs.count ? module->funcs.data[0]->name : "");
+    ts_diag_remedy(diag, "%s", "name the function to compile main");
+    return ts_input;
+}
+
+static ts_status check_arguments(const ts_func *main, ts_diag *diag) {
+    for (uint32_t i = 0; i < main->body->arg_count; i++) {
+        if (main->body->args[i]->type.kind == ts_type_tensor) continue;
+        ts_fail(diag, ts_unsupported, "argument %u of @main is a %s", i,
+                main->body->args[i]->type.kind == ts_type_token ? "token" : "tuple");
+        ts_diag_remedy(diag, "%s", "pass tensors only; ordered effects (callbacks) do not run on the chip");
+        return ts_unsupported;
+    }
+    return ts_ok;
 }
 
 /* Rows keep their numbers, so that an op's loc is its instructions'. */
@@ -86,8 +110,8 @@ ts_status ts_compile(ts_module *module, const ts_chip *chip, const ts_compile_op
     TS_TRY(check_dump(options, diag));
     TS_TRY(ts_module_check(module, diag));
     ts_func *main = ts_module_func(module, "main");
-    if (!main || !main->body || main->body->ops.count == 0)
-        return ts_fail(diag, ts_input, "module %s has no function @main", module->name);
+    if (!main) return fail_no_main(module, diag);
+    TS_TRY(check_arguments(main, diag));
     compilation c = {.module = module, .main = main, .diag = diag};
     c.lower = (ts_lower){
         .module = module, .func = main, .program = ts_program_new(module->name, chip->name), .diag = diag};

@@ -8,6 +8,10 @@
    from looking through it. Every value has id and note of its own. */
 ts_status ts_inline(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Every sort's comparator compares its arguments alone: what it computes from them first becomes one more
+   operand. ts_unsupported for a comparator that is no known order. */
+ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Constant splats folded with the chip's arithmetic, exact identities removed, equal ops merged, dead
    ops dropped. No op that is left is the identity. */
 ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
@@ -33,7 +37,7 @@ bool ts_constant_splat(const ts_value *value, double *number);
 /* The same of an op applied to numbers, rounded as the chip rounds; false when it must run there. */
 bool ts_fold_number(const ts_op_node *op, const double *operands, double *result);
 
-/* 2 x multiply-adds of the function's dots and convolutions. */
-uint64_t ts_model_flops(const ts_func *func);
+/* 2 x multiply-adds of a dot or convolution; 0 for other ops. */
+uint64_t ts_op_flops(const ts_op_node *op);
 
 #endif

@@ -27,8 +27,12 @@ int64_t ts_view_elems(const ts_view *view) {
     return elems;
 }
 
+ts_affine ts_view_offset(ts_builder *b, const ts_view *view) {
+    return ts_build_sum(b, ts_affine_const(view->offset), view->shift, 1);
+}
+
 bool ts_view_is_contiguous(const ts_view *view) {
-    if (view->kind != ts_view_tensor || view->offset != 0) return false;
+    if (view->kind != ts_view_tensor || view->offset != 0 || ts_view_is_shifted(view)) return false;
     int64_t stride = 1;
     for (int i = view->rank; i-- > 0;) {
         if (view->dim[i] != 1 && view->stride[i] != stride) return false;
@@ -137,7 +141,7 @@ static ts_view iota(const ts_op_node *op) {
     return view;
 }
 
-bool ts_view_apply(const ts_op_node *op, const ts_view *operand, ts_view *result) {
+static bool apply(const ts_op_node *op, const ts_view *operand, ts_view *result) {
     switch (op->kind) {
     case ts_hlo_iota: *result = iota(op); return true;
     case ts_hlo_broadcast_in_dim: *result = broadcast_in_dim(op, operand); return true;
@@ -151,6 +155,22 @@ bool ts_view_apply(const ts_op_node *op, const ts_view *operand, ts_view *result
     }
     default: return false;
     }
+}
+
+/* Numbers that do not count are one number. */
+static void settle_iota(ts_view *view) {
+    if (ts_view_is_shifted(view)) return;
+    for (int i = 0; i < view->rank; i++)
+        if (view->dim[i] != 1 && view->stride[i] != 0) return;
+    view->kind = ts_view_splat;
+    view->value = (double)view->offset;
+    view->offset = 0;
+}
+
+bool ts_view_apply(const ts_op_node *op, const ts_view *operand, ts_view *result) {
+    if (!apply(op, operand, result)) return false;
+    if (result->kind == ts_view_iota) settle_iota(result);
+    return true;
 }
 
 static void drop_axis(ts_view *view, int axis) {

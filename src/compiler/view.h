@@ -4,6 +4,7 @@
 #define TS_COMPILER_VIEW_H
 
 #include "compiler/graph.h"
+#include "plan/builder.h"
 
 enum { TS_VIEW_RANK = TS_MAX_RANK + 2 }; /* room for axes that tiling splits */
 
@@ -18,6 +19,7 @@ typedef struct ts_view {
     uint32_t tensor;
     double value;
     int64_t offset;
+    ts_affine shift; /* added to offset: terms in counters of open control loops, base 0 */
     int64_t dim[TS_VIEW_RANK], stride[TS_VIEW_RANK]; /* elements */
 } ts_view;
 
@@ -29,7 +31,12 @@ static inline ts_dtype ts_chip_dtype(unsigned dtype) {
 ts_view ts_view_of_tensor(uint32_t tensor, const ts_type *type);
 ts_view ts_view_of_splat(ts_dtype dtype, double value, const ts_type *type);
 int64_t ts_view_elems(const ts_view *view);
-/* The tensor's own elements in order, from offset 0, nothing repeated or skipped. */
+static inline bool ts_view_is_shifted(const ts_view *view) {
+    return view->shift.term_count > 0;
+}
+/* offset and shift in one. */
+ts_affine ts_view_offset(ts_builder *b, const ts_view *view);
+/* The tensor's own elements in order, from offset 0 without shift, nothing repeated or skipped. */
 bool ts_view_is_contiguous(const ts_view *view);
 
 /* The view that the op gives of its operand's view. False when no view can express it (a reshape that

@@ -74,7 +74,7 @@ static void fill(ts_clock *clock, bool has_band) {
         record->total_low = nanoseconds(clock->chip[low].launch_us * 1000) + clock->end.at[low];
         record->total_high = nanoseconds(clock->chip[high].launch_us * 1000) + clock->end.at[high];
     }
-    record->model_flops = clock->program->model_flops;
+    record->model_flops = clock->used_control ? record->pe_flops : clock->program->model_flops;
     ts_path_finish(clock);
     ts_tally_finish(clock);
 }
@@ -95,6 +95,8 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     clock->instruction_cap =
         options && options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
     clock->slice_cap = options ? options->slice_cap : 0;
+    clock->trace = options ? options->trace : NULL;
+    clock->assumed_trips = options && options->trips ? options->trips : 1;
     bool has_band = options && options->band;
     record->chip = *chip;
     record->program_name = ts_arena_string(&record->arena, program->name ? program->name : "");

@@ -54,7 +54,7 @@ typedef struct ts_step {
     uint64_t counts; /* hash of the counts */
     uint32_t row;
     uint8_t engine;
-    bool is_dma, is_indexed;
+    bool is_dma, is_indexed, is_control;
     bool port[ts_port_count]; /* what it holds while it runs */
     int32_t shares;           /* DMA engines it is spread over */
     int32_t rows,
@@ -200,6 +200,9 @@ typedef struct ts_clock {
     /* fetching */
     ts_code *code;
     int64_t *counters, *trips;
+    const ts_trace *trace;
+    ts_trace_reader trace_at;
+    uint64_t assumed_trips; /* of loops left by data, where no trace says */
     uint32_t pc;
     uint64_t sequence;
     uint32_t pending;
@@ -230,7 +233,7 @@ typedef struct ts_clock {
     /* tallies */
     ts_union dma_union;
     ts_time queue_end[TS_CLOCK_RINGS];
-    bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int;
+    bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
 } ts_clock;
 
 /* clock_slab.c: zeroed items. */

@@ -60,34 +60,41 @@ static void find_storages(ts_clock *clock) {
     }
 }
 
-static uint64_t row_key(const ts_inst *inst) {
-    return (uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | inst->engine;
+/* The row of (engine, op, source line) of an instruction, made when it is the first. */
+static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const ts_inst *inst,
+                         uint8_t engine) {
+    uint64_t key = (uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | engine;
+    uint32_t slot = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 32) & mask;
+    for (; table[slot]; slot = (slot + 1) & mask) {
+        const ts_record_row *row = &clock->rows.data[table[slot]].total;
+        if (row->engine == engine && row->op == inst->op && row->loc == inst->loc) return table[slot];
+    }
+    table[slot] = clock->rows.count;
+    ts_clock_row row = {.total = {.engine = engine, .op = inst->op, .loc = inst->loc}};
+    ts_vec_push(&clock->rows, &clock->arena, row);
+    return table[slot];
 }
 
-/* Rows by (engine, op, source line), in order of appearance. Row 0 is the launch. */
+/* In order of appearance; row 0 is the launch. A `leave` has one row after the other for the engines. */
 static void find_rows(ts_clock *clock) {
     const ts_program *program = clock->program;
-    uint32_t slots = 64, mask;
-    while (slots < program->code.count * 2)
+    uint32_t slots = 64, mask, most = program->code.count;
+    for (uint32_t at = 0; at < program->code.count; at++)
+        if (program->code.data[at]->op == ts_op_leave) most += ts_engine_count;
+    while (slots < most * 2)
         slots *= 2;
     mask = slots - 1;
     uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* row, 0 = free */
     ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
-        if (inst->engine == ts_engine_none) continue;
-        uint64_t key = row_key(inst);
-        uint32_t slot = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 32) & mask;
-        for (; table[slot]; slot = (slot + 1) & mask) {
-            const ts_record_row *row = &clock->rows.data[table[slot]].total;
-            if (row->engine == inst->engine && row->op == inst->op && row->loc == inst->loc) break;
+        if (inst->engine != ts_engine_none)
+            clock->code[at].row = find_row(clock, table, mask, inst, inst->engine);
+        for (uint8_t engine = ts_engine_tensor; inst->op == ts_op_leave && engine < ts_engine_count;
+             engine++) {
+            uint32_t row = find_row(clock, table, mask, inst, engine);
+            if (engine == ts_engine_tensor) clock->code[at].row = row;
         }
-        if (!table[slot]) {
-            table[slot] = clock->rows.count;
-            ts_clock_row row = {.total = {.engine = inst->engine, .op = inst->op, .loc = inst->loc}};
-            ts_vec_push(&clock->rows, &clock->arena, row);
-        }
-        clock->code[at].row = table[slot];
     }
 }
 
@@ -279,7 +286,7 @@ static uint64_t hash_counts(const ts_operands *operands) {
 static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
     uint64_t counts = hash_counts(operands);
     for (ts_step *step = code->steps; step; step = step->next)
-        if (step->counts == counts) return step;
+        if (step->counts == counts && step->engine == inst->engine) return step;
     ts_step *step = TS_NEW(&clock->arena, ts_step);
     step->next = code->steps;
     code->steps = step;
@@ -287,7 +294,12 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     step->row = code->row;
     step->engine = inst->engine;
     step->is_dma = inst->op == ts_op_dma_copy;
+    step->is_control = inst->op == ts_op_leave;
     set_costs(clock, step, inst, operands);
+    if (step->is_control) {
+        step->row += (uint32_t)(inst->engine - ts_engine_tensor);
+        return step;
+    }
     if (step->is_dma) {
         set_shares(clock, step, operands);
         return step;
@@ -305,7 +317,10 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
 /* Brings the accesses of a code position up to the counters; its costs, or NULL when it does nothing here. */
 static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
     const ts_program *program = clock->program;
-    if (!code->is_ready || code->is_ragged) {
+    ts_step *step = code->steps; /* one, but for a `leave`: one an engine */
+    while (step && step->engine != inst->engine)
+        step = step->next;
+    if (!code->is_ready || code->is_ragged || !step) {
         ts_operands operands;
         ts_inst_operands(program, inst, clock->counters, &operands);
         if (!code->is_ready) open_code(clock, code, inst, &operands);
@@ -325,13 +340,10 @@ static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
         if (access->moves_part)
             access->ref.part = (int32_t)ts_affine_value(program, &access->ap->part, clock->counters);
     }
-    return code->steps;
+    return step;
 }
 
-static ts_status fetch(ts_clock *clock, uint32_t at, const ts_inst *inst) {
-    ts_code *code = &clock->code[at];
-    const ts_step *step = resolve(clock, code, inst);
-    if (!step) return ts_ok;
+static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, const ts_step *step) {
     if (clock->sequence == clock->instruction_cap) {
         ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
                 (unsigned long long)clock->instruction_cap);
@@ -358,6 +370,36 @@ static ts_status fetch(ts_clock *clock, uint32_t at, const ts_inst *inst) {
     return ts_ok;
 }
 
+static ts_status fetch(ts_clock *clock, uint32_t at, const ts_inst *inst) {
+    ts_code *code = &clock->code[at];
+    const ts_step *step = resolve(clock, code, inst);
+    return step ? push(clock, at, inst, code, step) : ts_ok;
+}
+
+/* ---- control ---- */
+
+static bool decides_to_leave(ts_clock *clock, const ts_inst_leave *leave) {
+    bool is_left;
+    if (clock->trace && ts_trace_next(clock->trace, &clock->trace_at, &is_left)) return is_left;
+    clock->record->assumed_trips = clock->assumed_trips;
+    return clock->program->loops.data[leave->loop].trip.max > 1 &&
+           (uint64_t)clock->counters[leave->loop] >= clock->assumed_trips;
+}
+
+/* Every sequencer loads the value into a register of its own and branches; nothing that comes later on its
+   engine starts before. */
+static ts_status fetch_leave(ts_clock *clock, uint32_t at, const ts_inst_leave *leave) {
+    for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
+        ts_inst_leave own = *leave;
+        own.head.engine = engine;
+        TS_TRY(fetch(clock, at, &own.head));
+    }
+    if (!decides_to_leave(clock, leave)) return ts_ok;
+    clock->counters[leave->loop] = 0;
+    clock->pc = clock->program->loops.data[leave->loop].end + 1;
+    return ts_ok;
+}
+
 ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
     const ts_program *program = clock->program;
     for (;;) {
@@ -378,6 +420,8 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
                 clock->pc = program->loops.data[id].begin + 1;
             else
                 clock->counters[id] = 0;
+        } else if (inst->op == ts_op_leave) {
+            return fetch_leave(clock, at, (const ts_inst_leave *)inst);
         } else {
             return fetch(clock, at, inst);
         }

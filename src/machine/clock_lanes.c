@@ -147,7 +147,8 @@ static void issue(ts_clock *clock, ts_engine engine) {
         ts_time load = clock->engine_free[engine].at[clock->asked];
         ts_tally_slice(clock, load, load + clock->table_load[clock->asked], event->inst, (uint8_t)engine);
     }
-    ts_tally_slice(clock, start_asked, until.at[clock->asked], event->inst, (uint8_t)engine);
+    if (!step->is_control)
+        ts_tally_slice(clock, start_asked, until.at[clock->asked], event->inst, (uint8_t)engine);
     clock->engine_free[engine] = until;
     ts_cause_set(clock, &clock->engine_cause[engine], node, step, ts_cause_engine);
     if (step->is_dma) {

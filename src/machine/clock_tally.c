@@ -54,6 +54,10 @@ void ts_tally_slice(ts_clock *clock, ts_time start, ts_time end, uint32_t inst, 
 }
 
 static void note_use(ts_clock *clock, const ts_inst *inst, const ts_step *step) {
+    if (step->is_control) {
+        clock->used_control = true;
+        return;
+    }
     if (step->engine == ts_engine_gpsimd && !step->is_dma) clock->used_gpsimd = true;
     if (step->is_dma) clock->used_dma = true;
     if (step->is_indexed) clock->used_indexed = true;
@@ -91,6 +95,7 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
         note_use(clock, inst, step);
         note_casts(clock, inst);
     }
+    if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
     row->busy += step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : occupancy;
     row->bytes += (uint64_t)cost->bytes;
     row->flops += (uint64_t)cost->flops;
@@ -143,6 +148,7 @@ static void add_assumptions(ts_clock *clock) {
         add_assumption(clock, "dma_software_dge_cycles");
         add_assumption(clock, "dma_software_dge_per_descriptor_cycles");
     }
+    if (clock->used_control) add_assumption(clock, "register_load_cycles");
     if (clock->used_dma) add_assumption(clock, "sibling_core_idle");
     if (clock->used_float_to_int) add_assumption(clock, "float_to_int_truncates");
 }

@@ -16,6 +16,7 @@ typedef struct ts_exec {
     int64_t *trips;
     uint32_t at; /* position in program->code; loop marks move it */
     ts_run_stats stats;
+    ts_trace *trace; /* NULL: nobody asks */
     ts_diag *diag;
 } ts_exec;
 

@@ -8,6 +8,7 @@
 #include "arch/chip.h"
 #include "arch/program.h"
 #include "base/pool.h"
+#include "machine/trace.h"
 
 typedef struct ts_machine ts_machine;
 
@@ -48,10 +49,11 @@ typedef struct ts_run {
     bool poison;                /* fill SBUF and PSUM with NaN bytes first */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
+    ts_trace *trace;            /* optional: what each `leave` decides is added */
 } ts_run;
 
 typedef struct ts_run_stats {
-    uint64_t instructions;       /* executed, loop marks not counted */
+    uint64_t instructions;       /* executed, loop marks and `leave` not counted */
     uint64_t pe_flops;           /* 2KMN of nc_matmul, but for: */
     uint64_t pe_selection_flops; /* those whose stationary is declared zeros and ones */
 } ts_run_stats;

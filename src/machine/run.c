@@ -25,6 +25,41 @@ ts_status ts_exec_end(ts_exec *exec, const ts_inst *inst) {
     return ts_ok;
 }
 
+/* Registers hold 32 bits: i32 by its sign, the others by zeros. */
+static int64_t load_register(const ts_rows *rows) {
+    int32_t word;
+    uint32_t natural;
+    if (rows->size == 1) return *rows->base;
+    memcpy(&word, rows->base, sizeof word);
+    memcpy(&natural, rows->base, sizeof natural);
+    return rows->dtype == ts_dtype_i32 ? (int64_t)word : (int64_t)natural;
+}
+
+static bool compares(unsigned alu, int64_t a, int64_t b) {
+    switch (alu) {
+    case ts_alu_is_equal: return a == b;
+    case ts_alu_not_equal: return a != b;
+    case ts_alu_is_gt: return a > b;
+    case ts_alu_is_ge: return a >= b;
+    case ts_alu_is_lt: return a < b;
+    default: return a <= b; /* is_le: the verifier admits no other */
+    }
+}
+
+ts_status ts_exec_leave(ts_exec *exec, const ts_inst *inst) {
+    const ts_inst_leave *leave = (const ts_inst_leave *)inst;
+    ts_operand_set set = {.exec = exec};
+    ts_rows value;
+    ts_rows_get(&set, &leave->value, &value);
+    bool is_left = compares(leave->compare, load_register(&value), leave->operand);
+    if (exec->trace && !ts_trace_add(exec->trace, is_left))
+        return ts_fail(exec->diag, ts_system, "no host memory for the control trace");
+    if (!is_left) return ts_ok;
+    exec->counters[leave->loop] = 0;
+    exec->at = exec->program->loops.data[leave->loop].end;
+    return ts_ok;
+}
+
 /* ---- the walk ---- */
 
 static ts_exec_function *function_of(unsigned op) {
@@ -98,7 +133,11 @@ static void *allocate(const ts_program *program, ts_exec *exec, uint8_t ***data)
 ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const ts_run *run, ts_diag *diag) {
     if (run->core < 0 || run->core >= machine->core_count)
         return ts_fail(diag, ts_usage, "no core %d: the chip has %d", run->core, machine->core_count);
-    ts_exec exec = {.machine = machine, .core = &machine->cores[run->core], .program = program, .diag = diag};
+    ts_exec exec = {.machine = machine,
+                    .core = &machine->cores[run->core],
+                    .program = program,
+                    .trace = run->trace,
+                    .diag = diag};
     uint8_t **data;
     void *memory = allocate(program, &exec, &data);
     if (!memory) return ts_fail(diag, ts_system, "no memory for the loops of a run");

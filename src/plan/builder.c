@@ -61,6 +61,7 @@ uint32_t ts_build_loop(ts_builder *builder, ts_count trip) {
     if (builder->depth > 0) loop.parent = builder->open_loops[builder->depth - 1] + 1;
     ts_vec_push(&program->loops, &program->arena, loop);
     builder->open_loops[builder->depth++] = id;
+    if (builder->depth > builder->deepest) builder->deepest = builder->depth;
     return id;
 }
 
@@ -81,7 +82,7 @@ ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_
     int64_t unit = space == ts_space_psum ? (int64_t)builder->chip->psum_bank_bytes : 64;
     ts_tile_info tile = {
         .space = (uint8_t)space, .slots = 1, .parts = (int32_t)parts, .bytes = round_up(bytes, unit)};
-    if (slots > 1 && builder->depth > 0) {
+    if (slots > 1 && builder->depth > builder->control_depth) {
         uint32_t loop = builder->open_loops[builder->depth - 1];
         tile.slots = (uint16_t)slots;
         ts_rotation rotation = {
@@ -215,6 +216,27 @@ ts_inst_tensor_scalar *ts_emit_tensor_scalar(ts_builder *b, ts_engine engine, co
     inst->reverse0 = reverse0;
     inst->op1 = ts_alu_bypass;
     return inst;
+}
+
+void ts_emit_scalar_tensor_tensor(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op0,
+                                  ts_scalar operand0, bool reverse0, ts_alu op1, const ts_ap *operand1,
+                                  bool reverse1) {
+    ts_inst_scalar_tensor_tensor *inst = EMIT(scalar_tensor_tensor, ts_engine_vector);
+    inst->dst = *dst;
+    inst->data = *data;
+    inst->op0 = (uint8_t)op0;
+    inst->operand0 = operand0;
+    inst->reverse0 = reverse0;
+    inst->op1 = (uint8_t)op1;
+    inst->operand1 = *operand1;
+    inst->reverse1 = reverse1;
+}
+
+void ts_emit_fold_angle(ts_builder *b, const ts_ap *dst, const ts_ap *data, int quarters) {
+    ts_inst_gpsimd_fold_angle *inst = EMIT(gpsimd_fold_angle, ts_engine_gpsimd);
+    inst->dst = *dst;
+    inst->data = *data;
+    inst->quarters = (uint8_t)(quarters & 3);
 }
 
 void ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data, double scale) {

@@ -7,6 +7,8 @@
 #include "arch/chip.h"
 #include "arch/isa.h"
 
+enum { TS_BUILD_DEPTH = 64 };
+
 typedef uint32_t ts_tile; /* 1-based handle; 0 = none */
 
 /* Virtual tile: [parts, bytes] in SBUF or PSUM, `slots` rotating copies indexed by one loop's counter. */
@@ -24,8 +26,9 @@ typedef struct ts_builder {
     ts_program *program;
     const ts_chip *chip;
     uint32_t loc; /* given to each new instruction */
-    uint32_t open_loops[TS_MAX_LOOP_DEPTH];
-    int depth;
+    uint32_t open_loops[TS_BUILD_DEPTH];
+    int depth, deepest; /* open loops, and the most that were; more than TS_MAX_LOOP_DEPTH do not run */
+    int control_depth;  /* of these are the user's own loops: no tile rotates with them */
     TS_VEC(ts_tile_info) tiles;   /* in the program's arena */
     TS_VEC(uint32_t) tensor_locs; /* by tensor: the loc it was made at */
 } ts_builder;
@@ -46,7 +49,7 @@ ts_count ts_build_ragged(ts_builder *builder, int64_t tile, int64_t total, uint3
 uint32_t ts_build_loop(ts_builder *builder, ts_count trip);
 void ts_build_end(ts_builder *builder);
 
-/* A tile; with slots > 1 it rotates with the counter of the innermost open loop. */
+/* A tile; with slots > 1 it rotates with the counter of the innermost open loop, unless that is control. */
 ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots);
 /* Operand over the whole tile: partitions [0, parts), `count` elements of `dtype` from offset 0. */
 ts_ap ts_build_ap(const ts_builder *builder, ts_tile tile, ts_dtype dtype, ts_count parts, ts_count count);
@@ -75,6 +78,12 @@ void ts_emit_tensor_tensor(ts_builder *b, ts_engine engine, const ts_ap *dst, co
 ts_inst_tensor_scalar *ts_emit_tensor_scalar(ts_builder *b, ts_engine engine, const ts_ap *dst,
                                              const ts_ap *data, ts_alu op0, ts_scalar operand0,
                                              bool reverse0);
+/* dst = (data op0 operand0) op1 operand1, the latter of dst's shape. */
+void ts_emit_scalar_tensor_tensor(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op0,
+                                  ts_scalar operand0, bool reverse0, ts_alu op1, const ts_ap *operand1,
+                                  bool reverse1);
+/* dst = the angle in [-pi/2, pi/2] that has the sine of data + quarters * pi/2. */
+void ts_emit_fold_angle(ts_builder *b, const ts_ap *dst, const ts_ap *data, int quarters);
 void ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data, double scale);
 void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op, int axes);
 ts_scalar ts_scalar_const(double value);

@@ -38,10 +38,9 @@ void ts_registry_leave(void) {
 void ts_registry_ran(ts_executable *executable) {
     pthread_mutex_lock(&lock);
     ts_executable *before = latest;
-    if (before != executable) {
-        latest = ts_executable_retain(executable);
-        described = NULL; /* an address may come back */
-    }
+    if (before != executable) latest = ts_executable_retain(executable);
+    /* An address may come back, and control by data may differ from run to run. */
+    if (before != executable || ts_executable_has_control(executable)) described = NULL;
     pthread_mutex_unlock(&lock);
     if (before != executable) ts_executable_release(before);
 }

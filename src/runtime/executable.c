@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/isa.h"
 #include "machine/clock.h"
 
 /* Slices kept for timelines: a few thousand instructions, some hundred KiB. */
@@ -18,6 +19,13 @@ typedef struct ts_residence {
     void **data;          /* one pointer a program tensor */
 } ts_residence;
 
+/* The record of one control trace. */
+typedef struct ts_timing {
+    bool is_made, has_trace; /* without: before any run */
+    ts_trace trace;
+    ts_record record;
+} ts_timing;
+
 struct ts_executable {
     ts_runtime *runtime; /* NULL after unload */
     const ts_instance *instance;
@@ -28,9 +36,12 @@ struct ts_executable {
     uint64_t constant_bytes;
     ts_residence *residences;
     atomic_int references;
-    pthread_mutex_t record_lock;
-    bool has_record;
-    ts_record record;
+    bool has_control;
+    pthread_mutex_t record_lock; /* of what follows */
+    bool has_trace;
+    ts_trace trace;                /* of the run that ended last */
+    ts_timing *timings;            /* one without control */
+    int timing_count, next_timing; /* the latter is made next, over an old one */
 };
 
 /* The text form is printable; the binary forms begin with bytes that are not. */
@@ -102,6 +113,19 @@ static ts_status number_tensors(ts_executable *executable, const char *path, ts_
     return ts_ok;
 }
 
+static bool find_control(const ts_program *program) {
+    for (uint32_t i = 0; i < program->code.count; i++)
+        if (program->code.data[i]->op == ts_op_leave) return true;
+    return false;
+}
+
+static ts_status make_timings(ts_executable *executable, const char *path, ts_diag *diag) {
+    executable->has_control = find_control(executable->program);
+    executable->timing_count = executable->has_control ? TS_EXECUTABLE_RECORDS : 1;
+    executable->timings = calloc((size_t)executable->timing_count, sizeof *executable->timings);
+    return executable->timings ? ts_ok : ts_fail(diag, ts_capacity, "%s: no host memory", path);
+}
+
 static ts_status make_residences(ts_executable *executable, const char *path, ts_diag *diag) {
     executable->residences = calloc((size_t)executable->devices, sizeof *executable->residences);
     if (!executable->residences) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
@@ -124,6 +148,7 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
     ts_status status = read_program(data, size, path, &made->chip, options, &made->program, diag);
     if (status == ts_ok) status = number_tensors(made, path, diag);
     if (status == ts_ok) status = make_residences(made, path, diag);
+    if (status == ts_ok) status = make_timings(made, path, diag);
     if (status != ts_ok) {
         ts_executable_release(made);
         return status;
@@ -149,6 +174,12 @@ void ts_executable_unload(ts_executable *executable) {
     executable->runtime = NULL;
 }
 
+static void forget_timing(ts_timing *timing) {
+    if (timing->is_made) ts_record_free(&timing->record);
+    ts_trace_free(&timing->trace);
+    *timing = (ts_timing){0};
+}
+
 void ts_executable_release(ts_executable *executable) {
     if (!executable || atomic_fetch_sub_explicit(&executable->references, 1, memory_order_acq_rel) != 1)
         return;
@@ -156,7 +187,10 @@ void ts_executable_release(ts_executable *executable) {
     for (int i = 0; executable->residences && i < executable->devices; i++)
         pthread_mutex_destroy(&executable->residences[i].lock);
     free(executable->residences);
-    if (executable->has_record) ts_record_free(&executable->record);
+    for (int i = 0; executable->timings && i < executable->timing_count; i++)
+        forget_timing(&executable->timings[i]);
+    free(executable->timings);
+    ts_trace_free(&executable->trace);
     if (executable->program) ts_program_free(executable->program);
     free(executable->input);
     free(executable->output);
@@ -166,6 +200,10 @@ void ts_executable_release(ts_executable *executable) {
 
 const ts_program *ts_executable_program(const ts_executable *executable) {
     return executable->program;
+}
+
+bool ts_executable_has_control(const ts_executable *executable) {
+    return executable->has_control;
 }
 
 const ts_instance *ts_executable_instance(const ts_executable *executable) {
@@ -188,19 +226,47 @@ const ts_tensor *ts_executable_output(const ts_executable *executable, int numbe
     return executable->output[number];
 }
 
+static ts_status make_timing(ts_executable *executable, ts_timing *timing, ts_diag *diag) {
+    ts_clock_options options = {.slice_cap = SLICE_CAP, .band = true};
+    forget_timing(timing);
+    if (executable->has_trace && !ts_trace_copy(&timing->trace, &executable->trace))
+        return ts_fail(diag, ts_system, "no host memory for a control trace");
+    timing->has_trace = executable->has_trace;
+    if (timing->has_trace) options.trace = &timing->trace;
+    ts_status status = ts_clock_run(executable->program, &executable->chip, &options, &timing->record, diag);
+    timing->is_made = status == ts_ok;
+    return status;
+}
+
 ts_status ts_executable_record(ts_executable *executable, const ts_record **record, ts_diag *diag) {
     ts_status status = ts_ok;
+    ts_timing *found = NULL;
     pthread_mutex_lock(&executable->record_lock);
-    if (!executable->has_record) {
-        ts_clock_options options = {.slice_cap = SLICE_CAP, .band = true};
-        memset(&executable->record, 0, sizeof executable->record);
-        status = ts_clock_run(executable->program, &executable->chip, &options, &executable->record, diag);
-        executable->has_record = status == ts_ok;
-        if (status != ts_ok) ts_record_free(&executable->record);
+    for (int i = 0; i < executable->timing_count && !found; i++) {
+        ts_timing *timing = &executable->timings[i];
+        if (timing->is_made && timing->has_trace == executable->has_trace &&
+            ts_trace_equal(&timing->trace, &executable->trace))
+            found = timing;
+    }
+    if (!found) {
+        found = &executable->timings[executable->next_timing];
+        status = make_timing(executable, found, diag);
+        if (status == ts_ok)
+            executable->next_timing = (executable->next_timing + 1) % executable->timing_count;
     }
     pthread_mutex_unlock(&executable->record_lock);
-    *record = status == ts_ok ? &executable->record : NULL;
+    *record = status == ts_ok ? &found->record : NULL;
     return status;
+}
+
+/* The trace of a run that ended becomes the latest. */
+static void keep_trace(ts_executable *executable, ts_trace *trace) {
+    pthread_mutex_lock(&executable->record_lock);
+    ts_trace_free(&executable->trace);
+    executable->trace = *trace;
+    executable->has_trace = true;
+    pthread_mutex_unlock(&executable->record_lock);
+    *trace = (ts_trace){0};
 }
 
 /* Scratch and the constants lie in the device's HBM for as long as the executable does. The machine reads
@@ -243,7 +309,13 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
                   .stats = options->stats};
     if (options->poison && program->scratch_bytes)
         memset(residence->extent->host, 0xff, program->scratch_bytes);
-    return ts_machine_run(ts_runtime_machine(executable->runtime, device, &run.core), program, &run, diag);
+    ts_trace trace = {0};
+    if (executable->has_control) run.trace = &trace;
+    ts_machine *machine = ts_runtime_machine(executable->runtime, device, &run.core);
+    ts_status status = ts_machine_run(machine, program, &run, diag);
+    if (status == ts_ok && executable->has_control) keep_trace(executable, &trace);
+    ts_trace_free(&trace);
+    return status;
 }
 
 ts_status ts_executable_run(ts_executable *executable, int device, void *const *inputs, void *const *outputs,

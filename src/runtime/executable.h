@@ -1,5 +1,5 @@
 /* Executable: a program made ready to run on the devices of a runtime, with its clock's record, which does
-   not depend on the data and is made once. */
+   not depend on the data and is made once; for each control trace where data decides how often loops run. */
 #ifndef TS_RUNTIME_EXECUTABLE_H
 #define TS_RUNTIME_EXECUTABLE_H
 
@@ -31,7 +31,12 @@ int ts_executable_outputs(const ts_executable *executable);
 const ts_tensor *ts_executable_input(const ts_executable *executable, int number);
 const ts_tensor *ts_executable_output(const ts_executable *executable, int number);
 
-/* The clock's record, made on the first call and kept (thread-safe); valid as long as the executable. */
+/* Whether data decides which instructions run. */
+bool ts_executable_has_control(const ts_executable *executable);
+/* The clock's record, made on the first call and kept (thread-safe); valid as long as the executable. With
+   control it is that of the run that ended last, or of one trip a loop before any did, and valid until
+   TS_EXECUTABLE_RECORDS records of other traces were asked for. */
+enum { TS_EXECUTABLE_RECORDS = 64 };
 ts_status ts_executable_record(ts_executable *executable, const ts_record **record, ts_diag *diag);
 
 typedef struct ts_execute_options {

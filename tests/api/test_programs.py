@@ -4,6 +4,7 @@ TRAINSTONE_PROGRAMS names a folder of .mlirbc files; without it, an archive besi
 when there is neither.
 """
 
+import collections
 import os
 import pathlib
 import re
@@ -58,6 +59,40 @@ def test_every_program_is_read(folder):
         if done.returncode != 0 or "@main" not in done.stdout:
             failed.append(f"{path.name}: {done.stderr.strip()[:200]}")
     assert not failed, "\n".join(failed)
+
+
+def ops_of_mlir(text):
+    """Operations by name in MLIR's own text. `applies` is a region of one operation and a return."""
+    start = r"^\s*(?:%[\w:#, %]+ = )?"
+    counts = collections.Counter(re.findall(start + r'"?stablehlo\.(\w+)', text, re.M))
+    counts.update(re.findall(start + r"(?:func\.)?(call|return)\b", text, re.M))
+    for name in re.findall(start + r'"?sdy\.(\w+)', text, re.M):
+        known = ("mesh", "return", "sharding_constraint", "manual_computation", "constant")
+        counts[f"sdy_{name}" if name in known else "sdy_other"] += 1
+    for name in re.findall(r"\bapplies stablehlo\.(\w+)", text):
+        counts.update((name, "return"))
+    return counts
+
+
+def ops_of_print(text):
+    """The same of the graph's text; casts between dialects stand in the bytecode only."""
+    counts = collections.Counter(re.findall(r"^ *(?:%[\d, %]+ = )?([a-z]\w*)\b", text, re.M))
+    for name in ("module", "func", "blob", "unrealized_conversion_cast"):
+        del counts[name]
+    return counts
+
+
+def test_every_operation_is_read(folder):
+    """Op counts of the printed graph equal those of the .mlir text, for every kind."""
+    kinds, different = set(), []
+    for path in sorted(folder.glob("*.mlirbc")):
+        want = ops_of_mlir(path.with_suffix(".mlir").read_text())
+        have = ops_of_print(cli.succeed("print", path))
+        kinds |= set(want)
+        different += [f"{path.name}: {kind}: {have[kind]} of {want[kind]}"
+                      for kind in sorted(want | have) if have[kind] != want[kind]]
+    assert len(kinds) > 70
+    assert not different, "\n".join(different)
 
 
 def test_training_steps_run(folder, tmp_path):

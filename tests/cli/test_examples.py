@@ -15,16 +15,23 @@ VERBS = ("run", "time", "compile", "print", "chip", "isa", "ls", "version")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """step.mlirbc, made by the very lines that `run --help` shows, with x.npy and y.npy."""
+    """step.mlirbc and train.*, made by the very lines that `run --help` shows, with the arrays that they take."""
     folder = tmp_path_factory.mktemp("examples")
     text = trainstone("run", "--help").stdout
-    lines = re.search(r"In JAX:\n((?:  .*\n)+)", text)[1]
+    lines = re.search(r"In JAX:\n((?:  .*\n)+)", text)[1] + re.search(r"\n(  trainstone\.export.*\n)", text)[1]
     x, y = np.ones((4, 8), np.float32), np.ones((8, 3), np.float32)
     np.save(folder / "x.npy", x)
     np.save(folder / "y.npy", y)
-    script = "import jax, jax.export, numpy as np\n" \
+    np.save(folder / "xs.npy", np.stack([x] * 100))
+    np.save(folder / "ys.npy", np.ones((100, 4, 3), np.float32))
+    script = "import jax, jax.export, numpy as np, trainstone\n" \
              "step = lambda x, y: jax.numpy.tanh(x @ y)\n" \
-             "x, y = np.load('x.npy'), np.load('y.npy')\n" + textwrap.dedent(lines)
+             "x, y = np.load('x.npy'), np.load('y.npy')\n" \
+             "def train(state, batch):\n" \
+             "    loss = lambda w: ((batch['x'] @ w - batch['y']) ** 2).mean()\n" \
+             "    value, gradient = jax.value_and_grad(loss)(state)\n" \
+             "    return state - 0.1 * gradient, value\n" \
+             "state, batch = y, {'x': x, 'y': np.ones((4, 3), np.float32)}\n" + textwrap.dedent(lines)
     subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, env={**os.environ, "JAX_PLATFORMS": "cpu"})
     return folder
 

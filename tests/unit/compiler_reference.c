@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "reference_window.h"
+
 typedef struct run {
     ts_module *module;
     ts_arena *arena;
@@ -39,15 +41,25 @@ void ts_reference_narrow(unsigned dtype, const double *from, void *to, size_t co
 
 /* The nearest value of the type; integers wrap. */
 static double rounded(unsigned dtype, double x) {
+    const ts_dtype_info *info = ts_dtype_get((ts_dtype)dtype);
     char bytes[8];
-    if (dtype == ts_dtype_i32 || dtype == ts_dtype_u32) {
-        uint32_t low = (uint32_t)(int64_t)fmod(x, 4294967296.0);
-        return dtype == ts_dtype_i32 ? (double)(int32_t)low : (double)low;
+    if (info->kind == 's' || info->kind == 'u') {
+        double span = ldexp(1, info->bytes * 8), low = fmod(x, span);
+        if (low < 0) low += span;
+        return info->kind == 's' && low >= span / 2 ? low - span : low + 0.0; /* no -0 */
     }
     if (dtype == ts_dtype_i1) return x != 0;
     ts_reference_narrow(dtype, &x, bytes, 1);
     ts_reference_widen(dtype, bytes, &x, 1);
     return x;
+}
+
+/* Toward zero into the type's range; NaN becomes 0. */
+static double saturated(unsigned dtype, double x) {
+    const ts_dtype_info *info = ts_dtype_get((ts_dtype)dtype);
+    double low = info->kind == 's' ? -ldexp(1, info->bytes * 8 - 1) : 0;
+    double high = ldexp(1, info->bytes * 8 - (info->kind == 's')) - 1;
+    return isnan(x) ? 0 : fmin(fmax(trunc(x), low), high);
 }
 
 static size_t elems_of(const ts_value *value) {
@@ -80,20 +92,30 @@ static double compare(const char *direction, double a, double b) {
     return a >= b;
 }
 
-static double binary_word(unsigned kind, unsigned dtype, double a, double b, bool *is_known) {
-    bool is_signed = dtype == ts_dtype_i32;
+/* +0 is larger than -0. */
+static double larger(double a, double b) {
+    return a > b || (a == b && !signbit(a)) ? a : b;
+}
+
+/* On integers of any width: wraps afterwards, as the caller rounds. */
+static double binary_integer(unsigned kind, unsigned dtype, double a, double b, bool *is_known) {
+    const ts_dtype_info *info = ts_dtype_get((ts_dtype)dtype);
+    uint32_t bits = (uint32_t)info->bytes * 8, mask = bits < 32 ? (1u << bits) - 1 : UINT32_MAX;
     int64_t x = (int64_t)a, y = (int64_t)b;
-    uint32_t ux = (uint32_t)x, uy = (uint32_t)y;
+    uint32_t ux = (uint32_t)x & mask, uy = (uint32_t)y & mask;
     switch (kind) {
-    case ts_hlo_multiply: return (double)(int64_t)(uint32_t)(ux * uy);
+    case ts_hlo_multiply: return (double)(ux * uy);
     case ts_hlo_divide: return y == 0 ? -1 : (double)(x / y);
     case ts_hlo_remainder: return y == 0 ? a : (double)(x % y);
     case ts_hlo_and: return (double)(ux & uy);
     case ts_hlo_or: return (double)(ux | uy);
     case ts_hlo_xor: return (double)(ux ^ uy);
-    case ts_hlo_shift_left: return uy > 31 ? 0 : (double)(uint32_t)(ux << uy);
-    case ts_hlo_shift_right_logical: return uy > 31 ? 0 : (double)(ux >> uy);
-    case ts_hlo_shift_right_arithmetic: return (double)((is_signed ? x : (int32_t)ux) >> (uy > 31 ? 31 : uy));
+    case ts_hlo_shift_left: return uy >= bits ? 0 : (double)(ux << uy);
+    case ts_hlo_shift_right_logical: return uy >= bits ? 0 : (double)(ux >> uy);
+    case ts_hlo_shift_right_arithmetic: {
+        int64_t sign = (int64_t)1 << (bits - 1), wide = ((int64_t)ux ^ sign) - sign;
+        return (double)(wide >> (uy >= bits ? bits - 1 : uy));
+    }
     case ts_hlo_power: {
         uint32_t result = 1;
         if (y < 0) return x == 1 ? 1 : x == -1 ? (y % 2 ? -1 : 1) : 0;
@@ -114,21 +136,21 @@ static double apply(const ts_op_node *op, const double *in, bool *is_known) {
     case ts_hlo_add: return a + b;
     case ts_hlo_subtract: return a - b;
     case ts_hlo_negate: return -a;
-    case ts_hlo_maximum: return isnan(a) || isnan(b) ? NAN : fmax(a, b);
-    case ts_hlo_minimum: return isnan(a) || isnan(b) ? NAN : fmin(a, b);
-    case ts_hlo_sign: return isnan(a) ? a : (a > 0) - (a < 0);
+    case ts_hlo_maximum: return isnan(a) || isnan(b) ? NAN : larger(a, b);
+    case ts_hlo_minimum: return isnan(a) || isnan(b) ? NAN : -larger(-a, -b);
+    case ts_hlo_sign: return isnan(a) || a == 0 ? a : a > 0 ? 1 : -1;
     case ts_hlo_compare: return compare(ts_op_string(op, "comparison_direction"), a, b);
     case ts_hlo_select: return a != 0 ? in[1] : in[2];
-    case ts_hlo_clamp: return isnan(in[1]) ? in[1] : fmin(fmax(in[1], in[0]), in[2]);
+    case ts_hlo_clamp: return isnan(a) || isnan(b) || isnan(in[2]) ? NAN : -larger(-larger(b, a), -in[2]);
     case ts_hlo_is_finite: return isfinite(a);
     case ts_hlo_not: return dtype == ts_dtype_i1 ? a == 0 : -1 - a;
     case ts_hlo_convert:
         if (op->results[0]->type.dtype == ts_dtype_i1) return a != 0;
         if (ts_dtype_get(op->results[0]->type.dtype)->kind == 'f' || !is_float) return a;
-        return isnan(a) ? 0 : trunc(a);
+        return saturated(op->results[0]->type.dtype, a);
     default: break;
     }
-    if (!is_float && dtype != ts_dtype_i1) return binary_word(op->kind, dtype, a, b, is_known);
+    if (!is_float && dtype != ts_dtype_i1) return binary_integer(op->kind, dtype, a, b, is_known);
     switch (op->kind) {
     case ts_hlo_multiply: return a * b;
     case ts_hlo_and: return a != 0 && b != 0;
@@ -340,6 +362,27 @@ static bool eval_reduce(run *r, const ts_op_node *op) {
     return true;
 }
 
+/* ---- windows ---- */
+
+static bool apply_region(void *context, const ts_block *region, double *arguments, double *results) {
+    double *values[8];
+    for (uint32_t i = 0; i < region->arg_count; i++)
+        region->args[i]->note = &arguments[i];
+    if (!eval_block(context, region, values)) return false;
+    double kept[8];
+    for (uint32_t i = 0; i < region->ops.data[region->ops.count - 1]->operand_count; i++)
+        kept[i] = values[i][0];
+    memcpy(results, kept, region->ops.data[region->ops.count - 1]->operand_count * sizeof *kept);
+    return true;
+}
+
+static bool eval_reduce_window(run *r, const ts_op_node *op) {
+    double *out[8];
+    for (uint32_t i = 0; i < op->result_count; i++)
+        out[i] = op->results[i]->note = TS_NEW_ARRAY(r->arena, double, elems_of(op->results[i]));
+    return ts_reference_reduce_window(op, out, apply_region, r);
+}
+
 /* ---- control ---- */
 
 static bool eval_call(run *r, const ts_op_node *op) {
@@ -365,6 +408,7 @@ static void eval_constant(const ts_op_node *op, double *out) {
 static bool eval_op(run *r, const ts_op_node *op) {
     if (op->kind == ts_hlo_call || op->kind == ts_hlo_composite) return eval_call(r, op);
     if (op->kind == ts_hlo_reduce) return eval_reduce(r, op);
+    if (op->kind == ts_hlo_reduce_window) return eval_reduce_window(r, op);
     if (op->kind == ts_hlo_optimization_barrier) {
         for (uint32_t i = 0; i < op->result_count; i++)
             op->results[i]->note = op->operands[i]->note;
@@ -378,6 +422,10 @@ static bool eval_op(run *r, const ts_op_node *op) {
     case ts_hlo_constant: eval_constant(op, out); break;
     case ts_hlo_concatenate: is_known = eval_concatenate(op, out); break;
     case ts_hlo_pad: is_known = eval_pad(op, out); break;
+    case ts_hlo_convolution: ts_reference_convolution(op, out); break;
+    case ts_hlo_select_and_scatter:
+        is_known = ts_reference_select_and_scatter(op, out, apply_region, r);
+        break;
     case ts_hlo_dot_general: is_known = eval_dot(op, out); break;
     case ts_hlo_iota:
     case ts_hlo_broadcast_in_dim:

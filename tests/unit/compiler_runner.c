@@ -75,18 +75,21 @@ static char *next_directive(test *t, const char **at, char *name, size_t name_si
 static int parse_values(const char *text, double *values) {
     int count = 0;
     while (*text && count < MAX_VALUES) {
-        char *end;
-        double value = strtod(text, &end), last = value;
+        char *end, word[64];
+        const char *range = strstr(text, "..");
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(text, " *"), text);
+        if (range && range < text + strlen(word)) /* strtod would read "1." of "1..9" */
+            word[range - text] = 0;
+        double value = strtod(word, &end), last = value;
         long repeat = 1;
-        if (end == text) return -1;
-        if (end[-1] == '.' && *end == '.') end--; /* of "1..4", strtod takes "1." */
+        if (end == word || *end) return -1;
+        end = (char *)(uintptr_t)text + strlen(word);
         if (strncmp(end, "..", 2) == 0) last = strtod(end + 2, &end);
         if (*end == '*') repeat = strtol(end + 1, &end, 10);
-        for (; value <= last || isnan(value); value++) {
+        long steps = last > value ? (long)(last - value) : 0;
+        for (long step = 0; step <= steps; step++)
             for (long i = 0; i < repeat && count < MAX_VALUES; i++)
-                values[count++] = value;
-            if (isnan(value) || isinf(value)) break;
-        }
+                values[count++] = step == 0 ? value : value + (double)step;
         text = end + strspn(end, " ");
     }
     return count;

@@ -115,8 +115,8 @@ static inline void fill_field(random_state *r, const ts_field *field, void *valu
         for (int i = 0; i < 4; i++)
             steps->step[i] = pick(r, 2) ? pick_number(r) : 0;
         break;
-    case ts_kind_trip:
-    case ts_kind_loop: break; /* of loop marks, made by add_loop */
+    case ts_kind_loop: *(uint32_t *)value = r->open[pick(r, (uint64_t)r->depth)]; break;
+    case ts_kind_trip: break; /* of loop marks, made by add_loop */
     }
 }
 
@@ -200,6 +200,7 @@ static inline ts_program *random_program(uint64_t seed, int extra) {
         add_tensor(&r, i % 2 ? ts_tensor_scratch : ts_tensor_constant, 0);
     for (unsigned i = 0; i < (unsigned)(ts_op_count + extra); i++) {
         unsigned op = i < ts_op_count ? i : (unsigned)pick(&r, ts_op_count);
+        if (op == ts_op_leave && r.depth == 0) add_loop(&r);
         if (op > ts_op_end)
             add_instruction(&r, op);
         else if (op == ts_op_end ? r.depth > 0 : false)

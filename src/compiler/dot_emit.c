@@ -1,0 +1,140 @@
+/* A planned contraction as instructions: panels of both operands in SBUF with depth on the partitions,
+   matmuls of at most 128 x 128 x 512 that accumulate in PSUM, results read out by ScalarE. */
+#include "compiler/dot.h"
+
+/* A tile of rows against the panel of columns for some batches, in PSUM as [rows, (batch, columns)]. */
+typedef struct block {
+    ts_tile psum, out;
+    int64_t row_tiles, batches, batch_trips; /* batches in PSUM at a time, and how often */
+    uint32_t row_loop, batch_loop;
+    ts_count rows;
+} block;
+
+/* The chunks of a group in turn; the first one overwrites PSUM where `is_first`. */
+static void multiply_group(const ts_dot *d, const block *k, const ts_dot_group *g, ts_affine batch,
+                           ts_affine bank, ts_count width, bool is_first) {
+    int64_t elem = ts_dtype_get(d->dtype)->bytes, cols = ts_walk_panel(&d->cols);
+    int64_t row_step = ts_dot_chunk_step(d, &d->stationary), col_step = ts_dot_chunk_step(d, &d->moving);
+    uint32_t loop = ts_dot_open(d, g->chunks);
+    ts_affine index = ts_dot_counter(d, g->chunks, loop), first = batch; /* batch in the panel */
+    if (k->batch_trips > 1) first = ts_build_term(d->b, first, k->batches, k->batch_loop);
+    ts_count depth = ts_count_scale(d->b, ts_dot_positions(d, g, index), d->depth.inner);
+    ts_ap stationary = ts_build_ap(d->b, d->stationary.tile, d->dtype, depth, k->rows);
+    stationary.offset.base += g->first * row_step * elem;
+    stationary.offset = ts_build_sum(d->b, stationary.offset, index, row_step * elem);
+    stationary.offset = ts_build_sum(d->b, stationary.offset, first, ts_walk_panel(&d->rows) * elem);
+    if (k->row_tiles > 1)
+        stationary.offset =
+            ts_build_term(d->b, stationary.offset, ts_walk_tile(&d->rows) * elem, k->row_loop);
+    ts_ap moving = ts_build_ap(d->b, d->moving.tile, d->dtype, depth, width);
+    moving.offset.base += g->first * col_step * elem;
+    moving.offset = ts_build_sum(d->b, moving.offset, index, col_step * elem);
+    moving.offset = ts_build_sum(d->b, moving.offset, first, cols * elem);
+    moving.offset = ts_build_sum(d->b, moving.offset, bank, TS_DOT_BANK * elem);
+    ts_ap dst = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, width);
+    dst.offset = ts_build_sum(d->b, dst.offset, batch, cols * 4);
+    dst.offset = ts_build_sum(d->b, dst.offset, bank, TS_DOT_BANK * 4);
+    ts_accum accum = {.mode = ts_accum_always};
+    if (is_first) accum.mode = g->chunks > 1 ? ts_accum_unless_first : ts_accum_never;
+    if (accum.mode == ts_accum_unless_first) accum.loop = loop;
+    ts_emit_matmul(d->b, &dst, &stationary, &moving, accum);
+    ts_dot_close(d, g->chunks);
+}
+
+static void multiply(const ts_dot *d, const block *k, bool is_first) {
+    int64_t banks = (ts_walk_panel(&d->cols) + TS_DOT_BANK - 1) / TS_DOT_BANK;
+    uint32_t batch_loop = ts_dot_open(d, k->batches), bank_loop = ts_dot_open(d, banks);
+    ts_affine batch = ts_dot_counter(d, k->batches, batch_loop), bank = ts_dot_counter(d, banks, bank_loop);
+    ts_count width = ts_walk_slice(d->b, &d->cols, TS_DOT_BANK, banks > 1, bank_loop);
+    for (int i = 0; i < d->groups; i++)
+        multiply_group(d, k, &d->group[i], batch, bank, width, is_first && i == 0);
+    ts_dot_close(d, banks);
+    ts_dot_close(d, k->batches);
+}
+
+/* What PSUM holds of this block. */
+static ts_count psum_width(const ts_dot *d, const block *k) {
+    int64_t cols = ts_walk_panel(&d->cols);
+    return k->batches > 1 ? ts_count_const(k->batches * cols) : ts_walk_slice(d->b, &d->cols, cols, false, 0);
+}
+
+/* Depth in several panels, all added to a PSUM of zeros. */
+static void multiply_panels(ts_lower *lower, ts_dot *d, const block *k) {
+    ts_ap zero = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, psum_width(d, k));
+    ts_emit_memset(d->b, ts_engine_vector, &zero, 0);
+    ts_walk_open(d->b, &d->panel);
+    ts_dot_load(lower, d, &d->stationary);
+    ts_dot_load(lower, d, &d->moving);
+    multiply(d, k, false);
+    ts_walk_close(d->b, &d->panel);
+}
+
+static void read_out(const ts_dot *d, const block *k) {
+    int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
+    ts_count width = psum_width(d, k);
+    ts_ap from = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, width);
+    ts_ap to = ts_build_ap(d->b, k->out, (ts_dtype)d->out.dtype, k->rows, width);
+    if (k->batch_trips > 1)
+        to.offset = ts_build_term(d->b, to.offset, k->batches * cols * bytes, k->batch_loop);
+    ts_emit_copy(d->b, ts_engine_scalar, &to, &from);
+}
+
+static void store(const ts_dot *d, const block *k) {
+    const ts_walk *rows = &d->rows;
+    ts_box t = {.tensor = d->out.tensor,
+                .hbm_dtype = (ts_dtype)d->out.dtype,
+                .hbm_offset = ts_affine_const(d->out.offset),
+                .tile = k->out,
+                .tile_dtype = (ts_dtype)d->out.dtype,
+                .parts = k->rows};
+    t.hbm_offset = ts_walk_offset(d->b, &d->batch, ts_side_out, t.hbm_offset);
+    t.hbm_offset = ts_walk_offset(d->b, rows, ts_side_out, t.hbm_offset);
+    t.hbm_offset = ts_walk_offset(d->b, &d->cols, ts_side_out, t.hbm_offset);
+    if (k->row_tiles > 1)
+        t.hbm_offset = ts_build_term(d->b, t.hbm_offset, rows->tile * rows->axis[rows->cut].step[ts_side_out],
+                                     k->row_loop);
+    ts_walk_parts(&t, rows, ts_side_out, ts_walk_tile_block(d->b, rows, k->row_tiles > 1, k->row_loop));
+    ts_walk_free(&t, &d->batch, ts_side_out, ts_count_const(d->batch.block), ts_walk_panel(&d->cols));
+    ts_walk_free(&t, &d->cols, ts_side_out, ts_walk_block(d->b, &d->cols), 1);
+    ts_emit_store(d->b, ts_engine_scalar, TS_STORE_QUEUE, &t);
+}
+
+/* The rows of one open row panel, tile by tile. */
+static void compute_rows(ts_lower *lower, ts_dot *d) {
+    int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
+    block k = {.row_tiles = ts_walk_tiles(&d->rows), .batches = 1};
+    if (cols <= TS_DOT_BANK / 2 && ts_walk_panels(&d->cols) == 1) {
+        k.batches = TS_DOT_BANK / cols;
+        if (k.batches > d->batch.block) k.batches = d->batch.block;
+        while (d->batch.block % k.batches != 0)
+            k.batches--;
+    }
+    k.batch_trips = d->batch.block / k.batches;
+    k.row_loop = ts_dot_open(d, k.row_tiles);
+    int64_t tile = ts_walk_tile(&d->rows);
+    k.rows = ts_walk_slice(d->b, &d->rows, tile, k.row_tiles > 1, k.row_loop);
+    k.out = ts_build_tile(d->b, ts_space_sbuf, tile, d->batch.block * cols * bytes, 2);
+    k.batch_loop = ts_dot_open(d, k.batch_trips);
+    k.psum = ts_build_tile(d->b, ts_space_psum, tile, k.batches * cols * 4, 2);
+    if (ts_dot_is_whole(d))
+        multiply(d, &k, true);
+    else
+        multiply_panels(lower, d, &k);
+    read_out(d, &k);
+    ts_dot_close(d, k.batch_trips);
+    store(d, &k);
+    ts_dot_close(d, k.row_tiles);
+}
+
+void ts_dot_emit(ts_lower *lower, ts_dot *d) {
+    bool is_whole = ts_dot_is_whole(d);
+    ts_walk_open(d->b, &d->batch);
+    ts_walk_open(d->b, &d->cols);
+    if (is_whole) ts_dot_load(lower, d, &d->moving);
+    ts_walk_open(d->b, &d->rows);
+    if (is_whole) ts_dot_load(lower, d, &d->stationary);
+    compute_rows(lower, d);
+    ts_walk_close(d->b, &d->rows);
+    ts_walk_close(d->b, &d->cols);
+    ts_walk_close(d->b, &d->batch);
+}

@@ -1,0 +1,140 @@
+/* Homes of carried values and of conditional results: when they may be overwritten. */
+#include "compiler/home.h"
+
+#include <string.h>
+
+static ts_lowered *note(const ts_value *value) {
+    return value->note;
+}
+
+static bool is_in(const ts_block *block, const ts_op_node *op) {
+    const ts_op_node *last = block->ops.data[block->ops.count - 1];
+    return op->number >= block->ops.data[0]->number && op->number <= last->number;
+}
+
+void ts_home_ask(const ts_block *block, ts_value *value, uint32_t tensor) {
+    for (;;) {
+        const ts_op_node *op = value->def;
+        if (!op || !is_in(block, op) || note(value)->home) return;
+        note(value)->home = tensor + 1;
+        uint32_t over = op->kind == ts_hlo_while ? value->index : 0;
+        bool is_over =
+            op->kind == ts_hlo_dynamic_update_slice || op->kind == ts_hlo_while || op->kind == ts_hlo_reshape;
+        if (!is_over || note(op->operands[over])->uses != 1) return;
+        value = op->operands[over];
+    }
+}
+
+/* ---- is it free ---- */
+
+static bool reads_late(const ts_value *value, uint32_t tensor, uint32_t limit, const ts_value *over) {
+    const ts_lowered *lowered = note(value);
+    if (!lowered->has_view || lowered->view.kind != ts_view_tensor || lowered->view.tensor != tensor)
+        return false;
+    return value == over ? lowered->last_use > limit : lowered->last_use >= limit;
+}
+
+bool ts_home_is_free(const ts_lower *lower, uint32_t tensor, uint32_t limit, const ts_value *over) {
+    for (uint32_t b = 0; b < lower->blocks.count; b++) {
+        const ts_block *block = lower->blocks.data[b];
+        for (uint32_t i = 0; i < block->arg_count; i++)
+            if (reads_late(block->args[i], tensor, limit, over)) return false;
+        for (uint32_t i = 0; i < block->ops.count && block->ops.data[i]->number <= lower->at; i++)
+            for (uint32_t j = 0; j < block->ops.data[i]->result_count; j++)
+                if (reads_late(block->ops.data[i]->results[j], tensor, limit, over)) return false;
+    }
+    return true;
+}
+
+/* ---- groups ---- */
+
+/* A value from outside the group, lying in the tensor. */
+static bool reads(const ts_group *group, const ts_value *value, uint32_t tensor) {
+    const ts_lowered *lowered = note(value);
+    return lowered->group != group && lowered->has_view && lowered->view.kind == ts_view_tensor &&
+           lowered->view.tensor == tensor;
+}
+
+static bool group_reads(const ts_group *group, uint32_t tensor) {
+    for (int i = 0; i < group->op_count; i++)
+        for (uint32_t j = 0; j < group->ops[i]->operand_count; j++)
+            if (reads(group, group->ops[i]->operands[j], tensor)) return true;
+    return false;
+}
+
+ts_status ts_home_flush(ts_lower *lower, uint32_t home) {
+    for (uint32_t i = 0; home && i < lower->open_groups.count;) {
+        if (group_reads(lower->open_groups.data[i], home - 1)) {
+            TS_TRY(ts_lower_close_group(lower, lower->open_groups.data[i]));
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+    return ts_ok;
+}
+
+/* The group reads each element of the tensor before it writes that element: its tiles are disjoint. */
+static bool reads_in_place(const ts_group *group, uint32_t tensor) {
+    const ts_type *space = &group->ops[0]->results[0]->type;
+    for (int i = 0; i < group->op_count; i++)
+        for (uint32_t j = 0; j < group->ops[i]->operand_count; j++) {
+            const ts_value *value = group->ops[i]->operands[j];
+            if (!reads(group, value, tensor)) continue;
+            const ts_view *view = &note(value)->view;
+            bool is_whole = ts_view_is_contiguous(view) && view->rank == space->rank &&
+                            memcmp(view->dim, space->dim, space->rank * sizeof *view->dim) == 0;
+            if (!is_whole) return false;
+        }
+    return true;
+}
+
+/* Groups that read each other's homes: the first one to be emitted gives its home up, since it is not among
+   the open groups any more when the second looks. */
+ts_status ts_home_settle(ts_lower *lower, ts_group *group) {
+    for (int i = 0; i < group->op_count; i++) {
+        ts_lowered *lowered = note(group->ops[i]->results[0]);
+        if (!lowered->home) continue;
+        bool is_mine = reads_in_place(group, lowered->home - 1) &&
+                       ts_home_is_free(lower, lowered->home - 1, lower->at, NULL);
+        for (uint32_t k = 0; is_mine && k < lower->open_groups.count; k++)
+            is_mine = !group_reads(lower->open_groups.data[k], lowered->home - 1);
+        if (!is_mine) lowered->home = 0;
+    }
+    return ts_ok;
+}
+
+/* ---- moves ---- */
+
+static bool is_there(const ts_move *move) {
+    return move->from.kind == ts_view_tensor && move->from.tensor == move->tensor &&
+           ts_view_is_contiguous(&move->from);
+}
+
+static bool reads_tensor(const ts_move *move, uint32_t tensor) {
+    return move->from.kind == ts_view_tensor && move->from.tensor == tensor;
+}
+
+static ts_status save(ts_lower *lower, ts_move *move) {
+    ts_view whole = ts_view_of_tensor(ts_lower_scratch(lower, move->type, "moved"), move->type);
+    TS_TRY(ts_lower_copy(lower, &whole, &move->from));
+    move->from = whole;
+    return ts_ok;
+}
+
+ts_status ts_home_move(ts_lower *lower, ts_move *moves, uint32_t count) {
+    /* A home that another move reads is saved first; homes are few, and this is rare. */
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_read = false;
+        if (is_there(&moves[i])) continue;
+        for (uint32_t j = 0; j < count; j++)
+            is_read |= reads_tensor(&moves[i], moves[j].tensor) && (i == j || !is_there(&moves[j]));
+        if (is_read) TS_TRY(save(lower, &moves[i]));
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_there(&moves[i])) continue;
+        ts_view whole = ts_view_of_tensor(moves[i].tensor, moves[i].type);
+        TS_TRY(ts_lower_copy(lower, &whole, &moves[i].from));
+    }
+    return ts_ok;
+}

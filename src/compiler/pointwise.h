@@ -1,0 +1,76 @@
+/* Inside a pointwise group: how values are at hand in the nest, and the emitters of operations by kind.
+   Private to lower_pointwise.c, pointwise_*.c and recipe.c. */
+#ifndef TS_COMPILER_POINTWISE_H
+#define TS_COMPILER_POINTWISE_H
+
+#include "compiler/lower.h"
+#include "compiler/value_range.h"
+
+/* How a value is at hand. A column is one element a partition, read with step 0. */
+typedef enum ts_form_kind { ts_form_immediate, ts_form_column, ts_form_tile } ts_form_kind;
+typedef struct ts_value_form {
+    ts_form_kind kind;
+    ts_tile tile;   /* of an immediate: its column, where some instruction needs one; else 0 */
+    ts_dtype dtype; /* as engines see it */
+    double value;   /* immediate */
+} ts_value_form;
+
+typedef struct ts_group_input {
+    ts_value *value;
+    ts_value_form form;
+    bool needs_column; /* an immediate that some instruction can only read from memory */
+} ts_group_input;
+
+typedef struct ts_emitter {
+    ts_lower *lower;
+    ts_builder *b;
+    ts_group *group;
+    ts_group_input inputs[TS_GROUP_INPUTS + 4];
+    ts_view views[TS_GROUP_INPUTS + 5]; /* 0: the space itself; 1 + i: input i */
+    int input_count;
+    ts_value_form forms[TS_GROUP_OPS]; /* of each op's result */
+    ts_nest nest;
+} ts_emitter;
+
+static inline bool ts_dtype_is_float(unsigned dtype) {
+    return ts_dtype_get((ts_dtype)dtype)->kind == 'f';
+}
+
+static inline bool ts_dtype_is_word(unsigned dtype) {
+    return dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
+}
+
+/* A tile of the nest's size, for elements of `dtype`. */
+ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots);
+/* The whole form; a column repeats its element. An immediate must have its column. */
+ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form);
+/* One element a partition; is_full: of every partition of the tile, for what stands before the loops. */
+ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form, bool is_full);
+ts_status ts_pointwise_refuse(ts_emitter *e, const ts_op_node *op);
+
+/* dst = a op b in fp32 or on bits, choosing the instruction by where the operands are. */
+void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_alu alu,
+                         const ts_value_form *a, const ts_value_form *b);
+/* Whether the op takes the operand, when it is a number, inside an instruction and not from memory. */
+bool ts_pointwise_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand);
+/* One op of the group: its result becomes e->forms[index]. */
+ts_status ts_pointwise_emit(ts_emitter *e, int index);
+
+ts_alu ts_pointwise_compare_alu(const ts_op_node *op);
+
+/* Integer arithmetic (pointwise_int.c): on VectorE where ranges show that fp32 is exact, else on GpSimdE. */
+bool ts_pointwise_int_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand);
+ts_status ts_pointwise_int(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
+                           const ts_value_form *const *in);
+/* dst, an integer of at most as many bytes as `from`, takes its low bytes. */
+void ts_pointwise_low_bytes(ts_emitter *e, const ts_ap *dst, const ts_value_form *from);
+
+/* pointwise_convert.c */
+ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
+                               const ts_value_form *from);
+ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, const ts_value_form *dst,
+                                        const ts_value_form *from);
+/* Whether the op's result is its operand's bits under another dtype of the same width. */
+bool ts_pointwise_is_relabel(const ts_op_node *op);
+
+#endif

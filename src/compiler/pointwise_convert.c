@@ -1,0 +1,81 @@
+/* Conversions of pointwise groups: convert between dtypes, bits under another dtype, reduce_precision. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compiler/pointwise.h"
+#include "compiler/recipe.h"
+
+static bool is_plain_integer(unsigned dtype) {
+    char kind = ts_dtype_get((ts_dtype)dtype)->kind;
+    return kind == 's' || kind == 'u';
+}
+
+bool ts_pointwise_is_relabel(const ts_op_node *op) {
+    unsigned from = op->operands[0]->type.dtype, to = op->results[0]->type.dtype;
+    bool is_same_width = ts_dtype_get((ts_dtype)from)->bytes == ts_dtype_get((ts_dtype)to)->bytes;
+    if (op->kind == ts_hlo_bitcast_convert) return is_same_width && from != ts_dtype_i1 && to != ts_dtype_i1;
+    return op->kind == ts_hlo_convert && is_same_width && is_plain_integer(from) && is_plain_integer(to);
+}
+
+static ts_dtype signed_dtype(int bytes) {
+    return bytes == 1 ? ts_dtype_i8 : bytes == 2 ? ts_dtype_i16 : ts_dtype_i32;
+}
+
+/* Floats round to nearest even; to integers they truncate and saturate, NaN gives 0: what the engines' casts
+   do. Integers keep their low bits, and their sign when they grow. */
+ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
+                               const ts_value_form *from) {
+    unsigned source = op->operands[0]->type.dtype, target = op->results[0]->type.dtype;
+    const ts_dtype_info *narrow = ts_dtype_get((ts_dtype)target), *wide = ts_dtype_get((ts_dtype)source);
+    ts_ap src = ts_pointwise_ap(e, from), to = *dst;
+    if (target == ts_dtype_i1) {
+        ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &src, ts_alu_not_equal, ts_scalar_const(0), false);
+        return ts_ok;
+    }
+    if (is_plain_integer(source) && is_plain_integer(target)) {
+        if (narrow->bytes < wide->bytes) {
+            ts_pointwise_low_bytes(e, dst, from);
+            return ts_ok;
+        }
+        if (wide->kind == 's') to.dtype = (uint8_t)signed_dtype(narrow->bytes);
+    }
+    ts_emit_copy(e->b, ts_engine_vector, &to, &src);
+    return ts_ok;
+}
+
+/* The mantissa rounds to nearest even on its bits; what the exponent then cannot hold becomes infinity or
+   zero of the same sign; NaN stays. */
+ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, const ts_value_form *dst,
+                                        const ts_value_form *from) {
+    char text[800] = "t = a;";
+    int64_t mantissa = ts_op_int(op, "mantissa_bits", 23), exponent = ts_op_int(op, "exponent_bits", 8);
+    size_t at = strlen(text);
+    if (mantissa < 0 || exponent < 1)
+        return ts_op_fail(e->lower->module, op, e->lower->diag, ts_input,
+                          "exponent_bits must be positive and mantissa_bits natural");
+    if (mantissa < 23) {
+        int cut = (int)(23 - mantissa);
+        at += (size_t)snprintf(text + at, sizeof text - at,
+                               "b.i32 = a.i32 logical_shift_right %d bitwise_and 1;"
+                               "gpsimd b.i32 = b.i32 add %d;"
+                               "gpsimd t.i32 = a.i32 add b.i32;"
+                               "t.i32 = t.i32 bitwise_and %lld;",
+                               cut, (1 << (cut - 1)) - 1, -(1LL << cut));
+    }
+    if (exponent < 8) {
+        int bias = (1 << (exponent - 1)) - 1;
+        at += (size_t)snprintf(text + at, sizeof text - at,
+                               "s.i32 = a.i32 bitwise_and 0x80000000;"
+                               "i.i32 = s.i32 bitwise_or 0x7f800000;"
+                               "p.u8 = t abs_max 0 is_ge %a;"
+                               "t ?= i if p.u8;"
+                               "p.u8 = t abs_max 0 is_lt %a;"
+                               "t ?= s if p.u8;",
+                               ldexp(1, bias + 1), ldexp(1, 1 - bias));
+    }
+    snprintf(text + at, sizeof text - at, "p.u8 = a not_equal a; t ?= a if p.u8; r = t");
+    ts_recipe recipe = {ts_hlo_reduce_precision, text, 0};
+    const ts_value_form *in[1] = {from};
+    return ts_recipe_emit(e, &recipe, dst, in, 1);
+}

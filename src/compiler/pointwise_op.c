@@ -1,0 +1,207 @@
+/* One operation of a pointwise group as instructions: dispatch by dtype and kind, float arithmetic, select
+   and comparisons. */
+#include <math.h>
+#include <string.h>
+
+#include "compiler/pointwise.h"
+#include "compiler/recipe.h"
+
+static ts_alu alu_of(unsigned hlo) {
+    switch (hlo) {
+    case ts_hlo_add: return ts_alu_add;
+    case ts_hlo_subtract: return ts_alu_subtract;
+    case ts_hlo_multiply: return ts_alu_multiply;
+    case ts_hlo_divide: return ts_alu_divide;
+    case ts_hlo_maximum: return ts_alu_max;
+    case ts_hlo_minimum: return ts_alu_min;
+    case ts_hlo_remainder: return ts_alu_mod;
+    case ts_hlo_power: return ts_alu_pow;
+    default: return ts_alu_bypass;
+    }
+}
+
+ts_alu ts_pointwise_compare_alu(const ts_op_node *op) {
+    static const struct {
+        const char *direction;
+        ts_alu alu;
+    } rows[] = {{"EQ", ts_alu_is_equal}, {"NE", ts_alu_not_equal}, {"LT", ts_alu_is_lt},
+                {"LE", ts_alu_is_le},    {"GT", ts_alu_is_gt},     {"GE", ts_alu_is_ge}};
+    const char *direction = ts_op_string(op, "comparison_direction");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].direction, direction) == 0) return rows[i].alu;
+    return ts_alu_bypass;
+}
+
+static bool is_total_order(const ts_op_node *op) {
+    return op->kind == ts_hlo_compare && strcmp(ts_op_string(op, "compare_type"), "TOTALORDER") == 0 &&
+           ts_dtype_is_float(op->operands[0]->type.dtype);
+}
+
+static ts_act act_of(unsigned hlo) {
+    switch (hlo) {
+    case ts_hlo_abs: return ts_act_abs;
+    case ts_hlo_erf: return ts_act_erf;
+    case ts_hlo_exponential: return ts_act_exp;
+    case ts_hlo_log: return ts_act_log;
+    case ts_hlo_logistic: return ts_act_sigmoid;
+    case ts_hlo_rsqrt: return ts_act_rsqrt;
+    case ts_hlo_sign: return ts_act_sign;
+    case ts_hlo_sqrt: return ts_act_sqrt;
+    case ts_hlo_tanh: return ts_act_tanh;
+    default: return ts_act_count;
+    }
+}
+
+bool ts_pointwise_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand) {
+    unsigned dtype = op->operands[op->operand_count - 1]->type.dtype;
+    if (op->kind == ts_hlo_select) return operand == 2;
+    if (!ts_dtype_is_float(dtype)) return ts_pointwise_int_takes_number(e, op, operand);
+    if (op->kind == ts_hlo_clamp) return operand != 1;
+    return op->operand_count == 2 && !ts_recipe_find(op->kind) && !is_total_order(op);
+}
+
+static ts_value_form *find_form(ts_emitter *e, const ts_value *value) {
+    for (int i = 0; i < e->input_count; i++)
+        if (e->inputs[i].value == value) return &e->inputs[i].form;
+    for (int i = 0; i < e->group->op_count; i++)
+        if (e->group->ops[i]->results[0] == value) return &e->forms[i];
+    return NULL;
+}
+
+/* A number or a column can be the scalar operand of tensor_scalar: fp32 in arithmetic, an integer of the
+   data's width on bits. On GpSimdE's integers only a number. */
+static bool is_scalar(const ts_value_form *form, const ts_value_form *data, bool is_bits, bool is_integer) {
+    if (form->kind == ts_form_immediate) return !is_integer || fabs(form->value) <= 0x1p24;
+    if (form->kind == ts_form_tile || is_integer) return false;
+    return is_bits ? ts_dtype_get(form->dtype)->bytes == ts_dtype_get(data->dtype)->bytes
+                   : form->dtype == ts_dtype_f32;
+}
+
+void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_alu alu,
+                         const ts_value_form *a, const ts_value_form *b) {
+    bool is_bits = ts_alu_kind(alu) == 'b';
+    bool is_integer = engine == ts_engine_gpsimd && ts_dtype_is_word(a->dtype);
+    bool a_scalar = is_scalar(a, b, is_bits, is_integer), b_scalar = is_scalar(b, a, is_bits, is_integer);
+    bool is_reversed = !b_scalar || (a->kind == ts_form_immediate && b->kind != ts_form_immediate);
+    const ts_value_form *scalar = is_reversed ? a : b, *data = is_reversed ? b : a;
+    if ((a_scalar || b_scalar) && (data->kind != ts_form_immediate || data->tile)) {
+        ts_ap column, data_ap = ts_pointwise_ap(e, data);
+        if (scalar->kind == ts_form_column) column = ts_pointwise_column(e, scalar, false);
+        ts_scalar operand =
+            scalar->kind == ts_form_immediate ? ts_scalar_const(scalar->value) : ts_scalar_ap(&column);
+        ts_emit_tensor_scalar(e->b, engine, dst, &data_ap, alu, operand, is_reversed);
+        return;
+    }
+    ts_ap a_ap = ts_pointwise_ap(e, a), b_ap = ts_pointwise_ap(e, b);
+    ts_emit_tensor_tensor(e->b, engine, dst, &a_ap, &b_ap, alu);
+}
+
+static void emit_select(ts_emitter *e, const ts_ap *dst, const ts_value_form *pred, const ts_value_form *yes,
+                        const ts_value_form *no) {
+    if (no->kind == ts_form_immediate) {
+        ts_emit_memset(e->b, ts_engine_vector, dst, no->value);
+    } else {
+        ts_ap no_ap = ts_pointwise_ap(e, no);
+        ts_emit_copy(e->b, ts_engine_vector, dst, &no_ap);
+    }
+    ts_ap pred_ap = ts_pointwise_ap(e, pred), yes_ap = ts_pointwise_ap(e, yes);
+    ts_emit_copy_predicated(e->b, dst, &yes_ap, &pred_ap);
+}
+
+ts_status ts_pointwise_refuse(ts_emitter *e, const ts_op_node *op) {
+    ts_op_fail(e->lower->module, op, e->lower->diag, ts_unsupported, "no lowering for this operation on %s",
+               ts_dtype_get(op->operands[0]->type.dtype)->name);
+    ts_diag_remedy(e->lower->diag, "use f32 or 32-bit integers, or another form of the operation");
+    return ts_unsupported;
+}
+
+/* The integer whose signed order is the total order of floats: all bits but the sign flip in negative ones.
+ */
+static ts_value_form order_key(ts_emitter *e, const ts_value_form *form) {
+    int bytes = ts_dtype_get(form->dtype)->bytes;
+    ts_dtype dtype = bytes == 1 ? ts_dtype_i8 : bytes == 2 ? ts_dtype_i16 : ts_dtype_i32;
+    ts_value_form key = ts_pointwise_tile(e, dtype, 1), bits = *form;
+    if (bits.kind == ts_form_immediate) bits.kind = ts_form_column;
+    bits.dtype = dtype;
+    ts_ap to = ts_pointwise_ap(e, &key), from = ts_pointwise_ap(e, &bits);
+    ts_inst_tensor_scalar *inst = ts_emit_tensor_scalar(
+        e->b, ts_engine_vector, &to, &from, ts_alu_arith_shift_right, ts_scalar_const(bytes * 8 - 1), false);
+    inst->op1 = ts_alu_bitwise_and;
+    inst->operand1 = ts_scalar_const((double)(((int64_t)1 << (bytes * 8 - 1)) - 1));
+    ts_emit_tensor_tensor(e->b, ts_engine_vector, &to, &to, &from, ts_alu_bitwise_xor);
+    return key;
+}
+
+static void compare_total_order(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
+                                const ts_value_form *const *in) {
+    ts_value_form a = order_key(e, in[0]), b = order_key(e, in[1]);
+    ts_engine engine = a.dtype == ts_dtype_i32 ? ts_engine_gpsimd : ts_engine_vector;
+    ts_pointwise_binary(e, engine, dst, ts_pointwise_compare_alu(op), &a, &b);
+}
+
+static ts_status emit_float_unary(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
+                                  const ts_value_form *a) {
+    ts_ap src = ts_pointwise_ap(e, a);
+    if (op->kind == ts_hlo_negate) {
+        ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &src, ts_alu_multiply, ts_scalar_const(-1), false);
+        return ts_ok;
+    }
+    if (op->kind == ts_hlo_is_finite) {
+        ts_inst_tensor_scalar *inst = ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &src, ts_alu_abs_max,
+                                                            ts_scalar_const(0), false);
+        inst->op1 = ts_alu_is_lt;
+        inst->operand1 = ts_scalar_const(INFINITY);
+        return ts_ok;
+    }
+    ts_act func = act_of(op->kind);
+    if (func == ts_act_count) return ts_pointwise_refuse(e, op);
+    ts_emit_activation(e->b, dst, func, &src, 1);
+    return ts_ok;
+}
+
+static ts_status emit_float(ts_emitter *e, const ts_op_node *op, const ts_value_form *result,
+                            const ts_value_form *const *in) {
+    ts_ap dst = ts_pointwise_ap(e, result);
+    const ts_recipe *recipe = ts_recipe_find(op->kind);
+    if (recipe) return ts_recipe_emit(e, recipe, result, in, (int)op->operand_count);
+    if (op->kind == ts_hlo_reduce_precision) return ts_pointwise_reduce_precision(e, op, result, in[0]);
+    if (op->operand_count == 1) return emit_float_unary(e, op, &dst, in[0]);
+    if (is_total_order(op)) {
+        compare_total_order(e, op, &dst, in);
+        return ts_ok;
+    }
+    if (op->kind == ts_hlo_clamp) {
+        ts_pointwise_binary(e, ts_engine_vector, &dst, ts_alu_max, in[1], in[0]);
+        ts_pointwise_binary(e, ts_engine_vector, &dst, ts_alu_min, result, in[2]);
+        return ts_ok;
+    }
+    ts_alu alu = op->kind == ts_hlo_compare ? ts_pointwise_compare_alu(op) : alu_of(op->kind);
+    if (alu == ts_alu_bypass) return ts_pointwise_refuse(e, op);
+    ts_pointwise_binary(e, alu == ts_alu_pow ? ts_engine_gpsimd : ts_engine_vector, &dst, alu, in[0], in[1]);
+    return ts_ok;
+}
+
+ts_status ts_pointwise_emit(ts_emitter *e, int index) {
+    const ts_op_node *op = e->group->ops[index];
+    const ts_value_form *in[3] = {0};
+    for (uint32_t i = 0; i < op->operand_count; i++)
+        in[i] = find_form(e, op->operands[i]);
+    e->b->loc = op->loc;
+    ts_value_form *result = &e->forms[index];
+    if (ts_pointwise_is_relabel(op)) {
+        *result = *in[0];
+        if (result->kind == ts_form_immediate) result->kind = ts_form_column;
+        result->dtype = ts_chip_dtype(op->results[0]->type.dtype);
+        return ts_ok;
+    }
+    *result = ts_pointwise_tile(e, op->results[0]->type.dtype, 1);
+    ts_ap dst = ts_pointwise_ap(e, result);
+    if (op->kind == ts_hlo_convert) return ts_pointwise_convert(e, op, &dst, in[0]);
+    if (op->kind == ts_hlo_select) {
+        emit_select(e, &dst, in[0], in[1], in[2]);
+        return ts_ok;
+    }
+    if (!ts_dtype_is_float(op->operands[op->operand_count - 1]->type.dtype))
+        return ts_pointwise_int(e, op, &dst, in);
+    return emit_float(e, op, result, in);
+}

@@ -1,0 +1,25 @@
+/* Sorting between the files that share it: what a comparator orders by, and the form that lowering takes. */
+#ifndef TS_COMPILER_SORT_H
+#define TS_COMPILER_SORT_H
+
+#include "compiler/graph.h"
+
+enum { TS_SORT_KEYS = 8 };
+
+/* One key of a lexicographic order: a value of the comparator computed from its left arguments. The right
+   arguments give the other side by the same ops. */
+typedef struct ts_sort_key {
+    const ts_value *value;
+    bool is_descending;
+    bool is_total; /* floats by their bits: -0 before +0, NaN outside the infinities; else equal zeros, and
+                      NaN, which such a comparison leaves open, after every number */
+} ts_sort_key;
+
+/* The keys that a comparator orders by, most significant first; -1 when it is no lexicographic order of
+   comparisons of its arguments. Found by evaluating it for every outcome of its comparisons. */
+int ts_sort_order(const ts_block *comparator, ts_sort_key keys[TS_SORT_KEYS]);
+
+/* Operand that the key is, -1 when it is computed. */
+int ts_sort_operand(const ts_block *comparator, const ts_sort_key *key);
+
+#endif

@@ -1,0 +1,13 @@
+//: title every comparison of u32
+//: in 0 = 0 4294967295 16777217 2147483648 5
+//: in 1 = 0 1 16777216 2147483647 5
+//: reference
+func @main(%x: u32[3,43], %y: u32[3,43]) -> (i1[3,43], i1[3,43], i1[3,43], i1[3,43], i1[3,43], i1[3,43]) {
+  %eq = compare EQ %x, %y : i1[3,43]
+  %ne = compare NE %x, %y : i1[3,43]
+  %lt = compare LT %x, %y : i1[3,43]
+  %le = compare LE %x, %y : i1[3,43]
+  %gt = compare GT %x, %y : i1[3,43]
+  %ge = compare GE %x, %y : i1[3,43]
+  return %eq, %ne, %lt, %le, %gt, %ge
+}

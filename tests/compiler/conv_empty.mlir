@@ -1,0 +1,13 @@
+//: title no features: zeros
+//: random 1
+//: close 1e-5 1e-5
+//: reference
+func @main(%x: f32[2,4,4,0], %w: f32[3,3,0,5]) -> (f32[2,2,2,5]) {
+  %y = convolution %x, %w {input_batch_dimension = 0, input_feature_dimension = 3,
+                           input_spatial_dimensions = [1, 2],
+                           kernel_input_feature_dimension = 2, kernel_output_feature_dimension = 3,
+                           kernel_spatial_dimensions = [0, 1],
+                           output_batch_dimension = 0, output_feature_dimension = 3,
+                           output_spatial_dimensions = [1, 2]} : f32[2,2,2,5]
+  return %y
+}

@@ -1,0 +1,13 @@
+//: title more features than a partition pass has, and no divisor of them
+//: random 1
+//: close 1e-5 1e-5
+//: reference
+func @main(%x: f32[1,4,4,131], %w: f32[2,2,131,257]) -> (f32[1,3,3,257]) {
+  %y = convolution %x, %w {input_batch_dimension = 0, input_feature_dimension = 3,
+                           input_spatial_dimensions = [1, 2],
+                           kernel_input_feature_dimension = 2, kernel_output_feature_dimension = 3,
+                           kernel_spatial_dimensions = [0, 1],
+                           output_batch_dimension = 0, output_feature_dimension = 3,
+                           output_spatial_dimensions = [1, 2]} : f32[1,3,3,257]
+  return %y
+}

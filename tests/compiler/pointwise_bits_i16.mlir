@@ -1,0 +1,13 @@
+//: title bit operations and shifts of i16; shifts by the width or more leave zeros or the sign
+//: in 0 = 1 -1 -32768 255 -7
+//: in 1 = 0 1 15 16 17 5
+//: reference
+func @main(%x: i16[127], %y: i16[127]) -> (i16[127], i16[127], i16[127], i16[127], i16[127], i16[127]) {
+  %and = and %x, %y
+  %or = or %x, %y
+  %xor = xor %x, %y
+  %left = shift_left %x, %y
+  %right = shift_right_logical %x, %y
+  %sign = shift_right_arithmetic %x, %y
+  return %and, %or, %xor, %left, %right, %sign
+}

@@ -1,0 +1,12 @@
+//: title scatter of bytes
+//: in 0 = 0..9
+//: in 1 = 0 3 0 -1 5 4 0 2147483647
+//: in 2 = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+//: out 0 = 13 14 2 3 4 5 3 4 11 12
+func @main(%x: u8[5,2], %i: i32[8,1], %u: u8[8,2]) -> (u8[5,2]) {
+  %r = scatter %x, %i, %u {update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0],
+      index_vector_dim = 1} : u8[5,2] (%a_1: u8[], %b_1: u8[]) {
+    return %b_1
+  }
+  return %r
+}

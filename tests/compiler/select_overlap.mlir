@@ -1,0 +1,17 @@
+//: title overlapping windows with padding: sources meet in one element
+//: random 4
+//: close 1e-6 1e-5
+//: reference
+func @main(%x: f32[2,9,11,5], %s: f32[2,5,6,5]) -> (f32[2,9,11,5]) {
+  %zero = constant 0.0 : f32[]
+  %y = select_and_scatter %x, %s, %zero {window_dimensions = [1, 3, 3, 1], window_strides = [1, 2, 2, 1],
+                                       padding = [[0, 0], [1, 1], [1, 1], [0, 0]]} : f32[2,9,11,5]
+       (%a: f32[], %b: f32[]) {
+    %c = compare GE %a, %b
+    return %c
+  } (%d: f32[], %e: f32[]) {
+    %f = add %d, %e
+    return %f
+  }
+  return %y
+}
