@@ -83,6 +83,61 @@ ts_status ts_check_axis(const ts_check *check, const char *name, int rank, int64
     return ts_check_fail(check, "%s is %" PRId64 " and must be an axis of %d", name, *axis, rank);
 }
 
+/* Element types as kinds of dtype.def: b predicate, s and u integer, f float, c complex. */
+typedef struct kinds {
+    const char *letters, *words;
+} kinds;
+
+/* What StableHLO allows; operations that are not listed take all. */
+static kinds kinds_of(unsigned op) {
+    switch (op) {
+    case ts_hlo_and:
+    case ts_hlo_not:
+    case ts_hlo_or:
+    case ts_hlo_xor: return (kinds){"bsu", "integers or predicates"};
+    case ts_hlo_count_leading_zeros:
+    case ts_hlo_popcnt:
+    case ts_hlo_shift_left:
+    case ts_hlo_shift_right_arithmetic:
+    case ts_hlo_shift_right_logical: return (kinds){"su", "integers"};
+    case ts_hlo_ceil:
+    case ts_hlo_erf:
+    case ts_hlo_floor:
+    case ts_hlo_is_finite:
+    case ts_hlo_reduce_precision:
+    case ts_hlo_round_nearest_afz:
+    case ts_hlo_round_nearest_even: return (kinds){"f", "floats"};
+    case ts_hlo_atan2:
+    case ts_hlo_cbrt:
+    case ts_hlo_cosine:
+    case ts_hlo_exponential:
+    case ts_hlo_exponential_minus_one:
+    case ts_hlo_log:
+    case ts_hlo_log_plus_one:
+    case ts_hlo_logistic:
+    case ts_hlo_rsqrt:
+    case ts_hlo_sine:
+    case ts_hlo_sqrt:
+    case ts_hlo_tan:
+    case ts_hlo_tanh: return (kinds){"fc", "floats or complex numbers"};
+    case ts_hlo_abs:
+    case ts_hlo_sign: return (kinds){"sfc", "signed numbers"};
+    case ts_hlo_divide:
+    case ts_hlo_negate:
+    case ts_hlo_power:
+    case ts_hlo_remainder:
+    case ts_hlo_subtract: return (kinds){"sufc", "numbers"};
+    default: return (kinds){NULL, NULL};
+    }
+}
+
+static ts_status check_kind(const ts_check *check) {
+    kinds may = kinds_of(check->op->kind);
+    const ts_type *type = &check->op->operands[0]->type;
+    if (!may.letters || strchr(may.letters, ts_dtype_get((ts_dtype)type->dtype)->kind)) return ts_ok;
+    return ts_check_fail(check, "operand 0 is %s and must be of %s", ts_type_name(type).text, may.words);
+}
+
 /* The operand whose element type the others share. */
 static ts_status check_dtypes(const ts_check *check) {
     const ts_op_node *op = check->op;
@@ -126,6 +181,7 @@ ts_status ts_check_elementwise(const ts_check *check) {
         TS_TRY(ts_check_shape(check, type, &op->results[0]->type, what));
     }
     if (op->kind == ts_hlo_compare) TS_TRY(check_compare(check));
+    TS_TRY(check_kind(check));
     return check_dtypes(check);
 }
 

@@ -183,7 +183,7 @@ ts_status ts_check_gather(const ts_check *check) {
                   .operand = &op->operands[0]->type,
                   .indices = &op->operands[1]->type};
     int64_t sizes[2 * TS_MAX_RANK], kept[TS_MAX_RANK];
-    int kept_count = 0;
+    int kept_count = 0, empty_axis = -1;
     ts_type must = {.dtype = x.operand->dtype};
     TS_TRY(check_indexing(check, &x, result->rank));
     if (!ts_op_attr(op, "slice_sizes")) return ts_check_fail(check, "slice_sizes is missing");
@@ -194,8 +194,12 @@ ts_status ts_check_gather(const ts_check *check) {
             return ts_check_fail(check, "slice size %" PRId64 " of axis %d of %s", sizes[i], i,
                                  ts_type_name(x.operand).text);
         if (!is_gone) kept[kept_count++] = sizes[i];
+        if (is_gone && sizes[i] == 0) empty_axis = i;
     }
     if (!interleave(&x, kept, &must)) return ts_check_fail(check, "offset_dims do not fit the result");
+    if (empty_axis >= 0 && ts_type_elems(&must) != 0)
+        return ts_check_fail(check, "takes elements from axis %d of %s, which has none", empty_axis,
+                             ts_type_name(x.operand).text);
     return ts_check_same(check, result, &must, "the result");
 }
 

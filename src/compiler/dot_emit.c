@@ -83,7 +83,7 @@ static void store(const ts_dot *d, const block *k) {
     const ts_walk *rows = &d->rows;
     ts_box t = {.tensor = d->out.tensor,
                 .hbm_dtype = (ts_dtype)d->out.dtype,
-                .hbm_offset = ts_affine_const(d->out.offset),
+                .hbm_offset = ts_view_offset(d->b, &d->out),
                 .tile = k->out,
                 .tile_dtype = (ts_dtype)d->out.dtype,
                 .parts = k->rows};

@@ -41,7 +41,7 @@ ts_affine ts_dot_counter(const ts_dot *d, int64_t trips, uint32_t loop) {
 static ts_box begin_load(const ts_dot *d, const ts_dot_operand *o, ts_tile tile) {
     ts_box t = {.tensor = o->view.tensor,
                 .hbm_dtype = ts_chip_dtype(o->view.dtype),
-                .hbm_offset = ts_affine_const(o->view.offset),
+                .hbm_offset = ts_view_offset(d->b, &o->view),
                 .tile = tile,
                 .tile_dtype = d->dtype};
     t.hbm_offset = ts_walk_offset(d->b, &d->batch, o->side, t.hbm_offset);

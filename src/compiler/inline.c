@@ -107,7 +107,8 @@ static ts_hlo composite_op(const ts_op_node *op) {
         ts_hlo kind;
     } rows[] = {{"chlo.erf", ts_hlo_erf}};
     if (op->operand_count != 1 || op->result_count != 1 ||
-        !ts_type_equal(&op->operands[0]->type, &op->results[0]->type))
+        !ts_type_equal(&op->operands[0]->type, &op->results[0]->type) ||
+        ts_dtype_get(op->operands[0]->type.dtype)->kind != 'f')
         return ts_hlo_none;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(rows[i].name, ts_op_string(op, "name")) == 0) return rows[i].kind;

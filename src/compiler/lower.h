@@ -62,6 +62,7 @@ ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view);
 ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view);
 /* The same as a tensor view: splats and iotas are written to HBM. */
 ts_status ts_lower_tensor(ts_lower *lower, ts_value *value, ts_view *view);
+ts_status ts_lower_shifted_tensor(ts_lower *lower, ts_value *value, ts_view *view);
 /* Storage for a value about to be computed; its view becomes the whole tensor. */
 uint32_t ts_lower_result(ts_lower *lower, ts_value *value);
 /* The same for an op that may write its result over one operand, `over`, where it lies. */

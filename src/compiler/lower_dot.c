@@ -82,8 +82,8 @@ ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op) {
     int batch, depth;
     if (!is_float(op->operands[0]) || !is_float(op->operands[1]) || !is_float(op->results[0]))
         return refuse_type(lower, op);
-    TS_TRY(ts_lower_tensor(lower, op->operands[0], &lhs));
-    TS_TRY(ts_lower_tensor(lower, op->operands[1], &rhs));
+    TS_TRY(ts_lower_shifted_tensor(lower, op->operands[0], &lhs));
+    TS_TRY(ts_lower_shifted_tensor(lower, op->operands[1], &rhs));
     lhs = order_axes(op, true, &lhs, &batch, &depth);
     rhs = order_axes(op, false, &rhs, &batch, &depth);
     ts_lower_result(lower, op->results[0]);

@@ -189,7 +189,7 @@ ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
     if (!is_wide || !find_identity(&r) || (ts_alu_kind(r.alu) == 'b' && !r.is_word))
         return refuse(lower, op, "a reduction of this type", "convert to f32 or a 32-bit integer first");
     ts_view input, init;
-    TS_TRY(ts_lower_tensor(lower, op->operands[0], &input));
+    TS_TRY(ts_lower_shifted_tensor(lower, op->operands[0], &input));
     TS_TRY(ts_lower_view(lower, op->operands[1], &init));
     ts_op_ints(op, "dimensions", dims, TS_MAX_RANK, &reduced_count);
     bool is_reduced[TS_MAX_RANK] = {0};

@@ -25,6 +25,11 @@ static ts_status run_fold(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
+static ts_status run_narrow(compilation *c) {
+    TS_TRY(ts_narrow_int(c->module, c->main, c->diag));
+    return ts_fold(c->module, c->main, c->diag);
+}
+
 static ts_status run_lower(compilation *c) {
     return ts_lower_main(&c->lower);
 }
@@ -48,6 +53,7 @@ static const pass passes[] = {
     {"inline", run_inline, false}, /* one function, no calls */
     {"sort", run_sort, false},     /* sorts compare operands alone */
     {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
+    {"narrow", run_narrow, false}, /* 64-bit integers that fit 32 bits */
     {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */
     {"place", run_place, true},    /* addresses in SBUF, PSUM and HBM */
     {"verify", run_verify, true},  /* what the ISA asks of every program */

@@ -16,6 +16,10 @@ ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
    ops dropped. No op that is left is the identity. */
 ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* 64-bit integers whose values are known to fit become 32-bit ones; integers of one possible value constants.
+   Fold again afterwards. */
+ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* State of folding one function. */
 typedef struct ts_fold_state {
     ts_module *module;

@@ -227,8 +227,18 @@ static ts_value *swap_dot(ts_fold_state *state, const ts_op_node *op) {
                                 &op->results[0]->type, dot->attr_count, attrs, 0));
 }
 
+/* A sharding says nothing about the one partition that there is. */
+static bool has_one_partition(const ts_module *module) {
+    for (uint32_t i = 0; i < module->attr_count; i++)
+        if (strcmp(module->attrs[i].name, "mhlo.num_partitions") == 0)
+            return module->attrs[i].value->kind == ts_attr_int && module->attrs[i].value->integer == 1;
+    return true;
+}
+
 ts_value *ts_simplify(ts_fold_state *state, ts_op_node *op) {
     if (op->result_count != 1 || op->results[0]->type.kind != ts_type_tensor) return NULL;
+    if (op->kind == ts_hlo_sdy_sharding_constraint && has_one_partition(state->module))
+        return op->operands[0];
     ts_value *value = fold_constant(state, op);
     if (value) return value;
     if (op->operand_count > 0 && ts_type_equal(&op->operands[0]->type, &op->results[0]->type) && is_still(op))

@@ -203,6 +203,12 @@ typedef struct ts_clock {
     const ts_trace *trace;
     ts_trace_reader trace_at;
     uint64_t assumed_trips; /* of loops left by data, where no trace says */
+    struct {                /* the bytes that the sequencers hold in a register since the last `leave` */
+        bool is_valid;
+        uint32_t storage;
+        int32_t part;
+        int64_t lo, hi;
+    } held;
     uint32_t pc;
     uint64_t sequence;
     uint32_t pending;

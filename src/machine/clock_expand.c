@@ -343,6 +343,16 @@ static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
     return step;
 }
 
+/* What a write covers is not in the register any more. */
+static void note_write(ts_clock *clock, const ts_access *access) {
+    if (!clock->held.is_valid || access->storage != clock->held.storage) return;
+    int64_t at = access->ref.offset + access->shift;
+    bool meets = at + access->lo < clock->held.hi && at + access->hi > clock->held.lo &&
+                 access->ref.part <= clock->held.part &&
+                 access->ref.part + access->ref.parts > clock->held.part;
+    if (meets) clock->held.is_valid = false;
+}
+
 static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, const ts_step *step) {
     if (clock->sequence == clock->instruction_cap) {
         ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
@@ -363,8 +373,11 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     for (int i = 0; i < code->access_count; i++)
         if (code->accesses[i].is_read && !code->accesses[i].is_write)
             ts_regions_access(clock, event, &code->accesses[i], false);
-    for (int i = 0; i < code->access_count; i++)
-        if (code->accesses[i].is_write) ts_regions_access(clock, event, &code->accesses[i], true);
+    for (int i = 0; i < code->access_count; i++) {
+        if (!code->accesses[i].is_write) continue;
+        ts_regions_access(clock, event, &code->accesses[i], true);
+        note_write(clock, &code->accesses[i]);
+    }
     ts_tally_event(clock, inst, event);
     ts_lanes_push(clock, event);
     return ts_ok;
@@ -386,14 +399,32 @@ static bool decides_to_leave(ts_clock *clock, const ts_inst_leave *leave) {
            (uint64_t)clock->counters[leave->loop] >= clock->assumed_trips;
 }
 
+/* Whether the value that a `leave` compares is in the register already; it is from now on. */
+static bool is_held(ts_clock *clock, const ts_access *access) {
+    int64_t lo = access->ref.offset + access->shift + access->lo, hi = lo - access->lo + access->hi;
+    bool is = clock->held.is_valid && clock->held.storage == access->storage &&
+              clock->held.part == access->ref.part && clock->held.lo == lo && clock->held.hi == hi;
+    clock->held.is_valid = true;
+    clock->held.storage = access->storage;
+    clock->held.part = access->ref.part;
+    clock->held.lo = lo;
+    clock->held.hi = hi;
+    return is;
+}
+
 /* Every sequencer loads the value into a register of its own and branches; nothing that comes later on its
    engine starts before. */
 static ts_status fetch_leave(ts_clock *clock, uint32_t at, const ts_inst_leave *leave) {
+    ts_code *code = &clock->code[at];
+    const ts_step *step[ts_engine_count];
     for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
         ts_inst_leave own = *leave;
         own.head.engine = engine;
-        TS_TRY(fetch(clock, at, &own.head));
+        step[engine] = resolve(clock, code, &own.head);
     }
+    if (!is_held(clock, &code->accesses[0]))
+        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+            TS_TRY(push(clock, at, &leave->head, code, step[engine]));
     if (!decides_to_leave(clock, leave)) return ts_ok;
     clock->counters[leave->loop] = 0;
     clock->pc = clock->program->loops.data[leave->loop].end + 1;

@@ -95,13 +95,13 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
         note_use(clock, inst, step);
         note_casts(clock, inst);
     }
+    record->instructions++;
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
     row->busy += step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : occupancy;
     row->bytes += (uint64_t)cost->bytes;
     row->flops += (uint64_t)cost->flops;
     row->elems += (uint64_t)cost->elems;
     record->busy[step->engine] += occupancy;
-    record->instructions++;
     record->pe_flops += (uint64_t)cost->flops;
     record->pe_selection_flops += (uint64_t)cost->selection_flops;
     if (!step->is_dma) {

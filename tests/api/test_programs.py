@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests/models"))
 import cli  # noqa: E402
 
 ARCHIVE = ROOT.parent / "shared/reference/programs.tar.zst"
-RUN = re.compile(r"(mlp.*|tlm|tlm_bf16)\.jit_.*")
+RUN = re.compile(r"(control|mlp.*|tlm|tlm_bf16|tlm_decode|tlm_scan)\.jit_.*")
 DTYPES = {"f32": np.float32, "bf16": ml_dtypes.bfloat16, "i32": np.int32, "ui32": np.uint32, "i1": np.bool_}
 
 

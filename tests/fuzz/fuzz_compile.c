@@ -1,9 +1,9 @@
-/* Fuzzes the compiler with graphs that are right by construction (random_graph.h): each parses, and compiles
-   to a verified program or is refused as unsupported or too large. FUZZ_SHOW=1 prints the graph. */
+/* Fuzzes the compiler with graphs that are right by construction (random_regions.h): each parses, and
+   compiles to a verified program or is refused as unsupported or too large. FUZZ_SHOW=1 prints the graph. */
 #include <stdint.h>
 
 #include "fuzz_module.h"
-#include "random_graph.h"
+#include "random_regions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

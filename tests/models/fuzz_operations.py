@@ -11,6 +11,7 @@ must be exact; functions are judged against float64. A refusal is no failure, an
 import argparse
 import collections
 import dataclasses
+import math
 import os
 import sys
 import typing
@@ -321,13 +322,20 @@ class Program:
 
 UNARY = {
     "exp": np.exp, "log": np.log, "tanh": np.tanh, "logistic": lambda x: 1 / (1 + np.exp(-x)),
-    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "rsqrt": lambda x: 1 / np.sqrt(x), "log1p": np.log1p, "expm1": np.expm1, "cbrt": np.cbrt,
+    "erf": np.vectorize(math.erf, otypes=[float]), "atan": np.arctan,
 }
 
 
 def unary(p):
-    x = p.pick(FLOATS)
-    name = str(p.rng.choice(["abs", "neg", "sign", "sqrt", "is_finite", *UNARY]))
+    x = p.pick(FLOATS + WORDS + NARROW)
+    if p.types[x][1] in FLOATS:
+        names = ["abs", "neg", "sign", "sqrt", "is_finite", "floor", "ceil", "round", *UNARY]
+    elif p.types[x][1][0] == "i":
+        names = ["abs", "neg", "sign", "bitwise_not", "population_count", "clz"]
+    else:
+        names = ["neg", "bitwise_not", "population_count", "clz"]
+    name = str(p.rng.choice(names))
     function = getattr(lax, name)
     p.add(name, function, (x,), function_of(UNARY[name]) if name in UNARY else exact)
 
@@ -338,10 +346,8 @@ def binary(p):
     choices = {"f": ["add", "sub", "mul", "div", "max", "min", "rem", "pow"],
                "w": ["add", "sub", "mul", "div", "rem", "max", "min", "bitwise_and", "bitwise_or", "bitwise_xor",
                      "shift_left", "shift_right_logical", "shift_right_arithmetic"],
-               "n": ["bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right_logical",
-                     "shift_right_arithmetic"],
                "b": ["bitwise_and", "bitwise_or", "bitwise_xor"]}
-    op = str(p.rng.choice(choices["f" if name in FLOATS else "w" if name in WORDS else "b" if name == "i1" else "n"]))
+    op = str(p.rng.choice(choices["f" if name in FLOATS else "b" if name == "i1" else "w"]))
     y = p.like(shape, name)
     if y is None:
         return
@@ -504,11 +510,11 @@ def some_axes(p, rank):
 
 
 def reduce(p):
-    x = p.pick(FLOATS + WORDS + ("i1",), min_rank=1)
+    x = p.pick(FLOATS + WORDS + NARROW + ("i1",), min_rank=1)
     shape, name, _ = p.types[x]
     axes = some_axes(p, len(shape))
     choices = {"i1": ["and", "or"], "i32": ["sum", "prod", "max", "min", "and", "or", "xor"]}
-    op = str(p.rng.choice(choices["i32" if name in WORDS else "i1" if name == "i1" else "any"]
+    op = str(p.rng.choice(choices["i1" if name == "i1" else "i32"]
                           if name not in FLOATS else ["sum", "max", "min"]))
     terms = int(np.prod([shape[a] for a in axes], dtype=np.int64))
     dtype = DTYPES[name]

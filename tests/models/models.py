@@ -88,6 +88,17 @@ def layer_norm(p, x):
     return ((y - mean) * jax.lax.rsqrt(var + 1e-5)).astype(x.dtype) * p["w"] + p["b"]
 
 
+def successors(random, batch, length, vocab):
+    """A token decides its successor but for one in eight, so that there is something to learn."""
+    text = np.zeros((batch, length + 1), np.int64)
+    text[:, 0] = random.integers(0, vocab, batch)
+    for i in range(length):
+        noise = random.integers(0, vocab, batch) * (random.random(batch) < 1 / 8)
+        text[:, i + 1] = (5 * text[:, i] + 17 + noise) % vocab
+    text = text.astype(np.int32)
+    return text[:, :-1].copy(), text[:, 1:].copy()
+
+
 def gpt(compute, steps=50, layers=2, width=64, heads=4, length=32, vocab=128, batch=4, rate=1e-3):
     random = np.random.default_rng(3)
     norm = {"w": np.ones(width, np.float32), "b": np.zeros(width, np.float32)}
@@ -122,18 +133,36 @@ def gpt(compute, steps=50, layers=2, width=64, heads=4, length=32, vocab=128, ba
             x = x + apply(block["down"], jax.nn.gelu(apply(block["up"], layer_norm(block["norm2"], x))))
         return cross_entropy(layer_norm(params["norm"], x) @ params["token"].T, targets)
 
-    batches = []
-    for _ in range(steps):
-        # A token decides its successor but for one in eight, so that there is something to learn.
-        text = np.zeros((batch, length + 1), np.int64)
-        text[:, 0] = random.integers(0, vocab, batch)
-        for i in range(length):
-            noise = random.integers(0, vocab, batch) * (random.random(batch) < 1 / 8)
-            text[:, i + 1] = (5 * text[:, i] + 17 + noise) % vocab
-        text = text.astype(np.int32)
-        batches.append((text[:, :-1].copy(), text[:, 1:].copy()))
-    return adam_state(params), make_step(loss_fn, rate), batches
+    return adam_state(params), make_step(loss_fn, rate), [successors(random, batch, length, vocab) for _ in range(steps)]
 
 
-MODELS = {"wide_mlp": wide_mlp, "digits_mlp": digits_mlp, "gpt": gpt}
+def lstm(compute, steps=30, width=48, length=12, vocab=40, batch=8, rate=3e-3):
+    """Next token by an LSTM under lax.scan: forward and backward are loops, the residuals of each step stacked."""
+    random = np.random.default_rng(4)
+    params = {
+        "token": (0.5 * random.standard_normal((vocab, width))).astype(np.float32),
+        "in": dense(random, width, 4 * width),
+        "state": dense(random, width, 4 * width)["w"],
+        "head": dense(random, width, vocab),
+    }
+
+    def loss_fn(params, tokens, targets):
+        p = cast(params, compute)
+
+        def cell(carry, x):
+            h, c = carry
+            i, f, g, o = jnp.split(x @ p["in"]["w"] + p["in"]["b"] + h @ p["state"], 4, axis=-1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+            h = jax.nn.sigmoid(o) * jnp.tanh(c)
+            return (h, c), h
+
+        start = jnp.zeros((tokens.shape[0], width), compute)
+        _, hidden = jax.lax.scan(cell, (start, start), jnp.swapaxes(p["token"][tokens], 0, 1))
+        logits = hidden @ p["head"]["w"] + p["head"]["b"]
+        return cross_entropy(jnp.swapaxes(logits, 0, 1), targets)
+
+    return adam_state(params), make_step(loss_fn, rate), [successors(random, batch, length, vocab) for _ in range(steps)]
+
+
+MODELS = {"wide_mlp": wide_mlp, "digits_mlp": digits_mlp, "gpt": gpt, "lstm": lstm}
 COMPUTE = {"fp32": jnp.float32, "bf16": jnp.bfloat16}

@@ -401,6 +401,46 @@ static void test_generation(void **state) {
     ts_program_free(program);
 }
 
+static void leave_value(const char *value, const char *words) {
+    char text[400];
+    snprintf(text, sizeof text, "loop %%w = 9\nleave loop=%%w value=%s compare=is_equal operand=0\nend",
+             value);
+    if (words)
+        refuse(text, words);
+    else
+        accept(text);
+}
+
+static void test_leave(void **state) {
+    (void)state;
+    leave_value("sbuf.i32[p0:1 +0 1]", NULL);
+    leave_value("sbuf.u8[p96:1 +3]", NULL);
+    leave_value("hbm.i1[x +0+1*%w]", NULL);
+    leave_value("hbm.u32[x +3 1@7]", NULL);
+    leave_value("sbuf.i32[p0:2 +0 1]", "not one element");
+    leave_value("sbuf.i32[p0:1 +0 2]", "not one element");
+    leave_value("sbuf.i32[p0:1 +0 min(1, 1-%w)]", "not one element");
+    leave_value("psum.i32[p0:1 +0 1]", "lies in psum");
+    leave_value("sbuf.f32[p0:1 +0 1]", "a register takes");
+    leave_value("hbm.i32[x +99999999]", "reaches bytes");
+    leave_value("hbm.i32[x +0+10000000*%w]", "reaches bytes");
+    refuse("loop %w = 9\nleave loop=%w value=sbuf.i32[p0:1 +0 1] compare=add operand=0\nend",
+           "add does not compare");
+    refuse("loop %w = 9\nleave loop=%w value=sbuf.i32[p0:1 +0 1] compare=is_lt operand=4294967296\nend",
+           "does not fit a 32-bit register");
+    /* A loop that data ends has no bound that an offset could use, but for one that rotates; and bounds of
+       others are still checked point by point. */
+    refuse("loop %w = 2147483647\nleave loop=%w value=hbm.u8[x +0] compare=is_equal operand=0\n"
+           "vector.memset dst=sbuf.f32[p0:1 +0+4*%w 1] value=0\nend",
+           "reaches bytes");
+    accept("loop %w = 2147483647\nleave loop=%w value=hbm.u8[x +0] compare=is_equal operand=0\n"
+           "vector.memset dst=sbuf.f32[p0:1 +0+4*(%w mod 2) 1] value=0\n"
+           "loop %i = 3\nloop %j = min(4, 6-2*%i)\n"
+           "vector.tensor_copy dst=sbuf.f32[p0:1 +0+64*%i min(4, 4-%j)] src=sbuf.f32[p0:1 +512+64*%i min(4, "
+           "4-%j)]\n"
+           "end\nend\nend");
+}
+
 /* Structure that no text can hold: made by hand. */
 static void test_structure(void **state) {
     (void)state;
@@ -408,8 +448,8 @@ static void test_structure(void **state) {
     ts_diag diag = {0};
     assert_int_equal(ts_chip_get("trn1", &chip, &diag), ts_ok);
     const char *words[] = {"is not in the table", "not open here", "without a space", "instruction code",
-                           "location @9",         "has no end",    "free dimensions"};
-    for (int fault = 0; fault < 7; fault++) {
+                           "location @9",         "has no end",    "free dimensions", "loop names loop %0"};
+    for (int fault = 0; fault < 8; fault++) {
         ts_program *program = ts_program_new("p", "trn1");
         ts_inst_memset *inst =
             (ts_inst_memset *)ts_program_append(program, ts_op_memset, ts_engine_vector, 0);
@@ -428,6 +468,7 @@ static void test_structure(void **state) {
             ts_vec_push(&program->loops, &program->arena, loop);
         }
         if (fault == 6) inst->dst.dims = 200;
+        if (fault == 7) ts_program_append(program, ts_op_leave, ts_engine_none, 0);
         diag = (ts_diag){0};
         assert_int_equal(ts_program_verify(program, &chip, &diag), ts_input);
         if (!strstr(diag.message, words[fault])) fail_msg("wanted %s, got %s", words[fault], diag.message);
@@ -437,15 +478,15 @@ static void test_structure(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_story),       cmocka_unit_test(test_partitions),
-        cmocka_unit_test(test_bytes),       cmocka_unit_test(test_pattern),
-        cmocka_unit_test(test_spaces),      cmocka_unit_test(test_dtypes),
-        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_reduce),
-        cmocka_unit_test(test_matmul),      cmocka_unit_test(test_transpose),
-        cmocka_unit_test(test_dma),         cmocka_unit_test(test_index),
-        cmocka_unit_test(test_ragged),      cmocka_unit_test(test_ragged_trips),
-        cmocka_unit_test(test_tensors),     cmocka_unit_test(test_generation),
-        cmocka_unit_test(test_structure),
+        cmocka_unit_test(test_story),        cmocka_unit_test(test_partitions),
+        cmocka_unit_test(test_leave),        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_pattern),      cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_dtypes),       cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_reduce),       cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_transpose),    cmocka_unit_test(test_dma),
+        cmocka_unit_test(test_index),        cmocka_unit_test(test_ragged),
+        cmocka_unit_test(test_ragged_trips), cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_generation),   cmocka_unit_test(test_structure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

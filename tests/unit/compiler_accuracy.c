@@ -344,7 +344,7 @@ int main(int count, char **arguments) {
         worst w = measure(&b, &rows[i], is_dense);
         close_bench(&b);
         double limit = limit_of(&rows[i]);
-        bool is_close = w.ulp <= limit && (limit == 0 || w.ulp > limit - 0.75) && limit <= 3;
+        bool is_close = w.ulp <= limit && (limit == 0 || w.ulp > limit - 0.5) && limit <= 3;
         printf("%-22s %7.3f ULP, row %g, at %a %a: %a%s\n", ts_hlo_name(rows[i].kind), w.ulp, limit,
                (double)w.x, (double)w.y, (double)w.z, is_close ? "" : "  WRONG");
         is_fine &= is_close;

@@ -65,6 +65,13 @@ static void test_operands(void **state) {
          "LT" BROKEN},
         {HEAD "  %y = select %i, %x, %x" AT TAIL,
          "input: stablehlo.select at train.py:12: the predicate is i32[] and must be i1" BROKEN},
+        {HEAD "  %y = or %x, %x" AT TAIL, "input: stablehlo.or at train.py:12: operand 0 is f32[2,3] and "
+                                          "must be of integers or predicates" BROKEN},
+        {HEAD "  %y = exponential %i" AT TAIL,
+         "input: stablehlo.exponential at train.py:12: operand 0 is i32[] and must be of floats or complex "
+         "numbers" BROKEN},
+        {HEAD "  %y = subtract %p, %p" AT TAIL,
+         "input: stablehlo.subtract at train.py:12: operand 0 is i1[] and must be of numbers" BROKEN},
         {HEAD "  %y = abs %x {a = 1} : f32[2,3]" AT " empty" TAIL,
          "input: stablehlo.abs at train.py:12: 1 regions and must have 0" BROKEN},
     };
