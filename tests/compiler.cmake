@@ -12,7 +12,7 @@ function(ts_compiler_test)
   endforeach()
 endfunction()
 ts_compiler_test(dot_plain dot_batched window_padded window_running_i16
-                 sort_total sort_keys sort_computed sort_unknown sort_not_strict)
+                 sort_total sort_keys sort_computed sort_unknown sort_not_strict narrow_indices)
 ts_compiler_test(conv_same conv_strided conv_dilated conv_cut conv_grouped conv_depthwise conv_batch_grouped conv_weight_gradient
   conv_split conv_split_image conv_line conv_volume conv_prime conv_bf16 conv_wide conv_no_window conv_empty conv_integer
   window_dilated window_i32 window_max window_max_planes window_product window_start
@@ -27,6 +27,7 @@ ts_compiler_test(
   pointwise_shapes pointwise_u32 select_nan select_shapes)
 ts_compiler_test(
   argmax_shapes argmax_ties concatenate_shapes constants_dense pad_shapes reduce_axes reduce_edges reduce_long
+  reduce_narrow
   reduce_of_views reduce_operators reduce_unknown results_shared view_broadcasts view_iotas view_reshapes view_slices
   view_transposes)
 ts_compiler_test(

@@ -1,12 +1,12 @@
 """Fuzzes what reads files: libFuzzer on a corpus seeded with real programs, then the coverage it reached.
 
-usage: fuzz.py bytecode|text|trn --seconds N [--seeds FOLDER] [--build FOLDER]
+usage: fuzz.py bytecode|text|compile|trn --seconds N [--seeds FOLDER] [--build FOLDER]
 
-bytecode fuzzes the StableHLO reader and then the compiler, text the graph's text form and the compiler, trn the
-decoder, parser and verifier of programs. Needs clang, and llvm-profdata and llvm-cov of the same version for the
-coverage; run it with .venv/bin/python, whose jax lowers the seeds. FOLDER holds further .mlirbc or .trn files. The
-corpus stays in BUILD/corpus, so that the next run goes on from there. Exit status 1: there is a finding, and
-BUILD/findings holds the bytes of each.
+bytecode fuzzes the StableHLO reader and then the compiler, text the graph's text form and the compiler, compile the
+compiler with random graphs that are right by construction, trn the decoder, parser and verifier of programs. Needs
+clang, and llvm-profdata and llvm-cov of the same version for the coverage; run it with .venv/bin/python, whose jax
+lowers the seeds. FOLDER holds further .mlirbc, .mlir or .trn files. The corpus stays in BUILD/corpus, so that the next
+run goes on from there. Exit status 1: there is a finding, and BUILD/findings holds the bytes of each.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,7 @@ class Target:
 TARGETS = {
     "bytecode": Target("fuzz_bytecode", 32768, READER + GRAPH),
     "text": Target("fuzz_hlo_text", 8192, GRAPH),
+    "compile": Target("fuzz_compile", 256, ()),
     "trn": Target("fuzz_trn", 16384, TRN),
 }
 
@@ -64,14 +66,17 @@ def build(folder, *targets, flags=""):
     if not (folder / "CMakeCache.txt").exists():
         run("cmake", "--preset", "fuzz", "-B", folder, f"-DCMAKE_C_FLAGS={flags}", *generator, cwd=ROOT,
             stdout=subprocess.DEVNULL)
-    run("cmake", "--build", folder, "--parallel", os.cpu_count() or 1, "--target", *targets, stdout=subprocess.DEVNULL)
+    command = ["cmake", "--build", folder, "--parallel", str(os.cpu_count() or 1), "--target", *targets]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"fuzz: the build failed\n{(done.stdout + done.stderr)[-4000:]}")
 
 
 def bytecode_seeds(given, folder):
     """Programs of tests/fuzz/seeds.py and the user's."""
     run(sys.executable, ROOT / "tests/fuzz/seeds.py", folder, env={**os.environ, "JAX_PLATFORMS": "cpu"})
-    for path in sorted(given.rglob("*.mlirbc")) if given else ():
-        shutil.copy(path, folder / f"given.{path.name}")
+    for number, path in enumerate(sorted(given.rglob("*.mlirbc")) if given else ()):
+        shutil.copy(path, folder / f"given.{number}.{path.name}")
 
 
 def text_seeds(given, folder):
@@ -80,8 +85,15 @@ def text_seeds(given, folder):
         shutil.copy(path, folder / path.name)
 
 
+def compile_seeds(folder):
+    """Choices by chance: each byte is one (tests/fuzz/random_graph.h)."""
+    chance = random.Random(1)
+    for number in range(300):
+        (folder / str(number)).write_bytes(chance.randbytes(chance.randrange(10, 120)))
+
+
 def trn_seeds(given, folder, built):
-    paths = sorted((ROOT / "tests/isa").glob("*.trn")) + sorted((ROOT / "tests/timing").glob("*.trn"))
+    paths = [p for part in ("fuzz", "isa", "timing") for p in sorted((ROOT / "tests" / part).glob("*.trn"))]
     run(built / "tests/trn_seeds", folder, *paths, *(sorted(given.rglob("*.trn")) if given else ()))
 
 
@@ -106,6 +118,8 @@ def fuzz(target, built, corpus, seeds, findings, seconds):
 def coverage(target, built, folders):
     """Runs every input once in a build that counts, and prints regions and branches by file."""
     profdata, cov = find_tool("llvm-profdata"), find_tool("llvm-cov")
+    if not target.files:
+        return
     if not profdata or not cov:
         say("no coverage: llvm-profdata and llvm-cov of clang's version are not installed")
         return
@@ -153,6 +167,8 @@ def main():
     seeds.mkdir(parents=True)
     if options.target == "bytecode":
         bytecode_seeds(options.seeds, seeds)
+    elif options.target == "compile":
+        compile_seeds(seeds)
     elif options.target == "text":
         text_seeds(options.seeds, seeds)
     else:

@@ -182,7 +182,7 @@ ts_status ts_check_gather(const ts_check *check) {
                             "start_indices_batching_dims", "start_index_map"},
                   .operand = &op->operands[0]->type,
                   .indices = &op->operands[1]->type};
-    int64_t sizes[2 * TS_MAX_RANK], kept[TS_MAX_RANK];
+    int64_t sizes[2 * TS_MAX_RANK], kept[TS_MAX_RANK] = {0};
     int kept_count = 0, empty_axis = -1;
     ts_type must = {.dtype = x.operand->dtype};
     TS_TRY(check_indexing(check, &x, result->rank));

@@ -113,9 +113,52 @@ bool ts_counted_step(const ts_count_loop *loop, const ts_op_node *op, uint32_t i
     return fits(op->results[i]->type.dtype, last < *first ? last : *first, last < *first ? *first : last);
 }
 
-bool ts_counted_covers(const ts_op_node *op, uint32_t i, int64_t trips) {
-    (void)op, (void)i, (void)trips;
-    return false;
+/* The value is first + step * trip in every trip: a carry that counts, or made of one. */
+static bool is_linear(const ts_count_loop *loop, const ts_op_node *op, const ts_value *value, int64_t *first,
+                      int64_t *step) {
+    int argument = argument_of(loop->body, value);
+    const ts_op_node *def = value->def;
+    int64_t b_first, b_step;
+    *step = 0;
+    if (number_of(loop, op, loop->body, value, first)) return true;
+    if (argument >= 0) return ts_counted_step(loop, op, (uint32_t)argument, first, step);
+    if (!def || def->results[0]->type.rank != 0) return false;
+    if (def->kind == ts_hlo_select) { /* of an index that may count from the end: it must not */
+        const ts_op_node *test = def->operands[0]->def;
+        if (!test || test->kind != ts_hlo_compare || test->operands[0] != def->operands[2] ||
+            strcmp(ts_op_string(test, "comparison_direction"), "LT") != 0 ||
+            !is_linear(loop, op, test->operands[1], &b_first, &b_step) || b_first != 0 || b_step != 0)
+            return false;
+        return is_linear(loop, op, def->operands[2], first, step) && *first >= 0 &&
+               *first + *step * (loop->trips - 1) >= 0;
+    }
+    if (def->kind != ts_hlo_add && def->kind != ts_hlo_subtract) return false;
+    if (!is_linear(loop, op, def->operands[0], first, step) ||
+        !is_linear(loop, op, def->operands[1], &b_first, &b_step))
+        return false;
+    int64_t sign = def->kind == ts_hlo_add ? 1 : -1;
+    *first += sign * b_first;
+    *step += sign * b_step;
+    return true;
+}
+
+bool ts_counted_covers(const ts_count_loop *loop, const ts_op_node *op, uint32_t i) {
+    const ts_value *argument = loop->body->args[i];
+    const ts_op_node *update = return_of(loop->body)->operands[i]->def;
+    if (!update || update->kind != ts_hlo_dynamic_update_slice || update->operands[0] != argument ||
+        note(argument)->uses != 1)
+        return false;
+    const ts_type *whole = &argument->type, *part = &update->operands[1]->type;
+    bool is_covered = true, has_moved = false;
+    for (int axis = 0; axis < whole->rank && is_covered; axis++) {
+        int64_t size = part->dim[axis], first, step;
+        if (size == whole->dim[axis]) continue; /* its start is clamped to 0 */
+        is_covered = !has_moved && size * loop->trips == whole->dim[axis] &&
+                     is_linear(loop, op, update->operands[2 + axis], &first, &step) &&
+                     ((first == 0 && step == size) || (first == whole->dim[axis] - size && step == -size));
+        has_moved = true;
+    }
+    return is_covered;
 }
 
 /* ---- numbers ---- */

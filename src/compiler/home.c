@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compiler/counted.h"
+
 static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
@@ -23,6 +25,72 @@ void ts_home_ask(const ts_block *block, ts_value *value, uint32_t tensor) {
         if (!is_over || note(op->operands[over])->uses != 1) return;
         value = op->operands[over];
     }
+}
+
+/* ---- slots ---- */
+
+static bool has_slots(const ts_op_node *op) {
+    static const bool is_pointwise[ts_hlo_count] = {
+#define CLASS_pointwise            true
+#define CLASS_view                 false
+#define CLASS_own                  false
+#define CLASS_control              false
+#define CLASS_none                 false
+#define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
+#include "compiler/hlo.def"
+#undef CLASS_pointwise
+#undef CLASS_view
+#undef CLASS_own
+#undef CLASS_control
+#undef CLASS_none
+    };
+    return is_pointwise[op->kind] || op->kind == ts_hlo_dot_general ||
+           (op->kind == ts_hlo_reduce && op->operand_count == 2);
+}
+
+/* The op whose result the update moves element by element in order; NULL for anything else. */
+static const ts_op_node *source_of(const ts_value *update) {
+    const ts_op_node *op = update->def;
+    while (op && (op->kind == ts_hlo_reshape || op->kind == ts_hlo_broadcast_in_dim)) {
+        const ts_type *from = &op->operands[0]->type, *to = &op->results[0]->type;
+        int64_t dims[TS_MAX_RANK];
+        int count = 0;
+        if (ts_type_elems(from) != ts_type_elems(to)) return NULL;
+        if (op->kind == ts_hlo_broadcast_in_dim)
+            ts_op_ints(op, "broadcast_dimensions", dims, TS_MAX_RANK, &count);
+        for (int i = 1; i < count; i++)
+            if (dims[i] < dims[i - 1]) return NULL;
+        op = op->operands[0]->def;
+    }
+    return op && has_slots(op) ? op : NULL;
+}
+
+void ts_home_find_slots(const ts_block *block) {
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        const ts_op_node *op = block->ops.data[i];
+        if (op->kind != ts_hlo_dynamic_update_slice || op->operands[0]->def) continue;
+        if (note(op->operands[0])->uses != 1) continue;
+        const ts_op_node *source = source_of(op->operands[1]);
+        if (!source || !is_in(block, source) || note(source->results[0])->slot) continue;
+        note(source->results[0])->slot = op;
+    }
+}
+
+bool ts_home_slot(ts_lower *lower, const ts_value *value, ts_view *view) {
+    const ts_op_node *update = note(value)->slot;
+    ts_view window, rest;
+    if (!update || update->number <= lower->at) return false;
+    const ts_lowered *whole = note(update->operands[0]), *result = note(update->results[0]);
+    if (!whole->has_view || !ts_view_is_contiguous(&whole->view) || result->home != whole->view.tensor + 1)
+        return false;
+    const ts_type *type = &value->type;
+    if (!ts_update_window(lower, update, &whole->view, &window) ||
+        !ts_view_reshape(&window, type->rank, type->dim, view))
+        return false;
+    rest = *view;
+    rest.offset = 0;
+    rest.shift = (ts_affine){0};
+    return ts_view_is_contiguous(&rest);
 }
 
 /* ---- is it free ---- */

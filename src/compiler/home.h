@@ -7,6 +7,10 @@
 
 /* Asks that `value`, computed in `block`, be computed into the tensor, and so what it is computed over. */
 void ts_home_ask(const ts_block *block, ts_value *value, uint32_t tensor);
+/* Marks what the block computes only to update a slice of one of its arguments. */
+void ts_home_find_slots(const ts_block *block);
+/* The slice that a marked value is to be computed into, when that is known already. */
+bool ts_home_slot(ts_lower *lower, const ts_value *value, ts_view *view);
 /* Whether no value but `over` reads the tensor at op number `limit` or later; `over` may be read at `limit`.
  */
 bool ts_home_is_free(const ts_lower *lower, uint32_t tensor, uint32_t limit, const ts_value *over);

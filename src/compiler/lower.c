@@ -47,10 +47,17 @@ ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view) {
 
 /* The value in a tensor of its own; kept for later readers where they see it written. */
 static ts_status materialise(ts_lower *lower, ts_value *value, ts_view *view) {
+    ts_lowered *lowered = note(value);
+    if (lowered->has_whole) {
+        *view = lowered->whole;
+        return ts_ok;
+    }
     ts_view whole = ts_view_of_tensor(ts_lower_scratch(lower, &value->type, "materialised"), &value->type);
     TS_TRY(ts_lower_copy(lower, &whole, view));
     *view = whole;
-    if (note(value)->region == lower->region) note(value)->view = whole;
+    if (lowered->region != lower->region) return ts_ok;
+    lowered->whole = whole;
+    lowered->has_whole = true;
     return ts_ok;
 }
 
@@ -107,6 +114,10 @@ static uint32_t make_output(ts_lower *lower, const ts_type *type, uint32_t numbe
 uint32_t ts_lower_result_over(ts_lower *lower, ts_value *value, const ts_value *over) {
     ts_lowered *lowered = note(value);
     uint32_t tensor = 0;
+    if (!lowered->home && ts_home_slot(lower, value, &lowered->view)) {
+        lowered->has_view = true;
+        return lowered->view.tensor;
+    }
     if (lowered->home && ts_home_is_free(lower, lowered->home - 1, lower->at, over))
         tensor = lowered->home - 1;
     else if (lowered->output)

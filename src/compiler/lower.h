@@ -28,13 +28,15 @@ typedef struct ts_group {
 /* What lowering knows of a value (ts_value.note). */
 typedef struct ts_lowered {
     ts_view view;
-    bool has_view;
+    bool has_view, has_whole;
+    ts_view whole;     /* a copy in a tensor of its own, for readers that need one */
     ts_group *group;   /* group that computes it, while that is open */
     int32_t output;    /* 1 + position among main's results it is first returned at; 0 = not returned */
     uint32_t uses;     /* operand positions that name it, in regions too */
     uint32_t last_use; /* number of the last op that reads it */
     uint32_t region;   /* it is defined in; what is emitted in a region that may not run holds only there */
-    uint32_t home;     /* 1 + tensor that its storage should be, once free (home.c); 0 = any */
+    const ts_op_node *slot; /* the update that puts the value into a slice of a home; NULL = none */
+    uint32_t home;          /* 1 + tensor that its storage should be, once free (home.c); 0 = any */
 } ts_lowered;
 
 typedef struct ts_lower {

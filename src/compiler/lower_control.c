@@ -52,7 +52,7 @@ typedef struct while_loop {
     const ts_block *cond, *body;
     carry *carries;
     bool is_counted;
-    int64_t trips; /* when counted */
+    ts_count_loop count; /* when counted */
 } while_loop;
 
 static bool has_home(const carry *c) {
@@ -70,14 +70,12 @@ static ts_status read_inits(while_loop *l) {
 
 /* Which carries are counters, and how many trips there are; else all carries live in homes. */
 static void count_trips(while_loop *l) {
-    ts_count_loop counted = {.cond = l->cond, .body = l->body};
-    int counter = ts_counted_find(&counted, l->op);
-    l->is_counted = counter >= 0;
+    l->count = (ts_count_loop){.cond = l->cond, .body = l->body};
+    l->is_counted = ts_counted_find(&l->count, l->op) >= 0;
     if (!l->is_counted) return;
-    l->trips = counted.trips;
     for (uint32_t i = 0; i < l->op->operand_count; i++) {
         carry *c = &l->carries[i];
-        c->is_counter = !c->is_invariant && ts_counted_step(&counted, l->op, i, &c->first, &c->step);
+        c->is_counter = !c->is_invariant && ts_counted_step(&l->count, l->op, i, &c->first, &c->step);
     }
 }
 
@@ -92,7 +90,7 @@ static ts_status fill_homes(while_loop *l) {
         if (!has_home(c)) continue;
         ts_value *result = l->op->results[i];
         c->tensor = ts_lower_result_over(lower, result, l->op->operands[i]);
-        if (ts_counted_covers(l->op, i, l->is_counted ? l->trips : 0)) continue;
+        if (l->is_counted && ts_counted_covers(&l->count, l->op, i)) continue;
         moves[count++] = (ts_move){c->tensor, c->init, &result->type};
     }
     /* Of values to come: nobody reads a home as a result while the loop runs. */
@@ -124,6 +122,7 @@ static ts_status lower_body(while_loop *l) {
     const ts_op_node *last = return_of(l->body);
     for (uint32_t i = 0; i < l->op->operand_count; i++)
         if (has_home(&l->carries[i])) ts_home_ask(l->body, last->operands[i], l->carries[i].tensor);
+    ts_home_find_slots(l->body);
     TS_TRY(ts_lower_block(lower, l->body));
     lower->b.loc = l->op->loc;
     ts_move *moves = TS_NEW_ARRAY(&lower->arena, ts_move, l->op->operand_count);
@@ -155,9 +154,9 @@ static void set_results(while_loop *l) {
         ts_value *result = l->op->results[i];
         ts_view view = c->init;
         if (c->is_counter)
-            view =
-                ts_view_of_splat(result->type.dtype, (double)(c->first + c->step * l->trips), &result->type);
-        if (has_home(c) && !(l->is_counted && l->trips == 0))
+            view = ts_view_of_splat(result->type.dtype, (double)(c->first + c->step * l->count.trips),
+                                    &result->type);
+        if (has_home(c) && !(l->is_counted && l->count.trips == 0))
             view = ts_view_of_tensor(c->tensor, &result->type);
         set_view(result, &view);
     }
@@ -177,15 +176,15 @@ ts_status ts_lower_while(ts_lower *lower, ts_op_node *op) {
     l.carries = TS_NEW_ARRAY(&lower->arena, carry, op->operand_count);
     TS_TRY(read_inits(&l));
     count_trips(&l);
-    if (l.is_counted && l.trips == 0) {
+    if (l.is_counted && l.count.trips == 0) {
         set_results(&l);
         return ts_ok;
     }
     TS_TRY(ts_lower_close_groups(lower));
     TS_TRY(fill_homes(&l));
     uint64_t repeat = lower->repeat;
-    uint32_t id = open_control(lower, l.is_counted ? l.trips : INT32_MAX);
-    if (l.is_counted) lower->repeat *= (uint64_t)l.trips;
+    uint32_t id = open_control(lower, l.is_counted ? l.count.trips : INT32_MAX);
+    if (l.is_counted) lower->repeat *= (uint64_t)l.count.trips;
     if (!l.is_counted) {
         bind(&l, l.cond, id);
         TS_TRY(lower_condition(&l, id));

@@ -8,16 +8,29 @@
 
 /* Moves the window to a start that is a number of the program. False when it must be read, or clamped in
    some trips and not in others. */
-static bool shift_window(ts_indexed *x, ts_view *window, int axis, const ts_view *start, int64_t limit) {
+static bool shift_window(ts_lower *lower, ts_view *window, int axis, const ts_view *start, int64_t limit) {
     int64_t low, high, at = start->offset;
-    if (!ts_view_bounds(x->lower, start, &low, &high)) return false;
+    if (!ts_view_bounds(lower, start, &low, &high)) return false;
     if (low >= 0 && high <= limit && ts_view_is_shifted(start)) {
-        window->shift = ts_build_sum(&x->lower->b, window->shift, start->shift, window->stride[axis]);
+        window->shift = ts_build_sum(&lower->b, window->shift, start->shift, window->stride[axis]);
     } else {
         if (high > 0 && low < limit && low != high) return false;
         at = high <= 0 ? 0 : low >= limit ? limit : low;
     }
     window->offset += at * window->stride[axis];
+    return true;
+}
+
+bool ts_update_window(ts_lower *lower, const ts_op_node *op, const ts_view *whole, ts_view *window) {
+    const ts_type *type = &op->operands[1]->type;
+    *window = *whole;
+    memcpy(window->dim, type->dim, type->rank * sizeof *type->dim);
+    for (int i = 0; i < whole->rank; i++) {
+        const ts_lowered *start = op->operands[2 + i]->note;
+        int64_t limit = whole->dim[i] - window->dim[i];
+        if (limit <= 0) continue;
+        if (!start->has_view || !shift_window(lower, window, i, &start->view, limit)) return false;
+    }
     return true;
 }
 
@@ -37,7 +50,7 @@ static ts_status read_starts(ts_indexed *x, const ts_op_node *op, uint32_t first
         int64_t limit = whole->dim[i] - window->dim[i];
         ts_view start;
         TS_TRY(ts_lower_shifted(x->lower, value, &start));
-        if (limit <= 0 || shift_window(x, window, i, &start, limit)) continue;
+        if (limit <= 0 || shift_window(x->lower, window, i, &start, limit)) continue;
         TS_TRY(ts_lower_tensor(x->lower, value, &start));
         x->start[x->start_count++] = (ts_start){.tensor = start.tensor,
                                                 .dtype = start.dtype,
@@ -72,6 +85,12 @@ ts_status ts_lower_dynamic_slice(ts_lower *lower, ts_op_node *op) {
     return ts_indexed_load(&x, op);
 }
 
+static void set_view(ts_value *value, const ts_view *view) {
+    ts_lowered *lowered = value->note;
+    lowered->view = *view;
+    lowered->has_view = true;
+}
+
 /* Whether the update may go into the operand where it lies: nobody reads that later, nor in a next trip. */
 static bool is_in_place(ts_lower *lower, const ts_op_node *op, const ts_view *operand) {
     const ts_lowered *old = op->operands[0]->note, *result = op->results[0]->note;
@@ -82,15 +101,26 @@ static bool is_in_place(ts_lower *lower, const ts_op_node *op, const ts_view *op
 }
 
 static ts_status make_result(ts_lower *lower, const ts_op_node *op, ts_view *operand) {
-    ts_lowered *result = op->results[0]->note;
     if (is_in_place(lower, op, operand)) {
         TS_TRY(ts_home_flush(lower, operand->tensor + 1));
-        result->view = *operand;
-        result->has_view = true;
+        set_view(op->results[0], operand);
         return ts_ok;
     }
     ts_lower_result_over(lower, op->results[0], ts_view_is_contiguous(operand) ? op->operands[0] : NULL);
     return ts_ok;
+}
+
+/* Whether the update was computed where it belongs (home.c): then nothing is left to do. */
+static bool is_there(ts_lower *lower, const ts_op_node *op, const ts_view *operand, const ts_view *update) {
+    const ts_lowered *old = op->operands[0]->note;
+    ts_view window;
+    if (old->uses != 1 || !ts_view_is_contiguous(operand) || update->kind != ts_view_tensor ||
+        update->tensor != operand->tensor || !ts_update_window(lower, op, operand, &window) ||
+        !ts_view_same_start(lower->program, &window, update))
+        return false;
+    for (int i = 0; i < window.rank; i++)
+        if (window.dim[i] != 1 && window.stride[i] != update->stride[i]) return false;
+    return true;
 }
 
 ts_status ts_lower_dynamic_update_slice(ts_lower *lower, ts_op_node *op) {
@@ -98,6 +128,10 @@ ts_status ts_lower_dynamic_update_slice(ts_lower *lower, ts_op_node *op) {
     ts_view operand, update, whole;
     TS_TRY(ts_lower_view(lower, op->operands[0], &operand));
     TS_TRY(ts_lower_shifted(lower, op->operands[1], &update));
+    if (is_there(lower, op, &operand, &update)) {
+        set_view(op->results[0], &operand);
+        return ts_ok;
+    }
     x.view[TS_PLAIN] = update;
     TS_TRY(read_starts(&x, op, 2, &operand));
     if (x.start_count > 0) TS_TRY(ts_lower_tensor(lower, op->operands[1], &update));

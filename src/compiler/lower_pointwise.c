@@ -196,7 +196,10 @@ static void store_results(ts_emitter *e) {
         e->b->loc = e->group->ops[i]->loc;
         ts_view view = e->views[0];
         view.tensor = ts_lower_result(e->lower, e->group->ops[i]->results[0]);
-        view.dtype = e->group->ops[i]->results[0]->type.dtype;
+        const ts_view *whole = &note(e->group->ops[i]->results[0])->view;
+        view.dtype = whole->dtype;
+        view.offset = whole->offset;
+        view.shift = whole->shift;
         ts_ap dst = ts_nest_hbm(&e->nest, &view, false), src = ts_pointwise_ap(e, &e->forms[i]);
         ts_emit_dma(e->b, ts_engine_tensor, TS_STORE_QUEUE + queue++ % TS_STORE_QUEUES, &dst, &src);
     }

@@ -12,8 +12,11 @@ typedef struct reduction {
     const ts_op_node *op;
     ts_alu alu;
     ts_dtype dtype; /* as engines see it */
+    ts_dtype wide;  /* of the accumulator: f32 of floats; i32 where narrow integers would lose bits */
     double identity;
-    bool is_word; /* 32-bit integers: exact on GpSimdE only */
+    bool is_word; /* accumulated as 32-bit integers, one instruction an element */
+    ts_nest nest;
+    int first_reduced;
 } reduction;
 
 static bool find_identity(reduction *r) {
@@ -42,85 +45,113 @@ static void soften_predicates(reduction *r, unsigned dtype) {
     if (r->alu == ts_alu_multiply) r->alu = ts_alu_min;
 }
 
-/* acc[P,K] = acc op data[P,K,R] along R: one tensor_reduce, or for exact integers one GpSimd instruction
-   an element in a loop. */
-static void fold_chunk(reduction *r, ts_nest *nest, const ts_ap *acc, ts_tile data, int first_reduced) {
+/* The larger or smaller of narrow integers is one of them; their sums, products and bits are made in words,
+   whose low bytes are the wrapped result. */
+static void choose_wide(reduction *r) {
+    const ts_dtype_info *info = ts_dtype_get(r->dtype);
+    bool keeps = r->alu == ts_alu_max || r->alu == ts_alu_min;
+    r->wide = info->kind == 'f' ? ts_dtype_f32 : info->bytes == 4 || keeps ? r->dtype : ts_dtype_i32;
+    r->is_word = info->kind != 'f' && ts_dtype_get(r->wide)->bytes == 4;
+}
+
+/* ---- a nest ---- */
+
+static ts_count kept_count(const reduction *r) {
+    return r->nest.first_free < r->first_reduced ? ts_nest_free(&r->nest, 0, r->first_reduced)
+                                                 : ts_count_const(1);
+}
+
+static ts_tile new_tile(reduction *r, int rank, ts_dtype dtype, int slots) {
+    int64_t elems = ts_nest_max_free(&r->nest, 0, rank);
+    return ts_build_tile(&r->lower->b, ts_space_sbuf, ts_nest_max_parts(&r->nest),
+                         elems * ts_dtype_get(dtype)->bytes, slots);
+}
+
+/* [parts, kept] */
+static ts_ap kept_ap(reduction *r, ts_tile tile, ts_dtype dtype) {
+    return ts_build_ap(&r->lower->b, tile, dtype, ts_nest_parts(&r->nest), kept_count(r));
+}
+
+/* [parts, kept, reduced] */
+static ts_ap chunk_ap(reduction *r, ts_tile tile, ts_dtype dtype) {
+    ts_ap ap = kept_ap(r, tile, dtype);
+    ap.dim[0].step = ts_nest_max_free(&r->nest, r->first_reduced, r->nest.rank);
+    ts_ap_dim(&ap, 1, ts_nest_free(&r->nest, r->first_reduced, r->nest.rank));
+    return ap;
+}
+
+/* acc = acc op chunk: one tensor_reduce, or for exact integers one instruction an element in a loop. */
+static void fold_chunk(reduction *r, const ts_ap *acc, ts_ap chunk) {
     ts_builder *b = &r->lower->b;
-    int64_t chunk = ts_nest_max_free(nest, first_reduced, nest->rank);
-    ts_count parts = ts_nest_parts(nest), reduced = ts_nest_free(nest, first_reduced, nest->rank);
-    ts_count kept =
-        nest->first_free < first_reduced ? ts_nest_free(nest, 0, first_reduced) : ts_count_const(1);
-    ts_ap source = ts_build_ap(b, data, r->dtype, parts, kept);
-    source.dim[0].step = chunk;
     if (!r->is_word) {
-        ts_dtype wide = ts_dtype_get(r->dtype)->kind == 'f' ? ts_dtype_f32 : r->dtype;
-        int64_t kept_max = ts_nest_max_free(nest, 0, first_reduced);
-        ts_tile part =
-            ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(nest), kept_max * ts_dtype_get(wide)->bytes, 2);
-        ts_ap sum = ts_build_ap(b, part, wide, parts, kept);
-        ts_ap_dim(&source, 1, reduced);
-        ts_emit_reduce(b, &sum, &source, r->alu, 1);
-        ts_emit_tensor_tensor(b, ts_engine_vector, acc, acc, &sum, r->alu);
+        ts_ap part = kept_ap(r, new_tile(r, r->first_reduced, r->wide, 2), r->wide);
+        ts_emit_reduce(b, &part, &chunk, r->alu, 1);
+        ts_emit_tensor_tensor(b, ts_engine_vector, acc, acc, &part, r->alu);
         return;
     }
-    uint32_t loop = ts_build_loop(b, reduced);
-    source.offset = ts_build_term(b, source.offset, ts_dtype_get(r->dtype)->bytes, loop);
+    if (r->dtype != r->wide) {
+        ts_ap words = chunk_ap(r, new_tile(r, r->nest.rank, r->wide, 2), r->wide);
+        ts_emit_copy(b, ts_engine_vector, &words, &chunk);
+        chunk = words;
+    }
+    uint32_t loop = ts_build_loop(b, chunk.dim[1].count);
+    chunk.dims = 1;
+    chunk.offset = ts_build_term(b, chunk.offset, ts_dtype_get(r->wide)->bytes, loop);
     ts_emit_tensor_tensor(b, ts_alu_kind(r->alu) == 'b' ? ts_engine_vector : ts_engine_gpsimd, acc, acc,
-                          &source, r->alu);
+                          &chunk, r->alu);
     ts_build_end(b);
 }
 
+static void set_start(reduction *r, const ts_ap *acc, const ts_view *init) {
+    ts_builder *b = &r->lower->b;
+    if (init->kind == ts_view_splat) {
+        ts_emit_memset(b, ts_engine_vector, acc, init->value);
+        return;
+    }
+    ts_ap start = ts_build_hbm(init->tensor, ts_chip_dtype(init->dtype), ts_view_offset(b, init));
+    ts_ap_dim(&start, 0, ts_nest_parts(&r->nest));
+    ts_ap_dim(&start, 0, kept_count(r));
+    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), acc, &start);
+}
+
+/* Floats are rounded, integers give their low bytes. */
+static ts_ap narrowed(reduction *r, ts_ap acc, ts_dtype dtype) {
+    if (dtype == acc.dtype) return acc;
+    ts_ap cast = kept_ap(r, new_tile(r, r->first_reduced, dtype, 2), dtype);
+    if (r->is_word) {
+        acc.dim[0].step *= ts_dtype_get(r->wide)->bytes / ts_dtype_get(dtype)->bytes;
+        acc.dtype = (uint8_t)dtype;
+    }
+    ts_emit_copy(&r->lower->b, ts_engine_vector, &cast, &acc);
+    return cast;
+}
+
 /* dst (the kept axes of `views[0]`) = views[1] reduced over the axes from first_reduced on; views share
-   their dims, views[0] has stride 0 on the reduced ones. Accumulates in fp32 (or exact words). */
+   their dims, views[0] has stride 0 on the reduced ones. */
 static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_view *init) {
     ts_builder *b = &r->lower->b;
-    ts_nest nest = ts_nest_plan_split(b, views, 2, kept_rank, MAX_FREE);
-    int first_reduced = kept_rank + (nest.rank - views[0].rank);
-    first_reduced += views[0].rank - nest.rank;
-    for (first_reduced = 0; first_reduced < nest.rank && views[0].stride[first_reduced] != 0;)
-        first_reduced++;
-    ts_nest_open(&nest, 0, first_reduced);
-    ts_dtype wide = ts_dtype_get(r->dtype)->kind == 'f' ? ts_dtype_f32 : r->dtype;
-    int64_t kept_max = ts_nest_max_free(&nest, 0, first_reduced);
-    ts_count kept =
-        nest.first_free < first_reduced ? ts_nest_free(&nest, 0, first_reduced) : ts_count_const(1);
-    ts_tile total =
-        ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(&nest), kept_max * ts_dtype_get(wide)->bytes, 1);
-    ts_ap acc = ts_build_ap(b, total, wide, ts_nest_parts(&nest), kept);
-    if (init->kind == ts_view_splat) {
-        ts_emit_memset(b, ts_engine_vector, &acc, init->value);
-    } else {
-        ts_ap start = ts_build_hbm(init->tensor, ts_chip_dtype(init->dtype), ts_view_offset(b, init));
-        ts_ap_dim(&start, 0, ts_nest_parts(&nest));
-        ts_ap_dim(&start, 0, kept);
-        ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &acc, &start);
-    }
-    ts_nest_open(&nest, first_reduced, nest.rank);
-    int64_t elems = ts_nest_max_free(&nest, 0, nest.rank);
-    ts_tile data =
-        ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(&nest), elems * ts_dtype_get(r->dtype)->bytes, 2);
-    ts_ap to = ts_build_ap(b, data, r->dtype, ts_nest_parts(&nest),
-                           nest.first_free < first_reduced ? ts_nest_free(&nest, 0, first_reduced)
-                                                           : ts_count_const(1));
-    to.dim[0].step = ts_nest_max_free(&nest, first_reduced, nest.rank);
-    ts_ap_dim(&to, 1, ts_nest_free(&nest, first_reduced, nest.rank));
-    ts_ap from = ts_nest_hbm(&nest, &views[1], false);
-    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &to, &from);
-    fold_chunk(r, &nest, &acc, data, first_reduced);
-    ts_nest_close(&nest, first_reduced, nest.rank);
-    ts_ap dst = ts_nest_hbm_column(&nest, &views[0], false);
-    for (int i = nest.first_free; i < first_reduced; i++)
-        ts_ap_dim(&dst, views[0].stride[i], ts_nest_axis_count(&nest, i));
-    if (dst.dtype != acc.dtype) {
-        ts_tile narrow = ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(&nest),
-                                       kept_max * ts_dtype_get(dst.dtype)->bytes, 2);
-        ts_ap cast = ts_build_ap(b, narrow, dst.dtype, ts_nest_parts(&nest), kept);
-        ts_emit_copy(b, ts_engine_vector, &cast, &acc);
-        acc = cast;
-    }
+    ts_nest *nest = &r->nest;
+    *nest = ts_nest_plan_split(b, views, 2, kept_rank, MAX_FREE);
+    for (r->first_reduced = 0; r->first_reduced < nest->rank && views[0].stride[r->first_reduced] != 0;)
+        r->first_reduced++;
+    ts_nest_open(nest, 0, r->first_reduced);
+    ts_ap acc = kept_ap(r, new_tile(r, r->first_reduced, r->wide, 1), r->wide);
+    set_start(r, &acc, init);
+    ts_nest_open(nest, r->first_reduced, nest->rank);
+    ts_ap chunk = chunk_ap(r, new_tile(r, nest->rank, r->dtype, 2), r->dtype);
+    ts_ap from = ts_nest_hbm(nest, &views[1], false);
+    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &chunk, &from);
+    fold_chunk(r, &acc, chunk);
+    ts_nest_close(nest, r->first_reduced, nest->rank);
+    ts_ap dst = ts_nest_hbm_column(nest, &views[0], false);
+    for (int i = nest->first_free; i < r->first_reduced; i++)
+        ts_ap_dim(&dst, views[0].stride[i], ts_nest_axis_count(nest, i));
+    acc = narrowed(r, acc, dst.dtype);
     ts_emit_dma(b, ts_engine_tensor, TS_STORE_QUEUE, &dst, &acc);
-    ts_nest_close(&nest, 0, first_reduced);
+    ts_nest_close(nest, 0, r->first_reduced);
 }
+
+/* ---- the op ---- */
 
 /* The outermost reduced axis that can feed the lanes becomes a kept axis of a first stage. Returns the
    lanes it gives, 0 when one stage is enough. */
@@ -160,9 +191,9 @@ static ts_status reduce_views(reduction *r, ts_view *views, int kept_rank, const
     reduce_nest(r, stage, kept_rank + 1, &identity);
     ts_view last[2] = {ts_view_permute(&views[0], kept_rank + 1, (int[]){0, 1, 2, 3, 4, 5, 6, 7, 8}),
                        partial};
-    reduction wide = *r;
-    wide.dtype = ts_chip_dtype(type.dtype);
-    return reduce_views(&wide, last, kept_rank, init);
+    reduction second = *r;
+    second.dtype = ts_chip_dtype(type.dtype);
+    return reduce_views(&second, last, kept_rank, init);
 }
 
 static ts_status refuse(ts_lower *lower, ts_op_node *op, const char *what, const char *remedy) {
@@ -183,14 +214,14 @@ ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
                       "use sum, prod, max, min, any or all");
     unsigned dtype = op->operands[0]->type.dtype;
     r.dtype = ts_chip_dtype(dtype);
-    r.is_word = dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
     soften_predicates(&r, dtype);
-    bool is_wide = r.is_word || dtype == ts_dtype_i1 || ts_dtype_get(dtype)->kind == 'f';
-    if (!is_wide || !find_identity(&r) || (ts_alu_kind(r.alu) == 'b' && !r.is_word))
+    choose_wide(&r);
+    if (!find_identity(&r) || (ts_alu_kind(r.alu) == 'b' && !r.is_word))
         return refuse(lower, op, "a reduction of this type", "convert to f32 or a 32-bit integer first");
     ts_view input, init;
     TS_TRY(ts_lower_shifted_tensor(lower, op->operands[0], &input));
     TS_TRY(ts_lower_view(lower, op->operands[1], &init));
+    if (init.kind == ts_view_iota) TS_TRY(ts_lower_shifted_tensor(lower, op->operands[1], &init));
     ts_op_ints(op, "dimensions", dims, TS_MAX_RANK, &reduced_count);
     bool is_reduced[TS_MAX_RANK] = {0};
     for (int i = 0; i < reduced_count; i++)

@@ -77,23 +77,30 @@ static ts_value *value_at(const ts_op_node *op, uint32_t i) {
     return i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
 }
 
-/* Indices may be of any integer dtype, all of one op alike. */
-static uint32_t first_index(const ts_op_node *op) {
-    return op->kind == ts_hlo_dynamic_slice          ? 1
-           : op->kind == ts_hlo_dynamic_update_slice ? 2
-                                                     : op->operand_count;
+/* Ops that take indices: they may be of any integer dtype, all of one op alike. */
+static bool has_indices(unsigned kind) {
+    return kind == ts_hlo_dynamic_slice || kind == ts_hlo_dynamic_update_slice || kind == ts_hlo_gather ||
+           kind == ts_hlo_scatter;
+}
+
+static bool is_index(const ts_op_node *op, uint32_t i) {
+    switch (op->kind) {
+    case ts_hlo_dynamic_slice: return i >= 1 && i < op->operand_count;
+    case ts_hlo_dynamic_update_slice: return i >= 2 && i < op->operand_count;
+    case ts_hlo_gather: return i == 1;
+    case ts_hlo_scatter: return i == op->operand_count / 2; /* between inputs and updates */
+    default: return false;
+    }
 }
 
 static void see_op(narrower *n, const ts_op_node *op) {
-    uint32_t index = first_index(op), all = op->operand_count + op->result_count;
-    bool has_indices = index < op->operand_count;
+    uint32_t all = op->operand_count + op->result_count;
     for (uint32_t pass = 0; pass < 2; pass++) {
         const ts_value *first = NULL;
         for (uint32_t i = 0; i < all; i++) {
             const ts_value *value = value_at(op, i);
-            bool is_index = i >= index && i < op->operand_count;
-            if (!is_wide(value) || is_index != (pass == 1)) continue;
-            if (!has_indices && !is_width_free(op->kind)) keep(n, value);
+            if (!is_wide(value) || is_index(op, i) != (pass == 1)) continue;
+            if (!has_indices(op->kind) && !is_width_free(op->kind)) keep(n, value);
             if (first) tie(n, first, value);
             first = value;
         }

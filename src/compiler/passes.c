@@ -21,6 +21,10 @@ static ts_status run_sort(compilation *c) {
     return ts_sort_keys(c->module, c->main, c->diag);
 }
 
+static ts_status run_rng(compilation *c) {
+    return ts_expand_rng(c->module, c->main, c->diag);
+}
+
 static ts_status run_fold(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
@@ -52,6 +56,7 @@ typedef struct pass {
 static const pass passes[] = {
     {"inline", run_inline, false}, /* one function, no calls */
     {"sort", run_sort, false},     /* sorts compare operands alone */
+    {"rng", run_rng, false},       /* random bits as integer operations */
     {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
     {"narrow", run_narrow, false}, /* 64-bit integers that fit 32 bits */
     {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */

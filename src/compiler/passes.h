@@ -16,6 +16,9 @@ ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
    ops dropped. No op that is left is the identity. */
 ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Every rng_bit_generator as the integer operations that compute it. */
+ts_status ts_expand_rng(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* 64-bit integers whose values are known to fit become 32-bit ones; integers of one possible value constants.
    Fold again afterwards. */
 ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag);

@@ -147,6 +147,13 @@ static ts_value *undo_widening(const ts_op_node *op) {
     return is_exact ? first->operands[0] : NULL;
 }
 
+/* Bits cast to another dtype and back. */
+static ts_value *undo_bitcast(const ts_op_node *op) {
+    const ts_op_node *first = op->operands[0]->def;
+    if (op->kind != ts_hlo_bitcast_convert || !first || first->kind != ts_hlo_bitcast_convert) return NULL;
+    return ts_type_equal(&first->operands[0]->type, &op->results[0]->type) ? first->operands[0] : NULL;
+}
+
 /* ---- cheaper forms ---- */
 
 /* x / 2^k rounds as x * 2^-k does. */
@@ -244,7 +251,7 @@ ts_value *ts_simplify(ts_fold_state *state, ts_op_node *op) {
     if (op->operand_count > 0 && ts_type_equal(&op->operands[0]->type, &op->results[0]->type) && is_still(op))
         return op->operands[0];
     if ((value = drop_neutral(op)) || (value = pick_select(op)) ||
-        (op->operand_count == 1 && (value = undo_widening(op))))
+        (op->operand_count == 1 && ((value = undo_widening(op)) || (value = undo_bitcast(op)))))
         return value;
     if ((value = divide_by_power(state, op)) || (value = reduce_of_ones(state, op))) return value;
     return op->operand_count == 1 ? swap_dot(state, op) : NULL;

@@ -27,6 +27,18 @@ int64_t ts_view_elems(const ts_view *view) {
     return elems;
 }
 
+bool ts_view_same_start(const ts_program *program, const ts_view *a, const ts_view *b) {
+    const ts_term *terms = program->terms.data;
+    if (a->kind != ts_view_tensor || b->kind != ts_view_tensor || a->tensor != b->tensor ||
+        a->offset != b->offset || a->shift.term_count != b->shift.term_count)
+        return false;
+    for (uint32_t i = 0; i < a->shift.term_count; i++) {
+        const ts_term *x = &terms[a->shift.first_term + i], *y = &terms[b->shift.first_term + i];
+        if (x->coef != y->coef || x->loop != y->loop) return false;
+    }
+    return true;
+}
+
 ts_affine ts_view_offset(ts_builder *b, const ts_view *view) {
     return ts_build_sum(b, ts_affine_const(view->offset), view->shift, 1);
 }

@@ -34,6 +34,8 @@ int64_t ts_view_elems(const ts_view *view);
 static inline bool ts_view_is_shifted(const ts_view *view) {
     return view->shift.term_count > 0;
 }
+/* Whether the first elements lie at one place, whatever the counters are. */
+bool ts_view_same_start(const ts_program *program, const ts_view *a, const ts_view *b);
 /* offset and shift in one. */
 ts_affine ts_view_offset(ts_builder *b, const ts_view *view);
 /* The tensor's own elements in order, from offset 0 without shift, nothing repeated or skipped. */

@@ -210,6 +210,7 @@ static void put_joining(graph *g) {
         for (int i = 0; i < s.rank; i++) {
             low[i] = choose_small(g, -2, 5);
             high[i] = choose_small(g, -2, 5);
+            if (choose(g, 6) == 5) high[i] = choose_dim(g);
             interior[i] = choose_small(g, 0, 3);
             int64_t extent = s.dim[i] ? (s.dim[i] - 1) * (interior[i] + 1) + 1 : 0;
             if (extent + low[i] + high[i] < 0) low[i] = high[i] = 0;

@@ -26,7 +26,8 @@ static void put_reduce(graph *g) {
     if (is_window) {
         out = s;
         for (int i = 0; i < s.rank; i++) {
-            size[i] = choose(g, 4) ? choose_small(g, 1, 4) : s.dim[i] ? s.dim[i] : 1;
+            size[i] = choose(g, 4) ? choose_small(g, 1, 4) : choose(g, 2) ? choose_dim(g) : s.dim[i];
+            if (size[i] == 0) size[i] = 1;
             stride[i] = choose_small(g, 1, 3);
             base[i] = choose(g, 4) ? 1 : choose_small(g, 1, 3);
             dilation[i] = choose(g, 4) ? 1 : choose_small(g, 1, 3);
@@ -202,7 +203,8 @@ static void put_convolution(graph *g) {
     s.dim[out[0]] = lhs.dim[in[0]] / batches;
     s.dim[out[1]] = rhs.dim[kernel[1]];
     for (int i = 0; i < spatial; i++) {
-        int64_t size = choose_small(g, 1, 4), from = lhs.dim[in[2 + i]];
+        int64_t size = choose(g, 6) ? choose_small(g, 1, 4) : choose_dim(g), from = lhs.dim[in[2 + i]];
+        if (size == 0) size = 1;
         stride[i] = choose_small(g, 1, 3);
         base[i] = choose(g, 3) ? 1 : 2;
         dilation[i] = choose(g, 3) ? 1 : 2;
@@ -239,7 +241,8 @@ static void put_select_and_scatter(graph *g) {
     shape s = g->values[a], source = s, scalar = {.dtype = s.dtype};
     int64_t size[TS_MAX_RANK], stride[TS_MAX_RANK];
     for (int i = 0; i < s.rank; i++) {
-        size[i] = choose_small(g, 1, 3);
+        size[i] = choose(g, 5) ? choose_small(g, 1, 3) : choose_dim(g);
+        if (size[i] == 0) size[i] = 1;
         stride[i] = choose_small(g, 1, 3);
         source.dim[i] = size[i] > s.dim[i] ? 0 : (s.dim[i] - size[i]) / stride[i] + 1;
     }

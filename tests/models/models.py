@@ -164,5 +164,44 @@ def lstm(compute, steps=30, width=48, length=12, vocab=40, batch=8, rate=3e-3):
     return adam_state(params), make_step(loss_fn, rate), [successors(random, batch, length, vocab) for _ in range(steps)]
 
 
-MODELS = {"wide_mlp": wide_mlp, "digits_mlp": digits_mlp, "gpt": gpt, "lstm": lstm}
+def batch_norm(x):
+    """Over all but the last axis, of this batch."""
+    axes = tuple(range(x.ndim - 1))
+    return (x - jnp.mean(x, axis=axes)) * jax.lax.rsqrt(jnp.var(x, axis=axes) + 1e-5)
+
+
+def cnn(compute, steps=50, batch=32, rate=2e-3):
+    """Digits through a padded, a strided and a pointwise convolution, max pooling with overlap, and batch norms."""
+    random = np.random.default_rng(4)
+
+    def kernel(height, width, inputs, outputs):
+        """Scales differ and biases are not zero: see dense."""
+        w = random.standard_normal((height, width, inputs, outputs)) / np.sqrt(height * width * inputs)
+        return {"kernel": w.astype(np.float32), "w": (1 + 0.1 * random.standard_normal(outputs)).astype(np.float32),
+                "b": (0.1 * random.standard_normal(outputs)).astype(np.float32)}
+
+    params = {"first": kernel(3, 3, 1, 8), "strided": kernel(3, 3, 8, 16), "points": kernel(1, 1, 16, 24),
+              "out": dense(random, 2 * 2 * 24, 10)}
+
+    def layer(p, x, stride=1, norm=lambda y: y):
+        """The convolution in `compute`, all else in float32: XLA:CPU adds up gradients of bf16 biases in bf16. The barrier
+        keeps it from leaving out the rounding, which would make other elements the largest of their windows."""
+        y = jax.lax.conv_general_dilated(x.astype(compute), p["kernel"].astype(compute), (stride, stride), "SAME",
+                                         dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return jnp.tanh(norm(jax.lax.optimization_barrier(y).astype(jnp.float32)) * p["w"] + p["b"])
+
+    def loss_fn(params, x, y):
+        x = layer(params["first"], x)
+        x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+        x = layer(params["strided"], x, 2, batch_norm)
+        x = layer(params["points"], x, 1, batch_norm).reshape(x.shape[0], -1)
+        return cross_entropy(x @ params["out"]["w"] + params["out"]["b"], y)
+
+    digits = load_digits()
+    x, y = (digits.images[..., None] / 16 - 0.3).astype(np.float32), digits.target.astype(np.int32)
+    picks = [random.integers(0, len(x), batch) for _ in range(steps)]
+    return adam_state(params), make_step(loss_fn, rate), [(x[p], y[p]) for p in picks]
+
+
+MODELS = {"wide_mlp": wide_mlp, "digits_mlp": digits_mlp, "gpt": gpt, "lstm": lstm, "cnn": cnn}
 COMPUTE = {"fp32": jnp.float32, "bf16": jnp.bfloat16}

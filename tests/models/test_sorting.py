@@ -109,3 +109,13 @@ def test_gradient_of_sort():
 def test_shuffle_by_random_words(count):
     words = np.random.default_rng(6).integers(0, 2**32, size=count, dtype=np.uint32)
     agree(lambda bits: jax.lax.sort((bits, jnp.arange(count)), num_keys=1), words)
+
+
+@pytest.mark.parametrize("count", [10, 1000])
+def test_permutation(count):
+    agree(lambda key: jax.random.permutation(key, count), jax.random.key_data(jax.random.key(5)))
+
+
+def test_median_and_quantile():
+    normal = np.random.default_rng(7).normal(size=(9, 6)).astype(np.float32)
+    agree(lambda x: jnp.median(x, axis=0), normal)

@@ -1,0 +1,109 @@
+/* Making ops: one function for each kind that passes build. */
+#include "compiler/graph_make.h"
+
+#include <string.h>
+
+ts_type ts_type_make(unsigned dtype, int rank, const int64_t *dim) {
+    ts_type type = {.kind = ts_type_tensor, .dtype = (uint8_t)dtype, .rank = (uint8_t)rank};
+    if (rank > 0) memcpy(type.dim, dim, (size_t)rank * sizeof *dim);
+    return type;
+}
+
+static ts_value *put(ts_maker *m, ts_hlo kind, uint32_t count, ts_value *const *operands, const ts_type *type,
+                     uint32_t attr_count, const ts_named_attr *attrs) {
+    ts_op_node *op =
+        ts_op_new(m->module, m->func, kind, m->loc, count, operands, 1, type, attr_count, attrs, 0);
+    ts_vec_push(&m->block->ops, &m->module->arena, op);
+    return op->results[0];
+}
+
+static const ts_attr *ints(ts_maker *m, int count, const int64_t *values) {
+    ts_arena *arena = &m->module->arena;
+    ts_attr *attr = TS_NEW(arena, ts_attr);
+    int64_t *data = TS_NEW_ARRAY(arena, int64_t, (size_t)count + 1), size = count;
+    if (count > 0) memcpy(data, values, (size_t)count * sizeof *values);
+    *attr = (ts_attr){.kind = ts_attr_dense, .type = ts_type_make(ts_dtype_i64, 1, &size)};
+    attr->data = (const uint8_t *)data;
+    attr->data_bytes = (size_t)count * sizeof *data;
+    return attr;
+}
+
+static const ts_attr *integer(ts_maker *m, int64_t value) {
+    ts_attr *attr = TS_NEW(&m->module->arena, ts_attr);
+    *attr = (ts_attr){.kind = ts_attr_int, .integer = value};
+    attr->type = ts_type_make(ts_dtype_i64, 0, NULL);
+    return attr;
+}
+
+ts_value *ts_make_number(ts_maker *m, const ts_type *type, uint64_t number) {
+    ts_arena *arena = &m->module->arena;
+    ts_attr *attr = TS_NEW(arena, ts_attr);
+    uint8_t *data = ts_arena_alloc(arena, sizeof number);
+    memcpy(data, &number, sizeof number);
+    *attr = (ts_attr){.kind = ts_attr_dense, .type = *type, .is_splat = true, .data = data};
+    attr->data_bytes = (size_t)ts_dtype_get((ts_dtype)type->dtype)->bytes;
+    ts_named_attr named = {.name = "value", .value = attr};
+    return put(m, ts_hlo_constant, 0, NULL, type, 1, &named);
+}
+
+ts_value *ts_make_unary(ts_maker *m, ts_hlo kind, ts_value *a, const ts_type *type) {
+    return put(m, kind, 1, &a, type, 0, NULL);
+}
+
+ts_value *ts_make_binary(ts_maker *m, ts_hlo kind, ts_value *a, ts_value *b) {
+    return put(m, kind, 2, (ts_value *[]){a, b}, &b->type, 0, NULL);
+}
+
+ts_value *ts_make_compare(ts_maker *m, const char *direction, ts_value *a, ts_value *b) {
+    ts_attr *attr = TS_NEW(&m->module->arena, ts_attr);
+    *attr = (ts_attr){.kind = ts_attr_string, .string = direction};
+    ts_named_attr named = {.name = "comparison_direction", .value = attr};
+    ts_type type = a->type;
+    type.dtype = ts_dtype_i1;
+    return put(m, ts_hlo_compare, 2, (ts_value *[]){a, b}, &type, 1, &named);
+}
+
+ts_value *ts_make_select(ts_maker *m, ts_value *predicate, ts_value *yes, ts_value *no) {
+    return put(m, ts_hlo_select, 3, (ts_value *[]){predicate, yes, no}, &no->type, 0, NULL);
+}
+
+ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis) {
+    ts_named_attr named = {.name = "iota_dimension", .value = integer(m, axis)};
+    return put(m, ts_hlo_iota, 0, NULL, type, 1, &named);
+}
+
+ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type) {
+    ts_named_attr named = {.name = "broadcast_dimensions", .value = ints(m, 0, NULL)};
+    return put(m, ts_hlo_broadcast_in_dim, 1, &scalar, type, 1, &named);
+}
+
+ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim) {
+    ts_type type = ts_type_make(a->type.dtype, rank, dim);
+    return put(m, ts_hlo_reshape, 1, &a, &type, 0, NULL);
+}
+
+ts_value *ts_make_bitcast(ts_maker *m, ts_value *a, const ts_type *type) {
+    return put(m, ts_hlo_bitcast_convert, 1, &a, type, 0, NULL);
+}
+
+ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit) {
+    int64_t ones[TS_MAX_RANK];
+    int rank = a->type.rank;
+    ts_type type = a->type;
+    for (int i = 0; i < rank; i++) {
+        ones[i] = 1;
+        type.dim[i] = limit[i] - start[i];
+    }
+    ts_named_attr named[3] = {{.name = "limit_indices", .value = ints(m, rank, limit)},
+                              {.name = "start_indices", .value = ints(m, rank, start)},
+                              {.name = "strides", .value = ints(m, rank, ones)}};
+    return put(m, ts_hlo_slice, 1, &a, &type, 3, named);
+}
+
+ts_value *ts_make_concatenate(ts_maker *m, int count, ts_value *const *parts, int64_t axis) {
+    ts_type type = parts[0]->type;
+    for (int i = 1; i < count; i++)
+        type.dim[axis] += parts[i]->type.dim[axis];
+    ts_named_attr named = {.name = "dimension", .value = integer(m, axis)};
+    return put(m, ts_hlo_concatenate, (uint32_t)count, parts, &type, 1, &named);
+}

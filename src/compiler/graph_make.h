@@ -1,0 +1,31 @@
+/* Making ops: what passes that replace an op by several others build with. */
+#ifndef TS_COMPILER_GRAPH_MAKE_H
+#define TS_COMPILER_GRAPH_MAKE_H
+
+#include "compiler/graph.h"
+
+typedef struct ts_maker {
+    ts_module *module;
+    ts_func *func;
+    ts_block *block; /* ops are appended here */
+    uint32_t loc;
+} ts_maker;
+
+ts_type ts_type_make(unsigned dtype, int rank, const int64_t *dim);
+
+/* A constant of one integer. */
+ts_value *ts_make_number(ts_maker *m, const ts_type *type, uint64_t number);
+/* Pointwise ops whose result has the type of the last operand, or the type given. */
+ts_value *ts_make_unary(ts_maker *m, ts_hlo kind, ts_value *a, const ts_type *type);
+ts_value *ts_make_binary(ts_maker *m, ts_hlo kind, ts_value *a, ts_value *b);
+ts_value *ts_make_compare(ts_maker *m, const char *direction, ts_value *a, ts_value *b);
+ts_value *ts_make_select(ts_maker *m, ts_value *predicate, ts_value *yes, ts_value *no);
+ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis);
+/* A scalar repeated. */
+ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type);
+ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);
+ts_value *ts_make_bitcast(ts_maker *m, ts_value *a, const ts_type *type);
+ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit);
+ts_value *ts_make_concatenate(ts_maker *m, int count, ts_value *const *parts, int64_t axis);
+
+#endif
