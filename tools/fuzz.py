@@ -160,6 +160,8 @@ def main():
     parser.add_argument("--seeds", type=pathlib.Path, help="a folder of further programs")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-fuzz")
     options = parser.parse_args()
+    if not shutil.which("clang"):
+        sys.exit("fuzz: clang is not installed (on Debian: apt-get install clang llvm)")
     target, built = TARGETS[options.target], options.build.resolve()
     build(built, target.name, *(["trn_seeds"] if options.target == "trn" else []))
     seeds, corpus = built / "seeds" / options.target, built / "corpus" / options.target

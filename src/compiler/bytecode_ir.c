@@ -399,8 +399,10 @@ static ts_status read_rest(ts_bc *b, ts_cursor *c, record *r, ts_block *block, u
 static ts_status blame(ts_bc *b, const record *r, ts_status status) {
     char name[64];
     uint32_t loc = ts_module_user_loc(b->module, r->loc);
+    static const char *const dialects[] = {"builtin.", "vhlo.", "sdy.", ""};
     if (r->name && r->name->spelling) {
-        snprintf(name, sizeof name, "%s", r->name->spelling);
+        snprintf(name, sizeof name, "%s%s", dialects[b->dialects[r->name->dialect].dialect],
+                 r->name->spelling);
         ts_diag_op(b->diag, name);
     }
     if (loc) ts_diag_where(b->diag, b->module->locs.data[loc].file, (int)b->module->locs.data[loc].line);

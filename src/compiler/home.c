@@ -114,6 +114,28 @@ bool ts_home_is_free(const ts_lower *lower, uint32_t tensor, uint32_t limit, con
     return true;
 }
 
+/* The result may take the operand's place: a scratch tensor of this region (a captured one is read again in
+   the next trip) that nobody reads later. */
+static bool is_in_place(ts_lower *lower, const ts_op_node *op, const ts_view *operand) {
+    const ts_lowered *old = note(op->operands[0]), *result = note(op->results[0]);
+    if (!ts_view_is_contiguous(operand) || old->region != lower->region || result->output || result->home)
+        return false;
+    return lower->program->tensors.data[operand->tensor].kind == ts_tensor_scratch &&
+           ts_home_is_free(lower, operand->tensor, lower->at, op->operands[0]);
+}
+
+ts_status ts_home_result(ts_lower *lower, const ts_op_node *op, const ts_view *operand) {
+    ts_lowered *result = note(op->results[0]);
+    if (!is_in_place(lower, op, operand)) {
+        ts_lower_result_over(lower, op->results[0], ts_view_is_contiguous(operand) ? op->operands[0] : NULL);
+        return ts_ok;
+    }
+    TS_TRY(ts_home_flush(lower, operand->tensor + 1));
+    result->view = *operand;
+    result->has_view = true;
+    return ts_ok;
+}
+
 /* ---- groups ---- */
 
 /* A value from outside the group, lying in the tensor. */

@@ -91,25 +91,6 @@ static void set_view(ts_value *value, const ts_view *view) {
     lowered->has_view = true;
 }
 
-/* Whether the update may go into the operand where it lies: nobody reads that later, nor in a next trip. */
-static bool is_in_place(ts_lower *lower, const ts_op_node *op, const ts_view *operand) {
-    const ts_lowered *old = op->operands[0]->note, *result = op->results[0]->note;
-    if (!ts_view_is_contiguous(operand) || old->region != lower->region || result->output || result->home)
-        return false;
-    return lower->program->tensors.data[operand->tensor].kind == ts_tensor_scratch &&
-           ts_home_is_free(lower, operand->tensor, lower->at, op->operands[0]);
-}
-
-static ts_status make_result(ts_lower *lower, const ts_op_node *op, ts_view *operand) {
-    if (is_in_place(lower, op, operand)) {
-        TS_TRY(ts_home_flush(lower, operand->tensor + 1));
-        set_view(op->results[0], operand);
-        return ts_ok;
-    }
-    ts_lower_result_over(lower, op->results[0], ts_view_is_contiguous(operand) ? op->operands[0] : NULL);
-    return ts_ok;
-}
-
 /* Whether the update was computed where it belongs (home.c): then nothing is left to do. */
 static bool is_there(ts_lower *lower, const ts_op_node *op, const ts_view *operand, const ts_view *update) {
     const ts_lowered *old = op->operands[0]->note;
@@ -135,7 +116,7 @@ ts_status ts_lower_dynamic_update_slice(ts_lower *lower, ts_op_node *op) {
     x.view[TS_PLAIN] = update;
     TS_TRY(read_starts(&x, op, 2, &operand));
     if (x.start_count > 0) TS_TRY(ts_lower_tensor(lower, op->operands[1], &update));
-    TS_TRY(make_result(lower, op, &operand));
+    TS_TRY(ts_home_result(lower, op, &operand));
     whole = ((ts_lowered *)op->results[0]->note)->view;
     bool is_kept = operand.kind == ts_view_tensor && operand.tensor == whole.tensor;
     if (!is_kept && ts_view_elems(&update) != ts_view_elems(&whole))

@@ -170,11 +170,37 @@ static void test_unsupported(void **state) {
     EXPECT_ALL(rows);
 }
 
+/* What fuzzers found: each crashed, or passed the check and failed later. */
+static void test_findings(void **state) {
+    (void)state;
+    static const row rows[] = {
+        {"func @main() -> (f32[2]) {\n  %x = constant -inf : f32[]\n"
+         "  %y = broadcast_in_dim %x {broadcast_dimensions = []} : f32[2]\n  return %y\n}\n",
+         ""},
+        {"func @main(%x: f32[0], %i: i32[4,1]) -> (f32[4]) {\n  %y = gather %x, %i {index_vector_dim = 1, "
+         "offset_dims = [], "
+         "collapsed_slice_dims = [0], slice_sizes = [0], start_index_map = [0]} : f32[4]" AT
+         "\n  return %y\n}\n",
+         "input: stablehlo.gather at train.py:12: takes elements from axis 0 of f32[0], which has "
+         "none" BROKEN},
+        {"func @main(%x: bf16[4], %i: bf16[]) -> (bf16[]) {\n  %y = reduce %x, %i {dimensions = [0]} : bf16[]"
+         " (%a: bf16[], %b: bf16[]) {\n    %c = or %a, %b" AT "\n    return %c\n  }\n  return %y\n}\n",
+         "input: stablehlo.or at train.py:12: operand 0 is bf16[] and must be of integers or "
+         "predicates" BROKEN},
+        {"func @main(%x: i32[2]) -> (i32[2]) {\n  %y = composite %x {name = \"chlo.erf\", decomposition = "
+         "@erf} : i32[2]\n"
+         "  return %y\n}\nfunc private @erf(%x: i32[2]) -> (i32[2]) {\n  return %x\n}\n",
+         ""},
+        {"func @main(%x: f32[0]) -> (f32[0]) {\n  return %x\n}\n", ""},
+    };
+    EXPECT_ALL(rows);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepts),     cmocka_unit_test(test_operands),
         cmocka_unit_test(test_attributes),  cmocka_unit_test(test_regions_and_calls),
-        cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_unsupported), cmocka_unit_test(test_findings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
