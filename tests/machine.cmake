@@ -6,7 +6,7 @@ foreach(name
         activation activation_scale activation_sin alu_bits gpsimd_fold_angle alu_floats alu_ints alu_pow dma_add dma_cast dma_copy
         dma_gather dma_oob_far dma_oob_high dma_oob_low dma_oob_skip iota leave loops memset nc_matmul nc_matmul_narrow nc_matmul_onezero
         nc_transpose overlap reciprocal scalar_tensor_tensor tensor_copy tensor_copy_predicated tensor_reduce
-        tensor_reduce_long tensor_scalar tensor_tensor_scan)
+        tensor_reduce_long tensor_scalar tensor_tensor_scan stochastic)
   set(file ${CMAKE_CURRENT_SOURCE_DIR}/isa/${name}.trn)
   add_test(NAME isa/${name} COMMAND isa_runner ${file})
   set_tests_properties(isa/${name} PROPERTIES LABELS short)
@@ -18,4 +18,5 @@ ts_unit_test(machine_act LINK machine)
 ts_unit_test(machine_hbm LINK machine)
 ts_unit_test(machine_matmul LINK machine)
 ts_unit_test(machine_run LINK machine)
+ts_unit_test(machine_stochastic LINK machine)
 ts_unit_test(machine_transfer LINK machine)

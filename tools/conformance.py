@@ -38,6 +38,8 @@ STORED = {
     "f8E8M0FNU": ml_dtypes.float8_e8m0fnu,
 }
 NATIVE = {"f32", "bf16", "f16", "f8E4M3", "f8E4M3FN", "f8E5M2", "f8E3M4", "i8", "ui8", "i16", "ui16", "i32", "ui32", "i1"}
+# The scopes that a chip without 64-bit, complex and dynamic data answers for; figures of others are listed, not averaged.
+AIMED = ("native", "native, i64 indices")
 VERDICTS = ("pass", "wrong", "refused", "crash", "time-out")
 REFUSALS = ("unsupported", "unspecified", "capacity")
 
@@ -205,6 +207,22 @@ def mean_over_ops(results):
     return sum(shares) / len(shares) if shares else 0.0
 
 
+def aimed(results):
+    """Those of the scopes in AIMED."""
+    return [r for r in results if r["scope"] in AIMED]
+
+
+def headline(results):
+    """The figure that the project is held to, in words."""
+    inside = aimed(results)
+    wrong = sum(r["verdict"] in ("wrong", "crash", "time-out") for r in results)
+    return (
+        f"Of the {len(inside)} cases of native and i64-index scope, mean over their {len(table(inside, 'op'))} operations of"
+        f" the share that passes: {100 * mean_over_ops(inside):.1f} % (to hold: 80 %). Wrong, crashed or timed out, of all"
+        f" {len(results)} cases: {wrong}, {100 * wrong / max(len(results), 1):.2f} % (to hold: 0.2 %)."
+    )
+
+
 def cause(why):
     """A refusal without its names and numbers, so that equal ones count together."""
     return re.sub(r"\b\d+\b", "N", re.sub(r'"[^"]*"|%\w+', "*", why)).strip()
@@ -223,7 +241,11 @@ def page(results, command):
         f"Date: {datetime.date.today().isoformat()}. Command: `{command}`.",
         "",
         f"{len(results)} cases: " + ", ".join(f"{total[v]} {v}" for v in VERDICTS) + ".",
-        f"Mean over {len(table(results, 'op'))} operations of the share that passes: {100 * mean_over_ops(results):.1f} %.",
+        "",
+        headline(results),
+        "",
+        f"Over all scopes, f64, complex and 64-bit data included: mean over {len(table(results, 'op'))} operations"
+        f" {100 * mean_over_ops(results):.1f} %.",
         f"In {total['pass'] - len(off)} of the {total['pass']} that pass every element was written by a documented engine"
         f" instruction; in {len(off)} a `gpsimd_*` or `host_*` routine took part.",
         "",
@@ -237,7 +259,9 @@ def page(results, command):
     lines += ["", "## Refusals", "| cases | what is refused |", "|--:|---|"]
     refusals = collections.Counter(cause(r["why"]) for r in results if r["verdict"] == "refused")
     lines += [f"| {count} | {why.replace('|', '/')} |" for why, count in sorted(refusals.items(), key=lambda x: (-x[1], x[0]))]
-    lines += ["", "## By operation", *rows(results, "op")]
+    lines += ["", "## By operation, native and i64-index cases", *rows(aimed(results), "op")]
+    others = [r for r in results if r["scope"] not in AIMED]
+    lines += ["", "## By operation, all other cases", *rows(others, "op")]
     return "".join(line.encode("ascii", "replace").decode() + "\n" for line in lines)
 
 
@@ -265,6 +289,7 @@ def main():
     total = collections.Counter(r["verdict"] for r in results)
     print(f"{len(results)} cases: " + ", ".join(f"{total[v]} {v}" for v in VERDICTS), end="; ")
     print(f"mean over operations {100 * mean_over_ops(results):.1f} %")
+    print(headline(results))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
     if options.page:

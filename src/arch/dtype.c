@@ -88,6 +88,32 @@ static inline uint32_t narrow_one(float value, narrow_float f) {
     return choose(magnitude > 0x7f800000u, nan, result) | sign;
 }
 
+/* Below the smallest normal number the share of the way to the next one is compared as 31 bits; above it the
+   random bits are added below the last place that is kept, and what is below falls off. */
+static inline uint32_t narrow_one_random(float value, uint32_t random, narrow_float f) {
+    const int shift = 23 - f.mantissa_bits, bias = (1 << (f.exponent_bits - 1)) - 1;
+    const uint32_t bits = to_bits(value), magnitude = bits & 0x7fffffffu;
+    const uint32_t sign = (bits >> 31) << (f.exponent_bits + f.mantissa_bits);
+    const uint32_t all_ones = (1u << (f.exponent_bits + f.mantissa_bits)) - 1;
+    const uint32_t top = ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
+    const uint32_t raised = magnitude + (random >> (32 - shift));
+    uint32_t result = (raised - ((uint32_t)(127 - bias) << 23)) >> shift;
+    const uint32_t smallest = (uint32_t)(127 + 1 - bias) << 23;
+    const float scale = from_bits((uint32_t)(127 - 1 + bias + f.mantissa_bits) << 23);
+    const float places = from_bits(choose(magnitude < smallest, magnitude, 0)) * scale;
+    const int32_t whole = (int32_t)places, share = (int32_t)((places - (float)whole) * 0x1p31f);
+    const uint32_t small = (uint32_t)whole + (uint32_t)((int32_t)(random >> 1) < share);
+    result = choose(magnitude < smallest, small, result);
+    const uint32_t limit = f.has_inf ? top : all_ones;
+    const uint32_t largest = (limit << shift) + ((uint32_t)(127 - bias) << 23);
+    result = choose(raised >= largest, limit, result);
+    const uint32_t nan = f.has_inf
+                             ? top | (1u << (f.mantissa_bits - 1)) | ((magnitude >> shift) & (all_ones ^ top))
+                             : all_ones;
+    return choose(magnitude > 0x7f800000u, nan, result) | sign;
+}
+
+#define F8E3M4   ((narrow_float){3, 4, true})
 #define F16      ((narrow_float){5, 10, true})
 #define F8E5M2   ((narrow_float){5, 2, true})
 #define F8E4M3   ((narrow_float){4, 3, true})
@@ -97,11 +123,27 @@ static inline float widen_bf16(uint16_t bits) {
     return from_bits((uint32_t)bits << 16);
 }
 
-/* NaN stays NaN: rounding could carry its payload into Inf. */
+/* bf16 and tf32 are fp32 without its last 16 and 13 bits. */
+enum { BF16_SPARE = 16, TF32_SPARE = 13 };
+
+/* All but the spare bits. NaN stays NaN: rounding could carry its payload into Inf. */
+static inline uint32_t cut_one(float value, uint32_t raise, int spare) {
+    const uint32_t bits = to_bits(value), kept = ~((1u << spare) - 1);
+    return choose((bits & 0x7fffffffu) > 0x7f800000u, (bits & kept) | 0x400000u, (bits + raise) & kept);
+}
+
+static inline uint32_t cut_nearest(float value, int spare) {
+    return cut_one(value, (1u << (spare - 1)) - 1 + ((to_bits(value) >> spare) & 1), spare);
+}
+
+static inline uint32_t cut_random(float value, uint32_t random, int spare) {
+    /* Inf has no bits to carry into, and nothing is above it. */
+    const uint32_t raise = choose((to_bits(value) & 0x7fffffffu) == 0x7f800000u, 0, random >> (32 - spare));
+    return cut_one(value, raise, spare);
+}
+
 static inline uint32_t narrow_bf16(float value) {
-    const uint32_t bits = to_bits(value);
-    const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    return choose((bits & 0x7fffffffu) > 0x7f800000u, (bits >> 16) | 0x40, rounded);
+    return cut_nearest(value, BF16_SPARE) >> BF16_SPARE;
 }
 
 /* Truncates toward zero and saturates; NaN gives 0. low and top are exact in fp32: the type's smallest
@@ -157,8 +199,10 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
         WIDEN(f8e4m3, uint8_t, widen_one(in[i], F8E4M3))
         WIDEN(f8e5m2, uint8_t, widen_one(in[i], F8E5M2))
         WIDEN(f8e4m3fn, uint8_t, widen_one(in[i], F8E4M3FN))
+        WIDEN(f8e3m4, uint8_t, widen_one(in[i], F8E3M4))
         WIDEN(f16, uint16_t, widen_one(in[i], F16))
         WIDEN(bf16, uint16_t, widen_bf16(in[i]))
+        WIDEN(tf32, uint32_t, from_bits(in[i] & ~((1u << TF32_SPARE) - 1)))
         WIDEN(f64, double, (float)in[i])
     case ts_dtype_f32: memmove(to, from, count * sizeof *to); break;
     case ts_dtype_none:
@@ -192,13 +236,34 @@ void ts_dtype_narrow(ts_dtype dtype, const float *from, void *to, size_t count) 
         NARROW(f8e4m3, uint8_t, narrow_one(from[i], F8E4M3))
         NARROW(f8e5m2, uint8_t, narrow_one(from[i], F8E5M2))
         NARROW(f8e4m3fn, uint8_t, narrow_one(from[i], F8E4M3FN))
+        NARROW(f8e3m4, uint8_t, narrow_one(from[i], F8E3M4))
         NARROW(f16, uint16_t, narrow_one(from[i], F16))
         NARROW(bf16, uint16_t, narrow_bf16(from[i]))
+        NARROW(tf32, uint32_t, cut_nearest(from[i], TF32_SPARE))
         NARROW(f64, double, from[i])
     case ts_dtype_f32: memmove(to, from, count * sizeof *from); break;
     case ts_dtype_none:
     case ts_dtype_c64:
     case ts_dtype_c128:
     case ts_dtype_count: break;
+    }
+}
+
+bool ts_dtype_is_narrow_float(ts_dtype dtype) {
+    const ts_dtype_info *info = ts_dtype_get(dtype);
+    return info->kind == 'f' && dtype != ts_dtype_f32 && dtype != ts_dtype_f64;
+}
+
+void ts_dtype_narrow_random(ts_dtype dtype, const float *from, const uint32_t *random, void *to,
+                            size_t count) {
+    switch (dtype) {
+        NARROW(f8e4m3, uint8_t, narrow_one_random(from[i], random[i], F8E4M3))
+        NARROW(f8e5m2, uint8_t, narrow_one_random(from[i], random[i], F8E5M2))
+        NARROW(f8e4m3fn, uint8_t, narrow_one_random(from[i], random[i], F8E4M3FN))
+        NARROW(f8e3m4, uint8_t, narrow_one_random(from[i], random[i], F8E3M4))
+        NARROW(f16, uint16_t, narrow_one_random(from[i], random[i], F16))
+        NARROW(bf16, uint16_t, cut_random(from[i], random[i], BF16_SPARE) >> BF16_SPARE)
+        NARROW(tf32, uint32_t, cut_random(from[i], random[i], TF32_SPARE))
+    default: ts_dtype_narrow(dtype, from, to, count); break;
     }
 }

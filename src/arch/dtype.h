@@ -36,5 +36,12 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count);
 /* Narrowing from fp32: floats round to nearest even; integers truncate toward zero and saturate,
    NaN gives 0; i1 gives value != 0. */
 void ts_dtype_narrow(ts_dtype dtype, const float *from, void *to, size_t count);
+/* The same with stochastic rounding of floats narrower than fp32: of the two neighbours the one further from
+   zero with the probability of the value's share of the way to it, where random[i], 32 uniform bits, decides;
+   past the largest value its neighbour is infinity (NaN where there is none). Values of the type stay. */
+void ts_dtype_narrow_random(ts_dtype dtype, const float *from, const uint32_t *random, void *to,
+                            size_t count);
+/* A float narrower than fp32: what rounding applies to. */
+bool ts_dtype_is_narrow_float(ts_dtype dtype);
 
 #endif

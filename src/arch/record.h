@@ -28,17 +28,77 @@ typedef struct ts_record_row {
     uint16_t op;
     uint32_t loc;
     uint64_t count;
-    ts_time busy;  /* sum of occupancy (DMA: sum of engine time over DMA engines) */
-    ts_time bound; /* time of the step charged to this row on the critical path */
+    ts_time busy;                   /* sum of occupancy (DMA: sum of engine time over DMA engines) */
+    ts_time bound;                  /* time of the step charged to this row on the critical path */
+    ts_time bounds[ts_bound_count]; /* the same by cause; adds up to `bound` */
     uint64_t bytes, flops, elems;
+    uint64_t descriptors, hbm_bytes; /* of DMAs */
 } ts_record_row;
+
+/* What an instruction waited for last. */
+typedef enum ts_waited {
+    ts_waited_nothing, /* its engine was free no earlier */
+    ts_waited_port,    /* another engine on its port to SBUF or PSUM */
+    ts_waited_result,  /* an instruction: `after` */
+    ts_waited_dma,     /* a transfer: `after` */
+    ts_waited_queue    /* DMA: its queue and its engines, since the trigger */
+} ts_waited;
 
 typedef struct ts_slice {
     ts_time start, end;
-    uint32_t inst; /* position in program->code */
-    uint8_t lane;  /* ts_engine, or TS_LANE_QUEUE + queue */
+    ts_time wait;      /* since its engine, or its trigger, was ready for it */
+    uint32_t inst;     /* position in program->code */
+    uint32_t sequence; /* of the execution, from 1; one instruction has one number on all its lanes */
+    uint32_t after;    /* sequence of what it waited for; 0 = none */
+    uint8_t lane;      /* ts_engine, or TS_LANE_QUEUE + queue */
+    uint8_t waited;    /* ts_waited */
 } ts_slice;
 enum { TS_LANE_QUEUE = 16 };
+
+/* The timeline in equal bins. */
+typedef struct ts_series {
+    ts_time width;                  /* of a bin, a power of two */
+    uint32_t count;                 /* bins in use; 0 = not asked for */
+    ts_time *busy[ts_engine_count]; /* time that an engine is busy in each bin; ts_engine_none: all DMA
+                                       engines, added up */
+    ts_time *bound[ts_bound_count]; /* time of the critical path; adds up to the bin's width */
+    uint64_t *hbm_bytes;
+} ts_series;
+
+/* A stretch of the critical path. */
+typedef struct ts_path_step {
+    ts_time start, end;
+    uint32_t loc;
+    uint16_t op;
+    uint8_t engine, bound;
+} ts_path_step;
+
+/* What became of one code position. */
+typedef struct ts_life {
+    ts_time first, last;   /* first start, last end; last 0 = never */
+    uint64_t count, bytes; /* executions; bytes that a DMA moved */
+} ts_life;
+
+/* Totals of what a loop holds, inner loops apart. */
+typedef struct ts_record_loop {
+    uint64_t entries, trips; /* times entered, trips of all of them */
+    uint64_t instructions;
+    ts_time bound; /* of the step's time */
+} ts_record_loop;
+
+typedef struct ts_record_queue {
+    uint8_t queue;
+    uint32_t engines; /* bit per ts_engine that triggered transfers on it */
+    uint64_t transfers, descriptors, bytes;
+    uint64_t held; /* transfers that the queue's floor delayed */
+} ts_record_queue;
+
+/* Descriptors of 2^i to 2^(i+1)-1 bytes. */
+enum { TS_DMA_SIZES = 24 };
+typedef struct ts_record_size {
+    uint64_t descriptors, bytes;
+    ts_time time; /* of DMA engines */
+} ts_record_size;
 
 typedef struct ts_record {
     ts_arena arena; /* owns the arrays */
@@ -62,6 +122,16 @@ typedef struct ts_record {
     TS_VEC(ts_record_row) rows;       /* most busy first */
     TS_VEC(ts_slice) slices;          /* the first `slice cap` of them, in start order */
     bool slices_truncated;
+    uint64_t sbuf_read_bytes, sbuf_write_bytes, psum_read_bytes, psum_write_bytes;
+    ts_record_size sizes[TS_DMA_SIZES];
+    TS_VEC(ts_record_queue) queues; /* those used, by number */
+    TS_VEC(ts_record_loop) loops;   /* one a loop of the program */
+    TS_VEC(ts_life) lives;          /* one a code position; empty unless bins were asked for */
+    ts_series series;
+    TS_VEC(ts_path_step) path; /* the critical path in order of time, when asked for */
+    bool path_is_coarse;       /* stretches of it are shown by their shares, not by their order */
+    bool path_truncated;
+    ts_time what_if[2];      /* totals of the what-ifs that the run was asked for */
     TS_VEC(int) assumptions; /* ts_param indices of `assumed` rows that this run leaned on */
 } ts_record;
 void ts_record_free(ts_record *record); /* frees what it owns, not the struct */

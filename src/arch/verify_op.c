@@ -166,8 +166,8 @@ static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     if (!is_float(stationary) || !is_float(moving))
         return ts_verify_refuse(v, ts_input, "TensorE multiplies floats, not %s and %s (ISA:577-581)",
                                 ts_dtype_get(stationary->dtype)->name, ts_dtype_get(moving->dtype)->name);
-    if ((stationary->dtype == ts_dtype_f32) != (moving->dtype == ts_dtype_f32))
-        return ts_verify_refuse(v, ts_input, "f32 multiplies only f32 (ISA:577-581)");
+    if ((ts_dtype_get(stationary->dtype)->bytes == 4) != (ts_dtype_get(moving->dtype)->bytes == 4))
+        return ts_verify_refuse(v, ts_input, "f32 and tf32 multiply only each other (ISA:577-581)");
     if (dst->dtype != ts_dtype_f32)
         return ts_verify_refuse(v, ts_input, "dst is %s, TensorE writes f32 (ISA:588)",
                                 ts_dtype_get(dst->dtype)->name);

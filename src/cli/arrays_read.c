@@ -22,6 +22,7 @@ bool ts_array_is(const ts_npy *array, ts_dtype dtype) {
     case ts_dtype_bf16: return strcmp(descr, "V2") == 0;
     case ts_dtype_f8e4m3:
     case ts_dtype_f8e5m2:
+    case ts_dtype_f8e3m4:
     case ts_dtype_f8e4m3fn: return strcmp(descr, "V1") == 0 || strcmp(descr, "f1") == 0;
     default: return false;
     }

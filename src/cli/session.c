@@ -2,9 +2,35 @@
 #include "cli/session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "cli/console.h"
+
+static ts_status read_cast(const ts_arguments *arguments, ts_runtime_options *options, ts_diag *diag) {
+    const char *mode = arguments->auto_cast, *type = arguments->auto_cast_type;
+    if (type)
+        TS_TRY(
+            ts_auto_cast_type_parse(type, strlen(type), "--auto-cast-type", &options->auto_cast_type, diag));
+    if (!mode) return ts_ok;
+    return ts_auto_cast_parse(mode, strlen(mode), "--auto-cast", &options->auto_cast, diag);
+}
+
+static ts_status read_rounding(const ts_arguments *arguments, ts_runtime_options *options, ts_diag *diag) {
+    const char *text = arguments->rounding_seed;
+    if (arguments->is_stochastic) options->rounding = ts_rounding_stochastic;
+    if (!text) return ts_ok;
+    char *end = NULL;
+    unsigned long long seed = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || seed > UINT32_MAX || strlen(text) > 10) {
+        ts_fail(diag, ts_usage, "--stochastic-rounding-seed is \"%.40s\"", text);
+        ts_diag_remedy(diag, "a whole number from 0 to 4294967295");
+        return ts_usage;
+    }
+    options->has_rounding_seed = true;
+    options->rounding_seed = (uint32_t)seed;
+    return ts_ok;
+}
 
 ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session *session, ts_diag *diag) {
     *session = (ts_session){0};
@@ -13,7 +39,11 @@ ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session
     if (!options.threads) options.threads = arguments->threads;
     /* A chip in the environment belongs to the instance in the environment. */
     const char *chip = arguments->chip;
+    TS_TRY(read_cast(arguments, &options, diag));
+    TS_TRY(read_rounding(arguments, &options, diag));
     TS_TRY(ts_runtime_options_from_env(&options, diag));
+    /* On the command line "none" is an answer too. */
+    if (arguments->auto_cast) TS_TRY(read_cast(arguments, &options, diag));
     if (arguments->instance) options.chip = chip;
     return ts_runtime_new(&options, &session->runtime, diag);
 }
@@ -24,6 +54,12 @@ ts_status ts_session_load(const ts_arguments *arguments, const ts_compile_option
     uint8_t *data = NULL;
     size_t size = 0;
     TS_TRY(ts_file_read(path, &data, &size, diag));
+    if (arguments->auto_cast && (size < 4 || memcmp(data, "ML\xefR", 4) != 0)) {
+        free(data);
+        ts_fail(diag, ts_usage, "%.200s is compiled already: --auto-cast has nothing to cast", path);
+        ts_diag_remedy(diag, "give --auto-cast with the .mlirbc");
+        return ts_usage;
+    }
     ts_progress *progress = ts_progress_start("compiling");
     ts_status status =
         ts_executable_load(session->runtime, data, size, path, options, &session->executable, diag);

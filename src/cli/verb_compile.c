@@ -95,6 +95,7 @@ static const ts_option options[] = {
     TS_OPTION(
         "optlevel", 'O', "N", number, level, 1, 3,
         "1, 2 or 3, as neuronx-cc takes it. This compiler has one level: all three give the same program."),
+    TS_OPTIONS_CAST,
     TS_OPTION_INSTANCE,
     TS_OPTION_CHIP,
     TS_OPTION_JSON,

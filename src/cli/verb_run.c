@@ -42,7 +42,10 @@ static void describe_record(const ts_arguments *arguments, const ts_session *ses
 }
 
 static void describe_outputs(const ts_arguments *arguments, const ts_session *session, ts_text *out) {
+    uint32_t seed;
     if (arguments->json || arguments->quiet) return;
+    if (ts_runtime_rounding(session->runtime, &seed) == ts_rounding_stochastic)
+        ts_text_format(out, "rounding stochastic, seed %u\n", seed);
     for (int i = 0; i < ts_executable_outputs(session->executable); i++) {
         if (arguments->out)
             ts_text_format(out, "%s/output_%d.npy  ", arguments->out, i);
@@ -124,6 +127,14 @@ static const ts_option options[] = {
               "Host threads, 1 to 1024; results have the same bits for any number. Default: "
               "TRAINSTONE_THREADS, else "
               "all CPUs."),
+    TS_OPTIONS_CAST,
+    TS_OPTION(
+        "stochastic-rounding", 0, NULL, flag, is_stochastic, 0, 0,
+        "What engines and DMA narrow from fp32 rounds stochastically instead of to nearest even. Default: "
+        "NEURON_RT_STOCHASTIC_ROUNDING_EN."),
+    TS_OPTION("stochastic-rounding-seed", 0, "N", word, rounding_seed, 0, 0,
+              "Seed of its generator, 0 to 4294967295: one seed gives the same bits on every run. Default: "
+              "NEURON_RT_STOCHASTIC_ROUNDING_SEED, else 0."),
     TS_OPTION("poison", 0, NULL, flag, poison, 0, 0,
               "Fill the chip's memories with NaN bytes first, so that a read of what nobody wrote shows."),
     TS_OPTION_JSON,

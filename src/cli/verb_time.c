@@ -84,6 +84,7 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
 static const ts_option options[] = {
     TS_OPTION_INSTANCE,
     TS_OPTION_CHIP,
+    TS_OPTIONS_CAST,
     TS_OPTION("slices", 0, "N", number, slices, 1, 1000000,
               "Also list the first N slices of the timeline (1 to 1000000): start and end in us, engine or "
               "DMA queue, "

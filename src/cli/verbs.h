@@ -25,6 +25,13 @@ const ts_verb *ts_verb_find(const char *name);
         "A chip (trn1, inf2) or a what-if file: what trainstone chip prints, edited; one changed "           \
         "line under \"chip trn1\" is enough. A path needs a dot or a slash. Default: TRAINSTONE_CHIP, "      \
         "else the instance's.")
+#define TS_OPTIONS_CAST                                                                                      \
+    TS_OPTION("auto-cast", 0, "MODE", word, auto_cast, 0, 0,                                                 \
+              "Which fp32 operations are computed in a narrower type, as neuronx-cc takes it: none (as the " \
+              "program says), matmult (operands of dot and convolution) or all. Default: --auto-cast of "    \
+              "NEURON_CC_FLAGS, else none."),                                                                \
+        TS_OPTION("auto-cast-type", 0, "TYPE", word, auto_cast_type, 0, 0,                                   \
+                  "That type: bf16, fp16, tf32 or fp8_e4m3. Default: NEURON_CC_FLAGS, else bf16.")
 #define TS_OPTION_JSON                                                                                       \
     TS_OPTION("json", 0, NULL, flag, json, 0, 0, "One JSON object on standard output, errors too.")
 #define TS_OPTION_HELP TS_OPTION("help", 'h', NULL, flag, help, 0, 0, "This text.")

@@ -45,6 +45,9 @@ typedef struct ts_dot {
 
 enum { TS_DOT_TILE = 128, TS_DOT_BANK = 512, TS_DOT_COLS = 1024, TS_DOT_ROWS = 512 };
 
+/* The narrowest dtype that holds every value of both: fp8 beside another float of at most 16 bits stays
+ * narrow. */
+ts_dtype ts_dot_dtype(unsigned lhs, unsigned rhs);
 /* Decides roles, panels and how each operand is loaded. False when not even the smallest panels fit. */
 bool ts_dot_plan(ts_dot *dot, const ts_contraction *c);
 /* All of depth is one panel. */

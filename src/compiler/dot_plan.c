@@ -11,6 +11,14 @@ static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+ts_dtype ts_dot_dtype(unsigned lhs, unsigned rhs) {
+    const ts_dtype_info *a = ts_dtype_get((ts_dtype)lhs), *b = ts_dtype_get((ts_dtype)rhs);
+    if (lhs == rhs) return (ts_dtype)lhs;
+    if (a->bytes == 1 && b->bytes == 1) return ts_dtype_bf16;
+    if (a->bytes == 1) return (ts_dtype)rhs;
+    return b->bytes == 1 ? (ts_dtype)lhs : ts_dtype_f32;
+}
+
 static ts_walk swap_sides(ts_walk walk) {
     for (int i = 0; i < walk.count; i++) {
         int64_t rows = walk.axis[i].step[ts_side_rows];

@@ -14,6 +14,9 @@ bool ts_home_slot(ts_lower *lower, const ts_value *value, ts_view *view);
 /* Whether no value but `over` reads the tensor at op number `limit` or later; `over` may be read at `limit`.
  */
 bool ts_home_is_free(const ts_lower *lower, uint32_t tensor, uint32_t limit, const ts_value *over);
+/* Storage for the result of an op that changes operand 0, lying at `operand`, in part: in its place where
+   nobody reads that later. */
+ts_status ts_home_result(ts_lower *lower, const ts_op_node *op, const ts_view *operand);
 /* Emits the open groups that read a home (1 + tensor; 0 = nothing to do) before it is overwritten. */
 ts_status ts_home_flush(ts_lower *lower, uint32_t home);
 /* Before a group is emitted: the same for all its results, and only the homes stay that it may write tile by

@@ -20,7 +20,10 @@ ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
         const ts_value *value = i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
         const ts_dtype_info *info = ts_dtype_get(value->type.dtype);
         bool is_tensor = value->type.kind == ts_type_tensor;
-        if (!is_tensor || !info->native) {
+        /* What expand_fp8.c leaves of them. */
+        bool is_bytes = value->type.dtype == ts_dtype_f8e4m3fn &&
+                        (op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return);
+        if (!is_tensor || !(info->native || is_bytes)) {
             ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "%s has no datapath for %s",
                        lower->b.chip->name, is_tensor ? info->name : "values that are not tensors");
             ts_diag_remedy(lower->diag, "use f32, bf16, f16 or 32-bit integers (jax_enable_x64 off)");

@@ -136,8 +136,8 @@ ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op) {
         ts_view zero = ts_view_of_splat((ts_dtype)out.dtype, 0, &op->results[0]->type);
         return ts_lower_copy(lower, &out, &zero);
     }
-    ts_dtype left = (ts_dtype)op->operands[0]->type.dtype, right = (ts_dtype)op->operands[1]->type.dtype;
-    ts_dot dot = {.b = &lower->b, .dtype = left == right ? left : ts_dtype_f32};
+    ts_dot dot = {.b = &lower->b,
+                  .dtype = ts_dot_dtype(op->operands[0]->type.dtype, op->operands[1]->type.dtype)};
     ts_contraction k = make_contraction(&c, &lhs, &rhs, &out);
     if (!ts_dot_plan(&dot, &k))
         return refuse(lower, op, "no tiling of these dimensions", "use a smaller window or fewer features");

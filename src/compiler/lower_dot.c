@@ -72,11 +72,6 @@ static bool is_float(const ts_value *value) {
     return ts_dtype_get(value->type.dtype)->kind == 'f';
 }
 
-static ts_dtype operand_dtype(const ts_op_node *op) {
-    ts_dtype lhs = op->operands[0]->type.dtype, rhs = op->operands[1]->type.dtype;
-    return lhs == rhs ? lhs : ts_dtype_f32;
-}
-
 ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op) {
     ts_view lhs, rhs;
     int batch, depth;
@@ -93,7 +88,8 @@ ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op) {
         ts_view zero = ts_view_of_splat((ts_dtype)out.dtype, 0, &op->results[0]->type);
         return ts_lower_copy(lower, &out, &zero);
     }
-    ts_dot d = {.b = &lower->b, .dtype = operand_dtype(op)};
+    ts_dot d = {.b = &lower->b,
+                .dtype = ts_dot_dtype(op->operands[0]->type.dtype, op->operands[1]->type.dtype)};
     ts_contraction c = make_contraction(&lhs, &rhs, &out, batch, depth);
     if (!ts_dot_plan(&d, &c) || is_poor(&d)) {
         TS_TRY(as_ordered(lower, &lhs));

@@ -11,30 +11,61 @@ static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
 
-ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form) {
-    ts_ap ap = ts_build_ap(e->b, form->tile, form->dtype, ts_nest_parts(&e->nest),
-                           ts_nest_free(&e->nest, 0, e->nest.rank));
-    if (form->kind != ts_form_tile) ap.dim[0].step = 0;
+static uint32_t all_axes(const ts_nest *nest) {
+    return ((1u << nest->rank) - 1) & ~((1u << nest->first_free) - 1);
+}
+
+/* Neighbouring axes that a form holds, or that it repeats along. */
+typedef struct axis_run {
+    int axis; /* the outermost of them, the only one whose count may be ragged */
+    int64_t inner, step;
+    bool is_held;
+} axis_run;
+
+/* Over `axes` of the nest; is_full: with the largest counts. */
+static ts_ap form_ap(const ts_emitter *e, const ts_value_form *form, uint32_t axes, bool is_full) {
+    const ts_nest *nest = &e->nest;
+    ts_count parts = is_full ? ts_count_const(ts_nest_max_parts(nest)) : ts_nest_parts(nest);
+    ts_ap ap = ts_build_ap(e->b, form->tile, form->dtype, parts, ts_count_const(1));
+    axis_run run[TS_VIEW_RANK];
+    int runs = 0;
+    int64_t step = 1;
+    for (int i = nest->rank; i-- > nest->first_free;) {
+        if (!(axes >> i & 1)) continue;
+        bool is_held = form->axes >> i & 1;
+        int64_t inner = 1;
+        if (runs > 0 && run[runs - 1].is_held == is_held) {
+            runs--;
+            inner = run[runs].inner * nest->tile[run[runs].axis];
+        }
+        run[runs++] = (axis_run){i, inner, is_held ? step / inner : 0, is_held};
+        if (is_held) step *= nest->tile[i];
+    }
+    if (runs == 0) return ap;
+    ap.dims = 0;
+    while (runs-- > 0)
+        ts_ap_dim(&ap, run[runs].step,
+                  is_full ? ts_count_const(nest->tile[run[runs].axis] * run[runs].inner)
+                          : ts_nest_axis_times(nest, run[runs].axis, run[runs].inner));
     return ap;
 }
 
+ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form) {
+    return form_ap(e, form, e->axes, false);
+}
+
 ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots) {
-    ts_value_form form = {.kind = ts_form_tile, .dtype = ts_chip_dtype(dtype)};
-    int64_t bytes = ts_nest_max_free(&e->nest, 0, e->nest.rank) * ts_dtype_get(form.dtype)->bytes;
+    ts_value_form form = {.kind = e->axes ? ts_form_tile : ts_form_column, .dtype = ts_chip_dtype(dtype)};
+    int64_t bytes = ts_dtype_get(form.dtype)->bytes;
+    for (int i = 0; i < e->nest.rank; i++)
+        if (e->axes >> i & 1) bytes *= e->nest.tile[i];
+    form.axes = e->axes;
     form.tile = ts_build_tile(e->b, ts_space_sbuf, ts_nest_max_parts(&e->nest), bytes, slots);
     return form;
 }
 
-static ts_value_form new_column(ts_emitter *e, unsigned dtype, int slots) {
-    ts_value_form form = {.kind = ts_form_column, .dtype = ts_chip_dtype(dtype)};
-    form.tile = ts_build_tile(e->b, ts_space_sbuf, ts_nest_max_parts(&e->nest),
-                              ts_dtype_get(form.dtype)->bytes, slots);
-    return form;
-}
-
 ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form, bool is_full) {
-    ts_count parts = is_full ? ts_count_const(ts_nest_max_parts(&e->nest)) : ts_nest_parts(&e->nest);
-    return ts_build_ap(e->b, form->tile, form->dtype, parts, ts_count_const(1));
+    return form_ap(e, form, 0, is_full);
 }
 
 /* ---- inputs ---- */
@@ -150,6 +181,19 @@ static int64_t capacity(const ts_emitter *e) {
     return elems > MAX_FREE ? MAX_FREE : elems;
 }
 
+/* A number is an immediate, with a column beside it where an instruction can only read memory. */
+static void take_number(ts_emitter *e, ts_group_input *in, const ts_view *view) {
+    e->axes = 0;
+    if (in->needs_column) {
+        in->form = ts_pointwise_tile(e, view->dtype, 1);
+        ts_ap ap = form_ap(e, &in->form, 0, true);
+        ts_emit_memset(e->b, ts_engine_vector, &ap, view->value);
+    }
+    in->form.kind = ts_form_immediate;
+    in->form.dtype = ts_chip_dtype(view->dtype);
+    in->form.value = view->value;
+}
+
 /* Loads before the loops what no trip changes; called again inside for the rest. */
 static void load_inputs(ts_emitter *e, bool is_hoisted) {
     for (int i = 0; i < e->input_count; i++) {
@@ -158,36 +202,34 @@ static void load_inputs(ts_emitter *e, bool is_hoisted) {
         bool is_invariant = view->kind == ts_view_splat ||
                             (view->kind == ts_view_tensor && ts_nest_is_invariant(&e->nest, view));
         if (is_invariant != is_hoisted) continue;
+        e->axes = all_axes(&e->nest);
         if (view->kind == ts_view_splat) {
-            if (in->needs_column) {
-                in->form = new_column(e, view->dtype, 1);
-                ts_ap ap = ts_pointwise_column(e, &in->form, true);
-                ts_emit_memset(e->b, ts_engine_vector, &ap, view->value);
-            }
-            in->form.kind = ts_form_immediate;
-            in->form.dtype = ts_chip_dtype(view->dtype);
-            in->form.value = view->value;
+            take_number(e, in, view);
         } else if (view->kind == ts_view_iota) {
             in->form = ts_pointwise_tile(e, view->dtype, 2);
             ts_lower_iota(e->lower, &e->nest, in->form.tile, view);
-        } else if (ts_nest_is_column(&e->nest, view)) {
-            in->form = new_column(e, view->dtype, is_hoisted ? 1 : 2);
-            ts_ap dst = ts_pointwise_column(e, &in->form, is_hoisted);
-            ts_ap src = ts_nest_hbm_column(&e->nest, view, is_hoisted);
-            ts_emit_dma(e->b, ts_engine_sync, ts_lower_load_queue(e->lower), &dst, &src);
         } else {
+            e->axes &= ts_nest_axes(&e->nest, view);
             in->form = ts_pointwise_tile(e, view->dtype, is_hoisted ? 1 : 2);
-            ts_ap src = ts_nest_hbm(&e->nest, view, is_hoisted), dst = ts_pointwise_ap(e, &in->form);
-            if (is_hoisted)
-                dst = ts_build_ap(e->b, in->form.tile, in->form.dtype,
-                                  ts_count_const(ts_nest_max_parts(&e->nest)),
-                                  ts_count_const(ts_nest_max_free(&e->nest, 0, e->nest.rank)));
+            ts_ap src = ts_nest_hbm_axes(&e->nest, view, e->axes, is_hoisted);
+            ts_ap dst = form_ap(e, &in->form, e->axes, is_hoisted);
             ts_emit_dma(e->b, ts_engine_sync, ts_lower_load_queue(e->lower), &dst, &src);
         }
     }
 }
 
 /* ---- results ---- */
+
+/* A store repeats nothing: what varies over fewer axes is spread first. */
+static ts_ap whole_tile(ts_emitter *e, const ts_value_form *form) {
+    e->axes = all_axes(&e->nest);
+    ts_ap from = ts_pointwise_ap(e, form);
+    if (form->axes == e->axes) return from;
+    ts_value_form whole = ts_pointwise_tile(e, form->dtype, 1);
+    ts_ap to = ts_pointwise_ap(e, &whole);
+    ts_emit_copy(e->b, ts_engine_vector, &to, &from);
+    return to;
+}
 
 static void store_results(ts_emitter *e) {
     int queue = 0;
@@ -200,7 +242,7 @@ static void store_results(ts_emitter *e) {
         view.dtype = whole->dtype;
         view.offset = whole->offset;
         view.shift = whole->shift;
-        ts_ap dst = ts_nest_hbm(&e->nest, &view, false), src = ts_pointwise_ap(e, &e->forms[i]);
+        ts_ap dst = ts_nest_hbm(&e->nest, &view, false), src = whole_tile(e, &e->forms[i]);
         ts_emit_dma(e->b, ts_engine_tensor, TS_STORE_QUEUE + queue++ % TS_STORE_QUEUES, &dst, &src);
     }
 }

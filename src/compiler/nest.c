@@ -99,6 +99,10 @@ ts_count ts_nest_axis_count(const ts_nest *nest, int axis) {
     return axis_count(nest, axis, 1);
 }
 
+ts_count ts_nest_axis_times(const ts_nest *nest, int axis, int64_t scale) {
+    return axis_count(nest, axis, scale);
+}
+
 ts_count ts_nest_parts(const ts_nest *nest) {
     return nest->part < 0 ? ts_count_const(1) : axis_count(nest, nest->part, 1);
 }
@@ -137,17 +141,23 @@ ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view, bool is_full)
     return ap;
 }
 
-ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view, bool is_full) {
+uint32_t ts_nest_axes(const ts_nest *nest, const ts_view *view) {
+    uint32_t axes = 0;
+    for (int i = nest->first_free; i < nest->rank; i++)
+        if (view->stride[i] != 0) axes |= 1u << i;
+    return axes;
+}
+
+ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes, bool is_full) {
     ts_ap ap = ts_nest_hbm_column(nest, view, is_full);
     for (int i = nest->first_free; i < nest->rank; i++)
-        ts_ap_dim(&ap, view->stride[i], is_full ? ts_count_const(nest->tile[i]) : axis_count(nest, i, 1));
+        if (axes >> i & 1)
+            ts_ap_dim(&ap, view->stride[i], is_full ? ts_count_const(nest->tile[i]) : axis_count(nest, i, 1));
     return ap;
 }
 
-bool ts_nest_is_column(const ts_nest *nest, const ts_view *view) {
-    for (int i = nest->first_free; i < nest->rank; i++)
-        if (view->stride[i] != 0) return false;
-    return true;
+ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view, bool is_full) {
+    return ts_nest_hbm_axes(nest, view, ~0u, is_full);
 }
 
 bool ts_nest_is_invariant(const ts_nest *nest, const ts_view *view) {

@@ -30,6 +30,7 @@ void ts_nest_open(ts_nest *nest, int from, int to);
 void ts_nest_close(ts_nest *nest, int from, int to);
 
 ts_count ts_nest_axis_count(const ts_nest *nest, int axis); /* of this trip */
+ts_count ts_nest_axis_times(const ts_nest *nest, int axis, int64_t scale);
 ts_count ts_nest_parts(const ts_nest *nest);
 int64_t ts_nest_max_parts(const ts_nest *nest);
 /* Elements of the free axes [from, to) of a tile, joined; the maximum, and the count of this trip. */
@@ -39,9 +40,12 @@ ts_count ts_nest_free(const ts_nest *nest, int from, int to);
 /* The HBM operand of a tensor view's tile: partitions axis first, then free axes. With is_full the
    counts are the maxima (for loads hoisted before the loops: every looped stride must be 0). */
 ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view, bool is_full);
+/* A bit for each free axis along which the view's elements differ. */
+uint32_t ts_nest_axes(const ts_nest *nest, const ts_view *view);
+/* The same as ts_nest_hbm with some of the free axes only. */
+ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes, bool is_full);
 /* Only the partition axis: one element a partition (every free stride must be 0). */
 ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view, bool is_full);
-bool ts_nest_is_column(const ts_nest *nest, const ts_view *view);    /* all free strides are 0 */
 bool ts_nest_is_invariant(const ts_nest *nest, const ts_view *view); /* all looped strides are 0 */
 
 #endif

@@ -10,6 +10,8 @@ typedef struct compilation {
     ts_module *module;
     ts_func *main;
     ts_lower lower; /* with the program being made */
+    ts_auto_cast auto_cast;
+    ts_dtype auto_cast_type;
     ts_diag *diag;
 } compilation;
 
@@ -23,6 +25,14 @@ static ts_status run_sort(compilation *c) {
 
 static ts_status run_rng(compilation *c) {
     return ts_expand_rng(c->module, c->main, c->diag);
+}
+
+static ts_status run_fp8(compilation *c) {
+    return ts_expand_fp8(c->module, c->main, c->diag);
+}
+
+static ts_status run_cast(compilation *c) {
+    return ts_auto_cast_run(c->module, c->main, c->auto_cast, c->auto_cast_type);
 }
 
 static ts_status run_fold(compilation *c) {
@@ -57,6 +67,8 @@ static const pass passes[] = {
     {"inline", run_inline, false}, /* one function, no calls */
     {"sort", run_sort, false},     /* sorts compare operands alone */
     {"rng", run_rng, false},       /* random bits as integer operations */
+    {"fp8", run_fp8, false},       /* f8E4M3FN as bytes */
+    {"cast", run_cast, false},     /* --auto-cast */
     {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
     {"narrow", run_narrow, false}, /* 64-bit integers that fit 32 bits */
     {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */
@@ -69,9 +81,10 @@ static ts_status check_dump(const ts_compile_options *options, ts_diag *diag) {
     if (!options || !options->dump_pass) return ts_ok;
     for (int i = 0; i < PASS_COUNT; i++)
         if (strcmp(passes[i].name, options->dump_pass) == 0) return ts_ok;
-    return ts_fail(diag, ts_usage,
-                   "no pass is named '%s'; there are inline, sort, fold, lower, place, verify",
-                   options->dump_pass);
+    return ts_fail(
+        diag, ts_usage,
+        "no pass is named '%s'; there are inline, sort, rng, fp8, cast, fold, narrow, lower, place, verify",
+        options->dump_pass);
 }
 
 static void dump(const compilation *c, const pass *done, const ts_compile_options *options) {
@@ -101,6 +114,22 @@ static ts_status check_arguments(const ts_func *main, ts_diag *diag) {
     return ts_ok;
 }
 
+/* Programs for several devices run on one only as a whole; a part of one would wait for the others. */
+static ts_status check_devices(const ts_module *module, ts_diag *diag) {
+    static const char *const names[2] = {"mhlo.num_partitions", "mhlo.num_replicas"};
+    for (uint32_t i = 0; i < module->attr_count; i++)
+        for (int j = 0; j < 2; j++) {
+            const ts_attr *attr = module->attrs[i].value;
+            if (strcmp(module->attrs[i].name, names[j]) != 0 || attr->kind != ts_attr_int) continue;
+            if (attr->integer <= 1) continue;
+            ts_fail(diag, ts_unsupported, "a program of %lld %s: programs run on one NeuronCore",
+                    (long long)attr->integer, j == 0 ? "partitions" : "replicas");
+            ts_diag_remedy(diag, "%s", "compile it for one device");
+            return ts_unsupported;
+        }
+    return ts_ok;
+}
+
 /* Rows keep their numbers, so that an op's loc is its instructions'. */
 static void copy_locs(const ts_module *module, ts_program *program) {
     const char *file = NULL, *file_copy = "";
@@ -123,9 +152,14 @@ ts_status ts_compile(ts_module *module, const ts_chip *chip, const ts_compile_op
     ts_func *main = ts_module_func(module, "main");
     if (!main) return fail_no_main(module, diag);
     TS_TRY(check_arguments(main, diag));
+    TS_TRY(check_devices(module, diag));
     compilation c = {.module = module, .main = main, .diag = diag};
     c.lower = (ts_lower){
         .module = module, .func = main, .program = ts_program_new(module->name, chip->name), .diag = diag};
+    if (options) {
+        c.auto_cast = options->auto_cast;
+        c.auto_cast_type = options->auto_cast_type;
+    }
     copy_locs(module, c.lower.program);
     ts_builder_init(&c.lower.b, c.lower.program, chip);
     ts_status status = ts_ok;

@@ -2,6 +2,7 @@
 #ifndef TS_COMPILER_PASSES_H
 #define TS_COMPILER_PASSES_H
 
+#include "compiler/compile.h"
 #include "compiler/graph.h"
 
 /* Leaves one function, @main, without calls and composites; optimization_barrier stays and keeps passes
@@ -18,6 +19,14 @@ ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
 
 /* Every rng_bit_generator as the integer operations that compute it. */
 ts_status ts_expand_rng(ts_module *module, ts_func *main, ts_diag *diag);
+
+/* No value is f8E4M3FN but the function's arguments and results: the others are bytes, and fp32 where
+   computed with. */
+ts_status ts_expand_fp8(ts_module *module, ts_func *main, ts_diag *diag);
+
+/* The fp32 operations that `mode` names computed in `type` (none: bf16); the function's arguments and results
+   keep their types. Fold afterwards. */
+ts_status ts_auto_cast_run(ts_module *module, ts_func *main, ts_auto_cast mode, ts_dtype type);
 
 /* 64-bit integers whose values are known to fit become 32-bit ones; integers of one possible value constants.
    Fold again afterwards. */

@@ -6,12 +6,14 @@
 #include "compiler/lower.h"
 #include "compiler/value_range.h"
 
-/* How a value is at hand. A column is one element a partition, read with step 0. */
+/* How a value is at hand: a tile holds the free axes of the nest that the value varies over, and is read with
+   step 0 along the others. A column is a tile of no axes: one element a partition. */
 typedef enum ts_form_kind { ts_form_immediate, ts_form_column, ts_form_tile } ts_form_kind;
 typedef struct ts_value_form {
     ts_form_kind kind;
     ts_tile tile;   /* of an immediate: its column, where some instruction needs one; else 0 */
     ts_dtype dtype; /* as engines see it */
+    uint32_t axes;  /* a bit for each axis of the nest that the tile holds */
     double value;   /* immediate */
 } ts_value_form;
 
@@ -30,6 +32,7 @@ typedef struct ts_emitter {
     int input_count;
     ts_value_form forms[TS_GROUP_OPS]; /* of each op's result */
     ts_nest nest;
+    uint32_t axes; /* free axes that the op being emitted runs over */
 } ts_emitter;
 
 static inline bool ts_dtype_is_float(unsigned dtype) {
@@ -40,9 +43,9 @@ static inline bool ts_dtype_is_word(unsigned dtype) {
     return dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
 }
 
-/* A tile of the nest's size, for elements of `dtype`. */
+/* A tile over the op's axes, for elements of `dtype`. */
 ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots);
-/* The whole form; a column repeats its element. An immediate must have its column. */
+/* The form over the op's axes. An immediate must have its column. */
 ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form);
 /* One element a partition; is_full: of every partition of the tile, for what stands before the loops. */
 ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form, bool is_full);

@@ -71,7 +71,8 @@ void ts_pointwise_low_bytes(ts_emitter *e, const ts_ap *dst, const ts_value_form
     ts_value_form low = *from;
     low.dtype = (ts_dtype)dst->dtype;
     ts_ap src = ts_pointwise_ap(e, &low);
-    src.dim[0].step *= ts_dtype_get(from->dtype)->bytes / ts_dtype_get(low.dtype)->bytes;
+    for (int i = 0; i < src.dims; i++)
+        src.dim[i].step *= ts_dtype_get(from->dtype)->bytes / ts_dtype_get(low.dtype)->bytes;
     ts_emit_copy(e->b, ts_engine_vector, dst, &src);
 }
 

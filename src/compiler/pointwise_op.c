@@ -194,6 +194,9 @@ ts_status ts_pointwise_emit(ts_emitter *e, int index) {
         result->dtype = ts_chip_dtype(op->results[0]->type.dtype);
         return ts_ok;
     }
+    e->axes = 0;
+    for (uint32_t i = 0; i < op->operand_count; i++)
+        e->axes |= in[i]->axes;
     *result = ts_pointwise_tile(e, op->results[0]->type.dtype, 1);
     ts_ap dst = ts_pointwise_ap(e, result);
     if (op->kind == ts_hlo_convert) return ts_pointwise_convert(e, op, &dst, in[0]);

@@ -23,9 +23,10 @@ typedef struct ts_view {
     int64_t dim[TS_VIEW_RANK], stride[TS_VIEW_RANK]; /* elements */
 } ts_view;
 
-/* The dtype engines see: predicates are bytes 0 and 1, so that bitwise ops apply to them. */
+/* The dtype engines see: predicates are bytes 0 and 1, so that bitwise ops apply to them; f8E4M3FN is only
+ * moved. */
 static inline ts_dtype ts_chip_dtype(unsigned dtype) {
-    return dtype == ts_dtype_i1 ? ts_dtype_u8 : (ts_dtype)dtype;
+    return dtype == ts_dtype_i1 || dtype == ts_dtype_f8e4m3fn ? ts_dtype_u8 : (ts_dtype)dtype;
 }
 
 ts_view ts_view_of_tensor(uint32_t tensor, const ts_type *type);

@@ -23,9 +23,33 @@ static void add_set(ts_clock *clock, const ts_chip *chip) {
     clock->completion[k] = nanoseconds(chip->dma_completion_ns);
     clock->queue_floor[k] = nanoseconds(chip->dma_queue_floor_ns);
     clock->table_load[k] = nanoseconds(chip->act_table_load_ns);
+    clock->launch[k] = nanoseconds(chip->launch_us * 1000);
     for (int queue = 0; queue < TS_CLOCK_RINGS; queue++)
         clock->ring_of[k][queue] = (uint8_t)(queue % (int)chip->dma_queues);
     clock->dma_engines[k] = (int)chip->dma_engines;
+}
+
+static void free_constants(ts_clock *clock, int k) {
+    uint32_t free = clock->what_if[k].free;
+    if (free & 1u << ts_bound_wait) clock->semaphore[k] = 0;
+    if (free & 1u << ts_bound_dma_latency) clock->first_byte[k] = clock->completion[k] = 0;
+    if (free & 1u << ts_bound_dma_queue) clock->queue_floor[k] = 0;
+    if (free & (1u << ts_bound_scalar | TS_FREE_TABLES)) clock->table_load[k] = 0;
+    if (free & 1u << ts_bound_launch) clock->launch[k] = 0;
+}
+
+static ts_status add_what_ifs(ts_clock *clock, const ts_chip *chip, const ts_clock_options *options) {
+    int count = options ? options->what_if_count : 0;
+    if (count < 0 || count > TS_WHAT_IFS || (count && options->band))
+        return ts_fail(clock->diag, ts_usage, "the clock takes up to %d what-ifs, and no band with them",
+                       TS_WHAT_IFS);
+    for (int i = 0; i < count; i++) {
+        const ts_what_if *what_if = &options->what_ifs[i];
+        add_set(clock, what_if->chip ? what_if->chip : chip);
+        clock->what_if[clock->sets - 1] = *what_if;
+        free_constants(clock, clock->sets - 1);
+    }
+    return ts_ok;
 }
 
 static bool is_edited(const ts_chip *chip) {
@@ -65,14 +89,18 @@ static ts_status run(ts_clock *clock) {
     return ts_ok;
 }
 
-static void fill(ts_clock *clock, bool has_band) {
+static void fill(ts_clock *clock, bool has_band, int what_ifs) {
     ts_record *record = clock->record;
     record->total = record->launch + clock->end.at[clock->asked];
     record->total_low = record->total_high = record->total;
     if (has_band) {
         int low = clock->sets - 2, high = clock->sets - 1;
-        record->total_low = nanoseconds(clock->chip[low].launch_us * 1000) + clock->end.at[low];
-        record->total_high = nanoseconds(clock->chip[high].launch_us * 1000) + clock->end.at[high];
+        record->total_low = clock->launch[low] + clock->end.at[low];
+        record->total_high = clock->launch[high] + clock->end.at[high];
+    }
+    for (int i = 0; i < what_ifs; i++) {
+        int k = clock->sets - what_ifs + i;
+        record->what_if[i] = clock->launch[k] + clock->end.at[k];
     }
     record->model_flops = clock->used_control ? record->pe_flops : clock->program->model_flops;
     ts_path_finish(clock);
@@ -95,6 +123,8 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     clock->instruction_cap =
         options && options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
     clock->slice_cap = options ? options->slice_cap : 0;
+    clock->path_cap = options ? options->path_cap : 0;
+    if (options) clock->watch = options->watch;
     clock->trace = options ? options->trace : NULL;
     clock->assumed_trips = options && options->trips ? options->trips : 1;
     bool has_band = options && options->band;
@@ -102,12 +132,14 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     record->program_name = ts_arena_string(&record->arena, program->name ? program->name : "");
     record->launch = nanoseconds(chip->launch_us * 1000);
     ts_status status = make_sets(clock, chip, has_band);
+    if (status == ts_ok) status = add_what_ifs(clock, chip, options);
     if (status == ts_ok) status = ts_expand_init(clock);
     if (status == ts_ok) {
         ts_regions_init(clock);
+        ts_series_init(clock, options ? options->bins : 0);
         status = run(clock);
     }
-    if (status == ts_ok) fill(clock, has_band);
+    if (status == ts_ok) fill(clock, has_band, options ? options->what_if_count : 0);
     ts_path_free(clock);
     ts_arena_free(&clock->arena);
     ts_arena_free(&arena);

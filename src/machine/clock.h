@@ -7,6 +7,30 @@
 #include "arch/record.h"
 #include "machine/trace.h"
 
+/* The same program in the same order, with something taken away: no total exceeds that of the chip asked
+   for, and a bound that is free gains at most what it bounds. */
+typedef struct ts_what_if {
+    const ts_chip *chip;       /* NULL: the one asked for */
+    uint32_t free;             /* bits: 1 << ts_bound, and those below */
+    uint64_t free_ops;         /* bit per ts_op: its own work takes no time */
+    uint64_t half_ops;         /* bit per ts_op: half the time */
+    const uint8_t *free_codes; /* per code position: nonzero = its own work takes no time */
+} ts_what_if;
+enum {
+    TS_FREE_PORTS = 1 << 16, /* engines do not exclude each other on SBUF and PSUM */
+    TS_FREE_REUSE = 1 << 17, /* nothing waits until memory may be overwritten */
+    TS_FREE_TABLES = 1 << 18 /* function tables load in no time */
+};
+enum { TS_WHAT_IFS = 2 }; /* in one run */
+
+/* Three trips of one loop, say: the only ones that slices are kept of. */
+typedef struct ts_watch {
+    bool is_on;
+    uint32_t loop;
+    uint64_t entry; /* which time the loop is entered, from 0 */
+    int64_t first, count;
+} ts_watch;
+
 typedef struct ts_clock_options {
     uint32_t slice_cap;       /* slices kept in the record; 0 = none */
     uint64_t instruction_cap; /* refuse programs that unroll to more; 0 = 1e9 */
@@ -14,6 +38,11 @@ typedef struct ts_clock_options {
     const ts_trace *trace;    /* what each `leave` decides, from a run; NULL = no data: every one-trip loop (a
                                  branch) is entered, every longer loop is left after `trips` */
     uint64_t trips;           /* 0 = 1 */
+    uint32_t bins;            /* bins of the timeline, between half as many and these; 0 = none */
+    uint32_t path_cap;        /* stretches of the critical path kept; 0 = none */
+    ts_watch watch;
+    const ts_what_if *what_ifs; /* at most TS_WHAT_IFS, and not with a band; totals in record->what_if */
+    int what_if_count;
 } ts_clock_options;
 
 /* Fills `record` (zeroed or freed before; caller frees with ts_record_free). */

@@ -44,6 +44,7 @@ typedef struct ts_node {
     struct ts_node *parent;
     ts_charge few[TS_NODE_CHARGES];
     ts_charge *many; /* malloc'ed, holds all charges once a chain of nodes was merged into this one */
+    ts_time span;    /* sum of its charges */
     uint32_t charges, refs;
     bool is_inner; /* scratch of merging */
 } ts_node;
@@ -51,7 +52,8 @@ typedef struct ts_node {
 /* Costs of one instruction at one choice of its counts. */
 typedef struct ts_step {
     struct ts_step *next;
-    uint64_t counts; /* hash of the counts */
+    uint64_t counts;            /* hash of the counts */
+    uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row;
     uint8_t engine;
     bool is_dma, is_indexed, is_control;
@@ -80,6 +82,7 @@ typedef enum ts_cause_kind {
 typedef struct ts_cause {
     ts_node *node; /* counted */
     const ts_step *step;
+    uint64_t sequence; /* of the execution */
     ts_cause_kind kind;
 } ts_cause;
 
@@ -88,7 +91,8 @@ typedef struct ts_event ts_event;
 typedef struct ts_edge {
     struct ts_edge *next;
     ts_event *consumer;
-    bool is_same; /* waits for `same`, not for `ready` */
+    bool is_same;  /* waits for `same`, not for `ready` */
+    bool is_order; /* waits to overwrite, not for a result */
 } ts_edge;
 
 /* One executed instruction, from its fetch until nobody can wait for it any more. */
@@ -101,7 +105,7 @@ struct ts_event {
     uint32_t refs;  /* boxes, and one until it is done */
     uint32_t waits; /* dependences whose times are not known yet */
     uint8_t queue;
-    bool is_done, loads_table;
+    bool is_done, loads_table, is_watched;
     ts_times earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
     ts_times same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
     ts_cause cause;       /* of `earliest` in the set asked for */
@@ -173,9 +177,10 @@ typedef struct ts_union {
     ts_time sum, closed; /* all before `closed` is in the sum */
 } ts_union;
 
-/* Totals of one (engine, op, source line) while the clock runs. */
+/* Totals of one (engine, op, source line, innermost loop) while the clock runs. */
 typedef struct ts_clock_row {
     ts_record_row total;
+    uint32_t loop; /* 1 + index; 0 = none */
     ts_time bound[ts_bound_count];
 } ts_clock_row;
 
@@ -185,7 +190,8 @@ typedef struct ts_clock {
     ts_record *record;
     ts_diag *diag;
     uint64_t instruction_cap;
-    uint32_t slice_cap;
+    uint32_t slice_cap, path_cap;
+    ts_watch watch;
     ts_arena arena;
     ts_slab events, edges, nodes, boxes;
 
@@ -193,7 +199,8 @@ typedef struct ts_clock {
     int sets, asked; /* sets in use; the one that is reported */
     ts_chip chip[TS_CLOCK_SETS];
     ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
-    ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS];
+    ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS], launch[TS_CLOCK_SETS];
+    ts_what_if what_if[TS_CLOCK_SETS];
     int dma_engines[TS_CLOCK_SETS];
     uint8_t ring_of[TS_CLOCK_SETS][TS_CLOCK_RINGS]; /* the queue that serves a number of the program */
 
@@ -239,6 +246,8 @@ typedef struct ts_clock {
     /* tallies */
     ts_union dma_union;
     ts_time queue_end[TS_CLOCK_RINGS];
+    ts_record_queue queue[TS_CLOCK_RINGS];
+    uint32_t bins; /* allocated in record->series */
     bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
 } ts_clock;
 
@@ -252,7 +261,7 @@ ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges,
 ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra);
 ts_node *ts_node_hold(ts_node *node);
 void ts_node_drop(ts_clock *clock, ts_node *node);
-void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_step *step, ts_cause_kind kind);
+void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event, ts_cause_kind kind);
 void ts_cause_clear(ts_clock *clock, ts_cause *cause);
 /* What holding an engine is charged to. */
 ts_bound ts_step_bound(const ts_step *step);
@@ -272,7 +281,7 @@ ts_status ts_expand_init(ts_clock *clock);
 ts_status ts_expand_next(ts_clock *clock, bool *is_end);
 
 /* clock_lanes.c: the event loop. */
-void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same);
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same, bool is_order);
 void ts_event_drop(ts_clock *clock, ts_event *event);
 void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
@@ -281,8 +290,18 @@ void ts_lanes_step(ts_clock *clock);
 /* clock_tally.c: totals. */
 void ts_union_add(ts_union *set, ts_time start, ts_time end);
 ts_time ts_union_length(const ts_union *set);
-void ts_tally_slice(ts_clock *clock, ts_time start, ts_time end, uint32_t inst, uint8_t lane);
+/* Times without the launch; the event's own fields are filled in. */
+void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice);
 void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event);
 void ts_tally_finish(ts_clock *clock);
+
+/* clock_series.c: the timeline in bins. Times without the launch; no effect when no bins were asked for. */
+void ts_series_init(ts_clock *clock, uint32_t bins);
+void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end);
+void ts_series_bytes(ts_clock *clock, ts_time start, ts_time end, uint64_t bytes);
+void ts_series_live(ts_clock *clock, uint32_t inst, ts_time start, ts_time end);
+/* A stretch of the critical path, in order of time and launch included; `amount` of its length is the
+   charge's: less than all of it where several share the stretch. */
+void ts_series_path(ts_clock *clock, ts_time start, ts_time end, const ts_charge *charge);
 
 #endif

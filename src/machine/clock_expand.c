@@ -61,16 +61,18 @@ static void find_storages(ts_clock *clock) {
 }
 
 /* The row of (engine, op, source line) of an instruction, made when it is the first. */
-static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const ts_inst *inst,
-                         uint8_t engine) {
-    uint64_t key = (uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | engine;
+static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const ts_inst *inst, uint8_t engine,
+                         uint32_t loop) {
+    uint64_t key = ((uint64_t)loop << 44) ^ ((uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | engine);
     uint32_t slot = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 32) & mask;
     for (; table[slot]; slot = (slot + 1) & mask) {
         const ts_record_row *row = &clock->rows.data[table[slot]].total;
-        if (row->engine == engine && row->op == inst->op && row->loc == inst->loc) return table[slot];
+        if (row->engine == engine && row->op == inst->op && row->loc == inst->loc &&
+            clock->rows.data[table[slot]].loop == loop)
+            return table[slot];
     }
     table[slot] = clock->rows.count;
-    ts_clock_row row = {.total = {.engine = engine, .op = inst->op, .loc = inst->loc}};
+    ts_clock_row row = {.total = {.engine = engine, .op = inst->op, .loc = inst->loc}, .loop = loop};
     ts_vec_push(&clock->rows, &clock->arena, row);
     return table[slot];
 }
@@ -86,13 +88,16 @@ static void find_rows(ts_clock *clock) {
     mask = slots - 1;
     uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* row, 0 = free */
     ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
+    uint32_t loop = 0;
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
+        if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
+        if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
         if (inst->engine != ts_engine_none)
-            clock->code[at].row = find_row(clock, table, mask, inst, inst->engine);
+            clock->code[at].row = find_row(clock, table, mask, inst, inst->engine, loop);
         for (uint8_t engine = ts_engine_tensor; inst->op == ts_op_leave && engine < ts_engine_count;
              engine++) {
-            uint32_t row = find_row(clock, table, mask, inst, engine);
+            uint32_t row = find_row(clock, table, mask, inst, engine, loop);
             if (engine == ts_engine_tensor) clock->code[at].row = row;
         }
     }
@@ -111,6 +116,8 @@ ts_status ts_expand_init(ts_clock *clock) {
     }
     find_rows(clock);
     find_storages(clock);
+    for (uint32_t loop = 0; loop < program->loops.count; loop++)
+        ts_vec_push(&clock->record->loops, &clock->record->arena, (ts_record_loop){0});
     return ts_ok;
 }
 
@@ -235,6 +242,20 @@ static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     code->is_ready = true;
 }
 
+/* Takes away what the what-if of set k makes free. */
+static void free_costs(ts_clock *clock, ts_step *step, uint32_t at, const ts_inst *inst, int k) {
+    const ts_what_if *what_if = &clock->what_if[k];
+    bool is_free = (what_if->free_ops >> inst->op & 1) || (what_if->free_codes && what_if->free_codes[at]);
+    if (what_if->half_ops >> inst->op & 1) {
+        step->occupancy[k] /= 2;
+        step->stream[k] /= 2;
+    }
+    if (is_free || what_if->free & 1u << ts_step_bound(step)) step->occupancy[k] = step->stream[k] = 0;
+    if (is_free || what_if->free & 1u << ts_bound_wait) step->latency[k] = step->dependent[k] = 0;
+    if (is_free || what_if->free & 1u << ts_bound_dma_descriptors) step->descriptor_time[k] = 0;
+    if (is_free || what_if->free & 1u << ts_bound_dma_bytes) step->byte_time[k] = step->hbm_time[k] = 0;
+}
+
 static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
     for (int k = 0; k < clock->sets; k++) {
         const ts_chip *chip = &clock->chip[k];
@@ -271,6 +292,17 @@ static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operan
     }
 }
 
+static void count_bytes(ts_step *step, const ts_operands *operands) {
+    for (int i = 0; i < operands->count; i++) {
+        const ts_ref *ref = &operands->ref[i];
+        if (ref->space != ts_space_sbuf && ref->space != ts_space_psum) continue;
+        uint64_t bytes = (uint64_t)(ref->parts * ref->elems * ts_dtype_get(ref->dtype)->bytes);
+        uint64_t *sums = step->space_bytes[ref->space == ts_space_psum];
+        if (operands->is_read[i]) sums[0] += bytes;
+        if (operands->is_write[i]) sums[1] += bytes;
+    }
+}
+
 static uint64_t hash_counts(const ts_operands *operands) {
     uint64_t hash = 0x9E3779B97F4A7C15u;
     for (int i = 0; i < operands->count; i++) {
@@ -296,14 +328,12 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     step->is_dma = inst->op == ts_op_dma_copy;
     step->is_control = inst->op == ts_op_leave;
     set_costs(clock, step, inst, operands);
-    if (step->is_control) {
-        step->row += (uint32_t)(inst->engine - ts_engine_tensor);
-        return step;
-    }
-    if (step->is_dma) {
-        set_shares(clock, step, operands);
-        return step;
-    }
+    if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
+    if (step->is_dma) set_shares(clock, step, operands);
+    for (int k = 0; k < clock->sets; k++)
+        free_costs(clock, step, (uint32_t)(code - clock->code), inst, k);
+    count_bytes(step, operands);
+    if (step->is_control || step->is_dma) return step;
     for (int i = 0; i < operands->count; i++) {
         uint8_t space = operands->ref[i].space, engine = inst->engine;
         if (space == ts_space_sbuf && (engine == ts_engine_vector || engine == ts_engine_gpsimd))
@@ -353,6 +383,15 @@ static void note_write(ts_clock *clock, const ts_access *access) {
     if (meets) clock->held.is_valid = false;
 }
 
+/* Inside one of the trips that are watched. */
+static bool is_watched(const ts_clock *clock, uint32_t at) {
+    if (!clock->watch.is_on) return false;
+    const ts_loop *loop = &clock->program->loops.data[clock->watch.loop];
+    int64_t trip = clock->counters[clock->watch.loop] - clock->watch.first;
+    return at > loop->begin && at < loop->end && trip >= 0 && trip < clock->watch.count &&
+           clock->record->loops.data[clock->watch.loop].entries == clock->watch.entry + 1;
+}
+
 static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, const ts_step *step) {
     if (clock->sequence == clock->instruction_cap) {
         ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
@@ -362,9 +401,10 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     }
     ts_event *event = ts_slab_take(&clock->arena, &clock->events, sizeof *event);
     event->step = step;
-    event->sequence = clock->sequence++;
+    event->sequence = ++clock->sequence;
     event->inst = at;
     event->refs = 1;
+    event->is_watched = is_watched(clock, at);
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     if (code->table && code->table != clock->table) {
         event->loads_table = true;
@@ -444,13 +484,20 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
             uint32_t id = ((const ts_inst_loop *)inst)->id;
             clock->counters[id] = 0;
             clock->trips[id] = ts_count_value(program, &((const ts_inst_loop *)inst)->trip, clock->counters);
-            if (clock->trips[id] == 0) clock->pc = program->loops.data[id].end + 1;
+            if (clock->trips[id] == 0) {
+                clock->pc = program->loops.data[id].end + 1;
+                continue;
+            }
+            clock->record->loops.data[id].entries++;
+            clock->record->loops.data[id].trips++;
         } else if (inst->op == ts_op_end) {
             uint32_t id = ((const ts_inst_end *)inst)->id;
-            if (++clock->counters[id] < clock->trips[id])
+            if (++clock->counters[id] < clock->trips[id]) {
                 clock->pc = program->loops.data[id].begin + 1;
-            else
+                clock->record->loops.data[id].trips++;
+            } else {
                 clock->counters[id] = 0;
+            }
         } else if (inst->op == ts_op_leave) {
             return fetch_leave(clock, at, (const ts_inst_leave *)inst);
         } else {

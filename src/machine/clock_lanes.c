@@ -14,25 +14,27 @@ void ts_event_drop(ts_clock *clock, ts_event *event) {
     ts_slab_give(&clock->events, event, sizeof *event);
 }
 
-static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, bool is_same) {
+static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, bool is_same,
+                  bool is_order) {
     const ts_times *times = is_same ? &producer->same : &producer->ready;
     int asked = clock->asked;
     if (times->at[asked] > consumer->earliest.at[asked])
-        ts_cause_set(clock, &consumer->cause, producer->node, producer->step,
+        ts_cause_set(clock, &consumer->cause, producer->node, producer,
                      is_same                  ? ts_cause_same
                      : producer->step->is_dma ? ts_cause_done
                                               : ts_cause_ready);
     for (int k = 0; k < clock->sets; k++)
-        consumer->earliest.at[k] = later(consumer->earliest.at[k], times->at[k]);
+        if (!is_order || !(clock->what_if[k].free & TS_FREE_REUSE))
+            consumer->earliest.at[k] = later(consumer->earliest.at[k], times->at[k]);
 }
 
-void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same) {
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same, bool is_order) {
     if (producer->is_done) {
-        apply(clock, consumer, producer, is_same);
+        apply(clock, consumer, producer, is_same, is_order);
         return;
     }
     ts_edge *edge = ts_slab_take(&clock->arena, &clock->edges, sizeof *edge);
-    *edge = (ts_edge){producer->edges, consumer, is_same};
+    *edge = (ts_edge){producer->edges, consumer, is_same, is_order};
     producer->edges = edge;
     consumer->waits++;
 }
@@ -65,7 +67,7 @@ static void settle(ts_clock *clock, ts_event *event) {
     while (event->edges) {
         ts_edge *edge = event->edges;
         event->edges = edge->next;
-        apply(clock, edge->consumer, event, edge->is_same);
+        apply(clock, edge->consumer, event, edge->is_same, edge->is_order);
         edge->consumer->waits--;
         ts_slab_give(&clock->edges, edge, sizeof *edge);
     }
@@ -85,6 +87,7 @@ static ts_time engine_start(const ts_clock *clock, const ts_event *event, int k)
     const ts_step *step = event->step;
     ts_time start = clock->engine_free[step->engine].at[k] + (event->loads_table ? clock->table_load[k] : 0);
     start = later(start, event->earliest.at[k]);
+    if (clock->what_if[k].free & TS_FREE_PORTS) return start;
     for (int port = 0; port < ts_port_count; port++)
         if (step->port[port])
             start = later(start, clock->port_free[port][port_rival((ts_port)port, step->engine)].at[k]);
@@ -107,29 +110,55 @@ static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     return NULL;
 }
 
-static void note_end(ts_clock *clock, ts_node *node, const ts_step *step, ts_cause_kind kind,
+static void note_end(ts_clock *clock, ts_node *node, const ts_event *event, ts_cause_kind kind,
                      const ts_times *end) {
     int asked = clock->asked;
-    if (end->at[asked] > clock->end.at[asked]) ts_cause_set(clock, &clock->end_cause, node, step, kind);
+    if (end->at[asked] > clock->end.at[asked]) ts_cause_set(clock, &clock->end_cause, node, event, kind);
     for (int k = 0; k < clock->sets; k++)
         clock->end.at[k] = later(clock->end.at[k], end->at[k]);
 }
 
-static void hold_ports(ts_clock *clock, ts_node *node, const ts_step *step, const ts_times *until) {
+static void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, const ts_times *until) {
+    const ts_step *step = event->step;
     for (int port = 0; port < ts_port_count; port++) {
         if (!step->port[port]) continue;
         clock->port_free[port][step->engine] = *until;
-        ts_cause_set(clock, &clock->port_cause[port][step->engine], node, step, ts_cause_engine);
+        ts_cause_set(clock, &clock->port_cause[port][step->engine], node, event, ts_cause_engine);
     }
 }
 
 /* The trigger's end: the transfer goes to its queue, which serves triggers in the order of their times. */
 static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_times *until) {
     event->earliest = *until;
-    ts_cause_set(clock, &event->cause, node, event->step, ts_cause_engine);
+    ts_cause_set(clock, &event->cause, node, event, ts_cause_engine);
     ts_lane *ring = &clock->ring[event->queue];
     if (!ring->head) clock->ring_list[clock->rings++] = event->queue;
     lane_push(ring, event);
+}
+
+/* The part of the timeline that an issued instruction fills, and what it waited for. */
+static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts_time until) {
+    int k = clock->asked;
+    ts_engine engine = (ts_engine)event->step->engine;
+    ts_time free = clock->engine_free[engine].at[k];
+    ts_slice slice = {.start = free, .lane = (uint8_t)engine};
+    if (event->loads_table) {
+        slice.end = free += clock->table_load[k];
+        ts_tally_slice(clock, event, slice);
+        ts_series_busy(clock, engine, slice.start, slice.end);
+    }
+    slice.start = start;
+    slice.end = until;
+    slice.wait = start - free;
+    if (slice.wait > 0 && start == event->earliest.at[k]) {
+        slice.waited = event->cause.kind == ts_cause_done ? ts_waited_dma : ts_waited_result;
+        slice.after = (uint32_t)event->cause.sequence;
+    } else if (slice.wait > 0) {
+        slice.waited = ts_waited_port;
+    }
+    ts_tally_slice(clock, event, slice);
+    ts_series_busy(clock, engine, start, until);
+    if (!event->step->is_dma) ts_series_live(clock, event->inst, start, until);
 }
 
 static void issue(ts_clock *clock, ts_engine engine) {
@@ -143,21 +172,16 @@ static void issue(ts_clock *clock, ts_engine engine) {
     }
     ts_time start_asked = start.at[clock->asked];
     ts_node *node = start_node(clock, event, start_asked);
-    if (event->loads_table) {
-        ts_time load = clock->engine_free[engine].at[clock->asked];
-        ts_tally_slice(clock, load, load + clock->table_load[clock->asked], event->inst, (uint8_t)engine);
-    }
-    if (!step->is_control)
-        ts_tally_slice(clock, start_asked, until.at[clock->asked], event->inst, (uint8_t)engine);
+    if (!step->is_control) show_issue(clock, event, start_asked, until.at[clock->asked]);
     clock->engine_free[engine] = until;
-    ts_cause_set(clock, &clock->engine_cause[engine], node, step, ts_cause_engine);
+    ts_cause_set(clock, &clock->engine_cause[engine], node, event, ts_cause_engine);
     if (step->is_dma) {
         push_ring(clock, event, node, &until);
         ts_node_drop(clock, node);
         return;
     }
-    hold_ports(clock, node, step, &until);
-    note_end(clock, node, step, ts_cause_result, &result);
+    hold_ports(clock, node, event, &until);
+    note_end(clock, node, event, ts_cause_result, &result);
     for (int k = 0; k < clock->sets; k++) {
         event->same.at[k] = until.at[k] + step->dependent[k];
         event->ready.at[k] = result.at[k] + clock->semaphore[k];
@@ -219,6 +243,7 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
     nodes->drops++;
     nodes->holds++;
     clock->dma_node[engine] = nodes->node;
+    ts_series_busy(clock, ts_engine_none, start, end);
 }
 
 /* Moves the transfer through its DMA engines in set k; returns the last byte's time. In the set asked for
@@ -285,6 +310,30 @@ static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start)
     return ts_node_new(clock, clock->ring_node[clock->ring_of[clock->asked][event->queue]], &floor, 1);
 }
 
+/* A queue's slices are the parts of its transfers that no earlier one covers. */
+static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start, ts_time first,
+                          ts_time last) {
+    int k = clock->asked;
+    ts_time *covered = &clock->queue_end[event->queue];
+    ts_record_queue *queue = &clock->queue[event->queue];
+    const ts_cost *cost = &event->step->cost;
+    ts_slice slice = {.start = later(first, *covered),
+                      .end = last,
+                      .wait = first - event->earliest.at[k],
+                      .after = (uint32_t)event->sequence,
+                      .lane = (uint8_t)(TS_LANE_QUEUE + event->queue),
+                      .waited = ts_waited_queue};
+    ts_tally_slice(clock, event, slice);
+    *covered = later(*covered, last);
+    queue->engines |= 1u << event->step->engine;
+    queue->transfers++;
+    queue->descriptors += (uint64_t)cost->descriptors;
+    queue->bytes += (uint64_t)cost->bytes;
+    queue->held += start > event->earliest.at[k];
+    ts_series_bytes(clock, first, last, (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes));
+    ts_series_live(clock, event->inst, first, last);
+}
+
 static void serve(ts_clock *clock, int position) {
     uint16_t queue = clock->ring_list[position];
     ts_event *event = lane_pop(&clock->ring[queue]);
@@ -307,14 +356,10 @@ static void serve(ts_clock *clock, int position) {
     ts_node **ring = &clock->ring_node[clock->ring_of[asked][queue]];
     ts_node_drop(clock, *ring);
     *ring = issued;
-    /* A queue's slices are the parts of its transfers that no earlier one covers. */
-    ts_time last = done.at[asked] - clock->completion[asked], *covered = &clock->queue_end[queue];
-    if (last > *covered)
-        ts_tally_slice(clock, later(first, *covered), last, event->inst, (uint8_t)(TS_LANE_QUEUE + queue));
-    *covered = later(*covered, last);
+    show_transfer(clock, event, start[asked], first, done.at[asked] - clock->completion[asked]);
     event->node = last_byte;
     event->ready = event->same = done;
-    note_end(clock, event->node, step, ts_cause_done, &done);
+    note_end(clock, event->node, event, ts_cause_done, &done);
     ts_cause_clear(clock, &event->cause);
     settle(clock, event);
 }

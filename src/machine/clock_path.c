@@ -30,6 +30,13 @@ void ts_node_drop(ts_clock *clock, ts_node *node) {
     }
 }
 
+/* What one node may span once it is merged: where the path is shown over time, one part in so many. */
+static ts_time longest_node(const ts_clock *clock) {
+    enum { PARTS = 1024 };
+    bool is_shown = clock->bins > 0 || clock->path_cap > 0;
+    return is_shown ? clock->end.at[clock->asked] / PARTS : INT64_MAX;
+}
+
 /* Moves the charges of `node` and of the ancestors that nobody else holds into `node`. */
 static void merge_chain(ts_clock *clock, ts_node *node) {
     uint32_t most = 0, count = 0;
@@ -38,9 +45,11 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
         if (at != node && at->refs != 1) break;
     }
     uint32_t limit = clock->rows.count * ts_bound_count;
+    ts_time longest = longest_node(clock);
     ts_charge *many = malloc((most < limit ? most : limit) * sizeof *many + sizeof *many);
     if (!many) return; /* nothing is lost, the tree only stays larger */
     ts_node *at = node;
+    ts_time span = 0;
     do {
         const ts_charge *charges = charges_of(at);
         for (uint32_t i = 0; i < at->charges; i++) {
@@ -49,9 +58,10 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
             *sum += charges[i].amount;
         }
         ts_node *parent = at->parent;
+        span += at->span;
         if (at != node) node_free(clock, at);
         at = parent;
-    } while (at && at->refs == 1);
+    } while (at && at->refs == 1 && span + at->span <= longest);
     for (uint32_t i = 0; i < count; i++) {
         ts_time *sum = &clock->charge_sums[many[i].row * ts_bound_count + many[i].bound];
         many[i].amount = *sum;
@@ -60,6 +70,7 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
     free(node->many);
     node->many = many;
     node->charges = count;
+    node->span = span;
     node->parent = at;
 }
 
@@ -81,7 +92,9 @@ static void mark_inner(ts_clock *clock, ts_node *node) {
 
 /* Only the lower end of a chain merges, so that each charge moves once. */
 static void merge_outer(ts_clock *clock, ts_node *node) {
-    if (!node->is_inner && node->parent && node->parent->refs == 1) merge_chain(clock, node);
+    if (node->is_inner) return;
+    for (; node && node->parent && node->parent->refs == 1; node = node->parent)
+        if (node->span + node->parent->span <= longest_node(clock)) merge_chain(clock, node);
 }
 
 static void merge_chains(ts_clock *clock) {
@@ -99,7 +112,10 @@ ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges,
     node->parent = ts_node_hold(parent);
     node->refs = 1;
     for (int i = 0; i < count; i++)
-        if (charges[i].amount > 0) node->few[node->charges++] = charges[i];
+        if (charges[i].amount > 0) {
+            node->few[node->charges++] = charges[i];
+            node->span += charges[i].amount;
+        }
     return node;
 }
 
@@ -117,9 +133,9 @@ ts_bound ts_step_bound(const ts_step *step) {
 }
 
 ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
-    ts_charge charges[TS_NODE_CHARGES] = {extra};
+    ts_charge charges[TS_NODE_CHARGES] = {{0}};
     const ts_step *step = cause->step;
-    int k = clock->asked, count = 1;
+    int k = clock->asked, count = 0;
     if (cause->node) {
         uint32_t bound = ts_step_bound(step), row = step->row;
         switch (cause->kind) {
@@ -141,12 +157,14 @@ ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
             break;
         }
     }
+    charges[count++] = extra;
     return ts_node_new(clock, cause->node, charges, count);
 }
 
-void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_step *step, ts_cause_kind kind) {
+void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event,
+                  ts_cause_kind kind) {
     ts_node *old = cause->node;
-    *cause = (ts_cause){ts_node_hold(node), step, kind};
+    *cause = (ts_cause){ts_node_hold(node), event->step, event->sequence, kind};
     ts_node_drop(clock, old);
 }
 
@@ -155,8 +173,29 @@ void ts_cause_clear(ts_clock *clock, ts_cause *cause) {
     *cause = (ts_cause){0};
 }
 
+/* The path in order of time. Charges of a merged node have lost their order: they share its stretch. */
+static void show_path(ts_clock *clock, ts_node *end) {
+    TS_VEC(ts_node *) nodes = {0};
+    ts_time at = clock->record->launch;
+    ts_charge launch = {0, ts_bound_launch, at};
+    ts_series_path(clock, 0, at, &launch);
+    for (ts_node *node = end; node; node = node->parent)
+        ts_vec_push(&nodes, &clock->arena, node);
+    for (uint32_t n = nodes.count; n-- > 0;) {
+        ts_node *node = nodes.data[n];
+        const ts_charge *charges = charges_of(node);
+        for (uint32_t i = 0; i < node->charges; i++) {
+            ts_time until = node->many ? at + node->span : at + charges[i].amount;
+            ts_series_path(clock, at, until, &charges[i]);
+            if (!node->many) at = until;
+        }
+        if (node->many) at += node->span;
+    }
+}
+
 void ts_path_finish(ts_clock *clock) {
     ts_node *end = ts_node_from(clock, &clock->end_cause, (ts_charge){0});
+    if (clock->bins > 0 || clock->path_cap > 0) show_path(clock, end);
     for (ts_node *node = end; node; node = node->parent) {
         const ts_charge *charges = charges_of(node);
         for (uint32_t i = 0; i < node->charges; i++) {

@@ -147,7 +147,7 @@ static void depend(ts_clock *clock, ts_event *event, const ts_box *query, const 
     bool is_same = step->engine == earlier->engine && !step->is_dma && !earlier->is_dma && !box->is_merged;
     if (is_same && (!is_result || step->engine == ts_engine_tensor)) return;
     if (!can_delay(clock, event, box->event, is_same)) return;
-    if (conflicts(clock, query, box)) ts_event_depend(clock, event, box->event, is_same);
+    if (conflicts(clock, query, box)) ts_event_depend(clock, event, box->event, is_same, !is_result);
 }
 
 /* Whoever touches these bytes later waits for this write, which waited for what it covers. */
@@ -182,6 +182,7 @@ static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
     merged->is_done = true;
     merged->refs = 1;
     merged->step = last->step;
+    merged->sequence = last->sequence;
     merged->node = ts_node_hold(last->node);
     return merged;
 }

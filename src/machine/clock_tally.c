@@ -41,15 +41,18 @@ ts_time ts_union_length(const ts_union *set) {
     return sum;
 }
 
-void ts_tally_slice(ts_clock *clock, ts_time start, ts_time end, uint32_t inst, uint8_t lane) {
+void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice) {
     ts_record *record = clock->record;
-    if (end <= start || clock->slice_cap == 0) return;
+    if (slice.end <= slice.start || clock->slice_cap == 0) return;
+    if (clock->watch.is_on && !event->is_watched) return;
     if (record->slices.count == clock->slice_cap) {
         record->slices_truncated = true;
         return;
     }
-    ts_slice slice = {
-        .start = start + record->launch, .end = end + record->launch, .inst = inst, .lane = lane};
+    slice.start += record->launch;
+    slice.end += record->launch;
+    slice.inst = event->inst;
+    slice.sequence = (uint32_t)event->sequence;
     ts_vec_push(&record->slices, &record->arena, slice);
 }
 
@@ -84,6 +87,16 @@ static void note_casts(ts_clock *clock, const ts_inst *inst) {
     if (has_float && has_integer) clock->used_float_to_int = true;
 }
 
+static void tally_sizes(ts_record *record, const ts_cost *cost, ts_time time) {
+    int size = 0;
+    while (size + 1 < TS_DMA_SIZES &&
+           cost->bytes >> (size + 1) >= (cost->descriptors > 0 ? cost->descriptors : 1))
+        size++;
+    record->sizes[size].descriptors += (uint64_t)cost->descriptors;
+    record->sizes[size].bytes += (uint64_t)cost->bytes;
+    record->sizes[size].time += time;
+}
+
 void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event) {
     const ts_step *step = event->step;
     ts_record *record = clock->record;
@@ -96,6 +109,14 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
         note_casts(clock, inst);
     }
     record->instructions++;
+    if (clock->bins) {
+        record->lives.data[event->inst].count++;
+        record->lives.data[event->inst].bytes += (uint64_t)cost->bytes;
+    }
+    record->sbuf_read_bytes += step->space_bytes[0][0];
+    record->sbuf_write_bytes += step->space_bytes[0][1];
+    record->psum_read_bytes += step->space_bytes[1][0];
+    record->psum_write_bytes += step->space_bytes[1][1];
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
     row->busy += step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : occupancy;
     row->bytes += (uint64_t)cost->bytes;
@@ -108,6 +129,9 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
         record->elems += (uint64_t)cost->elems;
         return;
     }
+    row->descriptors += (uint64_t)cost->descriptors;
+    row->hbm_bytes += (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes);
+    tally_sizes(record, cost, step->rows * (step->descriptor_time[k] + step->byte_time[k]));
     record->dma_transfers++;
     record->dma_descriptors += (uint64_t)cost->descriptors;
     record->hbm_read_bytes += (uint64_t)cost->hbm_read_bytes;
@@ -120,6 +144,42 @@ static int by_busy(const void *a, const void *b) {
     if (x->loc != y->loc) return x->loc < y->loc ? -1 : 1;
     if (x->op != y->op) return x->op < y->op ? -1 : 1;
     return x->engine < y->engine ? -1 : x->engine > y->engine;
+}
+
+static int by_key(const void *a, const void *b) {
+    const ts_record_row *x = a, *y = b;
+    if (x->loc != y->loc) return x->loc < y->loc ? -1 : 1;
+    if (x->op != y->op) return x->op < y->op ? -1 : 1;
+    return x->engine < y->engine ? -1 : x->engine > y->engine;
+}
+
+static void add_row(ts_record_row *to, const ts_record_row *from) {
+    to->count += from->count;
+    to->busy += from->busy;
+    to->bound += from->bound;
+    for (int bound = 0; bound < ts_bound_count; bound++)
+        to->bounds[bound] += from->bounds[bound];
+    to->bytes += from->bytes;
+    to->flops += from->flops;
+    to->elems += from->elems;
+    to->descriptors += from->descriptors;
+    to->hbm_bytes += from->hbm_bytes;
+}
+
+/* The same (engine, op, source line) in several loops is one row. */
+static void join_rows(ts_record *record) {
+    uint32_t kept = 0;
+    if (record->rows.count == 0) return;
+    qsort(record->rows.data, record->rows.count, sizeof(ts_record_row), by_key);
+    for (uint32_t i = 1; i < record->rows.count; i++) {
+        ts_record_row *row = &record->rows.data[i], *last = &record->rows.data[kept];
+        if (by_key(last, row) == 0)
+            add_row(last, row);
+        else
+            record->rows.data[++kept] = *row;
+    }
+    record->rows.count = kept + 1;
+    qsort(record->rows.data, record->rows.count, sizeof(ts_record_row), by_busy);
 }
 
 static int by_start(const void *a, const void *b) {
@@ -160,13 +220,24 @@ void ts_tally_finish(ts_clock *clock) {
     clock->rows.data[0].bound[ts_bound_launch] += record->launch;
     for (uint32_t i = 0; i < clock->rows.count; i++) {
         ts_record_row row = clock->rows.data[i].total;
-        for (int bound = 0; bound < ts_bound_count; bound++)
-            row.bound += clock->rows.data[i].bound[bound];
+        for (int bound = 0; bound < ts_bound_count; bound++) {
+            row.bounds[bound] = clock->rows.data[i].bound[bound];
+            row.bound += row.bounds[bound];
+        }
+        if (clock->rows.data[i].loop) {
+            ts_record_loop *loop = &record->loops.data[clock->rows.data[i].loop - 1];
+            loop->instructions += row.count;
+            loop->bound += row.bound;
+        }
         if (row.count == 0 && row.bound == 0) continue;
         if (ts_op_is_off_engine(row.op)) record->off_engine_elems += row.elems;
         ts_vec_push(&record->rows, &record->arena, row);
     }
-    if (record->rows.count) qsort(record->rows.data, record->rows.count, sizeof(ts_record_row), by_busy);
+    join_rows(record);
+    for (int queue = 0; queue < TS_CLOCK_RINGS; queue++) {
+        clock->queue[queue].queue = (uint8_t)queue;
+        if (clock->queue[queue].transfers) ts_vec_push(&record->queues, &record->arena, clock->queue[queue]);
+    }
     if (record->slices.count) qsort(record->slices.data, record->slices.count, sizeof(ts_slice), by_start);
     add_assumptions(clock);
 }

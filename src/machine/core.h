@@ -22,6 +22,7 @@ typedef struct ts_core {
     ts_memory sbuf, psum;
     ts_memory shadow[TS_SHADOWS]; /* SBUF-sized, touched only when an instruction needs it */
     float *stationary, *moving;   /* a matmul's operands widened to fp32: [partitions, columns] */
+    uint64_t runs;                /* begun */
 } ts_core;
 
 /* Free range of one core's HBM stack; the list is in address order and no two holes touch. */

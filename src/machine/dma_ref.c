@@ -213,6 +213,8 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
     }
     bool is_cut = ts_pair_make(&d.dst.pattern, &d.src.pattern, &d.pair);
     d.pair.is_added = inst->rmw == ts_rmw_add;
+    d.pair.is_stochastic = d.dst.rows.is_stochastic;
+    memcpy(d.pair.key, d.dst.rows.key, sizeof d.pair.key);
     TS_TRY(check_cast(exec, &d));
     if (!is_cut) {
         move_elements(&d, 0, ts_pattern_elems(&d.dst.pattern));

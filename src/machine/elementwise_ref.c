@@ -223,7 +223,7 @@ static void copy_predicated(void *context, int64_t first, int64_t last) {
         if (c->is_exact)
             values = ts_rows_read_raw(&c->src, part, from, n, buffer);
         else
-            ts_dtype_narrow(c->dst.dtype, ts_rows_read(&c->src, part, from, n, buffer), cast, (size_t)n);
+            ts_rows_narrow(&c->dst, part, from, n, ts_rows_read(&c->src, part, from, n, buffer), cast);
         blend(c->dst.size, mask, keep, values, old, result, n);
         ts_rows_write_raw(&c->dst, part, from, n, result);
     }

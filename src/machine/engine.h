@@ -17,6 +17,9 @@ typedef struct ts_exec {
     uint32_t at; /* position in program->code; loop marks move it */
     ts_run_stats stats;
     ts_trace *trace; /* NULL: nobody asks */
+    bool is_stochastic;
+    uint32_t key[2];       /* of the run's random words */
+    uint64_t instructions; /* begun, loop marks included */
     ts_diag *diag;
 } ts_exec;
 
@@ -37,15 +40,18 @@ typedef struct ts_rows {
     int dims;
     int64_t step[TS_AP_DIMS]; /* bytes */
     int64_t count[TS_AP_DIMS];
-    int32_t part;   /* first partition */
-    int64_t offset; /* of base in its partition or tensor, bytes */
+    int32_t part;       /* first partition */
+    int64_t offset;     /* of base in its partition or tensor, bytes */
+    bool is_stochastic; /* how what is written rounds, with the words of `key` */
+    uint32_t key[2];
 } ts_rows;
 
 /* An instruction's operands. `is_empty` once some count is 0: then the instruction does nothing. */
 typedef struct ts_operand_set {
     ts_exec *exec;
     bool is_empty;
-    int shadows; /* used so far */
+    int shadows;       /* used so far */
+    uint32_t operands; /* resolved so far */
 } ts_operand_set;
 
 /* Resolves an operand. */
@@ -82,12 +88,24 @@ const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, in
    (and has nothing to do when they are in place). */
 float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
 void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values);
+/* The same values in the row's dtype, packed. */
+void ts_rows_narrow(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values,
+                    void *raw);
 void ts_rows_write_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values);
 void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const void *raw);
 /* 32-bit integers to the row's dtype: bits for 32-bit integers, saturation for narrower ones, floats
    rounded to nearest even. */
 void ts_rows_write_ints(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values,
                         bool is_signed);
+
+/* Random words (stochastic.c). A key made of another one. */
+void ts_random_key(const uint32_t key[2], uint32_t low, uint32_t high, uint32_t result[2]);
+/* Of elements [from, from + n) of a row, n <= TS_CHUNK; `words` has room for TS_CHUNK + 2, the result lies in
+ * it. */
+const uint32_t *ts_random_row(const uint32_t key[2], int64_t row, int64_t from, int64_t n, uint32_t *words);
+/* Of n moves, each known by where it goes and where it comes from. */
+void ts_random_places(const uint32_t key[2], uint32_t dst, uint32_t dst_step, uint32_t src, uint32_t src_step,
+                      int64_t n, uint32_t *words);
 
 /* Value for each partition: a constant or a column. */
 typedef struct ts_column {

@@ -47,6 +47,8 @@ typedef struct ts_run {
     int core;
     void *const *data;
     bool poison;                /* fill SBUF and PSUM with NaN bytes first */
+    ts_rounding rounding;       /* of what engines and DMA narrow */
+    uint32_t rounding_seed;     /* stochastic: the same bits for the same seed and number of runs before */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
     ts_trace *trace;            /* optional: what each `leave` decides is added */

@@ -41,6 +41,11 @@ void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     rows->elems = ref.elems;
     rows->part = ref.part;
     rows->offset = ref.offset;
+    rows->is_stochastic = exec->is_stochastic && ts_dtype_is_narrow_float(ref.dtype);
+    if (rows->is_stochastic)
+        ts_random_key(exec->key, (uint32_t)exec->instructions,
+                      (uint32_t)(exec->instructions >> 32) << 4 | set->operands, rows->key);
+    set->operands++;
     if (ref.elems <= 0 || ref.parts <= 0) {
         set->is_empty = true;
         return;
@@ -229,6 +234,16 @@ float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t from, int64_t n
     return direct && is_aligned(direct, 4) ? (float *)direct : buffer;
 }
 
+void ts_rows_narrow(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values,
+                    void *raw) {
+    _Alignas(64) uint32_t words[TS_CHUNK + 2];
+    if (rows->is_stochastic)
+        ts_dtype_narrow_random(rows->dtype, values, ts_random_row(rows->key, part, from, n, words), raw,
+                               (size_t)n);
+    else
+        ts_dtype_narrow(rows->dtype, values, raw, (size_t)n);
+}
+
 void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values) {
     _Alignas(64) uint32_t raw[TS_CHUNK];
     uint8_t *direct = adjacent(rows, part, from, n);
@@ -236,9 +251,9 @@ void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, c
     if (rows->dtype == ts_dtype_f32) {
         ts_rows_write_raw(rows, part, from, n, values);
     } else if (direct && is_aligned(direct, rows->size)) {
-        ts_dtype_narrow(rows->dtype, values, direct, (size_t)n);
+        ts_rows_narrow(rows, part, from, n, values, direct);
     } else {
-        ts_dtype_narrow(rows->dtype, values, raw, (size_t)n);
+        ts_rows_narrow(rows, part, from, n, values, raw);
         ts_rows_write_raw(rows, part, from, n, raw);
     }
 }

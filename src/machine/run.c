@@ -93,6 +93,7 @@ static ts_status walk(ts_exec *exec, const atomic_bool *cancel) {
         if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
             return ts_fail(exec->diag, ts_cancelled, "interrupted before instruction %u of %u", exec->at,
                            program->code.count);
+        exec->instructions++;
         ts_exec_function *function = function_of(inst->op);
         if (!function) return ts_fail(exec->diag, ts_input, "instruction %u is no instruction", exec->at);
         ts_status status = function(exec, inst);
@@ -112,6 +113,14 @@ static ts_status bind(const ts_program *program, const ts_run *run, uint8_t **da
             return ts_fail(diag, ts_usage, "tensor %u (%s) of the program has no memory", i, tensor->name);
     }
     return ts_ok;
+}
+
+/* A core's runs are numbered, so that a step that is repeated rounds anew. */
+static void choose_rounding(ts_exec *exec, const ts_run *run) {
+    uint64_t number = exec->core->runs++;
+    exec->is_stochastic = run->rounding == ts_rounding_stochastic;
+    const uint32_t seed[2] = {run->rounding_seed, (uint32_t)run->core};
+    ts_random_key(seed, (uint32_t)number, (uint32_t)(number >> 32), exec->key);
 }
 
 static void poison(ts_memory *memory) {
@@ -144,6 +153,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
     ts_status status = bind(program, run, data, diag);
     if (status == ts_ok) {
         pthread_mutex_lock(&exec.core->lock);
+        choose_rounding(&exec, run);
         if (run->poison) {
             poison(&exec.core->sbuf);
             poison(&exec.core->psum);

@@ -89,7 +89,9 @@ bool ts_pair_make(const ts_pattern *dst, const ts_pattern *src, ts_pair *pair) {
                       .dst_dtype = dst->dtype,
                       .src_dtype = src->dtype,
                       .dst_size = dst->size,
-                      .src_size = src->size};
+                      .src_size = src->size,
+                      .dst_origin = dst->base,
+                      .src_origin = src->base};
     if (!cut(dst, src, pair)) return false;
     for (int i = 0; i < pair->dims / 2; i++)
         swap_dims(pair, i, pair->dims - 1 - i);
@@ -166,6 +168,18 @@ static void copy_run(uint8_t *dst, int64_t dst_step, const uint8_t *src, int64_t
     }
 }
 
+static void narrow(const ts_pair *pair, const uint8_t *dst, int64_t dst_step, const uint8_t *src,
+                   int64_t src_step, const float *values, void *raw, int64_t n) {
+    _Alignas(64) uint32_t words[TS_CHUNK];
+    if (!pair->is_stochastic) {
+        ts_dtype_narrow(pair->dst_dtype, values, raw, (size_t)n);
+        return;
+    }
+    ts_random_places(pair->key, (uint32_t)(dst - pair->dst_origin), (uint32_t)dst_step,
+                     (uint32_t)(src - pair->src_origin), (uint32_t)src_step, n, words);
+    ts_dtype_narrow_random(pair->dst_dtype, values, words, raw, (size_t)n);
+}
+
 /* Casts, and additions in fp32, pass through buffers of one chunk. */
 static void convert_run(const ts_pair *pair, uint8_t *dst, int64_t dst_step, const uint8_t *src,
                         int64_t src_step, int64_t n) {
@@ -182,7 +196,7 @@ static void convert_run(const ts_pair *pair, uint8_t *dst, int64_t dst_step, con
             ts_dtype_widen(pair->dst_dtype, raw, old, (size_t)m);
             ts_alu_floats(ts_alu_add, old, values, values, m);
         }
-        ts_dtype_narrow(pair->dst_dtype, values, raw, (size_t)m);
+        narrow(pair, dst, dst_step, src, src_step, values, raw, m);
         copy_run(dst, dst_step, (uint8_t *)raw, pair->dst_size, m, pair->dst_size);
     }
 }

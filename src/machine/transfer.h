@@ -23,6 +23,9 @@ typedef struct ts_pair {
     uint8_t dst_dtype, src_dtype, dst_size, src_size;
     bool is_added; /* dst += src in fp32 */
     int dims;
+    bool is_stochastic; /* how casts round, with random words of `key` for bytes counted from the origins */
+    uint32_t key[2];
+    const uint8_t *dst_origin, *src_origin;
     int64_t dst_step[TS_PAIR_DIMS], src_step[TS_PAIR_DIMS], count[TS_PAIR_DIMS];
 } ts_pair;
 /* False when no common cut exists (17 elements against 3 x 6 of them, say). */

@@ -1,5 +1,6 @@
 /* Environment: the one place that reads it, so that every other part takes its settings as arguments. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,28 +63,59 @@ static ts_status read_visible_cores(int *first, int *count, ts_diag *diag) {
     return ts_ok;
 }
 
-/* NEURON_CC_FLAGS: --auto-cast=KIND or --auto-cast KIND. The other flags tune AWS's own compiler. */
-static ts_status refuse_auto_cast(ts_diag *diag) {
-    const char *flags = variable("NEURON_CC_FLAGS"), *flag = "--auto-cast";
+/* The value of a flag's last mention, as --flag=VALUE or --flag VALUE; NULL without one. */
+static const char *last_flag(const char *flags, const char *flag, size_t *length) {
+    const char *value = NULL;
     for (const char *at = flags; at && (at = strstr(at, flag));) {
+        bool is_word = at == flags || at[-1] == ' ';
         at += strlen(flag);
-        if (*at != '=' && *at != ' ') continue; /* --auto-cast-type */
-        while (*at == '=' || *at == ' ')
-            at++;
-        size_t length = strcspn(at, " ");
-        if (length == 4 && memcmp(at, "none", 4) == 0) continue;
-        ts_fail(diag, ts_unsupported, "casting fp32 on its own (NEURON_CC_FLAGS: %s=%.*s)", flag, (int)length,
-                at);
-        ts_diag_remedy(diag, "write --auto-cast=none, and bf16 in the program where it is wanted");
-        return ts_unsupported;
+        if (!is_word || (*at != '=' && *at != ' ' && *at)) continue;
+        value = at + strspn(at, "= ");
+        *length = strcspn(value, " ");
     }
+    return value;
+}
+
+/* NEURON_CC_FLAGS: of competing flags the last one counts, as with neuronx-cc. The other flags tune AWS's own
+   compiler. */
+static ts_status read_auto_cast(ts_runtime_options *options, ts_diag *diag) {
+    const char *flags = variable("NEURON_CC_FLAGS"), *source = "NEURON_CC_FLAGS: --auto-cast";
+    size_t length = 0;
+    const char *mode = last_flag(flags, "--auto-cast", &length);
+    if (mode && options->auto_cast == ts_auto_cast_none)
+        TS_TRY(ts_auto_cast_parse(mode, length, source, &options->auto_cast, diag));
+    const char *type = last_flag(flags, "--auto-cast-type", &length);
+    if (!type || options->auto_cast_type) return ts_ok;
+    return ts_auto_cast_type_parse(type, length, "NEURON_CC_FLAGS: --auto-cast-type",
+                                   &options->auto_cast_type, diag);
+}
+
+/* 1 and 0, or true and false. */
+static ts_status read_switch(const char *name, bool *is_on, ts_diag *diag) {
+    const char *value = variable(name);
+    int number = 0;
+    if (value && (strcmp(value, "true") == 0 || strcmp(value, "false") == 0)) {
+        *is_on = *value == 't';
+        return ts_ok;
+    }
+    TS_TRY(read_number(name, 0, 1, &number, diag));
+    *is_on = number;
+    return ts_ok;
+}
+
+static ts_status read_rounding(ts_runtime_options *options, ts_diag *diag) {
+    bool is_stochastic = false;
+    int seed = 0;
+    TS_TRY(read_switch("NEURON_RT_STOCHASTIC_ROUNDING_EN", &is_stochastic, diag));
+    TS_TRY(read_number("NEURON_RT_STOCHASTIC_ROUNDING_SEED", 0, INT_MAX, &seed, diag));
+    if (is_stochastic) options->rounding = ts_rounding_stochastic;
+    if (!options->has_rounding_seed) options->rounding_seed = (uint32_t)seed;
     return ts_ok;
 }
 
 /* Settings that ask for behaviour which is not modelled are refused, not ignored. */
 static ts_status refuse_unmodelled(ts_diag *diag) {
-    int cores = 1, stochastic = 0;
-    TS_TRY(refuse_auto_cast(diag));
+    int cores = 1;
     TS_TRY(read_number("NEURON_LOGICAL_NC_CONFIG", 1, 64, &cores, diag));
     TS_TRY(read_number("NEURON_RT_VIRTUAL_CORE_SIZE", 1, 64, &cores, diag));
     if (cores != 1) {
@@ -92,18 +124,13 @@ static ts_status refuse_unmodelled(ts_diag *diag) {
         ts_diag_remedy(diag, "unset NEURON_LOGICAL_NC_CONFIG and NEURON_RT_VIRTUAL_CORE_SIZE");
         return ts_unsupported;
     }
-    TS_TRY(read_number("NEURON_RT_STOCHASTIC_ROUNDING_EN", 0, 1, &stochastic, diag));
-    if (stochastic) {
-        ts_fail(diag, ts_unsupported,
-                "stochastic rounding (NEURON_RT_STOCHASTIC_ROUNDING_EN=1) is not modelled");
-        ts_diag_remedy(diag, "unset it: values round to nearest even");
-        return ts_unsupported;
-    }
     return ts_ok;
 }
 
 ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag) {
     TS_TRY(refuse_unmodelled(diag));
+    TS_TRY(read_rounding(options, diag));
+    TS_TRY(read_auto_cast(options, diag));
     if (!options->instance) options->instance = variable("TRAINSTONE_INSTANCE");
     if (!options->chip) options->chip = variable("TRAINSTONE_CHIP");
     if (!options->threads) TS_TRY(read_number("TRAINSTONE_THREADS", 1, 1024, &options->threads, diag));

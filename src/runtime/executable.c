@@ -143,6 +143,12 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
     made->instance = ts_runtime_instance(runtime);
     made->chip = *ts_runtime_chip(runtime);
     made->devices = ts_runtime_devices(runtime);
+    ts_compile_options merged = *ts_runtime_compile_options(runtime);
+    if (options && options->auto_cast == ts_auto_cast_none) {
+        merged.dump_pass = options->dump_pass;
+        merged.dump = options->dump;
+    }
+    if (!options || options->auto_cast == ts_auto_cast_none) options = &merged;
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->record_lock, NULL);
     ts_status status = read_program(data, size, path, &made->chip, options, &made->program, diag);
@@ -307,6 +313,7 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
                   .poison = options->poison,
                   .cancel = options->cancel,
                   .stats = options->stats};
+    run.rounding = ts_runtime_rounding(executable->runtime, &run.rounding_seed);
     if (options->poison && program->scratch_bytes)
         memset(residence->extent->host, 0xff, program->scratch_bytes);
     ts_trace trace = {0};

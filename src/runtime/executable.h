@@ -12,8 +12,8 @@
 typedef struct ts_executable ts_executable;
 
 /* From the bytes of a StableHLO portable artifact (compiled here) or of a .trn in binary or text form
-   (verified here); `path` names them in messages. options may be NULL. The runtime is borrowed; data is not
-   kept. */
+   (verified here); `path` names them in messages. options may be NULL; without --auto-cast in them the
+   runtime's counts. The runtime is borrowed; data is not kept. */
 ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t size, const char *path,
                              const ts_compile_options *options, ts_executable **executable, ts_diag *diag);
 /* Count references only where PJRT shares: new has one, the last release frees. Thread-safe. */

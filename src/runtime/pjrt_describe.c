@@ -13,6 +13,7 @@ static const char *element_name(ts_dtype dtype) {
     case ts_dtype_u32: return "ui32";
     case ts_dtype_u64: return "ui64";
     case ts_dtype_f8e4m3: return "f8E4M3";
+    case ts_dtype_f8e3m4: return "f8E3M4";
     case ts_dtype_f8e5m2: return "f8E5M2";
     case ts_dtype_f8e4m3fn: return "f8E4M3FN";
     case ts_dtype_c64: return "complex<f32>";

@@ -18,8 +18,9 @@ static const ts_type_pair pairs[] = {
     {PJRT_TYPE_U64, ts_dtype_u64},       {PJRT_TYPE_F8E4M3, ts_dtype_f8e4m3},
     {PJRT_TYPE_F8E5M2, ts_dtype_f8e5m2}, {PJRT_TYPE_F8E4M3FN, ts_dtype_f8e4m3fn},
     {PJRT_TYPE_F16, ts_dtype_f16},       {PJRT_TYPE_BF16, ts_dtype_bf16},
-    {PJRT_TYPE_F32, ts_dtype_f32},       {PJRT_TYPE_F64, ts_dtype_f64},
-    {PJRT_TYPE_C64, ts_dtype_c64},       {PJRT_TYPE_C128, ts_dtype_c128},
+    {PJRT_TYPE_F8E3M4, ts_dtype_f8e3m4}, {PJRT_TYPE_F32, ts_dtype_f32},
+    {PJRT_TYPE_F64, ts_dtype_f64},       {PJRT_TYPE_C64, ts_dtype_c64},
+    {PJRT_TYPE_C128, ts_dtype_c128},
 };
 enum { PAIRS = sizeof pairs / sizeof *pairs };
 

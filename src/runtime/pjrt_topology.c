@@ -19,7 +19,14 @@ void ts_topology_make(PJRT_Client *client) {
     ts_chip_print(chip, &numbers);
     topology->instance = ts_runtime_instance(client->runtime)->name;
     topology->chip = chip->name;
-    snprintf(topology->platform_version, sizeof topology->platform_version, "trainstone %s", ts_version());
+    /* JAX's compile cache knows a backend by its version, so what changes programs is part of it. */
+    const ts_compile_options *options = ts_runtime_compile_options(client->runtime);
+    int length = snprintf(topology->platform_version, sizeof topology->platform_version, "trainstone %s",
+                          ts_version());
+    if (options->auto_cast != ts_auto_cast_none)
+        snprintf(topology->platform_version + length, sizeof topology->platform_version - (size_t)length,
+                 " auto-cast=%s %s", options->auto_cast == ts_auto_cast_all ? "all" : "matmult",
+                 ts_dtype_get(options->auto_cast_type ? options->auto_cast_type : ts_dtype_bf16)->name);
     snprintf(topology->fingerprint, sizeof topology->fingerprint, "%s %s %s %d %016llx",
              topology->platform_version, topology->instance, topology->chip, topology->count,
              (unsigned long long)ts_hash(numbers.data ? numbers.data : "", numbers.length, 0));

@@ -14,6 +14,9 @@ struct ts_runtime {
     ts_machine **machines;    /* NULL where no visible device lies on the chip */
     int machine_count, cores; /* chips of the instance, cores a chip */
     int first_device, devices;
+    ts_rounding rounding;
+    uint32_t rounding_seed;
+    ts_compile_options compile_options;
 };
 
 static ts_status find_instance(const char *name, const ts_instance **instance, ts_diag *diag) {
@@ -76,6 +79,10 @@ static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *op
     TS_TRY(find_chip(options->chip, runtime->instance->chip, &runtime->chip, diag));
     runtime->machine_count = runtime->instance->chips;
     runtime->cores = (int)runtime->chip.cores;
+    runtime->rounding = options->rounding;
+    runtime->rounding_seed = options->rounding_seed;
+    runtime->compile_options.auto_cast = options->auto_cast;
+    runtime->compile_options.auto_cast_type = options->auto_cast_type;
     TS_TRY(choose_devices(runtime, options, diag));
     return start_machines(runtime, options->threads, diag);
 }
@@ -109,6 +116,15 @@ const ts_chip *ts_runtime_chip(const ts_runtime *runtime) {
 
 const ts_instance *ts_runtime_instance(const ts_runtime *runtime) {
     return runtime->instance;
+}
+
+ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed) {
+    *seed = runtime->rounding_seed;
+    return runtime->rounding;
+}
+
+const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime) {
+    return &runtime->compile_options;
 }
 
 int ts_runtime_devices(const ts_runtime *runtime) {

@@ -1,11 +1,13 @@
 """The judge of training: one step function on XLA:CPU and on Trainstone, compared step by step.
 
 Teacher-forced: every step starts on both from the state XLA reached, so that the figures are those of one step.
-Free-running: each goes its own way from the same start; only the losses are compared.
+Free-running: each goes its own way from the same start; only the losses are compared. Where training is chaotic, the
+measure is how far XLA:CPU goes from itself when it starts one rounding apart.
 """
 
 import csv
 import dataclasses
+import itertools
 import os
 import pathlib
 
@@ -52,12 +54,22 @@ def runner(step, platform):
     return run
 
 
+def is_key(a):
+    return isinstance(a, jax.Array) and jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key)
+
+
 def numpy_tree(tree):
-    return jax.tree.map(np.asarray, tree)
+    """On the host; keys of jax.random, which NumPy does not have, as new arrays of the default device."""
+    def take(a):
+        return jax.random.wrap_key_data(np.asarray(jax.random.key_data(a))) if is_key(a) else np.asarray(a)
+
+    return jax.tree.map(take, tree)
 
 
 def relative_error(got, want):
     """||got - want|| / ||want||; integers must be equal; infinite when the reference is all zero and got is not."""
+    if is_key(want):
+        got, want = jax.random.key_data(got), jax.random.key_data(want)
     got, want = np.asarray(got), np.asarray(want)
     if got.shape != want.shape or got.dtype != want.dtype:
         return np.inf
@@ -70,13 +82,24 @@ def relative_error(got, want):
     return float(difference / norm)
 
 
-def teacher_forced(step, state, batches, judged=CHIP, warm_up=0):
-    """(worst loss error, worst tensor error) over the batches, after `warm_up` steps of the reference alone."""
-    reference, chip = runner(step, CPU), runner(step, judged)
+def on_reference(fn):
+    """fn as a function of NumPy trees that runs on XLA:CPU."""
+    device, jitted = jax.devices(CPU)[0], jax.jit(fn)
+    return lambda *args: numpy_tree(jitted(*jax.device_put(args, device)))
+
+
+def teacher_forced(step, state, batches, judged=CHIP, warm_up=0, signs_of=None):
+    """(worst loss error, worst tensor error) over the batches, after `warm_up` steps of the reference alone.
+
+    signs_of(state, batch), when given, is what the reference decides of each step for both: it follows the batch."""
+    reference, chip, state = runner(step, CPU), runner(step, judged), numpy_tree(state)
+    decide = on_reference(signs_of) if signs_of else None
     for batch in batches[:warm_up]:
         state = numpy_tree(reference(state, batch)[0])
     loss_error, tensor_error = Worst(), Worst()
     for number, batch in enumerate(batches, 1):
+        if decide:
+            batch = (*batch, decide(state, batch))
         want_state, want_loss = numpy_tree(reference(state, batch))
         got_state, got_loss = numpy_tree(chip(state, batch))
         loss_error.see(relative_error(got_loss, want_loss), f"step {number}")
@@ -90,7 +113,7 @@ def teacher_forced(step, state, batches, judged=CHIP, warm_up=0):
 def free_running(step, state, batches, judged=CHIP):
     """(worst loss error, first loss, last loss of the reference); the state stays on each device."""
     reference, chip = runner(step, CPU), runner(step, judged)
-    want_state = got_state = state
+    want_state = got_state = numpy_tree(state)
     error, losses = Worst(), []
     for number, batch in enumerate(batches, 1):
         want_state, want_loss = reference(want_state, batch)
@@ -98,6 +121,70 @@ def free_running(step, state, batches, judged=CHIP):
         error.see(relative_error(got_loss, want_loss), f"step {number}")
         losses.append(float(want_loss))
     return error, losses[0], losses[-1]
+
+
+def losses_of(run, state, batches):
+    """The state stays on the device."""
+    losses = []
+    for batch in batches:
+        state, loss = run(state, batch)
+        losses.append(float(loss))
+    return np.array(losses)
+
+
+def one_ulp_apart(tree, random, precision):
+    """Each number but zero moved up or down by one unit in the last place of the type that is computed in."""
+    units = {"fp32": 1, "bf16": 2**16}[precision]
+
+    def move(a):
+        moved = a + random.choice([-1, 1], a.shape) * np.spacing(np.abs(a)) * units * (a != 0)
+        return moved.astype(a.dtype)
+
+    return jax.tree.map(move, tree)
+
+
+STARTS = 5
+
+
+def own_ways(step, state, batches, precision, judged=CHIP):
+    """Free-running where rounding errors grow: how far the judged goes from the reference, and the reference from itself.
+
+    (distance of the judged; the reference's five other starts, one ulp apart, from the first; the largest distance
+    between any two of its six; the reference's losses). A distance is the largest difference of the losses of one
+    step, relative to those of the first start."""
+    reference, random = runner(step, CPU), np.random.default_rng(6)
+    starts = [state] + [(one_ulp_apart(state[0], random, precision), *state[1:]) for _ in range(STARTS)]
+    ways = [losses_of(reference, start, batches) for start in starts]
+    own = losses_of(runner(step, judged), state, batches)
+
+    def distance(a, b):
+        return float(np.max(np.abs(a - b) / ways[0]))
+
+    between = max(distance(a, b) for a, b in itertools.combinations(ways, 2))
+    return distance(own, ways[0]), [distance(way, ways[0]) for way in ways[1:]], between, ways[0]
+
+
+def judge_chaotic(name, precision, model, record_property=None):
+    """As judge, for a model with kinks whose training is chaotic: teacher-forced, the reference decides the kinks;
+    free-running, Trainstone goes no further from XLA:CPU than XLA:CPU from itself."""
+    state, step, batches, signs_of = model
+    limit = LIMITS[precision]
+    loss, tensor = teacher_forced(step, state, batches, warm_up=WARM_UP[precision], signs_of=signs_of)
+    apart, from_first, between, losses = own_ways(step, state, batches, precision)
+    first, last = losses[:5].mean(), losses[-5:].mean()
+    row = {
+        "model": name, "precision": precision, "steps": len(batches),
+        "loss_error": f"{loss.value:.3e}", "loss_limit": limit["loss"], "loss_where": loss.where,
+        "tensor_error": f"{tensor.value:.3e}", "tensor_limit": limit["tensor"], "tensor_where": tensor.where,
+        "free_apart": f"{apart:.3e}", "xla_apart": f"{between:.3e}",
+        "xla_starts_apart": " ".join(f"{d:.3e}" for d in from_first),
+        "first_losses": f"{first:.6f}", "last_losses": f"{last:.6f}",
+    }
+    report(row, record_property)
+    assert last < 0.8 * first, f"the reference does not learn: {row}"
+    assert loss.value <= limit["loss"], row
+    assert tensor.value <= limit["tensor"], row
+    assert apart <= between, row
 
 
 def judge(name, precision, model, record_property=None):

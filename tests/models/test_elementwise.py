@@ -10,7 +10,8 @@ from jax import lax
 
 CPU, CHIP = jax.devices("cpu")[0], jax.devices("neuron")[0]
 INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32]
-FLOATS = [np.float32, ml_dtypes.bfloat16, np.float16, ml_dtypes.float8_e4m3, ml_dtypes.float8_e5m2]
+FLOATS = [np.float32, ml_dtypes.bfloat16, np.float16, ml_dtypes.float8_e4m3, ml_dtypes.float8_e5m2,
+          ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e3m4]
 RANDOM = np.random.default_rng(0)
 
 

@@ -1,6 +1,7 @@
 """The judge itself: it passes XLA:CPU against itself and refuses small faults."""
 
 import harness
+import jax
 import jax.numpy as jnp
 import models
 import numpy as np
@@ -30,6 +31,33 @@ def test_models_learn(name, precision):
 ])
 def test_relative_error(got, want, error):
     assert harness.relative_error(np.float32(got), np.float32(want)) == pytest.approx(error)
+
+
+@pytest.mark.parametrize("precision, size", [("fp32", 2**-23), ("bf16", 2**-7)])
+def test_one_ulp_apart(precision, size):
+    start = np.float32([1.5, -1.5, 1.0] * 20 + [0.0])
+    moved = harness.one_ulp_apart([start], np.random.default_rng(0), precision)[0] - start
+    assert moved[-1] == 0 and set(moved[:-1]) == {np.float32(size), np.float32(-size)}
+
+
+def test_own_ways_see_what_grows():
+    """x -> 4 x (1 - x) doubles errors: a second run of XLA:CPU is nowhere from the first, a moved start far from it."""
+    def step(state, batch):
+        x = 4 * state[0] * (1 - state[0])
+        return (x,), x.mean()
+
+    start = np.linspace(0.1, 0.4, 9, dtype=np.float32)
+    apart, from_first, between, _ = harness.own_ways(step, (start,), [()] * 40, "fp32", judged=harness.CPU)
+    assert apart == 0 and 0.01 < max(from_first) <= between
+
+
+def test_given_signs_are_those_of_relu():
+    state, step, batches, signs_of = models.resnet20(jnp.float32, steps=1, batch=2)
+    given = harness.on_reference(signs_of)(state, batches[0])
+    assert len(given) == 19 and all(0 < np.mean(sign) < 1 for sign in given)
+    x = np.float32([-2, -0.0, 0, 3])
+    assert np.array_equal(models.Signs().relu(x), jax.nn.relu(x))
+    assert np.array_equal(models.Signs([np.array([True, False, True, False])]).relu(x), [-2, 0, 0, 0])
 
 
 def test_relative_error_of_kinds():

@@ -1,12 +1,12 @@
 """Operations as JAX programs use them, over odd shapes: exact where arithmetic is, within 3 ULP where it is not.
 
 XLA:CPU is the judge of data movement, integers, comparisons and correctly rounded floats, bit for bit; float64 of
-functions; and of random programs (fuzz_operations.py) both.
+functions.
 """
 
 import math
 
-import fuzz_operations as fuzz
+import fuzz_values as fuzz
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -142,7 +142,9 @@ def test_functions(name):
     got, judged = on_both(lambda a: {key: FUNCTIONS[key][0](a[key]) for key in a}, arguments)
     wrong = []
     for key, (_, function, _) in FUNCTIONS.items():
-        bad = fuzz.function_of(function)(got[key], judged[key], [arguments[key]])
+        with np.errstate(all="ignore"):
+            want = function(fuzz.widen(arguments[key]))
+        bad = fuzz.within(3)(got[key], want, [], None) & ((name == "f32") | fuzz.differences(got[key], judged[key]))
         if np.any(bad):
             at = tuple(np.argwhere(bad)[0])
             wrong.append(f"{key}({arguments[key][at]}) = {got[key][at]!r}: {np.sum(bad)} of {bad.size}")
@@ -255,22 +257,3 @@ def test_layers(shape):
     for key in want:
         for chip, cpu in zip(jax.tree.leaves(got[key]), jax.tree.leaves(want[key]), strict=True):
             np.testing.assert_allclose(chip, cpu, rtol=2e-5, atol=2e-6 * max(1, np.max(np.abs(cpu))), err_msg=key)
-
-
-# ---- random programs ----
-
-
-@pytest.mark.parametrize("first", range(0, 60, 10))
-def test_random_programs(first):
-    """Programs of ten operations; one that the compiler refuses is no failure, but most must run."""
-    done = 0
-    for seed in range(first, first + 10):
-        program = fuzz.Program(seed, ops=10)
-        try:
-            wrong = program.run()
-        except jax.errors.JaxRuntimeError as error:
-            assert "unsupported" in str(error), f"seed {seed}: {error}"
-            continue
-        assert not wrong, f"seed {seed}:\n" + "\n".join(wrong)
-        done += 1
-    assert done >= 5

@@ -19,7 +19,7 @@ typedef struct format {
 
 static const format formats[] = {
     {ts_dtype_f8e4m3, 4, 3, true}, {ts_dtype_f8e5m2, 5, 2, true}, {ts_dtype_f8e4m3fn, 4, 3, false},
-    {ts_dtype_f16, 5, 10, true},   {ts_dtype_bf16, 8, 7, true},
+    {ts_dtype_f8e3m4, 3, 4, true}, {ts_dtype_f16, 5, 10, true},   {ts_dtype_bf16, 8, 7, true},
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -119,6 +119,100 @@ static void test_overflow(void **state) {
     }
     assert_true(value_of(&formats[0], 0x77) == 240);
     assert_true(value_of(&formats[2], 0x7e) == 448);
+}
+
+static unsigned narrow_random(const format *f, float value, uint32_t random) {
+    uint8_t small = 0;
+    uint16_t large = 0;
+    bool is_byte = f->mantissa + f->exponent == 7;
+    ts_dtype_narrow_random(f->dtype, &value, &random, is_byte ? (void *)&small : (void *)&large, 1);
+    return is_byte ? small : large;
+}
+
+/* Between neighbours the random word decides: the lowest words go up, as many as the share of the way (below
+   the smallest normal number), or the highest ones (above it). Counted over 2^16 words spread evenly. */
+static void test_random_rounding_is_fair(void **state) {
+    (void)state;
+    enum { WORDS = 1 << 16, CODES = 40 };
+    const double shares[] = {0, 1.0 / 8, 0.5, 13.0 / 16, 1 - 1.0 / 1024};
+    for (int i = 0; i < FORMATS; i++) {
+        const format *f = &formats[i];
+        unsigned last = f->has_inf ? (1u << f->mantissa) * ((1u << f->exponent) - 1) - 1 : sign_bit(f) - 2;
+        for (unsigned code = 0; code < last; code += code < 20 ? 1 : last / CODES + 1)
+            for (size_t s = 0; s < sizeof shares / sizeof *shares; s++) {
+                double low = value_of(f, code), high = value_of(f, code + 1);
+                float value = (float)(low + shares[s] * (high - low));
+                double share = ((double)value - low) / (high - low);
+                int ups = 0;
+                for (uint32_t w = 0; w < WORDS; w++) {
+                    unsigned got = narrow_random(f, w & 1 ? value : -value, w << 16 | w);
+                    got &= sign_bit(f) - 1;
+                    assert_true(got == code || got == code + 1);
+                    ups += got == code + 1;
+                }
+                assert_true(fabs(ups - share * WORDS) <= 1);
+            }
+    }
+}
+
+/* Values of the type stay whatever the word, specials as when rounding to nearest. */
+static void test_random_rounding_keeps(void **state) {
+    (void)state;
+    const uint32_t words[] = {0, 1, 0x7fffffff, 0x80000000, 0xffffffff};
+    for (int i = 0; i < FORMATS; i++)
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+            const format *f = &formats[i];
+            for (unsigned code = 0; code < 2 * sign_bit(f); code++) {
+                float value = widen(f, code);
+                assert_int_equal(narrow_random(f, value, words[w]), narrow(f, value));
+            }
+            assert_int_equal(narrow_random(f, INFINITY, words[w]), narrow(f, INFINITY));
+            assert_int_equal(narrow_random(f, -INFINITY, words[w]), narrow(f, -INFINITY));
+            assert_true(isnan(widen(f, narrow_random(f, NAN, words[w]))));
+            if (f->dtype != ts_dtype_bf16) assert_int_equal(narrow_random(f, 0x1p-149f, words[0]), 0);
+        }
+}
+
+/* Past the largest value the next one is infinity. */
+static void test_random_overflow(void **state) {
+    (void)state;
+    for (int i = 0; i < FORMATS; i++) {
+        const format *f = &formats[i];
+        unsigned top = 0;
+        while (isfinite(value_of(f, top + 1)))
+            top++;
+        float step = (float)(value_of(f, top) - value_of(f, top - 1)), most = (float)value_of(f, top);
+        assert_int_equal(narrow_random(f, most + step / 4, 0), top);
+        assert_int_equal(narrow_random(f, most + step / 4, 0xffffffff), top + 1);
+        assert_int_equal(narrow_random(f, most + step / 4, 0xbfffffff), top);
+        if (f->dtype != ts_dtype_bf16) assert_int_equal(narrow_random(f, most + step, 0), top + 1);
+    }
+}
+
+static void test_tf32(void **state) {
+    (void)state;
+    const struct {
+        uint32_t from, to;
+    } rows[] = {{0x3f801000, 0x3f800000}, {0x3f801001, 0x3f802000}, {0x3f803000, 0x3f804000},
+                {0xbf801fff, 0xbf802000}, {0x7f7fffff, 0x7f800000}, {0x7f800000, 0x7f800000},
+                {0x7f800001, 0x7fc00000}, {0xffffffff, 0xffffe000}, {0x00001000, 0x00000000},
+                {0x80003000, 0x80004000}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint32_t bits = 0;
+        float value;
+        memcpy(&value, &rows[i].from, 4);
+        ts_dtype_narrow(ts_dtype_tf32, &value, &bits, 1);
+        assert_int_equal(bits, rows[i].to);
+        ts_dtype_widen(ts_dtype_tf32, &bits, &value, 1);
+        assert_memory_equal(&value, &rows[i].to, 4);
+    }
+    const float third = 1.0f / 3;
+    uint32_t down = 0, up = 0, word = 0;
+    ts_dtype_narrow_random(ts_dtype_tf32, &third, &word, &down, 1);
+    word = 0xffffffff;
+    ts_dtype_narrow_random(ts_dtype_tf32, &third, &word, &up, 1);
+    assert_int_equal(down, 0x3eaaa000);
+    assert_int_equal(up, 0x3eaac000);
 }
 
 /* A NaN whose payload lies in the bits that are dropped must not become Inf. */
@@ -238,7 +332,8 @@ static void test_array_lengths(void **state) {
     uint8_t bytes[8 * (MOST + 1)], single[8];
     for (int i = 0; i < MOST; i++)
         values[i] = ldexpf((float)(i * 2654435761u % 4096) - 2048, i % 40 - 25);
-    for (int d = 1; d < ts_dtype_c64; d++) {
+    for (int d = 1; d < ts_dtype_count; d++) {
+        if (ts_dtype_get((ts_dtype)d)->kind == 'c') continue;
         size_t size = (size_t)ts_dtype_get((ts_dtype)d)->bytes;
         for (size_t count = 0; count <= MOST; count++) {
             memset(bytes, 0xa5, sizeof bytes);
@@ -279,6 +374,10 @@ int main(void) {
         cmocka_unit_test(test_rounds_to_nearest_even),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_nan_payloads),
+        cmocka_unit_test(test_random_rounding_is_fair),
+        cmocka_unit_test(test_random_rounding_keeps),
+        cmocka_unit_test(test_random_overflow),
+        cmocka_unit_test(test_tf32),
         cmocka_unit_test(test_tiny_values),
         cmocka_unit_test(test_integers_widen),
         cmocka_unit_test(test_integers_truncate_and_saturate),

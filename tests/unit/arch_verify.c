@@ -237,7 +237,7 @@ static void test_matmul(void **state) {
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "sbuf.f32[p0:9 +0 16]", "psum.f32[p0:9 +1024 64]"),
            "moving lies in psum");
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "sbuf.f32[p0:9 +0 16]", "sbuf.bf16[p0:9 +1024 64]"),
-           "f32 multiplies only f32");
+           "f32 and tf32 multiply only each other");
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "sbuf.i32[p0:9 +0 16]", "sbuf.i32[p0:9 +1024 64]"),
            "TensorE multiplies floats");
     refuse(MATMUL("psum.bf16[p0:16 +0 64]", "sbuf.bf16[p0:9 +0 16]", "sbuf.bf16[p0:9 +1024 64]"),

@@ -14,6 +14,7 @@
      #: fails STATUS TEXT               the run must stop with this status and a message that has TEXT
      #: refused TEXT                    the verifier must refuse the program with a message that has TEXT
      #: flops N   #: instructions N     the run's counters
+     #: stochastic SEED                 writes round stochastically
    A VALUE is a number (decimal, 0x1.8p3, nan, -inf), bits as `=7fc00000`, A..B counting by one, or
    VALUE*COUNT. */
 #include <inttypes.h>
@@ -275,6 +276,11 @@ static void run(test *t, const ts_chip *chip, int threads) {
     ts_pool_new(threads, &pool, &diag);
     if (ts_machine_new(chip, pool, &machine, &diag) == ts_ok) {
         ts_run what = {.data = (void **)t->data, .poison = true, .stats = &t->stats};
+        int seeded = find_directive(t, "stochastic");
+        if (seeded >= 0) {
+            what.rounding = ts_rounding_stochastic;
+            what.rounding_seed = (uint32_t)strtoul(directive(t, seeded, "stochastic"), NULL, 10);
+        }
         check_status(t, ts_machine_run(machine, t->program, &what, &diag), &diag);
         ts_machine_free(machine);
     } else {

@@ -19,6 +19,7 @@ static const char *const names[] = {"TRAINSTONE_INSTANCE",
                                     "NEURON_LOGICAL_NC_CONFIG",
                                     "NEURON_RT_VIRTUAL_CORE_SIZE",
                                     "NEURON_RT_STOCHASTIC_ROUNDING_EN",
+                                    "NEURON_RT_STOCHASTIC_ROUNDING_SEED",
                                     "NEURON_CC_FLAGS"};
 
 static int clear(void **state) {
@@ -60,6 +61,58 @@ static void test_arguments_come_first(void **state) {
     assert_int_equal(options.devices, 1);
 }
 
+static void check_cast(const char *flags, ts_auto_cast mode, ts_dtype type) {
+    ts_runtime_options options = {0};
+    ts_diag diag;
+    setenv("NEURON_CC_FLAGS", flags, 1);
+    assert_int_equal(read(&options, &diag), ts_ok);
+    assert_int_equal(options.auto_cast, mode);
+    assert_int_equal(options.auto_cast_type, type);
+}
+
+/* The last of competing flags counts; flags that only begin alike do not. */
+static void test_auto_cast(void **state) {
+    (void)state;
+    check_cast("-O1", ts_auto_cast_none, ts_dtype_none);
+    check_cast("--auto-cast=none", ts_auto_cast_none, ts_dtype_none);
+    check_cast("--auto-cast matmult", ts_auto_cast_matmult, ts_dtype_none);
+    check_cast("--auto-cast matmul --auto-cast-type=tf32", ts_auto_cast_matmult, ts_dtype_tf32);
+    check_cast("--auto-cast-type  fp16  --auto-cast  all -O2", ts_auto_cast_all, ts_dtype_f16);
+    check_cast("--auto-cast=all --auto-cast=none", ts_auto_cast_none, ts_dtype_none);
+    check_cast("--auto-cast-type bf16 --auto-cast-type fp8_e4m3", ts_auto_cast_none, ts_dtype_f8e4m3);
+    check_cast("--no-auto-cast=all --auto-caster=1", ts_auto_cast_none, ts_dtype_none);
+    ts_runtime_options options = {.auto_cast = ts_auto_cast_all, .auto_cast_type = ts_dtype_f16};
+    ts_diag diag;
+    setenv("NEURON_CC_FLAGS", "--auto-cast matmult --auto-cast-type bf16", 1);
+    assert_int_equal(read(&options, &diag), ts_ok);
+    assert_int_equal(options.auto_cast, ts_auto_cast_all);
+    assert_int_equal(options.auto_cast_type, ts_dtype_f16);
+}
+
+static void check_rounding(const char *enable, const char *seed, ts_rounding rounding, uint32_t number) {
+    ts_runtime_options options = {0};
+    ts_diag diag;
+    setenv("NEURON_RT_STOCHASTIC_ROUNDING_EN", enable, 1);
+    setenv("NEURON_RT_STOCHASTIC_ROUNDING_SEED", seed, 1);
+    assert_int_equal(read(&options, &diag), ts_ok);
+    assert_int_equal(options.rounding, rounding);
+    assert_int_equal(options.rounding_seed, number);
+}
+
+static void test_rounding(void **state) {
+    (void)state;
+    check_rounding("", "", ts_rounding_rne, 0);
+    check_rounding("0", "7", ts_rounding_rne, 7);
+    check_rounding("1", "", ts_rounding_stochastic, 0);
+    check_rounding("true", "2147483647", ts_rounding_stochastic, 2147483647);
+    check_rounding("false", "", ts_rounding_rne, 0);
+    ts_runtime_options options = {.has_rounding_seed = true, .rounding_seed = 3};
+    ts_diag diag;
+    setenv("NEURON_RT_STOCHASTIC_ROUNDING_SEED", "7", 1);
+    assert_int_equal(read(&options, &diag), ts_ok);
+    assert_int_equal(options.rounding_seed, 3);
+}
+
 static void check_cores(const char *value, int first, int count) {
     ts_runtime_options options = {0};
     ts_diag diag;
@@ -99,9 +152,12 @@ static void test_wrong_values(void **state) {
                  {"NEURON_RT_NUM_CORES", "-1", ts_usage},
                  {"NEURON_LOGICAL_NC_CONFIG", "2", ts_unsupported},
                  {"NEURON_RT_VIRTUAL_CORE_SIZE", "2", ts_unsupported},
-                 {"NEURON_RT_STOCHASTIC_ROUNDING_EN", "1", ts_unsupported},
-                 {"NEURON_CC_FLAGS", "--auto-cast=all", ts_unsupported},
-                 {"NEURON_CC_FLAGS", "-O1 --auto-cast matmult --auto-cast-type bf16", ts_unsupported}};
+                 {"NEURON_RT_STOCHASTIC_ROUNDING_EN", "yes", ts_usage},
+                 {"NEURON_RT_STOCHASTIC_ROUNDING_SEED", "-1", ts_usage},
+                 {"NEURON_RT_STOCHASTIC_ROUNDING_SEED", "1.5", ts_usage},
+                 {"NEURON_CC_FLAGS", "--auto-cast=some", ts_usage},
+                 {"NEURON_CC_FLAGS", "-O1 --auto-cast", ts_usage},
+                 {"NEURON_CC_FLAGS", "--auto-cast all --auto-cast-type fp8", ts_usage}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ts_runtime_options options = {0};
         ts_diag diag;
@@ -231,7 +287,8 @@ int main(void) {
         TEST(test_visible_cores),     TEST(test_wrong_values),
         TEST(test_runtime),           TEST(test_part_of_an_instance),
         TEST(test_refused_runtimes),  TEST(test_executable),
-        TEST(test_version),
+        TEST(test_version),           TEST(test_auto_cast),
+        TEST(test_rounding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,170 @@
+/* The report of a program: what the clock saw, arranged to answer what a step costs, why, and what to change.
+   ts_report_make clocks the program as often as that needs; the writers are pure functions of its result. */
+#ifndef TS_REPORT_REPORT_H
+#define TS_REPORT_REPORT_H
+
+#include "arch/record.h"
+#include "machine/clock.h"
+
+enum { TS_REPORT_REMEDIES = 5, TS_REPORT_BINS = 1024, TS_REPORT_OPS = ts_op_count, TS_REPORT_LOOP_TRIPS = 3 };
+
+/* The text of one of the user's files, for the listing. */
+typedef struct ts_report_source {
+    const char *file; /* as locations name it */
+    const char *text;
+} ts_report_source;
+
+typedef struct ts_report_options {
+    const ts_instance *instance; /* NULL: no cost */
+    const ts_trace *trace; /* what data decided in the run that is reported; NULL = timed without data */
+    uint64_t trips;        /* as in ts_clock_options */
+    const ts_report_source *sources;
+    int source_count;
+    bool without_gains; /* only what one run of the clock says: no what-ifs, no tornado */
+} ts_report_options;
+
+/* One cause of time, largest share first. */
+typedef struct ts_report_bound {
+    ts_bound bound;
+    ts_time time; /* of the step; all of them add up to it */
+    bool has_gain;
+    ts_time gain;  /* of the step when it is free; 0 <= gain <= time */
+    double busy;   /* share of the step in which the resource works, -1 where the word has no meaning */
+    uint32_t line; /* that it costs most, in report->lines */
+} ts_report_bound;
+
+/* What one source line costs. */
+typedef struct ts_report_line {
+    const char *file; /* "" = unknown */
+    uint32_t line;
+    const char *function; /* "" = unknown */
+    ts_time time;         /* of the step */
+    ts_time bounds[ts_bound_count];
+    ts_time busy[ts_engine_count]; /* ts_engine_none: DMA engines, added up */
+    uint64_t count, flops, bytes, hbm_bytes, descriptors, elems;
+    const char *op; /* operation that costs most, as the source program names it */
+    bool has_gain;
+    ts_time gain;                  /* of the step when its own work is free */
+    uint32_t loc;                  /* one of its locations */
+    uint32_t first_row, row_count; /* into report->rows */
+} ts_report_line;
+
+/* Part of the step by phase, scope and function; children add up to at most the parent. */
+typedef struct ts_report_module {
+    const char *name;
+    ts_time time;
+    ts_time bounds[ts_bound_count];
+    uint32_t parent; /* 1 + index; 0: the step itself */
+    int depth;       /* of a child of the step: 1 */
+} ts_report_module;
+
+typedef struct ts_report_remedy {
+    const char *id; /* "A3" */
+    const char
+        *method; /* "edit": clocked with that change; "bound": clocked with all of it gone, at most this */
+    ts_time gain;
+    uint32_t line; /* 1 + index into lines; 0 = no single line */
+    const char *title, *evidence, *action, *cost;
+} ts_report_remedy;
+
+/* How far the step moves when one number of the chip goes through its range. */
+typedef struct ts_report_lean {
+    int param;
+    ts_time low, high; /* totals; low at the fast end */
+} ts_report_lean;
+
+/* A tensor in HBM and its way to the chip. */
+typedef struct ts_report_tensor {
+    uint32_t tensor;
+    uint64_t loaded, stored, loads; /* bytes, and transfers to the chip */
+} ts_report_tensor;
+
+typedef enum ts_report_kind {
+    ts_kind_argument, /* loaded from an argument */
+    ts_kind_reload,   /* loaded from scratch: a value that passed through HBM */
+    ts_kind_constants,
+    ts_kind_computed,
+    ts_kind_psum
+} ts_report_kind;
+
+/* Bytes of each partition that hold one thing for a time. */
+typedef struct ts_report_box {
+    bool is_psum;
+    uint8_t kind;      /* ts_report_kind */
+    int32_t low, high; /* bytes in a partition */
+    int32_t part, parts;
+    ts_time first, last;
+    uint32_t loc;
+    uint32_t tensor; /* 1 + index; 0 = none */
+} ts_report_box;
+
+typedef struct ts_report {
+    ts_arena arena;
+    const ts_program *program; /* borrowed, like all below */
+    const ts_instance *instance;
+    const ts_report_source *sources;
+    int source_count;
+    bool has_gains;
+    ts_record record; /* band, bins, critical path */
+    TS_VEC(ts_report_bound) bounds;
+    TS_VEC(ts_record_row) rows;        /* of one line after the other, most costly first */
+    TS_VEC(ts_report_line) lines;      /* most costly first, then by file and line */
+    TS_VEC(ts_report_module) modules;  /* parents before children */
+    TS_VEC(ts_report_remedy) remedies; /* largest gain first */
+    ts_time together;                  /* gain of all remedies at once */
+    int second;                   /* bound whose release beside the largest one gains most, -1 = none found */
+    ts_time second_gain;          /* of both */
+    TS_VEC(ts_report_lean) leans; /* widest first */
+    TS_VEC(ts_report_tensor) tensors; /* those that move, most bytes first */
+    TS_VEC(ts_report_box) boxes;      /* by first use */
+    bool boxes_left_out;              /* too many touches to lay out */
+    int32_t sbuf_peak, psum_peak;     /* bytes of a partition in use at once, at most */
+    ts_time sbuf_peak_at;
+    uint64_t argument_bytes, result_bytes, scratch_bytes, constant_bytes;
+    int loop; /* the hottest, -1 = none; three trips of it: */
+    ts_record loop_record;
+    int clock_runs;
+} ts_report;
+
+/* Both borrow the program, the chip, and what the options name. Free in any case. */
+ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const ts_report_options *options,
+                         ts_report *report, ts_diag *diag);
+void ts_report_free(ts_report *report);
+
+/* Parts of ts_report_make. */
+void ts_report_arrange(ts_report *report); /* report_arrange.c: bounds, lines */
+void ts_report_modules(ts_report *report); /* report_modules.c */
+void ts_report_memory(ts_report *report);  /* report_memory.c */
+ts_status ts_report_gains(ts_report *report, const ts_report_options *options,
+                          ts_diag *diag); /* report_gains.c */
+ts_status ts_report_advise(ts_report *report, const ts_report_options *options,
+                           ts_diag *diag); /* report_advice.c */
+/* Clocks what-ifs two at a time; totals[i] of what_ifs[i]. */
+ts_status ts_report_clock(ts_report *report, const ts_report_options *options, const ts_what_if *what_ifs,
+                          int count, ts_time *totals, ts_diag *diag);
+
+/* "A step takes T. X bounds ..." */
+void ts_report_verdict(const ts_report *report, ts_text *out);
+/* At most 25 lines of at most 100 columns, ASCII. */
+void ts_report_text(const ts_report *report, ts_text *out);
+/* The ten most costly lines: why, and what to try. */
+void ts_report_explain(const ts_report *report, int lines, ts_text *out);
+/* {"schema": "trainstone.report/1.0", ...} */
+void ts_report_json(const ts_report *report, ts_text *out);
+/* Neuron's metric names and definitions: "name   value" lines, and one flat object. */
+void ts_report_summary_text(const ts_report *report, ts_text *out);
+void ts_report_summary_json(const ts_report *report, ts_text *out);
+/* One self-contained page. */
+void ts_report_html(const ts_report *report, ts_text *out);
+/* Perfetto's protobuf trace of a record with slices (of report->program). */
+void ts_report_pftrace(const ts_report *report, const ts_record *record, ts_text *out);
+/* What changed from one report to another. */
+void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *out);
+void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_text *out);
+
+/* The line's location: "file.py:31", the file's last part only. */
+void ts_report_place(const char *file, uint32_t line, ts_text *out);
+/* Time of the largest engine or of the DMA engines that the line needs, whatever else waits. */
+ts_time ts_report_line_work(const ts_report *report, const ts_report_line *line);
+
+#endif

@@ -1,0 +1,104 @@
+/* Making a report: the runs of the clock that it needs, and the order of its parts. */
+#include <string.h>
+
+#include "report/report.h"
+
+/* Clocking a program again costs as much as the first time: beyond this many instructions in all, gains and
+   the table of constants are left out, and the report says so. */
+static const uint64_t MOST_CLOCKED = 300000000;
+
+static ts_clock_options base_options(const ts_report_options *options) {
+    return (ts_clock_options){.trace = options->trace, .trips = options->trips};
+}
+
+ts_status ts_report_clock(ts_report *report, const ts_report_options *options, const ts_what_if *what_ifs,
+                          int count, ts_time *totals, ts_diag *diag) {
+    for (int i = 0; i < count; i += TS_WHAT_IFS) {
+        ts_clock_options clock = base_options(options);
+        ts_record record;
+        clock.what_ifs = what_ifs + i;
+        clock.what_if_count = count - i < TS_WHAT_IFS ? count - i : TS_WHAT_IFS;
+        TS_TRY(ts_clock_run(report->program, &report->record.chip, &clock, &record, diag));
+        for (int j = 0; j < clock.what_if_count; j++)
+            totals[i + j] = record.what_if[j];
+        ts_record_free(&record);
+        report->clock_runs++;
+    }
+    return ts_ok;
+}
+
+/* The loop whose own instructions cost most, or the nearest one around it that makes enough trips. */
+static int hottest_loop(const ts_report *report) {
+    const ts_record *record = &report->record;
+    int best = -1;
+    for (uint32_t loop = 0; loop < record->loops.count; loop++)
+        if (record->loops.data[loop].bound > 0 &&
+            (best < 0 || record->loops.data[loop].bound > record->loops.data[best].bound))
+            best = (int)loop;
+    while (best >= 0) {
+        const ts_record_loop *loop = &record->loops.data[best];
+        if (loop->entries && loop->trips / loop->entries >= TS_REPORT_LOOP_TRIPS) return best;
+        best = (int)report->program->loops.data[best].parent - 1;
+    }
+    return -1;
+}
+
+/* Three trips from the middle of the loop's middle entry. */
+static ts_status clock_loop(ts_report *report, const ts_report_options *options, ts_diag *diag) {
+    enum { SLICES = 4000 };
+    report->loop = hottest_loop(report);
+    if (report->loop < 0) return ts_ok;
+    const ts_record_loop *loop = &report->record.loops.data[report->loop];
+    int64_t trips = (int64_t)(loop->trips / loop->entries);
+    ts_clock_options clock = base_options(options);
+    clock.slice_cap = SLICES;
+    clock.watch = (ts_watch){.is_on = true,
+                             .loop = (uint32_t)report->loop,
+                             .entry = loop->entries / 2,
+                             .first = (trips - TS_REPORT_LOOP_TRIPS) / 2,
+                             .count = TS_REPORT_LOOP_TRIPS};
+    report->clock_runs++;
+    return ts_clock_run(report->program, &report->record.chip, &clock, &report->loop_record, diag);
+}
+
+static void count_bytes(ts_report *report) {
+    for (uint32_t i = 0; i < report->program->tensors.count; i++) {
+        const ts_tensor *tensor = &report->program->tensors.data[i];
+        if (tensor->kind == ts_tensor_input) report->argument_bytes += tensor->bytes;
+        if (tensor->kind == ts_tensor_output && tensor->alias < 0) report->result_bytes += tensor->bytes;
+        if (tensor->kind == ts_tensor_constant) report->constant_bytes += tensor->bytes;
+    }
+    report->scratch_bytes = report->program->scratch_bytes;
+}
+
+ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const ts_report_options *options,
+                         ts_report *report, ts_diag *diag) {
+    memset(report, 0, sizeof *report);
+    report->program = program;
+    report->instance = options->instance;
+    report->sources = options->sources;
+    report->source_count = options->source_count;
+    report->loop = report->second = -1;
+    ts_clock_options clock = base_options(options);
+    clock.band = true;
+    clock.bins = TS_REPORT_BINS;
+    clock.path_cap = 1 << 16;
+    report->clock_runs = 1;
+    TS_TRY(ts_clock_run(program, chip, &clock, &report->record, diag));
+    count_bytes(report);
+    ts_report_arrange(report);
+    ts_report_modules(report);
+    ts_report_memory(report);
+    TS_TRY(clock_loop(report, options, diag));
+    if (options->without_gains || report->record.instructions > MOST_CLOCKED / 32) return ts_ok;
+    report->has_gains = true;
+    TS_TRY(ts_report_gains(report, options, diag));
+    return ts_report_advise(report, options, diag);
+}
+
+void ts_report_free(ts_report *report) {
+    ts_record_free(&report->record);
+    ts_record_free(&report->loop_record);
+    ts_arena_free(&report->arena);
+    memset(report, 0, sizeof *report);
+}

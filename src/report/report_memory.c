@@ -1,0 +1,171 @@
+/* What lies in SBUF and PSUM over time, from the places that instructions touch and when they ran; and how
+   often tensors of HBM travel. */
+#include <stdlib.h>
+
+#include "arch/isa.h"
+#include "report/report.h"
+
+enum { MOST_TOUCHES = 6000 };
+
+typedef struct touch {
+    ts_report_box box;
+    bool is_write;
+} touch;
+
+/* Lowest and highest value over the loops and the rotation. */
+static void reach(const ts_program *program, const ts_affine *affine, int64_t *low, int64_t *high) {
+    *low = *high = affine->base;
+    for (uint32_t t = 0; t < affine->term_count; t++) {
+        const ts_term *term = &program->terms.data[affine->first_term + t];
+        int64_t last = program->loops.data[term->loop].trip.max - 1;
+        *(term->coef < 0 ? low : high) += term->coef * (last > 0 ? last : 0);
+    }
+    if (affine->rotation) {
+        const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
+        *(rotation->step < 0 ? low : high) += rotation->step * (rotation->count - 1);
+    }
+}
+
+static ts_report_box box_of(const ts_program *program, const ts_ap *ap) {
+    ts_report_box box = {.is_psum = ap->space == ts_space_psum};
+    int64_t low, high, part_low, part_high, bytes = ts_dtype_get(ap->dtype)->bytes, extent = 0;
+    reach(program, &ap->offset, &low, &high);
+    reach(program, &ap->part, &part_low, &part_high);
+    for (int d = 0; d < ap->dims; d++) {
+        int64_t span = ap->dim[d].step * (ap->dim[d].count.max - 1) * bytes;
+        if (span < 0) low += span;
+        if (span > 0) extent += span;
+    }
+    box.low = (int32_t)low;
+    box.high = (int32_t)(high + extent + bytes);
+    box.part = (int32_t)part_low;
+    box.parts = (int32_t)(part_high - part_low) + ap->parts.max;
+    return box;
+}
+
+static uint8_t kind_of(const ts_program *program, const ts_inst *inst, bool is_psum, uint32_t *tensor) {
+    if (is_psum) return ts_kind_psum;
+    if (inst->op != ts_op_dma_copy) return ts_kind_computed;
+    const ts_ap *src = &((const ts_inst_dma_copy *)inst)->src;
+    if (src->space != ts_space_hbm) return ts_kind_computed;
+    *tensor = 1 + src->tensor;
+    switch (program->tensors.data[src->tensor].kind) {
+    case ts_tensor_scratch: return ts_kind_reload;
+    case ts_tensor_constant: return ts_kind_constants;
+    default: return ts_kind_argument;
+    }
+}
+
+static uint32_t find_touches(ts_report *report, touch *touches) {
+    const ts_program *program = report->program;
+    uint32_t count = 0;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        const ts_op_info *info = ts_op_get(inst->op);
+        const ts_life *life = &report->record.lives.data[at];
+        for (int f = 0; f < info->field_count && life->last > 0; f++) {
+            ts_field_kind kind = info->fields[f].kind;
+            if (kind != ts_kind_dst && kind != ts_kind_src && kind != ts_kind_opt && kind != ts_kind_optdst)
+                continue;
+            const ts_ap *ap = (const ts_ap *)(const void *)((const char *)inst + info->fields[f].offset);
+            if (ap->space != ts_space_sbuf && ap->space != ts_space_psum) continue;
+            if (count == MOST_TOUCHES) {
+                report->boxes_left_out = true;
+                return 0;
+            }
+            touch *touch = &touches[count++];
+            touch->box = box_of(program, ap);
+            touch->is_write = kind == ts_kind_dst || kind == ts_kind_optdst;
+            touch->box.first = life->first;
+            touch->box.last = life->last;
+            touch->box.loc = inst->loc;
+            touch->box.kind = kind_of(program, inst, touch->box.is_psum, &touch->box.tensor);
+        }
+    }
+    return count;
+}
+
+static int by_first(const void *a, const void *b) {
+    const touch *x = a, *y = b;
+    if (x->box.first != y->box.first) return x->box.first < y->box.first ? -1 : 1;
+    if (x->is_write != y->is_write) return x->is_write ? -1 : 1;
+    if (x->box.low != y->box.low) return x->box.low < y->box.low ? -1 : 1;
+    return x->box.loc < y->box.loc ? -1 : x->box.loc > y->box.loc;
+}
+
+static bool meet(const ts_report_box *a, const ts_report_box *b) {
+    return a->is_psum == b->is_psum && a->low < b->high && b->low < a->high && a->part < b->part + b->parts &&
+           b->part < a->part + a->parts;
+}
+
+/* A write begins a box, unless it lies in one that is still in use; a read keeps what it meets alive. */
+static void add_touch(ts_report *report, const touch *touch) {
+    for (uint32_t i = report->boxes.count; i-- > 0;) {
+        ts_report_box *box = &report->boxes.data[i];
+        if (!meet(box, &touch->box)) continue;
+        bool is_inside = box->low <= touch->box.low && box->high >= touch->box.high;
+        if (touch->is_write && !(is_inside && box->last >= touch->box.first)) break;
+        if (touch->box.last > box->last) box->last = touch->box.last;
+        return;
+    }
+    ts_vec_push(&report->boxes, &report->arena, touch->box);
+}
+
+/* The most bytes of a partition in use at once: boxes count from their first use to their last. */
+static void find_peaks(ts_report *report) {
+    for (uint32_t i = 0; i < report->boxes.count; i++) {
+        const ts_report_box *at = &report->boxes.data[i];
+        int64_t bytes = 0;
+        for (uint32_t j = 0; j < report->boxes.count; j++) {
+            const ts_report_box *box = &report->boxes.data[j];
+            if (box->is_psum == at->is_psum && box->first <= at->first && at->first < box->last)
+                bytes += box->high - box->low;
+        }
+        int64_t most = (int64_t)(at->is_psum ? report->record.chip.psum_partition_bytes
+                                             : report->record.chip.sbuf_partition_bytes);
+        if (bytes > most) bytes = most;
+        int32_t *peak = at->is_psum ? &report->psum_peak : &report->sbuf_peak;
+        if (bytes <= *peak) continue;
+        *peak = (int32_t)bytes;
+        if (!at->is_psum) report->sbuf_peak_at = at->first;
+    }
+}
+
+static int by_bytes(const void *a, const void *b) {
+    const ts_report_tensor *x = a, *y = b;
+    uint64_t p = x->loaded + x->stored, q = y->loaded + y->stored;
+    if (p != q) return p > q ? -1 : 1;
+    return x->tensor < y->tensor ? -1 : x->tensor > y->tensor;
+}
+
+static void find_tensors(ts_report *report) {
+    const ts_program *program = report->program;
+    uint32_t count = program->tensors.count;
+    ts_report_tensor *all = TS_NEW_ARRAY(&report->arena, ts_report_tensor, count + 1);
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        const ts_life *life = &report->record.lives.data[at];
+        if (inst->op != ts_op_dma_copy) continue;
+        const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
+        if (dma->src.space == ts_space_hbm) {
+            all[dma->src.tensor].loaded += life->bytes;
+            all[dma->src.tensor].loads += life->count;
+        }
+        if (dma->dst.space == ts_space_hbm) all[dma->dst.tensor].stored += life->bytes;
+    }
+    for (uint32_t t = 0; t < count; t++) {
+        all[t].tensor = t;
+        if (all[t].loaded + all[t].stored > 0) ts_vec_push(&report->tensors, &report->arena, all[t]);
+    }
+    if (report->tensors.count) qsort(report->tensors.data, report->tensors.count, sizeof *all, by_bytes);
+}
+
+void ts_report_memory(ts_report *report) {
+    touch *touches = TS_NEW_ARRAY(&report->arena, touch, MOST_TOUCHES);
+    uint32_t count = find_touches(report, touches);
+    qsort(touches, count, sizeof *touches, by_first);
+    for (uint32_t i = 0; i < count; i++)
+        add_touch(report, &touches[i]);
+    find_peaks(report);
+    find_tensors(report);
+}

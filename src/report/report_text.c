@@ -1,0 +1,236 @@
+/* The report for a terminal: at most 25 lines of 100 columns, ASCII. */
+#include <string.h>
+
+#include "report/figures.h"
+#include "report/report.h"
+
+enum { COLUMNS = 100, BAR = 20, BOUNDS = 6, LINES = 5, REMEDIES = 3 };
+
+/* Cuts what was added since `start` at the width of the page and ends the line. */
+static void end_line(ts_text *out, size_t start) {
+    if (out->length - start > COLUMNS) {
+        out->length = start + COLUMNS - 2;
+        ts_text_add(out, "..");
+    }
+    while (out->length > start && out->data[out->length - 1] == ' ')
+        out->data[--out->length] = '\0';
+    ts_text_add(out, "\n");
+}
+
+static void pad(ts_text *out, size_t start, size_t column) {
+    while (out->length - start < column)
+        ts_text_add(out, " ");
+}
+
+static void right(ts_text *out, size_t start, size_t column, const char *word) {
+    pad(out, start, column - (strlen(word) < column ? strlen(word) : column));
+    ts_text_add(out, word);
+}
+
+void ts_report_verdict(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    const ts_report_bound *bound = report->bounds.data;
+    ts_text_add(out, "A step takes ");
+    ts_figure_time(out, record->total);
+    ts_text_add(out, ". ");
+    if (bound[0].bound == ts_bound_launch && ts_figure_share(bound[0].time, record->total) > 0.3)
+        ts_text_format(out, "Launching the program is %.0f %% of it",
+                       100 * ts_figure_share(bound[0].time, record->total));
+    else if (bound[1].time * 20 > record->total && (bound[0].time - bound[1].time) * 20 < record->total)
+        ts_text_format(out, "%s and %s share %.0f %% of it", ts_figure_bound(bound[0].bound),
+                       ts_figure_bound(bound[1].bound),
+                       100 * ts_figure_share(bound[0].time + bound[1].time, record->total));
+    else
+        ts_text_format(
+            out, "%s bound%s %.0f %% of it", ts_figure_bound(bound[0].bound),
+            strchr("sS", ts_figure_bound(bound[0].bound)[strlen(ts_figure_bound(bound[0].bound)) - 1]) ? ""
+                                                                                                       : "s",
+            100 * ts_figure_share(bound[0].time, record->total));
+    if (report->lines.count && report->lines.data[0].file[0]) {
+        const ts_report_line *line = &report->lines.data[0];
+        ts_text_add(out, "; ");
+        ts_report_place(line->file, line->line, out);
+        if (line->function[0]) ts_text_format(out, " in %s", line->function);
+        ts_text_add(out, " costs most, ");
+        ts_figure_time(out, line->time);
+    }
+    ts_text_add(out, ".");
+}
+
+static void add_head(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    size_t start = out->length;
+    ts_text_format(out, "%s   %s", record->program_name[0] ? record->program_name : "program",
+                   report->instance ? report->instance->name : record->chip.name);
+    if (report->instance) ts_text_format(out, ", 1 of %d cores", report->instance->cores);
+    ts_text_add(out, "   modelled, not measured");
+    end_line(out, start);
+    start = out->length;
+    ts_text_add(out, "one step   ");
+    ts_figure_time(out, record->total);
+    ts_text_add(out, "  (");
+    ts_figure_time(out, record->total_low);
+    ts_text_add(out, " .. ");
+    ts_figure_time(out, record->total_high);
+    ts_text_add(out, ")");
+    if (record->model_flops)
+        ts_text_format(out, "   MFU %.3g %% of %.4g TFLOP/s bf16", 100 * ts_record_mfu(record),
+                       record->chip.peak_bf16_tflops);
+    end_line(out, start);
+}
+
+static void add_bounds(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    const char *unit = ts_figure_unit(record->total);
+    ts_time rest = record->total;
+    size_t start = out->length;
+    ts_text_format(out, "\n bound by          bounds %-3s", unit);
+    pad(out, start + 1, 42);
+    ts_text_add(out, "of step    busy   if it were free");
+    end_line(out, start + 1);
+    for (uint32_t i = 0; i < report->bounds.count && i < BOUNDS; i++) {
+        const ts_report_bound *bound = &report->bounds.data[i];
+        double share = ts_figure_share(bound->time, record->total);
+        if (share < 0.005) break;
+        rest -= bound->time;
+        ts_text word = {0};
+        start = out->length;
+        ts_text_format(out, " %s", ts_figure_bound(bound->bound));
+        ts_figure_column(&word, bound->time, record->total);
+        right(out, start, 26, word.data);
+        ts_text_add(out, "  ");
+        for (int b = 0; b < (int)(share * BAR + 0.5); b++)
+            ts_text_add(out, "#");
+        pad(out, start, 43);
+        ts_text_format(out, "%4.0f %%  ", 100 * share);
+        ts_text_format(out, bound->busy < 0 ? "     -" : "%4.0f %%", 100 * bound->busy);
+        if (bound->has_gain) {
+            word.length = 0;
+            ts_text_add(&word, bound->gain ? "-" : "");
+            ts_figure_column(&word, bound->gain, record->total);
+            ts_text_format(&word, " %s", unit);
+            right(out, start, 74, word.data);
+        }
+        ts_text_free(&word);
+        end_line(out, start);
+    }
+    if (rest > 0) {
+        start = out->length;
+        ts_text word = {0};
+        ts_text_add(out, " rest");
+        ts_figure_column(&word, rest, record->total);
+        right(out, start, 26, word.data);
+        ts_text_free(&word);
+        end_line(out, start);
+    }
+}
+
+static unsigned main_bound(const ts_report_line *line) {
+    unsigned best = 0;
+    for (unsigned b = 1; b < ts_bound_count; b++)
+        if (line->bounds[b] > line->bounds[best]) best = b;
+    return best;
+}
+
+static void add_lines(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    size_t start = out->length + 1;
+    ts_text_format(out, "\n source line");
+    ts_text word = {0};
+    ts_text_format(&word, "%s", ts_figure_unit(record->total));
+    right(out, start, 36, word.data);
+    ts_text_add(out, "   of step   bound by          work");
+    end_line(out, start);
+    for (uint32_t i = 0; i < report->lines.count && i < LINES; i++) {
+        const ts_report_line *line = &report->lines.data[i];
+        if (ts_figure_share(line->time, record->total) < 0.03) break;
+        start = out->length;
+        ts_text_add(out, " ");
+        word.length = 0;
+        ts_report_place(line->file, line->line, &word);
+        const char *place = word.length > 26 ? word.data + word.length - 26 : word.data;
+        ts_text_add(out, place);
+        word.length = 0;
+        ts_figure_column(&word, line->time, record->total);
+        right(out, start, 36, word.data);
+        ts_text_format(out, "   %5.1f %%   %-16s  ", 100 * ts_figure_share(line->time, record->total),
+                       ts_figure_bound(main_bound(line)));
+        ts_text_format(out, "%s%s%s", line->function, line->function[0] && line->op[0] ? ", " : "", line->op);
+        end_line(out, start);
+    }
+    ts_text_free(&word);
+}
+
+static void add_remedies(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    if (report->remedies.count) ts_text_add(out, "\n");
+    for (uint32_t i = 0; i < report->remedies.count && i < REMEDIES; i++) {
+        const ts_report_remedy *remedy = &report->remedies.data[i];
+        size_t start = out->length;
+        ts_text word = {0};
+        ts_text_add(&word, "-");
+        ts_figure_column(&word, remedy->gain, record->total);
+        ts_text_format(&word, " %s", ts_figure_unit(record->total));
+        ts_text_add(out, i ? "    " : "try ");
+        right(out, start, 14, word.data);
+        ts_text_format(out, "  %.2fx  %s", (double)record->total / (double)(record->total - remedy->gain),
+                       remedy->method[0] == 'b' ? "at most: " : "");
+        ts_text_format(out, "%s", remedy->title);
+        if (remedy->line) {
+            ts_text_add(out, " (");
+            ts_report_place(report->lines.data[remedy->line - 1].file,
+                            report->lines.data[remedy->line - 1].line, out);
+            ts_text_add(out, ")");
+        }
+        ts_text_free(&word);
+        end_line(out, start);
+    }
+}
+
+static void add_foot(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    size_t start = out->length + 1;
+    ts_text_add(out, "\nmemory   HBM ");
+    ts_figure_bytes(out, (double)(report->argument_bytes + report->result_bytes + report->scratch_bytes +
+                                  report->constant_bytes));
+    if (!report->boxes_left_out)
+        ts_text_format(out, "   SBUF %.3g of %.0f KiB a partition   PSUM %.3g of %.0f KiB",
+                       report->sbuf_peak / 1024.0, record->chip.sbuf_partition_bytes / 1024,
+                       report->psum_peak / 1024.0, record->chip.psum_partition_bytes / 1024);
+    end_line(out, start);
+    start = out->length;
+    if (report->instance && report->instance->usd_per_hour > 0) {
+        ts_text_add(out, "cost     ");
+        ts_figure_dollars(out, 1e6 * (double)record->total * 1e-12 / 3600 * report->instance->usd_per_hour);
+        ts_text_format(out, " per million steps on %s, of which one core is used", report->instance->name);
+        end_line(out, start);
+        start = out->length;
+    }
+    ts_text_format(out, "lean on  %u assumed numbers", record->assumptions.count);
+    if (report->leans.count) {
+        const ts_report_lean *lean = report->leans.data;
+        ts_text_format(out, "; %s moves the step by ", ts_param_at(lean->param)->name);
+        ts_figure_time(out, lean->low - record->total);
+        ts_text_add(out, " .. +");
+        ts_figure_time(out, lean->high - record->total);
+    }
+    end_line(out, start);
+    start = out->length;
+    if (record->assumed_trips) {
+        ts_text_format(
+            out, "note     timed without data: %llu trip(s) of each loop that data ends, every branch taken",
+            (unsigned long long)record->assumed_trips);
+        end_line(out, start);
+    } else if (!report->has_gains) {
+        ts_text_add(out, "note     no gains: the program is too long to clock many times");
+        end_line(out, start);
+    }
+}
+
+void ts_report_text(const ts_report *report, ts_text *out) {
+    add_head(report, out);
+    add_bounds(report, out);
+    if (report->lines.count) add_lines(report, out);
+    add_remedies(report, out);
+    add_foot(report, out);
+}
