@@ -16,7 +16,7 @@ ts_compiler_test(dot_plain dot_batched window_padded window_running_i16
 ts_compiler_test(conv_same conv_strided conv_dilated conv_cut conv_grouped conv_depthwise conv_batch_grouped conv_weight_gradient
   conv_split conv_split_image conv_line conv_volume conv_prime conv_bf16 conv_wide conv_no_window conv_empty conv_integer
   window_dilated window_i32 window_max window_max_planes window_product window_start
-  running_i32 running_max_reversed running_sum select_first select_last select_overlap select_pool)
+  running_i32 running_max_reversed running_sum select_first select_integer select_last select_overlap select_pool)
 # Operations, one class a file, over odd shapes and every type.
 ts_compiler_test(
   clamp_bounds compare_bf16 compare_f32 compare_i16 compare_i32 compare_i8 compare_u16 compare_u32 compare_u8
@@ -24,14 +24,14 @@ ts_compiler_test(
   pointwise_bf16 pointwise_bits_i16 pointwise_bits_i32 pointwise_bits_i8 pointwise_bits_u16 pointwise_bits_u32
   pointwise_bits_u8 pointwise_columns pointwise_f16 pointwise_f32 pointwise_function_edges pointwise_functions
   pointwise_i32 pointwise_long_chain pointwise_numbers pointwise_power pointwise_predicates pointwise_remainder
-  pointwise_shapes pointwise_u32 select_nan select_shapes)
+  pointwise_shapes pointwise_u32 select_nan select_shapes shift_by_number)
 ts_compiler_test(
-  argmax_shapes argmax_ties concatenate_shapes constants_dense pad_shapes reduce_axes reduce_edges reduce_long
+  argmax_shapes argmax_ties concatenate_shapes constants_dense pad_shapes reduce_axes reduce_columns reduce_edges reduce_long
   reduce_narrow
   reduce_of_views reduce_operators reduce_unknown results_shared view_broadcasts view_iotas view_reshapes view_slices
   view_transposes)
 ts_compiler_test(
-  dot_batches dot_bf16 dot_bf16_rounded dot_empty dot_f16 dot_integers dot_of_views dot_ragged dot_single dot_turned
+  dot_batches dot_bf16 dot_bf16_rounded dot_empty dot_f16 dot_integer_limits dot_integers dot_of_views dot_ragged dot_single dot_turned
   dynamic_slices dynamic_updates gather_along_axis gather_rows gather_windows refused_cholesky refused_complex
   refused_f64 scatter_add_f32 scatter_add_i32 scatter_embedding scatter_infinite scatter_max_f32 scatter_min_i32
   scatter_multiply_i16 scatter_set_f32 scatter_set_u8 scatter_unknown scatter_windows)

@@ -23,6 +23,13 @@ TS_API const char *ts_version(void);
    has (like snprintf), or 0 when nothing has run. Thread-safe. buffer may be NULL when size is 0. */
 TS_API size_t ts_last_run_json(char *buffer, size_t size);
 
+/* From now on every program that runs is kept and its runs are counted, until the process ends. */
+TS_API void ts_count_runs(void);
+
+/* Of the program that ran as the number-th (0, 1, ...) for the first time since ts_count_runs: {"runs": how
+   often it ran, "record": as in ts_last_run_json}. Copies and returns like that; 0 when there are fewer. */
+TS_API size_t ts_runs_json(size_t number, char *buffer, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,8 @@ USAGE = """usage: python -m trainstone SCRIPT.py [ARGUMENT...]
 Runs the script with JAX on the modelled chip, then tells what the chip would have done.
 TRAINSTONE_OUT names a folder for the record of the last program, last_run.json."""
 
+OTHERS = 8  # programs beside the costliest that get a line each
+
 
 def prepare():
     """Puts the modelled chip first among JAX's devices, with the CPU beside it."""
@@ -27,32 +29,55 @@ def span(seconds):
     return f"{seconds / 1e-9:.3g} ns"
 
 
-def report(record):
-    """The lines printed after the script's own output."""
+def total(entry):
+    """Predicted seconds of all runs of a program."""
+    count, record = entry
+    return count * record["predicted_seconds"]
+
+
+def times(count):
+    return "1 run" if count == 1 else f"{count} runs"
+
+
+def report(runs):
+    """The lines printed after the script's own output: the program that takes the chip longest, then the others."""
+    timed = sorted((entry for entry in runs if "error" not in entry[1]), key=total, reverse=True)
+    for _, record in runs:
+        if "error" in record:
+            yield f"trainstone: no prediction: {record['error']}"
+    if not timed:
+        return
+    count, record = timed[0]
     busy = sorted(record["busy"].items(), key=lambda item: -item[1])
     shares = ", ".join(f"{name} {value:.0%}" for name, value in busy if value >= 0.005)
-    yield f"trainstone: the last program, {record.get('program') or 'unnamed'}"
-    yield (f"  predicted   {span(record['predicted_seconds'])} on {record.get('instance') or record.get('chip')} "
+    yield f"trainstone: {name_of(record)}, {times(count)}, {span(total(timed[0]))} of {span(sum(map(total, timed)))} in all"
+    yield (f"  predicted   {span(record['predicted_seconds'])} a run on {record.get('instance') or record.get('chip')} "
            f"({span(record['predicted_seconds_low'])} to {span(record['predicted_seconds_high'])})")
     yield f"  busy        {shares or 'nothing'}"
     yield f"  bottleneck  {record['bottleneck']}"
     yield f"  mfu         {record['mfu']:.2%}"
     if record.get("assumptions"):
         yield f"  leans on    {len(record['assumptions'])} assumed parameters"
+    for number, entry in enumerate(timed[1:1 + OTHERS]):
+        yield f"  {'' if number else 'others':10s}  {name_of(entry[1])}, {times(entry[0])}, {span(total(entry))}"
+    rest = timed[1 + OTHERS:]
+    if rest:
+        yield f"              {len(rest)} more, {times(sum(count for count, _ in rest))}, {span(sum(map(total, rest)))}"
+
+
+def name_of(record):
+    return record.get("program") or "unnamed"
 
 
 def finish(stream):
-    """Prints the report and writes the record, when the script ran anything on the chip."""
+    """Prints the report and writes the last program's record, when the script ran anything on the chip."""
     from trainstone import library
 
     text = library.last_run_json()
     if text is None:
         print("trainstone: no program ran on the modelled chip", file=stream)
         return
-    try:
-        print("\n".join(report(library.last_run())), file=stream)
-    except RuntimeError as error:
-        print(f"trainstone: no prediction: {error}", file=stream)
+    print("\n".join(report(library.runs())), file=stream)
     folder = os.environ.get("TRAINSTONE_OUT")
     if folder:
         path = pathlib.Path(folder) / "last_run.json"
@@ -93,6 +118,7 @@ def main(arguments):
         print(f"trainstone: {arguments[0]}: no such file", file=sys.stderr)
         return 1
     prepare()
+    library.count_runs()
     try:
         run(arguments)
     finally:

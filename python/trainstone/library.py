@@ -35,6 +35,9 @@ def load():
     library.ts_version.restype = ctypes.c_char_p
     library.ts_last_run_json.restype = ctypes.c_size_t
     library.ts_last_run_json.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+    library.ts_count_runs.restype = None
+    library.ts_runs_json.restype = ctypes.c_size_t
+    library.ts_runs_json.argtypes = (ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
     return library
 
 
@@ -43,17 +46,36 @@ def version():
     return load().ts_version().decode()
 
 
-def last_run_json():
-    """The record of the latest program that ran on Trainstone in this process, as JSON text; None before the first."""
-    library = load()
-    size = library.ts_last_run_json(None, 0)
+def _text(call, *arguments):
+    """What a call writes into a buffer, of which it tells the size; None for nothing."""
+    size = call(*arguments, None, 0)
     while size:
         buffer = ctypes.create_string_buffer(size + 1)
-        written = library.ts_last_run_json(buffer, size + 1)
-        if written <= size:  # another thread may have run a longer one in between
+        written = call(*arguments, buffer, size + 1)
+        if written <= size:  # another thread may have made it longer in between
             return buffer.value.decode() if written else None
         size = written
     return None
+
+
+def last_run_json():
+    """The record of the latest program that ran on Trainstone in this process, as JSON text; None before the first."""
+    return _text(load().ts_last_run_json)
+
+
+def count_runs():
+    """From now on every program that runs is kept, for runs()."""
+    load().ts_count_runs()
+
+
+def runs():
+    """[(how often it ran, record as in last_run, or {"error": why the clock could not tell})] of the programs that ran
+    since count_runs(), by their first runs."""
+    found = []
+    while text := _text(load().ts_runs_json, len(found)):
+        entry = json.loads(text)
+        found.append((entry["runs"], entry["record"]))
+    return found
 
 
 def last_run():

@@ -89,7 +89,8 @@ ts_status ts_console_write(const ts_text *text, ts_diag *diag) {
 }
 
 struct ts_progress {
-    const char *what;
+    char what[160];
+    bool is_said; /* by ts_progress_say: a line of its own, which needs no seconds */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t stopped;
@@ -106,7 +107,10 @@ static void *show(void *context) {
         while (!progress->is_stopped &&
                pthread_cond_timedwait(&progress->stopped, &progress->mutex, &next) != ETIMEDOUT)
             ;
-        if (!progress->is_stopped && seconds >= 2)
+        if (progress->is_stopped || seconds < 2) continue;
+        if (progress->is_said)
+            fprintf(stderr, "\r\033[?7l%s\033[K\033[?7h", progress->what); /* cut where the terminal ends */
+        else
             fprintf(stderr, "\r%s ... %d s\033[K", progress->what, seconds);
     }
     pthread_mutex_unlock(&progress->mutex);
@@ -118,7 +122,7 @@ ts_progress *ts_progress_start(const char *what) {
     if (isatty(STDERR_FILENO) != 1) return NULL;
     ts_progress *progress = calloc(1, sizeof *progress);
     if (!progress) return NULL;
-    progress->what = what;
+    snprintf(progress->what, sizeof progress->what, "%s", what);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -130,6 +134,17 @@ ts_progress *ts_progress_start(const char *what) {
     pthread_mutex_destroy(&progress->mutex);
     free(progress);
     return NULL;
+}
+
+void ts_progress_say(ts_progress *progress, const char *format, ...) {
+    if (!progress) return;
+    va_list arguments;
+    va_start(arguments, format);
+    pthread_mutex_lock(&progress->mutex);
+    vsnprintf(progress->what, sizeof progress->what, format, arguments);
+    progress->is_said = true;
+    pthread_mutex_unlock(&progress->mutex);
+    va_end(arguments);
 }
 
 void ts_progress_stop(ts_progress *progress) {

@@ -27,9 +27,11 @@ void ts_console_note(const char *format, ...) __attribute__((format(printf, 1, 2
 ts_status ts_console_write(const ts_text *text, ts_diag *diag);
 
 /* Shows "WHAT ... 3 s" on standard error from the second second on, when that is a terminal. stop erases the
-   line; start returns NULL, which stop takes, when there is nothing to show. */
+   line; start returns NULL, which the others take, when there is nothing to show. say
+   gives the whole line. */
 typedef struct ts_progress ts_progress;
 ts_progress *ts_progress_start(const char *what);
+void ts_progress_say(ts_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ts_progress_stop(ts_progress *progress);
 
 #endif

@@ -17,8 +17,9 @@ typedef struct ts_arguments {
     ts_words files; /* words that are no option and no option's value */
     ts_words inputs, streams;
     const char *instance, *chip, *out, *dump, *save, *load, *auto_cast, *auto_cast_type, *rounding_seed;
-    int level, threads, slices, trips, steps;
-    bool help, json, markdown, instances, poison, quiet, is_text, topology, is_stochastic;
+    const char *html, *json_file, *pftrace, *summary_text, *summary_json;
+    int level, lines, threads, slices, trips, steps;
+    bool help, json, no_source, markdown, instances, poison, quiet, is_text, topology, is_stochastic;
 } ts_arguments;
 
 typedef enum ts_option_kind {

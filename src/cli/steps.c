@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/safetensors.h"
 #include "cli/arrays.h"
@@ -235,13 +236,54 @@ static void carry(stepper *s, int step) {
     }
 }
 
-static ts_status run_all(stepper *s, ts_diag *diag) {
+static void add_number(const stepper *s, int number, int step, ts_text *out) {
+    const ts_tensor *tensor = output(s, number);
+    float value;
+    ts_dtype_widen((ts_dtype)tensor->dtype, s->history[number] + (size_t)step * tensor->bytes, &value, 1);
+    ts_text_format(out, "%.6g", (double)value);
+}
+
+static bool is_number(const stepper *s, int number) {
+    const ts_tensor *tensor = output(s, number);
+    return s->history[number] && tensor->rank == 0 && ts_dtype_get((ts_dtype)tensor->dtype)->native;
+}
+
+static double wall_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* "step 35/60  result 2 1.93  wall 165 ms/step  predicted 3.87 ms/step  ETA 4 s" */
+static void say(const stepper *s, int step, double start, ts_progress *progress) {
+    if (!progress) return;
+    double wall = (wall_seconds() - start) / (step + 1);
+    ts_text line = {0};
+    ts_text_format(&line, "step %d/%d", step + 1, s->steps);
+    for (int i = 0; i < s->outputs && line.length < 60; i++) {
+        if (!is_number(s, i)) continue;
+        ts_text_format(&line, "  result %.20s ", s->bundle.outputs[i]);
+        add_number(s, i, step, &line);
+    }
+    ts_diag unused = {0};
+    const ts_record *record;
+    ts_text_format(&line, "  wall %.3g ms/step", 1e3 * wall);
+    if (ts_executable_record(s->session->executable, &record, &unused) == ts_ok)
+        ts_text_format(&line, "  predicted %.3g ms/step", 1e-9 * (double)record->total);
+    ts_text_format(&line, "  ETA %.0f s", wall * (s->steps - step - 1));
+    if (line.data) ts_progress_say(progress, "%s", line.data);
+    ts_text_free(&line);
+}
+
+static ts_status run_all(stepper *s, ts_progress *progress, ts_diag *diag) {
     ts_execute_options options = {.poison = s->arguments->poison, .cancel = ts_interrupt_flag()};
+    double start = wall_seconds();
     for (int step = 0; step < s->steps; step++) {
         if (atomic_load(ts_interrupt_flag())) return ts_fail(diag, ts_cancelled, "interrupted");
         TS_TRY(set_streams(s, step, diag));
         TS_TRY(ts_executable_run(s->session->executable, 0, s->in_data, s->out_data, &options, diag));
         carry(s, step);
+        say(s, step, start, progress);
     }
     return atomic_load(ts_interrupt_flag()) ? ts_fail(diag, ts_cancelled, "interrupted") : ts_ok;
 }
@@ -249,7 +291,7 @@ static ts_status run_all(stepper *s, ts_diag *diag) {
 static ts_status run(stepper *s, ts_diag *diag) {
     ts_progress *progress = s->arguments->quiet ? NULL : ts_progress_start("running");
     ts_interrupt_enter(ts_phase_run);
-    ts_status status = run_all(s, diag);
+    ts_status status = run_all(s, progress, diag);
     ts_interrupt_enter(ts_phase_prepare);
     ts_progress_stop(progress);
     return status;
@@ -312,13 +354,6 @@ static ts_status write_files(const stepper *s, ts_diag *diag) {
     return status;
 }
 
-static void add_number(const stepper *s, int number, int step, ts_text *out) {
-    const ts_tensor *tensor = output(s, number);
-    float value;
-    ts_dtype_widen((ts_dtype)tensor->dtype, s->history[number] + (size_t)step * tensor->bytes, &value, 1);
-    ts_text_format(out, "%.6g", (double)value);
-}
-
 static void describe(const stepper *s, ts_text *out) {
     int streamed = 0, carried = 0;
     for (int i = 0; i < s->inputs; i++) {
@@ -328,9 +363,7 @@ static void describe(const stepper *s, ts_text *out) {
     ts_text_format(out, "%d step%s; of %d arguments %d carried, %d streamed\n", s->steps,
                    s->steps == 1 ? "" : "s", s->inputs, carried, streamed);
     for (int i = 0; i < s->outputs; i++) {
-        bool is_number =
-            s->history[i] && output(s, i)->rank == 0 && ts_dtype_get(output(s, i)->dtype)->native;
-        if (!is_number) continue;
+        if (!is_number(s, i)) continue;
         ts_text_format(out, "result %s  ", s->bundle.outputs[i]);
         add_number(s, i, 0, out);
         ts_text_add(out, " -> ");

@@ -188,6 +188,7 @@ static void normalise(uint8_t *data, size_t count, unsigned dtype) {
 static ts_status read_predicates(ts_bc *b, const uint8_t *at, const uint8_t *blob, size_t size,
                                  ts_attr *attr) {
     uint64_t elems = (uint64_t)ts_type_elems(&attr->type), packed = elems / 8 + (elems % 8 != 0);
+    if (elems == 0 && size == 1) size = 0; /* an empty tensor of one predicate repeated */
     bool is_packed = size == packed && size != elems;
     bool is_splat = size == 1 && elems > 0 && (blob[0] == 0xFF || !is_packed || blob[0] == 0);
     if (!is_splat && !is_packed && size != elems)
@@ -216,6 +217,7 @@ static ts_status read_dense(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     TS_TRY(ts_bc_blob(b, c, &blob, &size));
     if (attr->type.dtype == ts_dtype_i1) return read_predicates(b, at, blob, size, attr);
     size_t each = (size_t)ts_dtype_get(attr->type.dtype)->bytes;
+    if (size == each && elems == 0) size = 0; /* an empty tensor of one number repeated */
     attr->is_splat = size == each && elems > 0;
     if (!attr->is_splat && (int64_t)size != total)
         return ts_bc_fail(b, at, "%zu bytes of elements for a tensor of %jd", size, (intmax_t)total);

@@ -3,8 +3,7 @@
    arranges them, so that the bits are the same. */
 #include <string.h>
 
-#include "compiler/graph_make.h"
-#include "compiler/passes.h"
+#include "compiler/expand.h"
 
 /* A 64-bit number as two of 32 bits. */
 typedef struct wide {
@@ -190,7 +189,7 @@ static ts_value *philox_bits(generator *g, int64_t count, ts_value **state) {
     return flat_dim == count ? all : ts_make_slice(&g->make, all, &start, &count);
 }
 
-/* ---- the pass ---- */
+/* ---- the op ---- */
 
 static bool is_philox(const char *algorithm) {
     return strcmp(algorithm, "PHILOX") == 0 || strcmp(algorithm, "DEFAULT") == 0;
@@ -249,44 +248,12 @@ static void expand(generator *g, const ts_op_node *op) {
     op->results[1]->note = as_type(g, bits, type);
 }
 
-static ts_status expand_block(ts_module *module, ts_func *main, ts_block *block, ts_diag *diag) {
-    ts_block out = {0};
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count; j++)
-            if (op->operands[j]->note) op->operands[j] = op->operands[j]->note;
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) TS_TRY(expand_block(module, main, op->regions[j], diag));
-        if (op->kind != ts_hlo_rng_bit_generator || ts_type_elems(&op->results[1]->type) == 0 ||
-            op->results[1]->type.rank >= TS_MAX_RANK) {
-            ts_vec_push(&out.ops, &module->arena, op);
-            continue;
-        }
-        TS_TRY(check(module, op, diag));
-        generator g = {.make = {.module = module, .func = main, .block = &out, .loc = op->loc}};
-        expand(&g, op);
-    }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
-    return ts_ok;
-}
-
-static void clear_notes(const ts_block *block) {
-    for (uint32_t i = 0; i < block->arg_count; i++)
-        block->args[i]->note = NULL;
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->result_count; j++)
-            op->results[j]->note = NULL;
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) clear_notes(op->regions[j]);
-    }
-}
-
-ts_status ts_expand_rng(ts_module *module, ts_func *main, ts_diag *diag) {
-    clear_notes(main->body);
-    TS_TRY(expand_block(module, main, main->body, diag));
-    clear_notes(main->body);
+ts_status ts_expand_rng(ts_maker *make, ts_op_node *op, ts_diag *diag) {
+    if (op->kind != ts_hlo_rng_bit_generator || ts_type_elems(&op->results[1]->type) == 0 ||
+        op->results[1]->type.rank >= TS_MAX_RANK)
+        return ts_ok;
+    TS_TRY(check(make->module, op, diag));
+    generator g = {.make = *make};
+    expand(&g, op);
     return ts_ok;
 }

@@ -35,6 +35,11 @@ static const ts_attr *integer(ts_maker *m, int64_t value) {
     return attr;
 }
 
+ts_value *ts_make_constant(ts_maker *m, const ts_attr *attr) {
+    ts_named_attr named = {.name = "value", .value = attr};
+    return put(m, ts_hlo_constant, 0, NULL, &attr->type, 1, &named);
+}
+
 ts_value *ts_make_number(ts_maker *m, const ts_type *type, uint64_t number) {
     ts_arena *arena = &m->module->arena;
     ts_attr *attr = TS_NEW(arena, ts_attr);
@@ -42,8 +47,7 @@ ts_value *ts_make_number(ts_maker *m, const ts_type *type, uint64_t number) {
     memcpy(data, &number, sizeof number);
     *attr = (ts_attr){.kind = ts_attr_dense, .type = *type, .is_splat = true, .data = data};
     attr->data_bytes = (size_t)ts_dtype_get((ts_dtype)type->dtype)->bytes;
-    ts_named_attr named = {.name = "value", .value = attr};
-    return put(m, ts_hlo_constant, 0, NULL, type, 1, &named);
+    return ts_make_constant(m, attr);
 }
 
 ts_value *ts_make_unary(ts_maker *m, ts_hlo kind, ts_value *a, const ts_type *type) {
@@ -75,6 +79,44 @@ ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis) {
 ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type) {
     ts_named_attr named = {.name = "broadcast_dimensions", .value = ints(m, 0, NULL)};
     return put(m, ts_hlo_broadcast_in_dim, 1, &scalar, type, 1, &named);
+}
+
+ts_value *ts_make_broadcast(ts_maker *m, ts_value *a, const ts_type *type, const int64_t *axes) {
+    ts_named_attr named = {.name = "broadcast_dimensions", .value = ints(m, a->type.rank, axes)};
+    return put(m, ts_hlo_broadcast_in_dim, 1, &a, type, 1, &named);
+}
+
+/* (a, b) -> a + b on scalars. */
+static ts_block *add_region(ts_maker *m, unsigned dtype) {
+    ts_arena *arena = &m->module->arena;
+    ts_type scalar = ts_type_make(dtype, 0, NULL);
+    ts_block *block = TS_NEW(arena, ts_block);
+    block->arg_count = 2;
+    block->args = TS_NEW_ARRAY(arena, ts_value *, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        block->args[i] = ts_value_new(m->module, m->func, &scalar);
+        block->args[i]->index = i;
+    }
+    ts_maker inside = *m;
+    inside.block = block;
+    ts_value *sum = ts_make_binary(&inside, ts_hlo_add, block->args[0], block->args[1]);
+    ts_op_node *last = ts_op_new(m->module, m->func, ts_hlo_return, m->loc, 1, &sum, 0, NULL, 0, NULL, 0);
+    ts_vec_push(&block->ops, arena, last);
+    return block;
+}
+
+ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis) {
+    ts_type type = a->type, scalar = ts_type_make(a->type.dtype, 0, NULL);
+    type.rank--;
+    for (int i = (int)axis; i < type.rank; i++)
+        type.dim[i] = a->type.dim[i + 1];
+    ts_value *operands[2] = {a, ts_make_number(m, &scalar, 0)};
+    ts_named_attr named = {.name = "dimensions", .value = ints(m, 1, &axis)};
+    ts_op_node *op =
+        ts_op_new(m->module, m->func, ts_hlo_reduce, m->loc, 2, operands, 1, &type, 1, &named, 1);
+    op->regions[0] = add_region(m, a->type.dtype);
+    ts_vec_push(&m->block->ops, &m->module->arena, op);
+    return op->results[0];
 }
 
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim) {

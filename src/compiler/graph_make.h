@@ -13,6 +13,8 @@ typedef struct ts_maker {
 
 ts_type ts_type_make(unsigned dtype, int rank, const int64_t *dim);
 
+/* A constant of a dense attribute. */
+ts_value *ts_make_constant(ts_maker *m, const ts_attr *attr);
 /* A constant of one integer. */
 ts_value *ts_make_number(ts_maker *m, const ts_type *type, uint64_t number);
 /* Pointwise ops whose result has the type of the last operand, or the type given. */
@@ -23,6 +25,10 @@ ts_value *ts_make_select(ts_maker *m, ts_value *predicate, ts_value *yes, ts_val
 ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis);
 /* A scalar repeated. */
 ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type);
+/* Axis i of `a` is axis axes[i] of the result. */
+ts_value *ts_make_broadcast(ts_maker *m, ts_value *a, const ts_type *type, const int64_t *axes);
+/* The sum over one axis, which the result does not have. */
+ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis);
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);
 ts_value *ts_make_bitcast(ts_maker *m, ts_value *a, const ts_type *type);
 ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit);

@@ -14,16 +14,20 @@ int ts_lower_load_queue(ts_lower *lower) {
     return TS_LOAD_QUEUE + lower->next_queue++ % TS_LOAD_QUEUES;
 }
 
+/* Types that arguments and results may have, as bytes or halves that expand_fp8.c and expand_wide.c made of
+ * them. */
+static bool is_carried(unsigned dtype) {
+    return dtype == ts_dtype_f8e4m3fn || dtype == ts_dtype_i64 || dtype == ts_dtype_u64;
+}
+
 ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
+    bool is_cast = op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return;
     const int64_t most = (int64_t)1 << 46; /* far above any memory, far below where sizes overflow */
     for (uint32_t i = 0; i < op->operand_count + op->result_count; i++) {
         const ts_value *value = i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
         const ts_dtype_info *info = ts_dtype_get(value->type.dtype);
         bool is_tensor = value->type.kind == ts_type_tensor;
-        /* What expand_fp8.c leaves of them. */
-        bool is_bytes = value->type.dtype == ts_dtype_f8e4m3fn &&
-                        (op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return);
-        if (!is_tensor || !(info->native || is_bytes)) {
+        if (!is_tensor || !(info->native || (is_carried(value->type.dtype) && is_cast))) {
             ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "%s has no datapath for %s",
                        lower->b.chip->name, is_tensor ? info->name : "values that are not tensors");
             ts_diag_remedy(lower->diag, "use f32, bf16, f16 or 32-bit integers (jax_enable_x64 off)");
@@ -137,6 +141,7 @@ uint32_t ts_lower_result(ts_lower *lower, ts_value *value) {
 }
 
 static ts_status lower_return(ts_lower *lower, ts_op_node *op) {
+    TS_TRY(ts_lower_check_dtypes(lower, op)); /* arguments that are only returned meet no other op */
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_value *value = op->operands[i];
         ts_view view;
@@ -307,6 +312,7 @@ ts_status ts_lower_main(ts_lower *lower) {
     const ts_block *block = lower->func->body;
     uint32_t number = 0;
     lower->repeat = 1;
+    lower->ranges = ts_value_ranges(lower->func, &lower->arena);
     make_notes(lower, block);
     count_uses(block, &number);
     mark_outputs(block);

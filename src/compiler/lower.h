@@ -96,6 +96,9 @@ ts_status ts_lower_close_group(ts_lower *lower, ts_group *group);
 ts_status ts_lower_group(ts_lower *lower, ts_group *group); /* emits the nest */
 ts_status ts_lower_bitcast(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op);
+/* views[0] = init + the sum of views[1] over the axes where views[0] has stride 0. False, and nothing
+   emitted, where the contiguous axis is summed or there are too few rows. */
+bool ts_lower_column_sum(ts_lower *lower, const ts_view *views, const ts_view *init);
 ts_status ts_lower_argmax(ts_lower *lower, ts_op_node *op); /* reduce of two operands: value and index */
 ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op);

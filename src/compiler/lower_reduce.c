@@ -171,6 +171,7 @@ static ts_status reduce_views(reduction *r, ts_view *views, int kept_rank, const
     kept_rank = 0;
     while (kept_rank < views[0].rank && views[0].stride[kept_rank] != 0)
         kept_rank++;
+    if (r->alu == ts_alu_add && ts_lower_column_sum(r->lower, views, init)) return ts_ok;
     int64_t lanes = stage_lanes(views, kept_rank);
     if (lanes == 0 || views[0].rank + 1 > TS_VIEW_RANK || kept_rank + 1 > TS_MAX_RANK) {
         reduce_nest(r, views, kept_rank, init);

@@ -85,10 +85,12 @@ static void choose(selection *s, const ts_ap *kept, const ts_ap *place) {
     ts_tile rows = load_rows(s, &w->in, s->dtype);
     ts_tile inside = s->has_inside ? load_rows(s, &s->inside, ts_dtype_u8) : 0;
     ts_window_open(w, w->first_whole, w->in.rank);
-    ts_ap next = ts_window_at_ap(w, rows, s->dtype), stays = out_tile(s, ts_dtype_f32, 2);
+    bool is_word = s->dtype == ts_dtype_i32 || s->dtype == ts_dtype_u32;
+    ts_ap next = ts_window_at_ap(w, rows, s->dtype),
+          stays = out_tile(s, is_word ? ts_dtype_i32 : ts_dtype_f32, 2);
     ts_ap moves = out_tile(s, ts_dtype_u8, 2), number = number_column(s), numbers = spread(&number, place);
-    ts_emit_tensor_tensor(s->b, ts_engine_vector, &stays, s->is_swapped ? &next : kept,
-                          s->is_swapped ? kept : &next, s->keeps);
+    ts_emit_tensor_tensor(s->b, is_word ? ts_engine_gpsimd : ts_engine_vector, &stays,
+                          s->is_swapped ? &next : kept, s->is_swapped ? kept : &next, s->keeps);
     /* stays unless this is the first element: place >= 0 */
     ts_inst_scalar_tensor_tensor *inst = (ts_inst_scalar_tensor_tensor *)ts_program_append(
         s->b->program, ts_op_scalar_tensor_tensor, ts_engine_vector, s->b->loc);
@@ -201,8 +203,9 @@ ts_status ts_lower_select_and_scatter(ts_lower *lower, ts_op_node *op) {
     if (!read_select(op->regions[0], &s) || !ts_region_alu(op->regions[1], &alu) || alu != ts_alu_add)
         return refuse(lower, op, "a select_and_scatter that is not a comparison and a sum",
                       "use max or min pooling");
-    if (ts_dtype_get(s.dtype)->kind != 'f')
-        return refuse(lower, op, "select_and_scatter of integers", "convert to f32 first");
+    if (ts_dtype_get((ts_dtype)op->operands[1]->type.dtype)->kind != 'f')
+        return refuse(lower, op, "select_and_scatter of predicates, or of huge windows of integers",
+                      "convert to f32 first");
     ts_window_read(op, &window);
     for (int i = 0; i < window.rank; i++)
         if (window.low[i] < 0 || window.high[i] < 0)

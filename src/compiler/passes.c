@@ -23,8 +23,8 @@ static ts_status run_sort(compilation *c) {
     return ts_sort_keys(c->module, c->main, c->diag);
 }
 
-static ts_status run_rng(compilation *c) {
-    return ts_expand_rng(c->module, c->main, c->diag);
+static ts_status run_expand(compilation *c) {
+    return ts_expand(c->module, c->main, c->diag);
 }
 
 static ts_status run_fp8(compilation *c) {
@@ -41,6 +41,7 @@ static ts_status run_fold(compilation *c) {
 
 static ts_status run_narrow(compilation *c) {
     TS_TRY(ts_narrow_int(c->module, c->main, c->diag));
+    TS_TRY(ts_split_integers(c->module, c->main, c->diag));
     return ts_fold(c->module, c->main, c->diag);
 }
 
@@ -66,11 +67,11 @@ typedef struct pass {
 static const pass passes[] = {
     {"inline", run_inline, false}, /* one function, no calls */
     {"sort", run_sort, false},     /* sorts compare operands alone */
-    {"rng", run_rng, false},       /* random bits as integer operations */
+    {"expand", run_expand, false}, /* random bits and factorisations as the operations that compute them */
     {"fp8", run_fp8, false},       /* f8E4M3FN as bytes */
     {"cast", run_cast, false},     /* --auto-cast */
     {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
-    {"narrow", run_narrow, false}, /* 64-bit integers that fit 32 bits */
+    {"narrow", run_narrow, false}, /* integers as the engines have them */
     {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */
     {"place", run_place, true},    /* addresses in SBUF, PSUM and HBM */
     {"verify", run_verify, true},  /* what the ISA asks of every program */
@@ -81,10 +82,10 @@ static ts_status check_dump(const ts_compile_options *options, ts_diag *diag) {
     if (!options || !options->dump_pass) return ts_ok;
     for (int i = 0; i < PASS_COUNT; i++)
         if (strcmp(passes[i].name, options->dump_pass) == 0) return ts_ok;
-    return ts_fail(
-        diag, ts_usage,
-        "no pass is named '%s'; there are inline, sort, rng, fp8, cast, fold, narrow, lower, place, verify",
-        options->dump_pass);
+    return ts_fail(diag, ts_usage,
+                   "no pass is named '%s'; there are inline, sort, expand, fp8, cast, fold, narrow, lower, "
+                   "place, verify",
+                   options->dump_pass);
 }
 
 static void dump(const compilation *c, const pass *done, const ts_compile_options *options) {

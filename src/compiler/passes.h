@@ -17,8 +17,12 @@ ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
    ops dropped. No op that is left is the identity. */
 ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
 
-/* Every rng_bit_generator as the integer operations that compute it. */
-ts_status ts_expand_rng(ts_module *module, ts_func *main, ts_diag *diag);
+/* Ops that others compute (expand.h) as those. */
+ts_status ts_expand(ts_module *module, ts_func *main, ts_diag *diag);
+
+/* Integers as the engines have them: products and sums as those of floats that hold few bits, 64-bit values
+   that did not narrow as pairs of 32-bit ones. Fold again afterwards. */
+ts_status ts_split_integers(ts_module *module, ts_func *main, ts_diag *diag);
 
 /* No value is f8E4M3FN but the function's arguments and results: the others are bytes, and fp32 where
    computed with. */

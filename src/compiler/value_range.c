@@ -137,6 +137,7 @@ ts_range ts_range_apply(const ts_op_node *op, const ts_range *in) {
     case ts_hlo_shift_left:
     case ts_hlo_shift_right_logical: return shift(op->kind, a, b, width);
     case ts_hlo_shift_right_arithmetic:
+        if (a.high >= (width < 64 ? (int64_t)1 << (width - 1) : INT64_MAX)) return UNKNOWN; /* a sign */
         if (a.low >= 0) return shift(ts_hlo_shift_right_logical, a, b, width);
         return has_bounds(a) ? (ts_range){a.low, larger(a.high, 0)} : UNKNOWN;
     case ts_hlo_popcnt:

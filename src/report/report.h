@@ -20,6 +20,7 @@ typedef struct ts_report_options {
     uint64_t trips;        /* as in ts_clock_options */
     const ts_report_source *sources;
     int source_count;
+    uint32_t slice_cap; /* instructions that the timeline of Perfetto shows; 0 = none */
     bool without_gains; /* only what one run of the clock says: no what-ifs, no tornado */
 } ts_report_options;
 

@@ -7,23 +7,23 @@
 
 enum { MOST_RULES = 16 };
 
-typedef struct rule {
+typedef struct advice {
     ts_report_remedy remedy;
     ts_what_if what_if;
     ts_chip chip; /* of the what-if, when it edits one */
     bool has_chip;
     unsigned of; /* bound by which the line is chosen; ts_bound_count = none */
-} rule;
+} advice;
 
 typedef struct rules {
     ts_report *report;
-    rule at[MOST_RULES];
+    advice at[MOST_RULES];
     int count;
 } rules;
 
-static rule *add(rules *r, const char *id, const char *method, unsigned of, const char *title,
-                 const char *action, const char *cost) {
-    rule *rule = &r->at[r->count++];
+static advice *add(rules *r, const char *id, const char *method, unsigned of, const char *title,
+                   const char *action, const char *cost) {
+    advice *rule = &r->at[r->count++];
     rule->remedy =
         (ts_report_remedy){.id = id, .method = method, .title = title, .action = action, .cost = cost};
     rule->of = of;
@@ -55,7 +55,7 @@ static void small_transfers(rules *r) {
         if (i < 9) small += record->sizes[i].descriptors;
     }
     if (descriptors == 0 || record->bound[ts_bound_dma_descriptors] * 50 < record->total) return;
-    rule *rule =
+    advice *rule =
         add(r, "A3", "bound", ts_bound_dma_descriptors, "Move longer contiguous rows",
             "keep the axis that is sliced, transposed or broadcast out of the innermost place, so that "
             "rows in HBM are 512 B or longer; pad a short last axis",
@@ -75,8 +75,9 @@ static void queues(rules *r) {
     for (uint32_t i = 0; i < record->queues.count; i++)
         held += record->queues.data[i].held;
     if (record->dma_transfers == 0 || held * 10 < record->dma_transfers) return;
-    rule *rule = add(r, "A3", "bound", ts_bound_dma_queue, "Fewer transfers on each queue",
-                     "one larger transfer for several tiles: stack small tensors that are used together", "");
+    advice *rule =
+        add(r, "A3", "bound", ts_bound_dma_queue, "Fewer transfers on each queue",
+            "one larger transfer for several tiles: stack small tensors that are used together", "");
     rule->what_if.free = 1u << ts_bound_dma_queue;
     ts_text out = {0};
     ts_text_format(&out, "%llu of %llu transfers wait for their queue, %u queues are in use",
@@ -87,7 +88,7 @@ static void queues(rules *r) {
 static void latency(rules *r) {
     const ts_record *record = &r->report->record;
     if (record->bound[ts_bound_dma_latency] * 33 < record->total) return;
-    rule *rule =
+    advice *rule =
         add(r, "A11", "bound", ts_bound_dma_latency, "Hide or save DMA round trips",
             "fuse what depends on each other into one jitted function, and make operations larger: each "
             "dependent transfer pays its latency once, whatever its size",
@@ -121,7 +122,7 @@ static void through_hbm(rules *r) {
         if (codes[at]) bytes += report->record.lives.data[at].bytes;
     }
     if (all == 0 || bytes * 4 < all) return;
-    rule *rule =
+    advice *rule =
         add(r, "A6", "bound", ts_bound_count, "Keep values on the chip between operations",
             "smaller tiles or batches so that a layer's values fit SBUF; the placement itself is the "
             "compiler's: a hand-written kernel can keep them there",
@@ -143,12 +144,12 @@ static void bytes(rules *r) {
         const ts_report_tensor *tensor = &r->report->tensors.data[i];
         uint64_t moved = tensor->loaded + tensor->stored;
         all += moved;
-        if (program->tensors.data[tensor->tensor].dtype == ts_f32) wide += moved;
+        if (program->tensors.data[tensor->tensor].dtype == ts_dtype_f32) wide += moved;
     }
     if (record->bound[ts_bound_dma_bytes] * 33 < record->total || wide * 2 < all) return;
-    rule *rule = add(r, "A19", "edit", ts_bound_dma_bytes, "Store in bf16 what travels",
-                     "cast parameters or activations to jnp.bfloat16 where they are stored",
-                     "8 bits of mantissa instead of 24");
+    advice *rule = add(r, "A19", "edit", ts_bound_dma_bytes, "Store in bf16 what travels",
+                       "cast parameters or activations to jnp.bfloat16 where they are stored",
+                       "8 bits of mantissa instead of 24");
     rule->has_chip = true;
     rule->chip.dma_engine_bytes_per_ns *= 2;
     rule->chip.hbm_bytes_per_ns *= 2;
@@ -164,13 +165,14 @@ static void fp32_matmul(rules *r) {
     ts_time fp32 = 0, all = busy_of(r->report, ts_op_nc_matmul, ts_engine_tensor);
     for (uint32_t at = 0; at < r->report->program->code.count; at++) {
         const ts_inst *inst = r->report->program->code.data[at];
-        if (inst->op == ts_op_nc_matmul && ((const ts_inst_nc_matmul *)inst)->moving.dtype == ts_f32) fp32++;
+        if (inst->op == ts_op_nc_matmul && ((const ts_inst_nc_matmul *)inst)->moving.dtype == ts_dtype_f32)
+            fp32++;
     }
     if (fp32 == 0 || all * 100 < record->total) return;
-    rule *rule = add(r, "A7", "edit", ts_bound_tensor, "Multiply in bf16",
-                     "cast both operands of the matmul to jnp.bfloat16 and keep "
-                     "preferred_element_type=jnp.float32: sums stay fp32",
-                     "products of 8-bit mantissas");
+    advice *rule = add(r, "A7", "edit", ts_bound_tensor, "Multiply in bf16",
+                       "cast both operands of the matmul to jnp.bfloat16 and keep "
+                       "preferred_element_type=jnp.float32: sums stay fp32",
+                       "products of 8-bit mantissas");
     rule->has_chip = true;
     rule->chip.fp32_matmul_passes = 1;
     ts_text out = {0};
@@ -183,8 +185,8 @@ static void fp32_matmul(rules *r) {
 static void transposes(rules *r) {
     ts_time busy = busy_of(r->report, ts_op_nc_transpose, ts_engine_none);
     if (busy * 100 < r->report->record.total) return;
-    rule *rule = add(r, "A4", "bound", ts_bound_count, "Save transposes",
-                     "store a weight transposed once, outside the step; swap the operands of a matmul", "");
+    advice *rule = add(r, "A4", "bound", ts_bound_count, "Save transposes",
+                       "store a weight transposed once, outside the step; swap the operands of a matmul", "");
     rule->what_if.free_ops = (uint64_t)1 << ts_op_nc_transpose;
     ts_text out = {0};
     ts_figure_time(&out, busy);
@@ -199,9 +201,10 @@ static void vector_passes(rules *r) {
                    busy_of(r->report, ts_op_scalar_tensor_tensor, ts_engine_vector);
     ts_time all = r->report->record.busy[ts_engine_vector];
     if (wide * 5 < all || r->report->record.bound[ts_bound_vector] * 50 < r->report->record.total) return;
-    rule *rule = add(r, "A2", "edit", ts_bound_vector, "Give Vector one fp32 input instead of two",
-                     "make one input bf16, or write the expression so that one side is a scalar or a column",
-                     "8 bits of mantissa where the input is bf16");
+    advice *rule =
+        add(r, "A2", "edit", ts_bound_vector, "Give Vector one fp32 input instead of two",
+            "make one input bf16, or write the expression so that one side is a scalar or a column",
+            "8 bits of mantissa where the input is bf16");
     rule->what_if.half_ops = (uint64_t)1 << ts_op_tensor_tensor | (uint64_t)1 << ts_op_scalar_tensor_tensor;
     ts_text out = {0};
     ts_figure_time(&out, wide);
@@ -222,8 +225,8 @@ static void small_instructions(rules *r) {
         overhead += (ts_time)row->count * ts_cycles_time(cost.overhead_cycles, cost.ghz);
     }
     if (overhead * 5 < all || all * 20 < record->total) return;
-    rule *rule = add(r, "A9", "bound", ts_bound_wait, "Larger instructions",
-                     "a larger batch, or one operation over stacked tensors instead of one each", "");
+    advice *rule = add(r, "A9", "bound", ts_bound_wait, "Larger instructions",
+                       "a larger batch, or one operation over stacked tensors instead of one each", "");
     rule->has_chip = true;
     rule->chip.issue_overhead_cycles = rule->chip.tensor_overhead_cycles = 0;
     rule->chip.min_ii_cycles = 1;
@@ -239,7 +242,7 @@ static void others(rules *r) {
     const ts_record *record = &r->report->record;
     ts_text out = {0};
     if (record->launch * 5 > record->total) {
-        rule *rule =
+        advice *rule =
             add(r, "A16", "bound", ts_bound_count, "Launch less often",
                 "several steps in one program: jax.lax.scan over batches, or trainstone run --steps", "");
         rule->what_if.free = 1u << ts_bound_launch;
@@ -256,7 +259,7 @@ static void others(rules *r) {
             busy += busy_of(r->report, op, ts_engine_none);
         }
     if (off) {
-        rule *rule =
+        advice *rule =
             add(r, "A14", "bound", ts_bound_gpsimd, "Avoid what no engine does",
                 "another spelling: a one-hot matmul for a gather, a cheaper function for an exact one",
                 "its cost is assumed: no figure is published");
@@ -267,11 +270,12 @@ static void others(rules *r) {
                            (double)(record->elems ? record->elems : 1));
         rule->remedy.evidence = text(r, &out);
     }
-    rule *ports = add(r, "A1", "bound", ts_bound_vector, "Let engines take turns on PSUM and SBUF less",
-                      "read a matmul's result once, by one engine, straight to the type that is stored", "");
+    advice *ports =
+        add(r, "A1", "bound", ts_bound_vector, "Let engines take turns on PSUM and SBUF less",
+            "read a matmul's result once, by one engine, straight to the type that is stored", "");
     ports->what_if.free = TS_FREE_PORTS;
     ports->remedy.evidence = "Vector excludes Scalar from PSUM and GpSimd from SBUF while it runs";
-    rule *reuse =
+    advice *reuse =
         add(r, "A11", "bound", ts_bound_wait, "One more buffer",
             "smaller tiles leave room for another buffer, so that a load need not wait for its place", "");
     reuse->what_if.free = TS_FREE_REUSE;
@@ -279,8 +283,8 @@ static void others(rules *r) {
                    "%.0f of %.0f KiB a partition are in use at most, and writes wait for earlier readers",
                    r->report->sbuf_peak / 1024.0, record->chip.sbuf_partition_bytes / 1024);
     reuse->remedy.evidence = text(r, &out);
-    rule *tables = add(r, "A13", "bound", ts_bound_scalar, "Switch function tables less",
-                       "functions of one table in a row: gelu and tanh instead of gelu and exp, say", "");
+    advice *tables = add(r, "A13", "bound", ts_bound_scalar, "Switch function tables less",
+                         "functions of one table in a row: gelu and tanh instead of gelu and exp, say", "");
     tables->what_if.free = TS_FREE_TABLES;
     ts_text_format(&out, "each change of table costs %.0f ns on Scalar, which is busy ",
                    record->chip.act_table_load_ns);
@@ -289,7 +293,7 @@ static void others(rules *r) {
 }
 
 static int by_gain(const void *a, const void *b) {
-    const rule *x = a, *y = b;
+    const advice *x = a, *y = b;
     if (x->remedy.gain != y->remedy.gain) return x->remedy.gain > y->remedy.gain ? -1 : 1;
     return strcmp(x->remedy.title, y->remedy.title);
 }

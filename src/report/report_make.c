@@ -83,6 +83,7 @@ ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const t
     clock.band = true;
     clock.bins = TS_REPORT_BINS;
     clock.path_cap = 1 << 16;
+    clock.slice_cap = options->slice_cap;
     report->clock_runs = 1;
     TS_TRY(ts_clock_run(program, chip, &clock, &report->record, diag));
     count_bytes(report);

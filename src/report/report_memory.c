@@ -7,10 +7,10 @@
 
 enum { MOST_TOUCHES = 6000 };
 
-typedef struct touch {
+typedef struct touched {
     ts_report_box box;
     bool is_write;
-} touch;
+} touched;
 
 /* Lowest and highest value over the loops and the rotation. */
 static void reach(const ts_program *program, const ts_affine *affine, int64_t *low, int64_t *high) {
@@ -56,7 +56,7 @@ static uint8_t kind_of(const ts_program *program, const ts_inst *inst, bool is_p
     }
 }
 
-static uint32_t find_touches(ts_report *report, touch *touches) {
+static uint32_t find_touches(ts_report *report, touched *touches) {
     const ts_program *program = report->program;
     uint32_t count = 0;
     for (uint32_t at = 0; at < program->code.count; at++) {
@@ -73,7 +73,7 @@ static uint32_t find_touches(ts_report *report, touch *touches) {
                 report->boxes_left_out = true;
                 return 0;
             }
-            touch *touch = &touches[count++];
+            touched *touch = &touches[count++];
             touch->box = box_of(program, ap);
             touch->is_write = kind == ts_kind_dst || kind == ts_kind_optdst;
             touch->box.first = life->first;
@@ -86,7 +86,7 @@ static uint32_t find_touches(ts_report *report, touch *touches) {
 }
 
 static int by_first(const void *a, const void *b) {
-    const touch *x = a, *y = b;
+    const touched *x = a, *y = b;
     if (x->box.first != y->box.first) return x->box.first < y->box.first ? -1 : 1;
     if (x->is_write != y->is_write) return x->is_write ? -1 : 1;
     if (x->box.low != y->box.low) return x->box.low < y->box.low ? -1 : 1;
@@ -99,7 +99,7 @@ static bool meet(const ts_report_box *a, const ts_report_box *b) {
 }
 
 /* A write begins a box, unless it lies in one that is still in use; a read keeps what it meets alive. */
-static void add_touch(ts_report *report, const touch *touch) {
+static void add_touch(ts_report *report, const touched *touch) {
     for (uint32_t i = report->boxes.count; i-- > 0;) {
         ts_report_box *box = &report->boxes.data[i];
         if (!meet(box, &touch->box)) continue;
@@ -161,7 +161,7 @@ static void find_tensors(ts_report *report) {
 }
 
 void ts_report_memory(ts_report *report) {
-    touch *touches = TS_NEW_ARRAY(&report->arena, touch, MOST_TOUCHES);
+    touched *touches = TS_NEW_ARRAY(&report->arena, touched, MOST_TOUCHES);
     uint32_t count = find_touches(report, touches);
     qsort(touches, count, sizeof *touches, by_first);
     for (uint32_t i = 0; i < count; i++)

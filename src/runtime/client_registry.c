@@ -1,11 +1,18 @@
-/* Registry: how many clients this process has, so that a forked child can be refused, and what ran last. */
+/* Registry: how many clients this process has, so that a forked child can be refused, what ran last, and how
+   often each program ran. */
 #include "runtime/client_registry.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "trainstone/trainstone.h"
+
+typedef struct ts_run_count {
+    ts_executable *executable;
+    uint64_t runs;
+} ts_run_count;
 
 static atomic_int client_count;
 static atomic_int client_process;                        /* of the clients counted */
@@ -13,6 +20,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the fields belo
 static ts_executable *latest;
 static ts_executable *described; /* the one that `text` is about; compared, not used */
 static ts_text text;
+static bool is_counting;
+static ts_run_count *counts; /* by first run; each holds a reference */
+static size_t count_total, count_room;
 
 static bool is_forked(void) {
     return atomic_load(&client_count) > 0 && atomic_load(&client_process) != (int)getpid();
@@ -35,8 +45,26 @@ void ts_registry_leave(void) {
     atomic_fetch_sub(&client_count, 1);
 }
 
+/* Under the lock. A program that finds no memory is not counted. */
+static void count_run(ts_executable *executable) {
+    for (size_t i = count_total; i-- > 0;)
+        if (counts[i].executable == executable) {
+            counts[i].runs++;
+            return;
+        }
+    if (count_total == count_room) {
+        size_t room = count_room ? 2 * count_room : 32;
+        ts_run_count *grown = realloc(counts, room * sizeof *counts);
+        if (!grown) return;
+        counts = grown;
+        count_room = room;
+    }
+    counts[count_total++] = (ts_run_count){ts_executable_retain(executable), 1};
+}
+
 void ts_registry_ran(ts_executable *executable) {
     pthread_mutex_lock(&lock);
+    if (is_counting) count_run(executable);
     ts_executable *before = latest;
     if (before != executable) latest = ts_executable_retain(executable);
     /* An address may come back, and control by data may differ from run to run. */
@@ -59,6 +87,16 @@ static void describe(ts_executable *executable, ts_text *out) {
     ts_text_add(out, "}");
 }
 
+/* As snprintf does it. */
+static size_t copy_out(const ts_text *from, char *buffer, size_t size) {
+    if (size > 0 && from->data) {
+        size_t copied = from->length < size - 1 ? from->length : size - 1;
+        memcpy(buffer, from->data, copied);
+        buffer[copied] = 0;
+    }
+    return from->length;
+}
+
 size_t ts_last_run_json(char *buffer, size_t size) {
     if (size > 0) buffer[0] = 0;
     if (is_forked()) return 0;
@@ -75,13 +113,32 @@ size_t ts_last_run_json(char *buffer, size_t size) {
         text = fresh;
         described = executable;
     }
-    size_t length = text.length;
-    if (size > 0 && text.data) {
-        size_t copied = length < size - 1 ? length : size - 1;
-        memcpy(buffer, text.data, copied);
-        buffer[copied] = 0;
-    }
+    size_t length = copy_out(&text, buffer, size);
     pthread_mutex_unlock(&lock);
     ts_executable_release(executable);
+    return length;
+}
+
+void ts_count_runs(void) {
+    pthread_mutex_lock(&lock);
+    is_counting = true;
+    pthread_mutex_unlock(&lock);
+}
+
+size_t ts_runs_json(size_t number, char *buffer, size_t size) {
+    if (size > 0) buffer[0] = 0;
+    if (is_forked()) return 0;
+    pthread_mutex_lock(&lock);
+    ts_run_count count = number < count_total ? counts[number] : (ts_run_count){0};
+    if (count.executable) ts_executable_retain(count.executable);
+    pthread_mutex_unlock(&lock);
+    if (!count.executable) return 0;
+    ts_text out = {0};
+    ts_text_format(&out, "{\"runs\": %llu, \"record\": ", (unsigned long long)count.runs);
+    describe(count.executable, &out);
+    ts_text_add(&out, "}");
+    ts_executable_release(count.executable);
+    size_t length = copy_out(&out, buffer, size);
+    ts_text_free(&out);
     return length;
 }

@@ -7,7 +7,8 @@
 /* ts_usage in a child forked from a process that has clients. */
 ts_status ts_registry_enter(ts_diag *diag);
 void ts_registry_leave(void);
-/* Remembers an executable, on a reference of its own, for ts_last_run_json. */
+/* Remembers an executable, on a reference of its own, for ts_last_run_json, and counts its run when that was
+   asked for. */
 void ts_registry_ran(ts_executable *executable);
 
 #endif

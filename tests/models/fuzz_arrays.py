@@ -220,7 +220,7 @@ def make_scatter(p, x, indices, updates, name, places, mode, numbers, terms):
         check, by_xla = None, v.exact_by_xla
 
         def want(x, i, u):
-            return ref.scatter(x, u, *places(i), op)
+            return ref.scatter(x, u, *places(i), op, list(numbers.update_window_dims))
 
     p.add(f"{op} {mode} {numbers}", lambda x, i, u: getattr(lax, op)(x, i, u, numbers, mode=mode),
           (x, indices, updates), want, check, by_xla)

@@ -105,11 +105,9 @@ def clamp(low, x, high):
 
 def bitcast(x, name):
     """Bits as another type; a wider one takes the last axis, a narrower one adds it."""
-    x, dtype = np.ascontiguousarray(x), v.DTYPES[name]
-    if dtype.itemsize == x.dtype.itemsize:
-        return x.view(dtype).reshape(x.shape)
+    dtype = v.DTYPES[name]
     ratio = x.dtype.itemsize // dtype.itemsize
-    shape = (*x.shape, ratio) if ratio > 1 else x.shape[:-1]
+    shape = x.shape if ratio == 1 else (*x.shape, ratio) if ratio > 1 else x.shape[:-1]
     return np.frombuffer(x.tobytes(), dtype).reshape(shape)
 
 
@@ -229,9 +227,11 @@ def gather(x, places, inside, fill):
     return np.where(inside, x[tuple(places)], np.asarray(fill).astype(x.dtype))
 
 
-def scatter(x, updates, places, inside, op):
-    """In order of the updates; sums and products of floats in float64."""
+def scatter(x, updates, places, inside, op, offset=()):
+    """In order of the updates, window after window."""
     x = np.array(x)
+    last = list(range(-len(offset), 0))
+    updates, inside, *places = [np.moveaxis(a, offset, last) for a in (updates, inside, *places)]
     at = tuple(p[inside] for p in places)
     updates = updates[inside]
     if op == "scatter":

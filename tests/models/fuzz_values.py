@@ -37,8 +37,7 @@ def is_float(dtype):
 
 def unsigned_bits(x):
     """The same bytes as unsigned integers."""
-    x = np.ascontiguousarray(x)
-    return x.view(np.dtype(f"u{x.dtype.itemsize}")).reshape(x.shape)
+    return np.ascontiguousarray(x).view(np.dtype(f"u{x.dtype.itemsize}")).reshape(x.shape)
 
 
 def elems(shape):
@@ -184,10 +183,12 @@ def composed(ulps):
     return check
 
 
-def sum_of(terms, roundings=0):
+def sum_of(terms, roundings=0, spreads=False):
     """A sum of `terms` products in any order in fp32, rounded once to a narrow type (and `roundings` times more on
     the way). `want` gives the float64 sum and the sum of magnitudes; the error is at most (terms + 2) * 2**-24 times
-    the latter, and a unit in the last place of a narrow type. NaN and infinities are those of the exact sum."""
+    the latter, and a unit in the last place of a narrow type. NaN and infinities are those of the exact sum;
+    `spreads`: where an operand holds one, any result may be NaN (TensorE transposes by a product with the identity),
+    but none may be a wrong number."""
 
     def check(got, want, operands, judged):
         total, magnitude = want
@@ -201,7 +202,8 @@ def sum_of(terms, roundings=0):
             same = (g == total) | (np.isnan(g) & np.isnan(total))
             edge = np.isinf(g) & (np.abs(total) + bound >= largest) & (np.sign(g) == np.sign(total))
             unknown = np.isfinite(magnitude) & (magnitude > 1e38)  # a partial sum may overflow
-        return ~(near | same | edge | unknown)
+            spread = np.isnan(g) & (spreads and not all(np.isfinite(widen(x)).all() for x in operands))
+        return ~(near | same | edge | unknown | spread)
 
     return check
 
@@ -216,7 +218,8 @@ def sum_by_xla(terms, roundings=0):
             if NAMES[got.dtype] != "f32":
                 bound = bound + 2 * (1 + roundings) * ulp(np.where(roundings > 0, magnitude, total), got.dtype)
             bad = differences(got, judged, np.where(np.isfinite(bound), bound, 0))
-        return bad & np.isfinite(total) & (magnitude < 1e38) & np.isfinite(widen(judged))
+        known = np.isfinite(total) & (magnitude < 1e38) & np.isfinite(widen(judged))
+        return bad & known & ~(np.isnan(widen(got)) & (not all(np.isfinite(widen(x)).all() for x in operands)))
 
     return check
 

@@ -263,5 +263,46 @@ def resnet20(compute, steps=50, batch=4, rate=1e-3):
     return adam_state(params), make_step(loss_fn, rate), [(x[p], y[p]) for p in picks], signs_of
 
 
+@jax.custom_vjp
+def fp8_product(x, w):
+    """x @ w with operands in fp8: e4m3 forward, the gradient that comes back in e5m2; sums and results in fp32."""
+    return fp8_forward(x, w)[0]
+
+
+def fp8_narrow(x, dtype, most):
+    """Scaled so that the largest number is `most`, as training in fp8 does."""
+    scale = most / jnp.max(jnp.abs(x))
+    return (x * scale).astype(dtype), 1 / scale
+
+
+def fp8_dot(a, b, contract):
+    return jax.lax.dot_general(a, b, ((contract[0], contract[1]), ((), ())), preferred_element_type=jnp.float32)
+
+
+def fp8_forward(x, w):
+    (x, x_scale), (w, w_scale) = (fp8_narrow(v, jnp.float8_e4m3, 128.0) for v in (x, w))
+    return fp8_dot(x, w, ((1,), (0,))) * (x_scale * w_scale), (x, w, x_scale, w_scale)
+
+
+def fp8_backward(saved, gradient):
+    x, w, x_scale, w_scale = saved
+    g, g_scale = fp8_narrow(gradient, jnp.float8_e5m2, 1024.0)
+    return (fp8_dot(g, w, ((1,), (1,))) * (g_scale * w_scale), fp8_dot(x, g, ((0,), (0,))) * (x_scale * g_scale))
+
+
+fp8_product.defvjp(fp8_forward, fp8_backward)
+
+
+def fp8_mlp(compute, steps=50, batch=128):
+    """The digits, with every product in fp8."""
+    state, _, batches = digits_mlp(jnp.float32, steps, batch)
+
+    def loss_fn(params, x, y):
+        x = jnp.tanh(fp8_product(x, params[0]["w"]) + params[0]["b"])
+        return cross_entropy(fp8_product(x, params[1]["w"]) + params[1]["b"], y)
+
+    return state, make_step(loss_fn, 2e-3), batches
+
+
 MODELS = {"wide_mlp": wide_mlp, "digits_mlp": digits_mlp, "gpt": gpt, "lstm": lstm, "cnn": cnn}
 COMPUTE = {"fp32": jnp.float32, "bf16": jnp.bfloat16}

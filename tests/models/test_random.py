@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from jax import lax, random
 
+import trainstone
+
 CPU, CHIP = jax.devices("cpu")[0], jax.devices("neuron")[0]
 SEED = np.int32(42)
 
@@ -65,6 +67,85 @@ def test_choices():
                 random.choice(k, 50, (20,)), random.categorical(k, logits, shape=(100,)))
 
     assert_same(draw, SEED)
+
+
+WHOLE = {
+    "binomial": lambda k: random.binomial(k, 10, 0.3, (20,)),
+    "choice by weight": lambda k: random.choice(k, 10, (20,), p=jnp.arange(10) / 45),
+    "choice without replacement": lambda k: random.choice(k, 50, (20,), replace=False),
+    "clone": lambda k: random.key_data(random.clone(k)),
+    "geometric": lambda k: random.geometric(k, 0.3, (100,)),
+    "permutation of an axis": lambda k: random.permutation(k, jnp.arange(60).reshape(20, 3), axis=1),
+    "permutation, independent": lambda k: random.permutation(k, jnp.arange(60).reshape(20, 3), independent=True),
+    "poisson": lambda k: random.poisson(k, 3.0, (50,)),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers(name):
+    """What is made of uniform numbers by loops, sorts and searches, exactly."""
+    assert_same(lambda seed: WHOLE[name](key(seed)), SEED)
+
+
+REJECTION = {
+    "beta": lambda k: random.beta(k, 2.0, 3.0, (20,)),
+    "dirichlet": lambda k: random.dirichlet(k, jnp.ones(4), (5,)),
+    "gamma": lambda k: random.gamma(k, 2.5, (50,)),
+    "loggamma": lambda k: random.loggamma(k, 0.5, (30,)),
+    "t": lambda k: random.t(k, 3.0, (20,)),
+}
+
+
+@pytest.mark.parametrize("name", REJECTION)
+def test_rejection_sampling(name):
+    """Loops that run until each sample is accepted: the same trips, values an ULP or a few apart."""
+    want, got = both(lambda seed: REJECTION[name](key(seed)), SEED)
+    np.testing.assert_allclose(got, want, rtol=2e-6)
+
+
+def last_ops():
+    record = trainstone.last_run()
+    assert record["rows_left_out"] == 0
+    return record, {row["op"] for row in record["rows"] if row["elems"]}
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "rbg", "unsafe_rbg"])
+def test_masks_are_made_on_engines(impl):
+    """No gpsimd_ or host_ routine holds an element of a dropout mask: documented instructions make it."""
+    x = np.ones((128, 700), np.float32)
+    with jax.default_device(CHIP):
+        dropout = jax.jit(lambda seed, x: jnp.where(random.bernoulli(key(seed, impl), 0.9, x.shape), x / 0.9, 0))
+        kept = np.mean(np.asarray(dropout(SEED, x)) > 0)
+    record, ops = last_ops()
+    assert abs(kept - 0.9) < 5 * np.sqrt(0.09 / x.size)
+    assert record["elems"] > 10 * x.size and record["off_engine_elems"] == 0
+    assert not [op for op in ops if op.startswith(("gpsimd_", "host_"))]
+
+
+def test_training_with_dropout_stays_on_engines():
+    """A step with two dropout layers, keys split from a carried key: loss and gradients as XLA's, the mask exact."""
+    generator = np.random.default_rng(0)
+    w = [(generator.standard_normal(s) / 10).astype(np.float32) for s in ((100, 150), (150, 10))]
+    x = generator.standard_normal((64, 100)).astype(np.float32)
+
+    def step(data, w, x):
+        own, data_next = random.split(random.wrap_key_data(data))
+
+        def loss(w):
+            h = x
+            for layer, k in zip(w, random.split(own)):
+                h = jnp.where(random.bernoulli(k, 0.8, h.shape), h / 0.8, 0) @ layer
+            return jnp.mean(h * h)
+
+        value, gradient = jax.value_and_grad(loss)(w)
+        return random.key_data(data_next), value, gradient
+
+    want, got = both(step, np.array([7, 9], np.uint32), w, x)
+    record, _ = last_ops()
+    np.testing.assert_array_equal(got[0], want[0])
+    for a, b in zip(jax.tree.leaves(want[1:]), jax.tree.leaves(got[1:])):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-6)
+    assert record["off_engine_elems"] == 0 < record["elems"]
 
 
 def test_dropout_mask():

@@ -138,9 +138,10 @@ static void every_option_is_parsed(void **state) {
             snprintf(spelling, sizeof spelling, "--%s", option->name);
             snprintf(joined, sizeof joined, "--%s=%s", option->name, number);
             for (int form = 0; form < 2; form++) {
-                char *words[3];
+                char *words[4];
                 int count = 0;
-                if (verb->least_files) words[count++] = program_word;
+                while (count < verb->least_files)
+                    words[count++] = program_word;
                 words[count++] = form && option->value ? joined : spelling;
                 if (!form && option->value) words[count++] = number;
                 ts_arguments arguments;

@@ -1,0 +1,123 @@
+/* Opening a program or a collected record for a report: the clock runs again, so nothing but the program, the
+   chip and what data decided has to be kept. */
+#include "cli/report_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json_read.h"
+#include "cli/console.h"
+
+enum { MOST_SOURCE = 4 << 20, MOST_SLICES = 400000 };
+
+static bool ends_with(const char *path, const char *suffix) {
+    size_t length = strlen(path), end = strlen(suffix);
+    return length > end && strcmp(path + length - end, suffix) == 0;
+}
+
+/* The files that the program's locations name and that can be read here. */
+static int read_sources(const ts_program *program, ts_arena *arena, ts_report_source **sources) {
+    int count = 0;
+    *sources = TS_NEW_ARRAY(arena, ts_report_source, program->locs.count + 1);
+    for (uint32_t i = 0; i < program->locs.count; i++) {
+        const char *file = program->locs.data[i].file;
+        bool is_known = !file || !file[0];
+        for (int s = 0; s < count && !is_known; s++)
+            is_known = strcmp((*sources)[s].file, file) == 0;
+        if (is_known) continue;
+        uint8_t *data = NULL;
+        size_t size = 0;
+        ts_diag unread = {0};
+        const char *text = NULL;
+        if (ts_file_read(file, &data, &size, &unread) == ts_ok && size <= MOST_SOURCE &&
+            !memchr(data, 0, size))
+            text = ts_arena_string_n(arena, (const char *)data, size);
+        free(data);
+        (*sources)[count++] = (ts_report_source){file, text};
+    }
+    return count;
+}
+
+static ts_status fail_record(const char *path, const char *what, ts_diag *diag) {
+    ts_fail(diag, ts_input, "%s: %s", path, what);
+    ts_diag_remedy(diag, "a record is NAME.json beside NAME.trn, as TRAINSTONE_OUT=FOLDER collects them");
+    return ts_input;
+}
+
+/* What data decided in the run that the record is of. */
+static ts_status read_trace(const char *path, const ts_json *replay, ts_trace *trace, bool *has_trace,
+                            ts_diag *diag) {
+    const ts_json *runs = ts_json_get(replay, "trace");
+    if (!runs || runs->kind == ts_json_null) return ts_ok;
+    if (runs->kind != ts_json_array) return fail_record(path, "its trace is no list", diag);
+    *has_trace = true;
+    trace->runs = calloc(runs->count + 1, sizeof *trace->runs);
+    if (!trace->runs) return ts_fail(diag, ts_system, "%s: no host memory for its trace", path);
+    trace->capacity = runs->count + 1;
+    for (uint32_t i = 0; i < runs->count; i++) {
+        if (!runs->items[i].is_integer || runs->items[i].integer < 0)
+            return fail_record(path, "its trace holds something else than counts", diag);
+        trace->runs[trace->count++] = (uint64_t)runs->items[i].integer;
+    }
+    return ts_ok;
+}
+
+/* NAME.json names the program beside it, the instance and the chip of the run. */
+static ts_status read_record(ts_reported *reported, const char *path, ts_arguments *arguments,
+                             bool *has_trace, ts_diag *diag) {
+    uint8_t *data = NULL;
+    size_t size = 0;
+    const ts_json *root = NULL;
+    TS_TRY(ts_file_read(path, &data, &size, diag));
+    ts_status status = ts_json_read(&reported->arena, (const char *)data, size, path, &root, diag);
+    free(data);
+    TS_TRY(status);
+    const ts_json *replay = ts_json_get(root, "replay");
+    const char *program = ts_json_text(ts_json_get(replay, "program"));
+    const char *instance = ts_json_text(ts_json_get(replay, "instance"));
+    if (!program) return fail_record(path, "no record of a program that can be clocked again", diag);
+    const char *slash = strrchr(path, '/');
+    arguments->files.data[0] =
+        slash ? ts_arena_format(&reported->arena, "%.*s/%s", (int)(slash - path), path, program)
+              : ts_arena_string(&reported->arena, program);
+    if (!arguments->instance) arguments->instance = instance;
+    return read_trace(path, replay, &reported->trace, has_trace, diag);
+}
+
+ts_status ts_reported_open(const ts_arguments *arguments, const char *path, bool with_gains,
+                           ts_reported *reported, ts_diag *diag) {
+    *reported = (ts_reported){0};
+    ts_arguments own = *arguments;
+    bool has_trace = false;
+    const char *file = path;
+    own.files.data = &file;
+    own.files.count = own.files.capacity = 1;
+    if (ends_with(path, ".json")) TS_TRY(read_record(reported, path, &own, &has_trace, diag));
+    TS_TRY(ts_session_open(&own, 1, &reported->session, diag));
+    TS_TRY(ts_session_load(&own, NULL, &reported->session, diag));
+    const ts_program *program = ts_executable_program(reported->session.executable);
+    ts_report_source *sources = NULL;
+    int count = arguments->no_source ? 0 : read_sources(program, &reported->arena, &sources);
+    ts_report_options options = {.instance = ts_runtime_instance(reported->session.runtime),
+                                 .trace = has_trace ? &reported->trace : NULL,
+                                 .trips = (uint64_t)arguments->trips,
+                                 .sources = sources,
+                                 .source_count = count,
+                                 .slice_cap = arguments->pftrace ? MOST_SLICES : 0,
+                                 .without_gains = !with_gains};
+    reported->has_report = true;
+    ts_progress *progress = ts_progress_start("clocking");
+    ts_status status = ts_report_make(program, ts_runtime_chip(reported->session.runtime), &options,
+                                      &reported->report, diag);
+    ts_progress_stop(progress);
+    return status;
+}
+
+void ts_reported_close(ts_reported *reported) {
+    if (reported->has_report) ts_report_free(&reported->report);
+    ts_session_close(&reported->session);
+    ts_trace_free(&reported->trace);
+    ts_arena_free(&reported->arena);
+    *reported = (ts_reported){0};
+}

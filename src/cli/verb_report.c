@@ -1,0 +1,145 @@
+/* trainstone report, explain and diff: where a step's time goes, and what to change. */
+#include "base/file.h"
+#include "cli/report_files.h"
+#include "cli/verbs.h"
+#include "report/report.h"
+
+typedef void writer(const ts_report *report, ts_text *out);
+
+static ts_status write_form(const ts_report *report, const char *path, writer *write, ts_diag *diag) {
+    if (!path) return ts_ok;
+    ts_text text = {0};
+    write(report, &text);
+    ts_status status = ts_file_write(path, text.data, text.length, diag);
+    ts_text_free(&text);
+    return status;
+}
+
+static void write_trace(const ts_report *report, ts_text *out) {
+    ts_report_pftrace(report, &report->record, out);
+}
+
+static ts_status write_forms(const ts_arguments *arguments, const ts_report *report, ts_diag *diag) {
+    TS_TRY(write_form(report, arguments->html, ts_report_html, diag));
+    TS_TRY(write_form(report, arguments->json_file, ts_report_json, diag));
+    TS_TRY(write_form(report, arguments->pftrace, write_trace, diag));
+    TS_TRY(write_form(report, arguments->summary_text, ts_report_summary_text, diag));
+    return write_form(report, arguments->summary_json, ts_report_summary_json, diag);
+}
+
+static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
+    ts_reported reported;
+    ts_status status = ts_reported_open(arguments, arguments->files.data[0], true, &reported, diag);
+    if (status == ts_ok) status = write_forms(arguments, &reported.report, diag);
+    if (status == ts_ok && !arguments->quiet) ts_report_text(&reported.report, out);
+    ts_reported_close(&reported);
+    return status;
+}
+
+static ts_status explain(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
+    ts_reported reported;
+    ts_status status = ts_reported_open(arguments, arguments->files.data[0], true, &reported, diag);
+    if (status == ts_ok) ts_report_explain(&reported.report, arguments->lines ? arguments->lines : 10, out);
+    ts_reported_close(&reported);
+    return status;
+}
+
+static ts_status diff(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
+    ts_reported before, after;
+    ts_status status = ts_reported_open(arguments, arguments->files.data[0], false, &before, diag);
+    after = (ts_reported){0};
+    if (status == ts_ok) status = ts_reported_open(arguments, arguments->files.data[1], false, &after, diag);
+    if (status == ts_ok && arguments->json)
+        ts_report_diff_json(&before.report, &after.report, out);
+    else if (status == ts_ok)
+        ts_report_diff(&before.report, &after.report, out);
+    ts_reported_close(&before);
+    ts_reported_close(&after);
+    return status;
+}
+
+#define TRIPS                                                                                                \
+    TS_OPTION("trips", 0, "N", number, trips, 1, 1000000000,                                                 \
+              "Trips of each loop whose length depends on data, as for trainstone time.")
+#define NO_SOURCE                                                                                            \
+    TS_OPTION("no-source", 0, NULL, flag, no_source, 0, 0,                                                   \
+              "Leave the text of source lines out: names and numbers only.")
+
+static const ts_option options[] = {
+    TS_OPTION("html", 0, "FILE", word, html, 0, 0, "One page that opens in a browser without network."),
+    TS_OPTION("json", 0, "FILE", word, json_file, 0, 0, "All figures: trainstone.report/1.0."),
+    TS_OPTION("pftrace", 0, "FILE", word, pftrace, 0, 0,
+              "A timeline of engines, queues and the critical path for ui.perfetto.dev."),
+    TS_OPTION("summary-text", 0, "FILE", word, summary_text, 0, 0,
+              "Figures under neuron-profile's names, a line each."),
+    TS_OPTION("summary-json", 0, "FILE", word, summary_json, 0, 0, "The same as one flat JSON object."),
+    NO_SOURCE,
+    TRIPS,
+    TS_OPTION_INSTANCE,
+    TS_OPTION_CHIP,
+    TS_OPTION("quiet", 'q', NULL, flag, quiet, 0, 0, "Print nothing: only write the files."),
+    TS_OPTION_HELP,
+    TS_OPTION_END,
+};
+
+const ts_verb ts_verb_report = {
+    .name = "report",
+    .summary = "where a step's time goes, and what to change",
+    .synopsis = "PROG|RECORD [--html FILE] [OPTION...]",
+    .about = "Clocks a program, a .mlirbc or a .trn, and tells what bounds its step, what each source line "
+             "costs, and "
+             "what would help. Every gain is clocked: the program runs on the clock again, in the same "
+             "order, with "
+             "one thing changed. RECORD is a NAME.json that TRAINSTONE_OUT=FOLDER collected from any script.",
+    .examples = "trainstone report step.mlirbc --html step.html\n"
+                "trainstone report step.trn --pftrace step.pftrace --json step.json\n"
+                "TRAINSTONE_OUT=records python train.py; trainstone report records/jit_train_step.json",
+    .options = options,
+    .least_files = 1,
+    .most_files = 1,
+    .file = "PROG",
+    .run = run,
+};
+
+static const ts_option explain_options[] = {
+    TS_OPTION("lines", 'n', "N", number, lines, 1, 1000, "So many lines (default 10)."),
+    NO_SOURCE,
+    TRIPS,
+    TS_OPTION_INSTANCE,
+    TS_OPTION_CHIP,
+    TS_OPTION_HELP,
+    TS_OPTION_END,
+};
+
+const ts_verb ts_verb_explain = {
+    .name = "explain",
+    .summary = "the most expensive source lines: why, and what to try",
+    .synopsis = "PROG|RECORD [OPTION...]",
+    .about = "Lists the source lines that cost most of a step, with what the step waits for there, the "
+             "instructions "
+             "that the line became, the clocked gain if their own work were free, and what to try.",
+    .examples = "trainstone explain step.mlirbc\ntrainstone explain step.trn --lines 3",
+    .options = explain_options,
+    .least_files = 1,
+    .most_files = 1,
+    .file = "PROG",
+    .run = explain,
+};
+
+static const ts_option diff_options[] = {
+    TS_OPTION_JSON, NO_SOURCE, TRIPS, TS_OPTION_INSTANCE, TS_OPTION_CHIP, TS_OPTION_HELP, TS_OPTION_END,
+};
+
+const ts_verb ts_verb_diff = {
+    .name = "diff",
+    .summary = "what changed in time between two programs or records",
+    .synopsis = "BEFORE AFTER [OPTION...]",
+    .about = "Clocks two programs or collected records and compares the step, what bounds it, and the source "
+             "lines.",
+    .examples = "trainstone diff before.mlirbc after.mlirbc\ntrainstone diff a.trn b.trn --json",
+    .options = diff_options,
+    .least_files = 2,
+    .most_files = 2,
+    .file = "BEFORE and AFTER",
+    .run = diff,
+};

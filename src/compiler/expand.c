@@ -1,0 +1,69 @@
+/* The walk that replaces ops by what computes them. */
+#include "compiler/expand.h"
+
+#include "compiler/passes.h"
+
+typedef struct expansion {
+    ts_module *module;
+    ts_func *main;
+    ts_expander *const *expanders;
+    int count;
+    ts_diag *diag;
+} expansion;
+
+static ts_status expand_op(const expansion *e, ts_block *out, ts_op_node *op) {
+    ts_maker make = {.module = e->module, .func = e->main, .block = out, .loc = op->loc};
+    for (int i = 0; i < e->count; i++) {
+        TS_TRY(e->expanders[i](&make, op, e->diag));
+        if (op->result_count > 0 && op->results[0]->note) return ts_ok;
+    }
+    ts_vec_push(&out->ops, &e->module->arena, op);
+    return ts_ok;
+}
+
+static ts_status expand_block(const expansion *e, ts_block *block) {
+    ts_block out = {0};
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        ts_op_node *op = block->ops.data[i];
+        for (uint32_t j = 0; j < op->operand_count; j++)
+            if (op->operands[j]->note) op->operands[j] = op->operands[j]->note;
+        for (uint32_t j = 0; j < op->region_count; j++)
+            if (op->regions[j]) TS_TRY(expand_block(e, op->regions[j]));
+        TS_TRY(expand_op(e, &out, op));
+    }
+    block->ops.data = out.ops.data;
+    block->ops.count = out.ops.count;
+    block->ops.capacity = out.ops.capacity;
+    return ts_ok;
+}
+
+static void clear_notes(const ts_block *block) {
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        block->args[i]->note = NULL;
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        const ts_op_node *op = block->ops.data[i];
+        for (uint32_t j = 0; j < op->result_count; j++)
+            op->results[j]->note = NULL;
+        for (uint32_t j = 0; j < op->region_count; j++)
+            if (op->regions[j]) clear_notes(op->regions[j]);
+    }
+}
+
+ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *expanders, int count,
+                        ts_diag *diag) {
+    expansion e = {.module = module, .main = main, .expanders = expanders, .count = count, .diag = diag};
+    clear_notes(main->body);
+    TS_TRY(expand_block(&e, main->body));
+    clear_notes(main->body);
+    return ts_ok;
+}
+
+ts_status ts_expand(ts_module *module, ts_func *main, ts_diag *diag) {
+    static ts_expander *const list[] = {ts_expand_rng, ts_expand_qr};
+    return ts_expand_ops(module, main, list, sizeof list / sizeof *list, diag);
+}
+
+ts_status ts_split_integers(ts_module *module, ts_func *main, ts_diag *diag) {
+    static ts_expander *const list[] = {ts_expand_limbs, ts_expand_wide};
+    return ts_expand_ops(module, main, list, sizeof list / sizeof *list, diag);
+}

@@ -1,0 +1,23 @@
+/* Expansion: ops that others compute, replaced by those; one file a family, expand.c walks. */
+#ifndef TS_COMPILER_EXPAND_H
+#define TS_COMPILER_EXPAND_H
+
+#include "compiler/graph_make.h"
+
+/* Builds what computes the op with `make` and puts what stands for each result into its note. Returns with
+   the notes NULL when the op is none of its own. */
+typedef ts_status ts_expander(ts_maker *make, ts_op_node *op, ts_diag *diag);
+
+/* The first expander that takes an op has it. Operands are already those of the new graph. */
+ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *expanders, int count,
+                        ts_diag *diag);
+
+ts_expander ts_expand_rng; /* rng_bit_generator as the integer operations that compute it */
+ts_expander
+    ts_expand_qr; /* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal ask for it */
+/* Products and sums of integers, exact as floats of few bits: dot_general, convolution, select_and_scatter.
+ */
+ts_expander ts_expand_limbs;
+ts_expander ts_expand_wide; /* 64-bit integers as pairs of 32-bit ones */
+
+#endif

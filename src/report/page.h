@@ -1,0 +1,19 @@
+/* Sections of the page, in their order. */
+#ifndef TS_REPORT_PAGE_H
+#define TS_REPORT_PAGE_H
+
+#include "report/report.h"
+
+enum { TS_PAGE_WIDTH = 1056 };
+
+void ts_page_over_time(const ts_report *report, ts_text *out); /* page_time.c */
+void ts_page_loop(const ts_report *report, ts_text *out);
+void ts_page_memory(const ts_report *report, ts_text *out);
+double ts_page_time_height(const ts_report *report);
+void ts_page_listing(const ts_report *report, ts_text *out); /* page_listing.c */
+void ts_page_modules(const ts_report *report, ts_text *out);
+void ts_page_roofline(const ts_report *report, ts_text *out); /* page_charts.c */
+void ts_page_dma(const ts_report *report, ts_text *out);
+void ts_page_sure(const ts_report *report, ts_text *out);
+
+#endif

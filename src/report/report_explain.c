@@ -1,0 +1,122 @@
+/* The most costly lines in words: where their time goes, what they became, and what to try. */
+#include <string.h>
+
+#include "report/figures.h"
+#include "report/report.h"
+
+static void add_source(const ts_report *report, const ts_report_line *line, ts_text *out) {
+    for (int s = 0; s < report->source_count; s++) {
+        const char *at = report->sources[s].text;
+        if (!at || strcmp(report->sources[s].file, line->file) != 0) continue;
+        for (uint32_t number = 1; at && number < line->line; number++) {
+            at = strchr(at, '\n');
+            if (at) at++;
+        }
+        if (!at) return;
+        while (*at == ' ' || *at == '\t')
+            at++;
+        ts_text_add(out, "   | ");
+        ts_text_add_n(out, at, strcspn(at, "\r\n"));
+        ts_text_add(out, "\n");
+        return;
+    }
+}
+
+static void add_waits(const ts_report *report, const ts_report_line *line, ts_text *out) {
+    bool used[ts_bound_count] = {false};
+    ts_text_add(out, "   why   ");
+    for (int rank = 0; rank < 4; rank++) {
+        int best = -1;
+        for (int b = 0; b < ts_bound_count; b++)
+            if (!used[b] && line->bounds[b] > 0 && (best < 0 || line->bounds[b] > line->bounds[best]))
+                best = b;
+        if (best < 0 || line->bounds[best] * 50 < line->time) break;
+        used[best] = true;
+        ts_text_format(out, "%s%s ", rank ? ", " : "", ts_figure_bound((unsigned)best));
+        ts_figure_time(out, line->bounds[best]);
+    }
+    if (line->has_gain) {
+        ts_text_add(out, "; with its own work free the step takes ");
+        ts_figure_time(out, line->gain);
+        ts_text_add(out, " less");
+    }
+    ts_text_add(out, "\n   work  ");
+    (void)report;
+    ts_figure_count(out, (double)line->count);
+    ts_text_add(out, " instructions");
+    if (line->bytes) {
+        ts_text_add(out, ", ");
+        ts_figure_bytes(out, (double)line->bytes);
+        ts_text_add(out, " by DMA in ");
+        ts_figure_count(out, (double)line->descriptors);
+        ts_text_add(out, " descriptors of ");
+        ts_figure_bytes(out, (double)line->bytes / (double)(line->descriptors ? line->descriptors : 1));
+    }
+    if (line->flops) {
+        ts_text_add(out, ", ");
+        ts_figure_count(out, (double)line->flops);
+        ts_text_add(out, "FLOP on Tensor");
+    }
+    ts_text_add(out, "\n");
+}
+
+static void add_rows(const ts_report *report, const ts_report_line *line, ts_text *out) {
+    enum { ROWS = 3 };
+    for (uint32_t r = line->first_row; r < line->first_row + line->row_count && r < line->first_row + ROWS;
+         r++) {
+        const ts_record_row *row = &report->rows.data[r];
+        if (row->bound == 0) break;
+        ts_text_format(out, "         %5.1f %%  %-20s %-7s x %-6llu %s\n",
+                       100 * ts_figure_share(row->bound, line->time), ts_op_get(row->op)->name,
+                       row->op == ts_op_dma_copy ? "DMA" : ts_engine_name(row->engine),
+                       (unsigned long long)row->count, report->program->locs.data[row->loc].name);
+    }
+}
+
+/* The remedy against what bounds the line most. */
+static void add_try(const ts_report *report, const ts_report_line *line, uint32_t index, ts_text *out) {
+    for (uint32_t i = 0; i < report->remedies.count; i++) {
+        const ts_report_remedy *remedy = &report->remedies.data[i];
+        if (remedy->line != index + 1) continue;
+        ts_text_format(out, "   try   %s: %s\n", remedy->title, remedy->action);
+        return;
+    }
+    static const char *const tries[ts_bound_count] = {
+        [ts_bound_tensor] = "bf16 operands; larger tiles; fewer transposes",
+        [ts_bound_vector] = "one fp32 input instead of two, bf16, or a scalar on one side",
+        [ts_bound_scalar] = "functions of one table in a row; fewer activations",
+        [ts_bound_gpsimd] = "a spelling that Tensor or Vector can do: a one-hot matmul for a gather",
+        [ts_bound_dma_bytes] = "bf16 where values are stored; fewer passes over them",
+        [ts_bound_dma_descriptors] =
+            "longer contiguous rows: keep the sliced or transposed axis out of the last place",
+        [ts_bound_dma_queue] = "fewer, larger transfers",
+        [ts_bound_dma_latency] =
+            "fuse dependent operations; larger batches, so that each round trip carries more",
+        [ts_bound_wait] = "longer instructions, or independent work between dependent ones",
+    };
+    unsigned best = ts_bound_wait;
+    for (unsigned b = 0; b < ts_bound_count; b++)
+        if (line->bounds[b] > line->bounds[best]) best = b;
+    if (tries[best]) ts_text_format(out, "   try   %s\n", tries[best]);
+}
+
+void ts_report_explain(const ts_report *report, int lines, ts_text *out) {
+    ts_report_verdict(report, out);
+    ts_text_add(out, "\n");
+    for (uint32_t i = 0; i < report->lines.count && i < (uint32_t)lines; i++) {
+        const ts_report_line *line = &report->lines.data[i];
+        if (line->time == 0) break;
+        ts_text_format(out, "\n%2u ", i + 1);
+        ts_report_place(line->file, line->line, out);
+        if (line->function[0]) ts_text_format(out, "  in %s", line->function);
+        ts_text_add(out, "   ");
+        ts_figure_time(out, line->time);
+        ts_text_add(out, ", ");
+        ts_figure_percent(out, ts_figure_share(line->time, report->record.total));
+        ts_text_add(out, " of the step\n");
+        add_source(report, line, out);
+        add_waits(report, line, out);
+        add_rows(report, line, out);
+        add_try(report, line, i, out);
+    }
+}
