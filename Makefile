@@ -1,6 +1,6 @@
 # The short commands. The real build is CMake (CMakePresets.json); this file only calls it.
 #   make         build into build/ and prepare .venv/
-#   make demo    train a digit classifier on the modelled chip (the main job)
+#   make demo    train a digit classifier and a small GPT on the modelled chip (the main job)
 #   make test    the whole test suite, then the C tests again under the sanitizers
 #   make short   the tests of one minute, for before a commit
 #   make bench   how fast the model itself runs

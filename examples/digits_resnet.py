@@ -1,7 +1,7 @@
-"""Trains ResNet-20 to read handwritten digits (scikit-learn, enlarged from 8 x 8 to 32 x 32 pixels), with Flax and Optax.
+"""Trains ResNet-20 to read handwritten digits, with Flax and Optax.
 
-Run it with `python examples/digits_resnet.py`. It prints the test accuracy at the end: about 98 %, within
-a minute and a half on two cores.
+The digits are scikit-learn's, enlarged from 8 x 8 to 32 x 32 pixels. Run it with `python examples/digits_resnet.py`. It
+prints the test accuracy at the end: about 98 %, within a minute and a half on two cores.
 """
 
 import functools

@@ -102,8 +102,8 @@ def next_logits(params, tokens, last):
     return forward(params, tokens)[0, last]
 
 
-def write_line(params, characters, start, count=60, seed=1):
-    """`count` characters after `start`, drawn from the model's distribution, sharpened."""
+def write_line(params, characters, start, count=100, seed=1):
+    """`count` characters after `start`, drawn from the model's distribution, sharpened; runs of spaces as one."""
     random = np.random.default_rng(seed)
     written = [characters.index(c) for c in start]
     for _ in range(count):
@@ -113,7 +113,7 @@ def write_line(params, characters, start, count=60, seed=1):
         logits = np.asarray(next_logits(params, padded, np.int32(len(window) - 1)), np.float64) / 0.6
         weights = np.exp(logits - logits.max())
         written.append(int(random.choice(len(characters), p=weights / weights.sum())))
-    return "".join(characters[i] for i in written).replace("\n", " ")
+    return " ".join("".join(characters[i] for i in written).split())
 
 
 def main(progress=None, steps=STEPS):

@@ -2,8 +2,8 @@
 
 The series is the temperature of the eastern Pacific in each quarter from 1950 to 2015, in standard deviations (NOAA's
 nino 3, which the package PyWavelets ships). Run it with `python examples/nino_lstm.py`. It prints the error of
-forecasts for the last 15 years, which training does not see, beside those of two simple guesses; it
-takes ten seconds on two cores.
+forecasts for the last 15 years, which training does not see, beside those of two simple guesses, within ten
+seconds on two cores.
 """
 
 import functools

@@ -19,15 +19,16 @@ ts_compiler_test(conv_same conv_strided conv_dilated conv_cut conv_grouped conv_
   running_i32 running_max_reversed running_sum select_first select_integer select_last select_overlap select_pool)
 # Operations, one class a file, over odd shapes and every type.
 ts_compiler_test(
+  cast_all cast_matmult cast_turned fp8_products fp8_storage
   clamp_bounds compare_bf16 compare_f32 compare_i16 compare_i32 compare_i8 compare_u16 compare_u32 compare_u8
   convert_chain convert_from_bytes convert_from_floats convert_from_halves convert_from_words
   pointwise_bf16 pointwise_bits_i16 pointwise_bits_i32 pointwise_bits_i8 pointwise_bits_u16 pointwise_bits_u32
   pointwise_bits_u8 pointwise_columns pointwise_f16 pointwise_f32 pointwise_function_edges pointwise_functions
-  pointwise_i32 pointwise_long_chain pointwise_numbers pointwise_power pointwise_predicates pointwise_remainder
-  pointwise_shapes pointwise_u32 select_nan select_shapes shift_by_number)
+  pointwise_i32 pointwise_long_chain pointwise_negate pointwise_numbers pointwise_power pointwise_predicates pointwise_remainder
+  pointwise_shapes pointwise_u32 reduce_precision_halves select_nan select_shapes shift_by_number)
 ts_compiler_test(
   argmax_shapes argmax_ties concatenate_shapes constants_dense pad_shapes reduce_axes reduce_columns reduce_edges reduce_long
-  reduce_narrow
+  reduce_narrow transpose_copies
   reduce_of_views reduce_operators reduce_unknown results_shared view_broadcasts view_iotas view_reshapes view_slices
   view_transposes)
 ts_compiler_test(
@@ -48,3 +49,6 @@ add_test(NAME unit/compiler_accuracy COMMAND compiler_accuracy ${CMAKE_SOURCE_DI
 add_test(NAME unit/compiler_accuracy_dense COMMAND compiler_accuracy --dense)
 set_tests_properties(unit/compiler_accuracy PROPERTIES LABELS short)
 set_tests_properties(unit/compiler_accuracy_dense PROPERTIES LABELS medium RUN_SERIAL ON TIMEOUT 900)
+# Operations that others compute.
+ts_compiler_test(qr_factor reduce_functions static_sizes wide_arithmetic wide_converts wide_moves wide_shifts window_functions
+  window_pairs)

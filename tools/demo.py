@@ -48,8 +48,8 @@ class Progress:
         every = -(-steps // PLAIN_LINES)
         if self.live or step in (1, steps) or step % every == 0 and steps - step >= every // 2:
             reached = "" if accuracy is None else f"  accuracy {self.paint(f'{accuracy:.1%}')}"
-            line = (f"step {step:3d}/{steps}  loss {loss:.4f}{reached}  wall {span(average)}/step  "
-                    f"predicted {span(self.record['predicted_seconds'])}/step  ETA {(steps - step) * average:.0f} s")
+            line = (f"step {step:3d}/{steps}  loss {loss:.4f}{reached}  ETA {(steps - step) * average:.0f} s  "
+                    f"wall {span(average)}/step  predicted {span(self.record['predicted_seconds'])}/step")
             # On a terminal that is too narrow the line is cut instead of wrapped.
             self.stream.write(f"\r\x1b[?7l{line}\x1b[K\x1b[?7h" + "\n" * (step == steps) if self.live else line + "\n")
             self.stream.flush()
@@ -67,7 +67,8 @@ class Progress:
               f"{span(total)} for {self.steps} steps")
         print(f"busy engines     {share}")
         print(f"bottleneck       {record['bottleneck']}")
-        print(f"cost             {total / 3600 * record['usd_per_hour']:.2g} USD at {record['usd_per_hour']} USD an hour")
+        rate = record["usd_per_hour"]
+        print(f"cost             {total / 3600 * rate:.2g} USD at {rate} USD an hour")
         print(f"this computer    {self.last - self.start:.1f} s, of which {self.first_step:.1f} s to compile the step")
 
 
@@ -85,7 +86,7 @@ def train_text(steps):
     print("\n2. A GPT learns to write: examples/gpt_text.py", flush=True)
     progress = Progress()
     loss, line, *trained = gpt_text.main(progress, steps)
-    print(f"loss             {progress.first_loss:.3f} to {loss:.3f} (mean of the last 20 steps)")
+    print(f"loss             {progress.first_loss:.3f} to {loss:.3f} (mean of the last {min(20, steps)} steps)")
     print(f"it writes        {line}")
     progress.report()
     return loss < LOSS, trained
@@ -101,7 +102,8 @@ def train_without_python(steps, params, state):
     print(f"$ {shlex.join(command)}", flush=True)
     with tempfile.TemporaryDirectory(prefix="trainstone-demo-") as folder:
         folder = pathlib.Path(folder)
-        manifest = trainstone.export(gpt_text.train_step, params, state, streams[0][0], streams[1][0], path=folder / "gpt")
+        batch = [stream[0] for stream in streams]
+        manifest = trainstone.export(gpt_text.train_step, params, state, *batch, path=folder / "gpt")
         for name, array in zip(("tokens", "targets"), streams):
             np.save(folder / f"{name}.npy", array)
         subprocess.run([library.path().parent / command[0], *command[1:]], cwd=folder, check=True)

@@ -9,7 +9,8 @@ USAGE = """usage: python -m trainstone SCRIPT.py [ARGUMENT...]
        python -m trainstone -m MODULE [ARGUMENT...]
 
 Runs the script with JAX on the modelled chip, then tells what the chip would have done.
-TRAINSTONE_OUT names a folder for the record of the last program, last_run.json."""
+TRAINSTONE_OUT names a folder for a record of every program that ran, which trainstone report opens, and for that of
+the last one, last_run.json."""
 
 OTHERS = 8  # programs beside the costliest that get a line each
 
@@ -50,7 +51,8 @@ def report(runs):
     count, record = timed[0]
     busy = sorted(record["busy"].items(), key=lambda item: -item[1])
     shares = ", ".join(f"{name} {value:.0%}" for name, value in busy if value >= 0.005)
-    yield f"trainstone: {name_of(record)}, {times(count)}, {span(total(timed[0]))} of {span(sum(map(total, timed)))} in all"
+    whole = span(sum(map(total, timed)))
+    yield f"trainstone: {name_of(record)}, {times(count)}, {span(total(timed[0]))} of {whole} in all"
     yield (f"  predicted   {span(record['predicted_seconds'])} a run on {record.get('instance') or record.get('chip')} "
            f"({span(record['predicted_seconds_low'])} to {span(record['predicted_seconds_high'])})")
     yield f"  busy        {shares or 'nothing'}"

@@ -81,7 +81,11 @@ static ts_status read_record(ts_reported *reported, const char *path, ts_argumen
     arguments->files.data[0] =
         slash ? ts_arena_format(&reported->arena, "%.*s/%s", (int)(slash - path), path, program)
               : ts_arena_string(&reported->arena, program);
+    const char *chip = ts_json_text(ts_json_get(replay, "chip"));
     if (!arguments->instance) arguments->instance = instance;
+    if (!arguments->chip && chip)
+        arguments->chip = ts_arena_format(&reported->arena, "%.*s/%s", slash ? (int)(slash - path) : 1,
+                                          slash ? path : ".", chip);
     return read_trace(path, replay, &reported->trace, has_trace, diag);
 }
 

@@ -254,7 +254,7 @@ static double wall_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* "step 35/60  result 2 1.93  wall 165 ms/step  predicted 3.87 ms/step  ETA 4 s" */
+/* "step 35/60  result 2 1.93  ETA 4 s  wall 165 ms/step  predicted 3.87 ms/step" */
 static void say(const stepper *s, int step, double start, ts_progress *progress) {
     if (!progress) return;
     double wall = (wall_seconds() - start) / (step + 1);
@@ -267,10 +267,9 @@ static void say(const stepper *s, int step, double start, ts_progress *progress)
     }
     ts_diag unused = {0};
     const ts_record *record;
-    ts_text_format(&line, "  wall %.3g ms/step", 1e3 * wall);
+    ts_text_format(&line, "  ETA %.0f s  wall %.3g ms/step", wall * (s->steps - step - 1), 1e3 * wall);
     if (ts_executable_record(s->session->executable, &record, &unused) == ts_ok)
         ts_text_format(&line, "  predicted %.3g ms/step", 1e-9 * (double)record->total);
-    ts_text_format(&line, "  ETA %.0f s", wall * (s->steps - step - 1));
     if (line.data) ts_progress_say(progress, "%s", line.data);
     ts_text_free(&line);
 }

@@ -86,14 +86,16 @@ const ts_verb ts_verb_report = {
     .name = "report",
     .summary = "where a step's time goes, and what to change",
     .synopsis = "PROG|RECORD [--html FILE] [OPTION...]",
-    .about = "Clocks a program, a .mlirbc or a .trn, and tells what bounds its step, what each source line "
-             "costs, and "
-             "what would help. Every gain is clocked: the program runs on the clock again, in the same "
-             "order, with "
-             "one thing changed. RECORD is a NAME.json that TRAINSTONE_OUT=FOLDER collected from any script.",
+    .about =
+        "Clocks a program, a .mlirbc or a .trn, and tells what bounds its step, what each source line "
+        "costs, and "
+        "what would help. Every gain is clocked: the program runs on the clock again, in the same "
+        "order, with "
+        "one thing changed.\n\nRECORD is a NAME.json that TRAINSTONE_OUT=FOLDER collected from any script:\n"
+        "  TRAINSTONE_OUT=records python train.py\n"
+        "  trainstone report records/jit_train_step.json --html step.html",
     .examples = "trainstone report step.mlirbc --html step.html\n"
-                "trainstone report step.trn --pftrace step.pftrace --json step.json\n"
-                "TRAINSTONE_OUT=records python train.py; trainstone report records/jit_train_step.json",
+                "trainstone report step.mlirbc --pftrace step.pftrace --json step.report.json",
     .options = options,
     .least_files = 1,
     .most_files = 1,
@@ -118,7 +120,7 @@ const ts_verb ts_verb_explain = {
     .about = "Lists the source lines that cost most of a step, with what the step waits for there, the "
              "instructions "
              "that the line became, the clocked gain if their own work were free, and what to try.",
-    .examples = "trainstone explain step.mlirbc\ntrainstone explain step.trn --lines 3",
+    .examples = "trainstone explain step.mlirbc\ntrainstone explain step.mlirbc --lines 3",
     .options = explain_options,
     .least_files = 1,
     .most_files = 1,
@@ -136,7 +138,7 @@ const ts_verb ts_verb_diff = {
     .synopsis = "BEFORE AFTER [OPTION...]",
     .about = "Clocks two programs or collected records and compares the step, what bounds it, and the source "
              "lines.",
-    .examples = "trainstone diff before.mlirbc after.mlirbc\ntrainstone diff a.trn b.trn --json",
+    .examples = "trainstone diff step.mlirbc train.mlirbc\ntrainstone diff step.mlirbc train.mlirbc --json",
     .options = diff_options,
     .least_files = 2,
     .most_files = 2,

@@ -59,11 +59,12 @@ ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *ex
 }
 
 ts_status ts_expand(ts_module *module, ts_func *main, ts_diag *diag) {
-    static ts_expander *const list[] = {ts_expand_rng, ts_expand_qr};
+    static ts_expander *const list[] = {ts_expand_static, ts_expand_rng, ts_expand_reduce, ts_expand_qr};
     return ts_expand_ops(module, main, list, sizeof list / sizeof *list, diag);
 }
 
 ts_status ts_split_integers(ts_module *module, ts_func *main, ts_diag *diag) {
-    static ts_expander *const list[] = {ts_expand_limbs, ts_expand_wide};
-    return ts_expand_ops(module, main, list, sizeof list / sizeof *list, diag);
+    static ts_expander *const limbs[] = {ts_expand_limbs}, *const wide[] = {ts_expand_wide};
+    TS_TRY(ts_expand_ops(module, main, limbs, 1, diag));
+    return ts_expand_ops(module, main, wide, 1, diag);
 }

@@ -12,12 +12,17 @@ typedef ts_status ts_expander(ts_maker *make, ts_op_node *op, ts_diag *diag);
 ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *expanders, int count,
                         ts_diag *diag);
 
-ts_expander ts_expand_rng; /* rng_bit_generator as the integer operations that compute it */
-ts_expander
-    ts_expand_qr; /* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal ask for it */
-/* Products and sums of integers, exact as floats of few bits: dot_general, convolution, select_and_scatter.
- */
+/* Sizes of dimensions, and what one device alone decides. */
+ts_expander ts_expand_static;
+/* rng_bit_generator as the integer operations that compute it. */
+ts_expander ts_expand_rng;
+/* reduce, reduce_window and map by any pointwise function. */
+ts_expander ts_expand_reduce;
+/* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal ask for it. */
+ts_expander ts_expand_qr;
+/* dot_general, convolution and select_and_scatter of integers, exact as floats of few bits. */
 ts_expander ts_expand_limbs;
-ts_expander ts_expand_wide; /* 64-bit integers as pairs of 32-bit ones */
+/* 64-bit integers as pairs of 32-bit ones. */
+ts_expander ts_expand_wide;
 
 #endif

@@ -1,13 +1,13 @@
 /* Products and sums of integers on engines that multiply and add floats. An integer is a sum of limbs of few
    bits times powers of two; dot_general, convolution and select_and_scatter are linear in them, and every sum
-   of limbs stays at most 2^24, where fp32 is exact. What limbs give is added up in 32-bit integers, wrapping.
- */
+   of limbs stays at most 2^24, where fp32 is exact. What limbs give is added up in integers as wide as the
+   result, wrapping. */
 #include <string.h>
 
 #include "compiler/expand.h"
 #include "compiler/value_range.h"
 
-enum { EXACT_BITS = 24, MAX_LIMBS = 32 };
+enum { EXACT_BITS = 24, MAX_LIMBS = 64 };
 
 /* An operand as limbs of `width` bits, the lowest first. The last one has the sign. */
 typedef struct limbs {
@@ -23,10 +23,9 @@ static int bits_of(const ts_value *value) {
     return value->type.dtype == ts_dtype_i1 ? 1 : info_of(value)->bytes * 8;
 }
 
-/* Integers that the engines have, of at most 32 bits. */
 static bool is_integer(const ts_value *value) {
     return value->type.kind == ts_type_tensor && ts_dtype_is_integer(value->type.dtype) &&
-           info_of(value)->native;
+           value->type.dtype != ts_dtype_i4 && value->type.dtype != ts_dtype_u4;
 }
 
 /* The bits of the largest magnitude that a limb has: 2^n or a little less. */
@@ -50,19 +49,22 @@ static limbs split(ts_maker *make, ts_value *value, int width, unsigned dtype) {
     int bits = bits_of(value);
     limbs l = {.count = (bits + width - 1) / width, .width = width};
     bool is_signed = info_of(value)->kind == 's';
-    ts_value *word = l.count == 1 ? value : as(make, value, is_signed ? ts_dtype_i32 : ts_dtype_u32);
+    unsigned narrow = is_signed ? ts_dtype_i32 : ts_dtype_u32;
+    ts_value *word = l.count == 1 || bits == 64 ? value : as(make, value, narrow);
     ts_hlo shift = is_signed ? ts_hlo_shift_right_arithmetic : ts_hlo_shift_right_logical;
     for (int i = 0; i < l.count; i++) {
         ts_value *limb = i ? with(make, shift, word, (uint64_t)(i * width)) : word;
         if (i + 1 < l.count) limb = with(make, ts_hlo_and, limb, ((uint64_t)1 << width) - 1);
+        if (bits == 64) limb = as(make, limb, narrow);
         l.limb[i] = as(make, limb, dtype);
     }
     return l;
 }
 
-/* *sum += part << shift, in 32-bit integers. */
-static void add_part(ts_maker *make, ts_value **sum, ts_value *part, int shift) {
+/* *sum += part << shift, in integers of at least `bits` bits. */
+static void add_part(ts_maker *make, ts_value **sum, ts_value *part, int shift, int bits) {
     part = as(make, part, ts_dtype_i32);
+    if (bits == 64) part = as(make, part, ts_dtype_i64);
     if (shift) part = with(make, ts_hlo_shift_left, part, (uint64_t)shift);
     *sum = *sum ? ts_make_binary(make, ts_hlo_add, *sum, part) : part;
 }
@@ -112,7 +114,8 @@ static void multiply(ts_maker *make, ts_op_node *op, int width) {
     int bits = bits_of(op->results[0]);
     for (int i = 0; i < a.count; i++)
         for (int j = 0; j < b.count && (i + j) * width < bits; j++)
-            add_part(make, &sum, in_floats(make, op, (ts_value *[]){a.limb[i], b.limb[j]}), (i + j) * width);
+            add_part(make, &sum, in_floats(make, op, (ts_value *[]){a.limb[i], b.limb[j]}), (i + j) * width,
+                     bits);
     op->results[0]->note = as(make, sum, op->results[0]->type.dtype);
 }
 
@@ -146,13 +149,13 @@ static ts_status expand_scatter(ts_maker *make, ts_op_node *op) {
     int width = source_width(op);
     ts_value *operand = op->operands[0], *source = op->operands[1], *init = op->operands[2], *sum = NULL;
     ts_type scalar = ts_type_make(ts_dtype_f32, 0, NULL);
-    if (!is_integer(source) || source->type.dtype == ts_dtype_i1 || width == 0 || !adds ||
-        adds->kind != ts_hlo_add)
+    if (!is_integer(source) || bits_of(source) == 64 || source->type.dtype == ts_dtype_i1 || width == 0 ||
+        !adds || adds->kind != ts_hlo_add)
         return ts_ok;
     limbs s = split(make, source, width, ts_dtype_f32);
     ts_value *zero = ts_make_number(make, &scalar, 0);
     for (int i = 0; i < s.count; i++)
-        add_part(make, &sum, in_floats(make, op, (ts_value *[]){operand, s.limb[i], zero}), i * width);
+        add_part(make, &sum, in_floats(make, op, (ts_value *[]){operand, s.limb[i], zero}), i * width, 32);
     ts_value *start = ts_make_splat(make, init, &op->results[0]->type);
     op->results[0]->note = ts_make_binary(make, ts_hlo_add, as(make, sum, op->results[0]->type.dtype), start);
     return ts_ok;

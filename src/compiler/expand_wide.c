@@ -46,8 +46,8 @@ static ts_op_node *joined(const ts_value *value) {
     return both;
 }
 
-static ts_wide split_constant(ts_maker *m, const ts_value *value) {
-    const ts_attr *old = ts_op_attr(value->def, "value");
+static ts_wide split_constant(ts_maker *m, const ts_op_node *op) {
+    const ts_attr *old = ts_op_attr(op, "value");
     size_t count = old->data_bytes / 8;
     ts_wide w;
     for (int half = 0; half < 2; half++) {
@@ -65,7 +65,6 @@ static ts_wide split_constant(ts_maker *m, const ts_value *value) {
 }
 
 static ts_wide split(ts_maker *m, ts_value *value) {
-    if (value->def && value->def->kind == ts_hlo_constant) return split_constant(m, value);
     const ts_op_node *both = joined(value);
     if (both) return (ts_wide){both->operands[0]->def->operands[0], both->operands[1]->def->operands[0]};
     ts_type type = pair_type(&value->type);
@@ -233,23 +232,60 @@ static ts_wide count_up(ts_maker *m, const ts_op_node *op) {
     return (ts_wide){low, ts_make_number(m, &type, 0)};
 }
 
-/* Results of branches cross as pairs: the returns cast them, and what follows casts them back. */
-static void pair_results(ts_maker *m, ts_op_node *op) {
-    ts_type *types = TS_NEW_ARRAY(&m->module->arena, ts_type, op->result_count);
+/* ---- control flow ---- */
+
+static void replace_uses(const ts_block *block, const ts_value *old, ts_value *value) {
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        ts_op_node *op = block->ops.data[i];
+        for (uint32_t j = 0; j < op->operand_count; j++)
+            if (op->operands[j] == old) op->operands[j] = value;
+        for (uint32_t j = 0; j < op->region_count; j++)
+            if (op->regions[j]) replace_uses(op->regions[j], old, value);
+    }
+}
+
+/* The block's arguments become pairs, which casts in front of its ops make whole again. */
+static void pair_arguments(ts_maker *m, ts_block *block) {
+    ts_block front = {0};
+    ts_maker inside = {.module = m->module, .func = m->func, .block = &front, .loc = m->loc};
+    for (uint32_t i = 0; i < block->arg_count; i++) {
+        ts_value *arg = block->args[i];
+        ts_type type = arg->type;
+        if (!is_wide(arg)) continue;
+        arg->type = pair_type(&type);
+        replace_uses(block, arg, ts_make_bitcast(&inside, arg, &type));
+    }
+    for (uint32_t i = 0; i < block->ops.count; i++)
+        ts_vec_push(&front.ops, &m->module->arena, block->ops.data[i]);
+    block->ops.data = front.ops.data;
+    block->ops.count = front.ops.count;
+    block->ops.capacity = front.ops.capacity;
+}
+
+static void cast_operands(ts_maker *m, ts_op_node *op) {
+    for (uint32_t i = 0; i < op->operand_count; i++) {
+        ts_type pair = pair_type(&op->operands[i]->type);
+        if (is_wide(op->operands[i])) op->operands[i] = ts_make_bitcast(m, op->operands[i], &pair);
+    }
+}
+
+/* What enters and leaves regions crosses as pairs, cast before and after. */
+static void pair_region_op(ts_maker *m, ts_op_node *op) {
+    ts_type *types = TS_NEW_ARRAY(&m->module->arena, ts_type, op->result_count + 1);
     for (uint32_t i = 0; i < op->result_count; i++) {
         types[i] = op->results[i]->type;
         if (is_wide(op->results[i])) types[i] = pair_type(&types[i]);
     }
+    cast_operands(m, op);
     ts_op_node *copy =
         ts_op_new(m->module, m->func, (ts_hlo)op->kind, op->loc, op->operand_count, op->operands,
                   op->result_count, types, op->attr_count, op->attrs, op->region_count);
     for (uint32_t r = 0; r < op->region_count; r++) {
         ts_block *block = copy->regions[r] = op->regions[r];
+        pair_arguments(m, block);
         ts_op_node *last = block->ops.data[--block->ops.count];
         ts_maker inside = {.module = m->module, .func = m->func, .block = block, .loc = last->loc};
-        for (uint32_t i = 0; i < op->result_count; i++)
-            if (is_wide(op->results[i]))
-                last->operands[i] = ts_make_bitcast(&inside, last->operands[i], &types[i]);
+        cast_operands(&inside, last);
         ts_vec_push(&block->ops, &m->module->arena, last);
     }
     ts_vec_push(&m->block->ops, &m->module->arena, copy);
@@ -269,6 +305,7 @@ static bool has_wide(const ts_op_node *op) {
 
 static ts_value *expand(ts_maker *m, ts_op_node *op) {
     ts_wide w;
+    if (op->kind == ts_hlo_constant) return join(m, split_constant(m, op), &op->results[0]->type);
     if (op->kind == ts_hlo_iota) return join(m, count_up(m, op), &op->results[0]->type);
     if (op->kind == ts_hlo_convert) return convert(m, op);
     if (op->kind == ts_hlo_compare)
@@ -280,10 +317,10 @@ static ts_value *expand(ts_maker *m, ts_op_node *op) {
 
 ts_status ts_expand_wide(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     (void)diag;
-    if (!has_wide(op) || op->kind == ts_hlo_constant || op->kind == ts_hlo_bitcast_convert) return ts_ok;
+    if (!has_wide(op) || op->kind == ts_hlo_bitcast_convert) return ts_ok;
     narrow_indices(make, op);
-    if (op->kind == ts_hlo_case || op->kind == ts_hlo_if)
-        pair_results(make, op);
+    if (op->kind == ts_hlo_case || op->kind == ts_hlo_if || op->kind == ts_hlo_while)
+        pair_region_op(make, op);
     else if (op->result_count == 1 && op->region_count == 0)
         op->results[0]->note = expand(make, op);
     return ts_ok;

@@ -38,6 +38,24 @@ bool ts_type_equal(const ts_type *a, const ts_type *b) {
     return a->rank == 0 || memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0;
 }
 
+bool ts_hlo_is_pointwise(unsigned kind) {
+    static const bool is_pointwise[ts_hlo_count] = {
+#define CLASS_pointwise            true
+#define CLASS_view                 false
+#define CLASS_own                  false
+#define CLASS_control              false
+#define CLASS_none                 false
+#define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
+#include "compiler/hlo.def"
+#undef CLASS_pointwise
+#undef CLASS_view
+#undef CLASS_own
+#undef CLASS_control
+#undef CLASS_none
+    };
+    return kind < ts_hlo_count && is_pointwise[kind];
+}
+
 ts_module *ts_module_new(void) {
     ts_arena arena = {0};
     ts_module *module = TS_NEW(&arena, ts_module);

@@ -16,7 +16,8 @@ typedef enum ts_hlo {
 #include "compiler/hlo.def"
     ts_hlo_count
 } ts_hlo;
-const char *ts_hlo_name(unsigned kind); /* "dot_general" */
+const char *ts_hlo_name(unsigned kind);  /* "dot_general" */
+bool ts_hlo_is_pointwise(unsigned kind); /* its class in hlo.def */
 
 typedef enum ts_type_kind { ts_type_tensor, ts_type_token, ts_type_tuple, ts_type_other } ts_type_kind;
 typedef struct ts_type {

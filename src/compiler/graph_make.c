@@ -128,18 +128,37 @@ ts_value *ts_make_bitcast(ts_maker *m, ts_value *a, const ts_type *type) {
     return put(m, ts_hlo_bitcast_convert, 1, &a, type, 0, NULL);
 }
 
+ts_value *ts_make_strided_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit,
+                                const int64_t *stride) {
+    int rank = a->type.rank;
+    ts_type type = a->type;
+    for (int i = 0; i < rank; i++)
+        type.dim[i] = (limit[i] - start[i] + stride[i] - 1) / stride[i];
+    ts_named_attr named[3] = {{.name = "limit_indices", .value = ints(m, rank, limit)},
+                              {.name = "start_indices", .value = ints(m, rank, start)},
+                              {.name = "strides", .value = ints(m, rank, stride)}};
+    return put(m, ts_hlo_slice, 1, &a, &type, 3, named);
+}
+
 ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit) {
     int64_t ones[TS_MAX_RANK];
+    for (int i = 0; i < TS_MAX_RANK; i++)
+        ones[i] = 1;
+    return ts_make_strided_slice(m, a, start, limit, ones);
+}
+
+ts_value *ts_make_pad(ts_maker *m, ts_value *a, ts_value *fill, const int64_t *low, const int64_t *high,
+                      const int64_t *interior) {
     int rank = a->type.rank;
     ts_type type = a->type;
     for (int i = 0; i < rank; i++) {
-        ones[i] = 1;
-        type.dim[i] = limit[i] - start[i];
+        int64_t spaced = type.dim[i] ? (type.dim[i] - 1) * (interior[i] + 1) + 1 : 0;
+        type.dim[i] = spaced + low[i] + high[i];
     }
-    ts_named_attr named[3] = {{.name = "limit_indices", .value = ints(m, rank, limit)},
-                              {.name = "start_indices", .value = ints(m, rank, start)},
-                              {.name = "strides", .value = ints(m, rank, ones)}};
-    return put(m, ts_hlo_slice, 1, &a, &type, 3, named);
+    ts_named_attr named[3] = {{.name = "edge_padding_high", .value = ints(m, rank, high)},
+                              {.name = "edge_padding_low", .value = ints(m, rank, low)},
+                              {.name = "interior_padding", .value = ints(m, rank, interior)}};
+    return put(m, ts_hlo_pad, 2, (ts_value *[]){a, fill}, &type, 3, named);
 }
 
 ts_value *ts_make_concatenate(ts_maker *m, int count, ts_value *const *parts, int64_t axis) {

@@ -32,6 +32,10 @@ ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis);
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);
 ts_value *ts_make_bitcast(ts_maker *m, ts_value *a, const ts_type *type);
 ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit);
+ts_value *ts_make_strided_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit,
+                                const int64_t *stride);
+ts_value *ts_make_pad(ts_maker *m, ts_value *a, ts_value *fill, const int64_t *low, const int64_t *high,
+                      const int64_t *interior);
 ts_value *ts_make_concatenate(ts_maker *m, int count, ts_value *const *parts, int64_t axis);
 
 #endif

@@ -83,6 +83,12 @@ ts_status ts_lower_shifted_tensor(ts_lower *lower, ts_value *value, ts_view *vie
     return view->kind == ts_view_tensor ? ts_ok : materialise(lower, value, view);
 }
 
+ts_status ts_lower_along(ts_lower *lower, ts_value *value, ts_view *view) {
+    TS_TRY(ts_lower_shifted(lower, value, view));
+    ts_view whole = ts_view_of_tensor(0, &value->type);
+    return ts_view_is_across(&whole, view) ? materialise(lower, value, view) : ts_ok;
+}
+
 uint32_t ts_lower_scratch(ts_lower *lower, const ts_type *type, const char *name) {
     return ts_build_tensor(&lower->b, ts_tensor_scratch, type->dtype, type->rank, type->dim, name);
 }

@@ -65,6 +65,9 @@ ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view);
 /* The same as a tensor view: splats and iotas are written to HBM. */
 ts_status ts_lower_tensor(ts_lower *lower, ts_value *value, ts_view *view);
 ts_status ts_lower_shifted_tensor(ts_lower *lower, ts_value *value, ts_view *view);
+/* The same as ts_lower_shifted, for reading in the order of a contiguous tensor: what lies across it is
+ * copied. */
+ts_status ts_lower_along(ts_lower *lower, ts_value *value, ts_view *view);
 /* Storage for a value about to be computed; its view becomes the whole tensor. */
 uint32_t ts_lower_result(ts_lower *lower, ts_value *value);
 /* The same for an op that may write its result over one operand, `over`, where it lies. */
@@ -73,6 +76,9 @@ uint32_t ts_lower_result_over(ts_lower *lower, ts_value *value, const ts_value *
 uint32_t ts_lower_scratch(ts_lower *lower, const ts_type *type, const char *name);
 /* dst = src element by element, both views of equal dims; src may be a splat or iota. */
 ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src);
+/* Whether a copy between views of equal dims changes which axis is contiguous, and that copy by VectorE. */
+bool ts_view_is_across(const ts_view *dst, const ts_view *src);
+void ts_lower_transposed(ts_lower *lower, const ts_view *dst, const ts_view *src);
 /* Writes the numbers of an iota view's tile of the nest into SBUF. */
 void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_view *view);
 int ts_lower_load_queue(ts_lower *lower);

@@ -59,6 +59,10 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
         copy_generated(lower, views);
         return ts_ok;
     }
+    if (ts_view_is_across(&views[0], &views[1])) {
+        ts_lower_transposed(lower, &views[0], &views[1]);
+        return ts_ok;
+    }
     ts_nest nest = {.b = &lower->b, .rank = views[0].rank, .part = -1};
     memcpy(nest.size, views[0].dim, sizeof nest.size);
     nest.first_free = nest.rank > TS_AP_DIMS - 1 ? nest.rank - (TS_AP_DIMS - 1) : 0;

@@ -123,7 +123,7 @@ static ts_status collect_inputs(ts_emitter *e) {
     }
     for (int i = 0; i < e->input_count; i++) {
         ts_view view;
-        TS_TRY(ts_lower_shifted(e->lower, e->inputs[i].value, &view));
+        TS_TRY(ts_lower_along(e->lower, e->inputs[i].value, &view));
         e->views[i + 1] = space_view(&e->views[0], &view);
     }
     mark_number_pairs(e);

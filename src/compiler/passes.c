@@ -67,7 +67,7 @@ typedef struct pass {
 static const pass passes[] = {
     {"inline", run_inline, false}, /* one function, no calls */
     {"sort", run_sort, false},     /* sorts compare operands alone */
-    {"expand", run_expand, false}, /* random bits and factorisations as the operations that compute them */
+    {"expand", run_expand, false}, /* ops that others compute */
     {"fp8", run_fp8, false},       /* f8E4M3FN as bytes */
     {"cast", run_cast, false},     /* --auto-cast */
     {"fold", run_fold, false},     /* constants, identities, equal and dead ops */

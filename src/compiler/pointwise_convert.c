@@ -44,8 +44,9 @@ ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap 
     return ts_ok;
 }
 
-/* The mantissa rounds to nearest even on its bits; what the exponent then cannot hold becomes infinity or
-   zero of the same sign; NaN stays. */
+/* The mantissa rounds to nearest even on its bits; what fewer exponent bits cannot hold becomes infinity or
+   zero of the same sign; NaN stays. Denormals of fp16, normal numbers in the engines, round where their bits
+   end: at a multiple of 2^(-14 - mantissa), by an addition whose last place that is. */
 ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, const ts_value_form *dst,
                                         const ts_value_form *from) {
     char text[800] = "t = a;";
@@ -63,7 +64,18 @@ ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, con
                                "t.i32 = t.i32 bitwise_and %lld;",
                                cut, (1 << (cut - 1)) - 1, -(1LL << cut));
     }
-    if (exponent < 8) {
+    bool is_half = op->results[0]->type.dtype == ts_dtype_f16;
+    if (is_half && exponent >= 5 && mantissa < 10) {
+        double shift = ldexp(1.5, (int)(9 - mantissa));
+        at += (size_t)snprintf(text + at, sizeof text - at,
+                               "s.i32 = a.i32 bitwise_and 0x80000000;"
+                               "d = a add %a subtract %a;"
+                               "d.i32 = d.i32 bitwise_or s.i32;"
+                               "p.u8 = a abs_max 0 is_lt %a;"
+                               "t ?= d if p.u8;",
+                               shift, shift, ldexp(1, -14));
+    }
+    if (exponent < (is_half ? 5 : 8)) {
         int bias = (1 << (exponent - 1)) - 1;
         at += (size_t)snprintf(text + at, sizeof text - at,
                                "s.i32 = a.i32 bitwise_and 0x80000000;"

@@ -33,20 +33,6 @@ static ts_value *put_number(ts_fold_state *state, uint32_t loc, const ts_type *t
 /* ---- constants ---- */
 
 static ts_value *fold_constant(ts_fold_state *state, ts_op_node *op) {
-    static const bool is_pointwise[ts_hlo_count] = {
-#define CLASS_pointwise            true
-#define CLASS_view                 false
-#define CLASS_own                  false
-#define CLASS_control              false
-#define CLASS_none                 false
-#define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
-#include "compiler/hlo.def"
-#undef CLASS_pointwise
-#undef CLASS_view
-#undef CLASS_own
-#undef CLASS_control
-#undef CLASS_none
-    };
     double in[3], out;
     if (op->result_count != 1 || op->operand_count == 0 || op->operand_count > 3) return NULL;
     for (uint32_t i = 0; i < op->operand_count; i++)
@@ -54,7 +40,7 @@ static ts_value *fold_constant(ts_fold_state *state, ts_op_node *op) {
     bool is_view = op->kind == ts_hlo_broadcast_in_dim || op->kind == ts_hlo_reshape ||
                    op->kind == ts_hlo_transpose || op->kind == ts_hlo_reverse || op->kind == ts_hlo_slice;
     if (is_view) return put_number(state, op->loc, &op->results[0]->type, in[0]);
-    if (!is_pointwise[op->kind] || !ts_fold_number(op, in, &out)) return NULL;
+    if (!ts_hlo_is_pointwise(op->kind) || !ts_fold_number(op, in, &out)) return NULL;
     return put_number(state, op->loc, &op->results[0]->type, out);
 }
 

@@ -179,7 +179,7 @@ void ts_page_dma(const ts_report *report, ts_text *out) {
 }
 
 void ts_page_sure(const ts_report *report, ts_text *out) {
-    enum { SHOWN = 8, ROW = 26, ZERO = 700, SPAN = 210 };
+    enum { SHOWN = 8, ROW = 26, ZERO = 740, SPAN = 200 };
     const ts_record *record = &report->record;
     uint32_t count = report->leans.count < SHOWN ? report->leans.count : SHOWN;
     ts_text_add(out, "<section><h2>How sure is this</h2><p class=lede>Modelled, not measured: the band is ");
@@ -204,11 +204,11 @@ void ts_page_sure(const ts_report *report, ts_text *out) {
             const ts_report_lean *lean = &report->leans.data[i];
             const ts_param *param = ts_param_at(lean->param);
             double y = ROW * i;
-            ts_svg_text(out, 0, y + 17, "", 's', param->name);
+            ts_svg_fit(out, 0, y + 17, 275, "", param->name);
             word.length = 0;
             ts_text_format(&word, "%.4g in %.4g to %.4g %s", ts_param_value(&record->chip, lean->param),
                            param->low, param->high, param->unit);
-            ts_svg_text(out, 250, y + 17, "mu", 's', word.data);
+            ts_svg_text(out, 285, y + 17, "mu", 's', word.data);
             ts_svg_text(out, TS_PAGE_WIDTH, y + 17, "mu", 'e', ts_basis_name(param->basis));
             word.length = 0;
             ts_text_add(&word, "step ");

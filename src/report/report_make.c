@@ -27,20 +27,22 @@ ts_status ts_report_clock(ts_report *report, const ts_report_options *options, c
     return ts_ok;
 }
 
-/* The loop whose own instructions cost most, or the nearest one around it that makes enough trips. */
-static int hottest_loop(const ts_report *report) {
+/* The loop of at least three trips whose instructions cost most; those of shorter loops count for the nearest
+   one around them. */
+static int hottest_loop(ts_report *report) {
     const ts_record *record = &report->record;
+    ts_time *times = TS_NEW_ARRAY(&report->arena, ts_time, record->loops.count + 1);
     int best = -1;
-    for (uint32_t loop = 0; loop < record->loops.count; loop++)
-        if (record->loops.data[loop].bound > 0 &&
-            (best < 0 || record->loops.data[loop].bound > record->loops.data[best].bound))
-            best = (int)loop;
-    while (best >= 0) {
-        const ts_record_loop *loop = &record->loops.data[best];
-        if (loop->entries && loop->trips / loop->entries >= TS_REPORT_LOOP_TRIPS) return best;
-        best = (int)report->program->loops.data[best].parent - 1;
+    for (uint32_t loop = 0; loop < record->loops.count; loop++) {
+        int at = (int)loop;
+        while (at >= 0 &&
+               record->loops.data[at].trips < TS_REPORT_LOOP_TRIPS * record->loops.data[at].entries)
+            at = (int)report->program->loops.data[at].parent - 1;
+        if (at >= 0 && record->loops.data[at].entries) times[at] += record->loops.data[loop].bound;
     }
-    return -1;
+    for (uint32_t loop = 0; loop < record->loops.count; loop++)
+        if (times[loop] > 0 && (best < 0 || times[loop] > times[best])) best = (int)loop;
+    return best;
 }
 
 /* Three trips from the middle of the loop's middle entry. */

@@ -4,7 +4,7 @@
 
 #include "report/report.h"
 
-enum { DEEPEST = 6, MOST_MODULES = 4000 };
+enum { DEEPEST = 6, MOST_FRAMES = 32, MOST_MODULES = 4000 };
 
 typedef struct path {
     const char *part[DEEPEST];
@@ -73,7 +73,7 @@ static bool is_frame(const char *name) {
 static path path_of(ts_report *report, const ts_report_line *line, uint32_t index) {
     const ts_program *program = report->program;
     const ts_loc *loc = &program->locs.data[index];
-    const char *name = loc->name ? loc->name : "", *frames[DEEPEST];
+    const char *name = loc->name ? loc->name : "", *frames[MOST_FRAMES];
     path result = {0}, names = {0};
     int depth = 0;
     if (index == 0) {
@@ -81,12 +81,19 @@ static path path_of(ts_report *report, const ts_report_line *line, uint32_t inde
         return result;
     }
     add_part(&result, phase_of(program, name));
-    for (uint32_t at = loc->parent; at && depth < DEEPEST; at = program->locs.data[at - 1].parent)
+    for (uint32_t at = loc->parent; at && depth < MOST_FRAMES; at = program->locs.data[at - 1].parent)
         if (is_frame(program->locs.data[at - 1].name)) frames[depth++] = program->locs.data[at - 1].name;
-    /* The outermost frame is the program's own function. */
-    for (int i = depth - 2; i >= 0; i--)
+    int own = depth - 1; /* the frame of the program's own function; else the outermost one */
+    for (int i = 0; i < depth; i++)
+        if (program->name && strncmp(program->name, "jit_", 4) == 0 &&
+            strcmp(program->name + 4, frames[i]) == 0)
+            own = i;
+    for (int i = own - 1; i >= 0; i--)
         if (result.count < DEEPEST - 3) add_part(&result, clean(&report->arena, frames[i]));
-    if (depth > 0 && result.count < DEEPEST - 2) add_part(&result, clean(&report->arena, line->function));
+    if (own >= 0 && result.count < DEEPEST - 2 &&
+        !(program->name && strncmp(program->name, "jit_", 4) == 0 &&
+          strcmp(program->name + 4, line->function) == 0))
+        add_part(&result, clean(&report->arena, line->function));
     add_name(&report->arena, &names, name);
     if (names.count == 0) add_part(&names, line->function[0] ? line->function : "(unnamed)");
     for (int i = 0; i < names.count; i++)

@@ -29,7 +29,7 @@ static void engines(const ts_report *report, emit *add, void *to) {
             if (record->rows.data[i].engine == engine && record->rows.data[i].op != ts_op_leave)
                 count += record->rows.data[i].count;
         const char *forms[] = {"active_time", "active_time_percent", "instruction_count"};
-        double values[] = {(double)record->busy[engine] * 1e-12, share(record->busy[engine], record->total),
+        double values[] = {(double)record->busy[engine] / 1e12, share(record->busy[engine], record->total),
                            (double)count};
         for (int i = 0; i < 3; i++) {
             ts_text word = {0};
@@ -45,7 +45,7 @@ static void engines(const ts_report *report, emit *add, void *to) {
 
 static void each(const ts_report *report, emit *add, void *to) {
     const ts_record *record = &report->record;
-    double total = (double)record->total * 1e-12, peak = record->chip.peak_bf16_tflops * 1e12;
+    double total = (double)record->total / 1e12, peak = record->chip.peak_bf16_tflops * 1e12;
     double hbm =
         record->chip.hbm_bytes_per_ns * 1e9 / (record->chip.sibling_core_idle != 0 ? 1 : record->chip.cores);
     double moved = (double)(record->hbm_read_bytes + record->hbm_write_bytes);
@@ -64,7 +64,7 @@ static void each(const ts_report *report, emit *add, void *to) {
     add(to, "peak_flops_bandwidth_ratio", peak / hbm);
     add(to, "mbu_estimated_percent", total > 0 ? 100 * moved / total / hbm : 0);
     engines(report, add, to);
-    add(to, "dma_active_time", (double)record->dma_busy * 1e-12);
+    add(to, "dma_active_time", (double)record->dma_busy / 1e12);
     add(to, "dma_active_time_percent", share(record->dma_busy, record->total));
     add(to, "dma_transfer_count", (double)record->dma_transfers);
     if (record->dma_transfers) {
@@ -85,7 +85,7 @@ static void each(const ts_report *report, emit *add, void *to) {
     add(to, "spill_reload_bytes", (double)kind_bytes(report, ts_tensor_scratch, true));
     add(to, "input_queue_bytes", (double)kind_bytes(report, ts_tensor_input, true));
     add(to, "output_queue_bytes", (double)kind_bytes(report, ts_tensor_output, false));
-    add(to, "launch_time", (double)record->launch * 1e-12); /* ours: inside total_time */
+    add(to, "launch_time", (double)record->launch / 1e12); /* ours: inside total_time */
 }
 
 static void add_text(void *to, const char *name, double value) {

@@ -4,7 +4,7 @@
 #include "report/figures.h"
 #include "report/report.h"
 
-enum { COLUMNS = 100, BAR = 20, BOUNDS = 6, LINES = 5, REMEDIES = 3 };
+enum { COLUMNS = 100, BAR = 20, BOUNDS = 5, LINES = 4, REMEDIES = 3 };
 
 /* Cuts what was added since `start` at the width of the page and ends the line. */
 static void end_line(ts_text *out, size_t start) {
@@ -86,7 +86,7 @@ static void add_bounds(const ts_report *report, ts_text *out) {
     size_t start = out->length;
     ts_text_format(out, "\n bound by          bounds %-3s", unit);
     pad(out, start + 1, 42);
-    ts_text_add(out, "of step    busy   if it were free");
+    ts_text_add(out, report->has_gains ? "of step    busy   if it were free" : "of step    busy");
     end_line(out, start + 1);
     for (uint32_t i = 0; i < report->bounds.count && i < BOUNDS; i++) {
         const ts_report_bound *bound = &report->bounds.data[i];
@@ -222,7 +222,7 @@ static void add_foot(const ts_report *report, ts_text *out) {
             (unsigned long long)record->assumed_trips);
         end_line(out, start);
     } else if (!report->has_gains) {
-        ts_text_add(out, "note     no gains: the program is too long to clock many times");
+        ts_text_add(out, "note     what would help, by how much, and each source line: trainstone report");
         end_line(out, start);
     }
 }

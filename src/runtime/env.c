@@ -133,6 +133,7 @@ ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag
     TS_TRY(read_auto_cast(options, diag));
     if (!options->instance) options->instance = variable("TRAINSTONE_INSTANCE");
     if (!options->chip) options->chip = variable("TRAINSTONE_CHIP");
+    if (!options->out) options->out = variable("TRAINSTONE_OUT");
     if (!options->threads) TS_TRY(read_number("TRAINSTONE_THREADS", 1, 1024, &options->threads, diag));
     if (options->devices || options->first_device) return ts_ok;
     TS_TRY(read_number("NEURON_RT_NUM_CORES", 0, 65536, &options->devices, diag));

@@ -8,6 +8,7 @@
 
 #include "arch/isa.h"
 #include "machine/clock.h"
+#include "runtime/collect.h"
 
 /* Slices kept for timelines: a few thousand instructions, some hundred KiB. */
 enum { SLICE_CAP = 16384 };
@@ -36,6 +37,7 @@ struct ts_executable {
     uint64_t constant_bytes;
     ts_residence *residences;
     atomic_int references;
+    atomic_bool is_collected;
     bool has_control;
     pthread_mutex_t record_lock; /* of what follows */
     bool has_trace;
@@ -325,6 +327,24 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     return status;
 }
 
+/* The first run that ends leaves a record where the runtime collects them. */
+static ts_status collect(ts_executable *executable, ts_diag *diag) {
+    const char *folder = ts_runtime_out(executable->runtime);
+    if (!folder || atomic_exchange(&executable->is_collected, true)) return ts_ok;
+    const ts_record *record = NULL;
+    ts_trace trace = {0};
+    pthread_mutex_lock(&executable->record_lock);
+    bool is_copied = ts_trace_copy(&trace, &executable->trace);
+    pthread_mutex_unlock(&executable->record_lock);
+    ts_status status = is_copied ? ts_executable_record(executable, &record, diag)
+                                 : ts_fail(diag, ts_system, "no host memory for a control trace");
+    if (status == ts_ok)
+        status = ts_collect(folder, executable->program, record, executable->instance,
+                            executable->has_control ? &trace : NULL, diag);
+    ts_trace_free(&trace);
+    return status;
+}
+
 ts_status ts_executable_run(ts_executable *executable, int device, void *const *inputs, void *const *outputs,
                             const ts_execute_options *options, ts_diag *diag) {
     static const ts_execute_options defaults = {0};
@@ -338,5 +358,5 @@ ts_status ts_executable_run(ts_executable *executable, int device, void *const *
         status =
             run_settled(executable, device, residence, inputs, outputs, options ? options : &defaults, diag);
     pthread_mutex_unlock(&residence->lock);
-    return status;
+    return status == ts_ok ? collect(executable, diag) : status;
 }

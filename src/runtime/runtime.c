@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "runtime/collect.h"
 
 struct ts_runtime {
     const ts_instance *instance;
@@ -17,6 +18,7 @@ struct ts_runtime {
     ts_rounding rounding;
     uint32_t rounding_seed;
     ts_compile_options compile_options;
+    char *out;
 };
 
 static ts_status find_instance(const char *name, const ts_instance **instance, ts_diag *diag) {
@@ -83,6 +85,7 @@ static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *op
     runtime->rounding_seed = options->rounding_seed;
     runtime->compile_options.auto_cast = options->auto_cast;
     runtime->compile_options.auto_cast_type = options->auto_cast_type;
+    if (options->out) TS_TRY(ts_collect_folder(options->out, &runtime->out, diag));
     TS_TRY(choose_devices(runtime, options, diag));
     return start_machines(runtime, options->threads, diag);
 }
@@ -106,6 +109,7 @@ void ts_runtime_free(ts_runtime *runtime) {
     for (int i = 0; runtime->machines && i < runtime->machine_count; i++)
         if (runtime->machines[i]) ts_machine_free(runtime->machines[i]);
     free(runtime->machines);
+    free(runtime->out);
     if (runtime->pool) ts_pool_free(runtime->pool);
     free(runtime);
 }
@@ -125,6 +129,10 @@ ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed) {
 
 const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime) {
     return &runtime->compile_options;
+}
+
+const char *ts_runtime_out(const ts_runtime *runtime) {
+    return runtime->out;
 }
 
 int ts_runtime_devices(const ts_runtime *runtime) {

@@ -13,6 +13,7 @@ typedef struct ts_runtime ts_runtime;
 typedef struct ts_runtime_options {
     const char *instance; /* NULL: "trn1.2xlarge" */
     const char *chip;     /* NULL: the instance's chip; a chip name, or the path of a what-if chip file */
+    const char *out;      /* folder for a record of every program that runs; NULL: none */
     int threads;          /* 0: as many as the host has CPUs for this process */
     int devices;          /* 0: every NeuronCore from first_device on; otherwise so many */
     int first_device;     /* the instance's NeuronCore that becomes device 0 */
@@ -23,9 +24,9 @@ typedef struct ts_runtime_options {
     ts_dtype auto_cast_type; /* none: bf16 */
 } ts_runtime_options;
 
-/* Fills what is still 0 or NULL from TRAINSTONE_INSTANCE, TRAINSTONE_CHIP, TRAINSTONE_THREADS,
-   NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES, NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, and --auto-cast
-   and
+/* Fills what is still 0 or NULL from TRAINSTONE_INSTANCE, TRAINSTONE_CHIP, TRAINSTONE_OUT,
+   TRAINSTONE_THREADS, NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES, NEURON_RT_STOCHASTIC_ROUNDING_EN and
+   _SEED, and --auto-cast and
    --auto-cast-type of NEURON_CC_FLAGS. Strings point into the environment. ts_usage for a value that is none,
    ts_unsupported for a setting of NEURON_RT_* that asks for what is not modelled. */
 ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag);
@@ -39,7 +40,8 @@ const ts_instance *ts_runtime_instance(const ts_runtime *runtime);
 /* How its devices round, and how programs are compiled for them where nothing else is asked for. */
 ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed);
 const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime);
-int ts_runtime_devices(const ts_runtime *runtime); /* NeuronCores, numbered chip by chip */
+const char *ts_runtime_out(const ts_runtime *runtime); /* absolute; NULL: records are not collected */
+int ts_runtime_devices(const ts_runtime *runtime);     /* NeuronCores, numbered chip by chip */
 /* The chip that carries a device, and the device's core number on it. */
 ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core);
 int ts_runtime_chip_number(const ts_runtime *runtime, int device); /* of the instance */

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -271,6 +272,25 @@ def test_command(script, tmp_path):
         assert word in done.stderr
     record = json.loads((tmp_path / "new/out/last_run.json").read_text())
     assert KEYS <= record.keys()
+
+
+def test_command_reports_the_costliest(tmp_path):
+    path = tmp_path / "two.py"
+    path.write_text("""
+import jax, numpy as np
+def small(x): return x + 1
+def large(x): return jax.numpy.tanh(x @ x) @ x
+x = jax.device_put(np.ones((512, 512), np.float32))
+for _ in range(3): jax.jit(large)(x).block_until_ready()
+jax.jit(small)(x[:1, :1]).block_until_ready()
+jax.jit(small)(x[:1, :1]).block_until_ready()
+""")
+    done = python("-m", "trainstone", path, JAX_PLATFORMS=None)
+    assert done.returncode == 0, done.stderr
+    first = re.search(r"^trainstone: jit_large, 3 runs, ([\d.]+) (us|ms) of ([\d.]+) (us|ms) in all$", done.stderr, re.M)
+    assert first and first[2] == first[4] and float(first[1]) < float(first[3]), done.stderr
+    assert re.search(r"^  (others)?  +jit_small, 2 runs, [\d.]+ us$", done.stderr, re.M), done.stderr
+    assert done.stderr.count("jit_small") == 1 and done.stderr.count("predicted") == 1
 
 
 def test_command_with_module(script):

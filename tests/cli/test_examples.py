@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from programs import COMMAND, ROOT, trainstone
 
-VERBS = ("run", "time", "compile", "print", "chip", "isa", "ls", "version")
+VERBS = ("run", "time", "report", "explain", "diff", "compile", "print", "chip", "isa", "ls", "version")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import sys
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import trainstone as product
 from programs import trainstone
+from test_terminal import on_terminal
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "models"))
 import models  # noqa: E402
@@ -116,6 +118,19 @@ def test_steps_and_what_they_print(folder):
     same_bits(final["state.count"], np.int32(8))
     same_bits(np.load(folder / "out/output_0.npy"), np.int32(8))
     same_bits(np.load(folder / "out/output_2.npy"), np.float32([3, 15, 36]))
+
+
+def test_progress_on_a_terminal(folder):
+    count = 2_000_000  # minutes, which are interrupted
+    np.save(folder / "many.npy", np.broadcast_to(np.float32([1, 2, 3]), (count, 3)))
+    shown = on_terminal("run", "count.mlirbc", "--stream", "x=many.npy", "--save", "final.safetensors", seconds=4.5,
+                        cwd=folder)
+    lines = re.findall(rf"\r\x1b\[\?7lstep (\d+)/{count}  result 1 (\S+)  ETA (\d+) s  wall \S+ ms/step  "
+                       r"predicted \S+ ms/step\x1b\[K\x1b\[\?7h", shown)
+    assert lines, shown
+    for step, total, seconds in lines:
+        assert float(total) == pytest.approx(6 * int(step), rel=1e-5) and int(seconds) > 0
+    assert "cancelled" in shown.rsplit("\x1b[K", 1)[1] and not (folder / "final.safetensors").exists()
 
 
 def test_streams_decide_the_number_of_steps(folder):

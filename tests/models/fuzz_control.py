@@ -176,7 +176,8 @@ class Body:
 
 def some_values(p, limit=3000):
     """One to three values small enough to loop over; their types."""
-    shape, name = v.random_shape(p.rng, 4, limit), str(p.choose(("f32", "f32", "bf16", "i32", "u32", "f16", "i16", "i1")))
+    shape = v.random_shape(p.rng, 4, limit)
+    name = str(p.choose(("f32", "f32", "bf16", "i32", "u32", "f16", "i16", "i1")))
     values = []
     for _ in range(int(p.rng.integers(1, 4))):
         ok = [i for i, x in enumerate(p.values) if v.elems(x.shape) <= limit]

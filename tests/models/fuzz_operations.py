@@ -39,7 +39,7 @@ def make_program(seed, ops, only=None, xla_every=10):
     weights = {name: WEIGHTS.get(name, 1.0) for name in MAKERS}
     if only:
         weights = {name: weights[name] if name in only else 0.15 for name in MAKERS if name in only or name in GLUE}
-    return fuzz_program.Program(seed, ops, MAKERS, weights, seed % xla_every == 0)
+    return fuzz_program.Program(seed, ops, {name: MAKERS[name] for name in weights}, weights, seed % xla_every == 0)
 
 
 def refusal_of(error):

@@ -112,17 +112,21 @@ def bitcast(x, name):
 
 
 def reduce_precision(x, exponent_bits, mantissa_bits):
-    """Rounds to nearest even; beyond the range is infinite, below the normal numbers a signed zero."""
+    """Rounds to nearest even; with fewer exponent bits than the type's, what is beyond the range becomes infinite and
+    what is below the normal numbers a signed zero."""
     wide = v.widen(x)
     bias = 2 ** (exponent_bits - 1) - 1
+    own = 5 if x.dtype == v.DTYPES["f16"] else 8
     fraction, exponent = np.frexp(np.where(np.isfinite(wide), wide, 0))
-    step = 2.0 ** (exponent - 1 - mantissa_bits)
+    fewest = min(mantissa_bits, 10 if own == 5 else 7 if x.dtype.itemsize == 2 else 23)
+    step = 2.0 ** (np.maximum(exponent - 1, 2 - 2 ** (own - 1)) - fewest)
     with np.errstate(all="ignore"):
         rounded = np.where(np.isfinite(wide), np.rint(wide / step) * step, wide)
-        over = np.abs(rounded) >= 2.0 ** (bias + 1)
+        over = np.abs(rounded) >= 2.0 ** min(bias + 1, 2 ** (own - 1))
         under = np.abs(rounded) < 2.0 ** (1 - bias)
         rounded = np.where(over & ~np.isnan(wide), np.copysign(np.inf, wide), rounded)
-        rounded = np.where(under, np.copysign(0.0, wide), rounded)
+        rounded = np.where(under & (exponent_bits < own), np.copysign(0.0, wide), rounded)
+        rounded = np.where(rounded == 0, np.copysign(0.0, wide), rounded)
         return rounded.astype(x.dtype)
 
 

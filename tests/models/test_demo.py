@@ -1,4 +1,4 @@
-"""The job of `make demo`, its GPT trained for fewer steps: all three parts train, and the figures beside them are whole."""
+"""The job of `make demo`, its GPT trained for fewer steps: all three parts train, the figures beside them are whole."""
 
 import os
 import pathlib
@@ -24,16 +24,15 @@ def test_demo():
         assert float(re.search(r"^predicted +([\d.]+) (us|ms) a step", part, re.M)[1]) > 0
         for line in ("busy engines", "bottleneck", "cost", "this computer"):
             assert re.search(rf"^{line} +\S", part, re.M), line
-        steps = re.findall(r"^step +(\d+)/(\d+)  loss ([\d.]+).*  wall \S+ \w+/step  predicted \S+ \w+/step  ETA \d+ s$",
-                           part, re.M)
+        times = r"ETA \d+ s  wall \S+ \w+/step  predicted \S+ \w+/step"
+        steps = re.findall(rf"^step +(\d+)/(\d+)  loss ([\d.]+).*  {times}$", part, re.M)
         assert len(steps) >= 6 and steps[-1][0] == steps[-1][1] and float(steps[-1][2]) < float(steps[0][2])
 
     start, end = map(float, re.search(r"^loss +([\d.]+) to ([\d.]+)", text, re.M).groups())
     assert 4.2 < start < 4.5 and end < 2.85  # logarithm of the vocabulary; letters alone, by frequency, leave 3.1
-    assert len(re.search(r"^it writes +(The .*)$", text, re.M)[1]) == 64
+    assert 40 < len(re.search(r"^it writes +(The .*)$", text, re.M)[1]) <= 104
     # What the command continues with is what was trained, and it still learns.
-    carried, streamed = map(int, re.search(r"^25 steps; of 51 arguments (\d+) carried, (\d) streamed$", further, re.M).groups())
-    assert carried == 49 and streamed == 2
+    assert re.search(r"^25 steps; of 51 arguments 49 carried, 2 streamed$", further, re.M)
     first, last = map(float, re.search(r"^result 2  ([\d.]+) -> ([\d.]+)$", further, re.M).groups())
     assert first < 2.85 and last < 2.85
     assert float(re.search(r"^loss +([\d.]+) \(mean of the last 20 steps\)$", further, re.M)[1]) < min(end, 2.7)

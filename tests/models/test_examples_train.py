@@ -1,4 +1,4 @@
-"""The examples are ordinary scripts: unchanged they reach what they state, on the modelled chip and on the CPU alike."""
+"""The examples are ordinary scripts: they reach what they state, on the modelled chip and on the CPU alike."""
 
 import os
 import pathlib

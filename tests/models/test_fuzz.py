@@ -6,7 +6,7 @@ fuzz_operations.py makes and judges them, and runs any number of others; docs/te
 import fuzz_operations
 import pytest
 
-PROGRAMS, CHUNK, OPS = 500, 50, 8
+PROGRAMS, CHUNK, OPS = 500, 50, 6
 MAX_REFUSED = 0.01  # of all programs
 
 
@@ -37,7 +37,7 @@ def test_refusals_and_coverage(tally):
 def test_every_family_runs(name):
     """Each maker's operation among rearrangements; a program of it is not refused."""
     tally = fuzz_operations.Tally()
-    for seed in (1000, 1001, 1002):
+    for seed in (1000, 1001):
         wrong = tally.run(seed, 3, [name], xla_every=1)
         assert not wrong, f"seed {seed}:\n" + "\n".join(wrong)
-    assert tally.done >= 2, tally.refused
+    assert tally.done == 2, tally.refused

@@ -193,3 +193,15 @@ def test_stochastic_rounding_of_the_command(tmp_path):
     assert not cli.same_bits([runs["on"]], [runs["five"]])
     ups = (runs["five"] == 0x3F81).sum()
     assert set(runs["five"]) == {0x3F80, 0x3F81} and abs(ups - 512) < 5 * np.sqrt(4096 / 8 * 7 / 8)
+
+
+def test_compile_caches_see_the_casts():
+    """JAX's compile cache tells backends apart by their version."""
+    ask = "import jax; print(jax.devices()[0].client.platform_version)"
+    versions = set()
+    for flags in ("", "--auto-cast=none", "--auto-cast=matmult", "--auto-cast=all --auto-cast-type=fp16"):
+        done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=120,
+                              env={**os.environ, "JAX_PLATFORMS": "neuron", "NEURON_CC_FLAGS": flags})
+        assert done.returncode == 0 and done.stdout.startswith("trainstone"), done.stderr
+        versions.add(done.stdout)
+    assert len(versions) == 3

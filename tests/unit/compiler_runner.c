@@ -12,6 +12,7 @@
      //: close REL ABS          later out and reference lines allow |got - want| <= ABS + REL * |want|; else
    exact
      //: after PASS has TEXT    the dump after the pass contains TEXT; `lacks TEXT`; `has N TEXT`: N times
+     //: auto-cast MODE TYPE    compile with these flags
      //: fails STATUS TEXT      compiling stops with this status and a message that has TEXT
    A VALUE is a number, nan, inf, A..B counting by one, or VALUE*COUNT. A program that runs executes as many
    PE flops as its dots have, and gives the same bits on poisoned memory with one thread and with three. */
@@ -33,6 +34,7 @@ typedef struct test {
     const char *path, *text;
     ts_arena arena;
     ts_chip chip;
+    ts_compile_options options;
     ts_program *program;
     const ts_tensor *inputs[MAX_TENSORS], *outputs[MAX_TENSORS];
     void *input_data[MAX_TENSORS], *output_data[MAX_TENSORS];
@@ -267,7 +269,9 @@ static void check_dump(test *t, char *rest) {
     if (strcmp(verb, "lacks") == 0) want = 0;
     ts_text dump = {0};
     ts_diag diag = {0};
-    ts_compile_options options = {.dump_pass = pass, .dump = &dump};
+    ts_compile_options options = t->options;
+    options.dump_pass = pass;
+    options.dump = &dump;
     ts_module *module = parse(t);
     ts_program *program = NULL;
     if (ts_compile(module, &t->chip, &options, &program, &diag) != ts_ok) fail(t, "%s", diag.message);
@@ -306,6 +310,16 @@ static const char *find(test *t, const char *wanted) {
     return NULL;
 }
 
+static void read_flags(test *t, const char *text) {
+    ts_diag diag = {0};
+    size_t mode = strcspn(text, " ");
+    const char *type = text + mode + (text[mode] == ' ');
+    ts_status status = ts_auto_cast_parse(text, mode, "auto-cast", &t->options.auto_cast, &diag);
+    if (status == ts_ok && *type)
+        status = ts_auto_cast_type_parse(type, strlen(type), "auto-cast", &t->options.auto_cast_type, &diag);
+    if (status != ts_ok) fail(t, "%s (%s)", diag.message, diag.remedy);
+}
+
 static void run_test(test *t) {
     ts_diag diag = {0};
     char text[1400];
@@ -313,7 +327,9 @@ static void run_test(test *t) {
     if (!find(t, "title")) fail(t, "no title");
     ts_module *module = parse(t);
     if (!module) return;
-    ts_status status = ts_compile(module, &t->chip, NULL, &t->program, &diag);
+    const char *flags = find(t, "auto-cast");
+    if (flags) read_flags(t, flags);
+    ts_status status = ts_compile(module, &t->chip, &t->options, &t->program, &diag);
     ts_module_free(module);
     ts_diag_format(&diag, text, sizeof text);
     const char *want = find(t, "fails");

@@ -1,0 +1,256 @@
+"""The report of a compiled training step: figures that agree with each other, a trace that Perfetto's own schema
+reads, and a page that a browser shows without network, errors or overflow."""
+
+import collections
+import functools
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from programs import ADD, BUILD, ROOT, trainstone
+
+FORMS = ("html", "json", "pftrace", "summary-text", "summary-json")
+
+
+@functools.cache
+def browser():
+    for name in ("chromium-headless-shell", "chromium", "google-chrome"):
+        if shutil.which(name):
+            return shutil.which(name)
+    pytest.skip("no headless Chromium: apt-get install chromium-headless-shell")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """step.mlirbc, the training step of examples/digits_mlp.py, and its report in every form."""
+    path = tmp_path_factory.mktemp("report")
+    script = """
+import sys
+sys.path.insert(0, "examples")
+import jax, jax.export, digits_mlp as mlp
+train, _ = mlp.load_data()
+params, state = mlp.init()
+exported = jax.export.export(mlp.train_step, platforms=["neuron"])(params, state, train[0][:128], train[1][:128])
+open(sys.argv[1], "wb").write(exported.mlir_module_serialized)
+"""
+    subprocess.run([sys.executable, "-c", script, path / "step.mlirbc"], cwd=ROOT, check=True,
+                   env={"JAX_PLATFORMS": "cpu", "PATH": "/usr/bin:/bin"}, timeout=300)
+    forms = [word for form in FORMS for word in (f"--{form}", path / f"step.{form}")]
+    done = trainstone("report", path / "step.mlirbc", *forms)
+    assert done.returncode == 0, done.stderr
+    (path / "step.txt").write_text(done.stdout)
+    return path
+
+
+def load(folder, form):
+    return json.loads((folder / f"step.{form}").read_text())
+
+
+def test_adds_up(folder):
+    report = load(folder, "json")
+    total = report["step"]["total_ps"]
+    assert report["schema"] == "trainstone.report/1.0"
+    assert sum(row["time_ps"] for row in report["bound"]) == total
+    launch = next(row["time_ps"] for row in report["bound"] if row["resource"] == "launch")
+    assert sum(line["time_ps"] for line in report["lines"]) + launch == total
+    for line in report["lines"]:
+        assert sum(line["bound_ps"].values()) == line["time_ps"] == sum(row["time_ps"] for row in line["rows"])
+    assert sum(module["time_ps"] for module in report["modules"] if module["parent"] == -1) + launch == total
+    assert {module["name"] for module in report["modules"]} >= {"forward", "backward", "adam"}
+
+
+def test_gains(folder):
+    """Freeing a resource gains between nothing and what it bounds, and `time` on such a chip agrees."""
+    report = load(folder, "json")
+    total = report["step"]["total_ps"]
+    for row in report["bound"]:
+        assert 0 <= row["gain_ps"] <= row["time_ps"]
+    assert report["remedies"]
+    for remedy in report["remedies"]:
+        assert 0 < remedy["gain_ps"] <= report["remedies_together_ps"] < total
+    for row, resource in (("dma_descriptor_ns", "dma_descriptors"), ("dma_queue_floor_ns", "dma_queue")):
+        chip = folder / f"{row}.chip"
+        chip.write_text(f"chip trn1\n{row} = 0\n")
+        record = json.loads(trainstone("time", folder / "step.mlirbc", "--chip", chip, "--json").stdout)
+        gain = next(bound["gain_ps"] for bound in report["bound"] if bound["resource"] == resource)
+        assert round(record["predicted_seconds"] * 1e12) == total - gain
+
+
+def test_summary(folder):
+    """Neuron's names, flat, the same in both forms."""
+    flat = load(folder, "summary-json")
+    lines = dict(line.split() for line in (folder / "step.summary-text").read_text().splitlines())
+    assert {name: float(value) for name, value in lines.items()} == flat
+    report = load(folder, "json")
+    assert flat["total_time"] == report["step"]["total_time_s"]
+    assert flat["mfu_estimated_percent"] == pytest.approx(
+        100 * flat["model_flops"] / (91.75e12 * flat["total_time"]))
+    for name in ("hbm_read_bytes", "dma_transfer_average_bytes", "tensor_engine_active_time_percent",
+                 "spill_reload_bytes", "sbuf_write_bytes", "psum_read_bytes"):
+        assert flat[name] > 0, name
+    assert report["summary"] == flat
+
+
+def test_text(folder):
+    text = (folder / "step.txt").read_text()
+    assert len(text.splitlines()) <= 25 and max(map(len, text.splitlines())) <= 100 and text.isascii()
+    assert re.search(r"^one step   \d+ us  \(\d+ us \.\. \d+ us\)   MFU", text, re.M)
+    assert "digits_mlp.py:" in text and "try  -" in text
+
+
+def test_trace(folder):
+    """As perfetto's schema reads it: tracks known, slices in order and balanced, names interned, flows paired."""
+    schema = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
+    trace = schema.Trace()
+    trace.ParseFromString((folder / "step.pftrace").read_bytes())
+    tracks, names, busy = {}, {}, collections.Counter()
+    open_slice, last, starts, ends = {}, collections.Counter(), [], []
+    assert trace.packet[0].sequence_flags == 3
+    for packet in trace.packet:
+        for name in packet.interned_data.event_names:
+            names[name.iid] = name.name
+        if packet.HasField("track_descriptor"):
+            tracks[packet.track_descriptor.uuid] = packet.track_descriptor
+        if not packet.HasField("track_event"):
+            continue
+        event = packet.track_event
+        track = tracks[event.track_uuid]
+        if event.type == schema.TrackEvent.TYPE_COUNTER:
+            assert track.HasField("counter") and event.double_counter_value >= 0
+            continue
+        assert packet.timestamp >= last[track.uuid], track.name
+        last[track.uuid] = packet.timestamp
+        if event.type == schema.TrackEvent.TYPE_SLICE_BEGIN:
+            assert track.uuid not in open_slice and event.name_iid in names
+            open_slice[track.uuid] = packet.timestamp
+            starts += event.flow_ids
+            ends += event.terminating_flow_ids
+            for note in event.debug_annotations:
+                if note.name_iid == 4:
+                    busy[track.name] += note.uint_value if note.HasField("uint_value") else note.int_value
+        else:
+            assert packet.timestamp > open_slice.pop(track.uuid)
+    assert not open_slice
+    assert {track.name for track in tracks.values()} >= {"bound by", "Tensor", "Vector", "queue 0", "HBM GB/s"}
+    assert ends and set(ends) <= set(starts)
+    flat = load(folder, "summary-json")
+    for engine in ("Tensor", "Vector", "Scalar"):
+        assert busy[engine] == pytest.approx(flat[f"{engine.lower()}_engine_active_time"] * 1e12, abs=1)
+
+
+def test_same_bytes(folder, tmp_path):
+    for form in FORMS:
+        trainstone("report", folder / "step.mlirbc", "-q", f"--{form}", tmp_path / form)
+        if form == "pftrace":
+            continue
+        assert (tmp_path / form).read_bytes() == (folder / f"step.{form}").read_bytes(), form
+
+
+PROBE = """<script>
+var wrong=[];addEventListener("error",function(e){wrong.push(String(e.message))});
+addEventListener("securitypolicyviolation",function(e){wrong.push("blocked "+e.blockedURI)});
+</script>"""
+CHECK = """<script>addEventListener("load",function(){
+THEME
+var page=document.documentElement,found={wrong:wrong,wide:page.scrollWidth-innerWidth,overlaps:[],cut:[]};
+document.querySelectorAll("svg[role=img]").forEach(function(svg){
+  var boxes=[].slice.call(svg.querySelectorAll("text")).filter(function(t){return t.style.display!="none"})
+    .map(function(t){var r=t.getBoundingClientRect();return{t:t.textContent,l:r.left,r:r.right,a:r.top+2,b:r.bottom-2}});
+  boxes.forEach(function(p,i){boxes.slice(i+1).forEach(function(q){
+    if(p.l<q.r-1&&q.l<p.r-1&&p.a<q.b&&q.a<p.b)found.overlaps.push(svg.getAttribute("aria-label")+": "+p.t+" / "+q.t)})})});
+document.querySelectorAll("h1,h2,p,dd,dt").forEach(function(n){
+  if(n.scrollWidth>n.clientWidth+1)found.cut.push(n.textContent.slice(0,60))});
+var svg=document.querySelector("#tl"),hit=document.querySelector("#hit"),r=svg.getBoundingClientRect();
+function send(kind,x){hit.dispatchEvent(new MouseEvent(kind,{bubbles:true,clientX:r.left+x*r.width,clientY:r.top+9}))}
+var before=document.querySelector("svg.z").getAttribute("viewBox");
+send("mousedown",.3);send("mousemove",.5);send("mouseup",.5);
+found.zoomed=document.querySelector("svg.z").getAttribute("viewBox")!=before;
+send("dblclick",.5);found.back=document.querySelector("svg.z").getAttribute("viewBox").split(" ")[0]=="0";
+var line=document.querySelector(".ln[data-l='1']");line.click();
+found.opened=[].slice.call(document.querySelectorAll(".s1")).every(function(n){return !n.hidden});
+found.marked=document.querySelectorAll("#tl .hl").length;
+line.click();
+document.body.insertAdjacentHTML("beforeend","<pre id=found>"+JSON.stringify(found).replace(/</g,"&lt;")+"</pre>")})</script>"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [500, 1200])
+def test_page(folder, tmp_path, width, theme):
+    page = (folder / "step.html").read_text()
+    assert len(page) < 1_500_000 and "http:" not in page and "https:" not in page
+    force = f'document.documentElement.dataset.th="{theme[0]}";'
+    probed = tmp_path / "page.html"
+    probed.write_text(page.replace("<header>", PROBE + "<header>", 1).replace(
+        "</html>", CHECK.replace("THEME", force) + "</html>"))
+    options = [browser(), "--no-sandbox", "--hide-scrollbars", "--disable-gpu", f"--user-data-dir={tmp_path}/profile",
+               f"--window-size={width},1400", "--enable-logging=stderr"]
+    done = subprocess.run([*options, "--dump-dom", f"file://{probed}"], capture_output=True, text=True, timeout=120)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    found = json.loads(re.search(r"<pre id=\"found\">(.*?)</pre>", done.stdout, re.S)[1].replace("&lt;", "<")
+                       .replace("&gt;", ">").replace("&amp;", "&"))
+    assert found["wrong"] == [] and found["cut"] == []
+    assert found["overlaps"] == []
+    assert found["wide"] <= 0
+    assert found["zoomed"] and found["back"] and found["opened"] and found["marked"] > 0
+    shot = pathlib.Path(BUILD) / f"report_{width}_{theme}.png"
+    themed = tmp_path / "themed.html"
+    themed.write_text(page.replace("<html lang=en>", f"<html lang=en data-th={theme[0]}>", 1))
+    height = 9000 if width == 500 else 5400
+    subprocess.run([*options[:-2], f"--window-size={width},{height}", f"--screenshot={shot}", f"file://{themed}"],
+                   capture_output=True, timeout=120, check=True)
+    assert shot.stat().st_size > 20_000
+
+
+def test_explain(folder):
+    done = trainstone("explain", folder / "step.mlirbc", "--lines", "3")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^ ?(\d) digits_mlp\.py:\d+", done.stdout, re.M) == ["1", "2", "3"]
+    assert done.stdout.count("   why   ") == done.stdout.count("   try   ") == 3
+
+
+def test_diff(tmp_path):
+    (tmp_path / "a.trn").write_text(ADD)
+    (tmp_path / "b.trn").write_text(ADD.replace("queue=1", "queue=0"))
+    done = trainstone("diff", tmp_path / "a.trn", tmp_path / "b.trn")
+    assert done.returncode == 0 and "slower" in done.stdout and "DMA queue" in done.stdout, done.stdout
+    both = json.loads(trainstone("diff", tmp_path / "a.trn", tmp_path / "b.trn", "--json").stdout)
+    assert both["after_ps"] > both["before_ps"]
+    assert "the same" in trainstone("diff", tmp_path / "a.trn", tmp_path / "a.trn").stdout
+
+
+def test_refusals(tmp_path):
+    (tmp_path / "a.trn").write_text(ADD)
+    (tmp_path / "a.json").write_text('{"schema": "trainstone.record/1.0"}')
+    assert "no record" in trainstone("report", tmp_path / "a.json").stderr
+    done = trainstone("report", tmp_path / "a.trn", "--html", tmp_path / "no/such/a.html")
+    assert done.returncode == 1 and "no/such" in done.stderr
+    assert trainstone("report").returncode == 2
+    assert trainstone("diff", tmp_path / "a.trn").returncode == 2
+
+
+def test_records_of_a_script(tmp_path):
+    """TRAINSTONE_OUT collects what ran, under any instance and chip; the report of a record is that of its run."""
+    chip = tmp_path / "slow.chip"
+    chip.write_text("chip trn1\nhbm_bytes_per_ns = 100\n")
+    np.save(tmp_path / "x.npy", np.ones((4, 8), np.float32))
+    for name, text in (("a", ADD), ("b", ADD.replace("op=add", "op=subtract"))):
+        (tmp_path / f"{name}.trn").write_text(text)
+        done = trainstone("run", f"{name}.trn", "--input", "x.npy", "x.npy", cwd=tmp_path, TRAINSTONE_OUT="kept/",
+                          TRAINSTONE_CHIP=str(chip), TRAINSTONE_INSTANCE="inf2.xlarge")
+        assert done.returncode == 0, done.stderr
+    records = sorted((tmp_path / "kept").glob("add*.json"))
+    assert len(records) == 2  # two programs of one name
+    for path in records:
+        record = json.loads(path.read_text())
+        assert record["schema"] == "trainstone.record/1.0" and record["replay"]["instance"] == "inf2.xlarge"
+        done = trainstone("report", path, "--json", tmp_path / "r.json")
+        assert done.returncode == 0 and "inf2.xlarge" in done.stdout, done.stderr
+        report = json.loads((tmp_path / "r.json").read_text())
+        assert report["step"]["total_time_s"] == record["predicted_seconds"]
+    done = trainstone("run", "a.trn", "--input", "x.npy", "x.npy", cwd=tmp_path, TRAINSTONE_OUT="/proc/no")
+    assert done.returncode == 1 and "TRAINSTONE_OUT" in done.stderr
