@@ -50,5 +50,5 @@ add_test(NAME unit/compiler_accuracy_dense COMMAND compiler_accuracy --dense)
 set_tests_properties(unit/compiler_accuracy PROPERTIES LABELS short)
 set_tests_properties(unit/compiler_accuracy_dense PROPERTIES LABELS medium RUN_SERIAL ON TIMEOUT 900)
 # Operations that others compute.
-ts_compiler_test(qr_factor reduce_functions static_sizes wide_arithmetic wide_converts wide_moves wide_shifts window_functions
-  window_pairs)
+ts_compiler_test(bitcast_widths qr_factor reduce_functions static_sizes wide_arithmetic wide_converts wide_loop wide_moves
+  wide_shifts window_functions window_pairs)

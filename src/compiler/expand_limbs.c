@@ -162,7 +162,12 @@ static ts_status expand_scatter(ts_maker *make, ts_op_node *op) {
 }
 
 ts_status ts_expand_limbs(ts_maker *make, ts_op_node *op, ts_diag *diag) {
-    if (op->result_count != 1 || ts_type_elems(&op->results[0]->type) <= 0) return ts_ok;
+    bool is_linear = op->kind == ts_hlo_dot_general || op->kind == ts_hlo_convolution ||
+                     op->kind == ts_hlo_select_and_scatter;
+    if (is_linear && ts_type_elems(&op->results[0]->type) == 0) {
+        op->results[0]->note = ts_make_number(make, &op->results[0]->type, 0);
+        return ts_ok;
+    }
     switch (op->kind) {
     case ts_hlo_dot_general:
     case ts_hlo_convolution: return expand_product(make, op, diag);

@@ -31,7 +31,7 @@ ts_status ts_lower_bitcast(ts_lower *lower, ts_op_node *op) {
     const ts_type *to = &op->results[0]->type;
     unsigned from = op->operands[0]->type.dtype;
     int many = ts_dtype_get((ts_dtype)from)->bytes, few = ts_dtype_get((ts_dtype)to->dtype)->bytes;
-    if (from == ts_dtype_i1 || to->dtype == ts_dtype_i1)
+    if (from != to->dtype && (from == ts_dtype_i1 || to->dtype == ts_dtype_i1))
         return ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "bits of predicates as numbers");
     if (ts_pointwise_is_relabel(op) && ts_dtype_get((ts_dtype)from)->native &&
         ts_dtype_get((ts_dtype)to->dtype)->native)

@@ -51,7 +51,7 @@ static void each(const ts_report *report, emit *add, void *to) {
     double moved = (double)(record->hbm_read_bytes + record->hbm_write_bytes);
     double model = (double)record->model_flops, hardware = (double)record->pe_flops;
     add(to, "total_time", total);
-    add(to, "neuroncore_cycle_count", floor(total * 1.4e9));
+    add(to, "neuroncore_cycle_count", floor(total * record->chip.sync_ghz * 1e9));
     add(to, "model_flops", model);
     add(to, "hardware_flops", hardware);
     add(to, "mfu_estimated_percent", total > 0 ? 100 * model / (peak * total) : 0);

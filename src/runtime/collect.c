@@ -9,8 +9,27 @@
 
 #include "base/file.h"
 
+/* The folder and those around it; false with errno when one cannot be made. */
+static bool make_folders(const char *folder) {
+    ts_arena arena = {0};
+    char *path = ts_arena_string(&arena, folder);
+    bool is_made = true;
+    for (char *at = path + 1; *path && is_made; at++) {
+        bool is_end = *at == '\0';
+        if (!is_end && *at != '/') continue;
+        *at = '\0';
+        is_made = mkdir(path, 0777) == 0 || errno == EEXIST || access(path, F_OK) == 0;
+        if (is_end) break;
+        *at = '/';
+    }
+    int why = errno;
+    ts_arena_free(&arena);
+    errno = why;
+    return is_made;
+}
+
 ts_status ts_collect_folder(const char *folder, char **absolute, ts_diag *diag) {
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+    if (!make_folders(folder)) {
         ts_fail(diag, ts_system, "TRAINSTONE_OUT: cannot make the folder %.200s: %s", folder,
                 strerror(errno));
         ts_diag_remedy(diag, "set it to a folder that can be written, or unset it");

@@ -223,17 +223,21 @@ def top_k(p):
 
 def contraction_judge(result, terms):
     """(check, check by XLA:CPU) of sums of products"""
+    if result not in v.FLOATS:
+        return v.exact, v.exact_by_xla
     return v.sum_of(terms, spreads=True), v.sum_by_xla(terms) if result == "f32" else None
 
 
 def both(function, x, y):
-    """(sum, sum of magnitudes) in float64"""
+    """(sum, sum of magnitudes) in float64; of integers the wrapped sum in 32 bits"""
+    if not v.is_float(x.dtype):
+        return function(x.astype(np.int64), y.astype(np.int64)).astype(np.int32)
     x, y = v.widen(x), v.widen(y)
     return function(x, y), function(np.abs(x), np.abs(y))
 
 
 def dot(p):
-    x, shape, name = p.pick(v.FLOATS, min_rank=1)
+    x, shape, name = p.pick(v.FLOATS + ("i32", "i8"), min_rank=1)
     rank = len(shape)
     axes = p.rng.permutation(rank).tolist()
     batches = int(p.rng.integers(0, min(rank, 3)))
@@ -245,7 +249,7 @@ def dot(p):
     roles = [(kind, int(at)) for kind, at in roles]
     other = tuple(shape[batch[at]] if kind == "b" else shape[depth[at]] if kind == "d" else at for kind, at in roles)
     free = v.elems([s for i, s in enumerate(shape) if i not in batch + depth])
-    if v.elems(other) > v.MAX_ELEMS or free * v.elems(other) > 4e6 or len(other) > 8:
+    if v.elems(other) > v.MAX_ELEMS or free * v.elems(other) > (4e6 if name in v.FLOATS else 2e5) or len(other) > 8:
         return
     if rank - batches - depths + len(other) > 8:
         return
@@ -255,7 +259,7 @@ def dot(p):
     where = {role: at for at, role in enumerate(roles) if role[0] != "f"}
     right_depth, right_batch = [where["d", i] for i in range(depths)], [where["b", i] for i in range(batches)]
     numbers = ((depth, right_depth), (batch, right_batch))
-    result = str(p.choose(["f32", name]))
+    result = str(p.choose(["f32", name])) if name in v.FLOATS else "i32"
     terms = v.elems([shape[i] for i in depth])
     check, by_xla = contraction_judge(result, terms)
     p.add(f"dot {numbers} {result}",

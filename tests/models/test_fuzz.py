@@ -6,7 +6,7 @@ fuzz_operations.py makes and judges them, and runs any number of others; docs/te
 import fuzz_operations
 import pytest
 
-PROGRAMS, CHUNK, OPS = 500, 50, 6
+PROGRAMS, CHUNK, OPS = 500, 50, 5
 MAX_REFUSED = 0.01  # of all programs
 
 

@@ -202,6 +202,6 @@ def test_compile_caches_see_the_casts():
     for flags in ("", "--auto-cast=none", "--auto-cast=matmult", "--auto-cast=all --auto-cast-type=fp16"):
         done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=120,
                               env={**os.environ, "JAX_PLATFORMS": "neuron", "NEURON_CC_FLAGS": flags})
-        assert done.returncode == 0 and done.stdout.startswith("trainstone"), done.stderr
+        assert done.returncode == 0 and "trainstone" in done.stdout, done.stderr
         versions.add(done.stdout)
     assert len(versions) == 3

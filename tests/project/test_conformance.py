@@ -103,3 +103,14 @@ def test_verdicts_are_kept_apart(tmp_path, script, verdict):
 def test_mean_is_over_operations_not_cases():
     results = [{"op": "add", "verdict": "pass"}] * 9 + [{"op": "sort", "verdict": "refused"}]
     assert conformance.mean_over_ops(results) == 0.5
+
+
+def test_headline_counts_the_scopes_that_the_chip_answers_for():
+    def case(op, scope, verdict):
+        return {"op": op, "scope": scope, "verdict": verdict}
+
+    results = [case("add", "native", "pass"), case("add", "native, i64 indices", "refused"),
+               case("sort", "native", "pass"), case("fft", "complex", "wrong")]
+    line = conformance.headline(results)
+    assert "3 cases" in line and "2 operations" in line and "75.0 %" in line
+    assert "all 4 cases: 1, 25.00 %" in line

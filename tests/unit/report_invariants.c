@@ -159,6 +159,44 @@ static const char *const LOOP =
     "  scalar.dma_copy queue=1 dst=hbm.f32[y +16384*%0 128@128 128] src=sbuf.f32[p0:128 +1024 128] @2\n"
     "end %0\n";
 
+static const ts_report_remedy *find_remedy(const ts_report *report, const char *id) {
+    for (uint32_t i = 0; i < report->remedies.count; i++)
+        if (strcmp(report->remedies.data[i].id, id) == 0) return &report->remedies.data[i];
+    return NULL;
+}
+
+/* 100 products of one tile; with bf16 operands the PE takes one pass instead of four. */
+static ts_program *matmuls(const char *dtype) {
+    char text[1024];
+    snprintf(text, sizeof text,
+             "trn 1\nprogram products chip=trn1\nloop %%0 = 100\n"
+             "  tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.%s[p0:128 +0 128] "
+             "moving=sbuf.%s[p0:128 +1024 512]\nend %%0\n",
+             dtype, dtype);
+    return parse_text(text, "products");
+}
+
+/* What a remedy promises is what the changed program gains. */
+static void test_promise_kept(void **state) {
+    (void)state;
+    ts_program *wide = matmuls("f32"), *narrow = matmuls("bf16");
+    ts_report before, after;
+    make(wide, false, &before);
+    make(narrow, false, &after);
+    const ts_report_remedy *remedy = find_remedy(&before, "A7");
+    assert_non_null(remedy);
+    assert_string_equal(remedy->method, "edit");
+    assert_int_equal(remedy->gain, before.record.total - after.record.total);
+    assert_null(find_remedy(&after, "A7"));
+    assert_non_null(find_remedy(&after, "A16")); /* the launch is most of it now */
+    assert_null(find_remedy(&before, "A16"));
+    assert_null(find_remedy(&before, "A3"));
+    ts_report_free(&before);
+    ts_report_free(&after);
+    ts_program_free(wide);
+    ts_program_free(narrow);
+}
+
 typedef void writer(const ts_report *report, ts_text *out);
 
 static void write_trace(const ts_report *report, ts_text *out) {
@@ -287,9 +325,9 @@ static void test_figures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_loop),
-        cmocka_unit_test(test_page),    cmocka_unit_test(test_diff),       cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_same_bytes),   cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_page),    cmocka_unit_test(test_diff),         cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_figures), cmocka_unit_test(test_promise_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
