@@ -3,6 +3,7 @@
 #   make demo    train a digit classifier and a small GPT on the modelled chip (the main job)
 #   make test    the whole test suite, then the C tests again under the sanitizers
 #   make short   the tests of one minute, for before a commit
+#   make long    the tests of many minutes, which `make test` leaves out: ResNet-20 and the GPT of examples/ to their end
 #   make bench   how fast the model itself runs
 #   make format  clang-format over the tree
 #   make clean   remove what the builds made (.venv stays; distclean removes it too)
@@ -12,7 +13,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PYTHON ?=
 export PYTHON
 
-.PHONY: all system venv build demo test short sanitize bench format clean distclean
+.PHONY: all system venv build demo test short long sanitize bench format clean distclean
 
 all: build venv
 
@@ -37,6 +38,10 @@ test: all
 short: all
 	@bash tools/setup.sh venv-test
 	ctest --preset short --parallel $(JOBS)
+
+long: all
+	@bash tools/setup.sh venv-test
+	ctest --preset long
 
 sanitize: system
 	@bash tools/setup.sh configure dev

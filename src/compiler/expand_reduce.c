@@ -250,13 +250,17 @@ ts_status ts_expand_reduce(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     if ((!is_map && !is_window && op->kind != ts_hlo_reduce) || op->region_count != 1) return ts_ok;
     if (!can_lift(op->regions[0]) || op->operand_count == 0 || op->operand_count > 2 * MAX_ARRAYS)
         return ts_ok;
-    if (is_map) {
+    if (is_map && op->regions[0]->arg_count == op->operand_count) {
         ts_value *result = NULL;
         if (op->regions[0]->ops.data[op->regions[0]->ops.count - 1]->operand_count != 1) return ts_ok;
         lift(make, op->regions[0], op->operands, &op->results[0]->type, &result);
         op->results[0]->note = result;
         return ts_ok;
     }
+    const ts_block *region = op->regions[0];
+    if (is_map || region->arg_count != op->operand_count || 2 * op->result_count != op->operand_count ||
+        region->ops.data[region->ops.count - 1]->operand_count != op->result_count)
+        return ts_ok;
     if (has_lowering(op) || (is_window && !is_small_window(op))) return ts_ok;
     reducer r = {.make = make, .op = op, .count = (int)op->operand_count / 2};
     memcpy(r.array, op->operands, (size_t)r.count * sizeof *r.array);

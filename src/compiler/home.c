@@ -30,21 +30,7 @@ void ts_home_ask(const ts_block *block, ts_value *value, uint32_t tensor) {
 /* ---- slots ---- */
 
 static bool has_slots(const ts_op_node *op) {
-    static const bool is_pointwise[ts_hlo_count] = {
-#define CLASS_pointwise            true
-#define CLASS_view                 false
-#define CLASS_own                  false
-#define CLASS_control              false
-#define CLASS_none                 false
-#define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
-#include "compiler/hlo.def"
-#undef CLASS_pointwise
-#undef CLASS_view
-#undef CLASS_own
-#undef CLASS_control
-#undef CLASS_none
-    };
-    return is_pointwise[op->kind] || op->kind == ts_hlo_dot_general ||
+    return ts_hlo_is_pointwise(op->kind) || op->kind == ts_hlo_dot_general ||
            (op->kind == ts_hlo_reduce && op->operand_count == 2);
 }
 
