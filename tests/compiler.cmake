@@ -46,9 +46,11 @@ target_link_libraries(compiler_accuracy PRIVATE ts_compiler ts_machine)
 ts_compiler_test(case_range control_deep if_nested while_counted while_data while_down while_moves while_nested
                  while_none while_overwritten while_slots while_wrapped)
 add_test(NAME unit/compiler_accuracy COMMAND compiler_accuracy ${CMAKE_SOURCE_DIR}/docs/accuracy.md)
-add_test(NAME unit/compiler_accuracy_dense COMMAND compiler_accuracy --dense)
+if(NOT TS_SANITIZE) # the same code as above on more points
+  add_test(NAME unit/compiler_accuracy_dense COMMAND compiler_accuracy --dense)
+  set_tests_properties(unit/compiler_accuracy_dense PROPERTIES LABELS medium RUN_SERIAL ON TIMEOUT 900)
+endif()
 set_tests_properties(unit/compiler_accuracy PROPERTIES LABELS short)
-set_tests_properties(unit/compiler_accuracy_dense PROPERTIES LABELS medium RUN_SERIAL ON TIMEOUT 900)
 # Operations that others compute.
 ts_compiler_test(bitcast_widths qr_factor reduce_functions static_sizes wide_arithmetic wide_converts wide_loop wide_moves
   wide_shifts window_functions window_pairs)
