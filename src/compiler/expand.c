@@ -37,24 +37,12 @@ static ts_status expand_block(const expansion *e, ts_block *block) {
     return ts_ok;
 }
 
-static void clear_notes(const ts_block *block) {
-    for (uint32_t i = 0; i < block->arg_count; i++)
-        block->args[i]->note = NULL;
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->result_count; j++)
-            op->results[j]->note = NULL;
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) clear_notes(op->regions[j]);
-    }
-}
-
 ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *expanders, int count,
                         ts_diag *diag) {
     expansion e = {.module = module, .main = main, .expanders = expanders, .count = count, .diag = diag};
-    clear_notes(main->body);
+    ts_block_clear_notes(main->body);
     TS_TRY(expand_block(&e, main->body));
-    clear_notes(main->body);
+    ts_block_clear_notes(main->body);
     return ts_ok;
 }
 

@@ -8,18 +8,6 @@ static ts_value *standin(ts_value *value) {
     return value->note ? value->note : value;
 }
 
-static void clear_notes(const ts_block *block) {
-    for (uint32_t i = 0; i < block->arg_count; i++)
-        block->args[i]->note = NULL;
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->result_count; j++)
-            op->results[j]->note = NULL;
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) clear_notes(op->regions[j]);
-    }
-}
-
 static void count_uses(const ts_block *block, uint32_t *uses) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
@@ -106,11 +94,11 @@ ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag) {
     ts_arena scratch = {0};
     uint32_t *uses = TS_NEW_ARRAY(&scratch, uint32_t, main->value_count);
     ts_fold_state state = {.module = module, .func = main, .uses = uses, .uses_count = main->value_count};
-    clear_notes(main->body);
+    ts_block_clear_notes(main->body);
     count_uses(main->body, uses);
     fold_block(&state, main->body, true);
     drop_dead(main->body, TS_NEW_ARRAY(&scratch, uint8_t, main->value_count));
-    clear_notes(main->body);
+    ts_block_clear_notes(main->body);
     ts_arena_free(&scratch);
     return ts_ok;
 }

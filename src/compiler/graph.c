@@ -218,3 +218,15 @@ ts_status ts_op_fail(const ts_module *module, const ts_op_node *op, ts_diag *dia
     if (loc) ts_diag_where(diag, module->locs.data[loc].file, (int)module->locs.data[loc].line);
     return status;
 }
+
+void ts_block_clear_notes(const ts_block *block) {
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        block->args[i]->note = NULL;
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        const ts_op_node *op = block->ops.data[i];
+        for (uint32_t j = 0; j < op->result_count; j++)
+            op->results[j]->note = NULL;
+        for (uint32_t j = 0; j < op->region_count; j++)
+            if (op->regions[j]) ts_block_clear_notes(op->regions[j]);
+    }
+}

@@ -93,6 +93,8 @@ struct ts_block {
     ts_value **args;
     TS_VEC(ts_op_node *) ops; /* the last one is return */
 };
+/* Sets `note` of all values of the block and its regions to NULL. */
+void ts_block_clear_notes(const ts_block *block);
 
 typedef struct ts_func {
     const char *name;

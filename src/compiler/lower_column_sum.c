@@ -112,8 +112,7 @@ static void store_sums(column_sum *s, ts_tile bank, double init) {
     ts_tile out = ts_build_tile(s->b, ts_space_sbuf, 1, nest->tile[columns] * ts_dtype_get(dtype)->bytes, 2);
     ts_ap result = ts_build_ap(s->b, out, dtype, ts_count_const(1), count);
     ts_emit_tensor_scalar(s->b, ts_engine_vector, &result, &sums, ts_alu_add, ts_scalar_const(init), false);
-    ts_view place = s->view[0];
-    ts_ap dst = ts_nest_hbm_axes(nest, &place, 1u << columns, false);
+    ts_ap dst = ts_nest_hbm_axes(nest, &s->view[0], 1u << columns, false);
     dst.dim[0] = (ts_dim){.step = 0, .count = ts_count_const(1)};
     ts_emit_dma(s->b, ts_engine_tensor, TS_STORE_QUEUE, &dst, &result);
 }

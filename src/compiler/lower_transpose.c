@@ -9,7 +9,7 @@ enum { TILE = 128, BLOCK = 32, SHORTEST = 16 };
 
 typedef struct transposition {
     ts_builder *b;
-    ts_nest in, out; /* the same space: loaded with `rows` on the partitions, stored with `columns` there */
+    ts_nest in; /* loaded with `rows` on the partitions */
     ts_view
         view[2]; /* destination, source: outer axes, rows, columns; columns are contiguous in the source */
     int rows, columns;
@@ -65,10 +65,10 @@ static void turn_blocks(transposition *t, ts_tile from, ts_tile to, ts_dtype dty
 }
 
 /* The destination's operand: columns on its partitions, rows free. */
-static ts_ap destination(transposition *t) {
-    t->out = t->in;
-    t->out.part = t->columns;
-    ts_ap ap = ts_nest_hbm_column(&t->out, &t->view[0], false);
+static ts_ap destination(const transposition *t) {
+    ts_nest out = t->in;
+    out.part = t->columns;
+    ts_ap ap = ts_nest_hbm_column(&out, &t->view[0], false);
     ts_ap_dim(&ap, t->view[0].stride[t->rows], ts_nest_axis_count(&t->in, t->rows));
     return ap;
 }

@@ -90,21 +90,17 @@ void ts_nest_close(ts_nest *nest, int from, int to) {
         }
 }
 
-static ts_count axis_count(const ts_nest *nest, int axis, int64_t scale) {
+ts_count ts_nest_axis_times(const ts_nest *nest, int axis, int64_t scale) {
     if (!nest->is_open[axis]) return ts_count_const(nest->tile[axis] * scale);
     return ts_build_ragged(nest->b, nest->tile[axis], nest->size[axis], nest->loop[axis], scale);
 }
 
 ts_count ts_nest_axis_count(const ts_nest *nest, int axis) {
-    return axis_count(nest, axis, 1);
-}
-
-ts_count ts_nest_axis_times(const ts_nest *nest, int axis, int64_t scale) {
-    return axis_count(nest, axis, scale);
+    return ts_nest_axis_times(nest, axis, 1);
 }
 
 ts_count ts_nest_parts(const ts_nest *nest) {
-    return nest->part < 0 ? ts_count_const(1) : axis_count(nest, nest->part, 1);
+    return nest->part < 0 ? ts_count_const(1) : ts_nest_axis_times(nest, nest->part, 1);
 }
 
 int64_t ts_nest_max_parts(const ts_nest *nest) {
@@ -123,7 +119,7 @@ int64_t ts_nest_max_free(const ts_nest *nest, int from, int to) {
 ts_count ts_nest_free(const ts_nest *nest, int from, int to) {
     if (from < nest->first_free) from = nest->first_free;
     if (from >= to) return ts_count_const(1);
-    return axis_count(nest, from, ts_nest_max_free(nest, from + 1, to));
+    return ts_nest_axis_times(nest, from, ts_nest_max_free(nest, from + 1, to));
 }
 
 static ts_affine view_offset(const ts_nest *nest, const ts_view *view) {
@@ -152,7 +148,8 @@ ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes, 
     ts_ap ap = ts_nest_hbm_column(nest, view, is_full);
     for (int i = nest->first_free; i < nest->rank; i++)
         if (axes >> i & 1)
-            ts_ap_dim(&ap, view->stride[i], is_full ? ts_count_const(nest->tile[i]) : axis_count(nest, i, 1));
+            ts_ap_dim(&ap, view->stride[i],
+                      is_full ? ts_count_const(nest->tile[i]) : ts_nest_axis_times(nest, i, 1));
     return ap;
 }
 

@@ -1,6 +1,7 @@
 /* The compiler's table of contents: its passes in the order they run. */
 #include "compiler/compile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "compiler/lower.h"
@@ -82,10 +83,10 @@ static ts_status check_dump(const ts_compile_options *options, ts_diag *diag) {
     if (!options || !options->dump_pass) return ts_ok;
     for (int i = 0; i < PASS_COUNT; i++)
         if (strcmp(passes[i].name, options->dump_pass) == 0) return ts_ok;
-    return ts_fail(diag, ts_usage,
-                   "no pass is named '%s'; there are inline, sort, expand, fp8, cast, fold, narrow, lower, "
-                   "place, verify",
-                   options->dump_pass);
+    char names[128] = "";
+    for (size_t i = 0, at = 0; i < PASS_COUNT && at < sizeof names; i++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", passes[i].name);
+    return ts_fail(diag, ts_usage, "no pass is named '%s'; there are %s", options->dump_pass, names);
 }
 
 static void dump(const compilation *c, const pass *done, const ts_compile_options *options) {

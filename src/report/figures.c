@@ -36,36 +36,32 @@ void ts_figure_column(ts_text *out, ts_time time, ts_time scale) {
     ts_text_format(out, most < 9.995 ? "%.3f" : most < 99.95 ? "%.2f" : "%.1f", ts_figure_in(time, scale));
 }
 
+/* Three digits and a name: the first stands for `step`, each other for `step` times the one before it. */
+static void add_scaled(ts_text *out, double value, double step, const char *const *names, int count) {
+    int unit = 0;
+    for (value /= step; value >= step - 0.5 && unit + 1 < count; unit++)
+        value /= step;
+    ts_text_format(out,
+                   value < 9.995   ? "%.2f %s"
+                   : value < 99.95 ? "%.1f %s"
+                                   : "%.0f %s",
+                   value, names[unit]);
+}
+
 void ts_figure_bytes(ts_text *out, double bytes) {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB"};
-    if (bytes < 1024) {
+    if (bytes < 1024)
         ts_text_format(out, "%.0f B", bytes);
-        return;
-    }
-    int unit = 0;
-    for (bytes /= 1024; bytes >= 1023.5 && unit < 3; unit++)
-        bytes /= 1024;
-    ts_text_format(out,
-                   bytes < 9.995   ? "%.2f %s"
-                   : bytes < 99.95 ? "%.1f %s"
-                                   : "%.0f %s",
-                   bytes, names[unit]);
+    else
+        add_scaled(out, bytes, 1024, names, 4);
 }
 
 void ts_figure_count(ts_text *out, double count) {
     static const char *const names[] = {"k", "M", "G", "T", "P"};
-    if (count < 9999.5) {
+    if (count < 9999.5)
         ts_text_format(out, "%.0f", count);
-        return;
-    }
-    int unit = 0;
-    for (count /= 1000; count >= 999.5 && unit < 4; unit++)
-        count /= 1000;
-    ts_text_format(out,
-                   count < 9.995   ? "%.2f %s"
-                   : count < 99.95 ? "%.1f %s"
-                                   : "%.0f %s",
-                   count, names[unit]);
+    else
+        add_scaled(out, count, 1000, names, 5);
 }
 
 void ts_figure_percent(ts_text *out, double share) {
