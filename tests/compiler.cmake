@@ -25,7 +25,7 @@ ts_compiler_test(
   pointwise_bf16 pointwise_bits_i16 pointwise_bits_i32 pointwise_bits_i8 pointwise_bits_u16 pointwise_bits_u32
   pointwise_bits_u8 pointwise_columns pointwise_f16 pointwise_f32 pointwise_function_edges pointwise_functions
   pointwise_i32 pointwise_long_chain pointwise_negate pointwise_numbers pointwise_power pointwise_predicates pointwise_remainder
-  pointwise_shapes pointwise_u32 reduce_precision_halves select_nan select_shapes shift_by_number)
+  pointwise_shapes pointwise_u32 reduce_precision_halves reduce_precision_powers select_nan select_shapes shift_by_number)
 ts_compiler_test(
   argmax_shapes argmax_ties concatenate_shapes constants_dense pad_shapes reduce_axes reduce_columns reduce_edges reduce_long
   reduce_narrow transpose_copies

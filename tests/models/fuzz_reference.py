@@ -112,22 +112,21 @@ def bitcast(x, name):
 
 
 def reduce_precision(x, exponent_bits, mantissa_bits):
-    """Rounds to nearest even; with fewer exponent bits than the type's, what is beyond the range becomes infinite and
-    what is below the normal numbers a signed zero."""
-    wide = v.widen(x)
-    bias = 2 ** (exponent_bits - 1) - 1
-    own = 5 if x.dtype == v.DTYPES["f16"] else 8
-    fraction, exponent = np.frexp(np.where(np.isfinite(wide), wide, 0))
-    fewest = min(mantissa_bits, 10 if own == 5 else 7 if x.dtype.itemsize == 2 else 23)
-    step = 2.0 ** (np.maximum(exponent - 1, 2 - 2 ** (own - 1)) - fewest)
+    """Rounds to nearest, of two equally near to the one whose last kept bit is 0, which is the exponent's lowest where no
+    mantissa is kept; with fewer exponent bits than the type's, what is beyond the range becomes infinite and what is
+    below the normal numbers a signed zero."""
+    own, digits = (5, 10) if x.dtype == v.DTYPES["f16"] else (8, 7 if x.dtype.itemsize == 2 else 23)
+    wide, bias, dropped = v.widen(x), 2 ** (exponent_bits - 1) - 1, max(digits - mantissa_bits, 0)
+    bits = unsigned(x).astype(np.int64)
+    if dropped:
+        bits = (bits + (1 << dropped - 1) - 1 + (bits >> dropped & 1)) >> dropped << dropped
+    near = v.widen(bits.astype(np.dtype(f"u{x.dtype.itemsize}")).view(x.dtype))
     with np.errstate(all="ignore"):
-        rounded = np.where(np.isfinite(wide), np.rint(wide / step) * step, wide)
+        rounded = np.where(np.isfinite(wide), near, wide)
         over = np.abs(rounded) >= 2.0 ** min(bias + 1, 2 ** (own - 1))
-        under = np.abs(rounded) < 2.0 ** (1 - bias)
-        rounded = np.where(over & ~np.isnan(wide), np.copysign(np.inf, wide), rounded)
-        rounded = np.where(under & (exponent_bits < own), np.copysign(0.0, wide), rounded)
-        rounded = np.where(rounded == 0, np.copysign(0.0, wide), rounded)
-        return rounded.astype(x.dtype)
+        under = (np.abs(rounded) < 2.0 ** (1 - bias)) & (exponent_bits < own)
+        rounded = np.where(over, np.copysign(np.inf, wide), rounded)
+        return np.where(under, np.copysign(0.0, wide), rounded).astype(x.dtype)
 
 
 # ---- arrays ----

@@ -185,7 +185,7 @@ static bool eval_pointwise(const ts_op_node *op, double *out) {
     bool is_known = true;
     size_t count = elems_of(op->results[0]);
     for (size_t i = 0; i < count && is_known; i++) {
-        double in[3];
+        double in[3] = {0};
         for (uint32_t j = 0; j < op->operand_count; j++) {
             const double *from = op->operands[j]->note;
             in[j] = from[op->operands[j]->type.rank == 0 ? 0 : i];
