@@ -62,10 +62,11 @@ static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) 
     ts_chip table;
     TS_TRY(ts_chip_get("trn1", &table, clock->diag));
     if (chip->dma_queues < 1 || chip->dma_queues > TS_CLOCK_RINGS || chip->dma_engines < 1 ||
-        chip->dma_engines > TS_CLOCK_DMA_ENGINES || chip->dma_rows_per_engine < 1)
+        chip->dma_engines > TS_CLOCK_DMA_ENGINES || chip->dma_rows_per_engine < 1 || chip->list_window < 1)
         return ts_fail(clock->diag, ts_input,
-                       "chip %s: 1 to %d DMA engines and at least one queue are needed", chip->name,
-                       TS_CLOCK_DMA_ENGINES);
+                       "chip %s: 1 to %d DMA engines, at least one queue and a list of at least one "
+                       "instruction are needed",
+                       chip->name, TS_CLOCK_DMA_ENGINES);
     add_set(clock, &table);
     if (is_edited(chip)) {
         clock->asked = clock->sets;
@@ -110,11 +111,6 @@ static void fill(ts_clock *clock, bool has_band, int what_ifs) {
 ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_clock_options *options,
                        ts_record *record, ts_diag *diag) {
     memset(record, 0, sizeof *record);
-    if (program->order == ts_order_list) {
-        ts_fail(diag, ts_unsupported, "the order policy list(64) is not modelled");
-        ts_diag_remedy(diag, "mark the program with the order policy `program`");
-        return ts_unsupported;
-    }
     ts_arena arena = {0};
     ts_clock *clock = TS_NEW(&arena, ts_clock);
     clock->program = program;
@@ -127,6 +123,7 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     if (options) clock->watch = options->watch;
     clock->trace = options ? options->trace : NULL;
     clock->assumed_trips = options && options->trips ? options->trips : 1;
+    clock->window = program->order == ts_order_list ? (int)chip->list_window : 1;
     bool has_band = options && options->band;
     record->chip = *chip;
     record->program_name = ts_arena_string(&record->arena, program->name ? program->name : "");

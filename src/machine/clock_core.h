@@ -88,11 +88,18 @@ typedef struct ts_cause {
 
 typedef struct ts_event ts_event;
 
+/* What a consumer waits for in its producer. */
+typedef enum ts_wait {
+    ts_wait_ready, /* a result, or a transfer's end */
+    ts_wait_reuse, /* the same, to overwrite */
+    ts_wait_same,  /* a result of the same engine */
+    ts_wait_issue  /* only that it was issued: two instructions of one engine that a list may not swap */
+} ts_wait;
+
 typedef struct ts_edge {
     struct ts_edge *next;
     ts_event *consumer;
-    bool is_same;  /* waits for `same`, not for `ready` */
-    bool is_order; /* waits to overwrite, not for a result */
+    ts_wait wait;
 } ts_edge;
 
 /* One executed instruction, from its fetch until nobody can wait for it any more. */
@@ -101,10 +108,12 @@ struct ts_event {
     const ts_step *step;
     ts_edge *edges; /* who waits for its times */
     uint64_t sequence;
-    uint32_t inst;  /* position in code */
-    uint32_t refs;  /* boxes, and one until it is done */
-    uint32_t waits; /* dependences whose times are not known yet */
-    uint8_t queue;
+    uint32_t inst;        /* position in code */
+    uint32_t refs;        /* boxes, and one until it is done */
+    uint32_t waits;       /* dependences whose times are not known yet */
+    uint8_t queue, table; /* table: the function table an activation needs, 0 = any */
+    uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
+                             overwrite */
     bool is_done, loads_table, is_watched;
     ts_times earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
     ts_times same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
@@ -114,6 +123,9 @@ struct ts_event {
 
 typedef struct ts_lane {
     ts_event *head, *tail;
+    ts_event *pick, *before; /* the event that could start first, and the one in front of it in the lane */
+    int32_t count;           /* events in it */
+    bool is_known;           /* `pick` is up to date */
 } ts_lane;
 
 /* One operand of a code position, kept up to date with the loop counters. */
@@ -219,7 +231,6 @@ typedef struct ts_clock {
     uint32_t pc;
     uint64_t sequence;
     uint32_t pending;
-    uint8_t table; /* in ScalarE at this point of the program */
     TS_VEC(ts_clock_row) rows;
 
     /* regions */
@@ -232,12 +243,14 @@ typedef struct ts_clock {
     TS_VEC(ts_box *) found;
 
     /* lanes: times at which each shared thing is free, and why */
+    int window; /* instructions of an engine that may overtake each other; 1 = program order */
     ts_lane engine[ts_engine_count], ring[TS_CLOCK_RINGS];
     uint16_t ring_list[TS_CLOCK_RINGS]; /* queues with a transfer waiting */
     int rings;
     ts_times engine_free[ts_engine_count], port_free[ts_port_count][ts_engine_count];
     ts_times ring_free[TS_CLOCK_RINGS], dma_free[TS_CLOCK_DMA_ENGINES], hbm_free, end;
     uint32_t rotation; /* DMA engine that serves the next transfer's first share */
+    uint8_t table;     /* in ScalarE after what was issued */
     ts_cause engine_cause[ts_engine_count], port_cause[ts_port_count][ts_engine_count], end_cause;
     ts_node *ring_node[TS_CLOCK_RINGS], *dma_node[TS_CLOCK_DMA_ENGINES], *hbm_node;
     uint32_t live_nodes, node_limit;
@@ -281,7 +294,7 @@ ts_status ts_expand_init(ts_clock *clock);
 ts_status ts_expand_next(ts_clock *clock, bool *is_end);
 
 /* clock_lanes.c: the event loop. */
-void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same, bool is_order);
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);
 void ts_event_drop(ts_clock *clock, ts_event *event);
 void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
@@ -293,6 +306,7 @@ ts_time ts_union_length(const ts_union *set);
 /* Times without the launch; the event's own fields are filled in. */
 void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice);
 void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event);
+void ts_tally_table(ts_clock *clock, const ts_event *event);
 void ts_tally_finish(ts_clock *clock);
 
 /* clock_series.c: the timeline in bins. Times without the launch; no effect when no bins were asked for. */

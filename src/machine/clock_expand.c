@@ -406,10 +406,7 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     event->refs = 1;
     event->is_watched = is_watched(clock, at);
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
-    if (code->table && code->table != clock->table) {
-        event->loads_table = true;
-        clock->table = code->table;
-    }
+    event->table = code->table;
     for (int i = 0; i < code->access_count; i++)
         if (code->accesses[i].is_read && !code->accesses[i].is_write)
             ts_regions_access(clock, event, &code->accesses[i], false);

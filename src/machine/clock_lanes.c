@@ -1,5 +1,6 @@
-/* The event loop: engines issue in program order, queues in order of their triggers; whichever can start
-   earliest with the table's constants goes next. The other sets of constants are carried along in the same
+/* The event loop: engines issue in program order, or of their next few instructions the one that can start
+   first; queues are in order of their triggers; whichever can start earliest with the table's constants goes
+   next. The other sets of constants are carried along in the same
    order. */
 #include "machine/clock_core.h"
 
@@ -14,27 +15,27 @@ void ts_event_drop(ts_clock *clock, ts_event *event) {
     ts_slab_give(&clock->events, event, sizeof *event);
 }
 
-static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, bool is_same,
-                  bool is_order) {
-    const ts_times *times = is_same ? &producer->same : &producer->ready;
+static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, ts_wait wait) {
+    if (wait == ts_wait_issue) return;
+    const ts_times *times = wait == ts_wait_same ? &producer->same : &producer->ready;
     int asked = clock->asked;
     if (times->at[asked] > consumer->earliest.at[asked])
         ts_cause_set(clock, &consumer->cause, producer->node, producer,
-                     is_same                  ? ts_cause_same
+                     wait == ts_wait_same     ? ts_cause_same
                      : producer->step->is_dma ? ts_cause_done
                                               : ts_cause_ready);
     for (int k = 0; k < clock->sets; k++)
-        if (!is_order || !(clock->what_if[k].free & TS_FREE_REUSE))
+        if (wait != ts_wait_reuse || !(clock->what_if[k].free & TS_FREE_REUSE))
             consumer->earliest.at[k] = later(consumer->earliest.at[k], times->at[k]);
 }
 
-void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, bool is_same, bool is_order) {
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
     if (producer->is_done) {
-        apply(clock, consumer, producer, is_same, is_order);
+        apply(clock, consumer, producer, wait);
         return;
     }
     ts_edge *edge = ts_slab_take(&clock->arena, &clock->edges, sizeof *edge);
-    *edge = (ts_edge){producer->edges, consumer, is_same, is_order};
+    *edge = (ts_edge){producer->edges, consumer, wait};
     producer->edges = edge;
     consumer->waits++;
 }
@@ -46,18 +47,23 @@ static void lane_push(ts_lane *lane, ts_event *event) {
     else
         lane->head = event;
     lane->tail = event;
+    lane->count++;
 }
 
-static ts_event *lane_pop(ts_lane *lane) {
-    ts_event *event = lane->head;
-    lane->head = event->next;
-    if (!lane->head) lane->tail = NULL;
+/* Takes out the event behind `before` (NULL: the first). */
+static ts_event *lane_pop(ts_lane *lane, ts_event *before) {
+    ts_event **link = before ? &before->next : &lane->head, *event = *link;
+    *link = event->next;
+    if (lane->tail == event) lane->tail = before;
     event->next = NULL;
+    lane->count--;
     return event;
 }
 
 void ts_lanes_push(ts_clock *clock, ts_event *event) {
-    lane_push(&clock->engine[event->step->engine], event);
+    ts_lane *lane = &clock->engine[event->step->engine];
+    lane_push(lane, event);
+    if (lane->count <= clock->window) lane->is_known = false;
     clock->pending++;
 }
 
@@ -67,8 +73,8 @@ static void settle(ts_clock *clock, ts_event *event) {
     while (event->edges) {
         ts_edge *edge = event->edges;
         event->edges = edge->next;
-        apply(clock, edge->consumer, event, edge->is_same, edge->is_order);
-        edge->consumer->waits--;
+        apply(clock, edge->consumer, event, edge->wait);
+        if (--edge->consumer->waits == 0) clock->engine[edge->consumer->step->engine].is_known = false;
         ts_slab_give(&clock->edges, edge, sizeof *edge);
     }
     clock->pending--;
@@ -82,10 +88,15 @@ static ts_engine port_rival(ts_port port, uint8_t engine) {
     return engine == rival ? ts_engine_vector : ts_engine_none;
 }
 
+/* What loading the function table that `event` needs would take. */
+static ts_time table_time(const ts_clock *clock, const ts_event *event, int k) {
+    return event->table && event->table != clock->table ? clock->table_load[k] : 0;
+}
+
 /* When the engine could issue `event` in set k. */
 static ts_time engine_start(const ts_clock *clock, const ts_event *event, int k) {
     const ts_step *step = event->step;
-    ts_time start = clock->engine_free[step->engine].at[k] + (event->loads_table ? clock->table_load[k] : 0);
+    ts_time start = clock->engine_free[step->engine].at[k] + table_time(clock, event, k);
     start = later(start, event->earliest.at[k]);
     if (clock->what_if[k].free & TS_FREE_PORTS) return start;
     for (int port = 0; port < ts_port_count; port++)
@@ -98,7 +109,7 @@ static ts_time engine_start(const ts_clock *clock, const ts_event *event, int k)
 static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     const ts_step *step = event->step;
     int k = clock->asked;
-    ts_charge load = {step->row, ts_bound_scalar, event->loads_table ? clock->table_load[k] : 0};
+    ts_charge load = {step->row, ts_bound_scalar, table_time(clock, event, k)};
     if (start == clock->engine_free[step->engine].at[k] + load.amount)
         return ts_node_from(clock, &clock->engine_cause[step->engine], load);
     if (start == event->earliest.at[k]) return ts_node_from(clock, &event->cause, (ts_charge){0});
@@ -123,6 +134,7 @@ static void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, co
     for (int port = 0; port < ts_port_count; port++) {
         if (!step->port[port]) continue;
         clock->port_free[port][step->engine] = *until;
+        clock->engine[port_rival((ts_port)port, step->engine)].is_known = false;
         ts_cause_set(clock, &clock->port_cause[port][step->engine], node, event, ts_cause_engine);
     }
 }
@@ -162,7 +174,9 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
 }
 
 static void issue(ts_clock *clock, ts_engine engine) {
-    ts_event *event = lane_pop(&clock->engine[engine]);
+    ts_lane *lane = &clock->engine[engine];
+    ts_event *event = lane_pop(lane, lane->before);
+    lane->is_known = false;
     const ts_step *step = event->step;
     ts_times start = {{0}}, until = {{0}}, result = {{0}};
     for (int k = 0; k < clock->sets; k++) {
@@ -172,6 +186,11 @@ static void issue(ts_clock *clock, ts_engine engine) {
     }
     ts_time start_asked = start.at[clock->asked];
     ts_node *node = start_node(clock, event, start_asked);
+    if (event->table && event->table != clock->table) {
+        event->loads_table = true;
+        clock->table = event->table;
+        ts_tally_table(clock, event);
+    }
     if (!step->is_control) show_issue(clock, event, start_asked, until.at[clock->asked]);
     clock->engine_free[engine] = until;
     ts_cause_set(clock, &clock->engine_cause[engine], node, event, ts_cause_engine);
@@ -336,7 +355,7 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
 
 static void serve(ts_clock *clock, int position) {
     uint16_t queue = clock->ring_list[position];
-    ts_event *event = lane_pop(&clock->ring[queue]);
+    ts_event *event = lane_pop(&clock->ring[queue], NULL);
     if (!clock->ring[queue].head) clock->ring_list[position] = clock->ring_list[--clock->rings];
     const ts_step *step = event->step;
     int asked = clock->asked;
@@ -364,13 +383,44 @@ static void serve(ts_clock *clock, int position) {
     settle(clock, event);
 }
 
+/* The event of a lane that could start first: in program order the head, else any of the next few. Transfers
+   of one queue keep their order, and nothing passes a control instruction. */
+static void find_pick(ts_clock *clock, ts_engine engine) {
+    ts_lane *lane = &clock->engine[engine];
+    uint64_t queues[TS_CLOCK_RINGS / 64] = {0};
+    ts_time best = INT64_MAX, free = clock->engine_free[engine].at[0];
+    lane->pick = lane->before = NULL;
+    lane->is_known = true;
+    ts_event *before = NULL, *event = lane->head;
+    for (int i = 0; event && i < clock->window; i++, before = event, event = event->next) {
+        if (event->step->is_control && before) return;
+        if (event->step->is_dma) {
+            uint64_t bit = (uint64_t)1 << event->queue % 64, *queue = &queues[event->queue / 64];
+            bool is_taken = *queue & bit;
+            *queue |= bit;
+            if (is_taken) continue;
+        }
+        if (!event->waits) {
+            ts_time start = engine_start(clock, event, 0);
+            if (start < best) {
+                best = start;
+                lane->pick = event;
+                lane->before = before;
+                if (start == free) return;
+            }
+        }
+        if (event->step->is_control) return;
+    }
+}
+
 void ts_lanes_step(ts_clock *clock) {
     ts_time best = INT64_MAX;
     uint64_t sequence = 0;
     int engine = 0, ring = -1;
     for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
-        const ts_event *event = clock->engine[e].head;
-        if (!event || event->waits) continue;
+        if (!clock->engine[e].is_known) find_pick(clock, (ts_engine)e);
+        const ts_event *event = clock->engine[e].pick;
+        if (!event) continue;
         ts_time start = engine_start(clock, event, 0);
         if (start > best || (start == best && event->sequence > sequence)) continue;
         best = start;

@@ -140,14 +140,32 @@ static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_eve
     return false;
 }
 
-/* In order on one engine only a read of a result waits; a DMA's data is touched outside its engine's order.
- */
+/* What `event` waits for in an earlier one of its own engine: in order, only for a result. */
+static void depend_same(ts_clock *clock, ts_event *event, const ts_box *query, const ts_box *box,
+                        bool is_result) {
+    bool is_time = is_result && event->step->engine != ts_engine_tensor;
+    if (!is_time && (clock->window == 1 || box->event->is_done)) return;
+    if (is_time && !can_delay(clock, event, box->event, true)) return;
+    if (conflicts(clock, query, box))
+        ts_event_depend(clock, event, box->event, is_time ? ts_wait_same : ts_wait_issue);
+}
+
+/* A DMA's data is touched outside its engine's order. In program order, an engine that waited once for
+ * `ready` has it behind it. */
 static void depend(ts_clock *clock, ts_event *event, const ts_box *query, const ts_box *box, bool is_result) {
-    const ts_step *step = event->step, *earlier = box->event->step;
-    bool is_same = step->engine == earlier->engine && !step->is_dma && !earlier->is_dma && !box->is_merged;
-    if (is_same && (!is_result || step->engine == ts_engine_tensor)) return;
-    if (!can_delay(clock, event, box->event, is_same)) return;
-    if (conflicts(clock, query, box)) ts_event_depend(clock, event, box->event, is_same, !is_result);
+    const ts_step *step = event->step;
+    ts_event *earlier = box->event;
+    if (step->engine == earlier->step->engine && !step->is_dma && !earlier->step->is_dma && !box->is_merged) {
+        depend_same(clock, event, query, box, is_result);
+        return;
+    }
+    uint8_t engine = (uint8_t)(1u << step->engine);
+    uint8_t awaited = earlier->awaited[0] | (is_result ? 0 : earlier->awaited[1]);
+    if (clock->window == 1 && awaited & engine) return;
+    if (!can_delay(clock, event, earlier, false)) return;
+    if (!conflicts(clock, query, box)) return;
+    earlier->awaited[!is_result] |= engine;
+    ts_event_depend(clock, event, earlier, is_result ? ts_wait_ready : ts_wait_reuse);
 }
 
 /* Whoever touches these bytes later waits for this write, which waited for what it covers. */
@@ -227,7 +245,8 @@ static void forget_reads(ts_clock *clock, const ts_event *event, const ts_box *q
         next = box->next;
         if (box->plane != query->plane || !is_same_place(query, box)) continue;
         const ts_step *step = box->event->step;
-        if (step->engine == event->step->engine && !step->is_dma && !event->step->is_dma)
+        bool is_in_order = clock->window == 1 || box->event->is_done;
+        if (step->engine == event->step->engine && !step->is_dma && !event->step->is_dma && is_in_order)
             box_remove(clock, box);
         else if (step->is_dma && event->step->is_dma && box->event->is_done)
             done[count++] = box;

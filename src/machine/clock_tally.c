@@ -103,7 +103,6 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
     ts_record_row *row = &clock->rows.data[step->row].total;
     const ts_cost *cost = &step->cost;
     int k = clock->asked;
-    ts_time occupancy = step->occupancy[k] + (event->loads_table ? clock->table_load[k] : 0);
     if (row->count++ == 0) {
         note_use(clock, inst, step);
         note_casts(clock, inst);
@@ -118,11 +117,12 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
     record->psum_read_bytes += step->space_bytes[1][0];
     record->psum_write_bytes += step->space_bytes[1][1];
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
-    row->busy += step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : occupancy;
+    row->busy +=
+        step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : step->occupancy[k];
     row->bytes += (uint64_t)cost->bytes;
     row->flops += (uint64_t)cost->flops;
     row->elems += (uint64_t)cost->elems;
-    record->busy[step->engine] += occupancy;
+    record->busy[step->engine] += step->occupancy[k];
     record->pe_flops += (uint64_t)cost->flops;
     record->pe_selection_flops += (uint64_t)cost->selection_flops;
     if (!step->is_dma) {
@@ -136,6 +136,13 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
     record->dma_descriptors += (uint64_t)cost->descriptors;
     record->hbm_read_bytes += (uint64_t)cost->hbm_read_bytes;
     record->hbm_write_bytes += (uint64_t)cost->hbm_write_bytes;
+}
+
+/* The engine is busy with the load of a function table, too. */
+void ts_tally_table(ts_clock *clock, const ts_event *event) {
+    ts_time load = clock->table_load[clock->asked];
+    clock->rows.data[event->step->row].total.busy += load;
+    clock->record->busy[event->step->engine] += load;
 }
 
 static int by_busy(const void *a, const void *b) {
