@@ -4,13 +4,14 @@
 #   make test    the whole test suite, then the C tests again under the sanitizers
 #   make short   the tests of one minute, for before a commit
 #   make long    the tests of many minutes, which `make test` leaves out: ResNet-20 and the GPT of examples/ to their end
-#   make bench   how fast the model itself runs
+#   make bench   how fast the model itself runs; BENCH=... passes options on (docs/performance.md)
 #   make format  clang-format over the tree
 #   make clean   remove what the builds made (.venv stays; distclean removes it too)
 # JOBS=N limits the parallel jobs, PYTHON=path picks the interpreter for .venv.
 
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PYTHON ?=
+BENCH ?=
 export PYTHON
 
 .PHONY: all system venv build demo test short long sanitize bench format clean distclean
@@ -49,8 +50,8 @@ sanitize: system
 	ctest --preset dev --parallel $(JOBS)
 
 bench: all
-	@bash tools/setup.sh venv-test
-	@.venv/bin/python bench/run.py
+	@for program in build/bench/*; do if [ -f $$program ] && [ -x $$program ]; then $$program || exit; fi; done
+	@.venv/bin/python bench/run.py $(BENCH)
 
 format:
 	@python3 tools/check_format.py --fix

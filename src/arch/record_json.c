@@ -87,6 +87,24 @@ static void add_counts(const ts_record *record, ts_text *out) {
     add_count(out, "assumed_trips", record->assumed_trips);
 }
 
+/* How often each instruction ran, in the order of isa.def. */
+static void add_ops(const ts_record *record, ts_text *out) {
+    uint64_t counts[ts_op_count] = {0};
+    for (uint32_t i = 0; i < record->rows.count; i++) {
+        const ts_record_row *row = &record->rows.data[i];
+        if (row->engine != ts_engine_none) counts[row->op] += row->count;
+    }
+    const char *separator = "";
+    add_key(out, "ops");
+    ts_text_add(out, "{");
+    for (unsigned op = 0; op < ts_op_count; op++) {
+        if (!counts[op]) continue;
+        ts_text_format(out, "%s\"%s\": %llu", separator, ts_op_get(op)->name, (unsigned long long)counts[op]);
+        separator = ", ";
+    }
+    ts_text_add(out, "}");
+}
+
 static void add_off_engine(const ts_record *record, ts_text *out) {
     bool seen[ts_op_count] = {false}, is_first = true;
     double all = record->elems ? (double)record->elems : 1;
@@ -165,6 +183,7 @@ void ts_record_json(const ts_record *record, const ts_program *program, const ts
     add_busy(record, out);
     add_bounds(record, out);
     add_counts(record, out);
+    add_ops(record, out);
     add_off_engine(record, out);
     add_assumptions(record, out);
     add_rows(record, program, out);

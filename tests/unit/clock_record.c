@@ -109,6 +109,7 @@ static void test_json(void **state) {
                                        "bottleneck",
                                        "bounds",
                                        "instructions",
+                                       "ops",
                                        "pe_flops",
                                        "model_flops",
                                        "assumptions",
@@ -125,6 +126,8 @@ static void test_json(void **state) {
     assert_non_null(strstr(text.data, "a \\\"named\\\" step"));
     assert_non_null(strstr(text.data, "\"file\": \"train.py\", \"line\": 31"));
     assert_non_null(strstr(text.data, "\"bottleneck\": \"launch\""));
+    assert_non_null(strstr(
+        text.data, "\"ops\": {\"dma_copy\": 2, \"nc_matmul\": 1, \"tensor_copy\": 1, \"tensor_scalar\": 1}"));
     double total = number_after(text.data, "\"predicted_seconds\": "), sum = 0;
     assert_true(total == (double)f->record.total / 1e12);
     for (unsigned bound = 0; bound < ts_bound_count; bound++) {

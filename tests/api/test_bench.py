@@ -1,0 +1,64 @@
+"""bench/: its models are those that they claim to be, and a run that fails takes no other with it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+sys.path.insert(0, str(BENCH))
+
+import models_jax  # noqa: E402
+
+
+def run(tmp_path, *options):
+    """The tables, what went wrong, and the rows of --json by peer."""
+    done = subprocess.run(
+        [sys.executable, BENCH / "run.py", "--models", "gpt_tiny", "--precisions", "fp32", "--threads", "1", "--turns",
+         "1", "--seconds", "0", "--json", tmp_path / "rows.jsonl", *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    return done.stdout, done.stderr, {row["peer"]: row for row in rows}
+
+
+# Weights and biases by the layers' widths; GPT-2's 124,439,808 are those of the published model.
+@pytest.mark.parametrize("name, count", [
+    ("mlp", 784 * 512 + 512 + 512 * 512 + 512 + 512 * 10 + 10),
+    ("lstm", (16 + 128 + 1) * 512 + (128 + 128 + 1) * 512 + 128 * 8 + 8),
+    ("gpt2_124m", 124_439_808),
+])
+def test_parameters(name, count):
+    class Shapes:
+        """A generator that makes no numbers."""
+        def standard_normal(self, shape):
+            return np.broadcast_to(np.float32(0), shape)
+
+    params = models_jax.MODELS[name].params(Shapes())
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
+
+
+def test_rows(tmp_path):
+    tables, _, rows = run(tmp_path)
+    ours, theirs = rows["neuron"], rows["cpu"]
+    assert ours["status"] == theirs["status"] == "ok"
+    assert ours["first_loss"] == pytest.approx(theirs["first_loss"], rel=1e-5)
+    assert 0 < ours["cpu_seconds"] and 0 < theirs["cpu_seconds"] and ours["steps"] == theirs["steps"] == 1
+    assert sum(ours["ops"].values()) == ours["instructions"]
+    assert f"| {theirs['cpu_seconds'] / ours['cpu_seconds']:.2f} |" in tables
+
+
+def test_failures(tmp_path):
+    """An interpreter without PyTorch fails; what it says is kept, and the others' figures too."""
+    tables, errors, rows = run(tmp_path, "--torch", sys.executable)
+    assert rows["torch"]["status"] == "failed" and "torch" in rows["torch"]["error"]
+    assert rows["torch"]["error"] in errors and "| failed |" in tables
+    assert rows["neuron"]["status"] == rows["cpu"]["status"] == "ok"
+
+
+def test_limit(tmp_path):
+    tables, _, rows = run(tmp_path, "--limit", "0.01")
+    assert {row["status"] for row in rows.values()} == {"over 0.01 s"} and "| over 0.01 s |" in tables
