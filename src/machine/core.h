@@ -20,9 +20,10 @@ enum { TS_SHADOWS = 5, TS_WORKSPACE = TS_SHADOWS - 1 };
 typedef struct ts_core {
     pthread_mutex_t lock; /* held by the run that uses the core */
     ts_memory sbuf, psum;
-    ts_memory shadow[TS_SHADOWS]; /* SBUF-sized, touched only when an instruction needs it */
-    float *stationary, *moving;   /* a matmul's operands widened to fp32: [partitions, columns] */
-    uint64_t runs;                /* begun */
+    ts_memory shadow[TS_SHADOWS];              /* SBUF-sized, touched only when an instruction needs it */
+    float *stationary, *moving;                /* a matmul's operands where they need a copy */
+    uint32_t *stationary_pairs, *moving_pairs; /* of bf16, along the partitions */
+    uint64_t runs;                             /* begun */
 } ts_core;
 
 /* Free range of one core's HBM stack; the list is in address order and no two holes touch. */
@@ -55,7 +56,6 @@ struct ts_machine {
     ts_chip chip;
     ts_pool *pool;
     int core_count;
-    int gemm_lanes; /* vector width of this CPU for matmuls */
     ts_core *cores;
     ts_hbm hbm;
 };

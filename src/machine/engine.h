@@ -17,6 +17,7 @@ typedef struct ts_exec {
     uint32_t at; /* position in program->code; loop marks move it */
     ts_run_stats stats;
     ts_trace *trace; /* NULL: nobody asks */
+    ts_host host;    /* isa is never ts_isa_auto */
     bool is_stochastic;
     uint32_t key[2];       /* of the run's random words */
     uint64_t instructions; /* begun, loop marks included */
@@ -160,21 +161,5 @@ void ts_act_floats(unsigned func, const float *in, float *out, int64_t n);
    all TS_LANES lanes must be readable; totals[lane] is where each chain stands. */
 enum { TS_LANES = 8 };
 void ts_fold_add(const float *const *rows, int64_t n, float *totals);
-
-/* out[M,N] = sum over k of a[k][m] * b[k][n], k ascending from 0.0, product and sum rounded separately;
-   is_added: out += that sum. Rows of floats, `pitch` floats apart; out shares no memory with a and b. */
-typedef struct ts_gemm {
-    const float *a, *b;
-    float *out;
-    int64_t a_pitch, b_pitch, out_pitch;
-    int64_t k, m, n;
-    bool is_added;
-    int lanes; /* of the vectors used: ts_gemm_lanes() */
-} ts_gemm;
-/* What this CPU has: 4, 8 or 16. Every choice gives the same bits. */
-int ts_gemm_lanes(void);
-/* The tiles that the result is cut into, independent of each other, and the computation of some of them. */
-int64_t ts_gemm_tiles(const ts_gemm *gemm);
-void ts_gemm_run(const ts_gemm *gemm, int64_t first, int64_t last);
 
 #endif

@@ -1,134 +1,77 @@
-/* The multiply: tiles of a matmul held in vector registers, for the vector widths of x86-64 and for any CPU.
- */
-#include <string.h>
+/* The multiply as a whole: the kernel of a CPU, and the walk over the tiles of a product. */
+#include "machine/gemm.h"
 
-#include "machine/engine.h"
-
-/* A tile is MR rows by NV vectors: 12 accumulators, 2 moving vectors and a broadcast fit 16 registers. */
-enum { MR = 6, NV = 2, EDGE_K = 128, MAX_LANES = 16 };
-
-#if defined(__GNUC__) && !defined(__clang__)
-#define UNROLL _Pragma("GCC unroll 8")
-#else
-#define UNROLL
-#endif
-
-/* tile_LANES(...): rows of one tile from k ascending; `rows` is a constant at each call. */
-#define TILE(lanes)                                                                                          \
-    typedef float vector_##lanes __attribute__((vector_size(lanes * 4), aligned(4), may_alias));             \
-    static inline __attribute__((always_inline)) void tile_##lanes(                                          \
-        int rows, const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t k, float *out,   \
-        int64_t out_pitch, bool is_added) {                                                                  \
-        vector_##lanes sum[MR][NV] = {0};                                                                    \
-        for (int64_t i = 0; i < k; i++, a += a_pitch, b += b_pitch) {                                        \
-            const vector_##lanes b0 = *(const vector_##lanes *)b, b1 = *(const vector_##lanes *)(b + lanes); \
-            UNROLL for (int row = 0; row < rows; row++) {                                                    \
-                sum[row][0] += a[row] * b0;                                                                  \
-                sum[row][1] += a[row] * b1;                                                                  \
-            }                                                                                                \
-        }                                                                                                    \
-        UNROLL for (int row = 0; row < rows; row++, out += out_pitch) {                                      \
-            vector_##lanes *const out0 = (vector_##lanes *)out, *const out1 = out0 + 1;                      \
-            if (is_added) {                                                                                  \
-                sum[row][0] = *out0 + sum[row][0];                                                           \
-                sum[row][1] = *out1 + sum[row][1];                                                           \
-            }                                                                                                \
-            *out0 = sum[row][0];                                                                             \
-            *out1 = sum[row][1];                                                                             \
-        }                                                                                                    \
-    }
-
-#define CASE(lanes, rows)                                                                                    \
-    case rows:                                                                                               \
-        tile_##lanes(rows, a, a_pitch, b, b_pitch, k, out, out_pitch, is_added);                             \
-        break;
-
-#define TILES(lanes, attribute)                                                                              \
-    TILE(lanes)                                                                                              \
-    attribute static void tiles_##lanes(int rows, const float *a, int64_t a_pitch, const float *b,           \
-                                        int64_t b_pitch, int64_t k, float *out, int64_t out_pitch,           \
-                                        bool is_added) {                                                     \
-        switch (rows) {                                                                                      \
-            CASE(lanes, 1)                                                                                   \
-            CASE(lanes, 2)                                                                                   \
-            CASE(lanes, 3)                                                                                   \
-            CASE(lanes, 4)                                                                                   \
-            CASE(lanes, 5)                                                                                   \
-            CASE(lanes, 6)                                                                                   \
-        }                                                                                                    \
-    }
-
+const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_paired) {
 #ifdef __x86_64__
-TILES(16, __attribute__((target("avx512f"))))
-TILES(8, __attribute__((target("avx2"))))
+    if (is_paired) return isa == ts_isa_avx512bf16 ? &ts_gemm_avx512bf16 : NULL;
+    if (isa >= ts_isa_avx512) return &ts_gemm_avx512;
+    if (isa == ts_isa_avx2) return &ts_gemm_avx2;
 #endif
-TILES(4, )
-
-typedef void tiles_function(int rows, const float *a, int64_t a_pitch, const float *b, int64_t b_pitch,
-                            int64_t k, float *out, int64_t out_pitch, bool is_added);
-
-static tiles_function *tiles_of(int lanes) {
-#ifdef __x86_64__
-    if (lanes == 16) return tiles_16;
-    if (lanes == 8) return tiles_8;
-#endif
-    (void)lanes;
-    return tiles_4;
+    (void)isa;
+    return is_paired ? NULL : &ts_gemm_plain;
 }
 
-int ts_gemm_lanes(void) {
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512f")) return 16;
-    if (__builtin_cpu_supports("avx2")) return 8;
-#endif
-    return 4;
+static int64_t groups_of(int64_t count, int64_t size) {
+    return (count + size - 1) / size;
 }
 
-static int64_t row_groups(const ts_gemm *g) {
-    return (g->m + MR - 1) / MR;
+int64_t ts_gemm_pair_words(int64_t k, int64_t columns, int width) {
+    return (k + 1) / 2 * groups_of(columns, width) * width;
 }
 
-int64_t ts_gemm_tiles(const ts_gemm *g) {
-    int64_t width = (int64_t)g->lanes * NV;
-    return row_groups(g) * ((g->n + width - 1) / width);
+int64_t ts_gemm_panels(const ts_gemm *g) {
+    return groups_of(g->n, g->kernel->columns);
 }
 
-/* A tile that hangs over the right edge: its columns go through padded copies. */
-static void edge(const ts_gemm *g, tiles_function *tiles, int rows, int64_t row, int64_t column) {
-    _Alignas(64) float b[EDGE_K * MAX_LANES * NV], out[MR * MAX_LANES * NV];
-    int64_t width = (int64_t)g->lanes * NV, n = g->n - column;
-    float *to = g->out + row * g->out_pitch + column;
-    if (g->k > EDGE_K) {
-        for (int i = 0; i < rows; i++)
-            for (int64_t j = 0; j < n; j++) {
-                float sum = 0;
-                for (int64_t k = 0; k < g->k; k++)
-                    sum += g->a[k * g->a_pitch + row + i] * g->b[k * g->b_pitch + column + j];
-                out[i * width + j] = sum;
-            }
-    } else {
-        for (int64_t k = 0; k < g->k; k++) {
-            memset(b + k * width, 0, (size_t)width * sizeof *b);
-            memcpy(b + k * width, g->b + k * g->b_pitch + column, (size_t)n * sizeof *b);
-        }
-        tiles(rows, g->a + row, g->a_pitch, b, width, g->k, out, width, false);
+double ts_gemm_panel_ns(const ts_gemm *g) {
+    int64_t columns = g->n < g->kernel->columns ? g->n : g->kernel->columns;
+    return (double)(g->k * g->m * columns) / g->kernel->macs_per_ns;
+}
+
+void ts_gemm_pair_a(const ts_gemm *g) {
+    const int rows = g->kernel->rows;
+    const uint16_t *from = g->a;
+    for (int64_t row = 0; row < g->m; row += rows)
+        g->kernel->pair(from + row, g->a_pitch, g->k, g->m - row, rows, g->a_pairs + (g->k + 1) / 2 * row);
+}
+
+/* Rows of the next panel on their way to the cache while this one is at work. */
+static void prefetch(const uint8_t *at, int64_t pitch, int64_t first, int64_t last, int64_t bytes) {
+    for (int64_t row = first; row < last; row++)
+        for (int64_t byte = 0; byte < bytes; byte += 64)
+            __builtin_prefetch(at + row * pitch + byte);
+}
+
+static void run_panel(const ts_gemm *g, int64_t column) {
+    const int rows = g->kernel->rows, columns = g->kernel->columns;
+    const int64_t size = g->a_pairs ? 2 : 4, half = (g->k + 1) / 2, left = g->n - column;
+    const uint8_t *b = (const uint8_t *)g->b + column * size;
+    const int64_t ahead = left > columns ? columns * size : 0, groups = groups_of(g->m, rows);
+    ts_gemm_tile tile = {.b = (const uint32_t *)b,
+                         .a_pitch = g->a_pitch,
+                         .b_pitch = g->b_pitch,
+                         .out_pitch = g->out_pitch,
+                         .k = g->k,
+                         .is_added = g->is_added};
+    if (g->a_pairs) {
+        uint32_t *pairs = g->b_pairs + half * column;
+        g->kernel->pair((const uint16_t *)b, g->b_pitch, g->k, left, columns, pairs);
+        tile.b = pairs;
+        tile.b_pitch = columns;
+        tile.a_pitch = rows;
+        tile.k = half;
     }
-    for (int i = 0; i < rows; i++, to += g->out_pitch)
-        for (int64_t j = 0; j < n; j++)
-            to[j] = g->is_added ? to[j] + out[i * width + j] : out[i * width + j];
+    for (int64_t row = 0, group = 0; row < g->m; row += rows, group++) {
+        prefetch(b + columns * size, g->b_pitch * size, g->k * group / groups, g->k * (group + 1) / groups,
+                 ahead);
+        tile.a = g->a_pairs ? g->a_pairs + half * row : (const uint32_t *)g->a + row;
+        tile.out = g->out + row * g->out_pitch + column;
+        g->kernel->tile(&tile, (int)(g->m - row < rows ? g->m - row : rows),
+                        (int)(left < columns ? left : columns));
+    }
 }
 
-/* Tiles are numbered down the rows first, so that one panel of b stays in the cache. */
 void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
-    tiles_function *tiles = tiles_of(g->lanes);
-    int64_t groups = row_groups(g), width = (int64_t)g->lanes * NV;
-    for (int64_t tile = first; tile < last; tile++) {
-        int64_t row = tile % groups * MR, column = tile / groups * width;
-        int rows = g->m - row < MR ? (int)(g->m - row) : MR;
-        if (g->n - column < width)
-            edge(g, tiles, rows, row, column);
-        else
-            tiles(rows, g->a + row, g->a_pitch, g->b + column, g->b_pitch, g->k,
-                  g->out + row * g->out_pitch + column, g->out_pitch, g->is_added);
-    }
+    for (int64_t panel = first; panel < last; panel++)
+        run_panel(g, panel * g->kernel->columns);
 }

@@ -1,6 +1,6 @@
 /* Machine: one chip's memories, reserved at their modelled size and touched on first use. */
 #include "machine/core.h"
-#include "machine/engine.h"
+#include "machine/gemm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +34,9 @@ static void unmap_memory(ts_memory *memory) {
     ts_unmap(memory->data, memory_bytes(memory));
 }
 
+/* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. */
 static uint64_t operand_bytes(const ts_chip *chip, double columns) {
-    return (uint64_t)(chip->partitions * columns * (double)sizeof(float));
+    return (uint64_t)(chip->partitions * (columns + TS_GEMM_COLUMNS) * (double)sizeof(float));
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {
@@ -43,9 +44,13 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
                    map_memory(&core->psum, chip->partitions, chip->psum_partition_bytes);
     for (int i = 0; i < TS_SHADOWS && is_open; i++)
         is_open = map_memory(&core->shadow[i], chip->partitions, chip->sbuf_partition_bytes);
-    core->stationary = ts_map(operand_bytes(chip, chip->max_stationary_columns));
-    core->moving = ts_map(operand_bytes(chip, chip->max_moving_columns));
-    return is_open && core->stationary && core->moving;
+    uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
+    uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
+    core->stationary = ts_map(stationary);
+    core->stationary_pairs = ts_map(stationary);
+    core->moving = ts_map(moving);
+    core->moving_pairs = ts_map(moving);
+    return is_open && core->stationary && core->stationary_pairs && core->moving && core->moving_pairs;
 }
 
 static void close_core(const ts_chip *chip, ts_core *core) {
@@ -53,8 +58,12 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     unmap_memory(&core->psum);
     for (int i = 0; i < TS_SHADOWS; i++)
         unmap_memory(&core->shadow[i]);
-    ts_unmap(core->stationary, operand_bytes(chip, chip->max_stationary_columns));
-    ts_unmap(core->moving, operand_bytes(chip, chip->max_moving_columns));
+    uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
+    uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
+    ts_unmap(core->stationary, stationary);
+    ts_unmap(core->stationary_pairs, stationary);
+    ts_unmap(core->moving, moving);
+    ts_unmap(core->moving_pairs, moving);
     pthread_mutex_destroy(&core->lock);
 }
 
@@ -90,7 +99,6 @@ ts_status ts_machine_new(const ts_chip *chip, ts_pool *pool, ts_machine **result
     if (!machine) return ts_fail(diag, ts_system, "no memory for a machine");
     machine->chip = *chip;
     machine->pool = pool;
-    machine->gemm_lanes = ts_gemm_lanes();
     pthread_mutex_init(&machine->hbm.lock, NULL);
     machine->cores = calloc((size_t)chip->cores, sizeof *machine->cores);
     if (!machine->cores) return out_of_memory(machine, diag);

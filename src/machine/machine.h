@@ -7,6 +7,7 @@
 
 #include "arch/chip.h"
 #include "arch/program.h"
+#include "base/host.h"
 #include "base/pool.h"
 #include "machine/trace.h"
 
@@ -49,6 +50,7 @@ typedef struct ts_run {
     bool poison;                /* fill SBUF and PSUM with NaN bytes first */
     ts_rounding rounding;       /* of what engines and DMA narrow */
     uint32_t rounding_seed;     /* stochastic: the same bits for the same seed and number of runs before */
+    ts_host host;               /* which kernels compute on this CPU */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
     ts_trace *trace;            /* optional: what each `leave` decides is added */

@@ -146,7 +146,9 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
                     .core = &machine->cores[run->core],
                     .program = program,
                     .trace = run->trace,
+                    .host = run->host,
                     .diag = diag};
+    if (exec.host.isa == ts_isa_auto) exec.host.isa = ts_isa_best();
     uint8_t **data;
     void *memory = allocate(program, &exec, &data);
     if (!memory) return ts_fail(diag, ts_system, "no memory for the loops of a run");

@@ -3,50 +3,59 @@
 #include <string.h>
 
 #include "machine/engine.h"
+#include "machine/gemm.h"
 
 /* ---- nc_matmul ---- */
 
-/* The operand's rows as fp32 in place; NULL when they need a copy. */
-static const float *in_place(const ts_rows *rows) {
-    bool is_adjacent = rows->dims == 1 && (rows->step[0] == 4 || rows->elems == 1);
-    bool is_aligned = ((uintptr_t)rows->base | (uint64_t)rows->pitch) % 4 == 0;
-    return rows->dtype == ts_dtype_f32 && is_adjacent && is_aligned ? (const float *)rows->base : NULL;
+/* An operand as the multiply takes it: rows of floats, or of bf16 where a kernel pairs them. */
+typedef struct operand {
+    const ts_rows *rows;
+    const uint8_t *data;
+    int64_t pitch; /* elements from row to row */
+    int size;      /* of an element */
+} operand;
+
+static bool is_in_place(const ts_rows *rows, bool is_paired) {
+    bool is_adjacent = rows->dims == 1 && (rows->step[0] == rows->size || rows->elems == 1);
+    bool is_aligned = (((uint64_t)(uintptr_t)rows->base | (uint64_t)rows->pitch) & (rows->size - 1u)) == 0;
+    return (is_paired || rows->dtype == ts_dtype_f32) && is_adjacent && is_aligned;
 }
 
-typedef struct widening {
-    const ts_rows *rows;
-    float *to;
-} widening;
-
-static void widen_rows(void *context, int64_t first, int64_t last) {
-    const widening *w = context;
+static void copy_rows(void *context, int64_t first, int64_t last) {
+    const operand *o = context;
     for (int64_t part = first; part < last; part++)
-        for (int64_t from = 0, n; from < w->rows->elems; from += n) {
-            float *to = w->to + part * w->rows->elems + from;
-            n = w->rows->elems - from < TS_CHUNK ? w->rows->elems - from : TS_CHUNK;
-            const float *values = ts_rows_read(w->rows, part, from, n, to);
-            if (values != to) memcpy(to, values, (size_t)n * sizeof *to);
+        for (int64_t from = 0, n; from < o->rows->elems; from += n) {
+            uint8_t *to = (uint8_t *)(uintptr_t)o->data + (part * o->pitch + from) * o->size;
+            n = o->rows->elems - from < TS_CHUNK ? o->rows->elems - from : TS_CHUNK;
+            const void *values = o->size == 2 ? ts_rows_read_raw(o->rows, part, from, n, to)
+                                              : ts_rows_read(o->rows, part, from, n, (float *)to);
+            if (values != to) memcpy(to, values, (size_t)(n * o->size));
         }
 }
 
-static const float *as_floats(const ts_exec *exec, const ts_rows *rows, float *buffer, int64_t *pitch) {
-    const float *direct = in_place(rows);
-    *pitch = direct ? rows->pitch / 4 : rows->elems;
-    if (direct) return direct;
-    widening w = {.rows = rows, .to = buffer};
-    ts_split(exec, rows->parts, 0.3 * (double)rows->elems, widen_rows, &w);
-    return buffer;
+/* Where the rows lie as they are wanted, or a copy in `buffer`: its pitch has a line more than the columns,
+   so that the rows of a panel do not share a cache set. */
+static void get_operand(const ts_exec *exec, const ts_rows *rows, bool is_paired, void *buffer, operand *o) {
+    enum { LINE = 16 };
+    o->rows = rows;
+    o->size = is_paired ? 2 : 4;
+    if (is_in_place(rows, is_paired)) {
+        o->data = rows->base;
+        o->pitch = rows->pitch / o->size;
+        return;
+    }
+    o->data = buffer;
+    o->pitch = (rows->elems + LINE - 1) / LINE * LINE + LINE;
+    ts_split(exec, rows->parts, 0.1 * (double)rows->elems, copy_rows, o);
 }
 
-static void run_tiles(void *context, int64_t first, int64_t last) {
+static void run_panels(void *context, int64_t first, int64_t last) {
     ts_gemm_run(context, first, last);
 }
 
 static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
-    gemm->lanes = exec->machine->gemm_lanes;
-    int64_t tiles = ts_gemm_tiles(gemm);
-    double ns = (double)(gemm->k * gemm->m) * (double)gemm->n / 20;
-    ts_split(exec, tiles, ns / (double)tiles, run_tiles, gemm);
+    if (gemm->a_pairs) ts_gemm_pair_a(gemm);
+    ts_split(exec, ts_gemm_panels(gemm), ts_gemm_panel_ns(gemm), run_panels, gemm);
 }
 
 /* out[m][n] (+)= from[m * row_step + n * column_step], rows of dst of any pattern. */
@@ -59,8 +68,13 @@ static void store(const ts_rows *dst, const float *from, int64_t row_step, int64
             const float *row = from + m * row_step + at * column_step;
             for (int64_t i = 0; i < n; i++)
                 values[i] = row[i * column_step];
-            if (is_added)
-                ts_alu_floats(ts_alu_add, ts_rows_read(dst, m, at, n, old_buffer), values, values, n);
+            if (is_added) {
+                const float *old = ts_rows_read(dst, m, at, n, old_buffer);
+                for (int64_t i = 0; i < n; i++) {
+                    const float sum = old[i] + values[i];
+                    values[i] = sum == sum ? sum : NAN;
+                }
+            }
             ts_rows_write(dst, m, at, n, values);
         }
 }
@@ -70,44 +84,76 @@ static bool is_added(const ts_exec *exec, const ts_accum *accum) {
     return accum->mode == ts_accum_always;
 }
 
-ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
-    enum { NARROW = 8 };
-    const ts_inst_nc_matmul *inst = (const ts_inst_nc_matmul *)head;
+/* Vectors lie along the columns of the result. When it has few, its transpose takes fewer of them, even with
+   the way back, about two steps an element. */
+static bool is_worth_swapping(const ts_gemm *g) {
+    enum { LANES = 16 };
+    int64_t along = (g->n + LANES - 1) / LANES * g->m, across = (g->m + LANES - 1) / LANES * g->n;
+    return g->k * along > g->k * across + 2 * g->m * g->n;
+}
+
+static ts_gemm swapped(const ts_gemm *g) {
+    ts_gemm s = *g;
+    s.a = g->b, s.b = g->a;
+    s.a_pitch = g->b_pitch, s.b_pitch = g->a_pitch;
+    s.a_pairs = g->b_pairs, s.b_pairs = g->a_pairs;
+    s.m = g->n, s.n = g->m;
+    return s;
+}
+
+/* The kernel for these operands. Pairs only where both are bf16. */
+static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stationary,
+                                       const ts_rows *moving) {
+    bool is_bf16 = stationary->dtype == ts_dtype_bf16 && moving->dtype == ts_dtype_bf16;
+    const ts_gemm_kernel *paired = NULL;
+    if (is_bf16 && !exec->host.is_repro) paired = ts_gemm_kernel_of(exec->host.isa, true);
+    return paired ? paired : ts_gemm_kernel_of(exec->host.isa, false);
+}
+
+static void multiply(const ts_exec *exec, const ts_rows *stationary, const ts_rows *moving,
+                     const ts_rows *dst, bool is_accumulated) {
     ts_core *core = exec->core;
+    const ts_gemm_kernel *kernel = kernel_of(exec, stationary, moving);
+    bool is_paired = kernel->pair != NULL;
+    operand a, b;
+    get_operand(exec, stationary, is_paired, core->stationary, &a);
+    get_operand(exec, moving, is_paired, core->moving, &b);
+    ts_gemm gemm = {.kernel = kernel,
+                    .a = a.data,
+                    .b = b.data,
+                    .a_pitch = a.pitch,
+                    .b_pitch = b.pitch,
+                    .k = stationary->parts,
+                    .m = stationary->elems,
+                    .n = moving->elems,
+                    .a_pairs = is_paired ? core->stationary_pairs : NULL,
+                    .b_pairs = is_paired ? core->moving_pairs : NULL};
+    bool is_swapped = is_worth_swapping(&gemm);
+    if (is_in_place(dst, false) && !is_swapped) {
+        gemm.out = (float *)dst->base;
+        gemm.out_pitch = dst->pitch / 4;
+        gemm.is_added = is_accumulated;
+        run_gemm(exec, &gemm);
+        return;
+    }
+    if (is_swapped) gemm = swapped(&gemm);
+    gemm.out = (float *)core->shadow[TS_WORKSPACE].data;
+    gemm.out_pitch = gemm.n;
+    run_gemm(exec, &gemm);
+    store(dst, gemm.out, is_swapped ? 1 : gemm.n, is_swapped ? gemm.n : 1, is_accumulated);
+}
+
+ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_nc_matmul *inst = (const ts_inst_nc_matmul *)head;
     ts_operand_set set = {.exec = exec};
     ts_rows dst, stationary, moving;
     ts_rows_get(&set, &inst->dst, &dst);
     ts_rows_get(&set, &inst->stationary, &stationary);
     ts_rows_get(&set, &inst->moving, &moving);
     if (!ts_operands_ready(&set)) return ts_ok;
-    ts_gemm gemm = {.k = stationary.parts, .m = stationary.elems, .n = moving.elems};
-    gemm.a = as_floats(exec, &stationary, core->stationary, &gemm.a_pitch);
-    gemm.b = as_floats(exec, &moving, core->moving, &gemm.b_pitch);
-    gemm.is_added = is_added(exec, &inst->accumulate);
     *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
-        2 * (uint64_t)gemm.k * (uint64_t)gemm.m * (uint64_t)gemm.n;
-    float *direct = (float *)(uintptr_t)in_place(&dst);
-    bool is_swapped = gemm.n < NARROW && gemm.m > gemm.n; /* wide vectors need a wide side */
-    if (direct && !is_swapped) {
-        gemm.out = direct;
-        gemm.out_pitch = dst.pitch / 4;
-        run_gemm(exec, &gemm);
-        return ts_ok;
-    }
-    bool is_accumulated = gemm.is_added;
-    if (is_swapped)
-        gemm = (ts_gemm){.a = gemm.b,
-                         .b = gemm.a,
-                         .a_pitch = gemm.b_pitch,
-                         .b_pitch = gemm.a_pitch,
-                         .k = gemm.k,
-                         .m = gemm.n,
-                         .n = gemm.m};
-    gemm.is_added = false;
-    gemm.out = (float *)core->shadow[TS_WORKSPACE].data;
-    gemm.out_pitch = gemm.n;
-    run_gemm(exec, &gemm);
-    store(&dst, gemm.out, is_swapped ? 1 : gemm.n, is_swapped ? gemm.n : 1, is_accumulated);
+        2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
+    multiply(exec, &stationary, &moving, &dst, is_added(exec, &inst->accumulate));
     return ts_ok;
 }
 

@@ -1,66 +1,183 @@
-/* nc_matmul against a plain triple loop, bit for bit, on odd shapes, in every form of operand. */
+/* nc_matmul against a plain triple loop with the C library's fmaf, bit for bit: every kernel that this CPU
+   has, odd shapes, every form of operand, and numbers at the edges. */
 #include "machine_support.h"
 
-#include "machine/engine.h"
+#include <math.h>
 
-enum { MAX_K = 128, MAX_M = 128, MAX_N = 512 };
+#include "machine/gemm.h"
 
+enum { MAX_K = 128, MAX_M = 128, MAX_N = 512, A_AT = 5, B_AT = 9, GUARD = 0x5eafbeef };
+
+/* Rows with gaps before and after, whose bytes nobody may touch. */
 typedef struct operands {
-    float a[MAX_K * MAX_M], b[MAX_K * MAX_N], out[MAX_M * MAX_N], expected[MAX_M * MAX_N];
+    float a[MAX_K * (MAX_M + 16)], b[MAX_K * (MAX_N + 16)], out[MAX_M * (MAX_N + 16)],
+        expected[MAX_M * MAX_N];
+    uint16_t half_a[MAX_K * (MAX_M + 16)], half_b[MAX_K * (MAX_N + 16)];
+    uint32_t a_pairs[MAX_K * (MAX_M + 32)], b_pairs[MAX_K * (MAX_N + 32)];
 } operands;
 
-static void fill(operands *o, int k, int m, int n) {
-    uint64_t random = (uint64_t)(k * 1000003 + m * 1009 + n);
-    for (int i = 0; i < k * m; i++)
-        o->a[i] = next_float(&random);
-    for (int i = 0; i < k * n; i++)
-        o->b[i] = next_float(&random);
+typedef enum numbers { ordinary, edges, count_of_numbers } numbers;
+
+static float bits_float(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* A bf16, so that one set of numbers serves both kinds of word. Edges: subnormal and tiny numbers whose
+   products are subnormal, zeros of both signs, the largest, and a NaN or infinity here and there. */
+static float number(numbers kind, uint64_t *random) {
+    static const uint32_t special[] = {0x7f800000, 0xff800000, 0x7fc10000, 0xffa50000,
+                                       0x7f7f0000, 0x80000000, 0};
+    uint32_t bits = next_random(random), sign = bits << 31, mantissa = bits & 0x7f0000;
+    if (kind == ordinary) return bits_float(sign | (0x3c000000 + (bits & 0x7ff0000)));
+    if (bits % 61 == 0) return bits_float(special[bits / 61 % 7]);
+    if (bits % 5 == 0) return bits_float(sign | mantissa);
+    if (bits % 5 == 1) return bits_float(sign | 0x20000000 | mantissa);
+    return bits_float(sign | (0x1f000000 + (bits & 0xff0000)));
+}
+
+static float flushed(float value, bool is_flushed) {
+    return is_flushed && fpclassify(value) == FP_SUBNORMAL ? copysignf(0, value) : value;
+}
+
+/* The definition of gemm.h. is_flushed: what vdpbf16ps makes of it, where an odd k has a product of zeros to
+   make up the pair. */
+static float chain(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t k,
+                   bool is_flushed) {
+    float sum = 0;
+    for (int64_t i = 0; i < k; i++)
+        sum = flushed(fmaf(flushed(a[i * a_pitch], is_flushed), flushed(b[i * b_pitch], is_flushed), sum),
+                      is_flushed);
+    if (is_flushed && k % 2 == 1) sum += 0.0f;
+    return isnan(sum) ? NAN : sum;
+}
+
+static void fill(operands *o, numbers kind, int k, int m, int n, int a_pitch, int b_pitch) {
+    uint64_t random = (uint64_t)(k * 1000003 + m * 1009 + n) + (uint64_t)kind;
+    memset(o->a, 0xff, sizeof o->a);
+    memset(o->b, 0xff, sizeof o->b);
+    for (int x = 0; x < k; x++) {
+        for (int i = 0; i < m; i++)
+            o->a[x * a_pitch + i] = number(kind, &random);
+        for (int i = 0; i < n; i++)
+            o->b[x * b_pitch + i] = number(kind, &random);
+    }
+    for (int i = 0; i < k * a_pitch; i++)
+        memcpy(&o->half_a[i], (char *)&o->a[i] + 2, 2);
+    for (int i = 0; i < k * b_pitch; i++)
+        memcpy(&o->half_b[i], (char *)&o->b[i] + 2, 2);
+}
+
+static void expect(operands *o, int k, int m, int n, int a_pitch, int b_pitch, bool is_flushed) {
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            o->expected[i * n + j] = chain(o->a + i, a_pitch, o->b + j, b_pitch, k, is_flushed);
+}
+
+static void check(const char *what, const operands *o, int k, int m, int n, int pitch, bool is_doubled) {
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
-            volatile float sum = 0;
-            for (int x = 0; x < k; x++) {
-                volatile float product = o->a[x * m + i] * o->b[x * n + j];
-                sum = sum + product;
-            }
-            o->expected[i * n + j] = sum;
+            float expected = o->expected[i * n + j], found = o->out[i * pitch + j];
+            if (is_doubled) expected += expected;
+            if (memcmp(&found, &expected, sizeof expected) == 0) continue;
+            fail_msg("%s K=%d M=%d N=%d: out[%d][%d] is %a, expected %a", what, k, m, n, i, j, (double)found,
+                     (double)expected);
         }
 }
 
-static void check(const char *what, const operands *o, int k, int m, int n, bool is_doubled) {
-    for (int i = 0; i < m * n; i++) {
-        float expected = is_doubled ? o->expected[i] + o->expected[i] : o->expected[i];
-        if (memcmp(&o->out[i], &expected, sizeof expected) == 0) continue;
-        fail_msg("%s K=%d M=%d N=%d: out[%d][%d] is %a, expected %a", what, k, m, n, i / n, i % n,
-                 (double)o->out[i], (double)expected);
-    }
+/* ---- kernels ---- */
+
+static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, int k, int m, int n,
+                       int gap) {
+    bool is_paired = kernel->pair != NULL;
+    int a_pitch = m + gap, b_pitch = n + gap, pitch = n + gap;
+    uint32_t guard = GUARD;
+    fill(o, kind, k, m, n, a_pitch, b_pitch);
+    expect(o, k, m, n, a_pitch, b_pitch, is_paired);
+    for (int i = 0; i < m * pitch; i++)
+        memcpy(&o->out[i], &guard, 4);
+    ts_gemm gemm = {.kernel = kernel,
+                    .a = is_paired ? (const void *)o->half_a : o->a,
+                    .b = is_paired ? (const void *)o->half_b : o->b,
+                    .out = o->out,
+                    .a_pitch = a_pitch,
+                    .b_pitch = b_pitch,
+                    .out_pitch = pitch,
+                    .k = k,
+                    .m = m,
+                    .n = n,
+                    .a_pairs = is_paired ? o->a_pairs : NULL,
+                    .b_pairs = is_paired ? o->b_pairs : NULL};
+    if (is_paired) ts_gemm_pair_a(&gemm);
+    for (int64_t panel = 0; panel < ts_gemm_panels(&gemm); panel++)
+        ts_gemm_run(&gemm, panel, panel + 1);
+    check(kernel->name, o, k, m, n, pitch, false);
+    gemm.is_added = true;
+    ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
+    check(kernel->name, o, k, m, n, pitch, true);
+    for (int i = 0; i < m; i++)
+        for (int j = n; j < pitch; j++)
+            assert_memory_equal(&o->out[i * pitch + j], &guard, 4);
 }
 
-/* Loads a and b, multiplies twice (overwrite, then add), copies out. `step`: of the operands on chip. */
-static void run_shape(ts_machine *machine, operands *o, int k, int m, int n, int step) {
+static void every_kernel_gives_the_same_bits(void **state) {
+    (void)state;
+    static const int depths[] = {1, 2, 15, 16, 64, 127, 128}, rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 13, 64},
+                     columns[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 70};
+    operands *o = malloc(sizeof *o);
+    for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
+        for (int is_paired = 0; is_paired < 2; is_paired++) {
+            const ts_gemm_kernel *kernel = ts_gemm_kernel_of(isa, is_paired);
+            if (!kernel) continue;
+            print_message("kernel %s\n", kernel->name);
+            for (int kind = 0; kind < count_of_numbers; kind++)
+                for (int k = 0; k < 7; k++)
+                    for (int m = 0; m < 10; m++)
+                        for (int n = 0; n < 11; n++)
+                            run_kernel(kernel, o, kind, depths[k], rows[m], columns[n], (m + n) % 3 * 8);
+            run_kernel(kernel, o, ordinary, MAX_K, MAX_M, MAX_N, 16);
+        }
+    free(o);
+}
+
+/* ---- instructions ---- */
+
+typedef struct form {
+    const char *dtype;
+    int step;     /* of the operands on chip, elements */
+    bool is_flat; /* the result lies in PSUM without gaps */
+} form;
+
+/* Loads a and b, multiplies twice (overwrite, then add), copies out. */
+static void run_shape(ts_machine *machine, ts_host host, operands *o, form f, int k, int m, int n) {
+    int out_step = f.is_flat ? 1 : 2;
     ts_program *program = program_of(
         "tensor a: input 0 f32[%d,%d]\ntensor b: input 1 f32[%d,%d]\ntensor y: output 0 f32[%d,%d]\n"
-        "sync.dma_copy queue=0 dst=sbuf.f32[p0:%d +0 %d@%d] src=hbm.f32[a +0 %d]\n"
-        "sync.dma_copy queue=0 dst=sbuf.f32[p0:%d +4096 %d@%d] src=hbm.f32[b +0 %d]\n"
+        "gpsimd.dma_copy queue=0 dst=sbuf.%s[p0:%d +0 %d@%d] src=hbm.f32[a +0 %d]\n"
+        "gpsimd.dma_copy queue=0 dst=sbuf.%s[p0:%d +4096 %d@%d] src=hbm.f32[b +0 %d]\n"
         "loop %%i = 2\n"
-        "  tensor.nc_matmul dst=psum.f32[p0:%d +2048 %d] stationary=sbuf.f32[p0:%d +0 %d@%d] "
-        "moving=sbuf.f32[p0:%d +4096 %d@%d] accumulate=unless_first(%%i)\n"
+        "  tensor.nc_matmul dst=psum.f32[p0:%d +2048 %d@%d] stationary=sbuf.%s[p0:%d +0 %d@%d] "
+        "moving=sbuf.%s[p0:%d +4096 %d@%d] accumulate=unless_first(%%i)\n"
         "end %%i\n"
-        "vector.tensor_copy dst=sbuf.f32[p0:%d +16384 %d] src=psum.f32[p0:%d +2048 %d]\n"
+        "vector.tensor_copy dst=sbuf.f32[p0:%d +16384 %d] src=psum.f32[p0:%d +2048 %d@%d]\n"
         "sync.dma_copy queue=1 dst=hbm.f32[y +0 %d] src=sbuf.f32[p0:%d +16384 %d]\n",
-        k, m, k, n, m, n, k, m, step, k * m, k, n, step, k * n, m, n, k, m, step, k, n, step, m, n, m, n,
-        m * n, m, n);
+        k, m, k, n, m, n, f.dtype, k, m, f.step, k * m, f.dtype, k, n, f.step, k * n, m, n, out_step, f.dtype,
+        k, m, f.step, f.dtype, k, n, f.step, m, n, m, n, out_step, m * n, m, n);
     ts_run_stats stats;
-    ts_run run = {.data = (void *[]){o->a, o->b, o->out}, .poison = true, .stats = &stats};
+    ts_run run = {.data = (void *[]){o->a, o->b, o->out}, .poison = true, .host = host, .stats = &stats};
     memset(o->out, 0xff, sizeof o->out);
     assert_int_equal(ts_machine_run(machine, program, &run, NULL), ts_ok);
     assert_int_equal(stats.pe_flops, 4 * (uint64_t)k * (uint64_t)m * (uint64_t)n);
-    check(step == 1 ? "in place" : "strided", o, k, m, n, true);
+    check(ts_isa_name(host.isa), o, k, m, n, n, true);
     ts_program_free(program);
 }
 
 static void odd_shapes_match_the_triple_loop(void **state) {
     (void)state;
-    static const int sizes[] = {1, 3, 64, 127, 128}, columns[] = {1, 7, 8, 17, 511, 512};
+    static const int sizes[] = {1, 3, 64, 127, 128}, columns[] = {1, 7, 8, 17, 256};
+    static const form forms[] = {
+        {"f32", 1, true}, {"f32", 2, true}, {"f32", 1, false}, {"bf16", 1, true}, {"bf16", 2, false}};
     static const int threads[] = {1, 3};
     operands *o = malloc(sizeof *o);
     for (int t = 0; t < 2; t++) {
@@ -68,10 +185,12 @@ static void odd_shapes_match_the_triple_loop(void **state) {
         ts_machine *machine = machine_of(pool);
         for (int i = 0; i < 5; i++)
             for (int j = 0; j < 5; j++)
-                for (int c = 0; c < 6; c++) {
-                    fill(o, sizes[i], sizes[j], columns[c]);
-                    run_shape(machine, o, sizes[i], sizes[j], columns[c], 1);
-                    if (i == 4 || j == 1) run_shape(machine, o, sizes[i], sizes[j], columns[c], 2);
+                for (int c = 0; c < 5; c++) {
+                    int k = sizes[i], m = sizes[j], n = columns[c];
+                    fill(o, ordinary, k, m, n, m, n);
+                    expect(o, k, m, n, m, n, false);
+                    for (int f = 0; f < 5; f++)
+                        run_shape(machine, (ts_host){0}, o, forms[f], k, m, n);
                 }
         ts_machine_free(machine);
         ts_pool_free(pool);
@@ -79,74 +198,36 @@ static void odd_shapes_match_the_triple_loop(void **state) {
     free(o);
 }
 
-/* Vectors of 4, 8 and 16 lanes give the same bits, as far as this CPU has them. */
-static void every_vector_width_agrees(void **state) {
+/* Subnormal numbers, which one kernel drops, stay in the mode that asks for bits like on any CPU. */
+static void repro_gives_one_result_on_every_level(void **state) {
     (void)state;
-    static const int shapes[][3] = {{1, 1, 1},    {5, 13, 33}, {128, 128, 512},
-                                    {128, 7, 31}, {64, 6, 64}, {127, 11, 129}};
+    static const int shapes[][3] = {{128, 128, 33}, {5, 13, 3}, {127, 7, 64}};
+    static const form forms[] = {{"f32", 1, true}, {"bf16", 1, true}, {"bf16", 2, true}};
     operands *o = malloc(sizeof *o);
-    for (int lanes = 4; lanes <= ts_gemm_lanes(); lanes *= 2)
-        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-            int k = shapes[s][0], m = shapes[s][1], n = shapes[s][2];
-            fill(o, k, m, n);
-            ts_gemm gemm = {.a = o->a,
-                            .b = o->b,
-                            .out = o->out,
-                            .a_pitch = m,
-                            .b_pitch = n,
-                            .out_pitch = n,
-                            .k = k,
-                            .m = m,
-                            .n = n,
-                            .lanes = lanes};
-            for (int64_t tile = 0; tile < ts_gemm_tiles(&gemm); tile++)
-                ts_gemm_run(&gemm, tile, tile + 1);
-            check("one tile a call", o, k, m, n, false);
-            gemm.is_added = true;
-            ts_gemm_run(&gemm, 0, ts_gemm_tiles(&gemm));
-            check("added", o, k, m, n, true);
-        }
-    print_message("vectors of up to %d floats\n", ts_gemm_lanes());
-    free(o);
-}
-
-/* More rows than any NeuronCore has (a what-if chip): the edge has no padded copy then. */
-static void many_rows(void **state) {
-    (void)state;
-    enum { K = 300, M = 7, N = 19 };
-    static float a[K * M], b[K * N], out[M * N];
-    uint64_t random = 3;
-    for (int i = 0; i < K * M; i++)
-        a[i] = next_float(&random);
-    for (int i = 0; i < K * N; i++)
-        b[i] = next_float(&random);
-    ts_gemm gemm = {.a = a,
-                    .b = b,
-                    .out = out,
-                    .a_pitch = M,
-                    .b_pitch = N,
-                    .out_pitch = N,
-                    .k = K,
-                    .m = M,
-                    .n = N,
-                    .lanes = ts_gemm_lanes()};
-    ts_gemm_run(&gemm, 0, ts_gemm_tiles(&gemm));
-    for (int i = 0; i < M; i++)
-        for (int j = 0; j < N; j++) {
-            volatile float sum = 0;
-            for (int k = 0; k < K; k++) {
-                volatile float product = a[k * M + i] * b[k * N + j];
-                sum = sum + product;
+    ts_machine *machine = machine_of(NULL);
+    for (int s = 0; s < 3; s++) {
+        int k = shapes[s][0], m = shapes[s][1], n = shapes[s][2];
+        for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
+            for (int f = 0; f < 3; f++) {
+                ts_host host = {.isa = isa, .is_repro = true};
+                bool is_flushed = f > 0 && isa == ts_isa_avx512bf16;
+                fill(o, edges, k, m, n, m, n);
+                expect(o, k, m, n, m, n, false);
+                run_shape(machine, host, o, forms[f], k, m, n);
+                if (is_flushed) expect(o, k, m, n, m, n, true);
+                host.is_repro = false;
+                run_shape(machine, host, o, forms[f], k, m, n);
             }
-            assert_true(out[i * N + j] == sum);
-        }
+    }
+    ts_machine_free(machine);
+    free(o);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kernel_gives_the_same_bits),
         cmocka_unit_test(odd_shapes_match_the_triple_loop),
-        cmocka_unit_test(every_vector_width_agrees),
-        cmocka_unit_test(many_rows),
+        cmocka_unit_test(repro_gives_one_result_on_every_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

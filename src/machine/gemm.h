@@ -1,0 +1,68 @@
+/* TensorE's multiply on the host: out[M,N] = sum over k of a[k][m] * b[k][n], each product added in one
+   rounding (fused), k ascending from +0; is_added: out + that sum, rounded once more. A NaN result is
+   TS_GEMM_NAN. The bits do not depend on the instruction set, nor on how the work is cut. Private to
+   src/machine. */
+#ifndef TS_MACHINE_GEMM_H
+#define TS_MACHINE_GEMM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/host.h"
+
+enum { TS_GEMM_NAN = 0x7fc00000, TS_GEMM_ROWS = 8, TS_GEMM_COLUMNS = 32 /* at most, of a kernel's tile */ };
+
+/* One tile of the result. A word is a float, or two bf16 that follow each other along k: the first in the
+   high half. */
+typedef struct ts_gemm_tile {
+    const uint32_t *a, *b; /* words of the first row and the first column */
+    float *out;
+    int64_t a_pitch, b_pitch, out_pitch; /* words from row to row */
+    int64_t k;                           /* rows of words */
+    bool is_added;
+} ts_gemm_tile;
+
+typedef void ts_gemm_tile_function(const ts_gemm_tile *tile, int rows, int columns);
+
+/* Pairs of rows of bf16 (pitch in elements) as rows of words: columns [0, n) of k rows to k/2 rows of `width`
+   words without gaps, what is missing filled with 0. width is the kernel's rows or columns. */
+typedef void ts_gemm_pair_function(const uint16_t *from, int64_t pitch, int64_t k, int64_t n, int width,
+                                   uint32_t *to);
+
+/* One for each instruction set and kind of word. */
+typedef struct ts_gemm_kernel {
+    const char *name;
+    int rows, columns;           /* of a tile, at most */
+    double macs_per_ns;          /* about */
+    ts_gemm_tile_function *tile; /* rows and columns from 1 up */
+    ts_gemm_pair_function *pair; /* NULL: words are floats */
+} ts_gemm_kernel;
+/* NULL where the instruction set has none for pairs of bf16. Subnormal numbers count as 0 in those, operands,
+   sums and results: that is what vdpbf16ps does. */
+const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_paired);
+
+/* Kernels for one instruction set each; ts_gemm_kernel_of calls them where the CPU has it. */
+extern const ts_gemm_kernel ts_gemm_plain, ts_gemm_avx2, ts_gemm_avx512, ts_gemm_avx512bf16;
+
+/* A whole product. Operands of floats lie in rows, `pitch` floats apart. Operands of bf16 pairs lie as rows
+   of bf16, `pitch` elements apart; a is paired by ts_gemm_pair_a before the run, b on the way, each into
+   memory of the caller. out shares no memory with the others. */
+typedef struct ts_gemm {
+    const ts_gemm_kernel *kernel;
+    const void *a, *b;
+    float *out;
+    int64_t a_pitch, b_pitch, out_pitch;
+    int64_t k, m, n;
+    bool is_added;
+    uint32_t *a_pairs, *b_pairs; /* ts_gemm_pair_words() of m and n; NULL for floats */
+} ts_gemm;
+
+int64_t ts_gemm_pair_words(int64_t k, int64_t columns, int width);
+void ts_gemm_pair_a(const ts_gemm *gemm);
+/* The panels of columns that the result is cut into, independent of each other, what one costs about, and the
+   computation of some of them. */
+int64_t ts_gemm_panels(const ts_gemm *gemm);
+double ts_gemm_panel_ns(const ts_gemm *gemm);
+void ts_gemm_run(const ts_gemm *gemm, int64_t first, int64_t last);
+
+#endif

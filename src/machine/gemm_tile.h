@@ -1,0 +1,83 @@
+/* One tile of a matmul in vector registers. Each gemm_ISA.c includes this once, after it has defined
+     TARGET               attribute that names the instruction set
+     ROWS, LANES          rows of a tile, words of a vector; a tile has up to two vectors of columns
+     VECTOR, MASK         types
+     mask_of(n)           the first n lanes
+     load, load_some, store, store_some, broadcast, fuse(a, b, sum), add, clean (NaN to TS_GEMM_NAN), zero. */
+#ifndef TS_MACHINE_GEMM_TILE_H
+#define TS_MACHINE_GEMM_TILE_H
+
+#include "machine/gemm.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLL _Pragma("GCC unroll 8")
+#else
+#define UNROLL _Pragma("unroll")
+#endif
+
+/* rows, vectors and is_ragged are constants at each call, so that `sum` lies in registers. Ragged: the last
+   vector has the lanes of `mask` alone. */
+TARGET static inline __attribute__((always_inline)) void
+tile_of(const ts_gemm_tile *tile, const int rows, const int vectors, const bool is_ragged, MASK mask) {
+    const int last = vectors - 1;
+    const uint32_t *a = tile->a, *b = tile->b;
+    const int64_t a_pitch = tile->a_pitch, b_pitch = tile->b_pitch;
+    VECTOR sum[ROWS][2], moving[2];
+    UNROLL for (int row = 0; row < rows; row++) {
+        for (int v = 0; v < vectors; v++)
+            sum[row][v] = zero();
+    }
+    for (int64_t k = tile->k; k > 0; k--, a += a_pitch, b += b_pitch) {
+        for (int v = 0; v < vectors; v++)
+            moving[v] = is_ragged && v == last ? load_some(b + v * LANES, mask) : load(b + v * LANES);
+        UNROLL for (int row = 0; row < rows; row++) {
+            const VECTOR stationary = broadcast(a + row);
+            for (int v = 0; v < vectors; v++)
+                sum[row][v] = fuse(stationary, moving[v], sum[row][v]);
+        }
+    }
+    float *out = tile->out;
+    UNROLL for (int row = 0; row < rows; row++, out += tile->out_pitch) {
+        for (int v = 0; v < vectors; v++) {
+            float *to = out + v * LANES;
+            const bool is_some = is_ragged && v == last;
+            VECTOR value = sum[row][v];
+            if (tile->is_added) {
+                const uint32_t *old = (const uint32_t *)to;
+                value = add(is_some ? load_some(old, mask) : load(old), value);
+            }
+            if (is_some)
+                store_some(to, mask, clean(value));
+            else
+                store(to, clean(value));
+        }
+    }
+}
+
+#define TILE_ROWS(rows)                                                                                      \
+    case rows:                                                                                               \
+        if (columns == 2 * LANES)                                                                            \
+            tile_of(tile, rows, 2, false, mask);                                                             \
+        else if (columns > LANES)                                                                            \
+            tile_of(tile, rows, 2, true, mask);                                                              \
+        else                                                                                                 \
+            tile_of(tile, rows, 1, true, mask);                                                              \
+        break;
+
+TARGET static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
+    MASK mask = mask_of(columns > LANES ? columns - LANES : columns);
+    switch (rows) {
+        TILE_ROWS(1)
+        TILE_ROWS(2)
+        TILE_ROWS(3)
+        TILE_ROWS(4)
+        TILE_ROWS(5)
+        TILE_ROWS(6)
+#if ROWS > 6
+        TILE_ROWS(7)
+        TILE_ROWS(8)
+#endif
+    }
+}
+
+#endif
