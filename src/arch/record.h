@@ -4,6 +4,7 @@
 #define TS_ARCH_RECORD_H
 
 #include "arch/cost.h"
+#include "base/host.h"
 
 /* What an instant of the step is charged to: walking back from the end, every picosecond goes to
    exactly one of these, so the shares add up to the total. */
@@ -131,6 +132,7 @@ typedef struct ts_record {
     TS_VEC(ts_path_step) path; /* the critical path in order of time, when asked for */
     bool path_is_coarse;       /* stretches of it are shown by their shares, not by their order */
     bool path_truncated;
+    ts_host host;            /* which kernels compute the values; isa auto: none did, the clock ran alone */
     ts_time what_if[2];      /* totals of the what-ifs that the run was asked for */
     TS_VEC(int) assumptions; /* ts_param indices of `assumed` rows that this run leaned on */
 } ts_record;

@@ -123,6 +123,15 @@ static void add_off_engine(const ts_record *record, ts_text *out) {
     ts_text_add(out, "]");
 }
 
+static void add_host(const ts_host *host, ts_text *out) {
+    add_key(out, "host");
+    if (host->isa == ts_isa_auto)
+        ts_text_add(out, "null");
+    else
+        ts_text_format(out, "{\"isa\": \"%s\", \"repro\": %s}", ts_isa_name(host->isa),
+                       host->is_repro ? "true" : "false");
+}
+
 static void add_assumptions(const ts_record *record, ts_text *out) {
     add_key(out, "assumptions");
     ts_text_add(out, "[");
@@ -185,6 +194,7 @@ void ts_record_json(const ts_record *record, const ts_program *program, const ts
     add_counts(record, out);
     add_ops(record, out);
     add_off_engine(record, out);
+    add_host(&record->host, out);
     add_assumptions(record, out);
     add_rows(record, program, out);
     ts_text_add(out, "}");

@@ -126,5 +126,7 @@ void ts_help_command(bool is_colored, ts_text *out) {
     ts_text_add(out, "  TRAINSTONE_INSTANCE  the modelled instance (default trn1.2xlarge)\n"
                      "  TRAINSTONE_CHIP      a chip name, or the path of a what-if chip file\n"
                      "  TRAINSTONE_THREADS   host threads (default: all CPUs); results do not depend on it\n"
+                     "  TRAINSTONE_REPRO     1: the bits that any CPU gives (docs/numerics.md)\n"
+                     "  TRAINSTONE_HOST_ISA  kernels of TensorE: auto, generic, avx2, avx512, avx512bf16\n"
                      "  NO_COLOR             no colour, also on a terminal\n");
 }

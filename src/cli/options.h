@@ -19,7 +19,8 @@ typedef struct ts_arguments {
     const char *instance, *chip, *out, *dump, *save, *load, *auto_cast, *auto_cast_type, *rounding_seed;
     const char *html, *json_file, *pftrace, *summary_text, *summary_json;
     int level, lines, threads, slices, trips, steps;
-    bool help, json, no_source, markdown, instances, poison, quiet, is_text, topology, is_stochastic;
+    bool help, json, no_source, markdown, instances, poison, quiet, is_text, topology, is_stochastic,
+        is_repro;
 } ts_arguments;
 
 typedef enum ts_option_kind {

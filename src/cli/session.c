@@ -34,8 +34,10 @@ static ts_status read_rounding(const ts_arguments *arguments, ts_runtime_options
 
 ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session *session, ts_diag *diag) {
     *session = (ts_session){0};
-    ts_runtime_options options = {
-        .instance = arguments->instance, .chip = arguments->chip, .threads = threads};
+    ts_runtime_options options = {.instance = arguments->instance,
+                                  .chip = arguments->chip,
+                                  .threads = threads,
+                                  .host.is_repro = arguments->is_repro};
     if (!options.threads) options.threads = arguments->threads;
     /* A chip in the environment belongs to the instance in the environment. */
     const char *chip = arguments->chip;

@@ -28,6 +28,17 @@ static ts_status write_outputs(const ts_arguments *arguments, const ts_arrays *o
     return status;
 }
 
+/* What may change bits: the kernels of this CPU and how engines round. */
+static void describe_numerics(const ts_runtime *runtime, ts_text *out) {
+    uint32_t seed;
+    ts_host host = ts_runtime_host(runtime);
+    ts_text_format(out, "host kernels %s%s\n", ts_isa_name(host.isa),
+                   host.is_repro ? ", the bits of any CPU (--repro)" : "");
+    if (ts_runtime_rounding(runtime, &seed) == ts_rounding_stochastic)
+        ts_text_format(out, "rounding stochastic, seed %u\n", seed);
+    ts_text_add(out, "\n");
+}
+
 /* The record of one run: JSON, a summary, or nothing. */
 static void describe_record(const ts_arguments *arguments, const ts_session *session, const ts_record *record,
                             ts_text *out) {
@@ -37,15 +48,13 @@ static void describe_record(const ts_arguments *arguments, const ts_session *ses
         ts_record_json(record, program, instance, out);
         if (out->length && out->data[out->length - 1] != '\n') ts_text_add(out, "\n");
     } else if (!arguments->quiet) {
+        describe_numerics(session->runtime, out);
         ts_record_summary(record, program, instance, out);
     }
 }
 
 static void describe_outputs(const ts_arguments *arguments, const ts_session *session, ts_text *out) {
-    uint32_t seed;
     if (arguments->json || arguments->quiet) return;
-    if (ts_runtime_rounding(session->runtime, &seed) == ts_rounding_stochastic)
-        ts_text_format(out, "rounding stochastic, seed %u\n", seed);
     for (int i = 0; i < ts_executable_outputs(session->executable); i++) {
         if (arguments->out)
             ts_text_format(out, "%s/output_%d.npy  ", arguments->out, i);
@@ -54,7 +63,6 @@ static void describe_outputs(const ts_arguments *arguments, const ts_session *se
         ts_tensor_add(out, ts_executable_output(session->executable, i));
         ts_text_add(out, "\n");
     }
-    ts_text_add(out, "\n");
 }
 
 static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, ts_arrays *inputs,
@@ -135,6 +143,9 @@ static const ts_option options[] = {
     TS_OPTION("stochastic-rounding-seed", 0, "N", word, rounding_seed, 0, 0,
               "Seed of its generator, 0 to 4294967295: one seed gives the same bits on every run. Default: "
               "NEURON_RT_STOCHASTIC_ROUNDING_SEED, else 0."),
+    TS_OPTION("repro", 0, NULL, flag, is_repro, 0, 0,
+              "Results have the bits that any CPU gives. Without it bf16 matmuls take what this CPU has for "
+              "them, which may count subnormal numbers as 0. Default: TRAINSTONE_REPRO."),
     TS_OPTION("poison", 0, NULL, flag, poison, 0, 0,
               "Fill the chip's memories with NaN bytes first, so that a read of what nobody wrote shows."),
     TS_OPTION_JSON,

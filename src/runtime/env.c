@@ -113,6 +113,15 @@ static ts_status read_rounding(ts_runtime_options *options, ts_diag *diag) {
     return ts_ok;
 }
 
+static ts_status read_host(ts_host *host, ts_diag *diag) {
+    const char *isa = variable("TRAINSTONE_HOST_ISA");
+    bool is_repro = false;
+    TS_TRY(read_switch("TRAINSTONE_REPRO", &is_repro, diag));
+    if (is_repro) host->is_repro = true;
+    if (host->isa != ts_isa_auto || !isa) return ts_ok;
+    return ts_isa_parse(isa, "the environment's TRAINSTONE_HOST_ISA", &host->isa, diag);
+}
+
 /* Settings that ask for behaviour which is not modelled are refused, not ignored. */
 static ts_status refuse_unmodelled(ts_diag *diag) {
     int cores = 1;
@@ -131,6 +140,7 @@ ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag
     TS_TRY(refuse_unmodelled(diag));
     TS_TRY(read_rounding(options, diag));
     TS_TRY(read_auto_cast(options, diag));
+    TS_TRY(read_host(&options->host, diag));
     if (!options->instance) options->instance = variable("TRAINSTONE_INSTANCE");
     if (!options->chip) options->chip = variable("TRAINSTONE_CHIP");
     if (!options->out) options->out = variable("TRAINSTONE_OUT");

@@ -31,6 +31,7 @@ struct ts_executable {
     ts_runtime *runtime; /* NULL after unload */
     const ts_instance *instance;
     ts_chip chip;
+    ts_host host;
     ts_program *program;
     int inputs, outputs, devices;
     const ts_tensor **input, **output;
@@ -144,6 +145,7 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
     made->runtime = runtime;
     made->instance = ts_runtime_instance(runtime);
     made->chip = *ts_runtime_chip(runtime);
+    made->host = ts_runtime_host(runtime);
     made->devices = ts_runtime_devices(runtime);
     ts_compile_options merged = *ts_runtime_compile_options(runtime);
     if (options && options->auto_cast == ts_auto_cast_none) {
@@ -243,6 +245,7 @@ static ts_status make_timing(ts_executable *executable, ts_timing *timing, ts_di
     if (timing->has_trace) options.trace = &timing->trace;
     ts_status status = ts_clock_run(executable->program, &executable->chip, &options, &timing->record, diag);
     timing->is_made = status == ts_ok;
+    timing->record.host = executable->host;
     return status;
 }
 
@@ -315,6 +318,7 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
                   .poison = options->poison,
                   .cancel = options->cancel,
                   .stats = options->stats};
+    run.host = ts_runtime_host(executable->runtime);
     run.rounding = ts_runtime_rounding(executable->runtime, &run.rounding_seed);
     if (options->poison && program->scratch_bytes)
         memset(residence->extent->host, 0xff, program->scratch_bytes);

@@ -15,6 +15,7 @@ struct ts_runtime {
     ts_machine **machines;    /* NULL where no visible device lies on the chip */
     int machine_count, cores; /* chips of the instance, cores a chip */
     int first_device, devices;
+    ts_host host;
     ts_rounding rounding;
     uint32_t rounding_seed;
     ts_compile_options compile_options;
@@ -81,6 +82,8 @@ static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *op
     TS_TRY(find_chip(options->chip, runtime->instance->chip, &runtime->chip, diag));
     runtime->machine_count = runtime->instance->chips;
     runtime->cores = (int)runtime->chip.cores;
+    runtime->host = options->host;
+    if (runtime->host.isa == ts_isa_auto) runtime->host.isa = ts_isa_best();
     runtime->rounding = options->rounding;
     runtime->rounding_seed = options->rounding_seed;
     runtime->compile_options.auto_cast = options->auto_cast;
@@ -120,6 +123,10 @@ const ts_chip *ts_runtime_chip(const ts_runtime *runtime) {
 
 const ts_instance *ts_runtime_instance(const ts_runtime *runtime) {
     return runtime->instance;
+}
+
+ts_host ts_runtime_host(const ts_runtime *runtime) {
+    return runtime->host;
 }
 
 ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed) {

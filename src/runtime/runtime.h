@@ -17,6 +17,7 @@ typedef struct ts_runtime_options {
     int threads;          /* 0: as many as the host has CPUs for this process */
     int devices;          /* 0: every NeuronCore from first_device on; otherwise so many */
     int first_device;     /* the instance's NeuronCore that becomes device 0 */
+    ts_host host;         /* which kernels compute */
     ts_rounding rounding;
     bool has_rounding_seed; /* else rounding_seed is to be found out */
     uint32_t rounding_seed;
@@ -25,10 +26,10 @@ typedef struct ts_runtime_options {
 } ts_runtime_options;
 
 /* Fills what is still 0 or NULL from TRAINSTONE_INSTANCE, TRAINSTONE_CHIP, TRAINSTONE_OUT,
-   TRAINSTONE_THREADS, NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES, NEURON_RT_STOCHASTIC_ROUNDING_EN and
-   _SEED, and --auto-cast and
-   --auto-cast-type of NEURON_CC_FLAGS. Strings point into the environment. ts_usage for a value that is none,
-   ts_unsupported for a setting of NEURON_RT_* that asks for what is not modelled. */
+   TRAINSTONE_THREADS, TRAINSTONE_REPRO, TRAINSTONE_HOST_ISA, NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES,
+   NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, and --auto-cast and --auto-cast-type of NEURON_CC_FLAGS.
+   Strings point into the environment. ts_usage for a value that is none, ts_unsupported for a setting of
+   NEURON_RT_* that asks for what is not modelled. */
 ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag);
 
 ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime, ts_diag *diag);
@@ -37,6 +38,8 @@ void ts_runtime_free(ts_runtime *runtime);
 
 const ts_chip *ts_runtime_chip(const ts_runtime *runtime);
 const ts_instance *ts_runtime_instance(const ts_runtime *runtime);
+/* Which kernels compute; its isa is never ts_isa_auto. */
+ts_host ts_runtime_host(const ts_runtime *runtime);
 /* How its devices round, and how programs are compiled for them where nothing else is asked for. */
 ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed);
 const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime);

@@ -56,6 +56,17 @@ def test_run_json_is_the_record(folder):
     assert timed["predicted_seconds"] == record["predicted_seconds"]
 
 
+def test_run_says_which_kernels_computed(folder):
+    generic = {"TRAINSTONE_HOST_ISA": "generic"}
+    assert "\nhost kernels generic\n" in run_add(folder, **generic)
+    assert "\nhost kernels generic, the bits of any CPU (--repro)\n" in run_add(folder, "--repro", **generic)
+    record = json.loads(run_add(folder, "--json", **generic, TRAINSTONE_REPRO="1"))
+    assert record["host"] == {"isa": "generic", "repro": True}
+    assert json.loads(succeed("time", "add.trn", "--json", cwd=folder, **generic))["host"] is None
+    told = refuse("run", "add.trn", "--input", "x.npy", "y.npy", cwd=folder, TRAINSTONE_HOST_ISA="sse")
+    assert "TRAINSTONE_HOST_ISA is \"sse\"" in told
+
+
 def test_quiet_prints_nothing(folder):
     assert run_add(folder, "--quiet") == ""
     assert (folder / "out/output_0.npy").exists()

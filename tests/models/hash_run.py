@@ -1,15 +1,17 @@
-"""Trains a model for a few steps on Trainstone and prints a hash of everything it reached.
+"""Trains a model for a few steps on Trainstone and prints which kernels computed and a hash of everything it reached.
 
 usage: hash_run.py MODEL PRECISION STEPS
 """
 
 import hashlib
+import json
 import sys
 
 import harness
 import jax
 import models
 import numpy as np
+import trainstone
 
 
 def main(name, precision, steps):
@@ -21,6 +23,7 @@ def main(name, precision, steps):
         digest.update(np.asarray(loss).tobytes())
     for leaf in jax.tree.leaves(state):
         digest.update(np.asarray(leaf).tobytes())
+    print(json.dumps(trainstone.last_run()["host"]))
     print(digest.hexdigest(), float(loss))
 
 

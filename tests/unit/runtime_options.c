@@ -14,6 +14,8 @@
 static const char *const names[] = {"TRAINSTONE_INSTANCE",
                                     "TRAINSTONE_CHIP",
                                     "TRAINSTONE_THREADS",
+                                    "TRAINSTONE_REPRO",
+                                    "TRAINSTONE_HOST_ISA",
                                     "NEURON_RT_NUM_CORES",
                                     "NEURON_RT_VISIBLE_CORES",
                                     "NEURON_LOGICAL_NC_CONFIG",
@@ -111,6 +113,34 @@ static void test_rounding(void **state) {
     setenv("NEURON_RT_STOCHASTIC_ROUNDING_SEED", "7", 1);
     assert_int_equal(read(&options, &diag), ts_ok);
     assert_int_equal(options.rounding_seed, 3);
+}
+
+static void check_host(const char *repro, const char *isa, bool is_repro, ts_isa level) {
+    ts_runtime_options options = {0};
+    ts_diag diag;
+    setenv("TRAINSTONE_REPRO", repro, 1);
+    setenv("TRAINSTONE_HOST_ISA", isa, 1);
+    assert_int_equal(read(&options, &diag), ts_ok);
+    assert_int_equal(options.host.is_repro, is_repro);
+    assert_int_equal(options.host.isa, level);
+}
+
+static void test_host(void **state) {
+    (void)state;
+    check_host("", "", false, ts_isa_auto);
+    check_host("1", "generic", true, ts_isa_generic);
+    check_host("0", "auto", false, ts_isa_auto);
+    check_host("false", ts_isa_name(ts_isa_best()), false, ts_isa_best());
+    ts_runtime_options options = {.host = {.isa = ts_isa_generic, .is_repro = true}};
+    ts_diag diag;
+    setenv("TRAINSTONE_REPRO", "0", 1);
+    assert_int_equal(read(&options, &diag), ts_ok);
+    assert_true(options.host.is_repro);
+    assert_int_equal(options.host.isa, ts_isa_generic);
+    options = (ts_runtime_options){0};
+    setenv("TRAINSTONE_HOST_ISA", "avx1024", 1);
+    assert_int_equal(read(&options, &diag), ts_usage);
+    assert_non_null(strstr(diag.message, "TRAINSTONE_HOST_ISA"));
 }
 
 static void check_cores(const char *value, int first, int count) {
@@ -288,7 +318,7 @@ int main(void) {
         TEST(test_runtime),           TEST(test_part_of_an_instance),
         TEST(test_refused_runtimes),  TEST(test_executable),
         TEST(test_version),           TEST(test_auto_cast),
-        TEST(test_rounding),
+        TEST(test_rounding),          TEST(test_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
