@@ -24,7 +24,7 @@ ts_compiler_test(
   convert_chain convert_from_bytes convert_from_floats convert_from_halves convert_from_words
   pointwise_bf16 pointwise_bits_i16 pointwise_bits_i32 pointwise_bits_i8 pointwise_bits_u16 pointwise_bits_u32
   pointwise_bits_u8 pointwise_columns pointwise_f16 pointwise_f32 pointwise_function_edges pointwise_functions
-  pointwise_i32 pointwise_long_chain pointwise_negate pointwise_numbers pointwise_power pointwise_predicates pointwise_remainder
+  pointwise_i32 pointwise_long_chain pointwise_negate pointwise_numbers pointwise_numbers_narrow pointwise_power pointwise_predicates pointwise_remainder
   pointwise_shapes pointwise_u32 reduce_precision_halves reduce_precision_powers select_nan select_shapes shift_by_number)
 ts_compiler_test(
   argmax_shapes argmax_ties concatenate_shapes constants_dense pad_shapes reduce_axes reduce_columns reduce_edges reduce_long
@@ -32,7 +32,7 @@ ts_compiler_test(
   reduce_of_views reduce_operators reduce_unknown results_shared view_broadcasts view_iotas view_reshapes view_slices
   view_transposes)
 ts_compiler_test(
-  dot_batches dot_bf16 dot_bf16_rounded dot_empty dot_f16 dot_integer_limits dot_integers dot_of_views dot_ragged dot_single dot_turned
+  dot_batches dot_bf16 dot_bf16_rounded dot_empty dot_nonfinite dot_f16 dot_integer_limits dot_integers dot_of_views dot_ragged dot_single dot_turned
   dynamic_slices dynamic_updates gather_along_axis gather_rows gather_windows refused_cholesky refused_complex
   refused_f64 scatter_add_f32 scatter_add_i32 scatter_embedding scatter_infinite scatter_max_f32 scatter_min_i32
   scatter_multiply_i16 scatter_set_f32 scatter_set_u8 scatter_unknown scatter_windows)

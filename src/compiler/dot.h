@@ -67,6 +67,8 @@ uint32_t ts_dot_open(const ts_dot *dot, int64_t trips);
 void ts_dot_close(const ts_dot *dot, int64_t trips);
 ts_affine ts_dot_counter(const ts_dot *dot, int64_t trips, uint32_t loop);
 
+/* Of a partition, while a chunk of a transposed operand is turned. */
+int64_t ts_dot_turn_bytes(const ts_dot *dot);
 /* The open panel of the operand into a new tile. */
 void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
 /* The whole contraction. */

@@ -101,6 +101,7 @@ static void load_direct(ts_lower *lower, const ts_dot *d, const ts_dot_operand *
 typedef struct row_block {
     int64_t batches, batch_trips, tiles;
     uint32_t batch_loop, tile_loop;
+    int slots; /* of tiles of a trip */
     ts_count positions, rows;
     ts_tile tile; /* [rows, depth of the panel, one group after the other] */
 } row_block;
@@ -157,26 +158,74 @@ static void load_groups(ts_lower *lower, const ts_dot *d, const ts_dot_operand *
     }
 }
 
-/* Each chunk of the rows through the PE into PSUM and from there to the operand's tile. */
+/* TensorE turns by a product with the identity, in which a NaN or an infinity would reach its neighbours as
+   0 * Inf. So it turns the elements' bits, as one or two whole numbers of at most 16 bits each. */
+static int64_t numbers_of(const ts_dot *d) {
+    return elem_bytes(d) == 4 ? 2 : 1;
+}
+
+int64_t ts_dot_turn_bytes(const ts_dot *d) {
+    return numbers_of(d) * d->chunk * (int64_t)sizeof(float);
+}
+
+/* Elements as [numbers of an element, elements]. */
+static ts_ap bits_ap(const ts_dot *d, ts_ap elements) {
+    int64_t numbers = numbers_of(d);
+    elements.dtype = elem_bytes(d) == 1 ? ts_dtype_u8 : ts_dtype_u16;
+    elements.dim[1] = (ts_dim){.step = numbers, .count = elements.dim[0].count};
+    elements.dim[0] = (ts_dim){.step = 1, .count = ts_count_const(numbers)};
+    elements.dims = 2;
+    return elements;
+}
+
+/* A tile of [parts, (number, elements)] in fp32. */
+static ts_ap numbers_ap(const ts_dot *d, ts_tile tile, ts_count parts, ts_count elements) {
+    ts_ap ap = ts_build_ap(d->b, tile, ts_dtype_f32, parts, ts_count_const(numbers_of(d)));
+    ap.dim[0].step = elements.max;
+    ts_ap_dim(&ap, 1, elements);
+    return ap;
+}
+
+/* The number `at` of each element. */
+static ts_ap number_ap(const ts_dot *d, ts_tile tile, ts_count parts, ts_count elements, int64_t at) {
+    ts_ap ap = ts_build_ap(d->b, tile, ts_dtype_f32, parts, elements);
+    ap.offset.base += at * elements.max * (int64_t)sizeof(float);
+    return ap;
+}
+
+/* to[depth, rows] = from[rows, depth], the same bits; `slots` of a loop of this load. */
+static void turn(const ts_dot *d, const ts_ap *to, const ts_ap *from, int slots) {
+    ts_count rows = from->parts, depth = to->parts;
+    int64_t numbers = numbers_of(d), elem = sizeof(float);
+    ts_tile tile = ts_build_tile(d->b, ts_space_sbuf, rows.max, numbers * depth.max * elem, slots);
+    ts_tile psum = ts_build_tile(d->b, ts_space_psum, depth.max, numbers * rows.max * elem, slots);
+    ts_ap before = bits_ap(d, *from), wide = numbers_ap(d, tile, rows, depth);
+    ts_emit_copy(d->b, ts_engine_scalar, &wide, &before);
+    for (int64_t i = 0; i < numbers; i++) {
+        ts_ap number = number_ap(d, tile, rows, depth, i), turned = number_ap(d, psum, depth, rows, i);
+        ts_emit_transpose(d->b, ts_engine_tensor, &turned, &number);
+    }
+    ts_ap after = bits_ap(d, *to), read = numbers_ap(d, psum, depth, rows);
+    ts_emit_copy(d->b, ts_engine_vector, &after, &read);
+}
+
+/* Each chunk of the rows turned into the operand's tile. */
 static void transpose_rows(const ts_dot *d, const ts_dot_operand *o, const row_block *k, int group) {
     const ts_dot_group *g = &d->group[group];
     int64_t elem = elem_bytes(d), step = ts_dot_chunk_step(d, o);
     uint32_t loop = ts_dot_open(d, g->chunks);
     ts_affine index = ts_dot_counter(d, g->chunks, loop);
     ts_count depth = ts_count_scale(d->b, ts_dot_positions(d, g, index), d->depth.inner);
-    ts_tile psum = ts_build_tile(d->b, ts_space_psum, depth.max, k->rows.max * 4, g->chunks > 1 ? 2 : 1);
     ts_ap from = ts_build_ap(d->b, k->tile, d->dtype, k->rows, depth);
     from.offset.base += group_at(d, group) * elem;
     from.offset = ts_build_sum(d->b, from.offset, index, depth.max * elem);
-    ts_ap middle = ts_build_ap(d->b, psum, ts_dtype_f32, depth, k->rows);
-    ts_emit_transpose(d->b, ts_engine_tensor, &middle, &from);
     ts_ap to = ts_build_ap(d->b, o->tile, d->dtype, depth, k->rows);
     to.offset.base += g->first * step * elem;
     to.offset = ts_build_sum(d->b, to.offset, index, step * elem);
     if (k->batch_trips > 1)
         to.offset = ts_build_term(d->b, to.offset, k->batches * ts_walk_panel(o->walk) * elem, k->batch_loop);
     if (k->tiles > 1) to.offset = ts_build_term(d->b, to.offset, ts_walk_tile(o->walk) * elem, k->tile_loop);
-    ts_emit_copy(d->b, ts_engine_vector, &to, &middle);
+    turn(d, &to, &from, g->chunks > 1 ? 2 : k->slots);
     ts_dot_close(d, g->chunks);
 }
 
@@ -186,8 +235,8 @@ static void load_transposed(ts_lower *lower, const ts_dot *d, const ts_dot_opera
     k.tile_loop = ts_dot_open(d, k.tiles);
     k.positions = ts_walk_tile_block(d->b, o->walk, k.tiles > 1, k.tile_loop);
     k.rows = ts_count_scale(d->b, k.positions, k.batches * o->walk->inner);
-    int slots = k.tiles > 1 || k.batch_trips > 1 ? 2 : 1;
-    k.tile = ts_build_tile(d->b, ts_space_sbuf, k.rows.max, ts_dot_depth(d) * elem_bytes(d), slots);
+    k.slots = k.tiles > 1 || k.batch_trips > 1 ? 2 : 1;
+    k.tile = ts_build_tile(d->b, ts_space_sbuf, k.rows.max, ts_dot_depth(d) * elem_bytes(d), k.slots);
     load_groups(lower, d, o, &k);
     for (int i = 0; i < d->groups; i++)
         transpose_rows(d, o, &k, i);

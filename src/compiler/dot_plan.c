@@ -4,7 +4,7 @@
 
 /* Estimates that compare ways of loading: ns for a DMA descriptor over 16 engines, and for a PE transpose
    of one block with its read-out. */
-static const double descriptor_ns = 2.5, transpose_ns = 200;
+static const double descriptor_ns = 2.5, transpose_ns = 290;
 enum { SBUF_BUDGET = 168 * 1024 };
 
 static int64_t ceil_div(int64_t a, int64_t b) {
@@ -156,8 +156,8 @@ static bool fits(const ts_dot *dot) {
     int64_t bytes = round_64(dot->chunks * batch * ts_walk_panel(&dot->rows) * elem) +
                     round_64(dot->chunks * batch * ts_walk_panel(&dot->cols) * elem) +
                     round_64(batch * ts_walk_panel(&dot->cols) * out);
-    if (dot->stationary.is_transposed) bytes += round_64(depth * elem);
-    if (dot->moving.is_transposed) bytes += round_64(depth * elem);
+    if (dot->stationary.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
+    if (dot->moving.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
     return 2 * bytes <= SBUF_BUDGET;
 }
 

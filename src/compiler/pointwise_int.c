@@ -118,6 +118,7 @@ static ts_status binary(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
     landing l = land(e, dst, p, op->kind == ts_hlo_compare);
     ts_value_form a = *in[0], b = *in[1];
     if (p.engine == ts_engine_gpsimd) {
+        if (b.kind == ts_form_immediate && a.kind == b.kind) a.kind = ts_form_column; /* as it is read */
         a = as_word(e, &a);
         b = as_word(e, &b);
     }

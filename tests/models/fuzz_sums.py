@@ -225,7 +225,7 @@ def contraction_judge(result, terms):
     """(check, check by XLA:CPU) of sums of products"""
     if result not in v.FLOATS:
         return v.exact, v.exact_by_xla
-    return v.sum_of(terms, spreads=True), v.sum_by_xla(terms) if result == "f32" else None
+    return v.sum_of(terms), v.sum_by_xla(terms) if result == "f32" else None
 
 
 def both(function, x, y):
