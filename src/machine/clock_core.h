@@ -124,20 +124,29 @@ struct ts_event {
 typedef struct ts_lane {
     ts_event *head, *tail;
     ts_event *pick, *before; /* the event that could start first, and the one in front of it in the lane */
+    ts_time start;           /* of `pick`, with the table's constants */
     int32_t count;           /* events in it */
     bool is_known;           /* `pick` is up to date */
 } ts_lane;
 
+/* How an access lies in its storage, wherever it begins: equal patterns share one shape. */
+typedef struct ts_shape {
+    struct ts_shape *next;
+    ts_ref ref;           /* without its place */
+    int64_t lo, hi;       /* bytes it may touch, relative to its offset; hi exclusive; indexed: 0 */
+    bool is_dense;        /* touches every byte from lo to hi */
+    int64_t pitch, width; /* rows of `width` bytes, `pitch` apart; 0 when it is no such rectangle */
+} ts_shape;
+
 /* One operand of a code position, kept up to date with the loop counters. */
 typedef struct ts_access {
     const ts_ap *ap;
+    const ts_shape *shape;
     ts_ref ref;
     int64_t lo, hi; /* bytes it may touch, relative to ref.offset; hi exclusive */
     int64_t shift;  /* where its tensor lies in the storage */
     uint32_t storage;
     bool is_read, is_write;
-    bool is_dense;        /* touches every byte from lo to hi */
-    int64_t pitch, width; /* rows of `width` bytes, `pitch` apart; 0 when it is no such rectangle */
     bool moves_offset, moves_part;
 } ts_access;
 
@@ -151,24 +160,25 @@ typedef struct ts_code {
     bool is_ready, is_ragged;
 } ts_code;
 
-/* One remembered access: who made it and where. */
+/* One remembered access: who made it and where. What a search reads of it comes first. */
 typedef struct ts_box {
-    struct ts_box *next, **link;             /* boxes of one hash bucket */
-    struct ts_box *level_next, **level_link; /* boxes of one level of one plane */
-    ts_event *event;
-    int64_t lo, hi, cell;
-    int64_t pitch, width; /* as in its access */
+    struct ts_box *next; /* of its hash bucket */
+    int64_t lo, hi;
     int32_t part, parts;
     uint32_t plane;
     uint8_t level;
-    bool is_dense;
-    bool is_merged; /* stands for several: bounds only, no ref */
-    ts_ref ref;
+    uint8_t engine;        /* that issued it; none: a transfer, or several accesses */
+    uint8_t behind[2];     /* bit per engine that cannot be delayed by it: at all, or to overwrite */
+    const ts_shape *shape; /* NULL: stands for several, by bounds only */
+    ts_event *event;
+    struct ts_box **link;
+    struct ts_box *level_next, **level_link; /* boxes of one level of one plane */
 } ts_box;
 
 /* The reads (even index) or the writes (odd) of one storage: SBUF, PSUM, scratch, or a tensor. */
 typedef struct ts_plane {
     uint32_t count, limit;
+    uint32_t levels; /* bit per level in use */
     uint32_t level_count[TS_BOX_LEVELS];
     ts_box *level[TS_BOX_LEVELS];
 } ts_plane;
@@ -179,7 +189,7 @@ typedef struct ts_slab {
     uint32_t used; /* of the last block */
     void *free;
 } ts_slab;
-enum { TS_SLAB_ITEMS = 1024 };
+enum { TS_SLAB_ITEMS = 1024, TS_CLOCK_SHAPES = 1024 };
 
 /* Length of a union of intervals that arrive roughly in order. */
 enum { TS_UNION_GAPS = 32 };
@@ -241,6 +251,7 @@ typedef struct ts_clock {
     ts_box **buckets;
     uint32_t bucket_bits, box_count;
     TS_VEC(ts_box *) found;
+    ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
 
     /* lanes: times at which each shared thing is free, and why */
     int window; /* instructions of an engine that may overtake each other; 1 = program order */
@@ -249,6 +260,7 @@ typedef struct ts_clock {
     int rings;
     ts_times engine_free[ts_engine_count], port_free[ts_port_count][ts_engine_count];
     ts_times ring_free[TS_CLOCK_RINGS], dma_free[TS_CLOCK_DMA_ENGINES], hbm_free, end;
+    bool dma_is_split; /* DMA engines differ: each has its entry; otherwise entry 0 is all of theirs */
     uint32_t rotation; /* DMA engine that serves the next transfer's first share */
     uint8_t table;     /* in ScalarE after what was issued */
     ts_cause engine_cause[ts_engine_count], port_cause[ts_port_count][ts_engine_count], end_cause;
@@ -264,9 +276,9 @@ typedef struct ts_clock {
     bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
 } ts_clock;
 
-/* clock_slab.c: zeroed items. */
+/* clock_slab.c: items as they were given back, or zeroed when new. */
 void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size);
-void ts_slab_give(ts_slab *slab, void *item, size_t size);
+void ts_slab_give(ts_slab *slab, void *item);
 
 /* clock_path.c: the critical path. */
 ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count);
@@ -284,6 +296,7 @@ void ts_path_free(ts_clock *clock);
 
 /* clock_regions.c: what an access waits for. */
 void ts_regions_init(ts_clock *clock);
+const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape);
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
@@ -300,6 +313,11 @@ void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
 void ts_lanes_step(ts_clock *clock);
 
+/* clock_dma.c: moves a transfer whose first bytes arrive at `times` (in: arrival, out: last byte); in the set
+   asked for also the time of its first byte and the node of its last (counted). */
+void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times *times, ts_time *first,
+                 ts_node **last_byte);
+
 /* clock_tally.c: totals. */
 void ts_union_add(ts_union *set, ts_time start, ts_time end);
 ts_time ts_union_length(const ts_union *set);
@@ -311,7 +329,7 @@ void ts_tally_finish(ts_clock *clock);
 
 /* clock_series.c: the timeline in bins. Times without the launch; no effect when no bins were asked for. */
 void ts_series_init(ts_clock *clock, uint32_t bins);
-void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end);
+void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end, int engines);
 void ts_series_bytes(ts_clock *clock, ts_time start, ts_time end, uint64_t bytes);
 void ts_series_live(ts_clock *clock, uint32_t inst, ts_time start, ts_time end);
 /* A stretch of the critical path, in order of time and launch included; `amount` of its length is the

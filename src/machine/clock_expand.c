@@ -150,8 +150,8 @@ static bool is_gapless(const ts_ref *ref) {
 }
 
 /* Rows of bytes at one distance, as tiles of a matrix are. */
-static void find_rectangle(ts_access *access) {
-    const ts_ref *ref = &access->ref;
+static void find_rectangle(ts_shape *shape) {
+    const ts_ref *ref = &shape->ref;
     int64_t bytes = ts_dtype_get(ref->dtype)->bytes, width = bytes, pitch = 0, rows = 1;
     for (int i = ref->dims; i-- > 0;) {
         int64_t step = ref->step[i] * bytes;
@@ -167,18 +167,16 @@ static void find_rectangle(ts_access *access) {
             return;
         }
     }
-    access->pitch = pitch;
-    access->width = width;
+    shape->pitch = pitch;
+    shape->width = width;
 }
 
-static void find_bounds(const ts_program *program, ts_access *access) {
-    const ts_ref *ref = &access->ref;
-    if (ref->index) { /* anywhere in its tensor */
-        access->lo = -ref->offset;
-        access->hi = (int64_t)program->tensors.data[ref->tensor].bytes - ref->offset;
-        access->is_dense = true;
-        return;
-    }
+static const ts_shape *find_shape(ts_clock *clock, const ts_ref *ref) {
+    ts_shape shape = {.ref = *ref, .is_dense = true};
+    shape.ref.part = shape.ref.parts = 0;
+    shape.ref.offset = 0;
+    shape.ref.tensor = 0;
+    if (ref->index) return ts_shape_get(clock, &shape);
     int64_t width = ts_dtype_get(ref->dtype)->bytes, lo = 0, hi = 0;
     for (int i = 0; i < ref->dims; i++) {
         int64_t reach = ref->step[i] * (ref->count[i] - 1);
@@ -187,11 +185,20 @@ static void find_bounds(const ts_program *program, ts_access *access) {
         else
             hi += reach;
     }
-    access->lo = lo * width;
-    access->hi = (hi + 1) * width;
-    access->is_dense = is_gapless(ref);
-    access->pitch = 0;
-    if (!access->is_dense) find_rectangle(access);
+    shape.lo = lo * width;
+    shape.hi = (hi + 1) * width;
+    shape.is_dense = is_gapless(ref);
+    if (!shape.is_dense) find_rectangle(&shape);
+    return ts_shape_get(clock, &shape);
+}
+
+static void find_bounds(const ts_program *program, ts_access *access) {
+    access->lo = access->shape->lo;
+    access->hi = access->shape->hi;
+    if (access->ref.index) { /* anywhere in its tensor */
+        access->lo = -access->ref.offset;
+        access->hi = (int64_t)program->tensors.data[access->ref.tensor].bytes - access->ref.offset;
+    }
 }
 
 static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index,
@@ -210,6 +217,7 @@ static void set_access(ts_clock *clock, ts_access *access, const ts_operands *op
     } else {
         access->storage = ap->space == ts_space_psum ? STORAGE_PSUM : STORAGE_SBUF;
     }
+    access->shape = find_shape(clock, &access->ref);
     find_bounds(program, access);
 }
 
@@ -400,11 +408,11 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
         return ts_capacity;
     }
     ts_event *event = ts_slab_take(&clock->arena, &clock->events, sizeof *event);
-    event->step = step;
-    event->sequence = ++clock->sequence;
-    event->inst = at;
-    event->refs = 1;
-    event->is_watched = is_watched(clock, at);
+    *event = (ts_event){.step = step,
+                        .sequence = ++clock->sequence,
+                        .inst = at,
+                        .refs = 1,
+                        .is_watched = is_watched(clock, at)};
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     event->table = code->table;
     for (int i = 0; i < code->access_count; i++)

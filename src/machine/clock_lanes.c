@@ -12,7 +12,7 @@ void ts_event_drop(ts_clock *clock, ts_event *event) {
     if (--event->refs > 0) return;
     ts_cause_clear(clock, &event->cause);
     ts_node_drop(clock, event->node);
-    ts_slab_give(&clock->events, event, sizeof *event);
+    ts_slab_give(&clock->events, event);
 }
 
 static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, ts_wait wait) {
@@ -75,7 +75,7 @@ static void settle(ts_clock *clock, ts_event *event) {
         event->edges = edge->next;
         apply(clock, edge->consumer, event, edge->wait);
         if (--edge->consumer->waits == 0) clock->engine[edge->consumer->step->engine].is_known = false;
-        ts_slab_give(&clock->edges, edge, sizeof *edge);
+        ts_slab_give(&clock->edges, edge);
     }
     clock->pending--;
     ts_event_drop(clock, event);
@@ -157,7 +157,7 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
     if (event->loads_table) {
         slice.end = free += clock->table_load[k];
         ts_tally_slice(clock, event, slice);
-        ts_series_busy(clock, engine, slice.start, slice.end);
+        ts_series_busy(clock, engine, slice.start, slice.end, 1);
     }
     slice.start = start;
     slice.end = until;
@@ -169,7 +169,7 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
         slice.waited = ts_waited_port;
     }
     ts_tally_slice(clock, event, slice);
-    ts_series_busy(clock, engine, start, until);
+    ts_series_busy(clock, engine, start, until, 1);
     if (!event->step->is_dma) ts_series_live(clock, event->inst, start, until);
 }
 
@@ -208,115 +208,6 @@ static void issue(ts_clock *clock, ts_engine engine) {
     event->node = node;
     ts_cause_clear(clock, &event->cause);
     settle(clock, event);
-}
-
-/* Rows of the transfer that DMA engine number `share` moves. */
-static int share_rows(const ts_step *step, int share) {
-    int left = step->rows - share * step->rows_per_share;
-    return left < step->rows_per_share ? left : step->rows_per_share;
-}
-
-/* References that change together: most transfers replace one node on all their DMA engines by one other. */
-typedef struct share_nodes {
-    ts_node *node, *parent; /* of the share charged last, which equal ones use too */
-    ts_time start, end;
-    ts_node *old; /* replaced, not dropped yet */
-    uint32_t holds, drops;
-} share_nodes;
-
-static void flush_holds(share_nodes *nodes) {
-    if (nodes->node) nodes->node->refs += nodes->holds;
-    nodes->holds = 0;
-}
-
-static void flush_drops(ts_clock *clock, share_nodes *nodes) {
-    if (nodes->old) {
-        nodes->old->refs -= nodes->drops - 1;
-        ts_node_drop(clock, nodes->old);
-    }
-    nodes->drops = 0;
-}
-
-static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, int share, ts_time arrival,
-                         int engine, ts_time start, ts_time end, share_nodes *nodes) {
-    ts_node *old = clock->dma_node[engine], *parent = start > arrival ? old : issued;
-    if (!nodes->node || nodes->parent != parent || nodes->start != start || nodes->end != end) {
-        ts_time descriptors = share_rows(step, share) * step->descriptor_time[clock->asked];
-        ts_charge charges[TS_NODE_CHARGES] = {
-            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[clock->asked] : 0},
-            {step->row, ts_bound_dma_descriptors, descriptors},
-            {step->row, ts_bound_dma_bytes, end - start - descriptors}};
-        ts_node *node = ts_node_new(clock, parent, charges, TS_NODE_CHARGES);
-        ts_union_add(&clock->dma_union, start, end);
-        flush_holds(nodes);
-        ts_node_drop(clock, nodes->node);
-        nodes->node = node;
-        nodes->parent = parent;
-        nodes->start = start;
-        nodes->end = end;
-    }
-    if (old != nodes->old) {
-        flush_drops(clock, nodes);
-        nodes->old = old;
-    }
-    nodes->drops++;
-    nodes->holds++;
-    clock->dma_node[engine] = nodes->node;
-    ts_series_busy(clock, ts_engine_none, start, end);
-}
-
-/* Moves the transfer through its DMA engines in set k; returns the last byte's time. In the set asked for
-   also its node (counted) and the time of the first byte. */
-static ts_time transfer(ts_clock *clock, ts_event *event, int k, ts_time arrival, ts_node *issued,
-                        ts_time *first, ts_node **last_byte) {
-    const ts_step *step = event->step;
-    ts_time done = arrival, row = step->descriptor_time[k] + step->byte_time[k];
-    share_nodes nodes = {0};
-    bool is_asked = k == clock->asked;
-    int engines = clock->dma_engines[k], engine = (int)(clock->rotation % (uint32_t)engines);
-    for (int share = 0; share < step->shares; share++) {
-        ts_time start = later(arrival, clock->dma_free[engine].at[k]);
-        ts_time end = start + share_rows(step, share) * row;
-        if (is_asked) {
-            charge_share(clock, issued, step, share, arrival, engine, start, end, &nodes);
-            if (share == 0 || start < *first) *first = start;
-            if (end > done || !*last_byte) {
-                ts_node_drop(clock, *last_byte);
-                *last_byte = ts_node_hold(nodes.node);
-            }
-        }
-        clock->dma_free[engine].at[k] = end;
-        done = later(done, end);
-        if (++engine == engines) engine = 0;
-    }
-    if (is_asked) {
-        flush_holds(&nodes);
-        flush_drops(clock, &nodes);
-        ts_node_drop(clock, nodes.node);
-    }
-    return done;
-}
-
-/* HBM moves the bytes of all transfers one after the other: a cap on their sum. */
-static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_time done,
-                           ts_node *issued, ts_node **last_byte) {
-    if (step->hbm_time[k] == 0) return done;
-    ts_time start = later(arrival, clock->hbm_free.at[k]), end = start + step->hbm_time[k];
-    clock->hbm_free.at[k] = end;
-    if (k == clock->asked) {
-        ts_node *parent = start > arrival ? clock->hbm_node : issued;
-        ts_charge charges[2] = {
-            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
-            {step->row, ts_bound_dma_bytes, step->hbm_time[k]}};
-        ts_node *node = ts_node_new(clock, parent, charges, 2);
-        ts_node_drop(clock, clock->hbm_node);
-        clock->hbm_node = node;
-        if (end > done) {
-            ts_node_drop(clock, *last_byte);
-            *last_byte = ts_node_hold(node);
-        }
-    }
-    return later(done, end);
 }
 
 static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
@@ -365,13 +256,12 @@ static void serve(ts_clock *clock, int position) {
         start[k] = ring_start(clock, event, k);
     ts_node *issued = ring_node(clock, event, start[asked]), *last_byte = NULL;
     for (int k = 0; k < clock->sets; k++) {
-        int ring = clock->ring_of[k][queue];
-        ts_time arrival = start[k] + clock->first_byte[k];
-        clock->ring_free[ring].at[k] = start[k] + clock->queue_floor[k];
-        ts_time moved = transfer(clock, event, k, arrival, issued, &first, &last_byte);
-        done.at[k] = through_hbm(clock, step, k, arrival, moved, issued, &last_byte) + clock->completion[k];
+        clock->ring_free[clock->ring_of[k][queue]].at[k] = start[k] + clock->queue_floor[k];
+        done.at[k] = start[k] + clock->first_byte[k];
     }
-    clock->rotation = (clock->rotation + (uint32_t)step->shares) % (uint32_t)clock->dma_engines[0];
+    ts_dma_move(clock, step, issued, &done, &first, &last_byte);
+    for (int k = 0; k < clock->sets; k++)
+        done.at[k] += clock->completion[k];
     ts_node **ring = &clock->ring_node[clock->ring_of[asked][queue]];
     ts_node_drop(clock, *ring);
     *ring = issued;
@@ -403,7 +293,7 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
         if (!event->waits) {
             ts_time start = engine_start(clock, event, 0);
             if (start < best) {
-                best = start;
+                lane->start = best = start;
                 lane->pick = event;
                 lane->before = before;
                 if (start == free) return;
@@ -421,7 +311,7 @@ void ts_lanes_step(ts_clock *clock) {
         if (!clock->engine[e].is_known) find_pick(clock, (ts_engine)e);
         const ts_event *event = clock->engine[e].pick;
         if (!event) continue;
-        ts_time start = engine_start(clock, event, 0);
+        ts_time start = clock->engine[e].start;
         if (start > best || (start == best && event->sequence > sequence)) continue;
         best = start;
         sequence = event->sequence;

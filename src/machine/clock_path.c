@@ -5,7 +5,7 @@
 
 #include "machine/clock_core.h"
 
-enum { FEWEST_NODES = 1 << 15 }; /* fewer are not worth a pass of merging */
+enum { FEWEST_NODES = 1 << 13 }; /* fewer are not worth a pass of merging */
 
 static ts_charge *charges_of(ts_node *node) {
     return node->many ? node->many : node->few;
@@ -13,7 +13,9 @@ static ts_charge *charges_of(ts_node *node) {
 
 static void node_free(ts_clock *clock, ts_node *node) {
     free(node->many);
-    ts_slab_give(&clock->nodes, node, sizeof *node);
+    node->many = NULL;
+    node->refs = 0;
+    ts_slab_give(&clock->nodes, node);
     clock->live_nodes--;
 }
 
@@ -110,7 +112,11 @@ ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges,
     if (++clock->live_nodes > clock->node_limit) merge_chains(clock);
     ts_node *node = ts_slab_take(&clock->arena, &clock->nodes, sizeof *node);
     node->parent = ts_node_hold(parent);
+    node->many = NULL;
+    node->span = 0;
+    node->charges = 0;
     node->refs = 1;
+    node->is_inner = false;
     for (int i = 0; i < count; i++)
         if (charges[i].amount > 0) {
             node->few[node->charges++] = charges[i];

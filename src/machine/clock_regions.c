@@ -21,13 +21,17 @@ static int level_of(int64_t bytes) {
     return level;
 }
 
+static int64_t cell_of(const ts_box *box) {
+    return box->lo >> level_shift(box->level);
+}
+
 static uint32_t bucket_of(const ts_clock *clock, uint32_t plane, int level, int64_t cell) {
     uint64_t key = (uint64_t)cell * 32 + (uint64_t)level + ((uint64_t)plane << 44);
     return (uint32_t)((key * 0x9E3779B97F4A7C15u) >> (64 - clock->bucket_bits));
 }
 
 static void link_bucket(ts_clock *clock, ts_box *box) {
-    ts_box **head = &clock->buckets[bucket_of(clock, box->plane, box->level, box->cell)];
+    ts_box **head = &clock->buckets[bucket_of(clock, box->plane, box->level, cell_of(box))];
     box->next = *head;
     if (box->next) box->next->link = &box->next;
     box->link = head;
@@ -46,7 +50,6 @@ static void grow_buckets(ts_clock *clock) {
 static void box_insert(ts_clock *clock, ts_box *box) {
     ts_plane *plane = &clock->planes[box->plane];
     box->level = (uint8_t)level_of(box->hi - box->lo);
-    box->cell = box->lo >> level_shift(box->level);
     if (++clock->box_count >> clock->bucket_bits) grow_buckets(clock);
     link_bucket(clock, box);
     ts_box **head = &plane->level[box->level];
@@ -54,6 +57,7 @@ static void box_insert(ts_clock *clock, ts_box *box) {
     if (box->level_next) box->level_next->level_link = &box->level_next;
     box->level_link = head;
     *head = box;
+    plane->levels |= 1u << box->level;
     plane->level_count[box->level]++;
     plane->count++;
 }
@@ -64,11 +68,11 @@ static void box_remove(ts_clock *clock, ts_box *box) {
     if (box->next) box->next->link = box->link;
     *box->level_link = box->level_next;
     if (box->level_next) box->level_next->level_link = box->level_link;
-    plane->level_count[box->level]--;
+    if (--plane->level_count[box->level] == 0) plane->levels &= ~(1u << box->level);
     plane->count--;
     clock->box_count--;
     ts_event_drop(clock, box->event);
-    ts_slab_give(&clock->boxes, box, sizeof *box);
+    ts_slab_give(&clock->boxes, box);
 }
 
 static bool in_reach(const ts_box *box, const ts_box *query) {
@@ -76,12 +80,19 @@ static bool in_reach(const ts_box *box, const ts_box *query) {
            box->part + box->parts > query->part;
 }
 
+static void find_in_cell(ts_clock *clock, uint32_t index, int level, int64_t cell, const ts_box *query) {
+    ts_box *box = clock->buckets[bucket_of(clock, index, level, cell)];
+    for (; box; box = box->next)
+        if (in_reach(box, query) && box->level == level && box->plane == index && cell_of(box) == cell)
+            ts_vec_push(&clock->found, &clock->arena, box);
+}
+
 /* Fills clock->found with the boxes of a plane whose bounds meet those of the query. */
 static void find(ts_clock *clock, uint32_t index, const ts_box *query) {
     const ts_plane *plane = &clock->planes[index];
     clock->found.count = 0;
-    for (int level = 0; level < TS_BOX_LEVELS; level++) {
-        if (plane->level_count[level] == 0) continue;
+    for (uint32_t levels = plane->levels; levels; levels &= levels - 1) {
+        int level = __builtin_ctz(levels);
         int64_t first = (query->lo >> level_shift(level)) - 1;
         int64_t last = (query->hi - 1) >> level_shift(level);
         if (last - first >= plane->level_count[level]) {
@@ -89,42 +100,54 @@ static void find(ts_clock *clock, uint32_t index, const ts_box *query) {
                 if (in_reach(box, query)) ts_vec_push(&clock->found, &clock->arena, box);
             continue;
         }
-        for (int64_t cell = first; cell <= last; cell++) {
-            ts_box *box = clock->buckets[bucket_of(clock, index, level, cell)];
-            for (; box; box = box->next)
-                if (box->cell == cell && box->level == level && box->plane == index && in_reach(box, query))
-                    ts_vec_push(&clock->found, &clock->arena, box);
-        }
+        for (int64_t cell = first; cell <= last; cell++)
+            find_in_cell(clock, index, level, cell, query);
     }
 }
 
+static bool is_dense(const ts_box *box) {
+    return box->shape && box->shape->is_dense;
+}
+
 static bool covers(const ts_box *a, const ts_box *b) {
-    return a->is_dense && a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part &&
-           a->part + a->parts >= b->part + b->parts;
+    return a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part &&
+           a->part + a->parts >= b->part + b->parts && is_dense(a);
 }
 
 static bool is_same_place(const ts_box *a, const ts_box *b) {
-    return !a->is_merged && !b->is_merged && a->lo == b->lo && a->hi == b->hi && a->part == b->part &&
-           a->parts == b->parts && memcmp(&a->ref, &b->ref, sizeof a->ref) == 0;
+    return a->lo == b->lo && a->hi == b->hi && a->part == b->part && a->parts == b->parts &&
+           a->shape == b->shape && a->shape;
 }
 
 /* Two rectangles of one pitch meet where both their rows and their columns do. *is_known false: a row of one
    wraps into the next row's columns of the other, so columns say nothing. */
 static bool rectangles_meet(const ts_box *a, const ts_box *b, bool *is_known) {
-    int64_t first_a = a->lo % a->pitch, first_b = b->lo % a->pitch;
-    *is_known = a->lo >= 0 && b->lo >= 0 && first_a + a->width <= a->pitch && first_b + b->width <= a->pitch;
-    return first_a < first_b + b->width && first_b < first_a + a->width;
+    int64_t pitch = a->shape->pitch, first_a = a->lo % pitch, first_b = b->lo % pitch;
+    int64_t end_a = first_a + a->shape->width, end_b = first_b + b->shape->width;
+    *is_known = a->lo >= 0 && b->lo >= 0 && end_a <= pitch && end_b <= pitch;
+    return first_a < end_b && first_b < end_a;
+}
+
+static ts_ref ref_of(const ts_box *box) {
+    ts_ref ref = box->shape->ref;
+    ref.offset = box->lo - box->shape->lo;
+    ref.part = box->part;
+    ref.parts = box->parts;
+    return ref;
 }
 
 /* The conflict of two boxes whose bounds meet. */
 static bool conflicts(ts_clock *clock, const ts_box *a, const ts_box *b) {
-    if (a->is_dense && b->is_dense) return true;
-    if (a->pitch && a->pitch == b->pitch) {
-        bool is_known = false, meet = rectangles_meet(a, b, &is_known);
-        if (is_known) return meet;
-    }
     bool is_exact = false;
-    if (!a->is_merged && !b->is_merged && !ts_ref_overlap(&a->ref, &b->ref, &is_exact)) return false;
+    if (a->shape && b->shape) {
+        if (a->shape->is_dense && b->shape->is_dense) return true;
+        if (a->shape->pitch && a->shape->pitch == b->shape->pitch) {
+            bool is_known = false, meet = rectangles_meet(a, b, &is_known);
+            if (is_known) return meet;
+        }
+        ts_ref ref_a = ref_of(a), ref_b = ref_of(b);
+        if (!ts_ref_overlap(&ref_a, &ref_b, &is_exact)) return false;
+    }
     if (!is_exact) clock->record->conservative_waits++;
     return true;
 }
@@ -152,32 +175,52 @@ static void depend_same(ts_clock *clock, ts_event *event, const ts_box *query, c
 
 /* A DMA's data is touched outside its engine's order. In program order, an engine that waited once for
  * `ready` has it behind it. */
-static void depend(ts_clock *clock, ts_event *event, const ts_box *query, const ts_box *box, bool is_result) {
-    const ts_step *step = event->step;
-    ts_event *earlier = box->event;
-    if (step->engine == earlier->step->engine && !step->is_dma && !earlier->step->is_dma && !box->is_merged) {
+static void depend(ts_clock *clock, ts_event *event, const ts_box *query, ts_box *box, bool is_result) {
+    uint8_t engine = (uint8_t)(1u << query->engine);
+    if (query->engine == box->engine && !event->step->is_dma) {
         depend_same(clock, event, query, box, is_result);
         return;
     }
-    uint8_t engine = (uint8_t)(1u << step->engine);
-    uint8_t awaited = earlier->awaited[0] | (is_result ? 0 : earlier->awaited[1]);
-    if (clock->window == 1 && awaited & engine) return;
+    if ((box->behind[0] | (is_result ? 0 : box->behind[1])) & engine) return;
+    ts_event *earlier = box->event;
+    if (clock->window == 1) {
+        box->behind[0] |= earlier->awaited[0];
+        box->behind[1] |= earlier->awaited[1];
+        if ((box->behind[0] | (is_result ? 0 : box->behind[1])) & engine) return;
+    }
     if (!can_delay(clock, event, earlier, false)) return;
     if (!conflicts(clock, query, box)) return;
     earlier->awaited[!is_result] |= engine;
     ts_event_depend(clock, event, earlier, is_result ? ts_wait_ready : ts_wait_reuse);
 }
 
-/* Whoever touches these bytes later waits for this write, which waited for what it covers. */
-static void query_write(ts_clock *clock, ts_event *event, const ts_box *query) {
+/* A box in the place of an earlier one, whose times it stands for from now on. */
+static void take_over(ts_clock *clock, ts_box *box, ts_event *event, uint8_t engine) {
+    ts_event_drop(clock, box->event);
+    box->event = event;
+    box->engine = engine;
+    box->behind[0] = box->behind[1] = 0;
+    event->refs++;
+}
+
+/* Whoever touches these bytes later waits for this write, which waited for what it covers. Returns whether an
+   earlier write's box took this one over. */
+static bool query_write(ts_clock *clock, ts_event *event, const ts_box *query, uint8_t engine) {
+    ts_box *own = NULL;
     for (uint32_t plane = query->plane & ~1u; plane <= query->plane; plane++) {
         find(clock, plane, query);
         for (uint32_t i = 0; i < clock->found.count; i++) {
             ts_box *box = clock->found.data[i];
             if (box->event != event) depend(clock, event, query, box, false);
-            if (covers(query, box) || is_same_place(query, box)) box_remove(clock, box);
+            bool is_same = is_same_place(query, box);
+            if (is_same && plane == query->plane && !own)
+                own = box;
+            else if (is_same || covers(query, box))
+                box_remove(clock, box);
         }
     }
+    if (own) take_over(clock, own, event, engine);
+    return own != NULL;
 }
 
 static int by_place(const void *a, const void *b) {
@@ -189,6 +232,7 @@ static int by_place(const void *a, const void *b) {
 /* One event with the latest times of several that are done. */
 static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
     ts_event *merged = ts_slab_take(&clock->arena, &clock->events, sizeof *merged);
+    *merged = (ts_event){0};
     const ts_event *last = boxes[0]->event;
     for (uint32_t i = 0; i < count; i++) {
         const ts_event *event = boxes[i]->event;
@@ -205,23 +249,21 @@ static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
     return merged;
 }
 
-/* One box for several; it keeps their pattern when all have the same. */
+/* One box for several; it keeps their shape when all have the same place. */
 static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
     ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
     *box = *boxes[0];
     box->event = merge_events(clock, boxes, count);
+    box->engine = ts_engine_none;
+    box->behind[0] = box->behind[1] = 0;
     int64_t lo = box->lo, hi = box->hi;
     int32_t first = box->part, last = first + box->parts;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_same_place(box, boxes[i])) box->is_merged = true;
+        if (!is_same_place(boxes[0], boxes[i])) box->shape = NULL;
         if (boxes[i]->hi > hi) hi = boxes[i]->hi;
         if (boxes[i]->lo < lo) lo = boxes[i]->lo;
         if (boxes[i]->part < first) first = boxes[i]->part;
         if (boxes[i]->part + boxes[i]->parts > last) last = boxes[i]->part + boxes[i]->parts;
-    }
-    if (box->is_merged) {
-        box->is_dense = false;
-        box->pitch = 0;
     }
     box->lo = lo;
     box->hi = hi;
@@ -233,32 +275,34 @@ static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
 }
 
 /* A read in the place of earlier ones. An engine ends its instructions in order, so its latest read stands
-   for the others; DMAs end in any order, so those that are done merge when there are several. */
-static void forget_reads(ts_clock *clock, const ts_event *event, const ts_box *query) {
+   for the one before; DMAs end in any order, so those that are done merge when there are several. Returns
+   whether an earlier read's box took this one over. */
+static bool join_reads(ts_clock *clock, ts_event *event, const ts_box *query) {
     enum { TOGETHER = 8 };
     ts_box *done[TOGETHER];
     uint32_t count = 0;
     int level = level_of(query->hi - query->lo);
     int64_t cell = query->lo >> level_shift(level);
-    ts_box *next, *box = clock->buckets[bucket_of(clock, query->plane, level, cell)];
-    for (; box && count < TOGETHER; box = next) {
-        next = box->next;
-        if (box->plane != query->plane || !is_same_place(query, box)) continue;
-        const ts_step *step = box->event->step;
+    ts_box *box = clock->buckets[bucket_of(clock, query->plane, level, cell)];
+    for (; box && count < TOGETHER; box = box->next) {
+        if (!is_same_place(query, box) || box->plane != query->plane) continue;
         bool is_in_order = clock->window == 1 || box->event->is_done;
-        if (step->engine == event->step->engine && !step->is_dma && !event->step->is_dma && is_in_order)
-            box_remove(clock, box);
-        else if (step->is_dma && event->step->is_dma && box->event->is_done)
-            done[count++] = box;
+        if (event->step->is_dma) {
+            if (box->event->step->is_dma && box->event->is_done) done[count++] = box;
+        } else if (box->engine == query->engine && is_in_order) {
+            take_over(clock, box, event, query->engine);
+            return true;
+        }
     }
     if (count == TOGETHER) merge_boxes(clock, done, count);
+    return false;
 }
 
-static void query_read(ts_clock *clock, ts_event *event, const ts_box *query) {
+static bool query_read(ts_clock *clock, ts_event *event, const ts_box *query) {
     find(clock, query->plane + 1, query);
     for (uint32_t i = 0; i < clock->found.count; i++)
         depend(clock, event, query, clock->found.data[i], true);
-    forget_reads(clock, event, query);
+    return join_reads(clock, event, query);
 }
 
 /* Bounds the memory of a run: neighbours whose times are known become one box that waits for the latest. */
@@ -284,23 +328,20 @@ static void compact(ts_clock *clock, uint32_t index) {
 
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
     if (!clock->is_tracked[access->storage]) return;
+    int64_t offset = access->ref.offset + access->shift;
+    ts_box query = {.lo = offset + access->lo,
+                    .hi = offset + access->hi,
+                    .part = access->ref.part,
+                    .parts = access->ref.parts,
+                    .plane = access->storage * 2 + (is_write ? 1 : 0),
+                    .engine = event->step->engine,
+                    .shape = access->shape};
+    uint8_t engine = event->step->is_dma ? ts_engine_none : event->step->engine;
+    if (is_write ? query_write(clock, event, &query, engine) : query_read(clock, event, &query)) return;
     ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
-    box->ref = access->ref;
-    box->ref.tensor = access->storage;
-    box->ref.offset += access->shift;
-    box->lo = box->ref.offset + access->lo;
-    box->hi = box->ref.offset + access->hi;
-    box->part = access->ref.part;
-    box->parts = access->ref.parts;
-    box->plane = access->storage * 2 + (is_write ? 1 : 0);
-    box->is_dense = access->is_dense;
-    box->pitch = access->pitch;
-    box->width = access->width;
-    if (is_write)
-        query_write(clock, event, box);
-    else
-        query_read(clock, event, box);
+    *box = query;
     box->event = event;
+    box->engine = engine;
     event->refs++;
     box_insert(clock, box);
     const ts_plane *plane = &clock->planes[box->plane];
@@ -312,4 +353,19 @@ void ts_regions_init(ts_clock *clock) {
     for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++)
         clock->planes[plane].limit = TS_CLOCK_BOXES;
     grow_buckets(clock);
+}
+
+const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape) {
+    const ts_ref *ref = &shape->ref;
+    uint64_t hash = (uint64_t)ref->space << 8 | ref->dtype;
+    for (int i = 0; i < ref->dims; i++)
+        hash = (hash ^ (uint64_t)ref->step[i] ^ (uint64_t)ref->count[i] << 32) * 0x9E3779B97F4A7C15u;
+    ts_shape **head = &clock->shapes[hash >> 32 & (TS_CLOCK_SHAPES - 1)];
+    for (const ts_shape *known = *head; known; known = known->next)
+        if (memcmp(&known->ref, ref, sizeof *ref) == 0) return known;
+    ts_shape *made = TS_NEW(&clock->arena, ts_shape);
+    *made = *shape;
+    made->next = *head;
+    *head = made;
+    return made;
 }

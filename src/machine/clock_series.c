@@ -60,12 +60,12 @@ static void spread(const ts_series *series, ts_time *values, ts_time start, ts_t
     }
 }
 
-void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end) {
+void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end, int engines) {
     if (clock->bins == 0 || end <= start) return;
     start += clock->record->launch;
     end += clock->record->launch;
     reach(clock, end);
-    spread(&clock->record->series, clock->record->series.busy[engine], start, end, end - start);
+    spread(&clock->record->series, clock->record->series.busy[engine], start, end, engines * (end - start));
 }
 
 void ts_series_bytes(ts_clock *clock, ts_time start, ts_time end, uint64_t bytes) {

@@ -7,7 +7,6 @@ void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size) {
     if (slab->free) {
         void *item = slab->free;
         memcpy(&slab->free, item, sizeof slab->free);
-        memset(item, 0, sizeof slab->free);
         return item;
     }
     if (slab->blocks.count == 0 || slab->used == TS_SLAB_ITEMS) {
@@ -18,8 +17,7 @@ void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size) {
     return slab->blocks.data[slab->blocks.count - 1] + size * slab->used++;
 }
 
-void ts_slab_give(ts_slab *slab, void *item, size_t size) {
-    memset(item, 0, size);
+void ts_slab_give(ts_slab *slab, void *item) {
     memcpy(item, &slab->free, sizeof slab->free);
     slab->free = item;
 }

@@ -1,0 +1,184 @@
+/* The DMA engines and HBM: how a transfer's parts find their way through what all transfers share.
+
+   Most transfers give every engine an equal part, and then all engines are free at the same time and for the
+   same reason: entry 0 stands for all of them as long as that lasts. */
+#include "machine/clock_core.h"
+
+static ts_time later(ts_time a, ts_time b) {
+    return a > b ? a : b;
+}
+
+/* Rows of the transfer that DMA engine number `share` moves. */
+static int share_rows(const ts_step *step, int share) {
+    int left = step->rows - share * step->rows_per_share;
+    return left < step->rows_per_share ? left : step->rows_per_share;
+}
+
+/* References that change together: most transfers replace one node on all their DMA engines by one other. */
+typedef struct share_nodes {
+    ts_node *node, *parent; /* of the share charged last, which equal ones use too */
+    ts_time start, end;
+    ts_node *old; /* replaced, not dropped yet */
+    uint32_t holds, drops;
+} share_nodes;
+
+static void flush_holds(share_nodes *nodes) {
+    if (nodes->node) nodes->node->refs += nodes->holds;
+    nodes->holds = 0;
+}
+
+static void flush_drops(ts_clock *clock, share_nodes *nodes) {
+    if (nodes->old) {
+        nodes->old->refs -= nodes->drops - 1;
+        ts_node_drop(clock, nodes->old);
+    }
+    nodes->drops = 0;
+}
+
+static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, int share, ts_time arrival,
+                         int engine, ts_time start, ts_time end, share_nodes *nodes) {
+    ts_node *old = clock->dma_node[engine], *parent = start > arrival ? old : issued;
+    if (!nodes->node || nodes->parent != parent || nodes->start != start || nodes->end != end) {
+        ts_time descriptors = share_rows(step, share) * step->descriptor_time[clock->asked];
+        ts_charge charges[TS_NODE_CHARGES] = {
+            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[clock->asked] : 0},
+            {step->row, ts_bound_dma_descriptors, descriptors},
+            {step->row, ts_bound_dma_bytes, end - start - descriptors}};
+        ts_node *node = ts_node_new(clock, parent, charges, TS_NODE_CHARGES);
+        ts_union_add(&clock->dma_union, start, end);
+        flush_holds(nodes);
+        ts_node_drop(clock, nodes->node);
+        nodes->node = node;
+        nodes->parent = parent;
+        nodes->start = start;
+        nodes->end = end;
+    }
+    if (old != nodes->old) {
+        flush_drops(clock, nodes);
+        nodes->old = old;
+    }
+    nodes->drops++;
+    nodes->holds++;
+    clock->dma_node[engine] = nodes->node;
+    ts_series_busy(clock, ts_engine_none, start, end, 1);
+}
+
+/* Moves the transfer through its DMA engines, each by itself, in set k; returns the last byte's time. In the
+   set asked for also its node (counted) and the time of the first byte. *is_level: all engines end at one
+   time, and for one reason. */
+static ts_time move_shares(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
+                           ts_time *first, ts_node **last_byte, bool *is_level) {
+    ts_time done = arrival, row = step->descriptor_time[k] + step->byte_time[k], least = INT64_MAX;
+    share_nodes nodes = {0};
+    bool is_asked = k == clock->asked;
+    int engines = clock->dma_engines[k], engine = (int)(clock->rotation % (uint32_t)engines);
+    for (int share = 0; share < step->shares; share++) {
+        ts_time start = later(arrival, clock->dma_free[engine].at[k]);
+        ts_time end = start + share_rows(step, share) * row;
+        if (is_asked) {
+            const ts_node *before = nodes.node;
+            charge_share(clock, issued, step, share, arrival, engine, start, end, &nodes);
+            if (before && before != nodes.node) *is_level = false;
+            if (share == 0 || start < *first) *first = start;
+            if (end > done || !*last_byte) {
+                ts_node_drop(clock, *last_byte);
+                *last_byte = ts_node_hold(nodes.node);
+            }
+        }
+        clock->dma_free[engine].at[k] = end;
+        done = later(done, end);
+        if (end < least) least = end;
+        if (++engine == engines) engine = 0;
+    }
+    if (least != done) *is_level = false;
+    if (is_asked) {
+        flush_holds(&nodes);
+        flush_drops(clock, &nodes);
+        ts_node_drop(clock, nodes.node);
+    }
+    return done;
+}
+
+/* The same for all engines at once. */
+static ts_time move_level(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
+                          ts_time *first, ts_node **last_byte) {
+    ts_time row = step->descriptor_time[k] + step->byte_time[k];
+    ts_time start = later(arrival, clock->dma_free[0].at[k]), end = start + step->rows_per_share * row;
+    clock->dma_free[0].at[k] = end;
+    if (k != clock->asked) return end;
+    ts_node *old = clock->dma_node[0], *parent = start > arrival ? old : issued;
+    ts_time descriptors = step->rows_per_share * step->descriptor_time[k];
+    ts_charge charges[TS_NODE_CHARGES] = {
+        {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
+        {step->row, ts_bound_dma_descriptors, descriptors},
+        {step->row, ts_bound_dma_bytes, end - start - descriptors}};
+    clock->dma_node[0] = ts_node_new(clock, parent, charges, TS_NODE_CHARGES);
+    ts_node_drop(clock, old);
+    ts_union_add(&clock->dma_union, start, end);
+    ts_series_busy(clock, ts_engine_none, start, end, clock->dma_engines[k]);
+    *first = start;
+    *last_byte = ts_node_hold(clock->dma_node[0]);
+    return end;
+}
+
+/* Whether each engine of every set gets an equal part. */
+static bool takes_all(const ts_clock *clock, const ts_step *step) {
+    for (int k = 0; k < clock->sets; k++)
+        if (clock->dma_engines[k] != step->shares) return false;
+    return step->rows == step->shares * step->rows_per_share;
+}
+
+/* From entry 0 for all engines to one each. */
+static void split_engines(ts_clock *clock) {
+    for (int engine = 1; engine < TS_CLOCK_DMA_ENGINES; engine++) {
+        clock->dma_free[engine] = clock->dma_free[0];
+        clock->dma_node[engine] = ts_node_hold(clock->dma_node[0]);
+    }
+    clock->dma_is_split = true;
+}
+
+static void join_engines(ts_clock *clock) {
+    for (int engine = 1; engine < TS_CLOCK_DMA_ENGINES; engine++) {
+        ts_node_drop(clock, clock->dma_node[engine]);
+        clock->dma_node[engine] = NULL;
+    }
+    clock->dma_is_split = false;
+}
+
+/* HBM moves the bytes of all transfers one after the other: a cap on their sum. */
+static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_time done,
+                           ts_node *issued, ts_node **last_byte) {
+    if (step->hbm_time[k] == 0) return done;
+    ts_time start = later(arrival, clock->hbm_free.at[k]), end = start + step->hbm_time[k];
+    clock->hbm_free.at[k] = end;
+    if (k == clock->asked) {
+        ts_node *parent = start > arrival ? clock->hbm_node : issued;
+        ts_charge charges[2] = {
+            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
+            {step->row, ts_bound_dma_bytes, step->hbm_time[k]}};
+        ts_node *node = ts_node_new(clock, parent, charges, 2);
+        ts_node_drop(clock, clock->hbm_node);
+        clock->hbm_node = node;
+        if (end > done) {
+            ts_node_drop(clock, *last_byte);
+            *last_byte = ts_node_hold(node);
+        }
+    }
+    return later(done, end);
+}
+
+void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times *times, ts_time *first,
+                 ts_node **last_byte) {
+    bool is_all = takes_all(clock, step), is_level = is_all;
+    if (!is_all && !clock->dma_is_split) split_engines(clock);
+    for (int k = 0; k < clock->sets; k++) {
+        ts_time arrival = times->at[k], done;
+        if (clock->dma_is_split)
+            done = move_shares(clock, step, k, arrival, issued, first, last_byte, &is_level);
+        else
+            done = move_level(clock, step, k, arrival, issued, first, last_byte);
+        times->at[k] = through_hbm(clock, step, k, arrival, done, issued, last_byte);
+    }
+    if (clock->dma_is_split && is_level) join_engines(clock);
+    clock->rotation = (clock->rotation + (uint32_t)step->shares) % (uint32_t)clock->dma_engines[0];
+}
