@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/clones.h"
+
 const ts_dtype_info *ts_dtype_get(ts_dtype dtype) {
     enum { b = 'b', s = 's', u = 'u', f = 'f', c = 'c' };
     static const ts_dtype_info rows[] = {
@@ -183,6 +185,7 @@ static inline int32_t to_small(float value, float low, float high) {
         break;                                                                                               \
     }
 
+TS_CLONES
 void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
     switch (dtype) {
         WIDEN(i1, uint8_t, in[i] != 0)
@@ -220,6 +223,7 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
         break;                                                                                               \
     }
 
+TS_CLONES
 void ts_dtype_narrow(ts_dtype dtype, const float *from, void *to, size_t count) {
     switch (dtype) {
         NARROW(i1, uint8_t, from[i] != 0)
@@ -254,6 +258,7 @@ bool ts_dtype_is_narrow_float(ts_dtype dtype) {
     return info->kind == 'f' && dtype != ts_dtype_f32 && dtype != ts_dtype_f64;
 }
 
+TS_CLONES
 void ts_dtype_narrow_random(ts_dtype dtype, const float *from, const uint32_t *random, void *to,
                             size_t count) {
     switch (dtype) {

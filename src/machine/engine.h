@@ -4,6 +4,7 @@
 #define TS_MACHINE_ENGINE_H
 
 #include "arch/isa.h"
+#include "base/clones.h"
 #include "machine/core.h"
 
 /* A run in progress. Everything is allocated before the first instruction. */
@@ -132,14 +133,6 @@ ts_chunks ts_chunks_of(const ts_rows *dst);
 static inline int64_t ts_chunk_length(const ts_chunks *chunks, int64_t from) {
     return chunks->elems - from < chunks->size ? chunks->elems - from : chunks->size;
 }
-
-/* Loops that are worth several versions for CPUs of different widths: the same C, the same bits. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
-    !defined(__SANITIZE_THREAD__)
-#define TS_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define TS_CLONES
-#endif
 
 /* What an operator costs about, per element. */
 double ts_alu_ns(unsigned op);
