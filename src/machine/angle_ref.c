@@ -98,9 +98,9 @@ ts_status ts_exec_gpsimd_fold_angle(ts_exec *exec, const ts_inst *head) {
     fold f = {.quarters = inst->quarters & 3};
     ts_rows_get(&set, &inst->dst, &f.dst);
     ts_rows_source(&set, &inst->data, &f.dst, true, &f.data);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
     f.chunks = ts_chunks_of(&f.dst);
     double unit_ns = 3 * (double)(f.chunks.per_row > 1 ? f.chunks.size : f.dst.elems);
-    ts_split(exec, f.dst.parts * f.chunks.per_row, unit_ns, fold_rows, &f);
+    ts_work_local(&set, &(ts_work){fold_rows, f.dst.parts, f.chunks.per_row, unit_ns, &f, sizeof f});
     return ts_ok;
 }

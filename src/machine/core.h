@@ -17,12 +17,15 @@ typedef struct ts_memory {
    last is working space of transposes and matmuls. */
 enum { TS_SHADOWS = 5, TS_WORKSPACE = TS_SHADOWS - 1 };
 
+typedef struct ts_segment ts_segment;
+
 typedef struct ts_core {
     pthread_mutex_t lock; /* held by the run that uses the core */
     ts_memory sbuf, psum;
     ts_memory shadow[TS_SHADOWS];              /* SBUF-sized, touched only when an instruction needs it */
     float *stationary, *moving;                /* a matmul's operands where they need a copy */
     uint32_t *stationary_pairs, *moving_pairs; /* of bf16, along the partitions */
+    ts_segment *segment;                       /* instructions that wait (segment.h) */
     uint64_t runs;                             /* begun */
 } ts_core;
 

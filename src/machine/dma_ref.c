@@ -2,7 +2,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "machine/segment.h"
 #include "machine/transfer.h"
+
+enum { STREAMING_BYTES = 4 << 20 }; /* a tensor that would push what is in use out of the caches */
 
 typedef struct side {
     ts_pattern pattern;
@@ -192,6 +195,69 @@ static void find_rows(dma *d) {
     d->row = ts_pair_inner(&d->pair, d->outer);
 }
 
+/* ---- transfers that wait ---- */
+
+/* A transfer between HBM and a chip memory, or within chip memories, whose partitions are independent. */
+typedef struct strip {
+    ts_pair pair;
+    int dim; /* of the partitions; none when there is one */
+} strip;
+
+static void move_strip(void *context, int64_t first, int64_t last) {
+    const strip *s = context;
+    ts_pair pair = s->pair;
+    if (s->dim >= 0) {
+        pair.dst += first * pair.dst_step[s->dim];
+        pair.src += first * pair.src_step[s->dim];
+        pair.count[s->dim] = last - first;
+    }
+    ts_pair_move(&pair, 0, pair.dims ? pair.count[0] : 1);
+}
+
+/* Finds the dimension that walks the partitions of every side on chip. */
+static bool find_partitions(const dma *d, strip *s) {
+    bool is_dst = d->dst.rows.space != ts_space_hbm, is_src = d->src.rows.space != ts_space_hbm;
+    const ts_rows *rows = is_dst ? &d->dst.rows : &d->src.rows;
+    if (!is_dst && !is_src) return false;
+    s->pair = d->pair;
+    s->dim = -1;
+    if (rows->parts == 1) return true;
+    for (int i = 0; i < s->pair.dims; i++)
+        if (s->pair.count[i] == rows->parts && (!is_dst || s->pair.dst_step[i] == d->dst.rows.pitch) &&
+            (!is_src || s->pair.src_step[i] == d->src.rows.pitch))
+            s->dim = i;
+    return s->dim >= 0;
+}
+
+static ts_window window_of(const dma *d, const strip *s, const ts_operand_set *set) {
+    bool is_written = d->dst.tensor != NULL;
+    const int64_t *steps = is_written ? s->pair.dst_step : s->pair.src_step;
+    int64_t at = (int64_t)(intptr_t)(is_written ? s->pair.dst : s->pair.src);
+    ts_window w = {.low = at,
+                   .high = at + (is_written ? s->pair.dst_size : s->pair.src_size),
+                   .step = s->dim < 0 ? 0 : steps[s->dim],
+                   .part = set->part,
+                   .parts = set->parts,
+                   .is_written = is_written};
+    for (int i = 0; i < s->pair.dims; i++)
+        if (i != s->dim) *(steps[i] < 0 ? &w.low : &w.high) += steps[i] * (s->pair.count[i] - 1);
+    w.low -= w.step * w.part;
+    w.high -= w.step * w.part;
+    return w;
+}
+
+/* False when the transfer cannot wait. */
+static bool wait_for_neighbours(const dma *d, ts_operand_set *set, double ns) {
+    strip s;
+    if (set->is_crossing || !find_partitions(d, &s)) return false;
+    ts_window window;
+    bool is_hbm = d->dst.tensor || d->src.tensor;
+    if (is_hbm) window = window_of(d, &s, set);
+    ts_work work = {move_strip, set->parts, 1, ns / set->parts, &s, sizeof s};
+    ts_work_transfer(set, &work, is_hbm ? &window : NULL);
+    return true;
+}
+
 static ts_status check_cast(const ts_exec *exec, const dma *d) {
     const ts_dtype_info *dst = ts_dtype_get(d->dst.pattern.dtype), *src = ts_dtype_get(d->src.pattern.dtype);
     bool is_cast = d->pair.is_added || dst != src;
@@ -206,17 +272,22 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
     dma d = {.is_skipping = inst->oob == ts_oob_skip};
     get_side(&set, &inst->dst, NULL, &d.dst);
     if (!set.is_empty) get_side(&set, &inst->src, &d.dst.rows, &d.src);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
+    bool is_indexed = d.dst.is_indexed || d.src.is_indexed;
+    if (is_indexed) ts_segment_run(exec); /* indices may wait to be written */
     for (int i = 0; i < 2 && !d.is_skipping; i++) {
         const side *s = i == 0 ? &d.dst : &d.src;
         if (s->is_indexed) TS_TRY(check_indices(exec, s));
     }
     bool is_cut = ts_pair_make(&d.dst.pattern, &d.src.pattern, &d.pair);
     d.pair.is_added = inst->rmw == ts_rmw_add;
+    d.pair.is_streaming =
+        d.dst.tensor && d.dst.tensor->bytes >= STREAMING_BYTES && d.dst.tensor != d.src.tensor;
     d.pair.is_stochastic = d.dst.rows.is_stochastic;
     memcpy(d.pair.key, d.dst.rows.key, sizeof d.pair.key);
     TS_TRY(check_cast(exec, &d));
     if (!is_cut) {
+        ts_segment_run(exec);
         move_elements(&d, 0, ts_pattern_elems(&d.dst.pattern));
         return ts_ok;
     }
@@ -224,7 +295,7 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
     bool is_free = !d.pair.is_added && !d.dst.is_indexed && ts_pattern_is_disjoint(&d.dst.pattern) &&
                    !(d.dst.tensor && d.dst.tensor == d.src.tensor);
     double ns = 0.1 * (double)ts_pattern_elems(&d.dst.pattern) * d.dst.pattern.size;
-    if (d.dst.is_indexed || d.src.is_indexed) {
+    if (is_indexed) {
         find_rows(&d);
         if (is_free) ts_pair_arrange(&d.row);
         if (is_free)
@@ -234,6 +305,8 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
         return ts_ok;
     }
     if (is_free) ts_pair_arrange(&d.pair);
+    if (is_free && wait_for_neighbours(&d, &set, ns)) return ts_ok;
+    ts_segment_run(exec);
     int64_t count = d.pair.dims ? d.pair.count[0] : 1;
     if (is_free)
         ts_split(exec, count, ns / (double)count, move_range, &d);

@@ -80,7 +80,7 @@ static void chain_ints(void *context, int64_t first, int64_t last) {
     }
 }
 
-static void run_chain(const ts_exec *exec, chain *c) {
+static void run_chain(ts_operand_set *set, chain *c) {
     double ns = 0.2;
     for (int i = 0; i < c->steps; i++)
         ns += ts_alu_ns(c->step[i].op);
@@ -88,7 +88,8 @@ static void run_chain(const ts_exec *exec, chain *c) {
     c->is_bits = ts_alu_kind(c->step[c->steps - 1].op) == 'b';
     c->is_signed = ts_dtype_get(c->data.dtype)->kind == 's';
     double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
-    ts_split(exec, c->dst.parts * c->chunks.per_row, unit_ns, c->is_integer ? chain_ints : chain_floats, c);
+    ts_work_local(set, &(ts_work){c->is_integer ? chain_ints : chain_floats, c->dst.parts, c->chunks.per_row,
+                                  unit_ns, c, sizeof *c});
 }
 
 ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {
@@ -98,9 +99,9 @@ ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {
     ts_rows_get(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->data1, &c.dst, true, &c.data);
     ts_rows_source(&set, &inst->data2, &c.dst, true, &c.step[0].rows);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
     c.is_integer = ts_alu_is_integer(head, inst->op, inst->data1.dtype, inst->data2.dtype);
-    run_chain(exec, &c);
+    run_chain(&set, &c);
     return ts_ok;
 }
 
@@ -115,9 +116,9 @@ ts_status ts_exec_tensor_scalar(ts_exec *exec, const ts_inst *head) {
     ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
     ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
     if (c.steps == 2) ts_column_get(&set, &inst->operand1, &c.dst, &c.step[1].column);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
     c.is_integer = ts_alu_is_integer(head, inst->op0, inst->data.dtype, inst->data.dtype);
-    run_chain(exec, &c);
+    run_chain(&set, &c);
     return ts_ok;
 }
 
@@ -131,9 +132,9 @@ ts_status ts_exec_scalar_tensor_tensor(ts_exec *exec, const ts_inst *head) {
     ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
     ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
     ts_rows_source(&set, &inst->operand1, &c.dst, true, &c.step[1].rows);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
     c.is_integer = ts_alu_is_integer(head, inst->op0, inst->data.dtype, inst->operand1.dtype);
-    run_chain(exec, &c);
+    run_chain(&set, &c);
     return ts_ok;
 }
 
@@ -147,7 +148,7 @@ ts_status ts_exec_reciprocal(ts_exec *exec, const ts_inst *head) {
                          .column = {.is_constant = true, .value = 1}}}};
     ts_rows_get(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
-    if (ts_operands_ready(&set)) run_chain(exec, &c);
+    if (ts_operands_known(&set)) run_chain(&set, &c);
     return ts_ok;
 }
 
@@ -172,10 +173,10 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
     }
 }
 
-static void run_copy(const ts_exec *exec, copy *c, ts_piece *task, double ns) {
+static void run_copy(ts_operand_set *set, copy *c, ts_piece *task, double ns) {
     c->chunks = ts_chunks_of(&c->dst);
     double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
-    ts_split(exec, c->dst.parts * c->chunks.per_row, unit_ns, task, c);
+    ts_work_local(set, &(ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c});
 }
 
 /* ScalarE copies through its fp32 datapath also when the dtypes agree (ISA:393-397). */
@@ -185,7 +186,7 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     copy c = {.is_exact = inst->dst.dtype == inst->src.dtype && head->engine != ts_engine_scalar};
     ts_rows_get(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
-    if (ts_operands_ready(&set)) run_copy(exec, &c, copy_rows, 0.2);
+    if (ts_operands_known(&set)) run_copy(&set, &c, copy_rows, 0.2);
     return ts_ok;
 }
 
@@ -236,7 +237,7 @@ ts_status ts_exec_tensor_copy_predicated(ts_exec *exec, const ts_inst *head) {
     ts_rows_get(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
     ts_rows_source(&set, &inst->predicate, &c.dst, true, &c.predicate);
-    if (ts_operands_ready(&set)) run_copy(exec, &c, copy_predicated, 0.5);
+    if (ts_operands_known(&set)) run_copy(&set, &c, copy_predicated, 0.5);
     return ts_ok;
 }
 
@@ -245,14 +246,18 @@ ts_status ts_exec_tensor_copy_predicated(ts_exec *exec, const ts_inst *head) {
 typedef struct fill {
     ts_rows dst;
     ts_chunks chunks;
-    _Alignas(64) uint32_t raw[TS_CHUNK];
+    uint32_t bits; /* of one element */
 } fill;
 
 static void fill_rows(void *context, int64_t first, int64_t last) {
     const fill *f = context;
+    _Alignas(64) uint32_t raw[TS_CHUNK];
+    int64_t longest = ts_chunk_length(&f->chunks, 0);
+    for (int64_t i = 0; i < longest; i++)
+        memcpy((char *)raw + i * f->dst.size, &f->bits, f->dst.size);
     for (int64_t unit = first; unit < last; unit++) {
         int64_t from = unit % f->chunks.per_row * f->chunks.size;
-        ts_rows_write_raw(&f->dst, unit / f->chunks.per_row, from, ts_chunk_length(&f->chunks, from), f->raw);
+        ts_rows_write_raw(&f->dst, unit / f->chunks.per_row, from, ts_chunk_length(&f->chunks, from), raw);
     }
 }
 
@@ -275,14 +280,11 @@ static uint32_t bits_of(unsigned dtype, double value) {
 ts_status ts_exec_memset(ts_exec *exec, const ts_inst *head) {
     const ts_inst_memset *inst = (const ts_inst_memset *)head;
     ts_operand_set set = {.exec = exec};
-    fill f;
+    fill f = {.bits = bits_of(inst->dst.dtype, inst->value)};
     ts_rows_get(&set, &inst->dst, &f.dst);
-    if (!ts_operands_ready(&set)) return ts_ok;
-    uint32_t bits = bits_of(inst->dst.dtype, inst->value);
-    for (int i = 0; i < TS_CHUNK; i++)
-        memcpy((char *)f.raw + i * f.dst.size, &bits, f.dst.size);
+    if (!ts_operands_known(&set)) return ts_ok;
     f.chunks = ts_chunks_of(&f.dst);
     double unit_ns = 0.1 * (double)(f.chunks.per_row > 1 ? f.chunks.size : f.dst.elems);
-    ts_split(exec, f.dst.parts * f.chunks.per_row, unit_ns, fill_rows, &f);
+    ts_work_local(&set, &(ts_work){fill_rows, f.dst.parts, f.chunks.per_row, unit_ns, &f, sizeof f});
     return ts_ok;
 }

@@ -52,8 +52,11 @@ typedef struct ts_rows {
 typedef struct ts_operand_set {
     ts_exec *exec;
     bool is_empty;
-    int shadows;       /* used so far */
-    uint32_t operands; /* resolved so far */
+    bool is_crossing;    /* operands on chip do not lie in the same partitions */
+    int32_t part, parts; /* of the first operand on chip; no parts while there is none */
+    int shadows;         /* used so far */
+    uint32_t operands;   /* resolved so far */
+    int64_t bytes;       /* of all operands */
 } ts_operand_set;
 
 /* Resolves an operand. */
@@ -66,10 +69,18 @@ void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bo
 /* The same for a resolved source and one more destination. */
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
 
-/* Counts the instruction as executed unless it is empty; then it must not be executed. */
-static inline bool ts_operands_ready(const ts_operand_set *set) {
+/* Counts the instruction as executed unless it is empty; then it must not be executed. Its work must go
+   through ts_work_local or ts_split: earlier instructions may be waiting. */
+static inline bool ts_operands_known(const ts_operand_set *set) {
     if (!set->is_empty) set->exec->stats.instructions++;
     return !set->is_empty;
+}
+/* Runs what waits (segment.c). */
+void ts_segment_run(const ts_exec *exec);
+/* The same as ts_operands_known, and nothing waits any more. */
+static inline bool ts_operands_ready(const ts_operand_set *set) {
+    if (!set->is_empty) ts_segment_run(set->exec);
+    return ts_operands_known(set);
 }
 
 /* Elements handled at a time: buffers of one chunk lie in the L1 cache. */
@@ -124,6 +135,18 @@ int64_t ts_column_int(const ts_column *column, int64_t part);
    it: unit_ns is what one unit costs about. Pieces must be independent. */
 typedef void ts_piece(void *context, int64_t first, int64_t last);
 void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task, void *context);
+
+/* The work of an instruction each of whose units reads and writes one partition of its operands alone: unit u
+   that of number u / units. The context is copied. */
+typedef struct ts_work {
+    ts_piece *task;
+    int64_t parts, units; /* partitions; units of each */
+    double unit_ns;
+    void *context;
+    size_t size;
+} ts_work;
+/* Executes it now or later, together with its neighbours. */
+void ts_work_local(ts_operand_set *set, const ts_work *work);
 
 /* The chunks of all rows of `dst`, in order: unit u is chunk u % chunks of row u / chunks. */
 typedef struct ts_chunks {

@@ -43,9 +43,9 @@ ts_status ts_exec_iota(ts_exec *exec, const ts_inst *head) {
     ts_operand_set set = {.exec = exec};
     iota io = {.pattern = &inst->pattern, .channel_multiplier = inst->channel_multiplier};
     ts_rows_get(&set, &inst->dst, &io.dst);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
     ts_ap_resolve(exec->program, &inst->dst, exec->counters, &io.ref);
     io.offset = ts_affine_value(exec->program, &inst->offset, exec->counters);
-    ts_split(exec, io.dst.parts, 0.5 * (double)io.dst.elems, fill, &io);
+    ts_work_local(&set, &(ts_work){fill, io.dst.parts, 1, 0.5 * (double)io.dst.elems, &io, sizeof io});
     return ts_ok;
 }

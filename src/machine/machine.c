@@ -1,17 +1,21 @@
 /* Machine: one chip's memories, reserved at their modelled size and touched on first use. */
 #include "machine/core.h"
 #include "machine/gemm.h"
+#include "machine/segment.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PITCH_PAD = 320, MAX_CORES = 64 };
+enum { PITCH_PAD = 320, MAX_CORES = 64, HUGE_BYTES = 2 << 20 };
 
 void *ts_map(uint64_t bytes) {
     void *data =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return data == MAP_FAILED ? NULL : data;
+    if (data == MAP_FAILED) return NULL;
+    /* Rows of SBUF lie far apart: with small pages each would need a translation of its own. */
+    if (bytes >= HUGE_BYTES) madvise(data, bytes, MADV_HUGEPAGE);
+    return data;
 }
 
 void ts_unmap(void *data, uint64_t bytes) {
@@ -50,7 +54,9 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
     core->stationary_pairs = ts_map(stationary);
     core->moving = ts_map(moving);
     core->moving_pairs = ts_map(moving);
-    return is_open && core->stationary && core->stationary_pairs && core->moving && core->moving_pairs;
+    core->segment = ts_map(sizeof *core->segment);
+    return core->segment && is_open && core->stationary && core->stationary_pairs && core->moving &&
+           core->moving_pairs;
 }
 
 static void close_core(const ts_chip *chip, ts_core *core) {
@@ -64,6 +70,7 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     ts_unmap(core->stationary_pairs, stationary);
     ts_unmap(core->moving, moving);
     ts_unmap(core->moving_pairs, moving);
+    ts_unmap(core->segment, sizeof *core->segment);
     pthread_mutex_destroy(&core->lock);
 }
 

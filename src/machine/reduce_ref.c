@@ -194,13 +194,17 @@ ts_status ts_exec_tensor_reduce(ts_exec *exec, const ts_inst *head) {
     ts_ap wide = is_wide ? turned(data, axes) : (ts_ap){0};
     ts_rows_get(&set, &inst->dst, &r.dst);
     ts_rows_source(&set, is_wide ? &wide : data, &r.dst, false, &r.data);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
     double row_ns = 0.3 * (double)r.reduced;
-    if (is_bits)
-        ts_split(exec, r.dst.parts * r.kept, 10 * row_ns, reduce_bits, &r);
-    else if (is_wide || r.reduced < SHORT_ROW)
-        ts_split(exec, r.dst.parts, row_ns * (double)r.kept, is_wide ? reduce_wide : reduce_short, &r);
-    else
-        ts_split(exec, r.dst.parts * r.kept, row_ns, reduce_long, &r);
+    ts_work work = {reduce_long, r.dst.parts, r.kept, row_ns, &r, sizeof r};
+    if (is_bits) {
+        work.task = reduce_bits;
+        work.unit_ns = 10 * row_ns;
+    } else if (is_wide || r.reduced < SHORT_ROW) {
+        work.task = is_wide ? reduce_wide : reduce_short;
+        work.units = 1;
+        work.unit_ns = row_ns * (double)r.kept;
+    }
+    ts_work_local(&set, &work);
     return ts_ok;
 }

@@ -1,5 +1,4 @@
-/* Operands of the engines as rows of bytes: resolving, reading and writing in chunks, and the split of an
-   instruction over threads. */
+/* Operands of the engines as rows of bytes: resolving, reading and writing in chunks. */
 #include <math.h>
 #include <string.h>
 
@@ -30,6 +29,18 @@ static void join_dims(const ts_ref *ref, ts_rows *rows) {
     rows->dims = 1;
 }
 
+/* What the operand says of the whole instruction. */
+static void note_operand(ts_operand_set *set, const ts_rows *rows) {
+    set->operands++;
+    set->bytes += rows->parts * rows->elems * rows->size;
+    if (rows->space == ts_space_hbm) return;
+    if (set->parts == 0) {
+        set->part = rows->part;
+        set->parts = (int32_t)rows->parts;
+    }
+    set->is_crossing |= set->part != rows->part || set->parts != rows->parts;
+}
+
 void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     const ts_exec *exec = set->exec;
     ts_ref ref;
@@ -45,7 +56,7 @@ void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     if (rows->is_stochastic)
         ts_random_key(exec->key, (uint32_t)exec->instructions,
                       (uint32_t)(exec->instructions >> 32) << 4 | set->operands, rows->key);
-    set->operands++;
+    note_operand(set, rows);
     if (ref.elems <= 0 || ref.parts <= 0) {
         set->is_empty = true;
         return;
@@ -82,6 +93,7 @@ void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bo
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise) {
     if (set->is_empty || rows->space == ts_space_hbm || !shares_bytes(rows, dst)) return;
     if (is_pointwise && is_same_pattern(rows, dst)) return;
+    ts_segment_run(set->exec); /* what waits may write the source */
     const ts_memory *shadow = &set->exec->core->shadow[set->shadows++];
     for (int64_t part = 0; part < rows->parts; part++)
         memcpy(shadow->data + part * shadow->pitch, ts_rows_at(rows, part) + rows->low,
@@ -97,23 +109,20 @@ void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, boo
 typedef struct walker {
     const ts_rows *rows;
     uint8_t *row;
-    int64_t index[TS_AP_DIMS];
+    int64_t index[TS_AP_DIMS]; /* one for each dimension of rows, the others are not set */
 } walker;
 
-static walker walk(const ts_rows *rows, int64_t part, int64_t from) {
-    walker w = {.rows = rows, .row = ts_rows_at(rows, part)};
-    if (rows->dims == 1) {
-        w.index[0] = from;
-        return w;
-    }
-    for (int i = rows->dims; i-- > 0;) {
-        w.index[i] = from % rows->count[i];
+static inline void walk(walker *w, const ts_rows *rows, int64_t part, int64_t from) {
+    w->rows = rows;
+    w->row = ts_rows_at(rows, part);
+    for (int i = rows->dims - 1; i > 0; i--) {
+        w->index[i] = from % rows->count[i];
         from /= rows->count[i];
     }
-    return w;
+    w->index[0] = from;
 }
 
-static uint8_t *next_run(walker *w, int64_t wanted, int64_t *n) {
+static inline uint8_t *next_run(walker *w, int64_t wanted, int64_t *n) {
     const ts_rows *rows = w->rows;
     int inner = rows->dims - 1;
     uint8_t *at = w->row;
@@ -130,17 +139,18 @@ static uint8_t *next_run(walker *w, int64_t wanted, int64_t *n) {
 }
 
 /* The bytes of elements [from, from + n) when they are adjacent, else NULL. */
-static uint8_t *adjacent(const ts_rows *rows, int64_t part, int64_t from, int64_t n) {
+static inline uint8_t *adjacent(const ts_rows *rows, int64_t part, int64_t from, int64_t n) {
     int inner = rows->dims - 1;
     if (rows->step[inner] != rows->size && n > 1) return NULL;
     if (inner == 0) return ts_rows_at(rows, part) + from * rows->step[0];
-    walker w = walk(rows, part, from);
+    walker w;
+    walk(&w, rows, part, from);
     int64_t run;
     uint8_t *at = next_run(&w, n, &run);
     return run == n ? at : NULL;
 }
 
-static bool is_aligned(const void *at, unsigned size) {
+static inline bool is_aligned(const void *at, unsigned size) {
     return ((uintptr_t)at & (size - 1)) == 0;
 }
 
@@ -169,9 +179,14 @@ static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int6
 const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, void *buffer) {
     const uint8_t *direct = adjacent(rows, part, from, n);
     if (direct && is_aligned(direct, rows->size)) return direct;
-    walker w = walk(rows, part, from);
-    uint8_t *to = buffer;
     int64_t step = rows->step[rows->dims - 1];
+    if (rows->dims == 1) {
+        copy_strided(buffer, rows->size, ts_rows_at(rows, part) + from * step, step, n, rows->size);
+        return buffer;
+    }
+    walker w;
+    walk(&w, rows, part, from);
+    uint8_t *to = buffer;
     for (int64_t run; n > 0; n -= run, to += run * rows->size) {
         const uint8_t *at = next_run(&w, n, &run);
         copy_strided(to, rows->size, at, step, run, rows->size);
@@ -180,9 +195,14 @@ const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, in
 }
 
 void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const void *raw) {
-    walker w = walk(rows, part, from);
-    const uint8_t *at = raw;
     int64_t step = rows->step[rows->dims - 1];
+    if (rows->dims == 1) {
+        copy_strided(ts_rows_at(rows, part) + from * step, step, raw, rows->size, n, rows->size);
+        return;
+    }
+    walker w;
+    walk(&w, rows, part, from);
+    const uint8_t *at = raw;
     for (int64_t run; n > 0; n -= run, at += run * rows->size) {
         uint8_t *to = next_run(&w, n, &run);
         copy_strided(to, step, at, rows->size, run, rows->size);
@@ -327,41 +347,4 @@ int64_t ts_column_int(const ts_column *column, int64_t part) {
     double value = column->is_constant ? column->value : (double)ts_column_value(column, part);
     if (isnan(value)) return 0;
     return value <= -0x1p62 ? INT64_MIN / 2 : value >= 0x1p62 ? INT64_MAX / 2 : (int64_t)value;
-}
-
-/* ---- splitting ---- */
-
-ts_chunks ts_chunks_of(const ts_rows *dst) {
-    ts_chunks chunks = {.size = TS_CHUNK, .elems = dst->elems};
-    int64_t inner = dst->count[dst->dims - 1];
-    if (dst->dims > 1 && inner >= TS_CHUNK / 4 && inner <= TS_CHUNK) chunks.size = inner;
-    chunks.per_row = (dst->elems + chunks.size - 1) / chunks.size;
-    return chunks;
-}
-
-typedef struct split {
-    ts_piece *task;
-    void *context;
-    int64_t count;
-    int pieces;
-} split;
-
-static void run_piece(void *context, int index) {
-    const split *s = context;
-    s->task(s->context, s->count * index / s->pieces, s->count * (index + 1) / s->pieces);
-}
-
-void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task, void *context) {
-    /* Below this a wake-up of the pool costs more than it saves. */
-    const double worth_ns = 30000;
-    ts_pool *pool = exec->machine->pool;
-    int threads = ts_pool_threads(pool);
-    int pieces = threads * 4;
-    if (threads == 1 || count < 2 || (double)count * unit_ns < worth_ns) {
-        task(context, 0, count);
-        return;
-    }
-    if (pieces > count) pieces = (int)count;
-    split s = {.task = task, .context = context, .count = count, .pieces = pieces};
-    ts_pool_run(pool, run_piece, &s, pieces);
 }

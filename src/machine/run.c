@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "machine/engine.h"
+#include "machine/segment.h"
 
 /* ---- control ---- */
 
@@ -51,6 +51,7 @@ ts_status ts_exec_leave(ts_exec *exec, const ts_inst *inst) {
     ts_operand_set set = {.exec = exec};
     ts_rows value;
     ts_rows_get(&set, &leave->value, &value);
+    ts_segment_run(exec);
     bool is_left = compares(leave->compare, load_register(&value), leave->operand);
     if (exec->trace && !ts_trace_add(exec->trace, is_left))
         return ts_fail(exec->diag, ts_system, "no host memory for the control trace");
@@ -99,6 +100,7 @@ static ts_status walk(ts_exec *exec, const atomic_bool *cancel) {
         ts_status status = function(exec, inst);
         if (status != ts_ok) return tell(exec, status);
     }
+    ts_segment_run(exec);
     return ts_ok;
 }
 
@@ -163,6 +165,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
             poison(&exec.core->psum);
         }
         status = walk(&exec, run->cancel);
+        ts_segment_drop(exec.core->segment);
         pthread_mutex_unlock(&exec.core->lock);
     }
     if (run->stats) *run->stats = exec.stats;

@@ -97,14 +97,14 @@ ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
         if (!a.scale.is_constant) ts_rows_protect(&set, &a.scale.rows, &a.reduce, false);
         if (a.has_bias) ts_rows_protect(&set, &a.bias, &a.reduce, false);
     }
-    if (!ts_operands_ready(&set)) return ts_ok;
+    if (!ts_operands_known(&set)) return ts_ok;
     a.has_scale = !a.scale.is_constant || a.scale.value != 1;
     a.chunks = ts_chunks_of(&a.dst);
     double ns = 0.3 + ts_act_ns(a.func);
     double unit_ns = ns * (double)(a.chunks.per_row > 1 ? a.chunks.size : a.dst.elems);
+    ts_work work = {activate, a.dst.parts, a.chunks.per_row, unit_ns, &a, sizeof a};
     if (a.has_reduce)
-        ts_split(exec, a.dst.parts, ns * (double)a.dst.elems, activate_and_sum, &a);
-    else
-        ts_split(exec, a.dst.parts * a.chunks.per_row, unit_ns, activate, &a);
+        work = (ts_work){activate_and_sum, a.dst.parts, 1, ns * (double)a.dst.elems, &a, sizeof a};
+    ts_work_local(&set, &work);
     return ts_ok;
 }

@@ -45,7 +45,7 @@ ts_status ts_exec_tensor_tensor_scan(ts_exec *exec, const ts_inst *head) {
     ts_rows_source(&set, &inst->data0, &s.dst, true, &s.data0);
     ts_rows_source(&set, &inst->data1, &s.dst, true, &s.data1);
     ts_column_get(&set, &inst->initial, &s.dst, &s.initial);
-    if (!ts_operands_ready(&set)) return ts_ok;
-    ts_split(exec, s.dst.parts, 2 * (double)s.dst.elems, scan_parts, &s);
+    if (!ts_operands_known(&set)) return ts_ok;
+    ts_work_local(&set, &(ts_work){scan_parts, s.dst.parts, 1, 2 * (double)s.dst.elems, &s, sizeof s});
     return ts_ok;
 }

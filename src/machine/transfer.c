@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 int64_t ts_pattern_elems(const ts_pattern *pattern) {
     int64_t elems = 1;
@@ -152,6 +155,32 @@ void ts_pair_arrange(ts_pair *pair) {
             memcpy(dst + i * dst_step, src + i * src_step, bytes);                                           \
         break;
 
+/* Stores of whole cache lines that are not read first. */
+#ifdef __SSE2__
+static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
+    int64_t head = -(int64_t)(uintptr_t)dst & 63;
+    if (head > bytes) head = bytes;
+    memcpy(dst, src, (size_t)head);
+    for (; head + 64 <= bytes; head += 64)
+        for (int i = 0; i < 64; i += 16) {
+            __m128i line = _mm_loadu_si128((const __m128i *)(src + head + i));
+            _mm_stream_si128((__m128i *)(dst + head + i), line);
+        }
+    memcpy(dst + head, src + head, (size_t)(bytes - head));
+}
+#else
+static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
+    memcpy(dst, src, (size_t)bytes);
+}
+#endif
+
+/* Before another thread may read what was stored past the caches. */
+static void finish_streaming(void) {
+#ifdef __SSE2__
+    _mm_sfence();
+#endif
+}
+
 static void copy_run(uint8_t *dst, int64_t dst_step, const uint8_t *src, int64_t src_step, int64_t n,
                      int size) {
     if (dst_step == size && src_step == size) {
@@ -207,7 +236,9 @@ static bool is_copy(const ts_pair *pair) {
 
 static void run(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t n) {
     int64_t dst_step = pair->dst_step[pair->dims - 1], src_step = pair->src_step[pair->dims - 1];
-    if (is_copy(pair))
+    if (is_copy(pair) && pair->is_streaming && dst_step == pair->dst_size && src_step == pair->dst_size)
+        copy_past_caches(dst, src, n * pair->dst_size);
+    else if (is_copy(pair))
         copy_run(dst, dst_step, src, src_step, n, pair->dst_size);
     else
         convert_run(pair, dst, dst_step, src, src_step, n);
@@ -282,6 +313,7 @@ void ts_pair_move(const ts_pair *pair, int64_t first, int64_t last) {
             src -= back * pair->src_step[i];
             index[i] = i == 0 ? first : 0;
         }
-        if (i < 0) return;
+        if (i < 0) break;
     }
+    if (pair->is_streaming) finish_streaming();
 }

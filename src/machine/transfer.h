@@ -21,7 +21,8 @@ void ts_pattern_range(const ts_pattern *pattern, int dim, int64_t *low, int64_t 
 typedef struct ts_pair {
     uint8_t *dst, *src;
     uint8_t dst_dtype, src_dtype, dst_size, src_size;
-    bool is_added; /* dst += src in fp32 */
+    bool is_added;     /* dst += src in fp32 */
+    bool is_streaming; /* dst is not read again soon: past the caches */
     int dims;
     bool is_stochastic; /* how casts round, with random words of `key` for bytes counted from the origins */
     uint32_t key[2];

@@ -1,0 +1,164 @@
+/* How work is shared out. An instruction whose elements stay in their partitions waits in the core's segment
+   with its neighbours; the segment runs for a few partitions at a time, so that what one instruction leaves
+   in the cache the next one finds there, and a thread does a whole segment between two barriers. Everything
+   else first lets the segment run, then is cut in pieces of its own. */
+#include <string.h>
+
+#include "machine/segment.h"
+
+/* Below this a wake-up of the pool costs more than it saves. */
+static const double WORTH_NS = 12000;
+
+/* ---- pieces of one instruction ---- */
+
+ts_chunks ts_chunks_of(const ts_rows *dst) {
+    ts_chunks chunks = {.size = TS_CHUNK, .elems = dst->elems};
+    int64_t inner = dst->count[dst->dims - 1];
+    if (dst->dims > 1 && inner >= TS_CHUNK / 4 && inner <= TS_CHUNK) chunks.size = inner;
+    chunks.per_row = (dst->elems + chunks.size - 1) / chunks.size;
+    return chunks;
+}
+
+typedef struct split {
+    ts_piece *task;
+    void *context;
+    int64_t count;
+    int pieces;
+} split;
+
+static void run_piece(void *context, int index) {
+    const split *s = context;
+    s->task(s->context, s->count * index / s->pieces, s->count * (index + 1) / s->pieces);
+}
+
+void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task, void *context) {
+    ts_segment_run(exec);
+    ts_pool *pool = exec->machine->pool;
+    int threads = ts_pool_threads(pool);
+    int pieces = threads * 4;
+    if (threads == 1 || count < 2 || (double)count * unit_ns < WORTH_NS) {
+        task(context, 0, count);
+        return;
+    }
+    if (pieces > count) pieces = (int)count;
+    split s = {.task = task, .context = context, .count = count, .pieces = pieces};
+    ts_pool_run(pool, run_piece, &s, pieces);
+}
+
+/* ---- running a segment ---- */
+
+typedef struct blocks {
+    ts_segment *segment;
+    int32_t first, size;
+} blocks;
+
+/* All instructions, in order, for the partitions of one block. */
+static void run_block(void *context, int index) {
+    const blocks *b = context;
+    ts_segment *s = b->segment;
+    int32_t low = b->first + index * b->size, high = low + b->size;
+    for (int i = 0; i < s->count; i++) {
+        const ts_waiting *w = &s->waiting[i];
+        int64_t first = low > w->part ? low - w->part : 0;
+        int64_t last = high < w->part + w->parts ? high - w->part : w->parts;
+        if (first < last) w->task(s->contexts + w->context, first * w->units, last * w->units);
+    }
+}
+
+static int32_t block_size(const ts_segment *s, int threads) {
+    int32_t parts = s->high - s->low;
+    bool is_shared = threads > 1 && s->ns >= WORTH_NS;
+    if (!is_shared && (s->count == 1 || s->bytes <= TS_NEAR_BYTES)) return parts;
+    return parts > TS_BLOCK_PARTS ? TS_BLOCK_PARTS : parts;
+}
+
+void ts_segment_run(const ts_exec *exec) {
+    ts_segment *s = exec->core->segment;
+    if (s->count == 0) return;
+    int threads = ts_pool_threads(exec->machine->pool);
+    blocks b = {.segment = s, .first = s->low, .size = block_size(s, threads)};
+    int count = (s->high - s->low + b.size - 1) / b.size;
+    ts_pool_run(s->ns < WORTH_NS ? NULL : exec->machine->pool, run_block, &b, count);
+    ts_segment_drop(s);
+}
+
+void ts_segment_drop(ts_segment *s) {
+    s->count = s->transfers = 0;
+    s->used = 0;
+    s->ns = 0;
+    s->bytes = 0;
+}
+
+/* ---- transfers to and from HBM ---- */
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* The bytes of all partitions. */
+static void extent(const ts_window *w, int64_t *low, int64_t *high) {
+    int64_t first = w->step * w->part, last = w->step * (w->part + w->parts - 1);
+    *low = w->low + smaller(first, last);
+    *high = w->high + larger(first, last);
+}
+
+/* Whether partitions p and q != p of the two windows may share a byte. */
+static bool is_mixed(const ts_window *a, const ts_window *b) {
+    int64_t low_a, high_a, low_b, high_b;
+    extent(a, &low_a, &high_a);
+    extent(b, &low_b, &high_b);
+    if (high_a <= low_b || high_b <= low_a) return false;
+    if (a->step != b->step) return true;
+    int64_t step = a->step < 0 ? -a->step : a->step;
+    return larger(a->high, b->high) - smaller(a->low, b->low) > step;
+}
+
+static bool may_wait(const ts_segment *s, const ts_window *window) {
+    for (int i = 0; i < s->transfers; i++)
+        if ((window->is_written || s->windows[i].is_written) && is_mixed(window, &s->windows[i]))
+            return false;
+    return true;
+}
+
+/* ---- adding to a segment ---- */
+
+/* Instructions of few partitions and much work are cut along their rows instead. */
+static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, const ts_work *work) {
+    double ns = (double)(set->parts * work->units) * work->unit_ns;
+    return ts_pool_threads(exec->machine->pool) > 1 && set->parts < TS_BLOCK_PARTS && work->units > 1 &&
+           ns >= WORTH_NS;
+}
+
+static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work) {
+    ts_waiting *w = &s->waiting[s->count++];
+    *w = (ts_waiting){
+        .task = work->task, .units = work->units, .part = set->part, .parts = set->parts, .context = s->used};
+    memcpy(s->contexts + s->used, work->context, work->size);
+    s->used += (work->size + TS_CONTEXT_ALIGN - 1) / TS_CONTEXT_ALIGN * TS_CONTEXT_ALIGN;
+    bool is_first = s->count == 1;
+    if (is_first || w->part < s->low) s->low = w->part;
+    if (is_first || w->part + w->parts > s->high) s->high = w->part + w->parts;
+    s->ns += (double)(w->parts * w->units) * work->unit_ns;
+    s->bytes += set->bytes;
+}
+
+void ts_work_local(ts_operand_set *set, const ts_work *work) {
+    ts_work_transfer(set, work, NULL);
+}
+
+void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window) {
+    const ts_exec *exec = set->exec;
+    ts_segment *s = exec->core->segment;
+    if (set->is_crossing || set->shadows > 0 || is_better_apart(exec, set, work)) {
+        ts_split(exec, work->parts * work->units, work->unit_ns, work->task, work->context);
+        return;
+    }
+    bool is_full = s->count == TS_SEGMENT_LENGTH || s->used + work->size > TS_CONTEXT_BYTES;
+    if (is_full || (window && !may_wait(s, window))) ts_segment_run(exec);
+    append(s, set, work);
+    if (window) s->windows[s->transfers++] = *window;
+}

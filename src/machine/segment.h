@@ -1,0 +1,50 @@
+/* A segment: instructions in a row that stay in their partitions, resolved and waiting to run together.
+   Private to src/machine. */
+#ifndef TS_MACHINE_SEGMENT_H
+#define TS_MACHINE_SEGMENT_H
+
+#include "machine/engine.h"
+
+enum {
+    TS_SEGMENT_LENGTH = 64,
+    TS_BLOCK_PARTS =
+        16, /* partitions that a thread takes at a time: what squares of a transpose are made of */
+    TS_NEAR_BYTES = 1 << 18, /* a segment that touches less stays in a core's own cache anyhow */
+    TS_CONTEXT_BYTES = 1 << 17,
+    TS_CONTEXT_ALIGN = 64
+};
+
+/* What a DMA touches of HBM: partition p (numbered as on chip) the bytes from low + p * step to high + p *
+   step, host addresses. */
+typedef struct ts_window {
+    int64_t low, high, step;
+    int32_t part, parts;
+    bool is_written;
+} ts_window;
+
+typedef struct ts_waiting {
+    ts_piece *task;
+    int64_t units;       /* of work, in each partition */
+    int32_t part, parts; /* partitions it works in */
+    size_t context;      /* where it lies among the contexts */
+} ts_waiting;
+
+/* Operands on chip need no watching: whatever waits works in its own partitions, in program order. Windows
+   may not mix: what one partition reads or writes no other writes. */
+struct ts_segment {
+    int count, transfers;
+    int32_t low, high; /* partitions */
+    size_t used;       /* bytes of contexts */
+    double ns;         /* what it costs about */
+    int64_t bytes;     /* that it touches */
+    ts_waiting waiting[TS_SEGMENT_LENGTH];
+    ts_window windows[TS_SEGMENT_LENGTH];
+    _Alignas(TS_CONTEXT_ALIGN) uint8_t contexts[TS_CONTEXT_BYTES];
+};
+
+/* The work of a DMA: `window` is what it touches of HBM, NULL when that is nothing. */
+void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window);
+/* Forgets what waits: the run failed. */
+void ts_segment_drop(ts_segment *segment);
+
+#endif

@@ -1,0 +1,125 @@
+/* Segments: instructions that wait to run together give what they give one by one, for any number of threads.
+   The programs have a dependence across partitions that the run may not miss: rows are turned upside down on
+   their way through HBM, or move between partitions. */
+#include "machine_support.h"
+
+enum { PARTS = 128, COLUMNS = 512, ELEMS = PARTS * COLUMNS };
+
+#define FROM_A "sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +0 512] src=hbm.f32[a +0 128@512 512]\n"
+#define TWICE                                                                                                \
+    "vector.tensor_scalar dst=sbuf.f32[p0:128 +2048 512] data=sbuf.f32[p0:128 +0 512] op0=multiply "         \
+    "operand0=2\n"
+#define TO_B     "sync.dma_copy queue=0 dst=hbm.f32[b +0 128@512 512] src=sbuf.f32[p0:128 +2048 512]\n"
+#define B_TURNED "sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +4096 512] src=hbm.f32[b +65024 128@-512 512]\n"
+#define PLUS_ONE                                                                                             \
+    "vector.tensor_scalar dst=sbuf.f32[p0:128 +6144 512] data=sbuf.f32[p0:128 +4096 512] op0=add "           \
+    "operand0=1\n"
+#define TO_C "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +6144 512]\n"
+
+static void run_on(int threads, const ts_program *program, float *const *tensors) {
+    ts_pool *pool = pool_of(threads);
+    ts_machine *machine = machine_of(pool);
+    ts_run run = {.data = (void *const *)tensors, .poison = true};
+    assert_int_equal(ts_machine_run(machine, program, &run, NULL), ts_ok);
+    ts_machine_free(machine);
+    ts_pool_free(pool);
+}
+
+/* c[p][i] = expected(a, p, i) */
+static void check(const char *code, float (*expected)(const float *a, int p, int i)) {
+    ts_program *program = program_of("tensor a: input 0 f32[128,512]\ntensor b: output 0 f32[128,512]\n"
+                                     "tensor c: output 1 f32[128,512]\n%s",
+                                     code);
+    float *data[3];
+    for (int i = 0; i < 3; i++)
+        data[i] = malloc(ELEMS * sizeof(float));
+    for (int threads = 1; threads <= 5; threads += 2) {
+        uint64_t state = 7;
+        for (int i = 0; i < ELEMS; i++) {
+            data[0][i] = next_float(&state);
+            data[1][i] = data[2][i] = -9;
+        }
+        run_on(threads, program, data);
+        for (int p = 0; p < PARTS; p++)
+            for (int i = 0; i < COLUMNS; i++)
+                assert_true(data[2][p * COLUMNS + i] == expected(data[0], p, i));
+    }
+    for (int i = 0; i < 3; i++)
+        free(data[i]);
+    ts_program_free(program);
+}
+
+static float turned(const float *a, int p, int i) {
+    return 2 * a[(PARTS - 1 - p) * COLUMNS + i] + 1;
+}
+
+static void a_load_waits_for_stores_of_other_partitions(void **state) {
+    (void)state;
+    check(FROM_A TWICE TO_B B_TURNED PLUS_ONE TO_C, turned);
+}
+
+static void a_store_waits_for_loads_of_other_partitions(void **state) {
+    (void)state;
+    check(FROM_A TWICE TO_B B_TURNED
+          "vector.memset dst=sbuf.f32[p0:128 +2048 512] value=5\n" TO_B PLUS_ONE TO_C,
+          turned);
+}
+
+static float of_two_stores(const float *a, int p, int i) {
+    return i < COLUMNS / 2 ? 2 * a[p * COLUMNS + i] : a[(PARTS - 1 - p) * COLUMNS + i];
+}
+
+static void stores_keep_their_order(void **state) {
+    (void)state;
+    check(FROM_A TWICE
+          "sync.dma_copy queue=0 dst=hbm.f32[c +65024 128@-512 512] src=sbuf.f32[p0:128 +0 512]\n"
+          "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 256] src=sbuf.f32[p0:128 +2048 256]\n",
+          of_two_stores);
+}
+
+static float in_place(const float *a, int p, int i) {
+    return 4 * a[p * COLUMNS + i];
+}
+
+static void rows_are_updated_in_place(void **state) {
+    (void)state;
+    check(FROM_A TWICE TO_B
+          "sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +0 512] src=hbm.f32[b +0 128@512 512]\n" TWICE
+          "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +2048 512]\n",
+          in_place);
+}
+
+static float moved(const float *a, int p, int i) {
+    return 2 * a[(p < 32 ? p + 64 : p) * COLUMNS + i];
+}
+
+static void what_crosses_partitions_waits(void **state) {
+    (void)state;
+    check(FROM_A TWICE "vector.tensor_copy dst=sbuf.f32[p0:32 +2048 512] src=sbuf.f32[p64:32 +2048 512]\n"
+                       "vector.memset dst=sbuf.f32[p64:32 +0 512] value=3\n"
+                       "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +2048 512]\n",
+          moved);
+}
+
+static void many_instructions_fill_segments(void **state) {
+    (void)state;
+    check(FROM_A
+          "vector.memset dst=sbuf.f32[p0:128 +2048 512] value=0\nloop %i = 200\n"
+          "  vector.tensor_tensor dst=sbuf.f32[p0:128 +2048 512] data1=sbuf.f32[p0:128 +2048 512] "
+          "data2=sbuf.f32[p0:128 +0 512] op=max\nend %i\n"
+          "vector.tensor_scalar dst=sbuf.f32[p0:128 +2048 512] data=sbuf.f32[p0:128 +0 512] op0=multiply "
+          "operand0=4\nsync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +2048 512]\n",
+          in_place);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_load_waits_for_stores_of_other_partitions),
+        cmocka_unit_test(a_store_waits_for_loads_of_other_partitions),
+        cmocka_unit_test(stores_keep_their_order),
+        cmocka_unit_test(rows_are_updated_in_place),
+        cmocka_unit_test(what_crosses_partitions_waits),
+        cmocka_unit_test(many_instructions_fill_segments),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
