@@ -16,7 +16,7 @@
 #include <cblas.h>
 #endif
 
-enum { CONTENDERS = 4, WORK = 1 << 27 /* multiply-adds a window */, MOST_WINDOWS = 10001 };
+enum { CONTENDERS = 4, WORK = 1 << 28 /* multiply-adds a window */, MOST_WINDOWS = 10001 };
 
 typedef struct shape {
     int k, m, n;

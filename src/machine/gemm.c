@@ -15,10 +15,6 @@ static int64_t groups_of(int64_t count, int64_t size) {
     return (count + size - 1) / size;
 }
 
-int64_t ts_gemm_pair_words(int64_t k, int64_t columns, int width) {
-    return (k + 1) / 2 * groups_of(columns, width) * width;
-}
-
 int64_t ts_gemm_panels(const ts_gemm *g) {
     return groups_of(g->n, g->kernel->columns);
 }
@@ -29,24 +25,23 @@ double ts_gemm_panel_ns(const ts_gemm *g) {
 }
 
 void ts_gemm_pair_a(const ts_gemm *g) {
-    const int rows = g->kernel->rows;
-    const uint16_t *from = g->a;
-    for (int64_t row = 0; row < g->m; row += rows)
-        g->kernel->pair(from + row, g->a_pitch, g->k, g->m - row, rows, g->a_pairs + (g->k + 1) / 2 * row);
+    g->kernel->pair(g->a, g->a_pitch, g->k, g->m, g->kernel->rows, g->a_pairs);
 }
 
-/* Rows of the next panel on their way to the cache while this one is at work. */
-static void prefetch(const uint8_t *at, int64_t pitch, int64_t first, int64_t last, int64_t bytes) {
-    for (int64_t row = first; row < last; row++)
-        for (int64_t byte = 0; byte < bytes; byte += 64)
-            __builtin_prefetch(at + row * pitch + byte);
+/* The tile where the last rows of a panel meet its columns fetches the columns of the next panel: earlier,
+   the rows that pass in between would push them out of the first cache. */
+static void fetch_next(const ts_gemm *g, const uint8_t *next, ts_gemm_tile *tile) {
+    const int64_t pitch = g->b_pitch * (g->a_pairs ? 2 : 4);
+    tile->next = next;
+    tile->next_pitch = g->a_pairs ? 2 * pitch : pitch;
+    tile->next_line = g->a_pairs ? pitch : 64;
 }
 
-static void run_panel(const ts_gemm *g, int64_t column) {
+/* b_pairs: room for the panel's pairs. */
+static void run_panel(const ts_gemm *g, int64_t column, uint32_t *b_pairs) {
     const int rows = g->kernel->rows, columns = g->kernel->columns;
-    const int64_t size = g->a_pairs ? 2 : 4, half = (g->k + 1) / 2, left = g->n - column;
-    const uint8_t *b = (const uint8_t *)g->b + column * size;
-    const int64_t ahead = left > columns ? columns * size : 0, groups = groups_of(g->m, rows);
+    const int64_t half = (g->k + 1) / 2, left = g->n - column;
+    const uint8_t *b = (const uint8_t *)g->b + column * (g->a_pairs ? 2 : 4);
     ts_gemm_tile tile = {.b = (const uint32_t *)b,
                          .a_pitch = g->a_pitch,
                          .b_pitch = g->b_pitch,
@@ -54,24 +49,27 @@ static void run_panel(const ts_gemm *g, int64_t column) {
                          .k = g->k,
                          .is_added = g->is_added};
     if (g->a_pairs) {
-        uint32_t *pairs = g->b_pairs + half * column;
-        g->kernel->pair((const uint16_t *)b, g->b_pitch, g->k, left, columns, pairs);
-        tile.b = pairs;
+        g->kernel->pair((const uint16_t *)b, g->b_pitch, g->k, left < columns ? left : columns, columns,
+                        b_pairs);
+        tile.b = b_pairs;
         tile.b_pitch = columns;
         tile.a_pitch = rows;
         tile.k = half;
     }
-    for (int64_t row = 0, group = 0; row < g->m; row += rows, group++) {
-        prefetch(b + columns * size, g->b_pitch * size, g->k * group / groups, g->k * (group + 1) / groups,
-                 ahead);
+    tile.next = (const uint8_t *)tile.b;
+    for (int64_t row = 0; row < g->m; row += rows) {
         tile.a = g->a_pairs ? g->a_pairs + half * row : (const uint32_t *)g->a + row;
         tile.out = g->out + row * g->out_pitch + column;
+        if (g->m - row <= rows && left > columns) fetch_next(g, b + columns * (g->a_pairs ? 2 : 4), &tile);
         g->kernel->tile(&tile, (int)(g->m - row < rows ? g->m - row : rows),
                         (int)(left < columns ? left : columns));
     }
 }
 
+/* Panels of one call share their room, which so stays in the first cache. */
 void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
+    const int columns = g->kernel->columns;
+    uint32_t *room = g->b_pairs ? g->b_pairs + (g->k + 1) / 2 * columns * first : NULL;
     for (int64_t panel = first; panel < last; panel++)
-        run_panel(g, panel * g->kernel->columns);
+        run_panel(g, panel * columns, room);
 }

@@ -20,12 +20,16 @@ typedef struct ts_gemm_tile {
     int64_t a_pitch, b_pitch, out_pitch; /* words from row to row */
     int64_t k;                           /* rows of words */
     bool is_added;
+    const uint8_t *next; /* for each k, two lines that a later tile reads are fetched: `next` and next_line */
+    int64_t next_pitch;  /* bytes after it, from k to k next_pitch bytes on */
+    int64_t next_line;
 } ts_gemm_tile;
 
 typedef void ts_gemm_tile_function(const ts_gemm_tile *tile, int rows, int columns);
 
-/* Pairs of rows of bf16 (pitch in elements) as rows of words: columns [0, n) of k rows to k/2 rows of `width`
-   words without gaps, what is missing filled with 0. width is the kernel's rows or columns. */
+/* Rows of bf16 (pitch in elements) to rows of words, two to one: columns [0, n) of k rows to panels of k/2
+   rows of `width` words, one panel after the other, what is missing filled with 0. width is the kernel's rows
+   or columns; room is needed for multiples of 32 columns. */
 typedef void ts_gemm_pair_function(const uint16_t *from, int64_t pitch, int64_t k, int64_t n, int width,
                                    uint32_t *to);
 
@@ -54,10 +58,9 @@ typedef struct ts_gemm {
     int64_t a_pitch, b_pitch, out_pitch;
     int64_t k, m, n;
     bool is_added;
-    uint32_t *a_pairs, *b_pairs; /* ts_gemm_pair_words() of m and n; NULL for floats */
+    uint32_t *a_pairs, *b_pairs; /* room for them; NULL for floats */
 } ts_gemm;
 
-int64_t ts_gemm_pair_words(int64_t k, int64_t columns, int width);
 void ts_gemm_pair_a(const ts_gemm *gemm);
 /* The panels of columns that the result is cut into, independent of each other, what one costs about, and the
    computation of some of them. */

@@ -24,33 +24,46 @@
                        _mm512_castsi512_ps(_mm512_set1_epi32(TS_GEMM_NAN)))
 #include "machine/gemm_tile.h"
 
-/* Rows k (high halves) and k + 1 (low halves), 32 columns. */
-TARGET static void pair_columns(const uint16_t *high, const uint16_t *low, __mmask32 mask, uint32_t *to) {
+enum { STEP = 2 * LANES };
+
+/* Rows k (high halves) and k + 1 (low halves) of 32 columns as two vectors of words. */
+TARGET static inline void interleave(const uint16_t *high, const uint16_t *low, __mmask32 mask,
+                                     __m512i word[2]) {
     const __m512i h = _mm512_maskz_loadu_epi16(mask, high),
                   l = low ? _mm512_maskz_loadu_epi16(mask, low) : _mm512_setzero_si512();
     const __m512i first = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39,
                                            7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i second = _mm512_or_si512(first, _mm512_set1_epi16(16));
-    _mm512_storeu_si512(to, _mm512_permutex2var_epi16(l, first, h));
-    _mm512_storeu_si512(to + LANES, _mm512_permutex2var_epi16(l, second, h));
+    word[0] = _mm512_permutex2var_epi16(l, first, h);
+    word[1] = _mm512_permutex2var_epi16(l, second, h);
 }
 
-/* The same, 8 columns. */
-TARGET static void pair_rows(const uint16_t *high, const uint16_t *low, __mmask8 mask, uint32_t *to) {
-    const __m128i h = _mm_maskz_loadu_epi16(mask, high),
-                  l = low ? _mm_maskz_loadu_epi16(mask, low) : _mm_setzero_si128();
-    _mm_storeu_si128((__m128i *)to, _mm_unpacklo_epi16(l, h));
-    _mm_storeu_si128((__m128i *)to + 1, _mm_unpackhi_epi16(l, h));
+/* 32 columns to one panel of 32 words or to four of 8. */
+TARGET static inline void pair_step(const uint16_t *from, int64_t pitch, int64_t k, __mmask32 mask,
+                                    const bool is_narrow, uint32_t *to) {
+    const int64_t panel = (k + 1) / 2 * ROWS;
+    for (; k > 0; k -= 2, from += 2 * pitch, to += is_narrow ? ROWS : STEP) {
+        __m512i word[2];
+        interleave(from, k > 1 ? from + pitch : NULL, mask, word);
+        for (int i = 0; i < 2; i++) {
+            if (is_narrow) {
+                uint32_t *two = to + 2 * i * panel;
+                _mm256_storeu_si256((__m256i *)two, _mm512_castsi512_si256(word[i]));
+                _mm256_storeu_si256((__m256i *)(two + panel), _mm512_extracti64x4_epi64(word[i], 1));
+            } else {
+                _mm512_storeu_si512(to + i * LANES, word[i]);
+            }
+        }
+    }
 }
 
 TARGET static void pair(const uint16_t *from, int64_t pitch, int64_t k, int64_t n, int width, uint32_t *to) {
-    const uint32_t mask = n < width ? (1u << n) - 1 : ~0u;
-    for (; k > 0; k -= 2, from += 2 * pitch, to += width) {
-        const uint16_t *low = k > 1 ? from + pitch : NULL;
+    for (; n > 0; n -= STEP, from += STEP, to += (k + 1) / 2 * STEP) {
+        const __mmask32 mask = n < STEP ? (1u << n) - 1 : ~0u;
         if (width == ROWS)
-            pair_rows(from, low, (__mmask8)mask, to);
+            pair_step(from, pitch, k, mask, true, to);
         else
-            pair_columns(from, low, mask, to);
+            pair_step(from, pitch, k, mask, false, to);
     }
 }
 

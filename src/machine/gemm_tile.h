@@ -21,13 +21,17 @@ TARGET static inline __attribute__((always_inline)) void
 tile_of(const ts_gemm_tile *tile, const int rows, const int vectors, const bool is_ragged, MASK mask) {
     const int last = vectors - 1;
     const uint32_t *a = tile->a, *b = tile->b;
+    const uint8_t *next = tile->next;
     const int64_t a_pitch = tile->a_pitch, b_pitch = tile->b_pitch;
+    const int64_t next_pitch = tile->next_pitch, next_line = tile->next_line;
     VECTOR sum[ROWS][2], moving[2];
     UNROLL for (int row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++)
             sum[row][v] = zero();
     }
-    for (int64_t k = tile->k; k > 0; k--, a += a_pitch, b += b_pitch) {
+    for (int64_t k = tile->k; k > 0; k--, a += a_pitch, b += b_pitch, next += next_pitch) {
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + next_line);
         for (int v = 0; v < vectors; v++)
             moving[v] = is_ragged && v == last ? load_some(b + v * LANES, mask) : load(b + v * LANES);
         UNROLL for (int row = 0; row < rows; row++) {

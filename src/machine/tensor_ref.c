@@ -4,6 +4,11 @@
 
 #include "machine/engine.h"
 #include "machine/gemm.h"
+#include "machine/turn.h"
+
+static bool is_adjacent(const ts_rows *rows) {
+    return rows->dims == 1 && (rows->step[0] == rows->size || rows->elems == 1);
+}
 
 /* ---- nc_matmul ---- */
 
@@ -16,9 +21,8 @@ typedef struct operand {
 } operand;
 
 static bool is_in_place(const ts_rows *rows, bool is_paired) {
-    bool is_adjacent = rows->dims == 1 && (rows->step[0] == rows->size || rows->elems == 1);
     bool is_aligned = (((uint64_t)(uintptr_t)rows->base | (uint64_t)rows->pitch) & (rows->size - 1u)) == 0;
-    return (is_paired || rows->dtype == ts_dtype_f32) && is_adjacent && is_aligned;
+    return (is_paired || rows->dtype == ts_dtype_f32) && is_adjacent(rows) && is_aligned;
 }
 
 static void copy_rows(void *context, int64_t first, int64_t last) {
@@ -58,6 +62,11 @@ static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
     ts_split(exec, ts_gemm_panels(gemm), ts_gemm_panel_ns(gemm), run_panels, gemm);
 }
 
+static float cleaned_sum(float old, float value) {
+    const float sum = old + value;
+    return sum == sum ? sum : NAN;
+}
+
 /* out[m][n] (+)= from[m * row_step + n * column_step], rows of dst of any pattern. */
 static void store(const ts_rows *dst, const float *from, int64_t row_step, int64_t column_step,
                   bool is_added) {
@@ -66,17 +75,22 @@ static void store(const ts_rows *dst, const float *from, int64_t row_step, int64
         for (int64_t at = 0, n; at < dst->elems; at += n) {
             n = dst->elems - at < TS_CHUNK ? dst->elems - at : TS_CHUNK;
             const float *row = from + m * row_step + at * column_step;
+            const float *old = is_added ? ts_rows_read(dst, m, at, n, old_buffer) : NULL;
             for (int64_t i = 0; i < n; i++)
-                values[i] = row[i * column_step];
-            if (is_added) {
-                const float *old = ts_rows_read(dst, m, at, n, old_buffer);
-                for (int64_t i = 0; i < n; i++) {
-                    const float sum = old[i] + values[i];
-                    values[i] = sum == sum ? sum : NAN;
-                }
-            }
+                values[i] = old ? cleaned_sum(old[i], row[i * column_step]) : row[i * column_step];
             ts_rows_write(dst, m, at, n, values);
         }
+}
+
+/* The same for rows of dst without gaps, from the transposed result. */
+static void store_turned(const ts_rows *dst, const float *from, int64_t pitch, bool is_added) {
+    for (int64_t m = 0; m < dst->parts; m++) {
+        float *to = (float *)ts_rows_at(dst, m);
+        for (int64_t n = 0; n < dst->elems; n++) {
+            const float value = from[n * pitch + m];
+            to[n] = is_added ? cleaned_sum(to[n], value) : value;
+        }
+    }
 }
 
 static bool is_added(const ts_exec *exec, const ts_accum *accum) {
@@ -128,8 +142,8 @@ static void multiply(const ts_exec *exec, const ts_rows *stationary, const ts_ro
                     .n = moving->elems,
                     .a_pairs = is_paired ? core->stationary_pairs : NULL,
                     .b_pairs = is_paired ? core->moving_pairs : NULL};
-    bool is_swapped = is_worth_swapping(&gemm);
-    if (is_in_place(dst, false) && !is_swapped) {
+    bool is_swapped = is_worth_swapping(&gemm), is_flat = is_in_place(dst, false);
+    if (is_flat && !is_swapped) {
         gemm.out = (float *)dst->base;
         gemm.out_pitch = dst->pitch / 4;
         gemm.is_added = is_accumulated;
@@ -140,7 +154,10 @@ static void multiply(const ts_exec *exec, const ts_rows *stationary, const ts_ro
     gemm.out = (float *)core->shadow[TS_WORKSPACE].data;
     gemm.out_pitch = gemm.n;
     run_gemm(exec, &gemm);
-    store(dst, gemm.out, is_swapped ? 1 : gemm.n, is_swapped ? gemm.n : 1, is_accumulated);
+    if (is_swapped && is_flat)
+        store_turned(dst, gemm.out, gemm.n, is_accumulated);
+    else
+        store(dst, gemm.out, is_swapped ? 1 : gemm.n, is_swapped ? gemm.n : 1, is_accumulated);
 }
 
 ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
@@ -159,26 +176,10 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
 
 /* ---- nc_transpose ---- */
 
-TS_CLONES
-static bool are_finite(const float *values, int64_t n) {
-    uint32_t found = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        found |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return found == 0;
-}
-
 /* A product with the identity adds 0 * x for every other x of the column: a NaN or Inf among them makes NaN
    (ARCH:185-191). Sums start at +0, so -0 becomes +0. */
 static void multiply_by_identity(float *column, int64_t n) {
     int64_t others = 0, where = 0;
-    if (are_finite(column, n)) {
-        for (int64_t i = 0; i < n; i++)
-            column[i] += 0.0f;
-        return;
-    }
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(column[i])) {
             others++;
@@ -190,40 +191,29 @@ static void multiply_by_identity(float *column, int64_t n) {
         if (others > 1 || i != where) column[i] = NAN;
 }
 
-/* to[f][p] = from[p][f], elements of 1, 2 or 4 bytes, in blocks that fit the cache. */
-#define TRANSPOSE(type)                                                                                      \
-    for (int64_t p0 = 0; p0 < parts; p0 += BLOCK)                                                            \
-        for (int64_t f0 = 0; f0 < free; f0 += BLOCK)                                                         \
-            for (int64_t f = f0; f < free && f < f0 + BLOCK; f++)                                            \
-                for (int64_t p = p0; p < parts && p < p0 + BLOCK; p++)                                       \
-                    ((type *)to)[f * parts + p] = ((const type *)from)[p * free + f];
-
-static void transpose(int size, const void *from, void *to, int64_t parts, int64_t free) {
-    enum { BLOCK = 16 };
-    if (size == 4) {
-        TRANSPOSE(uint32_t)
-    } else if (size == 2) {
-        TRANSPOSE(uint16_t)
-    } else {
-        TRANSPOSE(uint8_t)
-    }
-}
-
-/* Bits when nothing is cast, fp32 otherwise; from and to are packed [parts, free] and [free, parts]. */
-static void transpose_rows(const ts_rows *data, const ts_rows *dst, bool is_exact, bool is_product,
-                           uint8_t *from, uint8_t *to) {
+/* Any operands, through packed copies: bits when nothing is cast, fp32 otherwise. */
+static void turn_copies(const ts_exec *exec, const ts_rows *data, const ts_rows *dst, bool is_exact,
+                        bool is_product) {
     int size = is_exact ? data->size : (int)sizeof(float);
-    int64_t parts = data->parts, free = data->elems;
+    int64_t parts = data->parts, elems = data->elems;
+    uint8_t *from = exec->core->shadow[TS_WORKSPACE].data, *to = exec->core->shadow[TS_WORKSPACE - 1].data;
     for (int64_t p = 0; p < parts; p++)
-        for (int64_t at = 0, n; at < free; at += n) {
-            uint8_t *row = from + (p * free + at) * size;
-            n = free - at < TS_CHUNK ? free - at : TS_CHUNK;
+        for (int64_t at = 0, n; at < elems; at += n) {
+            uint8_t *row = from + (p * elems + at) * size;
+            n = elems - at < TS_CHUNK ? elems - at : TS_CHUNK;
             const void *values =
                 is_exact ? ts_rows_read_raw(data, p, at, n, row) : ts_rows_read(data, p, at, n, (float *)row);
             if (values != row) memcpy(row, values, (size_t)(n * size));
         }
-    transpose(size, from, to, parts, free);
-    for (int64_t f = 0; f < free; f++) {
+    ts_turn turn = {.from = from,
+                    .to = to,
+                    .from_pitch = elems * size,
+                    .to_pitch = parts * size,
+                    .parts = parts,
+                    .elems = elems,
+                    .from_size = size};
+    ts_turn_run(exec->host.isa, &turn);
+    for (int64_t f = 0; f < elems; f++) {
         uint8_t *column = to + f * parts * size;
         if (is_product) multiply_by_identity((float *)column, parts);
         for (int64_t at = 0, n; at < parts; at += n) {
@@ -236,16 +226,32 @@ static void transpose_rows(const ts_rows *data, const ts_rows *dst, bool is_exac
     }
 }
 
+/* From rows to rows where both have no gaps and nothing is rounded; false when that cannot be. */
+static bool turn_in_place(const ts_exec *exec, const ts_rows *data, const ts_rows *dst, bool is_exact,
+                          bool is_product) {
+    bool is_float = data->dtype == ts_dtype_f32 || data->dtype == ts_dtype_bf16;
+    if (is_product ? !is_float || dst->dtype != ts_dtype_f32 : !is_exact) return false;
+    if (!is_adjacent(data) || !is_adjacent(dst)) return false;
+    ts_turn turn = {.from = data->base,
+                    .to = dst->base,
+                    .from_pitch = data->pitch,
+                    .to_pitch = dst->pitch,
+                    .parts = data->parts,
+                    .elems = data->elems,
+                    .from_size = data->size,
+                    .is_product = is_product};
+    return ts_turn_run(exec->host.isa, &turn);
+}
+
 ts_status ts_exec_nc_transpose(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_transpose *inst = (const ts_inst_nc_transpose *)head;
     ts_operand_set set = {.exec = exec};
     ts_rows dst, data;
     ts_rows_get(&set, &inst->dst, &dst);
-    ts_rows_get(&set, &inst->data, &data);
+    ts_rows_source(&set, &inst->data, &dst, false, &data);
     if (!ts_operands_ready(&set)) return ts_ok;
-    bool is_product = head->engine == ts_engine_tensor;
-    uint8_t *from = exec->core->shadow[TS_WORKSPACE].data;
-    uint8_t *to = exec->core->shadow[TS_WORKSPACE - 1].data;
-    transpose_rows(&data, &dst, !is_product && data.dtype == dst.dtype, is_product, from, to);
+    bool is_product = head->engine == ts_engine_tensor, is_exact = !is_product && data.dtype == dst.dtype;
+    if (!turn_in_place(exec, &data, &dst, is_exact, is_product))
+        turn_copies(exec, &data, &dst, is_exact, is_product);
     return ts_ok;
 }
