@@ -1,5 +1,6 @@
 ts_unit_test(base_memory LINK base)
 ts_unit_test(base_files LINK base)
 ts_unit_test(base_pool LINK base)
+ts_unit_test(base_sha256 LINK base)
 ts_unit_test(base_json LINK base)
 ts_unit_test(base_safetensors LINK base)

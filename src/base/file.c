@@ -96,6 +96,44 @@ ts_status ts_file_write(const char *path, const void *data, size_t size, ts_diag
     return is_written ? ts_ok : fail_errno(diag, path, "write");
 }
 
+/* The folder and those around it; false with errno when one cannot be made. */
+static bool make_folders(const char *folder) {
+    char *path = strdup(folder);
+    bool is_made = path != NULL;
+    for (char *at = path + 1; is_made && *path; at++) {
+        bool is_end = *at == '\0';
+        if (!is_end && *at != '/') continue;
+        *at = '\0';
+        is_made = mkdir(path, 0777) == 0 || errno == EEXIST || access(path, F_OK) == 0;
+        if (is_end) break;
+        *at = '/';
+    }
+    int why = errno;
+    free(path);
+    errno = why;
+    return is_made;
+}
+
+ts_status ts_file_folder(const char *folder, const char *setting, char **absolute, ts_diag *diag) {
+    const char *what = "make the folder";
+    struct stat info;
+    *absolute = NULL;
+    if (make_folders(folder)) {
+        what = "write to";
+        *absolute = realpath(folder, NULL);
+        bool is_found = *absolute && stat(*absolute, &info) == 0;
+        if (is_found && !S_ISDIR(info.st_mode))
+            errno = ENOTDIR;
+        else if (is_found && access(*absolute, W_OK) == 0)
+            return ts_ok;
+    }
+    ts_fail(diag, ts_system, "%s: cannot %s %.200s: %s", setting, what, folder, strerror(errno));
+    ts_diag_remedy(diag, "set it to a folder that can be written, or unset it");
+    free(*absolute);
+    *absolute = NULL;
+    return ts_system;
+}
+
 uint64_t ts_hash(const void *data, size_t size, uint64_t seed) {
     const uint8_t *bytes = data;
     uint64_t hash = seed ^ UINT64_C(0xcbf29ce484222325);

@@ -12,6 +12,9 @@
 ts_status ts_file_read(const char *path, uint8_t **data, size_t *size, ts_diag *diag);
 /* Writes to a temporary sibling and renames it, so that `path` is never half-written. */
 ts_status ts_file_write(const char *path, const void *data, size_t size, ts_diag *diag);
+/* Makes the folder, and those around it, when it is missing; *absolute is malloc'ed. ts_system when nothing
+   can be written there; `setting` says who asked for it. */
+ts_status ts_file_folder(const char *folder, const char *setting, char **absolute, ts_diag *diag);
 
 #define TS_NPY_MAX_RANK 32
 /* An array as .npy describes it. `descr` is NumPy's dtype string without byte order, e.g. "f4",

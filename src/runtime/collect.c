@@ -1,48 +1,11 @@
 /* Records of what ran, as files. */
 #include "runtime/collect.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
-
-/* The folder and those around it; false with errno when one cannot be made. */
-static bool make_folders(const char *folder) {
-    ts_arena arena = {0};
-    char *path = ts_arena_string(&arena, folder);
-    bool is_made = true;
-    for (char *at = path + 1; *path && is_made; at++) {
-        bool is_end = *at == '\0';
-        if (!is_end && *at != '/') continue;
-        *at = '\0';
-        is_made = mkdir(path, 0777) == 0 || errno == EEXIST || access(path, F_OK) == 0;
-        if (is_end) break;
-        *at = '/';
-    }
-    int why = errno;
-    ts_arena_free(&arena);
-    errno = why;
-    return is_made;
-}
-
-ts_status ts_collect_folder(const char *folder, char **absolute, ts_diag *diag) {
-    if (!make_folders(folder)) {
-        ts_fail(diag, ts_system, "TRAINSTONE_OUT: cannot make the folder %.200s: %s", folder,
-                strerror(errno));
-        ts_diag_remedy(diag, "set it to a folder that can be written, or unset it");
-        return ts_system;
-    }
-    *absolute = realpath(folder, NULL);
-    if (*absolute && access(*absolute, W_OK) == 0) return ts_ok;
-    ts_fail(diag, ts_system, "TRAINSTONE_OUT: cannot write to %.200s: %s", folder, strerror(errno));
-    ts_diag_remedy(diag, "set it to a folder that can be written, or unset it");
-    free(*absolute);
-    *absolute = NULL;
-    return ts_system;
-}
 
 /* A name that is a file name everywhere. */
 static char *file_name(ts_arena *arena, const char *name) {

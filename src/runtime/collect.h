@@ -6,8 +6,6 @@
 #include "arch/record.h"
 #include "machine/trace.h"
 
-/* Makes the folder when it is missing; *absolute is malloc'ed. */
-ts_status ts_collect_folder(const char *folder, char **absolute, ts_diag *diag);
 /* Writes the program, the record, and what clocking it again needs: instance, an edited chip, what data
    decided (trace; NULL = nothing did). A program of the same name that is another one gets its hash behind
    its name. */

@@ -122,6 +122,21 @@ static ts_status read_host(ts_host *host, ts_diag *diag) {
     return ts_isa_parse(isa, "the environment's TRAINSTONE_HOST_ISA", &host->isa, diag);
 }
 
+/* A folder, or a URL of one; Neuron's own cache may lie in S3 as well. */
+static ts_status read_cache(const char **folder, ts_diag *diag) {
+    static const char local[] = "file://";
+    const char *value = variable("NEURON_COMPILE_CACHE_URL");
+    if (value && strncmp(value, local, sizeof local - 1) == 0) value += sizeof local - 1;
+    if (value && strstr(value, "://")) {
+        ts_fail(diag, ts_unsupported,
+                "NEURON_COMPILE_CACHE_URL=%.200s: compiled programs are kept in folders only", value);
+        ts_diag_remedy(diag, "set it to a folder or unset it");
+        return ts_unsupported;
+    }
+    *folder = value;
+    return ts_ok;
+}
+
 /* Settings that ask for behaviour which is not modelled are refused, not ignored. */
 static ts_status refuse_unmodelled(ts_diag *diag) {
     int cores = 1;
@@ -144,6 +159,7 @@ ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag
     if (!options->instance) options->instance = variable("TRAINSTONE_INSTANCE");
     if (!options->chip) options->chip = variable("TRAINSTONE_CHIP");
     if (!options->out) options->out = variable("TRAINSTONE_OUT");
+    if (!options->cache) TS_TRY(read_cache(&options->cache, diag));
     if (!options->threads) TS_TRY(read_number("TRAINSTONE_THREADS", 1, 1024, &options->threads, diag));
     if (options->devices || options->first_device) return ts_ok;
     TS_TRY(read_number("NEURON_RT_NUM_CORES", 0, 65536, &options->devices, diag));

@@ -32,7 +32,8 @@ struct ts_executable {
     const ts_instance *instance;
     ts_chip chip;
     ts_host host;
-    ts_program *program;
+    ts_shared_program *shared;
+    const ts_program *program; /* of shared */
     int inputs, outputs, devices;
     const ts_tensor **input, **output;
     uint64_t constant_bytes;
@@ -68,26 +69,29 @@ static ts_status read_text(const uint8_t *data, size_t size, const char *path, t
     return status;
 }
 
-static ts_status compile(const uint8_t *data, size_t size, const char *path, const ts_chip *chip,
-                         const ts_compile_options *options, ts_program **program, ts_diag *diag) {
-    ts_module *module = NULL;
-    TS_TRY(ts_module_read(data, size, path, &module, diag));
-    ts_status status = ts_compile(module, chip, options, program, diag);
-    ts_module_free(module);
-    return status;
+static ts_status read_trn(const uint8_t *data, size_t size, const char *path, const ts_chip *chip,
+                          ts_shared_program **shared, ts_diag *diag) {
+    ts_program *program = NULL;
+    if (is_text(data, size))
+        TS_TRY(read_text(data, size, path, &program, diag));
+    else
+        TS_TRY(ts_program_decode(data, size, &program, diag));
+    *shared = ts_shared_program_new(program);
+    if (!*shared) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
+    return ts_program_verify(program, chip, diag);
 }
 
-static ts_status read_program(const uint8_t *data, size_t size, const char *path, const ts_chip *chip,
-                              const ts_compile_options *options, ts_program **program, ts_diag *diag) {
+static ts_status read_program(ts_executable *executable, const uint8_t *data, size_t size, const char *path,
+                              const ts_compile_options *options, ts_diag *diag) {
     static const uint8_t bytecode[4] = {'M', 'L', 0xef, 'R'};
     if (size == 0) return ts_fail(diag, ts_input, "%s: empty", path);
-    if (size >= 4 && memcmp(data, bytecode, 4) == 0)
-        return compile(data, size, path, chip, options, program, diag);
-    if (is_text(data, size))
-        TS_TRY(read_text(data, size, path, program, diag));
-    else
-        TS_TRY(ts_program_decode(data, size, program, diag));
-    return ts_program_verify(*program, chip, diag);
+    bool is_artifact = size >= 4 && memcmp(data, bytecode, 4) == 0;
+    ts_status status = is_artifact
+                           ? ts_program_cache_compile(ts_runtime_program_cache(executable->runtime), data,
+                                                      size, path, options, &executable->shared, diag)
+                           : read_trn(data, size, path, &executable->chip, &executable->shared, diag);
+    if (executable->shared) executable->program = ts_shared_program_get(executable->shared);
+    return status;
 }
 
 static ts_status number_tensors(ts_executable *executable, const char *path, ts_diag *diag) {
@@ -155,7 +159,7 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
     if (!options || options->auto_cast == ts_auto_cast_none) options = &merged;
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->record_lock, NULL);
-    ts_status status = read_program(data, size, path, &made->chip, options, &made->program, diag);
+    ts_status status = read_program(made, data, size, path, options, diag);
     if (status == ts_ok) status = number_tensors(made, path, diag);
     if (status == ts_ok) status = make_residences(made, path, diag);
     if (status == ts_ok) status = make_timings(made, path, diag);
@@ -201,7 +205,7 @@ void ts_executable_release(ts_executable *executable) {
         forget_timing(&executable->timings[i]);
     free(executable->timings);
     ts_trace_free(&executable->trace);
-    if (executable->program) ts_program_free(executable->program);
+    ts_shared_program_release(executable->shared);
     free(executable->input);
     free(executable->output);
     pthread_mutex_destroy(&executable->record_lock);

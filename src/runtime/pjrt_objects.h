@@ -112,7 +112,7 @@ struct PJRT_Device {
     atomic_llong largest_bytes; /* largest single allocation seen */
 };
 struct PJRT_TopologyDescription {
-    char platform_version[64];
+    char platform_version[96];
     int count;
     PJRT_DeviceDescription **descriptions;
     char fingerprint[256];

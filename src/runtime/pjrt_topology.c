@@ -5,12 +5,29 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "runtime/build_id.h"
 #include "runtime/pjrt_objects.h"
 #include "trainstone/trainstone.h"
+
+enum { SHOWN_ID = 8 }; /* bytes of a build id: enough to tell builds apart */
 
 struct PJRT_SerializedTopology {
     char bytes[1];
 };
+
+/* JAX's compile cache knows a backend by its version, so all that changes programs is part of it: what
+   another build of the same version compiled may differ, too. */
+static void make_version(const ts_compile_options *options, ts_text *out) {
+    uint8_t id[TS_BUILD_ID_MAX];
+    size_t length = ts_build_id(id);
+    ts_text_format(out, "trainstone %s", ts_version());
+    if (length) ts_text_add(out, " build ");
+    for (size_t i = 0; i < length && i < SHOWN_ID; i++)
+        ts_text_format(out, "%02x", id[i]);
+    if (options->auto_cast == ts_auto_cast_none) return;
+    ts_text_format(out, " auto-cast=%s %s", options->auto_cast == ts_auto_cast_all ? "all" : "matmult",
+                   ts_dtype_get(options->auto_cast_type ? options->auto_cast_type : ts_dtype_bf16)->name);
+}
 
 void ts_topology_make(PJRT_Client *client) {
     PJRT_TopologyDescription *topology = &client->topology;
@@ -19,14 +36,10 @@ void ts_topology_make(PJRT_Client *client) {
     ts_chip_print(chip, &numbers);
     topology->instance = ts_runtime_instance(client->runtime)->name;
     topology->chip = chip->name;
-    /* JAX's compile cache knows a backend by its version, so what changes programs is part of it. */
-    const ts_compile_options *options = ts_runtime_compile_options(client->runtime);
-    int length = snprintf(topology->platform_version, sizeof topology->platform_version, "trainstone %s",
-                          ts_version());
-    if (options->auto_cast != ts_auto_cast_none)
-        snprintf(topology->platform_version + length, sizeof topology->platform_version - (size_t)length,
-                 " auto-cast=%s %s", options->auto_cast == ts_auto_cast_all ? "all" : "matmult",
-                 ts_dtype_get(options->auto_cast_type ? options->auto_cast_type : ts_dtype_bf16)->name);
+    ts_text version = {0};
+    make_version(ts_runtime_compile_options(client->runtime), &version);
+    snprintf(topology->platform_version, sizeof topology->platform_version, "%s", version.data);
+    ts_text_free(&version);
     snprintf(topology->fingerprint, sizeof topology->fingerprint, "%s %s %s %d %016llx",
              topology->platform_version, topology->instance, topology->chip, topology->count,
              (unsigned long long)ts_hash(numbers.data ? numbers.data : "", numbers.length, 0));

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "runtime/collect.h"
 
 struct ts_runtime {
     const ts_instance *instance;
@@ -19,6 +18,7 @@ struct ts_runtime {
     ts_rounding rounding;
     uint32_t rounding_seed;
     ts_compile_options compile_options;
+    ts_program_cache *cache;
     char *out;
 };
 
@@ -88,7 +88,9 @@ static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *op
     runtime->rounding_seed = options->rounding_seed;
     runtime->compile_options.auto_cast = options->auto_cast;
     runtime->compile_options.auto_cast_type = options->auto_cast_type;
-    if (options->out) TS_TRY(ts_collect_folder(options->out, &runtime->out, diag));
+    if (options->out) TS_TRY(ts_file_folder(options->out, "TRAINSTONE_OUT", &runtime->out, diag));
+    ts_program_cache_options cache = {.folder = options->cache};
+    TS_TRY(ts_program_cache_new(&runtime->chip, &cache, &runtime->cache, diag));
     TS_TRY(choose_devices(runtime, options, diag));
     return start_machines(runtime, options->threads, diag);
 }
@@ -112,6 +114,7 @@ void ts_runtime_free(ts_runtime *runtime) {
     for (int i = 0; runtime->machines && i < runtime->machine_count; i++)
         if (runtime->machines[i]) ts_machine_free(runtime->machines[i]);
     free(runtime->machines);
+    ts_program_cache_free(runtime->cache);
     free(runtime->out);
     if (runtime->pool) ts_pool_free(runtime->pool);
     free(runtime);
@@ -136,6 +139,10 @@ ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed) {
 
 const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime) {
     return &runtime->compile_options;
+}
+
+ts_program_cache *ts_runtime_program_cache(const ts_runtime *runtime) {
+    return runtime->cache;
 }
 
 const char *ts_runtime_out(const ts_runtime *runtime) {

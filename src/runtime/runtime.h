@@ -6,6 +6,7 @@
 #include "arch/chip.h"
 #include "compiler/compile.h"
 #include "machine/machine.h"
+#include "runtime/program_cache.h"
 
 typedef struct ts_runtime ts_runtime;
 
@@ -14,6 +15,7 @@ typedef struct ts_runtime_options {
     const char *instance; /* NULL: "trn1.2xlarge" */
     const char *chip;     /* NULL: the instance's chip; a chip name, or the path of a what-if chip file */
     const char *out;      /* folder for a record of every program that runs; NULL: none */
+    const char *cache;    /* folder of compiled programs, shared with other processes; NULL: none */
     int threads;          /* 0: as many as the host has CPUs for this process */
     int devices;          /* 0: every NeuronCore from first_device on; otherwise so many */
     int first_device;     /* the instance's NeuronCore that becomes device 0 */
@@ -27,7 +29,8 @@ typedef struct ts_runtime_options {
 
 /* Fills what is still 0 or NULL from TRAINSTONE_INSTANCE, TRAINSTONE_CHIP, TRAINSTONE_OUT,
    TRAINSTONE_THREADS, TRAINSTONE_REPRO, TRAINSTONE_HOST_ISA, NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES,
-   NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, and --auto-cast and --auto-cast-type of NEURON_CC_FLAGS.
+   NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, NEURON_COMPILE_CACHE_URL, and --auto-cast and --auto-cast-type
+   of NEURON_CC_FLAGS.
    Strings point into the environment. ts_usage for a value that is none, ts_unsupported for a setting of
    NEURON_RT_* that asks for what is not modelled. */
 ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag);
@@ -43,6 +46,7 @@ ts_host ts_runtime_host(const ts_runtime *runtime);
 /* How its devices round, and how programs are compiled for them where nothing else is asked for. */
 ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed);
 const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime);
+ts_program_cache *ts_runtime_program_cache(const ts_runtime *runtime);
 const char *ts_runtime_out(const ts_runtime *runtime); /* absolute; NULL: records are not collected */
 int ts_runtime_devices(const ts_runtime *runtime);     /* NeuronCores, numbered chip by chip */
 /* The chip that carries a device, and the device's core number on it. */

@@ -367,3 +367,19 @@ def test_persistent_compile_cache(script, tmp_path):
     second = python(script, **env)
     assert second.returncode == 0 and second.stdout == first.stdout, second.stderr
     assert {p.name for p in (tmp_path / "cache").iterdir() if "-cache" in p.name} == kept.keys()
+
+
+def test_compiled_programs_are_kept(tmp_path):
+    """Where NEURON_COMPILE_CACHE_URL says: another process takes what is there and computes the same."""
+    source = "import jax, jax.numpy as jnp; print(jax.jit(lambda x: jnp.tanh(x) @ x)(jnp.eye(3) + 2).tolist())"
+    cache = tmp_path / "deep" / "cache"
+    printed, kept = [], []
+    for url in (None, f"file://{cache}", str(cache)):
+        done = python("-c", source, JAX_PLATFORMS="neuron", NEURON_COMPILE_CACHE_URL=url)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+        kept.append({path.name: path.stat().st_ino for path in cache.glob("MODULE_*.trn")})
+    assert printed[0] == printed[1] == printed[2]
+    assert not kept[0] and len(kept[1]) >= 1 and kept[1] == kept[2]
+    refused = python("-c", source, JAX_PLATFORMS="neuron", NEURON_COMPILE_CACHE_URL="s3://bucket/cache")
+    assert refused.returncode != 0 and "set it to a folder or unset it" in refused.stderr

@@ -22,6 +22,7 @@ static const char *const names[] = {"TRAINSTONE_INSTANCE",
                                     "NEURON_RT_VIRTUAL_CORE_SIZE",
                                     "NEURON_RT_STOCHASTIC_ROUNDING_EN",
                                     "NEURON_RT_STOCHASTIC_ROUNDING_SEED",
+                                    "NEURON_COMPILE_CACHE_URL",
                                     "NEURON_CC_FLAGS"};
 
 static int clear(void **state) {
@@ -143,6 +144,24 @@ static void test_host(void **state) {
     assert_non_null(strstr(diag.message, "TRAINSTONE_HOST_ISA"));
 }
 
+static void check_cache(const char *value, const char *folder) {
+    ts_runtime_options options = {0};
+    ts_diag diag;
+    setenv("NEURON_COMPILE_CACHE_URL", value, 1);
+    assert_int_equal(read(&options, &diag), ts_ok);
+    if (folder)
+        assert_string_equal(options.cache, folder);
+    else
+        assert_null(options.cache);
+}
+
+static void test_cache(void **state) {
+    (void)state;
+    check_cache("", NULL);
+    check_cache("some/folder", "some/folder");
+    check_cache("file:///var/tmp/cache", "/var/tmp/cache");
+}
+
 static void check_cores(const char *value, int first, int count) {
     ts_runtime_options options = {0};
     ts_diag diag;
@@ -185,6 +204,7 @@ static void test_wrong_values(void **state) {
                  {"NEURON_RT_STOCHASTIC_ROUNDING_EN", "yes", ts_usage},
                  {"NEURON_RT_STOCHASTIC_ROUNDING_SEED", "-1", ts_usage},
                  {"NEURON_RT_STOCHASTIC_ROUNDING_SEED", "1.5", ts_usage},
+                 {"NEURON_COMPILE_CACHE_URL", "s3://bucket/cache", ts_unsupported},
                  {"NEURON_CC_FLAGS", "--auto-cast=some", ts_usage},
                  {"NEURON_CC_FLAGS", "-O1 --auto-cast", ts_usage},
                  {"NEURON_CC_FLAGS", "--auto-cast all --auto-cast-type fp8", ts_usage}};
@@ -244,6 +264,7 @@ static void test_refused_runtimes(void **state) {
                  {{.chip = "trn3"}, ts_unsupported, "trn3"},
                  {{.chip = "abc"}, ts_usage, "abc"},
                  {{.chip = "/nowhere/chip.txt"}, ts_system, "/nowhere/chip.txt"},
+                 {{.cache = "/proc/version"}, ts_system, "NEURON_COMPILE_CACHE_URL"},
                  {{.devices = 3}, ts_usage, "2 NeuronCores"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ts_runtime *runtime = NULL;
@@ -313,12 +334,19 @@ static void test_version(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, clear)
-        TEST(test_empty_environment), TEST(test_arguments_come_first),
-        TEST(test_visible_cores),     TEST(test_wrong_values),
-        TEST(test_runtime),           TEST(test_part_of_an_instance),
-        TEST(test_refused_runtimes),  TEST(test_executable),
-        TEST(test_version),           TEST(test_auto_cast),
-        TEST(test_rounding),          TEST(test_host),
+        TEST(test_empty_environment),
+        TEST(test_arguments_come_first),
+        TEST(test_visible_cores),
+        TEST(test_wrong_values),
+        TEST(test_runtime),
+        TEST(test_part_of_an_instance),
+        TEST(test_refused_runtimes),
+        TEST(test_executable),
+        TEST(test_version),
+        TEST(test_auto_cast),
+        TEST(test_rounding),
+        TEST(test_host),
+        TEST(test_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
