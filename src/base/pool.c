@@ -11,19 +11,26 @@
 
 enum { SPINS = 4000, MAX_THREADS = 1024 };
 
+/* `state` holds the number of the job in its upper half, whether it still takes workers, and how many are at
+   it. A worker that comes late finds the job closed: nobody waits for a thread that the host keeps asleep. */
+#define OPEN         (UINT64_C(1) << 31)
+#define JOB          (UINT64_C(1) << 32)
+#define AT_IT(state) ((state) & (OPEN - 1))
+
 struct ts_pool {
     int threads; /* the caller included */
     pthread_t *workers;
     pthread_mutex_t run_lock; /* held by the caller of the job that runs */
-    pthread_mutex_t lock;
+    pthread_mutex_t lock;     /* for sleeping and waking alone */
     pthread_cond_t wake, idle;
-    ts_task *task; /* of the current job; written before `job` advances */
+    ts_task *task; /* of the job that is open */
     void *context;
     int count;
-    atomic_uint job;    /* number of the current job; workers wait for it to change */
-    atomic_int next;    /* next index to hand out */
-    atomic_int running; /* workers that have not finished the current job */
-    bool is_stopping;
+    atomic_int next; /* next index to hand out */
+    atomic_uint_fast64_t state;
+    atomic_int sleepers;    /* workers asleep or about to be */
+    atomic_bool is_waiting; /* the caller is asleep or about to be */
+    atomic_bool is_stopping;
 };
 
 static void relax(void) {
@@ -40,38 +47,54 @@ static void work(ts_pool *pool) {
     }
 }
 
-/* Waits until the job number differs from `seen`, first spinning, then asleep; false when stopping. */
-static bool wait_for_job(ts_pool *pool, unsigned seen) {
+static bool is_news(ts_pool *pool, uint64_t seen) {
+    return atomic_load(&pool->state) / JOB != seen || atomic_load(&pool->is_stopping);
+}
+
+/* Waits until the number of the job differs from `seen`, first spinning, then asleep. */
+static void wait_for_job(ts_pool *pool, uint64_t seen) {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&pool->job, memory_order_acquire) != seen) break;
+        if (is_news(pool, seen)) return;
         relax();
     }
     pthread_mutex_lock(&pool->lock);
-    while (atomic_load(&pool->job) == seen && !pool->is_stopping)
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (!is_news(pool, seen))
         pthread_cond_wait(&pool->wake, &pool->lock);
-    bool is_stopping = pool->is_stopping;
+    atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->lock);
-    return !is_stopping;
+}
+
+/* False when the job takes nobody any more. */
+static bool join_job(ts_pool *pool, uint64_t *seen) {
+    uint64_t state = atomic_load(&pool->state);
+    do {
+        *seen = state / JOB;
+        if (!(state & OPEN)) return false;
+    } while (!atomic_compare_exchange_weak(&pool->state, &state, state + 1));
+    return true;
+}
+
+static void wake_caller(ts_pool *pool) {
+    if (!atomic_load(&pool->is_waiting)) return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_signal(&pool->idle);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 static void *worker(void *argument) {
     ts_pool *pool = argument;
-    unsigned seen = 0;
-    while (wait_for_job(pool, seen)) {
-        seen = atomic_load(&pool->job);
+    for (uint64_t seen = 0; !atomic_load(&pool->is_stopping); wait_for_job(pool, seen)) {
+        if (!join_job(pool, &seen)) continue;
         work(pool);
-        if (atomic_fetch_sub(&pool->running, 1) == 1) {
-            pthread_mutex_lock(&pool->lock);
-            pthread_cond_signal(&pool->idle);
-            pthread_mutex_unlock(&pool->lock);
-        }
+        if (AT_IT(atomic_fetch_sub(&pool->state, 1)) == 1) wake_caller(pool);
     }
     return NULL;
 }
 
 static void stop(ts_pool *pool, int started) {
     pthread_mutex_lock(&pool->lock);
-    pool->is_stopping = true;
+    atomic_store(&pool->is_stopping, true);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < started; i++)
@@ -121,6 +144,29 @@ int ts_pool_threads(const ts_pool *pool) {
     return pool ? pool->threads : 1;
 }
 
+static void open_job(ts_pool *pool) {
+    atomic_fetch_add(&pool->state, JOB + OPEN);
+    if (atomic_load(&pool->sleepers) == 0) return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Waits for those who are at it, first spinning, then asleep. */
+static void close_job(ts_pool *pool) {
+    atomic_fetch_and(&pool->state, ~OPEN);
+    for (int i = 0; i < SPINS; i++) {
+        if (AT_IT(atomic_load(&pool->state)) == 0) return;
+        relax();
+    }
+    pthread_mutex_lock(&pool->lock);
+    atomic_store(&pool->is_waiting, true);
+    while (AT_IT(atomic_load(&pool->state)) > 0)
+        pthread_cond_wait(&pool->idle, &pool->lock);
+    atomic_store(&pool->is_waiting, false);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void ts_pool_run(ts_pool *pool, ts_task *task, void *context, int count) {
     if (!pool || pool->threads == 1 || count <= 1) {
         for (int i = 0; i < count; i++)
@@ -132,17 +178,8 @@ void ts_pool_run(ts_pool *pool, ts_task *task, void *context, int count) {
     pool->context = context;
     pool->count = count;
     atomic_store(&pool->next, 0);
-    atomic_store(&pool->running, pool->threads - 1);
-    pthread_mutex_lock(&pool->lock);
-    atomic_fetch_add_explicit(&pool->job, 1, memory_order_release);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
+    open_job(pool);
     work(pool);
-    for (int i = 0; i < SPINS && atomic_load(&pool->running) > 0; i++)
-        relax();
-    pthread_mutex_lock(&pool->lock);
-    while (atomic_load(&pool->running) > 0)
-        pthread_cond_wait(&pool->idle, &pool->lock);
-    pthread_mutex_unlock(&pool->lock);
+    close_job(pool);
     pthread_mutex_unlock(&pool->run_lock);
 }
