@@ -13,7 +13,8 @@ typedef struct running {
     ts_view in, out; /* the running axis last, walked from its start */
     ts_alu alu;
     ts_dtype dtype;
-    bool is_word;
+    ts_dtype wide;   /* of the running value */
+    bool is_word;    /* ... which is an integer of 32 bits */
     bool is_reverse; /* walked from the end of each tile */
     double init;
     ts_nest nest;
@@ -100,7 +101,7 @@ static ts_tile scan_floats(running *r, ts_tile data, const ts_ap *carry, ts_tile
 
 /* [from, chunk) of a chunk, in walking order; nothing when it is shorter. */
 static ts_ap tail_ap(const running *r, ts_tile tile, int64_t from, int64_t back) {
-    ts_ap ap = walked_ap(r, tile, r->dtype);
+    ts_ap ap = walked_ap(r, tile, r->wide);
     ap.offset.base += (from - back) * 4 * ap.dim[0].step;
     ts_count *count = &ap.dim[0].count;
     if (count->is_ragged) count->limit.base -= from;
@@ -109,7 +110,7 @@ static ts_ap tail_ap(const running *r, ts_tile tile, int64_t from, int64_t back)
 }
 
 static ts_ap head_ap(const running *r, ts_tile tile, int64_t length) {
-    ts_ap ap = walked_ap(r, tile, r->dtype);
+    ts_ap ap = walked_ap(r, tile, r->wide);
     ts_count *count = &ap.dim[0].count;
     if (count->max > length) count->max = (int32_t)length;
     return ap;
@@ -118,7 +119,7 @@ static ts_ap head_ap(const running *r, ts_tile tile, int64_t length) {
 /* x[i] = x[i] op x[i - d] for d = 1, 2, 4...: after the last one x[i] covers everything before it. */
 static ts_tile scan_words(running *r, ts_tile data, const ts_ap *carry) {
     int64_t chunk = r->nest.tile[r->nest.rank - 1];
-    ts_tile now = data, next = new_tile(r, chunk, r->dtype, 2);
+    ts_tile now = data, next = new_tile(r, chunk, r->wide, 2);
     ts_ap first = head_ap(r, data, 1);
     ts_emit_tensor_tensor(r->b, ts_engine_gpsimd, &first, &first, carry, r->alu);
     for (int64_t d = 1; d < chunk; d *= 2) {
@@ -130,14 +131,33 @@ static ts_tile scan_words(running *r, ts_tile data, const ts_ap *carry) {
         now = next;
         next = done;
     }
-    carry_on(r, carry, now, r->dtype);
+    carry_on(r, carry, now, r->wide);
     return now;
+}
+
+/* Narrow integers as words. */
+static ts_tile widen(const running *r, ts_tile data) {
+    ts_tile words = new_tile(r, r->nest.tile[r->nest.rank - 1], r->wide, 2);
+    ts_ap to = chunk_ap(r, words, r->wide), from = chunk_ap(r, data, r->dtype);
+    ts_emit_copy(r->b, ts_engine_vector, &to, &from);
+    return words;
+}
+
+/* Floats are rounded, words cut to their low bytes. */
+static ts_ap narrow(const running *r, ts_tile result) {
+    ts_ap to = chunk_ap(r, new_tile(r, r->nest.tile[r->nest.rank - 1], r->dtype, 2), r->dtype);
+    ts_ap from = chunk_ap(r, result, r->wide);
+    if (r->is_word) {
+        from.dtype = (uint8_t)r->dtype;
+        from.dim[0].step = ts_dtype_get(r->wide)->bytes / ts_dtype_get(r->dtype)->bytes;
+    }
+    ts_emit_copy(r->b, ts_engine_vector, &to, &from);
+    return to;
 }
 
 static void run(running *r) {
     ts_nest *nest = &r->nest;
     int axis = nest->rank - 1;
-    ts_dtype wide = r->is_word ? r->dtype : ts_dtype_f32;
     ts_tile ones = 0;
     if (!r->is_word) {
         ones = new_tile(r, 1, ts_dtype_f32, 1);
@@ -146,19 +166,16 @@ static void run(running *r) {
         ts_emit_memset(r->b, ts_engine_vector, &one, 1);
     }
     ts_nest_open(nest, 0, axis);
-    ts_ap carry = column_ap(r, new_tile(r, 1, wide, 1), wide);
+    ts_ap carry = column_ap(r, new_tile(r, 1, r->wide, 1), r->wide);
     ts_emit_memset(r->b, ts_engine_vector, &carry, r->init);
     ts_nest_open(nest, axis, axis + 1);
     ts_tile data = new_tile(r, nest->tile[axis], r->dtype, 2);
     ts_ap to = chunk_ap(r, data, r->dtype), from = ts_nest_hbm(nest, &r->in, false);
     ts_emit_dma(r->b, ts_engine_sync, ts_lower_load_queue(r->lower), &to, &from);
+    if (r->is_word && r->dtype != r->wide) data = widen(r, data);
     ts_tile result = r->is_word ? scan_words(r, data, &carry) : scan_floats(r, data, &carry, ones);
-    ts_ap done = chunk_ap(r, result, wide), out = ts_nest_hbm(nest, &r->out, false);
-    if (done.dtype != out.dtype) {
-        ts_ap narrow = chunk_ap(r, new_tile(r, nest->tile[axis], r->dtype, 2), r->dtype);
-        ts_emit_copy(r->b, ts_engine_vector, &narrow, &done);
-        done = narrow;
-    }
+    ts_ap done = r->dtype == r->wide ? chunk_ap(r, result, r->wide) : narrow(r, result);
+    ts_ap out = ts_nest_hbm(nest, &r->out, false);
     ts_emit_dma(r->b, ts_engine_tensor, TS_STORE_QUEUE, &out, &done);
     ts_nest_close(nest, 0, nest->rank);
 }
@@ -192,11 +209,19 @@ static void order_axes(running *r, const ts_cumulative *c) {
     r->is_reverse = false;
 }
 
+/* fp32 holds the extremes of narrow integers, not their sums and products. */
+static void choose_wide(running *r) {
+    const ts_dtype_info *info = ts_dtype_get(r->dtype);
+    bool is_extreme = r->alu == ts_alu_max || r->alu == ts_alu_min;
+    r->is_word = info->kind != 'f' && (info->bytes == 4 || !is_extreme);
+    r->wide = !r->is_word ? ts_dtype_f32 : info->bytes == 4 ? r->dtype : ts_dtype_i32;
+}
+
 ts_status ts_lower_cumulative(ts_lower *lower, ts_op_node *op, const ts_cumulative *cumulative, ts_alu alu) {
     running r = {.lower = lower, .b = &lower->b, .alu = alu, .is_reverse = cumulative->is_reverse};
     ts_view init;
     r.dtype = ts_chip_dtype(op->operands[0]->type.dtype);
-    r.is_word = r.dtype == ts_dtype_i32 || r.dtype == ts_dtype_u32;
+    choose_wide(&r);
     TS_TRY(ts_lower_tensor(lower, op->operands[0], &r.in));
     TS_TRY(ts_lower_view(lower, op->operands[1], &init));
     r.init = init.value;

@@ -95,8 +95,7 @@ static bool is_running(const pooling *p) {
     bool is_idle = p->alu == ts_alu_max || p->alu == ts_alu_min ||
                    (p->alu == ts_alu_add && p->init.value == 0) ||
                    (p->alu == ts_alu_multiply && p->init.value == 1);
-    bool is_exact = p->wide == ts_dtype_f32 || p->wide == p->dtype;
-    return p->init.kind == ts_view_splat && is_idle && is_exact && ts_alu_kind(p->alu) != 'b';
+    return p->init.kind == ts_view_splat && is_idle && ts_alu_kind(p->alu) != 'b';
 }
 
 ts_status ts_lower_reduce_window(ts_lower *lower, ts_op_node *op) {
