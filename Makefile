@@ -50,7 +50,10 @@ sanitize: system
 	ctest --preset dev --parallel $(JOBS)
 
 bench: all
-	@for program in build/bench/*; do if [ -f $$program ] && [ -x $$program ]; then $$program || exit; fi; done
+	@cmake --build --preset release --parallel $(JOBS) --target benchmarks
+	@build/bench/tiles
+	@.venv/bin/python bench/programs.py build/bench/programs
+	@build/bench/compile build/bench/programs/*.mlirbc
 	@.venv/bin/python bench/run.py $(BENCH)
 
 format:

@@ -25,7 +25,7 @@ def main():
     if not command:
         print(f"clang-format {VERSION} is not installed: skipped")
         sys.exit(77)
-    sources = [str(p) for p in tree.files("src", "include", "tests", suffixes=(".c", ".h"))]
+    sources = [str(p) for p in tree.files("src", "include", "tests", "bench", suffixes=(".c", ".h"))]
     if "--fix" in sys.argv[1:]:
         subprocess.run([command, "-i", *sources], check=True)
         return
