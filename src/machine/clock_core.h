@@ -93,7 +93,8 @@ typedef enum ts_wait {
     ts_wait_ready, /* a result, or a transfer's end */
     ts_wait_reuse, /* the same, to overwrite */
     ts_wait_same,  /* a result of the same engine */
-    ts_wait_issue  /* only that it was issued: two instructions of one engine that a list may not swap */
+    ts_wait_issue, /* only that it was issued: two instructions of one engine that a list may not swap */
+    ts_wait_group  /* the consumer stands for its producers: it is done when they all are */
 } ts_wait;
 
 typedef struct ts_edge {
@@ -115,6 +116,7 @@ struct ts_event {
     uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
                              overwrite */
     bool is_done, loads_table, is_watched;
+    bool is_group;        /* no instruction: the transfers that read one place, together */
     ts_times earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
     ts_times same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
     ts_cause cause;       /* of `earliest` in the set asked for */
@@ -169,6 +171,7 @@ typedef struct ts_box {
     uint8_t level;
     uint8_t engine;        /* that issued it; none: a transfer, or several accesses */
     uint8_t behind[2];     /* bit per engine that cannot be delayed by it: at all, or to overwrite */
+    uint64_t covered;      /* bit per part of it that later writes covered, 4 x 16 parts */
     const ts_shape *shape; /* NULL: stands for several, by bounds only */
     ts_event *event;
     struct ts_box **link;
@@ -251,6 +254,9 @@ typedef struct ts_clock {
     ts_box **buckets;
     uint32_t bucket_bits, box_count;
     TS_VEC(ts_box *) found;
+    bool is_used[ts_engine_count]; /* the program has instructions for it */
+    ts_times all_free; /* no engine that the program uses starts anything before; brought up to date now and
+                          then */
     ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
 
     /* lanes: times at which each shared thing is free, and why */
@@ -296,6 +302,8 @@ void ts_path_free(ts_clock *clock);
 
 /* clock_regions.c: what an access waits for. */
 void ts_regions_init(ts_clock *clock);
+/* Brings `all_free` up to date. */
+void ts_regions_tick(ts_clock *clock);
 const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape);
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
@@ -308,6 +316,8 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end);
 
 /* clock_lanes.c: the event loop. */
 void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);
+/* The transfer joins a group, which nobody waits for yet. */
+void ts_event_join(ts_clock *clock, ts_event *group, ts_event *transfer);
 void ts_event_drop(ts_clock *clock, ts_event *event);
 void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */

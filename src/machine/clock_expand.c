@@ -4,6 +4,7 @@
 
 #include "machine/clock_core.h"
 
+enum { TICK = 64 }; /* instructions */
 enum { STORAGE_SBUF, STORAGE_PSUM, STORAGE_SCRATCH, FIRST_TENSOR_STORAGE };
 
 /* The access patterns of an instruction in the order of ts_inst_operands. */
@@ -93,6 +94,9 @@ static void find_rows(ts_clock *clock) {
         const ts_inst *inst = program->code.data[at];
         if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
         if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
+        clock->is_used[inst->engine] = true;
+        for (int engine = 0; inst->op == ts_op_leave && engine < ts_engine_count; engine++)
+            clock->is_used[engine] = true;
         if (inst->engine != ts_engine_none)
             clock->code[at].row = find_row(clock, table, mask, inst, inst->engine, loop);
         for (uint8_t engine = ts_engine_tensor; inst->op == ts_op_leave && engine < ts_engine_count;
@@ -415,6 +419,7 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
                         .is_watched = is_watched(clock, at)};
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     event->table = code->table;
+    if (clock->sequence % TICK == 0) ts_regions_tick(clock);
     for (int i = 0; i < code->access_count; i++)
         if (code->accesses[i].is_read && !code->accesses[i].is_write)
             ts_regions_access(clock, event, &code->accesses[i], false);

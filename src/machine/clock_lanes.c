@@ -29,15 +29,44 @@ static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer,
             consumer->earliest.at[k] = later(consumer->earliest.at[k], times->at[k]);
 }
 
-void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
-    if (producer->is_done) {
-        apply(clock, consumer, producer, wait);
-        return;
-    }
+static void add_edge(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
     ts_edge *edge = ts_slab_take(&clock->arena, &clock->edges, sizeof *edge);
     *edge = (ts_edge){producer->edges, consumer, wait};
     producer->edges = edge;
     consumer->waits++;
+}
+
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
+    if (producer->is_done)
+        apply(clock, consumer, producer, wait);
+    else
+        add_edge(clock, consumer, producer, wait);
+}
+
+/* The group ends with its latest member, and for the same reason. */
+static void note_member(ts_clock *clock, ts_event *group, const ts_event *member) {
+    int asked = clock->asked;
+    if (!group->node || member->ready.at[asked] > group->ready.at[asked]) {
+        ts_node *old = group->node;
+        group->node = ts_node_hold(member->node);
+        group->step = member->step;
+        group->sequence = member->sequence;
+        ts_node_drop(clock, old);
+    }
+    for (int k = 0; k < clock->sets; k++)
+        group->ready.at[k] = later(group->ready.at[k], member->ready.at[k]);
+    group->same = group->ready;
+}
+
+void ts_event_join(ts_clock *clock, ts_event *group, ts_event *transfer) {
+    if (transfer->is_done) {
+        note_member(clock, group, transfer);
+        return;
+    }
+    add_edge(clock, group, transfer, ts_wait_group);
+    group->is_done = false;
+    group->refs++;
+    group->awaited[0] = group->awaited[1] = 0;
 }
 
 static void lane_push(ts_lane *lane, ts_event *event) {
@@ -67,16 +96,28 @@ void ts_lanes_push(ts_clock *clock, ts_event *event) {
     clock->pending++;
 }
 
-/* The times of `event` are known: whoever waits for them learns them. */
-static void settle(ts_clock *clock, ts_event *event) {
+/* Whoever waits for the times of `event` learns them. */
+static void tell(ts_clock *clock, ts_event *event) {
     event->is_done = true;
     while (event->edges) {
         ts_edge *edge = event->edges;
+        ts_event *consumer = edge->consumer;
         event->edges = edge->next;
-        apply(clock, edge->consumer, event, edge->wait);
-        if (--edge->consumer->waits == 0) clock->engine[edge->consumer->step->engine].is_known = false;
+        consumer->waits--;
+        if (edge->wait == ts_wait_group) {
+            note_member(clock, consumer, event);
+            if (consumer->waits == 0) tell(clock, consumer);
+            ts_event_drop(clock, consumer);
+        } else {
+            apply(clock, consumer, event, edge->wait);
+            if (consumer->waits == 0) clock->engine[consumer->step->engine].is_known = false;
+        }
         ts_slab_give(&clock->edges, edge);
     }
+}
+
+static void settle(ts_clock *clock, ts_event *event) {
+    tell(clock, event);
     clock->pending--;
     ts_event_drop(clock, event);
 }

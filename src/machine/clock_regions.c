@@ -8,7 +8,7 @@
 
 #include "machine/clock_core.h"
 
-enum { FIRST_SHIFT = 8, LEVEL_SHIFT = 2, FIRST_BUCKET_BITS = 12 };
+enum { FIRST_SHIFT = 10, LEVEL_SHIFT = 3, FIRST_BUCKET_BITS = 12 };
 
 static int level_shift(int level) {
     return FIRST_SHIFT + LEVEL_SHIFT * level;
@@ -200,7 +200,34 @@ static void take_over(ts_clock *clock, ts_box *box, ts_event *event, uint8_t eng
     box->event = event;
     box->engine = engine;
     box->behind[0] = box->behind[1] = 0;
+    box->covered = 0;
     event->refs++;
+}
+
+/* Notes which of the box's parts the write covers: 4 by partitions, 16 by bytes. Whether all of them are by
+ * now. */
+static bool covers_last(const ts_box *query, ts_box *box) {
+    enum { ROWS = 4, COLUMNS = 16 };
+    int64_t length = box->hi - box->lo;
+    if (!is_dense(query) || box->parts % ROWS || length % COLUMNS) return false;
+    int64_t height = box->parts / ROWS, width = length / COLUMNS;
+    int64_t top = query->part - box->part, left = query->lo - box->lo;
+    int64_t bottom = top + query->parts, right = query->hi - box->lo;
+    uint64_t row = 0;
+    for (int column = 0; column < COLUMNS; column++)
+        if (left <= column * width && right >= (column + 1) * width) row |= (uint64_t)1 << column;
+    for (int at = 0; at < ROWS; at++)
+        if (top <= at * height && bottom >= (at + 1) * height) box->covered |= row << at * COLUMNS;
+    return box->covered == UINT64_MAX;
+}
+
+/* Nothing that is still to come can be delayed by what was over before every engine's latest instruction. */
+static bool is_past(const ts_clock *clock, const ts_box *box) {
+    if (!box->event->is_done) return false;
+    for (int k = 0; k < clock->sets; k++)
+        if (box->event->ready.at[k] > clock->all_free.at[k] || box->event->same.at[k] > clock->all_free.at[k])
+            return false;
+    return true;
 }
 
 /* Whoever touches these bytes later waits for this write, which waited for what it covers. Returns whether an
@@ -215,7 +242,7 @@ static bool query_write(ts_clock *clock, ts_event *event, const ts_box *query, u
             bool is_same = is_same_place(query, box);
             if (is_same && plane == query->plane && !own)
                 own = box;
-            else if (is_same || covers(query, box))
+            else if (is_same || covers(query, box) || is_past(clock, box) || covers_last(query, box))
                 box_remove(clock, box);
         }
     }
@@ -274,34 +301,58 @@ static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
     box_insert(clock, box);
 }
 
+/* The group of the transfers that read this place; the box's event becomes one when it is the first. NULL
+   when something waits for it already: what joined then could wait for that something. */
+static ts_event *group_of(ts_clock *clock, ts_box *box) {
+    if (box->event->is_group) return box->event->edges ? NULL : box->event;
+    ts_event *group = ts_slab_take(&clock->arena, &clock->events, sizeof *group);
+    *group = (ts_event){.step = box->event->step, .is_group = true, .is_done = true, .refs = 1};
+    ts_event_join(clock, group, box->event);
+    ts_event_drop(clock, box->event);
+    box->event = group;
+    return group;
+}
+
+/* A transfer inside one storage would wait for the group that it is in. */
+static bool may_join(const ts_clock *clock, const ts_event *event, const ts_box *query) {
+    const ts_code *code = &clock->code[event->inst];
+    for (int i = 0; i < code->access_count; i++)
+        if (code->accesses[i].is_write && code->accesses[i].storage == query->plane / 2) return false;
+    return event->step->is_dma;
+}
+
 /* A read in the place of earlier ones. An engine ends its instructions in order, so its latest read stands
-   for the one before; DMAs end in any order, so those that are done merge when there are several. Returns
-   whether an earlier read's box took this one over. */
+   for the one before; transfers end in any order and are waited for together. Returns whether an earlier
+   read's box stands for this one, too. */
 static bool join_reads(ts_clock *clock, ts_event *event, const ts_box *query) {
-    enum { TOGETHER = 8 };
-    ts_box *done[TOGETHER];
-    uint32_t count = 0;
     int level = level_of(query->hi - query->lo);
     int64_t cell = query->lo >> level_shift(level);
+    bool can_join = may_join(clock, event, query);
     ts_box *box = clock->buckets[bucket_of(clock, query->plane, level, cell)];
-    for (; box && count < TOGETHER; box = box->next) {
+    for (; box; box = box->next) {
         if (!is_same_place(query, box) || box->plane != query->plane) continue;
-        bool is_in_order = clock->window == 1 || box->event->is_done;
         if (event->step->is_dma) {
-            if (box->event->step->is_dma && box->event->is_done) done[count++] = box;
-        } else if (box->engine == query->engine && is_in_order) {
-            take_over(clock, box, event, query->engine);
+            bool is_transfer = box->engine == ts_engine_none;
+            ts_event *group = is_transfer && can_join ? group_of(clock, box) : NULL;
+            if (!group) continue;
+            ts_event_join(clock, group, event);
+            box->behind[0] = box->behind[1] = 0;
+            box->covered = 0;
             return true;
         }
+        if (box->engine != query->engine || (clock->window > 1 && !box->event->is_done)) continue;
+        take_over(clock, box, event, query->engine);
+        return true;
     }
-    if (count == TOGETHER) merge_boxes(clock, done, count);
     return false;
 }
 
 static bool query_read(ts_clock *clock, ts_event *event, const ts_box *query) {
     find(clock, query->plane + 1, query);
-    for (uint32_t i = 0; i < clock->found.count; i++)
+    for (uint32_t i = 0; i < clock->found.count; i++) {
         depend(clock, event, query, clock->found.data[i], true);
+        if (is_past(clock, clock->found.data[i])) box_remove(clock, clock->found.data[i]);
+    }
     return join_reads(clock, event, query);
 }
 
@@ -324,6 +375,16 @@ static void compact(ts_clock *clock, uint32_t index) {
     }
     free(boxes);
     plane->limit = plane->count < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : plane->count * 2;
+}
+
+void ts_regions_tick(ts_clock *clock) {
+    for (int k = 0; k < clock->sets; k++) {
+        ts_time least = INT64_MAX;
+        for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+            if (clock->is_used[engine] && clock->engine_free[engine].at[k] < least)
+                least = clock->engine_free[engine].at[k];
+        clock->all_free.at[k] = least;
+    }
 }
 
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {

@@ -58,17 +58,27 @@ static void add_compute(ts_text *out, uint64_t *state) {
     ts_text_add(out, "\n");
 }
 
-/* A load or a store of [128, n] with a trigger engine and a queue of its own. */
+/* A load, a store or a move inside SBUF of [128, n] with a trigger engine and a queue of its own. Few places,
+   so that several transfers read the same one. */
 static void add_dma(ts_text *out, uint64_t *state, int queue) {
     static const char *const triggers[] = {"sync", "scalar", "gpsimd", "vector"};
-    unsigned count = 4 + below(state, 60), offset = 64 * below(state, 12), row = below(state, 4);
+    unsigned count = 16u << below(state, 2), offset = 128 * below(state, 5), row = below(state, 4);
     ts_text_format(out, "%s.dma_copy queue=%d", triggers[below(state, 4)], queue);
-    if (below(state, 2))
+    switch (below(state, 5)) {
+    case 0:
+        ts_text_format(out, " dst=sbuf.f32[p0:128 +%u %u] src=sbuf.f32[p0:128 +%u %u]\n",
+                       128 * below(state, 5), count, offset, count);
+        break;
+    case 1:
+    case 2:
         ts_text_format(out, " dst=sbuf.f32[p0:128 +%u %u] src=hbm.f32[x +%u 128@64 %u]\n", offset, count,
                        row * 8192, count);
-    else
+        break;
+    default:
         ts_text_format(out, " dst=hbm.f32[x +%u 128@64 %u] src=sbuf.f32[p0:128 +%u %u]\n", row * 8192, count,
                        offset, count);
+        break;
+    }
 }
 
 /* Straight-line code; every DMA on a queue of its own when `queues` is 16. */
@@ -338,7 +348,7 @@ static void check_starts(const ts_program *program) {
 
 static void test_starts(void **state) {
     (void)state;
-    for (uint64_t seed = 1000; seed < 1040; seed++) {
+    for (uint64_t seed = 1000; seed < 1080; seed++) {
         ts_program *program = random_program(seed, 60, 16);
         check_starts(program);
         ts_program_free(program);
