@@ -28,19 +28,43 @@ void ts_gemm_pair_a(const ts_gemm *g) {
     g->kernel->pair(g->a, g->a_pitch, g->k, g->m, g->kernel->rows, g->a_pairs);
 }
 
-/* The tile where the last rows of a panel meet its columns fetches the columns of the next panel: earlier,
-   the rows that pass in between would push them out of the first cache. */
-static void fetch_next(const ts_gemm *g, const uint8_t *next, ts_gemm_tile *tile) {
-    const int64_t pitch = g->b_pitch * (g->a_pairs ? 2 : 4);
-    tile->next = next;
-    tile->next_pitch = g->a_pairs ? 2 * pitch : pitch;
-    tile->next_line = g->a_pairs ? pitch : 64;
+/* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
+   next line; in the second tile the columns of the next panel, from afar, and in the last again, to the first
+   cache, from where the rows that passed in between have pushed them. */
+static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_first, ts_gemm_tile *tile) {
+    enum { LINE = 64 };
+    const int64_t size = g->a_pairs ? 2 : 4, pitch = g->b_pitch * size, rows = g->kernel->rows;
+    const bool has_next = column + g->kernel->columns < g->n;
+    if (has_next && (row == rows || g->m - row <= rows)) {
+        tile->next = (const uint8_t *)g->b + (column + g->kernel->columns) * size;
+        tile->next_pitch = g->a_pairs ? 2 * pitch : pitch;
+        tile->next_line = g->a_pairs ? pitch : LINE;
+    } else if (is_first && !g->a_pairs) {
+        tile->next = (const uint8_t *)tile->a + LINE;
+        tile->next_pitch = g->a_pitch * size;
+        tile->next_line = 0;
+    } else {
+        tile->next = (const uint8_t *)tile->b;
+        tile->next_pitch = tile->next_line = 0;
+    }
 }
 
+/* What the tile will write, and read when it adds. */
+static void fetch_out(const ts_gemm_tile *tile, int rows, int columns) {
+    enum { LINE = 16 };
+    for (int row = 0; row < rows; row++)
+        for (int column = 0; column < columns; column += LINE)
+            __builtin_prefetch(tile->out + row * tile->out_pitch + column, 1);
+}
+
+/* A tile of fewer rows is over before what it fetches arrives. */
+enum { WORTH_FETCHING = 32 };
+
 /* b_pairs: room for the panel's pairs. */
-static void run_panel(const ts_gemm *g, int64_t column, uint32_t *b_pairs) {
+static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t *b_pairs) {
     const int rows = g->kernel->rows, columns = g->kernel->columns;
     const int64_t half = (g->k + 1) / 2, left = g->n - column;
+    const int width = (int)(left < columns ? left : columns);
     const uint8_t *b = (const uint8_t *)g->b + column * (g->a_pairs ? 2 : 4);
     ts_gemm_tile tile = {.b = (const uint32_t *)b,
                          .a_pitch = g->a_pitch,
@@ -49,20 +73,19 @@ static void run_panel(const ts_gemm *g, int64_t column, uint32_t *b_pairs) {
                          .k = g->k,
                          .is_added = g->is_added};
     if (g->a_pairs) {
-        g->kernel->pair((const uint16_t *)b, g->b_pitch, g->k, left < columns ? left : columns, columns,
-                        b_pairs);
+        g->kernel->pair((const uint16_t *)b, g->b_pitch, g->k, width, columns, b_pairs);
         tile.b = b_pairs;
         tile.b_pitch = columns;
         tile.a_pitch = rows;
         tile.k = half;
     }
-    tile.next = (const uint8_t *)tile.b;
     for (int64_t row = 0; row < g->m; row += rows) {
+        const int height = (int)(g->m - row < rows ? g->m - row : rows);
         tile.a = g->a_pairs ? g->a_pairs + half * row : (const uint32_t *)g->a + row;
         tile.out = g->out + row * g->out_pitch + column;
-        if (g->m - row <= rows && left > columns) fetch_next(g, b + columns * (g->a_pairs ? 2 : 4), &tile);
-        g->kernel->tile(&tile, (int)(g->m - row < rows ? g->m - row : rows),
-                        (int)(left < columns ? left : columns));
+        fetch_later(g, column, row, is_first, &tile);
+        if (tile.k >= WORTH_FETCHING) fetch_out(&tile, height, width);
+        g->kernel->tile(&tile, height, width);
     }
 }
 
@@ -71,5 +94,5 @@ void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
     const int columns = g->kernel->columns;
     uint32_t *room = g->b_pairs ? g->b_pairs + (g->k + 1) / 2 * columns * first : NULL;
     for (int64_t panel = first; panel < last; panel++)
-        run_panel(g, panel * columns, room);
+        run_panel(g, panel * columns, panel == first, room);
 }

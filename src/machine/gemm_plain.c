@@ -10,7 +10,7 @@ typedef double doubles __attribute__((vector_size(8 * LANES)));
 typedef uint64_t words __attribute__((vector_size(8 * LANES)));
 
 /* sum[i] + a * b[i], rounded once. */
-#ifdef __FP_FAST_FMAF
+#if defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA)
 static inline void fuse(float a, const float *b, float *sum) {
     for (int i = 0; i < LANES; i++)
         sum[i] = __builtin_fmaf(a, b[i], sum[i]);
