@@ -65,7 +65,7 @@ void ts_home_find_slots(const ts_block *block) {
 bool ts_home_slot(ts_lower *lower, const ts_value *value, ts_view *view) {
     const ts_op_node *update = note(value)->slot;
     ts_view window, rest;
-    if (!update || update->number <= lower->at) return false;
+    if (!update || update->number < lower->at) return false;
     const ts_lowered *whole = note(update->operands[0]), *result = note(update->results[0]);
     if (!whole->has_view || !ts_view_is_contiguous(&whole->view) || result->home != whole->view.tensor + 1)
         return false;

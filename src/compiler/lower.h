@@ -10,7 +10,7 @@
 #include "plan/builder.h"
 
 enum {
-    TS_GROUP_OPS = 48,
+    TS_GROUP_OPS = 64,
     TS_GROUP_INPUTS = 24,
     TS_LOAD_QUEUE = 0, /* first of TS_LOAD_QUEUES queues that loads rotate over */
     TS_LOAD_QUEUES = 4,
@@ -18,11 +18,16 @@ enum {
     TS_STORE_QUEUES = 2
 };
 
-/* Pointwise ops of one shape whose values stay in SBUF between them. Open until somebody outside needs
-   one of its values; then it is emitted as one nest. */
+/* Ops whose values stay in SBUF between them: pointwise ops, reductions of trailing axes, and reshapes and
+   broadcasts between what these need. They share an iteration space, of which axes of size 1 are left out.
+   A value varies over all axes or, as what a reduction gives, over the first `kept` (kept = rank while there
+   are none of these). Open until somebody outside needs one of its values; then it is emitted as one nest. */
 typedef struct ts_group {
     ts_op_node *ops[TS_GROUP_OPS];
     int op_count;
+    int rank, kept;
+    int64_t dim[TS_MAX_RANK];
+    bool is_reducing; /* some op reduces: its axes must be whole in a tile */
 } ts_group;
 
 /* What lowering knows of a value (ts_value.note). */
@@ -100,6 +105,10 @@ ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op); /* joins or opens a group */
 ts_status ts_lower_close_group(ts_lower *lower, ts_group *group);
 ts_status ts_lower_group(ts_lower *lower, ts_group *group); /* emits the nest */
+/* Whether a reduction by one operator joined or opened a group. */
+ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, bool *is_done);
+/* Whether the result is an operand that an open group computes under another shape, and joined that group. */
+bool ts_lower_alias(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_bitcast(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op);
 /* views[0] = init + the sum of views[1] over the axes where views[0] has stride 0. False, and nothing

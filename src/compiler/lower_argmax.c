@@ -61,7 +61,7 @@ static ts_ap repeated_ap(const search *s, ts_tile tile, ts_dtype dtype) {
 }
 
 static void load(search *s, ts_tile tile, const ts_view *view) {
-    ts_ap dst = chunk_ap(s, tile, ts_chip_dtype(view->dtype)), src = ts_nest_hbm(&s->nest, view, false);
+    ts_ap dst = chunk_ap(s, tile, ts_chip_dtype(view->dtype)), src = ts_nest_hbm(&s->nest, view);
     ts_emit_dma(s->b, ts_engine_sync, ts_lower_load_queue(s->lower), &dst, &src);
 }
 
@@ -124,7 +124,7 @@ static void fold_indices(search *s, ts_tile least, ts_tile best, ts_tile data) {
 }
 
 static void store(search *s, const ts_view *view, const ts_ap *src) {
-    ts_ap dst = ts_nest_hbm_column(&s->nest, view, false);
+    ts_ap dst = ts_nest_hbm_column(&s->nest, view);
     for (int i = s->nest.first_free; i < s->first_reduced; i++)
         ts_ap_dim(&dst, view->stride[i], ts_nest_axis_count(&s->nest, i));
     ts_emit_dma(s->b, ts_engine_tensor, TS_STORE_QUEUE, &dst, src);
@@ -148,7 +148,7 @@ static void store_results(search *s, ts_tile best, ts_tile least) {
 /* Two sweeps over the reduced axes; the second finds the values in SBUF still when they fit one tile. */
 static void search_nest(search *s, int kept_rank) {
     ts_nest *nest = &s->nest;
-    *nest = ts_nest_plan_split(s->b, s->view, VIEWS, kept_rank, MAX_FREE);
+    *nest = ts_nest_plan(s->b, s->view, VIEWS, kept_rank, MAX_FREE);
     for (s->first_reduced = 0; s->first_reduced < nest->rank && s->view[0].stride[s->first_reduced] != 0;)
         s->first_reduced++;
     bool is_whole = true;

@@ -88,7 +88,7 @@ static void add_rows(column_sum *s, ts_tile ones, ts_tile bank, ts_dtype dtype) 
     int64_t elems = ts_nest_max_free(nest, 0, nest->rank);
     ts_tile tile =
         ts_build_tile(s->b, ts_space_sbuf, ts_nest_max_parts(nest), elems * ts_dtype_get(dtype)->bytes, 2);
-    ts_ap from = ts_nest_hbm(nest, &s->view[1], false);
+    ts_ap from = ts_nest_hbm(nest, &s->view[1]);
     ts_ap data = ts_build_ap(s->b, tile, dtype, ts_nest_parts(nest), ts_nest_free(nest, 0, nest->rank));
     ts_ap stationary = ts_build_ap(s->b, ones, dtype, ts_nest_parts(nest), ts_count_const(1));
     ts_emit_dma(s->b, ts_engine_sync, ts_lower_load_queue(s->lower), &data, &from);
@@ -112,7 +112,7 @@ static void store_sums(column_sum *s, ts_tile bank, double init) {
     ts_tile out = ts_build_tile(s->b, ts_space_sbuf, 1, nest->tile[columns] * ts_dtype_get(dtype)->bytes, 2);
     ts_ap result = ts_build_ap(s->b, out, dtype, ts_count_const(1), count);
     ts_emit_tensor_scalar(s->b, ts_engine_vector, &result, &sums, ts_alu_add, ts_scalar_const(init), false);
-    ts_ap dst = ts_nest_hbm_axes(nest, &s->view[0], 1u << columns, false);
+    ts_ap dst = ts_nest_hbm_axes(nest, &s->view[0], 1u << columns);
     dst.dim[0] = (ts_dim){.step = 0, .count = ts_count_const(1)};
     ts_emit_dma(s->b, ts_engine_tensor, TS_STORE_QUEUE, &dst, &result);
 }

@@ -5,7 +5,7 @@
 
 /* A copy that passes through SBUF: numbers that no tensor holds. */
 static void copy_generated(ts_lower *lower, ts_view *views) {
-    ts_nest nest = ts_nest_plan(&lower->b, &views[0], views[0].rank, 2048);
+    ts_nest nest = ts_nest_plan(&lower->b, views, 2, views[0].rank, 2048);
     const ts_view *src = &views[1];
     ts_dtype dtype = ts_chip_dtype(src->dtype);
     int64_t parts = ts_nest_max_parts(&nest), free = ts_nest_max_free(&nest, 0, nest.rank);
@@ -22,7 +22,7 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
         ts_lower_iota(lower, &nest, tile, src);
     }
     ts_ap from = ts_build_ap(&lower->b, tile, dtype, ts_nest_parts(&nest), ts_nest_free(&nest, 0, nest.rank));
-    ts_ap to = ts_nest_hbm(&nest, &views[0], false);
+    ts_ap to = ts_nest_hbm(&nest, &views[0]);
     ts_emit_dma(&lower->b, ts_engine_tensor, TS_STORE_QUEUE, &to, &from);
     ts_nest_close(&nest, 0, nest.rank);
 }
@@ -69,7 +69,7 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
     for (int i = 0; i < nest.rank; i++)
         nest.tile[i] = i < nest.first_free ? 1 : nest.size[i];
     ts_nest_open(&nest, 0, nest.rank);
-    ts_ap to = ts_nest_hbm(&nest, &views[0], false), from = ts_nest_hbm(&nest, &views[1], false);
+    ts_ap to = ts_nest_hbm(&nest, &views[0]), from = ts_nest_hbm(&nest, &views[1]);
     ts_emit_dma(&lower->b, ts_engine_sync, ts_lower_load_queue(lower), &to, &from);
     ts_nest_close(&nest, 0, nest.rank);
     return ts_ok;

@@ -170,12 +170,12 @@ static void run(running *r) {
     ts_emit_memset(r->b, ts_engine_vector, &carry, r->init);
     ts_nest_open(nest, axis, axis + 1);
     ts_tile data = new_tile(r, nest->tile[axis], r->dtype, 2);
-    ts_ap to = chunk_ap(r, data, r->dtype), from = ts_nest_hbm(nest, &r->in, false);
+    ts_ap to = chunk_ap(r, data, r->dtype), from = ts_nest_hbm(nest, &r->in);
     ts_emit_dma(r->b, ts_engine_sync, ts_lower_load_queue(r->lower), &to, &from);
     if (r->is_word && r->dtype != r->wide) data = widen(r, data);
     ts_tile result = r->is_word ? scan_words(r, data, &carry) : scan_floats(r, data, &carry, ones);
     ts_ap done = r->dtype == r->wide ? chunk_ap(r, result, r->wide) : narrow(r, result);
-    ts_ap out = ts_nest_hbm(nest, &r->out, false);
+    ts_ap out = ts_nest_hbm(nest, &r->out);
     ts_emit_dma(r->b, ts_engine_tensor, TS_STORE_QUEUE, &out, &done);
     ts_nest_close(nest, 0, nest->rank);
 }

@@ -178,7 +178,7 @@ static ts_tile load_starts(ts_indexed *x) {
         view.tensor = x->start[k].tensor;
         view.offset = x->start[k].offset;
         view.dtype = x->start[k].dtype;
-        ts_ap src = ts_nest_hbm_column(&x->nest, &view, false), dst = column_ap(x, tile, dtype, k);
+        ts_ap src = ts_nest_hbm_column(&x->nest, &view), dst = column_ap(x, tile, dtype, k);
         dst.dim[0].count = ts_count_const(together);
         if (together > 1) ts_ap_dim(&src, step, ts_count_const(together));
         ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(x->lower), &dst, &src);
@@ -311,7 +311,7 @@ void ts_indexed_attach(ts_indexed *x, ts_ap *ap, const ts_ap *column) {
 }
 
 ts_ap ts_indexed_ap(ts_indexed *x, ts_tile column) {
-    ts_ap ap = ts_nest_hbm(&x->nest, &x->view[TS_INDEXED], false);
+    ts_ap ap = ts_nest_hbm(&x->nest, &x->view[TS_INDEXED]);
     if (column) {
         ts_ap index = column_ap(x, column, ts_dtype_i32, 0);
         ts_indexed_attach(x, &ap, &index);
@@ -328,7 +328,7 @@ static ts_status move(ts_indexed *x, bool is_store, ts_rmw rmw) {
     ts_nest_open(nest, 0, x->index_axes);
     ts_tile column = ts_indexed_column(x);
     ts_nest_open(nest, x->index_axes, nest->rank);
-    ts_ap indexed = ts_indexed_ap(x, column), plain = ts_nest_hbm(nest, &x->view[TS_PLAIN], false);
+    ts_ap indexed = ts_indexed_ap(x, column), plain = ts_nest_hbm(nest, &x->view[TS_PLAIN]);
     ts_emit_dma_indexed(b, ts_engine_gpsimd, is_store ? TS_STORE_QUEUE : ts_lower_load_queue(x->lower),
                         is_store ? &indexed : &plain, is_store ? &plain : &indexed, rmw,
                         x->drops && column ? ts_oob_skip : ts_oob_error);

@@ -5,8 +5,6 @@
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 
-enum { SBUF_BUDGET = 144 * 1024, MAX_FREE = 2048 };
-
 static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
@@ -22,36 +20,52 @@ typedef struct axis_run {
     bool is_held;
 } axis_run;
 
-/* Over `axes` of the nest; is_full: with the largest counts. */
-static ts_ap form_ap(const ts_emitter *e, const ts_value_form *form, uint32_t axes, bool is_full) {
+/* Over `axes` of the nest. No dimension joins axes on both sides of `border`. Returns the runs inside it. */
+static int form_ap(const ts_emitter *e, const ts_value_form *form, uint32_t axes, int border, ts_ap *ap) {
     const ts_nest *nest = &e->nest;
-    ts_count parts = is_full ? ts_count_const(ts_nest_max_parts(nest)) : ts_nest_parts(nest);
-    ts_ap ap = ts_build_ap(e->b, form->tile, form->dtype, parts, ts_count_const(1));
+    *ap = ts_build_ap(e->b, form->tile, form->dtype, ts_nest_parts(nest), ts_count_const(1));
     axis_run run[TS_VIEW_RANK];
-    int runs = 0;
+    int runs = 0, inside = 0;
     int64_t step = 1;
     for (int i = nest->rank; i-- > nest->first_free;) {
         if (!(axes >> i & 1)) continue;
         bool is_held = form->axes >> i & 1;
         int64_t inner = 1;
-        if (runs > 0 && run[runs - 1].is_held == is_held) {
+        if (runs > 0 && run[runs - 1].is_held == is_held && i + 1 != border) {
             runs--;
             inner = run[runs].inner * nest->tile[run[runs].axis];
         }
         run[runs++] = (axis_run){i, inner, is_held ? step / inner : 0, is_held};
+        if (i >= border) inside = runs;
         if (is_held) step *= nest->tile[i];
     }
-    if (runs == 0) return ap;
-    ap.dims = 0;
+    if (runs == 0) return 0;
+    ap->dims = inside == runs; /* a dimension of one element before those that are reduced */
     while (runs-- > 0)
-        ts_ap_dim(&ap, run[runs].step,
-                  is_full ? ts_count_const(nest->tile[run[runs].axis] * run[runs].inner)
-                          : ts_nest_axis_times(nest, run[runs].axis, run[runs].inner));
-    return ap;
+        ts_ap_dim(ap, run[runs].step, ts_nest_axis_times(nest, run[runs].axis, run[runs].inner));
+    return inside;
 }
 
 ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form) {
-    return form_ap(e, form, e->axes, false);
+    ts_ap ap;
+    form_ap(e, form, e->axes, TS_VIEW_RANK, &ap);
+    return ap;
+}
+
+ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form) {
+    ts_ap ap;
+    form_ap(e, form, 0, TS_VIEW_RANK, &ap);
+    return ap;
+}
+
+ts_ap ts_pointwise_reduced_ap(const ts_emitter *e, const ts_value_form *form, int *reduced) {
+    ts_ap ap;
+    *reduced = form_ap(e, form, all_axes(&e->nest), e->first_reduced, &ap);
+    return ap;
+}
+
+uint32_t ts_pointwise_row_axes(const ts_emitter *e) {
+    return all_axes(&e->nest) & ((1u << e->first_reduced) - 1);
 }
 
 ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots) {
@@ -62,10 +76,6 @@ ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots) {
     form.axes = e->axes;
     form.tile = ts_build_tile(e->b, ts_space_sbuf, ts_nest_max_parts(&e->nest), bytes, slots);
     return form;
-}
-
-ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form, bool is_full) {
-    return form_ap(e, form, 0, is_full);
 }
 
 /* ---- inputs ---- */
@@ -82,13 +92,16 @@ static bool add_input(ts_emitter *e, ts_value *value, bool needs_column) {
     return true;
 }
 
-/* The input's view over the group's space: scalars (clamp bounds, a scalar predicate) repeat. */
-static ts_view space_view(const ts_view *space, const ts_view *view) {
+/* A view over the group's space: its axes of size 1 left out, it repeats along the space's axes after them.
+ */
+static ts_view space_view(const ts_group *group, const ts_view *view) {
     ts_view result = *view;
-    if (view->rank == space->rank) return result;
-    result.rank = space->rank;
-    memcpy(result.dim, space->dim, sizeof result.dim);
+    int at = 0;
+    result.rank = (uint8_t)group->rank;
     memset(result.stride, 0, sizeof result.stride);
+    memcpy(result.dim, group->dim, (size_t)group->rank * sizeof *group->dim);
+    for (int i = 0; i < view->rank; i++)
+        if (view->dim[i] != 1) result.stride[at++] = view->stride[i];
     return result;
 }
 
@@ -102,21 +115,32 @@ static void mark_number_pairs(ts_emitter *e) {
             int at = 0;
             while (at < e->input_count && e->inputs[at].value != op->operands[j])
                 at++;
-            is_pair = at < e->input_count && e->views[at + 1].kind == ts_view_splat;
+            is_pair = at < e->input_count && e->views[TS_EMIT_INPUTS + at].kind == ts_view_splat;
             if (is_pair && j == 0) first = &e->inputs[at];
         }
         if (is_pair) first->needs_column = true;
     }
 }
 
+/* Of results: whole ones and rows. */
+static void make_spaces(ts_emitter *e) {
+    const ts_group *group = e->group;
+    for (int i = TS_EMIT_WHOLE; i <= TS_EMIT_ROW; i++) {
+        ts_type type = {.dtype = ts_dtype_f32,
+                        .rank = (uint8_t)(i == TS_EMIT_WHOLE ? group->rank : group->kept)};
+        memcpy(type.dim, group->dim, sizeof group->dim);
+        ts_view view = ts_view_of_tensor(0, &type);
+        e->views[i] = space_view(group, &view);
+    }
+}
+
 static ts_status collect_inputs(ts_emitter *e) {
-    const ts_type *type = &e->group->ops[0]->results[0]->type;
-    e->views[0] = ts_view_of_tensor(0, type);
     for (int i = 0; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
         for (uint32_t j = 0; j < op->operand_count; j++) {
             if (note(op->operands[j])->group == e->group) continue;
-            if (!add_input(e, op->operands[j], !ts_pointwise_takes_number(e, op, j)))
+            bool is_start = j >= ts_group_operands(op);
+            if (!add_input(e, op->operands[j], !is_start && !ts_pointwise_takes_number(e, op, j)))
                 return ts_op_fail(e->lower->module, op, e->lower->diag, ts_unsupported,
                                   "a fused group with too many inputs");
         }
@@ -124,61 +148,10 @@ static ts_status collect_inputs(ts_emitter *e) {
     for (int i = 0; i < e->input_count; i++) {
         ts_view view;
         TS_TRY(ts_lower_along(e->lower, e->inputs[i].value, &view));
-        e->views[i + 1] = space_view(&e->views[0], &view);
+        e->views[TS_EMIT_INPUTS + i] = space_view(e->group, &view);
     }
     mark_number_pairs(e);
     return ts_ok;
-}
-
-/* Values that somebody outside the group reads. */
-static bool escapes(const ts_emitter *e, int index) {
-    const ts_value *value = e->group->ops[index]->results[0];
-    uint32_t inside = 0;
-    for (int i = 0; i < e->group->op_count; i++)
-        for (uint32_t j = 0; j < e->group->ops[i]->operand_count; j++)
-            inside += e->group->ops[i]->operands[j] == value;
-    return note(value)->uses > inside;
-}
-
-static int bytes_of(const ts_value *value) {
-    return ts_dtype_get(ts_chip_dtype(value->type.dtype))->bytes;
-}
-
-/* Bytes an element that an op needs beside its result: a recipe's registers, words of narrow integers. */
-static int working_bytes(const ts_op_node *op) {
-    const ts_recipe *recipe = ts_recipe_find(op->kind);
-    enum { WORD = 4 };
-    if (recipe) return WORD * (ts_recipe_registers(recipe) + 3);
-    if (op->kind == ts_hlo_reduce_precision) return WORD * 7;
-    return ts_dtype_is_float(op->results[0]->type.dtype) ? 0 : WORD * 3;
-}
-
-/* The last op of the group that reads op `index`'s result; the end when somebody outside does. */
-static int last_reader(const ts_emitter *e, int index) {
-    const ts_value *value = e->group->ops[index]->results[0];
-    int last = index;
-    for (int i = index + 1; i < e->group->op_count; i++)
-        for (uint32_t j = 0; j < e->group->ops[i]->operand_count; j++)
-            if (e->group->ops[i]->operands[j] == value)
-                last = ts_pointwise_is_relabel(e->group->ops[i]) ? e->group->op_count : i;
-    return escapes(e, index) ? e->group->op_count : last;
-}
-
-/* Free elements that fit: inputs twice, and the most bytes of values that are alive at once. */
-static int64_t capacity(const ts_emitter *e) {
-    int64_t inputs = 0, most = 0;
-    int last[TS_GROUP_OPS];
-    for (int i = 0; i < e->input_count; i++)
-        inputs += 2 * ts_dtype_get(ts_chip_dtype(e->views[i + 1].dtype))->bytes;
-    for (int i = 0; i < e->group->op_count; i++) {
-        int64_t alive = working_bytes(e->group->ops[i]);
-        last[i] = last_reader(e, i);
-        for (int j = 0; j <= i; j++)
-            if (last[j] >= i) alive += bytes_of(e->group->ops[j]->results[0]);
-        if (alive > most) most = alive;
-    }
-    int64_t elems = SBUF_BUDGET / (inputs + most);
-    return elems > MAX_FREE ? MAX_FREE : elems;
 }
 
 /* A number is an immediate, with a column beside it where an instruction can only read memory. */
@@ -186,7 +159,7 @@ static void take_number(ts_emitter *e, ts_group_input *in, const ts_view *view) 
     e->axes = 0;
     if (in->needs_column) {
         in->form = ts_pointwise_tile(e, view->dtype, 1);
-        ts_ap ap = form_ap(e, &in->form, 0, true);
+        ts_ap ap = ts_pointwise_column(e, &in->form);
         ts_emit_memset(e->b, ts_engine_vector, &ap, view->value);
     }
     in->form.kind = ts_form_immediate;
@@ -194,26 +167,29 @@ static void take_number(ts_emitter *e, ts_group_input *in, const ts_view *view) 
     in->form.value = view->value;
 }
 
-/* Loads before the loops what no trip changes; called again inside for the rest. */
-static void load_inputs(ts_emitter *e, bool is_hoisted) {
-    for (int i = 0; i < e->input_count; i++) {
-        ts_group_input *in = &e->inputs[i];
-        const ts_view *view = &e->views[i + 1];
-        bool is_invariant = view->kind == ts_view_splat ||
-                            (view->kind == ts_view_tensor && ts_nest_is_invariant(&e->nest, view));
-        if (is_invariant != is_hoisted) continue;
-        e->axes = all_axes(&e->nest);
-        if (view->kind == ts_view_splat) {
-            take_number(e, in, view);
-        } else if (view->kind == ts_view_iota) {
-            in->form = ts_pointwise_tile(e, view->dtype, 2);
-            ts_lower_iota(e->lower, &e->nest, in->form.tile, view);
-        } else {
-            e->axes &= ts_nest_axes(&e->nest, view);
-            in->form = ts_pointwise_tile(e, view->dtype, is_hoisted ? 1 : 2);
-            ts_ap src = ts_nest_hbm_axes(&e->nest, view, e->axes, is_hoisted);
-            ts_ap dst = form_ap(e, &in->form, e->axes, is_hoisted);
-            ts_emit_dma(e->b, ts_engine_sync, ts_lower_load_queue(e->lower), &dst, &src);
+static void load_input(ts_emitter *e, ts_group_input *in, const ts_view *view, bool is_looped) {
+    e->axes = all_axes(&e->nest);
+    if (view->kind == ts_view_splat) {
+        take_number(e, in, view);
+    } else if (view->kind == ts_view_iota) {
+        in->form = ts_pointwise_tile(e, view->dtype, is_looped ? 2 : 1);
+        ts_lower_iota(e->lower, &e->nest, in->form.tile, view);
+    } else {
+        e->axes &= ts_nest_axes(&e->nest, view);
+        in->form = ts_pointwise_tile(e, view->dtype, is_looped ? 2 : 1);
+        ts_ap src = ts_nest_hbm_axes(&e->nest, view, e->axes), dst = ts_pointwise_ap(e, &in->form);
+        ts_emit_dma(e->b, ts_engine_sync, ts_lower_load_queue(e->lower), &dst, &src);
+    }
+}
+
+/* Opens the loops, and loads each input where no loop is open that does not change it. */
+static void open_and_load(ts_emitter *e) {
+    for (int depth = 0; depth <= e->nest.rank; depth++) {
+        if (depth > 0) ts_nest_open(&e->nest, depth - 1, depth);
+        for (int i = 0; i < e->input_count; i++) {
+            const ts_view *view = &e->views[TS_EMIT_INPUTS + i];
+            int wanted = view->kind == ts_view_splat ? 0 : ts_nest_depth(&e->nest, view);
+            if (wanted == depth) load_input(e, &e->inputs[i], view, depth > 0);
         }
     }
 }
@@ -221,10 +197,10 @@ static void load_inputs(ts_emitter *e, bool is_hoisted) {
 /* ---- results ---- */
 
 /* A store repeats nothing: what varies over fewer axes is spread first. */
-static ts_ap whole_tile(ts_emitter *e, const ts_value_form *form) {
-    e->axes = all_axes(&e->nest);
+static ts_ap spread(ts_emitter *e, const ts_value_form *form, uint32_t axes) {
+    e->axes = axes;
     ts_ap from = ts_pointwise_ap(e, form);
-    if (form->axes == e->axes) return from;
+    if (form->axes == axes) return from;
     ts_value_form whole = ts_pointwise_tile(e, form->dtype, 1);
     ts_ap to = ts_pointwise_ap(e, &whole);
     ts_emit_copy(e->b, ts_engine_vector, &to, &from);
@@ -234,36 +210,70 @@ static ts_ap whole_tile(ts_emitter *e, const ts_value_form *form) {
 static void store_results(ts_emitter *e) {
     int queue = 0;
     for (int i = 0; i < e->group->op_count; i++) {
-        if (!escapes(e, i)) continue;
-        e->b->loc = e->group->ops[i]->loc;
-        ts_view view = e->views[0];
-        view.tensor = ts_lower_result(e->lower, e->group->ops[i]->results[0]);
-        const ts_view *whole = &note(e->group->ops[i]->results[0])->view;
+        const ts_op_node *op = e->group->ops[i];
+        if (ts_group_is_alias(op) || !ts_group_escapes(e->group, i)) continue;
+        bool is_whole = ts_group_span(e->group, &op->results[0]->type) == ts_span_whole;
+        ts_view view = e->views[is_whole ? TS_EMIT_WHOLE : TS_EMIT_ROW];
+        uint32_t axes = is_whole ? all_axes(&e->nest) : ts_pointwise_row_axes(e);
+        e->b->loc = op->loc;
+        view.tensor = ts_lower_result(e->lower, op->results[0]);
+        const ts_view *whole = &note(op->results[0])->view;
         view.dtype = whole->dtype;
         view.offset = whole->offset;
         view.shift = whole->shift;
-        ts_ap dst = ts_nest_hbm(&e->nest, &view, false), src = whole_tile(e, &e->forms[i]);
+        ts_ap dst = ts_nest_hbm_axes(&e->nest, &view, axes), src = spread(e, &e->forms[i], axes);
         ts_emit_dma(e->b, ts_engine_tensor, TS_STORE_QUEUE + queue++ % TS_STORE_QUEUES, &dst, &src);
     }
 }
 
+/* Views of the stored values under other shapes, for readers outside. */
+static ts_status give_aliases(ts_lower *lower, ts_group *group) {
+    for (int i = 0; i < group->op_count; i++)
+        if (ts_group_is_alias(group->ops[i]) && ts_group_escapes(group, i))
+            TS_TRY(ts_lower_view_op(lower, group->ops[i]));
+    return ts_ok;
+}
+
+/* A space that only its rows are used of is these rows. */
+static void trim(ts_group *group) {
+    bool is_used = group->is_reducing;
+    for (int i = 0; i < group->op_count && !is_used; i++)
+        is_used = !ts_group_is_alias(group->ops[i]) &&
+                  ts_group_span(group, &group->ops[i]->results[0]->type) == ts_span_whole;
+    if (!is_used) group->rank = group->kept;
+}
+
+static void plan_nest(ts_emitter *e) {
+    int count = TS_EMIT_INPUTS + e->input_count, kept = 0;
+    ts_views_merge(e->views, count);
+    int rank = e->views[0].rank;
+    while (kept < rank && e->views[TS_EMIT_ROW].stride[kept] != 0)
+        kept++;
+    e->nest = ts_nest_plan(e->b, e->views, count, kept, ts_group_capacity(e->group));
+    e->first_reduced = kept + e->nest.rank - rank;
+}
+
+static ts_status emit_group(ts_emitter *e) {
+    TS_TRY(collect_inputs(e));
+    plan_nest(e);
+    e->b->loc = e->group->ops[0]->loc;
+    open_and_load(e);
+    for (int i = 0; i < e->group->op_count; i++)
+        TS_TRY(ts_pointwise_emit(e, i));
+    store_results(e);
+    ts_nest_close(&e->nest, 0, e->nest.rank);
+    return ts_ok;
+}
+
 ts_status ts_lower_group(ts_lower *lower, ts_group *group) {
     ts_emitter e = {.lower = lower, .b = &lower->b, .group = group};
-    TS_TRY(collect_inputs(&e));
-    if (ts_view_elems(&e.views[0]) == 0) {
+    trim(group);
+    make_spaces(&e);
+    if (ts_view_elems(&e.views[TS_EMIT_WHOLE]) > 0) {
+        TS_TRY(emit_group(&e));
+    } else {
         for (int i = 0; i < group->op_count; i++)
-            ts_lower_result(lower, group->ops[i]->results[0]);
-        return ts_ok;
+            if (!ts_group_is_alias(group->ops[i])) ts_lower_result(lower, group->ops[i]->results[0]);
     }
-    ts_views_merge(e.views, e.input_count + 1);
-    e.nest = ts_nest_plan_split(e.b, e.views, e.input_count + 1, e.views[0].rank, capacity(&e));
-    e.b->loc = group->ops[0]->loc;
-    load_inputs(&e, true);
-    ts_nest_open(&e.nest, 0, e.nest.rank);
-    load_inputs(&e, false);
-    for (int i = 0; i < group->op_count; i++)
-        TS_TRY(ts_pointwise_emit(&e, i));
-    store_results(&e);
-    ts_nest_close(&e.nest, 0, e.nest.rank);
-    return ts_ok;
+    return give_aliases(lower, group);
 }

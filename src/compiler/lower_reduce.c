@@ -1,6 +1,6 @@
 /* Reductions: kept axes on partitions and loops, reduced axes along the free dimension; long ones in
    chunks that an accumulator joins, whole-tensor ones in two stages so that all lanes work. */
-#include "compiler/lower.h"
+#include "compiler/group.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,19 +19,19 @@ typedef struct reduction {
     int first_reduced;
 } reduction;
 
-static bool find_identity(reduction *r) {
-    const ts_dtype_info *info = ts_dtype_get(r->dtype);
+bool ts_reduce_identity(ts_alu alu, unsigned dtype, double *identity) {
+    const ts_dtype_info *info = ts_dtype_get((ts_dtype)dtype);
     bool is_signed = info->kind == 's';
     double low = info->kind == 'f' ? -INFINITY : is_signed ? -ldexp(1, info->bytes * 8 - 1) : 0;
     double high = info->kind == 'f' ? INFINITY : ldexp(1, info->bytes * 8 - is_signed) - 1;
-    switch (r->alu) {
+    switch (alu) {
     case ts_alu_add:
     case ts_alu_bitwise_or:
-    case ts_alu_bitwise_xor: r->identity = 0; return true;
-    case ts_alu_multiply: r->identity = 1; return true;
-    case ts_alu_max: r->identity = low; return true;
-    case ts_alu_min: r->identity = high; return true;
-    case ts_alu_bitwise_and: r->identity = is_signed ? -1 : high; return true;
+    case ts_alu_bitwise_xor: *identity = 0; return true;
+    case ts_alu_multiply: *identity = 1; return true;
+    case ts_alu_max: *identity = low; return true;
+    case ts_alu_min: *identity = high; return true;
+    case ts_alu_bitwise_and: *identity = is_signed ? -1 : high; return true;
     default: return false;
     }
 }
@@ -131,7 +131,7 @@ static ts_ap narrowed(reduction *r, ts_ap acc, ts_dtype dtype) {
 static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_view *init) {
     ts_builder *b = &r->lower->b;
     ts_nest *nest = &r->nest;
-    *nest = ts_nest_plan_split(b, views, 2, kept_rank, MAX_FREE);
+    *nest = ts_nest_plan(b, views, 2, kept_rank, MAX_FREE);
     for (r->first_reduced = 0; r->first_reduced < nest->rank && views[0].stride[r->first_reduced] != 0;)
         r->first_reduced++;
     ts_nest_open(nest, 0, r->first_reduced);
@@ -139,11 +139,11 @@ static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_vi
     set_start(r, &acc, init);
     ts_nest_open(nest, r->first_reduced, nest->rank);
     ts_ap chunk = chunk_ap(r, new_tile(r, nest->rank, r->dtype, 2), r->dtype);
-    ts_ap from = ts_nest_hbm(nest, &views[1], false);
+    ts_ap from = ts_nest_hbm(nest, &views[1]);
     ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &chunk, &from);
     fold_chunk(r, &acc, chunk);
     ts_nest_close(nest, r->first_reduced, nest->rank);
-    ts_ap dst = ts_nest_hbm_column(nest, &views[0], false);
+    ts_ap dst = ts_nest_hbm_column(nest, &views[0]);
     for (int i = nest->first_free; i < r->first_reduced; i++)
         ts_ap_dim(&dst, views[0].stride[i], ts_nest_axis_count(nest, i));
     acc = narrowed(r, acc, dst.dtype);
@@ -217,9 +217,12 @@ ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
     r.dtype = ts_chip_dtype(dtype);
     soften_predicates(&r, dtype);
     choose_wide(&r);
-    if (!find_identity(&r) || (ts_alu_kind(r.alu) == 'b' && !r.is_word))
+    if (!ts_reduce_identity(r.alu, r.dtype, &r.identity) || (ts_alu_kind(r.alu) == 'b' && !r.is_word))
         return refuse(lower, op, "a reduction of this type", "convert to f32 or a 32-bit integer first");
     ts_view input, init;
+    bool is_grouped;
+    TS_TRY(ts_lower_grouped_reduce(lower, op, r.alu, &is_grouped));
+    if (is_grouped) return ts_ok;
     TS_TRY(ts_lower_shifted_tensor(lower, op->operands[0], &input));
     TS_TRY(ts_lower_view(lower, op->operands[1], &init));
     if (init.kind == ts_view_iota) TS_TRY(ts_lower_shifted_tensor(lower, op->operands[1], &init));

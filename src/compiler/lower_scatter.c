@@ -143,7 +143,7 @@ static void combine_rows(ts_scatter *s) {
     ts_oob oob = column ? ts_oob_skip : ts_oob_error;
     ts_tile old = new_tile(s, dtype), update = new_tile(s, dtype);
     ts_ap old_ap = tile_ap(s, old, dtype), update_ap = tile_ap(s, update, dtype);
-    ts_ap rows = ts_indexed_ap(x, column), updates = ts_nest_hbm(nest, &x->view[TS_PLAIN], false);
+    ts_ap rows = ts_indexed_ap(x, column), updates = ts_nest_hbm(nest, &x->view[TS_PLAIN]);
     ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(x->lower), &update_ap, &updates);
     ts_emit_dma_indexed(b, ts_engine_gpsimd, TS_STORE_QUEUE, &old_ap, &rows, ts_rmw_none, oob);
     combine(s, dtype, old, update);

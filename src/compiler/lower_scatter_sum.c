@@ -163,7 +163,7 @@ static void add_chunk(summer *m) {
     ts_nest *nest = &m->x->nest;
     int64_t elems = ts_nest_max_free(nest, 0, nest->rank);
     ts_ap updates = chunk_ap(m, new_tile(m, ts_space_sbuf, elems, m->dtype), m->dtype);
-    ts_ap source = ts_nest_hbm(nest, &m->x->view[TS_PLAIN], false);
+    ts_ap source = ts_nest_hbm(nest, &m->x->view[TS_PLAIN]);
     ts_emit_dma(m->b, ts_engine_sync, ts_lower_load_queue(m->x->lower), &updates, &source);
     ts_ap finite = finite_part(m, &updates);
     ts_ap high = sum_infinite(m, &updates, false), low = sum_infinite(m, &updates, true);

@@ -118,13 +118,13 @@ static ts_status make_key(sorting *s, ts_value *operand, bool is_descending, arr
     views[0] = sorted_last(s, &views[0]);
     views[1] = part_of(s, key, 0, s->count);
     ts_views_merge(views, 2);
-    ts_nest nest = ts_nest_plan_split(s->b, views, 2, views[0].rank, 2048);
+    ts_nest nest = ts_nest_plan(s->b, views, 2, views[0].rank, 2048);
     int64_t parts = ts_nest_max_parts(&nest), elems = ts_nest_max_free(&nest, 0, nest.rank);
     ts_dtype bits = bits_dtype(operand->type.dtype);
     ts_nest_open(&nest, 0, nest.rank);
     ts_count rows = ts_nest_parts(&nest), columns = ts_nest_free(&nest, 0, nest.rank);
     ts_ap raw = ts_build_ap(s->b, new_tile(s, parts, elems, bits, 2), bits, rows, columns), word = raw;
-    ts_ap from = ts_nest_hbm(&nest, &views[0], false), to = ts_nest_hbm(&nest, &views[1], false);
+    ts_ap from = ts_nest_hbm(&nest, &views[0]), to = ts_nest_hbm(&nest, &views[1]);
     from.dtype = (uint8_t)bits;
     ts_emit_dma(s->b, ts_engine_sync, ts_lower_load_queue(s->lower), &raw, &from);
     if (bits != ts_dtype_i32) {

@@ -68,7 +68,7 @@ static void turn_blocks(transposition *t, ts_tile from, ts_tile to, ts_dtype dty
 static ts_ap destination(const transposition *t) {
     ts_nest out = t->in;
     out.part = t->columns;
-    ts_ap ap = ts_nest_hbm_column(&out, &t->view[0], false);
+    ts_ap ap = ts_nest_hbm_column(&out, &t->view[0]);
     ts_ap_dim(&ap, t->view[0].stride[t->rows], ts_nest_axis_count(&t->in, t->rows));
     return ap;
 }
@@ -91,7 +91,7 @@ void ts_lower_transposed(ts_lower *lower, const ts_view *dst, const ts_view *src
     ts_tile from = ts_build_tile(t.b, ts_space_sbuf, t.in.tile[t.rows], t.in.tile[t.columns] * bytes, 2);
     ts_tile to = ts_build_tile(t.b, ts_space_sbuf, t.in.tile[t.columns], t.in.tile[t.rows] * bytes, 2);
     ts_count count[2] = {ts_nest_axis_count(&t.in, t.rows), ts_nest_axis_count(&t.in, t.columns)};
-    ts_ap source = ts_nest_hbm(&t.in, &t.view[1], false);
+    ts_ap source = ts_nest_hbm(&t.in, &t.view[1]);
     ts_ap data = ts_build_ap(t.b, from, dtype, count[0], count[1]);
     ts_emit_dma(t.b, ts_engine_sync, ts_lower_load_queue(lower), &data, &source);
     turn_blocks(&t, from, to, dtype);

@@ -3,71 +3,100 @@
 
 #include <string.h>
 
-enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200 };
+enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200, DESCRIPTOR_COST = 2 };
 
 static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
-/* Fills tiles for partition axis `part` and returns the estimated cost: trips times (a fixed part, in
-   engine cycles, and the free elements), plus rows for their DMA descriptors. */
-static double cut(ts_nest *nest, int part, int64_t capacity) {
+/* DMA descriptors of one tile of the view: a contiguous run is one. */
+static double descriptors(const ts_nest *nest, const ts_view *view) {
+    if (view->kind != ts_view_tensor) return 0;
+    int64_t runs = 1, run = 1;
+    bool is_contiguous = true;
+    for (int i = nest->rank; i-- > nest->first_free;) {
+        if (nest->tile[i] == 1 || view->stride[i] == 0) continue;
+        is_contiguous = is_contiguous && view->stride[i] == run;
+        *(is_contiguous ? &run : &runs) *= nest->tile[i];
+    }
+    bool repeats = nest->part < 0 || view->stride[nest->part] == 0;
+    return (double)runs * (repeats ? 1 : (double)nest->tile[nest->part]);
+}
+
+/* Fills tiles with axis 0 on the partitions, or none, and the estimated cost: trips times (a fixed part, in
+   engine cycles, the free elements, and the DMA descriptors of all views). */
+static void cut(ts_nest *nest, const ts_view *views, int count, bool has_part, int64_t capacity) {
     int first_free = nest->rank;
     int64_t inner = 1;
-    while (first_free > part + 1 && nest->rank - first_free < MAX_FREE_AXES &&
+    nest->part = has_part ? 0 : -1;
+    while (first_free > has_part && nest->rank - first_free < MAX_FREE_AXES &&
            inner * nest->size[first_free - 1] <= capacity)
         inner *= nest->size[--first_free];
     for (int i = 0; i < nest->rank; i++)
         nest->tile[i] = i >= first_free ? nest->size[i] : 1;
     int64_t step = capacity / inner;
-    if (first_free > part + 1 && nest->rank - first_free < MAX_FREE_AXES && step > 1) {
+    if (first_free > has_part && nest->rank - first_free < MAX_FREE_AXES && step > 1) {
         nest->tile[--first_free] = step;
         inner *= step;
     }
-    if (part >= 0) nest->tile[part] = nest->size[part] < PARTITIONS ? nest->size[part] : PARTITIONS;
-    nest->part = part;
+    if (has_part) nest->tile[0] = nest->size[0] < PARTITIONS ? nest->size[0] : PARTITIONS;
     nest->first_free = first_free;
-    double trips = 1;
+    double trips = 1, runs = 0;
     for (int i = 0; i < nest->rank; i++)
         trips *= (double)ceil_div(nest->size[i], nest->tile[i]);
-    double rows = part >= 0 ? (double)nest->tile[part] : 1;
-    return trips * ((double)(TRIP_COST + inner) + 2 * rows);
+    for (int v = 0; v < count; v++)
+        runs += descriptors(nest, &views[v]);
+    nest->cost = trips * ((double)(TRIP_COST + inner) + DESCRIPTOR_COST * runs);
 }
 
-ts_nest ts_nest_plan(ts_builder *b, const ts_view *view, int first_reduced, int64_t capacity) {
-    ts_nest nest = {.b = b, .rank = view->rank}, best;
-    memcpy(nest.size, view->dim, sizeof nest.size);
-    double best_cost = cut(&nest, -1, capacity);
-    best = nest;
-    for (int part = 0; part < first_reduced; part++) {
-        double cost = cut(&nest, part, capacity);
-        if (cost < best_cost) {
-            best_cost = cost;
-            best = nest;
-        }
-    }
-    best.cost = best_cost;
-    return best;
+enum { MAX_VIEWS = 40 };
+
+/* A way to arrange the axes: one of them split, and one then moved to the front for the partitions. */
+typedef struct arrangement {
+    int split, part; /* -1: none */
+    int64_t inner;
+} arrangement;
+
+static void arrange(ts_view *views, int count, const arrangement *how) {
+    if (how->split >= 0) ts_views_split(views, count, how->split, how->inner);
+    if (how->part <= 0) return;
+    int perm[TS_VIEW_RANK] = {how->part}, at = 1, rank = views[0].rank;
+    for (int i = 0; i < rank; i++)
+        if (i != how->part) perm[at++] = i;
+    for (int v = 0; v < count; v++)
+        views[v] = ts_view_permute(&views[v], rank, perm);
 }
 
-ts_nest ts_nest_plan_split(ts_builder *b, ts_view *views, int count, int first_reduced, int64_t capacity) {
-    ts_nest best = ts_nest_plan(b, &views[0], first_reduced, capacity);
-    int best_axis = -1;
-    int64_t best_inner = 0;
-    for (int axis = 0; axis < first_reduced && views[0].rank < TS_VIEW_RANK; axis++) {
-        for (int64_t inner = 2; inner <= capacity && inner < views[0].dim[axis]; inner++) {
-            if (views[0].dim[axis] % inner != 0) continue;
-            ts_view split = views[0];
-            ts_views_split(&split, 1, axis, inner);
-            ts_nest nest = ts_nest_plan(b, &split, first_reduced + 1, capacity);
-            if (nest.cost >= best.cost) continue;
-            best = nest;
-            best_axis = axis;
-            best_inner = inner;
+static ts_nest try_arrangement(ts_builder *b, const ts_view *views, int count, const arrangement *how,
+                               int64_t capacity) {
+    ts_view arranged[MAX_VIEWS];
+    memcpy(arranged, views, (size_t)count * sizeof *views);
+    arrange(arranged, count, how);
+    ts_nest nest = {.b = b, .rank = arranged[0].rank};
+    memcpy(nest.size, arranged[0].dim, sizeof nest.size);
+    cut(&nest, arranged, count, how->part >= 0, capacity);
+    return nest;
+}
+
+ts_nest ts_nest_plan(ts_builder *b, ts_view *views, int count, int first_reduced, int64_t capacity) {
+    arrangement best = {.split = -1, .part = -1};
+    ts_nest nest = try_arrangement(b, views, count, &best, capacity);
+    for (int axis = -1; axis < first_reduced; axis++) {
+        if (axis >= 0 && views[0].rank == TS_VIEW_RANK) break;
+        int64_t last = axis < 0 ? 1 : capacity < views[0].dim[axis] ? capacity : views[0].dim[axis] - 1;
+        for (int64_t inner = axis < 0 ? 1 : 2; inner <= last; inner++) {
+            if (axis >= 0 && views[0].dim[axis] % inner != 0) continue;
+            for (int part = 0; part < first_reduced + (axis >= 0); part++) {
+                arrangement how = {.split = axis, .part = part, .inner = inner};
+                ts_nest other = try_arrangement(b, views, count, &how, capacity);
+                if (other.cost >= nest.cost) continue;
+                nest = other;
+                best = how;
+            }
         }
     }
-    if (best_axis >= 0) ts_views_split(views, count, best_axis, best_inner);
-    return best;
+    arrange(views, count, &best);
+    return nest;
 }
 
 static bool is_looped(const ts_nest *nest, int axis) {
@@ -130,10 +159,9 @@ static ts_affine view_offset(const ts_nest *nest, const ts_view *view) {
     return offset;
 }
 
-ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view, bool is_full) {
+ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view) {
     ts_ap ap = ts_build_hbm(view->tensor, ts_chip_dtype(view->dtype), view_offset(nest, view));
-    ts_count parts = is_full ? ts_count_const(ts_nest_max_parts(nest)) : ts_nest_parts(nest);
-    ts_ap_dim(&ap, nest->part < 0 ? 0 : view->stride[nest->part], parts);
+    ts_ap_dim(&ap, nest->part < 0 ? 0 : view->stride[nest->part], ts_nest_parts(nest));
     return ap;
 }
 
@@ -144,21 +172,20 @@ uint32_t ts_nest_axes(const ts_nest *nest, const ts_view *view) {
     return axes;
 }
 
-ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes, bool is_full) {
-    ts_ap ap = ts_nest_hbm_column(nest, view, is_full);
+ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes) {
+    ts_ap ap = ts_nest_hbm_column(nest, view);
     for (int i = nest->first_free; i < nest->rank; i++)
-        if (axes >> i & 1)
-            ts_ap_dim(&ap, view->stride[i],
-                      is_full ? ts_count_const(nest->tile[i]) : ts_nest_axis_times(nest, i, 1));
+        if (axes >> i & 1) ts_ap_dim(&ap, view->stride[i], ts_nest_axis_count(nest, i));
     return ap;
 }
 
-ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view, bool is_full) {
-    return ts_nest_hbm_axes(nest, view, ~0u, is_full);
+ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view) {
+    return ts_nest_hbm_axes(nest, view, ~0u);
 }
 
-bool ts_nest_is_invariant(const ts_nest *nest, const ts_view *view) {
-    for (int i = 0; i < nest->rank; i++)
-        if (is_looped(nest, i) && view->stride[i] != 0) return false;
-    return true;
+int ts_nest_depth(const ts_nest *nest, const ts_view *view) {
+    int depth = nest->rank;
+    while (depth > 0 && !(is_looped(nest, depth - 1) && view->stride[depth - 1] != 0))
+        depth--;
+    return depth;
 }

@@ -17,13 +17,11 @@ typedef struct ts_nest {
     double cost;    /* estimate that chose this cut, engine cycles */
 } ts_nest;
 
-/* Cuts the common space of the views: some axis before `first_reduced` goes on partitions, axes from
-   first_reduced on stay free, at most `capacity` free elements a tile. Reduced axes may be cut too
-   (their loops are the innermost). first_reduced = rank when nothing is reduced. Merge the views first. */
-ts_nest ts_nest_plan(ts_builder *b, const ts_view *view, int first_reduced, int64_t capacity);
-
-/* The same after splitting one axis of all `count` views where that fills the partitions better. */
-ts_nest ts_nest_plan_split(ts_builder *b, ts_view *views, int count, int first_reduced, int64_t capacity);
+/* Cuts the common space of `count` views, whose axes it may split and reorder: some axis before
+   `first_reduced` comes first and goes on the partitions, at most `capacity` free elements a tile. Axes from
+   first_reduced on are never on the partitions and stay last in their order; they may be cut too, their loops
+   are the innermost. first_reduced = rank when nothing is reduced. Merge the views first. */
+ts_nest ts_nest_plan(ts_builder *b, ts_view *views, int count, int first_reduced, int64_t capacity);
 
 /* Opens the loops of axes [from, to) in order; the counterpart closes as many. */
 void ts_nest_open(ts_nest *nest, int from, int to);
@@ -37,15 +35,17 @@ int64_t ts_nest_max_parts(const ts_nest *nest);
 int64_t ts_nest_max_free(const ts_nest *nest, int from, int to);
 ts_count ts_nest_free(const ts_nest *nest, int from, int to);
 
-/* The HBM operand of a tensor view's tile: partitions axis first, then free axes. With is_full the
-   counts are the maxima (for loads hoisted before the loops: every looped stride must be 0). */
-ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view, bool is_full);
+/* The HBM operand of a tensor view's tile: partitions axis first, then free axes. Along axes whose loops are
+   not open it covers a whole tile: for a load before those loops the view's strides there must be 0. */
+ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view);
 /* A bit for each free axis along which the view's elements differ. */
 uint32_t ts_nest_axes(const ts_nest *nest, const ts_view *view);
 /* The same as ts_nest_hbm with some of the free axes only. */
-ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes, bool is_full);
+ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes);
 /* Only the partition axis: one element a partition (every free stride must be 0). */
-ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view, bool is_full);
-bool ts_nest_is_invariant(const ts_nest *nest, const ts_view *view); /* all looped strides are 0 */
+ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view);
+/* The number of leading axes whose loops must be open for the view's tile to be known; loops of the axes
+   after them do not change it. */
+int ts_nest_depth(const ts_nest *nest, const ts_view *view);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef TS_COMPILER_POINTWISE_H
 #define TS_COMPILER_POINTWISE_H
 
-#include "compiler/lower.h"
+#include "compiler/group.h"
 #include "compiler/value_range.h"
 
 /* How a value is at hand: a tile holds the free axes of the nest that the value varies over, and is read with
@@ -23,13 +23,17 @@ typedef struct ts_group_input {
     bool needs_column; /* an immediate that some instruction can only read from memory */
 } ts_group_input;
 
+/* The views that the nest is cut for: of a result over the whole space, of a row result, of the inputs. */
+enum { TS_EMIT_WHOLE, TS_EMIT_ROW, TS_EMIT_INPUTS };
+
 typedef struct ts_emitter {
     ts_lower *lower;
     ts_builder *b;
     ts_group *group;
     ts_group_input inputs[TS_GROUP_INPUTS + 4];
-    ts_view views[TS_GROUP_INPUTS + 5]; /* 0: the space itself; 1 + i: input i */
+    ts_view views[TS_EMIT_INPUTS + TS_GROUP_INPUTS + 4];
     int input_count;
+    int first_reduced;                 /* axes of the nest from here on are not those of row values */
     ts_value_form forms[TS_GROUP_OPS]; /* of each op's result */
     ts_nest nest;
     uint32_t axes; /* free axes that the op being emitted runs over */
@@ -47,8 +51,12 @@ static inline bool ts_dtype_is_word(unsigned dtype) {
 ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots);
 /* The form over the op's axes. An immediate must have its column. */
 ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form);
-/* One element a partition; is_full: of every partition of the tile, for what stands before the loops. */
-ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form, bool is_full);
+/* The same with the reduced axes apart, the last `*reduced` dimensions. */
+ts_ap ts_pointwise_reduced_ap(const ts_emitter *e, const ts_value_form *form, int *reduced);
+/* The free axes of the nest that a row value varies over. */
+uint32_t ts_pointwise_row_axes(const ts_emitter *e);
+/* One element a partition. */
+ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form);
 ts_status ts_pointwise_refuse(ts_emitter *e, const ts_op_node *op);
 
 /* dst = a op b in fp32 or on bits, choosing the instruction by where the operands are. */

@@ -86,7 +86,7 @@ void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_a
     const ts_value_form *scalar = is_reversed ? a : b, *data = is_reversed ? b : a;
     if ((a_scalar || b_scalar) && (data->kind != ts_form_immediate || data->tile)) {
         ts_ap column, data_ap = ts_pointwise_ap(e, data);
-        if (scalar->kind == ts_form_column) column = ts_pointwise_column(e, scalar, false);
+        if (scalar->kind == ts_form_column) column = ts_pointwise_column(e, scalar);
         ts_scalar operand =
             scalar->kind == ts_form_immediate ? ts_scalar_const(scalar->value) : ts_scalar_ap(&column);
         ts_emit_tensor_scalar(e->b, engine, dst, &data_ap, alu, operand, is_reversed);
@@ -181,12 +181,43 @@ static ts_status emit_float(ts_emitter *e, const ts_op_node *op, const ts_value_
     return ts_ok;
 }
 
+/* Over rows in fp32; what it starts from changes nothing unless it is another number than the identity. */
+static ts_status emit_reduce(ts_emitter *e, int index, const ts_value_form *in) {
+    const ts_op_node *op = e->group->ops[index];
+    const ts_value_form *start = find_form(e, op->operands[1]);
+    ts_alu alu;
+    double identity;
+    int reduced;
+    if (!start || !ts_region_alu(op->regions[0], &alu) ||
+        !ts_reduce_identity(alu, op->operands[0]->type.dtype, &identity))
+        return ts_pointwise_refuse(e, op);
+    ts_ap data = ts_pointwise_reduced_ap(e, in, &reduced);
+    e->axes = ts_pointwise_row_axes(e);
+    ts_value_form wide = ts_pointwise_tile(e, ts_dtype_f32, 1);
+    ts_ap sum = ts_pointwise_ap(e, &wide);
+    ts_emit_reduce(e->b, &sum, &data, alu, reduced);
+    if (start->value != identity)
+        ts_emit_tensor_scalar(e->b, ts_engine_vector, &sum, &sum, alu, ts_scalar_const(start->value), false);
+    e->forms[index] = wide;
+    ts_dtype dtype = ts_chip_dtype(op->results[0]->type.dtype);
+    if (dtype == ts_dtype_f32) return ts_ok;
+    e->forms[index] = ts_pointwise_tile(e, dtype, 1);
+    ts_ap to = ts_pointwise_ap(e, &e->forms[index]);
+    ts_emit_copy(e->b, ts_engine_vector, &to, &sum);
+    return ts_ok;
+}
+
 ts_status ts_pointwise_emit(ts_emitter *e, int index) {
     const ts_op_node *op = e->group->ops[index];
     const ts_value_form *in[3] = {0};
-    for (uint32_t i = 0; i < op->operand_count; i++)
+    for (uint32_t i = 0; i < ts_group_operands(op); i++)
         in[i] = find_form(e, op->operands[i]);
     e->b->loc = op->loc;
+    if (op->kind == ts_hlo_reduce) return emit_reduce(e, index, in[0]);
+    if (ts_group_is_alias(op)) {
+        e->forms[index] = *in[0];
+        return ts_ok;
+    }
     ts_value_form *result = &e->forms[index];
     if (ts_pointwise_is_relabel(op)) {
         *result = *in[0];

@@ -198,7 +198,7 @@ ts_ap ts_window_in_hbm(const ts_window_nest *w, const ts_view *like_in) {
     ts_view view = w->step;
     view.tensor = like_in->tensor;
     view.dtype = like_in->dtype;
-    ts_ap ap = ts_nest_hbm_column(&w->nest, &view, false);
+    ts_ap ap = ts_nest_hbm_column(&w->nest, &view);
     for (int i = 0; i < w->first_whole; i++)
         if (w->is_open[i])
             ap.offset =
@@ -212,5 +212,5 @@ ts_ap ts_window_out_hbm(const ts_window_nest *w, const ts_view *like_out) {
     ts_view view = w->out;
     view.tensor = like_out->tensor;
     view.dtype = like_out->dtype;
-    return ts_nest_hbm(&w->nest, &view, false);
+    return ts_nest_hbm(&w->nest, &view);
 }
