@@ -60,9 +60,11 @@ def mlp(sizes, batches, compute, rate=1e-3, activation=jax.nn.relu):
     return adam_state(params), make_step(loss_fn, rate), batches
 
 
-def wide_mlp(compute, steps=50, batch=64):
-    """784 inputs: a width that fills no whole number of 128-row tiles."""
-    random = np.random.default_rng(1)
+def wide_mlp(compute, steps=50, batch=64, seed=6):
+    """784 inputs: a width that fills no whole number of 128-row tiles. The seed is one with which no unit comes within
+    rounding of relu's kink in 50 steps: XLA:CPU started from eight one-ulp perturbed states stays within 3e-7 of
+    itself (with seed 1 one start in five ends 6e-4 away)."""
+    random = np.random.default_rng(seed)
     # Classes overlap, so that the loss stays well above rounding.
     centres = 0.12 * random.standard_normal((10, 784)).astype(np.float32)
     batches = []
