@@ -5,10 +5,7 @@
 
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
-
-static const ts_lowered *note(const ts_value *value) {
-    return value->note;
-}
+#include "compiler/recompute.h"
 
 int ts_group_dims(const ts_type *type, int64_t *dim) {
     int rank = 0;
@@ -31,18 +28,6 @@ uint32_t ts_group_operands(const ts_op_node *op) {
 
 bool ts_group_is_alias(const ts_op_node *op) {
     return op->kind == ts_hlo_reshape || op->kind == ts_hlo_broadcast_in_dim;
-}
-
-bool ts_group_escapes(const ts_group *group, int index) {
-    const ts_value *value = group->ops[index]->results[0];
-    uint32_t inside = 0;
-    for (int i = 0; i < group->op_count; i++)
-        for (uint32_t j = 0; j < ts_group_operands(group->ops[i]); j++) {
-            if (group->ops[i]->operands[j] != value) continue;
-            inside++;
-            if (ts_group_is_alias(group->ops[i]) && ts_group_escapes(group, i)) return true;
-        }
-    return note(value)->uses > inside;
 }
 
 /* ---- bytes ---- */
@@ -70,7 +55,7 @@ static bool reads(const ts_op_node *op, const ts_value *value) {
 static int last_reader(const ts_group *group, int index) {
     const ts_value *value = group->ops[index]->results[0];
     int last = index;
-    if (ts_group_escapes(group, index)) return group->op_count;
+    if (ts_recompute_escapes(group, index)) return group->op_count;
     for (int i = index + 1; i < group->op_count; i++) {
         if (!reads(group->ops[i], value)) continue;
         if (ts_group_is_alias(group->ops[i]) || ts_pointwise_is_relabel(group->ops[i]))

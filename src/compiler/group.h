@@ -20,9 +20,6 @@ int ts_group_dims(const ts_type *type, int64_t *dim);
 uint32_t ts_group_operands(const ts_op_node *op);
 /* Whether the op only gives its operand another shape. */
 bool ts_group_is_alias(const ts_op_node *op);
-/* Whether op number `index` has readers outside, directly or through aliases. */
-bool ts_group_escapes(const ts_group *group, int index);
-
 /* Free elements of the space that fit in SBUF: inputs twice, and the most bytes of values that are alive at
    once. At most TS_GROUP_FREE, unless a reduction's axes are more. */
 int64_t ts_group_capacity(const ts_group *group);

@@ -46,6 +46,7 @@ ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
 ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view) {
     ts_lowered *lowered = note(value);
     if (!lowered->has_view && lowered->group) TS_TRY(ts_lower_close_group(lower, lowered->group));
+    if (!lowered->has_view && lowered->is_again) TS_TRY(ts_lower_computed_again(lower, value));
     if (!lowered->has_view)
         return ts_fail(lower->diag, ts_input, "value %%%u is used before it is computed", value->id);
     *view = lowered->view;
@@ -276,8 +277,12 @@ static void count_uses(const ts_block *block, uint32_t *number) {
         for (uint32_t j = 0; j < op->operand_count; j++) {
             if (!note(op->operands[j])) continue;
             note(op->operands[j])->uses++;
+            note(op->operands[j])->near_uses +=
+                note(op->operands[j])->block == block && ts_hlo_is_pointwise(op->kind);
             note(op->operands[j])->last_use = op->number;
         }
+        for (uint32_t j = 0; j < op->result_count; j++)
+            note(op->results[j])->block = block;
         for (uint32_t j = 0; has_lowered_regions(op) && j < op->region_count; j++)
             if (op->regions[j]) count_uses(op->regions[j], number);
     }

@@ -27,19 +27,25 @@ typedef struct ts_group {
     int op_count;
     int rank, kept;
     int64_t dim[TS_MAX_RANK];
-    bool is_reducing; /* some op reduces: its axes must be whole in a tile */
+    bool is_reducing;       /* some op reduces: its axes must be whole in a tile */
+    const ts_value *wanted; /* to be stored, whoever reads it; NULL = none */
 } ts_group;
 
 /* What lowering knows of a value (ts_value.note). */
 typedef struct ts_lowered {
     ts_view view;
     bool has_view, has_whole;
-    ts_view whole;     /* a copy in a tensor of its own, for readers that need one */
-    ts_group *group;   /* group that computes it, while that is open */
-    int32_t output;    /* 1 + position among main's results it is first returned at; 0 = not returned */
-    uint32_t uses;     /* operand positions that name it, in regions too */
-    uint32_t last_use; /* number of the last op that reads it */
-    uint32_t region;   /* it is defined in; what is emitted in a region that may not run holds only there */
+    ts_view whole;      /* a copy in a tensor of its own, for readers that need one */
+    ts_group *group;    /* group that computes it, while that is open */
+    int32_t output;     /* 1 + position among main's results it is first returned at; 0 = not returned */
+    uint32_t uses;      /* operand positions that name it, in regions too */
+    uint32_t near_uses; /* of these, by pointwise ops of the block that computes it */
+    uint32_t served, near_served; /* of both, by groups that were emitted */
+    bool is_emitted;              /* the op that computes it was, in a group */
+    bool is_again;                /* it lies nowhere: its readers compute it again */
+    const ts_block *block;        /* that computes it */
+    uint32_t last_use;            /* number of the last op that reads it */
+    uint32_t region; /* it is defined in; what is emitted in a region that may not run holds only there */
     const ts_op_node *slot; /* the update that puts the value into a slice of a home; NULL = none */
     uint32_t home;          /* 1 + tensor that its storage should be, once free (home.c); 0 = any */
 } ts_lowered;
@@ -105,6 +111,8 @@ ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op); /* joins or opens a group */
 ts_status ts_lower_close_group(ts_lower *lower, ts_group *group);
 ts_status ts_lower_group(ts_lower *lower, ts_group *group); /* emits the nest */
+/* A value that was left to its readers, for one that needs it in HBM. */
+ts_status ts_lower_computed_again(ts_lower *lower, ts_value *value);
 /* Whether a reduction by one operator joined or opened a group. */
 ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, bool *is_done);
 /* Whether the result is an operand that an open group computes under another shape, and joined that group. */

@@ -54,6 +54,12 @@ ts_status ts_lower_close_group(ts_lower *lower, ts_group *group) {
     return ts_ok;
 }
 
+ts_status ts_lower_computed_again(ts_lower *lower, ts_value *value) {
+    TS_TRY(ts_lower_pointwise(lower, value->def));
+    note(value)->group->wanted = value;
+    return ts_lower_close_group(lower, note(value)->group);
+}
+
 ts_status ts_lower_close_groups(ts_lower *lower) {
     while (lower->open_groups.count)
         TS_TRY(ts_lower_close_group(lower, lower->open_groups.data[0]));
@@ -120,6 +126,10 @@ static ts_status choose_group(ts_lower *lower, ts_op_node *op, ts_group **chosen
 
 ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op) {
     ts_group *group;
+    for (uint32_t i = 0; i < op->operand_count; i++) {
+        const ts_lowered *operand = note(op->operands[i]);
+        if (operand->is_again && !operand->group) TS_TRY(ts_lower_pointwise(lower, op->operands[i]->def));
+    }
     TS_TRY(choose_group(lower, op, &group));
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_view view;

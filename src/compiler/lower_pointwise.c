@@ -211,7 +211,7 @@ static void store_results(ts_emitter *e) {
     int queue = 0;
     for (int i = 0; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
-        if (ts_group_is_alias(op) || !ts_group_escapes(e->group, i)) continue;
+        if (ts_group_is_alias(op) || e->fate[i] != ts_fate_stored) continue;
         bool is_whole = ts_group_span(e->group, &op->results[0]->type) == ts_span_whole;
         ts_view view = e->views[is_whole ? TS_EMIT_WHOLE : TS_EMIT_ROW];
         uint32_t axes = is_whole ? all_axes(&e->nest) : ts_pointwise_row_axes(e);
@@ -226,11 +226,16 @@ static void store_results(ts_emitter *e) {
     }
 }
 
-/* Views of the stored values under other shapes, for readers outside. */
-static ts_status give_aliases(ts_lower *lower, ts_group *group) {
-    for (int i = 0; i < group->op_count; i++)
-        if (ts_group_is_alias(group->ops[i]) && ts_group_escapes(group, i))
-            TS_TRY(ts_lower_view_op(lower, group->ops[i]));
+/* Views of the stored values under other shapes, and notes of those that are not stored, for readers outside.
+ */
+static ts_status settle_others(ts_emitter *e) {
+    for (int i = 0; i < e->group->op_count; i++) {
+        ts_op_node *op = e->group->ops[i];
+        ts_lowered *result = note(op->results[0]);
+        result->is_again = e->fate[i] == ts_fate_again || (result->is_again && e->fate[i] == ts_fate_inside);
+        if (ts_group_is_alias(op) && e->fate[i] == ts_fate_stored && !result->has_view)
+            TS_TRY(ts_lower_view_op(e->lower, op));
+    }
     return ts_ok;
 }
 
@@ -268,6 +273,7 @@ static ts_status emit_group(ts_emitter *e) {
 ts_status ts_lower_group(ts_lower *lower, ts_group *group) {
     ts_emitter e = {.lower = lower, .b = &lower->b, .group = group};
     trim(group);
+    ts_recompute_choose(lower, group, e.fate);
     make_spaces(&e);
     if (ts_view_elems(&e.views[TS_EMIT_WHOLE]) > 0) {
         TS_TRY(emit_group(&e));
@@ -275,5 +281,7 @@ ts_status ts_lower_group(ts_lower *lower, ts_group *group) {
         for (int i = 0; i < group->op_count; i++)
             if (!ts_group_is_alias(group->ops[i])) ts_lower_result(lower, group->ops[i]->results[0]);
     }
-    return give_aliases(lower, group);
+    TS_TRY(settle_others(&e));
+    ts_recompute_serve(group);
+    return ts_ok;
 }

@@ -3,7 +3,7 @@
 #ifndef TS_COMPILER_POINTWISE_H
 #define TS_COMPILER_POINTWISE_H
 
-#include "compiler/group.h"
+#include "compiler/recompute.h"
 #include "compiler/value_range.h"
 
 /* How a value is at hand: a tile holds the free axes of the nest that the value varies over, and is read with
@@ -35,6 +35,7 @@ typedef struct ts_emitter {
     int input_count;
     int first_reduced;                 /* axes of the nest from here on are not those of row values */
     ts_value_form forms[TS_GROUP_OPS]; /* of each op's result */
+    ts_fate fate[TS_GROUP_OPS];
     ts_nest nest;
     uint32_t axes; /* free axes that the op being emitted runs over */
 } ts_emitter;
