@@ -13,6 +13,21 @@ typedef struct ts_contraction {
     ts_walk batch, left, right, depth;
 } ts_contraction;
 
+/* A contraction that waits for its readers. `rows`: axes of the result, those of size 1 left out, before
+   those of the right side. */
+typedef struct ts_pending {
+    ts_op_node *op;
+    ts_contraction c;
+    ts_dtype dtype; /* of the operands in SBUF */
+    int rows;
+} ts_pending;
+/* Opens a group with it. */
+ts_status ts_lower_contraction(ts_lower *lower, ts_op_node *op, const ts_contraction *c, ts_dtype dtype);
+/* Emits the contraction with all its group's ops, or nothing when its blocks do not suit them. */
+ts_status ts_lower_dot_group(ts_lower *lower, ts_group *group, bool *is_done);
+/* Emits it alone and takes it from the group. */
+ts_status ts_lower_dot_alone(ts_lower *lower, ts_group *group);
+
 /* In SBUF as [chunk of depth, (chunk, batch, panel of its walk)]. */
 typedef struct ts_dot_operand {
     ts_side side;
@@ -33,6 +48,10 @@ typedef struct ts_dot_group {
    depth.tile positions of the axis depth.cut give. */
 typedef struct ts_dot {
     ts_builder *b;
+    int64_t budget;    /* bytes of a partition that the panels may take; 0 = what a dot alone may */
+    int64_t most_cols; /* of a panel; 0 = TS_DOT_COLS */
+    bool is_unswapped; /* asked for: lhs stationary, its rows on the partitions of the result */
+    bool is_swapped;   /* rhs is stationary */
     ts_walk batch, rows, cols, depth, panel;
     ts_dot_operand stationary, moving;
     ts_dtype dtype; /* of the operands in SBUF */
@@ -44,6 +63,33 @@ typedef struct ts_dot {
 } ts_dot;
 
 enum { TS_DOT_TILE = 128, TS_DOT_BANK = 512, TS_DOT_COLS = 1024, TS_DOT_ROWS = 512 };
+
+/* A tile of rows against the panel of columns for some batches, in PSUM as [rows, (batch, columns)]. */
+typedef struct ts_dot_block {
+    ts_tile psum, out;
+    int64_t row_tiles, batches, batch_trips; /* batches in PSUM at a time, and how often */
+    uint32_t row_loop, batch_loop;
+    bool row_is_open, batch_is_open;
+    ts_count rows;
+} ts_dot_block;
+ts_dot_block ts_dot_block_of(const ts_dot *dot);
+
+/* Where the loops of a dot stand: those of the batches, column panels, row panels and, innermost, of the
+   block are open. */
+typedef enum ts_dot_stage {
+    ts_dot_before,
+    ts_dot_in_batch,
+    ts_dot_in_cols,
+    ts_dot_in_rows,
+    ts_dot_in_block
+} ts_dot_stage;
+
+/* Takes each block of the result from PSUM, in place of a copy and a store. */
+typedef struct ts_dot_reader {
+    void *context;
+    void (*enter)(void *context, ts_dot_stage stage);
+    ts_status (*take)(void *context);
+} ts_dot_reader;
 
 /* The narrowest dtype that holds every value of both: fp8 beside another float of at most 16 bits stays
  * narrow. */
@@ -71,7 +117,7 @@ ts_affine ts_dot_counter(const ts_dot *dot, int64_t trips, uint32_t loop);
 int64_t ts_dot_turn_bytes(const ts_dot *dot);
 /* The open panel of the operand into a new tile. */
 void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
-/* The whole contraction. */
-void ts_dot_emit(ts_lower *lower, ts_dot *dot);
+/* The whole contraction; `block`, filled in on the way, is what `reader` (or NULL) takes. */
+ts_status ts_dot_emit(ts_lower *lower, ts_dot *dot, ts_dot_block *block, const ts_dot_reader *reader);
 
 #endif

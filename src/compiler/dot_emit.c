@@ -2,16 +2,8 @@
    matmuls of at most 128 x 128 x 512 that accumulate in PSUM, results read out by ScalarE. */
 #include "compiler/dot.h"
 
-/* A tile of rows against the panel of columns for some batches, in PSUM as [rows, (batch, columns)]. */
-typedef struct block {
-    ts_tile psum, out;
-    int64_t row_tiles, batches, batch_trips; /* batches in PSUM at a time, and how often */
-    uint32_t row_loop, batch_loop;
-    ts_count rows;
-} block;
-
 /* The chunks of a group in turn; the first one overwrites PSUM where `is_first`. */
-static void multiply_group(const ts_dot *d, const block *k, const ts_dot_group *g, ts_affine batch,
+static void multiply_group(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine batch,
                            ts_affine bank, ts_count width, bool is_first) {
     int64_t elem = ts_dtype_get(d->dtype)->bytes, cols = ts_walk_panel(&d->cols);
     int64_t row_step = ts_dot_chunk_step(d, &d->stationary), col_step = ts_dot_chunk_step(d, &d->moving);
@@ -41,7 +33,7 @@ static void multiply_group(const ts_dot *d, const block *k, const ts_dot_group *
     ts_dot_close(d, g->chunks);
 }
 
-static void multiply(const ts_dot *d, const block *k, bool is_first) {
+static void multiply(const ts_dot *d, const ts_dot_block *k, bool is_first) {
     int64_t banks = (ts_walk_panel(&d->cols) + TS_DOT_BANK - 1) / TS_DOT_BANK;
     uint32_t batch_loop = ts_dot_open(d, k->batches), bank_loop = ts_dot_open(d, banks);
     ts_affine batch = ts_dot_counter(d, k->batches, batch_loop), bank = ts_dot_counter(d, banks, bank_loop);
@@ -53,13 +45,13 @@ static void multiply(const ts_dot *d, const block *k, bool is_first) {
 }
 
 /* What PSUM holds of this block. */
-static ts_count psum_width(const ts_dot *d, const block *k) {
+static ts_count psum_width(const ts_dot *d, const ts_dot_block *k) {
     int64_t cols = ts_walk_panel(&d->cols);
     return k->batches > 1 ? ts_count_const(k->batches * cols) : ts_walk_slice(d->b, &d->cols, cols, false, 0);
 }
 
 /* Depth in several panels, all added to a PSUM of zeros. */
-static void multiply_panels(ts_lower *lower, ts_dot *d, const block *k) {
+static void multiply_panels(ts_lower *lower, ts_dot *d, const ts_dot_block *k) {
     ts_ap zero = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, psum_width(d, k));
     ts_emit_memset(d->b, ts_engine_vector, &zero, 0);
     ts_walk_open(d->b, &d->panel);
@@ -69,7 +61,7 @@ static void multiply_panels(ts_lower *lower, ts_dot *d, const block *k) {
     ts_walk_close(d->b, &d->panel);
 }
 
-static void read_out(const ts_dot *d, const block *k) {
+static void read_out(const ts_dot *d, const ts_dot_block *k) {
     int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
     ts_count width = psum_width(d, k);
     ts_ap from = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, width);
@@ -79,7 +71,7 @@ static void read_out(const ts_dot *d, const block *k) {
     ts_emit_copy(d->b, ts_engine_scalar, &to, &from);
 }
 
-static void store(const ts_dot *d, const block *k) {
+static void store(const ts_dot *d, const ts_dot_block *k) {
     const ts_walk *rows = &d->rows;
     ts_box t = {.tensor = d->out.tensor,
                 .hbm_dtype = (ts_dtype)d->out.dtype,
@@ -99,10 +91,9 @@ static void store(const ts_dot *d, const block *k) {
     ts_emit_store(d->b, ts_engine_scalar, TS_STORE_QUEUE, &t);
 }
 
-/* The rows of one open row panel, tile by tile. */
-static void compute_rows(ts_lower *lower, ts_dot *d) {
-    int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
-    block k = {.row_tiles = ts_walk_tiles(&d->rows), .batches = 1};
+ts_dot_block ts_dot_block_of(const ts_dot *d) {
+    int64_t cols = ts_walk_panel(&d->cols);
+    ts_dot_block k = {.row_tiles = ts_walk_tiles(&d->rows), .batches = 1};
     if (cols <= TS_DOT_BANK / 2 && ts_walk_panels(&d->cols) == 1) {
         k.batches = TS_DOT_BANK / cols;
         if (k.batches > d->batch.block) k.batches = d->batch.block;
@@ -110,31 +101,54 @@ static void compute_rows(ts_lower *lower, ts_dot *d) {
             k.batches--;
     }
     k.batch_trips = d->batch.block / k.batches;
-    k.row_loop = ts_dot_open(d, k.row_tiles);
-    int64_t tile = ts_walk_tile(&d->rows);
-    k.rows = ts_walk_slice(d->b, &d->rows, tile, k.row_tiles > 1, k.row_loop);
-    k.out = ts_build_tile(d->b, ts_space_sbuf, tile, d->batch.block * cols * bytes, 2);
-    k.batch_loop = ts_dot_open(d, k.batch_trips);
-    k.psum = ts_build_tile(d->b, ts_space_psum, tile, k.batches * cols * 4, 2);
-    if (ts_dot_is_whole(d))
-        multiply(d, &k, true);
-    else
-        multiply_panels(lower, d, &k);
-    read_out(d, &k);
-    ts_dot_close(d, k.batch_trips);
-    store(d, &k);
-    ts_dot_close(d, k.row_tiles);
+    return k;
 }
 
-void ts_dot_emit(ts_lower *lower, ts_dot *d) {
+static void enter(const ts_dot_reader *reader, ts_dot_stage stage) {
+    if (reader) reader->enter(reader->context, stage);
+}
+
+/* The rows of one open row panel, tile by tile. */
+static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, const ts_dot_reader *reader) {
+    int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
+    int64_t tile = ts_walk_tile(&d->rows);
+    k->row_loop = ts_dot_open(d, k->row_tiles);
+    k->row_is_open = k->row_tiles > 1;
+    k->rows = ts_walk_slice(d->b, &d->rows, tile, k->row_tiles > 1, k->row_loop);
+    if (!reader) k->out = ts_build_tile(d->b, ts_space_sbuf, tile, d->batch.block * cols * bytes, 2);
+    k->batch_loop = ts_dot_open(d, k->batch_trips);
+    k->batch_is_open = k->batch_trips > 1;
+    k->psum = ts_build_tile(d->b, ts_space_psum, tile, k->batches * cols * 4, 2);
+    enter(reader, ts_dot_in_block);
+    if (ts_dot_is_whole(d))
+        multiply(d, k, true);
+    else
+        multiply_panels(lower, d, k);
+    if (reader)
+        TS_TRY(reader->take(reader->context));
+    else
+        read_out(d, k);
+    ts_dot_close(d, k->batch_trips);
+    if (!reader) store(d, k);
+    ts_dot_close(d, k->row_tiles);
+    return ts_ok;
+}
+
+ts_status ts_dot_emit(ts_lower *lower, ts_dot *d, ts_dot_block *block, const ts_dot_reader *reader) {
     bool is_whole = ts_dot_is_whole(d);
+    *block = ts_dot_block_of(d);
+    enter(reader, ts_dot_before);
     ts_walk_open(d->b, &d->batch);
+    enter(reader, ts_dot_in_batch);
     ts_walk_open(d->b, &d->cols);
+    enter(reader, ts_dot_in_cols);
     if (is_whole) ts_dot_load(lower, d, &d->moving);
     ts_walk_open(d->b, &d->rows);
+    enter(reader, ts_dot_in_rows);
     if (is_whole) ts_dot_load(lower, d, &d->stationary);
-    compute_rows(lower, d);
+    TS_TRY(compute_rows(lower, d, block, reader));
     ts_walk_close(d->b, &d->rows);
     ts_walk_close(d->b, &d->cols);
     ts_walk_close(d->b, &d->batch);
+    return ts_ok;
 }

@@ -158,12 +158,16 @@ static bool fits(const ts_dot *dot) {
                     round_64(batch * ts_walk_panel(&dot->cols) * out);
     if (dot->stationary.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
     if (dot->moving.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
-    return 2 * bytes <= SBUF_BUDGET;
+    return 2 * bytes <= (dot->budget ? dot->budget : SBUF_BUDGET);
+}
+
+static int64_t most_cols(const ts_dot *dot) {
+    return dot->most_cols ? dot->most_cols : TS_DOT_COLS;
 }
 
 /* Shrinks what is held at a time until it fits: batches, row panels, column panels, and last depth. */
 static bool cut_panels(ts_dot *dot) {
-    int64_t rows = TS_DOT_ROWS, cols = TS_DOT_COLS, last = dot->batch.axis[dot->batch.count - 1].size;
+    int64_t rows = TS_DOT_ROWS, cols = most_cols(dot), last = dot->batch.axis[dot->batch.count - 1].size;
     ts_walk_cut(&dot->rows, TS_DOT_TILE, rows);
     ts_walk_cut(&dot->cols, TS_DOT_TILE, cols);
     int64_t widest = ts_walk_panel(&dot->cols) > ts_walk_panel(&dot->rows) ? ts_walk_panel(&dot->cols)
@@ -192,8 +196,9 @@ bool ts_dot_plan(ts_dot *dot, const ts_contraction *c) {
     make_walks(dot, c, true);
     double swapped = role_cost(dot);
     make_walks(dot, c, false);
-    bool is_swapped = swapped < role_cost(dot);
+    bool is_swapped = !dot->is_unswapped && swapped < role_cost(dot);
     if (is_swapped) make_walks(dot, c, true);
+    dot->is_swapped = is_swapped;
     dot->out = c->out;
     dot->stationary =
         (ts_dot_operand){.side = ts_side_rows, .view = is_swapped ? c->rhs : c->lhs, .walk = &dot->rows};
@@ -201,7 +206,7 @@ bool ts_dot_plan(ts_dot *dot, const ts_contraction *c) {
         (ts_dot_operand){.side = ts_side_cols, .view = is_swapped ? c->lhs : c->rhs, .walk = &dot->cols};
     cut_depth(dot);
     ts_walk_cut(&dot->rows, TS_DOT_TILE, TS_DOT_ROWS);
-    ts_walk_cut(&dot->cols, TS_DOT_TILE, TS_DOT_COLS);
+    ts_walk_cut(&dot->cols, TS_DOT_TILE, most_cols(dot));
     choose_loading(dot, &dot->stationary);
     choose_loading(dot, &dot->moving);
     return cut_panels(dot);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compiler/dot.h"
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 #include "compiler/recompute.h"
@@ -23,6 +24,7 @@ ts_span ts_group_span(const ts_group *group, const ts_type *type) {
 }
 
 uint32_t ts_group_operands(const ts_op_node *op) {
+    if (op->kind == ts_hlo_dot_general || op->kind == ts_hlo_convolution) return 0;
     return op->kind == ts_hlo_reduce ? 1 : op->operand_count;
 }
 
@@ -92,7 +94,7 @@ static double input_bytes(const ts_group *group) {
     return bytes;
 }
 
-int64_t ts_group_capacity(const ts_group *group) {
+double ts_group_bytes(const ts_group *group) {
     int last[TS_GROUP_OPS];
     double most = 0, size[TS_GROUP_OPS];
     int64_t row = row_elems(group);
@@ -106,7 +108,11 @@ int64_t ts_group_capacity(const ts_group *group) {
             if (last[j] >= i) alive += size[j];
         if (alive > most) most = alive;
     }
-    int64_t elems = (int64_t)(TS_GROUP_BUDGET / (input_bytes(group) + most));
+    return input_bytes(group) + most;
+}
+
+int64_t ts_group_capacity(const ts_group *group) {
+    int64_t elems = (int64_t)(TS_GROUP_BUDGET / ts_group_bytes(group)), row = row_elems(group);
     int64_t wanted = group->is_reducing && row > TS_GROUP_FREE ? row : TS_GROUP_FREE;
     return elems > wanted ? wanted : elems;
 }
@@ -115,5 +121,6 @@ bool ts_group_fits(const ts_group *group, ts_op_node *more) {
     if (!group->is_reducing) return true;
     ts_group with = *group;
     if (more) with.ops[with.op_count++] = more;
+    if (group->dot && row_elems(group) > TS_DOT_COLS) return false;
     return ts_group_capacity(&with) >= row_elems(&with);
 }

@@ -2,6 +2,7 @@
 #ifndef TS_COMPILER_GROUP_H
 #define TS_COMPILER_GROUP_H
 
+#include "compiler/contraction.h"
 #include "compiler/lower.h"
 
 enum { TS_GROUP_BUDGET = 144 * 1024, TS_GROUP_FREE = 2048 }; /* bytes a partition; free elements of a tile */
@@ -16,10 +17,16 @@ ts_span ts_group_span(const ts_group *group, const ts_type *type);
 /* The dims other than 1; returns how many. */
 int ts_group_dims(const ts_type *type, int64_t *dim);
 
-/* Operands that the op reads in the nest: not a reduction's initial value. */
+/* Operands that the op reads in the nest: not a reduction's initial value, nor those of a contraction. */
 uint32_t ts_group_operands(const ts_op_node *op);
 /* Whether the op only gives its operand another shape. */
 bool ts_group_is_alias(const ts_op_node *op);
+/* A new open group over the axes of `space`, and an op added to a group. */
+ts_group *ts_group_open(ts_lower *lower, const ts_type *space);
+void ts_group_take(ts_group *group, ts_op_node *op);
+
+/* Bytes of a partition that one free element of the space takes. */
+double ts_group_bytes(const ts_group *group);
 /* Free elements of the space that fit in SBUF: inputs twice, and the most bytes of values that are alive at
    once. At most TS_GROUP_FREE, unless a reduction's axes are more. */
 int64_t ts_group_capacity(const ts_group *group);

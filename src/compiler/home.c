@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/counted.h"
+#include "compiler/group.h"
 
 static ts_lowered *note(const ts_value *value) {
     return value->note;
@@ -157,6 +158,7 @@ static bool reads_in_place(const ts_group *group, uint32_t tensor) {
         for (uint32_t j = 0; j < group->ops[i]->operand_count; j++) {
             const ts_value *value = group->ops[i]->operands[j];
             if (!reads(group, value, tensor)) continue;
+            if (j >= ts_group_operands(group->ops[i])) return false;
             const ts_view *view = &note(value)->view;
             bool is_whole = ts_view_is_contiguous(view) && view->rank == space->rank &&
                             memcmp(view->dim, space->dim, space->rank * sizeof *view->dim) == 0;

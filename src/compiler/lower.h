@@ -27,8 +27,9 @@ typedef struct ts_group {
     int op_count;
     int rank, kept;
     int64_t dim[TS_MAX_RANK];
-    bool is_reducing;       /* some op reduces: its axes must be whole in a tile */
-    const ts_value *wanted; /* to be stored, whoever reads it; NULL = none */
+    bool is_reducing;             /* some op reduces: its axes must be whole in a tile */
+    const struct ts_pending *dot; /* the first op is this contraction; NULL = it is none */
+    const ts_value *wanted;       /* to be stored, whoever reads it; NULL = none */
 } ts_group;
 
 /* What lowering knows of a value (ts_value.note). */

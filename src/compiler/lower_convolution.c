@@ -141,6 +141,7 @@ ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op) {
     ts_contraction k = make_contraction(&c, &lhs, &rhs, &out);
     if (!ts_dot_plan(&dot, &k))
         return refuse(lower, op, "no tiling of these dimensions", "use a smaller window or fewer features");
-    ts_dot_emit(lower, &dot);
+    ts_dot_block block;
+    TS_TRY(ts_dot_emit(lower, &dot, &block, NULL));
     return ts_ok;
 }

@@ -81,12 +81,11 @@ ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op) {
     TS_TRY(ts_lower_shifted_tensor(lower, op->operands[1], &rhs));
     lhs = order_axes(op, true, &lhs, &batch, &depth);
     rhs = order_axes(op, false, &rhs, &batch, &depth);
-    ts_lower_result(lower, op->results[0]);
-    ts_view out = ((ts_lowered *)op->results[0]->note)->view;
-    if (ts_view_elems(&out) == 0) return ts_ok;
-    if (ts_view_elems(&lhs) == 0) {
+    ts_view out = ts_view_of_tensor(0, &op->results[0]->type);
+    if (ts_view_elems(&out) == 0 || ts_view_elems(&lhs) == 0) {
         ts_view zero = ts_view_of_splat((ts_dtype)out.dtype, 0, &op->results[0]->type);
-        return ts_lower_copy(lower, &out, &zero);
+        ts_lower_result(lower, op->results[0]);
+        return ts_lower_copy(lower, &((ts_lowered *)op->results[0]->note)->view, &zero);
     }
     ts_dot d = {.b = &lower->b,
                 .dtype = ts_dot_dtype(op->operands[0]->type.dtype, op->operands[1]->type.dtype)};
@@ -99,6 +98,5 @@ ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op) {
             return ts_op_fail(lower->module, op, lower->diag, ts_unsupported,
                               "no tiling of these dimensions");
     }
-    ts_dot_emit(lower, &d);
-    return ts_ok;
+    return ts_lower_contraction(lower, op, &c, d.dtype);
 }

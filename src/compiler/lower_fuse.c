@@ -1,6 +1,7 @@
 /* Grouping: which ops share one loop nest. Greedy, in program order. */
 #include <string.h>
 
+#include "compiler/dot.h"
 #include "compiler/group.h"
 #include "compiler/home.h"
 
@@ -25,7 +26,7 @@ static int count_inputs(const ts_group *group) {
     return count;
 }
 
-static void take(ts_group *group, ts_op_node *op) {
+void ts_group_take(ts_group *group, ts_op_node *op) {
     group->ops[group->op_count++] = op;
     group->is_reducing = group->is_reducing || op->kind == ts_hlo_reduce;
     note(op->results[0])->group = group;
@@ -38,7 +39,7 @@ static void forget(ts_lower *lower, const ts_group *group) {
     lower->open_groups.count = kept;
 }
 
-static ts_group *open_group(ts_lower *lower, const ts_type *space) {
+ts_group *ts_group_open(ts_lower *lower, const ts_type *space) {
     ts_group *group = TS_NEW(&lower->arena, ts_group);
     group->rank = group->kept = ts_group_dims(space, group->dim);
     ts_vec_push(&lower->open_groups, &lower->arena, group);
@@ -81,9 +82,16 @@ static int shared_kept(const ts_group *a, const ts_group *b) {
     return a->kept == a->rank || a->kept == b->kept ? b->kept : -1;
 }
 
+/* Rows of a contraction's result are those of its left side. */
+static bool suits_dot(const ts_group *group, int kept) {
+    return !group->dot || kept == group->rank || kept == group->dot->rows;
+}
+
 static bool fits_together(const ts_group *a, const ts_group *b) {
     ts_group both = *a;
     both.kept = shared_kept(a, b);
+    if ((a->dot && b->dot) || !suits_dot(a, both.kept) || (b->dot && a->rank != b->rank)) return false;
+    if (!suits_dot(b, both.kept)) return false;
     if (both.kept < 0 || !has_room(a, b->op_count + 1, count_inputs(b) + 3)) return false;
     for (int i = 0; i < b->op_count; i++)
         both.ops[both.op_count++] = b->ops[i];
@@ -94,8 +102,14 @@ static bool fits_together(const ts_group *a, const ts_group *b) {
 static void unite(ts_lower *lower, ts_group *group, ts_group *other) {
     group->kept = shared_kept(group, other);
     forget(lower, other);
-    for (int i = 0; i < other->op_count; i++)
-        take(group, other->ops[i]);
+    if (other->dot) { /* it stays the first op */
+        group->dot = other->dot;
+        memmove(group->ops + 1, group->ops, (size_t)group->op_count++ * sizeof *group->ops);
+        group->ops[0] = other->ops[0];
+        note(other->ops[0]->results[0])->group = group;
+    }
+    for (int i = other->dot != NULL; i < other->op_count; i++)
+        ts_group_take(group, other->ops[i]);
 }
 
 /* The group that may take `op`: the union of the open groups that compute its operands, as far as they fit
@@ -136,7 +150,7 @@ ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op) {
         if (note(op->operands[i])->group && note(op->operands[i])->group == group) continue;
         TS_TRY(ts_lower_shifted(lower, op->operands[i], &view));
     }
-    take(group ? group : open_group(lower, &op->results[0]->type), op);
+    ts_group_take(group ? group : ts_group_open(lower, &op->results[0]->type), op);
     return ts_ok;
 }
 
@@ -168,7 +182,7 @@ static int find_kept(const ts_op_node *op) {
 /* The group's values as rows of a reduction: its own, or of one that has none yet. */
 static bool takes_rows(const ts_group *group, ts_op_node *op, int kept) {
     if (ts_group_span(group, &op->operands[0]->type) != ts_span_whole) return false;
-    if (group->kept != kept && group->kept != group->rank) return false;
+    if ((group->kept != kept && group->kept != group->rank) || !suits_dot(group, kept)) return false;
     ts_group with = *group;
     with.kept = kept;
     with.is_reducing = true;
@@ -197,10 +211,10 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
         ts_group alone = {.kept = kept, .is_reducing = true};
         alone.rank = ts_group_dims(&operand->type, alone.dim);
         if (view.kind != ts_view_tensor || view.stride[last] != 1 || !ts_group_fits(&alone, op)) return ts_ok;
-        group = open_group(lower, &operand->type);
+        group = ts_group_open(lower, &operand->type);
     }
     group->kept = kept;
-    take(group, op);
+    ts_group_take(group, op);
     *is_done = true;
     return ts_ok;
 }
@@ -236,8 +250,8 @@ static bool grow(ts_group *group, const ts_op_node *op) {
     larger.kept = group->rank;
     for (int i = 0; i < group->rank; i++)
         rows *= group->dim[i];
-    if (group->kept != group->rank || larger.rank <= group->rank || group->op_count > MOST_ROW_OPS ||
-        rows < FEWEST_ROWS || ts_type_elems(&op->results[0]->type) == 0)
+    if (group->dot || group->kept != group->rank || larger.rank <= group->rank ||
+        group->op_count > MOST_ROW_OPS || rows < FEWEST_ROWS || ts_type_elems(&op->results[0]->type) == 0)
         return false;
     *group = larger;
     return true;
@@ -255,6 +269,6 @@ bool ts_lower_alias(ts_lower *lower, ts_op_node *op) {
         return false;
     }
     (void)lower;
-    take(group, op);
+    ts_group_take(group, op);
     return true;
 }

@@ -2,6 +2,7 @@
    stores what others need. */
 #include <string.h>
 
+#include "compiler/dot.h"
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 
@@ -9,8 +10,8 @@ static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
 
-static uint32_t all_axes(const ts_nest *nest) {
-    return ((1u << nest->rank) - 1) & ~((1u << nest->first_free) - 1);
+uint32_t ts_pointwise_all_axes(const ts_emitter *e) {
+    return ((1u << e->nest.rank) - 1) & ~((1u << e->nest.first_free) - 1);
 }
 
 /* Neighbouring axes that a form holds, or that it repeats along. */
@@ -60,12 +61,12 @@ ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form) {
 
 ts_ap ts_pointwise_reduced_ap(const ts_emitter *e, const ts_value_form *form, int *reduced) {
     ts_ap ap;
-    *reduced = form_ap(e, form, all_axes(&e->nest), e->first_reduced, &ap);
+    *reduced = form_ap(e, form, ts_pointwise_all_axes(e), e->first_reduced, &ap);
     return ap;
 }
 
 uint32_t ts_pointwise_row_axes(const ts_emitter *e) {
-    return all_axes(&e->nest) & ((1u << e->first_reduced) - 1);
+    return ts_pointwise_all_axes(e) & ((1u << e->first_reduced) - 1);
 }
 
 ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots) {
@@ -137,7 +138,8 @@ static void make_spaces(ts_emitter *e) {
 static ts_status collect_inputs(ts_emitter *e) {
     for (int i = 0; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
-        for (uint32_t j = 0; j < op->operand_count; j++) {
+        uint32_t operands = op->kind == ts_hlo_reduce ? op->operand_count : ts_group_operands(op);
+        for (uint32_t j = 0; j < operands; j++) {
             if (note(op->operands[j])->group == e->group) continue;
             bool is_start = j >= ts_group_operands(op);
             if (!add_input(e, op->operands[j], !is_start && !ts_pointwise_takes_number(e, op, j)))
@@ -168,7 +170,7 @@ static void take_number(ts_emitter *e, ts_group_input *in, const ts_view *view) 
 }
 
 static void load_input(ts_emitter *e, ts_group_input *in, const ts_view *view, bool is_looped) {
-    e->axes = all_axes(&e->nest);
+    e->axes = ts_pointwise_all_axes(e);
     if (view->kind == ts_view_splat) {
         take_number(e, in, view);
     } else if (view->kind == ts_view_iota) {
@@ -182,15 +184,22 @@ static void load_input(ts_emitter *e, ts_group_input *in, const ts_view *view, b
     }
 }
 
+void ts_pointwise_load(ts_emitter *e, int opened, bool is_looped) {
+    for (int i = 0; i < e->input_count; i++) {
+        const ts_view *view = &e->views[TS_EMIT_INPUTS + i];
+        int depth = view->kind == ts_view_splat ? 0 : ts_nest_depth(&e->nest, view);
+        if (depth > opened || e->inputs[i].is_loaded) continue;
+        e->inputs[i].is_loaded = true;
+        load_input(e, &e->inputs[i], view, is_looped);
+    }
+}
+
 /* Opens the loops, and loads each input where no loop is open that does not change it. */
 static void open_and_load(ts_emitter *e) {
-    for (int depth = 0; depth <= e->nest.rank; depth++) {
-        if (depth > 0) ts_nest_open(&e->nest, depth - 1, depth);
-        for (int i = 0; i < e->input_count; i++) {
-            const ts_view *view = &e->views[TS_EMIT_INPUTS + i];
-            int wanted = view->kind == ts_view_splat ? 0 : ts_nest_depth(&e->nest, view);
-            if (wanted == depth) load_input(e, &e->inputs[i], view, depth > 0);
-        }
+    ts_pointwise_load(e, 0, false);
+    for (int i = 0; i < e->nest.rank; i++) {
+        ts_nest_open(&e->nest, i, i + 1);
+        ts_pointwise_load(e, i + 1, true);
     }
 }
 
@@ -214,7 +223,7 @@ static void store_results(ts_emitter *e) {
         if (ts_group_is_alias(op) || e->fate[i] != ts_fate_stored) continue;
         bool is_whole = ts_group_span(e->group, &op->results[0]->type) == ts_span_whole;
         ts_view view = e->views[is_whole ? TS_EMIT_WHOLE : TS_EMIT_ROW];
-        uint32_t axes = is_whole ? all_axes(&e->nest) : ts_pointwise_row_axes(e);
+        uint32_t axes = is_whole ? ts_pointwise_all_axes(e) : ts_pointwise_row_axes(e);
         e->b->loc = op->loc;
         view.tensor = ts_lower_result(e->lower, op->results[0]);
         const ts_view *whole = &note(op->results[0])->view;
@@ -241,7 +250,7 @@ static ts_status settle_others(ts_emitter *e) {
 
 /* A space that only its rows are used of is these rows. */
 static void trim(ts_group *group) {
-    bool is_used = group->is_reducing;
+    bool is_used = group->is_reducing || group->dot;
     for (int i = 0; i < group->op_count && !is_used; i++)
         is_used = !ts_group_is_alias(group->ops[i]) &&
                   ts_group_span(group, &group->ops[i]->results[0]->type) == ts_span_whole;
@@ -258,30 +267,49 @@ static void plan_nest(ts_emitter *e) {
     e->first_reduced = kept + e->nest.rank - rank;
 }
 
-static ts_status emit_group(ts_emitter *e) {
-    TS_TRY(collect_inputs(e));
-    plan_nest(e);
-    e->b->loc = e->group->ops[0]->loc;
-    open_and_load(e);
-    for (int i = 0; i < e->group->op_count; i++)
+ts_status ts_pointwise_begin(ts_emitter *e) {
+    ts_recompute_choose(e->lower, e->group, e->fate);
+    make_spaces(e);
+    return collect_inputs(e);
+}
+
+ts_status ts_pointwise_compute(ts_emitter *e, int first) {
+    for (int i = first; i < e->group->op_count; i++)
         TS_TRY(ts_pointwise_emit(e, i));
     store_results(e);
-    ts_nest_close(&e->nest, 0, e->nest.rank);
     return ts_ok;
 }
 
-ts_status ts_lower_group(ts_lower *lower, ts_group *group) {
+ts_status ts_pointwise_end(ts_emitter *e) {
+    TS_TRY(settle_others(e));
+    ts_recompute_serve(e->group);
+    return ts_ok;
+}
+
+static ts_status emit_group(ts_lower *lower, ts_group *group) {
     ts_emitter e = {.lower = lower, .b = &lower->b, .group = group};
-    trim(group);
-    ts_recompute_choose(lower, group, e.fate);
-    make_spaces(&e);
+    TS_TRY(ts_pointwise_begin(&e));
     if (ts_view_elems(&e.views[TS_EMIT_WHOLE]) > 0) {
-        TS_TRY(emit_group(&e));
+        plan_nest(&e);
+        e.b->loc = group->ops[0]->loc;
+        open_and_load(&e);
+        TS_TRY(ts_pointwise_compute(&e, 0));
+        ts_nest_close(&e.nest, 0, e.nest.rank);
     } else {
         for (int i = 0; i < group->op_count; i++)
             if (!ts_group_is_alias(group->ops[i])) ts_lower_result(lower, group->ops[i]->results[0]);
     }
-    TS_TRY(settle_others(&e));
-    ts_recompute_serve(group);
-    return ts_ok;
+    return ts_pointwise_end(&e);
+}
+
+ts_status ts_lower_group(ts_lower *lower, ts_group *group) {
+    trim(group);
+    if (group->dot) {
+        bool is_done;
+        TS_TRY(ts_lower_dot_group(lower, group, &is_done));
+        if (is_done) return ts_ok;
+        TS_TRY(ts_lower_dot_alone(lower, group));
+        if (group->op_count == 0) return ts_ok;
+    }
+    return emit_group(lower, group);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compiler/contraction.h"
+
 enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200, DESCRIPTOR_COST = 2 };
 
 static int64_t ceil_div(int64_t a, int64_t b) {
@@ -120,6 +122,7 @@ void ts_nest_close(ts_nest *nest, int from, int to) {
 }
 
 ts_count ts_nest_axis_times(const ts_nest *nest, int axis, int64_t scale) {
+    if (nest->is_given[axis]) return ts_count_scale(nest->b, nest->given[axis], scale);
     if (!nest->is_open[axis]) return ts_count_const(nest->tile[axis] * scale);
     return ts_build_ragged(nest->b, nest->tile[axis], nest->size[axis], nest->loop[axis], scale);
 }

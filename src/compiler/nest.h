@@ -12,6 +12,8 @@ typedef struct ts_nest {
     int64_t size[TS_VIEW_RANK], tile[TS_VIEW_RANK]; /* tile < size: a loop steps over the axis */
     uint32_t loop[TS_VIEW_RANK];
     bool is_open[TS_VIEW_RANK];
+    ts_count given[TS_VIEW_RANK]; /* of the axis in this trip, where loops other than its own decide */
+    bool is_given[TS_VIEW_RANK];
     int part;       /* axis on the partitions; -1 = one partition */
     int first_free; /* axes from here on are free in the tile */
     double cost;    /* estimate that chose this cut, engine cycles */

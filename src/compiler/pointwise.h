@@ -20,6 +20,7 @@ typedef struct ts_value_form {
 typedef struct ts_group_input {
     ts_value *value;
     ts_value_form form;
+    bool is_loaded;
     bool needs_column; /* an immediate that some instruction can only read from memory */
 } ts_group_input;
 
@@ -54,10 +55,19 @@ ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots);
 ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form);
 /* The same with the reduced axes apart, the last `*reduced` dimensions. */
 ts_ap ts_pointwise_reduced_ap(const ts_emitter *e, const ts_value_form *form, int *reduced);
+uint32_t ts_pointwise_all_axes(const ts_emitter *e); /* the free ones */
 /* The free axes of the nest that a row value varies over. */
 uint32_t ts_pointwise_row_axes(const ts_emitter *e);
 /* One element a partition. */
 ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form);
+/* A group as a nest, in four steps: what becomes of its values, and views of results and inputs over its
+   space (the nest is the caller's to choose); loads of the inputs that wait for the first `opened` loops and
+   no more; the ops from number `first` on, and stores; and what readers outside have to know. */
+ts_status ts_pointwise_begin(ts_emitter *e);
+void ts_pointwise_load(ts_emitter *e, int opened, bool is_looped);
+ts_status ts_pointwise_compute(ts_emitter *e, int first);
+ts_status ts_pointwise_end(ts_emitter *e);
+
 ts_status ts_pointwise_refuse(ts_emitter *e, const ts_op_node *op);
 
 /* dst = a op b in fp32 or on bits, choosing the instruction by where the operands are. */

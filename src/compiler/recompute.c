@@ -3,6 +3,7 @@
    gradient reads long after). It is not stored; its op joins the group of whoever reads it next. */
 #include "compiler/recompute.h"
 
+#include "compiler/dot.h"
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 
@@ -18,6 +19,10 @@ static int find(const ts_group *group, const ts_value *value) {
     for (int i = 0; i < group->op_count; i++)
         if (group->ops[i]->results[0] == value) return i;
     return -1;
+}
+
+static bool is_dot(const ts_group *group, int index) {
+    return group->dot && group->dot->op == group->ops[index];
 }
 
 /* Reads of the value by the group's ops that were not emitted before; `is_near`: by pointwise ones alone. */
@@ -118,7 +123,7 @@ static void follow_operand(chain *c, const ts_value *value) {
         follow_alias(c, at);
     } else if (!is_whole) {
         c->rows |= (uint64_t)1 << at;
-    } else if (c->fate[at] == ts_fate_stored) {
+    } else if (c->fate[at] == ts_fate_stored || is_dot(group, at)) {
         add_leaf(c, value);
     } else {
         follow(c, at);
@@ -174,9 +179,12 @@ static bool find_chain(ts_lower *lower, const ts_group *group, int index, const 
 
 /* The values that one leaf gives are chosen together, since their readers load it once: what is neither
    stored nor loaded must be worth more than the passes of all their ops. */
-static bool is_worth_it(const ts_group *group, const chain *chains, const ts_value *leaf) {
+static bool is_worth_it(const ts_group *group, const chain *chains, const ts_value *leaf,
+                        const ts_fate *fate) {
     uint64_t ops = 0;
     int64_t saved = leaf ? -BYTE * bytes_of(leaf) : 0;
+    int at = leaf ? find(group, leaf) : -1;
+    if (at >= 0 && fate[at] == ts_fate_inside) saved *= 2; /* stored for this alone */
     for (int i = 0; i < group->op_count; i++) {
         if (!chains[i].is_chosen || chains[i].leaf != leaf) continue;
         const ts_value *value = group->ops[i]->results[0];
@@ -193,6 +201,7 @@ static void choose(const chain *c, int index, ts_fate *fate) {
     for (int i = 0; i < c->group->op_count; i++) {
         if (c->rows >> i & 1) fate[i] = ts_fate_stored;
         if (c->ops >> i & 1 && fate[i] == ts_fate_inside) fate[i] = ts_fate_again;
+        if (c->group->ops[i]->results[0] == c->leaf) fate[i] = ts_fate_stored;
     }
     keep_leaves(c, note(c->group->ops[index]->results[0])->last_use);
 }
@@ -210,7 +219,7 @@ void ts_recompute_choose(ts_lower *lower, const ts_group *group, ts_fate *fate) 
         if (!is_chosen) fate[i] = ts_fate_stored;
     }
     for (int i = 0; i < group->op_count; i++) {
-        if (!chains[i].is_chosen || is_worth_it(group, chains, chains[i].leaf)) continue;
+        if (!chains[i].is_chosen || is_worth_it(group, chains, chains[i].leaf, fate)) continue;
         chains[i].is_chosen = false;
         fate[i] = ts_fate_stored;
     }

@@ -1,0 +1,141 @@
+/* A contraction as the first op of a group: its readers take the result from PSUM, block by block, instead of
+   from HBM (bias, activation, residual, casts, softmax of scores). */
+#include <string.h>
+
+#include "compiler/dot_space.h"
+#include "compiler/pointwise.h"
+
+/* Bytes of a partition: for all, and for the group's tiles. */
+enum { ALL_BYTES = 176 * 1024, GROUP_BYTES = 104 * 1024 };
+
+static ts_lowered *note(const ts_value *value) {
+    return value->note;
+}
+
+typedef struct dot_group {
+    ts_emitter e;
+    ts_dot dot;
+    ts_dot_block block;
+    ts_dot_space space;
+} dot_group;
+
+/* ---- opening ---- */
+
+/* Axes of size 1 left out; -1 when the result's axes do not come in the order batch, left, right. */
+static int count_rows(const ts_contraction *c) {
+    const ts_walk *walks[] = {&c->batch, &c->left, &c->right};
+    int64_t last = INT64_MAX;
+    int axes = 0;
+    for (int w = 0; w < 3; w++)
+        for (int i = 0; i < walks[w]->count; i++) {
+            const ts_axis *axis = &walks[w]->axis[i];
+            if (axis->size == 1) continue;
+            if (axis->step[ts_side_out] >= last) return -1;
+            last = axis->step[ts_side_out];
+            axes += w < 2;
+        }
+    return axes;
+}
+
+ts_status ts_lower_contraction(ts_lower *lower, ts_op_node *op, const ts_contraction *c, ts_dtype dtype) {
+    ts_pending *pending = TS_NEW(&lower->arena, ts_pending);
+    *pending = (ts_pending){.op = op, .c = *c, .dtype = dtype, .rows = count_rows(c)};
+    ts_group *group = ts_group_open(lower, &op->results[0]->type);
+    group->dot = pending;
+    ts_group_take(group, op);
+    return pending->rows < 0 ? ts_lower_close_group(lower, group) : ts_ok;
+}
+
+/* ---- alone ---- */
+
+static ts_dot begin(ts_lower *lower, const ts_pending *pending) {
+    return (ts_dot){.b = &lower->b, .dtype = pending->dtype};
+}
+
+ts_status ts_lower_dot_alone(ts_lower *lower, ts_group *group) {
+    const ts_pending *pending = group->dot;
+    ts_value *result = pending->op->results[0];
+    ts_contraction c = pending->c;
+    ts_dot d = begin(lower, pending);
+    ts_dot_block block;
+    ts_lower_result(lower, result);
+    c.out = note(result)->view;
+    group->dot = NULL;
+    group->op_count--;
+    memmove(group->ops, group->ops + 1, (size_t)group->op_count * sizeof *group->ops);
+    note(result)->group = NULL;
+    lower->b.loc = pending->op->loc;
+    if (!ts_dot_plan(&d, &c))
+        return ts_op_fail(lower->module, pending->op, lower->diag, ts_unsupported,
+                          "no tiling of these dimensions");
+    return ts_dot_emit(lower, &d, &block, NULL);
+}
+
+/* ---- with its readers ---- */
+
+static bool plan(dot_group *g) {
+    const ts_group *group = g->e.group;
+    bool has_rows = group->kept < group->rank;
+    for (int64_t cols = TS_DOT_COLS; cols >= TS_DOT_BANK; cols /= 2) {
+        g->dot = begin(g->e.lower, group->dot);
+        g->dot.is_unswapped = has_rows;
+        g->dot.most_cols = cols;
+        if (!ts_dot_plan(&g->dot, &group->dot->c)) return false;
+        g->block = ts_dot_block_of(&g->dot);
+        double bytes = ts_group_bytes(group) * (double)(g->block.batches * ts_walk_panel(&g->dot.cols));
+        if (bytes > GROUP_BYTES) continue;
+        g->dot.budget = ALL_BYTES - (int64_t)bytes;
+        if (!ts_dot_plan(&g->dot, &group->dot->c)) continue;
+        g->block = ts_dot_block_of(&g->dot);
+        return !has_rows || (ts_walk_panels(&g->dot.cols) == 1 && g->dot.cols.cut == 0);
+    }
+    return false;
+}
+
+static void enter(void *context, ts_dot_stage stage) {
+    dot_group *g = context;
+    ts_dot_space_enter(&g->space, stage);
+    g->e.nest = g->space.nest;
+    ts_pointwise_load(&g->e, g->space.opened[stage], stage > ts_dot_before);
+}
+
+/* One reader may take fp32 from PSUM itself; for several, or to be rounded, it is copied out once. */
+static void take_result(dot_group *g) {
+    ts_emitter *e = &g->e;
+    const ts_op_node *op = e->group->ops[0];
+    ts_dtype dtype = ts_chip_dtype(op->results[0]->type.dtype);
+    uint32_t axes = ts_pointwise_all_axes(e);
+    int readers = 0;
+    for (int i = 1; i < e->group->op_count; i++)
+        for (uint32_t j = 0; j < ts_group_operands(e->group->ops[i]); j++)
+            readers += e->group->ops[i]->operands[j] == op->results[0];
+    ts_value_form psum = {.kind = ts_form_tile, .tile = g->block.psum, .dtype = ts_dtype_f32, .axes = axes};
+    e->forms[0] = psum;
+    if (dtype == ts_dtype_f32 && readers == 1 && e->fate[0] == ts_fate_inside) return;
+    e->axes = axes;
+    e->b->loc = op->loc;
+    e->forms[0] = ts_pointwise_tile(e, dtype, 1);
+    ts_ap to = ts_pointwise_ap(e, &e->forms[0]), from = ts_pointwise_ap(e, &psum);
+    ts_emit_copy(e->b, ts_engine_scalar, &to, &from);
+}
+
+static ts_status take(void *context) {
+    dot_group *g = context;
+    take_result(g);
+    return ts_pointwise_compute(&g->e, 1);
+}
+
+ts_status ts_lower_dot_group(ts_lower *lower, ts_group *group, bool *is_done) {
+    dot_group *g = TS_NEW(&lower->arena, dot_group);
+    g->e = (ts_emitter){.lower = lower, .b = &lower->b, .group = group};
+    *is_done = false;
+    if (group->op_count == 1 || !plan(g) || !ts_dot_space_make(&g->space, &g->dot, &g->block)) return ts_ok;
+    TS_TRY(ts_pointwise_begin(&g->e));
+    if (!ts_dot_space_views(&g->space, g->e.views, TS_EMIT_INPUTS + g->e.input_count)) return ts_ok;
+    g->e.first_reduced = group->kept < group->rank ? g->space.cols : g->space.nest.rank;
+    ts_dot_reader reader = {.context = g, .enter = enter, .take = take};
+    lower->b.loc = group->dot->op->loc;
+    TS_TRY(ts_dot_emit(lower, &g->dot, &g->block, &reader));
+    *is_done = true;
+    return ts_pointwise_end(&g->e);
+}
