@@ -5,8 +5,9 @@
 #include "compiler/dot_space.h"
 #include "compiler/pointwise.h"
 
-/* Bytes of a partition: for all, and for the group's tiles. */
-enum { ALL_BYTES = 176 * 1024, GROUP_BYTES = 104 * 1024 };
+/* Bytes of a partition: for all, and for the group's tiles. Smaller blocks are not worth an instruction of
+   each reader; a nest of its own has larger tiles. */
+enum { ALL_BYTES = 176 * 1024, GROUP_BYTES = 104 * 1024, SMALLEST_BLOCK = 128 };
 
 static ts_lowered *note(const ts_value *value) {
     return value->note;
@@ -82,7 +83,9 @@ static bool plan(dot_group *g) {
         g->dot.most_cols = cols;
         if (!ts_dot_plan(&g->dot, &group->dot->c)) return false;
         g->block = ts_dot_block_of(&g->dot);
-        double bytes = ts_group_bytes(group) * (double)(g->block.batches * ts_walk_panel(&g->dot.cols));
+        int64_t free = g->block.batches * ts_walk_panel(&g->dot.cols);
+        double bytes = ts_group_bytes(group) * (double)free;
+        if (free < SMALLEST_BLOCK) return false;
         if (bytes > GROUP_BYTES) continue;
         g->dot.budget = ALL_BYTES - (int64_t)bytes;
         if (!ts_dot_plan(&g->dot, &group->dot->c)) continue;

@@ -55,9 +55,10 @@ static bool add_loops(ts_dot_space *s) {
 bool ts_dot_space_make(ts_dot_space *s, const ts_dot *d, const ts_dot_block *block) {
     *s = (ts_dot_space){.dot = d, .block = block, .nest = {.b = d->b}};
     ts_nest *nest = &s->nest;
-    if (d->rows.inner != 1 || d->batch.inner != 1 || !add_loops(s)) return false;
+    int64_t parts = ts_walk_tile(&d->rows);
+    if (d->batch.inner != 1 || !add_loops(s)) return false;
     s->rows = nest->part = nest->rank;
-    if (!add(s, &d->rows, d->rows.cut, 1, d->rows.tile, d->rows.tile, NULL, NULL)) return false;
+    if (!add(s, &d->rows, d->rows.count - 1, 1, parts, parts, NULL, NULL)) return false;
     nest->first_free = nest->rank;
     if (block->batches > 1 && !add(s, &d->batch, d->batch.cut, 1, block->batches, block->batches, NULL, NULL))
         return false;
@@ -102,8 +103,16 @@ static bool join(const ts_view *view, int64_t size, int *at, int64_t *stride) {
     return true;
 }
 
+/* The rows of a tile lie in one line. */
+static bool are_joined(const ts_walk *rows, const int64_t *stride) {
+    for (int i = rows->cut; i + 1 < rows->count; i++)
+        if (stride[i] != stride[i + 1] * rows->axis[i + 1].size) return false;
+    return true;
+}
+
 bool ts_dot_space_views(const ts_dot_space *s, ts_view *views, int count) {
     const ts_dot *d = s->dot;
+    int rows = d->is_swapped ? 2 : 1;
     const ts_walk *walks[] = {&d->batch, d->is_swapped ? &d->cols : &d->rows,
                               d->is_swapped ? &d->rows : &d->cols};
     for (int v = 0; v < count; v++) {
@@ -112,7 +121,7 @@ bool ts_dot_space_views(const ts_dot_space *s, ts_view *views, int count) {
         for (int w = 0; w < 3; w++)
             for (int i = 0; i < walks[w]->count; i++)
                 if (!join(&views[v], walks[w]->axis[i].size, &at, &stride[w][i])) return false;
-        if (at != views[v].rank) return false;
+        if (at != views[v].rank || !are_joined(&d->rows, stride[rows])) return false;
         memset(views[v].stride, 0, sizeof views[v].stride);
         views[v].rank = (uint8_t)s->nest.rank;
         for (int n = 0; n < s->nest.rank; n++) {

@@ -129,19 +129,16 @@ ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op) {
         TS_TRY(pad_input(lower, op, &c, &lhs));
         TS_TRY(ts_lower_tensor(lower, op->operands[1], &rhs));
     }
-    ts_lower_result(lower, op->results[0]);
-    ts_view out = ((ts_lowered *)op->results[0]->note)->view;
-    if (is_empty) return ts_ok;
-    if (is_zero) {
-        ts_view zero = ts_view_of_splat((ts_dtype)out.dtype, 0, &op->results[0]->type);
-        return ts_lower_copy(lower, &out, &zero);
+    if (is_empty || is_zero) {
+        ts_lower_result(lower, op->results[0]);
+        ts_view zero = ts_view_of_splat(op->results[0]->type.dtype, 0, &op->results[0]->type);
+        return ts_lower_copy(lower, &((ts_lowered *)op->results[0]->note)->view, &zero);
     }
+    ts_view out = ts_view_of_tensor(0, &op->results[0]->type);
     ts_dot dot = {.b = &lower->b,
                   .dtype = ts_dot_dtype(op->operands[0]->type.dtype, op->operands[1]->type.dtype)};
     ts_contraction k = make_contraction(&c, &lhs, &rhs, &out);
     if (!ts_dot_plan(&dot, &k))
         return refuse(lower, op, "no tiling of these dimensions", "use a smaller window or fewer features");
-    ts_dot_block block;
-    TS_TRY(ts_dot_emit(lower, &dot, &block, NULL));
-    return ts_ok;
+    return ts_lower_contraction(lower, op, &k, dot.dtype);
 }
