@@ -62,7 +62,7 @@ typedef struct ts_dot {
     int groups;
 } ts_dot;
 
-enum { TS_DOT_TILE = 128, TS_DOT_BANK = 512, TS_DOT_COLS = 1024, TS_DOT_ROWS = 512 };
+enum { TS_DOT_TILE = 128, TS_DOT_BANK = 512, TS_DOT_COLS = 1024, TS_DOT_ROWS = 512, TS_DOT_PSUM = 8192 };
 
 /* A tile of rows against the panel of columns for some batches, in PSUM as [rows, (batch, columns)]. */
 typedef struct ts_dot_block {
@@ -70,8 +70,11 @@ typedef struct ts_dot_block {
     int64_t row_tiles, batches, batch_trips; /* batches in PSUM at a time, and how often */
     uint32_t row_loop, batch_loop;
     bool row_is_open, batch_is_open;
+    int64_t psum_step; /* bytes in PSUM from one row tile to the next; 0 = each takes the other's place */
     ts_count rows;
 } ts_dot_block;
+/* The block's place in PSUM: `elems` elements of fp32 a row. */
+ts_ap ts_dot_block_ap(const ts_dot *dot, const ts_dot_block *block, ts_count elems);
 ts_dot_block ts_dot_block_of(const ts_dot *dot);
 
 /* Where the loops of a dot stand: those of the batches, column panels, row panels and, innermost, of the
@@ -96,6 +99,8 @@ typedef struct ts_dot_reader {
 ts_dtype ts_dot_dtype(unsigned lhs, unsigned rhs);
 /* Decides roles, panels and how each operand is loaded. False when not even the smallest panels fit. */
 bool ts_dot_plan(ts_dot *dot, const ts_contraction *c);
+/* Bytes in PSUM from one row tile to the next where they lie side by side. */
+int64_t ts_dot_psum_step(const ts_dot *dot);
 /* All of depth is one panel. */
 bool ts_dot_is_whole(const ts_dot *dot);
 /* Chunks of the last panel may be smaller or missing. */

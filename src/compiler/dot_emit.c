@@ -2,6 +2,12 @@
    matmuls of at most 128 x 128 x 512 that accumulate in PSUM, results read out by ScalarE. */
 #include "compiler/dot.h"
 
+ts_ap ts_dot_block_ap(const ts_dot *d, const ts_dot_block *k, ts_count elems) {
+    ts_ap ap = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, elems);
+    if (k->psum_step && k->row_is_open) ap.offset = ts_build_term(d->b, ap.offset, k->psum_step, k->row_loop);
+    return ap;
+}
+
 /* The chunks of a group in turn; the first one overwrites PSUM where `is_first`. */
 static void multiply_group(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine batch,
                            ts_affine bank, ts_count width, bool is_first) {
@@ -23,7 +29,7 @@ static void multiply_group(const ts_dot *d, const ts_dot_block *k, const ts_dot_
     moving.offset = ts_build_sum(d->b, moving.offset, index, col_step * elem);
     moving.offset = ts_build_sum(d->b, moving.offset, first, cols * elem);
     moving.offset = ts_build_sum(d->b, moving.offset, bank, TS_DOT_BANK * elem);
-    ts_ap dst = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, width);
+    ts_ap dst = ts_dot_block_ap(d, k, width);
     dst.offset = ts_build_sum(d->b, dst.offset, batch, cols * 4);
     dst.offset = ts_build_sum(d->b, dst.offset, bank, TS_DOT_BANK * 4);
     ts_accum accum = {.mode = ts_accum_always};
@@ -50,21 +56,10 @@ static ts_count psum_width(const ts_dot *d, const ts_dot_block *k) {
     return k->batches > 1 ? ts_count_const(k->batches * cols) : ts_walk_slice(d->b, &d->cols, cols, false, 0);
 }
 
-/* Depth in several panels, all added to a PSUM of zeros. */
-static void multiply_panels(ts_lower *lower, ts_dot *d, const ts_dot_block *k) {
-    ts_ap zero = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, psum_width(d, k));
-    ts_emit_memset(d->b, ts_engine_vector, &zero, 0);
-    ts_walk_open(d->b, &d->panel);
-    ts_dot_load(lower, d, &d->stationary);
-    ts_dot_load(lower, d, &d->moving);
-    multiply(d, k, false);
-    ts_walk_close(d->b, &d->panel);
-}
-
 static void read_out(const ts_dot *d, const ts_dot_block *k) {
     int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
     ts_count width = psum_width(d, k);
-    ts_ap from = ts_build_ap(d->b, k->psum, ts_dtype_f32, k->rows, width);
+    ts_ap from = ts_dot_block_ap(d, k, width);
     ts_ap to = ts_build_ap(d->b, k->out, (ts_dtype)d->out.dtype, k->rows, width);
     if (k->batch_trips > 1)
         to.offset = ts_build_term(d->b, to.offset, k->batches * cols * bytes, k->batch_loop);
@@ -108,29 +103,54 @@ static void enter(const ts_dot_reader *reader, ts_dot_stage stage) {
     if (reader) reader->enter(reader->context, stage);
 }
 
+/* A loop over the row tiles of the panel. */
+static void open_rows(ts_dot *d, ts_dot_block *k) {
+    k->row_loop = ts_dot_open(d, k->row_tiles);
+    k->row_is_open = k->row_tiles > 1;
+    k->rows = ts_walk_slice(d->b, &d->rows, ts_walk_tile(&d->rows), k->row_tiles > 1, k->row_loop);
+}
+
+static void close_rows(ts_dot *d, ts_dot_block *k) {
+    ts_dot_close(d, k->row_tiles);
+    k->row_is_open = false;
+}
+
+/* Depth in several panels, all added to a PSUM of zeros that holds every row tile. */
+static void multiply_panels(ts_lower *lower, ts_dot *d, ts_dot_block *k) {
+    k->psum_step = ts_dot_psum_step(d);
+    k->psum = ts_build_tile(d->b, ts_space_psum, ts_walk_tile(&d->rows), k->row_tiles * k->psum_step, 1);
+    ts_ap zero = ts_build_ap(d->b, k->psum, ts_dtype_f32, ts_count_const(ts_walk_tile(&d->rows)),
+                             ts_count_const(k->row_tiles * k->psum_step / 4));
+    ts_emit_memset(d->b, ts_engine_vector, &zero, 0);
+    ts_walk_open(d->b, &d->panel);
+    ts_dot_load(lower, d, &d->stationary);
+    ts_dot_load(lower, d, &d->moving);
+    open_rows(d, k);
+    multiply(d, k, false);
+    close_rows(d, k);
+    ts_walk_close(d->b, &d->panel);
+}
+
 /* The rows of one open row panel, tile by tile. */
 static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, const ts_dot_reader *reader) {
     int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
     int64_t tile = ts_walk_tile(&d->rows);
-    k->row_loop = ts_dot_open(d, k->row_tiles);
-    k->row_is_open = k->row_tiles > 1;
-    k->rows = ts_walk_slice(d->b, &d->rows, tile, k->row_tiles > 1, k->row_loop);
+    bool is_whole = ts_dot_is_whole(d);
+    if (!is_whole) multiply_panels(lower, d, k);
+    open_rows(d, k);
     if (!reader) k->out = ts_build_tile(d->b, ts_space_sbuf, tile, d->batch.block * cols * bytes, 2);
     k->batch_loop = ts_dot_open(d, k->batch_trips);
     k->batch_is_open = k->batch_trips > 1;
-    k->psum = ts_build_tile(d->b, ts_space_psum, tile, k->batches * cols * 4, 2);
+    if (is_whole) k->psum = ts_build_tile(d->b, ts_space_psum, tile, k->batches * cols * 4, 2);
     enter(reader, ts_dot_in_block);
-    if (ts_dot_is_whole(d))
-        multiply(d, k, true);
-    else
-        multiply_panels(lower, d, k);
+    if (is_whole) multiply(d, k, true);
     if (reader)
         TS_TRY(reader->take(reader->context));
     else
         read_out(d, k);
     ts_dot_close(d, k->batch_trips);
     if (!reader) store(d, k);
-    ts_dot_close(d, k->row_tiles);
+    close_rows(d, k);
     return ts_ok;
 }
 

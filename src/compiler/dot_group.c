@@ -114,11 +114,13 @@ static void take_result(dot_group *g) {
             readers += e->group->ops[i]->operands[j] == op->results[0];
     ts_value_form psum = {.kind = ts_form_tile, .tile = g->block.psum, .dtype = ts_dtype_f32, .axes = axes};
     e->forms[0] = psum;
-    if (dtype == ts_dtype_f32 && readers == 1 && e->fate[0] == ts_fate_inside) return;
+    if (dtype == ts_dtype_f32 && readers == 1 && e->fate[0] == ts_fate_inside && g->block.psum_step == 0)
+        return;
     e->axes = axes;
     e->b->loc = op->loc;
     e->forms[0] = ts_pointwise_tile(e, dtype, 1);
     ts_ap to = ts_pointwise_ap(e, &e->forms[0]), from = ts_pointwise_ap(e, &psum);
+    from.offset = ts_dot_block_ap(&g->dot, &g->block, ts_count_const(1)).offset;
     ts_emit_copy(e->b, ts_engine_scalar, &to, &from);
 }
 

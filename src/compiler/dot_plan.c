@@ -165,31 +165,58 @@ static int64_t most_cols(const ts_dot *dot) {
     return dot->most_cols ? dot->most_cols : TS_DOT_COLS;
 }
 
-/* Shrinks what is held at a time until it fits: batches, row panels, column panels, and last depth. */
-static bool cut_panels(ts_dot *dot) {
-    int64_t rows = TS_DOT_ROWS, cols = most_cols(dot), last = dot->batch.axis[dot->batch.count - 1].size;
+/* A matmul writes one bank. */
+int64_t ts_dot_psum_step(const ts_dot *dot) {
+    int64_t bytes = ts_walk_panel(&dot->cols) * 4, bank = TS_DOT_BANK * 4, step = bank;
+    if (bytes > bank) return (bytes + bank - 1) / bank * bank;
+    while (step / 2 >= bytes)
+        step /= 2;
+    return step;
+}
+
+/* Panels of these sizes. False when not even one chunk of depth fits, or when depth in panels would need more
+   of PSUM than a partition's half: then all row tiles of the panel add up there side by side. */
+static bool try_panels(ts_dot *dot, int64_t rows, int64_t cols) {
     ts_walk_cut(&dot->rows, TS_DOT_TILE, rows);
     ts_walk_cut(&dot->cols, TS_DOT_TILE, cols);
+    cut_depth(dot);
+    while (!fits(dot))
+        if (!shrink_depth(dot)) return false;
+    return ts_dot_is_whole(dot) || ts_walk_tiles(&dot->rows) * ts_dot_psum_step(dot) <= TS_DOT_PSUM;
+}
+
+/* Elements that HBM moves: the stationary side once for each panel of columns, the moving side once, or, as
+   far as depth comes in panels, once for each panel of rows. That costs a little besides: PSUM is not double.
+ */
+static double traffic(const ts_dot *dot) {
+    double depth = (double)ts_walk_elems(&dot->depth);
+    double rows = (double)ts_walk_elems(&dot->rows) * depth * (double)ts_walk_panels(&dot->cols);
+    double cols = (double)ts_walk_elems(&dot->cols) * depth;
+    return ts_dot_is_whole(dot) ? rows + cols : 1.1 * (rows + cols * (double)ts_walk_panels(&dot->rows));
+}
+
+/* What is held at a time: many batches if they fit, else of one the panels that move the least. */
+static bool cut_panels(ts_dot *dot) {
+    int64_t most = most_cols(dot), last = dot->batch.axis[dot->batch.count - 1].size, best_rows = 0,
+            best_cols = 0;
     int64_t widest = ts_walk_panel(&dot->cols) > ts_walk_panel(&dot->rows) ? ts_walk_panel(&dot->cols)
                                                                            : ts_walk_panel(&dot->rows);
-    int64_t batch = divisor_below(last, TS_DOT_COLS / widest > 1 ? TS_DOT_COLS / widest : 1);
+    int64_t batch = divisor_below(last, most / widest > 1 ? most / widest : 1);
     if (ts_walk_panels(&dot->rows) > 1 || ts_walk_panels(&dot->cols) > 1) batch = 1;
-    ts_walk_cut(&dot->batch, 1, batch);
-    while (!fits(dot)) {
-        if (batch > 1) {
-            batch = divisor_below(last, batch - 1);
-            ts_walk_cut(&dot->batch, 1, batch);
-        } else if (rows > TS_DOT_TILE) {
-            rows /= 2;
-            ts_walk_cut(&dot->rows, TS_DOT_TILE, rows);
-        } else if (cols > TS_DOT_BANK) {
-            cols /= 2;
-            ts_walk_cut(&dot->cols, TS_DOT_TILE, cols);
-        } else if (!shrink_depth(dot)) {
-            return false;
-        }
+    for (; batch > 1; batch = divisor_below(last, batch - 1)) {
+        ts_walk_cut(&dot->batch, 1, batch);
+        if (fits(dot)) return true;
     }
-    return true;
+    ts_walk_cut(&dot->batch, 1, 1);
+    double least = 0;
+    for (int64_t rows = TS_DOT_ROWS; rows >= TS_DOT_TILE; rows /= 2)
+        for (int64_t cols = most; cols >= TS_DOT_BANK || cols == most; cols /= 2) {
+            if (!try_panels(dot, rows, cols) || (best_rows && traffic(dot) >= least)) continue;
+            least = traffic(dot);
+            best_rows = rows;
+            best_cols = cols;
+        }
+    return best_rows && try_panels(dot, best_rows, best_cols);
 }
 
 bool ts_dot_plan(ts_dot *dot, const ts_contraction *c) {
