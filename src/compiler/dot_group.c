@@ -53,14 +53,35 @@ static ts_dot begin(ts_lower *lower, const ts_pending *pending) {
     return (ts_dot){.b = &lower->b, .dtype = pending->dtype};
 }
 
+/* The steps of the result's axes are those of the view, axes of size 1 apart. False when the walks cut an
+ * axis. */
+static bool set_out(ts_contraction *c, const ts_view *out) {
+    ts_walk *walks[] = {&c->batch, &c->left, &c->right};
+    int at = 0;
+    for (int w = 0; w < 3; w++)
+        for (int i = 0; i < walks[w]->count; i++) {
+            ts_axis *axis = &walks[w]->axis[i];
+            if (axis->size == 1) continue;
+            while (at < out->rank && out->dim[at] == 1)
+                at++;
+            if (at == out->rank || out->dim[at] != axis->size) return false;
+            axis->step[ts_side_out] = out->stride[at++];
+        }
+    c->out = *out;
+    return true;
+}
+
 ts_status ts_lower_dot_alone(ts_lower *lower, ts_group *group) {
     const ts_pending *pending = group->dot;
     ts_value *result = pending->op->results[0];
-    ts_contraction c = pending->c;
     ts_dot d = begin(lower, pending);
     ts_dot_block block;
-    ts_lower_result(lower, result);
+    ts_contraction c = pending->c, plain = c;
+    ts_view own = ts_view_of_tensor(0, &result->type);
+    bool is_simple = pending->rows >= 0 && set_out(&plain, &own);
+    if (!is_simple || !ts_lower_layout(lower, result)) ts_lower_result(lower, result);
     c.out = note(result)->view;
+    if (is_simple) set_out(&c, &note(result)->view);
     group->dot = NULL;
     group->op_count--;
     memmove(group->ops, group->ops + 1, (size_t)group->op_count * sizeof *group->ops);

@@ -280,6 +280,7 @@ static void count_uses(const ts_block *block, uint32_t *number) {
             note(op->operands[j])->near_uses +=
                 note(op->operands[j])->block == block && ts_hlo_is_pointwise(op->kind);
             note(op->operands[j])->last_use = op->number;
+            note(op->operands[j])->reader = op;
         }
         for (uint32_t j = 0; j < op->result_count; j++)
             note(op->results[j])->block = block;

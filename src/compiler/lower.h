@@ -45,8 +45,10 @@ typedef struct ts_lowered {
     bool is_emitted;              /* the op that computes it was, in a group */
     bool is_again;                /* it lies nowhere: its readers compute it again */
     const ts_block *block;        /* that computes it */
-    uint32_t last_use;            /* number of the last op that reads it */
-    uint32_t region; /* it is defined in; what is emitted in a region that may not run holds only there */
+    const ts_op_node *reader;     /* the last op that reads it */
+    bool is_reserved;  /* `view` is storage that parts of the value are computed into, before its op comes */
+    uint32_t last_use; /* number of the last op that reads it */
+    uint32_t region;   /* it is defined in; what is emitted in a region that may not run holds only there */
     const ts_op_node *slot; /* the update that puts the value into a slice of a home; NULL = none */
     uint32_t home;          /* 1 + tensor that its storage should be, once free (home.c); 0 = any */
 } ts_lowered;
@@ -84,6 +86,9 @@ ts_status ts_lower_along(ts_lower *lower, ts_value *value, ts_view *view);
 uint32_t ts_lower_result(ts_lower *lower, ts_value *value);
 /* The same for an op that may write its result over one operand, `over`, where it lies. */
 uint32_t ts_lower_result_over(ts_lower *lower, ts_value *value, const ts_value *over);
+/* Storage for a contraction's result where its reader wants it. False, and nothing made, where it has no
+ * wish. */
+bool ts_lower_layout(ts_lower *lower, ts_value *value);
 /* A scratch tensor with the dims of a type. */
 uint32_t ts_lower_scratch(ts_lower *lower, const ts_type *type, const char *name);
 /* dst = src element by element, both views of equal dims; src may be a splat or iota. */

@@ -52,7 +52,10 @@ ts_status ts_lower_concatenate(ts_lower *lower, ts_op_node *op) {
     ts_view *views = TS_NEW_ARRAY(&lower->arena, ts_view, op->operand_count);
     for (uint32_t i = 0; i < op->operand_count; i++)
         TS_TRY(ts_lower_shifted(lower, op->operands[i], &views[i]));
-    ts_lower_result(lower, op->results[0]);
+    if (note(op->results[0])->is_reserved)
+        note(op->results[0])->has_view = true;
+    else
+        ts_lower_result(lower, op->results[0]);
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_view part = note(op->results[0])->view;
         part.offset += at * part.stride[axis];
