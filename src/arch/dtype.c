@@ -145,7 +145,8 @@ static inline uint32_t cut_random(float value, uint32_t random, int spare) {
 }
 
 static inline uint32_t narrow_bf16(float value) {
-    return cut_nearest(value, BF16_SPARE) >> BF16_SPARE;
+    const uint32_t bits = to_bits(value), rounded = bits + 0x7fffu + ((bits >> BF16_SPARE) & 1);
+    return (value == value ? rounded : bits | 0x400000u) >> BF16_SPARE;
 }
 
 /* Truncates toward zero and saturates; NaN gives 0. low and top are exact in fp32: the type's smallest

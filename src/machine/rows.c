@@ -154,6 +154,52 @@ static inline bool is_aligned(const void *at, unsigned size) {
     return ((uintptr_t)at & (size - 1)) == 0;
 }
 
+/* Steps that compilers turn into vectors: every other element, or one element again and again. */
+#define EVERY_OTHER(type)                                                                                    \
+    for (int64_t i = 0; i < n; i++)                                                                          \
+        ((type *)to)[i] = ((const type *)from)[2 * i];
+
+TS_CLONES
+static void copy_every_other(void *to, const void *from, int64_t n, int size) {
+    if (size == 4) {
+        EVERY_OTHER(uint32_t)
+    } else if (size == 2) {
+        EVERY_OTHER(uint16_t)
+    } else {
+        EVERY_OTHER(uint8_t)
+    }
+}
+
+TS_CLONES
+static void fill_words(uint32_t *to, uint32_t word, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        to[i] = word;
+}
+
+#define ZIP(type)                                                                                            \
+    for (int64_t i = 0; i < n; i++) {                                                                        \
+        ((type *)to)[2 * i] = ((const type *)from)[i];                                                       \
+        ((type *)to)[2 * i + 1] = ((const type *)from)[n + i];                                               \
+    }
+
+/* Two runs of n elements, one after the other, to every other element each. */
+TS_CLONES
+static void zip(void *to, const void *from, int64_t n, int size) {
+    if (size == 4) {
+        ZIP(uint32_t)
+    } else if (size == 2) {
+        ZIP(uint16_t)
+    } else {
+        ZIP(uint8_t)
+    }
+}
+
+/* Whether the row is two such runs: the halves of wider elements. */
+static inline bool is_zipped(const ts_rows *rows) {
+    return rows->dims == 2 && rows->count[0] == 2 && rows->step[0] == rows->size &&
+           rows->step[1] == 2 * rows->size;
+}
+
 #define COPY_STRIDED(bytes)                                                                                  \
     case bytes:                                                                                              \
         for (int64_t i = 0; i < n; i++)                                                                      \
@@ -164,6 +210,15 @@ static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int6
                          int size) {
     if (to_step == size && from_step == size) {
         memcpy(to, from, (size_t)(n * size));
+        return;
+    }
+    if (to_step == size && from_step == 2 * size && is_aligned(to, (unsigned)size) &&
+        is_aligned(from, (unsigned)size)) {
+        copy_every_other(to, from, n, size);
+        return;
+    }
+    if (size == 4 && to_step == 4 && from_step == 0 && is_aligned(to, 4) && is_aligned(from, 4)) {
+        fill_words((uint32_t *)to, *(const uint32_t *)from, n);
         return;
     }
     switch (size) {
@@ -198,6 +253,10 @@ void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t 
     int64_t step = rows->step[rows->dims - 1];
     if (rows->dims == 1) {
         copy_strided(ts_rows_at(rows, part) + from * step, step, raw, rows->size, n, rows->size);
+        return;
+    }
+    if (n == rows->elems && is_zipped(rows) && is_aligned(ts_rows_at(rows, part), rows->size)) {
+        zip(ts_rows_at(rows, part), raw, rows->count[1], rows->size);
         return;
     }
     walker w;
