@@ -81,6 +81,8 @@ class Gpt(nn.Module):
 
 
 class Lstm(nn.Module):
+    """nn.LSTM has two biases a layer where models_jax.py has one."""
+
     def __init__(self, features=16, width=128, outputs=8):
         super().__init__()
         self.layers, self.out = nn.LSTM(features, width, 2, batch_first=True), nn.Linear(width, outputs)

@@ -111,17 +111,27 @@ static const char *signature_name(ts_lower *lower, const ts_attr *attrs, uint32_
     return ts_arena_format(&lower->arena, "%s%u", otherwise, number);
 }
 
+/* Which argument each result was asked to take over. */
+static void find_donors(ts_lower *lower, const ts_block *block) {
+    const ts_op_node *result = block->ops.data[block->ops.count - 1];
+    lower->donors = TS_NEW_ARRAY(&lower->arena, int32_t, result->operand_count);
+    for (uint32_t i = 0; i < result->operand_count; i++)
+        lower->donors[i] = -1;
+    for (uint32_t i = 0; i < block->arg_count; i++) {
+        const ts_attr *alias = signature_attr(lower->func->arg_attrs, i, "tf.aliasing_output");
+        bool is_one = alias && alias->kind == ts_attr_int && alias->integer >= 0 &&
+                      alias->integer < (int64_t)result->operand_count;
+        if (is_one && ts_type_equal(&block->args[i]->type, &result->operands[alias->integer]->type))
+            lower->donors[alias->integer] = (int32_t)i;
+    }
+}
+
 static uint32_t make_output(ts_lower *lower, const ts_type *type, uint32_t number) {
     const char *name = signature_name(lower, lower->func->result_attrs, number, "jax.result_info", "result");
     uint32_t index = ts_build_tensor(&lower->b, ts_tensor_output, type->dtype, type->rank, type->dim, name);
     ts_tensor *tensor = &lower->program->tensors.data[index];
     tensor->number = number;
-    for (uint32_t i = 0; i < lower->func->body->arg_count; i++) {
-        const ts_attr *alias = signature_attr(lower->func->arg_attrs, i, "tf.aliasing_output");
-        bool is_same = ts_type_equal(&lower->func->body->args[i]->type, type);
-        if (alias && alias->kind == ts_attr_int && alias->integer == number && is_same)
-            tensor->alias = (int32_t)i;
-    }
+    tensor->alias = lower->donors[number];
     return index;
 }
 
@@ -329,6 +339,7 @@ ts_status ts_lower_main(ts_lower *lower) {
     count_uses(block, &number);
     mark_outputs(block);
     bind_arguments(lower, block);
+    find_donors(lower, block);
     TS_TRY(ts_lower_inline(lower, block));
     return lower_return(lower, block->ops.data[block->ops.count - 1]);
 }

@@ -61,6 +61,7 @@ typedef struct ts_lower {
     ts_arena arena; /* scratch of this pass */
     ts_diag *diag;
     const ts_range *ranges; /* of integer values, by value id */
+    int32_t *donors;        /* by result: the argument that it was asked to take over, or -1 */
     TS_VEC(ts_group *) open_groups;
     int next_queue;  /* rotates loads over queues */
     uint64_t repeat; /* trips of the open control loops multiplied; data-dependent ones count as one */
