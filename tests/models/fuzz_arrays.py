@@ -140,8 +140,8 @@ def index_plan(p, shape):
     return batching, mapped, sizes, collapsed, batch
 
 
-def indexed(p, is_scatter):
-    x, shape, name = p.pick(min_rank=1, max_rank=6)
+def indexed(p, is_scatter, names=None, only=None):
+    x, shape, name = p.pick(names, min_rank=1, max_rank=6)
     batching, mapped, sizes, collapsed, batch = index_plan(p, shape)
     if any(shape[a] == 0 for a in batching):
         return
@@ -184,7 +184,7 @@ def indexed(p, is_scatter):
         updates_shape.append(next(kept) if i in offset else next(rows))
     updates = p.like(tuple(updates_shape), name)
     if updates is not None:
-        make_scatter(p, x, indices, updates, name, places, jax_mode, numbers, v.elems(batch))
+        make_scatter(p, x, indices, updates, name, places, jax_mode, numbers, v.elems(batch), only)
 
 
 def make_gather(p, x, indices, name, places, mode, sizes, numbers):
@@ -193,7 +193,7 @@ def make_gather(p, x, indices, name, places, mode, sizes, numbers):
         offset_dims=tuple(offset), collapsed_slice_dims=tuple(collapsed), start_index_map=tuple(mapped),
         operand_batching_dims=tuple(batching), start_indices_batching_dims=tuple(index_batching))
     fill = None
-    if name in v.FLOATS:
+    if v.is_float(v.DTYPES[name]):
         missing = np.nan
     else:
         missing = True if name == "i1" else np.iinfo(v.DTYPES[name]).max if name[0] == "u" else np.iinfo(
@@ -205,17 +205,28 @@ def make_gather(p, x, indices, name, places, mode, sizes, numbers):
           lambda x, i: ref.gather(x, *places(i), missing))
 
 
-def make_scatter(p, x, indices, updates, name, places, mode, numbers, terms):
-    op = str(p.rng.choice(["scatter", "scatter_add", "scatter_mul", "scatter_min", "scatter_max"]))
-    if name == "i1" or (op == "scatter_mul" and name in v.FLOATS) or (op == "scatter_add" and name in ("bf16", "f16")):
+def make_scatter(p, x, indices, updates, name, places, mode, numbers, terms, only=None):
+    op = only or str(p.rng.choice(["scatter", "scatter_add", "scatter_mul", "scatter_min", "scatter_max"]))
+    if not only and (name == "i1" or (op == "scatter_mul" and name in v.FLOATS)
+                     or (op == "scatter_add" and name in ("bf16", "f16"))):
         op = "scatter"
-    if name == "f32" and op == "scatter_add":
+    if name in v.FLOATS and op == "scatter_add":
 
         def want(x, i, u):
             sums = ref.scatter(v.widen(x), v.widen(u), *places(i), op)
             return sums, ref.scatter(np.abs(v.widen(x)), np.abs(v.widen(u)), *places(i), op)
 
-        check, by_xla = v.sum_of(terms), v.sum_by_xla(terms)
+        # A narrow type rounds after each addition.
+        check, by_xla = (v.sum_of(terms), v.sum_by_xla(terms)) if name == "f32" else (v.sum_of(terms, terms), None)
+    elif name in v.FLOATS and op == "scatter_mul":
+
+        def want(x, i, u):
+            sizes = [np.where(np.isfinite(v.widen(a)) & (v.widen(a) != 0), np.abs(v.widen(a)), 1) for a in (x, u)]
+            return (ref.scatter(v.widen(x), v.widen(u), *places(i), op),
+                    *[ref.scatter(*[bound(size, 1) for size in sizes], *places(i), op)
+                      for bound in (np.maximum, np.minimum)])
+
+        check, by_xla = v.product_of(terms, name), None
     else:
         check, by_xla = None, v.exact_by_xla
 

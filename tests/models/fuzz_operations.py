@@ -1,6 +1,6 @@
 """Random programs over the operations that run, on odd shapes, judged value by value.
 
-    python tests/models/fuzz_operations.py [--seed N] [--programs N] [--ops N] [--only NAME,...] [--xla-every N]
+    python tests/models/fuzz_operations.py [--seed N] [--programs N] [--ops N] [--only NAME,...] [--xla-every N] [--more]
 
 A program is a graph of lax operations. The chip runs it twice: once with every value as a result, so that each
 operation is judged on the operands that the chip itself computed, and once with the last values alone, so that
@@ -23,6 +23,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llv
 
 import fuzz_arrays
 import fuzz_control
+import fuzz_more
 import fuzz_pointwise
 import fuzz_program
 import fuzz_sums
@@ -35,11 +36,13 @@ WEIGHTS = {"binary": 3.0, "unary": 1.0, "function": 1.0, "compare": 0.7, "not": 
 GLUE = ("transpose", "reshape", "broadcast", "slice", "reverse", "binary", "convert")
 
 
-def make_program(seed, ops, only=None, xla_every=10):
-    weights = {name: WEIGHTS.get(name, 1.0) for name in MAKERS}
+def make_program(seed, ops, only=None, xla_every=10, has_more=False):
+    """`has_more`: also of the makers of fuzz_more.py, with three times their weight."""
+    makers = {**MAKERS, **fuzz_more.MAKERS} if has_more else MAKERS
+    weights = {name: WEIGHTS.get(name, 1.0) * (3 if name in fuzz_more.MAKERS else 1) for name in makers}
     if only:
-        weights = {name: weights[name] if name in only else 0.15 for name in MAKERS if name in only or name in GLUE}
-    return fuzz_program.Program(seed, ops, {name: MAKERS[name] for name in weights}, weights, seed % xla_every == 0)
+        weights = {name: weights[name] if name in only else 0.15 for name in makers if name in only or name in GLUE}
+    return fuzz_program.Program(seed, ops, {name: makers[name] for name in weights}, weights, seed % xla_every == 0)
 
 
 def refusal_of(error):
@@ -56,9 +59,9 @@ class Tally:
     def __init__(self):
         self.done, self.values, self.failed, self.refused = 0, collections.Counter(), [], collections.Counter()
 
-    def run(self, seed, ops, only=None, xla_every=10):
+    def run(self, seed, ops, only=None, xla_every=10, has_more=False):
         """Runs one program; what is wrong with it."""
-        program = make_program(seed, ops, only, xla_every)
+        program = make_program(seed, ops, only, xla_every, has_more)
         try:
             wrong = program.run()
         except jax.errors.JaxRuntimeError as error:
@@ -80,12 +83,13 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--programs", type=int, default=100)
     parser.add_argument("--ops", type=int, default=8, help="operations a program")
-    parser.add_argument("--only", type=lambda text: text.split(","), help=f"of {', '.join(MAKERS)}")
+    parser.add_argument("--only", type=lambda text: text.split(","), help=f"of {', '.join([*MAKERS, *fuzz_more.MAKERS])}")
     parser.add_argument("--xla-every", type=int, default=10, help="of how many programs XLA:CPU judges all of one")
+    parser.add_argument("--more", action="store_true", help="8-bit floats, and sums and products in narrow types")
     arguments = parser.parse_args()
     tally, start = Tally(), time.monotonic()
     for seed in range(arguments.seed, arguments.seed + arguments.programs):
-        wrong = tally.run(seed, arguments.ops, arguments.only, arguments.xla_every)
+        wrong = tally.run(seed, arguments.ops, arguments.only, arguments.xla_every, arguments.more)
         if wrong:
             print(f"seed {seed} (--ops {arguments.ops}): wrong\n  " + "\n  ".join(wrong), flush=True)
     for text, count in tally.refused.most_common():

@@ -131,7 +131,7 @@ def clamp(p):
 
 def convert(p):
     x, _, _ = p.pick()
-    name = str(p.rng.choice(list(v.DTYPES)))
+    name = str(p.rng.choice(list(v.TYPES)))
     p.add(f"convert {name}", lambda x: lax.convert_element_type(x, v.DTYPES[name]), (x,),
           lambda x: ref.convert(x, name), None, one_rounding if name in v.FLOATS else v.exact_by_xla)
 

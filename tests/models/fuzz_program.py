@@ -38,7 +38,8 @@ class Program:
         self.rng = np.random.default_rng(seed)
         self.is_judged_by_xla = is_judged_by_xla
         self.inputs, self.nodes, self.values = [], [], []
-        name = str(self.rng.choice(list(v.DTYPES), p=[0.35, 0.1, 0.08, 0.16, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05]))
+        self.usual = v.TYPES  # what pick() without types chooses from
+        name = str(self.rng.choice(list(v.TYPES), p=[0.35, 0.1, 0.08, 0.16, 0.06, 0.05, 0.05, 0.05, 0.05, 0.05]))
         self.new_input(name, v.random_shape(self.rng))
         names = list(makers)
         chances = np.array([weights[name] for name in names])
@@ -82,8 +83,9 @@ class Program:
 
     def pick(self, names=None, min_rank=0, max_rank=8):
         """(value, its shape, its type's name) of one of the types, more likely a late one; or a new input."""
+        names = names or self.usual
         ok = [i for i, x in enumerate(self.values)
-              if (names is None or x.name in names) and min_rank <= len(x.shape) <= max_rank]
+              if x.name in names and min_rank <= len(x.shape) <= max_rank]
         if ok and self.rng.random() < 0.85:
             weight = np.arange(1, len(ok) + 1, dtype=float) ** 2
             at = int(self.rng.choice(ok, p=weight / weight.sum()))
@@ -91,7 +93,7 @@ class Program:
             shape = v.random_shape(self.rng, max_rank)
             while len(shape) < min_rank:
                 shape = v.random_shape(self.rng, max_rank)
-            at = self.new_input(str(self.rng.choice(list(names or v.DTYPES))), shape)
+            at = self.new_input(str(self.rng.choice(list(names))), shape)
         return at, self.shape(at), self.values[at].name
 
     def like(self, shape, name):

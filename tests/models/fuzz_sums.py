@@ -139,16 +139,16 @@ def pool_gradient(p):
           check, v.sum_by_xla(overlap) if name == "f32" else None)
 
 
-def cumulative(p):
-    x, shape, name = p.pick(v.NUMBERS, min_rank=1)
+def cumulative(p, names=v.NUMBERS, only=None):
+    x, shape, name = p.pick(names, min_rank=1)
     axis, is_reverse = int(p.rng.integers(len(shape))), p.chance(0.4)
-    op = str(p.rng.choice(["cumsum", "cummax", "cummin"] + ["cumprod"] * (name in v.WORDS)))
-    if op == "cumsum" and name in ("bf16", "f16"):
+    op = only or str(p.rng.choice(["cumsum", "cummax", "cummin"] + ["cumprod"] * (name in v.WORDS)))
+    if op == "cumsum" and name in ("bf16", "f16") and not only:
         op = "cummax"
     pick = {"cumsum": np.add, "cumprod": np.multiply, "cummax": np.maximum, "cummin": np.minimum}[op]
     check, by_xla = None, v.exact_by_xla
-    if name == "f32" and op == "cumsum":
-        check, by_xla = v.sum_of(shape[axis]), v.sum_by_xla(shape[axis])
+    if name in v.FLOATS and op == "cumsum":
+        check, by_xla = v.sum_of(shape[axis]), v.sum_by_xla(shape[axis]) if name == "f32" else None
     elif name in v.FLOATS:
         check, by_xla = zeros_alike, None
 
@@ -159,7 +159,7 @@ def cumulative(p):
         return np.flip(x, axis) if is_reverse else x
 
     def want(x):
-        if op == "cumsum" and name == "f32":
+        if op == "cumsum" and name in v.FLOATS:
             return along(x), along(np.abs(x))
         return along(x).astype(x.dtype)
 
@@ -193,7 +193,7 @@ def sort(p):
         return
     operands = [x]
     for _ in range(int(p.choose([0, 0, 1, 2, 3]))):
-        more = p.like(shape, str(p.choose(list(v.DTYPES))))
+        more = p.like(shape, str(p.choose(list(v.TYPES))))
         if more is None:
             return
         operands.append(more)
@@ -223,7 +223,7 @@ def top_k(p):
 
 def contraction_judge(result, terms):
     """(check, check by XLA:CPU) of sums of products"""
-    if result not in v.FLOATS:
+    if not v.is_float(v.DTYPES[result]):
         return v.exact, v.exact_by_xla
     return v.sum_of(terms), v.sum_by_xla(terms) if result == "f32" else None
 
@@ -236,8 +236,8 @@ def both(function, x, y):
     return function(x, y), function(np.abs(x), np.abs(y))
 
 
-def dot(p):
-    x, shape, name = p.pick(v.FLOATS + ("i32", "i8"), min_rank=1)
+def dot(p, names=v.FLOATS + ("i32", "i8")):
+    x, shape, name = p.pick(names, min_rank=1)
     rank = len(shape)
     axes = p.rng.permutation(rank).tolist()
     batches = int(p.rng.integers(0, min(rank, 3)))
@@ -249,7 +249,7 @@ def dot(p):
     roles = [(kind, int(at)) for kind, at in roles]
     other = tuple(shape[batch[at]] if kind == "b" else shape[depth[at]] if kind == "d" else at for kind, at in roles)
     free = v.elems([s for i, s in enumerate(shape) if i not in batch + depth])
-    if v.elems(other) > v.MAX_ELEMS or free * v.elems(other) > (4e6 if name in v.FLOATS else 2e5) or len(other) > 8:
+    if v.elems(other) > v.MAX_ELEMS or free * v.elems(other) > (4e6 if v.is_float(v.DTYPES[name]) else 2e5) or len(other) > 8:
         return
     if rank - batches - depths + len(other) > 8:
         return
@@ -259,9 +259,11 @@ def dot(p):
     where = {role: at for at, role in enumerate(roles) if role[0] != "f"}
     right_depth, right_batch = [where["d", i] for i in range(depths)], [where["b", i] for i in range(batches)]
     numbers = ((depth, right_depth), (batch, right_batch))
-    result = str(p.choose(["f32", name])) if name in v.FLOATS else "i32"
+    result = str(p.choose(["f32", name])) if v.is_float(v.DTYPES[name]) else "i32"
     terms = v.elems([shape[i] for i in depth])
     check, by_xla = contraction_judge(result, terms)
+    if name in v.SMALL:
+        by_xla = None
     p.add(f"dot {numbers} {result}",
           lambda x, y: lax.dot_general(x, y, numbers, preferred_element_type=v.DTYPES[result]), (x, y),
           lambda x, y: both(lambda a, b: contract(a, b, numbers), x, y), check, by_xla)

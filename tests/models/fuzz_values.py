@@ -15,6 +15,9 @@ DTYPES = {
     "i32": np.dtype(np.int32), "u32": np.dtype(np.uint32), "i16": np.dtype(np.int16), "u16": np.dtype(np.uint16),
     "i8": np.dtype(np.int8), "u8": np.dtype(np.uint8), "i1": np.dtype(bool),
 }
+TYPES = tuple(DTYPES)  # which programs choose from
+DTYPES |= {"f8e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn), "f8e5m2": np.dtype(ml_dtypes.float8_e5m2)}
+SMALL = ("f8e4m3fn", "f8e5m2")
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 FLOATS, WORDS, NARROW = ("f32", "bf16", "f16"), ("i32", "u32"), ("i16", "u16", "i8", "u8")
 NUMBERS = FLOATS + WORDS + NARROW
@@ -32,7 +35,7 @@ def chip_and_judge():
 
 
 def is_float(dtype):
-    return dtype.kind == "f" or dtype == DTYPES["bf16"]
+    return dtype.kind == "f" or NAMES.get(dtype) in ("bf16", *SMALL)
 
 
 def unsigned_bits(x):
@@ -97,14 +100,14 @@ def widen(array):
 
 def ulp(want, dtype):
     """Distance of neighbours of the type around float64 numbers."""
-    digits = {"f32": 23, "bf16": 7, "f16": 10}[NAMES[dtype]]
-    low = {"f32": -126, "bf16": -126, "f16": -14}[NAMES[dtype]]
+    digits = {"f32": 23, "bf16": 7, "f16": 10, "f8e4m3fn": 3, "f8e5m2": 2}[NAMES[dtype]]
+    low = {"f32": -126, "bf16": -126, "f16": -14, "f8e4m3fn": -6, "f8e5m2": -14}[NAMES[dtype]]
     fraction, exponent = np.frexp(np.where(np.isfinite(want), np.abs(want), 0))
     return 2.0 ** (np.where(fraction == 0, low, np.maximum(exponent - 1, low)) - digits)
 
 
 def round_to(values, dtype):
-    """float64 numbers rounded once, to nearest even, denormals included."""
+    """float64 numbers rounded once, to nearest even, denormals included; NaN for infinity where the type has none."""
     values = np.asarray(values, np.float64)
     step = ulp(values, dtype)
     with np.errstate(all="ignore"):
@@ -198,7 +201,8 @@ def sum_of(terms, roundings=0):
                 bound = bound + (1 + roundings) * ulp(np.where(roundings > 0, magnitude, total), got.dtype)
             near = (np.abs(g - total) <= bound) & np.isfinite(g) & np.isfinite(total)
             same = (g == total) | (np.isnan(g) & np.isnan(total))
-            edge = np.isinf(g) & (np.abs(total) + bound >= largest) & (np.sign(g) == np.sign(total))
+            over = np.isnan(g) if NAMES[got.dtype] == "f8e4m3fn" else np.isinf(g) & (np.sign(g) == np.sign(total))
+            edge = over & (np.abs(total) + bound >= largest)
             unknown = np.isfinite(magnitude) & (magnitude > 1e38)  # a partial sum may overflow
         return ~(near | same | edge | unknown)
 
@@ -221,17 +225,19 @@ def sum_by_xla(terms, roundings=0):
     return check
 
 
-def product_of(terms):
-    """A product of `terms` numbers in any order: (terms + 1) roundings. `want`: float64 product, largest and smallest
-    magnitude that a partial product can have."""
+def product_of(terms, name="f32"):
+    """A product of `terms` numbers of a type in any order: (terms + 1) roundings. `want`: float64 product, largest and
+    smallest magnitude that a partial product can have."""
+    unit = {"f32": UNIT, "bf16": 2.0**-8, "f16": 2.0**-11}[name]
+    least_known, most_known = (1e-4, 6e4) if name == "f16" else (1e-37, 1e38)
 
     def check(got, want, operands, judged):
         total, most, least = want
         with np.errstate(all="ignore"):
             g = widen(got)
-            near = (np.abs(g - total) <= 2 * (terms + 1) * UNIT * np.abs(total)) & np.isfinite(g) & np.isfinite(total)
+            near = (np.abs(g - total) <= 2 * (terms + 1) * unit * np.abs(total)) & np.isfinite(g) & np.isfinite(total)
             same = (g == total) | (np.isnan(g) & np.isnan(total))
-            unknown = (most > 1e38) | (least < 1e-37)
+            unknown = (most > most_known) | (least < least_known)
         return ~(near | same | unknown)
 
     return check

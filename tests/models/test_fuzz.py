@@ -3,6 +3,7 @@
 fuzz_operations.py makes and judges them, and runs any number of others; docs/testing.md records long runs.
 """
 
+import fuzz_more
 import fuzz_operations
 import pytest
 
@@ -33,11 +34,11 @@ def test_refusals_and_coverage(tally):
     assert min(tally.values["NumPy"], 10 * tally.values["XLA:CPU"]) > 3 * total
 
 
-@pytest.mark.parametrize("name", fuzz_operations.MAKERS)
+@pytest.mark.parametrize("name", [*fuzz_operations.MAKERS, *fuzz_more.MAKERS])
 def test_every_family_runs(name):
     """Each maker's operation among rearrangements; a program of it is not refused."""
     tally = fuzz_operations.Tally()
     for seed in (1000, 1001):
-        wrong = tally.run(seed, 3, [name], xla_every=2)
+        wrong = tally.run(seed, 3, [name], 2, name in fuzz_more.MAKERS)
         assert not wrong, f"seed {seed}:\n" + "\n".join(wrong)
     assert tally.done == 2, tally.refused
