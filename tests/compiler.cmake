@@ -16,7 +16,7 @@ ts_compiler_test(dot_plain dot_batched window_padded window_running_i16
 ts_compiler_test(conv_same conv_strided conv_dilated conv_cut conv_grouped conv_depthwise conv_batch_grouped conv_weight_gradient
   conv_split conv_split_image conv_line conv_volume conv_prime conv_bf16 conv_wide conv_no_window conv_empty conv_integer
   window_dilated window_i32 window_max window_max_planes window_product window_start
-  running_i32 running_narrow running_max_reversed running_sum select_first select_integer select_last select_overlap select_pool)
+  running_i32 running_narrow running_max_reversed running_sum select_first select_full select_integer select_last select_overlap select_pool)
 # Operations, one class a file, over odd shapes and every type.
 ts_compiler_test(
   cast_all cast_matmult cast_turned fp8_products fp8_storage

@@ -4,6 +4,8 @@
 
 #include "compiler/lower_window.h"
 
+enum { MAX_FREE = 6144 }; /* at most 28 bytes of a partition an element */
+
 typedef struct selection {
     ts_window_nest w;
     ts_builder *b;
@@ -221,7 +223,7 @@ ts_status ts_lower_select_and_scatter(ts_lower *lower, ts_op_node *op) {
     }
     TS_TRY(prepare(&s, lower, &window, &in, &init, &padded));
     if (ts_view_elems(&s.source) > 0) {
-        ts_window_plan(&s.w, lower, &window, &padded, &s.source);
+        ts_window_plan(&s.w, lower, &window, &padded, &s.source, MAX_FREE);
         run(&s);
     }
     return take_inside(lower, &window, op, &s.sum);

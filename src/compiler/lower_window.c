@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { MAX_FREE = 8192 };
+
 typedef struct pooling {
     ts_window_nest w;
     ts_builder *b;
@@ -127,7 +129,7 @@ ts_status ts_lower_reduce_window(ts_lower *lower, ts_op_node *op) {
                      : ts_lower_tensor(lower, op->operands[0], &in));
     if (is_padded) TS_TRY(ts_window_pad(lower, &window, &in, &p.init, &in));
     ts_lower_result(lower, op->results[0]);
-    ts_window_plan(&p.w, lower, &window, &in, &((ts_lowered *)op->results[0]->note)->view);
+    ts_window_plan(&p.w, lower, &window, &in, &((ts_lowered *)op->results[0]->note)->view, MAX_FREE);
     pool(&p);
     return ts_ok;
 }

@@ -5,8 +5,6 @@
 
 #include "compiler/lower.h"
 
-enum { TS_WINDOW_FREE = 8192 }; /* elements of the input that a partition holds at most */
-
 typedef struct ts_window {
     int rank;
     int64_t size[TS_MAX_RANK], stride[TS_MAX_RANK], dilation[TS_MAX_RANK], interior[TS_MAX_RANK];
@@ -30,8 +28,9 @@ typedef struct ts_window_nest {
     uint32_t loop[TS_MAX_RANK]; /* of each open window axis */
     bool is_open[TS_MAX_RANK];
 } ts_window_nest;
+/* `most`: elements of the input that a partition holds. */
 void ts_window_plan(ts_window_nest *w, ts_lower *lower, const ts_window *window, const ts_view *in,
-                    const ts_view *out);
+                    const ts_view *out, int64_t most);
 /* Opens loops over the window positions of the axes [from, to). */
 void ts_window_open(ts_window_nest *w, int from, int to);
 void ts_window_close(ts_window_nest *w, int from, int to);
@@ -55,7 +54,7 @@ typedef struct ts_cumulative {
     bool is_reverse;
 } ts_cumulative;
 bool ts_window_is_cumulative(const ts_window *window, const ts_type *operand, ts_cumulative *cumulative);
-/* Of floats or 32-bit integers, from a known start. */
+/* Of floats or integers, from a known start. */
 ts_status ts_lower_cumulative(ts_lower *lower, ts_op_node *op, const ts_cumulative *cumulative, ts_alu alu);
 
 #endif

@@ -110,7 +110,7 @@ static void merge(ts_window_nest *w, ts_window *merged) {
 }
 
 void ts_window_plan(ts_window_nest *w, ts_lower *lower, const ts_window *window, const ts_view *in,
-                    const ts_view *out) {
+                    const ts_view *out, int64_t most) {
     ts_window *merged = TS_NEW(&lower->arena, ts_window);
     *merged = *window;
     *w = (ts_window_nest){.lower = lower, .window = merged, .in = *in, .out = *out};
@@ -118,7 +118,7 @@ void ts_window_plan(ts_window_nest *w, ts_lower *lower, const ts_window *window,
     int64_t elems = 1;
     w->first_whole = w->in.rank;
     while (w->first_whole > 1 && w->in.rank - w->first_whole < TS_AP_DIMS - 1 &&
-           elems * w->in.dim[w->first_whole - 1] <= TS_WINDOW_FREE)
+           elems * w->in.dim[w->first_whole - 1] <= most)
         elems *= w->in.dim[--w->first_whole];
     w->step = w->in;
     memcpy(w->step.dim, w->out.dim, sizeof w->step.dim);
