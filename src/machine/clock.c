@@ -121,6 +121,7 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     clock->slice_cap = options ? options->slice_cap : 0;
     clock->path_cap = options ? options->path_cap : 0;
     if (options) clock->watch = options->watch;
+    clock->steady.is_off = options && options->step_all;
     clock->trace = options ? options->trace : NULL;
     clock->assumed_trips = options && options->trips ? options->trips : 1;
     clock->window = program->order == ts_order_list ? (int)chip->list_window : 1;

@@ -35,6 +35,7 @@ typedef struct ts_clock_options {
     uint32_t slice_cap;       /* slices kept in the record; 0 = none */
     uint64_t instruction_cap; /* refuse programs that unroll to more; 0 = 1e9 */
     bool band;                /* also clock the low and high corner of the ranges */
+    bool step_all;            /* step every trip, also of loops in a steady state */
     const ts_trace *trace;    /* what each `leave` decides, from a run; NULL = no data: every one-trip loop (a
                                  branch) is entered, every longer loop is left after `trips` */
     uint64_t trips;           /* 0 = 1 */

@@ -46,7 +46,9 @@ typedef struct ts_node {
     ts_charge *many; /* malloc'ed, holds all charges once a chain of nodes was merged into this one */
     ts_time span;    /* sum of its charges */
     uint32_t charges, refs;
-    bool is_inner; /* scratch of merging */
+    uint32_t anchor, mark; /* 1 + the first of its places in a steady state's snapshot, and in the comparison
+                              with it; 0 = none */
+    bool is_inner;         /* scratch of merging */
 } ts_node;
 
 /* Costs of one instruction at one choice of its counts. */
@@ -112,6 +114,7 @@ struct ts_event {
     uint32_t inst;        /* position in code */
     uint32_t refs;        /* boxes, and one until it is done */
     uint32_t waits;       /* dependences whose times are not known yet */
+    uint32_t walk, mark;  /* its number in the walk of that number, clock_walk.c */
     uint8_t queue, table; /* table: the function table an activation needs, 0 = any */
     uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
                              overwrite */
@@ -148,9 +151,17 @@ typedef struct ts_access {
     int64_t lo, hi; /* bytes it may touch, relative to ref.offset; hi exclusive */
     int64_t shift;  /* where its tensor lies in the storage */
     uint32_t storage;
+    uint32_t inst; /* position in code */
     bool is_read, is_write;
     bool moves_offset, moves_part;
 } ts_access;
+
+/* The access patterns of an instruction in the order of ts_inst_operands. */
+typedef struct ts_op_patterns {
+    int count;
+    const ts_ap *ap[TS_MAX_OPERANDS];
+    bool is_write[TS_MAX_OPERANDS];
+} ts_op_patterns;
 
 /* One code position. */
 typedef struct ts_code {
@@ -173,6 +184,7 @@ typedef struct ts_box {
     uint8_t behind[2];     /* bit per engine that cannot be delayed by it: at all, or to overwrite */
     uint64_t covered;      /* bit per part of it that later writes covered, 4 x 16 parts */
     const ts_shape *shape; /* NULL: stands for several, by bounds only */
+    const ts_access *access;
     ts_event *event;
     struct ts_box **link;
     struct ts_box *level_next, **level_link; /* boxes of one level of one plane */
@@ -208,6 +220,43 @@ typedef struct ts_clock_row {
     uint32_t loop; /* 1 + index; 0 = none */
     ts_time bound[ts_bound_count];
 } ts_clock_row;
+
+/* Why a top-level loop may be skipped through or not, found when it is first asked for. */
+typedef struct ts_repeat {
+    bool is_known, is_able;
+    uint32_t engines; /* bit per engine that has work in it */
+    int64_t period;   /* trips after which all rotations are where they were */
+    int64_t last;     /* all trips up to this one have whole counts */
+} ts_repeat;
+
+/* The bytes and partitions that an operand may touch in all trips of all its loops. */
+typedef struct ts_reaches {
+    uint32_t storage;
+    bool is_write, is_inside; /* of the loop */
+    int64_t shift, part_shift;
+    __int128 lo, hi, first, last;
+} ts_reaches;
+
+/* A snapshot of the clock at the start of a trip, seen from that moment. */
+typedef struct ts_steady {
+    ts_repeat *repeat; /* per loop */
+    TS_VEC(ts_reaches) reaches;
+    bool is_off, is_active;
+    uint32_t walks, tries;
+    int64_t trip;
+    uint64_t entered, sequence, next; /* instructions before the loop, at the snapshot, before the next one */
+    ts_time floor[TS_CLOCK_SETS];
+    TS_VEC(int64_t) words;
+    TS_VEC(ts_node *) pins;
+    TS_VEC(ts_node **) places;
+    TS_VEC(ts_event *) events;
+    TS_VEC(ts_box *) boxes;
+    ts_record record;
+    ts_time union_length;
+    TS_VEC(ts_record_row) rows;
+    TS_VEC(ts_record_loop) loops;
+    ts_record_queue queue[TS_CLOCK_RINGS];
+} ts_steady;
 
 /* Everything of one run. */
 typedef struct ts_clock {
@@ -274,6 +323,8 @@ typedef struct ts_clock {
     uint32_t live_nodes, node_limit;
     ts_time *charge_sums; /* scratch of merging: rows x bounds */
 
+    ts_steady steady;
+
     /* tallies */
     ts_union dma_union;
     ts_time queue_end[TS_CLOCK_RINGS];
@@ -281,6 +332,9 @@ typedef struct ts_clock {
     uint32_t bins; /* allocated in record->series */
     bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
 } ts_clock;
+
+/* clock_regions.c: boxes whose places have moved, oldest last in each list. */
+void ts_regions_move(ts_clock *clock, ts_box **boxes, uint32_t count);
 
 /* clock_slab.c: items as they were given back, or zeroed when new. */
 void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size);
@@ -313,6 +367,10 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
 ts_status ts_expand_init(ts_clock *clock);
 /* Fetches the next instruction into its lane; *is_end at the end of the program. */
 ts_status ts_expand_next(ts_clock *clock, bool *is_end);
+
+ts_op_patterns ts_find_patterns(const ts_program *program, const ts_inst *inst);
+/* The storage of an access, and where its tensor lies in it. */
+void ts_access_place(const ts_clock *clock, ts_access *access);
 
 /* clock_lanes.c: the event loop. */
 void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);

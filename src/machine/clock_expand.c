@@ -2,19 +2,12 @@
  * engine. */
 #include <string.h>
 
-#include "machine/clock_core.h"
+#include "machine/clock_steady.h"
 
 enum { TICK = 64 }; /* instructions */
 enum { STORAGE_SBUF, STORAGE_PSUM, STORAGE_SCRATCH, FIRST_TENSOR_STORAGE };
 
-/* The access patterns of an instruction in the order of ts_inst_operands. */
-typedef struct patterns {
-    int count;
-    const ts_ap *ap[TS_MAX_OPERANDS];
-    bool is_write[TS_MAX_OPERANDS];
-} patterns;
-
-static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, patterns *out) {
+static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, ts_op_patterns *out) {
     if (ap->space == ts_space_none || out->count == TS_MAX_OPERANDS) return;
     out->is_write[out->count] = is_write;
     out->ap[out->count++] = ap;
@@ -22,9 +15,9 @@ static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_writ
         add_pattern(program, &program->indices.data[ap->index - 1], false, out);
 }
 
-static patterns find_patterns(const ts_program *program, const ts_inst *inst) {
+ts_op_patterns ts_find_patterns(const ts_program *program, const ts_inst *inst) {
     const ts_op_info *info = ts_op_get(inst->op);
-    patterns out = {0};
+    ts_op_patterns out = {0};
     for (int i = 0; i < info->field_count; i++) {
         const void *field = (const char *)inst + info->fields[i].offset;
         ts_field_kind kind = info->fields[i].kind;
@@ -54,7 +47,7 @@ static void find_storages(ts_clock *clock) {
                 clock->storage_of[t] = FIRST_TENSOR_STORAGE + i;
     }
     for (uint32_t at = 0; at < program->code.count; at++) {
-        patterns found = find_patterns(program, program->code.data[at]);
+        ts_op_patterns found = ts_find_patterns(program, program->code.data[at]);
         for (int i = 0; i < found.count; i++)
             if (found.is_write[i] && found.ap[i]->space == ts_space_hbm)
                 clock->is_tracked[clock->storage_of[found.ap[i]->tensor]] = true;
@@ -120,6 +113,7 @@ ts_status ts_expand_init(ts_clock *clock) {
     }
     find_rows(clock);
     find_storages(clock);
+    clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
     for (uint32_t loop = 0; loop < program->loops.count; loop++)
         ts_vec_push(&clock->record->loops, &clock->record->arena, (ts_record_loop){0});
     return ts_ok;
@@ -205,6 +199,17 @@ static void find_bounds(const ts_program *program, ts_access *access) {
     }
 }
 
+void ts_access_place(const ts_clock *clock, ts_access *access) {
+    const ts_ap *ap = access->ap;
+    if (ap->space == ts_space_hbm) {
+        const ts_tensor *tensor = &clock->program->tensors.data[ap->tensor];
+        access->storage = clock->storage_of[ap->tensor];
+        access->shift = tensor->kind == ts_tensor_scratch ? (int64_t)tensor->address : 0;
+    } else {
+        access->storage = ap->space == ts_space_psum ? STORAGE_PSUM : STORAGE_SBUF;
+    }
+}
+
 static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index,
                        const ts_ap *ap) {
     const ts_program *program = clock->program;
@@ -214,13 +219,7 @@ static void set_access(ts_clock *clock, ts_access *access, const ts_operands *op
     access->is_write = operands->is_write[index];
     access->moves_offset = moves(&ap->offset);
     access->moves_part = ap->space != ts_space_hbm && moves(&ap->part);
-    if (ap->space == ts_space_hbm) {
-        const ts_tensor *tensor = &program->tensors.data[ap->tensor];
-        access->storage = clock->storage_of[ap->tensor];
-        access->shift = tensor->kind == ts_tensor_scratch ? (int64_t)tensor->address : 0;
-    } else {
-        access->storage = ap->space == ts_space_psum ? STORAGE_PSUM : STORAGE_SBUF;
-    }
+    ts_access_place(clock, access);
     access->shape = find_shape(clock, &access->ref);
     find_bounds(program, access);
 }
@@ -243,11 +242,12 @@ static uint8_t find_table(const ts_inst *inst) {
 }
 
 static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
-    patterns found = find_patterns(clock->program, inst);
+    ts_op_patterns found = ts_find_patterns(clock->program, inst);
     code->accesses = TS_NEW_ARRAY(&clock->arena, ts_access, (size_t)operands->count + 1);
     code->access_count = (int8_t)operands->count;
     code->table = find_table(inst);
     for (int i = 0; i < operands->count; i++) {
+        code->accesses[i].inst = (uint32_t)(code - clock->code);
         set_access(clock, &code->accesses[i], operands, i, found.ap[i]);
         if (is_ragged(found.ap[i])) code->is_ragged = true;
     }
@@ -498,14 +498,18 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
                 clock->pc = program->loops.data[id].end + 1;
                 continue;
             }
+            clock->steady.entered =
+                clock->program->loops.data[id].parent ? clock->steady.entered : clock->sequence;
             clock->record->loops.data[id].entries++;
             clock->record->loops.data[id].trips++;
         } else if (inst->op == ts_op_end) {
             uint32_t id = ((const ts_inst_end *)inst)->id;
             if (++clock->counters[id] < clock->trips[id]) {
                 clock->pc = program->loops.data[id].begin + 1;
+                if (!program->loops.data[id].parent) ts_steady_trip(clock, id);
                 clock->record->loops.data[id].trips++;
             } else {
+                if (!program->loops.data[id].parent) ts_steady_end(clock);
                 clock->counters[id] = 0;
             }
         } else if (inst->op == ts_op_leave) {

@@ -15,11 +15,16 @@ void ts_event_drop(ts_clock *clock, ts_event *event) {
     ts_slab_give(&clock->events, event);
 }
 
+/* Of two causes at one time the later instruction is named, whichever is looked at first. */
+static bool names(ts_time time, uint64_t sequence, ts_time known, uint64_t known_sequence) {
+    return time > known || (time == known && sequence > known_sequence);
+}
+
 static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, ts_wait wait) {
     if (wait == ts_wait_issue) return;
     const ts_times *times = wait == ts_wait_same ? &producer->same : &producer->ready;
     int asked = clock->asked;
-    if (times->at[asked] > consumer->earliest.at[asked])
+    if (names(times->at[asked], producer->sequence, consumer->earliest.at[asked], consumer->cause.sequence))
         ts_cause_set(clock, &consumer->cause, producer->node, producer,
                      wait == ts_wait_same     ? ts_cause_same
                      : producer->step->is_dma ? ts_cause_done
@@ -46,7 +51,8 @@ void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts
 /* The group ends with its latest member, and for the same reason. */
 static void note_member(ts_clock *clock, ts_event *group, const ts_event *member) {
     int asked = clock->asked;
-    if (!group->node || member->ready.at[asked] > group->ready.at[asked]) {
+    if (!group->node ||
+        names(member->ready.at[asked], member->sequence, group->ready.at[asked], group->sequence)) {
         ts_node *old = group->node;
         group->node = ts_node_hold(member->node);
         group->step = member->step;

@@ -116,6 +116,7 @@ ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges,
     node->span = 0;
     node->charges = 0;
     node->refs = 1;
+    node->anchor = node->mark = 0;
     node->is_inner = false;
     for (int i = 0; i < count; i++)
         if (charges[i].amount > 0) {

@@ -62,6 +62,15 @@ static void box_insert(ts_clock *clock, ts_box *box) {
     plane->count++;
 }
 
+void ts_regions_move(ts_clock *clock, ts_box **boxes, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        *boxes[i]->link = boxes[i]->next;
+        if (boxes[i]->next) boxes[i]->next->link = boxes[i]->link;
+    }
+    while (count-- > 0)
+        link_bucket(clock, boxes[count]);
+}
+
 static void box_remove(ts_clock *clock, ts_box *box) {
     ts_plane *plane = &clock->planes[box->plane];
     *box->link = box->next;
@@ -157,7 +166,7 @@ static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_eve
     if (!earlier->is_done) return true;
     const ts_times *times = is_same ? &earlier->same : &earlier->ready;
     for (int k = 0; k < clock->sets; k++)
-        if (times->at[k] > event->earliest.at[k] &&
+        if (times->at[k] >= event->earliest.at[k] &&
             times->at[k] > clock->engine_free[event->step->engine].at[k])
             return true;
     return false;
@@ -195,9 +204,10 @@ static void depend(ts_clock *clock, ts_event *event, const ts_box *query, ts_box
 }
 
 /* A box in the place of an earlier one, whose times it stands for from now on. */
-static void take_over(ts_clock *clock, ts_box *box, ts_event *event, uint8_t engine) {
+static void take_over(ts_clock *clock, ts_box *box, ts_event *event, const ts_box *query, uint8_t engine) {
     ts_event_drop(clock, box->event);
     box->event = event;
+    box->access = query->access;
     box->engine = engine;
     box->behind[0] = box->behind[1] = 0;
     box->covered = 0;
@@ -246,7 +256,7 @@ static bool query_write(ts_clock *clock, ts_event *event, const ts_box *query, u
                 box_remove(clock, box);
         }
     }
-    if (own) take_over(clock, own, event, engine);
+    if (own) take_over(clock, own, event, query, engine);
     return own != NULL;
 }
 
@@ -341,7 +351,7 @@ static bool join_reads(ts_clock *clock, ts_event *event, const ts_box *query) {
             return true;
         }
         if (box->engine != query->engine || (clock->window > 1 && !box->event->is_done)) continue;
-        take_over(clock, box, event, query->engine);
+        take_over(clock, box, event, query, query->engine);
         return true;
     }
     return false;
@@ -396,7 +406,8 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
                     .parts = access->ref.parts,
                     .plane = access->storage * 2 + (is_write ? 1 : 0),
                     .engine = event->step->engine,
-                    .shape = access->shape};
+                    .shape = access->shape,
+                    .access = access};
     uint8_t engine = event->step->is_dma ? ts_engine_none : event->step->engine;
     if (is_write ? query_write(clock, event, &query, engine) : query_read(clock, event, &query)) return;
     ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);

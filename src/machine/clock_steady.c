@@ -1,0 +1,318 @@
+/* Steady states: a snapshot of the clock at the start of a trip, the search for a later trip that starts in
+   the same state, and the jump over as many repetitions as the loop has left. What a period adds to the
+   totals and to the critical path is multiplied; the last period and what is left of one are stepped. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/clock_steady.h"
+
+enum {
+    SHORTEST = 4 * TS_CLOCK_WINDOW, /* instructions left in a loop: fewer are not worth a snapshot */
+    MOST_PERIODS = 16,              /* compared with one snapshot */
+    MOST_WALKS = 2                  /* comparisons in full with one snapshot */
+};
+
+static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
+    ts_walk walk = {.clock = clock, .loop = loop, .mode = mode};
+    uint32_t engines = clock->steady.repeat[loop].engines;
+    for (int k = 0; k < clock->sets; k++) {
+        walk.floor[k] = INT64_MAX;
+        for (int e = ts_engine_tensor; e < ts_engine_count; e++)
+            if (engines >> e & 1 && clock->engine_free[e].at[k] < walk.floor[k])
+                walk.floor[k] = clock->engine_free[e].at[k];
+    }
+    return walk;
+}
+
+/* ---- totals ---- */
+
+static void save_totals(ts_clock *clock) {
+    ts_steady *steady = &clock->steady;
+    steady->record = *clock->record;
+    steady->union_length = ts_union_length(&clock->dma_union);
+    steady->rows.count = steady->loops.count = 0;
+    for (uint32_t i = 0; i < clock->rows.count; i++)
+        ts_vec_push(&steady->rows, &clock->arena, clock->rows.data[i].total);
+    for (uint32_t i = 0; i < clock->record->loops.count; i++)
+        ts_vec_push(&steady->loops, &clock->arena, clock->record->loops.data[i]);
+    memcpy(steady->queue, clock->queue, sizeof steady->queue);
+}
+
+#define GROW(now, old, field, times) ((now)->field += ((now)->field - (old)->field) * (times))
+
+static void grow_row(ts_record_row *now, const ts_record_row *old, int64_t times) {
+    GROW(now, old, count, (uint64_t)times);
+    GROW(now, old, busy, times);
+    GROW(now, old, bytes, (uint64_t)times);
+    GROW(now, old, flops, (uint64_t)times);
+    GROW(now, old, elems, (uint64_t)times);
+    GROW(now, old, descriptors, (uint64_t)times);
+    GROW(now, old, hbm_bytes, (uint64_t)times);
+}
+
+static void grow_record(ts_record *now, const ts_record *old, int64_t periods) {
+    uint64_t times = (uint64_t)periods;
+    for (int e = 0; e < ts_engine_count; e++)
+        GROW(now, old, busy[e], periods);
+    GROW(now, old, instructions, times);
+    GROW(now, old, dma_transfers, times);
+    GROW(now, old, dma_descriptors, times);
+    GROW(now, old, hbm_read_bytes, times);
+    GROW(now, old, hbm_write_bytes, times);
+    GROW(now, old, pe_flops, times);
+    GROW(now, old, pe_selection_flops, times);
+    GROW(now, old, elems, times);
+    GROW(now, old, conservative_waits, times);
+    GROW(now, old, sbuf_read_bytes, times);
+    GROW(now, old, sbuf_write_bytes, times);
+    GROW(now, old, psum_read_bytes, times);
+    GROW(now, old, psum_write_bytes, times);
+    for (int i = 0; i < TS_DMA_SIZES; i++) {
+        GROW(now, old, sizes[i].descriptors, times);
+        GROW(now, old, sizes[i].bytes, times);
+        GROW(now, old, sizes[i].time, periods);
+    }
+}
+
+static void grow_totals(ts_clock *clock, int64_t periods) {
+    ts_steady *steady = &clock->steady;
+    uint64_t times = (uint64_t)periods;
+    grow_record(clock->record, &steady->record, periods);
+    for (uint32_t i = 0; i < clock->rows.count; i++)
+        grow_row(&clock->rows.data[i].total, &steady->rows.data[i], periods);
+    for (uint32_t i = 0; i < clock->record->loops.count; i++) {
+        GROW(&clock->record->loops.data[i], &steady->loops.data[i], entries, times);
+        GROW(&clock->record->loops.data[i], &steady->loops.data[i], trips, times);
+    }
+    for (int i = 0; i < TS_CLOCK_RINGS; i++) {
+        GROW(&clock->queue[i], &steady->queue[i], transfers, times);
+        GROW(&clock->queue[i], &steady->queue[i], descriptors, times);
+        GROW(&clock->queue[i], &steady->queue[i], bytes, times);
+        GROW(&clock->queue[i], &steady->queue[i], held, times);
+    }
+    clock->dma_union.sum += (ts_union_length(&clock->dma_union) - steady->union_length) * periods;
+}
+
+/* ---- the critical path ---- */
+
+/* One node of the present state: the part of its path since the snapshot, and whose place there the path
+ * leaves. */
+typedef struct stretch {
+    ts_node *node, *jumped;
+    ts_charge *charges;
+    uint32_t count, next; /* next: the stretch of the node that now has that place */
+    int64_t visits;
+    uint32_t seen;
+} stretch;
+
+/* Adds up the charges of a path from a node to the snapshot; returns the node there, NULL when the path does
+   not pass it. */
+static const ts_node *add_up(ts_clock *clock, stretch *out) {
+    TS_VEC(ts_charge) charges = {0};
+    const ts_node *at = out->node;
+    for (; at && !at->anchor; at = at->parent) {
+        const ts_charge *own = at->many ? at->many : at->few;
+        for (uint32_t c = 0; c < at->charges; c++) {
+            ts_time *sum = &clock->charge_sums[own[c].row * ts_bound_count + own[c].bound];
+            if (*sum == 0 && own[c].amount > 0) ts_vec_push(&charges, &clock->arena, own[c]);
+            *sum += own[c].amount;
+        }
+    }
+    for (uint32_t i = 0; i < charges.count; i++) {
+        ts_time *sum = &clock->charge_sums[charges.data[i].row * ts_bound_count + charges.data[i].bound];
+        charges.data[i].amount = *sum;
+        *sum = 0;
+    }
+    out->charges = charges.data;
+    out->count = charges.count;
+    return at;
+}
+
+/* All stretches of the state; of[] gives each place its own. NULL when a path does not pass the snapshot. */
+static stretch *find_stretches(ts_clock *clock, uint32_t *of, uint32_t *found) {
+    ts_steady *steady = &clock->steady;
+    uint32_t places = steady->places.count, count = 0;
+    stretch *all = TS_NEW_ARRAY(&clock->arena, stretch, places + 1);
+    for (uint32_t i = 0; i < places; i++) {
+        ts_node *node = *steady->places.data[i];
+        if (node->mark == i + 1) all[count++].node = node;
+        of[i] = node->mark == i + 1 ? count - 1 : of[node->mark - 1];
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const ts_node *there = add_up(clock, &all[i]);
+        if (!there) return NULL;
+        all[i].next = of[there->anchor - 1];
+    }
+    *found = count;
+    return all;
+}
+
+/* Follows `steps` stretches from one, counting visits; returns where it ends. Paths run in a circle before
+ * long. */
+static uint32_t follow(stretch *all, uint32_t count, uint32_t from, int64_t steps) {
+    for (uint32_t i = 0; i < count; i++)
+        all[i].visits = all[i].seen = 0;
+    uint32_t at = from, order = 0;
+    while (steps > 0 && !all[at].seen) {
+        all[at].seen = ++order;
+        all[at].visits++;
+        at = all[at].next;
+        steps--;
+    }
+    if (steps == 0) return at;
+    uint32_t length = order - all[at].seen + 1, first = all[at].seen;
+    for (uint32_t i = 0; i < count; i++)
+        if (all[i].seen >= first) all[i].visits += steps / length;
+    for (steps %= length; steps > 0; steps--) {
+        all[at].visits++;
+        at = all[at].next;
+    }
+    return at;
+}
+
+/* The node that takes a node's place `periods` periods later. */
+static ts_node *jump_node(ts_clock *clock, stretch *all, uint32_t count, uint32_t from, int64_t periods) {
+    uint32_t end = follow(all, count, from, periods), charges = 0;
+    ts_node *node = ts_node_new(clock, all[end].node, NULL, 0);
+    node->many = malloc((size_t)clock->rows.count * ts_bound_count * sizeof *node->many);
+    if (!node->many) {
+        ts_node_drop(clock, node);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t c = 0; c < all[i].count && all[i].visits; c++) {
+            const ts_charge *own = &all[i].charges[c];
+            ts_time *sum = &clock->charge_sums[own->row * ts_bound_count + own->bound];
+            if (*sum == 0 && own->amount > 0) node->many[charges++] = *own;
+            *sum += own->amount * all[i].visits;
+        }
+    for (uint32_t i = 0; i < charges; i++) {
+        ts_time *sum = &clock->charge_sums[node->many[i].row * ts_bound_count + node->many[i].bound];
+        node->many[i].amount = *sum;
+        node->span += *sum;
+        *sum = 0;
+    }
+    node->charges = charges;
+    return node;
+}
+
+/* ---- the jump ---- */
+
+static void release(ts_clock *clock) {
+    ts_steady *steady = &clock->steady;
+    for (uint32_t i = 0; i < steady->pins.count; i++) {
+        steady->pins.data[i]->anchor = 0;
+        ts_node_drop(clock, steady->pins.data[i]);
+    }
+    steady->pins.count = steady->words.count = 0;
+    steady->is_active = false;
+}
+
+static void unmark(ts_clock *clock) {
+    for (uint32_t i = 0; i < clock->steady.places.count; i++)
+        (*clock->steady.places.data[i])->mark = 0;
+    clock->steady.places.count = 0;
+}
+
+/* Moves the clock on by so many periods from the state that `compared` found equal to the snapshot. */
+static bool jump(ts_clock *clock, const ts_walk *compared, int64_t periods) {
+    ts_steady *steady = &clock->steady;
+    uint32_t places = steady->places.count, count = 0;
+    uint32_t *of = TS_NEW_ARRAY(&clock->arena, uint32_t, places + 1);
+    if (!clock->charge_sums)
+        clock->charge_sums = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
+    stretch *all = find_stretches(clock, of, &count);
+    if (!all) return false;
+    bool is_made = true;
+    uint32_t limit = clock->node_limit;
+    clock->node_limit = UINT32_MAX; /* nothing merges while charges are being added up */
+    for (uint32_t i = 0; i < count && is_made; i++) {
+        all[i].jumped = jump_node(clock, all, count, i, periods);
+        is_made = all[i].jumped != NULL;
+    }
+    clock->node_limit = limit;
+    if (is_made) {
+        ts_walk walk = *compared;
+        int64_t trips = (clock->counters[walk.loop] - steady->trip) * periods;
+        walk.mode = ts_walk_move;
+        walk.trips = trips;
+        walk.instructions = (clock->sequence - steady->sequence) * (uint64_t)periods;
+        walk.nodes = TS_NEW_ARRAY(&clock->arena, ts_node *, places + 1);
+        for (uint32_t i = 0; i < places; i++)
+            walk.nodes[i] = all[of[i]].jumped;
+        for (int k = 0; k < clock->sets; k++)
+            walk.step[k] = (walk.floor[k] - steady->floor[k]) * periods;
+        unmark(clock);
+        grow_totals(clock, periods);
+        ts_walk_state(&walk);
+        clock->sequence += walk.instructions;
+        clock->counters[walk.loop] += trips;
+        clock->record->skipped_iterations += (uint64_t)trips;
+        ts_regions_tick(clock);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        ts_node_drop(clock, all[i].jumped);
+    return is_made;
+}
+
+/* How many periods can be jumped over: one is left to be stepped, and so is what has ragged counts. */
+static int64_t count_periods(const ts_clock *clock, uint32_t loop, int64_t period) {
+    const ts_steady *steady = &clock->steady;
+    int64_t counter = clock->counters[loop], left = clock->trips[loop] - counter;
+    if (steady->repeat[loop].last < clock->trips[loop]) left = steady->repeat[loop].last + 1 - counter;
+    int64_t periods = left / period - 1;
+    uint64_t instructions = clock->sequence - steady->sequence;
+    uint64_t most = instructions ? (clock->instruction_cap - clock->sequence) / instructions : 0;
+    return periods < 0 || (uint64_t)periods < most ? periods : (int64_t)most;
+}
+
+static void compare(ts_clock *clock, uint32_t loop) {
+    ts_steady *steady = &clock->steady;
+    int64_t period = clock->counters[loop] - steady->trip, periods = count_periods(clock, loop, period);
+    bool is_over = periods < 1 || period >= MOST_PERIODS * steady->repeat[loop].period;
+    if (period % steady->repeat[loop].period == 0 && (int64_t)clock->rotation == steady->words.data[0] &&
+        !is_over) {
+        ts_walk walk = start_walk(clock, loop, ts_walk_compare);
+        ts_walk_state(&walk);
+        bool is_done = walk.is_equal && jump(clock, &walk, periods);
+        unmark(clock);
+        is_over = is_done || ++steady->tries >= MOST_WALKS;
+        if (is_done) steady->next = UINT64_MAX;
+    }
+    if (!is_over) return;
+    if (steady->next != UINT64_MAX) steady->next = clock->sequence + (clock->sequence - steady->entered) / 4;
+    release(clock);
+}
+
+/* Slices, the timeline and the path over time need every trip. */
+static bool may_skip(const ts_clock *clock) {
+    return !clock->steady.is_off && clock->bins == 0 && clock->path_cap == 0 && !clock->watch.is_on &&
+           !clock->held.is_valid && (clock->slice_cap == 0 || clock->record->slices_truncated);
+}
+
+void ts_steady_trip(ts_clock *clock, uint32_t loop) {
+    ts_steady *steady = &clock->steady;
+    if (steady->is_active) {
+        compare(clock, loop);
+        return;
+    }
+    uint64_t done = clock->sequence - steady->entered;
+    int64_t counter = clock->counters[loop], left = clock->trips[loop] - counter;
+    if (clock->sequence < steady->next || done < TS_CLOCK_WINDOW || !may_skip(clock)) return;
+    if ((double)done / (double)counter * (double)left < SHORTEST) return;
+    if (!steady->repeat[loop].is_known) ts_repeat_find(clock, loop, &steady->repeat[loop]);
+    if (!steady->repeat[loop].is_able) return;
+    ts_walk walk = start_walk(clock, loop, ts_walk_save);
+    steady->is_active = true;
+    steady->tries = 0;
+    steady->trip = counter;
+    steady->sequence = clock->sequence;
+    memcpy(steady->floor, walk.floor, sizeof steady->floor);
+    save_totals(clock);
+    ts_walk_state(&walk);
+}
+
+void ts_steady_end(ts_clock *clock) {
+    if (clock->steady.is_active) release(clock);
+    clock->steady.next = 0;
+}

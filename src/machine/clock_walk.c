@@ -1,0 +1,232 @@
+/* The clock's state in one order, for all that can matter in a loop from now on. A time before `floor`, which
+   no engine of the loop starts anything before, cannot: every start is the latest of several times, one of
+   which is its engine's. What is told by order alone (dead accesses, redundant waits that were left out) is
+   not part of it. */
+#include <stdlib.h>
+
+#include "machine/clock_steady.h"
+
+static void word(ts_walk *walk, int64_t value) {
+    ts_steady *steady = &walk->clock->steady;
+    if (walk->mode == ts_walk_save)
+        ts_vec_push(&steady->words, &walk->clock->arena, value);
+    else if (walk->mode == ts_walk_compare)
+        walk->is_equal =
+            walk->is_equal && walk->at < steady->words.count && steady->words.data[walk->at] == value;
+    walk->at++;
+}
+
+static void pointer(ts_walk *walk, const void *value) {
+    word(walk, (int64_t)(intptr_t)value);
+}
+
+static bool matters(const ts_walk *walk, const ts_times *times) {
+    for (int k = 0; k < walk->clock->sets; k++)
+        if (times->at[k] >= walk->floor[k]) return true;
+    return false;
+}
+
+static void visit_times(ts_walk *walk, ts_times *times) {
+    for (int k = 0; k < walk->clock->sets; k++) {
+        bool is_past = times->at[k] < walk->floor[k];
+        word(walk, is_past ? -1 : times->at[k] - walk->floor[k]);
+        if (walk->mode == ts_walk_move && !is_past) times->at[k] += walk->step[k];
+    }
+}
+
+/* A node that says why `times` is not earlier. */
+static void visit_node(ts_walk *walk, ts_node **node, const ts_times *times, bool is_moved) {
+    ts_clock *clock = walk->clock;
+    ts_steady *steady = &clock->steady;
+    ts_time floor = walk->floor[clock->asked];
+    if (is_moved) floor += walk->step[clock->asked];
+    if (times->at[clock->asked] < floor || !*node) {
+        word(walk, -1);
+        return;
+    }
+    uint32_t place = walk->place++;
+    if (walk->mode == ts_walk_save) {
+        if (!(*node)->anchor) (*node)->anchor = place + 1;
+        word(walk, (*node)->anchor);
+        ts_vec_push(&steady->pins, &clock->arena, ts_node_hold(*node));
+    } else if (walk->mode == ts_walk_compare) {
+        if (!(*node)->mark) (*node)->mark = place + 1;
+        word(walk, (*node)->mark);
+        ts_vec_push(&steady->places, &clock->arena, node);
+    } else {
+        ts_node *old = *node;
+        *node = ts_node_hold(walk->nodes[place]);
+        ts_node_drop(clock, old);
+        walk->at++;
+    }
+}
+
+/* `times` has been visited already. */
+static void visit_cause(ts_walk *walk, ts_cause *cause, const ts_times *times) {
+    bool is_moved = walk->mode == ts_walk_move;
+    ts_time floor = walk->floor[walk->clock->asked] + (is_moved ? walk->step[walk->clock->asked] : 0);
+    bool is_past = times->at[walk->clock->asked] < floor;
+    pointer(walk, is_past ? NULL : cause->step);
+    word(walk, is_past ? -1 : (int64_t)cause->kind);
+    if (is_moved && !is_past) cause->sequence += walk->instructions;
+    visit_node(walk, &cause->node, times, is_moved);
+}
+
+/* The event's number in this walk; it is visited in turn. */
+static uint32_t number(ts_walk *walk, ts_event *event) {
+    ts_steady *steady = &walk->clock->steady;
+    if (event->walk != steady->walks) {
+        event->walk = steady->walks;
+        event->mark = steady->events.count;
+        ts_vec_push(&steady->events, &walk->clock->arena, event);
+    }
+    return event->mark;
+}
+
+static void visit_event(ts_walk *walk, ts_event *event) {
+    uint64_t sequence = walk->clock->sequence - event->sequence;
+    pointer(walk, event->step);
+    word(walk, event->is_group ? -1 : (int64_t)event->inst);
+    word(walk, event->queue | event->table << 8 | event->is_done << 16 | event->is_group << 17);
+    word(walk, event->waits);
+    for (ts_edge *edge = event->edges; edge; edge = edge->next) {
+        word(walk, number(walk, edge->consumer));
+        word(walk, edge->wait);
+    }
+    word(walk, -1);
+    word(walk, event->is_group ? -1 : (int64_t)sequence);
+    visit_times(walk, &event->earliest);
+    visit_cause(walk, &event->cause, &event->earliest);
+    visit_times(walk, &event->same);
+    visit_times(walk, &event->ready);
+    visit_node(walk, &event->node, &event->ready, walk->mode == ts_walk_move);
+    if (walk->mode == ts_walk_move) event->sequence += walk->instructions;
+}
+
+static void number_lane(ts_walk *walk, const ts_lane *lane) {
+    for (ts_event *event = lane->head; event; event = event->next)
+        word(walk, number(walk, event));
+    word(walk, -1);
+}
+
+static void visit_engines(ts_walk *walk) {
+    ts_clock *clock = walk->clock;
+    uint32_t engines = clock->steady.repeat[walk->loop].engines;
+    for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
+        number_lane(walk, &clock->engine[e]);
+        if (!(engines >> e & 1)) continue;
+        visit_times(walk, &clock->engine_free[e]);
+        visit_cause(walk, &clock->engine_cause[e], &clock->engine_free[e]);
+        for (int port = 0; port < ts_port_count; port++) {
+            visit_times(walk, &clock->port_free[port][e]);
+            visit_cause(walk, &clock->port_cause[port][e], &clock->port_free[port][e]);
+        }
+        clock->engine[e].is_known = false;
+    }
+}
+
+static void visit_transfers(ts_walk *walk) {
+    ts_clock *clock = walk->clock;
+    for (int queue = 0; queue < TS_CLOCK_RINGS; queue++) {
+        number_lane(walk, &clock->ring[queue]);
+        visit_times(walk, &clock->ring_free[queue]);
+        visit_node(walk, &clock->ring_node[queue], &clock->ring_free[queue], walk->mode == ts_walk_move);
+    }
+    int engines = clock->dma_is_split ? TS_CLOCK_DMA_ENGINES : 1;
+    for (int engine = 0; engine < engines; engine++) {
+        visit_times(walk, &clock->dma_free[engine]);
+        visit_node(walk, &clock->dma_node[engine], &clock->dma_free[engine], walk->mode == ts_walk_move);
+    }
+    visit_times(walk, &clock->hbm_free);
+    visit_node(walk, &clock->hbm_node, &clock->hbm_free, walk->mode == ts_walk_move);
+    visit_times(walk, &clock->end);
+    visit_cause(walk, &clock->end_cause, &clock->end);
+}
+
+/* Intervals in which some DMA engine is busy. */
+static void visit_union(ts_walk *walk) {
+    ts_union *set = &walk->clock->dma_union;
+    ts_time floor = walk->floor[walk->clock->asked], step = walk->step[walk->clock->asked];
+    word(walk, set->closed < floor ? -1 : set->closed - floor);
+    if (walk->mode == ts_walk_move && set->closed >= floor) set->closed += step;
+    for (int i = 0; i < set->count; i++) {
+        if (set->end[i] < floor) continue;
+        word(walk, set->start[i] < floor ? -1 : set->start[i] - floor);
+        word(walk, set->end[i] - floor);
+        if (walk->mode != ts_walk_move) continue;
+        set->start[i] += step;
+        set->end[i] += step;
+    }
+    word(walk, -1);
+}
+
+static void visit_box(ts_walk *walk, ts_box *box) {
+    ts_clock *clock = walk->clock;
+    const ts_loop *loop = &clock->program->loops.data[walk->loop];
+    const ts_access *access = box->access;
+    int64_t shift = 0, part_shift = 0;
+    if (access->inst > loop->begin && access->inst < loop->end) {
+        shift = ts_repeat_shift(clock->program, access->ap, walk->loop);
+        part_shift = ts_repeat_part_shift(clock->program, access->ap, walk->loop);
+    }
+    int64_t trip = clock->counters[walk->loop];
+    if (!box->shape) walk->is_equal = false; /* it stands for several: nothing is known of how they move */
+    pointer(walk, box->shape);
+    word(walk, box->plane | (int64_t)box->level << 32 | (int64_t)box->engine << 40);
+    word(walk, box->lo - shift * trip);
+    word(walk, (int64_t)box->parts << 32 | (uint32_t)(box->part - part_shift * trip));
+    word(walk, number(walk, box->event));
+    if (walk->mode != ts_walk_move || (!shift && !part_shift)) return;
+    box->lo += shift * walk->trips;
+    box->hi += shift * walk->trips;
+    box->part += (int32_t)(part_shift * walk->trips);
+    ts_vec_push(&clock->steady.boxes, &clock->arena, box);
+}
+
+static int by_place(const void *a, const void *b) {
+    const ts_box *x = *(ts_box *const *)a, *y = *(ts_box *const *)b;
+    if (x->lo != y->lo) return x->lo < y->lo ? -1 : 1;
+    if (x->part != y->part) return x->part < y->part ? -1 : 1;
+    if (x->hi != y->hi) return x->hi < y->hi ? -1 : 1;
+    return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
+}
+
+/* By place: what a search finds first makes no difference. */
+static void visit_boxes(ts_walk *walk) {
+    ts_clock *clock = walk->clock;
+    for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++) {
+        clock->found.count = 0;
+        for (uint32_t levels = clock->planes[plane].levels; levels; levels &= levels - 1) {
+            ts_box *box = clock->planes[plane].level[__builtin_ctz(levels)];
+            for (; box; box = box->level_next)
+                if (!box->event->is_done || matters(walk, &box->event->ready) ||
+                    matters(walk, &box->event->same))
+                    ts_vec_push(&clock->found, &clock->arena, box);
+        }
+        if (clock->found.count) qsort(clock->found.data, clock->found.count, sizeof(ts_box *), by_place);
+        clock->steady.boxes.count = 0;
+        for (uint32_t i = 0; i < clock->found.count; i++)
+            visit_box(walk, clock->found.data[i]);
+        ts_regions_move(clock, clock->steady.boxes.data, clock->steady.boxes.count);
+    }
+    word(walk, -1);
+}
+
+void ts_walk_state(ts_walk *walk) {
+    ts_clock *clock = walk->clock;
+    ts_steady *steady = &clock->steady;
+    steady->walks++;
+    steady->events.count = 0;
+    walk->at = walk->place = 0;
+    walk->is_equal = true;
+    word(walk, clock->rotation);
+    word(walk, clock->table);
+    word(walk, clock->dma_is_split | clock->held.is_valid << 1);
+    visit_engines(walk);
+    visit_transfers(walk);
+    if (walk->is_equal) visit_union(walk);
+    if (walk->is_equal) visit_boxes(walk);
+    for (uint32_t i = 0; i < steady->events.count && walk->is_equal; i++)
+        visit_event(walk, steady->events.data[i]);
+    if (walk->mode == ts_walk_compare && walk->at != steady->words.count) walk->is_equal = false;
+}

@@ -1,0 +1,237 @@
+/* Loops in a steady state are jumped over, and the record is the same, bit for bit, as when every trip is
+ * stepped. */
+#include <dirent.h>
+#include <stdio.h>
+
+#include "clock_support.h"
+
+#include "base/file.h"
+
+static uint64_t next_random(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 33;
+}
+
+static unsigned below(uint64_t *state, unsigned limit) {
+    return (unsigned)(next_random(state) % limit);
+}
+
+static void run(const ts_program *program, const ts_chip *chip, ts_clock_options options, bool step_all,
+                ts_record *record) {
+    ts_diag diag = {0};
+    options.step_all = step_all;
+    if (ts_clock_run(program, chip, &options, record, &diag) != ts_ok)
+        fail_msg("%s: %s", program->name, diag.message);
+}
+
+static void check_same(const ts_program *program, const ts_record *a, const ts_record *b) {
+    ts_text text_a = {0}, text_b = {0};
+    if (a->total != b->total || a->total_low != b->total_low || a->total_high != b->total_high)
+        fail_msg("%s: %lld ps with jumps, %lld stepped", program->name, (long long)a->total,
+                 (long long)b->total);
+    assert_memory_equal(a->busy, b->busy, sizeof a->busy);
+    assert_memory_equal(a->bound, b->bound, sizeof a->bound);
+    assert_memory_equal(a->sizes, b->sizes, sizeof a->sizes);
+    assert_memory_equal(a->what_if, b->what_if, sizeof a->what_if);
+    assert_true(a->dma_busy == b->dma_busy);
+    assert_int_equal(a->rows.count, b->rows.count);
+    for (uint32_t i = 0; i < a->rows.count; i++) {
+        const ts_record_row *x = &a->rows.data[i], *y = &b->rows.data[i];
+        assert_int_equal(x->count, y->count);
+        assert_memory_equal(x->bounds, y->bounds, sizeof x->bounds);
+    }
+    assert_int_equal(a->queues.count, b->queues.count);
+    for (uint32_t i = 0; i < a->queues.count; i++)
+        assert_memory_equal(&a->queues.data[i], &b->queues.data[i], sizeof a->queues.data[i]);
+    for (uint32_t i = 0; i < a->loops.count; i++)
+        assert_memory_equal(&a->loops.data[i], &b->loops.data[i], sizeof a->loops.data[i]);
+    ts_record_json(a, program, NULL, &text_a);
+    ts_record_json(b, program, NULL, &text_b);
+    assert_string_equal(text_a.data, text_b.data);
+    ts_text_free(&text_a);
+    ts_text_free(&text_b);
+}
+
+/* Trips that were jumped over. */
+static uint64_t check_program(const ts_program *program, const ts_chip *chip, ts_clock_options options) {
+    ts_record jumped, stepped;
+    run(program, chip, options, false, &jumped);
+    run(program, chip, options, true, &stepped);
+    uint64_t skipped = jumped.skipped_iterations;
+    assert_int_equal(stepped.skipped_iterations, 0);
+    jumped.skipped_iterations = 0;
+    check_same(program, &jumped, &stepped);
+    ts_record_free(&jumped);
+    ts_record_free(&stepped);
+    return skipped;
+}
+
+/* With a band, another chip, and two what-ifs. */
+static uint64_t check_ways(const ts_program *program) {
+    ts_chip chip = table_chip(), edited = chip;
+    edited.tensor_ghz = 1.3;
+    edited.dma_queue_floor_ns = 300;
+    edited.dma_engines = 5;
+    ts_what_if what_ifs[2] = {{.free = 1u << ts_bound_dma_bytes}, {.free = TS_FREE_REUSE | TS_FREE_PORTS}};
+    uint64_t skipped = check_program(program, &chip, (ts_clock_options){.band = true});
+    check_program(program, &edited, (ts_clock_options){.band = true});
+    check_program(program, &chip, (ts_clock_options){.what_ifs = what_ifs, .what_if_count = 2});
+    check_program(program, &chip, (ts_clock_options){.slice_cap = 10});
+    return skipped;
+}
+
+static void test_files(void **state) {
+    (void)state;
+    DIR *folder = opendir("tests/timing");
+    assert_non_null(folder);
+    int skipping = 0;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        char path[512];
+        size_t size = 0, length = strlen(entry->d_name);
+        uint8_t *data = NULL;
+        if (length < 5 || strcmp(entry->d_name + length - 4, ".trn") != 0) continue;
+        snprintf(path, sizeof path, "tests/timing/%s", entry->d_name);
+        assert_int_equal(ts_file_read(path, &data, &size, NULL), ts_ok);
+        ts_program *program = parse_text((const char *)data, path);
+        skipping += check_ways(program) > 0;
+        ts_program_free(program);
+        free(data);
+    }
+    closedir(folder);
+    assert_true(skipping >= 4); /* the matmul tutorial's four */
+}
+
+/* ---- random loops ---- */
+
+static void add_slot(ts_text *out, uint64_t *state, const char *name, unsigned count) {
+    unsigned slots = 1 + below(state, 4), base = 4096 * below(state, 6);
+    ts_text_format(out, " %s=sbuf.f32[p0:128 +%u+1024*(%%i mod %u) %u]", name, base, slots, count);
+}
+
+static void add_inst(ts_text *out, uint64_t *state, unsigned trips) {
+    static const char *const triggers[] = {"sync", "scalar", "gpsimd", "vector"};
+    unsigned count = 32u << below(state, 3);
+    switch (below(state, 7)) {
+    case 0:
+        ts_text_format(out, "  %s.dma_copy queue=%u", triggers[below(state, 4)], below(state, 3));
+        add_slot(out, state, "dst", count);
+        ts_text_format(out, " src=hbm.f32[x +0+%u*%%i %u@256 %u]\n", 32768 * below(state, 2), 128, count);
+        break;
+    case 1:
+        ts_text_format(out, "  %s.dma_copy queue=%u dst=hbm.f32[y +0+32768*%%i 128@256 %u]",
+                       triggers[below(state, 4)], below(state, 3), count);
+        add_slot(out, state, "src", count);
+        ts_text_add(out, "\n");
+        break;
+    case 2:
+        ts_text_format(out, "  scalar.activation");
+        add_slot(out, state, "dst", count);
+        ts_text_format(out, " func=%s", below(state, 2) ? "exp" : "sqrt");
+        add_slot(out, state, "data", count);
+        ts_text_add(out, " scale=1\n");
+        break;
+    case 3:
+        ts_text_format(out, "  loop %%j%u = %u\n  vector.tensor_tensor", trips, 1 + below(state, 4));
+        add_slot(out, state, "dst", count);
+        add_slot(out, state, "data1", count);
+        add_slot(out, state, "data2", count);
+        ts_text_format(out, " op=add\n  end %%j%u\n", trips);
+        break;
+    case 4:
+        ts_text_add(out, "  gpsimd.tensor_copy");
+        add_slot(out, state, "dst", count);
+        add_slot(out, state, "src", count);
+        ts_text_add(out, "\n");
+        break;
+    case 5: /* one partition: the DMA engines take turns */
+        ts_text_format(out, "  sync.dma_copy queue=3 dst=sbuf.f32[p0:1 +30000 %u] src=hbm.f32[x +0 %u]\n",
+                       count, count);
+        break;
+    default:
+        ts_text_add(out, "  vector.tensor_scalar");
+        add_slot(out, state, "dst", count);
+        add_slot(out, state, "data", count);
+        ts_text_add(out, " op0=multiply operand0=2\n");
+        break;
+    }
+}
+
+/* A loop between code that touches what it touches, with a ragged end, and some engines idle in it. */
+static ts_program *random_loop(uint64_t seed) {
+    ts_text text = {0};
+    uint64_t state = seed * 977 + 5;
+    unsigned length = 6 + below(&state, 12), trips = 16000 / length;
+    ts_text_format(&text,
+                   "trn 1\nprogram loop%llu chip=trn1%s\ntensor x: input 0 f32[%u,128,256]\n"
+                   "tensor y: output 0 f32[%u,128,256]\ntensor z: output 1 f32[128,64]\n",
+                   (unsigned long long)seed, below(&state, 3) ? "" : " order=list", trips, trips);
+    ts_text_add(&text, "gpsimd.memset dst=sbuf.f32[p0:128 +0 6144] value=0\n");
+    ts_text_format(&text, "loop %%i = %u\n", trips);
+    for (unsigned i = 0; i < length; i++)
+        add_inst(&text, &state, i);
+    if (below(&state, 2))
+        ts_text_format(&text, "  vector.memset dst=sbuf.f32[p0:128 +40000 min(64, %u-%%i)] value=0\n",
+                       trips + 20);
+    ts_text_add(&text, "end %i\n");
+    ts_text_add(&text,
+                "tensor.nc_matmul dst=psum.f32[p0:128 +0 128] stationary=sbuf.f32[p0:128 +0 128] "
+                "moving=sbuf.f32[p0:128 +4096 128]\n"
+                "scalar.activation dst=sbuf.f32[p0:128 +0 64] func=relu data=sbuf.f32[p0:128 +8192 64] "
+                "scale=1\ngpsimd.dma_copy queue=5 dst=hbm.f32[z +0 128@64 64] "
+                "src=sbuf.f32[p0:128 +12288 64]\n");
+    ts_program *program = parse_text(text.data, "loop");
+    ts_text_free(&text);
+    return program;
+}
+
+static void test_random_loops(void **state) {
+    (void)state;
+    int skipping = 0;
+    for (uint64_t seed = 0; seed < 24; seed++) {
+        ts_program *program = random_loop(seed);
+        skipping += check_ways(program) > 0;
+        ts_program_free(program);
+    }
+    assert_true(skipping >= 8);
+}
+
+/* ---- loops that change ---- */
+
+static uint64_t skipped_of(const char *text) {
+    ts_program *program = parse_text(text, "text");
+    ts_chip chip = table_chip();
+    uint64_t skipped = check_program(program, &chip, (ts_clock_options){.band = true});
+    ts_program_free(program);
+    return skipped;
+}
+
+/* Each of these goes on as it began, but for something that comes late. */
+static void test_late_changes(void **state) {
+    (void)state;
+    /* the same without the change */
+    assert_true(
+        skipped_of(
+            "trn 1\nprogram even chip=trn1\nloop %i = 20000\n"
+            "  vector.memset dst=sbuf.f32[p0:128 +0 64] value=0\n"
+            "  scalar.tensor_copy dst=sbuf.f32[p0:128 +2048 64] src=sbuf.f32[p0:128 +0 64]\nend %i\n") >
+        1000);
+    /* a place that reaches another one near the end */
+    skipped_of("trn 1\nprogram reach chip=trn1\nloop %i = 15000\n"
+               "  vector.memset dst=sbuf.f32[p0:128 +0+4*%i 64] value=0\n"
+               "  scalar.tensor_copy dst=sbuf.f32[p0:128 +60100 1] src=sbuf.f32[p0:128 +60160 1]\nend %i\n");
+    /* counts that become ragged near the end */
+    skipped_of("trn 1\nprogram ragged chip=trn1\nloop %i = 15000\n"
+               "  vector.memset dst=sbuf.f32[p0:128 +0 min(512, 15000-%i)] value=0\n"
+               "  scalar.tensor_copy dst=sbuf.f32[p0:128 +2048 64] src=sbuf.f32[p0:128 +0 64]\nend %i\n");
+    /* results of all trips, read by an engine that had nothing to do until then */
+    skipped_of("trn 1\nprogram later chip=trn1\ntensor y: output 0 f32[15000,128,4]\nloop %i = 15000\n"
+               "  vector.memset dst=sbuf.f32[p0:128 +0 4] value=0\n"
+               "  sync.dma_copy queue=0 dst=hbm.f32[y +0+512*%i 128@4 4] src=sbuf.f32[p0:128 +0 4]\nend %i\n"
+               "scalar.dma_copy queue=1 dst=sbuf.f32[p0:128 +4096 4] src=hbm.f32[y +0 128@4 4]\n");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_random_loops),
+                                       cmocka_unit_test(test_late_changes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
