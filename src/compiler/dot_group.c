@@ -4,6 +4,7 @@
 
 #include "compiler/dot_space.h"
 #include "compiler/pointwise.h"
+#include "compiler/recipe.h"
 
 /* Bytes of a partition: for all, and for the group's tiles. Smaller blocks are not worth an instruction of
    each reader; a nest of its own has larger tiles. */
@@ -123,6 +124,14 @@ static void enter(void *context, ts_dot_stage stage) {
     ts_pointwise_load(&g->e, g->space.opened[stage], stage > ts_dot_before);
 }
 
+/* GpSimdE cannot reach PSUM (ISA:399), and what only renames bits leaves them to whoever reads on. */
+static bool can_read_psum(const ts_op_node *op) {
+    if (op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_reduce_precision || op->kind == ts_hlo_power)
+        return false;
+    const ts_recipe *recipe = ts_recipe_find(op->kind);
+    return !recipe || !ts_recipe_has_gpsimd(recipe);
+}
+
 /* One reader may take fp32 from PSUM itself; for several, or to be rounded, it is copied out once. */
 static void take_result(dot_group *g) {
     ts_emitter *e = &g->e;
@@ -130,12 +139,17 @@ static void take_result(dot_group *g) {
     ts_dtype dtype = ts_chip_dtype(op->results[0]->type.dtype);
     uint32_t axes = ts_pointwise_all_axes(e);
     int readers = 0;
+    bool is_reached = true;
     for (int i = 1; i < e->group->op_count; i++)
         for (uint32_t j = 0; j < ts_group_operands(e->group->ops[i]); j++)
-            readers += e->group->ops[i]->operands[j] == op->results[0];
+            if (e->group->ops[i]->operands[j] == op->results[0]) {
+                readers++;
+                is_reached &= can_read_psum(e->group->ops[i]);
+            }
     ts_value_form psum = {.kind = ts_form_tile, .tile = g->block.psum, .dtype = ts_dtype_f32, .axes = axes};
     e->forms[0] = psum;
-    if (dtype == ts_dtype_f32 && readers == 1 && e->fate[0] == ts_fate_inside && g->block.psum_step == 0)
+    if (dtype == ts_dtype_f32 && readers == 1 && is_reached && e->fate[0] == ts_fate_inside &&
+        g->block.psum_step == 0)
         return;
     e->axes = axes;
     e->b->loc = op->loc;

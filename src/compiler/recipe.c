@@ -53,6 +53,10 @@ static ts_dtype split_name(const char *word, char *name) {
     return word[length] ? ts_dtype_parse(word + length + 1, strlen(word + length + 1)) : ts_dtype_f32;
 }
 
+bool ts_recipe_has_gpsimd(const ts_recipe *recipe) {
+    return strstr(recipe->steps, "gpsimd ") || strstr(recipe->steps, " angle ");
+}
+
 int ts_recipe_registers(const ts_recipe *recipe) {
     char names[MAX_REGISTERS][WORD_BYTES], name[WORD_BYTES];
     int count = 0;

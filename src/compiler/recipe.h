@@ -13,6 +13,8 @@ typedef struct ts_recipe {
 
 /* NULL when the op has none. */
 const ts_recipe *ts_recipe_find(unsigned kind);
+/* Some step runs on GpSimdE. */
+bool ts_recipe_has_gpsimd(const ts_recipe *recipe);
 /* Registers that the steps name besides the operands: each is 4 bytes an element while the recipe runs. */
 int ts_recipe_registers(const ts_recipe *recipe);
 /* dst = recipe(in...). Fails with ts_usage when the text is no recipe. */
