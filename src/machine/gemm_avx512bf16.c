@@ -4,31 +4,15 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define VECTOR __m512
-#define MASK   __mmask16
-#define ROWS   8
-#define LANES  16
-
-#define mask_of(n)              ((__mmask16)((1u << (n)) - 1))
-#define load(at)                _mm512_loadu_ps(at)
-#define load_some(at, mask)     _mm512_maskz_loadu_ps(mask, at)
-#define store(at, v)            _mm512_storeu_ps(at, v)
-#define store_some(at, mask, v) _mm512_mask_storeu_ps(at, mask, v)
-#define broadcast(at)           _mm512_castsi512_ps(_mm512_set1_epi32((int)*(at)))
-#define fuse(a, b, sum)         _mm512_dpbf16_ps(sum, (__m512bh)(a), (__m512bh)(b))
-#define add(a, b)               _mm512_add_ps(a, b)
-#define zero()                  _mm512_setzero_ps()
-#define clean(v)                                                                                             \
-    _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q),                                            \
-                       _mm512_castsi512_ps(_mm512_set1_epi32(TS_GEMM_NAN)))
-#include "machine/gemm_tile.h"
+#define TARGET          __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define broadcast(at)   _mm512_castsi512_ps(_mm512_set1_epi32((int)*(at)))
+#define fuse(a, b, sum) _mm512_dpbf16_ps(sum, (__m512bh)(a), (__m512bh)(b))
+#include "machine/gemm_zmm.h"
 
 enum { STEP = 2 * LANES };
 
 /* Rows k (high halves) and k + 1 (low halves) of 32 columns as two vectors of words. */
-TARGET static inline void interleave(const uint16_t *high, const uint16_t *low, __mmask32 mask,
-                                     __m512i word[2]) {
+TARGET TS_INLINE void interleave(const uint16_t *high, const uint16_t *low, __mmask32 mask, __m512i word[2]) {
     const __m512i h = _mm512_maskz_loadu_epi16(mask, high),
                   l = low ? _mm512_maskz_loadu_epi16(mask, low) : _mm512_setzero_si512();
     const __m512i first = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39,
@@ -39,8 +23,8 @@ TARGET static inline void interleave(const uint16_t *high, const uint16_t *low, 
 }
 
 /* 32 columns to one panel of 32 words or to four of 8. */
-TARGET static inline void pair_step(const uint16_t *from, int64_t pitch, int64_t k, __mmask32 mask,
-                                    const bool is_narrow, uint32_t *to) {
+TARGET TS_INLINE void pair_step(const uint16_t *from, int64_t pitch, int64_t k, __mmask32 mask,
+                                const bool is_narrow, uint32_t *to) {
     const int64_t panel = (k + 1) / 2 * ROWS;
     for (; k > 0; k -= 2, from += 2 * pitch, to += is_narrow ? ROWS : STEP) {
         __m512i word[2];

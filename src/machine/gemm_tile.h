@@ -8,24 +8,19 @@
 #define TS_MACHINE_GEMM_TILE_H
 
 #include "machine/gemm.h"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#define UNROLL _Pragma("GCC unroll 8")
-#else
-#define UNROLL _Pragma("unroll")
-#endif
+#include "machine/vector.h"
 
 /* rows, vectors and is_ragged are constants at each call, so that `sum` lies in registers. Ragged: the last
    vector has the lanes of `mask` alone. */
-TARGET static inline __attribute__((always_inline)) void
-tile_of(const ts_gemm_tile *tile, const int rows, const int vectors, const bool is_ragged, MASK mask) {
+TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const int vectors,
+                              const bool is_ragged, MASK mask) {
     const int last = vectors - 1;
     const uint32_t *a = tile->a, *b = tile->b;
     const uint8_t *next = tile->next;
     const int64_t a_pitch = tile->a_pitch, b_pitch = tile->b_pitch;
     const int64_t next_pitch = tile->next_pitch, next_line = tile->next_line;
     VECTOR sum[ROWS][2], moving[2];
-    UNROLL for (int row = 0; row < rows; row++) {
+    TS_UNROLL for (int row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++)
             sum[row][v] = zero();
     }
@@ -34,14 +29,14 @@ tile_of(const ts_gemm_tile *tile, const int rows, const int vectors, const bool 
         __builtin_prefetch(next + next_line);
         for (int v = 0; v < vectors; v++)
             moving[v] = is_ragged && v == last ? load_some(b + v * LANES, mask) : load(b + v * LANES);
-        UNROLL for (int row = 0; row < rows; row++) {
+        TS_UNROLL for (int row = 0; row < rows; row++) {
             const VECTOR stationary = broadcast(a + row);
             for (int v = 0; v < vectors; v++)
                 sum[row][v] = fuse(stationary, moving[v], sum[row][v]);
         }
     }
     float *out = tile->out;
-    UNROLL for (int row = 0; row < rows; row++, out += tile->out_pitch) {
+    TS_UNROLL for (int row = 0; row < rows; row++, out += tile->out_pitch) {
         for (int v = 0; v < vectors; v++) {
             float *to = out + v * LANES;
             const bool is_some = is_ragged && v == last;

@@ -3,21 +3,15 @@
 #include <immintrin.h>
 
 #include "machine/turn.h"
+#include "machine/vector.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-#define INLINE static inline __attribute__((always_inline))
 enum { SIDE = 16, NAN_OR_INFINITY = 0x99 /* of vfpclassps: quiet, +Inf, -Inf, signaling */ };
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-#define UNROLL _Pragma("unroll")
-#endif
-
 /* Columns of 4 x 4 blocks within each quarter, then the quarters. */
-TARGET INLINE void turn_registers(__m512 r[SIDE]) {
+TARGET TS_INLINE void turn_registers(__m512 r[SIDE]) {
     __m512 t[SIDE];
-    UNROLL for (int i = 0; i < SIDE; i += 4) {
+    TS_UNROLL for (int i = 0; i < SIDE; i += 4) {
         const __m512 a = _mm512_unpacklo_ps(r[i], r[i + 1]), b = _mm512_unpackhi_ps(r[i], r[i + 1]);
         const __m512 c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
         t[i] = _mm512_shuffle_ps(a, c, 0x44);
@@ -25,7 +19,7 @@ TARGET INLINE void turn_registers(__m512 r[SIDE]) {
         t[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
         t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
     }
-    UNROLL for (int i = 0; i < 4; i++) {
+    TS_UNROLL for (int i = 0; i < 4; i++) {
         const __m512 a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88),
                      b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
         const __m512 c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88),
@@ -37,25 +31,26 @@ TARGET INLINE void turn_registers(__m512 r[SIDE]) {
     }
 }
 
-TARGET INLINE __m512 load(const uint8_t *at, __mmask16 mask, const int size, const bool is_product) {
+TARGET TS_INLINE __m512 load(const uint8_t *at, __mmask16 mask, const int size, const bool is_product) {
     if (size == 4) return _mm512_maskz_loadu_ps(mask, at);
     const __m512i words = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at));
     return _mm512_castsi512_ps(is_product ? _mm512_slli_epi32(words, 16) : words);
 }
 
-TARGET INLINE void store(uint8_t *at, __mmask16 mask, __m512 value, const int size, const bool is_product) {
+TARGET TS_INLINE void store(uint8_t *at, __mmask16 mask, __m512 value, const int size,
+                            const bool is_product) {
     if (size == 4 || is_product)
         _mm512_mask_storeu_ps(at, mask, value);
     else
         _mm512_mask_cvtepi32_storeu_epi16(at, mask, _mm512_castps_si512(value));
 }
 
-TARGET INLINE __mmask16 mask_of(int64_t n) {
+TARGET TS_INLINE __mmask16 mask_of(int64_t n) {
     return n < SIDE ? (__mmask16)((1u << n) - 1) : 0xffff;
 }
 
 /* size and is_product are constants at each call. */
-TARGET INLINE bool turn_all(const ts_turn *t, const int size, const bool is_product) {
+TARGET TS_INLINE bool turn_all(const ts_turn *t, const int size, const bool is_product) {
     __mmask16 found = 0;
     for (int64_t e = 0; e < t->elems; e += SIDE)
         for (int64_t p = 0; p < t->parts; p += SIDE) {
@@ -65,14 +60,14 @@ TARGET INLINE bool turn_all(const ts_turn *t, const int size, const bool is_prod
             const uint8_t *from = t->from + p * t->from_pitch + e * size;
             uint8_t *to = t->to + e * t->to_pitch + p * (is_product ? 4 : size);
             __m512 r[SIDE];
-            UNROLL for (int i = 0; i < SIDE; i++) {
+            TS_UNROLL for (int i = 0; i < SIDE; i++) {
                 r[i] = i < rows ? load(from + i * t->from_pitch, in, size, is_product) : _mm512_setzero_ps();
                 if (!is_product) continue;
                 found |= _mm512_fpclass_ps_mask(r[i], NAN_OR_INFINITY);
                 r[i] = _mm512_add_ps(r[i], _mm512_setzero_ps());
             }
             turn_registers(r);
-            UNROLL for (int i = 0; i < SIDE; i++) if (i < columns)
+            TS_UNROLL for (int i = 0; i < SIDE; i++) if (i < columns)
                 store(to + i * t->to_pitch, out, r[i], size, is_product);
         }
     return found == 0;

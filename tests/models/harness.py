@@ -149,14 +149,14 @@ def one_ulp_apart(tree, random, precision):
     return jax.tree.map(move, tree)
 
 
-STARTS = 5
+STARTS = 11  # the largest distance settles late: of 6, 8, 10 and 12 ways in bf16 it is 0.18, 0.22, 0.26 and 0.32
 
 
 def own_ways(step, state, batches, precision, judged=CHIP):
     """Free-running where rounding errors grow: how far the judged goes from the reference, and the reference from itself.
 
-    (distance of the judged; the reference's five other starts, one ulp apart, from the first; the largest distance
-    between any two of its six; the reference's losses). A distance is the largest difference of the losses of one
+    (distance of the judged; the reference's other starts, one ulp apart, from the first; the largest distance between
+    any two of its ways; the reference's losses). A distance is the largest difference of the losses of one
     step, relative to those of the first start."""
     reference, random = runner(step, CPU), np.random.default_rng(6)
     starts = [state] + [(one_ulp_apart(state[0], random, precision), *state[1:]) for _ in range(STARTS)]

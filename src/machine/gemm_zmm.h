@@ -1,0 +1,22 @@
+/* Vectors of 16 words for gemm_tile.h, which this includes; TARGET, broadcast and fuse are defined before. */
+#ifndef TS_MACHINE_GEMM_ZMM_H
+#define TS_MACHINE_GEMM_ZMM_H
+
+#define VECTOR __m512
+#define MASK   __mmask16
+#define ROWS   8
+#define LANES  16
+
+#define mask_of(n)              ((__mmask16)((1u << (n)) - 1))
+#define load(at)                _mm512_loadu_ps(at)
+#define load_some(at, mask)     _mm512_maskz_loadu_ps(mask, at)
+#define store(at, v)            _mm512_storeu_ps(at, v)
+#define store_some(at, mask, v) _mm512_mask_storeu_ps(at, mask, v)
+#define add(a, b)               _mm512_add_ps(a, b)
+#define zero()                  _mm512_setzero_ps()
+#define clean(v)                                                                                             \
+    _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q),                                            \
+                       _mm512_castsi512_ps(_mm512_set1_epi32(TS_GEMM_NAN)))
+#include "machine/gemm_tile.h"
+
+#endif

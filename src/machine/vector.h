@@ -1,0 +1,14 @@
+/* What files for one instruction set share: loops over registers that are written out. Private to
+ * src/machine. */
+#ifndef TS_MACHINE_VECTOR_H
+#define TS_MACHINE_VECTOR_H
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define TS_UNROLL _Pragma("GCC unroll 16")
+#else
+#define TS_UNROLL _Pragma("unroll")
+#endif
+/* Before the return type; the function takes the instruction set of its caller's attribute. */
+#define TS_INLINE static inline __attribute__((always_inline))
+
+#endif
