@@ -83,7 +83,8 @@ def last_run():
 
     Times are seconds on the modelled chip: predicted_seconds with the band predicted_seconds_low and
     predicted_seconds_high. mfu is the model FLOPs utilisation, 0 to 1; busy is the share of the time, by engine;
-    bottleneck names what bounds it; assumptions lists the parameters without a published source that it leans on.
+    bottleneck names what bounds it; assumptions lists the parameters without a published source that it leans on;
+    host says which kernels of this CPU computed the values.
     None when nothing has run. Raises RuntimeError when the clock could not tell.
     """
     text = last_run_json()
