@@ -231,16 +231,16 @@ typedef struct ts_repeat {
 
 /* The bytes and partitions that an operand may touch in all trips of all its loops. */
 typedef struct ts_reaches {
-    uint32_t storage;
-    bool is_write, is_inside; /* of the loop */
-    int64_t shift, part_shift;
+    const ts_ap *ap;
+    uint32_t inst, storage;
+    bool is_write, is_known; /* not known: they cannot be bounded */
     __int128 lo, hi, first, last;
 } ts_reaches;
 
 /* A snapshot of the clock at the start of a trip, seen from that moment. */
 typedef struct ts_steady {
-    ts_repeat *repeat; /* per loop */
-    TS_VEC(ts_reaches) reaches;
+    ts_repeat *repeat;          /* per loop */
+    TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; found once */
     bool is_off, is_active;
     uint32_t walks, tries;
     int64_t trip;

@@ -214,20 +214,23 @@ static void take_over(ts_clock *clock, ts_box *box, ts_event *event, const ts_bo
     event->refs++;
 }
 
+/* Of `count` equal parts of [0, length), a bit for each that lies within [from, to). */
+static uint64_t parts_within(int64_t from, int64_t to, int64_t length, int count) {
+    int64_t size = length / count;
+    int64_t first = from <= 0 ? 0 : (from + size - 1) / size, last = to >= length ? count : to / size;
+    return last > first ? (((uint64_t)1 << (last - first)) - 1) << first : 0;
+}
+
 /* Notes which of the box's parts the write covers: 4 by partitions, 16 by bytes. Whether all of them are by
  * now. */
 static bool covers_last(const ts_box *query, ts_box *box) {
     enum { ROWS = 4, COLUMNS = 16 };
-    int64_t length = box->hi - box->lo;
+    int64_t length = box->hi - box->lo, top = query->part - box->part, left = query->lo - box->lo;
     if (!is_dense(query) || box->parts % ROWS || length % COLUMNS) return false;
-    int64_t height = box->parts / ROWS, width = length / COLUMNS;
-    int64_t top = query->part - box->part, left = query->lo - box->lo;
-    int64_t bottom = top + query->parts, right = query->hi - box->lo;
-    uint64_t row = 0;
-    for (int column = 0; column < COLUMNS; column++)
-        if (left <= column * width && right >= (column + 1) * width) row |= (uint64_t)1 << column;
-    for (int at = 0; at < ROWS; at++)
-        if (top <= at * height && bottom >= (at + 1) * height) box->covered |= row << at * COLUMNS;
+    uint64_t columns = parts_within(left, left + query->hi - query->lo, length, COLUMNS);
+    uint64_t rows = parts_within(top, top + query->parts, box->parts, ROWS);
+    for (; columns && rows; rows &= rows - 1)
+        box->covered |= columns << __builtin_ctzll(rows) * COLUMNS;
     return box->covered == UINT64_MAX;
 }
 

@@ -72,113 +72,130 @@ static void add_count(repeat *r, const ts_count *count) {
     if (step < 0 && spare / -step < r->out->last) r->out->last = (int64_t)(spare / -step);
 }
 
-static bool find_reach(const repeat *r, const ts_access *access, ts_reaches *out) {
+static void find_reach(ts_clock *clock, const ts_nesting *nest, const ts_access *access, ts_reaches *out) {
     const ts_ap *ap = access->ap;
-    const ts_program *program = r->clock->program;
-    *out = (ts_reaches){.storage = access->storage, .is_write = access->is_write};
     int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
+    out->is_known = true;
     if (ap->index) {
-        out->hi = (ts_wide)program->tensors.data[ap->tensor].bytes + access->shift;
         out->lo = access->shift;
-        return true;
+        out->hi = (ts_wide)clock->program->tensors.data[ap->tensor].bytes + access->shift;
+        return;
     }
     ts_form offset, part;
-    if (!ts_form_of(&r->nest, &ap->offset, &offset)) return false;
+    out->is_known = ts_form_of(nest, &ap->offset, &offset);
+    if (!out->is_known) return;
     ts_wide unit = ap->space == ts_space_hbm ? bytes : 1;
-    out->lo = ts_form_min(&r->nest, &offset) * unit + access->shift;
-    out->hi = ts_form_max(&r->nest, &offset) * unit + access->shift + bytes;
+    out->lo = ts_form_min(nest, &offset) * unit + access->shift;
+    out->hi = ts_form_max(nest, &offset) * unit + access->shift + bytes;
     for (int i = 0; i < ap->dims; i++) {
         ts_wide most = (ts_wide)ap->dim[i].step * (ap->dim[i].count.max - 1) * bytes;
         *(most < 0 ? &out->lo : &out->hi) += most;
     }
-    if (ap->space == ts_space_hbm) return true;
-    if (!ts_form_of(&r->nest, &ap->part, &part)) return false;
-    out->first = ts_form_min(&r->nest, &part);
-    out->last = ts_form_max(&r->nest, &part) + ap->parts.max - 1;
-    return true;
+    if (ap->space == ts_space_hbm) return;
+    out->is_known = ts_form_of(nest, &ap->part, &part);
+    if (!out->is_known) return;
+    out->first = ts_form_min(nest, &part);
+    out->last = ts_form_max(nest, &part) + ap->parts.max - 1;
+}
+
+/* Follows the loops that are open at a code position. */
+static void open_loops(ts_nesting *nest, const ts_inst *inst) {
+    if (inst->op == ts_op_loop) nest->loop[nest->depth++] = ((const ts_inst_loop *)inst)->id;
+    if (inst->op == ts_op_end) nest->depth--;
+}
+
+static void find_reaches(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    ts_nesting nest = {.program = program};
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        open_loops(&nest, inst);
+        ts_op_patterns found = ts_find_patterns(program, inst);
+        for (int i = 0; i < found.count; i++) {
+            ts_access access = {.ap = found.ap[i]};
+            ts_access_place(clock, &access);
+            if (!clock->is_tracked[access.storage]) continue;
+            ts_reaches own = {.ap = access.ap, .inst = at, .storage = access.storage};
+            own.is_write = found.is_write[i];
+            find_reach(clock, &nest, &access, &own);
+            ts_vec_push(&clock->steady.reaches, &clock->arena, own);
+        }
+    }
 }
 
 static bool may_meet(const ts_reaches *a, const ts_reaches *b) {
-    return a->storage == b->storage && (a->is_write || b->is_write) && a->lo < b->hi && b->lo < a->hi &&
-           a->first <= b->last && b->first <= a->last;
+    if (a->storage != b->storage || (!a->is_write && !b->is_write)) return false;
+    if (!a->is_known || !b->is_known) return true;
+    return a->lo < b->hi && b->lo < a->hi && a->first <= b->last && b->first <= a->last;
 }
 
-/* Two operands whose distance changes from trip to trip, or of which one is outside and the other moves. */
-static bool disturbs(const ts_reaches *a, const ts_reaches *b) {
-    if (a->is_inside && b->is_inside && a->shift == b->shift && a->part_shift == b->part_shift) return false;
-    if (!a->is_inside && !b->is_inside) return false;
-    bool moves =
-        (a->is_inside && (a->shift || a->part_shift)) || (b->is_inside && (b->shift || b->part_shift));
-    return moves && may_meet(a, b);
-}
-
-static void add_operand(repeat *r, const ts_access *access, bool is_inside) {
+/* Two operands of the loop whose distance changes from trip to trip. */
+static bool drift_apart(const repeat *r, const ts_reaches *a, const ts_reaches *b) {
     const ts_program *program = r->clock->program;
-    const ts_ap *ap = access->ap;
-    if (is_inside) {
+    return ts_repeat_shift(program, a->ap, r->loop) != ts_repeat_shift(program, b->ap, r->loop) ||
+           ts_repeat_part_shift(program, a->ap, r->loop) != ts_repeat_part_shift(program, b->ap, r->loop);
+}
+
+/* Whether something meets the places of a moving operand that does not move with it: first what is near. */
+static bool is_met(const repeat *r, const ts_reaches *moving, uint32_t first, uint32_t end) {
+    const ts_reaches *all = r->clock->steady.reaches.data;
+    for (uint32_t i = end; i < r->clock->steady.reaches.count; i++)
+        if (may_meet(moving, &all[i])) return true;
+    for (uint32_t i = first; i-- > 0;)
+        if (may_meet(moving, &all[i])) return true;
+    for (uint32_t i = first; i < end; i++)
+        if (may_meet(moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
+    return false;
+}
+
+static uint32_t first_reach(const ts_clock *clock, uint32_t inst) {
+    uint32_t low = 0, high = clock->steady.reaches.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (clock->steady.reaches.data[middle].inst < inst)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void look_at_places(repeat *r) {
+    const ts_loop *loop = &r->clock->program->loops.data[r->loop];
+    if (r->clock->steady.reaches.count == 0) find_reaches(r->clock);
+    uint32_t first = first_reach(r->clock, loop->begin), end = first_reach(r->clock, loop->end);
+    for (uint32_t i = first; i < end && r->out->is_able; i++) {
+        const ts_reaches *own = &r->clock->steady.reaches.data[i];
+        bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
+                     ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
+        if (moves && is_met(r, own, first, end)) r->out->is_able = false;
+    }
+}
+
+static void look_at_inst(repeat *r, const ts_inst *inst) {
+    r->out->engines |= 1u << inst->engine;
+    if (inst->op == ts_op_leave) r->out->is_able = false;
+    if (inst->op == ts_op_loop) add_count(r, &((const ts_inst_loop *)inst)->trip);
+    open_loops(&r->nest, inst);
+    ts_op_patterns found = ts_find_patterns(r->clock->program, inst);
+    for (int i = 0; i < found.count; i++) {
+        const ts_ap *ap = found.ap[i];
         add_period(r, &ap->offset);
         for (int d = 0; d < ap->dims; d++)
             add_count(r, &ap->dim[d].count);
-        if (ap->space != ts_space_hbm) {
-            add_period(r, &ap->part);
-            add_count(r, &ap->parts);
-        }
+        if (ap->space == ts_space_hbm) continue;
+        add_period(r, &ap->part);
+        add_count(r, &ap->parts);
     }
-    if (!r->clock->is_tracked[access->storage]) return;
-    ts_reaches own;
-    if (!find_reach(r, access, &own)) {
-        r->out->is_able = false;
-        return;
-    }
-    own.is_inside = is_inside;
-    own.shift = ts_repeat_shift(program, ap, r->loop);
-    own.part_shift = ts_repeat_part_shift(program, ap, r->loop);
-    ts_vec_push(&r->clock->steady.reaches, &r->clock->arena, own);
-}
-
-static void add_inst(repeat *r, uint32_t at, const ts_inst *inst) {
-    const ts_loop *loop = &r->clock->program->loops.data[r->loop];
-    bool is_inside = at > loop->begin && at < loop->end;
-    if (is_inside && inst->op == ts_op_leave) r->out->is_able = false;
-    if (is_inside) r->out->engines |= 1u << inst->engine;
-    ts_op_patterns found = ts_find_patterns(r->clock->program, inst);
-    for (int i = 0; i < found.count; i++) {
-        ts_access access = {.ap = found.ap[i], .is_write = found.is_write[i]};
-        ts_access_place(r->clock, &access);
-        add_operand(r, &access, is_inside);
-    }
-}
-
-static void compare_reaches(repeat *r) {
-    enum { MOST_PAIRS = 1 << 22 };
-    const ts_reaches *all = r->clock->steady.reaches.data;
-    uint32_t count = r->clock->steady.reaches.count, inside = 0;
-    for (uint32_t i = 0; i < count; i++)
-        inside += all[i].is_inside;
-    if ((uint64_t)inside * count > MOST_PAIRS) r->out->is_able = false;
-    for (uint32_t i = 0; i < count; i++)
-        for (uint32_t j = 0; j < count && all[i].is_inside && r->out->is_able; j++)
-            if (disturbs(&all[i], &all[j])) r->out->is_able = false;
 }
 
 void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out) {
     const ts_program *program = clock->program;
-    *out = (ts_repeat){.is_known = true, .is_able = true, .period = 1, .last = INT64_MAX};
-    repeat r = {.clock = clock, .loop = loop, .nest = {.program = program}, .out = out};
-    if (program->loops.data[loop].parent) out->is_able = false;
-    clock->steady.reaches.count = 0;
-    for (uint32_t at = 0; at < program->code.count && out->is_able; at++) {
-        const ts_inst *inst = program->code.data[at];
-        bool is_inner = at > program->loops.data[loop].begin && at < program->loops.data[loop].end;
-        if (inst->op == ts_op_loop) {
-            uint32_t id = ((const ts_inst_loop *)inst)->id;
-            if (is_inner) add_count(&r, &program->loops.data[id].trip);
-            r.nest.loop[r.nest.depth++] = id;
-        } else if (inst->op == ts_op_end) {
-            r.nest.depth--;
-        } else {
-            add_inst(&r, at, inst);
-        }
-    }
-    if (out->is_able) compare_reaches(&r);
+    const ts_loop *marks = &program->loops.data[loop];
+    *out = (ts_repeat){.is_known = true, .is_able = !marks->parent, .period = 1, .last = INT64_MAX};
+    repeat r = {
+        .clock = clock, .loop = loop, .nest = {.program = program, .depth = 1, .loop = {loop}}, .out = out};
+    if (out->is_able) look_at_places(&r);
+    for (uint32_t at = marks->begin + 1; at < marks->end && out->is_able; at++)
+        look_at_inst(&r, program->code.data[at]);
 }
