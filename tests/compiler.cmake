@@ -43,7 +43,7 @@ ts_compiler_test(
 add_executable(compiler_accuracy unit/compiler_accuracy.c)
 target_link_libraries(compiler_accuracy PRIVATE ts_compiler ts_machine)
 # Control flow.
-ts_compiler_test(case_range control_deep if_nested while_counted while_data while_down while_moves while_nested
+ts_compiler_test(case_range control_deep if_nested while_counted while_data while_down while_half_made while_moves while_nested
                  while_none while_overwritten while_slots while_wrapped)
 add_test(NAME unit/compiler_accuracy COMMAND compiler_accuracy ${CMAKE_SOURCE_DIR}/docs/accuracy.md)
 if(NOT TS_SANITIZE) # the same code as above on more points

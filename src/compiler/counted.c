@@ -146,8 +146,8 @@ bool ts_counted_covers(const ts_count_loop *loop, const ts_op_node *op, uint32_t
     const ts_value *argument = loop->body->args[i];
     const ts_op_node *update = return_of(loop->body)->operands[i]->def;
     if (!update || update->kind != ts_hlo_dynamic_update_slice || update->operands[0] != argument ||
-        note(argument)->uses != 1)
-        return false;
+        note(argument)->uses != 1 || note(update->results[0])->uses != 1)
+        return false; /* somebody sees it half made */
     const ts_type *whole = &argument->type, *part = &update->operands[1]->type;
     bool is_covered = true, has_moved = false;
     for (int axis = 0; axis < whole->rank && is_covered; axis++) {
