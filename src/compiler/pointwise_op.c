@@ -6,6 +6,8 @@
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 
+enum { SHORTEST_SHARED = 256 };
+
 static ts_alu alu_of(unsigned hlo) {
     switch (hlo) {
     case ts_hlo_add: return ts_alu_add;
@@ -77,6 +79,22 @@ static bool is_scalar(const ts_value_form *form, const ts_value_form *data, bool
                    : form->dtype == ts_dtype_f32;
 }
 
+/* Free elements of the op being emitted. */
+static double elems(const ts_emitter *e) {
+    double elems = 1;
+    for (int i = e->nest.first_free; i < e->nest.rank; i++)
+        if (e->axes >> i & 1) elems *= (double)e->nest.tile[i];
+    return elems;
+}
+
+/* ScalarE takes arithmetic with a number or a column off VectorE as long as it has less to do. */
+static ts_engine share(const ts_emitter *e, ts_engine engine, ts_alu alu, const ts_ap *dst, const ts_ap *data) {
+    bool is_plain = alu == ts_alu_add || alu == ts_alu_subtract || alu == ts_alu_multiply;
+    bool is_fp32 = dst->dtype == ts_dtype_f32 && data->dtype == ts_dtype_f32;
+    if (engine != ts_engine_vector || !is_plain || !is_fp32 || elems(e) < SHORTEST_SHARED) return engine;
+    return e->busy[ts_engine_scalar] + elems(e) <= e->busy[ts_engine_vector] ? ts_engine_scalar : engine;
+}
+
 void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_alu alu,
                          const ts_value_form *a, const ts_value_form *b) {
     bool is_bits = ts_alu_kind(alu) == 'b';
@@ -89,9 +107,12 @@ void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_a
         if (scalar->kind == ts_form_column) column = ts_pointwise_column(e, scalar);
         ts_scalar operand =
             scalar->kind == ts_form_immediate ? ts_scalar_const(scalar->value) : ts_scalar_ap(&column);
+        engine = share(e, engine, alu, dst, &data_ap);
+        e->busy[engine] += elems(e);
         ts_emit_tensor_scalar(e->b, engine, dst, &data_ap, alu, operand, is_reversed);
         return;
     }
+    e->busy[engine] += 2 * elems(e);
     ts_ap a_ap = ts_pointwise_ap(e, a), b_ap = ts_pointwise_ap(e, b);
     ts_emit_tensor_tensor(e->b, engine, dst, &a_ap, &b_ap, alu);
 }
@@ -155,6 +176,7 @@ static ts_status emit_float_unary(ts_emitter *e, const ts_op_node *op, const ts_
     }
     ts_act func = act_of(op->kind);
     if (func == ts_act_count) return ts_pointwise_refuse(e, op);
+    e->busy[ts_engine_scalar] += elems(e);
     ts_emit_activation(e->b, dst, func, &src, 1);
     return ts_ok;
 }
