@@ -38,7 +38,7 @@ typedef struct ts_emitter {
     ts_value_form forms[TS_GROUP_OPS]; /* of each op's result */
     ts_fate fate[TS_GROUP_OPS];
     ts_nest nest;
-    uint32_t axes; /* free axes that the op being emitted runs over */
+    uint32_t axes;                /* free axes that the op being emitted runs over */
     double busy[ts_engine_count]; /* of the nest's innermost trip, passes over one element */
 } ts_emitter;
 

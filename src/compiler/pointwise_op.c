@@ -88,7 +88,8 @@ static double elems(const ts_emitter *e) {
 }
 
 /* ScalarE takes arithmetic with a number or a column off VectorE as long as it has less to do. */
-static ts_engine share(const ts_emitter *e, ts_engine engine, ts_alu alu, const ts_ap *dst, const ts_ap *data) {
+static ts_engine share(const ts_emitter *e, ts_engine engine, ts_alu alu, const ts_ap *dst,
+                       const ts_ap *data) {
     bool is_plain = alu == ts_alu_add || alu == ts_alu_subtract || alu == ts_alu_multiply;
     bool is_fp32 = dst->dtype == ts_dtype_f32 && data->dtype == ts_dtype_f32;
     if (engine != ts_engine_vector || !is_plain || !is_fp32 || elems(e) < SHORTEST_SHARED) return engine;
