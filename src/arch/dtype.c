@@ -170,11 +170,12 @@ static inline uint64_t to_u64(float value) {
     return SATURATE(value, uint64_t, 0.0f, 0x1p64f, 0, UINT64_MAX);
 }
 
-/* For types inside fp32's exact integers the limits are values, and NaN compares as 0. */
+/* For types inside fp32's exact integers the limits are values; NaN gives 0. The comparisons are those of
+   CPUs' minimum and maximum, which give their second side for NaN. */
 static inline int32_t to_small(float value, float low, float high) {
-    value = value == value ? value : 0;
-    value = value < low ? low : value;
-    value = value > high ? high : value;
+    if (low < 0) value = value == value ? value : 0;
+    value = value > low ? value : low;
+    value = value < high ? value : high;
     return (int32_t)value;
 }
 
