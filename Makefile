@@ -52,6 +52,7 @@ sanitize: system
 bench: all
 	@cmake --build --preset release --parallel $(JOBS) --target benchmarks
 	@build/bench/tiles
+	@build/bench/engines
 	@.venv/bin/python bench/programs.py build/bench/programs
 	@build/bench/compile build/bench/programs/*.mlirbc
 	@.venv/bin/python bench/run.py $(BENCH)

@@ -19,14 +19,14 @@ enum { PARTS = 128, COLUMNS = 512, ELEMS = PARTS * COLUMNS, TIMES = 8 };
 
 /* ---- the host's side: out = f(in) ---- */
 
-typedef void peer(const float *in, const float *other, float *out);
+typedef void peer(const float *restrict in, const float *restrict other, float *restrict out);
 
-static void copy(const float *in, const float *other, float *out) {
+static void copy(const float *restrict in, const float *restrict other, float *restrict out) {
     (void)other;
     memcpy(out, in, ELEMS * sizeof *out);
 }
 
-static void add(const float *in, const float *other, float *out) {
+static void add(const float *restrict in, const float *restrict other, float *restrict out) {
     for (int i = 0; i < ELEMS; i++)
         out[i] = in[i] + other[i];
 }
@@ -34,14 +34,14 @@ static void add(const float *in, const float *other, float *out) {
 #ifdef __AVX512F__
 #define LIBMVEC(name)                                                                                        \
     __m512 _ZGVeN16v_##name(__m512);                                                                         \
-    static void peer_##name(const float *in, const float *other, float *out) {                               \
+    static void peer_##name(const float *restrict in, const float *restrict other, float *restrict out) {    \
         (void)other;                                                                                         \
         for (int i = 0; i < ELEMS; i += 16)                                                                  \
             _mm512_storeu_ps(out + i, _ZGVeN16v_##name(_mm512_loadu_ps(in + i)));                            \
     }
 #else
 #define LIBMVEC(name)                                                                                        \
-    static void peer_##name(const float *in, const float *other, float *out) {                               \
+    static void peer_##name(const float *restrict in, const float *restrict other, float *restrict out) {    \
         (void)other;                                                                                         \
         for (int i = 0; i < ELEMS; i++)                                                                      \
             out[i] = name(in[i]);                                                                            \

@@ -1,6 +1,6 @@
-/* The activation functions of act.def: computed in double precision with a rounding at the end, so that they
-   stay within 1 ULP of the exact value and vectorise. Polynomials are Taylor series or our own fits at
-   Chebyshev nodes; tests/unit/machine_act.c measures them. */
+/* The activation functions of act.def, plain: computed in double precision with a rounding at the end, so
+   that they stay within 1 ULP of the exact value and vectorise. Polynomials are Taylor series or our own fits
+   at Chebyshev nodes; tests/unit/machine_act.c measures them. */
 #include <math.h>
 #include <string.h>
 
@@ -141,7 +141,7 @@ static inline float sin_float(float x) {
         break;
 
 TS_CLONES
-void ts_act_floats(unsigned func, const float *in, float *out, int64_t n) {
+void ts_act_ref(unsigned func, const float *in, float *out, int64_t n) {
     switch (func) {
         EACH(copy, x)
         EACH(square, x * x)
@@ -162,17 +162,5 @@ void ts_act_floats(unsigned func, const float *in, float *out, int64_t n) {
             out[i] = (float)atan((double)in[i]);
         break;
     default: break;
-    }
-}
-
-double ts_act_ns(unsigned func) {
-    switch (func) {
-    case ts_act_copy:
-    case ts_act_square:
-    case ts_act_relu:
-    case ts_act_abs:
-    case ts_act_sign: return 0.2;
-    case ts_act_arctan: return 20;
-    default: return 2;
     }
 }

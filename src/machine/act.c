@@ -1,0 +1,158 @@
+/* Fast activation functions: fp32 arithmetic, each operation rounded (no fused ones), so that every vector
+   width gives the same bits. Their errors stay below 3 ULP (docs/accuracy.md has them); polynomials are our
+   own fits for the least largest error. act_ref.c has the plain twins, and the functions that gain nothing
+   here. */
+#include <math.h>
+#include <string.h>
+
+#include "machine/engine.h"
+
+static inline float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* e^x = 2^n * p, n the nearest integer to x / ln 2 in the low bits of `shifted`; ln 2 in two parts, of which
+   n times the first is exact. */
+typedef struct power {
+    float shifted, less_one; /* p - 1 */
+} power;
+
+static inline power split(float x) {
+    const float magic = 0x1.8p23f, log2_e = 0x1.715476p0f, ln_2 = 0x1.62e4p-1f, rest = 0x1.7f7d1cp-20f;
+    const float shifted = x * log2_e + magic, n = shifted - magic;
+    const float r = (x - n * ln_2) - n * rest;
+    float q = 0x1.6a2252p-10f;
+    q = q * r + 0x1.123b04p-7f;
+    q = q * r + 0x1.5558f8p-5f;
+    q = q * r + 0x1.55549p-3f;
+    q = q * r + 0x1.fffffcp-2f;
+    return (power){.shifted = shifted, .less_one = q * (r * r) + r};
+}
+
+/* Up to here e^x and e^-x are normal numbers, and n goes into the exponent. */
+#define EXP_NEAR 87.0f
+
+static inline float exp_near(float x) {
+    const power e = split(x);
+    return float_of(bits_of(e.less_one + 1) + (bits_of(e.shifted) << 23));
+}
+
+/* Two factors: 2^n alone need not be a number. */
+static inline float exp_far(float x) {
+    x = x < -105 ? -105 : x;
+    x = x > 89.5f ? 89.5f : x;
+    const power e = split(x);
+    const int32_t n = (int32_t)(bits_of(e.shifted) - bits_of(0x1.8p23f)), half = n >> 1;
+    const float first = float_of((uint32_t)(half + 127) << 23),
+                second = float_of((uint32_t)(n - half + 127) << 23);
+    return (e.less_one + 1) * first * second;
+}
+
+TS_CLONES
+static bool are_near(const float *in, int64_t n) {
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t magnitude = bits_of(in[i]) & 0x7fffffffu;
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return largest <= bits_of(EXP_NEAR);
+}
+
+static inline float sigmoid_of(float x, float e) {
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* tanh |x| = (e^2|x| - 1) / (e^2|x| + 1); near 0 n is 0 and nothing cancels. */
+static inline float tanh_float(float x) {
+    const float a = 2 * fabsf(x), limited = a > 18.06f ? 18.06f : a;
+    const power e = split(limited);
+    const float scale = float_of((bits_of(e.shifted) << 23) + bits_of(1));
+    const float less_one = scale * e.less_one + (scale - 1);
+    return copysignf(less_one / (less_one + 2), x);
+}
+
+/* |x| < 7/8: x times a polynomial in x^2. Beyond: 1 - erfc, whose logarithm is a polynomial. */
+static inline float erf_float(float x) {
+    const float magnitude = fabsf(x), a = magnitude > 4.05f ? 4.05f : magnitude, z = a * a;
+    float near = -0x1.40685ep-11f;
+    near = near * z + 0x1.48be58p-8f;
+    near = near * z - 0x1.b6cbacp-6f;
+    near = near * z + 0x1.ce1ec2p-4f;
+    near = near * z - 0x1.8127p-2f;
+    near = near * z + 0x1.06eba6p-3f;
+    near = a + a * near;
+    float far = 0x1.a8bbaap-13f;
+    far = far * a - 0x1.9743fap-9f;
+    far = far * a + 0x1.704bcep-6f;
+    far = far * a - 0x1.abd1c6p-4f;
+    far = far * a - 0x1.45f0a4p-1f;
+    far = far * a - 0x1.20c5ap+0f;
+    far = far * a - 0x1.e11114p-14f;
+    far = 1 - exp_near(far);
+    return copysignf(!(a >= 0.875f) ? near : far, x); /* NaN comes from the near side */
+}
+
+/* In double: arctan a = base + arctan t with |t| <= tan(pi/8). */
+static inline float arctan_float(float x) {
+    const double a = fabs((double)x);
+    const bool is_large = a > 0x1.3504f333f9de6p+1, is_middle = a > 0x1.a827999fcef32p-2;
+    const double over = is_large ? -1 : is_middle ? a - 1 : a, under = is_large ? a : is_middle ? a + 1 : 1;
+    const double base = is_large ? 0x1.921fb54442d18p+0 : is_middle ? 0x1.921fb54442d18p-1 : 0;
+    const double t = over / under, z = t * t;
+    double p = -0x1.36f674bec8e36p-5;
+    p = p * z + 0x1.1e71f3a39e9cap-4;
+    p = p * z - 0x1.7087bbc925958p-4;
+    p = p * z + 0x1.c6d27dead2ff0p-4;
+    p = p * z - 0x1.2490c73c4a339p-3;
+    p = p * z + 0x1.99999218b1ff0p-3;
+    p = p * z - 0x1.5555554eff8fcp-2;
+    return copysignf((float)(base + (t + t * (z * p))), x);
+}
+
+#define EACH(name, expression)                                                                               \
+    TS_CLONES                                                                                                \
+    static void name(const float *in, float *out, int64_t n) {                                               \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                \
+            const float x = in[i];                                                                           \
+            out[i] = (expression);                                                                           \
+        }                                                                                                    \
+    }
+EACH(exps_near, exp_near(x))
+EACH(exps_far, exp_far(x))
+EACH(sigmoids_near, sigmoid_of(x, exp_near(-fabsf(x))))
+EACH(sigmoids_far, sigmoid_of(x, exp_far(-fabsf(x))))
+EACH(tanhs, tanh_float(x))
+EACH(erfs, erf_float(x))
+EACH(arctans, arctan_float(x))
+EACH(rsqrts, 1 / sqrtf(x))
+
+void ts_act_floats(unsigned func, const float *in, float *out, int64_t n) {
+    switch (func) {
+    case ts_act_exp: (are_near(in, n) ? exps_near : exps_far)(in, out, n); break;
+    case ts_act_sigmoid: (are_near(in, n) ? sigmoids_near : sigmoids_far)(in, out, n); break;
+    case ts_act_tanh: tanhs(in, out, n); break;
+    case ts_act_erf: erfs(in, out, n); break;
+    case ts_act_arctan: arctans(in, out, n); break;
+    case ts_act_rsqrt: rsqrts(in, out, n); break;
+    default: ts_act_ref(func, in, out, n); break;
+    }
+}
+
+double ts_act_ns(unsigned func) {
+    switch (func) {
+    case ts_act_log:
+    case ts_act_sin:
+    case ts_act_arctan: return 0.9;
+    case ts_act_erf:
+    case ts_act_tanh: return 0.5;
+    default: return 0.2;
+    }
+}
