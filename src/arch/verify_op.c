@@ -132,7 +132,26 @@ static ts_status check_leave(ts_verifier *v, const ts_inst_leave *inst) {
 
 /* ---- TensorE ---- */
 
-/* The offset's multiples of a bank drop out; the rest must keep the operand inside one. */
+static int64_t gcd(int64_t a, int64_t b) {
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
+/* The largest part of a bank of which every trip moves the offset by a multiple. */
+static int64_t cell_of(const ts_verifier *v, const ts_ap *dst, const ts_form *start, int64_t bank) {
+    int64_t cell = bank;
+    for (int i = 0; i < v->nest.depth; i++)
+        cell = gcd(cell, start->coef[i]);
+    if (dst->offset.rotation) cell = gcd(cell, v->program->rotations.data[dst->offset.rotation - 1].step);
+    return cell;
+}
+
+/* The offset's multiples of a bank drop out; the rest must keep the operand inside one. What stays inside a
+   cell does, wherever the cell is. */
 static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
     int64_t bank = (int64_t)v->chip->psum_bank_bytes, bytes = ts_dtype_get(dst->dtype)->bytes;
     ts_form start, rest = {0};
@@ -149,6 +168,10 @@ static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
     }
     for (int i = 0; i < dst->dims; i++)
         spans[i] = (ts_span){.step = dst->dim[i].step * bytes, .count = &dst->dim[i].count};
+    int64_t cell = cell_of(v, dst, &start, bank);
+    ts_form inside = {.base = start.base % cell};
+    if (ts_reach(&v->nest, &inside, spans, dst->dims, &low, &high) && low >= 0 && high + bytes <= cell)
+        return ts_ok;
     if (ts_reach(&v->nest, &rest, spans, dst->dims, &low, &high) && low >= 0 && high + bytes <= bank)
         return ts_ok;
     return ts_verify_refuse(

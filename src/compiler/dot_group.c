@@ -6,8 +6,8 @@
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 
-/* Bytes of a partition: for all, and for the group's tiles. Smaller blocks are not worth an instruction of
-   each reader; a nest of its own has larger tiles. */
+/* Bytes of a partition of 192 KiB: for all, and for the group's tiles. Smaller blocks are not worth an
+   instruction of each reader; a nest of its own has larger tiles. */
 enum { ALL_BYTES = 176 * 1024, GROUP_BYTES = 104 * 1024, SMALLEST_BLOCK = 128 };
 
 static ts_lowered *note(const ts_value *value) {
@@ -108,8 +108,8 @@ static bool plan(dot_group *g) {
         int64_t free = g->block.batches * ts_walk_panel(&g->dot.cols);
         double bytes = ts_group_bytes(group) * (double)free;
         if (free < SMALLEST_BLOCK) return false;
-        if (bytes > GROUP_BYTES) continue;
-        g->dot.budget = ALL_BYTES - (int64_t)bytes;
+        if (bytes > (double)ts_build_scaled(g->dot.b, GROUP_BYTES)) continue;
+        g->dot.budget = ts_build_scaled(g->dot.b, ALL_BYTES) - (int64_t)bytes;
         if (!ts_dot_plan(&g->dot, &group->dot->c)) continue;
         g->block = ts_dot_block_of(&g->dot);
         return !has_rows || (ts_walk_panels(&g->dot.cols) == 1 && g->dot.cols.cut == 0);

@@ -158,7 +158,7 @@ static bool fits(const ts_dot *dot) {
                     round_64(batch * ts_walk_panel(&dot->cols) * out);
     if (dot->stationary.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
     if (dot->moving.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
-    return 2 * bytes <= (dot->budget ? dot->budget : SBUF_BUDGET);
+    return 2 * bytes <= (dot->budget ? dot->budget : ts_build_scaled(dot->b, SBUF_BUDGET));
 }
 
 static int64_t most_cols(const ts_dot *dot) {

@@ -112,7 +112,7 @@ double ts_group_bytes(const ts_group *group) {
 }
 
 int64_t ts_group_capacity(const ts_group *group) {
-    int64_t elems = (int64_t)(TS_GROUP_BUDGET / ts_group_bytes(group)), row = row_elems(group);
+    int64_t elems = (int64_t)((double)group->budget / ts_group_bytes(group)), row = row_elems(group);
     int64_t wanted = group->is_reducing && row > TS_GROUP_FREE ? row : TS_GROUP_FREE;
     return elems > wanted ? wanted : elems;
 }

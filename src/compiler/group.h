@@ -5,7 +5,7 @@
 #include "compiler/contraction.h"
 #include "compiler/lower.h"
 
-enum { TS_GROUP_BUDGET = 144 * 1024, TS_GROUP_FREE = 2048 }; /* bytes a partition; free elements of a tile */
+enum { TS_GROUP_BUDGET = 144 * 1024, TS_GROUP_FREE = 2048 }; /* bytes of 192 KiB; free elements of a tile */
 
 /* How a shape lies in a group's space when axes of size 1 are left out. */
 typedef enum ts_span {

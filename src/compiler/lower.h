@@ -29,6 +29,7 @@ typedef struct ts_group {
     int64_t dim[TS_MAX_RANK];
     bool is_reducing;             /* some op reduces: its axes must be whole in a tile */
     const struct ts_pending *dot; /* the first op is this contraction; NULL = it is none */
+    int64_t budget;               /* bytes of a partition for its tiles */
     const ts_value *wanted;       /* to be stored, whoever reads it; NULL = none */
 } ts_group;
 

@@ -148,7 +148,7 @@ static void store_results(search *s, ts_tile best, ts_tile least) {
 /* Two sweeps over the reduced axes; the second finds the values in SBUF still when they fit one tile. */
 static void search_nest(search *s, int kept_rank) {
     ts_nest *nest = &s->nest;
-    *nest = ts_nest_plan(s->b, s->view, VIEWS, kept_rank, MAX_FREE);
+    *nest = ts_nest_plan(s->b, s->view, VIEWS, kept_rank, ts_build_at_most(s->b, MAX_FREE));
     for (s->first_reduced = 0; s->first_reduced < nest->rank && s->view[0].stride[s->first_reduced] != 0;)
         s->first_reduced++;
     bool is_whole = true;

@@ -38,6 +38,7 @@ bool ts_window_is_cumulative(const ts_window *window, const ts_type *operand, ts
 static void cut(running *r) {
     ts_nest *nest = &r->nest;
     int rank = r->in.rank;
+    int64_t most = ts_build_at_most(r->b, CHUNK);
     *nest = (ts_nest){.b = r->b, .rank = rank, .part = -1, .first_free = rank - 1};
     memcpy(nest->size, r->in.dim, sizeof nest->size);
     for (int i = 0; i + 1 < rank; i++) {
@@ -46,7 +47,7 @@ static void cut(running *r) {
     }
     if (nest->part >= 0)
         nest->tile[nest->part] = nest->size[nest->part] < PARTITIONS ? nest->size[nest->part] : PARTITIONS;
-    nest->tile[rank - 1] = nest->size[rank - 1] < CHUNK ? nest->size[rank - 1] : CHUNK;
+    nest->tile[rank - 1] = nest->size[rank - 1] < most ? nest->size[rank - 1] : most;
 }
 
 static ts_tile new_tile(const running *r, int64_t elems, ts_dtype dtype, int slots) {
@@ -200,7 +201,7 @@ static void order_axes(running *r, const ts_cumulative *c) {
         *views[v] = kept[v];
     }
     /* Longer than a tile, a reversed axis is walked backwards in memory instead. */
-    if (!c->is_reverse || dim <= CHUNK) return;
+    if (!c->is_reverse || dim <= ts_build_at_most(r->b, CHUNK)) return;
     for (int v = 0; v < 2; v++) {
         int axis = views[v]->rank - 1;
         views[v]->offset += (dim - 1) * views[v]->stride[axis];

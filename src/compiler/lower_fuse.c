@@ -41,6 +41,7 @@ static void forget(ts_lower *lower, const ts_group *group) {
 
 ts_group *ts_group_open(ts_lower *lower, const ts_type *space) {
     ts_group *group = TS_NEW(&lower->arena, ts_group);
+    group->budget = ts_build_scaled(&lower->b, TS_GROUP_BUDGET);
     group->rank = group->kept = ts_group_dims(space, group->dim);
     ts_vec_push(&lower->open_groups, &lower->arena, group);
     return group;
@@ -208,7 +209,8 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
         int last = operand->type.rank - 1;
         while (operand->type.dim[last] == 1)
             last--;
-        ts_group alone = {.kept = kept, .is_reducing = true};
+        ts_group alone = {
+            .kept = kept, .is_reducing = true, .budget = ts_build_scaled(&lower->b, TS_GROUP_BUDGET)};
         alone.rank = ts_group_dims(&operand->type, alone.dim);
         if (view.kind != ts_view_tensor || view.stride[last] != 1 || !ts_group_fits(&alone, op)) return ts_ok;
         group = ts_group_open(lower, &operand->type);

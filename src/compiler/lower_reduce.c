@@ -131,7 +131,7 @@ static ts_ap narrowed(reduction *r, ts_ap acc, ts_dtype dtype) {
 static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_view *init) {
     ts_builder *b = &r->lower->b;
     ts_nest *nest = &r->nest;
-    *nest = ts_nest_plan(b, views, 2, kept_rank, MAX_FREE);
+    *nest = ts_nest_plan(b, views, 2, kept_rank, ts_build_at_most(b, MAX_FREE));
     for (r->first_reduced = 0; r->first_reduced < nest->rank && views[0].stride[r->first_reduced] != 0;)
         r->first_reduced++;
     ts_nest_open(nest, 0, r->first_reduced);

@@ -118,7 +118,7 @@ static void cut_for_tiles(ts_scatter *s) {
     for (int i = 0; i < rank; i++)
         nest->tile[i] = 1;
     if (part >= 0) nest->tile[part] = nest->size[part] < PARTITIONS ? nest->size[part] : PARTITIONS;
-    int64_t room = MAX_FREE;
+    int64_t room = ts_build_at_most(&x->lower->b, MAX_FREE);
     int first = x->index_axes > part + 1 ? x->index_axes : part + 1;
     nest->first_free = rank;
     while (nest->first_free > first && rank - nest->first_free < TS_AP_DIMS - 1 && room > 1) {

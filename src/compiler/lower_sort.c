@@ -118,7 +118,7 @@ static ts_status make_key(sorting *s, ts_value *operand, bool is_descending, arr
     views[0] = sorted_last(s, &views[0]);
     views[1] = part_of(s, key, 0, s->count);
     ts_views_merge(views, 2);
-    ts_nest nest = ts_nest_plan(s->b, views, 2, views[0].rank, 2048);
+    ts_nest nest = ts_nest_plan(s->b, views, 2, views[0].rank, ts_build_at_most(s->b, 2048));
     int64_t parts = ts_nest_max_parts(&nest), elems = ts_nest_max_free(&nest, 0, nest.rank);
     ts_dtype bits = bits_dtype(operand->type.dtype);
     ts_nest_open(&nest, 0, nest.rank);
@@ -278,7 +278,7 @@ static int64_t power_below(int64_t value) {
 
 static pairs cut_pairs(const sorting *s, int64_t block) {
     pairs p = {.block = block, .blocks = s->lines * (s->length / block)};
-    int64_t most = power_below(SBUF_BYTES / (8 * (s->array_count + 2)));
+    int64_t most = power_below(ts_build_scaled(s->b, SBUF_BYTES) / (8 * (s->array_count + 2)));
     int64_t even = power_below(p.blocks * (block / 2) / PARTITIONS + 1);
     p.run = even < 64 ? 64 : even < most ? even : most;
     if (p.run > block / 2) p.run = block / 2;
@@ -351,7 +351,7 @@ static void run_pairs(sorting *s, int64_t block, bool is_reversed) {
 
 /* Lines stay whole while they fit and there are many; else chunks fill the partitions. */
 static void choose_chunk(sorting *s) {
-    int64_t most = power_below(SBUF_BYTES / (4 * (s->array_count + 2)));
+    int64_t most = power_below(ts_build_scaled(s->b, SBUF_BYTES) / (4 * (s->array_count + 2)));
     if (most > MAX_CHUNK) most = MAX_CHUNK;
     s->chunk = s->length;
     if (s->lines < FAST_LINES && s->length > 512) {

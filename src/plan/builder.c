@@ -11,6 +11,12 @@ void ts_builder_init(ts_builder *builder, ts_program *program, const ts_chip *ch
     builder->chip = chip;
 }
 
+int64_t ts_build_scaled(const ts_builder *builder, int64_t amount) {
+    const double usual = 192 * 1024;
+    int64_t scaled = (int64_t)((double)amount * builder->chip->sbuf_partition_bytes / usual);
+    return scaled < 1 ? 1 : scaled;
+}
+
 ts_affine ts_affine_const(int64_t base) {
     return (ts_affine){.base = base};
 }

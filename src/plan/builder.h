@@ -89,6 +89,14 @@ void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu o
 ts_scalar ts_scalar_const(double value);
 ts_scalar ts_scalar_ap(const ts_ap *ap);
 
+/* What is chosen for a partition of 192 KiB, bytes or elements of tiles, in proportion to the chip's SBUF. */
+int64_t ts_build_scaled(const ts_builder *builder, int64_t amount);
+/* The same where more is of no use. */
+static inline int64_t ts_build_at_most(const ts_builder *builder, int64_t amount) {
+    int64_t scaled = ts_build_scaled(builder, amount);
+    return scaled < amount ? scaled : amount;
+}
+
 /* Gives every tile an SBUF or PSUM address and every scratch tensor an HBM offset by liveness over the
    loop tree, first fit. ts_capacity names what does not fit. */
 ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
