@@ -172,11 +172,10 @@ static inline uint64_t to_u64(float value) {
 
 /* For types inside fp32's exact integers the limits are values; NaN gives 0. The comparisons are those of
    CPUs' minimum and maximum, which give their second side for NaN. */
-static inline int32_t to_small(float value, float low, float high) {
+static inline float clamp(float value, float low, float high) {
     if (low < 0) value = value == value ? value : 0;
     value = value > low ? value : low;
-    value = value < high ? value : high;
-    return (int32_t)value;
+    return value < high ? value : high;
 }
 
 #define WIDEN(name, type, expression)                                                                        \
@@ -225,16 +224,33 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
         break;                                                                                               \
     }
 
+/* Clamped first, converted then: one loop for both makes compilers convert what is out of range, too, and
+   choose between the results. */
+#define SATURATED(name, type, low, high)                                                                     \
+    case ts_dtype_##name: {                                                                                  \
+        type *out = to;                                                                                      \
+        for (size_t n; count > 0; count -= n, from += n, out += n) {                                         \
+            float clamped[SATURATED_AT_ONCE];                                                                \
+            n = count < SATURATED_AT_ONCE ? count : SATURATED_AT_ONCE;                                       \
+            for (size_t i = 0; i < n; i++)                                                                   \
+                clamped[i] = clamp(from[i], low, high);                                                      \
+            for (size_t i = 0; i < n; i++)                                                                   \
+                out[i] = (type)(int32_t)clamped[i];                                                          \
+        }                                                                                                    \
+        break;                                                                                               \
+    }
+enum { SATURATED_AT_ONCE = 256 };
+
 TS_CLONES
 void ts_dtype_narrow(ts_dtype dtype, const float *from, void *to, size_t count) {
     switch (dtype) {
         NARROW(i1, uint8_t, from[i] != 0)
-        NARROW(i4, int8_t, to_small(from[i], -8, 7))
-        NARROW(u4, uint8_t, to_small(from[i], 0, 15))
-        NARROW(i8, int8_t, to_small(from[i], -128, 127))
-        NARROW(u8, uint8_t, to_small(from[i], 0, 255))
-        NARROW(i16, int16_t, to_small(from[i], -32768, 32767))
-        NARROW(u16, uint16_t, to_small(from[i], 0, 65535))
+        SATURATED(i4, int8_t, -8, 7)
+        SATURATED(u4, uint8_t, 0, 15)
+        SATURATED(i8, int8_t, -128, 127)
+        SATURATED(u8, uint8_t, 0, 255)
+        SATURATED(i16, int16_t, -32768, 32767)
+        SATURATED(u16, uint16_t, 0, 65535)
         NARROW(i32, int32_t, to_i32(from[i]))
         NARROW(u32, uint32_t, to_u32(from[i]))
         NARROW(i64, int64_t, to_i64(from[i]))

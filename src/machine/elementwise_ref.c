@@ -26,7 +26,7 @@ typedef struct chain {
 static void chain_floats(void *context, int64_t first, int64_t last) {
     const chain *c = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK], side[2][TS_CHUNK], between[TS_CHUNK];
-    int64_t filled = -1;
+    int64_t filled = -1, longest = ts_chunk_length(&c->chunks, 0);
     for (int64_t unit = first; unit < last; unit++) {
         int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
         int64_t n = ts_chunk_length(&c->chunks, from);
@@ -39,7 +39,7 @@ static void chain_floats(void *context, int64_t first, int64_t last) {
                 b = ts_rows_read(&s->rows, part, from, n, side[i]);
             } else if (filled != part && (filled < 0 || !s->column.is_constant)) {
                 float value = ts_column_value(&s->column, part);
-                for (int j = 0; j < TS_CHUNK; j++)
+                for (int64_t j = 0; j < longest; j++)
                     side[i][j] = value;
             }
             /* Only the last step may write: dst can be a source of a later one. */
