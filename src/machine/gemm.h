@@ -10,7 +10,7 @@
 
 #include "base/host.h"
 
-enum { TS_GEMM_NAN = 0x7fc00000, TS_GEMM_ROWS = 8, TS_GEMM_COLUMNS = 32 /* at most, of a kernel's tile */ };
+enum { TS_GEMM_NAN = 0x7fc00000, TS_GEMM_COLUMNS = 32 /* at most, of a kernel's tile */ };
 
 /* One tile of the result. A word is a float, or two bf16 that follow each other along k: the first in the
    high half. */
