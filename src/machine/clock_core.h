@@ -16,7 +16,7 @@ enum {
     TS_CLOCK_SETS = 4,
     TS_CLOCK_RINGS = 256,       /* queue numbers a program may name */
     TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
-    TS_CLOCK_WINDOW = 2048,     /* fetched instructions that wait for their times */
+    TS_CLOCK_WINDOW = 1024,     /* fetched instructions that wait for their times */
     TS_CLOCK_BOXES = 8192,      /* accesses remembered exactly per plane; above that, old ones merge */
     TS_BOX_LEVELS = 20
 };
