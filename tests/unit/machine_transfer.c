@@ -91,6 +91,32 @@ static void random_pairs_match(void **state) {
     free(expected);
 }
 
+/* Runs of any length to any place: what goes past the caches is what goes through them, and no byte more. */
+static void streams_are_copies(void **state) {
+    (void)state;
+    enum { ROOM = 512 };
+    uint8_t from[ROOM], to[ROOM], expected[ROOM];
+    for (int i = 0; i < ROOM; i++)
+        from[i] = (uint8_t)(i * 7 + 1);
+    for (int start = 0; start < 70; start++)
+        for (int length = 1; length < 200; length += 3) {
+            ts_pattern dst = {
+                .base = to + start, .size = 1, .dims = 2, .step = {length + 5, 1}, .count = {2, length}};
+            ts_pattern src = {
+                .base = from + 3, .size = 1, .dims = 2, .step = {length, 1}, .count = {2, length}};
+            ts_pair pair;
+            memset(to, 0, ROOM);
+            memset(expected, 0, ROOM);
+            for (int row = 0; row < 2; row++)
+                memcpy(expected + start + row * (length + 5), from + 3 + row * length, (size_t)length);
+            assert_true(ts_pair_make(&dst, &src, &pair));
+            pair.is_streaming = true;
+            ts_pair_arrange(&pair);
+            ts_pair_move(&pair, 0, pair.count[0]);
+            assert_memory_equal(to, expected, ROOM);
+        }
+}
+
 static void patterns_without_a_cut_are_refused(void **state) {
     (void)state;
     uint8_t memory[64];
@@ -125,6 +151,7 @@ static void overlapping_patterns_are_seen(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_pairs_match),
+        cmocka_unit_test(streams_are_copies),
         cmocka_unit_test(patterns_without_a_cut_are_refused),
         cmocka_unit_test(overlapping_patterns_are_seen),
     };
