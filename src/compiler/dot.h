@@ -48,10 +48,11 @@ typedef struct ts_dot_group {
    depth.tile positions of the axis depth.cut give. */
 typedef struct ts_dot {
     ts_builder *b;
-    int64_t budget;    /* bytes of a partition that the panels may take; 0 = what a dot alone may */
-    int64_t most_cols; /* of a panel; 0 = TS_DOT_COLS */
-    bool is_unswapped; /* asked for: lhs stationary, its rows on the partitions of the result */
-    bool is_swapped;   /* rhs is stationary */
+    int64_t budget;     /* bytes of a partition that the panels may take; 0 = what a dot alone may */
+    int64_t most_cols;  /* of a panel; 0 = TS_DOT_COLS */
+    bool is_unswapped;  /* asked for: lhs stationary, its rows on the partitions of the result */
+    bool is_swapped;    /* rhs is stationary */
+    bool is_rows_outer; /* panels of rows are held while those of columns go by, not the other way round */
     ts_walk batch, rows, cols, depth, panel;
     ts_dot_operand stationary, moving;
     ts_dtype dtype; /* of the operands in SBUF */
@@ -62,7 +63,7 @@ typedef struct ts_dot {
     int groups;
 } ts_dot;
 
-enum { TS_DOT_TILE = 128, TS_DOT_BANK = 512, TS_DOT_COLS = 1024, TS_DOT_ROWS = 512, TS_DOT_PSUM = 8192 };
+enum { TS_DOT_TILE = 128, TS_DOT_BANK = 512, TS_DOT_COLS = 1024, TS_DOT_ROWS = 1024, TS_DOT_PSUM = 8192 };
 
 /* A tile of rows against the panel of columns for some batches, in PSUM as [rows, (batch, columns)]. */
 typedef struct ts_dot_block {
@@ -77,13 +78,13 @@ typedef struct ts_dot_block {
 ts_ap ts_dot_block_ap(const ts_dot *dot, const ts_dot_block *block, ts_count elems);
 ts_dot_block ts_dot_block_of(const ts_dot *dot);
 
-/* Where the loops of a dot stand: those of the batches, column panels, row panels and, innermost, of the
-   block are open. */
+/* Where the loops of a dot stand: those of the batches, of the panels that are held, of the others and,
+   innermost, of the block are open. */
 typedef enum ts_dot_stage {
     ts_dot_before,
     ts_dot_in_batch,
-    ts_dot_in_cols,
-    ts_dot_in_rows,
+    ts_dot_in_outer,
+    ts_dot_in_inner,
     ts_dot_in_block
 } ts_dot_stage;
 

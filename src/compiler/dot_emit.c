@@ -156,19 +156,20 @@ static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, const
 
 ts_status ts_dot_emit(ts_lower *lower, ts_dot *d, ts_dot_block *block, const ts_dot_reader *reader) {
     bool is_whole = ts_dot_is_whole(d);
+    ts_walk *outer = d->is_rows_outer ? &d->rows : &d->cols, *inner = d->is_rows_outer ? &d->cols : &d->rows;
     *block = ts_dot_block_of(d);
     enter(reader, ts_dot_before);
     ts_walk_open(d->b, &d->batch);
     enter(reader, ts_dot_in_batch);
-    ts_walk_open(d->b, &d->cols);
-    enter(reader, ts_dot_in_cols);
-    if (is_whole) ts_dot_load(lower, d, &d->moving);
-    ts_walk_open(d->b, &d->rows);
-    enter(reader, ts_dot_in_rows);
-    if (is_whole) ts_dot_load(lower, d, &d->stationary);
+    ts_walk_open(d->b, outer);
+    enter(reader, ts_dot_in_outer);
+    if (is_whole) ts_dot_load(lower, d, d->is_rows_outer ? &d->stationary : &d->moving);
+    ts_walk_open(d->b, inner);
+    enter(reader, ts_dot_in_inner);
+    if (is_whole) ts_dot_load(lower, d, d->is_rows_outer ? &d->moving : &d->stationary);
     TS_TRY(compute_rows(lower, d, block, reader));
-    ts_walk_close(d->b, &d->rows);
-    ts_walk_close(d->b, &d->cols);
+    ts_walk_close(d->b, inner);
+    ts_walk_close(d->b, outer);
     ts_walk_close(d->b, &d->batch);
     return ts_ok;
 }

@@ -185,14 +185,20 @@ static bool try_panels(ts_dot *dot, int64_t rows, int64_t cols) {
     return ts_dot_is_whole(dot) || ts_walk_tiles(&dot->rows) * ts_dot_psum_step(dot) <= TS_DOT_PSUM;
 }
 
-/* Elements that HBM moves: the stationary side once for each panel of columns, the moving side once, or, as
-   far as depth comes in panels, once for each panel of rows. That costs a little besides: PSUM is not double.
- */
+/* What loading one side costs, in elements that HBM moves: a transpose keeps TensorE from multiplying. */
+static double load_cost(const ts_dot *dot, const ts_dot_operand *operand, int64_t times) {
+    double elems = (double)ts_walk_elems(operand->walk) * (double)ts_walk_elems(&dot->depth) * (double)times;
+    return operand->is_transposed ? 3 * elems : elems;
+}
+
+/* The panels that are held are loaded once, the others once for each of them; as far as depth comes in
+   panels, both sides once for each panel of the other. That costs a little besides: PSUM is not double. */
 static double traffic(const ts_dot *dot) {
-    double depth = (double)ts_walk_elems(&dot->depth);
-    double rows = (double)ts_walk_elems(&dot->rows) * depth * (double)ts_walk_panels(&dot->cols);
-    double cols = (double)ts_walk_elems(&dot->cols) * depth;
-    return ts_dot_is_whole(dot) ? rows + cols : 1.1 * (rows + cols * (double)ts_walk_panels(&dot->rows));
+    int64_t rows = ts_walk_panels(&dot->rows), cols = ts_walk_panels(&dot->cols);
+    if (!ts_dot_is_whole(dot))
+        return 1.1 * (load_cost(dot, &dot->stationary, cols) + load_cost(dot, &dot->moving, rows));
+    return dot->is_rows_outer ? load_cost(dot, &dot->stationary, 1) + load_cost(dot, &dot->moving, rows)
+                              : load_cost(dot, &dot->stationary, cols) + load_cost(dot, &dot->moving, 1);
 }
 
 /* What is held at a time: many batches if they fit, else of one the panels that move the least. */
@@ -209,13 +215,20 @@ static bool cut_panels(ts_dot *dot) {
     }
     ts_walk_cut(&dot->batch, 1, 1);
     double least = 0;
+    bool best_outer = false;
     for (int64_t rows = TS_DOT_ROWS; rows >= TS_DOT_TILE; rows /= 2)
         for (int64_t cols = most; cols >= TS_DOT_BANK || cols == most; cols /= 2) {
-            if (!try_panels(dot, rows, cols) || (best_rows && traffic(dot) >= least)) continue;
-            least = traffic(dot);
-            best_rows = rows;
-            best_cols = cols;
+            if (!try_panels(dot, rows, cols)) continue;
+            for (int outer = 0; outer < 2; outer++) {
+                dot->is_rows_outer = outer == 1;
+                if (best_rows && traffic(dot) >= least) continue;
+                least = traffic(dot);
+                best_rows = rows;
+                best_cols = cols;
+                best_outer = dot->is_rows_outer;
+            }
         }
+    dot->is_rows_outer = best_outer;
     return best_rows && try_panels(dot, best_rows, best_cols);
 }
 
@@ -226,6 +239,7 @@ bool ts_dot_plan(ts_dot *dot, const ts_contraction *c) {
     bool is_swapped = !dot->is_unswapped && swapped < role_cost(dot);
     if (is_swapped) make_walks(dot, c, true);
     dot->is_swapped = is_swapped;
+    dot->is_rows_outer = false;
     dot->out = c->out;
     dot->stationary =
         (ts_dot_operand){.side = ts_side_rows, .view = is_swapped ? c->rhs : c->lhs, .walk = &dot->rows};

@@ -37,7 +37,8 @@ static bool add_panels(ts_dot_space *s, const ts_walk *walk) {
 static bool add_loops(ts_dot_space *s) {
     const ts_dot *d = s->dot;
     const ts_dot_block *k = s->block;
-    const ts_walk *walks[] = {&d->batch, &d->cols, &d->rows};
+    const ts_walk *walks[] = {&d->batch, d->is_rows_outer ? &d->rows : &d->cols,
+                              d->is_rows_outer ? &d->cols : &d->rows};
     for (int i = 0; i < 3; i++) {
         if (!add_panels(s, walks[i])) return false;
         s->opened[ts_dot_in_batch + i] = s->nest.rank;
@@ -76,7 +77,7 @@ void ts_dot_space_enter(ts_dot_space *s, ts_dot_stage stage) {
         nest->is_open[i] = *s->axis[i].is_open;
         nest->loop[i] = *s->axis[i].loop;
     }
-    if (stage >= ts_dot_in_cols) {
+    if (stage >= (s->dot->is_rows_outer ? ts_dot_in_inner : ts_dot_in_outer)) {
         nest->is_given[s->cols] = true;
         nest->given[s->cols] = ts_walk_block(s->dot->b, &s->dot->cols);
     }
