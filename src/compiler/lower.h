@@ -124,7 +124,7 @@ ts_status ts_lower_computed_again(ts_lower *lower, ts_value *value);
 /* Whether a reduction by one operator joined or opened a group. */
 ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, bool *is_done);
 /* Whether the result is an operand that an open group computes under another shape, and joined that group. */
-bool ts_lower_alias(ts_lower *lower, ts_op_node *op);
+bool ts_lower_alias(ts_op_node *op);
 ts_status ts_lower_bitcast(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op);
 /* views[0] = init + the sum of views[1] over the axes where views[0] has stride 0. False, and nothing

@@ -223,8 +223,8 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
 
 /* ---- the same elements under another shape ---- */
 
-/* Whether the op keeps the order of the axes, those of size 1 left out, and `lead` of the operand's are the
-   first ones of the result. */
+/* Whether the operand's axes, those of size 1 left out, are the first ones of the result's, in their order.
+ */
 static bool keeps_order(const ts_op_node *op) {
     const ts_type *from = &op->operands[0]->type, *to = &op->results[0]->type;
     int64_t dims[TS_MAX_RANK];
@@ -259,7 +259,7 @@ static bool grow(ts_group *group, const ts_op_node *op) {
     return true;
 }
 
-bool ts_lower_alias(ts_lower *lower, ts_op_node *op) {
+bool ts_lower_alias(ts_op_node *op) {
     if (op->kind != ts_hlo_reshape && op->kind != ts_hlo_broadcast_in_dim) return false;
     ts_group *group = note(op->operands[0])->group;
     if (!group || !has_room(group, 1, 0)) return false;
@@ -270,7 +270,6 @@ bool ts_lower_alias(ts_lower *lower, ts_op_node *op) {
     } else if (!keeps_order(op) || (to == ts_span_none && !grow(group, op))) {
         return false;
     }
-    (void)lower;
     ts_group_take(group, op);
     return true;
 }

@@ -33,7 +33,7 @@ ts_status ts_lower_constant(ts_lower *lower, ts_op_node *op) {
 ts_status ts_lower_view_op(ts_lower *lower, ts_op_node *op) {
     ts_view operand = {0};
     ts_lowered *lowered = note(op->results[0]);
-    if (op->operand_count && !lowered->group && ts_lower_alias(lower, op)) return ts_ok;
+    if (op->operand_count && !lowered->group && ts_lower_alias(op)) return ts_ok;
     if (op->operand_count) TS_TRY(ts_lower_shifted(lower, op->operands[0], &operand));
     lowered->has_view = true;
     if (ts_view_apply(op, &operand, &lowered->view)) {
