@@ -228,17 +228,14 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
 static bool keeps_order(const ts_op_node *op) {
     const ts_type *from = &op->operands[0]->type, *to = &op->results[0]->type;
     int64_t dims[TS_MAX_RANK];
-    int count = 0, at = 0, axis = 0;
+    int count = 0, at = 0, axis = 0, before = 0;
     ts_op_ints(op, "broadcast_dimensions", dims, TS_MAX_RANK, &count);
     for (int i = 0; i < from->rank; i++) {
         if (from->dim[i] == 1) continue;
         while (axis < dims[i])
             at += to->dim[axis++] != 1;
         if (axis > dims[i] || to->dim[axis] != from->dim[i]) return false;
-        int before = 0;
-        for (int k = 0; k < i; k++)
-            before += from->dim[k] != 1;
-        if (before != at) return false;
+        if (before++ != at) return false;
     }
     return true;
 }

@@ -1,20 +1,8 @@
 /* What holds for the clock on any program: slower parts are never faster in total, everything adds up, and
    each instruction starts exactly when the last of what it waits for lets it. */
-#include <dirent.h>
 #include <stdio.h>
 
-#include "clock_support.h"
-
-#include "base/file.h"
-
-static uint64_t next_random(uint64_t *state) {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return *state >> 33;
-}
-
-static unsigned below(uint64_t *state, unsigned limit) {
-    return (unsigned)(next_random(state) % limit);
-}
+#include "clock_programs.h"
 
 /* An SBUF or PSUM operand in a small part of the memory, so that operands meet often. */
 static void add_operand(ts_text *out, uint64_t *state, const char *name, bool may_psum, unsigned count) {
@@ -153,6 +141,11 @@ static void check_monotonic(const ts_program *program) {
         check_row(program, ts_param_at(ts_param_find(main_rows[i])), base, &half, 1);
 }
 
+static void check_monotonic_of(const ts_program *program, void *context) {
+    (void)context;
+    check_monotonic(program);
+}
+
 static void test_slower_parts(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 12; seed++) {
@@ -162,30 +155,9 @@ static void test_slower_parts(void **state) {
     }
 }
 
-static void each_timing_file(void (*check)(const ts_program *program)) {
-    DIR *folder = opendir("tests/timing");
-    assert_non_null(folder);
-    int count = 0;
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        char path[512];
-        size_t size = 0, length = strlen(entry->d_name);
-        uint8_t *data = NULL;
-        if (length < 5 || strcmp(entry->d_name + length - 4, ".trn") != 0) continue;
-        snprintf(path, sizeof path, "tests/timing/%s", entry->d_name);
-        assert_int_equal(ts_file_read(path, &data, &size, NULL), ts_ok);
-        ts_program *program = parse_text((const char *)data, path);
-        check(program);
-        ts_program_free(program);
-        free(data);
-        count++;
-    }
-    closedir(folder);
-    assert_true(count > 10);
-}
-
 static void test_slower_parts_files(void **state) {
     (void)state;
-    each_timing_file(check_monotonic);
+    assert_true(each_timing_file(check_monotonic_of, NULL) > 10);
 }
 
 /* ---- everything adds up, also for another chip ---- */
@@ -209,6 +181,11 @@ static void check_adds_up(const ts_program *program) {
     ts_record_free(&record);
 }
 
+static void check_adds_up_of(const ts_program *program, void *context) {
+    (void)context;
+    check_adds_up(program);
+}
+
 static void test_adds_up(void **state) {
     (void)state;
     for (uint64_t seed = 100; seed < 160; seed++) {
@@ -216,7 +193,7 @@ static void test_adds_up(void **state) {
         check_adds_up(program);
         ts_program_free(program);
     }
-    each_timing_file(check_adds_up);
+    assert_true(each_timing_file(check_adds_up_of, NULL) > 10);
 }
 
 /* ---- each start is explained ---- */

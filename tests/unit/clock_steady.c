@@ -1,20 +1,8 @@
 /* Loops in a steady state are jumped over, and the record is the same, bit for bit, as when every trip is
  * stepped. */
-#include <dirent.h>
 #include <stdio.h>
 
-#include "clock_support.h"
-
-#include "base/file.h"
-
-static uint64_t next_random(uint64_t *state) {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return *state >> 33;
-}
-
-static unsigned below(uint64_t *state, unsigned limit) {
-    return (unsigned)(next_random(state) % limit);
-}
+#include "clock_programs.h"
 
 static void run(const ts_program *program, const ts_chip *chip, ts_clock_options options, bool step_all,
                 ts_record *record) {
@@ -80,24 +68,14 @@ static uint64_t check_ways(const ts_program *program) {
     return skipped;
 }
 
+static void count_skipping(const ts_program *program, void *context) {
+    *(int *)context += check_ways(program) > 0;
+}
+
 static void test_files(void **state) {
     (void)state;
-    DIR *folder = opendir("tests/timing");
-    assert_non_null(folder);
     int skipping = 0;
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        char path[512];
-        size_t size = 0, length = strlen(entry->d_name);
-        uint8_t *data = NULL;
-        if (length < 5 || strcmp(entry->d_name + length - 4, ".trn") != 0) continue;
-        snprintf(path, sizeof path, "tests/timing/%s", entry->d_name);
-        assert_int_equal(ts_file_read(path, &data, &size, NULL), ts_ok);
-        ts_program *program = parse_text((const char *)data, path);
-        skipping += check_ways(program) > 0;
-        ts_program_free(program);
-        free(data);
-    }
-    closedir(folder);
+    each_timing_file(count_skipping, &skipping);
     assert_true(skipping >= 4); /* the matmul tutorial's four */
 }
 
