@@ -142,6 +142,12 @@ void ts_act_floats(unsigned func, const float *in, float *out, int64_t n) {
     case ts_act_erf: erfs(in, out, n); break;
     case ts_act_arctan: arctans(in, out, n); break;
     case ts_act_rsqrt: rsqrts(in, out, n); break;
+    case ts_act_gelu:
+    case ts_act_gelu_apprx_tanh:
+    case ts_act_gelu_apprx_sigmoid:
+    case ts_act_silu:
+    case ts_act_softplus:
+    case ts_act_mish: ts_act_units(func, in, out, n); break;
     default: ts_act_ref(func, in, out, n); break;
     }
 }
@@ -153,6 +159,16 @@ double ts_act_ns(unsigned func) {
     case ts_act_arctan: return 0.9;
     case ts_act_erf:
     case ts_act_tanh: return 0.5;
+    case ts_act_gelu:
+    case ts_act_gelu_apprx_tanh:
+    case ts_act_gelu_apprx_sigmoid:
+    case ts_act_silu:
+    case ts_act_softplus:
+    case ts_act_mish: return 2;
+    case ts_act_gelu_dx:
+    case ts_act_gelu_apprx_sigmoid_dx:
+    case ts_act_silu_dx:
+    case ts_act_erf_dx: return 30;
     default: return 0.2;
     }
 }

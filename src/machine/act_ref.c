@@ -4,52 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "machine/act_double.h"
 #include "machine/engine.h"
-
-static inline double double_of(uint64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint64_t bits_of(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-/* NaN passes. Beyond the limits fp32 results are 0 or infinite. */
-static inline double limit(double x, double low, double high) {
-    x = x < low ? low : x;
-    return x > high ? high : x;
-}
-
-/* e^x - 1 = 2^n * q + (2^n - 1), q = e^r - 1 for |r| <= ln(2)/2: near 0 n is 0 and nothing cancels.
-   Error of the series below 1e-10 of e^r. */
-typedef struct exp_parts {
-    double scale, q;
-} exp_parts;
-
-static inline exp_parts split_exp(double x) {
-    const double magic = 0x1.8p52, log2_e = 0x1.71547652b82fep0, ln_2 = 0x1.62e42fefa39efp-1;
-    /* Adding 1.5 * 2^52 leaves the nearest integer in the low bits. */
-    const double shifted = x * log2_e + magic;
-    const double r = x - (shifted - magic) * ln_2;
-    double q = 1.0 / 40320;
-    q = q * r + 1.0 / 5040;
-    q = q * r + 1.0 / 720;
-    q = q * r + 1.0 / 120;
-    q = q * r + 1.0 / 24;
-    q = q * r + 1.0 / 6;
-    q = q * r + 0.5;
-    q = q * r + 1.0;
-    return (exp_parts){.scale = double_of((bits_of(shifted) + 1023) << 52), .q = q * r};
-}
-
-static inline double exp_double(double x) {
-    const exp_parts e = split_exp(limit(x, -110, 110));
-    return e.scale * e.q + e.scale;
-}
 
 static inline float exp_float(float x) {
     return (float)exp_double((double)x);
@@ -64,23 +20,6 @@ static inline float tanh_float(float x) {
     const exp_parts e = split_exp(limit(2 * fabs((double)x), 0, 80));
     const double less_one = e.scale * e.q + (e.scale - 1);
     return copysignf((float)(less_one / (less_one + 2)), x);
-}
-
-/* x = 2^k * m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh((m - 1) / (m + 1)). */
-static inline double log_double(double x) {
-    const uint64_t root_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000;
-    const uint64_t shifted = bits_of(x) + (one - root_half);
-    const double k = double_of((shifted >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
-    const double m = double_of((shifted & 0x000fffffffffffff) + root_half);
-    const double s = (m - 1) / (m + 1), z = s * s;
-    double p = 1.0 / 13;
-    p = p * z + 1.0 / 11;
-    p = p * z + 1.0 / 9;
-    p = p * z + 1.0 / 7;
-    p = p * z + 1.0 / 5;
-    p = p * z + 1.0 / 3;
-    p = p * z + 1.0;
-    return k * 0x1.62e42fefa39efp-1 + 2 * s * p;
 }
 
 static inline float log_float(float x) {
@@ -132,6 +71,56 @@ static inline float sin_float(float x) {
     return (float)copysign(1, (double)x) * (float)value;
 }
 
+/* Functions whose plain form is what the C library has. Beyond `end` they have reached their limits in fp32,
+   and infinities would meet zeros there. */
+static inline double within(double x, double end) {
+    return x < -end ? -end : x > end ? end : x;
+}
+
+static inline double above(double x) {
+    return x < -1000 ? -1000 : x;
+}
+
+static inline double logistic(double x) {
+    return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+}
+
+/* The normal distribution and its density. */
+static inline double normal(double x) {
+    return 0.5 * erfc(-x * M_SQRT1_2);
+}
+
+static inline double density(double x) {
+    return exp(-0.5 * x * x) * (0.5 * M_SQRT1_2 * M_2_SQRTPI);
+}
+
+/* The exponent of gelu_apprx_tanh: 1/2 (1 + tanh y) is the logistic function of 2 y. */
+static inline double tanh_exponent(double x) {
+    return M_2_SQRTPI * M_SQRT2 * (x + 0.044715 * x * x * x);
+}
+
+static double unit_double(unsigned func, double x) {
+    const double low = above(x), both = within(x, 400), s = logistic(both);
+    switch (func) {
+    case ts_act_gelu: return low * normal(low);
+    case ts_act_gelu_dx: return normal(within(x, 37)) + within(x, 37) * density(within(x, 37));
+    case ts_act_gelu_apprx_tanh: return low * logistic(tanh_exponent(low));
+    case ts_act_gelu_apprx_sigmoid: return low * logistic(1.702 * low);
+    case ts_act_gelu_apprx_sigmoid_dx: {
+        const double g = logistic(1.702 * both);
+        return g + 1.702 * both * g * logistic(-1.702 * both);
+    }
+    case ts_act_silu: return low * logistic(low);
+    case ts_act_silu_dx: return s + both * s * logistic(-both);
+    case ts_act_softplus: return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+    case ts_act_mish: {
+        const double e = exp(low > 100 ? 100 : low), n = e * (e + 2);
+        return low * (n / (n + 2));
+    }
+    default: return M_2_SQRTPI * exp(-x * x); /* erf_dx */
+    }
+}
+
 #define EACH(name, expression)                                                                               \
     case ts_act_##name:                                                                                      \
         _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                \
@@ -161,6 +150,9 @@ void ts_act_ref(unsigned func, const float *in, float *out, int64_t n) {
         for (int64_t i = 0; i < n; i++)
             out[i] = (float)atan((double)in[i]);
         break;
-    default: break;
+    default:
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (float)unit_double(func, (double)in[i]);
+        break;
     }
 }

@@ -172,6 +172,8 @@ bool ts_alu_is_integer(const ts_inst *inst, unsigned op, unsigned dtype1, unsign
 double ts_act_ns(unsigned func);
 /* out[i] = func(in[i]); the arrays may be the same. */
 void ts_act_floats(unsigned func, const float *in, float *out, int64_t n);
+/* The part of it in act_unit.c. */
+void ts_act_units(unsigned func, const float *in, float *out, int64_t n);
 /* The plain twin, within 1 ULP. */
 void ts_act_ref(unsigned func, const float *in, float *out, int64_t n);
 

@@ -14,6 +14,32 @@ static int64_t ordered(float value) {
     return bits < 0 ? -(int64_t)(bits & INT32_MAX) : bits;
 }
 
+static long double logistic(long double x) {
+    return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x));
+}
+
+/* Beyond `end` the functions have reached their limits; infinities would meet zeros there. */
+static long double exact_unit(unsigned func, long double x) {
+    const long double end = 10000, pi = acosl(-1), root = sqrtl(2 / pi);
+    const long double low = x < -end ? -end : x, both = low > end ? end : low, s = logistic(both);
+    const long double phi = erfcl(-both / sqrtl(2)) / 2, fast = logistic(1.702L * both);
+    switch (func) {
+    case ts_act_erf_dx: return 2 / sqrtl(pi) * expl(-x * x);
+    case ts_act_gelu: return low * phi;
+    case ts_act_gelu_dx:
+        if (fabsl(x) > 100) return x > 0 ? 1 : -0.0L;
+        return phi + both * expl(-both * both / 2) / sqrtl(2 * pi);
+    case ts_act_gelu_apprx_tanh: return low * logistic(2 * root * (low + 0.044715L * low * low * low));
+    case ts_act_gelu_apprx_sigmoid: return low * fast;
+    case ts_act_gelu_apprx_sigmoid_dx: return fast * (1 + 1.702L * both * logistic(-1.702L * both));
+    case ts_act_silu: return low * logistic(low);
+    case ts_act_silu_dx: return s * (1 + both * logistic(-both));
+    case ts_act_softplus: return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x));
+    case ts_act_mish: return low * tanhl(log1pl(expl(both > 100 ? 100 : both)));
+    default: return NAN;
+    }
+}
+
 static double exact(unsigned func, double x) {
     switch (func) {
     case ts_act_copy: return x;
@@ -31,7 +57,7 @@ static double exact(unsigned func, double x) {
     case ts_act_sqrt: return sqrt(x);
     case ts_act_rsqrt: return 1 / sqrt(x);
     case ts_act_reciprocal: return 1 / x;
-    default: return NAN;
+    default: return (double)exact_unit(func, (long double)x);
     }
 }
 
