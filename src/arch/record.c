@@ -1,6 +1,7 @@
 /* ts_record: derived figures and the short terminal summary. */
 #include "arch/record.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *ts_bound_name(unsigned bound) {
@@ -137,6 +138,27 @@ static void add_off_engine(const ts_record *record, ts_text *out) {
         ts_text_format(out, " %s", ts_op_get(row->op)->name);
     }
     ts_text_add(out, "\n");
+}
+
+ts_status ts_record_require_sources(const ts_record *record, ts_diag *diag) {
+    uint32_t count = record->assumptions.count;
+    if (count == 0 && record->assumed_trips == 0) return ts_ok;
+    if (count == 0) {
+        ts_fail(diag, ts_unspecified,
+                "the time leans on loops whose length depends on data, taken as %llu trips",
+                (unsigned long long)record->assumed_trips);
+        ts_diag_remedy(diag, "time what a run decided: trainstone run, or a record of TRAINSTONE_OUT");
+        return ts_unspecified;
+    }
+    char names[300] = "";
+    size_t length = 0;
+    for (uint32_t i = 0; i < count && length < sizeof names; i++)
+        length += (size_t)snprintf(names + length, sizeof names - length, "%s%s", i ? ", " : "",
+                                   ts_param_at(record->assumptions.data[i])->name);
+    ts_fail(diag, ts_unspecified, "the result leans on what no document says; assumed rows of the chip: %s",
+            names);
+    ts_diag_remedy(diag, "edit these rows in a file for --chip when you know better, or leave --strict out");
+    return ts_unspecified;
 }
 
 static void add_assumptions(const ts_record *record, ts_text *out) {

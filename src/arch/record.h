@@ -145,6 +145,8 @@ bool ts_op_is_off_engine(unsigned op);
 double ts_record_mfu(const ts_record *record);
 /* The bound with the largest share. */
 ts_bound ts_record_bottleneck(const ts_record *record);
+/* ts_unspecified, naming what was assumed, when the time leans on a row that no document gives. */
+ts_status ts_record_require_sources(const ts_record *record, ts_diag *diag);
 /* One JSON object: the dict of trainstone.last_run(). instance may be NULL (then no cost). */
 void ts_record_json(const ts_record *record, const ts_program *program, const ts_instance *instance,
                     ts_text *out);

@@ -20,7 +20,7 @@ typedef struct ts_arguments {
     const char *html, *json_file, *pftrace, *summary_text, *summary_json;
     int level, lines, threads, slices, trips, steps;
     bool help, json, no_source, markdown, instances, poison, quiet, is_text, topology, is_stochastic,
-        is_repro;
+        is_repro, is_strict;
 } ts_arguments;
 
 typedef enum ts_option_kind {

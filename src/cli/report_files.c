@@ -115,6 +115,8 @@ ts_status ts_reported_open(const ts_arguments *arguments, const char *path, bool
     ts_status status = ts_report_make(program, ts_runtime_chip(reported->session.runtime), &options,
                                       &reported->report, diag);
     ts_progress_stop(progress);
+    if (status == ts_ok && arguments->is_strict)
+        status = ts_record_require_sources(&reported->report.record, diag);
     return status;
 }
 

@@ -78,6 +78,7 @@ static const ts_option options[] = {
     TS_OPTION_INSTANCE,
     TS_OPTION_CHIP,
     TS_OPTION("quiet", 'q', NULL, flag, quiet, 0, 0, "Print nothing: only write the files."),
+    TS_OPTION_STRICT,
     TS_OPTION_HELP,
     TS_OPTION_END,
 };

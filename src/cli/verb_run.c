@@ -75,6 +75,7 @@ static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, 
     TS_TRY(ts_arrays_for_outputs(session, outputs, diag));
     TS_TRY(execute(arguments, session, inputs, outputs, diag));
     TS_TRY(ts_executable_record(session->executable, &record, diag));
+    if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
     TS_TRY(write_outputs(arguments, outputs, diag));
     describe_outputs(arguments, session, out);
     describe_record(arguments, session, record, out);
@@ -86,6 +87,7 @@ static ts_status run_steps(const ts_arguments *arguments, ts_session *session, t
     TS_TRY(ts_session_load(arguments, NULL, session, diag));
     TS_TRY(ts_steps_run(arguments, session, out, diag));
     TS_TRY(ts_executable_record(session->executable, &record, diag));
+    if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
     describe_record(arguments, session, record, out);
     return ts_ok;
 }
@@ -148,6 +150,7 @@ static const ts_option options[] = {
               "them, which may count subnormal numbers as 0. Default: TRAINSTONE_REPRO."),
     TS_OPTION("poison", 0, NULL, flag, poison, 0, 0,
               "Fill the chip's memories with NaN bytes first, so that a read of what nobody wrote shows."),
+    TS_OPTION_STRICT,
     TS_OPTION_JSON,
     TS_OPTION("quiet", 'q', NULL, flag, quiet, 0, 0, "Print nothing but errors (and --json)."),
     TS_OPTION_HELP,

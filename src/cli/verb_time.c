@@ -62,6 +62,7 @@ static ts_status show(const ts_arguments *arguments, const ts_session *session, 
                                  .without_gains = true};
     ts_report report;
     ts_status status = ts_report_make(program, ts_runtime_chip(session->runtime), &options, &report, diag);
+    if (status == ts_ok && arguments->is_strict) status = ts_record_require_sources(&report.record, diag);
     if (status == ts_ok) {
         ts_report_text(&report, out);
         if (arguments->slices) add_slices(&report.record, program, out);
@@ -83,6 +84,8 @@ static ts_status clock_program(const ts_arguments *arguments, const ts_session *
     else
         status = show(arguments, session, out, diag);
     ts_progress_stop(progress);
+    if (status == ts_ok && arguments->json && arguments->is_strict)
+        status = ts_record_require_sources(&record, diag);
     if (status == ts_ok && arguments->json)
         add_json(&record, program, ts_runtime_instance(session->runtime), arguments->slices, out);
     ts_record_free(&record);
@@ -111,6 +114,7 @@ static const ts_option options[] = {
         "Trips of each loop whose length depends on data (1 to 1000000000, default 1). Every branch of a "
         "conditional is counted, since no data says which is taken: an upper bound. trainstone run times "
         "what the data decided."),
+    TS_OPTION_STRICT,
     TS_OPTION_JSON,
     TS_OPTION_HELP,
     TS_OPTION_END,

@@ -34,6 +34,9 @@ const ts_verb *ts_verb_find(const char *name);
                   "That type: bf16, fp16, tf32 or fp8_e4m3. Default: NEURON_CC_FLAGS, else bf16.")
 #define TS_OPTION_JSON                                                                                       \
     TS_OPTION("json", 0, NULL, flag, json, 0, 0, "One JSON object on standard output, errors too.")
+#define TS_OPTION_STRICT                                                                                     \
+    TS_OPTION("strict", 0, NULL, flag, is_strict, 0, 0,                                                      \
+              "Refuse a result that leans on numbers of the chip that no document gives (assumed rows).")
 #define TS_OPTION_HELP TS_OPTION("help", 'h', NULL, flag, help, 0, 0, "This text.")
 #define TS_OPTION_END                                                                                        \
     { 0 }

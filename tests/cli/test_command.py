@@ -179,6 +179,16 @@ def test_slower_memory_is_not_faster(folder):
     assert seconds[0] <= seconds[1] == seconds[2]
 
 
+def test_strict_refuses_what_no_document_says(folder):
+    message = refuse("time", "add.trn", "--strict", cwd=folder)
+    assert "unspecified" in message and "sibling_core_idle" in message and "--chip" in message
+    (folder / "known.chip").write_text("chip trn1\nsibling_core_idle = 0\n")
+    strict = succeed("time", "add.trn", "--strict", "--chip", "known.chip", "--json", cwd=folder)
+    assert json.loads(strict)["assumptions"] == []
+    assert "unspecified" in refuse("run", "add.trn", "--input", "x.npy", "y.npy", "--strict", cwd=folder)
+    assert "unspecified" in refuse("report", "add.trn", "--strict", "--quiet", cwd=folder)
+
+
 def test_chip_file_is_what_chip_prints(folder):
     text = succeed("chip")
     assert text.startswith("chip trn1\n") and "documented" in text
