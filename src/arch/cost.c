@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/integer.h"
+
 static void add_ref(const ts_program *program, const ts_ap *ap, const int64_t *counters, bool is_read,
                     bool is_write, int field, ts_operands *out) {
     if (ap->space == ts_space_none || out->count == TS_MAX_OPERANDS) return;
@@ -184,29 +186,16 @@ static int64_t run_elems(const ts_ref *ref) {
     return run;
 }
 
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* Descriptors of a transfer of `total` elements whose sides break every `a` and every `b` elements: a run
    ends where either side breaks, and none is longer than `most` elements. */
 static int64_t count_descriptors(int64_t total, int64_t a, int64_t b, int64_t most) {
     if (a % b == 0 || b % a == 0) {
         int64_t run = a < b ? a : b;
-        return total / run * ceil_div(run, most) + (total % run ? ceil_div(total % run, most) : 0);
+        return total / run * ts_ceil_div(run, most) + (total % run ? ts_ceil_div(total % run, most) : 0);
     }
-    int64_t both = a / gcd(a, b) * b;
-    int64_t runs = ceil_div(total, a) + ceil_div(total, b) - ceil_div(total, both);
-    int64_t by_size = ceil_div(total, most);
+    int64_t both = a / ts_gcd(a, b) * b;
+    int64_t runs = ts_ceil_div(total, a) + ts_ceil_div(total, b) - ts_ceil_div(total, both);
+    int64_t by_size = ts_ceil_div(total, most);
     return runs > by_size ? runs : by_size;
 }
 
@@ -240,8 +229,8 @@ static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands
     int64_t most = (int64_t)(chip->dma_descriptor_max_bytes / (double)width);
     cost->bytes = total * width;
     cost->descriptors = count_descriptors(total, a < 1 ? 1 : a, b < 1 ? 1 : b, most < 1 ? 1 : most);
-    int64_t shares = is_chip_side ? ceil_div(parts, (int64_t)chip->dma_rows_per_engine)
-                                  : ceil_div(cost->bytes, (int64_t)chip->dma_packet_bytes);
+    int64_t shares = is_chip_side ? ts_ceil_div(parts, (int64_t)chip->dma_rows_per_engine)
+                                  : ts_ceil_div(cost->bytes, (int64_t)chip->dma_packet_bytes);
     if (shares > (int64_t)chip->dma_engines && !is_chip_side) shares = (int64_t)chip->dma_engines;
     cost->dma_engines = shares < 1 ? 1 : (int32_t)shares;
     if (cost->descriptors < shares && !is_chip_side) cost->descriptors = shares;

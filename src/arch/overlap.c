@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/program.h"
+#include "base/integer.h"
 
 /* Pairs of positions tried before the answer becomes "perhaps": far above what patterns of up to two
    strided dimensions take, a bound for the others. */
@@ -70,24 +71,11 @@ static bool pattern_of(const ts_ref *ref, pattern *p) {
     return true;
 }
 
-static int64_t floor_div(int64_t a, int64_t b) {
-    return a / b - (a % b < 0);
-}
-
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* The counters k of dimension i of p, based at `base`, whose remaining span can meet [from, to). */
 static void meeting(const pattern *p, int i, int64_t base, int64_t from, int64_t to, int64_t *first,
                     int64_t *last) {
-    *first = floor_div(from - base - p->span[i + 1], p->step[i]) + 1;
-    *last = floor_div(to - 1 - base, p->step[i]);
+    *first = ts_floor_div(from - base - p->span[i + 1], p->step[i]) + 1;
+    *last = ts_floor_div(to - 1 - base, p->step[i]);
     if (*first < 0) *first = 0;
     if (*last > p->count[i] - 1) *last = p->count[i] - 1;
 }
@@ -98,14 +86,14 @@ static bool strides_meet(const pattern *p, int64_t p_base, const pattern *q, int
     const int i = p->dims - 1, j = q->dims - 1;
     int64_t first, last;
     meeting(p, i, p_base, q_base, q_base + q->span[j], &first, &last);
-    int64_t period = q->step[j] / gcd(p->step[i], q->step[j]);
+    int64_t period = q->step[j] / ts_gcd(p->step[i], q->step[j]);
     int64_t edge = (p->width + q->width) / p->step[i] + 2;
     if (last - first > period + 2 * edge) last = first + period + 2 * edge;
     for (int64_t k = first; k <= last; k++) {
         if ((*tries)-- <= 0) return true;
         int64_t start = p_base + k * p->step[i] - q_base, from, to;
-        from = floor_div(start - q->width, q->step[j]) + 1;
-        to = floor_div(start + p->width - 1, q->step[j]);
+        from = ts_floor_div(start - q->width, q->step[j]) + 1;
+        to = ts_floor_div(start + p->width - 1, q->step[j]);
         if (from < 0) from = 0;
         if (to > q->count[j] - 1) to = q->count[j] - 1;
         if (from <= to) return true;

@@ -1,5 +1,6 @@
 /* Verifier: rules of whole instructions: shapes that must agree, dtypes, spaces, limits of the array. */
 #include "arch/verify.h"
+#include "base/integer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,21 +133,12 @@ static ts_status check_leave(ts_verifier *v, const ts_inst_leave *inst) {
 
 /* ---- TensorE ---- */
 
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b != 0) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a < 0 ? -a : a;
-}
-
 /* The largest part of a bank of which every trip moves the offset by a multiple. */
 static int64_t cell_of(const ts_verifier *v, const ts_ap *dst, const ts_form *start, int64_t bank) {
     int64_t cell = bank;
     for (int i = 0; i < v->nest.depth; i++)
-        cell = gcd(cell, start->coef[i]);
-    if (dst->offset.rotation) cell = gcd(cell, v->program->rotations.data[dst->offset.rotation - 1].step);
+        cell = ts_gcd(cell, start->coef[i]);
+    if (dst->offset.rotation) cell = ts_gcd(cell, v->program->rotations.data[dst->offset.rotation - 1].step);
     return cell;
 }
 

@@ -1,11 +1,8 @@
 /* Walks of a contraction: merging their axes, cutting them into panels, counting and addressing those. */
 #include "compiler/contraction.h"
+#include "base/integer.h"
 
 #include <stdlib.h>
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
 
 void ts_walk_add(ts_walk *walk, ts_axis axis) {
     walk->axis[walk->count++] = axis;
@@ -65,7 +62,7 @@ void ts_walk_cut(ts_walk *walk, int64_t tile, int64_t panel) {
     walk->tile = fit < size ? fit : size;
     if (size <= most) { /* one panel: tiles of equal size, so that few are ragged */
         walk->block = size;
-        walk->tile = ceil_div(size, ceil_div(size, walk->tile));
+        walk->tile = ts_ceil_div(size, ts_ceil_div(size, walk->tile));
         return;
     }
     /* Several panels: whole tiles in each, so that a tile never crosses a panel's end. With axes inside,
@@ -74,7 +71,7 @@ void ts_walk_cut(ts_walk *walk, int64_t tile, int64_t panel) {
     if (walk->block == 0) walk->block = walk->tile;
     if (walk->inner == 1) return;
     walk->block = largest_divisor(size, most);
-    walk->tile = ceil_div(walk->block, ceil_div(walk->block, walk->tile));
+    walk->tile = ts_ceil_div(walk->block, ts_ceil_div(walk->block, walk->tile));
 }
 
 int64_t ts_walk_panel(const ts_walk *walk) {
@@ -82,7 +79,7 @@ int64_t ts_walk_panel(const ts_walk *walk) {
 }
 
 int64_t ts_walk_panels(const ts_walk *walk) {
-    int64_t panels = ceil_div(walk->axis[walk->cut].size, walk->block);
+    int64_t panels = ts_ceil_div(walk->axis[walk->cut].size, walk->block);
     for (int i = 0; i < walk->cut; i++)
         panels *= walk->axis[i].size;
     return panels;
@@ -93,12 +90,12 @@ int64_t ts_walk_tile(const ts_walk *walk) {
 }
 
 int64_t ts_walk_tiles(const ts_walk *walk) {
-    return ceil_div(walk->block, walk->tile);
+    return ts_ceil_div(walk->block, walk->tile);
 }
 
 void ts_walk_open(ts_builder *b, ts_walk *walk) {
     for (int i = 0; i <= walk->cut; i++) {
-        int64_t trips = i < walk->cut ? walk->axis[i].size : ceil_div(walk->axis[i].size, walk->block);
+        int64_t trips = i < walk->cut ? walk->axis[i].size : ts_ceil_div(walk->axis[i].size, walk->block);
         walk->is_open[i] = trips > 1;
         if (trips > 1) walk->loop[i] = ts_build_loop(b, ts_count_const(trips));
     }

@@ -171,19 +171,6 @@ static ts_hlo find_hlo(const char *word, size_t length) {
     return ts_hlo_none;
 }
 
-static bool is_pointwise(ts_hlo kind) {
-    static const bool table[ts_hlo_count] = {
-#define CLASS_pointwise            true
-#define CLASS_view                 false
-#define CLASS_own                  false
-#define CLASS_control              false
-#define CLASS_none                 false
-#define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
-#include "compiler/hlo.def"
-    };
-    return table[kind];
-}
-
 static ts_status parse_results(ts_parser *p, draft *d) {
     ts_lex_skip(p);
     if (*p->at != '%') return ts_ok;
@@ -237,7 +224,7 @@ static ts_status parse_attrs(ts_parser *p, draft *d) {
 static ts_status infer_type(ts_parser *p, draft *d) {
     uint32_t from = d->kind == ts_hlo_select || d->kind == ts_hlo_clamp ? 1 : 0;
     bool is_predicate = d->kind == ts_hlo_compare || d->kind == ts_hlo_is_finite;
-    if (!is_pointwise(d->kind) || d->kind == ts_hlo_convert || d->names.count != 1 ||
+    if (!ts_hlo_is_pointwise(d->kind) || d->kind == ts_hlo_convert || d->names.count != 1 ||
         d->operands.count <= from)
         return ts_parse_fail(p, p->at, "expected `:` and the type of each result");
     ts_type type = d->operands.data[from]->type;

@@ -1,5 +1,6 @@
 /* Indexed moves: index arithmetic on the engines, and indirect DMA around it. */
 #include "compiler/lower_index.h"
+#include "base/integer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +37,6 @@ void ts_starts_of_view(ts_indexed *x, ts_view *index, int vector_axis) {
 }
 
 /* ---- plan ---- */
-
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
 
 /* A clamped start that has one legal value is that value. */
 static void drop_fixed_starts(ts_indexed *x) {
@@ -87,7 +79,7 @@ ts_status ts_indexed_prepare(ts_indexed *x, const ts_op_node *op) {
     order_axes(x);
     x->step = 0;
     for (int k = 0; k < x->start_count; k++)
-        x->step = gcd(x->step, llabs(x->start[k].stride));
+        x->step = ts_gcd(x->step, llabs(x->start[k].stride));
     if (x->step == 0) x->step = 1;
     if (x->start_count == 1 && x->start[0].stride < 0) x->step = -x->step;
     x->outside = tensor_elems(x) / llabs(x->step) + 1;

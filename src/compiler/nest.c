@@ -3,13 +3,10 @@
 
 #include <string.h>
 
+#include "base/integer.h"
 #include "compiler/contraction.h"
 
 enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200, DESCRIPTOR_COST = 2 };
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
 
 /* DMA descriptors of one tile of the view: a contiguous run is one. */
 static double descriptors(const ts_nest *nest, const ts_view *view) {
@@ -45,7 +42,7 @@ static void cut(ts_nest *nest, const ts_view *views, int count, bool has_part, i
     nest->first_free = first_free;
     double trips = 1, runs = 0;
     for (int i = 0; i < nest->rank; i++)
-        trips *= (double)ceil_div(nest->size[i], nest->tile[i]);
+        trips *= (double)ts_ceil_div(nest->size[i], nest->tile[i]);
     for (int v = 0; v < count; v++)
         runs += descriptors(nest, &views[v]);
     nest->cost = trips * ((double)(TRIP_COST + inner) + DESCRIPTOR_COST * runs);
@@ -108,7 +105,7 @@ static bool is_looped(const ts_nest *nest, int axis) {
 void ts_nest_open(ts_nest *nest, int from, int to) {
     for (int i = from; i < to; i++) {
         if (!is_looped(nest, i)) continue;
-        nest->loop[i] = ts_build_loop(nest->b, ts_count_const(ceil_div(nest->size[i], nest->tile[i])));
+        nest->loop[i] = ts_build_loop(nest->b, ts_count_const(ts_ceil_div(nest->size[i], nest->tile[i])));
         nest->is_open[i] = true;
     }
 }

@@ -18,16 +18,6 @@ typedef struct maker {
     ts_value *copies[MAX_OPS]; /* of the comparator's ops, whole arrays */
 } maker;
 
-static const bool is_pointwise[ts_hlo_count] = {
-#define CLASS_pointwise            true
-#define CLASS_view                 false
-#define CLASS_own                  false
-#define CLASS_control              false
-#define CLASS_none                 false
-#define HLO(name, operands, class) [ts_hlo_##name] = CLASS_##class,
-#include "compiler/hlo.def"
-};
-
 /* ---- new ops ---- */
 
 static ts_value *put(maker *m, ts_block *block, ts_hlo kind, uint32_t operand_count,
@@ -106,7 +96,7 @@ static ts_value *spread_value(maker *m, ts_value *value) {
         m->copies[at] = put_constant(m, value->type.dtype, number->data, number->data_bytes);
     } else if (is_scalar_view && value->type.rank == 0 && op->operands[0]->type.rank == 0) {
         m->copies[at] = spread_value(m, op->operands[0]);
-    } else if (is_pointwise[op->kind] && op->operand_count <= 3) {
+    } else if (ts_hlo_is_pointwise(op->kind) && op->operand_count <= 3) {
         ts_value *operands[3];
         for (uint32_t i = 0; i < op->operand_count; i++) {
             operands[i] = spread_value(m, op->operands[i]);

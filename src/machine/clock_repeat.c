@@ -2,16 +2,8 @@
    that move by a fixed distance, and those places must be nobody else's. Then a state of the clock that comes
    back, seen from the present trip, comes back for ever. */
 #include "arch/range.h"
+#include "base/integer.h"
 #include "machine/clock_steady.h"
-
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a < 0 ? -a : a;
-}
 
 /* What one more trip adds to an affine form, rotation apart. */
 static int64_t coefficient(const ts_program *program, const ts_affine *affine, uint32_t loop) {
@@ -38,7 +30,7 @@ static int64_t rotation_period(const ts_program *program, const ts_affine *affin
     if (!affine->rotation) return 1;
     const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
     int64_t step = coefficient(program, &rotation->index, loop) % rotation->count;
-    return step ? rotation->count / gcd(rotation->count, step) : 1;
+    return step ? rotation->count / ts_gcd(rotation->count, step) : 1;
 }
 
 /* What the search for a reason against a loop has found so far. */
@@ -52,7 +44,7 @@ typedef struct repeat {
 static void add_period(repeat *r, const ts_affine *affine) {
     enum { MOST = 64 };
     int64_t period = rotation_period(r->clock->program, affine, r->loop);
-    r->out->period = r->out->period / gcd(r->out->period, period) * period;
+    r->out->period = r->out->period / ts_gcd(r->out->period, period) * period;
     if (r->out->period > MOST) r->out->is_able = false;
 }
 
