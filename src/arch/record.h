@@ -150,8 +150,5 @@ ts_status ts_record_require_sources(const ts_record *record, ts_diag *diag);
 /* One JSON object: the dict of trainstone.last_run(). instance may be NULL (then no cost). */
 void ts_record_json(const ts_record *record, const ts_program *program, const ts_instance *instance,
                     ts_text *out);
-/* Short terminal text: time, bound, busy engines, lines that cost most, cost, assumptions. */
-void ts_record_summary(const ts_record *record, const ts_program *program, const ts_instance *instance,
-                       ts_text *out);
 
 #endif

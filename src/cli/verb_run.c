@@ -5,6 +5,7 @@
 #include "cli/interrupt.h"
 #include "cli/steps.h"
 #include "cli/verbs.h"
+#include "report/report.h"
 
 static ts_status execute(const ts_arguments *arguments, ts_session *session, const ts_arrays *inputs,
                          const ts_arrays *outputs, ts_diag *diag) {
@@ -48,8 +49,11 @@ static void describe_record(const ts_arguments *arguments, const ts_session *ses
         ts_record_json(record, program, instance, out);
         if (out->length && out->data[out->length - 1] != '\n') ts_text_add(out, "\n");
     } else if (!arguments->quiet) {
+        ts_report report;
         describe_numerics(session->runtime, out);
-        ts_record_summary(record, program, instance, out);
+        ts_report_view(program, record, instance, &report);
+        ts_report_text(&report, out);
+        ts_report_free(&report);
     }
 }
 

@@ -53,41 +53,32 @@ static void add_json(const ts_record *record, const ts_program *program, const t
     ts_text_add(out, "\n");
 }
 
-/* The terminal text of a report, without the gains: those clock the program many times. */
-static ts_status show(const ts_arguments *arguments, const ts_session *session, ts_text *out, ts_diag *diag) {
-    const ts_program *program = ts_executable_program(session->executable);
-    ts_report_options options = {.instance = ts_runtime_instance(session->runtime),
-                                 .trips = (uint64_t)arguments->trips,
-                                 .slice_cap = (uint32_t)arguments->slices,
-                                 .without_gains = true};
+static void show(const ts_arguments *arguments, const ts_record *record, const ts_program *program,
+                 const ts_instance *instance, ts_text *out) {
     ts_report report;
-    ts_status status = ts_report_make(program, ts_runtime_chip(session->runtime), &options, &report, diag);
-    if (status == ts_ok && arguments->is_strict) status = ts_record_require_sources(&report.record, diag);
-    if (status == ts_ok) {
-        ts_report_text(&report, out);
-        if (arguments->slices) add_slices(&report.record, program, out);
-    }
+    ts_report_view(program, record, instance, &report);
+    ts_report_text(&report, out);
+    if (arguments->slices) add_slices(record, program, out);
     ts_report_free(&report);
-    return status;
 }
 
 static ts_status clock_program(const ts_arguments *arguments, const ts_session *session, ts_text *out,
                                ts_diag *diag) {
     const ts_program *program = ts_executable_program(session->executable);
-    ts_clock_options options = {
-        .slice_cap = (uint32_t)arguments->slices, .band = true, .trips = (uint64_t)arguments->trips};
+    const ts_instance *instance = ts_runtime_instance(session->runtime);
+    ts_clock_options options = {.slice_cap = (uint32_t)arguments->slices,
+                                .band = true,
+                                .trips = (uint64_t)arguments->trips,
+                                .bins = arguments->json ? 0 : 2};
     ts_record record = {0};
     ts_progress *progress = ts_progress_start("clocking");
-    ts_status status = ts_ok;
-    if (arguments->json)
-        status = ts_clock_run(program, ts_runtime_chip(session->runtime), &options, &record, diag);
-    else
-        status = show(arguments, session, out, diag);
+    ts_status status = ts_clock_run(program, ts_runtime_chip(session->runtime), &options, &record, diag);
     ts_progress_stop(progress);
-    if (status == ts_ok && arguments->json && arguments->is_strict)
-        status = ts_record_require_sources(&record, diag);
+    if (status == ts_ok && arguments->is_strict) status = ts_record_require_sources(&record, diag);
     if (status == ts_ok && arguments->json)
-        add_json(&record, program, ts_runtime_instance(session->runtime), arguments->slices, out);
+        add_json(&record, program, instance, arguments->slices, out);
+    else if (status == ts_ok)
+        show(arguments, &record, program, instance, out);
     ts_record_free(&record);
     return status;
 }

@@ -10,16 +10,17 @@
 /* The same program in the same order, with something taken away: no total exceeds that of the chip asked
    for, and a bound that is free gains at most what it bounds. */
 typedef struct ts_what_if {
-    const ts_chip *chip;       /* NULL: the one asked for */
-    uint32_t free;             /* bits: 1 << ts_bound, and those below */
-    uint64_t free_ops;         /* bit per ts_op: its own work takes no time */
-    uint64_t half_ops;         /* bit per ts_op: half the time */
-    const uint8_t *free_codes; /* per code position: nonzero = its own work takes no time */
+    const ts_chip *chip; /* NULL: the one asked for */
+    uint32_t free;       /* bits: 1 << ts_bound, and those below */
+    /* Per code position the part of the time that is left, 0 to 1; NULL: all of it. */
+    const float *work;  /* of its own work; at 0 the result is there at once, too */
+    const float *bytes; /* of what a transfer's bytes take, its descriptors apart */
 } ts_what_if;
 enum {
-    TS_FREE_PORTS = 1 << 16, /* engines do not exclude each other on SBUF and PSUM */
-    TS_FREE_REUSE = 1 << 17, /* nothing waits until memory may be overwritten */
-    TS_FREE_TABLES = 1 << 18 /* function tables load in no time */
+    TS_FREE_PORTS = 1 << 16,  /* engines do not exclude each other on SBUF and PSUM */
+    TS_FREE_REUSE = 1 << 17,  /* nothing waits until memory may be overwritten */
+    TS_FREE_TABLES = 1 << 18, /* function tables load in no time */
+    TS_FREE_CHAINS = 1 << 19  /* an engine need not wait for its own last result */
 };
 enum { TS_WHAT_IFS = 2 }; /* in one run */
 

@@ -254,18 +254,24 @@ static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     code->is_ready = true;
 }
 
+static ts_time part_of(ts_time time, const float *parts, uint32_t at) {
+    return parts ? (ts_time)((double)time * (double)parts[at]) : time;
+}
+
 /* Takes away what the what-if of set k makes free. */
-static void free_costs(ts_clock *clock, ts_step *step, uint32_t at, const ts_inst *inst, int k) {
+static void free_costs(const ts_clock *clock, ts_step *step, uint32_t at, int k) {
     const ts_what_if *what_if = &clock->what_if[k];
-    bool is_free = (what_if->free_ops >> inst->op & 1) || (what_if->free_codes && what_if->free_codes[at]);
-    if (what_if->half_ops >> inst->op & 1) {
-        step->occupancy[k] /= 2;
-        step->stream[k] /= 2;
-    }
-    if (is_free || what_if->free & 1u << ts_step_bound(step)) step->occupancy[k] = step->stream[k] = 0;
-    if (is_free || what_if->free & 1u << ts_bound_wait) step->latency[k] = step->dependent[k] = 0;
-    if (is_free || what_if->free & 1u << ts_bound_dma_descriptors) step->descriptor_time[k] = 0;
-    if (is_free || what_if->free & 1u << ts_bound_dma_bytes) step->byte_time[k] = step->hbm_time[k] = 0;
+    bool is_free = what_if->work && what_if->work[at] <= 0;
+    step->occupancy[k] = part_of(step->occupancy[k], what_if->work, at);
+    step->stream[k] = part_of(step->stream[k], what_if->work, at);
+    step->descriptor_time[k] = part_of(step->descriptor_time[k], what_if->work, at);
+    step->byte_time[k] = part_of(part_of(step->byte_time[k], what_if->work, at), what_if->bytes, at);
+    step->hbm_time[k] = part_of(part_of(step->hbm_time[k], what_if->work, at), what_if->bytes, at);
+    if (what_if->free & 1u << ts_step_bound(step)) step->occupancy[k] = step->stream[k] = 0;
+    if (is_free || what_if->free & 1u << ts_bound_wait) step->latency[k] = 0;
+    if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) step->dependent[k] = 0;
+    if (what_if->free & 1u << ts_bound_dma_descriptors) step->descriptor_time[k] = 0;
+    if (what_if->free & 1u << ts_bound_dma_bytes) step->byte_time[k] = step->hbm_time[k] = 0;
 }
 
 static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
@@ -343,7 +349,7 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
     if (step->is_dma) set_shares(clock, step, operands);
     for (int k = 0; k < clock->sets; k++)
-        free_costs(clock, step, (uint32_t)(code - clock->code), inst, k);
+        free_costs(clock, step, (uint32_t)(code - clock->code), k);
     count_bytes(step, operands);
     if (step->is_control || step->is_dma) return step;
     for (int i = 0; i < operands->count; i++) {

@@ -21,7 +21,7 @@ typedef struct ts_report_options {
     const ts_report_source *sources;
     int source_count;
     uint32_t slice_cap; /* instructions that the timeline of Perfetto shows; 0 = none */
-    bool without_gains; /* only what one run of the clock says: no what-ifs, no tornado */
+    bool without_gains; /* no what-ifs, no tornado */
 } ts_report_options;
 
 /* One cause of time, largest share first. */
@@ -61,12 +61,20 @@ typedef struct ts_report_module {
 
 typedef struct ts_report_remedy {
     const char *id; /* "A3" */
-    const char
-        *method; /* "edit": clocked with that change; "bound": clocked with all of it gone, at most this */
+    /* "edit": clocked with that change; "bound": clocked with all of the cost gone, at most this; "reclock":
+       clocked in another order */
+    const char *method;
     ts_time gain;
-    uint32_t line; /* 1 + index into lines; 0 = no single line */
+    ts_time gain_fast, gain_slow; /* with every number of the chip at that end of its range */
+    ts_time gain_so_far;          /* with the remedies before it */
+    uint32_t line;                /* 1 + index into lines; 0 = no single line */
     const char *title, *evidence, *action, *cost;
 } ts_report_remedy;
+
+/* What to know that no remedy says: a limit that is reached. */
+typedef struct ts_report_note {
+    const char *id, *text;
+} ts_report_note;
 
 /* How far the step moves when one number of the chip goes through its range. */
 typedef struct ts_report_lean {
@@ -105,7 +113,8 @@ typedef struct ts_report {
     const ts_instance *instance;
     const ts_report_source *sources;
     int source_count;
-    bool has_gains;
+    bool has_gains, has_memory;
+    bool is_view;     /* the record is borrowed */
     ts_record record; /* band, bins, critical path */
     TS_VEC(ts_report_bound) bounds;
     TS_VEC(ts_record_row) rows;        /* of one line after the other, most costly first */
@@ -113,12 +122,12 @@ typedef struct ts_report {
     TS_VEC(ts_report_module) modules;  /* parents before children */
     TS_VEC(ts_report_remedy) remedies; /* largest gain first */
     ts_time together;                  /* gain of all remedies at once */
+    TS_VEC(ts_report_note) notes;
     int second;                   /* bound whose release beside the largest one gains most, -1 = none found */
     ts_time second_gain;          /* of both */
     TS_VEC(ts_report_lean) leans; /* widest first */
     TS_VEC(ts_report_tensor) tensors; /* those that move, most bytes first */
     TS_VEC(ts_report_box) boxes;      /* by first use */
-    bool boxes_left_out;              /* too many touches to lay out */
     int32_t sbuf_peak, psum_peak;     /* bytes of a partition in use at once, at most */
     ts_time sbuf_peak_at;
     uint64_t argument_bytes, result_bytes, scratch_bytes, constant_bytes;
@@ -130,7 +139,15 @@ typedef struct ts_report {
 /* Both borrow the program, the chip, and what the options name. Free in any case. */
 ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const ts_report_options *options,
                          ts_report *report, ts_diag *diag);
+/* What one record says, without what takes more runs of the clock: no gains, no tornado, no loop. Borrows it.
+ */
+void ts_report_view(const ts_program *program, const ts_record *record, const ts_instance *instance,
+                    ts_report *report);
 void ts_report_free(ts_report *report);
+
+/* "forward", "backward" or "beside the gradient", from the name that JAX gave an operation; "" in a program
+   without a gradient. */
+const char *ts_report_phase(const ts_program *program, const char *name);
 
 /* Parts of ts_report_make. */
 void ts_report_arrange(ts_report *report); /* report_arrange.c: bounds, lines */

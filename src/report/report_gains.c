@@ -38,14 +38,15 @@ static ts_status line_gains(ts_report *report, const ts_report_options *options,
     ts_what_if what_ifs[LINES] = {{0}};
     ts_time totals[LINES];
     for (int i = 0; i < count; i++) {
-        uint8_t *codes = TS_NEW_ARRAY(&report->arena, uint8_t, program->code.count + 1);
+        float *work = TS_NEW_ARRAY(&report->arena, float, program->code.count + 1);
         const ts_report_line *line = &report->lines.data[i];
         for (uint32_t at = 0; at < program->code.count; at++) {
             const ts_loc *loc = &program->locs.data[program->code.data[at]->loc];
             const char *file = loc->file ? loc->file : "";
-            codes[at] = strcmp(file, line->file) == 0 && (file[0] ? loc->line : 0) == line->line;
+            bool is_own = strcmp(file, line->file) == 0 && (file[0] ? loc->line : 0) == line->line;
+            work[at] = is_own ? 0 : 1;
         }
-        what_ifs[i].free_codes = codes;
+        what_ifs[i].work = work;
     }
     TS_TRY(ts_report_clock(report, options, what_ifs, count, totals, diag));
     for (int i = 0; i < count; i++) {

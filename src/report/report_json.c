@@ -160,8 +160,7 @@ static void add_memory(const ts_report *report, ts_text *out) {
     integer(out, "constant_bytes", (int64_t)report->constant_bytes);
     integer(out, "sbuf_peak_partition_bytes", report->sbuf_peak);
     integer(out, "psum_peak_partition_bytes", report->psum_peak);
-    key(out, "map_left_out");
-    ts_text_add(out, report->boxes_left_out ? "true}" : "false}");
+    ts_text_add(out, "}");
     open_list(out, "tensors");
     for (uint32_t i = 0; i < report->tensors.count; i++) {
         const ts_report_tensor *tensor = &report->tensors.data[i];

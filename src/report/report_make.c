@@ -73,6 +73,26 @@ static void count_bytes(ts_report *report) {
     report->scratch_bytes = report->program->scratch_bytes;
 }
 
+/* What the record says by itself. */
+static void read_record(ts_report *report) {
+    count_bytes(report);
+    ts_report_arrange(report);
+    ts_report_modules(report);
+    report->has_memory = report->record.lives.count > 0;
+    if (report->has_memory) ts_report_memory(report);
+}
+
+void ts_report_view(const ts_program *program, const ts_record *record, const ts_instance *instance,
+                    ts_report *report) {
+    memset(report, 0, sizeof *report);
+    report->program = program;
+    report->instance = instance;
+    report->loop = report->second = -1;
+    report->is_view = true;
+    report->record = *record;
+    read_record(report);
+}
+
 ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const ts_report_options *options,
                          ts_report *report, ts_diag *diag) {
     memset(report, 0, sizeof *report);
@@ -88,10 +108,7 @@ ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const t
     clock.slice_cap = options->slice_cap;
     report->clock_runs = 1;
     TS_TRY(ts_clock_run(program, chip, &clock, &report->record, diag));
-    count_bytes(report);
-    ts_report_arrange(report);
-    ts_report_modules(report);
-    ts_report_memory(report);
+    read_record(report);
     TS_TRY(clock_loop(report, options, diag));
     if (options->without_gains || report->record.instructions > MOST_CLOCKED / 32) return ts_ok;
     report->has_gains = true;
@@ -100,7 +117,7 @@ ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const t
 }
 
 void ts_report_free(ts_report *report) {
-    ts_record_free(&report->record);
+    if (!report->is_view) ts_record_free(&report->record);
     ts_record_free(&report->loop_record);
     ts_arena_free(&report->arena);
     memset(report, 0, sizeof *report);

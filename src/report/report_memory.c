@@ -5,8 +5,6 @@
 #include "arch/isa.h"
 #include "report/report.h"
 
-enum { MOST_TOUCHES = 6000 };
-
 typedef struct touched {
     ts_report_box box;
     bool is_write;
@@ -56,9 +54,10 @@ static uint8_t kind_of(const ts_program *program, const ts_inst *inst, bool is_p
     }
 }
 
-static uint32_t find_touches(ts_report *report, touched *touches) {
+typedef TS_VEC(touched) touched_list;
+
+static void find_touches(ts_report *report, touched_list *touches) {
     const ts_program *program = report->program;
-    uint32_t count = 0;
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
         const ts_op_info *info = ts_op_get(inst->op);
@@ -69,20 +68,15 @@ static uint32_t find_touches(ts_report *report, touched *touches) {
                 continue;
             const ts_ap *ap = (const ts_ap *)(const void *)((const char *)inst + info->fields[f].offset);
             if (ap->space != ts_space_sbuf && ap->space != ts_space_psum) continue;
-            if (count == MOST_TOUCHES) {
-                report->boxes_left_out = true;
-                return 0;
-            }
-            touched *touch = &touches[count++];
-            touch->box = box_of(program, ap);
-            touch->is_write = kind == ts_kind_dst || kind == ts_kind_optdst;
-            touch->box.first = life->first;
-            touch->box.last = life->last;
-            touch->box.loc = inst->loc;
-            touch->box.kind = kind_of(program, inst, touch->box.is_psum, &touch->box.tensor);
+            touched touch = {.box = box_of(program, ap),
+                             .is_write = kind == ts_kind_dst || kind == ts_kind_optdst};
+            touch.box.first = life->first;
+            touch.box.last = life->last;
+            touch.box.loc = inst->loc;
+            touch.box.kind = kind_of(program, inst, touch.box.is_psum, &touch.box.tensor);
+            ts_vec_push(touches, &report->arena, touch);
         }
     }
-    return count;
 }
 
 static int by_first(const void *a, const void *b) {
@@ -98,37 +92,74 @@ static bool meet(const ts_report_box *a, const ts_report_box *b) {
            b->part < a->part + a->parts;
 }
 
+/* Boxes by the granules of a partition that they lie in, latest last. */
+enum { GRANULE = 1024, GRANULES = 256 };
+typedef struct by_granule {
+    TS_VEC(uint32_t) boxes[2][GRANULES + 1];
+} by_granule;
+
+static int granule(int32_t byte) {
+    return byte < 0 ? 0 : byte / GRANULE < GRANULES ? byte / GRANULE : GRANULES;
+}
+
+/* The latest box that the touch meets; 1 + index, 0 = none. */
+static uint32_t find_box(const ts_report *report, const by_granule *index, const ts_report_box *touch) {
+    uint32_t found = 0;
+    for (int g = granule(touch->low); g <= granule(touch->high - 1); g++)
+        for (uint32_t i = index->boxes[touch->is_psum][g].count; i-- > 0;) {
+            uint32_t box = index->boxes[touch->is_psum][g].data[i];
+            if (box < found) break;
+            if (!meet(&report->boxes.data[box], touch)) continue;
+            found = box + 1;
+            break;
+        }
+    return found;
+}
+
 /* A write begins a box, unless it lies in one that is still in use; a read keeps what it meets alive. */
-static void add_touch(ts_report *report, const touched *touch) {
-    for (uint32_t i = report->boxes.count; i-- > 0;) {
-        ts_report_box *box = &report->boxes.data[i];
-        if (!meet(box, &touch->box)) continue;
-        bool is_inside = box->low <= touch->box.low && box->high >= touch->box.high;
-        if (touch->is_write && !(is_inside && box->last >= touch->box.first)) break;
+static void add_touch(ts_report *report, by_granule *index, const touched *touch) {
+    uint32_t found = find_box(report, index, &touch->box);
+    ts_report_box *box = found ? &report->boxes.data[found - 1] : NULL;
+    bool is_inside = box && box->low <= touch->box.low && box->high >= touch->box.high;
+    if (box && (!touch->is_write || (is_inside && box->last >= touch->box.first))) {
         if (touch->box.last > box->last) box->last = touch->box.last;
         return;
     }
+    for (int g = granule(touch->box.low); g <= granule(touch->box.high - 1); g++)
+        ts_vec_push(&index->boxes[touch->box.is_psum][g], &report->arena, report->boxes.count);
     ts_vec_push(&report->boxes, &report->arena, touch->box);
 }
 
+typedef struct edge {
+    ts_time at;
+    int32_t bytes; /* less than 0: a box ends, which counts before those that begin */
+} edge;
+
+static int by_edge(const void *a, const void *b) {
+    const edge *x = a, *y = b;
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
 /* The most bytes of a partition in use at once: boxes count from their first use to their last. */
-static void find_peaks(ts_report *report) {
+static int32_t find_peak(ts_report *report, bool is_psum, double capacity, ts_time *when) {
+    edge *edges = TS_NEW_ARRAY(&report->arena, edge, 2 * (size_t)report->boxes.count + 1);
+    size_t count = 0;
+    int64_t bytes = 0, peak = 0;
     for (uint32_t i = 0; i < report->boxes.count; i++) {
-        const ts_report_box *at = &report->boxes.data[i];
-        int64_t bytes = 0;
-        for (uint32_t j = 0; j < report->boxes.count; j++) {
-            const ts_report_box *box = &report->boxes.data[j];
-            if (box->is_psum == at->is_psum && box->first <= at->first && at->first < box->last)
-                bytes += box->high - box->low;
-        }
-        int64_t most = (int64_t)(at->is_psum ? report->record.chip.psum_partition_bytes
-                                             : report->record.chip.sbuf_partition_bytes);
-        if (bytes > most) bytes = most;
-        int32_t *peak = at->is_psum ? &report->psum_peak : &report->sbuf_peak;
-        if (bytes <= *peak) continue;
-        *peak = (int32_t)bytes;
-        if (!at->is_psum) report->sbuf_peak_at = at->first;
+        const ts_report_box *box = &report->boxes.data[i];
+        if (box->is_psum != is_psum) continue;
+        edges[count++] = (edge){box->first, box->high - box->low};
+        edges[count++] = (edge){box->last, box->low - box->high};
     }
+    qsort(edges, count, sizeof *edges, by_edge);
+    for (size_t i = 0; i < count; i++) {
+        bytes += edges[i].bytes;
+        if (bytes <= peak) continue;
+        peak = bytes;
+        *when = edges[i].at;
+    }
+    return (int32_t)((double)peak < capacity ? (double)peak : capacity);
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -161,11 +192,15 @@ static void find_tensors(ts_report *report) {
 }
 
 void ts_report_memory(ts_report *report) {
-    touched *touches = TS_NEW_ARRAY(&report->arena, touched, MOST_TOUCHES);
-    uint32_t count = find_touches(report, touches);
-    qsort(touches, count, sizeof *touches, by_first);
-    for (uint32_t i = 0; i < count; i++)
-        add_touch(report, &touches[i]);
-    find_peaks(report);
+    const ts_chip *chip = &report->record.chip;
+    touched_list touches = {0};
+    by_granule *index = TS_NEW(&report->arena, by_granule);
+    ts_time psum_at = 0;
+    find_touches(report, &touches);
+    if (touches.count) qsort(touches.data, touches.count, sizeof *touches.data, by_first);
+    for (uint32_t i = 0; i < touches.count; i++)
+        add_touch(report, index, &touches.data[i]);
+    report->sbuf_peak = find_peak(report, false, chip->sbuf_partition_bytes, &report->sbuf_peak_at);
+    report->psum_peak = find_peak(report, true, chip->psum_partition_bytes, &psum_at);
     find_tensors(report);
 }

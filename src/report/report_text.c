@@ -4,7 +4,7 @@
 #include "report/figures.h"
 #include "report/report.h"
 
-enum { COLUMNS = 100, BAR = 20, BOUNDS = 5, LINES = 4, REMEDIES = 3 };
+enum { COLUMNS = 100, BAR = 20, BOUNDS = 5, LINES = 4, REMEDIES = 3 }; /* so that 25 lines hold all */
 
 /* Cuts what was added since `start` at the width of the page and ends the line. */
 static void end_line(ts_text *out, size_t start) {
@@ -187,42 +187,96 @@ static void add_remedies(const ts_report *report, ts_text *out) {
     }
 }
 
-static void add_foot(const ts_report *report, ts_text *out) {
+static void add_memory(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
-    size_t start = out->length + 1;
-    ts_text_add(out, "\nmemory   HBM ");
+    size_t start = out->length;
+    ts_text_add(out, "memory   HBM ");
     ts_figure_bytes(out, (double)(report->argument_bytes + report->result_bytes + report->scratch_bytes +
                                   report->constant_bytes));
-    if (!report->boxes_left_out)
+    ts_text_add(out, ", moved ");
+    ts_figure_bytes(out, (double)(record->hbm_read_bytes + record->hbm_write_bytes));
+    if (report->has_memory)
         ts_text_format(out, "   SBUF %.3g of %.0f KiB a partition   PSUM %.3g of %.0f KiB",
                        report->sbuf_peak / 1024.0, record->chip.sbuf_partition_bytes / 1024,
                        report->psum_peak / 1024.0, record->chip.psum_partition_bytes / 1024);
     end_line(out, start);
-    start = out->length;
-    if (report->instance && report->instance->usd_per_hour > 0) {
-        ts_text_add(out, "cost     ");
-        ts_figure_dollars(out, 1e6 * (double)record->total * 1e-12 / 3600 * report->instance->usd_per_hour);
-        ts_text_format(out, " per million steps on %s, of which one core is used", report->instance->name);
-        end_line(out, start);
-        start = out->length;
+}
+
+/* Routines beside the documented instructions, by name, with the line that runs most of them. */
+static void add_off_engine(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    ts_time busy[ts_op_count] = {0}, sum = 0, most = 0;
+    uint32_t loc = 0;
+    size_t start = out->length;
+    for (uint32_t i = 0; i < record->rows.count; i++) {
+        const ts_record_row *row = &record->rows.data[i];
+        if (!ts_op_is_off_engine(row->op)) continue;
+        busy[row->op] += row->busy;
+        if (row->busy > most) loc = row->loc;
+        if (row->busy > most) most = row->busy;
     }
-    ts_text_format(out, "lean on  %u assumed numbers", record->assumptions.count);
+    for (unsigned op = 1; op < ts_op_count; op++) {
+        if (busy[op] == 0) continue;
+        ts_text_format(out, sum ? ", %s " : "off engine  %s ", ts_op_get(op)->name);
+        ts_figure_time(out, busy[op]);
+        sum += busy[op];
+    }
+    if (sum == 0) return;
+    ts_text_add(out, " (assumed cost), ");
+    const ts_loc *place = &report->program->locs.data[loc];
+    ts_report_place(place->file ? place->file : "", place->line, out);
+    end_line(out, start);
+}
+
+static void add_lean(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    size_t start = out->length;
+    if (report->leans.count == 0 && record->assumptions.count == 0) return;
+    ts_text_format(out, "lean on  %u assumed number%s", record->assumptions.count,
+                   record->assumptions.count == 1 ? "" : "s");
     if (report->leans.count) {
         const ts_report_lean *lean = report->leans.data;
         ts_text_format(out, "; %s moves the step by ", ts_param_at(lean->param)->name);
         ts_figure_time(out, lean->low - record->total);
         ts_text_add(out, " .. +");
         ts_figure_time(out, lean->high - record->total);
+    } else {
+        for (uint32_t i = 0; i < record->assumptions.count; i++) {
+            const char *name = ts_param_at(record->assumptions.data[i])->name;
+            if (out->length - start + strlen(name) > COLUMNS - 14) {
+                ts_text_format(out, " and %u more", record->assumptions.count - i);
+                break;
+            }
+            ts_text_format(out, "%s%s", i ? ", " : ": ", name);
+        }
     }
     end_line(out, start);
+}
+
+static void add_foot(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    ts_text_add(out, "\n");
+    add_memory(report, out);
+    add_off_engine(report, out);
+    size_t start = out->length;
+    if (report->instance && report->instance->usd_per_hour > 0) {
+        ts_text_add(out, "cost     ");
+        ts_figure_dollars(out, 1e6 * (double)record->total * 1e-12 / 3600 * report->instance->usd_per_hour);
+        ts_text_format(out, " per million steps on %s, of which one core is used", report->instance->name);
+        end_line(out, start);
+    }
+    add_lean(report, out);
     start = out->length;
     if (record->assumed_trips) {
         ts_text_format(
             out, "note     timed without data: %llu trip(s) of each loop that data ends, every branch taken",
             (unsigned long long)record->assumed_trips);
         end_line(out, start);
+    } else if (report->notes.count) {
+        ts_text_format(out, "note     %s", report->notes.data[0].text);
+        end_line(out, start);
     } else if (!report->has_gains) {
-        ts_text_add(out, "note     what would help, by how much, and each source line: trainstone report");
+        ts_text_add(out, "note     what would help, by how much, and every source line: trainstone report");
         end_line(out, start);
     }
 }
