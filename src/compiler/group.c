@@ -103,6 +103,7 @@ double ts_group_bytes(const ts_group *group) {
         bool is_row = ts_group_span(group, &op->results[0]->type) == ts_span_row;
         last[i] = last_reader(group, i);
         size[i] = ts_group_is_alias(op) ? 0 : (double)bytes_of(op->results[0]) / (is_row ? (double)row : 1);
+        if (ts_recompute_escapes(group, i)) size[i] *= 2; /* it is stored while the next trip computes */
         double alive = (double)working_bytes(op) / (is_row ? (double)row : 1);
         for (int j = 0; j <= i; j++)
             if (last[j] >= i) alive += size[j];

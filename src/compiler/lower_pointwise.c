@@ -10,75 +10,6 @@ static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
 
-uint32_t ts_pointwise_all_axes(const ts_emitter *e) {
-    return ((1u << e->nest.rank) - 1) & ~((1u << e->nest.first_free) - 1);
-}
-
-/* Neighbouring axes that a form holds, or that it repeats along. */
-typedef struct axis_run {
-    int axis; /* the outermost of them, the only one whose count may be ragged */
-    int64_t inner, step;
-    bool is_held;
-} axis_run;
-
-/* Over `axes` of the nest. No dimension joins axes on both sides of `border`. Returns the runs inside it. */
-static int form_ap(const ts_emitter *e, const ts_value_form *form, uint32_t axes, int border, ts_ap *ap) {
-    const ts_nest *nest = &e->nest;
-    *ap = ts_build_ap(e->b, form->tile, form->dtype, ts_nest_parts(nest), ts_count_const(1));
-    axis_run run[TS_VIEW_RANK];
-    int runs = 0, inside = 0;
-    int64_t step = 1;
-    for (int i = nest->rank; i-- > nest->first_free;) {
-        if (!(axes >> i & 1)) continue;
-        bool is_held = form->axes >> i & 1;
-        int64_t inner = 1;
-        if (runs > 0 && run[runs - 1].is_held == is_held && i + 1 != border) {
-            runs--;
-            inner = run[runs].inner * nest->tile[run[runs].axis];
-        }
-        run[runs++] = (axis_run){i, inner, is_held ? step / inner : 0, is_held};
-        if (i >= border) inside = runs;
-        if (is_held) step *= nest->tile[i];
-    }
-    if (runs == 0) return 0;
-    ap->dims = inside == runs; /* a dimension of one element before those that are reduced */
-    while (runs-- > 0)
-        ts_ap_dim(ap, run[runs].step, ts_nest_axis_times(nest, run[runs].axis, run[runs].inner));
-    return inside;
-}
-
-ts_ap ts_pointwise_ap(const ts_emitter *e, const ts_value_form *form) {
-    ts_ap ap;
-    form_ap(e, form, e->axes, TS_VIEW_RANK, &ap);
-    return ap;
-}
-
-ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form) {
-    ts_ap ap;
-    form_ap(e, form, 0, TS_VIEW_RANK, &ap);
-    return ap;
-}
-
-ts_ap ts_pointwise_reduced_ap(const ts_emitter *e, const ts_value_form *form, int *reduced) {
-    ts_ap ap;
-    *reduced = form_ap(e, form, ts_pointwise_all_axes(e), e->first_reduced, &ap);
-    return ap;
-}
-
-uint32_t ts_pointwise_row_axes(const ts_emitter *e) {
-    return ts_pointwise_all_axes(e) & ((1u << e->first_reduced) - 1);
-}
-
-ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots) {
-    ts_value_form form = {.kind = e->axes ? ts_form_tile : ts_form_column, .dtype = ts_chip_dtype(dtype)};
-    int64_t bytes = ts_dtype_get(form.dtype)->bytes;
-    for (int i = 0; i < e->nest.rank; i++)
-        if (e->axes >> i & 1) bytes *= e->nest.tile[i];
-    form.axes = e->axes;
-    form.tile = ts_build_tile(e->b, ts_space_sbuf, ts_nest_max_parts(&e->nest), bytes, slots);
-    return form;
-}
-
 /* ---- inputs ---- */
 
 static bool add_input(ts_emitter *e, ts_value *value, bool needs_column) {
@@ -267,15 +198,30 @@ static void plan_nest(ts_emitter *e) {
     e->first_reduced = kept + e->nest.rank - rank;
 }
 
+/* What is computed again later need not be computed here unless a result to store depends on it. */
+static uint64_t find_needed(const ts_emitter *e) {
+    const ts_group *group = e->group;
+    uint64_t needed = 0;
+    for (int i = group->op_count; i-- > 0;) {
+        bool is_read = e->fate[i] == ts_fate_stored;
+        for (int j = i + 1; j < group->op_count && !is_read; j++)
+            for (uint32_t k = 0; needed >> j & 1 && k < ts_group_operands(group->ops[j]); k++)
+                is_read |= group->ops[j]->operands[k] == group->ops[i]->results[0];
+        needed |= (uint64_t)is_read << i;
+    }
+    return needed;
+}
+
 ts_status ts_pointwise_begin(ts_emitter *e) {
     ts_recompute_choose(e->lower, e->group, e->fate);
+    e->needed = find_needed(e);
     make_spaces(e);
     return collect_inputs(e);
 }
 
 ts_status ts_pointwise_compute(ts_emitter *e, int first) {
     for (int i = first; i < e->group->op_count; i++)
-        TS_TRY(ts_pointwise_emit(e, i));
+        if (e->needed >> i & 1) TS_TRY(ts_pointwise_emit(e, i));
     store_results(e);
     return ts_ok;
 }

@@ -8,14 +8,31 @@
 
 /* How a value is at hand: a tile holds the free axes of the nest that the value varies over, and is read with
    step 0 along the others. A column is a tile of no axes: one element a partition. */
-typedef enum ts_form_kind { ts_form_immediate, ts_form_column, ts_form_tile } ts_form_kind;
+typedef enum ts_form_kind {
+    ts_form_immediate,
+    ts_form_column,
+    ts_form_tile,
+    ts_form_later /* nowhere yet: its one reader takes the step along (ts_later) */
+} ts_form_kind;
 typedef struct ts_value_form {
     ts_form_kind kind;
     ts_tile tile;   /* of an immediate: its column, where some instruction needs one; else 0 */
     ts_dtype dtype; /* as engines see it */
     uint32_t axes;  /* a bit for each axis of the nest that the tile holds */
     double value;   /* immediate */
+    int later;      /* number of the op that waits */
 } ts_value_form;
+
+/* data alu scalar, or scalar alu data: one operator of tensor_scalar. */
+typedef struct ts_step {
+    ts_alu alu;
+    bool is_reversed;
+    ts_value_form scalar;
+} ts_step;
+typedef struct ts_later {
+    ts_value_form data;
+    ts_step step;
+} ts_later;
 
 typedef struct ts_group_input {
     ts_value *value;
@@ -37,9 +54,15 @@ typedef struct ts_emitter {
     int first_reduced;                 /* axes of the nest from here on are not those of row values */
     ts_value_form forms[TS_GROUP_OPS]; /* of each op's result */
     ts_fate fate[TS_GROUP_OPS];
+    uint64_t needed;                  /* bits by number: ops that something stored depends on */
+    ts_later later[TS_GROUP_OPS];     /* of ops whose form says so */
+    ts_value_form sums[TS_GROUP_OPS]; /* of reductions that were made on the way, as bits of has_sum say */
+    uint64_t has_sum;
     ts_nest nest;
-    uint32_t axes;                /* free axes that the op being emitted runs over */
-    double busy[ts_engine_count]; /* of the nest's innermost trip, passes over one element */
+    uint32_t axes;  /* free axes that the op being emitted runs over */
+    uint32_t fixed; /* of these, axes along which loops step over single positions */
+    uint32_t fixed_loop[TS_VIEW_RANK];
+    double busy[ts_engine_count]; /* of the nest's innermost trip, ns */
 } ts_emitter;
 
 static inline bool ts_dtype_is_float(unsigned dtype) {
@@ -61,6 +84,14 @@ uint32_t ts_pointwise_all_axes(const ts_emitter *e); /* the free ones */
 uint32_t ts_pointwise_row_axes(const ts_emitter *e);
 /* One element a partition. */
 ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form);
+/* Elements of a tile along these axes. */
+int64_t ts_pointwise_elems(const ts_emitter *e, uint32_t axes);
+/* Loops over the positions of some free axes: until they are released, operands are those of one position.
+   can_fix: whether so many more loops may be open. */
+bool ts_pointwise_can_fix(const ts_emitter *e, uint32_t axes);
+void ts_pointwise_fix(ts_emitter *e, uint32_t axes);
+void ts_pointwise_release(ts_emitter *e);
+
 /* A group as a nest, in four steps: what becomes of its values, and views of results and inputs over its
    space (the nest is the caller's to choose); loads of the inputs that wait for the first `opened` loops and
    no more; the ops from number `first` on, and stores; and what readers outside have to know. */
@@ -80,6 +111,21 @@ bool ts_pointwise_takes_number(const ts_emitter *e, const ts_op_node *op, uint32
 ts_status ts_pointwise_emit(ts_emitter *e, int index);
 
 ts_alu ts_pointwise_compare_alu(const ts_op_node *op);
+/* The function of ScalarE that the op is; ts_act_count = none. */
+ts_act ts_pointwise_act(unsigned hlo);
+
+/* pointwise_float.c. Counts so many passes over the op's elements in `count` instructions. */
+void ts_pointwise_busy(ts_emitter *e, ts_engine engine, double passes, double count);
+/* The engine for a copy of the op's elements between dtypes, counted. */
+ts_engine ts_pointwise_copier(ts_emitter *e, unsigned dst, unsigned src);
+/* Op number `index`, of two floats: its result is e->forms[index], which may have to wait. */
+void ts_pointwise_arithmetic(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
+                             const ts_value_form *b);
+void ts_pointwise_function(ts_emitter *e, int index, ts_act func, const ts_value_form *in);
+/* in * in, and the sum of fp32 rows, on ScalarE. False, and nothing emitted, where it has more to do than
+   VectorE. */
+bool ts_pointwise_square(ts_emitter *e, int index, const ts_value_form *in);
+bool ts_pointwise_sum(ts_emitter *e, const ts_value_form *in, const ts_value_form *sum);
 
 /* Integer arithmetic (pointwise_int.c): on VectorE where ranges show that fp32 is exact, else on GpSimdE. */
 bool ts_pointwise_int_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand);

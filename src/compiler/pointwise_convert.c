@@ -40,7 +40,7 @@ ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap 
         }
         if (wide->kind == 's') to.dtype = (uint8_t)signed_dtype(narrow->bytes);
     }
-    ts_emit_copy(e->b, ts_engine_vector, &to, &src);
+    ts_emit_copy(e->b, ts_pointwise_copier(e, target, source), &to, &src);
     return ts_ok;
 }
 

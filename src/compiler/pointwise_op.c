@@ -6,8 +6,6 @@
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 
-enum { SHORTEST_SHARED = 256 };
-
 static ts_alu alu_of(unsigned hlo) {
     switch (hlo) {
     case ts_hlo_add: return ts_alu_add;
@@ -39,7 +37,7 @@ static bool is_total_order(const ts_op_node *op) {
            ts_dtype_is_float(op->operands[0]->type.dtype);
 }
 
-static ts_act act_of(unsigned hlo) {
+ts_act ts_pointwise_act(unsigned hlo) {
     switch (hlo) {
     case ts_hlo_abs: return ts_act_abs;
     case ts_hlo_erf: return ts_act_erf;
@@ -79,23 +77,6 @@ static bool is_scalar(const ts_value_form *form, const ts_value_form *data, bool
                    : form->dtype == ts_dtype_f32;
 }
 
-/* Free elements of the op being emitted. */
-static double elems(const ts_emitter *e) {
-    double elems = 1;
-    for (int i = e->nest.first_free; i < e->nest.rank; i++)
-        if (e->axes >> i & 1) elems *= (double)e->nest.tile[i];
-    return elems;
-}
-
-/* ScalarE takes arithmetic with a number or a column off VectorE as long as it has less to do. */
-static ts_engine share(const ts_emitter *e, ts_engine engine, ts_alu alu, const ts_ap *dst,
-                       const ts_ap *data) {
-    bool is_plain = alu == ts_alu_add || alu == ts_alu_subtract || alu == ts_alu_multiply;
-    bool is_fp32 = dst->dtype == ts_dtype_f32 && data->dtype == ts_dtype_f32;
-    if (engine != ts_engine_vector || !is_plain || !is_fp32 || elems(e) < SHORTEST_SHARED) return engine;
-    return e->busy[ts_engine_scalar] + elems(e) <= e->busy[ts_engine_vector] ? ts_engine_scalar : engine;
-}
-
 void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_alu alu,
                          const ts_value_form *a, const ts_value_form *b) {
     bool is_bits = ts_alu_kind(alu) == 'b';
@@ -108,12 +89,11 @@ void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_a
         if (scalar->kind == ts_form_column) column = ts_pointwise_column(e, scalar);
         ts_scalar operand =
             scalar->kind == ts_form_immediate ? ts_scalar_const(scalar->value) : ts_scalar_ap(&column);
-        engine = share(e, engine, alu, dst, &data_ap);
-        e->busy[engine] += elems(e);
+        ts_pointwise_busy(e, engine, 1, 1);
         ts_emit_tensor_scalar(e->b, engine, dst, &data_ap, alu, operand, is_reversed);
         return;
     }
-    e->busy[engine] += 2 * elems(e);
+    ts_pointwise_busy(e, engine, 2, 1);
     ts_ap a_ap = ts_pointwise_ap(e, a), b_ap = ts_pointwise_ap(e, b);
     ts_emit_tensor_tensor(e->b, engine, dst, &a_ap, &b_ap, alu);
 }
@@ -121,11 +101,13 @@ void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_a
 static void emit_select(ts_emitter *e, const ts_ap *dst, const ts_value_form *pred, const ts_value_form *yes,
                         const ts_value_form *no) {
     if (no->kind == ts_form_immediate) {
+        ts_pointwise_busy(e, ts_engine_vector, 1, 1);
         ts_emit_memset(e->b, ts_engine_vector, dst, no->value);
     } else {
         ts_ap no_ap = ts_pointwise_ap(e, no);
-        ts_emit_copy(e->b, ts_engine_vector, dst, &no_ap);
+        ts_emit_copy(e->b, ts_pointwise_copier(e, dst->dtype, no->dtype), dst, &no_ap);
     }
+    ts_pointwise_busy(e, ts_engine_vector, 2, 1);
     ts_ap pred_ap = ts_pointwise_ap(e, pred), yes_ap = ts_pointwise_ap(e, yes);
     ts_emit_copy_predicated(e->b, dst, &yes_ap, &pred_ap);
 }
@@ -161,34 +143,35 @@ static void compare_total_order(ts_emitter *e, const ts_op_node *op, const ts_ap
     ts_pointwise_binary(e, engine, dst, ts_pointwise_compare_alu(op), &a, &b);
 }
 
-static ts_status emit_float_unary(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
-                                  const ts_value_form *a) {
-    ts_ap src = ts_pointwise_ap(e, a);
+static ts_status emit_float_unary(ts_emitter *e, int index, const ts_ap *dst, const ts_value_form *a) {
+    const ts_op_node *op = e->group->ops[index];
     if (op->kind == ts_hlo_negate) {
-        ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &src, ts_alu_multiply, ts_scalar_const(-1), false);
+        ts_value_form minus = {.kind = ts_form_immediate, .dtype = a->dtype, .value = -1};
+        ts_pointwise_arithmetic(e, index, ts_alu_multiply, a, &minus);
         return ts_ok;
     }
     if (op->kind == ts_hlo_is_finite) {
+        ts_ap src = ts_pointwise_ap(e, a);
         ts_inst_tensor_scalar *inst = ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &src, ts_alu_abs_max,
                                                             ts_scalar_const(0), false);
         inst->op1 = ts_alu_is_lt;
         inst->operand1 = ts_scalar_const(INFINITY);
         return ts_ok;
     }
-    ts_act func = act_of(op->kind);
+    ts_act func = ts_pointwise_act(op->kind);
     if (func == ts_act_count) return ts_pointwise_refuse(e, op);
-    e->busy[ts_engine_scalar] += elems(e);
-    ts_emit_activation(e->b, dst, func, &src, 1);
+    ts_pointwise_function(e, index, func, a);
     return ts_ok;
 }
 
-static ts_status emit_float(ts_emitter *e, const ts_op_node *op, const ts_value_form *result,
-                            const ts_value_form *const *in) {
+static ts_status emit_float(ts_emitter *e, int index, const ts_value_form *const *in) {
+    const ts_op_node *op = e->group->ops[index];
+    const ts_value_form *result = &e->forms[index];
     ts_ap dst = ts_pointwise_ap(e, result);
     const ts_recipe *recipe = ts_recipe_find(op->kind);
     if (recipe) return ts_recipe_emit(e, recipe, result, in, (int)op->operand_count);
     if (op->kind == ts_hlo_reduce_precision) return ts_pointwise_reduce_precision(e, op, result, in[0]);
-    if (op->operand_count == 1) return emit_float_unary(e, op, &dst, in[0]);
+    if (op->operand_count == 1) return emit_float_unary(e, index, &dst, in[0]);
     if (is_total_order(op)) {
         compare_total_order(e, op, &dst, in);
         return ts_ok;
@@ -200,7 +183,10 @@ static ts_status emit_float(ts_emitter *e, const ts_op_node *op, const ts_value_
     }
     ts_alu alu = op->kind == ts_hlo_compare ? ts_pointwise_compare_alu(op) : alu_of(op->kind);
     if (alu == ts_alu_bypass) return ts_pointwise_refuse(e, op);
-    ts_pointwise_binary(e, alu == ts_alu_pow ? ts_engine_gpsimd : ts_engine_vector, &dst, alu, in[0], in[1]);
+    if (alu == ts_alu_pow)
+        ts_pointwise_binary(e, ts_engine_gpsimd, &dst, alu, in[0], in[1]);
+    else if (alu != ts_alu_multiply || in[0] != in[1] || !ts_pointwise_square(e, index, in[0]))
+        ts_pointwise_arithmetic(e, index, alu, in[0], in[1]);
     return ts_ok;
 }
 
@@ -214,11 +200,17 @@ static ts_status emit_reduce(ts_emitter *e, int index, const ts_value_form *in) 
     if (!start || !ts_region_alu(op->regions[0], &alu) ||
         !ts_reduce_identity(alu, op->operands[0]->type.dtype, &identity))
         return ts_pointwise_refuse(e, op);
-    ts_ap data = ts_pointwise_reduced_ap(e, in, &reduced);
+    bool is_made = e->has_sum >> index & 1;
     e->axes = ts_pointwise_row_axes(e);
-    ts_value_form wide = ts_pointwise_tile(e, ts_dtype_f32, 1);
+    ts_value_form wide = is_made ? e->sums[index] : ts_pointwise_tile(e, ts_dtype_f32, 1);
     ts_ap sum = ts_pointwise_ap(e, &wide);
-    ts_emit_reduce(e->b, &sum, &data, alu, reduced);
+    if (!is_made && (alu != ts_alu_add || !ts_pointwise_sum(e, in, &wide))) {
+        ts_ap data = ts_pointwise_reduced_ap(e, in, &reduced);
+        e->axes = ts_pointwise_all_axes(e);
+        ts_pointwise_busy(e, ts_engine_vector, 1, 1);
+        e->axes = ts_pointwise_row_axes(e);
+        ts_emit_reduce(e->b, &sum, &data, alu, reduced);
+    }
     if (start->value != identity)
         ts_emit_tensor_scalar(e->b, ts_engine_vector, &sum, &sum, alu, ts_scalar_const(start->value), false);
     e->forms[index] = wide;
@@ -251,7 +243,7 @@ ts_status ts_pointwise_emit(ts_emitter *e, int index) {
     e->axes = 0;
     for (uint32_t i = 0; i < op->operand_count; i++)
         e->axes |= in[i]->axes;
-    *result = ts_pointwise_tile(e, op->results[0]->type.dtype, 1);
+    *result = ts_pointwise_tile(e, op->results[0]->type.dtype, e->fate[index] == ts_fate_stored ? 2 : 1);
     ts_ap dst = ts_pointwise_ap(e, result);
     if (op->kind == ts_hlo_convert) return ts_pointwise_convert(e, op, &dst, in[0]);
     if (op->kind == ts_hlo_select) {
@@ -260,5 +252,5 @@ ts_status ts_pointwise_emit(ts_emitter *e, int index) {
     }
     if (!ts_dtype_is_float(op->operands[op->operand_count - 1]->type.dtype))
         return ts_pointwise_int(e, op, &dst, in);
-    return emit_float(e, op, result, in);
+    return emit_float(e, index, in);
 }

@@ -245,12 +245,14 @@ void ts_emit_fold_angle(ts_builder *b, const ts_ap *dst, const ts_ap *data, int 
     inst->quarters = (uint8_t)(quarters & 3);
 }
 
-void ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data, double scale) {
+ts_inst_activation *ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data,
+                                       double scale) {
     ts_inst_activation *inst = EMIT(activation, ts_engine_scalar);
     inst->dst = *dst;
     inst->func = (uint8_t)func;
     inst->data = *data;
     inst->scale = ts_scalar_const(scale);
+    return inst;
 }
 
 void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op, int axes) {

@@ -84,7 +84,9 @@ void ts_emit_scalar_tensor_tensor(ts_builder *b, const ts_ap *dst, const ts_ap *
                                   bool reverse1);
 /* dst = the angle in [-pi/2, pi/2] that has the sine of data + quarters * pi/2. */
 void ts_emit_fold_angle(ts_builder *b, const ts_ap *dst, const ts_ap *data, int quarters);
-void ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data, double scale);
+/* bias and reduce are the caller's to set. */
+ts_inst_activation *ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data,
+                                       double scale);
 void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op, int axes);
 ts_scalar ts_scalar_const(double value);
 ts_scalar ts_scalar_ap(const ts_ap *ap);
