@@ -1,11 +1,13 @@
 """Fuzzes what reads files: libFuzzer on a corpus seeded with real programs, then the coverage it reached.
 
-usage: fuzz.py bytecode|text|compile|trn --seconds N [--seeds FOLDER] [--build FOLDER]
+usage: fuzz.py bytecode|text|compile|trn|json|npy|safetensors|chip --seconds N [--seeds FOLDER] [--build FOLDER]
+               [--no-coverage]
 
 bytecode fuzzes the StableHLO reader and then the compiler, text the graph's text form and the compiler, compile the
-compiler with random graphs that are right by construction, trn the decoder, parser and verifier of programs. Needs
+compiler with random graphs that are right by construction, trn the decoder, parser and verifier of programs, json, npy
+and safetensors the readers of these formats, chip that of chip files and the clock of the chips they describe. Needs
 clang, and llvm-profdata and llvm-cov of the same version for the coverage; run it with .venv/bin/python, whose jax
-lowers the seeds. FOLDER holds further .mlirbc, .mlir or .trn files. The corpus stays in BUILD/corpus, so that the next
+lowers the seeds. FOLDER holds further files of the target's format. The corpus stays in BUILD/corpus, so that the next
 run goes on from there. Exit status 1: there is a finding, and BUILD/findings holds the bytes of each.
 """
 
@@ -42,6 +44,10 @@ TARGETS = {
     "text": Target("fuzz_hlo_text", 8192, GRAPH),
     "compile": Target("fuzz_compile", 256, ()),
     "trn": Target("fuzz_trn", 16384, TRN),
+    "json": Target("fuzz_json", 4096, ("src/base/json_read.c",)),
+    "npy": Target("fuzz_npy", 2048, ("src/base/npy.c",)),
+    "safetensors": Target("fuzz_safetensors", 4096, ("src/base/safetensors.c",)),
+    "chip": Target("fuzz_chip", 8192, ("src/arch/chip.c",)),
 }
 
 
@@ -97,6 +103,61 @@ def trn_seeds(given, folder, built):
     run(built / "tests/trn_seeds", folder, *paths, *(sorted(given.rglob("*.trn")) if given else ()))
 
 
+def array_bytes(dtype, shape, order, version):
+    """A .npy file, with a header padded as NumPy pads it."""
+    header = f"{{'descr': '{dtype}', 'fortran_order': {order == 'F'}, 'shape': {shape}, }}"
+    preamble = 10 if version == 1 else 12
+    header += " " * (-(preamble + len(header) + 1) % 64) + "\n"
+    count = 1
+    for size in shape:
+        count *= size
+    length = len(header).to_bytes(2 if version == 1 else 4, "little")
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header.encode() + bytes(count * int(dtype[2:]))
+
+
+def npy_seeds(folder):
+    rows = [("<f4", (2, 3), "C", 1), ("<f8", (), "C", 1), ("|u1", (5,), "C", 1), ("<f4", (2, 3, 4), "F", 1),
+            ("<V2", (3, 0), "C", 2), ("|b1", (1,) * 32, "F", 3), ("<i8", (7,), "C", 2)]
+    for number, row in enumerate(rows):
+        (folder / str(number)).write_bytes(array_bytes(*row))
+
+
+def safetensors_seeds(folder):
+    headers = [{}, {"a": ["F32", [2, 3]]}, {"a": ["BF16", []], "b.c": ["I64", [0, 4]], "d": ["BOOL", [3]]}]
+    for number, rows in enumerate(headers):
+        header, at = {"__metadata__": {"k": "v"}}, 0
+        for name, (dtype, shape) in rows.items():
+            size = {"F32": 4, "BF16": 2, "I64": 8, "BOOL": 1}[dtype]
+            for axis in shape:
+                size *= axis
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
+            at += size
+        text = json.dumps(header).encode()
+        (folder / str(number)).write_bytes(len(text).to_bytes(8, "little") + text + bytes(at))
+
+
+def json_seeds(folder):
+    values = [{"a": [1, -2.5e3, None, True, "\u00e9\n\ud83d\ude00"], "b": {}}, [[[]]], "x", 0, 9223372036854775807]
+    for number, value in enumerate(values):
+        (folder / str(number)).write_text(json.dumps(value))
+
+
+def chip_seeds(folder):
+    """One row of each unit, and all rows at once."""
+    rows = []
+    for line in (ROOT / "src/arch/chip.def").read_text().splitlines():
+        if line.startswith("PARAM("):
+            name, value = line[6:].split(",")[0].strip(), line.split('"')[2].split(",")[1].strip()
+            rows.append(f"{name} = {value}\n")
+    (folder / "all").write_text("chip trn1\n" + "".join(rows))
+    for number, row in enumerate(rows):
+        (folder / str(number)).write_text(("chip inf2\n" if number % 2 else "# what if\n\n") + row)
+
+
+OWN_SEEDS = {"compile": compile_seeds, "npy": npy_seeds, "safetensors": safetensors_seeds, "json": json_seeds,
+             "chip": chip_seeds}
+
+
 def fuzz(target, built, corpus, seeds, findings, seconds):
     """One libFuzzer process; returns the files of what it found."""
     for folder in (corpus, findings):
@@ -136,7 +197,8 @@ def coverage(target, built, folders):
 def print_coverage(files, names):
     rows = {str(pathlib.Path(f["filename"]).relative_to(ROOT)): f["summary"] for f in files
             if pathlib.Path(f["filename"]).is_relative_to(ROOT)}
-    groups = [("the bytecode reader", READER), ("the graph", GRAPH), ("programs", TRN)]
+    others = tuple(name for name in names if name not in READER + GRAPH + TRN)
+    groups = [("the bytecode reader", READER), ("the graph", GRAPH), ("programs", TRN), ("the reader", others)]
     print(f"{'file':44}{'regions':>16}{'branches':>18}")
     for title, group in groups:
         sums = {"regions": [0, 0], "branches": [0, 0]}
@@ -158,6 +220,7 @@ def main():
     parser.add_argument("target", choices=sorted(TARGETS))
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seeds", type=pathlib.Path, help="a folder of further programs")
+    parser.add_argument("--no-coverage", action="store_true", help="spare the second build, which counts")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-fuzz")
     options = parser.parse_args()
     if not shutil.which("clang"):
@@ -169,17 +232,20 @@ def main():
     seeds.mkdir(parents=True)
     if options.target == "bytecode":
         bytecode_seeds(options.seeds, seeds)
-    elif options.target == "compile":
-        compile_seeds(seeds)
     elif options.target == "text":
         text_seeds(options.seeds, seeds)
-    else:
+    elif options.target == "trn":
         trn_seeds(options.seeds, seeds, built)
+    else:
+        OWN_SEEDS[options.target](seeds)
+        for path in sorted(options.seeds.iterdir()) if options.seeds else ():
+            shutil.copy(path, seeds / f"given.{path.name}")
     failed, found = fuzz(target, built, corpus, seeds, built / "findings" / options.target, options.seconds)
     for path in found:
         say(f"finding: {path}")
-    if not failed:
+    if not failed and not options.no_coverage:
         coverage(target, built.with_name(built.name + "-coverage"), (corpus, seeds))
+    if not failed:
         say("no finding")
     sys.exit(1 if failed else 0)
 
