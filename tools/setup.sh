@@ -144,9 +144,8 @@ venv() {
         "$python" -m venv .venv
     fi
     pip_install stamp-requirements tools/requirements.txt -- -r tools/requirements.txt
-    if [ -f python/pyproject.toml ]; then
-        pip_install stamp-trainstone python/pyproject.toml -- --no-deps --no-build-isolation -e python
-    fi
+    # The checkout's own package; JAX finds jax_plugins wherever Python looks for modules.
+    printf '%s\n' "$PWD/python" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/trainstone.pth"
 }
 
 venv_test() {

@@ -81,12 +81,45 @@ static void examples(ts_text *out, const char *text) {
     }
 }
 
-static void exit_codes(ts_text *out, bool is_colored) {
-    heading(out, "Exit codes", is_colored);
-    ts_text_add(out, "  0  done\n"
-                     "  1  refused or failed; standard error says what, where and what to do about it\n"
-                     "  2  the command line itself is wrong\n"
-                     "  130, 143  interrupted (Ctrl-C, SIGTERM); no output is left half-written\n");
+const char *ts_help_about(void) {
+    return "AWS Trainium in software: runs a program on a model of the chip, instruction by instruction, and "
+           "says what the chip would have done: how long, how busy, held up by what.";
+}
+
+const ts_help_row *ts_help_exit_codes(void) {
+    static const ts_help_row rows[] = {
+        {"0", "done"},
+        {"1", "refused or failed; standard error says what, where and what to do about it"},
+        {"2", "the command line itself is wrong"},
+        {"130, 143", "interrupted (Ctrl-C, SIGTERM); no output is left half-written"},
+        {0},
+    };
+    return rows;
+}
+
+const ts_help_row *ts_help_environment(void) {
+    static const ts_help_row rows[] = {
+        {"TRAINSTONE_INSTANCE", "the modelled instance (default trn1.2xlarge)"},
+        {"TRAINSTONE_CHIP", "a chip name, or the path of a what-if chip file"},
+        {"TRAINSTONE_THREADS", "host threads (default: all CPUs); results do not depend on it"},
+        {"TRAINSTONE_REPRO", "1: the bits that any CPU gives (docs/numerics.md)"},
+        {"TRAINSTONE_HOST_ISA", "kernels of TensorE: auto, generic, avx2, avx512, avx512bf16"},
+        {"TRAINSTONE_OUT", "a folder for a record of every program that runs"},
+        {"TRAINSTONE_RUNTIME_DIR",
+         "the folder through which trainstone top sees what runs; none: out of sight"},
+        {"NO_COLOR", "no colour, also on a terminal"},
+        {0},
+    };
+    return rows;
+}
+
+static void terms(ts_text *out, const char *title, const ts_help_row *rows, bool is_colored) {
+    int widest = 0;
+    heading(out, title, is_colored);
+    for (const ts_help_row *row = rows; row->name; row++)
+        if ((int)strlen(row->name) > widest) widest = (int)strlen(row->name);
+    for (const ts_help_row *row = rows; row->name; row++)
+        ts_text_format(out, "  %-*s  %s\n", widest, row->name, row->help);
 }
 
 void ts_help_verb(const ts_verb *verb, bool is_colored, ts_text *out) {
@@ -98,14 +131,12 @@ void ts_help_verb(const ts_verb *verb, bool is_colored, ts_text *out) {
         option_row(out, option);
     heading(out, "Examples", is_colored);
     examples(out, verb->examples);
-    exit_codes(out, is_colored);
+    terms(out, "Exit codes", ts_help_exit_codes(), is_colored);
 }
 
 void ts_help_command(bool is_colored, ts_text *out) {
     ts_text_add(out, "usage: trainstone VERB [OPTION...] [FILE...]\n\n");
-    paragraphs(out, "AWS Trainium in software: runs a program on a model of the chip, instruction by "
-                    "instruction, and says "
-                    "what the chip would have done: how long, how busy, held up by what.");
+    paragraphs(out, ts_help_about());
     heading(out, "What people do first", is_colored);
     ts_text_add(out, "  trainstone run step.mlirbc --input x.npy y.npy --out results\n"
                      "                                    values and predicted time of a program\n"
@@ -122,11 +153,5 @@ void ts_help_command(bool is_colored, ts_text *out) {
         out,
         "\ntrainstone VERB --help explains a verb, its options and its exit codes.\n"
         "Training scripts need no command: with the Python package installed, JAX finds the chip itself.\n");
-    heading(out, "Environment", is_colored);
-    ts_text_add(out, "  TRAINSTONE_INSTANCE  the modelled instance (default trn1.2xlarge)\n"
-                     "  TRAINSTONE_CHIP      a chip name, or the path of a what-if chip file\n"
-                     "  TRAINSTONE_THREADS   host threads (default: all CPUs); results do not depend on it\n"
-                     "  TRAINSTONE_REPRO     1: the bits that any CPU gives (docs/numerics.md)\n"
-                     "  TRAINSTONE_HOST_ISA  kernels of TensorE: auto, generic, avx2, avx512, avx512bf16\n"
-                     "  NO_COLOR             no colour, also on a terminal\n");
+    terms(out, "Environment", ts_help_environment(), is_colored);
 }

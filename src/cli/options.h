@@ -19,7 +19,7 @@ typedef struct ts_arguments {
     const char *instance, *chip, *out, *dump, *save, *load, *auto_cast, *auto_cast_type, *rounding_seed;
     const char *html, *json_file, *pftrace, *summary_text, *summary_json;
     int level, lines, threads, slices, trips, steps;
-    bool help, json, no_source, markdown, instances, poison, quiet, is_text, topology, is_stochastic,
+    bool help, json, once, no_source, markdown, instances, poison, quiet, is_text, topology, is_stochastic,
         is_repro, is_strict;
 } ts_arguments;
 
@@ -61,6 +61,14 @@ ts_status ts_options_parse(const ts_verb *verb, int count, char *const *words, t
 
 /* The name among `names` that differs least from `word`; NULL when none is near. */
 const char *ts_nearest(const char *word, const char *const *names, int count);
+
+/* What help and manual pages share; lists end with a row without name. */
+typedef struct ts_help_row {
+    const char *name, *help;
+} ts_help_row;
+const char *ts_help_about(void); /* the command in a sentence */
+const ts_help_row *ts_help_exit_codes(void);
+const ts_help_row *ts_help_environment(void);
 
 /* --help of one verb, and of the whole command; is_colored adds ANSI sequences. */
 void ts_help_verb(const ts_verb *verb, bool is_colored, ts_text *out);
