@@ -30,6 +30,14 @@ TS_API void ts_count_runs(void);
    often it ran, "record": as in ts_last_run_json}. Copies and returns like that; 0 when there are fewer. */
 TS_API size_t ts_runs_json(size_t number, char *buffer, size_t size);
 
+/* What this process runs now, as trainstone top --json tells it of each process. Copies and returns like
+   ts_last_run_json; 0 without a client. */
+TS_API size_t ts_status_json(char *buffer, size_t size);
+
+/* For a process that is about to end: what runs on its devices ends between two instructions, and so does
+   whatever is queued or comes later, as cancelled. */
+TS_API void ts_cancel(void);
+
 #ifdef __cplusplus
 }
 #endif

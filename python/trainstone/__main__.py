@@ -5,6 +5,8 @@ import pathlib
 import runpy
 import sys
 
+from trainstone.progress import span
+
 USAGE = """usage: python -m trainstone SCRIPT.py [ARGUMENT...]
        python -m trainstone -m MODULE [ARGUMENT...]
 
@@ -20,14 +22,6 @@ def prepare():
     os.environ.setdefault("TRAINSTONE_PLUGIN", "1")
     if not os.environ.get("JAX_PLATFORMS"):
         os.environ["JAX_PLATFORMS"] = "neuron,cpu"
-
-
-def span(seconds):
-    """A time in the unit that reads best."""
-    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
 
 
 def total(entry):

@@ -38,6 +38,9 @@ def load():
     library.ts_count_runs.restype = None
     library.ts_runs_json.restype = ctypes.c_size_t
     library.ts_runs_json.argtypes = (ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+    library.ts_status_json.restype = ctypes.c_size_t
+    library.ts_status_json.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+    library.ts_cancel.restype = None
     return library
 
 
@@ -76,6 +79,17 @@ def runs():
         entry = json.loads(text)
         found.append((entry["runs"], entry["record"]))
     return found
+
+
+def status():
+    """What this process runs now, as trainstone top --json has it; None before the first device is used."""
+    text = _text(load().ts_status_json)
+    return json.loads(text) if text else None
+
+
+def cancel():
+    """Ends what runs on the chip between two instructions, for a process that is about to end."""
+    load().ts_cancel()
 
 
 def last_run():

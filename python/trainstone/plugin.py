@@ -1,8 +1,10 @@
 """Registers Trainstone with JAX as the platform "neuron", the name that Trainium has in JAX."""
 
+import atexit
 import importlib.metadata
 import importlib.util
 import os
+import sys
 
 PLATFORM = "neuron"
 PRIORITY = 500  # before CPU and other accelerators: the default device when JAX_PLATFORMS is unset
@@ -36,7 +38,7 @@ def initialize():
     # JAX warns that a platform is experimental unless the plugin puts its name on this list before it registers.
     xla_bridge._nonexperimental_plugins.add(PLATFORM)
     try:
-        from trainstone import library
+        from trainstone import library, progress
 
         found = str(library.path())
     except FileNotFoundError as error:
@@ -44,6 +46,17 @@ def initialize():
         xla_bridge.register_backend_factory(PLATFORM, _refuse(str(error)), priority=PRIORITY, fail_quietly=False)
         return
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
+    progress.start(library.status)
+    atexit.register(_end)
+
+
+def _end():
+    """After Ctrl-C nobody waits for the step under way. JAX's own exit, which is registered earlier and so comes
+    later, would."""
+    from trainstone import library
+
+    if issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt):
+        library.cancel()
 
 
 def _refuse(message):

@@ -3,6 +3,8 @@
 
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "runtime/live.h"
+#include "trainstone/trainstone.h"
 
 enum { TORUS_SIDE = 4, MAX_NEIGHBOURS = 4 };
 
@@ -36,6 +38,34 @@ static void add_cores(const ts_chip *chip, int device, ts_text *out) {
         ts_text_format(out, "%s%d", i ? ", " : "", device * cores + i);
 }
 
+typedef struct process_list {
+    ts_text *out;
+    const ts_instance *instance;
+    const ts_chip *chip;
+    int device, count;
+} process_list;
+
+/* Of the processes on this modelled instance, those that have cores of the device. */
+static bool uses(const ts_live_page *page, const process_list *list) {
+    int cores = (int)list->chip->cores, first = list->device * cores;
+    return strcmp(page->instance, list->instance->name) == 0 && page->first_core < first + cores &&
+           page->first_core + page->cores > first;
+}
+
+static void add_process_json(const ts_live_page *page, void *context) {
+    process_list *list = context;
+    if (!uses(page, list)) return;
+    ts_text_format(list->out, "%s{\"pid\": %d, \"command\": ", list->count++ ? ", " : "", (int)page->process);
+    ts_text_quote(list->out, page->command);
+    ts_text_format(list->out, ", \"neuron_runtime_version\": \"%s\"}", ts_version());
+}
+
+static void add_processes(process_list list) {
+    char folder[TS_LIVE_FOLDER];
+    ts_runtime_live_folder(folder);
+    ts_live_visit(folder, add_process_json, &list);
+}
+
 static void add_json(const ts_instance *instance, const ts_chip *chip, ts_text *out) {
     ts_text_add(out, "[");
     for (int device = 0; device < instance->chips; device++) {
@@ -47,7 +77,9 @@ static void add_json(const ts_instance *instance, const ts_chip *chip, ts_text *
         ts_text_format(out, "%s, \"nc_count\": %d, \"memory_size\": %.0f, \"neuroncore_ids\": [",
                        instance->chips > 1 ? "]" : "", (int)chip->cores, chip->hbm_bytes);
         add_cores(chip, device, out);
-        ts_text_add(out, "], \"neuron_processes\": []}");
+        ts_text_add(out, "], \"neuron_processes\": [");
+        add_processes((process_list){.out = out, .instance = instance, .chip = chip, .device = device});
+        ts_text_add(out, "]}");
     }
     ts_text_add(out, "]\n");
 }
@@ -156,9 +188,8 @@ const ts_verb ts_verb_ls = {
     .synopsis = "[OPTION...]",
     .about = "Lists the Neuron devices of the modelled instance with their NeuronCores, memory (GB as in "
              "neuron-ls: GiB) and "
-             "links. What the model does not have, PCI addresses and processes, is left out of the table and "
-             "null or "
-             "empty in JSON.",
+             "links. What the model does not have, PCI addresses, is left out of the table and null in JSON. "
+             "JSON lists your processes on the instance; trainstone top shows what they do.",
     .examples = "trainstone ls\n"
                 "trainstone ls --instance trn1.32xlarge --topology",
     .options = options,

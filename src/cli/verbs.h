@@ -5,9 +5,9 @@
 #include "cli/options.h"
 
 extern const ts_verb ts_verb_run, ts_verb_time, ts_verb_report, ts_verb_explain, ts_verb_diff,
-    ts_verb_compile, ts_verb_print, ts_verb_chip, ts_verb_isa, ts_verb_ls, ts_verb_version;
+    ts_verb_compile, ts_verb_print, ts_verb_chip, ts_verb_isa, ts_verb_ls, ts_verb_top, ts_verb_version;
 
-enum { TS_VERB_COUNT = 11 };
+enum { TS_VERB_COUNT = 12 };
 const ts_verb *ts_verb_at(int index);
 /* NULL when there is none of that name. */
 const ts_verb *ts_verb_find(const char *name);

@@ -53,6 +53,7 @@ typedef struct ts_run {
     ts_host host;               /* which kernels compute on this CPU */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
+    atomic_uint_fast64_t *done; /* optional: instructions executed so far, for others to look at */
     ts_trace *trace;            /* optional: what each `leave` decides is added */
 } ts_run;
 

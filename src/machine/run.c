@@ -87,14 +87,15 @@ static ts_status tell(const ts_exec *exec, ts_status status) {
     return status;
 }
 
-static ts_status walk(ts_exec *exec, const atomic_bool *cancel) {
+static ts_status walk(ts_exec *exec, const ts_run *run) {
     const ts_program *program = exec->program;
     for (; exec->at < program->code.count; exec->at++) {
         const ts_inst *inst = program->code.data[exec->at];
-        if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
+        if (run->cancel && atomic_load_explicit(run->cancel, memory_order_relaxed))
             return ts_fail(exec->diag, ts_cancelled, "interrupted before instruction %u of %u", exec->at,
                            program->code.count);
         exec->instructions++;
+        if (run->done) atomic_store_explicit(run->done, exec->instructions, memory_order_relaxed);
         ts_exec_function *function = function_of(inst->op);
         if (!function) return ts_fail(exec->diag, ts_input, "instruction %u is no instruction", exec->at);
         ts_status status = function(exec, inst);
@@ -164,7 +165,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
             poison(&exec.core->sbuf);
             poison(&exec.core->psum);
         }
-        status = walk(&exec, run->cancel);
+        status = walk(&exec, run);
         ts_segment_drop(exec.core->segment);
         pthread_mutex_unlock(&exec.core->lock);
     }

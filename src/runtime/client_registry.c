@@ -21,6 +21,8 @@ static ts_executable *latest;
 static ts_executable *described; /* the one that `text` is about; compared, not used */
 static ts_text text;
 static bool is_counting;
+static ts_runtime *shown;
+static atomic_bool is_cancelled;
 static ts_run_count *counts; /* by first run; each holds a reference */
 static size_t count_total, count_room;
 
@@ -43,6 +45,43 @@ ts_status ts_registry_enter(ts_diag *diag) {
 
 void ts_registry_leave(void) {
     atomic_fetch_sub(&client_count, 1);
+}
+
+/* As snprintf does it. */
+static size_t copy_out(const ts_text *from, char *buffer, size_t size) {
+    if (size > 0 && from->data) {
+        size_t copied = from->length < size - 1 ? from->length : size - 1;
+        memcpy(buffer, from->data, copied);
+        buffer[copied] = 0;
+    }
+    return from->length;
+}
+
+void ts_registry_show(ts_runtime *runtime) {
+    pthread_mutex_lock(&lock);
+    shown = runtime;
+    pthread_mutex_unlock(&lock);
+}
+
+const atomic_bool *ts_registry_cancel(void) {
+    return &is_cancelled;
+}
+
+void ts_cancel(void) {
+    atomic_store(&is_cancelled, true);
+}
+
+size_t ts_status_json(char *buffer, size_t size) {
+    ts_text out = {0};
+    if (size > 0) buffer[0] = 0;
+    if (is_forked()) return 0;
+    pthread_mutex_lock(&lock);
+    const ts_live_page *page = shown ? ts_live_get(ts_runtime_live(shown)) : NULL;
+    if (page) ts_live_json(page, &out);
+    pthread_mutex_unlock(&lock);
+    size_t length = copy_out(&out, buffer, size);
+    ts_text_free(&out);
+    return length;
 }
 
 /* Under the lock. A program that finds no memory is not counted. */
@@ -85,16 +124,6 @@ static void describe(ts_executable *executable, ts_text *out) {
     ts_text_add(out, "{\"error\": ");
     ts_text_quote(out, words);
     ts_text_add(out, "}");
-}
-
-/* As snprintf does it. */
-static size_t copy_out(const ts_text *from, char *buffer, size_t size) {
-    if (size > 0 && from->data) {
-        size_t copied = from->length < size - 1 ? from->length : size - 1;
-        memcpy(buffer, from->data, copied);
-        buffer[copied] = 0;
-    }
-    return from->length;
 }
 
 size_t ts_last_run_json(char *buffer, size_t size) {

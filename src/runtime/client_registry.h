@@ -7,6 +7,10 @@
 /* ts_usage in a child forked from a process that has clients. */
 ts_status ts_registry_enter(ts_diag *diag);
 void ts_registry_leave(void);
+/* The runtime whose live page this process shows; NULL before it goes. */
+void ts_registry_show(ts_runtime *runtime);
+/* True once ts_cancel was called: what ts_execute_options.cancel takes. */
+const atomic_bool *ts_registry_cancel(void);
 /* Remembers an executable, on a reference of its own, for ts_last_run_json, and counts its run when that was
    asked for. */
 void ts_registry_ran(ts_executable *executable);

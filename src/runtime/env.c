@@ -1,8 +1,10 @@
 /* Environment: the one place that reads it, so that every other part takes its settings as arguments. */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/runtime.h"
 
@@ -137,6 +139,18 @@ static ts_status read_cache(const char **folder, ts_diag *diag) {
     return ts_ok;
 }
 
+void ts_runtime_live_folder(char folder[TS_LIVE_FOLDER]) {
+    const char *given = variable("TRAINSTONE_RUNTIME_DIR"), *session = variable("XDG_RUNTIME_DIR");
+    int length;
+    if (given)
+        length = snprintf(folder, TS_LIVE_FOLDER, "%s", strcmp(given, "none") == 0 ? "" : given);
+    else if (session)
+        length = snprintf(folder, TS_LIVE_FOLDER, "%s/trainstone", session);
+    else
+        length = snprintf(folder, TS_LIVE_FOLDER, "/tmp/trainstone-%u", (unsigned)geteuid());
+    if (length >= TS_LIVE_FOLDER) folder[0] = '\0';
+}
+
 /* Settings that ask for behaviour which is not modelled are refused, not ignored. */
 static ts_status refuse_unmodelled(ts_diag *diag) {
     int cores = 1;
@@ -159,6 +173,7 @@ ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag
     if (!options->instance) options->instance = variable("TRAINSTONE_INSTANCE");
     if (!options->chip) options->chip = variable("TRAINSTONE_CHIP");
     if (!options->out) options->out = variable("TRAINSTONE_OUT");
+    if (!options->live[0]) ts_runtime_live_folder(options->live);
     if (!options->cache) TS_TRY(read_cache(&options->cache, diag));
     if (!options->threads) TS_TRY(read_number("TRAINSTONE_THREADS", 1, 1024, &options->threads, diag));
     if (options->devices || options->first_device) return ts_ok;

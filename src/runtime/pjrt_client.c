@@ -144,7 +144,10 @@ PJRT_Error *ts_pjrt_Client_Create(PJRT_Client_Create_Args *args) {
     ts_status status = ts_registry_enter(&diag);
     if (status != ts_ok) return ts_pjrt_error_from(status, &diag);
     status = make_client(args, &args->client, &diag);
-    if (status != ts_ok) ts_registry_leave();
+    if (status != ts_ok)
+        ts_registry_leave();
+    else
+        ts_registry_show(args->client->runtime);
     return ts_pjrt_error_from(status, &diag);
 }
 
@@ -161,6 +164,7 @@ PJRT_Error *ts_pjrt_Client_Destroy(PJRT_Client_Destroy_Args *args) {
         ts_queue_drain(&client->devices[i].queue);
     for (int i = 0; i < client->count; i++)
         ts_queue_stop(&client->devices[i].queue);
+    ts_registry_show(NULL);
     ts_registry_leave();
     ts_client_release(client);
     return NULL;

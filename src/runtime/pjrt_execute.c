@@ -90,8 +90,9 @@ static void launch_run(ts_work *work) {
     ts_status status = ts_ok;
     if (!failed) {
         ts_executable *executable = launch->loaded->executable;
-        status =
-            ts_executable_run(executable, launch->device->index, launch->input, launch->output, NULL, &diag);
+        ts_execute_options options = {.cancel = ts_registry_cancel()};
+        status = ts_executable_run(executable, launch->device->index, launch->input, launch->output, &options,
+                                   &diag);
         if (status == ts_ok) ts_registry_ran(executable);
     }
     release_inputs(launch);

@@ -1,6 +1,7 @@
 /* Runtime: the instance's chips as machines on one thread pool, and the NeuronCores as numbered devices. */
 #include "runtime/runtime.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,10 @@ struct ts_runtime {
     ts_compile_options compile_options;
     ts_program_cache *cache;
     char *out;
+    char live_folder[TS_LIVE_FOLDER];
+    pthread_mutex_t live_lock;
+    bool is_live; /* live was made, or cannot be */
+    ts_live *live;
 };
 
 static ts_status find_instance(const char *name, const ts_instance **instance, ts_diag *diag) {
@@ -89,6 +94,7 @@ static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *op
     runtime->compile_options.auto_cast = options->auto_cast;
     runtime->compile_options.auto_cast_type = options->auto_cast_type;
     if (options->out) TS_TRY(ts_file_folder(options->out, "TRAINSTONE_OUT", &runtime->out, diag));
+    memcpy(runtime->live_folder, options->live, sizeof runtime->live_folder);
     ts_program_cache_options cache = {.folder = options->cache};
     TS_TRY(ts_program_cache_new(&runtime->chip, &cache, &runtime->cache, diag));
     TS_TRY(choose_devices(runtime, options, diag));
@@ -100,6 +106,7 @@ ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime
     *runtime = NULL;
     ts_runtime *made = calloc(1, sizeof *made);
     if (!made) return ts_fail(diag, ts_capacity, "no host memory for the runtime");
+    pthread_mutex_init(&made->live_lock, NULL);
     ts_status status = runtime_start(made, options ? options : &defaults, diag);
     if (status != ts_ok) {
         ts_runtime_free(made);
@@ -116,6 +123,8 @@ void ts_runtime_free(ts_runtime *runtime) {
     free(runtime->machines);
     ts_program_cache_free(runtime->cache);
     free(runtime->out);
+    ts_live_free(runtime->live);
+    pthread_mutex_destroy(&runtime->live_lock);
     if (runtime->pool) ts_pool_free(runtime->pool);
     free(runtime);
 }
@@ -147,6 +156,17 @@ ts_program_cache *ts_runtime_program_cache(const ts_runtime *runtime) {
 
 const char *ts_runtime_out(const ts_runtime *runtime) {
     return runtime->out;
+}
+
+ts_live *ts_runtime_live(ts_runtime *runtime) {
+    pthread_mutex_lock(&runtime->live_lock);
+    if (!runtime->is_live)
+        runtime->live = ts_live_new(runtime->live_folder, runtime->instance->name, runtime->first_device,
+                                    runtime->devices);
+    runtime->is_live = true;
+    ts_live *live = runtime->live;
+    pthread_mutex_unlock(&runtime->live_lock);
+    return live;
 }
 
 int ts_runtime_devices(const ts_runtime *runtime) {

@@ -6,6 +6,7 @@
 #include "arch/chip.h"
 #include "compiler/compile.h"
 #include "machine/machine.h"
+#include "runtime/live.h"
 #include "runtime/program_cache.h"
 
 typedef struct ts_runtime ts_runtime;
@@ -16,10 +17,11 @@ typedef struct ts_runtime_options {
     const char *chip;     /* NULL: the instance's chip; a chip name, or the path of a what-if chip file */
     const char *out;      /* folder for a record of every program that runs; NULL: none */
     const char *cache;    /* folder of compiled programs, shared with other processes; NULL: none */
-    int threads;          /* 0: as many as the host has CPUs for this process */
-    int devices;          /* 0: every NeuronCore from first_device on; otherwise so many */
-    int first_device;     /* the instance's NeuronCore that becomes device 0 */
-    ts_host host;         /* which kernels compute */
+    char live[TS_LIVE_FOLDER]; /* folder where others see what runs (live.h); "": none */
+    int threads;               /* 0: as many as the host has CPUs for this process */
+    int devices;               /* 0: every NeuronCore from first_device on; otherwise so many */
+    int first_device;          /* the instance's NeuronCore that becomes device 0 */
+    ts_host host;              /* which kernels compute */
     ts_rounding rounding;
     bool has_rounding_seed; /* else rounding_seed is to be found out */
     uint32_t rounding_seed;
@@ -29,11 +31,14 @@ typedef struct ts_runtime_options {
 
 /* Fills what is still 0 or NULL from TRAINSTONE_INSTANCE, TRAINSTONE_CHIP, TRAINSTONE_OUT,
    TRAINSTONE_THREADS, TRAINSTONE_REPRO, TRAINSTONE_HOST_ISA, NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES,
-   NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, NEURON_COMPILE_CACHE_URL, and --auto-cast and --auto-cast-type
-   of NEURON_CC_FLAGS.
-   Strings point into the environment. ts_usage for a value that is none, ts_unsupported for a setting of
-   NEURON_RT_* that asks for what is not modelled. */
+   NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, NEURON_COMPILE_CACHE_URL, TRAINSTONE_RUNTIME_DIR, and
+   --auto-cast and --auto-cast-type of NEURON_CC_FLAGS. Strings point into the environment. ts_usage for a
+   value that is none, ts_unsupported for a setting of NEURON_RT_* that asks for what is not modelled. */
 ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag);
+
+/* The folder of TRAINSTONE_RUNTIME_DIR, else the user's own below XDG_RUNTIME_DIR or /tmp; "" when it is
+   "none" or too long. */
+void ts_runtime_live_folder(char folder[TS_LIVE_FOLDER]);
 
 ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime, ts_diag *diag);
 /* Every executable, extent and queue made from it must be gone. */
@@ -48,7 +53,9 @@ ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed);
 const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime);
 ts_program_cache *ts_runtime_program_cache(const ts_runtime *runtime);
 const char *ts_runtime_out(const ts_runtime *runtime); /* absolute; NULL: records are not collected */
-int ts_runtime_devices(const ts_runtime *runtime);     /* NeuronCores, numbered chip by chip */
+/* The page of what runs, made at the first call: who only looks at programs leaves no file. May be NULL. */
+ts_live *ts_runtime_live(ts_runtime *runtime);
+int ts_runtime_devices(const ts_runtime *runtime); /* NeuronCores, numbered chip by chip */
 /* The chip that carries a device, and the device's core number on it. */
 ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core);
 int ts_runtime_chip_number(const ts_runtime *runtime, int device); /* of the instance */
