@@ -64,14 +64,18 @@ static const char *get_string(reader *r) {
     return string;
 }
 
+static void get_bytes(reader *r, void *value, size_t size) {
+    if ((size_t)(r->end - r->at) < size) {
+        refuse(r, "a number is cut off");
+        return;
+    }
+    memcpy(value, r->at, size);
+    r->at += size;
+}
+
 static double get_f64(reader *r) {
     double value = 0;
-    if ((size_t)(r->end - r->at) < sizeof value) {
-        refuse(r, "a number is cut off");
-        return 0;
-    }
-    memcpy(&value, r->at, sizeof value);
-    r->at += sizeof value;
+    get_bytes(r, &value, sizeof value);
     return value;
 }
 
@@ -145,6 +149,7 @@ static void get_field(reader *r, const ts_field *field, void *value) {
     case ts_kind_rmw:
     case ts_kind_oob:
     case ts_kind_flag:
+    case ts_kind_cmd:
     case ts_kind_u8: *(uint8_t *)value = (uint8_t)get_u(r, UINT8_MAX); break;
     case ts_kind_i64: *(int64_t *)value = get_i(r); break;
     case ts_kind_f64: *(double *)value = get_f64(r); break;
@@ -152,6 +157,7 @@ static void get_field(reader *r, const ts_field *field, void *value) {
         for (int i = 0; i < 4; i++)
             steps->step[i] = get_i(r);
         break;
+    case ts_kind_lanes: get_bytes(r, value, sizeof(ts_field_lanes)); break;
     }
 }
 

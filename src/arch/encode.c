@@ -101,6 +101,7 @@ static void put_field(ts_text *out, const ts_program *program, const ts_field *f
     case ts_kind_rmw:
     case ts_kind_oob:
     case ts_kind_flag:
+    case ts_kind_cmd:
     case ts_kind_u8: put_u(out, *(const uint8_t *)value); break;
     case ts_kind_i64: put_i(out, *(const int64_t *)value); break;
     case ts_kind_f64: put_f64(out, *(const double *)value); break;
@@ -108,6 +109,7 @@ static void put_field(ts_text *out, const ts_program *program, const ts_field *f
         for (int i = 0; i < 4; i++)
             put_i(out, steps->step[i]);
         break;
+    case ts_kind_lanes: ts_text_add_n(out, value, sizeof(ts_field_lanes)); break;
     }
 }
 

@@ -49,14 +49,15 @@ bool ts_op_allows(unsigned op, ts_engine engine) {
 typedef struct alu_row {
     const char *name;
     char kind;
+    int operands;
 } alu_row;
 
 static const alu_row *alu_get(unsigned op) {
     enum { a = 'a', c = 'c', l = 'l', b = 'b' };
     static const alu_row rows[] = {
-#define ALU(name, kind, meaning) {#name, kind},
+#define ALU(name, kind, operands, meaning) {#name, kind, operands},
 #include "arch/alu.def"
-        {"?", '?'}};
+        {"?", '?', 2}};
     return &rows[op < ts_alu_count ? op : ts_alu_count];
 }
 
@@ -66,6 +67,25 @@ const char *ts_alu_name(unsigned op) {
 
 char ts_alu_kind(unsigned op) {
     return alu_get(op)->kind;
+}
+
+bool ts_alu_is_unary(unsigned op) {
+    return alu_get(op)->operands == 1;
+}
+
+const char *ts_cmd_name(unsigned cmd) {
+    static const char *const names[] = {"idle", "reset", "reset_reduce", "reduce", "load_reduce", "?"};
+    return names[cmd < ts_cmd_count ? cmd : ts_cmd_count];
+}
+
+bool ts_scalar_is_unused(const ts_inst *inst, int at) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    while (--at >= 0) {
+        unsigned value = *((const uint8_t *)inst + info->fields[at].offset);
+        if (info->fields[at].kind == ts_kind_alu) return ts_alu_is_unary(value);
+        if (info->fields[at].kind == ts_kind_cmd) return value != ts_cmd_load_reduce;
+    }
+    return false;
 }
 
 const char *ts_act_name(unsigned func) {

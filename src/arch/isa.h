@@ -31,6 +31,18 @@ typedef enum ts_act {
 typedef enum ts_rmw { ts_rmw_none, ts_rmw_add } ts_rmw;
 typedef enum ts_oob { ts_oob_error, ts_oob_skip } ts_oob;
 
+/* What an instruction does with its engine's accumulators, one fp32 number a partition that stays between
+   instructions: begin anew or go on, and whether what the instruction makes is folded in (ISA:52-70). */
+typedef enum ts_cmd {
+    ts_cmd_idle,         /* leave them alone */
+    ts_cmd_reset,        /* begin anew */
+    ts_cmd_reset_reduce, /* begin anew, then fold */
+    ts_cmd_reduce,       /* fold */
+    ts_cmd_load_reduce,  /* begin with a given value, then fold */
+    ts_cmd_count
+} ts_cmd;
+enum { TS_QUADRANT = 32, TS_LANE_KEPT = 255 }; /* partitions of a quadrant; in a mask: dst keeps its row */
+
 /* Field kinds and the C type of each. */
 typedef ts_ap ts_field_dst;    /* written; present */
 typedef ts_ap ts_field_src;    /* read; present */
@@ -41,12 +53,16 @@ typedef ts_accum ts_field_accum;
 typedef ts_affine ts_field_affine;
 typedef ts_count ts_field_trip;
 typedef uint32_t ts_field_loop; /* index into program->loops */
-typedef uint8_t ts_field_alu, ts_field_act, ts_field_rmw, ts_field_oob, ts_field_flag, ts_field_u8;
+typedef uint8_t ts_field_alu, ts_field_act, ts_field_rmw, ts_field_oob, ts_field_flag, ts_field_u8,
+    ts_field_cmd;
 typedef int64_t ts_field_i64;
 typedef double ts_field_f64;
 typedef struct ts_field_steps {
     int64_t step[4]; /* one per free dimension of dst, unused ones 0 */
 } ts_field_steps;
+typedef struct ts_field_lanes {
+    uint8_t from[TS_QUADRANT]; /* partition of a quadrant that each one takes, or TS_LANE_KEPT */
+} ts_field_lanes;
 
 typedef enum ts_field_kind {
     ts_kind_dst,
@@ -66,7 +82,9 @@ typedef enum ts_field_kind {
     ts_kind_u8,
     ts_kind_i64,
     ts_kind_f64,
-    ts_kind_steps
+    ts_kind_steps,
+    ts_kind_cmd,
+    ts_kind_lanes
 } ts_field_kind;
 
 /* ts_inst_nc_matmul and so on: head, then the fields of the row. */
@@ -102,7 +120,19 @@ const ts_op_info *ts_op_get(unsigned op);
 bool ts_op_allows(unsigned op, ts_engine engine);
 
 const char *ts_alu_name(unsigned op);
-char ts_alu_kind(unsigned op); /* a c l b */
+char ts_alu_kind(unsigned op);     /* a c l b */
+bool ts_alu_is_unary(unsigned op); /* the other operand does not matter */
+const char *ts_cmd_name(unsigned cmd);
+/* Whether what the instruction makes goes into the accumulators, whether they begin anew. */
+static inline bool ts_cmd_folds(unsigned cmd) {
+    return cmd >= ts_cmd_reset_reduce && cmd < ts_cmd_count;
+}
+static inline bool ts_cmd_resets(unsigned cmd) {
+    return cmd == ts_cmd_reset || cmd == ts_cmd_reset_reduce;
+}
+/* Whether text may leave out field `at` of the instruction, a scalar: the operand of an operator that takes
+   none, or the first value of accumulators that none is loaded into. */
+bool ts_scalar_is_unused(const ts_inst *inst, int at);
 const char *ts_act_name(unsigned func);
 /* Table set of a function, "every" when it needs none. */
 const char *ts_act_table(unsigned func);

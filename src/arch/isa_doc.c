@@ -10,7 +10,7 @@ typedef struct doc_row {
 
 static const doc_row *alu_rows(int *count) {
     static const doc_row rows[] = {
-#define ALU(name, kind, meaning) {#name, #kind, meaning, 0, 0},
+#define ALU(name, kind, operands, meaning) {#name, #kind, meaning, 0, 0},
 #include "arch/alu.def"
     };
     *count = sizeof rows / sizeof *rows;
@@ -27,9 +27,9 @@ static const doc_row *act_rows(int *count) {
 }
 
 static const char *kind_name(ts_field_kind kind) {
-    static const char *const names[] = {"dst",    "src",  "opt",  "optdst", "scalar", "accum",
-                                        "affine", "trip", "loop", "alu",    "act",    "rmw",
-                                        "oob",    "flag", "u8",   "i64",    "f64",    "steps"};
+    static const char *const names[] = {"dst",  "src",  "opt", "optdst", "scalar", "accum", "affine",
+                                        "trip", "loop", "alu", "act",    "rmw",    "oob",   "flag",
+                                        "u8",   "i64",  "f64", "steps",  "cmd",    "lanes"};
     return names[kind];
 }
 
@@ -54,6 +54,8 @@ static const char *kind_meaning(ts_field_kind kind) {
         "integer",
         "number",
         "up to four integers, one for each free dimension of dst",
+        "`idle`, `reset`, `reset_reduce`, `reduce` or `load_reduce`",
+        "32 integers: the partition of its quadrant that each one takes, 255 to keep",
     };
     return meanings[kind];
 }

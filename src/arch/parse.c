@@ -201,7 +201,7 @@ static int find_field(const ts_op_info *info, const char *name, size_t length) {
     return -1;
 }
 
-/* Fields that text may leave out: those with a default, and the operand of an operator that is bypassed. */
+/* Fields that text may leave out: those with a default, and scalars that nothing uses. */
 static bool may_be_absent(const ts_op_info *info, int field, const ts_inst *inst) {
     switch (info->fields[field].kind) {
     case ts_kind_opt:
@@ -210,12 +210,9 @@ static bool may_be_absent(const ts_op_info *info, int field, const ts_inst *inst
     case ts_kind_alu:
     case ts_kind_rmw:
     case ts_kind_oob:
+    case ts_kind_cmd:
     case ts_kind_flag: return true;
-    case ts_kind_scalar:
-        while (--field >= 0)
-            if (info->fields[field].kind == ts_kind_alu)
-                return *((const uint8_t *)inst + info->fields[field].offset) == ts_alu_bypass;
-        return false;
+    case ts_kind_scalar: return ts_scalar_is_unused(inst, field);
     default: return false;
     }
 }

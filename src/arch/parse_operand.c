@@ -295,6 +295,16 @@ static ts_status parse_steps(ts_parser *p, ts_field_steps *steps) {
     return ts_ok;
 }
 
+static ts_status parse_lanes(ts_parser *p, ts_field_lanes *lanes) {
+    TS_TRY(ts_scan_expect(&p->scan, "["));
+    for (int i = 0; i < TS_QUADRANT; i++) {
+        int64_t from;
+        TS_TRY(ts_scan_i64(&p->scan, 0, UINT8_MAX, &from, "a partition of a quadrant, 32 of them"));
+        lanes->from[i] = (uint8_t)from;
+    }
+    return ts_scan_expect(&p->scan, "]");
+}
+
 /* A word that `name_of` gives for some value below `count`. */
 static ts_status parse_word(ts_parser *p, const char *(*name_of)(unsigned), unsigned count, const char *what,
                             uint8_t *value) {
@@ -348,6 +358,9 @@ ts_status ts_parse_field(ts_parser *p, const ts_field *field, void *value) {
     case ts_kind_i64: return ts_scan_i64(&p->scan, INT64_MIN, INT64_MAX, value, "a number");
     case ts_kind_f64: return ts_scan_double(&p->scan, value, "a number");
     case ts_kind_steps: return parse_steps(p, value);
+    case ts_kind_cmd:
+        return parse_word(p, ts_cmd_name, ts_cmd_count, "what to do with the accumulators", value);
+    case ts_kind_lanes: return parse_lanes(p, value);
     case ts_kind_flag: break;
     }
     return ts_ok;

@@ -126,8 +126,16 @@ static void print_steps(printer *p, const ts_field_steps *steps) {
     ts_text_add(p->out, "]");
 }
 
-/* A field whose value is its kind's default is left out. `alu` is the value of the last alu field. */
-static bool is_default(const ts_field *field, const void *value, unsigned alu) {
+static void print_lanes(printer *p, const ts_field_lanes *lanes) {
+    for (int i = 0; i < TS_QUADRANT; i++)
+        ts_text_format(p->out, "%s%u", i ? " " : "[", lanes->from[i]);
+    ts_text_add(p->out, "]");
+}
+
+/* A field whose value is its kind's default is left out. */
+static bool is_default(const ts_inst *inst, int at) {
+    const ts_field *field = &ts_op_get(inst->op)->fields[at];
+    const void *value = (const char *)inst + field->offset;
     const ts_scalar *scalar = value;
     switch (field->kind) {
     case ts_kind_opt:
@@ -135,8 +143,10 @@ static bool is_default(const ts_field *field, const void *value, unsigned alu) {
     case ts_kind_accum: return ((const ts_accum *)value)->mode == ts_accum_never;
     case ts_kind_alu: return *(const uint8_t *)value == ts_alu_bypass;
     case ts_kind_scalar:
-        return alu == ts_alu_bypass && !scalar->is_ap && scalar->value == 0 && !signbit(scalar->value);
+        return !scalar->is_ap && scalar->value == 0 && !signbit(scalar->value) &&
+               ts_scalar_is_unused(inst, at);
     case ts_kind_rmw:
+    case ts_kind_cmd:
     case ts_kind_oob:
     case ts_kind_flag: return *(const uint8_t *)value == 0;
     default: return false;
@@ -176,12 +186,13 @@ static void print_value(printer *p, const ts_field *field, const void *value) {
     case ts_kind_i64: ts_text_format(out, "%" PRId64, *(const int64_t *)value); break;
     case ts_kind_f64: ts_text_double(out, *(const double *)value); break;
     case ts_kind_steps: print_steps(p, value); break;
+    case ts_kind_cmd: ts_text_add(out, ts_cmd_name(*(const uint8_t *)value)); break;
+    case ts_kind_lanes: print_lanes(p, value); break;
     }
 }
 
 static void print_inst(printer *p, const ts_inst *inst) {
     const ts_op_info *info = ts_op_get(inst->op);
-    unsigned alu = ts_alu_count;
     if (inst->op == ts_op_loop) {
         const ts_inst_loop *loop = (const ts_inst_loop *)inst;
         ts_text_format(p->out, "loop %%%" PRIu32 " = ", loop->id);
@@ -194,9 +205,7 @@ static void print_inst(printer *p, const ts_inst *inst) {
         for (int i = 0; i < info->field_count; i++) {
             const ts_field *field = &info->fields[i];
             const void *value = (const char *)inst + field->offset;
-            bool is_left_out = is_default(field, value, alu);
-            if (field->kind == ts_kind_alu) alu = *(const uint8_t *)value;
-            if (is_left_out) continue;
+            if (is_default(inst, i)) continue;
             ts_text_add_n(p->out, " ", 1);
             ts_text_add(p->out, field->name);
             if (field->kind != ts_kind_flag) ts_text_add_n(p->out, "=", 1);

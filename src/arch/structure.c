@@ -170,6 +170,7 @@ static ts_status check_field(checker *c, const ts_field *field, const void *valu
     case ts_kind_rmw:
     case ts_kind_oob:
     case ts_kind_flag: return byte <= 1 ? ts_ok : REFUSE(c, "%s is %u, not 0 or 1", field->name, byte);
+    case ts_kind_cmd: return byte < ts_cmd_count ? ts_ok : REFUSE(c, "accumulator command %u", byte);
     case ts_kind_loop:
         if (*(const uint32_t *)value < c->program->loops.count && c->is_open[*(const uint32_t *)value])
             return ts_ok;
@@ -178,7 +179,8 @@ static ts_status check_field(checker *c, const ts_field *field, const void *valu
     case ts_kind_u8:
     case ts_kind_i64:
     case ts_kind_f64:
-    case ts_kind_steps: return ts_ok;
+    case ts_kind_steps:
+    case ts_kind_lanes: return ts_ok;
     }
     return ts_ok;
 }

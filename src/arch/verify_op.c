@@ -1,97 +1,6 @@
 /* Verifier: rules of whole instructions: shapes that must agree, dtypes, spaces, limits of the array. */
-#include "arch/verify.h"
+#include "arch/verify_shape.h"
 #include "base/integer.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
-/* A product of counts with its name, e.g. the free elements of dst. */
-typedef struct extent {
-    const ts_count *count[TS_AP_DIMS + 1];
-    int counts;
-    const char *field, *what;
-} extent;
-
-static extent parts_of(const char *field, const ts_ap *ap) {
-    return (extent){.count = {&ap->parts}, .counts = 1, .field = field, .what = "partitions"};
-}
-
-static extent free_of(const char *field, const ts_ap *ap, int from, int to) {
-    extent e = {.field = field, .what = "free elements"};
-    for (int i = from; i < to; i++)
-        e.count[e.counts++] = &ap->dim[i].count;
-    return e;
-}
-
-/* Everything a DMA moves. */
-static extent elems_of(const char *field, const ts_ap *ap) {
-    extent e = free_of(field, ap, 0, ap->dims);
-    e.what = "elements";
-    if (ap->space != ts_space_hbm) e.count[e.counts++] = &ap->parts;
-    return e;
-}
-
-static int64_t max_of(const extent *e) {
-    int64_t most = 1;
-    for (int i = 0; i < e->counts; i++)
-        if (__builtin_mul_overflow(most, e->count[i]->max, &most)) return INT64_MAX;
-    return most;
-}
-
-typedef struct pair {
-    const extent *a, *b;
-} pair;
-
-/* -1 when the product passes 64 bits. */
-static int64_t value_of(const ts_verifier *v, const extent *e) {
-    int64_t value = 1;
-    bool is_too_large = false;
-    for (int i = 0; i < e->counts; i++) {
-        int64_t count = ts_count_value(v->program, e->count[i], v->counters);
-        if (count == 0) return 0;
-        is_too_large |= __builtin_mul_overflow(value, count, &value);
-    }
-    return is_too_large ? -1 : value;
-}
-
-static bool is_equal_here(const ts_verifier *v, const void *context) {
-    const pair *p = context;
-    int64_t a = value_of(v, p->a);
-    return a >= 0 && a == value_of(v, p->b);
-}
-
-static ts_status agree(ts_verifier *v, extent a, extent b) {
-    if (ts_products_equal(&v->nest, a.count, a.counts, b.count, b.counts)) return ts_ok;
-    pair p = {&a, &b};
-    char point[200] = "";
-    ts_points points = ts_verify_points(v, is_equal_here, &p);
-    if (points == ts_points_hold) return ts_ok;
-    if (points == ts_points_too_many)
-        return ts_verify_refuse(v, ts_input,
-                                "%s of %s and %s of %s cannot be shown to be equal in every trip", a.what,
-                                a.field, b.what, b.field);
-    ts_verify_point_text(v, point, sizeof point);
-    return ts_verify_refuse(v, ts_input, "%s of %s are %lld and %s of %s %lld%s", a.what, a.field,
-                            (long long)value_of(v, &a), b.what, b.field, (long long)value_of(v, &b), point);
-}
-
-static ts_status need_space(ts_verifier *v, const char *field, const ts_ap *ap, ts_space space,
-                            const char *source) {
-    if (ap->space == space) return ts_ok;
-    return ts_verify_refuse(v, ts_input, "%s lies in %s, %s takes it in %s (%s)", field,
-                            ts_space_name(ap->space), ts_op_get(v->inst->op)->name, ts_space_name(space),
-                            source);
-}
-
-static bool is_float(const ts_ap *ap) {
-    return ts_dtype_get(ap->dtype)->kind == 'f';
-}
-
-static bool is_integer(const ts_ap *ap) {
-    char kind = ts_dtype_get(ap->dtype)->kind;
-    return kind == 's' || kind == 'u' || kind == 'b';
-}
 
 /* ---- data movement ---- */
 
@@ -104,7 +13,7 @@ static ts_status check_dma(ts_verifier *v, const ts_inst_dma_copy *inst) {
         return ts_verify_refuse(v, ts_unsupported,
                                 "a DMA that computes casts through fp32, which %s has no part in",
                                 to->native ? from->name : to->name);
-    return agree(v, elems_of("dst", &inst->dst), elems_of("src", &inst->src));
+    return ts_agree(v, ts_elems_of("dst", &inst->dst), ts_elems_of("src", &inst->src));
 }
 
 /* ---- control ---- */
@@ -175,10 +84,10 @@ static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
 
 static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     const ts_ap *dst = &inst->dst, *stationary = &inst->stationary, *moving = &inst->moving;
-    TS_TRY(need_space(v, "stationary", stationary, ts_space_sbuf, "ARCH:120"));
-    TS_TRY(need_space(v, "moving", moving, ts_space_sbuf, "ARCH:120"));
-    TS_TRY(need_space(v, "dst", dst, ts_space_psum, "ARCH:120"));
-    if (!is_float(stationary) || !is_float(moving))
+    TS_TRY(ts_need_space(v, "stationary", stationary, ts_space_sbuf, "ARCH:120"));
+    TS_TRY(ts_need_space(v, "moving", moving, ts_space_sbuf, "ARCH:120"));
+    TS_TRY(ts_need_space(v, "dst", dst, ts_space_psum, "ARCH:120"));
+    if (!ts_ap_is_float(stationary) || !ts_ap_is_float(moving))
         return ts_verify_refuse(v, ts_input, "TensorE multiplies floats, not %s and %s (ISA:577-581)",
                                 ts_dtype_get(stationary->dtype)->name, ts_dtype_get(moving->dtype)->name);
     if ((ts_dtype_get(stationary->dtype)->bytes == 4) != (ts_dtype_get(moving->dtype)->bytes == 4))
@@ -186,42 +95,42 @@ static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     if (dst->dtype != ts_dtype_f32)
         return ts_verify_refuse(v, ts_input, "dst is %s, TensorE writes f32 (ISA:588)",
                                 ts_dtype_get(dst->dtype)->name);
-    extent m = free_of("stationary", stationary, 0, stationary->dims);
-    extent n = free_of("moving", moving, 0, moving->dims);
-    if ((double)max_of(&m) > v->chip->max_stationary_columns)
+    ts_extent m = ts_free_of("stationary", stationary, 0, stationary->dims);
+    ts_extent n = ts_free_of("moving", moving, 0, moving->dims);
+    if ((double)ts_extent_max(&m) > v->chip->max_stationary_columns)
         return ts_verify_refuse(v, ts_input,
                                 "stationary has %lld columns, at most %.0f (chip.def max_stationary_columns)",
-                                (long long)max_of(&m), v->chip->max_stationary_columns);
-    if ((double)max_of(&n) > v->chip->max_moving_columns)
+                                (long long)ts_extent_max(&m), v->chip->max_stationary_columns);
+    if ((double)ts_extent_max(&n) > v->chip->max_moving_columns)
         return ts_verify_refuse(v, ts_input,
                                 "moving has %lld columns, at most %.0f (chip.def max_moving_columns)",
-                                (long long)max_of(&n), v->chip->max_moving_columns);
-    TS_TRY(agree(v, parts_of("stationary", stationary), parts_of("moving", moving)));
-    TS_TRY(agree(v, parts_of("dst", dst), m));
-    TS_TRY(agree(v, free_of("dst", dst, 0, dst->dims), n));
+                                (long long)ts_extent_max(&n), v->chip->max_moving_columns);
+    TS_TRY(ts_agree(v, ts_parts_of("stationary", stationary), ts_parts_of("moving", moving)));
+    TS_TRY(ts_agree(v, ts_parts_of("dst", dst), m));
+    TS_TRY(ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), n));
     return check_bank(v, dst);
 }
 
 static ts_status check_transpose(ts_verifier *v, const ts_inst_nc_transpose *inst) {
     const ts_ap *dst = &inst->dst, *data = &inst->data;
     bool is_tensor = inst->head.engine == ts_engine_tensor;
-    extent columns = free_of("data", data, 0, data->dims), rows = parts_of("data", data);
+    ts_extent columns = ts_free_of("data", data, 0, data->dims), rows = ts_parts_of("data", data);
     double most = is_tensor ? v->chip->max_stationary_columns : 32;
-    if ((double)max_of(&columns) > most || (double)max_of(&rows) > most)
-        return ts_verify_refuse(v, ts_input,
-                                "data is %lld x %lld, this engine transposes up to %.0f x %.0f (ISA:829-867)",
-                                (long long)max_of(&rows), (long long)max_of(&columns), most, most);
-    TS_TRY(agree(v, parts_of("dst", dst), columns));
-    TS_TRY(agree(v, free_of("dst", dst, 0, dst->dims), rows));
+    if ((double)ts_extent_max(&columns) > most || (double)ts_extent_max(&rows) > most)
+        return ts_verify_refuse(
+            v, ts_input, "data is %lld x %lld, this engine transposes up to %.0f x %.0f (ISA:829-867)",
+            (long long)ts_extent_max(&rows), (long long)ts_extent_max(&columns), most, most);
+    TS_TRY(ts_agree(v, ts_parts_of("dst", dst), columns));
+    TS_TRY(ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), rows));
     if (!is_tensor) {
         if (dst->dtype == data->dtype) return ts_ok;
         return ts_verify_refuse(v, ts_input,
                                 "dst is %s and data %s, VectorE transposes without a cast (ISA:829-867)",
                                 ts_dtype_get(dst->dtype)->name, ts_dtype_get(data->dtype)->name);
     }
-    TS_TRY(need_space(v, "data", data, ts_space_sbuf, "ARCH:120"));
-    TS_TRY(need_space(v, "dst", dst, ts_space_psum, "ARCH:120"));
-    if (!is_float(data) || dst->dtype != ts_dtype_f32)
+    TS_TRY(ts_need_space(v, "data", data, ts_space_sbuf, "ARCH:120"));
+    TS_TRY(ts_need_space(v, "dst", dst, ts_space_psum, "ARCH:120"));
+    if (!ts_ap_is_float(data) || dst->dtype != ts_dtype_f32)
         return ts_verify_refuse(v, ts_input,
                                 "TensorE transposes floats into f32 (ARCH:185-191), not %s into %s",
                                 ts_dtype_get(data->dtype)->name, ts_dtype_get(dst->dtype)->name);
@@ -229,58 +138,6 @@ static ts_status check_transpose(ts_verifier *v, const ts_inst_nc_transpose *ins
 }
 
 /* ---- VectorE, ScalarE, GpSimdE ---- */
-
-/* [P,1] operands: one element for each partition of dst. */
-static ts_status check_column(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst) {
-    static const ts_count one = {.max = 1};
-    extent single = {.count = {&one}, .counts = 1, .field = "a column", .what = "elements"};
-    TS_TRY(agree(v, parts_of("dst", dst), parts_of(field, ap)));
-    return agree(v, free_of(field, ap, 0, ap->dims), single);
-}
-
-/* Operators that use bits move no value through fp32, so every operand has the same integer width. */
-static ts_status check_bits(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst) {
-    if (is_integer(ap) && is_integer(dst) &&
-        ts_dtype_get(ap->dtype)->bytes == ts_dtype_get(dst->dtype)->bytes)
-        return ts_ok;
-    return ts_verify_refuse(
-        v, ts_input, "%s is %s and dst %s: bitwise operators take integers of one width (ISA:1028-1029)",
-        field, ts_dtype_get(ap->dtype)->name, ts_dtype_get(dst->dtype)->name);
-}
-
-static ts_status check_scalar(ts_verifier *v, const char *field, const ts_scalar *scalar, const ts_ap *dst,
-                              bool is_bits) {
-    if (!scalar->is_ap) {
-        if (!is_bits || (scalar->value == floor(scalar->value) && fabs(scalar->value) < 0x1p53)) return ts_ok;
-        return ts_verify_refuse(v, ts_input,
-                                "%s is no integer: bitwise operators take integers (ISA:1028-1029)", field);
-    }
-    TS_TRY(check_column(v, field, &scalar->ap, dst));
-    if (is_bits) return check_bits(v, field, &scalar->ap, dst);
-    if (scalar->ap.dtype == ts_dtype_f32) return ts_ok;
-    return ts_verify_refuse(v, ts_input, "%s is %s, a scalar operand is f32 (ISA:1114)", field,
-                            ts_dtype_get(scalar->ap.dtype)->name);
-}
-
-/* What the operators of one instruction are together. */
-typedef struct operators {
-    bool is_bits, is_arithmetic;
-} operators;
-
-static ts_status check_operators(ts_verifier *v, operators *found) {
-    const ts_op_info *info = ts_op_get(v->inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        if (info->fields[i].kind != ts_kind_alu) continue;
-        unsigned alu = *((const uint8_t *)v->inst + info->fields[i].offset);
-        if (alu == ts_alu_pow && v->inst->engine != ts_engine_gpsimd)
-            return ts_verify_refuse(v, ts_input, "pow runs on gpsimd only (ISA:1026)");
-        if (alu == ts_alu_bypass) continue;
-        found->is_bits |= ts_alu_kind(alu) == 'b';
-        found->is_arithmetic |= ts_alu_kind(alu) != 'b';
-    }
-    if (!found->is_bits || !found->is_arithmetic) return ts_ok;
-    return ts_verify_refuse(v, ts_input, "one operator is bitwise and one is not (ISA:1081)");
-}
 
 /* At most one source of an instruction with two lies in PSUM. */
 static ts_status check_psum_sources(ts_verifier *v) {
@@ -294,36 +151,20 @@ static ts_status check_psum_sources(ts_verifier *v) {
     return ts_verify_refuse(v, ts_input, "both inputs lie in psum, at most one may (ISA:1043-1048)");
 }
 
-static ts_status check_reduce_op(ts_verifier *v, unsigned op) {
-    switch (op) {
-    case ts_alu_add:
-    case ts_alu_subtract:
-    case ts_alu_multiply:
-    case ts_alu_max:
-    case ts_alu_min:
-    case ts_alu_bitwise_and:
-    case ts_alu_bitwise_or:
-    case ts_alu_bitwise_xor:
-    case ts_alu_logical_and:
-    case ts_alu_logical_or:
-    case ts_alu_logical_xor: return ts_ok;
-    default:
-        return ts_verify_refuse(v, ts_input, "%s does not reduce (nki.api.shared.rst:73-135)",
-                                ts_alu_name(op));
-    }
-}
-
 static ts_status check_reduce(ts_verifier *v, const ts_inst_tensor_reduce *inst) {
     const ts_ap *dst = &inst->dst, *data = &inst->data;
-    operators found = {0};
-    TS_TRY(check_operators(v, &found));
-    TS_TRY(check_reduce_op(v, inst->op));
-    if (found.is_bits) TS_TRY(check_bits(v, "data", data, dst));
+    ts_operators found = {0};
+    TS_TRY(ts_verify_operators(v, &found));
+    TS_TRY(ts_verify_reduce_op(v, inst->op));
+    if (found.is_bits) TS_TRY(ts_verify_bits(v, "data", data, dst));
+    if (found.is_bits && inst->negate)
+        return ts_verify_refuse(v, ts_input, "negate with a bitwise operator (ISA:1161)");
     if (inst->axes < 1 || inst->axes > data->dims)
         return ts_verify_refuse(v, ts_input, "axes=%u, data has %u free dimensions to reduce", inst->axes,
                                 data->dims);
-    TS_TRY(agree(v, parts_of("dst", dst), parts_of("data", data)));
-    return agree(v, free_of("dst", dst, 0, dst->dims), free_of("data", data, 0, data->dims - inst->axes));
+    TS_TRY(ts_agree(v, ts_parts_of("dst", dst), ts_parts_of("data", data)));
+    return ts_agree(v, ts_free_of("dst", dst, 0, dst->dims),
+                    ts_free_of("data", data, 0, data->dims - inst->axes));
 }
 
 static ts_status check_elementwise_field(ts_verifier *v, const ts_field *field, const ts_ap *dst,
@@ -332,27 +173,25 @@ static ts_status check_elementwise_field(ts_verifier *v, const ts_field *field, 
     const ts_ap *ap = value;
     switch (field->kind) {
     case ts_kind_src:
-        TS_TRY(agree(v, parts_of("dst", dst), parts_of(field->name, ap)));
-        TS_TRY(agree(v, free_of("dst", dst, 0, dst->dims), free_of(field->name, ap, 0, ap->dims)));
-        return is_bits ? check_bits(v, field->name, ap, dst) : ts_ok;
+        TS_TRY(ts_agree_shape(v, "dst", dst, field->name, ap));
+        return is_bits ? ts_verify_bits(v, field->name, ap, dst) : ts_ok;
     case ts_kind_opt:
     case ts_kind_optdst:
         if (ap->space == ts_space_none) return ts_ok;
-        if (!is_float(ap))
+        if (!ts_ap_is_float(ap))
             return ts_verify_refuse(v, ts_input, "%s is %s, it must be a float", field->name,
                                     ts_dtype_get(ap->dtype)->name);
-        return check_column(v, field->name, ap, dst);
-    case ts_kind_scalar: return check_scalar(v, field->name, value, dst, is_bits);
+        return ts_verify_column(v, field->name, ap, dst);
+    case ts_kind_scalar: return ts_verify_scalar(v, field->name, value, dst, is_bits);
     default: return ts_ok;
     }
 }
 
-/* Every source has the shape of dst. The row's first field is dst. */
-static ts_status check_elementwise(ts_verifier *v) {
+ts_status ts_verify_elementwise(ts_verifier *v) {
     const ts_op_info *info = ts_op_get(v->inst->op);
     const ts_ap *dst = (const ts_ap *)(const void *)((const char *)v->inst + info->fields[0].offset);
-    operators found = {0};
-    TS_TRY(check_operators(v, &found));
+    ts_operators found = {0};
+    TS_TRY(ts_verify_operators(v, &found));
     TS_TRY(check_psum_sources(v));
     for (int i = 1; i < info->field_count; i++)
         TS_TRY(check_elementwise_field(v, &info->fields[i], dst, found.is_bits));
@@ -368,9 +207,9 @@ ts_status ts_verify_op(ts_verifier *v) {
     case ts_op_nc_transpose: return check_transpose(v, inst);
     case ts_op_tensor_reduce: return check_reduce(v, inst);
     case ts_op_tensor_copy_predicated:
-        if (!is_integer(&((const ts_inst_tensor_copy_predicated *)inst)->predicate))
+        if (!ts_ap_is_integer(&((const ts_inst_tensor_copy_predicated *)inst)->predicate))
             return ts_verify_refuse(v, ts_input, "predicate is no integer (ISA:446)");
-        return check_elementwise(v);
-    default: return check_elementwise(v);
+        return ts_verify_elementwise(v);
+    default: return ts_verify_row(v);
     }
 }

@@ -253,7 +253,10 @@ static void emit_function(ts_emitter *e, const ts_value_form *dst, const functio
     ts_inst_activation *inst = ts_emit_activation(e->b, &to, f->func, &from, f->factor);
     if (f->scale) inst->scale = scalar_of(e, f->scale);
     if (f->bias) inst->bias = ts_pointwise_column(e, f->bias);
-    if (f->sum) inst->reduce = ts_pointwise_column(e, f->sum);
+    if (f->sum) {
+        inst->reduce = ts_pointwise_column(e, f->sum);
+        inst->reduce_cmd = ts_cmd_reset_reduce;
+    }
     ts_pointwise_release(e);
 }
 

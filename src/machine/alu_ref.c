@@ -76,6 +76,12 @@ void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int6
         FLOATS(logical_and, (float)((x != 0) & (y != 0)))
         FLOATS(logical_or, (float)((x != 0) | (y != 0)))
         FLOATS(logical_xor, (float)((x != 0) ^ (y != 0)))
+        FLOATS(abs, magnitude(x))
+        FLOATS(square, x * x)
+        FLOATS(relu, x <= 0 ? 0 : x)
+        FLOATS(rsqrt, (float)(1 / sqrt((double)x)))
+        FLOATS(reciprocal, 1 / x)
+        FLOATS(average, (x + y) / 2)
     case ts_alu_mod:
         for (int64_t i = 0; i < n; i++)
             out[i] = fmodf(a[i], b[i]);
@@ -90,7 +96,8 @@ void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int6
 
 double ts_alu_ns(unsigned op) {
     if (op == ts_alu_pow) return 40;
-    return op == ts_alu_mod ? 10 : op == ts_alu_divide ? 0.6 : 0.2;
+    if (op == ts_alu_rsqrt) return 1.5;
+    return op == ts_alu_mod ? 10 : op == ts_alu_divide || op == ts_alu_reciprocal ? 0.6 : 0.2;
 }
 
 float ts_alu_float(unsigned op, float a, float b) {
@@ -170,6 +177,10 @@ void ts_alu_ints(unsigned op, bool is_signed, int width, const uint32_t *a, cons
         INTS(bitwise_and, x & y)
         INTS(bitwise_or, x | y)
         INTS(bitwise_xor, x ^ y)
+        INTS(bitwise_not, ~x)
+        INTS(abs, absolute(x, is_signed))
+        INTS(square, x * x)
+        INTS(relu, p > flip ? x : 0)
         /* A count is the unsigned value of its own width; results are cut to the width when written. */
         INTS(logical_shift_left, (x << (y & 31)) & mask_of((y & mask) < bits))
         INTS(logical_shift_right, ((x & mask) >> (y & 31)) & mask_of((y & mask) < bits))
@@ -200,7 +211,13 @@ static bool is_word(unsigned dtype) {
     return dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
 }
 
+/* Operators whose results are fractions. */
+static bool is_fractional(unsigned op) {
+    return op == ts_alu_rsqrt || op == ts_alu_reciprocal || op == ts_alu_average;
+}
+
 bool ts_alu_is_integer(const ts_inst *inst, unsigned op, unsigned dtype1, unsigned dtype2) {
     if (ts_alu_kind(op) == 'b') return true;
+    if (is_fractional(op)) return false;
     return inst->engine == ts_engine_gpsimd && is_word(dtype1) && is_word(dtype2);
 }

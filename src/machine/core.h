@@ -22,6 +22,7 @@ typedef struct ts_segment ts_segment;
 typedef struct ts_core {
     pthread_mutex_t lock; /* held by the run that uses the core */
     ts_memory sbuf, psum;
+    ts_memory accumulators;                    /* in each partition an fp32 number of VectorE, then ScalarE */
     ts_memory shadow[TS_SHADOWS];              /* SBUF-sized, touched only when an instruction needs it */
     float *stationary, *moving;                /* a matmul's operands where they need a copy */
     uint32_t *stationary_pairs, *moving_pairs; /* of bf16, along the partitions */

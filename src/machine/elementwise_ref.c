@@ -117,7 +117,8 @@ ts_status ts_exec_tensor_scalar(ts_exec *exec, const ts_inst *head) {
     ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
     if (c.steps == 2) ts_column_get(&set, &inst->operand1, &c.dst, &c.step[1].column);
     if (!ts_operands_known(&set)) return ts_ok;
-    c.is_integer = ts_alu_is_integer(head, inst->op0, inst->data.dtype, inst->data.dtype);
+    c.is_integer = ts_alu_is_integer(head, inst->op0, inst->data.dtype, inst->data.dtype) &&
+                   (c.steps == 1 || ts_alu_is_integer(head, inst->op1, inst->data.dtype, inst->data.dtype));
     run_chain(&set, &c);
     return ts_ok;
 }
@@ -157,7 +158,8 @@ ts_status ts_exec_reciprocal(ts_exec *exec, const ts_inst *head) {
 typedef struct copy {
     ts_rows dst, src, predicate;
     ts_chunks chunks;
-    bool is_exact; /* no cast: bits */
+    bool is_exact;    /* no cast: bits */
+    bool is_reversed; /* where the predicate is 0 */
 } copy;
 
 static void copy_rows(void *context, int64_t first, int64_t last) {
@@ -199,8 +201,8 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     } while (0)
 
 TS_CLONES
-static void blend(int size, const uint32_t *mask, uint32_t keep, const void *values, const void *old,
-                  void *result, int64_t n) {
+void ts_blend(int size, const uint32_t *mask, uint32_t keep, const void *values, const void *old,
+              void *result, int64_t n) {
     if (size == 4)
         BLEND(uint32_t);
     else if (size == 2)
@@ -225,7 +227,10 @@ static void copy_predicated(void *context, int64_t first, int64_t last) {
             values = ts_rows_read_raw(&c->src, part, from, n, buffer);
         else
             ts_rows_narrow(&c->dst, part, from, n, ts_rows_read(&c->src, part, from, n, buffer), cast);
-        blend(c->dst.size, mask, keep, values, old, result, n);
+        if (c->is_reversed)
+            ts_blend(c->dst.size, mask, keep, old, values, result, n);
+        else
+            ts_blend(c->dst.size, mask, keep, values, old, result, n);
         ts_rows_write_raw(&c->dst, part, from, n, result);
     }
 }
@@ -233,7 +238,7 @@ static void copy_predicated(void *context, int64_t first, int64_t last) {
 ts_status ts_exec_tensor_copy_predicated(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_copy_predicated *inst = (const ts_inst_tensor_copy_predicated *)head;
     ts_operand_set set = {.exec = exec};
-    copy c = {.is_exact = inst->dst.dtype == inst->src.dtype};
+    copy c = {.is_exact = inst->dst.dtype == inst->src.dtype, .is_reversed = inst->reverse_pred};
     ts_rows_get(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
     ts_rows_source(&set, &inst->predicate, &c.dst, true, &c.predicate);

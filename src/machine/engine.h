@@ -169,6 +169,28 @@ float ts_alu_float(unsigned op, float a, float b);
 /* Whether the operator has this instruction work on integers as they are stored. */
 bool ts_alu_is_integer(const ts_inst *inst, unsigned op, unsigned dtype1, unsigned dtype2);
 
+/* result[i] = mask[i] & keep ? yes[i] : no[i], elements of `size` bytes. */
+void ts_blend(int size, const uint32_t *mask, uint32_t keep, const void *yes, const void *no, void *result,
+              int64_t n);
+/* `total` folded with n elements of a row; max and min in any order, the others left to right. */
+float ts_fold_row(unsigned op, const float *row, int64_t n, float total);
+
+/* The accumulators of an instruction's engine, one a partition, and what it does with them. */
+typedef struct ts_accumulation {
+    uint8_t *base; /* that of the first partition */
+    int64_t pitch; /* bytes */
+    uint8_t op, cmd;
+    bool has_result, is_negated;
+    ts_rows result;   /* one element a partition, of the accumulators in the end */
+    ts_column loaded; /* load_reduce: what they begin with */
+} ts_accumulation;
+/* Resolves `result` (space none: nothing is read out) for an instruction that works in the partitions of dst;
+   op and cmd are set. Sources must then be protected from the result. */
+void ts_accumulation_get(ts_operand_set *set, const ts_ap *result, const ts_rows *dst, ts_accumulation *a);
+/* Where the accumulator of a partition starts, and where it ends up. */
+float ts_accumulation_begin(const ts_accumulation *a, int64_t part);
+void ts_accumulation_end(const ts_accumulation *a, int64_t part, float total);
+
 double ts_act_ns(unsigned func);
 /* out[i] = func(in[i]); the arrays may be the same. */
 void ts_act_floats(unsigned func, const float *in, float *out, int64_t n);

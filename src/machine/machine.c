@@ -45,7 +45,8 @@ static uint64_t operand_bytes(const ts_chip *chip, double columns) {
 
 static bool open_core(const ts_chip *chip, ts_core *core) {
     bool is_open = map_memory(&core->sbuf, chip->partitions, chip->sbuf_partition_bytes) &&
-                   map_memory(&core->psum, chip->partitions, chip->psum_partition_bytes);
+                   map_memory(&core->psum, chip->partitions, chip->psum_partition_bytes) &&
+                   map_memory(&core->accumulators, chip->partitions, 2 * sizeof(float));
     for (int i = 0; i < TS_SHADOWS && is_open; i++)
         is_open = map_memory(&core->shadow[i], chip->partitions, chip->sbuf_partition_bytes);
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
@@ -62,6 +63,7 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
 static void close_core(const ts_chip *chip, ts_core *core) {
     unmap_memory(&core->sbuf);
     unmap_memory(&core->psum);
+    unmap_memory(&core->accumulators);
     for (int i = 0; i < TS_SHADOWS; i++)
         unmap_memory(&core->shadow[i]);
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);

@@ -8,6 +8,7 @@ enum { LANES = TS_LANES, SHORT_ROW = 64, WIDE_ROW = 64 };
 typedef struct reduction {
     ts_rows dst, data;
     uint8_t op;
+    bool is_negated;
     int64_t reduced, kept; /* elements in one output, outputs of one partition */
 } reduction;
 
@@ -66,10 +67,32 @@ static void fold(unsigned op, const float *const *rows, int lanes, int64_t n, fl
                 totals[lane] = ts_alu_float(op, totals[lane], rows[lane][i]);
 }
 
+float ts_fold_row(unsigned op, const float *row, int64_t n, float total) {
+    switch (op) {
+    case ts_alu_max:
+    case ts_alu_min: return n > 0 ? fold_halves(op, row, n, total) : total;
+    case ts_alu_add:
+        for (int64_t i = 0; i < n; i++)
+            total += row[i];
+        return total;
+    default:
+        for (int64_t i = 0; i < n; i++)
+            total = ts_alu_float(op, total, row[i]);
+        return total;
+    }
+}
+
 /* The first element starts the chain; of one element a logical operator still gives 0 or 1. */
 static float start(const reduction *r, float first) {
     if (r->reduced == 1 && ts_alu_kind(r->op) == 'l') return (float)(first != 0);
     return first;
+}
+
+static void write_results(const reduction *r, int64_t part, int64_t from, int64_t n, float *results) {
+    if (r->is_negated)
+        for (int64_t i = 0; i < n; i++)
+            results[i] = -results[i];
+    ts_rows_write(&r->dst, part, from, n, results);
 }
 
 /* Outputs [first, last) of all, counted over partitions: long rows. */
@@ -96,7 +119,7 @@ static void reduce_long(void *context, int64_t first, int64_t last) {
             fold(r->op, rows, lanes, n - skipped, totals);
         }
         for (int lane = 0; lane < lanes; lane++)
-            ts_rows_write(&r->dst, (unit + lane) / r->kept, (unit + lane) % r->kept, 1, &totals[lane]);
+            write_results(r, (unit + lane) / r->kept, (unit + lane) % r->kept, 1, &totals[lane]);
     }
 }
 
@@ -117,7 +140,7 @@ static void reduce_short(void *context, int64_t first, int64_t last) {
                     column[o] = row[o * r->reduced + i];
                 ts_alu_floats(r->op, out, column, out, n);
             }
-            ts_rows_write(&r->dst, part, done, n, out);
+            write_results(r, part, done, n, out);
         }
 }
 
@@ -136,7 +159,7 @@ static void reduce_wide(void *context, int64_t first, int64_t last) {
                 row = ts_rows_read(&r->data, part, i * r->kept + done, n, in);
                 ts_alu_floats(r->op, out, row, out, n);
             }
-            ts_rows_write(&r->dst, part, done, n, out);
+            write_results(r, part, done, n, out);
         }
 }
 
@@ -186,6 +209,7 @@ ts_status ts_exec_tensor_reduce(ts_exec *exec, const ts_inst *head) {
     ts_operand_set set = {.exec = exec};
     int axes = inst->axes < data->dims ? inst->axes : data->dims, kept = data->dims - axes;
     reduction r = {.op = inst->op,
+                   .is_negated = inst->negate,
                    .reduced = product(exec, data, kept, data->dims),
                    .kept = product(exec, data, 0, kept)};
     bool is_bits = ts_alu_kind(r.op) == 'b';

@@ -164,6 +164,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
         if (run->poison) {
             poison(&exec.core->sbuf);
             poison(&exec.core->psum);
+            poison(&exec.core->accumulators);
         }
         status = walk(&exec, run);
         ts_segment_drop(exec.core->segment);

@@ -2,11 +2,12 @@
 #include "machine/engine.h"
 
 typedef struct activation {
-    ts_rows dst, data, bias, reduce;
+    ts_rows dst, data, bias;
+    ts_accumulation sum;
     ts_column scale;
     ts_chunks chunks;
     uint8_t func;
-    bool has_bias, has_reduce, has_scale;
+    bool has_bias, has_scale;
 } activation;
 
 /* data * scale + bias: two roundings, as the two stages of the datapath are described (ARCH:421). */
@@ -52,7 +53,8 @@ static void activate(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* The sum adds the fp32 results left to right, before their cast to dst; several partitions at a time. */
+/* The accumulators add the fp32 results left to right, before their cast to dst; several partitions at a
+ * time. */
 static void activate_and_sum(void *context, int64_t first, int64_t last) {
     const activation *a = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_LANES][TS_CHUNK];
@@ -62,22 +64,21 @@ static void activate_and_sum(void *context, int64_t first, int64_t last) {
         for (int lane = 0; lane < lanes; lane++) {
             scale[lane] = ts_column_value(&a->scale, part + lane);
             if (a->has_bias) bias[lane] = *ts_rows_read(&a->bias, part + lane, 0, 1, in);
+            totals[lane] = ts_accumulation_begin(&a->sum, part + lane);
         }
         for (int64_t from = 0; from < a->dst.elems; from += a->chunks.size) {
             const float *rows[TS_LANES];
-            int64_t n = ts_chunk_length(&a->chunks, from), skipped = from == 0;
+            int64_t n = ts_chunk_length(&a->chunks, from);
             for (int lane = 0; lane < TS_LANES; lane++) {
                 rows[lane] = lane < lanes
                                  ? one_chunk(a, part + lane, from, n, a->has_scale ? &scale[lane] : NULL,
-                                             a->has_bias ? &bias[lane] : NULL, in, out[lane]) +
-                                       skipped
+                                             a->has_bias ? &bias[lane] : NULL, in, out[lane])
                                  : rows[0];
-                if (from == 0) totals[lane] = rows[lane][-1];
             }
-            ts_fold_add(rows, n - skipped, totals);
+            if (ts_cmd_folds(a->sum.cmd)) ts_fold_add(rows, n, totals);
         }
         for (int lane = 0; lane < lanes; lane++)
-            ts_rows_write(&a->reduce, part + lane, 0, 1, &totals[lane]);
+            ts_accumulation_end(&a->sum, part + lane, totals[lane]);
     }
 }
 
@@ -86,16 +87,16 @@ ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
     ts_operand_set set = {.exec = exec};
     activation a = {.func = inst->func,
                     .has_bias = inst->bias.space != ts_space_none,
-                    .has_reduce = inst->reduce.space != ts_space_none};
+                    .sum = {.op = ts_alu_add, .cmd = inst->reduce_cmd}};
     ts_rows_get(&set, &inst->dst, &a.dst);
     ts_rows_source(&set, &inst->data, &a.dst, true, &a.data);
     ts_column_get(&set, &inst->scale, &a.dst, &a.scale);
     if (a.has_bias) ts_rows_source(&set, &inst->bias, &a.dst, false, &a.bias);
-    if (a.has_reduce) {
-        ts_rows_get(&set, &inst->reduce, &a.reduce);
-        ts_rows_protect(&set, &a.data, &a.reduce, false);
-        if (!a.scale.is_constant) ts_rows_protect(&set, &a.scale.rows, &a.reduce, false);
-        if (a.has_bias) ts_rows_protect(&set, &a.bias, &a.reduce, false);
+    ts_accumulation_get(&set, &inst->reduce, &a.dst, &a.sum);
+    if (a.sum.has_result) {
+        ts_rows_protect(&set, &a.data, &a.sum.result, false);
+        if (!a.scale.is_constant) ts_rows_protect(&set, &a.scale.rows, &a.sum.result, false);
+        if (a.has_bias) ts_rows_protect(&set, &a.bias, &a.sum.result, false);
     }
     if (!ts_operands_known(&set)) return ts_ok;
     a.has_scale = !a.scale.is_constant || a.scale.value != 1;
@@ -103,7 +104,7 @@ ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
     double ns = 0.3 + ts_act_ns(a.func);
     double unit_ns = ns * (double)(a.chunks.per_row > 1 ? a.chunks.size : a.dst.elems);
     ts_work work = {activate, a.dst.parts, a.chunks.per_row, unit_ns, &a, sizeof a};
-    if (a.has_reduce)
+    if (a.sum.has_result || a.sum.cmd != ts_cmd_idle)
         work = (ts_work){activate_and_sum, a.dst.parts, 1, ns * (double)a.dst.elems, &a, sizeof a};
     ts_work_local(&set, &work);
     return ts_ok;

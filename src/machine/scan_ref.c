@@ -5,7 +5,12 @@ typedef struct scan {
     ts_rows dst, data0, data1;
     ts_column initial;
     uint8_t op0, op1;
+    bool is_reversed0, is_reversed1;
 } scan;
+
+static float apply(unsigned op, bool is_reversed, float a, float b) {
+    return is_reversed ? ts_alu_float(op, b, a) : ts_alu_float(op, a, b);
+}
 
 /* Running sums are the common case; the rest goes through the general operator. */
 static float scan_chunk(const scan *s, const float *a, const float *b, float *out, int64_t n, float carry) {
@@ -16,8 +21,10 @@ static float scan_chunk(const scan *s, const float *a, const float *b, float *ou
         }
         return carry;
     }
-    for (int64_t i = 0; i < n; i++)
-        out[i] = carry = ts_alu_float(s->op1, ts_alu_float(s->op0, a[i], carry), b[i]);
+    for (int64_t i = 0; i < n; i++) {
+        float first = apply(s->op0, s->is_reversed0, a[i], carry);
+        out[i] = carry = apply(s->op1, s->is_reversed1, first, b[i]);
+    }
     return carry;
 }
 
@@ -40,7 +47,8 @@ static void scan_parts(void *context, int64_t first, int64_t last) {
 ts_status ts_exec_tensor_tensor_scan(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_tensor_scan *inst = (const ts_inst_tensor_tensor_scan *)head;
     ts_operand_set set = {.exec = exec};
-    scan s = {.op0 = inst->op0, .op1 = inst->op1};
+    scan s = {
+        .op0 = inst->op0, .op1 = inst->op1, .is_reversed0 = inst->reverse0, .is_reversed1 = inst->reverse1};
     ts_rows_get(&set, &inst->dst, &s.dst);
     ts_rows_source(&set, &inst->data0, &s.dst, true, &s.data0);
     ts_rows_source(&set, &inst->data1, &s.dst, true, &s.data1);

@@ -223,6 +223,49 @@ static void test_reduce(void **state) {
            "partitions of dst are 4");
 }
 
+#define FOLD "vector.tensor_scalar_reduce dst=sbuf.f32[p0:8 +0 4] data=sbuf.f32[p0:8 +0 4] "
+#define RUN  "vector.tensor_scalar_cumulative dst=sbuf.f32[p0:8 +0 4] src=sbuf.f32[p0:8 +0 4] imm0=1 "
+#define PICK "vector.select_reduce dst=sbuf.f32[p0:8 +0 4] on_false=0 "
+
+static void test_accumulators(void **state) {
+    (void)state;
+    accept(FOLD "op0=abs reduce_op=max reduce_cmd=reset_reduce");
+    refuse(FOLD "op0=abs reduce_op=is_gt reduce_cmd=reset_reduce", "accumulators fold with add");
+    refuse(FOLD "op0=bitwise_not reduce_op=max reduce_cmd=reset_reduce", "accumulators are fp32");
+    refuse(FOLD "op0=abs reduce_op=max reduce=sbuf.f32[p0:8 +64 2] reduce_cmd=reset_reduce",
+           "free elements of reduce are 2");
+    accept(RUN "op0=add op1=add reduce_cmd=reduce");
+    refuse(RUN "op0=add op1=add reduce_cmd=reset", "reduce_cmd=reset: it begins");
+    refuse(RUN "op0=add op1=pow reduce_cmd=reduce", "op1 is pow");
+    refuse("vector.tensor_scalar_cumulative dst=sbuf.i32[p0:8 +0 4] src=sbuf.f32[p0:8 +0 4] imm0=1 op0=add "
+           "op1=add reduce_cmd=reduce",
+           "dst is i32, it must be no 32-bit integer");
+    refuse("scalar.activation dst=sbuf.f32[p0:8 +0 4] func=exp data=sbuf.f32[p0:8 +0 4] scale=1 "
+           "reduce_cmd=load_reduce",
+           "activation has no value to load");
+    refuse("vector.tensor_reduce dst=sbuf.u8[p0:8 +0 1] data=sbuf.u8[p0:8 +64 4] op=bitwise_or axes=1 negate",
+           "negate with a bitwise operator");
+    refuse("gpsimd.tensor_partition_reduce dst=sbuf.f32[p0:2 +0 4] data=sbuf.f32[p0:8 +64 4] op=add",
+           "dst has 2 partitions");
+    refuse("gpsimd.tensor_partition_reduce dst=sbuf.f32[p0:1 +0 4] data=sbuf.f32[p0:8 +64 4] op=min",
+           "op is min, partitions reduce with add");
+    refuse("vector.tensor_tensor dst=sbuf.f32[p0:8 +0 4] data1=sbuf.f32[p0:8 +0 4] data2=sbuf.f32[p0:8 +0 4] "
+           "op=average",
+           "average is an operator of tensor_partition_reduce");
+}
+
+static void test_selections(void **state) {
+    (void)state;
+    accept(PICK "predicate=sbuf.u16[p0:8 +64 4] on_true=psum.bf16[p0:8 +0 4]");
+    refuse(PICK "predicate=sbuf.i32[p0:8 +64 4] on_true=sbuf.f32[p0:8 +0 4]", "an integer of 8 or 16 bits");
+    refuse(PICK "predicate=psum.u8[p0:8 +64 4] on_true=psum.f32[p0:8 +0 4]", "both inputs lie in psum");
+    refuse(PICK "predicate=sbuf.u8[p0:8 +64 4] on_true=sbuf.u32[p0:8 +0 4]", "on_true is u32");
+    refuse(PICK "predicate=sbuf.u8[p0:8 +64 5] on_true=sbuf.f32[p0:8 +0 4]", "free elements of predicate 5");
+    refuse("gpsimd.affine_select dst=sbuf.f32[p0:8 +0 4] on_true=sbuf.f32[p0:8 +64 4] offset=0 "
+           "channel_multiplier=1 pattern=[1] cmp_op=add on_false=0",
+           "cmp_op is add, which does not compare");
+}
+
 #define MATMUL(dst, stationary, moving)                                                                      \
     "tensor.nc_matmul dst=" dst " stationary=" stationary " moving=" moving
 
@@ -482,7 +525,8 @@ int main(void) {
         cmocka_unit_test(test_leave),        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_pattern),      cmocka_unit_test(test_spaces),
         cmocka_unit_test(test_dtypes),       cmocka_unit_test(test_elementwise),
-        cmocka_unit_test(test_reduce),       cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_reduce),       cmocka_unit_test(test_accumulators),
+        cmocka_unit_test(test_selections),   cmocka_unit_test(test_matmul),
         cmocka_unit_test(test_transpose),    cmocka_unit_test(test_dma),
         cmocka_unit_test(test_index),        cmocka_unit_test(test_ragged),
         cmocka_unit_test(test_ragged_trips), cmocka_unit_test(test_tensors),

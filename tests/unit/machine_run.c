@@ -211,7 +211,7 @@ static void *large_run(int threads, size_t *bytes) {
         "tensor s: output 2 f32[128,2]\ntensor m: output 3 f32[128,512]\n"
         "sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +0 3000] src=hbm.f32[x +0 384000]\n"
         "scalar.activation dst=sbuf.f32[p0:128 +12032 3000] func=tanh data=sbuf.f32[p0:128 +0 3000] scale=3 "
-        "reduce=sbuf.f32[p0:128 +90000 1]\n"
+        "reduce=sbuf.f32[p0:128 +90000 1] reduce_cmd=reset_reduce\n"
         "vector.tensor_reduce dst=sbuf.f32[p0:128 +90004 1] data=sbuf.f32[p0:128 +0 3000] op=add axes=1\n"
         "vector.tensor_tensor dst=sbuf.bf16[p0:128 +24064 3000] data1=sbuf.f32[p0:128 +12032 3000] "
         "data2=sbuf.f32[p0:128 +0 3000] op=divide\n"

@@ -108,6 +108,11 @@ static inline void fill_field(random_state *r, const ts_field *field, void *valu
     case ts_kind_rmw:
     case ts_kind_oob:
     case ts_kind_flag: *(uint8_t *)value = (uint8_t)pick(r, 2); break;
+    case ts_kind_cmd: *(uint8_t *)value = (uint8_t)pick(r, ts_cmd_count); break;
+    case ts_kind_lanes:
+        for (int i = 0; i < TS_QUADRANT; i++)
+            ((ts_field_lanes *)value)->from[i] = (uint8_t)pick(r, 256);
+        break;
     case ts_kind_u8: *(uint8_t *)value = (uint8_t)pick(r, 256); break;
     case ts_kind_i64: *(int64_t *)value = pick_number(r); break;
     case ts_kind_f64: *(double *)value = pick_double(r); break;

@@ -1,0 +1,55 @@
+/* What the verifier's rules of instructions are made of. Private to verify_*.c. */
+#ifndef TS_ARCH_VERIFY_SHAPE_H
+#define TS_ARCH_VERIFY_SHAPE_H
+
+#include "arch/verify.h"
+
+/* A product of counts with its name, e.g. the free elements of dst. */
+typedef struct ts_extent {
+    const ts_count *count[TS_AP_DIMS + 1];
+    int counts;
+    const char *field, *what;
+} ts_extent;
+
+ts_extent ts_parts_of(const char *field, const ts_ap *ap);
+/* Of free dimensions [from, to). */
+ts_extent ts_free_of(const char *field, const ts_ap *ap, int from, int to);
+/* Everything a DMA moves. */
+ts_extent ts_elems_of(const char *field, const ts_ap *ap);
+int64_t ts_extent_max(const ts_extent *e);
+
+/* The two are equal in every trip. */
+ts_status ts_agree(ts_verifier *v, ts_extent a, ts_extent b);
+/* As many partitions, and as many free elements. */
+ts_status ts_agree_shape(ts_verifier *v, const char *a_field, const ts_ap *a, const char *b_field,
+                         const ts_ap *b);
+ts_status ts_need_space(ts_verifier *v, const char *field, const ts_ap *ap, ts_space space,
+                        const char *source);
+/* `count` free elements, never fewer. */
+ts_status ts_need_elems(ts_verifier *v, const char *field, const ts_ap *ap, int32_t count,
+                        const char *source);
+
+bool ts_ap_is_float(const ts_ap *ap);
+bool ts_ap_is_integer(const ts_ap *ap);
+
+/* [P,1] operands: one element for each partition of dst. */
+ts_status ts_verify_column(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst);
+/* Operators that use bits move no value through fp32, so every operand has the same integer width. */
+ts_status ts_verify_bits(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst);
+ts_status ts_verify_scalar(ts_verifier *v, const char *field, const ts_scalar *scalar, const ts_ap *dst,
+                           bool is_bits);
+
+/* What the operators of one instruction are together. */
+typedef struct ts_operators {
+    bool is_bits, is_arithmetic;
+} ts_operators;
+ts_status ts_verify_operators(ts_verifier *v, ts_operators *found);
+/* The operator may reduce (nki.api.shared.rst:73-135). */
+ts_status ts_verify_reduce_op(ts_verifier *v, unsigned op);
+/* Every source has the shape of dst, scalar operands are numbers or columns. The row's first field is dst. */
+ts_status ts_verify_elementwise(ts_verifier *v);
+
+/* verify_rows.c: the rules of instructions that select, search, gather and so on. */
+ts_status ts_verify_row(ts_verifier *v);
+
+#endif

@@ -1,0 +1,56 @@
+/* VectorE: select_reduce, which folds what it selects. */
+#include "machine/engine.h"
+
+typedef struct selection {
+    ts_rows dst, predicate, on_true;
+    ts_column on_false;
+    ts_accumulation sum;
+    bool is_reversed;
+} selection;
+
+/* mask[i]: whether element `from` + i is taken from on_true. */
+static void predicate_mask(const selection *s, int64_t part, int64_t from, int64_t n, uint32_t *mask) {
+    _Alignas(64) uint32_t buffer[TS_CHUNK];
+    const uint32_t *bits = ts_rows_read_bits(&s->predicate, part, from, n, buffer);
+    for (int64_t i = 0; i < n; i++)
+        mask[i] = (bits[i] != 0) != s->is_reversed;
+}
+
+/* Partitions [first, last). */
+static void select_parts(void *context, int64_t first, int64_t last) {
+    const selection *s = context;
+    _Alignas(64) float in[TS_CHUNK], no[TS_CHUNK], out[TS_CHUNK];
+    _Alignas(64) uint32_t mask[TS_CHUNK];
+    for (int64_t part = first; part < last; part++) {
+        const float other = ts_column_value(&s->on_false, part);
+        float total = ts_accumulation_begin(&s->sum, part);
+        for (int64_t i = 0; i < TS_CHUNK; i++)
+            no[i] = other;
+        for (int64_t from = 0, n; from < s->dst.elems; from += n) {
+            n = s->dst.elems - from < TS_CHUNK ? s->dst.elems - from : TS_CHUNK;
+            predicate_mask(s, part, from, n, mask);
+            ts_blend(4, mask, UINT32_MAX, ts_rows_read(&s->on_true, part, from, n, in), no, out, n);
+            if (ts_cmd_folds(s->sum.cmd)) total = ts_fold_row(ts_alu_max, out, n, total);
+            ts_rows_write(&s->dst, part, from, n, out);
+        }
+        ts_accumulation_end(&s->sum, part, total);
+    }
+}
+
+ts_status ts_exec_select_reduce(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_select_reduce *inst = (const ts_inst_select_reduce *)head;
+    ts_operand_set set = {.exec = exec};
+    selection s = {.is_reversed = inst->reverse_pred, .sum = {.op = ts_alu_max, .cmd = inst->reduce_cmd}};
+    ts_rows_get(&set, &inst->dst, &s.dst);
+    ts_rows_source(&set, &inst->predicate, &s.dst, true, &s.predicate);
+    ts_rows_source(&set, &inst->on_true, &s.dst, true, &s.on_true);
+    ts_column_get(&set, &inst->on_false, &s.dst, &s.on_false);
+    ts_accumulation_get(&set, &inst->reduce, &s.dst, &s.sum);
+    if (s.sum.has_result) { /* it may lie in other partitions than what it is made of */
+        ts_rows_protect(&set, &s.on_true, &s.sum.result, false);
+        ts_rows_protect(&set, &s.predicate, &s.sum.result, false);
+    }
+    if (!ts_operands_known(&set)) return ts_ok;
+    ts_work_local(&set, &(ts_work){select_parts, s.dst.parts, 1, 2 * (double)s.dst.elems, &s, sizeof s});
+    return ts_ok;
+}
