@@ -38,6 +38,11 @@ find_python() {
     done
 }
 
+# The headers that the extension module of trainstone.nki is built with.
+has_python_headers() {
+    "$1" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
+}
+
 missing_packages() {
     local python
     [ -n "$(compiler)" ] && has_header stdio.h || echo gcc libc6-dev
@@ -51,6 +56,7 @@ missing_packages() {
     elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         echo "python3-venv"
     fi
+    [ -n "$python" ] && has_python_headers "$python" || echo python3-dev
 }
 
 install_packages() {

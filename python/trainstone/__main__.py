@@ -10,7 +10,7 @@ from trainstone.progress import span
 USAGE = """usage: python -m trainstone SCRIPT.py [ARGUMENT...]
        python -m trainstone -m MODULE [ARGUMENT...]
 
-Runs the script with JAX on the modelled chip, then tells what the chip would have done.
+Runs the script with JAX and NKI on the modelled chip, then tells what the chip would have done.
 TRAINSTONE_OUT names a folder for a record of every program that ran, which trainstone report opens, and for that of
 the last one, last_run.json."""
 
@@ -22,6 +22,14 @@ def prepare():
     os.environ.setdefault("TRAINSTONE_PLUGIN", "1")
     if not os.environ.get("JAX_PLATFORMS"):
         os.environ["JAX_PLATFORMS"] = "neuron,cpu"
+
+
+def activate_nki():
+    """Makes nki and neuronxcc.nki importable, where the extension module was built."""
+    from trainstone import library
+
+    if library.path().with_name("_nki.so").is_file():
+        import trainstone.nki.activate  # noqa: F401
 
 
 def total(entry):
@@ -114,6 +122,7 @@ def main(arguments):
         print(f"trainstone: {arguments[0]}: no such file", file=sys.stderr)
         return 1
     prepare()
+    activate_nki()
     library.count_runs()
     try:
         run(arguments)

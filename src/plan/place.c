@@ -11,7 +11,7 @@ typedef struct item {
     int64_t bytes, address;
 } item;
 
-enum { UNUSED = UINT32_MAX };
+static const uint32_t UNUSED = (uint32_t)TS_TILE_UNUSED;
 
 /* The positions over which an access at `at` holds its storage, when the other accesses lie at
    [first, last]: every loop that contains one of them but not all is covered whole, since its next
@@ -131,6 +131,7 @@ static int64_t first_fit(item *items, uint32_t count, uint32_t *active) {
 
 static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_arena *scratch, ts_diag *diag) {
     ts_builder *b = p->b;
+    if (b->policy == ts_place_least_recent) return ts_plan_place_recent(b, space, capacity, diag);
     item *items = TS_NEW_ARRAY(scratch, item, b->tiles.count);
     uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, b->tiles.count + 1), count = 0;
     for (uint32_t i = 0; i < b->tiles.count; i++) {
@@ -158,9 +159,10 @@ static void place_scratch(placer *p, ts_arena *scratch) {
     uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, program->tensors.count + 1), count = 0;
     for (uint32_t i = 0; i < program->tensors.count; i++) {
         const ts_tensor *tensor = &program->tensors.data[i];
-        if (tensor->kind != ts_tensor_scratch || p->tensor_first[i] == UNUSED) continue;
-        items[count++] = (item){.first = p->tensor_first[i],
-                                .last = p->tensor_last[i],
+        if (tensor->kind != ts_tensor_scratch) continue;
+        bool is_used = p->tensor_first[i] != UNUSED;
+        items[count++] = (item){.first = is_used ? p->tensor_first[i] : 0,
+                                .last = is_used ? p->tensor_last[i] : 0,
                                 .owner = i,
                                 .bytes = (int64_t)((tensor->bytes + 63) / 64 * 64)};
     }

@@ -145,25 +145,22 @@ static ts_status make_residences(ts_executable *executable, const char *path, ts
     return ts_ok;
 }
 
-ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t size, const char *path,
-                             const ts_compile_options *options, ts_executable **executable, ts_diag *diag) {
-    *executable = NULL;
+static ts_executable *new_executable(ts_runtime *runtime) {
     ts_executable *made = calloc(1, sizeof *made);
-    if (!made) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
+    if (!made) return NULL;
     made->runtime = runtime;
     made->instance = ts_runtime_instance(runtime);
     made->chip = *ts_runtime_chip(runtime);
     made->host = ts_runtime_host(runtime);
     made->devices = ts_runtime_devices(runtime);
-    ts_compile_options merged = *ts_runtime_compile_options(runtime);
-    if (options && options->auto_cast == ts_auto_cast_none) {
-        merged.dump_pass = options->dump_pass;
-        merged.dump = options->dump;
-    }
-    if (!options || options->auto_cast == ts_auto_cast_none) options = &merged;
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->record_lock, NULL);
-    ts_status status = read_program(made, data, size, path, options, diag);
+    return made;
+}
+
+/* What is known once the program is there. */
+static ts_status make_ready(ts_executable *made, ts_status status, const char *path,
+                            ts_executable **executable, ts_diag *diag) {
     if (status == ts_ok) status = number_tensors(made, path, diag);
     if (status == ts_ok) status = make_residences(made, path, diag);
     if (status == ts_ok) status = make_timings(made, path, diag);
@@ -173,6 +170,37 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
     }
     *executable = made;
     return ts_ok;
+}
+
+ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t size, const char *path,
+                             const ts_compile_options *options, ts_executable **executable, ts_diag *diag) {
+    *executable = NULL;
+    ts_executable *made = new_executable(runtime);
+    if (!made) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
+    ts_compile_options merged = *ts_runtime_compile_options(runtime);
+    if (options && options->auto_cast == ts_auto_cast_none) {
+        merged.dump_pass = options->dump_pass;
+        merged.dump = options->dump;
+    }
+    if (!options || options->auto_cast == ts_auto_cast_none) options = &merged;
+    ts_status status = read_program(made, data, size, path, options, diag);
+    return make_ready(made, status, path, executable, diag);
+}
+
+ts_status ts_executable_new(ts_runtime *runtime, ts_program *program, ts_executable **executable,
+                            ts_diag *diag) {
+    *executable = NULL;
+    const char *name = program->name;
+    ts_executable *made = new_executable(runtime);
+    ts_shared_program *shared = ts_shared_program_new(program);
+    if (!made || !shared) {
+        ts_shared_program_release(shared);
+        free(made);
+        return ts_fail(diag, ts_capacity, "no host memory for a program");
+    }
+    made->shared = shared;
+    made->program = program;
+    return make_ready(made, ts_ok, name, executable, diag);
 }
 
 ts_executable *ts_executable_retain(ts_executable *executable) {

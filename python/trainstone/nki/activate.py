@@ -1,0 +1,84 @@
+"""Importing this makes `neuronxcc.nki` and `nki` importable: kernels written for them then run on Trainstone.
+
+An installed neuronxcc, or an nki that is AWS's, wins unless TRAINSTONE_OVERRIDE=1.
+"""
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+import types
+
+from trainstone.nki import kernel, names_compiler, names_isa, names_isa_beta1, names_language
+from trainstone.nki.kernel import decorator
+
+
+def is_real(name):
+    """Whether a distribution of AWS's provides the name."""
+    if name in sys.modules:
+        return not hasattr(sys.modules[name], "__trainstone__")
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    if spec is None:
+        return False
+    return name != "nki" or importlib.util.find_spec("nki.compiler") is not None
+
+
+def _module(name, *sources, **names):
+    module = types.ModuleType(name)
+    module.__trainstone__ = True
+    module.__path__ = []
+    for source in sources:
+        for key, value in vars(source).items():
+            if not key.startswith("__"):
+                setattr(module, key, value)
+    for key, value in names.items():
+        setattr(module, key, value)
+    sys.modules[name] = module
+    parent, _, child = name.rpartition(".")
+    if parent in sys.modules:
+        setattr(sys.modules[parent], child, module)
+    return module
+
+
+class _Tensor:
+    """tensor[128, 512] in annotations."""
+
+    def __class_getitem__(cls, shape):
+        return cls
+
+
+def _entries(dialect):
+    return {
+        "jit": decorator("auto", dialect), "trace": decorator("trace", dialect),
+        "baremetal": decorator("baremetal", dialect), "benchmark": decorator("benchmark", dialect),
+        "profile": decorator("profile", dialect), "simulate_kernel": kernel.simulate_kernel,
+        "simulate": kernel.simulate, "cpu_simulate": kernel.simulate, "__version__": "0.0+trainstone",
+    }
+
+
+def _install(root, dialect, isa):
+    _module(root, **_entries(dialect))
+    _module(f"{root}.language", names_language)
+    _module(f"{root}.isa", isa)
+    _module(f"{root}.isa.constants", importlib.import_module("trainstone.nki.constants"))
+    _module(f"{root}.compiler", names_compiler)
+    _module(f"{root}.typing", tensor=_Tensor)
+    _module(f"{root}.dtype", names_language)
+
+
+def activate():
+    if not hasattr(logging, "OFF"):
+        logging.OFF = logging.CRITICAL + 10  # what scripts of the Neuron SDK name
+    is_asked = os.environ.get("TRAINSTONE_OVERRIDE") == "1"
+    if is_asked or not is_real("neuronxcc"):
+        _module("neuronxcc")
+        _install("neuronxcc.nki", "beta1", names_isa_beta1)
+    if is_asked or not is_real("nki"):
+        _install("nki", "new", names_isa)
+
+
+activate()

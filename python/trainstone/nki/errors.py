@@ -1,0 +1,55 @@
+"""What a kernel did that the chip, or NKI, does not allow."""
+
+
+class NkiError(Exception):
+    """A kernel that cannot run: what is wrong, where in the kernel, and one thing to do about it."""
+
+    kind = "input"
+
+    def __init__(self, message, where="", remedy="", op=""):
+        self.message, self.where, self.remedy, self.op = message, where, remedy, op
+        parts = [f"{where}: " if where else "", message, f" ({remedy})" if remedy else ""]
+        super().__init__("".join(parts))
+
+
+class NkiValidationError(NkiError, AssertionError, ValueError):
+    """An instruction or a tile outside the documented limits."""
+
+
+class NkiIndexError(NkiError, IndexError):
+    """An access outside a tensor."""
+
+
+class NkiCapacityError(NkiError, MemoryError):
+    """More memory than SBUF, PSUM or HBM has."""
+
+    kind = "capacity"
+
+
+class NkiUnsupportedError(NkiError, NotImplementedError):
+    """Documented, but not modelled."""
+
+    kind = "unsupported"
+
+
+class NkiTypeError(NkiError, TypeError):
+    """What NKI takes for no tensor, or for no condition."""
+
+
+_KINDS = {"capacity": NkiCapacityError, "unsupported": NkiUnsupportedError}
+
+
+def from_native(kind, message, op, where, remedy):
+    """The exception for an error of the library."""
+    if kind == "undefined" and message.startswith("index "):
+        return _out_of_bounds(message)
+    made = _KINDS.get(kind, NkiValidationError)(message, where, remedy, op)
+    made.kind = kind
+    return made
+
+
+def _out_of_bounds(message):
+    """An index tile that points outside its tensor raises the IndexError that NumPy would raise, by its flat index."""
+    reached = message.split(" reaches elements ")[1]
+    first, size = reached.split(" to ")[0], message.rsplit(" has ", 1)[1]
+    return IndexError(f"index {first} is out of bounds for axis 0 with size {size}")

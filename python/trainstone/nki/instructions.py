@@ -1,0 +1,153 @@
+"""The instructions of nki.isa, destination first, as both dialects call them after their own arguments are sorted.
+
+Each function checks what only Python knows (operators, dtypes asked for) and emits one row of isa.def; limits, values
+and time are the library's. A mask that holds nowhere makes no instruction.
+"""
+
+import numpy as np
+
+from trainstone.nki import dtypes, errors
+from trainstone.nki.constants import ENGINE_CODES
+from trainstone.nki.native import ACT, ALU, EMIT, GPSIMD, SBUF, SCALAR, SYNC, TENSOR, VECTOR
+from trainstone.nki.tile import is_tensor
+
+_ALU_NAMES = {"multiply": "multiply", "maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "sum": "add",
+              "prod": "multiply", "power": "pow", "equal": "is_equal", "greater": "is_gt", "greater_equal": "is_ge",
+              "less": "is_lt", "less_equal": "is_le", "left_shift": "logical_shift_left", "invert": "bitwise_not",
+              "right_shift": "logical_shift_right", "fmod": "mod", "true_divide": "divide", "all": "logical_and",
+              "float_power": "pow", "remainder": "mod", "any": "logical_or"}
+_ACT_NAMES = {"absolute": "abs", "negative": "copy", "tan": "tan", "identity": "copy"}
+BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor", "logical_shift_left", "logical_shift_right", "arith_shift_right"}
+
+
+def alu_name(op):
+    """The operator's name in the tables, of an nl function, a NumPy ufunc, or a name."""
+    name = getattr(op, "alu", None) or (op if isinstance(op, str) else getattr(op, "__name__", str(op)))
+    name = _ALU_NAMES.get(name, name)
+    if name not in ALU:
+        raise errors.NkiValidationError(f"{name} is no operator of this instruction", op=name)
+    return name
+
+
+def alu(op):
+    return ALU[alu_name(op)]
+
+
+def act_name(op):
+    name = getattr(op, "act", None) or (op if isinstance(op, str) else getattr(op, "__name__", str(op)))
+    return _ACT_NAMES.get(name, name)
+
+
+def engine_code(engine, default):
+    return default if engine is None else ENGINE_CODES[engine] or default
+
+
+def scalar(value):
+    """A number, or a [P, 1] column."""
+    return value.view_of() if is_tensor(value) else float(value)
+
+
+def column(value):
+    """A [P, 1] operand in fp32, which is what the engines take."""
+    if not is_tensor(value):
+        return float(value)
+    view = value.view_of()
+    if view._dtype == dtypes.F32 or not dtypes.is_float(view.dtype):
+        return view
+    from trainstone.nki.run import current
+
+    wide = current().value(view.shape, np.float32, name="scale")
+    EMIT.tensor_copy(VECTOR, dst=wide, src=view)
+    return wide
+
+
+def dma_copy(dst, src, rmw=False, skip=False, engine=None):
+    dst.tensor.is_written = True
+    EMIT.dma_copy(engine_code(engine, SYNC), dst=dst, src=src, rmw=int(rmw), oob=int(skip))
+
+
+def tensor_copy(dst, src, engine=None):
+    EMIT.tensor_copy(engine_code(engine, VECTOR), dst=dst, src=src)
+
+
+def memset(dst, value, engine=None):
+    EMIT.memset(engine_code(engine, VECTOR), dst=dst, value=float(value))
+
+
+def tensor_tensor(dst, data1, data2, op, engine=None):
+    name = alu_name(op)
+    engine = engine_code(engine, GPSIMD if name == "pow" else VECTOR)
+    EMIT.tensor_tensor(engine, dst=dst, data1=data1, data2=data2, op=ALU[name])
+
+
+def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, engine=None):
+    names = [alu_name(op0)] + ([alu_name(op1)] if op1 is not None else [])
+    fix = (lambda value: value.view_of() if is_tensor(value) else value) if names[0] in BITWISE else column
+    engine = engine_code(engine, GPSIMD if "pow" in names else VECTOR)
+    EMIT.tensor_scalar(engine, dst=dst, data=data, op0=ALU[names[0]], operand0=fix(operand0), reverse0=bool(reverse0),
+                       op1=ALU[names[1]] if len(names) > 1 else ALU["bypass"],
+                       operand1=0.0 if operand1 is None else fix(operand1), reverse1=bool(reverse1))
+
+
+def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False):
+    EMIT.scalar_tensor_tensor(VECTOR, dst=dst, data=data, op0=alu(op0), operand0=column(operand0),
+                              reverse0=bool(reverse0), op1=alu(op1), operand1=operand1, reverse1=bool(reverse1))
+
+
+def reciprocal(dst, data):
+    EMIT.reciprocal(VECTOR, dst=dst, data=data)
+
+
+def _bias(bias, data):
+    """A [P, 1] tile for a number, which the instruction takes as an operand only."""
+    if bias is None or is_tensor(bias):
+        return bias if bias is None else bias.view_of()
+    if bias == 0:
+        return None
+    from trainstone.nki.run import current
+
+    made = current().value((data.shape[0], 1), np.float32, name="bias")
+    EMIT.memset(VECTOR, dst=made, value=float(bias))
+    return made
+
+
+def activation(dst, op, data, bias=None, scale=1.0, reduce_res=None):
+    name = act_name(op)
+    if name not in ACT:
+        raise errors.NkiUnsupportedError(f"activation function {name} is not modelled on this chip", op="activation")
+    EMIT.activation(SCALAR, dst=dst, func=ACT[name], data=data, scale=column(scale), bias=_bias(bias, data),
+                    reduce=reduce_res)
+
+
+def tensor_reduce(dst, op, data, axes):
+    """Over the last `axes` dimensions of data."""
+    EMIT.tensor_reduce(VECTOR, dst=dst, data=data, op=alu(op), axes=axes)
+
+
+def tensor_tensor_scan(dst, data0, data1, initial, op0, op1):
+    EMIT.tensor_tensor_scan(VECTOR, dst=dst, data0=data0, data1=data1, initial=column(initial), op0=alu(op0),
+                            op1=alu(op1))
+
+
+def nc_matmul(dst, stationary, moving, accumulate=None, is_onezero=False):
+    """accumulate None: onto what products of this kernel left there, or over anything else."""
+    EMIT.nc_matmul(TENSOR, dst=dst, stationary=stationary, moving=moving, accumulate=accumulate is not False,
+                   is_stationary_onezero=bool(is_onezero))
+
+
+def nc_transpose(dst, data, engine=None):
+    chosen = engine_code(engine, 0)
+    if not chosen:
+        chosen = VECTOR if data.shape[0] <= 32 and data.size <= 32 * data.shape[0] and dst._space == SBUF else TENSOR
+    EMIT.nc_transpose(chosen, dst=dst, data=data)
+
+
+def iota(dst, pattern, offset=0, channel_multiplier=0):
+    EMIT.iota(GPSIMD, dst=dst, offset=int(offset), channel_multiplier=int(channel_multiplier),
+              pattern=tuple(int(step) for step in pattern))
+
+
+def tensor_copy_predicated(dst, src, predicate):
+    EMIT.tensor_copy_predicated(VECTOR, dst=dst, src=src, predicate=predicate)
+
+

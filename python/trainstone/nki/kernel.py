@@ -1,0 +1,164 @@
+"""Kernels as callables: nki.jit and its kin. A call records the kernel, runs it on the chip and returns arrays."""
+
+import functools
+import inspect
+import itertools
+
+import numpy as np
+
+from trainstone.nki import errors, memory
+from trainstone.nki.run import Run, current
+from trainstone.nki.spmd import grid_of
+from trainstone.nki.tile import SPACES, is_tensor
+
+
+def _is_array(value):
+    is_kind = isinstance(value, (type, np.dtype)) or is_tensor(value) or np.isscalar(value)
+    return not is_kind and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _bind(run, name, value):
+    """What the kernel gets for an argument: HBM tensors for arrays, wherever they stand."""
+    if _is_array(value):
+        return run.argument(name, value)
+    if isinstance(value, (list, tuple)) and any(_is_array(v) or isinstance(v, (list, tuple, dict)) for v in value):
+        return type(value)(_bind(run, f"{name}_{i}", item) for i, item in enumerate(value))
+    if isinstance(value, dict):
+        return {key: _bind(run, f"{name}_{key}", item) for key, item in value.items()}
+    return value
+
+
+def _leaves(returned):
+    if returned is None:
+        return []
+    if is_tensor(returned):
+        return [returned.view_of()]
+    if isinstance(returned, dict):
+        returned = list(returned.values())
+    if isinstance(returned, (list, tuple)):
+        return [leaf for item in returned for leaf in _leaves(item)]
+    return []
+
+
+def _in_hbm(returned):
+    """What the kernel returns, with tiles on chip stored to HBM, as the first release's simulator showed them."""
+    if is_tensor(returned) and not returned.is_hbm:
+        stored = memory.ndarray(returned.shape, returned.dtype, SPACES["shared_hbm"])
+        memory.store(stored, returned)
+        return stored
+    if isinstance(returned, (list, tuple)):
+        return type(returned)(_in_hbm(item) for item in returned)
+    return returned
+
+
+def _rebuild(returned, arrays):
+    if is_tensor(returned):
+        return next(arrays)
+    if isinstance(returned, dict):
+        return {key: _rebuild(item, arrays) for key, item in returned.items()}
+    if isinstance(returned, (list, tuple)):
+        return type(returned)(_rebuild(item, arrays) for item in returned)
+    return returned
+
+
+class Latency:
+    """nc_latency of a benchmark: the model has one latency, so every percentile is it."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def get_latency_percentile(self, percentile):
+        return self.seconds * 1e6
+
+
+class BenchmarkResult:
+    """What a benchmark leaves: nc_latency in microseconds, and the record it comes from."""
+
+    def __init__(self, record):
+        self.record = record
+        self.nc_latency = Latency(record["predicted_seconds"])
+
+
+class Kernel:
+    """A function that NKI compiles. mode tells what a call returns and leaves behind."""
+
+    def __init__(self, function, mode="auto", grid=(), dialect="new", **options):
+        functools.update_wrapper(self, function)
+        self.function, self.mode, self.grid, self.dialect, self.options = function, mode, grid, dialect, options
+        self.benchmark_result = None
+        self.last = None
+
+    def with_mode(self, mode, **options):
+        return Kernel(self.function, mode, self.grid, self.dialect, **{**self.options, **options})
+
+    def __getitem__(self, grid):
+        made = self.with_mode(self.mode)
+        made.grid = grid_of(grid)
+        return made
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else functools.partial(self, instance)
+
+    def record(self, args, kwargs):
+        """(run, what the kernel returned): recorded and placed, not executed."""
+        run = Run(self.function.__name__, self.dialect)
+        run.grid = self.grid
+        kwargs = {k: v for k, v in kwargs.items() if not (k == "grid" and not self._takes("grid"))}
+        names = list(inspect.signature(self.function).parameters)
+        with run:
+            bound = [_bind(run, names[i] if i < len(names) else f"arg{i}", v) for i, v in enumerate(args)]
+            named = {name: _bind(run, name, value) for name, value in kwargs.items()}
+            returned = None
+            for program in itertools.product(*map(range, self.grid)):
+                run.start_program(program)
+                returned = self.function(*bound, **named)
+            returned = _in_hbm(returned)
+            run.finish(_leaves(returned))
+        return run, returned
+
+    def _takes(self, name):
+        return name in inspect.signature(self.function).parameters
+
+    def __call__(self, *args, **kwargs):
+        if _inside():
+            return self.function(*args, **kwargs)  # one kernel calls another: its instructions are this one's
+        run, returned = self.record(args, kwargs)
+        run.execute()
+        self.last = run
+        if self.mode == "benchmark":
+            self.benchmark_result = BenchmarkResult(run.record())
+        arrays = iter([run.result(view) for view in _leaves(returned)])
+        return _rebuild(returned, arrays)
+
+
+def _inside():
+    try:
+        return current() is not None
+    except RuntimeError:
+        return False
+
+
+def decorator(mode, dialect):
+    """nki.jit and its kin: with or without arguments, over functions and over kernels."""
+
+    def decorate(function=None, mode=mode, **options):
+        if function is None:
+            return lambda f: decorate(f, mode, **options)
+        function = function.function if isinstance(function, Kernel) else function
+        if not callable(function):
+            raise errors.NkiTypeError(f"{function!r} is no function")
+        return Kernel(function, mode, dialect=dialect, **options)
+
+    return decorate
+
+
+def simulate_kernel(kernel, *args, **kwargs):
+    if not isinstance(kernel, Kernel):
+        kernel = Kernel(kernel, dialect="beta1")
+    return kernel(*args, **kwargs)
+
+
+def simulate(kernel):
+    return kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+
+

@@ -1,0 +1,475 @@
+"""nki.language: element by element operations, reductions and composites, as recipes of instructions.
+
+Each call of a composite is the instructions that its function here emits; docs/nki.md lists them. Functions that are
+also operators of instructions carry their names in the tables: `nl.add.alu`, `nl.exp.act`.
+"""
+
+import builtins
+import math
+
+import numpy as np
+
+from trainstone.nki import dtypes, errors
+from trainstone.nki import instructions as isa
+from trainstone.nki import memory
+from trainstone.nki.memory import assign, clip, copied, on_chip  # noqa: F401 (what tiles call)
+from trainstone.nki.native import ACT, PSUM
+from trainstone.nki.run import current
+from trainstone.nki.tile import SPACES, is_tensor
+
+COMPARES = {"is_equal", "not_equal", "is_gt", "is_ge", "is_lt", "is_le"}
+LOGICAL = {"logical_and", "logical_or", "logical_xor"}
+_FOLD = {"add": lambda a, b: a + b, "subtract": lambda a, b: a - b, "multiply": lambda a, b: a * b,
+         "divide": lambda a, b: a / b, "max": builtins.max, "min": builtins.min, "pow": pow}
+
+
+def value_like(shape, dtype, space=None):
+    return current().value(shape, dtype, space)
+
+
+# ---- two operands ----
+
+def binary(name, x, y, dst=None, dtype=None, mask=None):
+    """x op y with broadcasting; returns the tile it writes, dst when that is given."""
+    if not is_tensor(x) and not is_tensor(y):
+        return _FOLD[name](x, y)
+    shapes = [value.shape for value in (x, y) if is_tensor(value)]
+    shape = np.broadcast_shapes(*shapes)
+    if dst is None:
+        if dtype is None:
+            dtype = dtypes.promote(*[value.dtype for value in (x, y) if is_tensor(value)])
+        dst = value_like(shape, dtype)
+    x, y, to = (clip(value, mask) if is_tensor(value) else value for value in (x, y, dst))
+    if to is None or x is None or y is None:
+        return dst
+    if is_tensor(x):
+        on_chip(x, "x", name)
+    if is_tensor(y):
+        on_chip(y, "y", name)
+    _emit_binary(name, to, x, y)
+    return dst
+
+
+def _emit_binary(name, to, x, y):
+    if not is_tensor(y):
+        isa.tensor_scalar(to, x, name, y)
+        return
+    if not is_tensor(x):
+        isa.tensor_scalar(to, y, name, x, reverse0=True)
+        return
+    x, y = _whole_rows(x, to), _whole_rows(y, to)
+    if x.shape != y.shape and _is_column(y, to):
+        isa.tensor_scalar(to, x, name, y)
+    elif x.shape != y.shape and _is_column(x, to):
+        isa.tensor_scalar(to, y, name, x, reverse0=True)
+    else:
+        x, y = x.broadcast_to(to.shape), y.broadcast_to(to.shape)
+        if x._space == PSUM and y._space == PSUM and not x._is_same(to):
+            y = copied(y)
+        isa.tensor_tensor(to, x, y, name)
+
+
+def _whole_rows(x, to):
+    """One partition, repeated where the result has more."""
+    if x.shape[0] == 1 and to.shape[0] > 1:
+        return broadcast_partitions(x, (to.shape[0],) + tuple(x.shape[1:]))
+    return x
+
+
+def _is_column(x, to):
+    """[P, 1] in fp32, or in a float that a copy widens."""
+    return x.size == x.shape[0] == to.shape[0] and dtypes.is_float(x.dtype)
+
+
+def broadcast_partitions(view, shape):
+    """A tile of one partition on all partitions: ones[1, P].T @ view on the PE, up to 512 columns at a time."""
+    shape = tuple(shape)
+    if view.shape[0] != 1 or len(shape) != view.ndim:
+        raise errors.NkiValidationError(f"cannot broadcast {view!r} to {shape}", current().where())
+    wanted = (1,) + shape[1:]
+    view = view if view.shape == wanted else view.broadcast_to(wanted)
+    if view._space == PSUM or not dtypes.is_float(view.dtype):
+        view = copied(view, np.float32)
+    ones = value_like((1, shape[0]), view.dtype)
+    isa.memset(ones, 1.0)
+    out = value_like(shape, view.dtype)
+    flat_in, flat_out = _flat(view), _flat(out)
+    for first in range(0, flat_in.shape[1], 512):
+        last = builtins.min(first + 512, flat_in.shape[1])
+        product = value_like((shape[0], last - first), np.float32, SPACES["psum"])
+        isa.nc_matmul(product, ones, flat_in[:, first:last], accumulate=False)
+        isa.tensor_copy(flat_out[:, first:last], product)
+    return out
+
+
+def _flat(view):
+    """[P, F]; a view that does not lie that way is copied."""
+    try:
+        return view.reshape((view.shape[0], view.size // view.shape[0]))
+    except errors.NkiValidationError:
+        copy = copied(view)
+        return copy.reshape((copy.shape[0], copy.size // copy.shape[0]))
+
+
+def _two(alu, name, is_bool=False):
+    def call(x, y, dtype=None, mask=None, **_):
+        return binary(alu, x, y, dtype=dtype or (np.bool_ if is_bool else None), mask=mask)
+
+    call.__name__ = call.__qualname__ = name
+    call.alu = alu
+    return call
+
+
+add, subtract, multiply = _two("add", "add"), _two("subtract", "subtract"), _two("multiply", "multiply")
+divide, power = _two("divide", "divide"), _two("pow", "power")
+maximum, minimum = _two("max", "maximum"), _two("min", "minimum")
+abs_max, abs_min = _two("abs_max", "abs_max"), _two("abs_min", "abs_min")
+fmod, mod = _two("mod", "fmod"), _two("mod", "mod")
+equal, not_equal = _two("is_equal", "equal", True), _two("not_equal", "not_equal", True)
+greater, greater_equal = _two("is_gt", "greater", True), _two("is_ge", "greater_equal", True)
+less, less_equal = _two("is_lt", "less", True), _two("is_le", "less_equal", True)
+logical_and, logical_or = _two("logical_and", "logical_and", True), _two("logical_or", "logical_or", True)
+logical_xor = _two("logical_xor", "logical_xor", True)
+bitwise_and, bitwise_or = _two("bitwise_and", "bitwise_and"), _two("bitwise_or", "bitwise_or")
+bitwise_xor = _two("bitwise_xor", "bitwise_xor")
+left_shift, right_shift = _two("logical_shift_left", "left_shift"), _two("logical_shift_right", "right_shift")
+
+
+# ---- one operand ----
+
+def unary(emit, x, dtype=None, mask=None):
+    """A tile of x's shape that `emit(dst, x)` fills."""
+    if not is_tensor(x):
+        raise errors.NkiTypeError(f"{x!r} is no tile")
+    dst = value_like(x.shape, dtype or x.dtype)
+    view = clip(x, mask)
+    if view is not None:
+        emit(clip(dst, mask), on_chip(view, "x", "activation"))
+    return dst
+
+
+def activate(name, dst, x, scale=1.0, bias=None):
+    """A function of ScalarE's table, or its recipe where the table has none."""
+    if name in ACT:
+        isa.activation(dst, name, x, bias=bias, scale=scale)
+    elif name in RECIPES:
+        if scale != 1.0 or bias is not None:
+            wide = value_like(x.shape, np.float32)
+            isa.activation(wide, "copy", x, bias=bias, scale=scale)
+            x = wide
+        RECIPES[name](dst, x)
+    else:
+        raise errors.NkiUnsupportedError(f"activation function {name} is not modelled on this chip",
+                                         current().where())
+
+
+def _wide(x, name, scale=1.0, bias=None):
+    made = value_like(x.shape, np.float32)
+    activate(name, made, x, scale, bias)
+    return made
+
+
+def _silu(dst, x):
+    isa.tensor_tensor(dst, x, _wide(x, "sigmoid"), "multiply")
+
+
+def _gelu(dst, x):
+    isa.scalar_tensor_tensor(dst, _wide(_wide(x, "erf", math.sqrt(0.5)), "copy", 0.5, 0.5), "add", 0.0, "multiply", x)
+
+
+def _gelu_sigmoid(dst, x):
+    isa.tensor_tensor(dst, x, _wide(x, "sigmoid", 1.702), "multiply")
+
+
+def _gelu_tanh(dst, x):
+    cube = value_like(x.shape, np.float32)
+    isa.tensor_scalar(cube, _wide(x, "square"), "multiply", 0.044715, op1="add", operand1=1.0)
+    inner = value_like(x.shape, np.float32)
+    isa.tensor_tensor(inner, cube, x, "multiply")
+    half = value_like(x.shape, np.float32)
+    isa.tensor_scalar(half, _wide(inner, "tanh", math.sqrt(2 / math.pi)), "add", 1.0, op1="multiply", operand1=0.5)
+    isa.tensor_tensor(dst, half, x, "multiply")
+
+
+def _softplus(dst, x):
+    """max(x, 0) + ln(1 + e^-|x|)"""
+    tail = _wide(_wide(_wide(x, "abs"), "exp", -1.0), "log", 1.0, 1.0)
+    isa.scalar_tensor_tensor(dst, x, "max", 0.0, "add", tail)
+
+
+def _mish(dst, x):
+    soft = value_like(x.shape, np.float32)
+    _softplus(soft, x)
+    isa.tensor_tensor(dst, x, _wide(soft, "tanh"), "multiply")
+
+
+def _silu_dx(dst, x):
+    """s + x s (1 - s), s = sigmoid x"""
+    s = _wide(x, "sigmoid")
+    rest = value_like(x.shape, np.float32)
+    isa.tensor_scalar(rest, s, "subtract", 1.0, reverse0=True)
+    inner = value_like(x.shape, np.float32)
+    isa.tensor_tensor(inner, rest, x, "multiply")
+    isa.scalar_tensor_tensor(dst, inner, "add", 1.0, "multiply", s)
+
+
+def _trunc(dst, x):
+    whole = value_like(x.shape, np.int32)
+    isa.tensor_copy(whole, x)
+    isa.tensor_copy(dst, whole)
+
+
+def _floor(dst, x, compare="is_gt", step="subtract"):
+    whole, over = value_like(x.shape, np.float32), value_like(x.shape, np.float32)
+    _trunc(whole, x)
+    isa.tensor_tensor(over, whole, x, compare)
+    isa.tensor_tensor(dst, whole, over, step)
+
+
+def _cos(dst, x):
+    shifted = value_like(x.shape, np.float32)
+    isa.tensor_scalar(shifted, x, "add", math.pi / 2)
+    isa.activation(dst, "sin", shifted)
+
+
+def _tan(dst, x):
+    cosine = value_like(x.shape, np.float32)
+    _cos(cosine, x)
+    isa.tensor_tensor(dst, _wide(x, "sin"), cosine, "divide")
+
+
+RECIPES = {"silu": _silu, "gelu": _gelu, "gelu_apprx_sigmoid": _gelu_sigmoid, "gelu_apprx_tanh": _gelu_tanh,
+           "softplus": _softplus, "mish": _mish, "silu_dx": _silu_dx, "cos": _cos, "tan": _tan}
+
+
+def _one(act, name=None):
+    def call(x, dtype=None, mask=None, **_):
+        return unary(lambda dst, view: activate(act, dst, view), x, dtype, mask)
+
+    call.__name__ = call.__qualname__ = name or act
+    call.act = act
+    return call
+
+
+exp, log, tanh, sigmoid, relu = _one("exp"), _one("log"), _one("tanh"), _one("sigmoid"), _one("relu")
+sqrt, rsqrt, square, abs, sign = _one("sqrt"), _one("rsqrt"), _one("square"), _one("abs"), _one("sign")
+erf, sin, arctan, gelu, silu = _one("erf"), _one("sin"), _one("arctan"), _one("gelu"), _one("silu")
+gelu_apprx_sigmoid, gelu_apprx_tanh = _one("gelu_apprx_sigmoid"), _one("gelu_apprx_tanh")
+softplus, mish, silu_dx, cos, tan = _one("softplus"), _one("mish"), _one("silu_dx"), _one("cos"), _one("tan")
+gelu_dx, erf_dx = _one("gelu_dx"), _one("erf_dx")
+gelu_apprx_sigmoid_dx = _one("gelu_apprx_sigmoid_dx")
+square.alu = "square"
+
+
+def reciprocal(x, dtype=None, mask=None, **_):
+    return unary(isa.reciprocal, x, dtype, mask)
+
+
+def negative(x, dtype=None, mask=None, **_):
+    return unary(lambda dst, view: isa.tensor_scalar(dst, view, "multiply", -1.0), x, dtype, mask)
+
+
+def invert(x, dtype=None, mask=None, **_):
+    return unary(lambda dst, view: isa.tensor_scalar(dst, view, "bitwise_xor", -1), x, dtype, mask)
+
+
+def logical_not(x, dtype=None, mask=None, **_):
+    return unary(lambda dst, view: isa.tensor_scalar(dst, view, "is_equal", 0.0), x, dtype or np.bool_, mask)
+
+
+def trunc(x, dtype=None, mask=None, **_):
+    return unary(_trunc, x, dtype, mask)
+
+
+def floor(x, dtype=None, mask=None, **_):
+    return unary(_floor, x, dtype, mask)
+
+
+def ceil(x, dtype=None, mask=None, **_):
+    return unary(lambda dst, view: _floor(dst, view, "is_lt", "add"), x, dtype, mask)
+
+
+def copy(x=None, dtype=None, mask=None, *, src=None, **_):
+    return copied(src if x is None else x, dtype, mask)
+
+
+reciprocal.act, copy.act, negative.act = "reciprocal", "copy", "negative"
+
+
+# ---- reductions ----
+
+def last_axes(x, axis):
+    """How many of the last dimensions the axes are; they may not reach the partition dimension."""
+    axes = sorted(a % x.ndim for a in ((axis,) if isinstance(axis, (int, np.integer)) else axis))
+    if axes != list(range(x.ndim - len(axes), x.ndim)) or axes[0] == 0:
+        raise errors.NkiValidationError(f"axes {tuple(axes)} of {x!r}: a reduction takes the last free dimensions",
+                                        current().where(), op="err_unsupported_reduce_axis")
+    return len(axes)
+
+
+def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
+    full = x.shape
+    count = last_axes(x, axis)
+    kept = full[:len(full) - count]
+    shape = kept + (1,) * count if keepdims or len(kept) == 1 else kept
+    dst = value_like(shape if len(shape) > 1 else shape + (1,), dtype or x.dtype)
+    view = clip(x, mask)
+    if view is None:
+        return dst
+    to = clip(dst, mask) if keepdims else dst
+    if keepdims or len(kept) == 1:
+        to = to[(slice(0, view.shape[0]),)]
+    reduce_into(to, op, view, count)
+    if negate:
+        isa.tensor_scalar(to, to, "multiply", -1.0)
+    return dst
+
+
+def reduce_into(dst, op, view, count):
+    """dst has the kept dimensions, with or without the reduced ones as 1."""
+    while view.ndim - 1 > 4 or (count > 1 and view.ndim - 1 > 1):
+        joined = list(view.shape[:-2]) + [view.shape[-2] * view.shape[-1]]
+        try:
+            view = view.reshape(joined)
+        except errors.NkiValidationError:
+            break
+        count -= 1
+    kept = view.shape[1:view.ndim - count]
+    flat = dst.reshape((dst.shape[0],) + tuple(kept)) if kept else dst.reshape((dst.shape[0], 1))
+    isa.tensor_reduce(flat, op, on_chip(view, "x", "reduce"), count)
+
+
+def _reduction(op, name):
+    def call(x, axis, dtype=None, mask=None, keepdims=False, **_):
+        return reduce(op, x, axis, dtype, mask, keepdims)
+
+    call.__name__ = call.__qualname__ = name
+    call.alu = op
+    return call
+
+
+sum, prod = _reduction("add", "sum"), _reduction("multiply", "prod")
+max, min = _reduction("max", "max"), _reduction("min", "min")
+
+
+def all(x, axis, dtype=np.bool_, mask=None, **_):
+    return reduce("logical_and", x, axis, dtype, mask)
+
+
+def _count(x, axis):
+    return math.prod(x.shape[len(x.shape) - last_axes(x, axis):])
+
+
+def mean(x, axis, dtype=None, mask=None, keepdims=False, **_):
+    total = reduce("add", x, axis, np.float32, mask, keepdims)
+    return unary(lambda dst, view: isa.tensor_scalar(dst, view, "multiply", 1.0 / _count(x, axis)), total,
+                 dtype or x.dtype)
+
+
+def var(x, axis, dtype=None, mask=None, keepdims=False, **_):
+    """Mean of the squared distance from the mean."""
+    middle = mean(x, axis, np.float32, mask, keepdims=True)
+    apart = binary("subtract", x, middle, dtype=np.float32, mask=mask)
+    return mean(square(apart), axis, dtype or x.dtype, mask, keepdims)
+
+
+# ---- composites ----
+
+def softmax(x, axis=-1, dtype=None, compute_dtype=None, mask=None, **_):
+    """reduce max, exp(x - max) with its sum in one activation, reciprocal, multiply."""
+    top = reduce("max", x, axis, np.float32, mask, keepdims=True, negate=True)
+    view, powers = clip(x, mask), value_like(x.shape, np.float32)
+    rows = x.shape[0]
+    total = value_like((rows, 1), np.float32)
+    if last_axes(x, axis) == len(x.shape) - 1:
+        isa.activation(clip(powers, mask), "exp", view, bias=_flat(top)[:view.shape[0]],
+                       reduce_res=total[:view.shape[0]])
+    else:
+        moved = binary("add", x, top, dtype=np.float32, mask=mask)
+        isa.activation(powers, "exp", moved)
+        total = reduce("add", powers, axis, np.float32, keepdims=True)
+    return binary("multiply", powers, reciprocal(total), dtype=dtype or x.dtype, mask=mask)
+
+
+def rms_norm(x, w, axis, n, epsilon=1e-06, dtype=None, compute_dtype=None, mask=None, **_):
+    """square, sum, sum / n + epsilon, rsqrt, multiply twice."""
+    total = reduce("add", unary(lambda dst, view: isa.activation(dst, "square", view), x, np.float32, mask), axis,
+                   np.float32, mask, keepdims=True)
+    scaled = unary(lambda dst, view: isa.tensor_scalar(dst, view, "multiply", 1.0 / n, op1="add", operand1=epsilon),
+                   total)
+    normal = binary("multiply", x, rsqrt(scaled), dtype=np.float32, mask=mask)
+    return binary("multiply", normal, w, dtype=dtype or x.dtype, mask=mask)
+
+
+def where(condition, x, y, dtype=None, mask=None, **_):
+    """dst = y, then a predicated copy of x."""
+    if dtype is None:
+        dtype = dtypes.promote(*[v.dtype for v in (x, y) if is_tensor(v)] or [np.dtype(np.float32)])
+    if dtypes.is_float(condition.dtype):
+        condition = not_equal(condition, 0.0, dtype=np.uint8)
+    dst = value_like(condition.shape, dtype)
+    to = clip(dst, mask)
+    if to is None:
+        return dst
+    for value, call in ((y, isa.tensor_copy), (x, None)):
+        if is_tensor(value):
+            source = clip(value, mask).broadcast_to(to.shape)
+        else:
+            source = value_like(to.shape, dtype)
+            isa.memset(source, float(value))
+        if call:
+            call(to, source)
+        else:
+            isa.tensor_copy_predicated(to, source, clip(condition, mask).broadcast_to(to.shape))
+    return dst
+
+
+def in_sbuf(view):
+    view = view.view_of()
+    return copied(view) if view._space == PSUM else view
+
+
+def transpose(x, dtype=None, mask=None, **_):
+    """On the PE into PSUM; tiles up to 32 x 32 on VectorE."""
+    view = _flat(clip(x, mask))
+    parts, free = view.shape
+    if parts <= 32 and free <= 32 and (dtype is None or dtypes.dtype_of(dtype) == view.dtype):
+        dst = value_like((free, parts), view.dtype)
+    else:
+        view = in_sbuf(view)
+        dst = value_like((free, parts), np.float32, SPACES["psum"])
+    isa.nc_transpose(dst, view)
+    return dst if dtype is None or dst.dtype == dtypes.dtype_of(dtype) else copied(dst, dtype)
+
+
+def matmul(x, y, transpose_x=False, mask=None, **_):
+    """nc_matmul, after a transpose of x unless transpose_x says that it is one."""
+    stationary = in_sbuf(clip(x, mask))
+    if not transpose_x:
+        stationary = copied(transpose(stationary), x.dtype)
+    moving = in_sbuf(clip(y, mask))
+    dst = value_like((stationary.shape[1], moving.shape[1]), np.float32, SPACES["psum"])
+    isa.nc_matmul(dst, stationary, moving, accumulate=False)
+    return dst
+
+
+def load_transpose2d(src, mask=None, dtype=None, **_):
+    """Loads of up to 128 rows, each transposed."""
+    view = clip(src, mask)
+    rows, columns = view.shape
+    out = value_like((columns, rows), dtype or view.dtype)
+    for first in range(0, rows, 128):
+        last = builtins.min(first + 128, rows)
+        isa.tensor_copy(out[:, first:last], transpose(memory.load(view[first:last], dtype=dtype)))
+    return out
+
+
+def broadcast_to(x=None, shape=None, dtype=None, *, src=None, **_):
+    view = (src if x is None else x).view_of().broadcast_to(tuple(shape))
+    return view if dtype is None or dtypes.dtype_of(dtype) == view.dtype else copied(view, dtype)
+
+
+def expand_dims(data, axis):
+    return data.view_of().expand_dims(axis)
+
+

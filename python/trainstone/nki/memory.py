@@ -1,0 +1,170 @@
+"""Tiles, tensors and their transfers: what nki.language calls to allocate, load, store and copy."""
+
+import numpy as np
+
+from trainstone.nki import dtypes, errors
+from trainstone.nki import instructions as isa
+from trainstone.nki.index import Masked
+from trainstone.nki.native import BLOCK, HBM, PSUM
+from trainstone.nki.run import current
+from trainstone.nki.tile import SPACES, is_tensor
+
+
+def shape_of(shape):
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def ndarray(shape, dtype, buffer=None, name="", address=None):
+    """A tile on chip or a tensor in HBM, without values."""
+    run, shape = current(), shape_of(shape)
+    space = buffer if buffer is not None else SPACES["sbuf"]
+    if isinstance(space, str):
+        space = SPACES[space.rsplit(".", 1)[-1]]
+    if space.code == HBM:
+        return run.tensor(shape, dtype, space, name)
+    return run.tile(shape, dtype, space, name, address=address)
+
+
+def full(shape, fill_value, dtype, buffer=None, name=""):
+    made = ndarray(shape, dtype, buffer, name)
+    assign(made, fill_value)
+    return made
+
+
+def tiles_of(view):
+    """The tiles of an array of tiles, each as a view of two dimensions or more."""
+    at = next((i for i, (_, count, walk) in enumerate(view._dims) if walk == BLOCK and count > 0), None)
+    if at is None:
+        yield view
+        return
+    for i in range(view.shape[at]):
+        yield from tiles_of(view[(slice(None),) * at + (i,)])
+
+
+def clip(value, mask):
+    """A view of a tensor where the mask holds; None where it holds nowhere."""
+    if isinstance(value, (int, float)):
+        return value
+    if hasattr(value, "exprs"):
+        return value.view_of(mask)
+    return Masked.clip(value.view_of(), mask)
+
+
+def on_chip(value, operand, call):
+    """The view of an operand that an engine reads."""
+    view = value.view_of()
+    if view._space == HBM:
+        raise errors.NkiValidationError(
+            f"Expected operand '{operand}' of '{call}' to be in address space 'sbuf|psum', but got a tile in 'hbm' "
+            "instead.", current().where(), "nl.load it first", "err_unexpected_tile_address_space")
+    return view
+
+
+def in_hbm(value, operand, call):
+    if value._space != HBM:
+        raise errors.NkiValidationError(
+            f"Expected operand '{operand}' of '{call}' to be in address space 'hbm', but got a tile in "
+            f"'{value.buffer.name}' instead.", current().where(), op="err_unexpected_tile_address_space")
+    return value
+
+
+def assign(target, value):
+    """target[...] = value: a copy, a fill, or a load or store."""
+    if not is_tensor(value):
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.item()
+        for tile in tiles_of(target):
+            fill(tile, float(value))
+        return
+    view = value.view_of()
+    for to, source in zip(tiles_of(target), tiles_of(view)):
+        if source.shape != to.shape and source.size != to.size:
+            source = source.broadcast_to(to.shape)
+        if to._space == HBM or source._space == HBM:
+            move(to, source)
+        else:
+            isa.tensor_copy(to, source)
+
+
+def fill(tile, value):
+    if tile._space != HBM:
+        isa.memset(tile, value)
+        return
+    shape = tile.shape if tile.ndim > 1 else (tile.shape[0], 1)
+    rows = 128
+    for first in range(0, shape[0], rows):
+        count = min(rows, shape[0] - first)
+        made = current().value((count,) + shape[1:], tile.dtype)
+        isa.memset(made, value)
+        isa.dma_copy(tile[first:first + count], made)
+
+
+def move(dst, src, **options):
+    """A DMA; what lies in PSUM is copied to SBUF first, which a DMA reaches."""
+    if src._space == PSUM:
+        copy = current().value(src.shape, src.dtype if src.dtype == dst.dtype else np.float32)
+        isa.tensor_copy(copy, src)
+        src = copy
+    if dst._space == PSUM:
+        copy = current().value(dst.shape, dst.dtype)
+        isa.dma_copy(copy, src, **options)
+        isa.tensor_copy(dst, copy)
+        return
+    isa.dma_copy(dst, src, **options)
+
+
+def load(src, mask=None, dtype=None, **_):
+    in_hbm(src, "src", "load")
+    view = clip(src, mask)
+    shape = src.shape if len(src.shape) > 1 else (src.shape[0] if src.shape else 1, 1)
+    tile = current().value(shape, dtype or src.dtype, name="load")
+    if view is not None:
+        move(clip(tile, mask), view)
+    return tile
+
+
+def store(dst, value, mask=None, **_):
+    in_hbm(dst, "dst", "store")
+    view = clip(dst, mask)
+    if view is None:
+        return
+    if not is_tensor(value):
+        fill(view, float(value))
+        return
+    source = clip(value, mask)
+    if source._space == HBM:
+        raise errors.NkiValidationError("Expected operand 'value' of 'store' to be in address space 'sbuf|psum', but "
+                                        "got a tile in 'hbm' instead.", current().where(),
+                                        op="err_unexpected_tile_address_space")
+    targets, sources = list(tiles_of(view)), list(tiles_of(source))
+    if len(sources) > 1:  # an array of tiles: its outer dimensions are the tensor's
+        targets = [view[index] for index in np.ndindex(*view.shape[:source.ndim - sources[0].ndim])]
+    for to, tile in zip(targets, sources):
+        move(to, tile)
+
+
+def copied(value, dtype=None, mask=None, engine=None):
+    view = clip(value, mask)
+    tile = current().value(value.shape, dtype or value.dtype, name="copy")
+    if view is not None:
+        isa.tensor_copy(clip(tile, mask), view, engine)
+    return tile
+
+
+def constant(array, name="constant"):
+    """An HBM tensor with values known now."""
+    return current().constant(np.asarray(array), name)
+
+
+def identity(n, dtype):
+    run = current()
+    key = ("identity", int(n), dtypes.code_of(dtype))
+    if key not in run.constants:
+        run.constants[key] = constant(np.eye(int(n)).astype(dtypes.dtype_of(dtype)), "identity")
+    return run.constants[key]
+
+
+def printed(prefix, value):
+    print(prefix, current().peek(value))
+
+

@@ -1,0 +1,200 @@
+"""The module that kernels import as neuronxcc.nki.isa: instructions that return the tile they write."""
+
+import numpy as np
+
+from trainstone.nki import dtypes, errors, language, memory
+from trainstone.nki import instructions as isa
+from trainstone.nki.constants import (  # noqa: F401
+    dge_mode, dma_engine, engine, fp32, get_nc_version, gpsimd_engine, nc_version, oob_mode, reduce_cmd, scalar_engine,
+    sync_engine, tensor_engine, unknown_engine, vector_engine)
+from trainstone.nki.index import Index
+from trainstone.nki.memory import clip
+from trainstone.nki.native import HBM, PSUM, SBUF
+from trainstone.nki.run import current
+from trainstone.nki.tile import SPACES, is_tensor
+
+
+def _made(shape, dtype, mask=None, space="sbuf"):
+    """A value tile, and the view of it that the mask leaves."""
+    tile = current().value(shape, dtype, SPACES[space])
+    return tile, clip(tile, mask)
+
+
+def _operand(value, mask, name, call):
+    if not is_tensor(value):
+        return value
+    view = clip(value, mask)
+    return None if view is None else memory.on_chip(view, name, call)
+
+
+def tensor_tensor(data1, data2, op, *, dtype=None, mask=None, engine=None, **_):
+    dst, to = _made(data1.shape, dtype or dtypes.promote(data1.dtype, data2.dtype), mask)
+    if to is not None:
+        isa.tensor_tensor(to, _operand(data1, mask, "data1", "tensor_tensor"),
+                          _operand(data2, mask, "data2", "tensor_tensor"), op, engine)
+    return dst
+
+
+def tensor_scalar(data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, *, dtype=None,
+                  mask=None, engine=None, **_):
+    dst, to = _made(data.shape, dtype or data.dtype, mask)
+    if to is not None:
+        isa.tensor_scalar(to, _operand(data, mask, "data", "tensor_scalar"), op0, _column(operand0, mask), reverse0,
+                          op1, _column(operand1, mask), reverse1, engine)
+    return dst
+
+
+def _column(value, mask):
+    """A [P, 1] operand where the mask leaves P."""
+    if not is_tensor(value):
+        return value
+    view = value.view_of()
+    ranges = mask.ranges() if mask is not None else {}
+    for axis, (first, last) in (ranges or {}).items():
+        if view.ndim + axis == 0 and view.shape[0] > 1:
+            view = view[first:last]
+    return view
+
+
+def scalar_tensor_tensor(*, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False, dtype=None, mask=None,
+                         **_):
+    dst, to = _made(data.shape, dtype or data.dtype, mask)
+    if to is not None:
+        isa.scalar_tensor_tensor(to, clip(data, mask), op0, _column(operand0, mask), op1, clip(operand1, mask),
+                                 reverse0, reverse1)
+    return dst
+
+
+def tensor_copy(src, *, mask=None, dtype=None, engine=None, **_):
+    dst, to = _made(src.shape, dtype or src.dtype, mask)
+    if to is not None:
+        isa.tensor_copy(to, _operand(src, mask, "src", "tensor_copy"), engine)
+    return dst
+
+
+def tensor_copy_predicated(*, src, dst, predicate, reverse_pred=False, mask=None, dtype=None, **_):
+    to = clip(dst, mask)
+    if to is None:
+        return
+    chosen = clip(predicate, mask).broadcast_to(to.shape)
+    if dtypes.is_float(chosen.dtype):
+        chosen = language.not_equal(chosen, 0.0, dtype=np.uint8)
+    if reverse_pred:
+        chosen = language.equal(chosen, 0.0, dtype=np.uint8)
+    if is_tensor(src):
+        source = clip(src, mask).broadcast_to(to.shape)
+    else:
+        source = current().value(to.shape, to.dtype)
+        isa.memset(source, float(src))
+    isa.tensor_copy_predicated(to, source, chosen)
+
+
+def memset(shape, value, dtype, *, mask=None, engine=None, **_):
+    dst, to = _made(memory.shape_of(shape), dtype, mask)
+    if to is not None:
+        isa.memset(to, value, engine)
+    return dst
+
+
+def iota(expr, dtype, *, mask=None, **_):
+    """Values of an affine index expression; its first axis is the partitions."""
+    if not isinstance(expr, Index):
+        raise errors.NkiTypeError(f"iota takes an expression of nl.arange, not {expr!r}")
+    dst = current().value(expr.shape, dtype)
+    to = clip(dst, mask)
+    if to is None:
+        return dst
+    ranges = mask.ranges() if mask is not None else {}
+    offset = expr.const + sum(c * ranges.get(axis, (0, 0))[0] for axis, c in expr.coefs.items())
+    pattern = [expr.coefs.get(axis, 0) for axis in range(1 - expr.ndim, 0)]
+    isa.iota(to, pattern, offset, expr.coefs.get(-expr.ndim, 0))
+    return dst
+
+
+def activation(op, data, *, bias=None, scale=1.0, reduce_op=None, reduce_res=None, reduce_cmd=reduce_cmd.idle,
+               mask=None, dtype=None, **_):
+    dst, to = _made(data.shape, dtype or data.dtype, mask)
+    if to is None:
+        return dst
+    source = _operand(data, mask, "data", "activation")
+    _activate(to, op, source, _column(bias, mask), _column(scale, mask),
+              None if reduce_res is None else clip(reduce_res, None))
+    return dst
+
+
+def _activate(to, op, source, bias, scale, reduce_res):
+    name = isa.act_name(op)
+    if name in isa.ACT:
+        isa.activation(to, name, source, bias, scale, reduce_res)
+        return
+    language.activate(name, to, source, scale, bias)
+    if reduce_res is not None:
+        language.reduce_into(reduce_res, "add", to, to.ndim - 1)
+
+
+def activation_reduce(op, data, *, reduce_op, reduce_res, bias=None, scale=1.0, mask=None, dtype=None, **_):
+    return activation(op, data, bias=bias, scale=scale, reduce_op=reduce_op, reduce_res=reduce_res, mask=mask,
+                      dtype=dtype)
+
+
+def reciprocal(data, *, dtype=None, mask=None, **_):
+    return language.reciprocal(data, dtype, mask)
+
+
+def tensor_reduce(op, data, axis, *, mask=None, dtype=None, negate=False, keepdims=False, **_):
+    return language.reduce(op, data, axis, dtype, mask, keepdims, negate)
+
+
+def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1=False, *, dtype=None, mask=None, **_):
+    dst, to = _made(data0.shape, dtype or data0.dtype, mask)
+    if to is not None:
+        isa.tensor_tensor_scan(to, clip(data0, mask), clip(data1, mask), _column(initial, mask), op0, op1)
+    return dst
+
+
+def nc_matmul(stationary, moving, *, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
+              tile_position=(), tile_size=(), mask=None, perf_mode=None, **_):
+    if perf_mode not in (None, "none"):
+        raise errors.NkiUnsupportedError(f"perf_mode={perf_mode!r} needs NeuronCore-v3", current().where())
+    stationary, moving = _float_operand(stationary), _float_operand(moving)
+    dst = current().value((language.math.prod(stationary.shape[1:]), *moving.shape[1:]), np.float32, SPACES["psum"])
+    isa.nc_matmul(dst, stationary, moving, accumulate=False, is_onezero=is_stationary_onezero)
+    return dst
+
+
+def _float_operand(value):
+    """What the PE reads: floats in SBUF."""
+    view = memory.on_chip(value, "operand", "nc_matmul")
+    return language.copied(view) if view._space == PSUM else view
+
+
+def nc_transpose(data, *, mask=None, dtype=None, engine=None, **_):
+    view = language._flat(memory.on_chip(clip(data, mask), "data", "nc_transpose"))
+    parts, free = view.shape
+    chosen = isa.engine_code(engine, 0)
+    is_vector = chosen == isa.VECTOR or (not chosen and parts <= 32 and free <= 32)
+    if is_vector:
+        dst = current().value((free, parts), view.dtype)
+    else:
+        view = language.in_sbuf(view)
+        dst = current().value((free, parts), np.float32, SPACES["psum"])
+    isa.nc_transpose(dst, view, vector_engine if is_vector else tensor_engine)
+    return dst if dtype is None or dtypes.dtype_of(dtype) == dst.dtype else language.copied(dst, dtype)
+
+
+def dma_copy(*, dst, src, mask=None, dst_rmw_op=None, oob_mode=oob_mode.error, dge_mode=None, **_):
+    to, source = clip(dst, mask), clip(src, mask)
+    if to is None or source is None:
+        return
+    if dst_rmw_op is not None and isa.alu_name(dst_rmw_op) != "add":
+        raise errors.NkiUnsupportedError("dst_rmw_op other than add is not modelled", current().where())
+    if to._space == HBM == source._space or to._space != source._space or to._space == SBUF:
+        memory.move(to, source, rmw=dst_rmw_op is not None, skip=int(oob_mode) == 1)
+
+
+def tensor_copy_dynamic_src(src, **options):
+    raise errors.NkiUnsupportedError("tensor_copy_dynamic_src is not modelled", current().where())
+
+
+def tensor_copy_dynamic_dst(**options):
+    raise errors.NkiUnsupportedError("tensor_copy_dynamic_dst is not modelled", current().where())

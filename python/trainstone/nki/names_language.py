@@ -1,0 +1,138 @@
+"""The module that kernels import as nki.language or neuronxcc.nki.language: names alone, what they do is elsewhere."""
+
+import contextlib
+
+import ml_dtypes
+import numpy as np
+
+from trainstone.nki import memory
+from trainstone.nki.constants import bfp16, fp32, tile_size  # noqa: F401
+from trainstone.nki.index import arange, mgrid  # noqa: F401
+from trainstone.nki.language import *  # noqa: F401,F403
+from trainstone.nki.language import abs, all, max, min, sum  # noqa: F401
+from trainstone.nki.memory import full, load, ndarray, store  # noqa: F401
+from trainstone.nki.run import ParDim as par_dim
+from trainstone.nki.run import current
+from trainstone.nki.spmd import nc, spmd_dim  # noqa: F401
+from trainstone.nki.tile import SPACES
+
+sbuf, psum, hbm = SPACES["sbuf"], SPACES["psum"], SPACES["hbm"]
+shared_hbm, private_hbm = SPACES["shared_hbm"], SPACES["private_hbm"]
+float32, float16, bfloat16 = np.float32, np.float16, ml_dtypes.bfloat16
+float8_e4m3, float8_e5m2, float8_e4m3fn = ml_dtypes.float8_e4m3, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn
+tfloat32 = np.dtype("V4")
+int8, int16, int32, uint8, uint16, uint32 = np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32
+bool_ = np.bool_
+par_dim = par_dim
+
+
+def ds(start, size):
+    """Elements [start, start + size) of a dimension."""
+    if hasattr(start, "coefs"):  # an index array: start + 0, 1, ...
+        return start + arange(size)
+    return slice(int(start), int(start) + int(size))
+
+
+def _range(start, stop=None, step=1, **_):
+    return range(int(start)) if stop is None else range(int(start), int(stop), int(step))
+
+
+affine_range = sequential_range = static_range = _range
+
+
+def zeros(shape, dtype, buffer=None, name="", **_):
+    return full(shape, 0.0, dtype, buffer, name)
+
+
+def ones(shape, dtype, buffer=None, name="", **_):
+    return full(shape, 1.0, dtype, buffer, name)
+
+
+def zeros_like(x, dtype=None, buffer=None, name="", **_):
+    return zeros(x.shape, dtype or x.dtype, buffer or x.buffer, name)
+
+
+def empty_like(x, dtype=None, buffer=None, name="", **_):
+    return ndarray(x.shape, dtype or x.dtype, buffer or x.buffer, name)
+
+
+def shared_constant(constant, dtype=None, **_):
+    array = np.asarray(constant)
+    return memory.constant(array if dtype is None else array.astype(memory.dtypes.dtype_of(dtype)))
+
+
+def shared_identity_matrix(n, dtype=np.uint8, dst=None, **_):
+    made = memory.identity(n, dtype)
+    if dst is None:
+        return made
+    memory.move(dst, made)
+    return dst
+
+
+def program_id(axis=0):
+    return current().program[axis]
+
+
+def num_programs(axes=None, **_):
+    grid = current().grid
+    if axes is None:
+        return grid
+    return grid[axes] if isinstance(axes, int) else tuple(grid[axis] for axis in axes)
+
+
+def program_ndim():
+    return len(current().grid)
+
+
+def device_print(print_prefix="", x=None, tensor=None, mask=None, **_):
+    memory.printed(print_prefix, tensor if x is None else x)
+
+
+def static_cast(value, dtype):
+    return memory.copied(value, dtype)
+
+
+def loop_reduce(x, op, loop_indices=None, dtype=None, mask=None, **_):
+    raise NotImplementedError("nl.loop_reduce is not modelled: add to a tile with += in the loop")
+
+
+@contextlib.contextmanager
+def no_reorder():
+    yield
+
+
+def is_sbuf(buffer):
+    return buffer == sbuf
+
+
+def is_psum(buffer):
+    return buffer == psum
+
+
+def is_hbm(buffer):
+    return buffer == hbm
+
+
+def is_on_chip(buffer):
+    return buffer == sbuf or buffer == psum
+
+
+class NKIObject:
+    """Base of classes that kernels pass around: attributes of the class body are fields, also without annotations."""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        annotations = cls.__dict__.get("__annotations__", {})
+        for name, value in list(cls.__dict__.items()):
+            if not name.startswith("_") and not callable(value) and name not in annotations:
+                if not isinstance(value, (property, classmethod, staticmethod)):
+                    annotations[name] = object
+        cls.__annotations__ = annotations
+
+    def __init__(self, **kwargs):
+        for cls in reversed(type(self).__mro__):
+            for name in cls.__dict__.get("__annotations__", {}):
+                if name in cls.__dict__ and name not in kwargs:
+                    setattr(self, name, cls.__dict__[name])
+        for name, value in kwargs.items():
+            setattr(self, name, value)

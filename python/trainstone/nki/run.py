@@ -1,0 +1,237 @@
+"""One run of a kernel: what it records, and what becomes of it."""
+
+import json
+import os
+import sys
+import warnings
+
+import numpy as np
+
+from trainstone.nki import dtypes, errors, native
+from trainstone.nki.native import BLOCK, FREE, HBM, PART
+from trainstone.nki.tile import SPACES, Storage, row_major
+
+_device = []
+_stack = []
+
+
+def device():
+    """The modelled instance, opened at the first kernel."""
+    if not _device:
+        _device.append(native.ext.open(None))
+    return _device[0]
+
+
+def chip_value(name):
+    return native.ext.chip_value(device(), name)
+
+
+def current():
+    if not _stack:
+        raise RuntimeError("NKI calls work inside a kernel: decorate the function with @nki.jit and call that")
+    return _stack[-1]
+
+
+class ParDim(int):
+    """nl.par_dim(128): the dimension that runs over partitions."""
+
+
+def where_is_kernel():
+    """"file:line" of the innermost frame that is not this package's."""
+    frame = sys._getframe(1)
+    while frame and frame.f_code.co_filename.startswith(native.FOLDER):
+        frame = frame.f_back
+    return f"{os.path.relpath(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else ""
+
+
+class Run:
+    def __init__(self, name, dialect):
+        self.name, self.dialect = name, dialect
+        self.recording = native.ext.Recording(device(), name)
+        self.storages = []  # of HBM, in the order of the library's tensors
+        self.arrays = []    # host memory by tensor
+        self.shared = []    # HBM tensors of a program of a grid, by order: all programs share them
+        self.shared_at = 0
+        self.grid, self.program = (), ()
+        self.names = {}
+        self.constants = {}
+
+    where = staticmethod(where_is_kernel)
+
+    # ---- the kernel runs ----
+
+    def __enter__(self):
+        _stack.append(self)
+        self.before = native.ext.enter(self.recording)
+        return self
+
+    def __exit__(self, *exception):
+        native.ext.enter(self.before)
+        _stack.pop()
+
+    def start_program(self, program):
+        self.program, self.shared_at = program, 0
+
+    def unique(self, name):
+        count = self.names.get(name, 0)
+        self.names[name] = count + 1
+        return f"{name}_{count}" if count else name
+
+    # ---- tensors ----
+
+    def _hbm(self, storage, role, dtype, shape, data):
+        storage.role, storage.number, storage.dtype = role, len(self.storages), dtypes.dtype_of(dtype)
+        self.storages.append(storage)
+        self.arrays.append(None)
+        dims = [(step, length, FREE) for step, length in zip(row_major(shape), shape)]
+        flat = tuple(shape) if len(shape) <= 8 else (int(np.prod(shape)),)
+        view = self.recording.tensor(storage, role, dtypes.code_of(dtype), flat, dims, data, storage.name)
+        storage.handle = view._handle
+        return view
+
+    def argument(self, name, array):
+        """An HBM tensor that holds what the caller gave."""
+        host = host_array(array)
+        storage = Storage(self.unique(name), SPACES["shared_hbm"], host.shape, self)
+        storage.source = array
+        view = self._hbm(storage, native.INPUT, host.dtype, host.shape, None)
+        self.arrays[-1] = host
+        return view
+
+    def constant(self, array, name):
+        array = np.ascontiguousarray(array)
+        storage = Storage(self.unique(name), SPACES["hbm"], array.shape, self)
+        return self._hbm(storage, native.CONSTANT, array.dtype, array.shape, as_bytes(array))
+
+    def tensor(self, shape, dtype, space, name=""):
+        shape = tuple(int(length) for length in shape)
+        is_shared = space.name != "private_hbm" and len(self.grid) > 0
+        if is_shared and self.shared_at < len(self.shared):
+            self.shared_at += 1
+            return self.shared[self.shared_at - 1]
+        storage = Storage(self.unique(name or "hbm"), space, shape, self)
+        view = self._hbm(storage, native.SCRATCH, dtype, shape, None)
+        if is_shared:
+            self.shared.append(view)
+            self.shared_at += 1
+        return view
+
+    def tile(self, shape, dtype, space, name="", is_value=False, address=None):
+        """A tile on chip; dimensions before the partition dimension make it an array of tiles."""
+        at = next((i for i, length in enumerate(shape) if isinstance(length, ParDim)), 0)
+        shape = tuple(int(length) for length in shape)
+        code = dtypes.code_of(dtype)
+        storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self)
+        blocks, parts, free = shape[:at], shape[at] if shape else 1, shape[at + 1:]
+        size = int(np.prod(free, dtype=np.int64)) * dtypes.BYTES[code]
+        dims = [(step, length, BLOCK) for step, length in zip(row_major(blocks), blocks)]
+        dims.append((1, parts, PART))
+        dims += [(step, length, FREE) for step, length in zip(row_major(free), free)]
+        if len(dims) == len(blocks) + 1:
+            dims.append((1, 1, FREE))
+        count = int(np.prod(blocks, dtype=np.int64))
+        addresses, part = fixed_addresses(space, blocks, parts, size, address)
+        return self.recording.tile(storage, space.code, code, dims, parts, size, count, is_value, addresses, part,
+                                   storage.name)
+
+    def value(self, shape, dtype, space=None, name="value"):
+        """The tile that a value-returning call writes."""
+        return self.tile(shape, dtype, space or SPACES["sbuf"], name, is_value=True)
+
+    # ---- values on the way ----
+
+    def peek(self, view):
+        """The values of a view now, as an array: what was recorded so far runs for it."""
+        view = view.view_of()
+        out = np.empty(view.shape, view.dtype)
+        self.recording.peek(view, [self._bytes(i) for i in range(len(self.arrays))], as_bytes(out))
+        return out
+
+    # ---- the end ----
+
+    def _bytes(self, number):
+        array = self.arrays[number]
+        return None if array is None else as_bytes(array)
+
+    def finish(self, returned):
+        """Ends the recording. What is returned, and what was written of the arguments, are the outputs."""
+        for view in returned:
+            storage = view.tensor
+            if storage.space.code != HBM:
+                raise errors.NkiValidationError(f"the kernel returns {view!r}: results lie in HBM", self.where(),
+                                                "nl.store it into nl.ndarray(..., buffer=nl.shared_hbm)")
+            if storage.role in (native.SCRATCH, native.CONSTANT):
+                storage.role = native.OUTPUT
+        numbers = {native.INPUT: 0, native.OUTPUT: 0}
+        for storage in self.storages:
+            if storage.role == native.INPUT and storage.is_written:
+                storage.role = native.OUTPUT
+                self.arrays[storage.number] = np.array(self.arrays[storage.number])
+            elif storage.role == native.OUTPUT:
+                self.arrays[storage.number] = np.zeros(storage.shape, storage.dtype)
+            self.recording.set_role(storage.handle, storage.role, numbers.get(storage.role, 0))
+            if storage.role in numbers:
+                numbers[storage.role] += 1
+        self.recording.finish()
+
+    def execute(self):
+        self.recording.run([self._bytes(i) for i in range(len(self.arrays))])
+        for storage in self.storages:  # arguments that the kernel wrote
+            if storage.source is not None and storage.is_written:
+                write_back(storage.source, self.arrays[storage.number])
+
+    def result(self, view):
+        """The array that a returned view stands for."""
+        array = self.arrays[view.tensor.number]
+        if view.size == array.size and view._offset == 0:
+            return array.reshape(view.shape)
+        size = array.itemsize
+        steps = [step * size for step, _, _ in view._dims]
+        flat = array.reshape(-1)[view._offset // size:]
+        return np.lib.stride_tricks.as_strided(flat, view.shape, steps).copy()
+
+    def record(self):
+        return json.loads(self.recording.record())
+
+
+def as_bytes(array):
+    return array.reshape(-1).view(np.uint8).data if array.size else memoryview(b"\0")
+
+
+_NARROWER = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32, np.dtype(np.uint64): np.uint32}
+
+
+def host_array(array):
+    """A contiguous NumPy array of what NumPy, torch or JAX hold; 64-bit types, which the chip lacks, as 32-bit."""
+    if hasattr(array, "detach"):
+        array = array.detach()
+        if str(array.dtype) == "torch.bfloat16":
+            array = array.view(__import__("torch").uint16).numpy().view(dtypes.dtype_of("bfloat16"))
+        else:
+            array = array.numpy()
+    array = np.asarray(array)
+    if array.dtype in _NARROWER:
+        warnings.warn(f"{array.dtype} has no datapath on the chip: taken as {np.dtype(_NARROWER[array.dtype])}",
+                      stacklevel=2)
+        array = array.astype(_NARROWER[array.dtype])
+    return np.ascontiguousarray(array).reshape(array.shape)
+
+
+def write_back(target, array):
+    if isinstance(target, np.ndarray):
+        target[...] = array
+    elif hasattr(target, "copy_"):
+        target.copy_(__import__("torch").from_numpy(array))
+
+
+def fixed_addresses(space, blocks, parts, size, address):
+    """Byte offset of each tile, and the first partition, where the kernel chose them."""
+    if address is not None:
+        return [int(address[1])], int(address[0])
+    if space.allocate is None:
+        return None, 0
+    found = [space.allocate(index, parts, size) for index in np.ndindex(*blocks)]
+    parts_at = {place[0] for place in found}
+    if len(parts_at) != 1:
+        raise errors.NkiUnsupportedError("the tiles of one array start in several partitions")
+    return [place[1] for place in found], parts_at.pop()

@@ -1,0 +1,476 @@
+"""Tensors as kernels see them: views of tiles in SBUF and PSUM and of tensors in HBM."""
+
+import numpy as np
+
+from trainstone.nki import dtypes, errors, native
+from trainstone.nki.index import Grid, Index, Mask
+from trainstone.nki.native import BLOCK, FREE, HBM, PART, PSUM, SBUF
+
+
+class Space:
+    """nl.sbuf, nl.psum, nl.hbm and their kin; with a function of NKI's direct allocation, the addresses too."""
+
+    def __init__(self, name, code, allocate=None):
+        self.name, self.code, self.allocate = name, code, allocate
+
+    def __repr__(self):
+        return f"nl.{self.name}"
+
+    def __eq__(self, other):
+        return isinstance(other, Space) and (other.name == self.name or self.code == other.code == HBM)
+
+    def __hash__(self):
+        return hash(self.code)
+
+
+SPACES = {name: Space(name, code) for name, code in
+          (("sbuf", SBUF), ("psum", PSUM), ("hbm", HBM), ("shared_hbm", HBM), ("private_hbm", HBM))}
+
+
+class Storage:
+    """What a view is a view of."""
+
+    __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source", "run")
+
+    def __init__(self, name, space, shape, run):
+        self.name, self.space, self.shape, self.run = name, space, tuple(shape), run
+        self.dtype = self.handle = self.role = self.number = self.source = None
+        self.is_written = False
+
+
+def _operator(name, is_reversed=False):
+    def call(self, other):
+        from trainstone.nki import language
+
+        return language.binary(name, other, self) if is_reversed else language.binary(name, self, other)
+
+    return call
+
+
+def _in_place(name):
+    def call(self, other):
+        from trainstone.nki import language
+
+        language.binary(name, self, other, dst=self)
+        return self
+
+    return call
+
+
+class TensorOps:
+    """Operators and methods of everything that stands for elements."""
+
+    __slots__ = ()
+    __array_ufunc__ = None
+    __array_priority__ = 1000
+
+    __add__, __radd__ = _operator("add"), _operator("add", True)
+    __sub__, __rsub__ = _operator("subtract"), _operator("subtract", True)
+    __mul__, __rmul__ = _operator("multiply"), _operator("multiply", True)
+    __truediv__, __rtruediv__ = _operator("divide"), _operator("divide", True)
+    __pow__ = _operator("pow")
+    __lt__, __le__ = _operator("is_lt"), _operator("is_le")
+    __gt__, __ge__ = _operator("is_gt"), _operator("is_ge")
+    __and__, __or__, __xor__ = _operator("bitwise_and"), _operator("bitwise_or"), _operator("bitwise_xor")
+    __iadd__, __isub__, __imul__ = _in_place("add"), _in_place("subtract"), _in_place("multiply")
+    __itruediv__ = _in_place("divide")
+
+    def __neg__(self):
+        from trainstone.nki import language
+
+        return language.binary("multiply", self, -1.0)
+
+    def __bool__(self):
+        view = self.view_of() if isinstance(self, Indexed) else self
+        if view.tensor.role == native.INPUT:
+            return True
+        raise errors.NkiTypeError("the value of a tile decides nothing while a kernel is traced "
+                                  "(err_dynamic_control_flow_not_supported)",
+                                  remedy="use a mask, nl.where or a predicated copy")
+
+    @property
+    def itemsize(self):
+        return self.dtype.itemsize
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __len__(self):
+        return self.shape[0]
+
+
+def row_major(shape):
+    """Steps of a contiguous array."""
+    steps, step = [], 1
+    for length in reversed(shape):
+        steps.append(step)
+        step *= length
+    return steps[::-1]
+
+
+class Tile(TensorOps, native.ext.View):
+    """A view of a tile or of an HBM tensor."""
+
+    __slots__ = ()
+
+    @property
+    def buffer(self):
+        return self.tensor.space
+
+    @property
+    def name(self):
+        return self.tensor.name
+
+    @property
+    def is_hbm(self):
+        return self._space == HBM
+
+    def __repr__(self):
+        return f"{self.tensor.name}[{', '.join(map(str, self.shape))}] {self.dtype} in {self.tensor.space.name}"
+
+    def __iter__(self):
+        return (self[i] for i in range(self.shape[0]))
+
+    def _out_of_bounds(self, dim, low, high):
+        raise errors.NkiIndexError(
+            f"Out-of-bound access for tensor `{self.tensor.name}` on dimension {dim}: index range [{low}, {high}] "
+            f"exceed dimension size of {self.shape[dim]}", where=self.tensor.run.where())
+
+    def _index(self, key):
+        keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
+        if any(isinstance(item, Mask) for item in keys):
+            raise errors.NkiTypeError("a mask is no index")
+        return Indexed(self, keys)
+
+    def __setitem__(self, key, value):
+        from trainstone.nki import language
+
+        target = self[key]
+        if isinstance(value, (Tile, Indexed)):
+            view = value.view_of()
+            if isinstance(target, Indexed):
+                target = target.view_of(value.mask if isinstance(value, Indexed) else None)
+            if view._is_same(target):
+                return  # the second half of `t[...] += x`
+            language.assign(target, view)
+            return
+        language.assign(target.view_of(), value)
+
+    def view_of(self, mask=None):
+        return self
+
+    # ---- views of a view ----
+
+    def reshape(self, *shape, **kwargs):
+        shape = kwargs.get("shape", shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+        shape = [int(length) for length in shape]
+        if -1 in shape:
+            known = int(np.prod([length for length in shape if length != -1]))
+            shape[shape.index(-1)] = self.size // known
+        if int(np.prod(shape)) != self.size:
+            raise errors.NkiValidationError(f"cannot reshape {self!r} into {tuple(shape)}", where=self.tensor.run.where())
+        return self._with(_reshaped(self, shape))
+
+    def view(self, dtype):
+        """The same bytes as another dtype; the last dimension counts them."""
+        code = dtypes.code_of(dtype)
+        old, new = dtypes.BYTES[self._dtype], dtypes.BYTES[code]
+        dims = list(self._dims)
+        if old != new:
+            *rest, (step, count, walk) = dims
+            if step != 1 or count * old % new or any(s * old % new for s, _, w in rest if w == FREE):
+                raise errors.NkiValidationError(f"{self!r} has no view as {dtypes.dtype_of(dtype)}: its rows are no "
+                                                "multiple of the new element")
+            dims = [(s * old // new if w == FREE else s, c, w) for s, c, w in rest] + [(1, count * old // new, walk)]
+        return self._with(dims, dtype=code)
+
+    def permute(self, axes):
+        return self._with([self._dims[axis] for axis in axes])
+
+    def broadcast_to(self, shape):
+        """Free dimensions of one element repeat; the partition dimension cannot."""
+        shape = tuple(shape)
+        dims = [(0, 1, FREE)] * (len(shape) - self.ndim) + list(self._dims)
+        made = []
+        for (step, count, walk), length in zip(dims, shape):
+            if count == length:
+                made.append((step, count, walk))
+            elif count == 1 and (walk == FREE or self.is_hbm):
+                made.append((0, length, FREE))
+            else:
+                return _broadcast_partitions(self, shape)
+        return self._with(made)
+
+    def expand_dims(self, axis):
+        dims = list(self._dims)
+        dims.insert(axis if axis >= 0 else len(dims) + 1 + axis, (1, 1, FREE))
+        return self._with(dims)
+
+    expand_dim = expand_dims
+
+    def squeeze_dim(self, dim):
+        dims = list(self._dims)
+        dims.pop(dim)
+        return self._with(dims)
+
+    def select(self, dim, index):
+        keys = [slice(None)] * self.ndim
+        keys[dim] = index
+        return self[tuple(keys)]
+
+    def slice(self, dim, start, end, step=1):
+        keys = [slice(None)] * self.ndim
+        keys[dim] = slice(start, end, step)
+        return self[tuple(keys)]
+
+    def broadcast(self, dim, size):
+        shape = list(self.shape)
+        shape[dim] = size
+        return self.broadcast_to(shape)
+
+    def flatten_dims(self, start_dim, end_dim):
+        shape = list(self.shape)
+        end = end_dim % len(shape)
+        joined = int(np.prod(shape[start_dim:end + 1]))
+        return self.reshape(shape[:start_dim] + [joined] + shape[end + 1:])
+
+    def reshape_dim(self, dim, shape):
+        known = int(np.prod([length for length in shape if length != -1]))
+        cut = [self.shape[dim] // known if length == -1 else length for length in shape]
+        return self.reshape(list(self.shape[:dim]) + cut + list(self.shape[dim + 1:]))
+
+    def astype(self, dtype):
+        from trainstone.nki import language
+
+        return language.copied(self, dtype)
+
+    def ap(self, pattern, offset=0, scalar_offset=None, vector_offset=None, indirect_dim=0, dtype=None):
+        """An access pattern written out: [[step, count], ...] in elements, the first of a tile its partitions."""
+        if scalar_offset is not None:
+            raise errors.NkiUnsupportedError("ap(scalar_offset=...) is not modelled yet")
+        base = self.view(dtype) if dtype is not None and dtypes.dtype_of(dtype) != self.dtype else self
+        size = dtypes.BYTES[base._dtype]
+        pattern = [(int(step), int(count)) for step, count in pattern]
+        if self.is_hbm:
+            dims = [(step, count, FREE) for step, count in pattern]
+            made = base._with(dims, offset=base._offset + int(offset) * size)
+            if vector_offset is None:
+                return made
+            index_step = row_major(base.tensor.shape)[indirect_dim]
+            return made._with([(0, dims[0][1], FREE)] + dims[1:], index=vector_offset.view_of(),
+                              index_step=index_step)
+        if vector_offset is not None:
+            raise errors.NkiUnsupportedError("ap(vector_offset=...) of a tile on chip is not modelled yet")
+        row = int(np.prod(base.tensor.shape[1:], dtype=np.int64))  # elements of the tile in each partition
+        (step, count), *rest = pattern
+        first, column = divmod(int(offset), row)
+        dims = [(max(step // row, 1), count, PART)] + [(s, c, FREE) for s, c in rest]
+        return base._with(dims, part=base._part + first, offset=base._offset + column * size)
+
+
+def _broadcast_partitions(view, shape):
+    from trainstone.nki import language
+
+    return language.broadcast_partitions(view, shape)
+
+
+def _reshaped(view, shape):
+    """Dims of the view cut and joined to another shape, or an error when the elements do not lie that way."""
+    old = [dim for dim in view._dims if dim[1] != 1 or dim[2] != FREE]
+    made, at = [], 0
+    pending = list(reversed(old))
+    for length in shape:
+        if length == 1 and not (pending and pending[-1][2] != FREE and pending[-1][1] == 1):
+            made.append((1, 1, FREE))
+            continue
+        if not pending:
+            raise _no_reshape(view, shape)
+        step, count, walk = pending.pop()
+        while count < length:  # join
+            if not pending:
+                raise _no_reshape(view, shape)
+            next_step, next_count, next_walk = pending.pop()
+            if next_walk != walk or step != next_step * next_count:
+                raise _no_reshape(view, shape)
+            step, count = next_step, count * next_count
+        if count % length:
+            raise _no_reshape(view, shape)
+        if count > length:  # cut
+            pending.append((step, count // length, walk))
+            step *= count // length
+        made.append((step, length, walk))
+        at += 1
+    if any(count != 1 for _, count, _ in pending):
+        raise _no_reshape(view, shape)
+    made += [dim for dim in reversed(pending) if dim[2] != FREE]
+    return made
+
+
+def _no_reshape(view, shape):
+    return errors.NkiValidationError(f"{view!r} cannot be reshaped into {tuple(shape)} without moving elements",
+                                     where=view.tensor.run.where(), remedy="copy it first")
+
+
+class Indexed(TensorOps):
+    """A tensor indexed by index arrays; which elements it stands for may still depend on a mask."""
+
+    __slots__ = ("base", "exprs", "extents", "ndim", "mask")
+
+    def __init__(self, base, keys, mask=None):
+        self.base, self.mask = base, mask
+        self.exprs, self.extents = _align(base, keys)
+        self.ndim = max([2 if not base.is_hbm else 1] + [-axis for axis in self.extents])
+
+    @property
+    def shape(self):
+        return tuple(self.extents.get(axis - self.ndim, 1) for axis in range(self.ndim))
+
+    dtype = property(lambda self: self.base.dtype)
+    tensor = property(lambda self: self.base.tensor)
+    buffer = property(lambda self: self.base.buffer)
+    name = property(lambda self: self.base.name)
+    is_hbm = property(lambda self: self.base.is_hbm)
+    _space = property(lambda self: self.base._space)
+
+    def __repr__(self):
+        return repr(self.view_of())
+
+    def __getitem__(self, key):
+        return self.view_of()[key]
+
+    def __setitem__(self, key, value):
+        self.view_of()[key] = value
+
+    def __getattr__(self, name):
+        return getattr(self.view_of(), name)
+
+    def view_of(self, mask=None):
+        """The view; None where the mask holds nowhere."""
+        mask = self.mask if mask is None else mask
+        ranges = mask.ranges() if mask is not None else {}
+        if ranges is None:
+            return None
+        ranges = {axis: ends for axis, ends in ranges.items() if self.extents.get(axis, 1) > 1}
+        return _gathered(self, ranges)
+
+
+def _align(base, keys):
+    """An expression for each dimension of `base`, and the extents of the axes they count over."""
+    keys = list(keys)
+    if Ellipsis in [key for key in keys if key is Ellipsis]:
+        at = next(i for i, key in enumerate(keys) if key is Ellipsis)
+        missing = base.ndim - (len(keys) - 1)
+        keys[at:at + 1] = [slice(None)] * missing
+    keys += [slice(None)] * (base.ndim - len(keys))
+    if len(keys) != base.ndim:
+        raise errors.NkiIndexError(f"{len(keys)} indices for {base!r}", where=base.tensor.run.where())
+    slices = [i for i, key in enumerate(keys) if isinstance(key, slice)]
+    arrays = [key for key in keys if isinstance(key, (Index, Tile, Indexed))]
+    exprs, extents = [], {}
+    for array in arrays:
+        for axis, length in _extents_of(array).items():
+            if extents.setdefault(axis, length) == 1:
+                extents[axis] = length
+            if length not in (1, extents[axis]):
+                raise errors.NkiValidationError(f"index arrays of {extents[axis]} and {length} elements meet in one "
+                                                f"dimension of {base!r}", where=base.tensor.run.where())
+    free = _free_axes(keys, extents, slices)
+    for i, key in enumerate(keys):
+        if isinstance(key, slice):
+            start, stop, step = key.indices(base.shape[i])
+            axis = free[i]
+            extents[axis] = max(0, -(-(stop - start) // step))
+            exprs.append(Index({axis: step}, {axis: extents[axis]}, start, -axis))
+        elif isinstance(key, (Index, Tile, Indexed)):
+            exprs.append(key)
+        else:
+            exprs.append(Index({}, {}, int(key), 0))
+    return exprs, extents
+
+
+def _free_axes(keys, extents, slices):
+    """The axis of each slice: sliced dimensions follow the index arrays' axes from the right, in their order."""
+    axes, position = {}, -1
+    for i in reversed(slices):
+        while position in extents:
+            position -= 1
+        axes[i] = position
+        position -= 1
+    return axes
+
+
+def _extents_of(array):
+    if isinstance(array, Index):
+        return {axis: length for axis, length in array.extents.items()}
+    shape = array.shape  # a tile of indices: one for each partition
+    return {-len(shape): shape[0], **{axis: 1 for axis in range(1 - len(shape), 0) if shape[axis] == 1}}
+
+
+def _gathered(indexed, ranges):
+    base, extents = indexed.base, dict(indexed.extents)
+    for axis, (first, last) in ranges.items():
+        extents[axis] = last - first
+    axes = range(-indexed.ndim, 0)
+    steps = {axis: [0, None] for axis in axes}  # step, walk
+    offset, part, block = base._offset, base._part, base._block
+    size, indirect = dtypes.BYTES[base._dtype], None
+    for dim, expr in enumerate(indexed.exprs):
+        step, count, walk = base._dims[dim]
+        if isinstance(expr, (Tile, Indexed)):
+            if indirect or walk != FREE or not base.is_hbm:
+                raise errors.NkiUnsupportedError("one index tile, into a tensor in HBM, is modelled")
+            indirect = (expr.view_of(), step, -expr.ndim)
+            steps[-expr.ndim][1] = FREE
+            continue
+        low, high = expr.span(ranges)
+        if low < 0 or high >= count:
+            base._out_of_bounds(dim, low, high)
+        start = expr.const + sum(coef * ranges.get(axis, (0, 0))[0] for axis, coef in expr.coefs.items())
+        if walk == PART:
+            part += start * step
+        elif walk == BLOCK:
+            block += start * step
+        else:
+            offset += start * step * size
+        for axis, coef in expr.coefs.items():
+            if coef == 0 or extents.get(axis, 1) == 1:
+                continue
+            if steps[axis][1] not in (None, walk):
+                raise errors.NkiUnsupportedError(f"one index array walks two kinds of dimensions of {base!r}")
+            steps[axis] = [steps[axis][0] + coef * step, walk]
+    dims = [_dim_of(base, indexed, axis, steps[axis], extents.get(axis, 1)) for axis in axes]
+    if not base.is_hbm and not any(walk == PART for _, _, walk in dims):
+        dims[0] = (1, 1, PART)
+    if indirect:
+        return _indirect(base, dims, offset, indirect, ranges)
+    return base._with(dims, offset=offset, part=part, block=block)
+
+
+def _dim_of(base, indexed, axis, found, count):
+    step, walk = found
+    if walk is None:  # one element, or the same one for every count
+        is_first = axis == -indexed.ndim and not base.is_hbm
+        return (1, count, PART) if is_first and count == 1 else (0, count, FREE)
+    return (step, count, walk)
+
+
+def _indirect(base, dims, offset, indirect, ranges):
+    view, step, axis = indirect
+    first, last = ranges.get(axis, (0, view.shape[0]))
+    view = view[first:last]
+    dims = list(dims)
+    at = len(dims) + axis
+    if any(count != 1 for _, count, _ in dims[:at]):
+        raise errors.NkiUnsupportedError("an index tile must walk the first dimension of what it indexes")
+    dims = [(0, view.shape[0], FREE)] + dims[at + 1:]
+    return base._with(dims, offset=offset, index=view, index_step=step)
+
+
+
+
+def is_tensor(value):
+    return isinstance(value, (Tile, Indexed))
+
+
+native.ext.setup(Tile, dtypes.BY_CODE, dtypes.BYTES, errors.from_native, native.FOLDER)

@@ -1,0 +1,261 @@
+/* Folding: a value-returning call writes a tile of its own. Where the kernel only copies that tile on, the
+   call's instruction writes the place itself; where it adds a product to PSUM, the matmul accumulates. AWS's
+   compiler makes the same of `t[...] = op(...)` and `psum += nc_matmul(...)`. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/dtype.h"
+#include "nki/recorder.h"
+
+enum { LOOK_BACK = 64 };
+
+typedef struct fold {
+    ts_recorder *r;
+    uint32_t *writer; /* by tile: 1 + position of the instruction that wrote it last */
+} fold;
+
+/* ---- operands of an instruction ---- */
+
+static ts_ap *operand_at(ts_inst *inst, const ts_field *field, bool *is_write) {
+    void *at = (char *)inst + field->offset;
+    *is_write = field->kind == ts_kind_dst || field->kind == ts_kind_optdst;
+    switch (field->kind) {
+    case ts_kind_dst:
+    case ts_kind_src:
+    case ts_kind_opt:
+    case ts_kind_optdst: return ((ts_ap *)at)->space == ts_space_none ? NULL : at;
+    case ts_kind_scalar: return ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL;
+    default: return NULL;
+    }
+}
+
+static bool is_tile(const ts_ap *ap) {
+    return ap->space == ts_space_sbuf || ap->space == ts_space_psum;
+}
+
+/* Same elements in the same order, of whatever dtype. */
+static bool same_place(const ts_ap *a, const ts_ap *b) {
+    if (a->space != b->space || a->tensor != b->tensor || a->offset.base != b->offset.base ||
+        a->part.base != b->part.base || a->parts.max != b->parts.max || a->dims != b->dims)
+        return false;
+    for (int i = 0; i < a->dims; i++)
+        if (a->dim[i].step != b->dim[i].step || a->dim[i].count.max != b->dim[i].count.max) return false;
+    return true;
+}
+
+static int64_t elems(const ts_ap *ap) {
+    int64_t n = ap->parts.max;
+    for (int i = 0; i < ap->dims; i++)
+        n *= ap->dim[i].count.max;
+    return n;
+}
+
+static bool meet(const fold *f, const ts_ap *a, const ts_ap *b) {
+    if (a->space != b->space || a->tensor != b->tensor) return false;
+    ts_ref x, y;
+    bool is_exact;
+    ts_ap_resolve(f->r->program, a, NULL, &x);
+    ts_ap_resolve(f->r->program, b, NULL, &y);
+    x.tensor = y.tensor = 0;
+    return ts_ref_overlap(&x, &y, &is_exact);
+}
+
+static bool touches(const fold *f, ts_inst *inst, const ts_ap *place) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    for (int i = 0; i < info->field_count; i++) {
+        bool is_write;
+        const ts_ap *ap = operand_at(inst, &info->fields[i], &is_write);
+        if (ap && meet(f, ap, place)) return true;
+        if (ap && ap->space == ts_space_hbm && ap->index &&
+            meet(f, &f->r->program->indices.data[ap->index - 1], place))
+            return true;
+    }
+    return false;
+}
+
+/* Whether an instruction between the two positions reads or writes the place. */
+static bool is_quiet(const fold *f, uint32_t first, uint32_t last, const ts_ap *place) {
+    if (last - first > LOOK_BACK) return false;
+    for (uint32_t at = first + 1; at < last; at++) {
+        ts_inst *inst = f->r->program->code.data[at];
+        if (inst && touches(f, inst, place)) return false;
+    }
+    return true;
+}
+
+/* ---- copies ---- */
+
+/* The instruction that alone made the value tile that `value` reads whole, when nobody else reads it. */
+static ts_inst *maker_of(const fold *f, const ts_ap *value, uint32_t *at) {
+    if (!is_tile(value)) return NULL;
+    const ts_tile_use *use = &f->r->uses.data[value->tensor - 1];
+    if (!f->r->buffers.data[use->buffer - 1].is_value || use->reads != 1 || use->writes != 1) return NULL;
+    if (f->writer[value->tensor - 1] == 0) return NULL;
+    *at = f->writer[value->tensor - 1] - 1;
+    return f->r->program->code.data[*at];
+}
+
+static ts_ap *dst_of(ts_inst *inst) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    for (int i = 0; i < info->field_count; i++)
+        if (info->fields[i].kind == ts_kind_dst)
+            return (ts_ap *)(void *)((char *)inst + info->fields[i].offset);
+    return NULL;
+}
+
+static bool may_write(const ts_inst *maker, const ts_ap *made, const ts_ap *place) {
+    bool is_pe = maker->engine == ts_engine_tensor;
+    if (is_pe && (place->space != ts_space_psum || place->dtype != ts_dtype_f32)) return false;
+    bool is_dma = maker->op == ts_op_dma_copy;
+    if ((is_dma || maker->engine == ts_engine_gpsimd) && place->space == ts_space_psum) return false;
+    if (made->dtype == place->dtype) return true;
+    bool computes = !is_dma && maker->op != ts_op_nc_transpose && maker->op != ts_op_iota;
+    return computes && made->dtype == ts_dtype_f32;
+}
+
+/* Two orders of the same elements: the copy pairs them one by one. */
+static bool same_shape(const ts_ap *a, const ts_ap *b) {
+    return a->parts.max == b->parts.max && elems(a) == elems(b);
+}
+
+static void forget(fold *f, ts_inst *inst, uint32_t at) {
+    (void)inst;
+    f->r->program->code.data[at] = NULL;
+}
+
+/* copy: dst = value. The maker writes dst. */
+static bool fold_copy(fold *f, uint32_t at) {
+    ts_inst_tensor_copy *copy = (ts_inst_tensor_copy *)f->r->program->code.data[at];
+    uint32_t from;
+    ts_inst *maker = maker_of(f, &copy->src, &from);
+    if (!maker) return false;
+    ts_ap *made = dst_of(maker);
+    if (!made || made->tensor != copy->src.tensor || !same_place(made, &copy->src) ||
+        !may_write(maker, made, &copy->dst) || !same_shape(made, &copy->dst) || made->dims != copy->dst.dims)
+        return false;
+    for (int i = 0; i < made->dims; i++)
+        if (made->dim[i].count.max != copy->dst.dim[i].count.max) return false;
+    if (maker->op != ts_op_dma_copy && made->part.base % 32 != copy->dst.part.base % 32) return false;
+    if (!is_quiet(f, from, at, &copy->dst)) return false;
+    *made = copy->dst;
+    f->writer[copy->dst.tensor - 1] = from + 1;
+    forget(f, &copy->head, at);
+    return true;
+}
+
+/* add: place = place + product. The matmul accumulates on place. */
+static bool fold_product(fold *f, uint32_t at) {
+    ts_inst_tensor_tensor *add = (ts_inst_tensor_tensor *)f->r->program->code.data[at];
+    uint32_t from;
+    if (add->op != ts_alu_add || !same_place(&add->dst, &add->data1) || add->dst.space != ts_space_psum ||
+        add->dst.dtype != ts_dtype_f32)
+        return false;
+    ts_inst *maker = maker_of(f, &add->data2, &from);
+    if (!maker || maker->op != ts_op_nc_matmul) return false;
+    ts_inst_nc_matmul *product = (ts_inst_nc_matmul *)maker;
+    if (!same_place(&product->dst, &add->data2) || !same_shape(&product->dst, &add->dst) ||
+        !is_quiet(f, from, at, &add->dst))
+        return false;
+    product->dst = add->dst;
+    product->accumulate.mode = ts_accum_always;
+    f->writer[add->dst.tensor - 1] = from + 1;
+    f->r->uses.data[add->dst.tensor - 1].reads--;
+    forget(f, &add->head, at);
+    return true;
+}
+
+static void note_writes(fold *f, uint32_t at) {
+    ts_inst *inst = f->r->program->code.data[at];
+    const ts_op_info *info = ts_op_get(inst->op);
+    for (int i = 0; i < info->field_count; i++) {
+        bool is_write;
+        const ts_ap *ap = operand_at(inst, &info->fields[i], &is_write);
+        if (ap && is_write && is_tile(ap)) f->writer[ap->tensor - 1] = at + 1;
+    }
+}
+
+static void fold_values(fold *f) {
+    ts_program *program = f->r->program;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        unsigned op = program->code.data[at]->op;
+        bool is_gone = (op == ts_op_tensor_copy && fold_copy(f, at)) ||
+                       (op == ts_op_tensor_tensor && fold_product(f, at));
+        if (!is_gone) note_writes(f, at);
+    }
+}
+
+/* ---- accumulation starts ---- */
+
+/* Products in one PSUM tile since nothing, or zeros, lay there. */
+typedef struct group {
+    bool is_open;    /* places that no product wrote yet hold nothing or zeros */
+    uint32_t zeros;  /* 1 + position of the memset */
+    int64_t missing; /* elements of it that no product wrote yet */
+    TS_VEC(const ts_ap *) places;
+} group;
+
+static void start_product(fold *f, group *g, ts_inst_nc_matmul *product, ts_arena *scratch) {
+    bool is_first = g->is_open;
+    for (uint32_t i = 0; i < g->places.count && is_first; i++)
+        if (meet(f, g->places.data[i], &product->dst)) is_first = false;
+    if (is_first && product->accumulate.mode == ts_accum_always) product->accumulate.mode = ts_accum_never;
+    if (!is_first && product->accumulate.mode == ts_accum_never) g->is_open = false;
+    if (!is_first) return;
+    ts_vec_push(&g->places, scratch, &product->dst);
+    g->missing -= elems(&product->dst);
+    if (g->zeros && g->missing == 0) {
+        f->r->program->code.data[g->zeros - 1] = NULL;
+        g->zeros = 0;
+    }
+}
+
+static void see_access(group *groups, ts_inst *inst, uint32_t at, const ts_ap *ap, bool is_write) {
+    group *g = &groups[ap->tensor - 1];
+    const ts_inst_memset *fill = (const ts_inst_memset *)inst;
+    if (is_write && inst->op == ts_op_memset && fill->value == 0) {
+        *g = (group){.is_open = true, .zeros = at + 1, .missing = elems(ap)};
+        return;
+    }
+    g->zeros = 0; /* somebody saw them */
+    if (is_write) g->is_open = false;
+}
+
+static void start_products(fold *f) {
+    ts_program *program = f->r->program;
+    ts_arena scratch = {0};
+    group *groups = TS_NEW_ARRAY(&scratch, group, f->r->uses.count + 1);
+    for (uint32_t i = 0; i < f->r->uses.count; i++)
+        groups[i].is_open = true;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        ts_inst *inst = program->code.data[at];
+        if (!inst) continue;
+        const ts_op_info *info = ts_op_get(inst->op);
+        if (inst->op == ts_op_nc_matmul) {
+            ts_inst_nc_matmul *product = (ts_inst_nc_matmul *)inst;
+            start_product(f, &groups[product->dst.tensor - 1], product, &scratch);
+            continue;
+        }
+        for (int i = 0; i < info->field_count; i++) {
+            bool is_write;
+            const ts_ap *ap = operand_at(inst, &info->fields[i], &is_write);
+            if (ap && ap->space == ts_space_psum) see_access(groups, inst, at, ap, is_write);
+        }
+    }
+    ts_arena_free(&scratch);
+}
+
+static void close_gaps(ts_program *program) {
+    uint32_t kept = 0;
+    for (uint32_t at = 0; at < program->code.count; at++)
+        if (program->code.data[at]) program->code.data[kept++] = program->code.data[at];
+    program->code.count = kept;
+}
+
+void ts_record_fold(ts_recorder *r) {
+    ts_arena scratch = {0};
+    fold f = {.r = r, .writer = TS_NEW_ARRAY(&scratch, uint32_t, r->uses.count + 1)};
+    fold_values(&f);
+    start_products(&f);
+    close_gaps(r->program);
+    ts_arena_free(&scratch);
+}

@@ -1,0 +1,159 @@
+/* Placement of programs without loops: each tile gets, of the room that is free when it is first touched,
+   what was freed longest ago. A tile then waits for as few earlier accesses as the space allows, which
+   decides how far loads run ahead of what they feed. Where that leaves no hole large enough, the lowest free
+   addresses are taken instead; where those do not suffice either, the tiles that are live together are named.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/builder.h"
+
+enum { UNIT = 64, NAMED = 4 };
+
+typedef struct room {
+    ts_builder *b;
+    ts_space space;
+    int64_t unit; /* bytes: what addresses are multiples of */
+    int units;
+    uint32_t order_count;
+    uint32_t *order; /* tiles by first access */
+    uint32_t *busy; /* by unit: 1 + last position at which its latest tile is live; 0 = free from the start */
+    bool *is_fixed; /* by unit: some tile has its address here */
+} room;
+
+static int units_of(const room *p, int64_t bytes) {
+    return (int)((bytes + p->unit - 1) / p->unit);
+}
+
+static int by_first(const void *a, const void *b, void *context) {
+    const ts_tile_info *tiles = context;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (tiles[x].first != tiles[y].first) return tiles[x].first < tiles[y].first ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static void list_tiles(room *p) {
+    for (uint32_t i = 0; i < p->b->tiles.count; i++) {
+        const ts_tile_info *tile = &p->b->tiles.data[i];
+        if (tile->space != p->space || tile->first == (uint32_t)TS_TILE_UNUSED) continue;
+        if (!tile->is_fixed) {
+            p->order[p->order_count++] = i;
+            continue;
+        }
+        int first = (int)(tile->address / p->unit), last = units_of(p, tile->address + tile->bytes);
+        for (int u = first; u < last && u < p->units; u++)
+            p->is_fixed[u] = true;
+    }
+    qsort_r(p->order, p->order_count, sizeof *p->order, by_first, p->b->tiles.data);
+}
+
+/* The hole of `need` units whose latest use is longest ago, the lowest of equals; -1 when there is none.
+   `queue` holds the units of the window that could be its latest use, latest first. */
+static int oldest_hole(const room *p, uint32_t first, int need, int *queue) {
+    int best = -1, start = 0, head = 0, tail = 0;
+    uint32_t best_age = UINT32_MAX;
+    for (int u = 0; u < p->units; u++) {
+        if (p->is_fixed[u] || p->busy[u] > first) {
+            start = u + 1;
+            head = tail = 0;
+            continue;
+        }
+        while (tail > head && p->busy[queue[tail - 1]] <= p->busy[u])
+            tail--;
+        queue[tail++] = u;
+        if (u - start + 1 < need) continue;
+        int low = u - need + 1;
+        while (queue[head] < low)
+            head++;
+        if (p->busy[queue[head]] >= best_age) continue;
+        best_age = p->busy[queue[head]];
+        best = low;
+    }
+    return best;
+}
+
+static int lowest_hole(const room *p, uint32_t first, int need) {
+    int start = 0;
+    for (int u = 0; u < p->units; u++) {
+        if (p->is_fixed[u] || p->busy[u] > first) start = u + 1;
+        if (u - start + 1 == need) return start;
+    }
+    return -1;
+}
+
+/* The index in p->order of the first tile without room; order_count when all have theirs. */
+static uint32_t place_all(room *p, bool is_oldest, int *queue) {
+    memset(p->busy, 0, (size_t)p->units * sizeof *p->busy);
+    for (uint32_t i = 0; i < p->order_count; i++) {
+        ts_tile_info *tile = &p->b->tiles.data[p->order[i]];
+        int need = units_of(p, tile->bytes);
+        int at = is_oldest ? oldest_hole(p, tile->first, need, queue) : lowest_hole(p, tile->first, need);
+        if (at < 0) return i;
+        tile->address = at * p->unit;
+        for (int u = at; u < at + need; u++)
+            p->busy[u] = tile->last + 1;
+    }
+    return p->order_count;
+}
+
+static void name_tile(const room *p, const ts_tile_info *tile, ts_text *out) {
+    const ts_loc *loc = &p->b->program->locs.data[tile->loc];
+    ts_text_format(out, " %s %lld", tile->name && tile->name[0] ? tile->name : "tile",
+                   (long long)tile->bytes);
+    if (loc->file[0]) ts_text_format(out, " (line %u)", loc->line);
+}
+
+/* What is live together with the tile that found no room: the largest by name. */
+static ts_status refuse(const room *p, uint32_t failed, double capacity, ts_diag *diag) {
+    const ts_tile_info *tiles = p->b->tiles.data, *tile = &tiles[p->order[failed]];
+    uint32_t largest[NAMED];
+    int named = 0, live = 0;
+    int64_t total = 0;
+    for (uint32_t i = 0; i <= failed; i++) {
+        const ts_tile_info *other = &tiles[p->order[i]];
+        if (other->last < tile->first) continue;
+        live++;
+        total += other->bytes;
+        int at = named < NAMED ? named++ : NAMED;
+        while (at > 0 && tiles[largest[at - 1]].bytes < other->bytes) {
+            if (at < NAMED) largest[at] = largest[at - 1];
+            at--;
+        }
+        if (at < NAMED) largest[at] = p->order[i];
+    }
+    ts_text text = {0};
+    for (int i = 0; i < named; i++) {
+        ts_text_add(&text, i ? "," : "");
+        name_tile(p, &tiles[largest[i]], &text);
+    }
+    bool is_psum = p->space == ts_space_psum;
+    ts_fail(diag, ts_capacity,
+            "%s: %d tiles live at once need %lld bytes of each partition, the chip has %.0f%s; largest:%s",
+            ts_space_name(p->space), live, (long long)total, capacity, is_psum ? " in 8 banks" : "",
+            text.data);
+    ts_text_free(&text);
+    const ts_loc *loc = &p->b->program->locs.data[tile->loc];
+    if (loc->file[0]) ts_diag_where(diag, loc->file, (int)loc->line);
+    ts_diag_remedy(diag, is_psum ? "copy results to SBUF sooner, so that fewer banks are live at once"
+                                 : "use smaller tiles, or load them closer to their use");
+    return ts_capacity;
+}
+
+ts_status ts_plan_place_recent(ts_builder *b, ts_space space, double capacity, ts_diag *diag) {
+    ts_arena scratch = {0};
+    room p = {
+        .b = b, .space = space, .unit = space == ts_space_psum ? (int64_t)b->chip->psum_bank_bytes : UNIT};
+    p.units = (int)(capacity / (double)p.unit);
+    p.order = TS_NEW_ARRAY(&scratch, uint32_t, b->tiles.count + 1);
+    p.busy = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)p.units + 1);
+    p.is_fixed = TS_NEW_ARRAY(&scratch, bool, (size_t)p.units + 1);
+    int *queue = TS_NEW_ARRAY(&scratch, int, (size_t)p.units + 1);
+    list_tiles(&p);
+    ts_status status = ts_ok;
+    if (place_all(&p, true, queue) < p.order_count) {
+        uint32_t failed = place_all(&p, false, queue);
+        if (failed < p.order_count) status = refuse(&p, failed, capacity, diag);
+    }
+    ts_arena_free(&scratch);
+    return status;
+}

@@ -1,0 +1,75 @@
+/* The CPython extension behind trainstone.nki: its state and types. */
+#ifndef TS_PYTHON_NKI_MODULE_H
+#define TS_PYTHON_NKI_MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+#include "trainstone/nki.h"
+
+/* What a view's dimension walks. */
+typedef enum nki_walk { nki_free, nki_part, nki_block } nki_walk;
+
+typedef struct nki_dim {
+    int64_t step, count; /* elements; partitions; blocks */
+    uint8_t walk;        /* nki_walk */
+} nki_dim;
+
+/* Elements of a tensor: trainstone.nki's tiles and HBM tensors are all views, also of themselves. */
+typedef struct nki_view {
+    PyObject_HEAD PyObject *tensor; /* what it is a view of (Python's record of name, shape and kernel) */
+    PyObject *recording;            /* the kernel's run it belongs to */
+    uint32_t handle;
+    uint8_t space, dtype; /* ts_nki_space; code in the tables */
+    uint8_t dims;
+    int32_t part;   /* first partition */
+    int64_t block;  /* first block */
+    int64_t offset; /* bytes */
+    nki_dim dim[TS_NKI_DIMS];
+    PyObject *index;    /* view of i32 that dim[0] is looked up in, or NULL */
+    int64_t index_step; /* elements */
+} nki_view;
+
+/* A dozen locations of the kernel's source are asked for again and again. */
+typedef struct nki_line {
+    void *code;
+    int line;
+    uint32_t loc; /* 0 = empty */
+} nki_line;
+enum { NKI_LINES = 4096 };
+
+typedef struct nki_recording {
+    PyObject_HEAD ts_nki *nki;
+    PyObject *device; /* capsule */
+    PyObject *codes;  /* list: keeps the code objects in `lines` alive */
+    nki_line lines[NKI_LINES];
+} nki_recording;
+
+typedef struct nki_state {
+    PyTypeObject *view_type, *recording_type;
+    PyObject *view_class; /* Python's subclass of view_type: what new views are */
+    PyObject *dtypes;     /* list: Python's dtype by code */
+    PyObject *error;      /* callable: (kind, message, op, where, remedy) -> exception */
+    PyObject *internal;   /* str: source files under it are not the kernel's */
+    PyObject *recording;  /* the one being made, or NULL */
+    int *dtype_bytes;     /* by code */
+    Py_ssize_t dtype_count;
+    void *internal_codes[512]; /* hash of code objects known to be internal */
+    void *kernel_codes[512];   /* ... and to be the kernel's */
+} nki_state;
+
+extern struct PyModuleDef nki_module_def;
+nki_state *nki_state_of(PyTypeObject *type);
+
+extern PyType_Spec nki_view_spec, nki_recording_spec;
+
+/* A copy of the view without its own dimensions; new reference. */
+nki_view *nki_view_like(nki_state *state, const nki_view *from);
+/* False, with an exception, when the view is none of this recording. `index` is storage for its index. */
+bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index);
+PyObject *nki_raise(nki_state *state, const ts_nki_error *error);
+/* Number of the kernel's line that is being executed. */
+uint32_t nki_current_line(nki_state *state, nki_recording *recording);
+
+#endif

@@ -1,0 +1,309 @@
+/* A kernel's run being recorded, as a Python object: tiles, tensors, instructions, and its end. */
+#include "python/nki_module.h"
+
+PyObject *nki_raise(nki_state *state, const ts_nki_error *error) {
+    PyObject *exception = PyObject_CallFunction(state->error, "sssss", error->kind, error->message, error->op,
+                                                error->where, error->remedy);
+    if (exception) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+    return NULL;
+}
+
+/* ---- source lines ---- */
+
+static size_t hash_of(const void *pointer) {
+    return ((size_t)pointer >> 4) * 0x9e3779b97f4a7c15u;
+}
+
+/* Whether the code is of this package, not of a kernel. Two small caches answer nearly always. */
+static bool is_internal(nki_state *state, PyCodeObject *code) {
+    size_t slot = hash_of(code) >> 55;
+    if (state->internal_codes[slot] == code) return true;
+    if (state->kernel_codes[slot] == code) return false;
+    int tail = PyUnicode_Tailmatch(code->co_filename, state->internal, 0, PY_SSIZE_T_MAX, -1);
+    if (tail > 0)
+        state->internal_codes[slot] = code;
+    else
+        state->kernel_codes[slot] = code;
+    return tail > 0;
+}
+
+static uint32_t line_of(nki_recording *recording, PyCodeObject *code, int line) {
+    size_t slot = (hash_of(code) + (size_t)line * 0x9e3779b97f4a7c15u) >> 52;
+    for (int tries = 0; tries < 8; tries++, slot = (slot + 1) % NKI_LINES) {
+        nki_line *known = &recording->lines[slot];
+        if (known->loc && known->code == code && known->line == line) return known->loc;
+        if (known->loc) continue;
+        const char *file = PyUnicode_AsUTF8(code->co_filename);
+        if (!file || PyList_Append(recording->codes, (PyObject *)code) < 0) break;
+        *known = (nki_line){code, line, ts_nki_line(recording->nki, file, line)};
+        return known->loc;
+    }
+    PyErr_Clear();
+    const char *file = PyUnicode_AsUTF8(code->co_filename);
+    return file ? ts_nki_line(recording->nki, file, line) : 0;
+}
+
+uint32_t nki_current_line(nki_state *state, nki_recording *recording) {
+    PyFrameObject *frame = PyEval_GetFrame();
+    if (!frame) return 0;
+    Py_INCREF(frame);
+    while (frame) {
+        PyCodeObject *code = PyFrame_GetCode(frame);
+        if (!is_internal(state, code)) {
+            uint32_t loc = line_of(recording, code, PyFrame_GetLineNumber(frame));
+            Py_DECREF(code);
+            Py_DECREF(frame);
+            return loc;
+        }
+        Py_DECREF(code);
+        PyFrameObject *back = PyFrame_GetBack(frame);
+        Py_DECREF(frame);
+        frame = back;
+    }
+    return 0;
+}
+
+/* ---- the object ---- */
+
+static int recording_init(nki_recording *recording, PyObject *args, PyObject *kwargs) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    PyObject *device;
+    const char *name;
+    ts_nki_error error = {0};
+    if (kwargs && PyDict_Size(kwargs)) {
+        PyErr_SetString(PyExc_TypeError, "no keywords");
+        return -1;
+    }
+    if (!state || !PyArg_ParseTuple(args, "Os", &device, &name)) return -1;
+    ts_nki_device *opened = PyCapsule_GetPointer(device, "trainstone.nki.device");
+    if (!opened) return -1;
+    recording->nki = ts_nki_new(opened, name, &error);
+    recording->device = Py_NewRef(device);
+    recording->codes = PyList_New(0);
+    if (!recording->nki) nki_raise(state, &error);
+    return recording->nki && recording->codes ? 0 : -1;
+}
+
+static void recording_dealloc(nki_recording *recording) {
+    PyTypeObject *type = Py_TYPE(recording);
+    ts_nki_free(recording->nki);
+    Py_XDECREF(recording->device);
+    Py_XDECREF(recording->codes);
+    type->tp_free((PyObject *)recording);
+    Py_DECREF(type);
+}
+
+static PyObject *new_view(nki_state *state, nki_recording *recording, PyObject *tensor, uint32_t handle,
+                          int space, int dtype, PyObject *dims) {
+    nki_view start = {.tensor = tensor,
+                      .recording = (PyObject *)recording,
+                      .handle = handle,
+                      .space = (uint8_t)space,
+                      .dtype = (uint8_t)dtype};
+    nki_view *view = nki_view_like(state, &start);
+    if (!view) return NULL;
+    PyObject *whole = PyObject_CallMethod((PyObject *)view, "_with", "O", dims);
+    Py_DECREF(view);
+    return whole;
+}
+
+/* tile(tensor, space, dtype, dims, parts, bytes, blocks, is_value, addresses, part, name) -> view */
+static PyObject *recording_tile(nki_recording *recording, PyObject *args) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    PyObject *tensor, *dims, *addresses;
+    int space, dtype, is_value, part;
+    long long parts, bytes, blocks;
+    const char *name;
+    ts_nki_error error = {0};
+    if (!state || !PyArg_ParseTuple(args, "OiiOLLLpOis", &tensor, &space, &dtype, &dims, &parts, &bytes,
+                                    &blocks, &is_value, &addresses, &part, &name))
+        return NULL;
+    int64_t *fixed = NULL;
+    if (addresses != Py_None) {
+        fixed = PyMem_Calloc((size_t)blocks + 1, sizeof *fixed);
+        for (long long i = 0; fixed && i < blocks; i++) {
+            PyObject *item = PySequence_GetItem(addresses, (Py_ssize_t)i);
+            fixed[i] = item ? PyLong_AsLongLong(item) : -1;
+            Py_XDECREF(item);
+        }
+        if (!fixed || PyErr_Occurred()) {
+            PyMem_Free(fixed);
+            return fixed ? NULL : PyErr_NoMemory();
+        }
+    }
+    ts_nki_tile tile = {.space = (ts_nki_space)space,
+                        .dtype = (uint8_t)dtype,
+                        .parts = parts,
+                        .bytes = bytes,
+                        .blocks = (uint32_t)blocks,
+                        .is_value = is_value,
+                        .address = fixed,
+                        .part = part,
+                        .name = name};
+    uint32_t handle = ts_nki_add_tile(recording->nki, &tile, nki_current_line(state, recording), &error);
+    PyMem_Free(fixed);
+    if (!handle) return nki_raise(state, &error);
+    return new_view(state, recording, tensor, handle, space, dtype, dims);
+}
+
+/* tensor(tensor, role, dtype, shape, dims, data, name) -> view */
+static PyObject *recording_tensor(nki_recording *recording, PyObject *args) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    PyObject *tensor, *shape, *dims, *data;
+    int role, dtype;
+    const char *name;
+    ts_nki_error error = {0};
+    int64_t sizes[TS_NKI_DIMS] = {0};
+    if (!state || !PyArg_ParseTuple(args, "OiiO!OOs", &tensor, &role, &dtype, &PyTuple_Type, &shape, &dims,
+                                    &data, &name))
+        return NULL;
+    Py_ssize_t rank = PyTuple_GET_SIZE(shape);
+    if (rank > TS_NKI_DIMS) return PyErr_Format(PyExc_ValueError, "more than %d dimensions", TS_NKI_DIMS);
+    for (Py_ssize_t i = 0; i < rank; i++)
+        sizes[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(shape, i));
+    if (PyErr_Occurred()) return NULL;
+    Py_buffer bytes = {0};
+    if (data != Py_None && PyObject_GetBuffer(data, &bytes, PyBUF_C_CONTIGUOUS) < 0) return NULL;
+    uint32_t handle = ts_nki_add_tensor(recording->nki, (ts_nki_role)role, dtype, (int)rank, sizes, bytes.buf,
+                                        name, nki_current_line(state, recording), &error);
+    if (bytes.obj) PyBuffer_Release(&bytes);
+    if (!handle) return nki_raise(state, &error);
+    return new_view(state, recording, tensor, handle, ts_nki_hbm, dtype, dims);
+}
+
+static PyObject *recording_set_role(nki_recording *recording, PyObject *args) {
+    unsigned handle, number;
+    int role;
+    if (!PyArg_ParseTuple(args, "IiI", &handle, &role, &number)) return NULL;
+    ts_nki_set_role(recording->nki, handle, (ts_nki_role)role, number);
+    Py_RETURN_NONE;
+}
+
+static PyObject *recording_finish(nki_recording *recording, PyObject *unused) {
+    (void)unused;
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    ts_nki_error error = {0};
+    int status;
+    Py_BEGIN_ALLOW_THREADS status = ts_nki_finish(recording->nki, &error);
+    Py_END_ALLOW_THREADS if (status) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
+/* Host memory of the arrays of a list; None gives NULL. */
+static void **memory_of(PyObject *arrays, Py_buffer **held, Py_ssize_t *count) {
+    *count = PyList_GET_SIZE(arrays);
+    void **data = PyMem_Calloc((size_t)*count + 1, sizeof *data);
+    *held = PyMem_Calloc((size_t)*count + 1, sizeof **held);
+    if (!data || !*held) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; data && *held && i < *count; i++) {
+        PyObject *array = PyList_GET_ITEM(arrays, i);
+        if (array == Py_None) continue;
+        if (PyObject_GetBuffer(array, &(*held)[i], PyBUF_C_CONTIGUOUS) < 0) break;
+        data[i] = (*held)[i].buf;
+    }
+    return data;
+}
+
+static void release(void **data, Py_buffer *held, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; held && i < count; i++)
+        if (held[i].obj) PyBuffer_Release(&held[i]);
+    PyMem_Free(held);
+    PyMem_Free(data);
+}
+
+/* run(arrays): one byte array or None for each tensor, in the order they were made. */
+static PyObject *recording_run(nki_recording *recording, PyObject *arrays) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    Py_buffer *held;
+    Py_ssize_t count;
+    ts_nki_error error = {0};
+    if (!PyList_Check(arrays)) return PyErr_Format(PyExc_TypeError, "arrays must be a list");
+    void **data = memory_of(arrays, &held, &count);
+    int status = 0;
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS status = ts_nki_run(recording->nki, data, &error);
+        Py_END_ALLOW_THREADS
+    }
+    release(data, held, count);
+    if (PyErr_Occurred()) return NULL;
+    if (status) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
+/* peek(view, arrays, out) */
+static PyObject *recording_peek(nki_recording *recording, PyObject *args) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    PyObject *arrays;
+    nki_view *view;
+    Py_buffer out, *held;
+    Py_ssize_t count;
+    ts_nki_error error = {0};
+    ts_nki_view filled, index;
+    if (!state || !PyArg_ParseTuple(args, "O!O!w*", state->view_type, &view, &PyList_Type, &arrays, &out))
+        return NULL;
+    void **data = memory_of(arrays, &held, &count);
+    int status = 0;
+    if (!PyErr_Occurred() && nki_view_fill(view, &filled, &index)) {
+        Py_BEGIN_ALLOW_THREADS status = ts_nki_peek(recording->nki, &filled, data, out.buf, &error);
+        Py_END_ALLOW_THREADS
+    }
+    release(data, held, count);
+    PyBuffer_Release(&out);
+    if (PyErr_Occurred()) return NULL;
+    if (status) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
+static PyObject *recording_record(nki_recording *recording, PyObject *unused) {
+    (void)unused;
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    ts_nki_error error = {0};
+    size_t size;
+    Py_BEGIN_ALLOW_THREADS size = ts_nki_record(recording->nki, NULL, 0, &error);
+    Py_END_ALLOW_THREADS if (!size) return nki_raise(state, &error);
+    char *text = PyMem_Malloc(size + 1);
+    if (!text) return PyErr_NoMemory();
+    ts_nki_record(recording->nki, text, size + 1, &error);
+    PyObject *string = PyUnicode_FromStringAndSize(text, (Py_ssize_t)size);
+    PyMem_Free(text);
+    return string;
+}
+
+static PyObject *recording_text(nki_recording *recording, PyObject *unused) {
+    (void)unused;
+    size_t size = ts_nki_text(recording->nki, NULL, 0);
+    char *text = PyMem_Malloc(size + 1);
+    if (!text) return PyErr_NoMemory();
+    ts_nki_text(recording->nki, text, size + 1);
+    PyObject *string = PyUnicode_FromStringAndSize(text, (Py_ssize_t)size);
+    PyMem_Free(text);
+    return string;
+}
+
+static PyMethodDef methods[] = {
+    {"tile", (PyCFunction)recording_tile, METH_VARARGS, NULL},
+    {"tensor", (PyCFunction)recording_tensor, METH_VARARGS, NULL},
+    {"set_role", (PyCFunction)recording_set_role, METH_VARARGS, NULL},
+    {"finish", (PyCFunction)recording_finish, METH_NOARGS, NULL},
+    {"run", (PyCFunction)recording_run, METH_O, NULL},
+    {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
+    {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},
+    {"text", (PyCFunction)recording_text, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, recording_init},
+    {Py_tp_dealloc, recording_dealloc},
+    {Py_tp_methods, methods},
+    {Py_tp_doc, "One run of a kernel, as instructions."},
+    {0, NULL},
+};
+PyType_Spec nki_recording_spec = {.name = "trainstone.nki.Recording",
+                                  .basicsize = sizeof(nki_recording),
+                                  .flags = Py_TPFLAGS_DEFAULT,
+                                  .slots = slots};

@@ -1,0 +1,304 @@
+/* The door of include/trainstone/nki.h: recorders, and executables of what was recorded. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/dtype.h"
+#include "nki/recorder.h"
+#include "runtime/client_registry.h"
+#include "runtime/executable.h"
+#include "trainstone/nki.h"
+
+struct ts_nki_device {
+    ts_runtime *runtime;
+};
+
+struct ts_nki {
+    ts_nki_device *device;
+    ts_recorder *recorder;     /* its program goes to the executable when the recording ends */
+    uint32_t tensors;          /* added by the caller */
+    ts_executable *executable; /* after ts_nki_finish */
+};
+
+/* ---- words ---- */
+
+static void copy_text(char *to, size_t size, const char *from) {
+    size_t length = strnlen(from, size - 1);
+    memcpy(to, from, length);
+    to[length] = 0;
+}
+
+static int tell(ts_nki_error *error, const ts_diag *diag) {
+    if (!error) return 1;
+    copy_text(error->kind, sizeof error->kind, ts_status_name(diag->status));
+    copy_text(error->message, sizeof error->message, diag->message);
+    copy_text(error->op, sizeof error->op, diag->op);
+    copy_text(error->where, sizeof error->where, diag->where);
+    copy_text(error->remedy, sizeof error->remedy, diag->remedy);
+    return 1;
+}
+
+static size_t give_text(ts_text *text, char *buffer, size_t size) {
+    size_t length = text->length;
+    if (size > 0) {
+        size_t copied = length < size - 1 ? length : size - 1;
+        if (text->data) memcpy(buffer, text->data, copied);
+        buffer[copied] = 0;
+    }
+    ts_text_free(text);
+    return length;
+}
+
+size_t ts_nki_tables(char *buffer, size_t size) {
+    ts_text text = {0};
+    ts_isa_json(&text);
+    return give_text(&text, buffer, size);
+}
+
+/* ---- device ---- */
+
+ts_nki_device *ts_nki_open(const char *chip, ts_nki_error *error) {
+    ts_diag diag = {0};
+    ts_runtime_options options = {.chip = chip, .devices = 1};
+    ts_nki_device *device = calloc(1, sizeof *device);
+    ts_status status = device ? ts_registry_enter(&diag) : ts_fail(&diag, ts_system, "no host memory");
+    bool has_entered = status == ts_ok;
+    if (status == ts_ok) status = ts_runtime_options_from_env(&options, &diag);
+    if (status == ts_ok) status = ts_runtime_new(&options, &device->runtime, &diag);
+    if (status == ts_ok) return device;
+    if (has_entered) ts_registry_leave();
+    free(device);
+    tell(error, &diag);
+    return NULL;
+}
+
+void ts_nki_close(ts_nki_device *device) {
+    if (!device) return;
+    ts_runtime_free(device->runtime);
+    ts_registry_leave();
+    free(device);
+}
+
+double ts_nki_chip_value(const ts_nki_device *device, const char *name) {
+    int index = ts_param_find(name);
+    return index < 0 ? NAN : ts_param_value(ts_runtime_chip(device->runtime), index);
+}
+
+/* ---- recording ---- */
+
+ts_nki *ts_nki_new(ts_nki_device *device, const char *kernel, ts_nki_error *error) {
+    ts_diag diag = {0};
+    ts_nki *nki = calloc(1, sizeof *nki);
+    if (nki) nki->recorder = ts_recorder_new(kernel, ts_runtime_chip(device->runtime));
+    if (nki && nki->recorder) {
+        nki->device = device;
+        return nki;
+    }
+    free(nki);
+    ts_fail(&diag, ts_system, "no host memory for a kernel's recorder");
+    tell(error, &diag);
+    return NULL;
+}
+
+void ts_nki_free(ts_nki *nki) {
+    if (!nki) return;
+    if (nki->executable) {
+        ts_executable_unload(nki->executable);
+        ts_executable_release(nki->executable);
+    }
+    ts_recorder_free(nki->recorder);
+    free(nki);
+}
+
+static ts_recorder *open_recorder(ts_nki *nki, ts_nki_error *error) {
+    if (nki->recorder) return nki->recorder;
+    ts_diag diag = {0};
+    ts_fail(&diag, ts_usage, "this run of the kernel has ended: its tiles live no longer");
+    tell(error, &diag);
+    return NULL;
+}
+
+uint32_t ts_nki_line(ts_nki *nki, const char *file, int line) {
+    return nki->recorder ? ts_recorder_loc(nki->recorder, file, line) : 0;
+}
+
+uint32_t ts_nki_add_tile(ts_nki *nki, const ts_nki_tile *tile, uint32_t line, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!open_recorder(nki, error)) return 0;
+    ts_buffer buffer = ts_record_buffer(nki->recorder, tile, line, &diag);
+    if (!buffer) tell(error, &diag);
+    return buffer;
+}
+
+static ts_tensor_kind kind_of(ts_nki_role role) {
+    switch (role) {
+    case ts_nki_input: return ts_tensor_input;
+    case ts_nki_output: return ts_tensor_output;
+    case ts_nki_constant: return ts_tensor_constant;
+    default: return ts_tensor_scratch;
+    }
+}
+
+uint32_t ts_nki_add_tensor(ts_nki *nki, ts_nki_role role, int dtype, int rank, const int64_t *dim,
+                           const void *data, const char *name, uint32_t line, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!open_recorder(nki, error)) return 0;
+    ts_buffer tensor =
+        ts_record_tensor(nki->recorder, kind_of(role), (ts_dtype)dtype, rank, dim, data, name, line, &diag);
+    if (tensor) nki->tensors++;
+    if (!tensor) tell(error, &diag);
+    return tensor;
+}
+
+void ts_nki_set_role(ts_nki *nki, uint32_t tensor, ts_nki_role role, uint32_t number) {
+    if (nki->recorder) ts_record_kind(nki->recorder, tensor, kind_of(role), number);
+}
+
+int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int count, uint32_t line,
+                ts_nki_error *error) {
+    ts_diag diag = {0};
+    ts_recorder *recorder = open_recorder(nki, error);
+    if (!recorder) return 1;
+    ts_status status = ts_record_inst(recorder, (ts_op)op, (ts_engine)engine, values, count, line, &diag);
+    return status == ts_ok ? 0 : tell(error, &diag);
+}
+
+/* ---- running ---- */
+
+static ts_status finish(ts_nki_device *device, ts_recorder *recorder, ts_executable **executable,
+                        ts_diag *diag) {
+    ts_status status = ts_recorder_finish(recorder, diag);
+    ts_program *program = recorder->program;
+    if (status == ts_ok) {
+        recorder->program = ts_program_new("", recorder->chip.name);
+        status = ts_executable_new(device->runtime, program, executable, diag);
+    }
+    ts_recorder_free(recorder);
+    return status;
+}
+
+int ts_nki_finish(ts_nki *nki, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!open_recorder(nki, error)) return 1;
+    ts_recorder *recorder = nki->recorder;
+    nki->recorder = NULL;
+    return finish(nki->device, recorder, &nki->executable, &diag) == ts_ok ? 0 : tell(error, &diag);
+}
+
+/* data by tensor; the executable wants inputs and outputs by number. */
+static ts_status run(ts_executable *executable, void *const *data, void *more, ts_diag *diag) {
+    const ts_program *program = ts_executable_program(executable);
+    int inputs = ts_executable_inputs(executable), outputs = ts_executable_outputs(executable);
+    void **numbered = calloc((size_t)(inputs + outputs) + 1, sizeof *numbered);
+    if (!numbered) return ts_fail(diag, ts_system, "no host memory");
+    for (uint32_t i = 0; i < program->tensors.count; i++) {
+        const ts_tensor *tensor = &program->tensors.data[i];
+        bool is_last = more && i + 1 == program->tensors.count;
+        if (tensor->kind == ts_tensor_input) numbered[tensor->number] = data[i];
+        if (tensor->kind == ts_tensor_output)
+            numbered[inputs + (int)tensor->number] = is_last ? more : data[i];
+    }
+    ts_execute_options options = {.poison = true};
+    ts_status status = ts_executable_run(executable, 0, numbered, numbered + inputs, &options, diag);
+    free(numbered);
+    return status;
+}
+
+int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!nki->executable) {
+        ts_fail(&diag, ts_usage, "the kernel's recording has not ended");
+        return tell(error, &diag);
+    }
+    if (run(nki->executable, data, NULL, &diag) != ts_ok) return tell(error, &diag);
+    ts_registry_ran(nki->executable);
+    return 0;
+}
+
+size_t ts_nki_record(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) {
+    ts_diag diag = {0};
+    const ts_record *record = NULL;
+    if (!nki->executable || ts_executable_record(nki->executable, &record, &diag) != ts_ok) {
+        if (!nki->executable) ts_fail(&diag, ts_usage, "the kernel's recording has not ended");
+        tell(error, &diag);
+        return 0;
+    }
+    ts_text text = {0};
+    ts_record_json(record, ts_executable_program(nki->executable), ts_executable_instance(nki->executable),
+                   &text);
+    return give_text(&text, buffer, size);
+}
+
+size_t ts_nki_text(ts_nki *nki, char *buffer, size_t size) {
+    ts_text text = {0};
+    if (!nki->executable) return 0;
+    ts_program_print(ts_executable_program(nki->executable), &text);
+    return give_text(&text, buffer, size);
+}
+
+/* ---- values on the way ---- */
+
+/* dst = src on VectorE, or by DMA. */
+static ts_status emit_copy(ts_recorder *r, bool is_dma, const ts_nki_view *dst, const ts_nki_view *src,
+                           ts_diag *diag) {
+    ts_nki_value to = {.kind = ts_nki_tensor, .view = dst}, from = {.kind = ts_nki_tensor, .view = src},
+                 none = {0};
+    ts_nki_value dma[] = {none, to, from, none, none}, copy[] = {to, from};
+    if (is_dma) return ts_record_inst(r, ts_op_dma_copy, ts_engine_sync, dma, 5, 0, diag);
+    return ts_record_inst(r, ts_op_tensor_copy, ts_engine_vector, copy, 2, 0, diag);
+}
+
+static int64_t free_elems(const ts_nki_view *view) {
+    int64_t elems = 1;
+    for (int i = 0; i < view->dims; i++)
+        elems *= view->dim[i].count;
+    return elems;
+}
+
+/* PSUM is out of a DMA's reach: its values go through SBUF. */
+static ts_status through_sbuf(ts_recorder *r, const ts_nki_view *view, ts_nki_view *copy, ts_diag *diag) {
+    int64_t elems = free_elems(view);
+    ts_nki_tile tile = {.space = ts_nki_sbuf,
+                        .dtype = view->dtype,
+                        .parts = view->parts,
+                        .bytes = elems * ts_dtype_get(view->dtype)->bytes,
+                        .blocks = 1,
+                        .name = "printed"};
+    *copy = (ts_nki_view){.dtype = view->dtype, .dims = 1, .parts = view->parts, .dim = {{1, elems}}};
+    copy->buffer = ts_record_buffer(r, &tile, 0, diag);
+    if (!copy->buffer) return diag->status;
+    return emit_copy(r, false, copy, view, diag);
+}
+
+static ts_status add_peek(ts_recorder *r, const ts_nki_view *view, ts_diag *diag) {
+    bool is_hbm = r->buffers.data[view->buffer - 1].space == ts_space_hbm;
+    ts_nki_view copy = *view;
+    if (r->buffers.data[view->buffer - 1].space == ts_space_psum) TS_TRY(through_sbuf(r, view, &copy, diag));
+    int64_t elems = free_elems(view) * (is_hbm ? 1 : view->parts);
+    ts_buffer out = ts_record_tensor(r, ts_tensor_output, view->dtype, 1, &elems, NULL, "printed", 0, diag);
+    if (!out) return diag->status;
+    uint32_t number = 0;
+    for (uint32_t i = 0; i + 1 < r->program->tensors.count; i++)
+        number += r->program->tensors.data[i].kind == ts_tensor_output;
+    ts_record_kind(r, out, ts_tensor_output, number);
+    ts_nki_view to = {.buffer = out, .dtype = view->dtype, .dims = 1, .dim = {{1, elems}}};
+    return emit_copy(r, true, &to, &copy, diag);
+}
+
+int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *value, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!open_recorder(nki, error)) return 1;
+    ts_recorder *copy = ts_recorder_copy(nki->recorder);
+    ts_status status = copy ? add_peek(copy, view, &diag) : ts_fail(&diag, ts_system, "no host memory");
+    ts_executable *executable = NULL;
+    if (status == ts_ok)
+        status = finish(nki->device, copy, &executable, &diag);
+    else
+        ts_recorder_free(copy);
+    if (status == ts_ok) status = run(executable, data, value, &diag);
+    if (executable) {
+        ts_executable_unload(executable);
+        ts_executable_release(executable);
+    }
+    return status == ts_ok ? 0 : tell(error, &diag);
+}

@@ -1,0 +1,203 @@
+"""Kernels of both NKI dialects give NumPy's values and the clock's times."""
+
+import numpy as np
+import pytest
+
+import trainstone.nki.activate  # noqa: F401
+import neuronxcc.nki as old
+import neuronxcc.nki.isa as old_isa
+import neuronxcc.nki.language as old_nl
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+
+def uniform(*shape, dtype=np.float32):
+    return np.random.default_rng(7).standard_normal(shape).astype(dtype)
+
+
+def instructions(kernel, name):
+    """Lines of the placed program that are this instruction."""
+    return [line for line in kernel.last.recording.text().splitlines() if f".{name} " in line]
+
+
+@old.jit
+def old_add(a, b):
+    out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+    tile = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.sbuf)
+    tile[...] = old_nl.load(a)
+    total = old_nl.add(tile, old_nl.load(b))
+    old_nl.store(out, total)
+    return out
+
+
+@nki.jit
+def new_add(a, b):
+    x = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.sbuf)
+    y = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.sbuf)
+    out = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=x, src=a)
+    nisa.dma_copy(dst=y, src=b)
+    nisa.tensor_tensor(dst=x, data1=x, data2=y, op=nl.add)
+    nisa.dma_copy(dst=out, src=x)
+    return out
+
+
+@pytest.mark.parametrize("kernel", (old_add, new_add))
+def test_both_dialects_add(kernel):
+    a, b = uniform(128, 40), uniform(128, 40)
+    np.testing.assert_array_equal(kernel(a, b), a + b)
+    assert len(instructions(kernel, "dma_copy")) == 3
+    assert not instructions(kernel, "tensor_copy")
+
+
+@old.jit
+def old_matmul(lhs_t, rhs):
+    k, m = lhs_t.shape
+    n = rhs.shape[1]
+    out = old_nl.ndarray((m, n), dtype=lhs_t.dtype, buffer=old_nl.shared_hbm)
+    i_p, i_m, i_n = old_nl.arange(128)[:, None], old_nl.arange(128)[None, :], old_nl.arange(512)[None, :]
+    for row in old_nl.affine_range(m // 128):
+        product = old_nl.zeros((128, 512), old_nl.float32, buffer=old_nl.psum)
+        for step in old_nl.affine_range(k // 128):
+            left = old_nl.load(lhs_t[step * 128 + i_p, row * 128 + i_m])
+            right = old_nl.load(rhs[step * 128 + i_p, i_n])
+            product += old_isa.nc_matmul(left, right)
+        old_nl.store(out[row * 128 + i_p, i_n], old_nl.copy(product, dtype=out.dtype))
+    return out
+
+
+def test_products_accumulate_in_psum():
+    a, b = uniform(256, 256), uniform(256, 512)
+    np.testing.assert_allclose(old_matmul(a, b), a.T @ b, rtol=1e-4, atol=1e-3)
+    assert len(instructions(old_matmul, "nc_matmul")) == 4
+    assert not instructions(old_matmul, "memset") and not instructions(old_matmul, "tensor_tensor")
+
+
+@nki.jit
+def new_matmul(lhs_t, rhs):
+    k, m = lhs_t.shape
+    out = nl.ndarray((m, rhs.shape[1]), dtype=lhs_t.dtype, buffer=nl.shared_hbm)
+    product = nl.ndarray((m, rhs.shape[1]), dtype=nl.float32, buffer=nl.psum)
+    for step in range(k // 128):
+        left = nl.load(lhs_t[step * 128:(step + 1) * 128, :])
+        right = nl.load(rhs[nl.ds(step * 128, 128), :])
+        nisa.nc_matmul(dst=product, stationary=left, moving=right)
+    result = nl.ndarray(product.shape, dtype=out.dtype, buffer=nl.sbuf)
+    nisa.tensor_copy(dst=result, src=product)
+    nl.store(out, result)
+    return out
+
+
+def test_first_write_overwrites_and_later_ones_accumulate():
+    a, b = uniform(384, 64), uniform(384, 200)
+    np.testing.assert_allclose(new_matmul(a, b), a.T @ b, rtol=1e-4, atol=1e-3)
+
+
+@old.jit
+def attention(q, k, v):
+    """One head: q, k [d, n], v [n, d]."""
+    d, n = q.shape
+    out = old_nl.ndarray((n, d), dtype=q.dtype, buffer=old_nl.shared_hbm)
+    scores = old_nl.matmul(old_nl.load(q), old_nl.load(k), transpose_x=True)
+    weights = old_nl.softmax(scores, axis=1)
+    old_nl.store(out, old_nl.matmul(weights, old_nl.load(v)))
+    return out
+
+
+def test_attention():
+    q, k, v = uniform(64, 128), uniform(64, 128), uniform(128, 64)
+    scores = q.T @ k
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    expected = weights / weights.sum(1, keepdims=True) @ v
+    np.testing.assert_allclose(attention(q, k, v), expected, rtol=1e-4, atol=1e-4)
+
+
+@old.jit
+def ragged(a):
+    rows, columns = a.shape
+    out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+    i_p, i_f = old_nl.mgrid[0:128, 0:columns]
+    for step in old_nl.affine_range(-(-rows // 128)):
+        inside = step * 128 + i_p < rows
+        tile = old_nl.load(a[step * 128 + i_p, i_f], mask=inside)
+        old_nl.store(out[step * 128 + i_p, i_f], old_nl.square(tile, mask=inside), mask=inside)
+    return out
+
+
+def test_masks_cut_the_last_tile():
+    a = uniform(300, 33)
+    np.testing.assert_allclose(ragged(a), a * a, rtol=1e-6)
+
+
+def test_a_benchmark_tells_the_predicted_time():
+    timed = old.benchmark(warmup=1, iters=2)(old_add)
+    a = uniform(128, 40)
+    timed(a, a)
+    latency = timed.benchmark_result.nc_latency
+    assert latency.get_latency_percentile(50) == latency.get_latency_percentile(99) > 10
+
+
+def test_written_arguments_change_in_place():
+    def double(a, out):
+        old_nl.store(out, old_nl.load(a) * 2.0)
+
+    a, out = uniform(16, 8), np.zeros((16, 8), np.float32)
+    old.simulate_kernel(double, a, out)
+    np.testing.assert_array_equal(out, a * 2)
+
+
+def test_a_grid_shares_its_result():
+    @old.jit
+    def rows(a):
+        out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+        i = old_nl.program_id(0)
+        old_nl.store(out[i], old_nl.load(a[i]) + float(i))
+        return out
+
+    a = uniform(4, 32, 8)
+    np.testing.assert_allclose(rows[4](a), a + np.arange(4, dtype=np.float32)[:, None, None], rtol=1e-6)
+
+
+def test_values_can_be_printed_while_the_kernel_runs(capsys):
+    @old.jit
+    def shown(a):
+        tile = old_nl.load(a) + 1.0
+        old_nl.device_print("tile", tile)
+        out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+        old_nl.store(out, tile)
+        return out
+
+    shown(np.zeros((2, 2), np.float32))
+    assert capsys.readouterr().out == "tile [[1. 1.]\n [1. 1.]]\n"
+
+
+def test_capacity_names_tiles_and_lines():
+    @old.jit
+    def too_much(a):
+        held = [old_nl.load(a) for _ in range(7)]
+        total = held[0]
+        for tile in held[1:]:
+            total = old_nl.add(total, tile)
+        out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+        old_nl.store(out, total)
+        return out
+
+    with pytest.raises(MemoryError, match=r"test_kernels.py:\d+: sbuf: \d tiles live at once .* load 32768 \(line"):
+        too_much(uniform(128, 8192))
+
+
+def test_limits_name_the_line():
+    @old.jit
+    def too_tall(a):
+        return old_nl.load(a)
+
+    with pytest.raises(AssertionError, match="number of partitions 256 exceed architecture limitation of 128"):
+        too_tall(uniform(256, 4))
+
+    @old.jit
+    def out_of_bounds(a):
+        return old_nl.load(a[0:8, 0:9])
+
+    with pytest.raises(IndexError, match=r"`a` on dimension 1: index range \[0, 8\] exceed dimension size of 8"):
+        out_of_bounds(uniform(8, 8))
