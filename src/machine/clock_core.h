@@ -242,7 +242,8 @@ typedef struct ts_steady {
     ts_repeat *repeat;          /* per loop */
     TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; found once */
     bool is_off, is_active;
-    uint32_t walks, tries;
+    uint32_t walks, tries, most_tries; /* comparisons in full: with this snapshot, and how many it gets */
+    uint32_t rotation;
     int64_t trip;
     uint64_t entered, sequence, next; /* instructions before the loop, at the snapshot, before the next one */
     ts_time floor[TS_CLOCK_SETS];

@@ -114,6 +114,7 @@ ts_status ts_expand_init(ts_clock *clock) {
     find_rows(clock);
     find_storages(clock);
     clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
+    clock->steady.most_tries = 1;
     for (uint32_t loop = 0; loop < program->loops.count; loop++)
         ts_vec_push(&clock->record->loops, &clock->record->arena, (ts_record_loop){0});
     return ts_ok;

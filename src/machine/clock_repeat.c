@@ -1,6 +1,7 @@
 /* Which loops may be in a steady state: what a trip does must be what every other trip does, but for places
-   that move by a fixed distance, and those places must be nobody else's. Then a state of the clock that comes
-   back, seen from the present trip, comes back for ever. */
+   that move by a fixed distance and that nothing else in the loop touches. Then a state of the clock that
+   comes back, seen from the present trip, comes back for ever: what can still be delayed by an access from
+   before the loop has not come back, because the time of that access does not move. */
 #include "arch/range.h"
 #include "base/integer.h"
 #include "machine/clock_steady.h"
@@ -128,15 +129,23 @@ static bool drift_apart(const repeat *r, const ts_reaches *a, const ts_reaches *
            ts_repeat_part_shift(program, a->ap, r->loop) != ts_repeat_part_shift(program, b->ap, r->loop);
 }
 
-/* Whether something meets the places of a moving operand that does not move with it: first what is near. */
-static bool is_met(const repeat *r, const ts_reaches *moving, uint32_t first, uint32_t end) {
+/* Whether something in the loop meets the places of a moving operand and does not move with it. */
+static bool is_met_inside(const repeat *r, const ts_reaches *moving, uint32_t first, uint32_t end) {
     const ts_reaches *all = r->clock->steady.reaches.data;
-    for (uint32_t i = end; i < r->clock->steady.reaches.count; i++)
-        if (may_meet(moving, &all[i])) return true;
-    for (uint32_t i = first; i-- > 0;)
-        if (may_meet(moving, &all[i])) return true;
     for (uint32_t i = first; i < end; i++)
         if (may_meet(moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
+    return false;
+}
+
+/* Whether what comes after the loop could be delayed by an access of a trip that was jumped over. All of
+   those that could delay an engine of the loop are known after the jump; other engines may be behind them. */
+static bool is_met_later(const repeat *r, const ts_reaches *moving, uint32_t end) {
+    const ts_reaches *all = r->clock->steady.reaches.data;
+    for (uint32_t i = end; i < r->clock->steady.reaches.count; i++) {
+        const ts_inst *inst = r->clock->program->code.data[all[i].inst];
+        bool is_behind = inst->op == ts_op_leave || !(r->out->engines >> inst->engine & 1);
+        if (is_behind && may_meet(moving, &all[i])) return true;
+    }
     return false;
 }
 
@@ -160,7 +169,8 @@ static void look_at_places(repeat *r) {
         const ts_reaches *own = &r->clock->steady.reaches.data[i];
         bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
                      ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
-        if (moves && is_met(r, own, first, end)) r->out->is_able = false;
+        if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own, end)))
+            r->out->is_able = false;
     }
 }
 
@@ -187,7 +197,7 @@ void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out) {
     *out = (ts_repeat){.is_known = true, .is_able = !marks->parent, .period = 1, .last = INT64_MAX};
     repeat r = {
         .clock = clock, .loop = loop, .nest = {.program = program, .depth = 1, .loop = {loop}}, .out = out};
-    if (out->is_able) look_at_places(&r);
     for (uint32_t at = marks->begin + 1; at < marks->end && out->is_able; at++)
         look_at_inst(&r, program->code.data[at]);
+    if (out->is_able) look_at_places(&r);
 }

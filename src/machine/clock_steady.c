@@ -7,9 +7,8 @@
 #include "machine/clock_steady.h"
 
 enum {
-    SHORTEST = 4 * TS_CLOCK_WINDOW, /* instructions left in a loop: fewer are not worth a snapshot */
-    MOST_PERIODS = 16,              /* compared with one snapshot */
-    MOST_WALKS = 2                  /* comparisons in full with one snapshot */
+    SHORTEST = TS_CLOCK_WINDOW, /* instructions left in a loop: fewer are not worth a snapshot */
+    MOST_PERIODS = 16           /* compared with one snapshot */
 };
 
 static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
@@ -214,6 +213,23 @@ static void unmark(ts_clock *clock) {
     clock->steady.places.count = 0;
 }
 
+/* DMA engines are alike, and a state is compared from the next one to serve: that one moves on, too. */
+static void turn_engines(ts_clock *clock, int64_t periods) {
+    uint32_t engines = (uint32_t)clock->dma_engines[0];
+    uint32_t step = (clock->rotation + engines - clock->steady.rotation) % engines;
+    step = (uint32_t)(step * (uint64_t)periods % engines);
+    clock->rotation = (clock->rotation + step) % engines;
+    if (step == 0 || !clock->dma_is_split) return;
+    ts_times free[TS_CLOCK_DMA_ENGINES];
+    ts_node *node[TS_CLOCK_DMA_ENGINES];
+    memcpy(free, clock->dma_free, sizeof free);
+    memcpy(node, clock->dma_node, sizeof node);
+    for (uint32_t engine = 0; engine < engines; engine++) {
+        clock->dma_free[(engine + step) % engines] = free[engine];
+        clock->dma_node[(engine + step) % engines] = node[engine];
+    }
+}
+
 /* Moves the clock on by so many periods from the state that `compared` found equal to the snapshot. */
 static bool jump(ts_clock *clock, const ts_walk *compared, int64_t periods) {
     ts_steady *steady = &clock->steady;
@@ -245,6 +261,7 @@ static bool jump(ts_clock *clock, const ts_walk *compared, int64_t periods) {
         unmark(clock);
         grow_totals(clock, periods);
         ts_walk_state(&walk);
+        turn_engines(clock, periods);
         clock->sequence += walk.instructions;
         clock->counters[walk.loop] += trips;
         clock->record->skipped_iterations += (uint64_t)trips;
@@ -266,36 +283,15 @@ static int64_t count_periods(const ts_clock *clock, uint32_t loop, int64_t perio
     return periods < 0 || (uint64_t)periods < most ? periods : (int64_t)most;
 }
 
-static void compare(ts_clock *clock, uint32_t loop) {
-    ts_steady *steady = &clock->steady;
-    int64_t period = clock->counters[loop] - steady->trip, periods = count_periods(clock, loop, period);
-    bool is_over = periods < 1 || period >= MOST_PERIODS * steady->repeat[loop].period;
-    if (period % steady->repeat[loop].period == 0 && (int64_t)clock->rotation == steady->words.data[0] &&
-        !is_over) {
-        ts_walk walk = start_walk(clock, loop, ts_walk_compare);
-        ts_walk_state(&walk);
-        bool is_done = walk.is_equal && jump(clock, &walk, periods);
-        unmark(clock);
-        is_over = is_done || ++steady->tries >= MOST_WALKS;
-        if (is_done) steady->next = UINT64_MAX;
-    }
-    if (!is_over) return;
-    if (steady->next != UINT64_MAX) steady->next = clock->sequence + (clock->sequence - steady->entered) / 4;
-    release(clock);
-}
-
 /* Slices, the timeline and the path over time need every trip. */
 static bool may_skip(const ts_clock *clock) {
     return !clock->steady.is_off && clock->bins == 0 && clock->path_cap == 0 && !clock->watch.is_on &&
            !clock->held.is_valid && (clock->slice_cap == 0 || clock->record->slices_truncated);
 }
 
-void ts_steady_trip(ts_clock *clock, uint32_t loop) {
+/* Takes a snapshot, if one is worth it. */
+static void consider(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
-    if (steady->is_active) {
-        compare(clock, loop);
-        return;
-    }
     uint64_t done = clock->sequence - steady->entered;
     int64_t counter = clock->counters[loop], left = clock->trips[loop] - counter;
     if (clock->sequence < steady->next || done < TS_CLOCK_WINDOW || !may_skip(clock)) return;
@@ -307,12 +303,42 @@ void ts_steady_trip(ts_clock *clock, uint32_t loop) {
     steady->tries = 0;
     steady->trip = counter;
     steady->sequence = clock->sequence;
+    steady->rotation = clock->rotation;
     memcpy(steady->floor, walk.floor, sizeof steady->floor);
     save_totals(clock);
     ts_walk_state(&walk);
 }
 
+/* Compares this trip with the snapshot. One that stays different is given up for the present one, later each
+ * time: a transient may end, a period may be long. */
+static void compare(ts_clock *clock, uint32_t loop) {
+    ts_steady *steady = &clock->steady;
+    int64_t period = clock->counters[loop] - steady->trip, periods = count_periods(clock, loop, period);
+    bool is_over = periods < 1 || period >= MOST_PERIODS * steady->repeat[loop].period;
+    bool is_turned = !ts_walk_is_symmetric(clock) && clock->rotation != steady->rotation;
+    if (period % steady->repeat[loop].period == 0 && !is_turned && !is_over) {
+        ts_walk walk = start_walk(clock, loop, ts_walk_compare);
+        ts_walk_state(&walk);
+        bool is_done = walk.is_equal && jump(clock, &walk, periods);
+        unmark(clock);
+        is_over = is_done || ++steady->tries >= steady->most_tries;
+        if (is_done) steady->next = UINT64_MAX;
+    }
+    if (!is_over) return;
+    release(clock);
+    steady->most_tries *= 2;
+    if (steady->next != UINT64_MAX) consider(clock, loop);
+}
+
+void ts_steady_trip(ts_clock *clock, uint32_t loop) {
+    if (clock->steady.is_active)
+        compare(clock, loop);
+    else
+        consider(clock, loop);
+}
+
 void ts_steady_end(ts_clock *clock) {
     if (clock->steady.is_active) release(clock);
     clock->steady.next = 0;
+    clock->steady.most_tries = 1;
 }

@@ -33,5 +33,7 @@ typedef struct ts_walk {
     ts_node **nodes;              /* moving: what each place holds from now on */
 } ts_walk;
 void ts_walk_state(ts_walk *walk);
+/* All sets of constants have the same DMA engines, so that it makes no difference which one is next. */
+bool ts_walk_is_symmetric(const ts_clock *clock);
 
 #endif

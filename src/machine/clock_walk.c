@@ -132,8 +132,9 @@ static void visit_transfers(ts_walk *walk) {
         visit_times(walk, &clock->ring_free[queue]);
         visit_node(walk, &clock->ring_node[queue], &clock->ring_free[queue], walk->mode == ts_walk_move);
     }
-    int engines = clock->dma_is_split ? TS_CLOCK_DMA_ENGINES : 1;
-    for (int engine = 0; engine < engines; engine++) {
+    int engines = ts_walk_is_symmetric(clock) ? clock->dma_engines[0] : TS_CLOCK_DMA_ENGINES;
+    for (int i = 0; i < (clock->dma_is_split ? engines : 1); i++) {
+        int engine = clock->dma_is_split ? (i + (int)clock->rotation) % engines : 0;
         visit_times(walk, &clock->dma_free[engine]);
         visit_node(walk, &clock->dma_node[engine], &clock->dma_free[engine], walk->mode == ts_walk_move);
     }
@@ -212,6 +213,12 @@ static void visit_boxes(ts_walk *walk) {
     word(walk, -1);
 }
 
+bool ts_walk_is_symmetric(const ts_clock *clock) {
+    for (int k = 1; k < clock->sets; k++)
+        if (clock->dma_engines[k] != clock->dma_engines[0]) return false;
+    return true;
+}
+
 void ts_walk_state(ts_walk *walk) {
     ts_clock *clock = walk->clock;
     ts_steady *steady = &clock->steady;
@@ -219,7 +226,7 @@ void ts_walk_state(ts_walk *walk) {
     steady->events.count = 0;
     walk->at = walk->place = 0;
     walk->is_equal = true;
-    word(walk, clock->rotation);
+    word(walk, ts_walk_is_symmetric(clock) ? -1 : (int64_t)clock->rotation);
     word(walk, clock->table);
     word(walk, clock->dma_is_split | clock->held.is_valid << 1);
     visit_engines(walk);

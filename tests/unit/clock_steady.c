@@ -212,8 +212,49 @@ static void test_late_changes(void **state) {
                "scalar.dma_copy queue=1 dst=sbuf.f32[p0:128 +4096 4] src=hbm.f32[y +0 128@4 4]\n");
 }
 
+/* ---- loops that hand results on in HBM ---- */
+
+/* Two loops: what the first leaves in HBM, the second reads trip by trip, from one end or the other, through
+   `queue`, and works on for `cycles`. Trips that were jumped over. */
+static uint64_t skipped_of_pair(const char *name, bool is_backward, const char *trigger, unsigned queue,
+                                unsigned elements) {
+    ts_text text = {0};
+    enum { TRIPS = 3000, ROW = 128 * 64 };
+    ts_text_format(&text,
+                   "trn 1\nprogram %s chip=trn1\ntensor s: scratch f32[%d,128,64] address=0\n"
+                   "tensor y: output 0 f32[%d,128,64]\n",
+                   name, TRIPS, TRIPS);
+    ts_text_format(&text,
+                   "loop %%i = %d\n  vector.memset dst=sbuf.f32[p0:128 +0 %u] value=0\n"
+                   "  sync.dma_copy queue=0 dst=hbm.f32[s +0+%d*%%i 128@64 64] src=sbuf.f32[p0:128 +0 64]\n"
+                   "end %%i\n",
+                   TRIPS, elements, ROW);
+    ts_text_format(&text,
+                   "loop %%j = %d\n  %s.dma_copy queue=%u dst=sbuf.f32[p0:128 +8192 64] src=hbm.f32[s "
+                   "+%d%s%d*%%j 128@64 64]\n"
+                   "  vector.tensor_scalar dst=sbuf.f32[p0:128 +16384 64] data=sbuf.f32[p0:128 +8192 64] "
+                   "op0=multiply operand0=2\n"
+                   "  sync.dma_copy queue=2 dst=hbm.f32[y +0+%d*%%j 128@64 64] src=sbuf.f32[p0:128 +16384 "
+                   "64]\nend %%j\n",
+                   TRIPS, trigger, queue, is_backward ? (TRIPS - 1) * ROW : 0, is_backward ? "-" : "+", ROW,
+                   ROW);
+    uint64_t skipped = skipped_of(text.data);
+    ts_text_free(&text);
+    return skipped;
+}
+
+static void test_handed_on(void **state) {
+    (void)state;
+    assert_true(skipped_of_pair("same", false, "sync", 0, 64) > 3000);
+    assert_true(skipped_of_pair("backward", true, "sync", 1, 64) > 3000);
+    assert_true(skipped_of_pair("slow", true, "sync", 1, 2048) > 3000);
+    /* an engine that is idle in the first loop and may run far ahead of it */
+    assert_true(skipped_of_pair("ahead", false, "gpsimd", 1, 64) > 0);
+    skipped_of_pair("ahead_backward", true, "scalar", 1, 2048);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_random_loops),
-                                       cmocka_unit_test(test_late_changes)};
+                                       cmocka_unit_test(test_late_changes), cmocka_unit_test(test_handed_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
