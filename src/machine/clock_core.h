@@ -18,6 +18,7 @@ enum {
     TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
     TS_CLOCK_WINDOW = 1024,     /* fetched instructions that wait for their times */
     TS_CLOCK_BOXES = 8192,      /* accesses remembered exactly per plane; above that, old ones merge */
+    TS_CLOCK_SIGNS = 16,        /* states remembered by a sign of what they are */
     TS_BOX_LEVELS = 20
 };
 
@@ -242,10 +243,11 @@ typedef struct ts_steady {
     ts_repeat *repeat;          /* per loop */
     TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; found once */
     bool is_off, is_active;
-    uint32_t walks, tries, most_tries; /* comparisons in full: with this snapshot, and how many it gets */
-    uint32_t rotation;
-    int64_t trip;
-    uint64_t entered, sequence, next; /* instructions before the loop, at the snapshot, before the next one */
+    uint32_t walks, snapshots;     /* snapshots of this loop */
+    uint64_t sign[TS_CLOCK_SIGNS]; /* of the last trips, in a circle */
+    uint32_t signs, rotation;
+    int64_t trip, period, next; /* of the snapshot; when its state is expected again; no other one before */
+    uint64_t entered, sequence; /* instructions before the loop, at the snapshot */
     ts_time floor[TS_CLOCK_SETS];
     TS_VEC(int64_t) words;
     TS_VEC(ts_node *) pins;
@@ -312,8 +314,8 @@ typedef struct ts_clock {
     /* lanes: times at which each shared thing is free, and why */
     int window; /* instructions of an engine that may overtake each other; 1 = program order */
     ts_lane engine[ts_engine_count], ring[TS_CLOCK_RINGS];
-    uint16_t ring_list[TS_CLOCK_RINGS]; /* queues with a transfer waiting */
-    int rings;
+    uint16_t ring_list[TS_CLOCK_RINGS];
+    int rings, queues; /* queues with a transfer waiting; queue numbers that the program may use */
     ts_times engine_free[ts_engine_count], port_free[ts_port_count][ts_engine_count];
     ts_times ring_free[TS_CLOCK_RINGS], dma_free[TS_CLOCK_DMA_ENGINES], hbm_free, end;
     bool dma_is_split; /* DMA engines differ: each has its entry; otherwise entry 0 is all of theirs */

@@ -88,6 +88,8 @@ static void find_rows(ts_clock *clock) {
         if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
         if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
         clock->is_used[inst->engine] = true;
+        if (inst->op == ts_op_dma_copy && ((const ts_inst_dma_copy *)inst)->queue >= clock->queues)
+            clock->queues = ((const ts_inst_dma_copy *)inst)->queue + 1;
         for (int engine = 0; inst->op == ts_op_leave && engine < ts_engine_count; engine++)
             clock->is_used[engine] = true;
         if (inst->engine != ts_engine_none)
@@ -114,7 +116,6 @@ ts_status ts_expand_init(ts_clock *clock) {
     find_rows(clock);
     find_storages(clock);
     clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
-    clock->steady.most_tries = 1;
     for (uint32_t loop = 0; loop < program->loops.count; loop++)
         ts_vec_push(&clock->record->loops, &clock->record->arena, (ts_record_loop){0});
     return ts_ok;

@@ -8,7 +8,7 @@
 
 enum {
     SHORTEST = TS_CLOCK_WINDOW, /* instructions left in a loop: fewer are not worth a snapshot */
-    MOST_PERIODS = 16           /* compared with one snapshot */
+    MOST_SNAPSHOTS = 8          /* in one loop */
 };
 
 static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
@@ -289,19 +289,41 @@ static bool may_skip(const ts_clock *clock) {
            !clock->held.is_valid && (clock->slice_cap == 0 || clock->record->slices_truncated);
 }
 
-/* Takes a snapshot, if one is worth it. */
-static void consider(ts_clock *clock, uint32_t loop) {
+static bool is_worth_it(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
     uint64_t done = clock->sequence - steady->entered;
     int64_t counter = clock->counters[loop], left = clock->trips[loop] - counter;
-    if (clock->sequence < steady->next || done < TS_CLOCK_WINDOW || !may_skip(clock)) return;
-    if ((double)done / (double)counter * (double)left < SHORTEST) return;
+    if (steady->snapshots == MOST_SNAPSHOTS || counter < steady->next || done < TS_CLOCK_WINDOW ||
+        !may_skip(clock))
+        return false;
+    if ((double)done / (double)counter * (double)left < SHORTEST) return false;
     if (!steady->repeat[loop].is_known) ts_repeat_find(clock, loop, &steady->repeat[loop]);
-    if (!steady->repeat[loop].is_able) return;
+    return steady->repeat[loop].is_able && counter % steady->repeat[loop].period == 0;
+}
+
+/* Trips since the state had the sign that it has now; 0 = longer than is remembered. */
+static int64_t trips_since_sign(ts_clock *clock, uint32_t loop) {
+    ts_steady *steady = &clock->steady;
+    ts_walk walk = start_walk(clock, loop, ts_walk_sign);
+    ts_walk_state(&walk);
+    int64_t found = 0;
+    for (uint32_t i = 1; i <= TS_CLOCK_SIGNS && i <= steady->signs && !found; i++)
+        if (steady->sign[(steady->signs - i) % TS_CLOCK_SIGNS] == walk.sign)
+            found = i * steady->repeat[loop].period;
+    steady->sign[steady->signs++ % TS_CLOCK_SIGNS] = walk.sign;
+    return found;
+}
+
+/* Takes a snapshot when the state may be one that comes back. */
+static void consider(ts_clock *clock, uint32_t loop) {
+    ts_steady *steady = &clock->steady;
+    if (!is_worth_it(clock, loop)) return;
+    steady->period = trips_since_sign(clock, loop);
+    if (!steady->period || (clock->trips[loop] - clock->counters[loop]) / steady->period < 3) return;
     ts_walk walk = start_walk(clock, loop, ts_walk_save);
     steady->is_active = true;
-    steady->tries = 0;
-    steady->trip = counter;
+    steady->snapshots++;
+    steady->trip = clock->counters[loop];
     steady->sequence = clock->sequence;
     steady->rotation = clock->rotation;
     memcpy(steady->floor, walk.floor, sizeof steady->floor);
@@ -309,25 +331,22 @@ static void consider(ts_clock *clock, uint32_t loop) {
     ts_walk_state(&walk);
 }
 
-/* Compares this trip with the snapshot. One that stays different is given up for the present one, later each
- * time: a transient may end, a period may be long. */
+/* Compares the trip that may be in the snapshot's state with it. */
 static void compare(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
-    int64_t period = clock->counters[loop] - steady->trip, periods = count_periods(clock, loop, period);
-    bool is_over = periods < 1 || period >= MOST_PERIODS * steady->repeat[loop].period;
-    bool is_turned = !ts_walk_is_symmetric(clock) && clock->rotation != steady->rotation;
-    if (period % steady->repeat[loop].period == 0 && !is_turned && !is_over) {
+    if (clock->counters[loop] != steady->trip + steady->period) return;
+    int64_t periods = count_periods(clock, loop, steady->period);
+    bool is_done = false;
+    if (periods > 0) {
         ts_walk walk = start_walk(clock, loop, ts_walk_compare);
         ts_walk_state(&walk);
-        bool is_done = walk.is_equal && jump(clock, &walk, periods);
+        is_done = walk.is_equal && jump(clock, &walk, periods);
         unmark(clock);
-        is_over = is_done || ++steady->tries >= steady->most_tries;
-        if (is_done) steady->next = UINT64_MAX;
     }
-    if (!is_over) return;
     release(clock);
-    steady->most_tries *= 2;
-    if (steady->next != UINT64_MAX) consider(clock, loop);
+    if (periods < 1 || is_done) steady->snapshots = MOST_SNAPSHOTS;
+    steady->next = clock->counters[loop] + ((int64_t)1 << steady->snapshots);
+    steady->signs = 0;
 }
 
 void ts_steady_trip(ts_clock *clock, uint32_t loop) {
@@ -339,6 +358,6 @@ void ts_steady_trip(ts_clock *clock, uint32_t loop) {
 
 void ts_steady_end(ts_clock *clock) {
     if (clock->steady.is_active) release(clock);
+    clock->steady.snapshots = clock->steady.signs = 0;
     clock->steady.next = 0;
-    clock->steady.most_tries = 1;
 }

@@ -17,14 +17,17 @@ void ts_steady_trip(ts_clock *clock, uint32_t loop);
 /* The loop is over. */
 void ts_steady_end(ts_clock *clock);
 
-/* clock_walk.c: the clock's state in one order. A walk saves what it finds, compares it with what was saved,
-   or moves it on by `periods` times what lies between the two. */
-typedef enum ts_walk_mode { ts_walk_save, ts_walk_compare, ts_walk_move } ts_walk_mode;
+/* clock_walk.c: the clock's state in one order. A walk signs some of what it finds (equal states have equal
+   signs), saves it, compares it with what was saved, or moves it on by `periods` times what lies between the
+   two.
+ */
+typedef enum ts_walk_mode { ts_walk_sign, ts_walk_save, ts_walk_compare, ts_walk_move } ts_walk_mode;
 typedef struct ts_walk {
     ts_clock *clock;
     uint32_t loop;
     ts_walk_mode mode;
     bool is_equal;
+    uint64_t sign;
     uint32_t at, place;           /* next word, next place of a node */
     ts_time floor[TS_CLOCK_SETS]; /* times before it cannot matter in the loop any more */
     ts_time step[TS_CLOCK_SETS];  /* moving: added to all others */

@@ -6,13 +6,16 @@
 
 #include "machine/clock_steady.h"
 
-static void word(ts_walk *walk, int64_t value) {
+static inline void word(ts_walk *walk, int64_t value) {
     ts_steady *steady = &walk->clock->steady;
-    if (walk->mode == ts_walk_save)
+    if (walk->mode == ts_walk_compare) {
+        if (walk->at >= steady->words.count || steady->words.data[walk->at] != value) walk->is_equal = false;
+    } else if (walk->mode == ts_walk_save) {
         ts_vec_push(&steady->words, &walk->clock->arena, value);
-    else if (walk->mode == ts_walk_compare)
-        walk->is_equal =
-            walk->is_equal && walk->at < steady->words.count && steady->words.data[walk->at] == value;
+    } else if (walk->mode == ts_walk_sign) {
+        walk->sign = (walk->sign ^ (uint64_t)value) * 0x9E3779B97F4A7C15u;
+        walk->sign ^= walk->sign >> 29;
+    }
     walk->at++;
 }
 
@@ -40,7 +43,7 @@ static void visit_node(ts_walk *walk, ts_node **node, const ts_times *times, boo
     ts_steady *steady = &clock->steady;
     ts_time floor = walk->floor[clock->asked];
     if (is_moved) floor += walk->step[clock->asked];
-    if (times->at[clock->asked] < floor || !*node) {
+    if (times->at[clock->asked] < floor || !*node || walk->mode == ts_walk_sign) {
         word(walk, -1);
         return;
     }
@@ -95,15 +98,24 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     }
     word(walk, -1);
     word(walk, event->is_group ? -1 : (int64_t)sequence);
-    visit_times(walk, &event->earliest);
-    visit_cause(walk, &event->cause, &event->earliest);
-    visit_times(walk, &event->same);
-    visit_times(walk, &event->ready);
-    visit_node(walk, &event->node, &event->ready, walk->mode == ts_walk_move);
+    if (!event->is_done) {
+        visit_times(walk, &event->earliest);
+        visit_cause(walk, &event->cause, &event->earliest);
+    }
+    if (event->is_done || event->is_group) {
+        visit_times(walk, &event->same);
+        visit_times(walk, &event->ready);
+        visit_node(walk, &event->node, &event->ready, walk->mode == ts_walk_move);
+    }
     if (walk->mode == ts_walk_move) event->sequence += walk->instructions;
 }
 
 static void number_lane(ts_walk *walk, const ts_lane *lane) {
+    if (walk->mode == ts_walk_sign) {
+        word(walk, lane->count);
+        word(walk, lane->head ? (int64_t)lane->head->inst : -1);
+        return;
+    }
     for (ts_event *event = lane->head; event; event = event->next)
         word(walk, number(walk, event));
     word(walk, -1);
@@ -121,13 +133,13 @@ static void visit_engines(ts_walk *walk) {
             visit_times(walk, &clock->port_free[port][e]);
             visit_cause(walk, &clock->port_cause[port][e], &clock->port_free[port][e]);
         }
-        clock->engine[e].is_known = false;
+        if (walk->mode == ts_walk_move) clock->engine[e].is_known = false;
     }
 }
 
 static void visit_transfers(ts_walk *walk) {
     ts_clock *clock = walk->clock;
-    for (int queue = 0; queue < TS_CLOCK_RINGS; queue++) {
+    for (int queue = 0; queue < clock->queues; queue++) {
         number_lane(walk, &clock->ring[queue]);
         visit_times(walk, &clock->ring_free[queue]);
         visit_node(walk, &clock->ring_node[queue], &clock->ring_free[queue], walk->mode == ts_walk_move);
@@ -231,6 +243,7 @@ void ts_walk_state(ts_walk *walk) {
     word(walk, clock->dma_is_split | clock->held.is_valid << 1);
     visit_engines(walk);
     visit_transfers(walk);
+    if (walk->mode == ts_walk_sign) return;
     if (walk->is_equal) visit_union(walk);
     if (walk->is_equal) visit_boxes(walk);
     for (uint32_t i = 0; i < steady->events.count && walk->is_equal; i++)
