@@ -55,6 +55,7 @@ bench: all
 	@build/bench/engines
 	@.venv/bin/python bench/programs.py build/bench/programs
 	@build/bench/compile build/bench/programs/*.mlirbc
+	@build/bench/clock build/bench/programs/*.mlirbc
 	@.venv/bin/python bench/run.py $(BENCH)
 
 format:

@@ -25,6 +25,33 @@ def squares(a, b):
     return jnp.sum(jnp.square(a @ b))
 
 
+class Shapes:
+    """Stands for a generator of random numbers where only shapes are asked for."""
+
+    def standard_normal(self, shape):
+        return jnp.zeros(shape)
+
+    def integers(self, _low, _high, shape):
+        return jnp.zeros(shape, jnp.int32)
+
+
+def write_gpt_1300m(path):
+    """A step of a GPT with 1.3e9 parameters, 24 blocks of width 2048, on one sequence of 256 tokens, in bf16."""
+    model = models_jax.gpt_model(models_jax.GptShape(2048, 24, 16, 1024, 50257), 1, 256)
+
+    def step(params, state, x, y):
+        loss, grads = jax.value_and_grad(lambda p: model.loss(model.apply(p, x), y))(params)
+        return *models_jax.adamw(params, state, grads), loss
+
+    def arguments():
+        params = jax.tree.map(lambda array: jnp.asarray(array, jnp.bfloat16), model.params(Shapes()))
+        return params, models_jax.adamw_state(params), *model.batch(Shapes())
+
+    shapes = jax.eval_shape(arguments)
+    write(path, step, shapes, (0, 1))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes[0]))
+
+
 def main(folder):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,6 +61,7 @@ def main(folder):
     for name in ("mlp", "resnet20", "gpt_d256", "lstm", "gpt2_124m"):
         step, arguments = models_jax.build(name, "fp32")
         write(folder / f"{name}.mlirbc", step, arguments, (0, 1))
+    write_gpt_1300m(folder / "gpt_1300m.mlirbc")
 
 
 if __name__ == "__main__":

@@ -124,6 +124,7 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     clock->steady.is_off = options && options->step_all;
     clock->trace = options ? options->trace : NULL;
     clock->assumed_trips = options && options->trips ? options->trips : 1;
+    clock->ticks = 1;
     clock->window = program->order == ts_order_list ? (int)chip->list_window : 1;
     bool has_band = options && options->band;
     record->chip = *chip;
@@ -133,7 +134,7 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     if (status == ts_ok) status = add_what_ifs(clock, chip, options);
     if (status == ts_ok) status = ts_expand_init(clock);
     if (status == ts_ok) {
-        ts_regions_init(clock);
+        ts_boxes_init(clock);
         ts_series_init(clock, options ? options->bins : 0);
         status = run(clock);
     }

@@ -174,19 +174,24 @@ typedef struct ts_code {
     bool is_ready, is_ragged;
 } ts_code;
 
-/* One remembered access: who made it and where. What a search reads of it comes first. */
-typedef struct ts_box {
-    struct ts_box *next; /* of its hash bucket */
+/* Where an access lies, and whose it is. */
+typedef struct ts_place {
     int64_t lo, hi;
     int32_t part, parts;
     uint32_t plane;
-    uint8_t level;
     uint8_t engine;        /* that issued it; none: a transfer, or several accesses */
-    uint8_t behind[2];     /* bit per engine that cannot be delayed by it: at all, or to overwrite */
-    uint64_t covered;      /* bit per part of it that later writes covered, 4 x 16 parts */
     const ts_shape *shape; /* NULL: stands for several, by bounds only */
     const ts_access *access;
+} ts_place;
+
+/* One remembered access. */
+typedef struct ts_box {
+    ts_place place;
+    struct ts_box *next; /* of its hash bucket */
     ts_event *event;
+    uint64_t covered;  /* bit per part of it that later writes covered, 4 x 16 parts */
+    uint8_t behind[2]; /* bit per engine that cannot be delayed by it: at all, or to overwrite */
+    uint8_t level;
     struct ts_box **link;
     struct ts_box *level_next, **level_link; /* boxes of one level of one plane */
 } ts_box;
@@ -194,10 +199,29 @@ typedef struct ts_box {
 /* The reads (even index) or the writes (odd) of one storage: SBUF, PSUM, scratch, or a tensor. */
 typedef struct ts_plane {
     uint32_t count, limit;
+    uint32_t crowd;  /* boxes that are worth a look for those that cannot matter any more */
     uint32_t levels; /* bit per level in use */
     uint32_t level_count[TS_BOX_LEVELS];
     ts_box *level[TS_BOX_LEVELS];
 } ts_plane;
+
+/* The bytes and partitions that an operand may touch in all trips of all its loops. */
+typedef struct ts_reaches {
+    const ts_ap *ap;
+    uint32_t inst, storage;
+    bool is_write, is_known; /* not known: they cannot be bounded */
+    __int128 lo, hi, first, last;
+} ts_reaches;
+
+typedef struct ts_storage {
+    bool is_tracked;                /* something writes it */
+    uint32_t last[ts_engine_count]; /* 1 + the last code position that touches it; 0 = none */
+    uint64_t tick;                  /* of `free` */
+    uint32_t lagging;               /* bit per engine that may still touch it and is far behind another */
+    ts_times free;                  /* no other engine that may still touch it starts anything before */
+    uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list */
+} ts_storage;
+enum { TS_STORAGE_SBUF, TS_STORAGE_PSUM, TS_STORAGE_SCRATCH, TS_STORAGE_TENSOR };
 
 /* Things of one size that come and go: blocks in the clock's arena, and a list of the free ones. */
 typedef struct ts_slab {
@@ -230,18 +254,9 @@ typedef struct ts_repeat {
     int64_t last;     /* all trips up to this one have whole counts */
 } ts_repeat;
 
-/* The bytes and partitions that an operand may touch in all trips of all its loops. */
-typedef struct ts_reaches {
-    const ts_ap *ap;
-    uint32_t inst, storage;
-    bool is_write, is_known; /* not known: they cannot be bounded */
-    __int128 lo, hi, first, last;
-} ts_reaches;
-
 /* A snapshot of the clock at the start of a trip, seen from that moment. */
 typedef struct ts_steady {
-    ts_repeat *repeat;          /* per loop */
-    TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; found once */
+    ts_repeat *repeat; /* per loop */
     bool is_off, is_active;
     uint32_t walks, snapshots;     /* snapshots of this loop */
     uint64_t sign[TS_CLOCK_SIGNS]; /* of the last trips, in a circle */
@@ -300,15 +315,16 @@ typedef struct ts_clock {
 
     /* regions */
     uint32_t *storage_of; /* per tensor */
-    bool *is_tracked;     /* per storage: something writes it */
-    ts_plane *planes;     /* two per storage */
+    ts_storage *storages;
+    TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; found when first needed */
+    uint32_t *reach_list;
+    ts_plane *planes; /* two per storage */
     uint32_t storage_count;
     ts_box **buckets;
     uint32_t bucket_bits, box_count;
     TS_VEC(ts_box *) found;
-    bool is_used[ts_engine_count]; /* the program has instructions for it */
-    ts_times all_free; /* no engine that the program uses starts anything before; brought up to date now and
-                          then */
+    uint32_t since; /* code from here on may still be fetched */
+    uint64_t ticks;
     ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
 
     /* lanes: times at which each shared thing is free, and why */
@@ -336,8 +352,25 @@ typedef struct ts_clock {
     bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
 } ts_clock;
 
-/* clock_regions.c: boxes whose places have moved, oldest last in each list. */
-void ts_regions_move(ts_clock *clock, ts_box **boxes, uint32_t count);
+/* clock_boxes.c: where boxes lie. Finding fills clock->found. */
+void ts_boxes_init(ts_clock *clock);
+void ts_boxes_add(ts_clock *clock, ts_box *box);
+/* The box is still the caller's. */
+void ts_boxes_remove(ts_clock *clock, const ts_box *box);
+/* Those of a plane whose bounds meet those of the query. */
+void ts_boxes_find(ts_clock *clock, const ts_place *query, uint32_t plane);
+/* The first of a chain (box->next) that has all boxes at the query's own place, and others. */
+ts_box *ts_boxes_near(const ts_clock *clock, const ts_place *query);
+void ts_boxes_all(ts_clock *clock, uint32_t plane);
+/* Their places have changed; the oldest is the last. */
+void ts_boxes_move(ts_clock *clock, ts_box **boxes, uint32_t count);
+
+/* clock_reach.c: what operands may touch. */
+void ts_reach_find(ts_clock *clock);
+/* Whether they may meet, and one of them writes. */
+bool ts_reach_meets(const ts_reaches *a, const ts_reaches *b);
+/* Whether an instruction of `engine` that is still to be fetched may meet the place. */
+bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *place);
 
 /* clock_slab.c: items as they were given back, or zeroed when new. */
 void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size);
@@ -347,7 +380,10 @@ void ts_slab_give(ts_slab *slab, void *item);
 ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count);
 /* The instant that follows from a cause; `extra` (amount 0: none) comes after it. */
 ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra);
-ts_node *ts_node_hold(ts_node *node);
+static inline ts_node *ts_node_hold(ts_node *node) {
+    if (node) node->refs++;
+    return node;
+}
 void ts_node_drop(ts_clock *clock, ts_node *node);
 void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event, ts_cause_kind kind);
 void ts_cause_clear(ts_clock *clock, ts_cause *cause);
@@ -358,8 +394,7 @@ void ts_path_finish(ts_clock *clock);
 void ts_path_free(ts_clock *clock);
 
 /* clock_regions.c: what an access waits for. */
-void ts_regions_init(ts_clock *clock);
-/* Brings `all_free` up to date. */
+/* Storages look again at what is behind all engines. */
 void ts_regions_tick(ts_clock *clock);
 const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape);
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its

@@ -5,7 +5,6 @@
 #include "machine/clock_steady.h"
 
 enum { TICK = 64 }; /* instructions */
-enum { STORAGE_SBUF, STORAGE_PSUM, STORAGE_SCRATCH, FIRST_TENSOR_STORAGE };
 
 static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, ts_op_patterns *out) {
     if (ap->space == ts_space_none || out->count == TS_MAX_OPERANDS) return;
@@ -34,23 +33,29 @@ static void find_storages(ts_clock *clock) {
     const ts_program *program = clock->program;
     uint32_t tensors = program->tensors.count;
     clock->storage_of = TS_NEW_ARRAY(&clock->arena, uint32_t, tensors + 1);
-    clock->storage_count = FIRST_TENSOR_STORAGE + tensors;
-    clock->is_tracked = TS_NEW_ARRAY(&clock->arena, bool, clock->storage_count);
-    clock->is_tracked[STORAGE_SBUF] = clock->is_tracked[STORAGE_PSUM] = true;
+    clock->storage_count = TS_STORAGE_TENSOR + tensors;
+    clock->storages = TS_NEW_ARRAY(&clock->arena, ts_storage, clock->storage_count);
+    clock->storages[TS_STORAGE_SBUF].is_tracked = clock->storages[TS_STORAGE_PSUM].is_tracked = true;
     for (uint32_t t = 0; t < tensors; t++) {
         const ts_tensor *tensor = &program->tensors.data[t];
-        clock->storage_of[t] = tensor->kind == ts_tensor_scratch ? STORAGE_SCRATCH : FIRST_TENSOR_STORAGE + t;
+        clock->storage_of[t] = tensor->kind == ts_tensor_scratch ? TS_STORAGE_SCRATCH : TS_STORAGE_TENSOR + t;
         if (tensor->kind != ts_tensor_output || tensor->alias < 0) continue;
         for (uint32_t i = 0; i < tensors; i++)
             if (program->tensors.data[i].kind == ts_tensor_input &&
                 program->tensors.data[i].number == (uint32_t)tensor->alias)
-                clock->storage_of[t] = FIRST_TENSOR_STORAGE + i;
+                clock->storage_of[t] = TS_STORAGE_TENSOR + i;
     }
     for (uint32_t at = 0; at < program->code.count; at++) {
-        ts_op_patterns found = ts_find_patterns(program, program->code.data[at]);
-        for (int i = 0; i < found.count; i++)
-            if (found.is_write[i] && found.ap[i]->space == ts_space_hbm)
-                clock->is_tracked[clock->storage_of[found.ap[i]->tensor]] = true;
+        const ts_inst *inst = program->code.data[at];
+        ts_op_patterns found = ts_find_patterns(program, inst);
+        for (int i = 0; i < found.count; i++) {
+            ts_access access = {.ap = found.ap[i]};
+            ts_access_place(clock, &access);
+            ts_storage *storage = &clock->storages[access.storage];
+            if (found.is_write[i]) storage->is_tracked = true;
+            for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+                if (engine == inst->engine || inst->op == ts_op_leave) storage->last[engine] = at + 1;
+        }
     }
 }
 
@@ -87,11 +92,8 @@ static void find_rows(ts_clock *clock) {
         const ts_inst *inst = program->code.data[at];
         if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
         if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
-        clock->is_used[inst->engine] = true;
         if (inst->op == ts_op_dma_copy && ((const ts_inst_dma_copy *)inst)->queue >= clock->queues)
             clock->queues = ((const ts_inst_dma_copy *)inst)->queue + 1;
-        for (int engine = 0; inst->op == ts_op_leave && engine < ts_engine_count; engine++)
-            clock->is_used[engine] = true;
         if (inst->engine != ts_engine_none)
             clock->code[at].row = find_row(clock, table, mask, inst, inst->engine, loop);
         for (uint8_t engine = ts_engine_tensor; inst->op == ts_op_leave && engine < ts_engine_count;
@@ -208,7 +210,7 @@ void ts_access_place(const ts_clock *clock, ts_access *access) {
         access->storage = clock->storage_of[ap->tensor];
         access->shift = tensor->kind == ts_tensor_scratch ? (int64_t)tensor->address : 0;
     } else {
-        access->storage = ap->space == ts_space_psum ? STORAGE_PSUM : STORAGE_SBUF;
+        access->storage = ap->space == ts_space_psum ? TS_STORAGE_PSUM : TS_STORAGE_SBUF;
     }
 }
 
@@ -506,8 +508,10 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
                 clock->pc = program->loops.data[id].end + 1;
                 continue;
             }
-            clock->steady.entered =
-                clock->program->loops.data[id].parent ? clock->steady.entered : clock->sequence;
+            if (!program->loops.data[id].parent) {
+                clock->steady.entered = clock->sequence;
+                clock->since = at;
+            }
             clock->record->loops.data[id].entries++;
             clock->record->loops.data[id].trips++;
         } else if (inst->op == ts_op_end) {
@@ -517,7 +521,10 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
                 if (!program->loops.data[id].parent) ts_steady_trip(clock, id);
                 clock->record->loops.data[id].trips++;
             } else {
-                if (!program->loops.data[id].parent) ts_steady_end(clock);
+                if (!program->loops.data[id].parent) {
+                    ts_steady_end(clock);
+                    clock->since = clock->pc;
+                }
                 clock->counters[id] = 0;
             }
         } else if (inst->op == ts_op_leave) {

@@ -19,11 +19,6 @@ static void node_free(ts_clock *clock, ts_node *node) {
     clock->live_nodes--;
 }
 
-ts_node *ts_node_hold(ts_node *node) {
-    if (node) node->refs++;
-    return node;
-}
-
 void ts_node_drop(ts_clock *clock, ts_node *node) {
     while (node && --node->refs == 0) {
         ts_node *parent = node->parent;

@@ -65,61 +65,10 @@ static void add_count(repeat *r, const ts_count *count) {
     if (step < 0 && spare / -step < r->out->last) r->out->last = (int64_t)(spare / -step);
 }
 
-static void find_reach(ts_clock *clock, const ts_nesting *nest, const ts_access *access, ts_reaches *out) {
-    const ts_ap *ap = access->ap;
-    int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
-    out->is_known = true;
-    if (ap->index) {
-        out->lo = access->shift;
-        out->hi = (ts_wide)clock->program->tensors.data[ap->tensor].bytes + access->shift;
-        return;
-    }
-    ts_form offset, part;
-    out->is_known = ts_form_of(nest, &ap->offset, &offset);
-    if (!out->is_known) return;
-    ts_wide unit = ap->space == ts_space_hbm ? bytes : 1;
-    out->lo = ts_form_min(nest, &offset) * unit + access->shift;
-    out->hi = ts_form_max(nest, &offset) * unit + access->shift + bytes;
-    for (int i = 0; i < ap->dims; i++) {
-        ts_wide most = (ts_wide)ap->dim[i].step * (ap->dim[i].count.max - 1) * bytes;
-        *(most < 0 ? &out->lo : &out->hi) += most;
-    }
-    if (ap->space == ts_space_hbm) return;
-    out->is_known = ts_form_of(nest, &ap->part, &part);
-    if (!out->is_known) return;
-    out->first = ts_form_min(nest, &part);
-    out->last = ts_form_max(nest, &part) + ap->parts.max - 1;
-}
-
 /* Follows the loops that are open at a code position. */
 static void open_loops(ts_nesting *nest, const ts_inst *inst) {
     if (inst->op == ts_op_loop) nest->loop[nest->depth++] = ((const ts_inst_loop *)inst)->id;
     if (inst->op == ts_op_end) nest->depth--;
-}
-
-static void find_reaches(ts_clock *clock) {
-    const ts_program *program = clock->program;
-    ts_nesting nest = {.program = program};
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        const ts_inst *inst = program->code.data[at];
-        open_loops(&nest, inst);
-        ts_op_patterns found = ts_find_patterns(program, inst);
-        for (int i = 0; i < found.count; i++) {
-            ts_access access = {.ap = found.ap[i]};
-            ts_access_place(clock, &access);
-            if (!clock->is_tracked[access.storage]) continue;
-            ts_reaches own = {.ap = access.ap, .inst = at, .storage = access.storage};
-            own.is_write = found.is_write[i];
-            find_reach(clock, &nest, &access, &own);
-            ts_vec_push(&clock->steady.reaches, &clock->arena, own);
-        }
-    }
-}
-
-static bool may_meet(const ts_reaches *a, const ts_reaches *b) {
-    if (a->storage != b->storage || (!a->is_write && !b->is_write)) return false;
-    if (!a->is_known || !b->is_known) return true;
-    return a->lo < b->hi && b->lo < a->hi && a->first <= b->last && b->first <= a->last;
 }
 
 /* Two operands of the loop whose distance changes from trip to trip. */
@@ -131,29 +80,29 @@ static bool drift_apart(const repeat *r, const ts_reaches *a, const ts_reaches *
 
 /* Whether something in the loop meets the places of a moving operand and does not move with it. */
 static bool is_met_inside(const repeat *r, const ts_reaches *moving, uint32_t first, uint32_t end) {
-    const ts_reaches *all = r->clock->steady.reaches.data;
+    const ts_reaches *all = r->clock->reaches.data;
     for (uint32_t i = first; i < end; i++)
-        if (may_meet(moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
+        if (ts_reach_meets(moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
     return false;
 }
 
 /* Whether what comes after the loop could be delayed by an access of a trip that was jumped over. All of
    those that could delay an engine of the loop are known after the jump; other engines may be behind them. */
 static bool is_met_later(const repeat *r, const ts_reaches *moving, uint32_t end) {
-    const ts_reaches *all = r->clock->steady.reaches.data;
-    for (uint32_t i = end; i < r->clock->steady.reaches.count; i++) {
+    const ts_reaches *all = r->clock->reaches.data;
+    for (uint32_t i = end; i < r->clock->reaches.count; i++) {
         const ts_inst *inst = r->clock->program->code.data[all[i].inst];
         bool is_behind = inst->op == ts_op_leave || !(r->out->engines >> inst->engine & 1);
-        if (is_behind && may_meet(moving, &all[i])) return true;
+        if (is_behind && ts_reach_meets(moving, &all[i])) return true;
     }
     return false;
 }
 
 static uint32_t first_reach(const ts_clock *clock, uint32_t inst) {
-    uint32_t low = 0, high = clock->steady.reaches.count;
+    uint32_t low = 0, high = clock->reaches.count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (clock->steady.reaches.data[middle].inst < inst)
+        if (clock->reaches.data[middle].inst < inst)
             low = middle + 1;
         else
             high = middle;
@@ -163,10 +112,10 @@ static uint32_t first_reach(const ts_clock *clock, uint32_t inst) {
 
 static void look_at_places(repeat *r) {
     const ts_loop *loop = &r->clock->program->loops.data[r->loop];
-    if (r->clock->steady.reaches.count == 0) find_reaches(r->clock);
+    ts_reach_find(r->clock);
     uint32_t first = first_reach(r->clock, loop->begin), end = first_reach(r->clock, loop->end);
     for (uint32_t i = first; i < end && r->out->is_able; i++) {
-        const ts_reaches *own = &r->clock->steady.reaches.data[i];
+        const ts_reaches *own = &r->clock->reaches.data[i];
         bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
                      ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
         if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own, end)))

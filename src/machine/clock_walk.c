@@ -176,31 +176,32 @@ static void visit_union(ts_walk *walk) {
 static void visit_box(ts_walk *walk, ts_box *box) {
     ts_clock *clock = walk->clock;
     const ts_loop *loop = &clock->program->loops.data[walk->loop];
-    const ts_access *access = box->access;
+    const ts_access *access = box->place.access;
     int64_t shift = 0, part_shift = 0;
     if (access->inst > loop->begin && access->inst < loop->end) {
         shift = ts_repeat_shift(clock->program, access->ap, walk->loop);
         part_shift = ts_repeat_part_shift(clock->program, access->ap, walk->loop);
     }
     int64_t trip = clock->counters[walk->loop];
-    if (!box->shape) walk->is_equal = false; /* it stands for several: nothing is known of how they move */
-    pointer(walk, box->shape);
-    word(walk, box->plane | (int64_t)box->level << 32 | (int64_t)box->engine << 40);
-    word(walk, box->lo - shift * trip);
-    word(walk, (int64_t)box->parts << 32 | (uint32_t)(box->part - part_shift * trip));
+    if (!box->place.shape)
+        walk->is_equal = false; /* it stands for several: nothing is known of how they move */
+    pointer(walk, box->place.shape);
+    word(walk, box->place.plane | (int64_t)box->place.engine << 40);
+    word(walk, box->place.lo - shift * trip);
+    word(walk, (int64_t)box->place.parts << 32 | (uint32_t)(box->place.part - part_shift * trip));
     word(walk, number(walk, box->event));
     if (walk->mode != ts_walk_move || (!shift && !part_shift)) return;
-    box->lo += shift * walk->trips;
-    box->hi += shift * walk->trips;
-    box->part += (int32_t)(part_shift * walk->trips);
+    box->place.lo += shift * walk->trips;
+    box->place.hi += shift * walk->trips;
+    box->place.part += (int32_t)(part_shift * walk->trips);
     ts_vec_push(&clock->steady.boxes, &clock->arena, box);
 }
 
 static int by_place(const void *a, const void *b) {
     const ts_box *x = *(ts_box *const *)a, *y = *(ts_box *const *)b;
-    if (x->lo != y->lo) return x->lo < y->lo ? -1 : 1;
-    if (x->part != y->part) return x->part < y->part ? -1 : 1;
-    if (x->hi != y->hi) return x->hi < y->hi ? -1 : 1;
+    if (x->place.lo != y->place.lo) return x->place.lo < y->place.lo ? -1 : 1;
+    if (x->place.part != y->place.part) return x->place.part < y->place.part ? -1 : 1;
+    if (x->place.hi != y->place.hi) return x->place.hi < y->place.hi ? -1 : 1;
     return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
 }
 
@@ -208,19 +209,19 @@ static int by_place(const void *a, const void *b) {
 static void visit_boxes(ts_walk *walk) {
     ts_clock *clock = walk->clock;
     for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++) {
-        clock->found.count = 0;
-        for (uint32_t levels = clock->planes[plane].levels; levels; levels &= levels - 1) {
-            ts_box *box = clock->planes[plane].level[__builtin_ctz(levels)];
-            for (; box; box = box->level_next)
-                if (!box->event->is_done || matters(walk, &box->event->ready) ||
-                    matters(walk, &box->event->same))
-                    ts_vec_push(&clock->found, &clock->arena, box);
+        ts_boxes_all(clock, plane);
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < clock->found.count; i++) {
+            ts_box *box = clock->found.data[i];
+            if (!box->event->is_done || matters(walk, &box->event->ready) || matters(walk, &box->event->same))
+                clock->found.data[kept++] = box;
         }
+        clock->found.count = kept;
         if (clock->found.count) qsort(clock->found.data, clock->found.count, sizeof(ts_box *), by_place);
-        clock->steady.boxes.count = 0;
         for (uint32_t i = 0; i < clock->found.count; i++)
             visit_box(walk, clock->found.data[i]);
-        ts_regions_move(clock, clock->steady.boxes.data, clock->steady.boxes.count);
+        ts_boxes_move(clock, clock->steady.boxes.data, clock->steady.boxes.count);
+        clock->steady.boxes.count = 0;
     }
     word(walk, -1);
 }

@@ -1,0 +1,117 @@
+/* What each operand may touch in all trips of all its loops, by bounds: what can be said without stepping. */
+#include "arch/range.h"
+#include "machine/clock_core.h"
+
+static void find_reach(ts_clock *clock, const ts_nesting *nest, const ts_access *access, ts_reaches *out) {
+    const ts_ap *ap = access->ap;
+    int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
+    out->is_known = true;
+    if (ap->index) {
+        out->lo = access->shift;
+        out->hi = (ts_wide)clock->program->tensors.data[ap->tensor].bytes + access->shift;
+        return;
+    }
+    ts_form offset, part;
+    out->is_known = ts_form_of(nest, &ap->offset, &offset);
+    if (!out->is_known) return;
+    ts_wide unit = ap->space == ts_space_hbm ? bytes : 1;
+    out->lo = ts_form_min(nest, &offset) * unit + access->shift;
+    out->hi = ts_form_max(nest, &offset) * unit + access->shift + bytes;
+    for (int i = 0; i < ap->dims; i++) {
+        ts_wide most = (ts_wide)ap->dim[i].step * (ap->dim[i].count.max - 1) * bytes;
+        *(most < 0 ? &out->lo : &out->hi) += most;
+    }
+    if (ap->space == ts_space_hbm) return;
+    out->is_known = ts_form_of(nest, &ap->part, &part);
+    if (!out->is_known) return;
+    out->first = ts_form_min(nest, &part);
+    out->last = ts_form_max(nest, &part) + ap->parts.max - 1;
+}
+
+/* Follows the loops that are open at a code position. */
+static void open_loops(ts_nesting *nest, const ts_inst *inst) {
+    if (inst->op == ts_op_loop) nest->loop[nest->depth++] = ((const ts_inst_loop *)inst)->id;
+    if (inst->op == ts_op_end) nest->depth--;
+}
+
+static void find_all(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    ts_nesting nest = {.program = program};
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        open_loops(&nest, inst);
+        ts_op_patterns found = ts_find_patterns(program, inst);
+        for (int i = 0; i < found.count; i++) {
+            ts_access access = {.ap = found.ap[i]};
+            ts_access_place(clock, &access);
+            if (!clock->storages[access.storage].is_tracked) continue;
+            ts_reaches own = {.ap = access.ap, .inst = at, .storage = access.storage};
+            own.is_write = found.is_write[i];
+            find_reach(clock, &nest, &access, &own);
+            ts_vec_push(&clock->reaches, &clock->arena, own);
+        }
+    }
+}
+
+bool ts_reach_meets(const ts_reaches *a, const ts_reaches *b) {
+    if (a->storage != b->storage || (!a->is_write && !b->is_write)) return false;
+    if (!a->is_known || !b->is_known) return true;
+    return a->lo < b->hi && b->lo < a->hi && a->first <= b->last && b->first <= a->last;
+}
+
+/* Whether the operand is one of `engine`: of a `leave`, it is of all. */
+static bool is_of(const ts_clock *clock, const ts_reaches *reach, uint8_t engine) {
+    const ts_inst *inst = clock->program->code.data[reach->inst];
+    return inst->engine == engine || inst->op == ts_op_leave;
+}
+
+/* Lists the operands by storage and engine, in program order. */
+static void list_all(ts_clock *clock) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < clock->reaches.count; i++)
+        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+            if (is_of(clock, &clock->reaches.data[i], engine)) {
+                clock->storages[clock->reaches.data[i].storage].reaches[engine]++;
+                count++;
+            }
+    clock->reach_list = TS_NEW_ARRAY(&clock->arena, uint32_t, count + 1);
+    for (uint32_t storage = clock->storage_count; storage-- > 0;)
+        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+            clock->storages[storage].first_reach[engine] = count -= clock->storages[storage].reaches[engine];
+    for (uint32_t i = clock->reaches.count; i-- > 0;)
+        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+            if (is_of(clock, &clock->reaches.data[i], engine)) {
+                ts_storage *storage = &clock->storages[clock->reaches.data[i].storage];
+                clock->reach_list[storage->first_reach[engine] + --storage->reaches[engine]] = i;
+            }
+    for (uint32_t i = 0; i < clock->reaches.count; i++)
+        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+            if (is_of(clock, &clock->reaches.data[i], engine))
+                clock->storages[clock->reaches.data[i].storage].reaches[engine]++;
+}
+
+void ts_reach_find(ts_clock *clock) {
+    if (clock->reach_list) return;
+    find_all(clock);
+    list_all(clock);
+}
+
+bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *place) {
+    enum { FEW = 64 };
+    const ts_storage *storage = &clock->storages[place->plane / 2];
+    const uint32_t *list = clock->reach_list + storage->first_reach[engine];
+    const ts_reaches own = {.storage = place->plane / 2,
+                            .is_write = true,
+                            .is_known = true,
+                            .lo = place->lo,
+                            .hi = place->hi,
+                            .first = place->part,
+                            .last = place->part + place->parts - 1};
+    uint32_t looked = 0;
+    for (uint32_t i = storage->reaches[engine]; i-- > 0;) {
+        const ts_reaches *other = &clock->reaches.data[list[i]];
+        if (other->inst < clock->since) return false;
+        if (++looked > FEW || ts_reach_meets(&own, other)) return true;
+    }
+    return false;
+}
