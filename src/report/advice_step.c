@@ -58,14 +58,20 @@ static void optimizer(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
+/* Share of the step in which DMA engines move payload, all of them. */
+static double moving_share(const ts_report *report) {
+    for (uint32_t i = 0; i < report->bounds.count; i++)
+        if (report->bounds.data[i].bound == ts_bound_dma_bytes) return report->bounds.data[i].busy;
+    return 0;
+}
+
 static void at_the_roof(ts_advisor *to) {
     const ts_record *record = &to->report->record;
     double seconds = (double)record->total * 1e-12, peak = record->chip.peak_bf16_tflops * 1e12;
-    double rate =
-        record->chip.hbm_bytes_per_ns * 1e9 / (record->chip.sibling_core_idle != 0 ? 1 : record->chip.cores);
+    double rate = record->chip.dma_engine_bytes_per_ns * record->chip.dma_engines * 1e9;
     double moved = (double)(record->hbm_read_bytes + record->hbm_write_bytes);
     double used = seconds > 0 ? (double)record->pe_flops / (peak * seconds) : 0;
-    double memory = seconds > 0 ? moved / (rate * seconds) : 0;
+    double moving = moving_share(to->report);
     ts_text out = {0};
     if (record->bound[ts_bound_tensor] * 100 > record->total * 85 && used > 0.8) {
         ts_text_format(&out,
@@ -74,11 +80,12 @@ static void at_the_roof(ts_advisor *to) {
                        100 * ts_figure_share(record->bound[ts_bound_tensor], record->total), 100 * used);
         ts_advise_note(to, "A20", &out);
     }
-    if (memory > 0.7 && (double)record->pe_flops / moved < peak / rate) {
-        ts_text_format(&out,
-                       "At the roof: HBM moves bytes at %.0f %% of its rate, for %.3g FLOP a byte where the "
-                       "PE array needs %.3g. Only fewer bytes help: a larger batch, fusion, bf16",
-                       100 * memory, (double)record->pe_flops / moved, peak / rate);
+    if (moving > 0.7 && moved > 0 && (double)record->pe_flops / moved < peak / rate) {
+        ts_text_format(
+            &out,
+            "At the roof: the DMA engines move payload for %.0f %% of the step, for %.3g FLOP a byte "
+            "where the PE array needs %.3g. Only fewer bytes help",
+            100 * moving, (double)record->pe_flops / moved, peak / rate);
         ts_advise_note(to, "A19", &out);
     }
 }

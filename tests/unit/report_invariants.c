@@ -1,149 +1,74 @@
-/* The report adds up, its gains are what the bounds allow, and two runs write the same bytes: on every
-   program of tests/timing and on those that the environment of the test names. */
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* The report adds up, its gains are what the bounds allow, and two runs write the same bytes: on the program
+   of every test in tests/timing, tests/isa and tests/compiler. */
+#include "report_support.h"
 
-#include "base/file.h"
-#include "clock_support.h"
+#include "compiler/compile.h"
 #include "report/figures.h"
-#include "report/report.h"
 
-static void make(const ts_program *program, bool without_gains, ts_report *report) {
+/* ---- every program of the tests ---- */
+
+static ts_program *compiled(const char *text, const char *path) {
     ts_chip chip = table_chip();
+    ts_compile_options options = {0};
     ts_diag diag = {0};
-    ts_report_options options = {
-        .instance = ts_instance_get("trn1.2xlarge"), .slice_cap = 2000, .without_gains = without_gains};
-    if (ts_report_make(program, &chip, &options, report, &diag) != ts_ok) fail_msg("%s", diag.message);
+    ts_module *module = NULL;
+    ts_program *program = NULL;
+    if (ts_module_parse(text, path, &module, &diag) != ts_ok) fail_msg("%s", diag.message);
+    if (ts_compile(module, &chip, &options, &program, &diag) != ts_ok)
+        program = NULL; /* a test of refusals */
+    ts_module_free(module);
+    return program;
 }
 
-static void check_sums(const ts_report *report) {
-    const ts_record *record = &report->record;
-    ts_time bounds = 0, lines = 0, modules = 0;
-    for (uint32_t i = 0; i < report->bounds.count; i++) {
-        bounds += report->bounds.data[i].time;
-        if (i) assert_true(report->bounds.data[i - 1].time >= report->bounds.data[i].time);
-    }
-    assert_int_equal(bounds, record->total);
-    for (uint32_t i = 0; i < report->lines.count; i++) {
-        const ts_report_line *line = &report->lines.data[i];
-        ts_time sum = 0, rows = 0;
-        for (int b = 0; b < ts_bound_count; b++)
-            sum += line->bounds[b];
-        for (uint32_t r = 0; r < line->row_count; r++)
-            rows += report->rows.data[line->first_row + r].bound;
-        assert_int_equal(sum, line->time);
-        assert_int_equal(rows, line->time);
-        lines += line->time;
-    }
-    assert_int_equal(lines + record->launch, record->total);
-    for (uint32_t i = 0; i < report->modules.count; i++)
-        if (report->modules.data[i].parent == 0) modules += report->modules.data[i].time;
-    assert_int_equal(modules, lines);
+static ts_program *parsed(const char *text, const char *path) {
+    ts_chip chip = table_chip();
+    ts_program *program = parse_text(text, path);
+    if (ts_program_verify(program, &chip, NULL) == ts_ok) return program;
+    ts_program_free(program);
+    return NULL;
 }
 
-/* The timeline and the path cover the step once. */
-static void check_timeline(const ts_report *report) {
-    const ts_record *record = &report->record;
-    ts_time path = 0, at = 0;
-    for (int b = 0; b < ts_bound_count; b++) {
-        ts_time sum = 0;
-        for (uint32_t bin = 0; bin < record->series.count; bin++)
-            sum += record->series.bound[b][bin];
-        assert_int_equal(sum, record->bound[b]);
-    }
-    for (unsigned engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
-        ts_time sum = 0;
-        for (uint32_t bin = 0; bin < record->series.count; bin++) {
-            assert_true(record->series.busy[engine][bin] <= record->series.width);
-            sum += record->series.busy[engine][bin];
-        }
-        assert_int_equal(sum, record->busy[engine]);
-    }
-    for (uint32_t i = 0; i < record->path.count; i++) {
-        assert_true(record->path.data[i].start >= at);
-        at = record->path.data[i].end;
-        path += record->path.data[i].end - record->path.data[i].start;
-    }
-    if (!record->path_is_coarse && !record->path_truncated) assert_int_equal(path, record->total);
+/* Hundreds of thousands of instructions, fifty times over: their own tests clock them. */
+static bool is_long(const char *name) {
+    return strncmp(name, "matmul_tutorial", 15) == 0;
 }
 
-static void check_gains(const ts_report *report) {
-    assert_true(report->has_gains);
-    for (uint32_t i = 0; i < report->bounds.count; i++) {
-        const ts_report_bound *bound = &report->bounds.data[i];
-        assert_true(bound->has_gain && bound->gain >= 0);
-        if (bound->gain > bound->time)
-            fail_msg("%s: %s gains %lld of %lld", report->record.program_name, ts_bound_name(bound->bound),
-                     (long long)bound->gain, (long long)bound->time);
-    }
-    for (uint32_t i = 0; i < report->lines.count; i++)
-        if (report->lines.data[i].has_gain)
-            assert_in_range(report->lines.data[i].gain, 0, report->lines.data[i].time);
-    for (uint32_t i = 0; i < report->remedies.count; i++) {
-        const ts_report_remedy *remedy = &report->remedies.data[i];
-        assert_true(remedy->gain > 0 && remedy->gain < report->record.total &&
-                    remedy->gain <= report->together);
-        assert_true(remedy->evidence[0] && remedy->action[0]);
-        if (i) assert_true(report->remedies.data[i - 1].gain >= remedy->gain);
-    }
-    for (uint32_t i = 0; i < report->leans.count; i++)
-        assert_true(report->leans.data[i].low <= report->record.total &&
-                    report->leans.data[i].high >= report->record.total);
-}
-
-static void check_text(const ts_report *report) {
-    ts_text text = {0};
-    int lines = 0;
-    ts_report_text(report, &text);
-    for (const char *at = text.data; *at; lines++) {
-        size_t length = strcspn(at, "\n");
-        assert_in_range(length, 0, 100);
-        assert_true(at[length] == '\n');
-        at += length + 1;
-    }
-    assert_in_range(lines, 6, 25);
-    ts_text_free(&text);
-}
-
-static void check_program(const ts_program *program) {
-    ts_report report;
-    make(program, false, &report);
-    check_sums(&report);
-    check_timeline(&report);
-    check_gains(&report);
-    check_text(&report);
-    ts_report_free(&report);
-}
-
-static void each_file(void (*check)(const ts_program *)) {
-    DIR *folder = opendir("tests/timing");
-    assert_non_null(folder);
+static int each_file(const char *folder, const char *suffix,
+                     ts_program *(*open)(const char *text, const char *path)) {
+    DIR *directory = opendir(folder);
+    assert_non_null(directory);
     int count = 0;
-    for (const struct dirent *entry; (entry = readdir(folder));) {
-        size_t length = strlen(entry->d_name);
-        if (length < 5 || strcmp(entry->d_name + length - 4, ".trn") != 0) continue;
-        /* hundreds of thousands of instructions, thirty times over: their own tests clock them */
-        if (strncmp(entry->d_name, "matmul_tutorial", 15) == 0) continue;
+    for (const struct dirent *entry; (entry = readdir(directory));) {
+        size_t length = strlen(entry->d_name), end = strlen(suffix), size = 0;
+        if (length <= end || strcmp(entry->d_name + length - end, suffix) != 0 || is_long(entry->d_name))
+            continue;
         char path[512];
         uint8_t *data = NULL;
-        size_t size = 0;
-        snprintf(path, sizeof path, "tests/timing/%s", entry->d_name);
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         assert_int_equal(ts_file_read(path, &data, &size, NULL), ts_ok);
-        ts_program *program = parse_text((const char *)data, path);
-        check(program);
+        ts_program *program = open((const char *)data, path);
+        if (program) check_program(program, path);
+        count += program != NULL;
         ts_program_free(program);
         free(data);
-        count++;
     }
-    closedir(folder);
-    assert_true(count >= 15);
+    closedir(directory);
+    return count;
 }
 
-static void test_files(void **state) {
+static void test_timing_programs(void **state) {
     (void)state;
-    each_file(check_program);
+    assert_true(each_file("tests/timing", ".trn", parsed) >= 15);
+}
+
+static void test_isa_programs(void **state) {
+    (void)state;
+    assert_true(each_file("tests/isa", ".trn", parsed) >= 30);
+}
+
+static void test_compiler_programs(void **state) {
+    (void)state;
+    assert_true(each_file("tests/compiler", ".mlir", compiled) >= 150);
 }
 
 static const char *const LOOP =
@@ -158,44 +83,6 @@ static const char *const LOOP =
     "op=add @2\n"
     "  scalar.dma_copy queue=1 dst=hbm.f32[y +16384*%0 128@128 128] src=sbuf.f32[p0:128 +1024 128] @2\n"
     "end %0\n";
-
-static const ts_report_remedy *find_remedy(const ts_report *report, const char *id) {
-    for (uint32_t i = 0; i < report->remedies.count; i++)
-        if (strcmp(report->remedies.data[i].id, id) == 0) return &report->remedies.data[i];
-    return NULL;
-}
-
-/* 100 products of one tile; with bf16 operands the PE takes one pass instead of four. */
-static ts_program *matmuls(const char *dtype) {
-    char text[1024];
-    snprintf(text, sizeof text,
-             "trn 1\nprogram products chip=trn1\nloop %%0 = 100\n"
-             "  tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.%s[p0:128 +0 128] "
-             "moving=sbuf.%s[p0:128 +1024 512]\nend %%0\n",
-             dtype, dtype);
-    return parse_text(text, "products");
-}
-
-/* What a remedy promises is what the changed program gains. */
-static void test_promise_kept(void **state) {
-    (void)state;
-    ts_program *wide = matmuls("f32"), *narrow = matmuls("bf16");
-    ts_report before, after;
-    make(wide, false, &before);
-    make(narrow, false, &after);
-    const ts_report_remedy *remedy = find_remedy(&before, "A7");
-    assert_non_null(remedy);
-    assert_string_equal(remedy->method, "edit");
-    assert_int_equal(remedy->gain, before.record.total - after.record.total);
-    assert_null(find_remedy(&after, "A7"));
-    assert_non_null(find_remedy(&after, "A16")); /* the launch is most of it now */
-    assert_null(find_remedy(&before, "A16"));
-    assert_null(find_remedy(&before, "A3"));
-    ts_report_free(&before);
-    ts_report_free(&after);
-    ts_program_free(wide);
-    ts_program_free(narrow);
-}
 
 typedef void writer(const ts_report *report, ts_text *out);
 
@@ -231,7 +118,7 @@ static void test_loop(void **state) {
     ts_program *program = parse_text(LOOP, "loop");
     ts_report report;
     make(program, false, &report);
-    check_program(program);
+    check_program(program, "loop");
     assert_int_equal(report.loop, 0);
     assert_int_equal(report.record.loops.data[0].trips, 16);
     /* three trips of two transfers (trigger and queue) and an addition */
@@ -325,9 +212,15 @@ static void test_figures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_same_bytes),   cmocka_unit_test(test_loop),
-        cmocka_unit_test(test_page),    cmocka_unit_test(test_diff),         cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_figures), cmocka_unit_test(test_promise_kept),
+        cmocka_unit_test(test_timing_programs),
+        cmocka_unit_test(test_isa_programs),
+        cmocka_unit_test(test_compiler_programs),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
