@@ -273,4 +273,7 @@ void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *o
         bool is_selection = ((const ts_inst_nc_matmul *)inst)->is_stationary_onezero;
         *(is_selection ? &cost->selection_flops : &cost->flops) = (int64_t)(2 * f.k * f.m * f.n);
     }
+    if (inst->op == ts_op_nc_transpose && inst->engine == ts_engine_tensor)
+        cost->transpose_flops = (int64_t)(2 * f.p * f.n * f.p);
+    cost->is_fp32 = f.is_fp32;
 }

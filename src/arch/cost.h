@@ -34,6 +34,8 @@ typedef struct ts_cost {
     int64_t hbm_read_bytes, hbm_write_bytes;
     int64_t flops;           /* nc_matmul: 2 K M N */
     int64_t selection_flops; /* the same where the stationary is declared zeros and ones */
+    int64_t transpose_flops; /* nc_transpose on TensorE: of its product with the identity */
+    bool is_fp32;            /* nc_matmul, nc_transpose: some source is fp32 */
     int64_t elems;           /* elements written */
 } ts_cost;
 /* Clock and fixed cycles of an engine. */

@@ -113,17 +113,21 @@ typedef struct ts_record {
     ts_time bound[ts_bound_count]; /* adds up to total */
     uint64_t instructions, dma_transfers, dma_descriptors;
     uint64_t hbm_read_bytes, hbm_write_bytes;
-    uint64_t model_flops;             /* of the source program */
-    uint64_t pe_flops;                /* 2KMN of executed nc_matmul, but for: */
-    uint64_t pe_selection_flops;      /* those that select and sum rows by zeros and ones */
-    uint64_t elems, off_engine_elems; /* elements written; by gpsimd_* and host_* routines */
-    uint64_t conservative_waits;      /* dependences decided by bounding box */
-    uint64_t skipped_iterations;      /* steady state multiplied instead of stepped */
-    uint64_t assumed_trips;           /* of loops that data ends, timed without data; 0 = nothing assumed */
-    TS_VEC(ts_record_row) rows;       /* most busy first */
-    TS_VEC(ts_slice) slices;          /* the first `slice cap` of them, in start order */
+    uint64_t model_flops;        /* of the source program */
+    uint64_t pe_flops;           /* 2KMN of executed nc_matmul, but for: */
+    uint64_t pe_selection_flops; /* those that select and sum rows by zeros and ones */
+    uint64_t pe_transpose_flops; /* of transposes on TensorE, products with the identity */
+    uint64_t pe_fp32_flops, pe_fp32_transpose_flops; /* of the three together and of the last, in fp32 */
+    uint64_t elems, off_engine_elems;                /* elements written; by gpsimd_* and host_* routines */
+    uint64_t conservative_waits;                     /* dependences decided by bounding box */
+    uint64_t skipped_iterations;                     /* steady state multiplied instead of stepped */
+    uint64_t assumed_trips;     /* of loops that data ends, timed without data; 0 = nothing assumed */
+    TS_VEC(ts_record_row) rows; /* most busy first */
+    TS_VEC(ts_slice) slices;    /* the first `slice cap` of them, in start order */
     bool slices_truncated;
     uint64_t sbuf_read_bytes, sbuf_write_bytes, psum_read_bytes, psum_write_bytes;
+    uint64_t psum_to_sbuf_instructions,
+        psum_to_sbuf_bytes; /* those that read PSUM and write SBUF, bytes written */
     ts_record_size sizes[TS_DMA_SIZES];
     TS_VEC(ts_record_queue) queues; /* those used, by number */
     TS_VEC(ts_record_loop) loops;   /* one a loop of the program */

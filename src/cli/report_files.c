@@ -2,6 +2,7 @@
    chip and what data decided has to be kept. */
 #include "cli/report_files.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,22 @@ static ts_status read_trace(const char *path, const ts_json *replay, ts_trace *t
     return ts_ok;
 }
 
+/* The program beside a record is the one that ran. */
+static ts_status check_hash(const char *path, const char *program, const char *hash, ts_diag *diag) {
+    uint8_t *data = NULL;
+    size_t size = 0;
+    char own[20];
+    if (!hash) return fail_record(path, "it does not say which program ran: no hash", diag);
+    TS_TRY(ts_file_read(program, &data, &size, diag));
+    snprintf(own, sizeof own, "%016llx", (unsigned long long)ts_hash(data, size, 0));
+    free(data);
+    if (strcmp(own, hash) == 0) return ts_ok;
+    ts_fail(diag, ts_input, "%s: %s is not the program that ran (hash %s, of the record %s)", path, program,
+            own, hash);
+    ts_diag_remedy(diag, "run the script again with TRAINSTONE_OUT, or report the program itself");
+    return ts_input;
+}
+
 /* NAME.json names the program beside it, the instance and the chip of the run. */
 static ts_status read_record(ts_reported *reported, const char *path, ts_arguments *arguments,
                              bool *has_trace, ts_diag *diag) {
@@ -81,12 +98,18 @@ static ts_status read_record(ts_reported *reported, const char *path, ts_argumen
     arguments->files.data[0] =
         slash ? ts_arena_format(&reported->arena, "%.*s/%s", (int)(slash - path), path, program)
               : ts_arena_string(&reported->arena, program);
+    TS_TRY(check_hash(path, arguments->files.data[0], ts_json_text(ts_json_get(replay, "hash")), diag));
     const char *chip = ts_json_text(ts_json_get(replay, "chip"));
     if (!arguments->instance) arguments->instance = instance;
     if (!arguments->chip && chip)
         arguments->chip = ts_arena_format(&reported->arena, "%.*s/%s", slash ? (int)(slash - path) : 1,
                                           slash ? path : ".", chip);
     return read_trace(path, replay, &reported->trace, has_trace, diag);
+}
+
+static bool wants_slices(const ts_arguments *arguments) {
+    return arguments->pftrace ||
+           (arguments->output_format && strcmp(arguments->output_format, "pftrace") == 0);
 }
 
 ts_status ts_reported_open(const ts_arguments *arguments, const char *path, bool with_gains,
@@ -108,7 +131,7 @@ ts_status ts_reported_open(const ts_arguments *arguments, const char *path, bool
                                  .trips = (uint64_t)arguments->trips,
                                  .sources = sources,
                                  .source_count = count,
-                                 .slice_cap = arguments->pftrace ? MOST_SLICES : 0,
+                                 .slice_cap = wants_slices(arguments) ? MOST_SLICES : 0,
                                  .without_gains = !with_gains};
     reported->has_report = true;
     ts_progress *progress = ts_progress_start("clocking");

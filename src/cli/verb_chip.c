@@ -76,8 +76,7 @@ const ts_verb ts_verb_chip = {
     .summary = "every number of the modelled chip, with its source",
     .synopsis = "[OPTION...]",
     .about = "Prints the parameters of the modelled chip, one a line: value, unit, whether it is documented, "
-             "derived or "
-             "assumed, and the source. The model uses no other numbers.\n"
+             "derived or assumed, and the source. The model uses no other numbers.\n"
              "\n"
              "The text is a chip file: change values and give it to --chip of run, time or compile to ask "
              "\"what if\".",

@@ -36,12 +36,12 @@ static void describe(const ts_arguments *arguments, const ts_session *session, s
         ts_text_quote(out, program->name);
         ts_text_format(out, ", \"chip\": \"%s\", \"path\": ", program->chip);
         ts_text_quote(out, arguments->out);
-        ts_text_format(
-            out,
-            ", \"bytes\": %zu, \"instructions\": %u, \"loops\": %u, \"inputs\": %d, \"outputs\": %d, "
-            "\"scratch_bytes\": %llu, \"model_flops\": %llu}\n",
-            size, program->code.count - 2 * program->loops.count, program->loops.count, inputs, outputs,
-            (unsigned long long)program->scratch_bytes, (unsigned long long)program->model_flops);
+        ts_text_format(out,
+                       ", \"bytes\": %zu, \"instructions\": %u, \"loops\": %u, \"inputs\": %d, \"outputs\": "
+                       "%d, \"scratch_bytes\": %llu, \"model_flops\": %llu}\n",
+                       size, program->code.count - 2 * program->loops.count, program->loops.count, inputs,
+                       outputs, (unsigned long long)program->scratch_bytes,
+                       (unsigned long long)program->model_flops);
         return;
     }
     ts_text_format(out, "%s: %s for %s, %u instructions in %u loops, %d input%s, %d output%s, scratch ",
@@ -90,8 +90,7 @@ static const ts_option options[] = {
               "takes both."),
     TS_OPTION("dump", 0, "PASS", word, dump, 0, 0,
               "Print the program as it is after a pass of the compiler, such as inline, fold, lower or "
-              "place. A name that "
-              "is no pass lists them all. -o may then be left out."),
+              "place. A name that is no pass lists them all. -o may then be left out."),
     TS_OPTION(
         "optlevel", 'O', "N", number, level, 1, 3,
         "1, 2 or 3, as neuronx-cc takes it. This compiler has one level: all three give the same program."),
@@ -108,12 +107,9 @@ const ts_verb ts_verb_compile = {
     .summary = "compile a StableHLO program to NeuronCore instructions",
     .synopsis = "PROG -o FILE.trn [OPTION...]",
     .about = "Compiles PROG, a StableHLO portable artifact (.mlirbc), for one NeuronCore of the modelled "
-             "chip. The .trn holds "
-             "instructions, loops, constants and the lines of the user's source they came from; trainstone "
-             "run, time and "
-             "print take it, on the same kind of chip. A .trn given as PROG is checked and written again, "
-             "which turns "
-             "one form into the other.",
+             "chip. The .trn holds instructions, loops, constants and the lines of the user's source they "
+             "came from; trainstone run, time and print take it, on the same kind of chip. A .trn given as "
+             "PROG is checked and written again, which turns one form into the other.",
     .examples = "trainstone compile step.mlirbc -o step.trn\n"
                 "trainstone compile step.mlirbc -o step.txt.trn --text\n"
                 "trainstone compile step.mlirbc --dump=fold",

@@ -56,10 +56,8 @@ const ts_verb ts_verb_print = {
     .summary = "show a program as text",
     .synopsis = "PROG",
     .about = "Prints PROG on standard output. For a .mlirbc: its operations with their shapes, as the "
-             "compiler reads them. For a "
-             ".trn: its instructions with loops, operands and source lines. That listing is a .trn itself: "
-             "save it, edit "
-             "it, run it.",
+             "compiler reads them. For a .trn: its instructions with loops, operands and source lines. That "
+             "listing is a .trn itself: save it, edit it, run it.",
     .examples = "trainstone print step.mlirbc\n"
                 "trainstone compile step.mlirbc -o step.trn && trainstone print step.trn > edited.trn",
     .options = options,

@@ -1,10 +1,46 @@
 /* trainstone report, explain and diff: where a step's time goes, and what to change. */
+#include <string.h>
+
 #include "base/file.h"
 #include "cli/report_files.h"
 #include "cli/verbs.h"
 #include "report/report.h"
 
 typedef void writer(const ts_report *report, ts_text *out);
+
+static void write_trace(const ts_report *report, ts_text *out) {
+    ts_report_pftrace(report, &report->record, out);
+}
+
+typedef struct form {
+    const char *name;
+    writer *write;
+} form;
+static const form forms[] = {{"text", ts_report_text},
+                             {"html", ts_report_html},
+                             {"json", ts_report_json},
+                             {"pftrace", write_trace},
+                             {"summary-text", ts_report_summary_text},
+                             {"summary-json", ts_report_summary_json}};
+enum { FORMS = sizeof forms / sizeof forms[0] };
+
+/* What goes to standard output; the terminal text unless --output-format says otherwise. */
+static ts_status find_form(const ts_arguments *arguments, const form **found, ts_diag *diag) {
+    *found = &forms[0];
+    if (!arguments->output_format) return ts_ok;
+    const char *names[FORMS];
+    for (int i = 0; i < FORMS; i++) {
+        names[i] = forms[i].name;
+        *found = &forms[i];
+        if (strcmp(arguments->output_format, forms[i].name) == 0) return ts_ok;
+    }
+    ts_fail(diag, ts_usage, "a report has no form \"%s\"", arguments->output_format);
+    const char *near = ts_nearest(arguments->output_format, names, FORMS);
+    ts_diag_remedy(diag, "%s%s%s",
+                   near ? "did you mean " : "one of text, html, json, pftrace, summary-text, summary-json",
+                   near ? near : "", near ? "?" : "");
+    return ts_usage;
+}
 
 static ts_status write_form(const ts_report *report, const char *path, writer *write, ts_diag *diag) {
     if (!path) return ts_ok;
@@ -13,10 +49,6 @@ static ts_status write_form(const ts_report *report, const char *path, writer *w
     ts_status status = ts_file_write(path, text.data, text.length, diag);
     ts_text_free(&text);
     return status;
-}
-
-static void write_trace(const ts_report *report, ts_text *out) {
-    ts_report_pftrace(report, &report->record, out);
 }
 
 static ts_status write_forms(const ts_arguments *arguments, const ts_report *report, ts_diag *diag) {
@@ -28,10 +60,12 @@ static ts_status write_forms(const ts_arguments *arguments, const ts_report *rep
 }
 
 static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
-    ts_reported reported;
+    ts_reported reported = {0};
+    const form *shown = NULL;
+    TS_TRY(find_form(arguments, &shown, diag));
     ts_status status = ts_reported_open(arguments, arguments->files.data[0], true, &reported, diag);
     if (status == ts_ok) status = write_forms(arguments, &reported.report, diag);
-    if (status == ts_ok && !arguments->quiet) ts_report_text(&reported.report, out);
+    if (status == ts_ok && !arguments->quiet) shown->write(&reported.report, out);
     ts_reported_close(&reported);
     return status;
 }
@@ -73,6 +107,8 @@ static const ts_option options[] = {
     TS_OPTION("summary-text", 0, "FILE", word, summary_text, 0, 0,
               "Figures under neuron-profile's names, a line each."),
     TS_OPTION("summary-json", 0, "FILE", word, summary_json, 0, 0, "The same as one flat JSON object."),
+    TS_OPTION("output-format", 0, "FORM", word, output_format, 0, 0,
+              "What is printed: text (default), json, summary-text, summary-json, html or pftrace."),
     NO_SOURCE,
     TRIPS,
     TS_OPTION_INSTANCE,
@@ -87,14 +123,12 @@ const ts_verb ts_verb_report = {
     .name = "report",
     .summary = "where a step's time goes, and what to change",
     .synopsis = "PROG|RECORD [--html FILE] [OPTION...]",
-    .about =
-        "Clocks a program, a .mlirbc or a .trn, and tells what bounds its step, what each source line "
-        "costs, and "
-        "what would help. Every gain is clocked: the program runs on the clock again, in the same "
-        "order, with "
-        "one thing changed.\n\nRECORD is a NAME.json that TRAINSTONE_OUT=FOLDER collected from any script:\n"
-        "  TRAINSTONE_OUT=records python train.py\n"
-        "  trainstone report records/jit_train_step.json --html step.html",
+    .about = "Clocks a program, a .mlirbc or a .trn, and tells what bounds its step, what each source line "
+             "costs, and what would help. Every gain is clocked: the program runs on the clock again, in the "
+             "same order, with one thing changed.\n\nRECORD is a NAME.json that TRAINSTONE_OUT=FOLDER "
+             "collected from any script:\n"
+             "  TRAINSTONE_OUT=records python train.py\n"
+             "  trainstone report records/jit_train_step.json --html step.html",
     .examples = "trainstone report step.mlirbc --html step.html\n"
                 "trainstone report step.mlirbc --pftrace step.pftrace --json step.report.json",
     .options = options,
@@ -118,9 +152,9 @@ const ts_verb ts_verb_explain = {
     .name = "explain",
     .summary = "the most expensive source lines: why, and what to try",
     .synopsis = "PROG|RECORD [OPTION...]",
-    .about = "Lists the source lines that cost most of a step, with what the step waits for there, the "
-             "instructions "
-             "that the line became, the clocked gain if their own work were free, and what to try.",
+    .about =
+        "Lists the source lines that cost most of a step, with what the step waits for there, the "
+        "instructions that the line became, the clocked gain if their own work were free, and what to try.",
     .examples = "trainstone explain step.mlirbc\ntrainstone explain step.mlirbc --lines 3",
     .options = explain_options,
     .least_files = 1,

@@ -113,25 +113,20 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
 static const ts_option options[] = {
     TS_OPTION("input", 'i', "FILE...", list, inputs, 0, 0,
               "One .npy file for each input of the program, in its order. May be given several times; takes "
-              "every word "
-              "up to the next option."),
+              "every word up to the next option."),
     TS_OPTION("out", 'o', "DIR", word, out, 0, 0,
               "Folder for the results, made when missing: output_0.npy, output_1.npy, ... All appear "
-              "together or none "
-              "does. Without it the program runs and its values are dropped."),
-    TS_OPTION(
-        "steps", 's', "N", number, steps, 1, TS_MOST_STEPS,
-        "Run PROG so many times, its results carried to the arguments that PROG's .json names: training "
-        "without Python. With --out, results that are not carried get the step as their first axis. "
-        "Default: as many as the shortest stream has."),
-    TS_OPTION(
-        "stream", 0, "ARG=FILE...", list, streams, 0, 0,
-        "A .npy file with one more axis in front than argument ARG: each step takes the next slice. ARG "
-        "is a name of PROG's .json, such as batch.x."),
-    TS_OPTION(
-        "load", 0, "FILE", word, load, 0, 0,
-        "Arguments that are not streamed, by name, from this .safetensors file. Default: the one beside "
-        "PROG."),
+              "together or none does. Without it the program runs and its values are dropped."),
+    TS_OPTION("steps", 's', "N", number, steps, 1, TS_MOST_STEPS,
+              "Run PROG so many times, its results carried to the arguments that PROG's .json names: "
+              "training without Python. With --out, results that are not carried get the step as their first "
+              "axis. Default: as many as the shortest stream has."),
+    TS_OPTION("stream", 0, "ARG=FILE...", list, streams, 0, 0,
+              "A .npy file with one more axis in front than argument ARG: each step takes the next slice. "
+              "ARG is a name of PROG's .json, such as batch.x."),
+    TS_OPTION("load", 0, "FILE", word, load, 0, 0,
+              "Arguments that are not streamed, by name, from this .safetensors file. Default: the one "
+              "beside PROG."),
     TS_OPTION("save", 0, "FILE", word, save, 0, 0,
               "Write the arguments as the last step leaves them, without the streamed ones, to this "
               ".safetensors file. --load takes it."),
@@ -139,13 +134,11 @@ static const ts_option options[] = {
     TS_OPTION_CHIP,
     TS_OPTION("threads", 0, "N", number, threads, 1, 1024,
               "Host threads, 1 to 1024; results have the same bits for any number. Default: "
-              "TRAINSTONE_THREADS, else "
-              "all CPUs."),
+              "TRAINSTONE_THREADS, else all CPUs."),
     TS_OPTIONS_CAST,
-    TS_OPTION(
-        "stochastic-rounding", 0, NULL, flag, is_stochastic, 0, 0,
-        "What engines and DMA narrow from fp32 rounds stochastically instead of to nearest even. Default: "
-        "NEURON_RT_STOCHASTIC_ROUNDING_EN."),
+    TS_OPTION("stochastic-rounding", 0, NULL, flag, is_stochastic, 0, 0,
+              "What engines and DMA narrow from fp32 rounds stochastically instead of to nearest even. "
+              "Default: NEURON_RT_STOCHASTIC_ROUNDING_EN."),
     TS_OPTION("stochastic-rounding-seed", 0, "N", word, rounding_seed, 0, 0,
               "Seed of its generator, 0 to 4294967295: one seed gives the same bits on every run. Default: "
               "NEURON_RT_STOCHASTIC_ROUNDING_SEED, else 0."),
@@ -166,14 +159,12 @@ const ts_verb ts_verb_run = {
     .summary = "run a program on the modelled chip: values and predicted time",
     .synopsis = "PROG --input FILE... --out DIR [OPTION...]",
     .about =
-        "Runs PROG on one NeuronCore of the modelled instance, writes its results, and prints what the "
-        "chip would have "
-        "done: predicted time with its band, what bounds it, how busy each engine is, which source "
-        "lines cost most.\n"
+        "Runs PROG on one NeuronCore of the modelled instance, writes its results, and prints what the chip "
+        "would have done: predicted time with its band, what bounds it, how busy each engine is, which "
+        "source lines cost most.\n"
         "\n"
-        "PROG is a StableHLO portable artifact (.mlirbc, versions 1.13 to 1.17), compiled here first, "
-        "or a .trn from "
-        "trainstone compile. In JAX:\n"
+        "PROG is a StableHLO portable artifact (.mlirbc, versions 1.13 to 1.17), compiled here first, or a "
+        ".trn from trainstone compile. In JAX:\n"
         "  exported = jax.export.export(jax.jit(step, keep_unused=True), platforms=[\"neuron\"])(x, y)\n"
         "  open(\"step.mlirbc\", \"wb\").write(exported.mlir_module_serialized)\n"
         "\n"
@@ -182,12 +173,11 @@ const ts_verb ts_verb_run = {
         "  trainstone.export(train, state, batch, path=\"train\")\n"
         "\n"
         "Arrays are .npy files in C or Fortran order, little-endian. bf16 travels as uint16 bits, f8 as "
-        "uint8 bits; "
-        "what ml_dtypes saves (<V2, |V1, <f1) is taken where the program wants that type.",
+        "uint8 bits; what ml_dtypes saves (<V2, |V1, <f1) is taken where the program wants that type.",
     .examples = "trainstone run step.mlirbc --input x.npy y.npy --out results\n"
                 "trainstone run step.mlirbc --input x.npy y.npy --out results --json > record.json\n"
-                "trainstone run train.mlirbc --steps 100 --stream batch.x=xs.npy batch.y=ys.npy "
-                "--save final.safetensors",
+                "trainstone run train.mlirbc --steps 100 --stream batch.x=xs.npy batch.y=ys.npy --save "
+                "final.safetensors",
     .options = options,
     .least_files = 1,
     .most_files = 1,

@@ -98,13 +98,11 @@ static const ts_option options[] = {
     TS_OPTIONS_CAST,
     TS_OPTION("slices", 0, "N", number, slices, 1, 1000000,
               "Also list the first N slices of the timeline (1 to 1000000): start and end in us, engine or "
-              "DMA queue, "
-              "instruction."),
-    TS_OPTION(
-        "trips", 0, "N", number, trips, 1, 1000000000,
-        "Trips of each loop whose length depends on data (1 to 1000000000, default 1). Every branch of a "
-        "conditional is counted, since no data says which is taken: an upper bound. trainstone run times "
-        "what the data decided."),
+              "DMA queue, instruction."),
+    TS_OPTION("trips", 0, "N", number, trips, 1, 1000000000,
+              "Trips of each loop whose length depends on data (1 to 1000000000, default 1). Every branch of "
+              "a conditional is counted, since no data says which is taken: an upper bound. trainstone run "
+              "times what the data decided."),
     TS_OPTION_STRICT,
     TS_OPTION_JSON,
     TS_OPTION_HELP,
@@ -115,18 +113,14 @@ const ts_verb ts_verb_time = {
     .name = "time",
     .summary = "predict the time of a program; needs no data",
     .synopsis = "PROG [OPTION...]",
-    .about =
-        "Predicts how long one execution of PROG takes on one NeuronCore of the modelled chip, and why. No "
-        "instruction "
-        "is executed and no weights are needed: but for loops and branches that data decides (--trips), the "
-        "time does not depend on the values. PROG is a .mlirbc or "
-        "a .trn, "
-        "as for trainstone run.\n"
-        "\n"
-        "The time comes with a band: the model's constants have ranges (trainstone chip shows them with "
-        "their "
-        "sources), and the band is what the ranges leave open. To ask what another chip would do, edit its "
-        "numbers in a file and give that file to --chip.",
+    .about = "Predicts how long one execution of PROG takes on one NeuronCore of the modelled chip, and why. "
+             "No instruction is executed and no weights are needed: but for loops and branches that data "
+             "decides (--trips), the time does not depend on the values. PROG is a .mlirbc or a .trn, as for "
+             "trainstone run.\n"
+             "\n"
+             "The time comes with a band: the model's constants have ranges (trainstone chip shows them with "
+             "their sources), and the band is what the ranges leave open. To ask what another chip would do, "
+             "edit its numbers in a file and give that file to --chip.",
     .examples = "trainstone time step.mlirbc\n"
                 "trainstone time step.mlirbc --slices 20\n"
                 "printf 'chip trn1\\nhbm_bytes_per_ns = 410\\n' > half.chip && trainstone time step.mlirbc "

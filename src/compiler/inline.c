@@ -3,7 +3,13 @@
 
 #include "compiler/passes.h"
 
-enum { MAX_DEPTH = 64, MAX_OPS = 1 << 22 };
+enum { MAX_DEPTH = 64, MAX_OPS = 1 << 22, PLACES = 1 << 10 };
+
+/* A location of a callee as it is called from one place. */
+typedef struct placed {
+    struct placed *next;
+    uint32_t loc, caller, result;
+} placed;
 
 typedef struct inliner {
     ts_module *module;
@@ -12,6 +18,7 @@ typedef struct inliner {
     const ts_func *active[MAX_DEPTH]; /* what is being inlined, outermost first */
     int depth;
     uint32_t op_count;
+    placed *places[PLACES]; /* by hash */
 } inliner;
 
 static ts_status put_block(inliner *in, const ts_block *from, ts_block *to, uint32_t caller);
@@ -29,6 +36,33 @@ static ts_status map_operands(inliner *in, const ts_op_node *op, ts_value **out)
 
 static bool has_file(const ts_module *module, uint32_t loc) {
     return loc != 0 && loc < module->locs.count && module->locs.data[loc].file[0] != '\0';
+}
+
+/* The names that JAX gives operations of an outlined function start at that function: the caller's name goes
+   before them, unless they start at the program already. */
+static const char *join_names(inliner *in, const char *caller, const char *name) {
+    size_t root = strcspn(caller, "/");
+    if (!name[0] || !caller[root] || strncmp(name, caller, root + 1) == 0) return name;
+    return ts_arena_format(&in->module->arena, "%s/%s", caller, name);
+}
+
+/* Where a copied op comes from: its own place under the name of its caller. */
+static uint32_t place_of(inliner *in, uint32_t loc, uint32_t caller) {
+    ts_module *module = in->module;
+    if (!has_file(module, loc)) return caller;
+    if (caller == 0) return loc;
+    ts_loc row = module->locs.data[loc];
+    const char *name = join_names(in, module->locs.data[caller].name, row.name);
+    if (name == row.name) return loc;
+    placed **at = &in->places[(loc * 2654435761u ^ caller * 40503u) % PLACES];
+    for (; *at; at = &(*at)->next)
+        if ((*at)->loc == loc && (*at)->caller == caller) return (*at)->result;
+    row.name = name;
+    if (row.parent == 0) row.parent = caller + 1;
+    *at = TS_NEW(&module->arena, placed);
+    **at = (placed){.loc = loc, .caller = caller, .result = module->locs.count};
+    ts_vec_push(&module->locs, &module->arena, row);
+    return module->locs.count - 1;
 }
 
 /* A region as a fresh block with arguments of its own. */
@@ -56,11 +90,11 @@ static ts_status put_copy(inliner *in, const ts_op_node *op, ts_block *to, uint3
         types[i] = op->results[i]->type;
     if (++in->op_count > MAX_OPS)
         return ts_fail(in->diag, ts_capacity, "the program inlines to more than %d operations", MAX_OPS);
-    ts_op_node *copy = ts_op_new(
-        in->module, in->main, (ts_hlo)op->kind, has_file(in->module, op->loc) ? op->loc : caller,
-        op->operand_count, operands, op->result_count, types, op->attr_count, op->attrs, op->region_count);
+    ts_op_node *copy =
+        ts_op_new(in->module, in->main, (ts_hlo)op->kind, place_of(in, op->loc, caller), op->operand_count,
+                  operands, op->result_count, types, op->attr_count, op->attrs, op->region_count);
     for (uint32_t i = 0; i < op->region_count; i++)
-        TS_TRY(copy_region(in, op->regions[i], &copy->regions[i], copy->loc));
+        TS_TRY(copy_region(in, op->regions[i], &copy->regions[i], in->depth ? caller : copy->loc));
     for (uint32_t i = 0; i < op->result_count; i++)
         op->results[i]->note = copy->results[i];
     ts_vec_push(&to->ops, arena, copy);
@@ -89,7 +123,7 @@ static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol,
         body->args[i]->note = operands[i];
     }
     in->active[in->depth++] = callee;
-    TS_TRY(put_block(in, body, to, has_file(in->module, op->loc) ? op->loc : caller));
+    TS_TRY(put_block(in, body, to, place_of(in, op->loc, caller)));
     in->depth--;
     for (uint32_t i = 0; i < op->result_count; i++) {
         ts_value *value = last->operands[i]->note;

@@ -46,7 +46,22 @@ static ts_status run_narrow(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
+/* Rows keep their numbers, so that an op's loc is its instructions'. */
+static void copy_locs(const ts_module *module, ts_program *program) {
+    const char *file = NULL, *file_copy = "";
+    program->locs.count = 0;
+    for (uint32_t i = 0; i < module->locs.count; i++) {
+        ts_loc loc = module->locs.data[i];
+        if (loc.file != file) file_copy = ts_arena_string(&program->arena, loc.file);
+        file = loc.file;
+        loc.file = file_copy;
+        loc.name = ts_arena_string(&program->arena, loc.name);
+        ts_vec_push(&program->locs, &program->arena, loc);
+    }
+}
+
 static ts_status run_lower(compilation *c) {
+    copy_locs(c->module, c->lower.program);
     return ts_lower_main(&c->lower);
 }
 
@@ -132,20 +147,6 @@ static ts_status check_devices(const ts_module *module, ts_diag *diag) {
     return ts_ok;
 }
 
-/* Rows keep their numbers, so that an op's loc is its instructions'. */
-static void copy_locs(const ts_module *module, ts_program *program) {
-    const char *file = NULL, *file_copy = "";
-    program->locs.count = 0;
-    for (uint32_t i = 0; i < module->locs.count; i++) {
-        ts_loc loc = module->locs.data[i];
-        if (loc.file != file) file_copy = ts_arena_string(&program->arena, loc.file);
-        file = loc.file;
-        loc.file = file_copy;
-        loc.name = ts_arena_string(&program->arena, loc.name);
-        ts_vec_push(&program->locs, &program->arena, loc);
-    }
-}
-
 ts_status ts_compile(ts_module *module, const ts_chip *chip, const ts_compile_options *options,
                      ts_program **program, ts_diag *diag) {
     *program = NULL;
@@ -162,7 +163,6 @@ ts_status ts_compile(ts_module *module, const ts_chip *chip, const ts_compile_op
         c.auto_cast = options->auto_cast;
         c.auto_cast_type = options->auto_cast_type;
     }
-    copy_locs(module, c.lower.program);
     ts_builder_init(&c.lower.b, c.lower.program, chip);
     ts_status status = ts_ok;
     for (int i = 0; i < PASS_COUNT && status == ts_ok; i++) {

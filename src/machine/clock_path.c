@@ -100,7 +100,8 @@ static void merge_chains(ts_clock *clock) {
     each_node(clock, mark_inner);
     each_node(clock, merge_outer);
     clock->node_limit = clock->live_nodes * 2;
-    if (clock->node_limit < FEWEST_NODES) clock->node_limit = FEWEST_NODES;
+    uint32_t fewest = clock->path_cap > FEWEST_NODES ? clock->path_cap : FEWEST_NODES; /* merged: no order */
+    if (clock->node_limit < fewest) clock->node_limit = fewest;
 }
 
 ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count) {

@@ -60,6 +60,11 @@ static void grow_record(ts_record *now, const ts_record *old, int64_t periods) {
     GROW(now, old, hbm_write_bytes, times);
     GROW(now, old, pe_flops, times);
     GROW(now, old, pe_selection_flops, times);
+    GROW(now, old, pe_transpose_flops, times);
+    GROW(now, old, pe_fp32_flops, times);
+    GROW(now, old, pe_fp32_transpose_flops, times);
+    GROW(now, old, psum_to_sbuf_instructions, times);
+    GROW(now, old, psum_to_sbuf_bytes, times);
     GROW(now, old, elems, times);
     GROW(now, old, conservative_waits, times);
     GROW(now, old, sbuf_read_bytes, times);

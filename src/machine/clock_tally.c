@@ -87,6 +87,25 @@ static void note_casts(ts_clock *clock, const ts_inst *inst) {
     if (has_float && has_integer) clock->used_float_to_int = true;
 }
 
+static void tally_flops(ts_record *record, const ts_cost *cost) {
+    record->pe_flops += (uint64_t)cost->flops;
+    record->pe_selection_flops += (uint64_t)cost->selection_flops;
+    record->pe_transpose_flops += (uint64_t)cost->transpose_flops;
+    if (!cost->is_fp32) return;
+    record->pe_fp32_flops += (uint64_t)(cost->flops + cost->selection_flops + cost->transpose_flops);
+    record->pe_fp32_transpose_flops += (uint64_t)cost->transpose_flops;
+}
+
+static void tally_spaces(ts_record *record, const ts_step *step) {
+    record->sbuf_read_bytes += step->space_bytes[0][0];
+    record->sbuf_write_bytes += step->space_bytes[0][1];
+    record->psum_read_bytes += step->space_bytes[1][0];
+    record->psum_write_bytes += step->space_bytes[1][1];
+    if (step->is_dma || step->space_bytes[1][0] == 0 || step->space_bytes[0][1] == 0) return;
+    record->psum_to_sbuf_instructions++;
+    record->psum_to_sbuf_bytes += step->space_bytes[0][1];
+}
+
 static void tally_sizes(ts_record *record, const ts_cost *cost, ts_time time) {
     int size = 0;
     while (size + 1 < TS_DMA_SIZES &&
@@ -112,10 +131,7 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
         record->lives.data[event->inst].count++;
         record->lives.data[event->inst].bytes += (uint64_t)cost->bytes;
     }
-    record->sbuf_read_bytes += step->space_bytes[0][0];
-    record->sbuf_write_bytes += step->space_bytes[0][1];
-    record->psum_read_bytes += step->space_bytes[1][0];
-    record->psum_write_bytes += step->space_bytes[1][1];
+    tally_spaces(record, step);
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
     row->busy +=
         step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : step->occupancy[k];
@@ -123,8 +139,7 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
     row->flops += (uint64_t)cost->flops;
     row->elems += (uint64_t)cost->elems;
     record->busy[step->engine] += step->occupancy[k];
-    record->pe_flops += (uint64_t)cost->flops;
-    record->pe_selection_flops += (uint64_t)cost->selection_flops;
+    tally_flops(record, cost);
     if (!step->is_dma) {
         record->elems += (uint64_t)cost->elems;
         return;

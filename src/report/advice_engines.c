@@ -18,11 +18,11 @@ static void fp32_matmul(ts_advisor *to) {
         has_fp32 |= matmul && matmul->moving.dtype == ts_dtype_f32;
     }
     if (!has_fp32 || all * 100 < record->total) return;
-    ts_advice *advice = ts_advise(to, "A7", "edit", ts_bound_tensor, "Multiply in bf16",
-                                  "cast both operands of the matmul to jnp.bfloat16 and keep "
-                                  "preferred_element_type=jnp.float32, so that sums stay fp32; or "
-                                  "NEURON_CC_FLAGS=--auto-cast=matmult",
-                                  "products of 8-bit mantissas");
+    ts_advice *advice = ts_advise(
+        to, "A7", "edit", ts_bound_tensor, "Multiply in bf16",
+        "cast both operands of the matmul to jnp.bfloat16 and keep preferred_element_type=jnp.float32, so "
+        "that sums stay fp32; or NEURON_CC_FLAGS=--auto-cast=matmult",
+        "products of 8-bit mantissas");
     advice->has_chip = true;
     advice->chip.fp32_matmul_passes = 1;
     ts_text out = {0};
@@ -91,11 +91,10 @@ static void underfilled(ts_advisor *to) {
     if (weight <= 0 || busy * 50 < report->record.total ||
         (mean.rows >= 96 && mean.columns >= 96 && mean.moving >= 128))
         return;
-    ts_advice *advice = ts_advise(
-        to, "A8", "bound", ts_bound_count, "Fill the PE array",
-        "contract over 128 or more, several heads or small matmuls in one batched product; put the longer "
-        "free axis on the moving side",
-        "");
+    ts_advice *advice = ts_advise(to, "A8", "bound", ts_bound_count, "Fill the PE array",
+                                  "contract over 128 or more, several heads or small matmuls in one batched "
+                                  "product; put the longer free axis on the moving side",
+                                  "");
     ts_advise_work(to, advice);
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst_nc_matmul *matmul = as_matmul(program->code.data[at]);
@@ -196,11 +195,10 @@ static void sums_apart(ts_advisor *to) {
     }
     ts_time busy = ts_cycles_time(cycles, report->record.chip.vector_ghz);
     if (busy * 100 < report->record.total) return;
-    ts_advice *advice = ts_advise(
-        to, "A18", "edit", ts_bound_count, "Sum while Scalar activates",
-        "in a kernel give activation its reduce operand; in JAX write the sum right at the exponential, as "
-        "jax.nn.softmax does",
-        "");
+    ts_advice *advice = ts_advise(to, "A18", "edit", ts_bound_count, "Sum while Scalar activates",
+                                  "in a kernel give activation its reduce operand; in JAX write the sum "
+                                  "right at the exponential, as jax.nn.softmax does",
+                                  "");
     advice->what_if.work = advice->work = parts;
     ts_text out = {0};
     ts_figure_time(&out, busy);
@@ -244,8 +242,7 @@ static void chains(ts_advisor *to) {
     if (count == 0 || record->bound[ts_bound_wait] * 20 < record->total) return;
     ts_advice *advice = ts_advise(to, "A10", "bound", ts_bound_wait, "Break chains of dependent instructions",
                                   "work on two independent tiles in turn, or make each instruction longer: "
-                                  "what reads the last result of "
-                                  "its own engine waits for it",
+                                  "what reads the last result of its own engine waits for it",
                                   "");
     advice->what_if.free = TS_FREE_CHAINS;
     ts_text out = {0};
@@ -279,11 +276,11 @@ static void turns(ts_advisor *to) {
     if (to->report->program->order == ts_order_list || !take_turns(to->report, &any, &sum)) return;
     const ts_report *report = to->report;
     if (report->record.loops.data[report->loop].bound * 10 < report->record.total) return;
-    ts_advice *advice = ts_advise(
-        to, "A12", "reclock", ts_bound_count, "Let trips of a loop overlap",
-        "split the tile in two, or start the next trip's loads and products before this one's are read: the "
-        "order is the compiler's; a kernel can say order=list",
-        "");
+    ts_advice *advice =
+        ts_advise(to, "A12", "reclock", ts_bound_count, "Let trips of a loop overlap",
+                  "split the tile in two, or start the next trip's loads and products before this one's are "
+                  "read: the order is the compiler's; a kernel can say order=list",
+                  "");
     advice->is_list = true;
     ts_text out = {0};
     ts_text_add(&out, "three trips of the hottest loop keep engines and queues busy for ");

@@ -38,11 +38,11 @@ static void optimizer(ts_advisor *to) {
         if (row->engine == ts_engine_tensor && row->op != ts_op_dma_copy) tensor += row->busy;
     }
     if (dma * 10 < report->record.total || dma * 2 < all || tensor * 10 > all) return;
-    ts_advice *advice = ts_advise(
-        to, "A17", "bound", ts_bound_count, "Update weights while the gradient is computed",
-        "apply the optimizer to each layer's gradient as soon as it is there, in the backward pass, when DMA "
-        "has time; or keep its moments in bf16",
-        "");
+    ts_advice *advice =
+        ts_advise(to, "A17", "bound", ts_bound_count, "Update weights while the gradient is computed",
+                  "apply the optimizer to each layer's gradient as soon as it is there, in the backward "
+                  "pass, when DMA has time; or keep its moments in bf16",
+                  "");
     ts_advise_work(to, advice);
     for (uint32_t at = 0; at < program->code.count; at++) {
         const char *name = program->locs.data[program->code.data[at]->loc].name;
@@ -81,11 +81,10 @@ static void at_the_roof(ts_advisor *to) {
         ts_advise_note(to, "A20", &out);
     }
     if (moving > 0.7 && moved > 0 && (double)record->pe_flops / moved < peak / rate) {
-        ts_text_format(
-            &out,
-            "At the roof: the DMA engines move payload for %.0f %% of the step, for %.3g FLOP a byte "
-            "where the PE array needs %.3g. Only fewer bytes help",
-            100 * moving, (double)record->pe_flops / moved, peak / rate);
+        ts_text_format(&out,
+                       "At the roof: the DMA engines move payload for %.0f %% of the step, for %.3g FLOP a "
+                       "byte where the PE array needs %.3g. Only fewer bytes help",
+                       100 * moving, (double)record->pe_flops / moved, peak / rate);
         ts_advise_note(to, "A19", &out);
     }
 }

@@ -131,11 +131,11 @@ static void through_hbm(ts_advisor *to) {
 static void latency(ts_advisor *to) {
     const ts_record *record = &to->report->record;
     if (record->bound[ts_bound_dma_latency] * 33 < record->total) return;
-    ts_advice *advice = ts_advise(
-        to, "A11", "bound", ts_bound_dma_latency, "Hide or save DMA round trips",
-        "fuse what depends on each other into one jitted function, and make operations larger: each "
-        "dependent transfer pays its latency once, whatever its size",
-        "");
+    ts_advice *advice =
+        ts_advise(to, "A11", "bound", ts_bound_dma_latency, "Hide or save DMA round trips",
+                  "fuse what depends on each other into one jitted function, and make operations larger: "
+                  "each dependent transfer pays its latency once, whatever its size",
+                  "");
     advice->what_if.free = 1u << ts_bound_dma_latency;
     ts_text out = {0};
     ts_figure_time(&out, record->bound[ts_bound_dma_latency]);
@@ -172,14 +172,15 @@ static void buffers(ts_advisor *to) {
     double capacity = report->record.chip.sbuf_partition_bytes;
     bool is_full = report->sbuf_peak >= 0.9 * capacity;
     ts_advice *advice =
-        is_full ? ts_advise(to, "A22", "bound", ts_bound_wait, "Make room in SBUF",
-                            "smaller tiles, bf16 for what lies longest, or computing it again instead of "
-                            "keeping it: a free buffer lets a load run ahead",
-                            "")
-                : ts_advise(to, "A11", "bound", ts_bound_wait, "One more buffer",
-                            "smaller tiles leave room for another buffer, so that a load need not wait for "
-                            "its place",
-                            "");
+        is_full
+            ? ts_advise(to, "A22", "bound", ts_bound_wait, "Make room in SBUF",
+                        "smaller tiles, bf16 for what lies longest, or computing it again instead of keeping "
+                        "it: a free buffer lets a load run ahead",
+                        "")
+            : ts_advise(
+                  to, "A11", "bound", ts_bound_wait, "One more buffer",
+                  "smaller tiles leave room for another buffer, so that a load need not wait for its place",
+                  "");
     advice->what_if.free = TS_FREE_REUSE;
     ts_text out = {0};
     ts_text_format(&out,

@@ -71,6 +71,7 @@ static void add_figures(const ts_report *report, ts_text *out) {
 static void add_stack(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     double x = 0;
+    ts_text_add(out, "<div class=fit>");
     ts_svg_open(out, NULL, TS_PAGE_WIDTH, 56, "Where the step goes");
     for (uint32_t i = 0; i < report->bounds.count; i++) {
         const ts_report_bound *bound = &report->bounds.data[i];
@@ -91,6 +92,7 @@ static void add_stack(const ts_report *report, ts_text *out) {
         x += width;
     }
     ts_svg_close(out);
+    ts_text_add(out, "</div>");
 }
 
 static void add_bar(ts_time time, ts_time most, const char *color, bool is_pale, ts_text *out) {
@@ -101,21 +103,22 @@ static void add_bar(ts_time time, ts_time most, const char *color, bool is_pale,
 static void add_bounds(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     const char *unit = ts_figure_unit(record->total);
-    ts_time most = report->bounds.data[0].time;
-    ts_text_add(out, "<section><h2>Where the step goes</h2><p class=lede>Walking back from the end, every "
-                     "picosecond belongs "
-                     "to the one thing that the step waited for: the rows add up to it. The right column is "
-                     "the same program "
-                     "clocked again, in the same order, with that resource taking no time.</p>");
+    ts_time most = report->bounds.data[0].time, rest = 0;
+    ts_text_add(
+        out, "<section><h2>Where the step goes</h2><p class=lede>Walking back from the end, every picosecond "
+             "belongs to the one thing that the step waited for: the rows add up to it. The right column is "
+             "the same program clocked again, in the same order, with that resource taking no time.</p>");
     add_stack(report, out);
     ts_text_format(out,
                    "<table class=res><thead><tr><th>Resource<th class=n>bounds, %s<th><th class=n>of step<th "
-                   "class=n>busy"
-                   "<th class=n>if it were free<th></tr></thead>",
+                   "class=n>busy<th class=n>if it were free<th></tr></thead>",
                    unit);
     for (uint32_t i = 0; i < report->bounds.count; i++) {
         const ts_report_bound *bound = &report->bounds.data[i];
-        if (bound->time == 0 && bound->busy < 0.1) continue;
+        if (bound->time * 2000 < record->total && bound->busy < 0.1) {
+            rest += bound->time;
+            continue;
+        }
         ts_text_format(out, "<tr><th><i class=\"k %s\"></i>%s<td class=n>", ts_page_color(bound->bound),
                        ts_figure_bound(bound->bound));
         ts_figure_column(out, bound->time, record->total);
@@ -134,6 +137,13 @@ static void add_bounds(const ts_report *report, ts_text *out) {
         }
         ts_text_add(out, "</tr>");
     }
+    if (rest > 0) {
+        ts_text_add(out, "<tr><th><i class=k></i>rest<td class=n>");
+        ts_figure_column(out, rest, record->total);
+        ts_text_add(out, "<td><td class=n>");
+        ts_figure_percent(out, ts_figure_share(rest, record->total));
+        ts_text_add(out, "<td><td><td></tr>");
+    }
     ts_text_add(out, "</table>");
     const ts_report_bound *first = report->bounds.data;
     if (first->has_gain && report->second >= 0 && first->gain * 2 < first->time) {
@@ -147,14 +157,35 @@ static void add_bounds(const ts_report *report, ts_text *out) {
     ts_text_add(out, "</section>");
 }
 
+/* Least and most of the gain within the model's uncertainty. */
+static void add_range(const ts_report_remedy *remedy, ts_text *out) {
+    ts_time ends[3] = {remedy->gain_fast, remedy->gain_slow, remedy->gain}, least = ends[0], most = ends[0];
+    for (int i = 1; i < 3; i++) {
+        least = ends[i] < least ? ends[i] : least;
+        most = ends[i] > most ? ends[i] : most;
+    }
+    ts_figure_time(out, least);
+    ts_text_add(out, " to ");
+    ts_figure_time(out, most);
+}
+
+static void add_notes(const ts_report *report, ts_text *out) {
+    for (uint32_t i = 0; i < report->notes.count; i++) {
+        ts_text_add(out, "<p class=say>");
+        ts_html_text(out, report->notes.data[i].text);
+        ts_text_add(out, ".</p>");
+    }
+}
+
 static void add_remedies(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
-    if (report->remedies.count == 0) return;
+    if (report->remedies.count == 0) {
+        add_notes(report, out);
+        return;
+    }
     ts_text_add(out, "<section><h2>What to change</h2><p class=lede>Each gain is clocked: the program again, "
-                     "in the same order, "
-                     "with the change made (or, where it says at most, with all of the cost gone). Gains "
-                     "overlap: all of them "
-                     "together gain ");
+                     "in the same order, with the change made (or, where it says at most, with all of the "
+                     "cost gone). Gains overlap: all of them together gain ");
     ts_figure_time(out, report->together);
     ts_text_format(out, " (%.2f&times;).</p><ol class=rem>",
                    (double)record->total / (double)(record->total - report->together));
@@ -165,8 +196,14 @@ static void add_remedies(const ts_report *report, ts_text *out) {
         ts_text_format(out, "</b><span class=bar2><span style=\"width:%.1f%%\"></span></span><small>",
                        100 * ts_figure_share(remedy->gain, report->remedies.data[0].gain));
         ts_figure_time(out, record->total - remedy->gain);
-        ts_text_format(out, ", %.2f&times;</small></div><div><b>",
+        ts_text_format(out, ", %.2f&times;<br>range &minus;",
                        (double)record->total / (double)(record->total - remedy->gain));
+        add_range(remedy, out);
+        if (i) {
+            ts_text_add(out, "<br>with those above &minus;");
+            ts_figure_time(out, remedy->gain_so_far);
+        }
+        ts_text_add(out, "</small></div><div><b>");
         ts_html_text(out, remedy->title);
         ts_text_add(out, "</b>");
         if (remedy->line) {
@@ -190,18 +227,17 @@ static void add_remedies(const ts_report *report, ts_text *out) {
         }
         ts_text_add(out, "</p></div></li>");
     }
-    ts_text_add(out, "</ol></section>");
+    ts_text_add(out, "</ol>");
+    add_notes(report, out);
+    ts_text_add(out, "</section>");
 }
 
 static void add_cost(const ts_report *report, ts_text *out) {
     double seconds = (double)report->record.total * 1e-12;
-    ts_text_add(
-        out,
-        "<section><h2>Cost</h2><p class=lede>One NeuronCore takes the step; the others of the instance are "
-        "paid for "
-        "and idle, unless they run programs of their own.</p><table class=cost><thead><tr><th>Instance<th "
-        "class=n>cores<th class=n>$/h<th class=n>$ per million steps<th class=n>with every core "
-        "busy<th></tr></thead>");
+    ts_text_add(out, "<section><h2>Cost</h2><p class=lede>One NeuronCore takes the step; the others of the "
+                     "instance are paid for and idle, unless they run programs of their own.</p><table "
+                     "class=cost><thead><tr><th>Instance<th class=n>cores<th class=n>$/h<th class=n>$ per "
+                     "million steps<th class=n>with every core busy<th></tr></thead>");
     for (int i = 0; i < ts_instance_count(); i++) {
         const ts_instance *instance = ts_instance_at(i);
         ts_chip chip;
@@ -220,12 +256,9 @@ static void add_cost(const ts_report *report, ts_text *out) {
                        : instance->usd_per_hour > 0 ? ""
                                                     : "no published price");
     }
-    ts_text_add(
-        out,
-        "</table><p class=note>On-demand prices as AWS's benchmark pages published them in 2022 and 2023; "
-        "<code>trainstone chip --instances</code> has the sources. Several cores at one program are not "
-        "modelled.</p>"
-        "</section>");
+    ts_text_add(out, "</table><p class=note>On-demand prices as AWS's benchmark pages published them in 2022 "
+                     "and 2023; <code>trainstone chip --instances</code> has the sources. Several cores at "
+                     "one program are not modelled.</p></section>");
 }
 
 static void add_counters(const ts_report *report, ts_text *out) {
@@ -310,8 +343,7 @@ static void add_head(const ts_report *report, ts_text *out) {
     ts_text_add(
         out, "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=\"Content-Security-Policy\" "
              "content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\"><meta "
-             "name=viewport "
-             "content=\"width=device-width,initial-scale=1\"><title>Trainstone: ");
+             "name=viewport content=\"width=device-width,initial-scale=1\"><title>Trainstone: ");
     ts_html_text(out, record->program_name);
     ts_text_add(out, ", ");
     ts_figure_time(out, record->total);
@@ -340,8 +372,7 @@ void ts_report_html(const ts_report *report, ts_text *out) {
     if (report->record.assumed_trips)
         ts_text_format(out,
                        "<p class=note>Timed without data: %llu trip(s) of each loop that data ends, and "
-                       "every branch of each "
-                       "conditional.</p>",
+                       "every branch of each conditional.</p>",
                        (unsigned long long)report->record.assumed_trips);
     add_bounds(report, out);
     add_remedies(report, out);
@@ -370,8 +401,7 @@ void ts_report_html(const ts_report *report, ts_text *out) {
     }
     ts_text_add(out, is_first ? "none" : "");
     ts_text_add(out, ". Press d for dark or light. Trainstone is an independent model; AWS, Trainium and "
-                     "Neuron are Amazon's "
-                     "marks.</footer></main><div id=tt role=tooltip hidden></div>");
+                     "Neuron are Amazon's marks.</footer></main><div id=tt role=tooltip hidden></div>");
     add_data(report, out);
     ts_text_add(out, "<script>");
     ts_text_add(out, ts_page_script);

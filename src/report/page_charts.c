@@ -174,8 +174,7 @@ void ts_page_dma(const ts_report *report, ts_text *out) {
     ts_text_free(&path);
     ts_svg_close(out);
     ts_text_add(out, "<p class=note>Bars: share of the bytes. Line: share of the DMA engines' rate that "
-                     "pieces of that size "
-                     "reach.</p></div>");
+                     "pieces of that size reach.</p></div>");
 }
 
 void ts_page_sure(const ts_report *report, ts_text *out) {

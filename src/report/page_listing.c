@@ -132,8 +132,8 @@ void ts_page_listing(const ts_report *report, ts_text *out) {
     ts_text_format(
         out,
         "<section id=source><h2>By source line</h2><p class=lede>Time on the critical path, coloured by what "
-        "bounds it. Open a line to see its instructions; its moments show above.</p><table class=src><thead>"
-        "<tr><th class=n>%s<th class=n>of step<th>bound by<th class=n>MFU<th></tr></thead>",
+        "bounds it. Open a line to see its instructions; its moments show above.</p><table "
+        "class=src><thead><tr><th class=n>%s<th class=n>of step<th>bound by<th class=n>MFU<th></tr></thead>",
         ts_figure_unit(report->record.total));
     const char *file = NULL;
     uint32_t last = 0;
@@ -211,10 +211,8 @@ void ts_page_modules(const ts_report *report, ts_text *out) {
     for (uint32_t i = 0; i < report->modules.count; i++)
         if (report->modules.data[i].depth > deepest) deepest = report->modules.data[i].depth;
     if (deepest == 0) return;
-    ts_text_add(
-        out,
-        "<section><h2>By module</h2><p class=lede>The same time by phase, function or scope, and operation. "
-        "Width is time, colour is what bounds most of it.</p>");
+    ts_text_add(out, "<section><h2>By module</h2><p class=lede>The same time by phase, function or scope, "
+                     "and operation. Width is time, colour is what bounds most of it.</p>");
     ts_svg_open(out, NULL, TS_PAGE_WIDTH, (deepest < 6 ? deepest : 6) * 26, "The step by module");
     add_children(report, 0, 0, TS_PAGE_WIDTH, 0, out);
     ts_svg_close(out);

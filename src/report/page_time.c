@@ -1,5 +1,6 @@
 /* What happens when: engines over the step, three trips of the hottest loop, and SBUF and PSUM. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/figures.h"
@@ -89,11 +90,9 @@ void ts_page_over_time(const ts_report *report, ts_text *out) {
     plot_lane lanes[8];
     int count = lanes_of(report, lanes);
     double bins = (double)record->total / (double)series->width, height = ts_page_time_height(report);
-    ts_text_add(
-        out,
-        "<section><h2>Over time</h2><p class=lede>Share of each engine that is busy; the strip on top is "
-        "what "
-        "bounds the step at that moment. Drag to zoom, double-click to go back. <span id=now></span></p>");
+    ts_text_add(out, "<section><h2>Over time</h2><p class=lede>Share of each engine that is busy; the strip "
+                     "on top is what bounds the step at that moment. Drag to zoom, double-click to go back. "
+                     "<span id=now></span></p>");
     ts_svg_open(out, "tl", TS_PAGE_WIDTH, height + 26, "Engines over the step");
     ts_svg_text(out, 0, 12, "mu", 's', "bound by");
     ts_text_format(out,
@@ -113,22 +112,20 @@ void ts_page_over_time(const ts_report *report, ts_text *out) {
         ts_figure_percent(&share, (double)sum / lanes[i].most / (double)record->total);
         ts_svg_text(out, 0, y + 31, "mu", 's', share.data);
         ts_text_free(&share);
-        ts_text_format(
-            out,
-            "<svg class=z x=\"%d\" y=\"%.0f\" width=\"%.0f\" height=\"%d\" viewBox=\"0 0 %.3f %d\" "
-            "preserveAspectRatio=\"none\">",
-            LABEL, y, PLOT, LANE, bins, LANE);
+        ts_text_format(out,
+                       "<svg class=z x=\"%d\" y=\"%.0f\" width=\"%.0f\" height=\"%d\" viewBox=\"0 0 %.3f "
+                       "%d\" preserveAspectRatio=\"none\">",
+                       LABEL, y, PLOT, LANE, bins, LANE);
         add_lane(series, &lanes[i], bins, out);
         ts_text_add(out, "</svg>");
     }
     add_axis(ts_figure_in(record->total, record->total), ts_figure_unit(record->total), LABEL, PLOT, height,
              out);
-    ts_text_format(
-        out,
-        "<line id=cur class=cur y1=\"0\" y2=\"%.0f\" style=\"display:none\"/><rect id=brush class=brush "
-        "y=\"0\" height=\"%.0f\" width=\"0\"/><rect id=hit x=\"%d\" y=\"0\" width=\"%.0f\" height=\"%.0f\" "
-        "fill=\"transparent\"/>",
-        height, height, LABEL, PLOT, height);
+    ts_text_format(out,
+                   "<line id=cur class=cur y1=\"0\" y2=\"%.0f\" style=\"display:none\"/><rect id=brush "
+                   "class=brush y=\"0\" height=\"%.0f\" width=\"0\"/><rect id=hit x=\"%d\" y=\"0\" "
+                   "width=\"%.0f\" height=\"%.0f\" fill=\"transparent\"/>",
+                   height, height, LABEL, PLOT, height);
     ts_svg_close(out);
     ts_text_add(out, "</section>");
 }
@@ -216,8 +213,10 @@ void ts_page_loop(const ts_report *report, ts_text *out) {
     ts_text_add(out, " trips in a step; three from the middle are drawn. Dashed: an engine waits. ");
     if (record->slices.count > count || record->slices_truncated)
         ts_text_add(out, "Only the first slices fit here. ");
-    ts_text_add(out, "Its instructions bound ");
-    ts_figure_time(out, loop->bound);
+    ts_text_add(out, "All of them bound ");
+    ts_figure_time(out, report->loop_time);
+    ts_text_add(out, ", ");
+    ts_figure_percent(out, ts_figure_share(report->loop_time, report->record.total));
     ts_text_add(out, " of the step.</p>");
     ts_svg_open(out, NULL, TS_PAGE_WIDTH, height + 26, "Three trips of the hottest loop");
     for (int l = 0; l < 256; l++) {
@@ -269,23 +268,51 @@ static void add_box(const ts_report *report, const ts_report_box *box, double x,
     ts_text_free(&place);
 }
 
-static void add_space(const ts_report *report, bool is_psum, double top, double height, double most,
-                      ts_text *out) {
-    enum { MOST_BOXES = 3000 };
+static double area_of(const ts_report_box *box) {
+    return (double)(box->high - box->low) * (double)(box->last - box->first);
+}
+
+static int by_area(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x > y ? -1 : x < y;
+}
+
+/* The area that the largest `most` boxes of a space have at least; 0 when all fit. */
+static double least_area(const ts_report *report, bool is_psum, uint32_t most) {
+    double *areas = calloc(report->boxes.count + 1, sizeof *areas), least = 0;
+    uint32_t count = 0;
+    if (!areas) return 0;
+    for (uint32_t i = 0; i < report->boxes.count; i++)
+        if (report->boxes.data[i].is_psum == is_psum) areas[count++] = area_of(&report->boxes.data[i]);
+    qsort(areas, count, sizeof *areas, by_area);
+    if (count > most) least = areas[most - 1];
+    free(areas);
+    return least;
+}
+
+/* Returns how many boxes are left out: they are the smallest. */
+static uint32_t add_space(const ts_report *report, bool is_psum, double top, double height, double most,
+                          ts_text *out) {
+    enum { MOST_BOXES = 1800 };
     const ts_record *record = &report->record;
-    uint32_t shown = 0;
+    double least = least_area(report, is_psum, MOST_BOXES);
+    uint32_t shown = 0, left_out = 0;
     ts_svg_rect(out, LABEL, top, PLOT, height, "tr", NULL);
-    for (uint32_t i = 0; i < report->boxes.count && shown < MOST_BOXES; i++) {
+    for (uint32_t i = 0; i < report->boxes.count; i++) {
         const ts_report_box *box = &report->boxes.data[i];
         if (box->is_psum != is_psum) continue;
-        shown++;
         double x = LABEL + (double)box->first / (double)record->total * PLOT;
         double width = (double)(box->last - box->first) / (double)record->total * PLOT;
         double low = box->low / most, high = box->high / most;
-        if (low > 1) continue;
+        if (area_of(box) < least || shown == MOST_BOXES || low > 1) {
+            left_out++;
+            continue;
+        }
+        shown++;
         if (high > 1) high = 1;
         add_box(report, box, x, top + height * (1 - high), width, height * (high - low), out);
     }
+    return left_out;
 }
 
 void ts_page_memory(const ts_report *report, ts_text *out) {
@@ -298,16 +325,13 @@ void ts_page_memory(const ts_report *report, ts_text *out) {
     ts_text_format(
         out,
         "<section><h2>On-chip memory</h2><p class=lede>Bytes of a partition over the step; each box lives "
-        "from "
-        "its first write to its last use. Peak %.3g of %.0f KiB in SBUF, %.3g of %.0f KiB in PSUM. ",
+        "from its first write to its last use. Peak %.3g of %.0f KiB in SBUF, %.3g of %.0f KiB in PSUM. ",
         report->sbuf_peak / 1024.0, record->chip.sbuf_partition_bytes / 1024, report->psum_peak / 1024.0,
         record->chip.psum_partition_bytes / 1024);
-    ts_text_add(
-        out,
-        "<br><span class=lgi><i class=\"k m0\"></i>arguments</span><span class=lgi><i class=\"k "
-        "m1\"></i>reloaded "
-        "from HBM</span><span class=lgi><i class=\"k m2\"></i>constants</span><span class=lgi><i class=\"k "
-        "m3\"></i>computed</span><span class=lgi><i class=\"k m4\"></i>PSUM</span></p>");
+    ts_text_add(out, "<br><span class=lgi><i class=\"k m0\"></i>arguments</span><span class=lgi><i class=\"k "
+                     "m1\"></i>reloaded from HBM</span><span class=lgi><i class=\"k "
+                     "m2\"></i>constants</span><span class=lgi><i class=\"k m3\"></i>computed</span><span "
+                     "class=lgi><i class=\"k m4\"></i>PSUM</span></p>");
     ts_svg_open(out, NULL, TS_PAGE_WIDTH, 330, "SBUF and PSUM over the step");
     ts_svg_text(out, 0, 100, "", 's', "SBUF");
     ts_text label = {0};
@@ -316,8 +340,8 @@ void ts_page_memory(const ts_report *report, ts_text *out) {
     ts_svg_text(out, 0, 252, "", 's', "PSUM");
     ts_svg_text(out, 0, 270, "mu", 's', "0 to 16 KiB");
     ts_text_free(&label);
-    add_space(report, false, 0, 200, most, out);
-    add_space(report, true, 216, 84, record->chip.psum_partition_bytes, out);
+    uint32_t left_out = add_space(report, false, 0, 200, most, out) +
+                        add_space(report, true, 216, 84, record->chip.psum_partition_bytes, out);
     double span = ts_figure_in(record->total, record->total), step = tick_step(span);
     for (int i = 0; i < TICKS && i * step <= span; i++) {
         ts_text tick = {0};
@@ -326,5 +350,6 @@ void ts_page_memory(const ts_report *report, ts_text *out) {
         ts_text_free(&tick);
     }
     ts_svg_close(out);
+    if (left_out) ts_text_format(out, "<p class=note>The %u smallest boxes are left out.</p>", left_out);
     ts_text_add(out, "</section>");
 }

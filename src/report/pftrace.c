@@ -1,186 +1,134 @@
-/* A timeline for ui.perfetto.dev: a track for each engine and DMA queue, the critical path, counters, and
-   flows from what produced a value to what waited for it. Field numbers are those of perfetto_trace.proto. */
+/* A timeline for ui.perfetto.dev: the critical path by module, source line and bound, a track for each engine
+   and DMA queue, counters, and flows from what produced a value to what waited for it. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/figures.h"
-#include "report/protobuf.h"
-#include "report/report.h"
+#include "report/pfwriter.h"
 
-enum {
-    /* TracePacket */
-    P_TIMESTAMP = 8,
-    P_SEQUENCE = 10,
-    P_EVENT = 11,
-    P_INTERNED = 12,
-    P_FLAGS = 13,
-    P_TRACK = 60,
-    /* TrackDescriptor */
-    T_UUID = 1,
-    T_NAME = 2,
-    T_PROCESS = 3,
-    T_PARENT = 5,
-    T_COUNTER = 8,
-    T_ORDERING = 11,
-    T_RANK = 12,
-    /* TrackEvent */
-    E_ANNOTATION = 4,
-    E_TYPE = 9,
-    E_NAME = 10,
-    E_TRACK = 11,
-    E_COUNTER = 44,
-    E_FLOW = 47,
-    E_FLOW_END = 48,
-    BEGIN = 1,
-    END = 2,
-    COUNTER = 4,
-    /* our tracks */
-    PROCESS = 1,
-    PATH = 2,
-    COUNTERS = 3,
-    LANES = 16
-};
+enum { HBM = TS_PF_COUNTERS, DMA, SBUF, PSUM };
 
-typedef struct writer {
-    const ts_report *report;
-    ts_text *out;
-    ts_text event, packet, part;
-    uint32_t name_count;
-    uint32_t op_name[ts_op_count], bound_name[ts_bound_count], argument_name[8];
-} writer;
+/* ---- tracks ---- */
 
-static void flush(writer *w, bool is_first) {
-    ts_pb_varint(&w->packet, P_SEQUENCE, 1);
-    ts_pb_varint(&w->packet, P_FLAGS, is_first ? 3 : 2);
-    ts_pb_message(w->out, 1, &w->packet);
-}
-
-static void add_track(writer *w, uint64_t id, const char *name, int rank, bool is_counter, const char *unit) {
-    ts_text track = {0}, inner = {0};
-    ts_pb_varint(&track, T_UUID, id);
-    ts_pb_string(&track, T_NAME, name);
-    if (id == PROCESS) {
-        ts_pb_varint(&inner, 1, 1);
-        ts_pb_string(&inner, 6, name);
-        ts_pb_string(&inner, 8, "modelled");
-        ts_pb_message(&track, T_PROCESS, &inner);
-        ts_pb_varint(&track, T_ORDERING, 3);
-    } else {
-        ts_pb_varint(&track, T_PARENT, PROCESS);
-        ts_pb_varint(&track, T_RANK, (uint64_t)rank);
+/* "queue 3 (sync, gpsimd)": the queue and the engines that trigger its transfers. */
+static void queue_name(const ts_record *record, unsigned queue, ts_text *out) {
+    ts_text_format(out, "queue %u", queue);
+    for (uint32_t i = 0; i < record->queues.count; i++) {
+        if (record->queues.data[i].queue != queue) continue;
+        bool is_first = true;
+        for (unsigned engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
+            if (!(record->queues.data[i].engines >> engine & 1)) continue;
+            ts_text_format(out, "%s%s", is_first ? " (" : ", ", ts_engine_name(engine));
+            is_first = false;
+        }
+        ts_text_add(out, is_first ? "" : ")");
     }
-    if (is_counter) {
-        ts_pb_string(&inner, 6, unit);
-        ts_pb_message(&track, T_COUNTER, &inner);
-    }
-    ts_pb_message(&w->packet, P_TRACK, &track);
-    flush(w, id == PROCESS);
-    ts_text_free(&track);
-    ts_text_free(&inner);
 }
 
-/* Names travel once, before the first event. */
-static void add_names(writer *w) {
-    static const char *const arguments[] = {"op", "line", "start_ps", "dur_ps", "evt_wait_time_ns", "bytes"};
-    ts_text interned = {0};
-    for (unsigned op = 1; op < ts_op_count; op++) {
-        w->op_name[op] = ++w->name_count;
-        ts_pb_varint(&w->part, 1, w->name_count);
-        ts_pb_string(&w->part, 2, ts_op_get(op)->name);
-        ts_pb_message(&interned, 2, &w->part);
-    }
-    for (unsigned bound = 0; bound < ts_bound_count; bound++) {
-        w->bound_name[bound] = ++w->name_count;
-        ts_pb_varint(&w->part, 1, w->name_count);
-        ts_pb_string(&w->part, 2, ts_figure_bound(bound));
-        ts_pb_message(&interned, 2, &w->part);
-    }
-    for (unsigned i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
-        w->argument_name[i] = i + 1;
-        ts_pb_varint(&w->part, 1, i + 1);
-        ts_pb_string(&w->part, 2, arguments[i]);
-        ts_pb_message(&interned, 3, &w->part);
-    }
-    ts_pb_message(&w->packet, P_INTERNED, &interned);
-    flush(w, false);
-    ts_text_free(&interned);
-}
-
-static void add_number(writer *w, unsigned argument, uint64_t value) {
-    ts_pb_varint(&w->part, 1, w->argument_name[argument]);
-    ts_pb_varint(&w->part, 4, value);
-    ts_pb_message(&w->event, E_ANNOTATION, &w->part);
-}
-
-static void add_word(writer *w, unsigned argument, const char *word) {
-    ts_pb_varint(&w->part, 1, w->argument_name[argument]);
-    ts_pb_string(&w->part, 6, word);
-    ts_pb_message(&w->event, E_ANNOTATION, &w->part);
-}
-
-static void add_event(writer *w, ts_time at) {
-    ts_pb_varint(&w->packet, P_TIMESTAMP, (uint64_t)(at / 1000));
-    ts_pb_message(&w->packet, P_EVENT, &w->event);
-    flush(w, false);
-}
-
-static void begin(writer *w, uint64_t track, uint32_t name) {
-    ts_pb_varint(&w->event, E_TYPE, BEGIN);
-    ts_pb_varint(&w->event, E_TRACK, track);
-    ts_pb_varint(&w->event, E_NAME, name);
-}
-
-static void end(writer *w, uint64_t track, ts_time start, ts_time until) {
-    ts_pb_varint(&w->event, E_TYPE, END);
-    ts_pb_varint(&w->event, E_TRACK, track);
-    add_event(w,
-              until / 1000 > start / 1000 ? until : start + 1000); /* a slice needs a nanosecond to be seen */
-}
-
-static void add_place(writer *w, uint32_t loc) {
-    const ts_loc *row = &w->report->program->locs.data[loc];
-    ts_text place = {0};
-    if (row->name && row->name[0]) add_word(w, 0, row->name);
-    ts_report_place(row->file ? row->file : "", row->line, &place);
-    add_word(w, 1, place.data);
-    ts_text_free(&place);
-}
-
-static void add_tracks(writer *w, const ts_record *record) {
+static void add_tracks(ts_pfwriter *w, const ts_record *record) {
     static const char *const engines[] = {"", "Tensor", "Vector", "Scalar", "GpSimd", "Sync"};
     bool is_used[256] = {false};
-    add_track(w, PROCESS, "NeuronCore 0", 0, false, NULL);
-    add_track(w, PATH, "bound by", 0, false, NULL);
+    ts_text name = {0};
+    ts_pf_track(w, TS_PF_PROCESS, "NeuronCore 0", 0, NULL);
+    ts_pf_track(w, TS_PF_MODULES, "module", 0, NULL);
+    ts_pf_track(w, TS_PF_LINES, "source line", 1, NULL);
+    ts_pf_track(w, TS_PF_PATH, "bound by", 2, NULL);
     for (uint32_t i = 0; i < record->slices.count; i++)
         is_used[record->slices.data[i].lane] = true;
     for (unsigned lane = 0; lane < 256; lane++) {
         if (!is_used[lane]) continue;
-        ts_text name = {0};
+        name.length = 0;
         if (lane >= TS_LANE_QUEUE)
-            ts_text_format(&name, "queue %u", lane - TS_LANE_QUEUE);
+            queue_name(record, lane - TS_LANE_QUEUE, &name);
         else
-            ts_text_add(&name, lane < ts_engine_count ? engines[lane] : "?");
-        add_track(w, LANES + lane, name.data, 10 + (int)lane, false, NULL);
-        ts_text_free(&name);
+            ts_text_add(&name, engines[lane < ts_engine_count ? lane : 0]);
+        ts_pf_track(w, TS_PF_LANES + lane, name.data, 10 + (int)lane, NULL);
     }
-    add_track(w, COUNTERS, "HBM GB/s", 300, true, "GB/s");
+    ts_pf_track(w, HBM, "HBM GB/s", 300, "GB/s");
+    ts_pf_track(w, DMA, "DMA engines busy", 301, "");
+    ts_pf_track(w, SBUF, "SBUF KiB a partition", 302, "KiB");
+    ts_pf_track(w, PSUM, "PSUM KiB a partition", 303, "KiB");
+    ts_text_free(&name);
 }
 
-static void add_path(writer *w, const ts_record *record) {
-    for (uint32_t i = 0; i < record->path.count; i++) {
+/* ---- the critical path ---- */
+
+/* Slices of one track as nested names: those that two stretches share go on. Times are cut to nanoseconds. */
+typedef struct nesting {
+    uint64_t track;
+    uint32_t name[TS_REPORT_DEEPEST];
+    int depth;
+    ts_time at; /* end of what is open */
+} nesting;
+
+static void close_to(ts_pfwriter *w, nesting *open, int depth) {
+    while (open->depth > depth) {
+        ts_pf_end(w, open->track, open->at);
+        open->depth--;
+    }
+}
+
+static void nest(ts_pfwriter *w, nesting *open, const uint32_t *name, int depth, ts_time start, ts_time end) {
+    int shared = 0;
+    if (end / 1000 == start / 1000) return; /* nothing to see */
+    if (open->at < start) close_to(w, open, 0);
+    while (shared < depth && shared < open->depth && name[shared] == open->name[shared])
+        shared++;
+    close_to(w, open, shared);
+    for (int i = shared; i < depth; i++) {
+        ts_pf_begin(w, open->track, name[i]);
+        ts_pf_add(w, start);
+        open->name[i] = name[i];
+    }
+    open->depth = depth;
+    open->at = end;
+}
+
+/* The line of each location; 1 + index, 0 = none. */
+static uint32_t *lines_of_locs(const ts_report *report) {
+    uint32_t *lines = calloc(report->program->locs.count + 1, sizeof *lines);
+    for (uint32_t i = 0; lines && i < report->lines.count; i++)
+        for (uint32_t r = 0; r < report->lines.data[i].row_count; r++)
+            lines[report->rows.data[report->lines.data[i].first_row + r].loc] = i + 1;
+    return lines;
+}
+
+static void add_path(ts_pfwriter *w, const ts_record *record) {
+    const ts_report *report = w->report;
+    nesting modules = {.track = TS_PF_MODULES}, lines = {.track = TS_PF_LINES};
+    uint32_t *line_of = lines_of_locs(report);
+    const uint32_t *module_of = report->module_of;
+    for (uint32_t i = 0; i < record->path.count && line_of; i++) {
         const ts_path_step *step = &record->path.data[i];
         ts_time next = i + 1 < record->path.count ? record->path.data[i + 1].start : record->total;
-        if (step->end / 1000 == step->start / 1000)
-            continue; /* nothing to see, and it would cover its neighbour */
-        begin(w, PATH, w->bound_name[step->bound]);
-        if (step->bound != ts_bound_launch) add_place(w, step->loc);
-        add_event(w, step->start);
-        end(w, PATH, step->start, step->end < next ? step->end : next);
+        ts_time end = step->end < next ? step->end : next;
+        if (end / 1000 == step->start / 1000) continue;
+        ts_pf_begin(w, TS_PF_PATH, w->bound_name + step->bound);
+        if (step->bound != ts_bound_launch) ts_pf_place(w, step->loc);
+        ts_pf_add(w, step->start);
+        ts_pf_end(w, TS_PF_PATH, end);
+        if (step->bound == ts_bound_launch) continue;
+        uint32_t names[TS_REPORT_DEEPEST], line = line_of[step->loc];
+        int depth = 0;
+        for (uint32_t at = module_of[step->loc]; at; at = report->modules.data[at - 1].parent)
+            depth++;
+        uint32_t at = module_of[step->loc];
+        for (int d = depth - 1; d >= 0; d--) {
+            names[d] = w->module_name + at - 1;
+            at = report->modules.data[at - 1].parent;
+        }
+        nest(w, &modules, names, depth, step->start, end);
+        names[0] = w->module_name + report->modules.count + line - 1;
+        nest(w, &lines, names, line ? 1 : 0, step->start, end);
     }
+    close_to(w, &modules, 0);
+    close_to(w, &lines, 0);
+    free(line_of);
 }
 
-/* Flows: an instruction that waited for another's result, both of which are shown. A transfer's data comes
-   from its queue's slice, anything else from its engine's. */
+/* ---- engines and queues ---- */
+
+/* Flows leave from a slice and arrive at those that waited for it: both ends are marked with the sequence of
+   the first. A DMA's flow leaves from its queue. */
 static void find_flows(const ts_record *record, uint8_t *is_source) {
     uint32_t count = record->slices.count, most = 0;
     for (uint32_t i = 0; i < count; i++)
@@ -201,48 +149,90 @@ static void find_flows(const ts_record *record, uint8_t *is_source) {
     free(last);
 }
 
-static void add_slices(writer *w, const ts_record *record) {
+static void add_slices(ts_pfwriter *w, const ts_record *record) {
+    static const char *const waits[] = {"", "port", "result", "dma", "queue"};
     uint8_t *is_source = calloc((size_t)record->slices.count + 1, 1);
     if (!is_source) return;
     find_flows(record, is_source);
     for (uint32_t i = 0; i < record->slices.count; i++) {
         const ts_slice *slice = &record->slices.data[i];
         const ts_inst *inst = w->report->program->code.data[slice->inst];
-        begin(w, LANES + slice->lane, w->op_name[inst->op]);
-        add_place(w, inst->loc);
-        add_number(w, 2, (uint64_t)slice->start);
-        add_number(w, 3, (uint64_t)(slice->end - slice->start));
-        if (slice->wait) add_number(w, 4, (uint64_t)(slice->wait / 1000));
-        if (is_source[i]) ts_pb_fixed64(&w->event, E_FLOW, slice->sequence);
+        ts_pf_begin(w, TS_PF_LANES + slice->lane, inst->op);
+        ts_pf_place(w, inst->loc);
+        ts_pf_number(w, ts_pf_start, (uint64_t)slice->start);
+        ts_pf_number(w, ts_pf_duration, (uint64_t)(slice->end - slice->start));
+        if (slice->wait) ts_pf_number(w, ts_pf_wait, (uint64_t)(slice->wait / 1000));
+        if (slice->wait) ts_pf_word(w, ts_pf_waits_for, waits[slice->waited]);
+        if (is_source[i]) ts_pf_flow(w, slice->sequence, false);
         if ((slice->waited == ts_waited_result || slice->waited == ts_waited_dma) && slice->after)
-            ts_pb_fixed64(&w->event, E_FLOW_END, slice->after);
-        add_event(w, slice->start);
-        end(w, LANES + slice->lane, slice->start, slice->end);
+            ts_pf_flow(w, slice->after, true);
+        ts_pf_add(w, slice->start);
+        /* a slice needs a nanosecond to be seen */
+        bool is_seen = slice->end / 1000 > slice->start / 1000;
+        ts_pf_end(w, TS_PF_LANES + slice->lane, is_seen ? slice->end : slice->start + 1000);
     }
     free(is_source);
 }
 
-static void add_counters(writer *w) {
+/* ---- counters ---- */
+
+static void add_rates(ts_pfwriter *w) {
     const ts_series *series = &w->report->record.series;
-    uint64_t shown = UINT64_MAX;
+    uint64_t bytes = UINT64_MAX;
+    ts_time busy = -1;
     for (uint32_t bin = 0; bin < series->count; bin++) {
-        if (series->hbm_bytes[bin] == shown) continue;
-        shown = series->hbm_bytes[bin];
-        ts_pb_varint(&w->event, E_TYPE, COUNTER);
-        ts_pb_varint(&w->event, E_TRACK, COUNTERS);
-        ts_pb_double(&w->event, E_COUNTER, (double)shown * 1000 / (double)series->width);
-        add_event(w, series->width * (ts_time)bin);
+        ts_time at = series->width * (ts_time)bin;
+        if (series->hbm_bytes[bin] != bytes)
+            ts_pf_count(w, HBM, at, (double)series->hbm_bytes[bin] * 1000 / (double)series->width);
+        if (series->busy[ts_engine_none][bin] != busy)
+            ts_pf_count(w, DMA, at, (double)series->busy[ts_engine_none][bin] / (double)series->width);
+        bytes = series->hbm_bytes[bin];
+        busy = series->busy[ts_engine_none][bin];
     }
 }
 
+typedef struct change {
+    ts_time at;
+    int32_t bytes;
+} change;
+
+static int by_time(const void *a, const void *b) {
+    const change *x = a, *y = b;
+    if (x->at != y->at) return x->at < y->at ? -1 : 1;
+    return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
+/* Bytes of a partition in use, whenever they change by the nanosecond. */
+static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
+    const ts_report *report = w->report;
+    change *changes = calloc(2 * (size_t)report->boxes.count + 1, sizeof *changes);
+    uint32_t count = 0;
+    int64_t bytes = 0, shown = -1;
+    if (!changes) return;
+    for (uint32_t i = 0; i < report->boxes.count; i++) {
+        const ts_report_box *box = &report->boxes.data[i];
+        if (box->is_psum != is_psum) continue;
+        changes[count++] = (change){box->first, box->high - box->low};
+        changes[count++] = (change){box->last, box->low - box->high};
+    }
+    qsort(changes, count, sizeof *changes, by_time);
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += changes[i].bytes;
+        if ((i + 1 < count && changes[i + 1].at / 1000 == changes[i].at / 1000) || bytes == shown) continue;
+        ts_pf_count(w, track, changes[i].at, (double)bytes / 1024);
+        shown = bytes;
+    }
+    free(changes);
+}
+
 void ts_report_pftrace(const ts_report *report, const ts_record *record, ts_text *out) {
-    writer w = {.report = report, .out = out};
+    ts_pfwriter w = {.report = report, .out = out};
     add_tracks(&w, record);
-    add_names(&w);
+    ts_pf_names(&w);
     add_path(&w, record);
     add_slices(&w, record);
-    add_counters(&w);
-    ts_text_free(&w.event);
-    ts_text_free(&w.packet);
-    ts_text_free(&w.part);
+    add_rates(&w);
+    add_fill(&w, false, SBUF);
+    add_fill(&w, true, PSUM);
+    ts_pf_free(&w);
 }

@@ -6,7 +6,13 @@
 #include "arch/record.h"
 #include "machine/clock.h"
 
-enum { TS_REPORT_REMEDIES = 5, TS_REPORT_BINS = 1024, TS_REPORT_OPS = ts_op_count, TS_REPORT_LOOP_TRIPS = 3 };
+enum {
+    TS_REPORT_REMEDIES = 5,
+    TS_REPORT_BINS = 1024,
+    TS_REPORT_OPS = ts_op_count,
+    TS_REPORT_LOOP_TRIPS = 3,
+    TS_REPORT_DEEPEST = 6
+};
 
 /* The text of one of the user's files, for the listing. */
 typedef struct ts_report_source {
@@ -120,6 +126,7 @@ typedef struct ts_report {
     TS_VEC(ts_record_row) rows;        /* of one line after the other, most costly first */
     TS_VEC(ts_report_line) lines;      /* most costly first, then by file and line */
     TS_VEC(ts_report_module) modules;  /* parents before children */
+    uint32_t *module_of;               /* per location 1 + the deepest module that it is in; 0 = none */
     TS_VEC(ts_report_remedy) remedies; /* largest gain first */
     ts_time together;                  /* gain of all remedies at once */
     TS_VEC(ts_report_note) notes;
@@ -131,7 +138,8 @@ typedef struct ts_report {
     int32_t sbuf_peak, psum_peak;     /* bytes of a partition in use at once, at most */
     ts_time sbuf_peak_at;
     uint64_t argument_bytes, result_bytes, scratch_bytes, constant_bytes;
-    int loop; /* the hottest, -1 = none; three trips of it: */
+    int loop;          /* the hottest, -1 = none */
+    ts_time loop_time; /* of the step, with the short loops in it; three trips of it: */
     ts_record loop_record;
     int clock_runs;
 } ts_report;
@@ -169,6 +177,7 @@ void ts_report_text(const ts_report *report, ts_text *out);
 void ts_report_explain(const ts_report *report, int lines, ts_text *out);
 /* {"schema": "trainstone.report/1.0", ...} */
 void ts_report_json(const ts_report *report, ts_text *out);
+void ts_report_json_views(const ts_report *report, ts_text *out); /* its part in report_json_views.c */
 /* Neuron's metric names and definitions: "name   value" lines, and one flat object. */
 void ts_report_summary_text(const ts_report *report, ts_text *out);
 void ts_report_summary_json(const ts_report *report, ts_text *out);
@@ -180,6 +189,9 @@ void ts_report_pftrace(const ts_report *report, const ts_record *record, ts_text
 void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *out);
 void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_text *out);
 
+/* A function's name as a person would say it: "adam.<locals>.update" is "adam.update", and a lambda is part
+   of the function around it. */
+const char *ts_report_function(ts_arena *arena, const char *name);
 /* The line's location: "file.py:31", the file's last part only. */
 void ts_report_place(const char *file, uint32_t line, ts_text *out);
 /* Time of the largest engine or of the DMA engines that the line needs, whatever else waits. */

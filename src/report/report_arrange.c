@@ -46,13 +46,24 @@ static int by_time(const void *a, const void *b) {
     return x->line < y->line ? -1 : x->line > y->line;
 }
 
+const char *ts_report_function(ts_arena *arena, const char *name) {
+    static const char LOCALS[] = "<locals>.", LAMBDA[] = ".<lambda>";
+    char *copy = ts_arena_string(arena, name), *at;
+    while ((at = strstr(copy, LOCALS)))
+        memmove(at, at + sizeof LOCALS - 1, strlen(at + sizeof LOCALS - 1) + 1);
+    size_t length = strlen(copy), end = sizeof LAMBDA - 1;
+    while (length > end && strcmp(copy + length - end, LAMBDA) == 0)
+        copy[length -= end] = '\0';
+    return copy;
+}
+
 /* The function that holds a place: another location of the same spot that JAX named after its frame. */
-static const char *function_of(const ts_report *report, const ts_loc *place) {
+static const char *function_of(ts_report *report, const ts_loc *place) {
     for (uint32_t i = 1; i < report->program->locs.count; i++) {
         const ts_loc *loc = &report->program->locs.data[i];
         if (loc->line != place->line || !loc->name || !loc->name[0] || strchr(loc->name, '/')) continue;
         if (loc->name[0] == '<' || strchr(loc->name, '(') || strcmp(loc->file, place->file) != 0) continue;
-        return loc->name;
+        return ts_report_function(&report->arena, loc->name);
     }
     return "";
 }

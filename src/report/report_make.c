@@ -42,6 +42,7 @@ static int hottest_loop(ts_report *report) {
     }
     for (uint32_t loop = 0; loop < record->loops.count; loop++)
         if (times[loop] > 0 && (best < 0 || times[loop] > times[best])) best = (int)loop;
+    if (best >= 0) report->loop_time = times[best];
     return best;
 }
 
@@ -104,7 +105,7 @@ ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const t
     ts_clock_options clock = base_options(options);
     clock.band = true;
     clock.bins = TS_REPORT_BINS;
-    clock.path_cap = 1 << 16;
+    clock.path_cap = options->slice_cap ? 1 << 19 : 1 << 16;
     clock.slice_cap = options->slice_cap;
     report->clock_runs = 1;
     TS_TRY(ts_clock_run(program, chip, &clock, &report->record, diag));

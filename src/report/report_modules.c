@@ -4,7 +4,7 @@
 
 #include "report/report.h"
 
-enum { DEEPEST = 6, MOST_FRAMES = 32, MOST_MODULES = 4000 };
+enum { DEEPEST = TS_REPORT_DEEPEST, MOST_FRAMES = 32, MOST_MODULES = 4000 };
 
 typedef struct path {
     const char *part[DEEPEST];
@@ -35,6 +35,14 @@ static const char *unwrap(ts_arena *arena, const char *segment, size_t length) {
     return ts_arena_string_n(arena, segment, length);
 }
 
+/* What JAX writes where a scan or a call is lowered: no scope of the user's. */
+static bool is_plumbing(const char *part) {
+    static const char *const words[] = {"while", "body", "cond", "closed_call"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(part, words[i]) == 0) return true;
+    return false;
+}
+
 /* Scopes and the operation of a name such as "jit(step)/jvp(block)/dot_general"; the first segment is the
    program itself. */
 static void add_name(ts_arena *arena, path *to, const char *name) {
@@ -44,7 +52,9 @@ static void add_name(ts_arena *arena, path *to, const char *name) {
         if (*at == '(') depth++;
         if (*at == ')') depth--;
         if (*at && (*at != '/' || depth > 0)) continue;
-        if (number++ > 0 || *at == '\0') add_part(to, unwrap(arena, start, (size_t)(at - start)));
+        const char *part = unwrap(arena, start, (size_t)(at - start));
+        if (*at == '\0' || (number > 0 && !is_plumbing(part))) add_part(to, part);
+        number++;
         if (!*at) break;
         start = at + 1;
     }
@@ -59,15 +69,15 @@ const char *ts_report_phase(const ts_program *program, const char *name) {
     return strstr(name, "jvp(") ? "forward" : "beside the gradient";
 }
 
-/* A function's name without the frames that hold it: "adam.<locals>.update" is "adam.update". */
-static const char *clean(ts_arena *arena, const char *name) {
-    const char *locals = strstr(name, "<locals>.");
-    if (!locals) return name;
-    return ts_arena_format(arena, "%.*s%s", (int)(locals - name), name, locals + strlen("<locals>."));
-}
-
 static bool is_frame(const char *name) {
     return name && name[0] && name[0] != '<' && !strchr(name, '(') && !strchr(name, '/');
+}
+
+/* Whether a function is the one that was jitted: "jit_step" is made from "step", wherever that is defined. */
+static bool is_own(const ts_program *program, const char *function) {
+    const char *last = strrchr(function, '.');
+    return program->name && strncmp(program->name, "jit_", 4) == 0 &&
+           strcmp(program->name + 4, last ? last + 1 : function) == 0;
 }
 
 static path path_of(ts_report *report, const ts_report_line *line, uint32_t index) {
@@ -82,18 +92,15 @@ static path path_of(ts_report *report, const ts_report_line *line, uint32_t inde
     }
     add_part(&result, ts_report_phase(program, name));
     for (uint32_t at = loc->parent; at && depth < MOST_FRAMES; at = program->locs.data[at - 1].parent)
-        if (is_frame(program->locs.data[at - 1].name)) frames[depth++] = program->locs.data[at - 1].name;
+        if (is_frame(program->locs.data[at - 1].name))
+            frames[depth++] = ts_report_function(&report->arena, program->locs.data[at - 1].name);
     int own = depth - 1; /* the frame of the program's own function; else the outermost one */
-    for (int i = 0; i < depth; i++)
-        if (program->name && strncmp(program->name, "jit_", 4) == 0 &&
-            strcmp(program->name + 4, frames[i]) == 0)
-            own = i;
+    for (int i = depth - 1; i >= 0; i--)
+        if (is_own(program, frames[i])) own = i;
     for (int i = own - 1; i >= 0; i--)
-        if (result.count < DEEPEST - 3) add_part(&result, clean(&report->arena, frames[i]));
-    if (own >= 0 && result.count < DEEPEST - 2 &&
-        !(program->name && strncmp(program->name, "jit_", 4) == 0 &&
-          strcmp(program->name + 4, line->function) == 0))
-        add_part(&result, clean(&report->arena, line->function));
+        if (result.count < DEEPEST - 3) add_part(&result, frames[i]);
+    if (own >= 0 && result.count < DEEPEST - 2 && !is_own(program, line->function))
+        add_part(&result, line->function);
     add_name(&report->arena, &names, name);
     if (names.count == 0) add_part(&names, line->function[0] ? line->function : "(unnamed)");
     for (int i = 0; i < names.count; i++)
@@ -111,21 +118,26 @@ static uint32_t find_child(ts_report *report, uint32_t parent, const char *name,
     return report->modules.count;
 }
 
+static void add_row(ts_report *report, const ts_report_line *line, const ts_record_row *row) {
+    uint32_t loc = row->loc < report->program->locs.count ? row->loc : 0, parent = 0;
+    path at = path_of(report, line, loc);
+    for (int i = 0; i < at.count; i++) {
+        uint32_t child = find_child(report, parent, at.part[i], i + 1);
+        if (child == 0) break;
+        ts_report_module *module = &report->modules.data[child - 1];
+        module->time += row->bound;
+        for (int bound = 0; bound < ts_bound_count; bound++)
+            module->bounds[bound] += row->bounds[bound];
+        parent = child;
+    }
+    report->module_of[loc] = parent;
+}
+
 void ts_report_modules(ts_report *report) {
+    report->module_of = TS_NEW_ARRAY(&report->arena, uint32_t, report->program->locs.count + 1);
     for (uint32_t l = 0; l < report->lines.count; l++) {
         const ts_report_line *line = &report->lines.data[l];
-        for (uint32_t r = line->first_row; r < line->first_row + line->row_count; r++) {
-            const ts_record_row *row = &report->rows.data[r];
-            if (row->bound == 0) continue;
-            path at = path_of(report, line, row->loc < report->program->locs.count ? row->loc : 0);
-            for (uint32_t i = 0, parent = 0; i < (uint32_t)at.count; i++) {
-                parent = find_child(report, parent, at.part[i], (int)i + 1);
-                if (parent == 0) break;
-                ts_report_module *module = &report->modules.data[parent - 1];
-                module->time += row->bound;
-                for (int bound = 0; bound < ts_bound_count; bound++)
-                    module->bounds[bound] += row->bounds[bound];
-            }
-        }
+        for (uint32_t r = line->first_row; r < line->first_row + line->row_count; r++)
+            if (report->rows.data[r].bound > 0) add_row(report, line, &report->rows.data[r]);
     }
 }

@@ -19,72 +19,134 @@ static uint64_t kind_bytes(const ts_report *report, unsigned kind, bool is_load)
     return sum;
 }
 
+static uint64_t kind_size(const ts_report *report, unsigned kind) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < report->program->tensors.count; i++)
+        if (report->program->tensors.data[i].kind == kind) sum += report->program->tensors.data[i].bytes;
+    return sum;
+}
+
+/* Instructions of an operation (none: all) on an engine. */
+static double count_of(const ts_report *report, unsigned op, unsigned engine) {
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < report->record.rows.count; i++) {
+        const ts_record_row *row = &report->record.rows.data[i];
+        if (row->engine == engine && row->op != ts_op_leave && (op == ts_op_none || row->op == op))
+            count += row->count;
+    }
+    return (double)count;
+}
+
+/* Instructions of one engine never overlap, so that the sum of their times is the time in which one is at
+   work. */
 static void engines(const ts_report *report, emit *add, void *to) {
     static const char *const names[] = {"", "tensor", "vector", "scalar", "gpsimd", "sync"};
     const ts_record *record = &report->record;
     for (unsigned engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
-        uint64_t count = 0;
-        char name[64];
-        for (uint32_t i = 0; i < record->rows.count; i++)
-            if (record->rows.data[i].engine == engine && record->rows.data[i].op != ts_op_leave)
-                count += record->rows.data[i].count;
-        const char *forms[] = {"active_time", "active_time_percent", "instruction_count"};
-        double values[] = {(double)record->busy[engine] / 1e12, share(record->busy[engine], record->total),
-                           (double)count};
-        for (int i = 0; i < 3; i++) {
-            ts_text word = {0};
-            ts_text_format(&word, "%s_engine_%s", names[engine], forms[i]);
-            size_t length = word.length < sizeof name - 1 ? word.length : sizeof name - 1;
-            for (size_t c = 0; c <= length; c++)
-                name[c] = word.data[c];
-            ts_text_free(&word);
-            add(to, name, values[i]);
+        const char *forms[] = {"instruction_time", "active_time", "active_time_percent", "instruction_count"};
+        double seconds = (double)record->busy[engine] / 1e12;
+        double values[] = {seconds, seconds, share(record->busy[engine], record->total),
+                           count_of(report, ts_op_none, engine)};
+        for (int i = 0; i < 4; i++) {
+            ts_text name = {0};
+            ts_text_format(&name, "%s_engine_%s", names[engine], forms[i]);
+            add(to, name.data, values[i]);
+            ts_text_free(&name);
         }
     }
+    add(to, "matmul_instruction_count",
+        count_of(report, ts_op_nc_matmul, ts_engine_tensor) +
+            count_of(report, ts_op_nc_transpose, ts_engine_tensor));
+    add(to, "activate_instruction_count", count_of(report, ts_op_activation, ts_engine_scalar));
 }
 
-static void each(const ts_report *report, emit *add, void *to) {
+/* Floating point operations of the PE array and what they are a share of. bf16-equivalent: fp32 takes four
+   passes. */
+static void flops(const ts_report *report, emit *add, void *to) {
     const ts_record *record = &report->record;
-    double total = (double)record->total / 1e12, peak = record->chip.peak_bf16_tflops * 1e12;
-    double hbm =
-        record->chip.hbm_bytes_per_ns * 1e9 / (record->chip.sibling_core_idle != 0 ? 1 : record->chip.cores);
+    double seconds = (double)record->total / 1e12, peak = record->chip.peak_bf16_tflops * 1e12;
+    double hbm = record->chip.hbm_bytes_per_ns * 1e9 / record->chip.cores; /* of a stack: one a core */
     double moved = (double)(record->hbm_read_bytes + record->hbm_write_bytes);
-    double model = (double)record->model_flops, hardware = (double)record->pe_flops;
-    add(to, "total_time", total);
-    add(to, "neuroncore_cycle_count", floor(total * record->chip.sync_ghz * 1e9));
+    double model = (double)record->model_flops, transposes = (double)record->pe_transpose_flops;
+    double regular = (double)(record->pe_flops + record->pe_selection_flops), hardware = regular + transposes;
+    double most = peak * seconds, more = record->chip.fp32_matmul_passes - 1;
     add(to, "model_flops", model);
     add(to, "hardware_flops", hardware);
-    add(to, "mfu_estimated_percent", total > 0 ? 100 * model / (peak * total) : 0);
-    add(to, "hfu_estimated_percent", total > 0 ? 100 * hardware / (peak * total) : 0);
-    if (moved > 0) {
-        double ceiling = 100 * (model / moved) / (peak / hbm);
-        add(to, "mfu_max_achievable_estimated_percent", ceiling < 100 ? ceiling : 100);
-        add(to, "mm_arithmetic_intensity", hardware / moved);
-    }
+    add(to, "transpose_flops", transposes);
+    add(to, "adjusted_hardware_flops", hardware + more * (double)record->pe_fp32_flops);
+    add(to, "adjusted_transpose_flops", transposes + more * (double)record->pe_fp32_transpose_flops);
     add(to, "peak_flops_bandwidth_ratio", peak / hbm);
-    add(to, "mbu_estimated_percent", total > 0 ? 100 * moved / total / hbm : 0);
-    engines(report, add, to);
+    const double shares[] = {model, model, regular};
+    static const char *const names[][2] = {
+        {"mfu_estimated_percent", "mfu_max_achievable_estimated_percent"},
+        {"mfu_hlo_estimated_percent", "mfu_hlo_max_achievable_estimated_percent"},
+        {"mfu_inst_estimated_percent", "mfu_inst_max_achievable_estimated_percent"}};
+    for (int i = 0; i < 3; i++) {
+        add(to, names[i][0], most > 0 ? 100 * shares[i] / most : 0);
+        if (moved > 0) add(to, names[i][1], fmin(100, 100 * (shares[i] / moved) / (peak / hbm)));
+    }
+    add(to, "hfu_estimated_percent", most > 0 ? 100 * hardware / most : 0);
+    if (moved > 0) add(to, "mm_arithmetic_intensity", regular / moved);
+    if (seconds <= 0) return;
+    add(to, "mbu_estimated_percent", 100 * moved / seconds / hbm);
+    add(to, "mbu_min_read_util_percent",
+        100 * (double)(report->argument_bytes + report->constant_bytes) / seconds / hbm);
+}
+
+static void transfers(const ts_report *report, emit *add, void *to) {
+    const ts_record *record = &report->record;
+    uint64_t bytes = 0;
+    ts_time time = 0;
+    for (int i = 0; i < TS_DMA_SIZES; i++) {
+        bytes += record->sizes[i].bytes;
+        time += record->sizes[i].time;
+    }
     add(to, "dma_active_time", (double)record->dma_busy / 1e12);
     add(to, "dma_active_time_percent", share(record->dma_busy, record->total));
+    add(to, "dma_packet_time", (double)time / 1e12);
     add(to, "dma_transfer_count", (double)record->dma_transfers);
-    if (record->dma_transfers) {
-        uint64_t bytes = 0;
-        for (int i = 0; i < TS_DMA_SIZES; i++)
-            bytes += record->sizes[i].bytes;
+    if (record->dma_transfers)
         add(to, "dma_transfer_average_bytes", (double)bytes / (double)record->dma_transfers);
-        add(to, "dma_transfer_total_bytes", (double)bytes);
-    }
+    add(to, "dma_transfer_total_bytes", (double)bytes);
     add(to, "dma_queue_count", record->queues.count);
+}
+
+static void memory(const ts_report *report, emit *add, void *to) {
+    const ts_record *record = &report->record;
+    double weights = (double)report->constant_bytes, inputs = (double)report->argument_bytes;
     add(to, "hbm_read_bytes", (double)record->hbm_read_bytes);
     add(to, "hbm_write_bytes", (double)record->hbm_write_bytes);
     add(to, "sbuf_read_bytes", (double)record->sbuf_read_bytes);
     add(to, "sbuf_write_bytes", (double)record->sbuf_write_bytes);
     add(to, "psum_read_bytes", (double)record->psum_read_bytes);
     add(to, "psum_write_bytes", (double)record->psum_write_bytes);
+    add(to, "psum_read_sbuf_write_count", (double)record->psum_to_sbuf_instructions);
+    add(to, "psum_read_sbuf_write_bytes", (double)record->psum_to_sbuf_bytes);
     add(to, "spill_save_bytes", (double)kind_bytes(report, ts_tensor_scratch, false));
     add(to, "spill_reload_bytes", (double)kind_bytes(report, ts_tensor_scratch, true));
     add(to, "input_queue_bytes", (double)kind_bytes(report, ts_tensor_input, true));
     add(to, "output_queue_bytes", (double)kind_bytes(report, ts_tensor_output, false));
+    add(to, "weight_queue_bytes", (double)kind_bytes(report, ts_tensor_constant, true));
+    add(to, "weight_size_bytes", weights);
+    add(to, "inputs_and_weights_size_bytes", inputs + weights);
+    add(to, "inputs_outputs_weights_size_bytes",
+        inputs + weights + (double)kind_size(report, ts_tensor_output));
+}
+
+static void each(const ts_report *report, emit *add, void *to) {
+    const ts_record *record = &report->record;
+    double total = (double)record->total / 1e12;
+    add(to, "total_time", total);
+    add(to, "total_exec_time", (double)(record->total - record->launch) / 1e12);
+    add(to, "neuroncore_cycle_count", floor(total * record->chip.sync_ghz * 1e9));
+    flops(report, add, to);
+    engines(report, add, to);
+    transfers(report, add, to);
+    memory(report, add, to);
+    static const char *const none[] = {"cc_op_time", "cc_op_active_time", "cc_op_active_time_percent",
+                                       "cc_op_count"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        add(to, none[i], 0);                               /* one core: no collectives */
     add(to, "launch_time", (double)record->launch / 1e12); /* ours: inside total_time */
 }
 

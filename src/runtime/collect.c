@@ -29,13 +29,15 @@ static bool holds(const char *path, const uint8_t *data, size_t size) {
     return is_same;
 }
 
-static void add_replay(const ts_trace *trace, const ts_instance *instance, const char *name, bool is_edited,
-                       ts_text *out) {
+static void add_replay(const ts_trace *trace, const ts_instance *instance, const char *name, uint64_t hash,
+                       bool is_edited, ts_text *out) {
     while (out->length && (out->data[out->length - 1] == '\n' || out->data[out->length - 1] == '}')) {
         bool is_brace = out->data[--out->length] == '}';
         if (is_brace) break;
     }
-    ts_text_format(out, ",\n \"replay\": {\"program\": \"%s.trn\", \"instance\": ", name);
+    ts_text_format(out,
+                   ",\n \"replay\": {\"program\": \"%s.trn\", \"hash\": \"%016llx\", \"instance\": ", name,
+                   (unsigned long long)hash);
     ts_text_quote(out, instance->name);
     if (is_edited) ts_text_format(out, ", \"chip\": \"%s.chip\"", name);
     ts_text_add(out, ", \"trace\": ");
@@ -61,7 +63,7 @@ static ts_status write_files(ts_arena *arena, const char *folder, const char *na
         text.length = 0;
     }
     ts_record_json(record, program, instance, &text);
-    add_replay(trace, instance, name, is_edited, &text);
+    add_replay(trace, instance, name, ts_hash(data, size, 0), is_edited, &text);
     if (status == ts_ok)
         status =
             ts_file_write(ts_arena_format(arena, "%s/%s.json", folder, name), text.data, text.length, diag);

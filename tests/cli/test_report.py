@@ -94,6 +94,36 @@ def test_summary(folder):
                  "spill_reload_bytes", "sbuf_write_bytes", "psum_read_bytes"):
         assert flat[name] > 0, name
     assert report["summary"] == flat
+    moved = flat["hbm_read_bytes"] + flat["hbm_write_bytes"]
+    regular = flat["hardware_flops"] - flat["transpose_flops"]
+    assert flat["hardware_flops"] > flat["transpose_flops"] > 0
+    assert flat["adjusted_hardware_flops"] == 4 * flat["hardware_flops"]  # all of it fp32
+    assert flat["mm_arithmetic_intensity"] == pytest.approx(regular / moved)
+    assert flat["peak_flops_bandwidth_ratio"] == pytest.approx(91.75e12 / 410e9)
+    assert flat["mbu_estimated_percent"] == pytest.approx(100 * moved / flat["total_time"] / 410e9)
+    assert flat["total_exec_time"] + flat["launch_time"] == pytest.approx(flat["total_time"])
+    printed = trainstone("report", folder / "step.mlirbc", "--output-format", "summary-text")
+    assert printed.stdout == (folder / "step.summary-text").read_text()
+
+
+def test_summary_names(folder):
+    """Every name but launch_time is one of neuron-profile's (profile-schema-reference.rst, schema 7.4.0)."""
+    engines = [f"{engine}_engine_{form}" for engine in ("tensor", "vector", "scalar", "gpsimd", "sync")
+               for form in ("instruction_time", "active_time", "active_time_percent", "instruction_count")]
+    assert set(load(folder, "summary-json")) == {
+        *engines, "total_time", "total_exec_time", "neuroncore_cycle_count", "model_flops", "hardware_flops",
+        "transpose_flops", "adjusted_hardware_flops", "adjusted_transpose_flops", "peak_flops_bandwidth_ratio",
+        "mfu_estimated_percent", "mfu_max_achievable_estimated_percent", "mfu_hlo_estimated_percent",
+        "mfu_hlo_max_achievable_estimated_percent", "mfu_inst_estimated_percent",
+        "mfu_inst_max_achievable_estimated_percent", "hfu_estimated_percent", "mm_arithmetic_intensity",
+        "mbu_estimated_percent", "mbu_min_read_util_percent", "matmul_instruction_count", "activate_instruction_count",
+        "dma_active_time", "dma_active_time_percent", "dma_packet_time", "dma_transfer_count",
+        "dma_transfer_average_bytes", "dma_transfer_total_bytes", "dma_queue_count", "hbm_read_bytes", "hbm_write_bytes",
+        "sbuf_read_bytes", "sbuf_write_bytes", "psum_read_bytes", "psum_write_bytes", "psum_read_sbuf_write_count",
+        "psum_read_sbuf_write_bytes", "spill_save_bytes", "spill_reload_bytes", "input_queue_bytes",
+        "output_queue_bytes", "weight_queue_bytes", "weight_size_bytes", "inputs_and_weights_size_bytes",
+        "inputs_outputs_weights_size_bytes", "cc_op_time", "cc_op_active_time", "cc_op_active_time_percent",
+        "cc_op_count", "launch_time"}
 
 
 def test_text(folder):
@@ -103,51 +133,98 @@ def test_text(folder):
     assert "digits_mlp.py:" in text and re.search(r"^try +-", text, re.M)
 
 
-def test_trace(folder):
-    """As perfetto's schema reads it: tracks known, slices in order and balanced, names interned, flows paired."""
+def read_trace(path):
+    """Tracks by name, slices as (track, names from the outermost in, start, end, annotations) and flow ids, as
+    perfetto's own schema reads the file: tracks known, slices in order and balanced, names interned before use."""
     schema = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
     trace = schema.Trace()
-    trace.ParseFromString((folder / "step.pftrace").read_bytes())
-    tracks, names, busy = {}, {}, collections.Counter()
-    open_slice, last, starts, ends = {}, collections.Counter(), [], []
+    trace.ParseFromString(path.read_bytes())
+    tracks, names, arguments, words, counters = {}, {}, {}, {}, collections.defaultdict(list)
+    stacks, last, slices, starts, ends = collections.defaultdict(list), collections.Counter(), [], [], []
     assert trace.packet[0].sequence_flags == 3
     for packet in trace.packet:
-        for name in packet.interned_data.event_names:
-            names[name.iid] = name.name
+        data = packet.interned_data
+        names.update((name.iid, name.name) for name in data.event_names)
+        arguments.update((name.iid, name.name) for name in data.debug_annotation_names)
+        words.update((word.iid, word.str.decode()) for word in data.debug_annotation_string_values)
         if packet.HasField("track_descriptor"):
             tracks[packet.track_descriptor.uuid] = packet.track_descriptor
         if not packet.HasField("track_event"):
             continue
-        event = packet.track_event
+        event, at = packet.track_event, packet.timestamp
         track = tracks[event.track_uuid]
         if event.type == schema.TrackEvent.TYPE_COUNTER:
             assert track.HasField("counter") and event.double_counter_value >= 0
+            counters[track.name].append((at, event.double_counter_value))
             continue
-        assert packet.timestamp >= last[track.uuid], track.name
-        last[track.uuid] = packet.timestamp
+        assert at >= last[track.name], track.name
+        last[track.name] = at
+        stack = stacks[track.name]
         if event.type == schema.TrackEvent.TYPE_SLICE_BEGIN:
-            assert track.uuid not in open_slice and event.name_iid in names
-            open_slice[track.uuid] = packet.timestamp
+            notes = {arguments[note.name_iid]: words[note.string_value_iid] if note.HasField("string_value_iid") else
+                     note.string_value if note.HasField("string_value") else note.uint_value
+                     for note in event.debug_annotations}
+            stack.append((names[event.name_iid], at, notes))
             starts += event.flow_ids
             ends += event.terminating_flow_ids
-            for note in event.debug_annotations:
-                if note.name_iid == 4:
-                    busy[track.name] += note.uint_value if note.HasField("uint_value") else note.int_value
         else:
-            assert packet.timestamp > open_slice.pop(track.uuid)
-    assert not open_slice
-    assert {track.name for track in tracks.values()} >= {"bound by", "Tensor", "Vector", "queue 0", "HBM GB/s"}
-    assert ends and set(ends) <= set(starts)
-    flat = load(folder, "summary-json")
+            name, start, notes = stack.pop()
+            assert at > start
+            slices.append((track.name, [*(outer[0] for outer in stack), name], start, at, notes))
+    assert not any(stacks.values())
+    assert set(ends) <= set(starts)
+    return [track.name for track in tracks.values()], slices, counters, ends
+
+
+def test_trace(folder):
+    tracks, slices, counters, ends = read_trace(folder / "step.pftrace")
+    assert {"module", "source line", "bound by", "Tensor", "Vector", "Scalar"} <= set(tracks)
+    assert any(re.fullmatch(r"queue 0 \((\w+)(, \w+)*\)", name) for name in tracks)
+    assert set(counters) == {"HBM GB/s", "DMA engines busy", "SBUF KiB a partition", "PSUM KiB a partition"}
+    assert ends
+    flat, report = load(folder, "summary-json"), load(folder, "json")
     for engine in ("Tensor", "Vector", "Scalar"):
-        assert busy[engine] == pytest.approx(flat[f"{engine.lower()}_engine_active_time"] * 1e12, abs=1)
+        busy = sum(notes["dur_ps"] for track, _, _, _, notes in slices if track == engine)
+        assert busy == pytest.approx(flat[f"{engine.lower()}_engine_active_time"] * 1e12, abs=1)
+    assert max(value for _, value in counters["SBUF KiB a partition"]) * 1024 == \
+        report["memory"]["sbuf_peak_partition_bytes"]
+    # The critical path, three times: by bound, by line, by module; each stretch is cut to nanoseconds.
+    total = report["step"]["total_ps"] / 1000
+    spans = collections.defaultdict(collections.Counter)
+    for track, names, start, end, _ in slices:
+        spans[track]["/".join(names)] += end - start
+    steps = sum(track == "bound by" for track, *_ in slices)
+    for row in report["bound"]:
+        shown = {"tensor": "Tensor", "vector": "Vector", "dma_latency": "DMA latency"}.get(row["resource"])
+        if shown:
+            assert spans["bound by"][shown] == pytest.approx(row["time_ps"] / 1000, abs=steps)
+    lines = {f"{pathlib.Path(line['file']).name}:{line['line']}": line["time_ps"] / 1000 for line in report["lines"]}
+    for name, span in spans["source line"].items():
+        assert span == pytest.approx(lines[name], abs=steps)
+    modules = {module["name"]: module["time_ps"] / 1000 for module in report["modules"] if module["parent"] == -1}
+    for name in ("forward", "backward"):
+        assert spans["module"][name] == pytest.approx(modules[name], abs=steps)
+    assert sum(spans["bound by"].values()) == pytest.approx(total, abs=steps)
+    assert max(len(names) for track, names, *_ in slices if track == "module") > 2
+
+
+def test_trace_processor(folder):
+    """What Perfetto's own importer finds, where its shell is installed: no lost event, and the slices that we wrote."""
+    shell = shutil.which("trace_processor_shell")
+    if not shell:
+        pytest.skip("no trace_processor_shell on PATH")
+    _, slices, _, _ = read_trace(folder / "step.pftrace")
+    for query, want in (("select sum(value) from stats where severity = 'error'", 0),
+                        ("select count(*) from slice", len(slices))):
+        (folder / "query.sql").write_text(query)
+        done = subprocess.run([shell, "-q", folder / "query.sql", folder / "step.pftrace"], capture_output=True,
+                              text=True, timeout=120, check=True)
+        assert int(done.stdout.split()[-1]) == want
 
 
 def test_same_bytes(folder, tmp_path):
     for form in FORMS:
         trainstone("report", folder / "step.mlirbc", "-q", f"--{form}", tmp_path / form)
-        if form == "pftrace":
-            continue
         assert (tmp_path / form).read_bytes() == (folder / f"step.{form}").read_bytes(), form
 
 

@@ -145,6 +145,14 @@ static void test_work(void **state) {
                    &operands);
     assert_int_equal(cost.flops, 0);
     assert_int_equal(cost.selection_flops, 2 * 64 * 96 * 100);
+    assert_false(cost.is_fp32);
+    cost = cost_of("tensor.nc_transpose dst=psum.f32[p0:96 +0 64] data=sbuf.f32[p0:64 +0 96]", &operands);
+    assert_int_equal(cost.flops, 0);
+    assert_int_equal(cost.transpose_flops,
+                     2 * 64 * 96 * 64); /* stationary [64,96], moving identity [64,64] */
+    assert_true(cost.is_fp32);
+    cost = cost_of("vector.nc_transpose dst=sbuf.f32[p0:32 +128 32] data=sbuf.f32[p0:32 +0 32]", &operands);
+    assert_int_equal(cost.transpose_flops, 0);
     cost_of("vector.tensor_scalar dst=sbuf.f32[p0:128 +0 512] data=sbuf.f32[p0:128 +2048 512] op0=add "
             "operand0=sbuf.f32[p0:128 +4096 1]",
             &operands);

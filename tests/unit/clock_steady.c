@@ -22,6 +22,10 @@ static void check_same(const ts_program *program, const ts_record *a, const ts_r
     assert_memory_equal(a->sizes, b->sizes, sizeof a->sizes);
     assert_memory_equal(a->what_if, b->what_if, sizeof a->what_if);
     assert_true(a->dma_busy == b->dma_busy);
+    assert_true(a->pe_transpose_flops == b->pe_transpose_flops && a->pe_fp32_flops == b->pe_fp32_flops &&
+                a->pe_fp32_transpose_flops == b->pe_fp32_transpose_flops);
+    assert_true(a->psum_to_sbuf_bytes == b->psum_to_sbuf_bytes &&
+                a->psum_to_sbuf_instructions == b->psum_to_sbuf_instructions);
     assert_int_equal(a->rows.count, b->rows.count);
     for (uint32_t i = 0; i < a->rows.count; i++) {
         const ts_record_row *x = &a->rows.data[i], *y = &b->rows.data[i];
