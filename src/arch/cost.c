@@ -56,6 +56,7 @@ typedef struct facts {
     double n, m, k, p; /* free elements of the first source; matmul: moving, stationary columns and rows */
     double strided;    /* most free elements that an operand visits with a large innermost stride */
     int64_t elems;
+    double source_bytes; /* of an element of the first source */
     bool has_source, has_reduce, has_psum_source, is_fp32, is_bf16, is_dst_16bit;
 } facts;
 
@@ -100,6 +101,7 @@ static facts gather_facts(const ts_chip *chip, const ts_inst *inst, const ts_ope
         if (f.has_source && inst->op != ts_op_nc_matmul) continue;
         if (inst->op == ts_op_nc_matmul && !f.has_source) f.m = (double)ref->elems, f.k = ref->parts;
         f.has_source = true;
+        f.source_bytes = ts_dtype_get(ref->dtype)->bytes;
         f.n = (double)ref->elems; /* of a matmul the second source, moving */
         f.p = ref->parts;
     }
@@ -125,6 +127,10 @@ static double smaller(double a, double b) {
 #define ALL_BF16              (f->is_bf16)
 #define DST_IS_16BIT          (f->is_dst_16bit)
 #define VALUE_IS_ZERO         (inst->value == 0)
+#define SRC_BYTES             (f->source_bytes)
+#define INDICES               ((double)inst->num_valid_indices)
+#define ELEMS_PER_INDEX       ((double)inst->num_elem_per_idx)
+#define CEIL(a, b)            ceil((a) / (b))
 #define OP_IS(field, alu)     (inst->field == ts_alu_##alu)
 #define IS_ADD_MUL_SUB(field) (OP_IS(field, add) || OP_IS(field, multiply) || OP_IS(field, subtract))
 #define IS_ADD_MAX(field)     (OP_IS(field, add) || OP_IS(field, max))

@@ -148,7 +148,7 @@ static ts_status need_inside(ts_verifier *v, const operand *o, bool ok, const bo
                             (long long)high, point, limit);
 }
 
-static bool is_multiple(const ts_program *program, const ts_affine *affine, int64_t unit) {
+bool ts_affine_is_multiple(const ts_program *program, const ts_affine *affine, int64_t unit) {
     bool is = affine->base % unit == 0;
     for (uint32_t i = 0; i < affine->term_count; i++)
         is &= program->terms.data[affine->first_term + i].coef % unit == 0;
@@ -181,7 +181,7 @@ static ts_status check_partitions(ts_verifier *v, const operand *o, const bounds
     snprintf(limit, sizeof limit, "the chip has %lld (chip.def partitions)", (long long)test->parts);
     TS_TRY(need_inside(v, o, low >= 0 && high < test->parts, test, "partitions", low, high, limit));
     int unit = ap->parts.max > 64 ? 128 : ap->parts.max > 32 ? 64 : 32;
-    if (v->inst->op == ts_op_dma_copy || is_multiple(v->program, &ap->part, unit)) return ts_ok;
+    if (v->inst->op == ts_op_dma_copy || ts_affine_is_multiple(v->program, &ap->part, unit)) return ts_ok;
     return ts_verify_refuse(v, ts_input,
                             "%s has up to %d partitions from partition %lld: more than 64 start at 0, more "
                             "than 32 at 0 or 64, others "
@@ -255,7 +255,7 @@ static ts_status check_on_chip(ts_verifier *v, const operand *o) {
              (long long)test.bytes, ts_space_name(ap->space));
     TS_TRY(need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, "bytes", low, high + bytes - 1,
                        limit));
-    if (is_multiple(v->program, &ap->offset, bytes)) return ts_ok;
+    if (ts_affine_is_multiple(v->program, &ap->offset, bytes)) return ts_ok;
     return ts_verify_refuse(v, ts_input, "%s starts at a byte that is no multiple of its element, %lld bytes",
                             o->name, (long long)bytes);
 }

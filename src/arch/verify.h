@@ -30,6 +30,9 @@ ts_points ts_verify_points(ts_verifier *v, ts_point_test *test, const void *cont
 /* " at %0=6 %2=1": the point where ts_verify_points stopped. */
 void ts_verify_point_text(const ts_verifier *v, char *text, size_t size);
 
+/* Whether every value of the form is a multiple of `unit`, as far as its numbers show. */
+bool ts_affine_is_multiple(const ts_program *program, const ts_affine *affine, int64_t unit);
+
 /* Rules of one instruction beyond those of its operands, which hold. */
 ts_status ts_verify_op(ts_verifier *v);
 

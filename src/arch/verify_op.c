@@ -35,9 +35,12 @@ static ts_status check_leave(ts_verifier *v, const ts_inst_leave *inst) {
                                 ts_dtype_get(value->dtype)->name);
     if (ts_alu_kind(inst->compare) != 'c')
         return ts_verify_refuse(v, ts_input, "%s does not compare", ts_alu_name(inst->compare));
-    if (inst->operand >= INT32_MIN && inst->operand <= UINT32_MAX) return ts_ok;
-    return ts_verify_refuse(v, ts_input, "operand %lld does not fit a 32-bit register",
-                            (long long)inst->operand);
+    ts_form operand;
+    bool is_form = ts_form_of(&v->nest, &inst->operand, &operand);
+    if (is_form && ts_form_min(&v->nest, &operand) >= INT32_MIN &&
+        ts_form_max(&v->nest, &operand) <= UINT32_MAX)
+        return ts_ok;
+    return ts_verify_refuse(v, ts_input, "operand does not fit a 32-bit register");
 }
 
 /* ---- TensorE ---- */

@@ -91,6 +91,170 @@ static ts_status check_select_reduce(ts_verifier *v, const ts_inst_select_reduce
     return ts_verify_elementwise(v);
 }
 
+/* ---- moving between partitions ---- */
+
+static ts_status same_dtype(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst) {
+    if (ap->dtype == dst->dtype) return ts_ok;
+    return ts_verify_refuse(v, ts_input, "%s is %s and dst %s: %s moves bits", field,
+                            ts_dtype_get(ap->dtype)->name, ts_dtype_get(dst->dtype)->name,
+                            ts_op_get(v->inst->op)->name);
+}
+
+static ts_status fixed_partitions(ts_verifier *v, const char *field, const ts_ap *ap) {
+    if (!ap->parts.is_ragged) return ts_ok;
+    return ts_verify_refuse(v, ts_input, "the partitions of %s vary from trip to trip", field);
+}
+
+/* The start partitions that both operands may have follow from the larger of them (ISA:2067-2081). */
+static ts_status check_shuffle(ts_verifier *v, const ts_inst_nc_stream_shuffle *inst) {
+    const ts_ap *dst = &inst->dst, *src = &inst->src;
+    int32_t parts = dst->parts.max > src->parts.max ? dst->parts.max : src->parts.max;
+    int unit = parts > 64 ? 128 : parts > 32 ? 64 : 32;
+    TS_TRY(same_dtype(v, "src", src, dst));
+    TS_TRY(fixed_partitions(v, "dst", dst));
+    TS_TRY(fixed_partitions(v, "src", src));
+    if (!ts_affine_is_multiple(v->program, &dst->part, unit) ||
+        !ts_affine_is_multiple(v->program, &src->part, unit))
+        return ts_verify_refuse(v, ts_input,
+                                "with %d partitions dst and src start at a multiple of %d (ISA:2067-2081)",
+                                parts, unit);
+    for (int32_t part = 0; part < dst->parts.max; part++) {
+        int32_t from = inst->shuffle_mask.from[part % TS_QUADRANT];
+        if (from == TS_LANE_KEPT) continue;
+        if (from >= TS_QUADRANT || part - part % TS_QUADRANT + from >= src->parts.max)
+            return ts_verify_refuse(
+                v, ts_input, "shuffle_mask takes partition %d of quadrant %d, src has %d partitions in all",
+                from, part / TS_QUADRANT, src->parts.max);
+    }
+    return ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), ts_free_of("src", src, 0, src->dims));
+}
+
+static ts_status check_local_gather(ts_verifier *v, const ts_inst_local_gather *inst) {
+    const ts_ap *dst = &inst->dst, *src = &inst->src, *index = &inst->index;
+    int32_t group = (int32_t)v->chip->gpsimd_core_partitions, each = inst->num_elem_per_idx;
+    ts_extent columns = ts_free_of("index", index, 0, index->dims);
+    TS_TRY(same_dtype(v, "src", src, dst));
+    TS_TRY(fixed_partitions(v, "src", src));
+    TS_TRY(need_dtype(v, "index", index, index->dtype == ts_dtype_u16, "u16", "ISA:1838"));
+    if (src->parts.max % group != 0)
+        return ts_verify_refuse(v, ts_input,
+                                "src has %d partitions, no multiple of %d (chip.def gpsimd_core_partitions)",
+                                src->parts.max, group);
+    if (each < 1 || each > 32 || (each & (each - 1)) != 0)
+        return ts_verify_refuse(v, ts_input, "num_elem_per_idx=%d, it is 1, 2, 4, 8, 16 or 32 (ISA:1838)",
+                                each);
+    if (inst->num_valid_indices < 1 || (double)inst->num_valid_indices > v->chip->max_gather_indices ||
+        inst->num_valid_indices > group * ts_extent_max(&columns))
+        return ts_verify_refuse(
+            v, ts_input, "num_valid_indices=%lld: index has %lld, at most %.0f (chip.def max_gather_indices)",
+            (long long)inst->num_valid_indices, (long long)(group * ts_extent_max(&columns)),
+            v->chip->max_gather_indices);
+    TS_TRY(ts_agree(v, ts_parts_of("index", index), ts_parts_of("src", src)));
+    TS_TRY(ts_agree(v, ts_parts_of("dst", dst), ts_parts_of("src", src)));
+    return ts_need_elems(v, "dst", dst, (int32_t)inst->num_valid_indices * each);
+}
+
+static ts_status check_n_gather(ts_verifier *v, const ts_inst_nc_n_gather *inst) {
+    TS_TRY(same_dtype(v, "data", &inst->data, &inst->dst));
+    TS_TRY(need_dtype(v, "indices", &inst->indices, inst->indices.dtype == ts_dtype_u32, "u32", "ISA:1891"));
+    TS_TRY(ts_agree(v, ts_parts_of("data", &inst->data), ts_parts_of("dst", &inst->dst)));
+    return ts_agree_shape(v, "dst", &inst->dst, "indices", &inst->indices);
+}
+
+static ts_status check_sequence(ts_verifier *v, const ts_inst_sequence_bounds *inst) {
+    const ts_ap *dst = &inst->dst, *ids = &inst->segment_ids;
+    static const ts_count two = {.max = 2};
+    ts_extent pairs = ts_free_of("segment_ids", ids, 0, ids->dims);
+    bool is_right = ids->dtype == ts_dtype_f32 || ids->dtype == ts_dtype_i32;
+    TS_TRY(need_dtype(v, "segment_ids", ids, is_right, "f32 or i32", "ISA:2434"));
+    is_right = dst->dtype == ts_dtype_f32 || dst->dtype == ts_dtype_i32;
+    TS_TRY(need_dtype(v, "dst", dst, is_right, "f32 or i32", "ISA:2434"));
+    if (ids->parts.max != 1 || dst->parts.max != 1 || ids->parts.is_ragged || dst->parts.is_ragged)
+        return ts_verify_refuse(v, ts_input, "segment_ids and dst lie in one partition (ISA:2434)");
+    pairs.count[pairs.counts++] = &two;
+    pairs.what = "pairs of bounds";
+    return ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), pairs);
+}
+
+/* ---- searching, statistics, random numbers ---- */
+
+static ts_status check_searched(ts_verifier *v, const char *field, const ts_ap *ap) {
+    ts_extent columns = ts_free_of(field, ap, 0, ap->dims);
+    int64_t most = ts_extent_max(&columns);
+    if (most >= 8 && (double)most <= v->chip->max_search_elems) return ts_ok;
+    return ts_verify_refuse(v, ts_input, "%s has %lld free elements, 8 to %.0f (chip.def max_search_elems)",
+                            field, (long long)most, v->chip->max_search_elems);
+}
+
+/* Indices that a search leaves. */
+static ts_status check_found(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *data) {
+    bool is_right = ap->dtype == ts_dtype_u16 || ap->dtype == ts_dtype_u32;
+    TS_TRY(need_dtype(v, field, ap, is_right, "u16 or u32", "ISA:3169"));
+    TS_TRY(ts_agree(v, ts_parts_of(field, ap), ts_parts_of("data", data)));
+    return ts_need_elems(v, field, ap, 8);
+}
+
+static ts_status check_find(ts_verifier *v, const ts_inst_nc_find_index8 *inst) {
+    TS_TRY(check_searched(v, "data", &inst->data));
+    TS_TRY(check_found(v, "dst", &inst->dst, &inst->data));
+    TS_TRY(ts_agree(v, ts_parts_of("vals", &inst->vals), ts_parts_of("data", &inst->data)));
+    return ts_need_elems(v, "vals", &inst->vals, 8);
+}
+
+static ts_status check_replace(ts_verifier *v, const ts_inst_nc_match_replace8 *inst) {
+    TS_TRY(check_searched(v, "data", &inst->data));
+    if (inst->dst_idx.space != ts_space_none) TS_TRY(check_found(v, "dst_idx", &inst->dst_idx, &inst->data));
+    TS_TRY(ts_agree(v, ts_parts_of("vals", &inst->vals), ts_parts_of("data", &inst->data)));
+    TS_TRY(ts_need_elems(v, "vals", &inst->vals, 8));
+    return ts_agree_shape(v, "dst", &inst->dst, "data", &inst->data);
+}
+
+/* One row of `count` results a partition. */
+static ts_status check_row(ts_verifier *v, const ts_ap *dst, int32_t count, const char *field,
+                           const ts_ap *data) {
+    TS_TRY(ts_agree(v, ts_parts_of("dst", dst), ts_parts_of(field, data)));
+    return ts_need_elems(v, "dst", dst, count);
+}
+
+static ts_status check_statistics(ts_verifier *v, const ts_inst_bn_stats *inst) {
+    ts_extent columns = ts_free_of("data", &inst->data, 0, inst->data.dims);
+    if ((double)ts_extent_max(&columns) > v->chip->max_bn_stats_elems)
+        return ts_verify_refuse(v, ts_input,
+                                "data has %lld free elements, at most %.0f (chip.def max_bn_stats_elems)",
+                                (long long)ts_extent_max(&columns), v->chip->max_bn_stats_elems);
+    return check_row(v, &inst->dst, 6, "data", &inst->data);
+}
+
+static ts_status check_aggregate(ts_verifier *v, const ts_inst_bn_aggr *inst) {
+    ts_extent columns = ts_free_of("data", &inst->data, 0, inst->data.dims);
+    if (ts_extent_max(&columns) % 3 != 0)
+        return ts_verify_refuse(v, ts_input, "data has %lld free elements, no triples (ISA:1975)",
+                                (long long)ts_extent_max(&columns));
+    return check_row(v, &inst->dst, 2, "data", &inst->data);
+}
+
+static ts_status check_seed(ts_verifier *v, const ts_inst_set_rng_seed *inst) {
+    const ts_ap *seeds = &inst->seeds;
+    TS_TRY(need_dtype(v, "seeds", seeds, ts_dtype_get(seeds->dtype)->bytes == 4, "32 bits wide", "ISA:2153"));
+    if (seeds->parts.max != 1 || seeds->parts.is_ragged)
+        return ts_verify_refuse(v, ts_input, "seeds is one element (ISA:2153)");
+    return ts_need_elems(v, "seeds", seeds, 1);
+}
+
+static ts_status check_dropout(ts_verifier *v, const ts_inst_dropout *inst) {
+    const ts_scalar *prob = &inst->prob;
+    TS_TRY(same_dtype(v, "data", &inst->data, &inst->dst));
+    TS_TRY(ts_agree_shape(v, "dst", &inst->dst, "data", &inst->data));
+    if (!prob->is_ap) return ts_ok;
+    bool is_right = ts_ap_is_float(&inst->data) ? ts_ap_is_float(&prob->ap) : prob->ap.dtype == ts_dtype_f32;
+    TS_TRY(need_dtype(v, "prob", &prob->ap, is_right, "f32, or any float where data is a float", "ISA:2123"));
+    return ts_verify_column(v, "prob", &prob->ap, &inst->dst);
+}
+
+static ts_status check_rng(ts_verifier *v, const ts_inst_rng *inst) {
+    return need_dtype(v, "dst", &inst->dst, ts_ap_is_integer(&inst->dst), "an integer", "ISA:2087");
+}
+
 ts_status ts_verify_row(ts_verifier *v) {
     const void *inst = v->inst;
     switch (v->inst->op) {
@@ -104,6 +268,22 @@ ts_status ts_verify_row(ts_verifier *v) {
         TS_TRY(check_compare(v, "cmp_op", ((const ts_inst_affine_select *)inst)->cmp_op));
         return ts_verify_elementwise(v);
     case ts_op_select_reduce: return check_select_reduce(v, inst);
+    case ts_op_nc_stream_shuffle: return check_shuffle(v, inst);
+    case ts_op_local_gather: return check_local_gather(v, inst);
+    case ts_op_nc_n_gather: return check_n_gather(v, inst);
+    case ts_op_sequence_bounds: return check_sequence(v, inst);
+    case ts_op_max8: {
+        const ts_inst_max8 *max8 = inst;
+        TS_TRY(check_searched(v, "src", &max8->src));
+        return check_row(v, &max8->dst, 8, "src", &max8->src);
+    }
+    case ts_op_nc_find_index8: return check_find(v, inst);
+    case ts_op_nc_match_replace8: return check_replace(v, inst);
+    case ts_op_bn_stats: return check_statistics(v, inst);
+    case ts_op_bn_aggr: return check_aggregate(v, inst);
+    case ts_op_rng: return check_rng(v, inst);
+    case ts_op_set_rng_seed: return check_seed(v, inst);
+    case ts_op_dropout: return check_dropout(v, inst);
     default: return ts_verify_elementwise(v);
     }
 }

@@ -81,10 +81,9 @@ ts_status ts_need_space(ts_verifier *v, const char *field, const ts_ap *ap, ts_s
                             source);
 }
 
-ts_status ts_need_elems(ts_verifier *v, const char *field, const ts_ap *ap, int32_t count,
-                        const char *source) {
+ts_status ts_need_elems(ts_verifier *v, const char *field, const ts_ap *ap, int32_t count) {
     const ts_count wanted = {.max = count};
-    ts_extent e = {.count = {&wanted}, .counts = 1, .field = source, .what = "elements by"};
+    ts_extent e = {.count = {&wanted}, .counts = 1, .field = ts_op_get(v->inst->op)->name, .what = "those"};
     return ts_agree(v, ts_free_of(field, ap, 0, ap->dims), e);
 }
 

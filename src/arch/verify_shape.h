@@ -25,9 +25,8 @@ ts_status ts_agree_shape(ts_verifier *v, const char *a_field, const ts_ap *a, co
                          const ts_ap *b);
 ts_status ts_need_space(ts_verifier *v, const char *field, const ts_ap *ap, ts_space space,
                         const char *source);
-/* `count` free elements, never fewer. */
-ts_status ts_need_elems(ts_verifier *v, const char *field, const ts_ap *ap, int32_t count,
-                        const char *source);
+/* `count` free elements in every trip: what the instruction reads or leaves in a partition. */
+ts_status ts_need_elems(ts_verifier *v, const char *field, const ts_ap *ap, int32_t count);
 
 bool ts_ap_is_float(const ts_ap *ap);
 bool ts_ap_is_integer(const ts_ap *ap);

@@ -33,7 +33,7 @@ static void emit_leave(ts_lower *lower, uint32_t loop, const ts_view *view, ts_d
     inst->loop = loop;
     inst->value = ts_build_hbm(view->tensor, dtype, ts_view_offset(&lower->b, view));
     inst->compare = (uint8_t)compare;
-    inst->operand = operand;
+    inst->operand.base = operand;
 }
 
 /* ---- while ---- */

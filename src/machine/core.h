@@ -28,6 +28,8 @@ typedef struct ts_core {
     uint32_t *stationary_pairs, *moving_pairs; /* of bf16, along the partitions */
     ts_segment *segment;                       /* instructions that wait (segment.h) */
     uint64_t runs;                             /* begun */
+    uint32_t seed[2];                          /* of VectorE's random numbers */
+    uint64_t draws;                            /* since it was set */
 } ts_core;
 
 /* Free range of one core's HBM stack; the list is in address order and no two holes touch. */

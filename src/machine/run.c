@@ -52,7 +52,8 @@ ts_status ts_exec_leave(ts_exec *exec, const ts_inst *inst) {
     ts_rows value;
     ts_rows_get(&set, &leave->value, &value);
     ts_segment_run(exec);
-    bool is_left = compares(leave->compare, load_register(&value), leave->operand);
+    int64_t operand = ts_affine_value(exec->program, &leave->operand, exec->counters);
+    bool is_left = compares(leave->compare, load_register(&value), operand);
     if (exec->trace && !ts_trace_add(exec->trace, is_left))
         return ts_fail(exec->diag, ts_system, "no host memory for the control trace");
     if (!is_left) return ts_ok;

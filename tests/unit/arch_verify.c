@@ -266,6 +266,62 @@ static void test_selections(void **state) {
            "cmp_op is add, which does not compare");
 }
 
+#define SHUFFLE(dst, src, first)                                                                             \
+    "vector.nc_stream_shuffle dst=" dst " src=" src " shuffle_mask=[" first                                  \
+    " 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0]"
+#define GATHER(parts, each, count)                                                                           \
+    "gpsimd.local_gather dst=sbuf.f32[p0:" parts " +0 32] src=sbuf.f32[p0:" parts " +256 64] "               \
+    "index=sbuf.u16[p0:" parts " +1024 2] num_elem_per_idx=" each " num_valid_indices=" count
+
+static void test_moves(void **state) {
+    (void)state;
+    accept(SHUFFLE("psum.f32[p64:32 +0 4]", "sbuf.f32[p32:1 +0 4]", "0"));
+    accept(SHUFFLE("sbuf.f32[p0:128 +0 4]", "sbuf.f32[p0:128 +0 4]", "255"));
+    refuse(SHUFFLE("sbuf.f32[p0:64 +0 4]", "sbuf.f32[p0:33 +0 4]", "1"), "partition 1 of quadrant 1");
+    refuse(SHUFFLE("sbuf.f32[p0:32 +0 4]", "sbuf.f32[p0:32 +0 4]", "32"), "partition 32 of quadrant 0");
+    refuse(SHUFFLE("sbuf.f32[p32:32 +0 4]", "sbuf.f32[p0:64 +0 4]", "0"), "start at a multiple of 64");
+    refuse(SHUFFLE("sbuf.bf16[p0:32 +0 4]", "sbuf.f32[p0:32 +0 4]", "0"), "moves bits");
+    accept(GATHER("32", "1", "32"));
+    refuse(GATHER("24", "1", "32"), "24 partitions, no multiple of 16");
+    refuse(GATHER("32", "3", "10"), "num_elem_per_idx=3");
+    refuse(GATHER("32", "1", "33"), "index has 32");
+    refuse(GATHER("32", "2", "32"), "free elements of dst are 32 and those of local_gather 64");
+    refuse(
+        "gpsimd.nc_n_gather dst=sbuf.f32[p0:8 +0 4] indices=sbuf.i32[p0:8 +64 4] data=sbuf.f32[p0:8 +128 9]",
+        "indices is i32, it must be u32");
+    refuse("gpsimd.sequence_bounds dst=sbuf.f32[p0:1 +0 9] segment_ids=sbuf.f32[p0:1 +128 9]",
+           "free elements of dst are 9 and pairs of bounds of segment_ids 18");
+    refuse("gpsimd.sequence_bounds dst=sbuf.bf16[p0:1 +0 18] segment_ids=sbuf.f32[p0:1 +128 9]",
+           "f32 or i32");
+}
+
+static void test_searches(void **state) {
+    (void)state;
+    accept("vector.max8 dst=sbuf.f32[p0:8 +0 8] src=psum.f32[p0:8 +0 8]");
+    refuse("vector.max8 dst=sbuf.f32[p0:8 +0 8] src=sbuf.f32[p0:8 +64 7]", "src has 7 free elements");
+    refuse("vector.max8 dst=sbuf.f32[p0:8 +0 8] src=sbuf.f32[p0:8 +64 16385]",
+           "16385 free elements, 8 to 16384");
+    refuse("vector.max8 dst=sbuf.f32[p0:8 +0 9] src=sbuf.f32[p0:8 +64 10]", "free elements of dst are 9");
+    refuse("vector.nc_find_index8 dst=sbuf.i32[p0:8 +0 8] data=sbuf.f32[p0:8 +64 9] vals=sbuf.f32[p0:8 +0 8]",
+           "dst is i32, it must be u16 or u32");
+    refuse("vector.nc_find_index8 dst=sbuf.u32[p0:8 +0 8] data=sbuf.f32[p0:8 +64 9] vals=sbuf.f32[p0:8 +0 7]",
+           "free elements of vals are 7");
+    refuse("vector.nc_match_replace8 dst=sbuf.f32[p0:8 +64 8] data=sbuf.f32[p0:8 +64 9] "
+           "vals=sbuf.f32[p0:8 +0 8] imm=0",
+           "free elements of dst are 8");
+    refuse("vector.bn_stats dst=sbuf.f32[p0:8 +0 6] data=sbuf.f32[p0:8 +64 513]",
+           "513 free elements, at most 512");
+    refuse("vector.bn_stats dst=sbuf.f32[p0:8 +0 5] data=sbuf.f32[p0:8 +64 512]",
+           "free elements of dst are 5");
+    refuse("vector.bn_aggr dst=sbuf.f32[p0:8 +0 2] data=sbuf.f32[p0:8 +64 7]", "no triples");
+    refuse("vector.rng dst=sbuf.f32[p0:8 +0 2]", "dst is f32, it must be an integer");
+    refuse("vector.set_rng_seed seeds=sbuf.u16[p0:1 +0 1]", "32 bits wide");
+    refuse("vector.set_rng_seed seeds=sbuf.u32[p0:2 +0 1]", "one element");
+    accept("vector.dropout dst=sbuf.f32[p0:8 +0 4] data=sbuf.f32[p0:8 +0 4] prob=sbuf.bf16[p0:8 +64 1]");
+    refuse("vector.dropout dst=sbuf.i16[p0:8 +0 4] data=sbuf.i16[p0:8 +0 4] prob=sbuf.bf16[p0:8 +64 1]",
+           "prob is bf16");
+}
+
 #define MATMUL(dst, stationary, moving)                                                                      \
     "tensor.nc_matmul dst=" dst " stationary=" stationary " moving=" moving
 
@@ -526,7 +582,8 @@ int main(void) {
         cmocka_unit_test(test_pattern),      cmocka_unit_test(test_spaces),
         cmocka_unit_test(test_dtypes),       cmocka_unit_test(test_elementwise),
         cmocka_unit_test(test_reduce),       cmocka_unit_test(test_accumulators),
-        cmocka_unit_test(test_selections),   cmocka_unit_test(test_matmul),
+        cmocka_unit_test(test_selections),   cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_searches),     cmocka_unit_test(test_matmul),
         cmocka_unit_test(test_transpose),    cmocka_unit_test(test_dma),
         cmocka_unit_test(test_index),        cmocka_unit_test(test_ragged),
         cmocka_unit_test(test_ragged_trips), cmocka_unit_test(test_tensors),
