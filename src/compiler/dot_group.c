@@ -132,24 +132,23 @@ static bool can_read_psum(const ts_op_node *op) {
     return !recipe || !ts_recipe_has_gpsimd(recipe);
 }
 
-/* One reader may take fp32 from PSUM itself; for several, or to be rounded, it is copied out once. */
+/* Readers take fp32 from PSUM, which costs VectorE less than two operands in SBUF; to be rounded, or for
+   those that cannot (no instruction has both its operands there), it is copied out once. */
 static void take_result(dot_group *g) {
     ts_emitter *e = &g->e;
     const ts_op_node *op = e->group->ops[0];
     ts_dtype dtype = ts_chip_dtype(op->results[0]->type.dtype);
     uint32_t axes = ts_pointwise_all_axes(e);
-    int readers = 0;
     bool is_reached = true;
-    for (int i = 1; i < e->group->op_count; i++)
+    for (int i = 1; i < e->group->op_count; i++) {
+        int reads = 0;
         for (uint32_t j = 0; j < ts_group_operands(e->group->ops[i]); j++)
-            if (e->group->ops[i]->operands[j] == op->results[0]) {
-                readers++;
-                is_reached &= can_read_psum(e->group->ops[i]);
-            }
+            reads += e->group->ops[i]->operands[j] == op->results[0];
+        is_reached &= reads == 0 || (reads == 1 && can_read_psum(e->group->ops[i]));
+    }
     ts_value_form psum = {.kind = ts_form_tile, .tile = g->block.psum, .dtype = ts_dtype_f32, .axes = axes};
     e->forms[0] = psum;
-    if (dtype == ts_dtype_f32 && readers == 1 && is_reached && e->fate[0] == ts_fate_inside &&
-        g->block.psum_step == 0)
+    if (dtype == ts_dtype_f32 && is_reached && e->fate[0] == ts_fate_inside && g->block.psum_step == 0)
         return;
     e->axes = axes;
     e->b->loc = op->loc;

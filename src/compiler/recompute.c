@@ -21,6 +21,12 @@ static int find(const ts_group *group, const ts_value *value) {
     return -1;
 }
 
+static bool reads_value(const ts_op_node *op, const ts_value *value) {
+    for (uint32_t i = 0; i < ts_group_operands(op); i++)
+        if (op->operands[i] == value) return true;
+    return false;
+}
+
 static bool is_dot(const ts_group *group, int index) {
     return group->dot && group->dot->op == group->ops[index];
 }
@@ -206,14 +212,37 @@ static void choose(const chain *c, int index, ts_fate *fate) {
     keep_leaves(c, note(c->group->ops[index]->results[0])->last_use);
 }
 
+/* The one op that reads value number `index` in what is computed again; -1 when there are several. */
+static int only_way(const ts_group *group, int index, const ts_fate *fate) {
+    int way = -1;
+    for (int i = index + 1; i < group->op_count; i++) {
+        if (fate[i] != ts_fate_again || !reads_value(group->ops[i], group->ops[index]->results[0])) continue;
+        if (way >= 0) return -1;
+        way = i;
+    }
+    return way;
+}
+
+/* A leaf that is stored only because others are computed from it, all by way of one op, need not be stored
+   where that op's result can be: a contraction's sum with its bias. */
+static void advance_leaf(const ts_group *group, int leaf, ts_fate *fate) {
+    for (int way; (way = only_way(group, leaf, fate)) >= 0; leaf = way) {
+        const ts_value *from = group->ops[leaf]->results[0], *to = group->ops[way]->results[0];
+        if (ts_group_span(group, &to->type) != ts_span_whole || bytes_of(to) > bytes_of(from)) return;
+        fate[leaf] = ts_fate_inside;
+        fate[way] = ts_fate_stored;
+    }
+}
+
 void ts_recompute_choose(ts_lower *lower, const ts_group *group, ts_fate *fate) {
     chain chains[TS_GROUP_OPS];
+    bool escapes[TS_GROUP_OPS];
     for (int i = 0; i < group->op_count; i++)
         fate[i] = group->ops[i]->results[0] == group->wanted ? ts_fate_stored : ts_fate_inside;
     for (int i = 0; i < group->op_count; i++) {
-        bool escapes = fate[i] == ts_fate_inside && ts_recompute_escapes(group, i);
+        escapes[i] = fate[i] == ts_fate_stored || ts_recompute_escapes(group, i);
         chains[i].is_chosen = false;
-        if (!escapes) continue;
+        if (!escapes[i] || fate[i] == ts_fate_stored) continue;
         bool is_chosen = find_chain(lower, group, i, fate, &chains[i]);
         chains[i].is_chosen = is_chosen;
         if (!is_chosen) fate[i] = ts_fate_stored;
@@ -225,4 +254,8 @@ void ts_recompute_choose(ts_lower *lower, const ts_group *group, ts_fate *fate) 
     }
     for (int i = 0; i < group->op_count; i++)
         if (chains[i].is_chosen) choose(&chains[i], i, fate);
+    for (int i = 0; i < group->op_count; i++)
+        if (fate[i] == ts_fate_stored && !escapes[i] && !ts_group_is_alias(group->ops[i]) &&
+            ts_group_span(group, &group->ops[i]->results[0]->type) == ts_span_whole)
+            advance_leaf(group, i, fate);
 }
