@@ -101,7 +101,7 @@ static bool plan(dot_group *g) {
     bool has_rows = group->kept < group->rank;
     for (int64_t cols = TS_DOT_COLS; cols >= TS_DOT_BANK; cols /= 2) {
         g->dot = begin(g->e.lower, group->dot);
-        g->dot.is_unswapped = has_rows;
+        g->dot.is_unswapped = has_rows || group->sums;
         g->dot.most_cols = cols;
         if (!ts_dot_plan(&g->dot, &group->dot->c)) return false;
         g->block = ts_dot_block_of(&g->dot);
@@ -121,11 +121,13 @@ static void enter(void *context, ts_dot_stage stage) {
     dot_group *g = context;
     ts_dot_space_enter(&g->space, stage);
     g->e.nest = g->space.nest;
+    if (stage == ts_dot_before) ts_pointwise_sums_open(&g->e);
     ts_pointwise_load(&g->e, g->space.opened[stage], stage > ts_dot_before);
 }
 
 /* GpSimdE cannot reach PSUM (ISA:399), and what only renames bits leaves them to whoever reads on. */
 static bool can_read_psum(const ts_op_node *op) {
+    if (ts_group_is_sum(op)) return false;
     if (op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_reduce_precision || op->kind == ts_hlo_power)
         return false;
     const ts_recipe *recipe = ts_recipe_find(op->kind);
@@ -170,11 +172,15 @@ ts_status ts_lower_dot_group(ts_lower *lower, ts_group *group, bool *is_done) {
     *is_done = false;
     if (group->op_count == 1 || !plan(g) || !ts_dot_space_make(&g->space, &g->dot, &g->block)) return ts_ok;
     TS_TRY(ts_pointwise_begin(&g->e));
-    if (!ts_dot_space_views(&g->space, g->e.views, TS_EMIT_INPUTS + g->e.input_count)) return ts_ok;
+    if (!ts_dot_space_views(&g->space, g->e.views, ts_pointwise_views(&g->e))) return ts_ok;
+    g->e.nest = g->space.nest;
+    if (!ts_pointwise_sums_fit(&g->e))
+        return ts_group_split_sums(group) ? ts_lower_dot_group(lower, group, is_done) : ts_ok;
     g->e.first_reduced = group->kept < group->rank ? g->space.cols : g->space.nest.rank;
     ts_dot_reader reader = {.context = g, .enter = enter, .take = take};
     lower->b.loc = group->dot->op->loc;
     TS_TRY(ts_dot_emit(lower, &g->dot, &g->block, &reader));
+    ts_pointwise_sums_close(&g->e);
     *is_done = true;
     return ts_pointwise_end(&g->e);
 }

@@ -94,6 +94,8 @@ static double input_bytes(const ts_group *group) {
     return bytes;
 }
 
+enum { SUM_BYTES = 4 };
+
 double ts_group_bytes(const ts_group *group) {
     int last[TS_GROUP_OPS];
     double most = 0, size[TS_GROUP_OPS];
@@ -102,14 +104,16 @@ double ts_group_bytes(const ts_group *group) {
         const ts_op_node *op = group->ops[i];
         bool is_row = ts_group_span(group, &op->results[0]->type) == ts_span_row;
         last[i] = last_reader(group, i);
-        size[i] = ts_group_is_alias(op) ? 0 : (double)bytes_of(op->results[0]) / (is_row ? (double)row : 1);
+        size[i] = ts_group_is_alias(op) || ts_group_is_sum(op)
+                      ? 0
+                      : (double)bytes_of(op->results[0]) / (is_row ? (double)row : 1);
         if (ts_recompute_escapes(group, i)) size[i] *= 2; /* it is stored while the next trip computes */
         double alive = (double)working_bytes(op) / (is_row ? (double)row : 1);
         for (int j = 0; j <= i; j++)
             if (last[j] >= i) alive += size[j];
         if (alive > most) most = alive;
     }
-    return input_bytes(group) + most;
+    return input_bytes(group) + most + SUM_BYTES * group->sums;
 }
 
 int64_t ts_group_capacity(const ts_group *group) {
@@ -122,6 +126,9 @@ bool ts_group_fits(const ts_group *group, ts_op_node *more) {
     if (!group->is_reducing) return true;
     ts_group with = *group;
     if (more) with.ops[with.op_count++] = more;
-    if (group->dot && row_elems(group) > TS_DOT_COLS) return false;
-    return ts_group_capacity(&with) >= row_elems(&with);
+    if (ts_group_capacity(&with) < row_elems(&with)) return false;
+    if (!group->dot) return true;
+    ts_group without = with; /* where its blocks do not suit, the contraction's result is one more input */
+    memmove(without.ops, without.ops + 1, (size_t)--without.op_count * sizeof *without.ops);
+    return row_elems(group) <= TS_DOT_COLS && ts_group_capacity(&without) >= row_elems(&with);
 }

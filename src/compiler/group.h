@@ -25,6 +25,14 @@ bool ts_group_is_alias(const ts_op_node *op);
 ts_group *ts_group_open(ts_lower *lower, const ts_type *space);
 void ts_group_take(ts_group *group, ts_op_node *op);
 
+/* Sums over rows (group_sums.c). Whether the op, a sum of floats, can be one of the group's: then it must be
+   taken. */
+bool ts_group_takes_sum(ts_group *group, ts_op_node *op);
+/* Whether the op is such a sum, or gives one another shape. */
+bool ts_group_is_sum(const ts_op_node *op);
+/* Moves all of them to group->apart; false when there are none. */
+bool ts_group_split_sums(ts_group *group);
+
 /* Bytes of a partition that one free element of the space takes. */
 double ts_group_bytes(const ts_group *group);
 /* Free elements of the space that fit in SBUF: inputs twice, and the most bytes of values that are alive at

@@ -12,6 +12,7 @@
 enum {
     TS_GROUP_OPS = 64,
     TS_GROUP_INPUTS = 24,
+    TS_GROUP_SUMS = 4,
     TS_LOAD_QUEUE = 0, /* first of TS_LOAD_QUEUES queues that loads rotate over */
     TS_LOAD_QUEUES = 4,
     TS_STORE_QUEUE = 8,
@@ -21,16 +22,20 @@ enum {
 /* Ops whose values stay in SBUF between them: pointwise ops, reductions of trailing axes, and reshapes and
    broadcasts between what these need. They share an iteration space, of which axes of size 1 are left out.
    A value varies over all axes or, as what a reduction gives, over the first `kept` (kept = rank while there
-   are none of these). Open until somebody outside needs one of its values; then it is emitted as one nest. */
+   are none of these); a sum over rows, which is stored when the nest ends, over the last. Open until somebody
+   outside needs one of its values; then it is emitted as one nest. */
 typedef struct ts_group {
     ts_op_node *ops[TS_GROUP_OPS];
     int op_count;
     int rank, kept;
     int64_t dim[TS_MAX_RANK];
-    bool is_reducing;             /* some op reduces: its axes must be whole in a tile */
-    const struct ts_pending *dot; /* the first op is this contraction; NULL = it is none */
-    int64_t budget;               /* bytes of a partition for its tiles */
-    const ts_value *wanted;       /* to be stored, whoever reads it; NULL = none */
+    bool is_reducing;                     /* some op reduces: its axes must be whole in a tile */
+    const struct ts_pending *dot;         /* the first op is this contraction; NULL = it is none */
+    int64_t budget;                       /* bytes of a partition for its tiles */
+    const ts_value *wanted;               /* to be stored, whoever reads it; NULL = none */
+    int sums;                             /* sums over rows among the ops (group_sums.c) */
+    ts_op_node *apart[2 * TS_GROUP_SUMS]; /* those that the nest did not suit, and their other shapes */
+    int apart_count;
 } ts_group;
 
 /* What lowering knows of a value (ts_value.note). */
@@ -45,6 +50,7 @@ typedef struct ts_lowered {
     uint32_t served, near_served; /* of both, by groups that were emitted */
     bool is_emitted;              /* the op that computes it was, in a group */
     bool is_again;                /* it lies nowhere: its readers compute it again */
+    bool is_sum;                  /* over its group's rows, or such a sum under another shape */
     const ts_block *block;        /* that computes it */
     const ts_op_node *reader;     /* the last op that reads it */
     bool is_reserved;  /* `view` is storage that parts of the value are computed into, before its op comes */
@@ -127,6 +133,7 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
 bool ts_lower_alias(ts_op_node *op);
 ts_status ts_lower_bitcast(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op);
+ts_status ts_lower_reduce_alone(ts_lower *lower, ts_op_node *op); /* in no group */
 /* views[0] = init + the sum of views[1] over the axes where views[0] has stride 0. False, and nothing
    emitted, where the contiguous axis is summed or there are too few rows. */
 bool ts_lower_column_sum(ts_lower *lower, const ts_view *views, const ts_view *init);

@@ -28,7 +28,7 @@ static int count_inputs(const ts_group *group) {
 
 void ts_group_take(ts_group *group, ts_op_node *op) {
     group->ops[group->op_count++] = op;
-    group->is_reducing = group->is_reducing || op->kind == ts_hlo_reduce;
+    group->is_reducing = group->is_reducing || (op->kind == ts_hlo_reduce && !ts_group_is_sum(op));
     note(op->results[0])->group = group;
 }
 
@@ -53,6 +53,10 @@ ts_status ts_lower_close_group(ts_lower *lower, ts_group *group) {
     TS_TRY(ts_lower_group(lower, group));
     for (int i = 0; i < group->op_count; i++)
         note(group->ops[i]->results[0])->group = NULL;
+    for (int i = 0; i < group->apart_count; i++) {
+        ts_op_node *op = group->apart[i];
+        TS_TRY(op->kind == ts_hlo_reduce ? ts_lower_reduce_alone(lower, op) : ts_lower_view_op(lower, op));
+    }
     return ts_ok;
 }
 
@@ -93,6 +97,8 @@ static bool fits_together(const ts_group *a, const ts_group *b) {
     both.kept = shared_kept(a, b);
     if ((a->dot && b->dot) || !suits_dot(a, both.kept) || (b->dot && a->rank != b->rank)) return false;
     if (!suits_dot(b, both.kept)) return false;
+    both.sums = a->sums + b->sums;
+    if (both.sums > TS_GROUP_SUMS || (b->sums && a->rank != b->rank)) return false;
     if (both.kept < 0 || !has_room(a, b->op_count + 1, count_inputs(b) + 3)) return false;
     for (int i = 0; i < b->op_count; i++)
         both.ops[both.op_count++] = b->ops[i];
@@ -102,6 +108,7 @@ static bool fits_together(const ts_group *a, const ts_group *b) {
 
 static void unite(ts_lower *lower, ts_group *group, ts_group *other) {
     group->kept = shared_kept(group, other);
+    group->sums += other->sums;
     forget(lower, other);
     if (other->dot) { /* it stays the first op */
         group->dot = other->dot;
@@ -122,8 +129,9 @@ static ts_status choose_group(ts_lower *lower, ts_op_node *op, ts_group **chosen
         ts_group *group = note(op->operands[i])->group;
         if (!group || group == *chosen) continue;
         ts_span span = ts_group_span(group, &op->results[0]->type);
-        bool fits = span != ts_span_none && span == ts_group_span(group, &op->operands[i]->type) &&
-                    has_room(group, 1, 3) && ts_group_fits(group, op);
+        bool fits = span != ts_span_none && !note(op->operands[i])->is_sum &&
+                    span == ts_group_span(group, &op->operands[i]->type) && has_room(group, 1, 3) &&
+                    ts_group_fits(group, op);
         bool is_larger = *chosen && group->rank > (*chosen)->rank;
         if (fits && *chosen) fits = is_larger ? fits_together(group, *chosen) : fits_together(*chosen, group);
         if (!fits) {
@@ -183,6 +191,7 @@ static int find_kept(const ts_op_node *op) {
 /* The group's values as rows of a reduction: its own, or of one that has none yet. */
 static bool takes_rows(const ts_group *group, ts_op_node *op, int kept) {
     if (ts_group_span(group, &op->operands[0]->type) != ts_span_whole) return false;
+    if (note(op->operands[0])->is_sum) return false;
     if ((group->kept != kept && group->kept != group->rank) || !suits_dot(group, kept)) return false;
     ts_group with = *group;
     with.kept = kept;
@@ -199,6 +208,13 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
         ts_dtype_get(operand->type.dtype)->kind == 'f' && ts_dtype_get(operand->type.dtype)->native;
     *is_done = false;
     TS_TRY(ts_lower_shifted(lower, op->operands[1], &init));
+    ts_group *around = note(operand)->group;
+    if (kept < 0 && is_native && alu == ts_alu_add && init.kind == ts_view_splat && around &&
+        has_room(around, 1, 1) && ts_group_takes_sum(around, op)) {
+        ts_group_take(around, op);
+        *is_done = true;
+        return ts_ok;
+    }
     if (kept < 0 || !is_native || ts_type_elems(&operand->type) == 0 || init.kind != ts_view_splat ||
         !ts_reduce_identity(alu, operand->type.dtype, &identity))
         return ts_ok;
@@ -249,7 +265,7 @@ static bool grow(ts_group *group, const ts_op_node *op) {
     larger.kept = group->rank;
     for (int i = 0; i < group->rank; i++)
         rows *= group->dim[i];
-    if (group->dot || group->kept != group->rank || larger.rank <= group->rank ||
+    if (group->dot || group->sums || group->kept != group->rank || larger.rank <= group->rank ||
         group->op_count > MOST_ROW_OPS || rows < FEWEST_ROWS || ts_type_elems(&op->results[0]->type) == 0)
         return false;
     *group = larger;
@@ -259,10 +275,13 @@ static bool grow(ts_group *group, const ts_op_node *op) {
 bool ts_lower_alias(ts_op_node *op) {
     if (op->kind != ts_hlo_reshape && op->kind != ts_hlo_broadcast_in_dim) return false;
     ts_group *group = note(op->operands[0])->group;
-    if (!group || !has_room(group, 1, 0)) return false;
+    if (!group || !has_room(group, 1, 0) || !ts_group_fits(group, op)) return false;
     ts_span from = ts_group_span(group, &op->operands[0]->type);
     ts_span to = ts_group_span(group, &op->results[0]->type);
-    if (op->kind == ts_hlo_reshape) {
+    if (note(op->operands[0])->is_sum) {
+        if (op->kind != ts_hlo_reshape) return false;
+        note(op->results[0])->is_sum = true;
+    } else if (op->kind == ts_hlo_reshape) {
         if (from != to) return false;
     } else if (!keeps_order(op) || (to == ts_span_none && !grow(group, op))) {
         return false;

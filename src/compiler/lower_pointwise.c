@@ -151,7 +151,7 @@ static void store_results(ts_emitter *e) {
     int queue = 0;
     for (int i = 0; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
-        if (ts_group_is_alias(op) || e->fate[i] != ts_fate_stored) continue;
+        if (ts_group_is_alias(op) || ts_group_is_sum(op) || e->fate[i] != ts_fate_stored) continue;
         bool is_whole = ts_group_span(e->group, &op->results[0]->type) == ts_span_whole;
         ts_view view = e->views[is_whole ? TS_EMIT_WHOLE : TS_EMIT_ROW];
         uint32_t axes = is_whole ? ts_pointwise_all_axes(e) : ts_pointwise_row_axes(e);
@@ -188,13 +188,22 @@ static void trim(ts_group *group) {
     if (!is_used) group->rank = group->kept;
 }
 
+int ts_pointwise_views(const ts_emitter *e) {
+    return TS_EMIT_INPUTS + e->input_count + e->column_count;
+}
+
+/* Axes on the partitions are those of rows, and of all rows that are summed. */
 static void plan_nest(ts_emitter *e) {
-    int count = TS_EMIT_INPUTS + e->input_count, kept = 0;
+    int count = ts_pointwise_views(e), kept = 0;
     ts_views_merge(e->views, count);
     int rank = e->views[0].rank;
     while (kept < rank && e->views[TS_EMIT_ROW].stride[kept] != 0)
         kept++;
-    e->nest = ts_nest_plan(e->b, e->views, count, kept, ts_group_capacity(e->group));
+    int across = kept;
+    for (int i = 0; i < e->column_count; i++)
+        while (across > 0 && e->views[e->column[i].view].stride[across - 1] != 0)
+            across--;
+    e->nest = ts_nest_plan(e->b, e->views, count, across, ts_group_capacity(e->group));
     e->first_reduced = kept + e->nest.rank - rank;
 }
 
@@ -216,7 +225,9 @@ ts_status ts_pointwise_begin(ts_emitter *e) {
     ts_recompute_choose(e->lower, e->group, e->fate);
     e->needed = find_needed(e);
     make_spaces(e);
-    return collect_inputs(e);
+    TS_TRY(collect_inputs(e));
+    ts_pointwise_sum_views(e);
+    return ts_ok;
 }
 
 ts_status ts_pointwise_compute(ts_emitter *e, int first) {
@@ -232,15 +243,28 @@ ts_status ts_pointwise_end(ts_emitter *e) {
     return ts_ok;
 }
 
+/* Joining a group asks for that (ts_group_fits). */
+static bool has_whole_rows(const ts_emitter *e) {
+    for (int i = e->first_reduced; i < e->nest.rank && e->group->is_reducing; i++)
+        if (e->nest.tile[i] < e->nest.size[i]) return false;
+    return true;
+}
+
 static ts_status emit_group(ts_lower *lower, ts_group *group) {
     ts_emitter e = {.lower = lower, .b = &lower->b, .group = group};
     TS_TRY(ts_pointwise_begin(&e));
     if (ts_view_elems(&e.views[TS_EMIT_WHOLE]) > 0) {
         plan_nest(&e);
+        if (!ts_pointwise_sums_fit(&e) && ts_group_split_sums(group)) return emit_group(lower, group);
+        if (!has_whole_rows(&e))
+            return ts_op_fail(lower->module, group->ops[0], lower->diag, ts_unsupported,
+                              "a tile that does not hold the rows of a reduction");
         e.b->loc = group->ops[0]->loc;
+        ts_pointwise_sums_open(&e);
         open_and_load(&e);
         TS_TRY(ts_pointwise_compute(&e, 0));
         ts_nest_close(&e.nest, 0, e.nest.rank);
+        ts_pointwise_sums_close(&e);
     } else {
         for (int i = 0; i < group->op_count; i++)
             if (!ts_group_is_alias(group->ops[i])) ts_lower_result(lower, group->ops[i]->results[0]);

@@ -203,7 +203,7 @@ static ts_status refuse(ts_lower *lower, ts_op_node *op, const char *what, const
     return ts_unsupported;
 }
 
-ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
+static ts_status lower_reduce(ts_lower *lower, ts_op_node *op, bool is_alone) {
     reduction r = {.lower = lower, .op = op};
     int64_t dims[TS_MAX_RANK];
     int reduced_count, rank = op->operands[0]->type.rank, kept = 0, perm[TS_MAX_RANK];
@@ -220,8 +220,8 @@ ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
     if (!ts_reduce_identity(r.alu, r.dtype, &r.identity) || (ts_alu_kind(r.alu) == 'b' && !r.is_word))
         return refuse(lower, op, "a reduction of this type", "convert to f32 or a 32-bit integer first");
     ts_view input, init;
-    bool is_grouped;
-    TS_TRY(ts_lower_grouped_reduce(lower, op, r.alu, &is_grouped));
+    bool is_grouped = false;
+    if (!is_alone) TS_TRY(ts_lower_grouped_reduce(lower, op, r.alu, &is_grouped));
     if (is_grouped) return ts_ok;
     TS_TRY(ts_lower_shifted_tensor(lower, op->operands[0], &input));
     TS_TRY(ts_lower_view(lower, op->operands[1], &init));
@@ -247,4 +247,12 @@ ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
     views[0].rank = (uint8_t)rank;
     memcpy(views[0].dim, views[1].dim, sizeof views[0].dim);
     return reduce_views(&r, views, kept, &init);
+}
+
+ts_status ts_lower_reduce(ts_lower *lower, ts_op_node *op) {
+    return lower_reduce(lower, op, false);
+}
+
+ts_status ts_lower_reduce_alone(ts_lower *lower, ts_op_node *op) {
+    return lower_reduce(lower, op, true);
 }

@@ -41,7 +41,14 @@ typedef struct ts_group_input {
     bool needs_column; /* an immediate that some instruction can only read from memory */
 } ts_group_input;
 
-/* The views that the nest is cut for: of a result over the whole space, of a row result, of the inputs. */
+/* A sum over the group's rows: its tiles are added up in `acc`. */
+typedef struct ts_column_sum {
+    int index, view; /* numbers of the op and of its view, with stride 0 along what is summed */
+    ts_value_form acc;
+} ts_column_sum;
+
+/* The views that the nest is cut for: of a result over the whole space, of a row result, of the inputs and of
+   the sums over rows. */
 enum { TS_EMIT_WHOLE, TS_EMIT_ROW, TS_EMIT_INPUTS };
 
 typedef struct ts_emitter {
@@ -49,7 +56,9 @@ typedef struct ts_emitter {
     ts_builder *b;
     ts_group *group;
     ts_group_input inputs[TS_GROUP_INPUTS + 4];
-    ts_view views[TS_EMIT_INPUTS + TS_GROUP_INPUTS + 4];
+    ts_view views[TS_EMIT_INPUTS + TS_GROUP_INPUTS + 4 + TS_GROUP_SUMS];
+    ts_column_sum column[TS_GROUP_SUMS];
+    int column_count;
     int input_count;
     int first_reduced;                 /* axes of the nest from here on are not those of row values */
     ts_value_form forms[TS_GROUP_OPS]; /* of each op's result */
@@ -84,6 +93,7 @@ uint32_t ts_pointwise_all_axes(const ts_emitter *e); /* the free ones */
 uint32_t ts_pointwise_row_axes(const ts_emitter *e);
 /* One element a partition. */
 ts_ap ts_pointwise_column(const ts_emitter *e, const ts_value_form *form);
+int ts_pointwise_views(const ts_emitter *e); /* how many there are */
 /* Elements of a tile along these axes. */
 int64_t ts_pointwise_elems(const ts_emitter *e, uint32_t axes);
 /* Loops over the positions of some free axes: until they are released, operands are those of one position.
@@ -139,6 +149,16 @@ ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap 
                                const ts_value_form *from);
 ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, const ts_value_form *dst,
                                         const ts_value_form *from);
+/* group_sums.c: views of the sums over rows, after those of the inputs; whether the nest that was chosen
+   suits them; what comes before its loops, with each trip's data, and after them. */
+void ts_pointwise_sum_views(ts_emitter *e);
+bool ts_pointwise_sums_fit(const ts_emitter *e);
+void ts_pointwise_sums_open(ts_emitter *e);
+void ts_pointwise_sums_add(ts_emitter *e, int index, const ts_value_form *data);
+void ts_pointwise_sums_close(ts_emitter *e);
+/* The number that a reduction starts from. */
+double ts_pointwise_start(const ts_emitter *e, const ts_op_node *op);
+
 /* Whether the op's result is its operand's bits under another dtype of the same width. */
 bool ts_pointwise_is_relabel(const ts_op_node *op);
 

@@ -230,8 +230,8 @@ static int find_sum(const ts_emitter *e, int index) {
     if (ts_pointwise_elems(e, all & ~rows) < SHORTEST_ROW || !ts_pointwise_can_fix(e, rows)) return -1;
     for (int i = index + 1; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
-        if (op->kind == ts_hlo_reduce && e->needed >> i & 1 && op->operands[0] == value &&
-            ts_region_alu(op->regions[0], &alu) && alu == ts_alu_add)
+        if (op->kind == ts_hlo_reduce && !ts_group_is_sum(op) && e->needed >> i & 1 &&
+            op->operands[0] == value && ts_region_alu(op->regions[0], &alu) && alu == ts_alu_add)
             return i;
     }
     return -1;

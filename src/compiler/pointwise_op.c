@@ -190,6 +190,12 @@ static ts_status emit_float(ts_emitter *e, int index, const ts_value_form *const
     return ts_ok;
 }
 
+double ts_pointwise_start(const ts_emitter *e, const ts_op_node *op) {
+    for (int i = 0; i < e->input_count; i++)
+        if (e->inputs[i].value == op->operands[1]) return e->views[TS_EMIT_INPUTS + i].value;
+    return 0;
+}
+
 /* Over rows in fp32; what it starts from changes nothing unless it is another number than the identity. */
 static ts_status emit_reduce(ts_emitter *e, int index, const ts_value_form *in) {
     const ts_op_node *op = e->group->ops[index];
@@ -228,6 +234,10 @@ ts_status ts_pointwise_emit(ts_emitter *e, int index) {
     for (uint32_t i = 0; i < ts_group_operands(op); i++)
         in[i] = find_form(e, op->operands[i]);
     e->b->loc = op->loc;
+    if (op->kind == ts_hlo_reduce && ts_group_is_sum(op)) {
+        ts_pointwise_sums_add(e, index, in[0]);
+        return ts_ok;
+    }
     if (op->kind == ts_hlo_reduce) return emit_reduce(e, index, in[0]);
     if (ts_group_is_alias(op)) {
         e->forms[index] = *in[0];
