@@ -168,10 +168,12 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
     for (int64_t unit = first; unit < last; unit++) {
         int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
         int64_t n = ts_chunk_length(&c->chunks, from);
-        if (c->is_exact)
+        if (c->is_exact) {
             ts_rows_write_raw(&c->dst, part, from, n, ts_rows_read_raw(&c->src, part, from, n, buffer));
-        else
-            ts_rows_write(&c->dst, part, from, n, ts_rows_read(&c->src, part, from, n, buffer));
+        } else {
+            float *target = ts_rows_target(&c->dst, part, from, n, buffer);
+            ts_rows_write(&c->dst, part, from, n, ts_rows_read(&c->src, part, from, n, target));
+        }
     }
 }
 

@@ -268,6 +268,43 @@ void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t 
     }
 }
 
+/* ---- halves of words ---- */
+
+/* TensorE turns 32-bit elements as two whole numbers of 16 bits in fp32 (compiler/dot_load.c): each half of
+   every word is read on its own, and two runs of n floats become the halves of n words. */
+TS_CLONES
+static void widen_halves(const uint32_t *words, int shift, float *to, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (float)(int32_t)(words[i] >> shift & 0xffff);
+}
+
+/* As ts_dtype_narrow to u16: truncated and saturated, NaN gives 0. */
+static inline uint32_t half_of(float value) {
+    value = value > 0 ? value : 0;
+    value = value < 65535 ? value : 65535;
+    return (uint32_t)(int32_t)value;
+}
+
+TS_CLONES
+static void join_halves(const float *low, const float *high, uint32_t *words, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        words[i] = half_of(low[i]) | half_of(high[i]) << 16;
+}
+
+static inline bool is_of_halves(const ts_rows *rows) {
+    return rows->dtype == ts_dtype_u16 && rows->step[rows->dims - 1] == 4;
+}
+
+static void read_halves(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *to) {
+    walker w;
+    walk(&w, rows, part, from);
+    for (int64_t run; n > 0; n -= run, to += run) {
+        const uint8_t *at = next_run(&w, n, &run);
+        int high = (uintptr_t)at & 2 ? 2 : 0;
+        widen_halves((const uint32_t *)(const void *)(at - high), high * 8, to, run);
+    }
+}
+
 const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
     _Alignas(64) uint32_t raw[TS_CHUNK];
     if (rows->dims == 1 && rows->step[0] == 0) {
@@ -279,6 +316,10 @@ const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64
         return buffer;
     }
     if (rows->dtype == ts_dtype_f32) return ts_rows_read_raw(rows, part, from, n, buffer);
+    if (is_of_halves(rows) && is_aligned(rows->base, 2)) {
+        read_halves(rows, part, from, n, buffer);
+        return buffer;
+    }
     ts_dtype_widen(rows->dtype, ts_rows_read_raw(rows, part, from, n, raw), buffer, (size_t)n);
     return buffer;
 }
@@ -329,6 +370,10 @@ void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, c
     if ((const uint8_t *)values == direct) return;
     if (rows->dtype == ts_dtype_f32) {
         ts_rows_write_raw(rows, part, from, n, values);
+    } else if (rows->dtype == ts_dtype_u16 && n == rows->elems && is_zipped(rows) &&
+               is_aligned(ts_rows_at(rows, part), 4)) {
+        int64_t half = rows->count[1];
+        join_halves(values, values + half, (uint32_t *)(void *)ts_rows_at(rows, part), half);
     } else if (direct && is_aligned(direct, rows->size)) {
         ts_rows_narrow(rows, part, from, n, values, direct);
     } else {
