@@ -225,8 +225,8 @@ static int only_way(const ts_group *group, int index, const ts_fate *fate) {
 
 /* A leaf that is stored only because others are computed from it, all by way of one op, need not be stored
    where that op's result can be: a contraction's sum with its bias. */
-static void advance_leaf(const ts_group *group, int leaf, ts_fate *fate) {
-    for (int way; (way = only_way(group, leaf, fate)) >= 0; leaf = way) {
+static void advance_leaf(const ts_group *group, int leaf, const bool *escapes, ts_fate *fate) {
+    for (int way; !escapes[leaf] && (way = only_way(group, leaf, fate)) >= 0; leaf = way) {
         const ts_value *from = group->ops[leaf]->results[0], *to = group->ops[way]->results[0];
         if (ts_group_span(group, &to->type) != ts_span_whole || bytes_of(to) > bytes_of(from)) return;
         fate[leaf] = ts_fate_inside;
@@ -255,7 +255,7 @@ void ts_recompute_choose(ts_lower *lower, const ts_group *group, ts_fate *fate) 
     for (int i = 0; i < group->op_count; i++)
         if (chains[i].is_chosen) choose(&chains[i], i, fate);
     for (int i = 0; i < group->op_count; i++)
-        if (fate[i] == ts_fate_stored && !escapes[i] && !ts_group_is_alias(group->ops[i]) &&
+        if (fate[i] == ts_fate_stored && !ts_group_is_alias(group->ops[i]) &&
             ts_group_span(group, &group->ops[i]->results[0]->type) == ts_span_whole)
-            advance_leaf(group, i, fate);
+            advance_leaf(group, i, escapes, fate);
 }
