@@ -50,7 +50,7 @@ typedef struct ts_nki_value {
     ts_nki_kind kind;
     const ts_nki_view *view;
     double number;
-    int64_t step[4];
+    int64_t step[32]; /* of dimensions, or the lanes of a shuffle */
 } ts_nki_value;
 
 typedef enum ts_nki_space { ts_nki_sbuf = 1, ts_nki_psum, ts_nki_hbm } ts_nki_space;

@@ -164,8 +164,11 @@ static ts_status set_number(const record *rec, const ts_field *field, const ts_n
         *(ts_accum *)at = (ts_accum){.mode = number != 0 ? ts_accum_always : ts_accum_never};
         return ts_ok;
     case ts_kind_steps:
-        if (value->kind == ts_nki_steps)
-            memcpy(((ts_field_steps *)at)->step, value->step, sizeof value->step);
+        if (value->kind == ts_nki_steps) memcpy(at, value->step, sizeof(ts_field_steps));
+        return ts_ok;
+    case ts_kind_lanes:
+        for (int i = 0; i < TS_QUADRANT; i++)
+            ((ts_field_lanes *)at)->from[i] = (uint8_t)value->step[i];
         return ts_ok;
     case ts_kind_u8:
         if (value->kind == ts_nki_none && strcmp(field->name, "queue") == 0) {

@@ -84,14 +84,15 @@ typedef struct emission {
 static bool fill_steps(PyObject *steps, ts_nki_value *value) {
     Py_ssize_t count = PyTuple_GET_SIZE(steps);
     value->kind = ts_nki_steps;
-    for (Py_ssize_t i = 0; i < count && i < 4; i++)
+    memset(value->step, 0, sizeof value->step);
+    for (Py_ssize_t i = 0; i < count && i < 32; i++)
         value->step[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(steps, i));
     return !PyErr_Occurred();
 }
 
 static bool fill_value(nki_state *state, PyObject *item, emission *e, Py_ssize_t i) {
     ts_nki_value *value = &e->value[i];
-    *value = (ts_nki_value){0};
+    value->kind = ts_nki_none;
     if (item == Py_None) return true;
     if (PyObject_TypeCheck(item, state->view_type)) {
         const nki_view *view = (const nki_view *)item;

@@ -42,9 +42,15 @@ def engine_code(engine, default):
     return default if engine is None else ENGINE_CODES[engine] or default
 
 
-def scalar(value):
-    """A number, or a [P, 1] column."""
-    return value.view_of() if is_tensor(value) else float(value)
+_COMMANDS = ("idle", "reset", "reset_reduce", "reduce", "load_reduce")  # in the order of ts_cmd (arch/isa.h)
+
+
+def command_code(command, reduces):
+    """What an instruction does with its engine's accumulators; without a word: begin anew where it reduces."""
+    name = getattr(command, "name", command)
+    if name is None or (name == "idle" and reduces is not None):
+        name = "idle" if reduces is None else "reset_reduce"
+    return _COMMANDS.index(name)
 
 
 def column(value):
@@ -111,22 +117,22 @@ def _bias(bias, data):
     return made
 
 
-def activation(dst, op, data, bias=None, scale=1.0, reduce_res=None):
+def activation(dst, op, data, bias=None, scale=1.0, reduce_res=None, command=None):
     name = act_name(op)
     if name not in ACT:
         raise errors.NkiUnsupportedError(f"activation function {name} is not modelled on this chip", op="activation")
     EMIT.activation(SCALAR, dst=dst, func=ACT[name], data=data, scale=column(scale), bias=_bias(bias, data),
-                    reduce=reduce_res)
+                    reduce=reduce_res, reduce_cmd=command_code(command, reduce_res))
 
 
-def tensor_reduce(dst, op, data, axes):
+def tensor_reduce(dst, op, data, axes, negate=False):
     """Over the last `axes` dimensions of data."""
-    EMIT.tensor_reduce(VECTOR, dst=dst, data=data, op=alu(op), axes=axes)
+    EMIT.tensor_reduce(VECTOR, dst=dst, data=data, op=alu(op), axes=axes, negate=bool(negate))
 
 
-def tensor_tensor_scan(dst, data0, data1, initial, op0, op1):
+def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, reverse1=False):
     EMIT.tensor_tensor_scan(VECTOR, dst=dst, data0=data0, data1=data1, initial=column(initial), op0=alu(op0),
-                            op1=alu(op1))
+                            reverse0=bool(reverse0), op1=alu(op1), reverse1=bool(reverse1))
 
 
 def nc_matmul(dst, stationary, moving, accumulate=None, is_onezero=False):
@@ -147,7 +153,82 @@ def iota(dst, pattern, offset=0, channel_multiplier=0):
               pattern=tuple(int(step) for step in pattern))
 
 
-def tensor_copy_predicated(dst, src, predicate):
-    EMIT.tensor_copy_predicated(VECTOR, dst=dst, src=src, predicate=predicate)
+def tensor_copy_predicated(dst, src, predicate, reverse_pred=False):
+    EMIT.tensor_copy_predicated(VECTOR, dst=dst, src=src, predicate=predicate, reverse_pred=bool(reverse_pred))
+
+
+def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res, reverse0=False, command=None, initial=None,
+                         negate=False):
+    EMIT.tensor_scalar_reduce(VECTOR, dst=dst, data=data, op0=alu(op0), operand0=column(operand0),
+                              reverse0=bool(reverse0), reduce_op=alu(reduce_op), reduce=reduce_res,
+                              reduce_cmd=command_code(command, reduce_res),
+                              reduce_init=0.0 if initial is None else column(initial), negate=bool(negate))
+
+
+def tensor_scalar_cumulative(dst, src, op0, op1, imm0, imm1=None, command=None):
+    EMIT.tensor_scalar_cumulative(VECTOR, dst=dst, src=src, op0=alu(op0), imm0=column(imm0), op1=alu(op1),
+                                  reduce_cmd=command_code(command, True), imm1=0.0 if imm1 is None else column(imm1))
+
+
+def tensor_partition_reduce(dst, op, data):
+    EMIT.tensor_partition_reduce(GPSIMD, dst=dst, data=data, op=alu(op))
+
+
+def affine_select(dst, on_true, on_false, pattern, offset, channel_multiplier, compare):
+    EMIT.affine_select(GPSIMD, dst=dst, on_true=on_true, offset=int(offset),
+                       channel_multiplier=int(channel_multiplier), pattern=tuple(int(step) for step in pattern),
+                       cmp_op=alu(compare), on_false=float(on_false))
+
+
+def select_reduce(dst, predicate, on_true, on_false, reverse_pred=False, reduce_res=None, command=None):
+    EMIT.select_reduce(VECTOR, dst=dst, predicate=predicate, on_true=on_true, on_false=column(on_false),
+                       reverse_pred=bool(reverse_pred), reduce=reduce_res,
+                       reduce_cmd=command_code(command, reduce_res))
+
+
+def nc_stream_shuffle(dst, src, shuffle_mask):
+    EMIT.nc_stream_shuffle(VECTOR, dst=dst, src=src, shuffle_mask=tuple(int(lane) for lane in shuffle_mask))
+
+
+def local_gather(dst, src, index, num_elem_per_idx=1, num_valid_indices=None):
+    count = 16 * index.size // index.shape[0] if num_valid_indices is None else int(num_valid_indices)
+    EMIT.local_gather(GPSIMD, dst=dst, src=src, index=index, num_elem_per_idx=int(num_elem_per_idx),
+                      num_valid_indices=count)
+
+
+def nc_n_gather(dst, data, indices):
+    EMIT.nc_n_gather(GPSIMD, dst=dst, indices=indices, data=data)
+
+
+def sequence_bounds(dst, segment_ids):
+    EMIT.sequence_bounds(GPSIMD, dst=dst, segment_ids=segment_ids)
+
+
+def max8(dst, src):
+    EMIT.max8(VECTOR, dst=dst, src=src)
+
+
+def nc_find_index8(dst, data, vals):
+    EMIT.nc_find_index8(VECTOR, dst=dst, data=data, vals=vals)
+
+
+def nc_match_replace8(dst, data, vals, imm, dst_idx=None):
+    EMIT.nc_match_replace8(VECTOR, dst=dst, data=data, vals=vals, imm=float(imm), dst_idx=dst_idx)
+
+
+def bn_stats(dst, data):
+    EMIT.bn_stats(VECTOR, dst=dst, data=data)
+
+
+def bn_aggr(dst, data):
+    EMIT.bn_aggr(VECTOR, dst=dst, data=data)
+
+
+def rng(dst):
+    EMIT.rng(VECTOR, dst=dst)
+
+
+def dropout(dst, data, prob):
+    EMIT.dropout(VECTOR, dst=dst, data=data, prob=column(prob))
 
 

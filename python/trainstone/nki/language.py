@@ -319,13 +319,11 @@ def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
     to = clip(dst, mask) if keepdims else dst
     if keepdims or len(kept) == 1:
         to = to[(slice(0, view.shape[0]),)]
-    reduce_into(to, op, view, count)
-    if negate:
-        isa.tensor_scalar(to, to, "multiply", -1.0)
+    reduce_into(to, op, view, count, negate)
     return dst
 
 
-def reduce_into(dst, op, view, count):
+def reduce_into(dst, op, view, count, negate=False):
     """dst has the kept dimensions, with or without the reduced ones as 1."""
     while view.ndim - 1 > 4 or (count > 1 and view.ndim - 1 > 1):
         joined = list(view.shape[:-2]) + [view.shape[-2] * view.shape[-1]]
@@ -336,7 +334,7 @@ def reduce_into(dst, op, view, count):
         count -= 1
     kept = view.shape[1:view.ndim - count]
     flat = dst.reshape((dst.shape[0],) + tuple(kept)) if kept else dst.reshape((dst.shape[0], 1))
-    isa.tensor_reduce(flat, op, on_chip(view, "x", "reduce"), count)
+    isa.tensor_reduce(flat, op, on_chip(view, "x", "reduce"), count, negate)
 
 
 def _reduction(op, name):
@@ -462,6 +460,36 @@ def load_transpose2d(src, mask=None, dtype=None, **_):
         last = builtins.min(first + 128, rows)
         isa.tensor_copy(out[:, first:last], transpose(memory.load(view[first:last], dtype=dtype)))
     return out
+
+
+def dma_transposed(dst, src, axes=None):
+    """dst = src with its axes turned, by DMAs whose HBM side is turned; between tiles through a tensor in HBM."""
+    axes = tuple(axes) if axes is not None else tuple(range(src.ndim))[::-1]
+    if not src.is_hbm:
+        between = memory.ndarray(src.shape, src.dtype, SPACES["hbm"])
+        memory.move(between, src)
+        src = between
+    memory.move(dst, src.permute(axes))
+
+
+def rand(shape, dtype=np.float32, **_):
+    """Uniform in [0, 1): the upper 24 of 32 random bits, times 2^-24."""
+    bits, whole = value_like(shape, np.uint32), value_like(shape, np.uint32)
+    isa.rng(bits)
+    isa.tensor_scalar(whole, bits, "logical_shift_right", 8)
+    dst = value_like(shape, dtype)
+    isa.tensor_scalar(dst, whole, "multiply", 2.0 ** -24)
+    return dst
+
+
+def dropout(x, rate, dtype=None, mask=None, **_):
+    return unary(lambda dst, view: isa.dropout(dst, view, rate), x, dtype, mask)
+
+
+def gather_flattened(data, indices, axis=0, dtype=None, mask=None, **_):
+    dst = value_like(indices.shape, dtype or data.dtype)
+    isa.nc_n_gather(_flat(dst), _flat(data.view_of()), _flat(indices.view_of()))
+    return dst
 
 
 def broadcast_to(x=None, shape=None, dtype=None, *, src=None, **_):

@@ -55,14 +55,14 @@ def tensor_copy_predicated(dst, src, predicate, reverse_pred=False, name=None, *
     _ignored("tensor_copy_predicated", options)
     call = "tensor_copy_predicated"
     to, chosen = _view(dst, "dst", call), _view(predicate, "predicate", call)
-    if dtypes.is_float(chosen.dtype) or reverse_pred:
-        compare = language.equal if reverse_pred else language.not_equal
-        chosen = compare(chosen, 0.0, dtype=np.uint8)
+    if dtypes.is_float(chosen.dtype):
+        chosen = language.not_equal(chosen, 0.0, dtype=np.uint8)
     source = _view(src, "src", call)
     if not is_tensor(source):
         source = current().value(to.shape, to.dtype)
         isa.memset(source, float(src))
-    isa.tensor_copy_predicated(to, source.broadcast_to(to.shape), chosen.broadcast_to(to.shape))
+    isa.tensor_copy_predicated(to, source.broadcast_to(to.shape), chosen.broadcast_to(to.shape),
+                               reverse_pred)
 
 
 def memset(dst, value, engine=None, name=None, **options):
@@ -86,7 +86,7 @@ def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=N
 
     call = "activation"
     _activate(_view(dst, "dst", call), op, _view(data, "data", call), _view(bias, "bias", call),
-              _view(scale, "scale", call), _view(reduce_res, "reduce_res", call))
+              _view(scale, "scale", call), _view(reduce_res, "reduce_res", call), reduce_cmd)
 
 
 def activation_reduce(dst, op, data, reduce_op, reduce_res, bias=None, scale=1.0, name=None, **options):
@@ -101,16 +101,14 @@ def reciprocal(dst, data, name=None, **options):
 def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None, **options):
     _ignored("tensor_reduce", options)
     to, view = _view(dst, "dst", "tensor_reduce"), _view(data, "data", "tensor_reduce")
-    language.reduce_into(to, op, view, language.last_axes(view, axis))
-    if negate:
-        isa.tensor_scalar(to, to, "multiply", -1.0)
+    language.reduce_into(to, op, view, language.last_axes(view, axis), negate)
 
 
 def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, reverse1=False, name=None, **options):
     _ignored("tensor_tensor_scan", options)
     call = "tensor_tensor_scan"
     isa.tensor_tensor_scan(_view(dst, "dst", call), _view(data0, "data0", call), _view(data1, "data1", call),
-                           _view(initial, "initial", call), op0, op1)
+                           _view(initial, "initial", call), op0, op1, reverse0, reverse1)
 
 
 def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
@@ -140,3 +138,107 @@ def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=None, en
     isa.dma_copy(to, source, skip=int(oob_mode) == 1, engine=engine)
 
 
+
+
+def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res=None, reverse0=False, reduce_cmd=None,
+                         reduce_init=None, reduce_res_negate=False, name=None, **options):
+    _ignored("tensor_scalar_reduce", options)
+    call = "tensor_scalar_reduce"
+    isa.tensor_scalar_reduce(_view(dst, "dst", call), _view(data, "data", call), op0, operand0, reduce_op,
+                             _view(reduce_res, "reduce_res", call), reverse0, reduce_cmd or "reset_reduce",
+                             reduce_init, reduce_res_negate)
+
+
+def tensor_scalar_cumulative(dst, src, op0, op1, imm0, imm1=None, reduce_cmd=reduce_cmd.reset_reduce, name=None,
+                             **options):
+    _ignored("tensor_scalar_cumulative", options)
+    isa.tensor_scalar_cumulative(_view(dst, "dst", "tensor_scalar_cumulative"),
+                                 _view(src, "src", "tensor_scalar_cumulative"), op0, op1, imm0, imm1, reduce_cmd)
+
+
+def tensor_partition_reduce(dst, op, data, name=None, **options):
+    _ignored("tensor_partition_reduce", options)
+    call = "tensor_partition_reduce"
+    isa.tensor_partition_reduce(_view(dst, "dst", call), op, _view(data, "data", call))
+
+
+def affine_select(dst, pattern, channel_multiplier, on_true_tile, on_false_value, cmp_op="is_equal", offset=0,
+                  name=None, **options):
+    _ignored("affine_select", options)
+    to, source = _view(dst, "dst", "affine_select"), _view(on_true_tile, "on_true_tile", "affine_select")
+    shape = (to.shape[0],) + tuple(count for _, count in pattern)
+    isa.affine_select(to.reshape(shape), source.reshape(shape), on_false_value, [step for step, _ in pattern], offset,
+                      channel_multiplier, cmp_op)
+
+
+def select_reduce(dst, predicate, on_true, on_false, reduce_res=None, reduce_cmd=reduce_cmd.idle, reduce_op=None,
+                  reverse_pred=False, name=None, **options):
+    _ignored("select_reduce", options)
+    call = "select_reduce"
+    isa.select_reduce(_view(dst, "dst", call), _view(predicate, "predicate", call), _view(on_true, "on_true", call),
+                      on_false, reverse_pred, _view(reduce_res, "reduce_res", call), reduce_cmd)
+
+
+def _two(name, first):
+    """An instruction of a destination and one source."""
+    def call(dst, source=None, name=None, **options):
+        source = options.pop(first) if source is None else source
+        _ignored(call.__name__, options)
+        getattr(isa, call.__name__)(_view(dst, "dst", call.__name__), _view(source, first, call.__name__))
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+max8, sequence_bounds = _two("max8", "src"), _two("sequence_bounds", "segment_ids")
+bn_stats, bn_aggr = _two("bn_stats", "data"), _two("bn_aggr", "data")
+
+
+def nc_stream_shuffle(dst=None, src=None, shuffle_mask=None, name=None, **options):
+    _ignored("nc_stream_shuffle", options)
+    call = "nc_stream_shuffle"
+    isa.nc_stream_shuffle(_view(dst, "dst", call), _view(src, "src", call), shuffle_mask)
+
+
+def local_gather(dst, src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, name=None, **options):
+    _ignored("local_gather", options)
+    call = "local_gather"
+    isa.local_gather(_view(dst, "dst", call), _view(src_buffer, "src_buffer", call), _view(index, "index", call),
+                     num_elem_per_idx, num_valid_indices)
+
+
+def nc_n_gather(dst, data, indices, name=None, **options):
+    _ignored("nc_n_gather", options)
+    isa.nc_n_gather(_view(dst, "dst", "nc_n_gather"), _view(data, "data", "nc_n_gather"),
+                    _view(indices, "indices", "nc_n_gather"))
+
+
+def nc_find_index8(dst, data, vals, name=None, **options):
+    _ignored("nc_find_index8", options)
+    call = "nc_find_index8"
+    isa.nc_find_index8(_view(dst, "dst", call), _view(data, "data", call), _view(vals, "vals", call))
+
+
+def nc_match_replace8(dst, data, vals, imm, dst_idx=None, name=None, **options):
+    _ignored("nc_match_replace8", options)
+    call = "nc_match_replace8"
+    isa.nc_match_replace8(_view(dst, "dst", call), _view(data, "data", call), _view(vals, "vals", call), imm,
+                          _view(dst_idx, "dst_idx", call))
+
+
+def dropout(dst, data, prob, name=None, **options):
+    _ignored("dropout", options)
+    isa.dropout(_view(dst, "dst", "dropout"), _view(data, "data", "dropout"), prob)
+
+
+def rng(dst, engine=None, name=None, **options):
+    _ignored("rng", options)
+    isa.rng(_view(dst, "dst", "rng"))
+
+
+def dma_transpose(dst, src, axes=None, name=None, **options):
+    """Written as a DMA whose HBM side is turned; between tiles it goes through HBM."""
+    for ignored in ("priority", "dge_mode", "oob_mode"):
+        options.pop(ignored, None)
+    _ignored("dma_transpose", options)
+    language.dma_transposed(dst.view_of(), src.view_of(), axes)

@@ -79,14 +79,12 @@ def tensor_copy_predicated(*, src, dst, predicate, reverse_pred=False, mask=None
     chosen = clip(predicate, mask).broadcast_to(to.shape)
     if dtypes.is_float(chosen.dtype):
         chosen = language.not_equal(chosen, 0.0, dtype=np.uint8)
-    if reverse_pred:
-        chosen = language.equal(chosen, 0.0, dtype=np.uint8)
     if is_tensor(src):
         source = clip(src, mask).broadcast_to(to.shape)
     else:
         source = current().value(to.shape, to.dtype)
         isa.memset(source, float(src))
-    isa.tensor_copy_predicated(to, source, chosen)
+    isa.tensor_copy_predicated(to, source, chosen, reverse_pred)
 
 
 def memset(shape, value, dtype, *, mask=None, engine=None, **_):
@@ -118,14 +116,14 @@ def activation(op, data, *, bias=None, scale=1.0, reduce_op=None, reduce_res=Non
         return dst
     source = _operand(data, mask, "data", "activation")
     _activate(to, op, source, _column(bias, mask), _column(scale, mask),
-              None if reduce_res is None else clip(reduce_res, None))
+              None if reduce_res is None else clip(reduce_res, None), reduce_cmd)
     return dst
 
 
-def _activate(to, op, source, bias, scale, reduce_res):
+def _activate(to, op, source, bias, scale, reduce_res, command=None):
     name = isa.act_name(op)
     if name in isa.ACT:
-        isa.activation(to, name, source, bias, scale, reduce_res)
+        isa.activation(to, name, source, bias, scale, reduce_res, command)
         return
     language.activate(name, to, source, scale, bias)
     if reduce_res is not None:
@@ -148,7 +146,8 @@ def tensor_reduce(op, data, axis, *, mask=None, dtype=None, negate=False, keepdi
 def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1=False, *, dtype=None, mask=None, **_):
     dst, to = _made(data0.shape, dtype or data0.dtype, mask)
     if to is not None:
-        isa.tensor_tensor_scan(to, clip(data0, mask), clip(data1, mask), _column(initial, mask), op0, op1)
+        isa.tensor_tensor_scan(to, clip(data0, mask), clip(data1, mask), _column(initial, mask), op0, op1,
+                               reverse0, reverse1)
     return dst
 
 
@@ -198,3 +197,130 @@ def tensor_copy_dynamic_src(src, **options):
 
 def tensor_copy_dynamic_dst(**options):
     raise errors.NkiUnsupportedError("tensor_copy_dynamic_dst is not modelled", current().where())
+
+
+def tensor_scalar_reduce(*, data, op0, operand0, reduce_op, reduce_res, reverse0=False, dtype=None, mask=None, **_):
+    dst, to = _made(data.shape, dtype or data.dtype, mask)
+    if to is not None:
+        isa.tensor_scalar_reduce(to, clip(data, mask), op0, _column(operand0, mask), reduce_op,
+                                 _column(reduce_res, mask), reverse0, "reset_reduce")
+    return dst
+
+
+def tensor_scalar_cumulative(*, src, dst, op0, op1, imm0, imm1=None, reduce_cmd=reduce_cmd.reset_reduce, mask=None,
+                             **_):
+    to = clip(dst, mask)
+    if to is not None:
+        isa.tensor_scalar_cumulative(to, clip(src, mask), op0, op1, imm0, imm1, reduce_cmd)
+
+
+def tensor_partition_reduce(op, data, *, mask=None, dtype=None, **_):
+    dst = current().value((1,) + tuple(data.shape[1:]), dtype or data.dtype)
+    isa.tensor_partition_reduce(dst, op, clip(data, mask))
+    return dst
+
+
+def affine_select(pred, on_true_tile, on_false_value, *, mask=None, dtype=None, **_):
+    """pred: one comparison of index expressions."""
+    if len(pred.forms) != 1:
+        raise errors.NkiUnsupportedError("affine_select takes one comparison", current().where())
+    dst, to = _made(on_true_tile.shape, dtype or on_true_tile.dtype, mask)
+    if to is None:
+        return dst
+    form, count = pred.forms[0], len(on_true_tile.shape)
+    ranges = mask.ranges() if mask is not None else {}
+    offset = form.const + sum(c * ranges.get(axis, (0, 0))[0] for axis, c in form.coefs.items())
+    isa.affine_select(to, clip(on_true_tile, mask), on_false_value,
+                      [form.coefs.get(axis, 0) for axis in range(1 - count, 0)], offset, form.coefs.get(-count, 0),
+                      "is_ge")
+    return dst
+
+
+def select_reduce(*, dst, predicate, on_true, on_false, reduce_res=None, reduce_cmd=reduce_cmd.idle, reduce_op=None,
+                  reverse_pred=False, mask=None, dtype=None, **_):
+    to = clip(dst, mask)
+    if to is not None:
+        isa.select_reduce(to, clip(predicate, mask), clip(on_true, mask), _column(on_false, mask), reverse_pred,
+                          _column(reduce_res, mask), reduce_cmd)
+
+
+def range_select(*, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_cmd=reduce_cmd.idle, reduce_res=None,
+                 reduce_op=np.amax, range_start=0, on_false_value=fp32.min, mask=None, dtype=None, **_):
+    raise errors.NkiUnsupportedError("range_select needs NeuronCore-v3", current().where(),
+                                     "compare an nisa.iota with the bounds, then nisa.select_reduce")
+
+
+def nc_stream_shuffle(src, dst, shuffle_mask, *, dtype=None, mask=None, **_):
+    to = clip(dst, mask)
+    if to is not None:
+        isa.nc_stream_shuffle(to, clip(src, mask), shuffle_mask)
+
+
+def local_gather(src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, *, mask=None, **_):
+    """[P, indices, elements of each]"""
+    parts, step = index.shape[0], int(num_elem_per_idx)
+    count = 16 * index.size // parts if num_valid_indices is None else int(num_valid_indices)
+    dst = current().value((parts, count) if step == 1 else (parts, count, step), src_buffer.dtype)
+    isa.local_gather(dst, clip(src_buffer, mask), clip(index, mask), step, count)
+    return dst
+
+
+def sequence_bounds(*, segment_ids, dtype=None, **_):
+    rows, count = segment_ids.shape
+    dst = current().value((rows, 2, count), dtype or segment_ids.dtype)
+    isa.sequence_bounds(dst, segment_ids.view_of())
+    return dst
+
+
+def max8(*, src, mask=None, dtype=None, **_):
+    view = clip(src, mask)
+    dst, to = _made((src.shape[0], 8), dtype or src.dtype)
+    isa.max8(to[:view.shape[0]], view)
+    return dst
+
+
+def nc_find_index8(*, data, vals, mask=None, dtype=None, **_):
+    view = clip(data, mask)
+    dst, to = _made((data.shape[0], 8), dtype or np.uint32)
+    isa.nc_find_index8(to[:view.shape[0]], view, clip(vals, None)[:view.shape[0]])
+    return dst
+
+
+def nc_match_replace8(*, data, vals, imm, dst_idx=None, mask=None, dtype=None, **_):
+    view = clip(data, mask)
+    dst, to = _made(data.shape, dtype or data.dtype, mask)
+    rows = view.shape[0]
+    index = None if dst_idx is None else dst_idx.view_of()[:rows]
+    isa.nc_match_replace8(to, view, vals.view_of()[:rows], imm, index)
+    return dst
+
+
+def bn_stats(data, *, mask=None, dtype=None, **_):
+    view = clip(data, mask)
+    dst, to = _made((data.shape[0], 6), dtype or np.float32)
+    isa.bn_stats(to[:view.shape[0]], view)
+    return dst
+
+
+def bn_aggr(data, *, mask=None, dtype=None, **_):
+    view = clip(data, mask)
+    dst, to = _made((data.shape[0], 2), dtype or np.float32)
+    isa.bn_aggr(to[:view.shape[0]], view)
+    return dst
+
+
+def dropout(data, prob, *, mask=None, dtype=None, **_):
+    dst, to = _made(data.shape, dtype or data.dtype, mask)
+    if to is not None:
+        isa.dropout(to, clip(data, mask), _column(prob, mask))
+    return dst
+
+
+def dma_transpose(src, *, axes=None, mask=None, dtype=None, **_):
+    view = clip(src, mask)
+    if view._index_view is not None:
+        raise errors.NkiUnsupportedError("dma_transpose of gathered rows needs NeuronCore-v3", current().where())
+    turned = tuple(axes) if axes is not None else tuple(range(view.ndim))[::-1]
+    dst = current().value([view.shape[axis] for axis in turned], dtype or view.dtype)
+    language.dma_transposed(dst, view, turned)
+    return dst
