@@ -51,6 +51,15 @@ def test_both_dialects_add(kernel):
     assert not instructions(kernel, "tensor_copy")
 
 
+def test_each_instruction_has_its_line_and_each_transfer_the_queue_of_its_line():
+    a = uniform(128, 40)
+    new_add(a, a)
+    text = new_add.last.recording.text()
+    assert "<string>" not in text and "native.py" not in text
+    queues = [line.split("queue=")[1].split()[0] for line in instructions(new_add, "dma_copy")]
+    assert queues == ["0", "1", "2"]
+
+
 @old.jit
 def old_matmul(lhs_t, rhs):
     k, m = lhs_t.shape

@@ -54,7 +54,8 @@ def _emitters():
         fields = [field["name"] for field in row["fields"]]
         given = "".join(f", {field}=None" for field in fields)
         passed = "".join(f", {field}" for field in fields)
-        exec(f"def {row['name']}(engine{given}):\n    emit({row['code']}, engine{passed})", made)
+        source = f"def {row['name']}(engine{given}):\n    emit({row['code']}, engine{passed})"
+        exec(compile(source, __file__, "exec"), made)  # its lines are this package's, not the kernel's
     return {row["name"]: made[row["name"]] for row in TABLES["instructions"]}
 
 
