@@ -1,6 +1,6 @@
 """nki.language: element by element operations, reductions and composites, as recipes of instructions.
 
-Each call of a composite is the instructions that its function here emits; docs/nki.md lists them. Functions that are
+Each call of a composite is the instructions that its function here emits. Functions that are
 also operators of instructions carry their names in the tables: `nl.add.alu`, `nl.exp.act`.
 """
 
