@@ -83,7 +83,7 @@ static void add_try(const ts_report *report, const ts_report_line *line, uint32_
     }
     static const char *const tries[ts_bound_count] = {
         [ts_bound_tensor] = "bf16 operands; larger tiles; fewer transposes",
-        [ts_bound_vector] = "one fp32 input instead of two, bf16, or a scalar on one side",
+        [ts_bound_vector] = "bf16 on both sides of sums and products, or a scalar on one side; fewer passes",
         [ts_bound_scalar] = "functions of one table in a row; fewer activations",
         [ts_bound_gpsimd] = "a spelling that Tensor or Vector can do: a one-hot matmul for a gather",
         [ts_bound_dma_bytes] = "bf16 where values are stored; fewer passes over them",

@@ -283,6 +283,47 @@ def test_page(folder, tmp_path, width, theme):
     assert shot.stat().st_size > 20_000
 
 
+DEMO = """
+import os, sys
+sys.path.insert(0, "examples")
+import jax, jax.export, numpy as np
+if sys.argv[1] == "cnn":
+    import digits_cnn as example
+    train, _ = example.load_data()
+    arguments = *example.init(), train[0][:example.BATCH], train[1][:example.BATCH]
+else:
+    import gpt_text as example
+    tokens, characters = example.load_text()
+    arguments = *example.init(len(characters)), *next(iter(example.batches(tokens, 1)))
+exported = jax.export.export(example.train_step, platforms=["neuron"])(*arguments)
+open(sys.argv[2], "wb").write(exported.mlir_module_serialized)
+"""
+# A resource without cost, as rows of a chip.
+FREE = {"dma_descriptors": ["dma_descriptor_ns = 0"], "dma_queue": ["dma_queue_floor_ns = 0"],
+        "dma_latency": ["dma_first_byte_ns = 0", "dma_completion_ns = 0"],
+        "dma_bytes": ["dma_engine_bytes_per_ns = 1e9", "hbm_bytes_per_ns = 1e9"],
+        "tensor": ["tensor_ghz = 1e6"], "vector": ["vector_ghz = 1e6"], "scalar": ["scalar_ghz = 1e6", "act_table_load_ns = 0"],
+        "gpsimd": ["gpsimd_ghz = 1e6"]}
+
+
+@pytest.mark.parametrize("part", ["cnn", "gpt"])
+def test_demo_bottleneck(tmp_path, part):
+    """The bottleneck that the demo's report names is one: no other resource gains more when it is free, and on a chip
+    where it costs nothing the step gains at least what the report says, a tenth of it or more."""
+    program = tmp_path / "step.mlirbc"
+    subprocess.run([sys.executable, "-c", DEMO, part, program], cwd=ROOT, check=True,
+                   env={"JAX_PLATFORMS": "cpu", "PATH": "/usr/bin:/bin"}, timeout=300)
+    assert trainstone("report", program, "-q", "--json", tmp_path / "r.json").returncode == 0
+    report = json.loads((tmp_path / "r.json").read_text())
+    total, first = report["step"]["total_ps"], report["bound"][0]
+    chip = tmp_path / "free.chip"
+    chip.write_text("\n".join(["chip trn1", *FREE[first["resource"]], ""]))
+    record = json.loads(trainstone("time", program, "--chip", chip, "--json").stdout)
+    gained = total - round(record["predicted_seconds"] * 1e12)
+    assert gained >= 0.99 * first["gain_ps"] > 0.1 * total
+    assert first["gain_ps"] == max(row["gain_ps"] for row in report["bound"])
+
+
 def test_explain(folder):
     done = trainstone("explain", folder / "step.mlirbc", "--lines", "3")
     assert done.returncode == 0, done.stderr
@@ -329,5 +370,13 @@ def test_records_of_a_script(tmp_path):
         assert done.returncode == 0 and "inf2.xlarge" in done.stdout, done.stderr
         report = json.loads((tmp_path / "r.json").read_text())
         assert report["step"]["total_time_s"] == record["predicted_seconds"]
+    # The same run again leaves the same bytes; a program that is not the one that ran is refused.
+    first = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    for name in "ab":
+        trainstone("run", f"{name}.trn", "--input", "x.npy", "x.npy", cwd=tmp_path, TRAINSTONE_OUT="again",
+                   TRAINSTONE_CHIP=str(chip), TRAINSTONE_INSTANCE="inf2.xlarge")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == first
+    (tmp_path / "kept" / json.loads(records[0].read_text())["replay"]["program"]).write_bytes(b"another")
+    assert "is not the program that ran" in trainstone("report", records[0]).stderr
     done = trainstone("run", "a.trn", "--input", "x.npy", "x.npy", cwd=tmp_path, TRAINSTONE_OUT="/proc/no")
     assert done.returncode == 1 and "TRAINSTONE_OUT" in done.stderr
