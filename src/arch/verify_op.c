@@ -133,9 +133,10 @@ static ts_status check_transpose(ts_verifier *v, const ts_inst_nc_transpose *ins
     }
     TS_TRY(ts_need_space(v, "data", data, ts_space_sbuf, "ARCH:120"));
     TS_TRY(ts_need_space(v, "dst", dst, ts_space_psum, "ARCH:120"));
-    if (!ts_ap_is_float(data) || dst->dtype != ts_dtype_f32)
+    if (!ts_ap_is_float(data) || (dst->dtype != ts_dtype_f32 && dst->dtype != data->dtype))
         return ts_verify_refuse(v, ts_input,
-                                "TensorE transposes floats into f32 (ARCH:185-191), not %s into %s",
+                                "TensorE transposes floats into f32 (ARCH:185-191) or their own dtype "
+                                "(ISA:829-867), not %s into %s",
                                 ts_dtype_get(data->dtype)->name, ts_dtype_get(dst->dtype)->name);
     return check_bank(v, dst);
 }

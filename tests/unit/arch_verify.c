@@ -369,7 +369,8 @@ static void test_matmul(void **state) {
 static void test_transpose(void **state) {
     (void)state;
     accept("tensor.nc_transpose dst=psum.f32[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]");
-    refuse("tensor.nc_transpose dst=psum.bf16[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]",
+    accept("tensor.nc_transpose dst=psum.bf16[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]");
+    refuse("tensor.nc_transpose dst=psum.f16[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]",
            "transposes floats into f32");
     refuse("tensor.nc_transpose dst=sbuf.f32[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]", "takes it in psum");
     refuse("tensor.nc_transpose dst=psum.f32[p0:128 +0 4] data=sbuf.bf16[p0:4 +0 129]", "data is 4 x 129");
