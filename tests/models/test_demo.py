@@ -36,4 +36,4 @@ def test_demo():
     first, last = map(float, re.search(r"^result 2  ([\d.]+) -> ([\d.]+)$", further, re.M).groups())
     assert first < 2.85 and last < 2.85
     assert float(re.search(r"^loss +([\d.]+) \(mean of the last 20 steps\)$", further, re.M)[1]) < min(end, 2.7)
-    assert re.search(r"^predicted +[\d.]+ ms", further, re.M) and re.search(r"^cost +\S", further, re.M)
+    assert re.search(r"^one step +[\d.]+ ms", further, re.M) and re.search(r"^cost +\S", further, re.M)
