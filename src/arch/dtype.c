@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/clones.h"
 
 const ts_dtype_info *ts_dtype_get(ts_dtype dtype) {
@@ -23,18 +24,6 @@ ts_dtype ts_dtype_parse(const char *name, size_t length) {
         if (strlen(row) == length && memcmp(row, name, length) == 0) return (ts_dtype)i;
     }
     return ts_dtype_none;
-}
-
-static inline float from_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint32_t to_bits(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
 }
 
 /* Both sides are computed, which is what lets loops vectorise. */
@@ -61,15 +50,15 @@ static inline float widen_one(uint32_t bits, narrow_float f) {
     const uint32_t special =
         0x7f800000u | (f.has_inf ? (magnitude & ((1u << f.mantissa_bits) - 1)) << shift : 0x400000u);
     /* Below the smallest normal the value is an integer count of the smallest subnormal. */
-    const float unit = from_bits((uint32_t)(127 + 1 - bias - f.mantissa_bits) << 23);
-    const uint32_t small = to_bits((float)(int32_t)magnitude * unit);
+    const float unit = ts_bits_float((uint32_t)(127 + 1 - bias - f.mantissa_bits) << 23);
+    const uint32_t small = ts_float_bits((float)(int32_t)magnitude * unit);
     const uint32_t finite = choose(magnitude < (1u << f.mantissa_bits), small, normal);
-    return from_bits(choose(is_special, special, finite) | sign);
+    return ts_bits_float(choose(is_special, special, finite) | sign);
 }
 
 static inline uint32_t narrow_one(float value, narrow_float f) {
     const int shift = 23 - f.mantissa_bits, bias = (1 << (f.exponent_bits - 1)) - 1;
-    const uint32_t bits = to_bits(value), magnitude = bits & 0x7fffffffu;
+    const uint32_t bits = ts_float_bits(value), magnitude = bits & 0x7fffffffu;
     const uint32_t sign = (bits >> 31) << (f.exponent_bits + f.mantissa_bits);
     const uint32_t all_ones = (1u << (f.exponent_bits + f.mantissa_bits)) - 1;
     const uint32_t top = ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
@@ -77,8 +66,8 @@ static inline uint32_t narrow_one(float value, narrow_float f) {
     const uint32_t rounded = magnitude + ((1u << (shift - 1)) - 1) + ((magnitude >> shift) & 1);
     uint32_t result = (rounded - ((uint32_t)(127 - bias) << 23)) >> shift;
     /* Subnormal result: adding a number whose last place is the smallest subnormal rounds there. */
-    const float magic = from_bits((uint32_t)(127 + 1 - bias + shift) << 23);
-    const uint32_t small = to_bits(from_bits(magnitude) + magic) - to_bits(magic);
+    const float magic = ts_bits_float((uint32_t)(127 + 1 - bias + shift) << 23);
+    const uint32_t small = ts_float_bits(ts_bits_float(magnitude) + magic) - ts_float_bits(magic);
     result = choose(magnitude < (uint32_t)(127 + 1 - bias) << 23, small, result);
     /* The rounded value's first code out of range: Inf in IEEE style, else the one code of NaN. */
     const uint32_t limit = f.has_inf ? top : all_ones;
@@ -94,15 +83,15 @@ static inline uint32_t narrow_one(float value, narrow_float f) {
    random bits are added below the last place that is kept, and what is below falls off. */
 static inline uint32_t narrow_one_random(float value, uint32_t random, narrow_float f) {
     const int shift = 23 - f.mantissa_bits, bias = (1 << (f.exponent_bits - 1)) - 1;
-    const uint32_t bits = to_bits(value), magnitude = bits & 0x7fffffffu;
+    const uint32_t bits = ts_float_bits(value), magnitude = bits & 0x7fffffffu;
     const uint32_t sign = (bits >> 31) << (f.exponent_bits + f.mantissa_bits);
     const uint32_t all_ones = (1u << (f.exponent_bits + f.mantissa_bits)) - 1;
     const uint32_t top = ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
     const uint32_t raised = magnitude + (random >> (32 - shift));
     uint32_t result = (raised - ((uint32_t)(127 - bias) << 23)) >> shift;
     const uint32_t smallest = (uint32_t)(127 + 1 - bias) << 23;
-    const float scale = from_bits((uint32_t)(127 - 1 + bias + f.mantissa_bits) << 23);
-    const float places = from_bits(choose(magnitude < smallest, magnitude, 0)) * scale;
+    const float scale = ts_bits_float((uint32_t)(127 - 1 + bias + f.mantissa_bits) << 23);
+    const float places = ts_bits_float(choose(magnitude < smallest, magnitude, 0)) * scale;
     const int32_t whole = (int32_t)places, share = (int32_t)((places - (float)whole) * 0x1p31f);
     const uint32_t small = (uint32_t)whole + (uint32_t)((int32_t)(random >> 1) < share);
     result = choose(magnitude < smallest, small, result);
@@ -122,7 +111,7 @@ static inline uint32_t narrow_one_random(float value, uint32_t random, narrow_fl
 #define F8E4M3FN ((narrow_float){4, 3, false})
 
 static inline float widen_bf16(uint16_t bits) {
-    return from_bits((uint32_t)bits << 16);
+    return ts_bits_float((uint32_t)bits << 16);
 }
 
 /* bf16 and tf32 are fp32 without its last 16 and 13 bits. */
@@ -130,22 +119,23 @@ enum { BF16_SPARE = 16, TF32_SPARE = 13 };
 
 /* All but the spare bits. NaN stays NaN: rounding could carry its payload into Inf. */
 static inline uint32_t cut_one(float value, uint32_t raise, int spare) {
-    const uint32_t bits = to_bits(value), kept = ~((1u << spare) - 1);
+    const uint32_t bits = ts_float_bits(value), kept = ~((1u << spare) - 1);
     return choose((bits & 0x7fffffffu) > 0x7f800000u, (bits & kept) | 0x400000u, (bits + raise) & kept);
 }
 
 static inline uint32_t cut_nearest(float value, int spare) {
-    return cut_one(value, (1u << (spare - 1)) - 1 + ((to_bits(value) >> spare) & 1), spare);
+    return cut_one(value, (1u << (spare - 1)) - 1 + ((ts_float_bits(value) >> spare) & 1), spare);
 }
 
 static inline uint32_t cut_random(float value, uint32_t random, int spare) {
     /* Inf has no bits to carry into, and nothing is above it. */
-    const uint32_t raise = choose((to_bits(value) & 0x7fffffffu) == 0x7f800000u, 0, random >> (32 - spare));
+    const uint32_t raise =
+        choose((ts_float_bits(value) & 0x7fffffffu) == 0x7f800000u, 0, random >> (32 - spare));
     return cut_one(value, raise, spare);
 }
 
 static inline uint32_t narrow_bf16(float value) {
-    const uint32_t bits = to_bits(value), rounded = bits + 0x7fffu + ((bits >> BF16_SPARE) & 1);
+    const uint32_t bits = ts_float_bits(value), rounded = bits + 0x7fffu + ((bits >> BF16_SPARE) & 1);
     return (value == value ? rounded : bits | 0x400000u) >> BF16_SPARE;
 }
 
@@ -206,7 +196,7 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
         WIDEN(f8e3m4, uint8_t, widen_one(in[i], F8E3M4))
         WIDEN(f16, uint16_t, widen_one(in[i], F16))
         WIDEN(bf16, uint16_t, widen_bf16(in[i]))
-        WIDEN(tf32, uint32_t, from_bits(in[i] & ~((1u << TF32_SPARE) - 1)))
+        WIDEN(tf32, uint32_t, ts_bits_float(in[i] & ~((1u << TF32_SPARE) - 1)))
         WIDEN(f64, double, (float)in[i])
     case ts_dtype_f32: memmove(to, from, count * sizeof *to); break;
     case ts_dtype_none:

@@ -85,6 +85,14 @@ void ts_text_double(ts_text *text, double value) {
     ts_text_add(text, digits);
 }
 
+size_t ts_text_copy(const ts_text *text, char *buffer, size_t size) {
+    if (size == 0) return text->length;
+    size_t copied = text->length < size - 1 ? text->length : size - 1;
+    if (copied > 0) memcpy(buffer, text->data, copied);
+    buffer[copied] = 0;
+    return text->length;
+}
+
 void ts_text_free(ts_text *text) {
     free(text->data);
     *text = (ts_text){0};

@@ -20,5 +20,7 @@ void ts_text_quote(ts_text *text, const char *string);
    "inf", "-inf", "nan". */
 void ts_text_double(ts_text *text, double value);
 void ts_text_free(ts_text *text);
+/* Copies at most `size` bytes, terminated when size > 0, and returns the whole length, as snprintf does. */
+size_t ts_text_copy(const ts_text *text, char *buffer, size_t size);
 
 #endif

@@ -1,8 +1,9 @@
 /* Walks of a contraction: merging their axes, cutting them into panels, counting and addressing those. */
 #include "compiler/contraction.h"
-#include "base/integer.h"
 
 #include <stdlib.h>
+
+#include "base/integer.h"
 
 void ts_walk_add(ts_walk *walk, ts_axis axis) {
     walk->axis[walk->count++] = axis;

@@ -2,14 +2,12 @@
  * time. */
 #include "compiler/dot.h"
 
+#include "base/integer.h"
+
 /* Estimates that compare ways of loading: ns for a DMA descriptor over 16 engines, and for a PE transpose
    of one block with its read-out. */
 static const double descriptor_ns = 2.5, transpose_ns = 290;
 enum { SBUF_BUDGET = 168 * 1024 };
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
 
 ts_dtype ts_dot_dtype(unsigned lhs, unsigned rhs) {
     const ts_dtype_info *a = ts_dtype_get((ts_dtype)lhs), *b = ts_dtype_get((ts_dtype)rhs);
@@ -44,9 +42,9 @@ static void make_walks(ts_dot *dot, const ts_contraction *c, bool is_swapped) {
 /* PE and store time with these roles, ns. */
 static double role_cost(const ts_dot *dot) {
     double rows = (double)ts_walk_elems(&dot->rows), cols = (double)ts_walk_elems(&dot->cols);
-    double tiles = (double)ceil_div((int64_t)rows, TS_DOT_TILE);
+    double tiles = (double)ts_ceil_div((int64_t)rows, TS_DOT_TILE);
     double pe =
-        tiles * (cols < 64 ? 64 : cols) * (double)ceil_div(ts_walk_elems(&dot->depth), TS_DOT_TILE) / 2.8;
+        tiles * (cols < 64 ? 64 : cols) * (double)ts_ceil_div(ts_walk_elems(&dot->depth), TS_DOT_TILE) / 2.8;
     const ts_axis *last = &dot->cols.axis[dot->cols.count - 1];
     double run = last->step[ts_side_out] == 1 ? (double)last->size : 1;
     return pe + rows * cols / run * descriptor_ns;
@@ -126,7 +124,7 @@ static bool shrink_depth(ts_dot *dot) {
     }
     if (block <= depth->tile) return false;
     /* Whole chunks, as full as they can be, so that only the last one is ragged. */
-    int64_t tiles = ceil_div(ceil_div(block, depth->tile), 2), fit = TS_DOT_TILE / depth->inner;
+    int64_t tiles = ts_ceil_div(ts_ceil_div(block, depth->tile), 2), fit = TS_DOT_TILE / depth->inner;
     if (fit > depth->axis[axis].size) fit = depth->axis[axis].size;
     if (axis == 0) depth->tile = fit;
     dot->chunk = ts_walk_tile(depth);
@@ -142,7 +140,7 @@ static void choose_loading(ts_dot *dot, ts_dot_operand *operand) {
     double total = (double)(batch * elems) * (double)ts_walk_elems(&dot->depth);
     double direct = total / (double)ts_walk_run(walk, operand->side) * descriptor_ns;
     double by_row = total / (double)ts_walk_run(&dot->depth, operand->side) * descriptor_ns;
-    double blocks = (double)ceil_div(batch * elems, TS_DOT_TILE) * (double)dot->chunks;
+    double blocks = (double)ts_ceil_div(batch * elems, TS_DOT_TILE) * (double)dot->chunks;
     operand->is_transposed = by_row + blocks * transpose_ns < direct;
 }
 

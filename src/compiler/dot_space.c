@@ -4,11 +4,9 @@
 
 #include <string.h>
 
-enum { FREE_AXES = 4 };
+#include "base/integer.h"
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
+enum { FREE_AXES = 4 };
 
 /* One axis of the nest; `tile` < size: a loop of one position a trip. */
 static bool add(ts_dot_space *s, const ts_walk *walk, int axis, int64_t scale, int64_t size, int64_t tile,
@@ -28,7 +26,7 @@ static bool add(ts_dot_space *s, const ts_walk *walk, int axis, int64_t scale, i
 
 static bool add_panels(ts_dot_space *s, const ts_walk *walk) {
     for (int i = 0; i <= walk->cut; i++) {
-        int64_t scale = i < walk->cut ? 1 : walk->block, trips = ceil_div(walk->axis[i].size, scale);
+        int64_t scale = i < walk->cut ? 1 : walk->block, trips = ts_ceil_div(walk->axis[i].size, scale);
         if (trips > 1 && !add(s, walk, i, scale, trips, 1, &walk->loop[i], &walk->is_open[i])) return false;
     }
     return true;

@@ -2,6 +2,7 @@
    one reflection a column, on whole matrices, so that vectors of unequal lengths are masks. */
 #include <string.h>
 
+#include "base/bits.h"
 #include "compiler/expand.h"
 
 enum { MAX_REFLECTIONS = 64 };
@@ -14,9 +15,7 @@ typedef struct factors {
 } factors;
 
 static ts_value *number(factors *f, const ts_type *type, float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return ts_make_number(f->make, type, bits);
+    return ts_make_number(f->make, type, ts_float_bits(value));
 }
 
 static ts_value *binary(factors *f, ts_hlo kind, ts_value *a, ts_value *b) {

@@ -1,9 +1,10 @@
 /* Indexed moves: index arithmetic on the engines, and indirect DMA around it. */
 #include "compiler/lower_index.h"
-#include "base/integer.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/integer.h"
 
 enum { PARTITIONS = 128, FREE_AXES = TS_AP_DIMS - 1 };
 #define FP32_EXACT ((int64_t)1 << 24) /* integers below it are exact in the Vector engine's fp32 */

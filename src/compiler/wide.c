@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/bits.h"
+
 static ts_type like(const ts_value *value, unsigned dtype) {
     ts_type type = value->type;
     type.dtype = (uint8_t)dtype;
@@ -154,10 +156,8 @@ ts_value *ts_wide_to_word(ts_maker *m, ts_wide a, const ts_type *type) {
 }
 
 static ts_value *float_number(ts_maker *m, const ts_value *of, float value) {
-    uint32_t bits;
     ts_type type = like(of, ts_dtype_f32);
-    memcpy(&bits, &value, sizeof bits);
-    return ts_make_number(m, &type, bits);
+    return ts_make_number(m, &type, ts_float_bits(value));
 }
 
 /* 2^exponent, from its bits. */

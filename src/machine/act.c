@@ -3,21 +3,9 @@
    own fits for the least largest error. act_ref.c has the plain twins, and the functions that gain nothing
    here. */
 #include <math.h>
-#include <string.h>
 
+#include "base/bits.h"
 #include "machine/engine.h"
-
-static inline float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
 
 /* e^x = 2^n * p, n the nearest integer to x / ln 2 in the low bits of `shifted`; ln 2 in two parts, of which
    n times the first is exact. */
@@ -42,7 +30,7 @@ static inline power split(float x) {
 
 static inline float exp_near(float x) {
     const power e = split(x);
-    return float_of(bits_of(e.less_one + 1) + (bits_of(e.shifted) << 23));
+    return ts_bits_float(ts_float_bits(e.less_one + 1) + (ts_float_bits(e.shifted) << 23));
 }
 
 /* Two factors: 2^n alone need not be a number. */
@@ -50,9 +38,9 @@ static inline float exp_far(float x) {
     x = x < -105 ? -105 : x;
     x = x > 89.5f ? 89.5f : x;
     const power e = split(x);
-    const int32_t n = (int32_t)(bits_of(e.shifted) - bits_of(0x1.8p23f)), half = n >> 1;
-    const float first = float_of((uint32_t)(half + 127) << 23),
-                second = float_of((uint32_t)(n - half + 127) << 23);
+    const int32_t n = (int32_t)(ts_float_bits(e.shifted) - ts_float_bits(0x1.8p23f)), half = n >> 1;
+    const float first = ts_bits_float((uint32_t)(half + 127) << 23),
+                second = ts_bits_float((uint32_t)(n - half + 127) << 23);
     return (e.less_one + 1) * first * second;
 }
 
@@ -60,10 +48,10 @@ TS_CLONES
 static bool are_near(const float *in, int64_t n) {
     uint32_t largest = 0;
     for (int64_t i = 0; i < n; i++) {
-        const uint32_t magnitude = bits_of(in[i]) & 0x7fffffffu;
+        const uint32_t magnitude = ts_float_bits(in[i]) & 0x7fffffffu;
         largest = magnitude > largest ? magnitude : largest;
     }
-    return largest <= bits_of(EXP_NEAR);
+    return largest <= ts_float_bits(EXP_NEAR);
 }
 
 static inline float sigmoid_of(float x, float e) {
@@ -74,7 +62,7 @@ static inline float sigmoid_of(float x, float e) {
 static inline float tanh_float(float x) {
     const float a = 2 * fabsf(x), limited = a > 18.06f ? 18.06f : a;
     const power e = split(limited);
-    const float scale = float_of((bits_of(e.shifted) << 23) + bits_of(1));
+    const float scale = ts_bits_float((ts_float_bits(e.shifted) << 23) + ts_float_bits(1));
     const float less_one = scale * e.less_one + (scale - 1);
     return copysignf(less_one / (less_one + 2), x);
 }

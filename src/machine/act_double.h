@@ -4,20 +4,8 @@
 #define TS_MACHINE_ACT_DOUBLE_H
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
-static inline double double_of(uint64_t bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint64_t bits_of(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
+#include "base/bits.h"
 
 /* NaN passes. Beyond the limits fp32 results are 0 or infinite. */
 static inline double limit(double x, double low, double high) {
@@ -44,7 +32,7 @@ static inline exp_parts split_exp(double x) {
     q = q * r + 1.0 / 6;
     q = q * r + 0.5;
     q = q * r + 1.0;
-    return (exp_parts){.scale = double_of((bits_of(shifted) + 1023) << 52), .q = q * r};
+    return (exp_parts){.scale = ts_bits_double((ts_double_bits(shifted) + 1023) << 52), .q = q * r};
 }
 
 static inline double exp_double(double x) {
@@ -55,9 +43,9 @@ static inline double exp_double(double x) {
 /* x = 2^k * m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh((m - 1) / (m + 1)). */
 static inline double log_double(double x) {
     const uint64_t root_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000;
-    const uint64_t shifted = bits_of(x) + (one - root_half);
-    const double k = double_of((shifted >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
-    const double m = double_of((shifted & 0x000fffffffffffff) + root_half);
+    const uint64_t shifted = ts_double_bits(x) + (one - root_half);
+    const double k = ts_bits_double((shifted >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
+    const double m = ts_bits_double((shifted & 0x000fffffffffffff) + root_half);
     const double s = (m - 1) / (m + 1), z = s * s;
     double p = 1.0 / 13;
     p = p * z + 1.0 / 11;

@@ -1,20 +1,8 @@
 /* The ALU operators of alu.def on arrays of fp32 and of 32-bit integers. */
 #include <math.h>
-#include <string.h>
 
+#include "base/bits.h"
 #include "machine/engine.h"
-
-static inline uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static inline float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 static inline uint32_t select_bits(uint32_t mask, uint32_t yes, uint32_t no) {
     return (yes & mask) | (no & ~mask);
@@ -27,23 +15,23 @@ static inline uint32_t mask_of(int condition) {
 /* Without branches, so that loops vectorise. Equal operands differ at most in the sign of zero: `and` of the
    bits gives +0 when either is. */
 static inline float float_max(float a, float b) {
-    uint32_t x = bits_of(a), y = bits_of(b);
+    uint32_t x = ts_float_bits(a), y = ts_float_bits(b);
     uint32_t larger = select_bits(mask_of(a > b), x, y);
     larger = select_bits(mask_of(a == b), x & y, larger);
     larger = select_bits(mask_of(b != b), y, larger);
-    return float_of(select_bits(mask_of(a != a), x, larger));
+    return ts_bits_float(select_bits(mask_of(a != a), x, larger));
 }
 
 static inline float float_min(float a, float b) {
-    uint32_t x = bits_of(a), y = bits_of(b);
+    uint32_t x = ts_float_bits(a), y = ts_float_bits(b);
     uint32_t smaller = select_bits(mask_of(a < b), x, y);
     smaller = select_bits(mask_of(a == b), x | y, smaller);
     smaller = select_bits(mask_of(b != b), y, smaller);
-    return float_of(select_bits(mask_of(a != a), x, smaller));
+    return ts_bits_float(select_bits(mask_of(a != a), x, smaller));
 }
 
 static inline float magnitude(float a) {
-    return float_of(bits_of(a) & 0x7fffffffu);
+    return ts_bits_float(ts_float_bits(a) & 0x7fffffffu);
 }
 
 #define FLOATS(name, expression)                                                                             \

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "machine/engine.h"
 
 /* Angles below this have n * PI_1 and n * PI_2 exact in double: 33 bits each, n in halves takes 20. */
@@ -35,8 +36,7 @@ static const uint32_t INVERSE_PI[] = {0x517cc1b7, 0x27220a94, 0xfe13abe8, 0xfa9a
    1 down, modulo 2^128; what is cut off is below 2^-103, and no fp32 number lies nearer than 2^-31 to a
    multiple of pi/2. */
 static float fold_far(float x, unsigned quarters) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
+    const uint32_t bits = ts_float_bits(x);
     const uint64_t m = (bits & 0x7fffff) | 0x800000;
     const int e = (int)(bits >> 23 & 0xff) - 150;
     unsigned __int128 window = 0;

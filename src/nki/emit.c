@@ -167,6 +167,7 @@ static ts_status set_number(const record *rec, const ts_field *field, const ts_n
         if (value->kind == ts_nki_steps) memcpy(at, value->step, sizeof(ts_field_steps));
         return ts_ok;
     case ts_kind_lanes:
+        if (value->kind != ts_nki_steps) return refuse(rec, field->name, ts_usage, "must be a list of lanes");
         for (int i = 0; i < TS_QUADRANT; i++)
             ((ts_field_lanes *)at)->from[i] = (uint8_t)value->step[i];
         return ts_ok;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/integer.h"
 #include "plan/builder.h"
 
 enum { UNIT = 64, NAMED = 4 };
@@ -22,7 +23,7 @@ typedef struct room {
 } room;
 
 static int units_of(const room *p, int64_t bytes) {
-    return (int)((bytes + p->unit - 1) / p->unit);
+    return (int)ts_ceil_div(bytes, p->unit);
 }
 
 static int by_first(const void *a, const void *b, void *context) {

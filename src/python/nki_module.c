@@ -164,6 +164,10 @@ static void module_free(void *module) {
     Py_CLEAR(state->error);
     Py_CLEAR(state->internal);
     Py_CLEAR(state->recording);
+    for (int i = 0; i < NKI_CODES; i++) {
+        Py_CLEAR(state->internal_codes[i]);
+        Py_CLEAR(state->kernel_codes[i]);
+    }
     Py_CLEAR(state->view_type);
     Py_CLEAR(state->recording_type);
     PyMem_Free(state->dtype_bytes);

@@ -37,7 +37,7 @@ typedef struct nki_line {
     int line;
     uint32_t loc; /* 0 = empty */
 } nki_line;
-enum { NKI_LINES = 4096 };
+enum { NKI_LINES = 4096, NKI_CODES = 512 };
 
 typedef struct nki_recording {
     PyObject_HEAD ts_nki *nki;
@@ -55,8 +55,9 @@ typedef struct nki_state {
     PyObject *recording;  /* the one being made, or NULL */
     int *dtype_bytes;     /* by code */
     Py_ssize_t dtype_count;
-    void *internal_codes[512]; /* hash of code objects known to be internal */
-    void *kernel_codes[512];   /* ... and to be the kernel's */
+    /* Code objects known to be internal, and to be the kernel's, by hash; owned, so that no other code can
+       come to lie at a known address. */
+    PyObject *internal_codes[NKI_CODES], *kernel_codes[NKI_CODES];
 } nki_state;
 
 extern struct PyModuleDef nki_module_def;

@@ -20,13 +20,12 @@ static size_t hash_of(const void *pointer) {
 /* Whether the code is of this package, not of a kernel. Two small caches answer nearly always. */
 static bool is_internal(nki_state *state, PyCodeObject *code) {
     size_t slot = hash_of(code) >> 55;
-    if (state->internal_codes[slot] == code) return true;
-    if (state->kernel_codes[slot] == code) return false;
+    PyObject *key = (PyObject *)code;
+    if (state->internal_codes[slot] == key) return true;
+    if (state->kernel_codes[slot] == key) return false;
     int tail = PyUnicode_Tailmatch(code->co_filename, state->internal, 0, PY_SSIZE_T_MAX, -1);
-    if (tail > 0)
-        state->internal_codes[slot] = code;
-    else
-        state->kernel_codes[slot] = code;
+    PyObject **known = tail > 0 ? state->internal_codes : state->kernel_codes;
+    Py_XSETREF(known[slot], Py_NewRef(key));
     return tail > 0;
 }
 

@@ -47,16 +47,6 @@ void ts_registry_leave(void) {
     atomic_fetch_sub(&client_count, 1);
 }
 
-/* As snprintf does it. */
-static size_t copy_out(const ts_text *from, char *buffer, size_t size) {
-    if (size > 0 && from->data) {
-        size_t copied = from->length < size - 1 ? from->length : size - 1;
-        memcpy(buffer, from->data, copied);
-        buffer[copied] = 0;
-    }
-    return from->length;
-}
-
 void ts_registry_show(ts_runtime *runtime) {
     pthread_mutex_lock(&lock);
     shown = runtime;
@@ -79,7 +69,7 @@ size_t ts_status_json(char *buffer, size_t size) {
     const ts_live_page *page = shown ? ts_live_get(ts_runtime_live(shown)) : NULL;
     if (page) ts_live_json(page, &out);
     pthread_mutex_unlock(&lock);
-    size_t length = copy_out(&out, buffer, size);
+    size_t length = ts_text_copy(&out, buffer, size);
     ts_text_free(&out);
     return length;
 }
@@ -142,7 +132,7 @@ size_t ts_last_run_json(char *buffer, size_t size) {
         text = fresh;
         described = executable;
     }
-    size_t length = copy_out(&text, buffer, size);
+    size_t length = ts_text_copy(&text, buffer, size);
     pthread_mutex_unlock(&lock);
     ts_executable_release(executable);
     return length;
@@ -167,7 +157,7 @@ size_t ts_runs_json(size_t number, char *buffer, size_t size) {
     describe(count.executable, &out);
     ts_text_add(&out, "}");
     ts_executable_release(count.executable);
-    size_t length = copy_out(&out, buffer, size);
+    size_t length = ts_text_copy(&out, buffer, size);
     ts_text_free(&out);
     return length;
 }

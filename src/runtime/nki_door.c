@@ -39,12 +39,7 @@ static int tell(ts_nki_error *error, const ts_diag *diag) {
 }
 
 static size_t give_text(ts_text *text, char *buffer, size_t size) {
-    size_t length = text->length;
-    if (size > 0) {
-        size_t copied = length < size - 1 ? length : size - 1;
-        if (text->data) memcpy(buffer, text->data, copied);
-        buffer[copied] = 0;
-    }
+    size_t length = ts_text_copy(text, buffer, size);
     ts_text_free(text);
     return length;
 }

@@ -6,6 +6,7 @@
 
 #include "arch/chip.h"
 #include "arch/program.h"
+#include "fuzz_check.h"
 #include "machine/clock.h"
 
 /* One of each resource: a transfer in, two engines, a matmul, a transfer out. */
@@ -19,10 +20,6 @@ static const char program_text[] =
     "  vector.tensor_copy dst=sbuf.f32[p0:128 +0 128] src=psum.f32[p0:128 +0 128]\n"
     "end %i\n"
     "sync.dma_copy queue=1 dst=hbm.f32[y +0 128@128 128] src=sbuf.f32[p0:128 +0 128]\n";
-
-static void check(int condition) {
-    if (!condition) abort();
-}
 
 static void check_same(const ts_chip *chip) {
     ts_text text = {0};

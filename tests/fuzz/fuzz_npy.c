@@ -2,11 +2,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "fuzz_check.h"
 #include "fuzz_file.h"
-
-static void check(int condition) {
-    if (!condition) abort();
-}
 
 /* A written array is in C order, whatever the first file was. The writer wants a folder, so its file is found
    under the process's own name. */

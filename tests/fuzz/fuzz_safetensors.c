@@ -3,11 +3,8 @@
 #include <string.h>
 
 #include "base/safetensors.h"
+#include "fuzz_check.h"
 #include "fuzz_file.h"
-
-static void check(int condition) {
-    if (!condition) abort();
-}
 
 static unsigned use(const ts_safetensors *file) {
     unsigned sum = 0;

@@ -7,10 +7,7 @@
 #include "arch/chip.h"
 #include "arch/container.h"
 #include "arch/program.h"
-
-static void check(int condition) {
-    if (!condition) abort();
-}
+#include "fuzz_check.h"
 
 static void use(ts_program *program) {
     ts_diag diag = {0};
