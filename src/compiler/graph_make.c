@@ -17,7 +17,7 @@ static ts_value *put(ts_maker *m, ts_hlo kind, uint32_t count, ts_value *const *
     return op->results[0];
 }
 
-static const ts_attr *ints(ts_maker *m, int count, const int64_t *values) {
+const ts_attr *ts_make_ints(ts_maker *m, int count, const int64_t *values) {
     ts_arena *arena = &m->module->arena;
     ts_attr *attr = TS_NEW(arena, ts_attr);
     int64_t *data = TS_NEW_ARRAY(arena, int64_t, (size_t)count + 1), size = count;
@@ -28,7 +28,7 @@ static const ts_attr *ints(ts_maker *m, int count, const int64_t *values) {
     return attr;
 }
 
-static const ts_attr *integer(ts_maker *m, int64_t value) {
+const ts_attr *ts_make_integer(ts_maker *m, int64_t value) {
     ts_attr *attr = TS_NEW(&m->module->arena, ts_attr);
     *attr = (ts_attr){.kind = ts_attr_int, .integer = value};
     attr->type = ts_type_make(ts_dtype_i64, 0, NULL);
@@ -72,18 +72,29 @@ ts_value *ts_make_select(ts_maker *m, ts_value *predicate, ts_value *yes, ts_val
 }
 
 ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis) {
-    ts_named_attr named = {.name = "iota_dimension", .value = integer(m, axis)};
+    ts_named_attr named = {.name = "iota_dimension", .value = ts_make_integer(m, axis)};
     return put(m, ts_hlo_iota, 0, NULL, type, 1, &named);
 }
 
 ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type) {
-    ts_named_attr named = {.name = "broadcast_dimensions", .value = ints(m, 0, NULL)};
+    ts_named_attr named = {.name = "broadcast_dimensions", .value = ts_make_ints(m, 0, NULL)};
     return put(m, ts_hlo_broadcast_in_dim, 1, &scalar, type, 1, &named);
 }
 
 ts_value *ts_make_broadcast(ts_maker *m, ts_value *a, const ts_type *type, const int64_t *axes) {
-    ts_named_attr named = {.name = "broadcast_dimensions", .value = ints(m, a->type.rank, axes)};
+    ts_named_attr named = {.name = "broadcast_dimensions", .value = ts_make_ints(m, a->type.rank, axes)};
     return put(m, ts_hlo_broadcast_in_dim, 1, &a, type, 1, &named);
+}
+
+ts_value *ts_make_transpose(ts_maker *m, ts_value *a, const int *axes) {
+    ts_type type = a->type;
+    int64_t permutation[TS_MAX_RANK];
+    for (int i = 0; i < type.rank; i++) {
+        permutation[i] = axes[i];
+        type.dim[i] = a->type.dim[axes[i]];
+    }
+    ts_named_attr named = {.name = "permutation", .value = ts_make_ints(m, type.rank, permutation)};
+    return put(m, ts_hlo_transpose, 1, &a, &type, 1, &named);
 }
 
 /* (a, b) -> a + b on scalars. */
@@ -111,7 +122,7 @@ ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis) {
     for (int i = (int)axis; i < type.rank; i++)
         type.dim[i] = a->type.dim[i + 1];
     ts_value *operands[2] = {a, ts_make_number(m, &scalar, 0)};
-    ts_named_attr named = {.name = "dimensions", .value = ints(m, 1, &axis)};
+    ts_named_attr named = {.name = "dimensions", .value = ts_make_ints(m, 1, &axis)};
     ts_op_node *op =
         ts_op_new(m->module, m->func, ts_hlo_reduce, m->loc, 2, operands, 1, &type, 1, &named, 1);
     op->regions[0] = add_region(m, a->type.dtype);
@@ -134,9 +145,9 @@ ts_value *ts_make_strided_slice(ts_maker *m, ts_value *a, const int64_t *start, 
     ts_type type = a->type;
     for (int i = 0; i < rank; i++)
         type.dim[i] = (limit[i] - start[i] + stride[i] - 1) / stride[i];
-    ts_named_attr named[3] = {{.name = "limit_indices", .value = ints(m, rank, limit)},
-                              {.name = "start_indices", .value = ints(m, rank, start)},
-                              {.name = "strides", .value = ints(m, rank, stride)}};
+    ts_named_attr named[3] = {{.name = "limit_indices", .value = ts_make_ints(m, rank, limit)},
+                              {.name = "start_indices", .value = ts_make_ints(m, rank, start)},
+                              {.name = "strides", .value = ts_make_ints(m, rank, stride)}};
     return put(m, ts_hlo_slice, 1, &a, &type, 3, named);
 }
 
@@ -155,9 +166,9 @@ ts_value *ts_make_pad(ts_maker *m, ts_value *a, ts_value *fill, const int64_t *l
         int64_t spaced = type.dim[i] ? (type.dim[i] - 1) * (interior[i] + 1) + 1 : 0;
         type.dim[i] = spaced + low[i] + high[i];
     }
-    ts_named_attr named[3] = {{.name = "edge_padding_high", .value = ints(m, rank, high)},
-                              {.name = "edge_padding_low", .value = ints(m, rank, low)},
-                              {.name = "interior_padding", .value = ints(m, rank, interior)}};
+    ts_named_attr named[3] = {{.name = "edge_padding_high", .value = ts_make_ints(m, rank, high)},
+                              {.name = "edge_padding_low", .value = ts_make_ints(m, rank, low)},
+                              {.name = "interior_padding", .value = ts_make_ints(m, rank, interior)}};
     return put(m, ts_hlo_pad, 2, (ts_value *[]){a, fill}, &type, 3, named);
 }
 
@@ -165,6 +176,6 @@ ts_value *ts_make_concatenate(ts_maker *m, int count, ts_value *const *parts, in
     ts_type type = parts[0]->type;
     for (int i = 1; i < count; i++)
         type.dim[axis] += parts[i]->type.dim[axis];
-    ts_named_attr named = {.name = "dimension", .value = integer(m, axis)};
+    ts_named_attr named = {.name = "dimension", .value = ts_make_integer(m, axis)};
     return put(m, ts_hlo_concatenate, (uint32_t)count, parts, &type, 1, &named);
 }

@@ -13,6 +13,9 @@ typedef struct ts_maker {
 
 ts_type ts_type_make(unsigned dtype, int rank, const int64_t *dim);
 
+const ts_attr *ts_make_integer(ts_maker *m, int64_t value);
+const ts_attr *ts_make_ints(ts_maker *m, int count, const int64_t *values);
+
 /* A constant of a dense attribute. */
 ts_value *ts_make_constant(ts_maker *m, const ts_attr *attr);
 /* A constant of one integer. */
@@ -27,6 +30,8 @@ ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis);
 ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type);
 /* Axis i of `a` is axis axes[i] of the result. */
 ts_value *ts_make_broadcast(ts_maker *m, ts_value *a, const ts_type *type, const int64_t *axes);
+/* Axis i of the result is axis axes[i] of `a`. */
+ts_value *ts_make_transpose(ts_maker *m, ts_value *a, const int *axes);
 /* The sum over one axis, which the result does not have. */
 ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis);
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);

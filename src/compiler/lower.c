@@ -90,6 +90,11 @@ ts_status ts_lower_along(ts_lower *lower, ts_value *value, ts_view *view) {
     return ts_view_is_across(&whole, view) ? materialise(lower, value, view) : ts_ok;
 }
 
+ts_status ts_lower_whole(ts_lower *lower, ts_value *value, ts_view *view) {
+    TS_TRY(ts_lower_shifted(lower, value, view));
+    return ts_view_is_contiguous(view) ? ts_ok : materialise(lower, value, view);
+}
+
 uint32_t ts_lower_scratch(ts_lower *lower, const ts_type *type, const char *name) {
     return ts_build_tensor(&lower->b, ts_tensor_scratch, type->dtype, type->rank, type->dim, name);
 }

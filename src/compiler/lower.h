@@ -90,6 +90,8 @@ ts_status ts_lower_shifted_tensor(ts_lower *lower, ts_value *value, ts_view *vie
 /* The same as ts_lower_shifted, for reading in the order of a contiguous tensor: what lies across it is
  * copied. */
 ts_status ts_lower_along(ts_lower *lower, ts_value *value, ts_view *view);
+/* The same in the order of a contiguous tensor and nothing else. */
+ts_status ts_lower_whole(ts_lower *lower, ts_value *value, ts_view *view);
 /* Storage for a value about to be computed; its view becomes the whole tensor. */
 uint32_t ts_lower_result(ts_lower *lower, ts_value *value);
 /* The same for an op that may write its result over one operand, `over`, where it lies. */

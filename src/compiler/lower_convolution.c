@@ -2,60 +2,21 @@
    padding and dilation; the taps of a window and the input features are depth. */
 #include <string.h>
 
+#include "compiler/conv_shape.h"
 #include "compiler/dot.h"
 #include "compiler/lower_window.h"
 
-typedef struct conv {
-    int spatial;
-    int64_t lhs_batch, lhs_feature, lhs_axis[TS_MAX_RANK];
-    int64_t rhs_in, rhs_out, rhs_axis[TS_MAX_RANK];
-    int64_t out_batch, out_feature, out_axis[TS_MAX_RANK];
-    int64_t stride[TS_MAX_RANK], dilation[TS_MAX_RANK]; /* of windows */
-    int64_t is_reversed[TS_MAX_RANK];
-    int64_t feature_groups, batch_groups;
-    ts_window window; /* padding of the input, by its own axes */
-} conv;
-
-static void read_list(const ts_op_node *op, const char *name, int64_t if_absent, int64_t *out, int max) {
-    int count;
-    for (int i = 0; i < max; i++)
-        out[i] = if_absent;
-    ts_op_ints(op, name, out, max, &count);
-}
-
-static void read_conv(const ts_op_node *op, conv *c) {
-    int64_t padding[2 * TS_MAX_RANK], spread[TS_MAX_RANK];
-    int rank = op->operands[0]->type.rank, count;
-    *c = (conv){.spatial = rank - 2, .window = {.rank = rank}};
-    c->lhs_batch = ts_op_int(op, "input_batch_dimension", 0);
-    c->lhs_feature = ts_op_int(op, "input_feature_dimension", 0);
-    c->rhs_in = ts_op_int(op, "kernel_input_feature_dimension", 0);
-    c->rhs_out = ts_op_int(op, "kernel_output_feature_dimension", 0);
-    c->out_batch = ts_op_int(op, "output_batch_dimension", 0);
-    c->out_feature = ts_op_int(op, "output_feature_dimension", 0);
-    c->feature_groups = ts_op_int(op, "feature_group_count", 1);
-    c->batch_groups = ts_op_int(op, "batch_group_count", 1);
-    ts_op_ints(op, "input_spatial_dimensions", c->lhs_axis, TS_MAX_RANK, &count);
-    ts_op_ints(op, "kernel_spatial_dimensions", c->rhs_axis, TS_MAX_RANK, &count);
-    ts_op_ints(op, "output_spatial_dimensions", c->out_axis, TS_MAX_RANK, &count);
-    read_list(op, "window_strides", 1, c->stride, TS_MAX_RANK);
-    read_list(op, "rhs_dilation", 1, c->dilation, TS_MAX_RANK);
-    read_list(op, "window_reversal", 0, c->is_reversed, TS_MAX_RANK);
-    read_list(op, "lhs_dilation", 1, spread, TS_MAX_RANK);
-    read_list(op, "padding", 0, padding, 2 * TS_MAX_RANK);
-    for (int i = 0; i < c->spatial; i++) {
-        c->window.low[c->lhs_axis[i]] = padding[2 * i];
-        c->window.high[c->lhs_axis[i]] = padding[2 * i + 1];
-        c->window.interior[c->lhs_axis[i]] = spread[i] - 1;
-    }
-}
-
 /* The input with its padding and dilation. What is only cut off needs no copy. */
-static ts_status pad_input(ts_lower *lower, ts_op_node *op, const conv *c, ts_view *in) {
-    const ts_window *w = &c->window;
+static ts_status pad_input(ts_lower *lower, ts_op_node *op, const ts_conv *c, ts_view *in) {
+    ts_window window = {.rank = c->spatial + 2};
+    const ts_window *w = &window;
     bool is_grown = false;
-    for (int i = 0; i < w->rank; i++)
-        is_grown |= w->low[i] > 0 || w->high[i] > 0 || w->interior[i] > 0;
+    for (int i = 0; i < c->spatial; i++) {
+        window.low[c->lhs_axis[i]] = c->low[i];
+        window.high[c->lhs_axis[i]] = c->high[i];
+        window.interior[c->lhs_axis[i]] = c->spread[i] - 1;
+        is_grown |= c->low[i] > 0 || c->high[i] > 0 || c->spread[i] > 1;
+    }
     if (is_grown) {
         ts_view zero = ts_view_of_splat((ts_dtype)op->operands[0]->type.dtype, 0, &op->operands[0]->type);
         TS_TRY(ts_lower_view(lower, op->operands[0], in));
@@ -70,7 +31,7 @@ static ts_status pad_input(ts_lower *lower, ts_op_node *op, const conv *c, ts_vi
 }
 
 /* Groups are a batch axis, the slower part of the axes that they divide. */
-static void add_groups(ts_contraction *k, const conv *c) {
+static void add_groups(ts_contraction *k, const ts_conv *c) {
     int64_t groups = c->feature_groups * c->batch_groups;
     const ts_view *lhs = &k->lhs, *rhs = &k->rhs, *out = &k->out;
     int64_t axis = c->feature_groups > 1 ? c->lhs_feature : c->lhs_batch;
@@ -81,7 +42,7 @@ static void add_groups(ts_contraction *k, const conv *c) {
     ts_walk_add(&k->batch, group);
 }
 
-static ts_contraction make_contraction(const conv *c, const ts_view *lhs, const ts_view *rhs,
+static ts_contraction make_contraction(const ts_conv *c, const ts_view *lhs, const ts_view *rhs,
                                        const ts_view *out) {
     ts_contraction k = {.lhs = *lhs, .rhs = *rhs, .out = *out};
     add_groups(&k, c);
@@ -117,14 +78,44 @@ static bool is_float(const ts_value *value) {
     return ts_dtype_get(value->type.dtype)->kind == 'f';
 }
 
+/* The value with the last axis contiguous, so that rows are runs. */
+static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
+    TS_TRY(ts_lower_tensor(lower, value, view));
+    return view->stride[view->rank - 1] == 1 ? ts_ok : ts_lower_whole(lower, value, view);
+}
+
+/* False, and nothing emitted, where images do not lie row by row or SBUF has no room. */
+static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c, bool *is_done) {
+    ts_view in, weights;
+    *is_done = false;
+    if (!ts_conv_is_shifted(op) || c->lhs_axis[1] != op->operands[0]->type.rank - 1) return ts_ok;
+    if (ts_conv_gives_weights(op, c)) return ts_ok;
+    TS_TRY(get_rows(lower, op->operands[0], &in));
+    TS_TRY(ts_lower_along(lower, op->operands[1], &weights));
+    if (weights.kind != ts_view_tensor) TS_TRY(ts_lower_tensor(lower, op->operands[1], &weights));
+    ts_view out = ts_view_of_tensor(0, &op->results[0]->type);
+    ts_conv_shape shape = ts_conv_shape_of(lower, c, &in, &weights, &out);
+    if (!ts_conv_images_fit(&shape)) return ts_ok;
+    ts_lower_result(lower, op->results[0]);
+    const ts_view *result = &((ts_lowered *)op->results[0]->note)->view;
+    lower->b.loc = op->loc;
+    shape = ts_conv_shape_of(lower, c, &in, &weights, result);
+    ts_conv_images(&shape);
+    *is_done = true;
+    return ts_ok;
+}
+
 ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op) {
-    conv c;
+    ts_conv c;
     ts_view lhs, rhs;
     if (!is_float(op->operands[0]) || !is_float(op->operands[1]) || !is_float(op->results[0]))
         return refuse(lower, op, "TensorE multiplies floats only", "convert to f32 or bf16 first");
-    read_conv(op, &c);
+    ts_conv_read(op, &c);
     bool is_empty = ts_type_elems(&op->results[0]->type) == 0;
     bool is_zero = ts_type_elems(&op->operands[1]->type) == 0;
+    bool is_done = false;
+    if (!is_empty && !is_zero) TS_TRY(lower_shifted(lower, op, &c, &is_done));
+    if (is_done) return ts_ok;
     if (!is_empty && !is_zero) {
         TS_TRY(pad_input(lower, op, &c, &lhs));
         TS_TRY(ts_lower_tensor(lower, op->operands[1], &rhs));

@@ -60,6 +60,10 @@ static void copy_locs(const ts_module *module, ts_program *program) {
     }
 }
 
+static ts_status run_channels(compilation *c) {
+    return ts_channels_first(c->module, c->main, c->diag);
+}
+
 static ts_status run_lower(compilation *c) {
     copy_locs(c->module, c->lower.program);
     return ts_lower_main(&c->lower);
@@ -88,6 +92,7 @@ static const pass passes[] = {
     {"cast", run_cast, false},     /* --auto-cast */
     {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
     {"narrow", run_narrow, false}, /* integers as the engines have them */
+    {"channels", run_channels, false}, /* images between convolutions by channel */
     {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */
     {"place", run_place, true},    /* addresses in SBUF, PSUM and HBM */
     {"verify", run_verify, true},  /* what the ISA asks of every program */

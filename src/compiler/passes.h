@@ -36,6 +36,9 @@ ts_status ts_auto_cast_run(ts_module *module, ts_func *main, ts_auto_cast mode, 
    Fold again afterwards. */
 ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Images between convolutions lie channel by channel, as far as their ops allow; folded afterwards. */
+ts_status ts_channels_first(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* State of folding one function. */
 typedef struct ts_fold_state {
     ts_module *module;
