@@ -1,5 +1,5 @@
-/* Channels first: around convolutions images lie as [channel, image, place]. A channel is then one long run in
-   HBM, loads with channels on the partitions need no turning, and statistics of a channel are sums along a
+/* Channels first: around convolutions images lie as [channel, image, place]. A channel is then one long run
+   in HBM, loads with channels on the partitions need no turning, and statistics of a channel are sums along a
    row. Pointwise ops, broadcasts and reductions between convolutions take their operands so; elsewhere a
    transpose leads there or back. */
 #include <string.h>
@@ -352,9 +352,8 @@ static void rewrite_convolution(channels *c, ts_maker *m, ts_op_node *op) {
         {"output_batch_dimension", "output_feature_dimension", "output_spatial_dimensions"}};
     ts_conv conv;
     ts_conv_read(op, &conv);
-    const int64_t axes[3][2] = {{conv.lhs_batch, conv.lhs_feature},
-                                {conv.rhs_out, conv.rhs_in},
-                                {conv.out_batch, conv.out_feature}};
+    const int64_t axes[3][2] = {
+        {conv.lhs_batch, conv.lhs_feature}, {conv.rhs_out, conv.rhs_in}, {conv.out_batch, conv.out_feature}};
     const int64_t *spatial[3] = {conv.lhs_axis, conv.rhs_axis, conv.out_axis};
     const images of = images_of(op);
     ts_value *result = op->results[0], *operands[2] = {op->operands[0], op->operands[1]};

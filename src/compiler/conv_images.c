@@ -8,14 +8,14 @@
 typedef struct conv {
     const ts_conv_shape *s;
     ts_builder *b;
-    int64_t chunk, chunks;        /* channels on the partitions, and how often */
-    int64_t stack[2], groups[2];  /* taps that lie on partitions, by axis, and how often those follow */
-    int64_t rows, cols;           /* of an image in SBUF, with edges */
-    int64_t batch;                /* images in SBUF at a time */
+    int64_t chunk, chunks;       /* channels on the partitions, and how often */
+    int64_t stack[2], groups[2]; /* taps that lie on partitions, by axis, and how often those follow */
+    int64_t rows, cols;          /* of an image in SBUF, with edges */
+    int64_t batch;               /* images in SBUF at a time */
     int64_t tile_images, tile_rows, tile_cols; /* of a bank of PSUM */
-    bool has_edges, is_staged;    /* edges or spread places are zeros; spread rows are loaded beside first */
+    bool has_edges, is_staged; /* edges or spread places are zeros; spread rows are loaded beside first */
     ts_tile in, stage, weights;
-    ts_affine slot;               /* of `in`: which of its two halves */
+    ts_affine slot; /* of `in`: which of its two halves */
 } conv;
 
 static int64_t ceil_div(int64_t a, int64_t b) {
@@ -100,7 +100,8 @@ static bool plan(conv *c, const ts_conv_shape *s) {
     int64_t most = TS_CONV_BANK / c->tile_cols;
     c->tile_rows = c->tile_cols < s->axis[1].out
                        ? 1
-                       : ceil_div(s->axis[0].out, ceil_div(s->axis[0].out, most < s->axis[0].out ? most : s->axis[0].out));
+                       : ceil_div(s->axis[0].out,
+                                  ceil_div(s->axis[0].out, most < s->axis[0].out ? most : s->axis[0].out));
     bool is_short = c->rows * c->cols <= INT16_MAX || c->tile_images == 1; /* steps are 16 bits */
     return is_short && s->axis[0].stride * c->cols <= INT16_MAX && taps_of(c) * s->axis[1].taps <= MOST_TAPS;
 }
@@ -177,7 +178,8 @@ static void load_tap(conv *c, int64_t chunk, int64_t row_tap, int64_t col_tap, t
     int64_t at = (row_tap * c->stack[1] + col_tap) * c->chunk, size = c->rows * c->cols;
     ts_ap src = ts_build_hbm(s->in.tensor, ts_chip_dtype(s->in.dtype), ts_view_offset(c->b, &s->in));
     src.offset = ts_build_sum(c->b, src.offset, image, s->in_image);
-    src.offset.base += chunk * c->chunk * s->in_feature + r.element * rows->in_step + p.element * cols->in_step;
+    src.offset.base +=
+        chunk * c->chunk * s->in_feature + r.element * rows->in_step + p.element * cols->in_step;
     ts_ap_dim(&src, s->in_feature, channels);
     ts_ap_dim(&src, s->in_image, images);
     ts_ap_dim(&src, rows->in_step, ts_count_const(r.count));
@@ -223,8 +225,8 @@ static void make_tile(conv *c) {
     c->in = ts_build_tile(c->b, ts_space_sbuf, parts, half * halves, 1);
     if (!c->has_edges) return;
     for (int64_t i = 0; i < halves; i++) {
-        ts_ap all = ts_build_ap(c->b, c->in, c->s->dtype, ts_count_const(parts),
-                                ts_count_const(half / bytes_of(c)));
+        ts_ap all =
+            ts_build_ap(c->b, c->in, c->s->dtype, ts_count_const(parts), ts_count_const(half / bytes_of(c)));
         all.offset.base += i * half;
         ts_emit_memset(c->b, i == 0 ? ts_engine_vector : ts_engine_gpsimd, &all, 0);
     }
@@ -289,8 +291,8 @@ static void multiply(const conv *c, const bank *k, int64_t chunk, int64_t group)
     moving.offset = half_of(c, moving.offset);
     moving.offset.base += (chunk * c->batch * size + group * c->stack[0] * rows->dilation * c->cols) * elem;
     moving.offset = ts_conv_step(c->b, moving.offset, cols->dilation * elem, c->groups[1], loop);
-    moving.offset = places_at(c, k, moving.offset, size * elem, c->cols * rows->stride * elem,
-                              cols->stride * elem);
+    moving.offset =
+        places_at(c, k, moving.offset, size * elem, c->cols * rows->stride * elem, cols->stride * elem);
     ts_ap dst = psum_ap(c, k);
     ts_accum accum = {.mode = ts_accum_always};
     if (chunk == 0 && group == 0) accum.mode = c->groups[1] > 1 ? ts_accum_unless_first : ts_accum_never;

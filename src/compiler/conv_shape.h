@@ -42,5 +42,8 @@ int64_t ts_conv_divisor(int64_t size, int64_t most); /* the largest divisor of s
 /* Images stay, taps move over them: channels on the partitions. */
 bool ts_conv_images_fit(const ts_conv_shape *shape); /* whether SBUF holds what it takes */
 void ts_conv_images(const ts_conv_shape *shape);
+/* Weights from two sets of images, which the window and the input are: images on the partitions. */
+bool ts_conv_weights_fit(const ts_conv_shape *shape);
+void ts_conv_weights(const ts_conv_shape *shape);
 
 #endif

@@ -12,8 +12,9 @@ typedef struct ts_conv {
     int64_t stride[TS_MAX_RANK], dilation[TS_MAX_RANK]; /* of windows */
     int64_t is_reversed[TS_MAX_RANK];
     int64_t feature_groups, batch_groups;
-    int64_t low[TS_MAX_RANK], high[TS_MAX_RANK]; /* padding of the input, by spatial axis; negative cuts off */
-    int64_t spread[TS_MAX_RANK];                 /* places from one element of the input to the next */
+    int64_t low[TS_MAX_RANK],
+        high[TS_MAX_RANK];       /* padding of the input, by spatial axis; negative cuts off */
+    int64_t spread[TS_MAX_RANK]; /* places from one element of the input to the next */
 } ts_conv;
 
 void ts_conv_read(const ts_op_node *op, ts_conv *conv);

@@ -84,23 +84,30 @@ static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
     return view->stride[view->rank - 1] == 1 ? ts_ok : ts_lower_whole(lower, value, view);
 }
 
+/* The kernel in HBM: an image like the input, or weights. */
+static ts_status get_kernel(ts_lower *lower, ts_value *value, bool is_image, ts_view *view) {
+    if (is_image) return get_rows(lower, value, view);
+    TS_TRY(ts_lower_along(lower, value, view));
+    return view->kind == ts_view_tensor && !ts_view_is_shifted(view) ? ts_ok
+                                                                     : ts_lower_tensor(lower, value, view);
+}
+
 /* False, and nothing emitted, where images do not lie row by row or SBUF has no room. */
 static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c, bool *is_done) {
-    ts_view in, weights;
+    ts_view in, kernel, out = ts_view_of_tensor(0, &op->results[0]->type);
+    bool is_weights = ts_conv_gives_weights(op, c);
+    int last = op->operands[0]->type.rank - 1;
     *is_done = false;
-    if (!ts_conv_is_shifted(op) || c->lhs_axis[1] != op->operands[0]->type.rank - 1) return ts_ok;
-    if (ts_conv_gives_weights(op, c)) return ts_ok;
+    if (!ts_conv_is_shifted(op) || c->lhs_axis[1] != last || (is_weights && c->rhs_axis[1] != last))
+        return ts_ok;
     TS_TRY(get_rows(lower, op->operands[0], &in));
-    TS_TRY(ts_lower_along(lower, op->operands[1], &weights));
-    if (weights.kind != ts_view_tensor) TS_TRY(ts_lower_tensor(lower, op->operands[1], &weights));
-    ts_view out = ts_view_of_tensor(0, &op->results[0]->type);
-    ts_conv_shape shape = ts_conv_shape_of(lower, c, &in, &weights, &out);
-    if (!ts_conv_images_fit(&shape)) return ts_ok;
+    TS_TRY(get_kernel(lower, op->operands[1], is_weights, &kernel));
+    ts_conv_shape shape = ts_conv_shape_of(lower, c, &in, &kernel, &out);
+    if (!(is_weights ? ts_conv_weights_fit : ts_conv_images_fit)(&shape)) return ts_ok;
     ts_lower_result(lower, op->results[0]);
-    const ts_view *result = &((ts_lowered *)op->results[0]->note)->view;
     lower->b.loc = op->loc;
-    shape = ts_conv_shape_of(lower, c, &in, &weights, result);
-    ts_conv_images(&shape);
+    shape = ts_conv_shape_of(lower, c, &in, &kernel, &((ts_lowered *)op->results[0]->note)->view);
+    (is_weights ? ts_conv_weights : ts_conv_images)(&shape);
     *is_done = true;
     return ts_ok;
 }

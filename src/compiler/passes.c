@@ -85,17 +85,17 @@ typedef struct pass {
 } pass;
 
 static const pass passes[] = {
-    {"inline", run_inline, false}, /* one function, no calls */
-    {"sort", run_sort, false},     /* sorts compare operands alone */
-    {"expand", run_expand, false}, /* ops that others compute */
-    {"fp8", run_fp8, false},       /* f8E4M3FN as bytes */
-    {"cast", run_cast, false},     /* --auto-cast */
-    {"fold", run_fold, false},     /* constants, identities, equal and dead ops */
-    {"narrow", run_narrow, false}, /* integers as the engines have them */
+    {"inline", run_inline, false},     /* one function, no calls */
+    {"sort", run_sort, false},         /* sorts compare operands alone */
+    {"expand", run_expand, false},     /* ops that others compute */
+    {"fp8", run_fp8, false},           /* f8E4M3FN as bytes */
+    {"cast", run_cast, false},         /* --auto-cast */
+    {"fold", run_fold, false},         /* constants, identities, equal and dead ops */
+    {"narrow", run_narrow, false},     /* integers as the engines have them */
     {"channels", run_channels, false}, /* images between convolutions by channel */
-    {"lower", run_lower, true},    /* ops to loop nests of instructions over virtual tiles */
-    {"place", run_place, true},    /* addresses in SBUF, PSUM and HBM */
-    {"verify", run_verify, true},  /* what the ISA asks of every program */
+    {"lower", run_lower, true},        /* ops to loop nests of instructions over virtual tiles */
+    {"place", run_place, true},        /* addresses in SBUF, PSUM and HBM */
+    {"verify", run_verify, true},      /* what the ISA asks of every program */
 };
 enum { PASS_COUNT = sizeof passes / sizeof *passes };
 
