@@ -1,6 +1,6 @@
 /* A convolution of images: [channel, image, place] in SBUF once, edges of zeros around, and a matmul for each
-   tap that reads it shifted. All taps add up in PSUM. Few channels leave partitions free: there the rows of
-   further taps lie, each loaded with its own shift. */
+   tap that reads it shifted. All taps add up in PSUM. Few channels leave partitions free: there lies what
+   further taps read, the same images shifted by the taps' distance, so that one matmul adds up several. */
 #include "compiler/conv_shape.h"
 
 #include <string.h>
@@ -13,8 +13,9 @@ typedef struct conv {
     int64_t rows, cols;          /* of an image in SBUF, with edges */
     int64_t batch;               /* images in SBUF at a time */
     int64_t tile_images, tile_rows, tile_cols; /* of a bank of PSUM */
-    bool has_edges, is_staged; /* edges or spread places are zeros; spread rows are loaded beside first */
-    ts_tile in, stage, weights;
+    bool has_edges;                            /* places that no element of the input fills are zeros */
+    bool is_staged; /* as rows with edges are no long runs: loaded beside, then put in place */
+    ts_tile in, weights;
     ts_affine slot; /* of `in`: which of its two halves */
 } conv;
 
@@ -37,29 +38,30 @@ static void choose_stack(conv *c) {
     const ts_conv_shape *s = c->s;
     int64_t taps = s->axis[0].taps, fit = TS_CONV_PARTS / c->chunk;
     c->stack[0] = c->stack[1] = 1;
-    bool is_aligned = !c->is_staged || c->chunk % 32 == 0; /* engines reach partitions by quarters */
-    if (c->chunks == 1 && fit > 1 && is_aligned)
-        c->stack[0] = ceil_div(taps, ceil_div(taps, fit < taps ? fit : taps));
-    if (c->stack[0] == taps && taps * s->axis[1].taps <= fit && !c->is_staged) c->stack[1] = s->axis[1].taps;
+    if (c->chunks == 1 && fit > 1) c->stack[0] = ceil_div(taps, ceil_div(taps, fit < taps ? fit : taps));
+    if (c->stack[0] == taps && taps * s->axis[1].taps <= fit) c->stack[1] = s->axis[1].taps;
     for (int i = 0; i < 2; i++)
         c->groups[i] = ceil_div(s->axis[i].taps, c->stack[i]);
 }
 
-/* Places of an axis that the taps of all groups reach from those of one stacked tap. */
-static int64_t reach(const conv *c, int i) {
-    const ts_conv_axis *a = &c->s->axis[i];
-    return (a->out - 1) * a->stride + 1 + (c->groups[i] - 1) * c->stack[i] * a->dilation;
+/* Places of an axis that the window covers. */
+static int64_t reach(const ts_conv_axis *a) {
+    return (a->out - 1) * a->stride + 1 + (a->taps - 1) * a->dilation;
 }
 
-/* Whether the tile has places that no element of the input fills. */
-static bool has_edges(const conv *c) {
-    for (int i = 0; i < 2; i++) {
-        const ts_conv_axis *a = &c->s->axis[i];
-        int64_t first = ts_conv_first(a, 0), last = ts_conv_first(a, c->stack[i] - 1);
-        int64_t size = i == 0 ? c->rows : c->cols;
-        if (a->spread > 1 || first < 0 || last + size > a->size) return true;
-    }
-    return false;
+/* Elements of an axis that the tile has: `count` from `element` on, the first at `place`. */
+typedef struct part {
+    int64_t element, count, place;
+} part;
+
+static part part_of(const ts_conv_axis *a) {
+    int64_t first = ts_conv_first(a, 0), size = reach(a); /* of the tile, in places */
+    part p = {.element = first > 0 ? ceil_div(first, a->spread) : 0};
+    p.place = p.element * a->spread - first;
+    int64_t end = p.place < size ? p.element + ceil_div(size - p.place, a->spread) : p.element;
+    p.count = (end < a->size ? end : a->size) - p.element;
+    if (p.count < 0) p.count = 0;
+    return p;
 }
 
 static int64_t in_bytes(const conv *c) {
@@ -84,11 +86,11 @@ static bool plan(conv *c, const ts_conv_shape *s) {
     *c = (conv){.s = s, .b = s->b};
     c->chunks = ceil_div(s->features, TS_CONV_PARTS);
     c->chunk = ceil_div(s->features, c->chunks);
-    c->is_staged = s->axis[0].spread > 1 || s->axis[1].spread > 1;
     choose_stack(c);
-    c->rows = reach(c, 0);
-    c->cols = reach(c, 1);
-    c->has_edges = has_edges(c);
+    c->rows = reach(&s->axis[0]);
+    c->cols = reach(&s->axis[1]);
+    c->has_edges = part_of(&s->axis[0]).count < c->rows || part_of(&s->axis[1]).count < c->cols;
+    c->is_staged = part_of(&s->axis[1]).count < c->cols;
     int64_t places = s->axis[0].out * s->axis[1].out;
     c->batch = ts_conv_divisor(s->images, at_least(1, MOST_PLACES / places));
     while (!fits(c)) {
@@ -102,7 +104,7 @@ static bool plan(conv *c, const ts_conv_shape *s) {
                        ? 1
                        : ceil_div(s->axis[0].out,
                                   ceil_div(s->axis[0].out, most < s->axis[0].out ? most : s->axis[0].out));
-    bool is_short = c->rows * c->cols <= INT16_MAX || c->tile_images == 1; /* steps are 16 bits */
+    bool is_short = c->rows * c->cols <= INT16_MAX || c->batch == 1; /* steps are 16 bits */
     return is_short && s->axis[0].stride * c->cols <= INT16_MAX && taps_of(c) * s->axis[1].taps <= MOST_TAPS;
 }
 
@@ -127,14 +129,14 @@ static void load_weights(conv *c) {
     for (int64_t chunk = 0; chunk < c->chunks; chunk++)
         for (int64_t tap = 0; tap < rows->taps; tap++) {
             int64_t at = chunk * c->groups[0] + tap / c->stack[0];
-            int64_t part = tap % c->stack[0] * c->stack[1] * c->chunk;
+            int64_t first = tap % c->stack[0] * c->stack[1] * c->chunk;
             ts_ap src = ts_build_hbm(s->weights.tensor, ts_chip_dtype(s->weights.dtype),
                                      ts_view_offset(c->b, &s->weights));
             src.offset.base += chunk * c->chunk * s->weight_feature + tap * rows->tap_step;
             ts_count channels = ts_count_const(channels_of(c, chunk)), taps = ts_count_const(cols->taps);
             ts_count parts = c->stack[1] > 1 ? ts_count_const(cols->taps * channels.max) : channels;
             ts_ap dst = ts_build_ap(c->b, c->weights, s->dtype, parts, ts_count_const(1));
-            dst.part.base = part;
+            dst.part.base = first;
             dst.offset.base += at * c->groups[1] * s->outputs * bytes_of(c);
             dst.dims = 0;
             if (c->stack[1] > 1) ts_ap_dim(&src, cols->tap_step, taps);
@@ -149,33 +151,19 @@ static void load_weights(conv *c) {
         }
 }
 
-/* Elements of an axis that a stacked tap has in its tile: `count` from `element` on, the first at `place`. */
-typedef struct part {
-    int64_t element, count, place;
-} part;
-
-static part part_of(const ts_conv_axis *a, int64_t tap, int64_t size) {
-    int64_t first = ts_conv_first(a, tap); /* of the tile, in places */
-    part p = {.element = first > 0 ? ceil_div(first, a->spread) : 0};
-    p.place = p.element * a->spread - first;
-    int64_t end = p.place < size ? p.element + ceil_div(size - p.place, a->spread) : p.element;
-    p.count = (end < a->size ? end : a->size) - p.element;
-    return p;
-}
-
 static ts_affine half_of(const conv *c, ts_affine offset) {
     offset.rotation = c->slot.rotation;
     return offset;
 }
 
-/* The images from `image` on of one stacked tap. */
-static void load_tap(conv *c, int64_t chunk, int64_t row_tap, int64_t col_tap, ts_affine image) {
+/* The images from `image` on, in the tile or, first, as they come beside it. */
+static void load_chunk(conv *c, int64_t chunk, ts_affine image) {
     const ts_conv_shape *s = c->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
-    part r = part_of(rows, row_tap, c->rows), p = part_of(cols, col_tap, c->cols);
-    if (r.count <= 0 || p.count <= 0) return;
+    part r = part_of(rows), p = part_of(cols);
+    if (r.count == 0 || p.count == 0) return;
     ts_count channels = ts_count_const(channels_of(c, chunk)), images = ts_count_const(c->batch);
-    int64_t at = (row_tap * c->stack[1] + col_tap) * c->chunk, size = c->rows * c->cols;
+    int64_t size = c->rows * c->cols;
     ts_ap src = ts_build_hbm(s->in.tensor, ts_chip_dtype(s->in.dtype), ts_view_offset(c->b, &s->in));
     src.offset = ts_build_sum(c->b, src.offset, image, s->in_image);
     src.offset.base +=
@@ -185,37 +173,43 @@ static void load_tap(conv *c, int64_t chunk, int64_t row_tap, int64_t col_tap, t
     ts_ap_dim(&src, rows->in_step, ts_count_const(r.count));
     ts_ap_dim(&src, cols->in_step, ts_count_const(p.count));
     ts_ap dst = ts_build_ap(c->b, c->in, s->dtype, channels, ts_count_const(1));
-    dst.part.base = at;
     dst.offset = half_of(c, dst.offset);
     dst.offset.base += (chunk * c->batch * size + r.place * c->cols + p.place) * bytes_of(c);
     dst.dims = 0;
     ts_ap_dim(&dst, size, images);
     ts_ap_dim(&dst, c->cols * rows->spread, ts_count_const(r.count));
     ts_ap_dim(&dst, cols->spread, ts_count_const(p.count));
-    ts_ap *to = &dst, stage;
-    if (c->is_staged) {
-        stage = ts_build_ap(c->b, c->stage, s->dtype, channels, ts_count_const(1));
-        stage.part.base = at;
-        stage.dims = 0;
-        ts_ap_dim(&stage, r.count * p.count, images);
-        ts_ap_dim(&stage, p.count, ts_count_const(r.count));
-        ts_ap_dim(&stage, 1, ts_count_const(p.count));
-        to = &stage;
+    if (!c->is_staged) {
+        ts_emit_dma(c->b, ts_engine_sync, ts_lower_load_queue(s->lower), &dst, &src);
+        return;
     }
-    ts_emit_dma(c->b, ts_engine_sync, ts_lower_load_queue(s->lower), to, &src);
-    if (c->is_staged) ts_emit_copy(c->b, ts_engine_vector, &dst, &stage);
+    int64_t elems = c->batch * r.count * p.count;
+    ts_tile stage = ts_build_tile(c->b, ts_space_sbuf, c->chunk, elems * bytes_of(c), 2);
+    ts_ap beside = ts_build_ap(c->b, stage, s->dtype, channels, ts_count_const(elems));
+    ts_emit_dma(c->b, ts_engine_sync, ts_lower_load_queue(s->lower), &beside, &src);
+    ts_emit_copy(c->b, ts_engine_vector, &dst, &beside);
+}
+
+/* What a stacked tap reads: the images from its place on. Past an image's end it would read nothing. */
+static void load_stacked(conv *c, int64_t row, int64_t col) {
+    const ts_conv_shape *s = c->s;
+    int64_t shift = row * s->axis[0].dilation * c->cols + col * s->axis[1].dilation;
+    ts_count channels = ts_count_const(s->features),
+             elems = ts_count_const(c->batch * c->rows * c->cols - shift);
+    ts_ap src = ts_build_ap(c->b, c->in, s->dtype, channels, elems), dst = src;
+    src.offset = half_of(c, src.offset);
+    dst.offset = src.offset;
+    src.offset.base += shift * bytes_of(c);
+    dst.part.base = (row * c->stack[1] + col) * c->chunk;
+    ts_emit_dma(c->b, ts_engine_sync, ts_lower_load_queue(s->lower), &dst, &src);
 }
 
 static void load_images(conv *c, ts_affine image) {
-    const ts_conv_shape *s = c->s;
-    for (int64_t chunk = 0; chunk < c->chunks; chunk++) {
-        if (c->is_staged)
-            c->stage = ts_build_tile(c->b, ts_space_sbuf, c->chunk * c->stack[0],
-                                     c->batch * s->axis[0].size * s->axis[1].size * bytes_of(c), 2);
-        for (int64_t row = 0; row < c->stack[0]; row++)
-            for (int64_t col = 0; col < c->stack[1]; col++)
-                load_tap(c, chunk, row, col, image);
-    }
+    for (int64_t chunk = 0; chunk < c->chunks; chunk++)
+        load_chunk(c, chunk, image);
+    for (int64_t row = 0; row < c->stack[0]; row++)
+        for (int64_t col = 0; col < c->stack[1]; col++)
+            if (row + col > 0) load_stacked(c, row, col);
 }
 
 /* Two halves that take turns; the zeros around the images are written once. */

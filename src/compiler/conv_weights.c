@@ -209,7 +209,7 @@ static ts_tile load_window(const conv *c, ts_affine image, ts_affine output, int
     for (int64_t i = 0; i < c->blocks; i++)
         load_block(c, &t, i, c->outputs, (part){.first = i * c->block_rows, .count = c->block_rows}, &from,
                    steps);
-    lay_by_place(c, ts_engine_scalar, &t, c->outputs, tile, cols->taps, 0);
+    lay_by_place(c, ts_engine_gpsimd, &t, c->outputs, tile, cols->taps, 0);
     return tile;
 }
 

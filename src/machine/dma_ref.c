@@ -280,6 +280,7 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
         if (s->is_indexed) TS_TRY(check_indices(exec, s));
     }
     bool is_cut = ts_pair_make(&d.dst.pattern, &d.src.pattern, &d.pair);
+    d.pair.isa = exec->host.isa;
     d.pair.is_added = inst->rmw == ts_rmw_add;
     d.pair.is_streaming =
         d.dst.tensor && d.dst.tensor->bytes >= STREAMING_BYTES && d.dst.tensor != d.src.tensor;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "machine/engine.h"
+#include "machine/transfer.h"
 
 /* ---- operators: dst = data op0 b [op1 c] ---- */
 
@@ -177,6 +178,44 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
     }
 }
 
+/* ---- the same where a row is laid in another order ---- */
+
+/* Rows of one partition as two patterns that are cut alike; both bases are partition 0's. */
+typedef struct permuted {
+    ts_pair pair;
+    int64_t dst_pitch, src_pitch;
+} permuted;
+
+static void move_permuted(void *context, int64_t first, int64_t last) {
+    const permuted *p = context;
+    for (int64_t part = first; part < last; part++) {
+        ts_pair pair = p->pair;
+        pair.dst += part * p->dst_pitch;
+        pair.src += part * p->src_pitch;
+        ts_pair_move(&pair, 0, pair.dims ? pair.count[0] : 1);
+    }
+}
+
+static ts_pattern pattern_of(const ts_rows *rows) {
+    ts_pattern pattern = {.base = rows->base, .dtype = rows->dtype, .size = rows->size, .dims = rows->dims};
+    memcpy(pattern.step, rows->step, sizeof rows->step);
+    memcpy(pattern.count, rows->count, sizeof rows->count);
+    return pattern;
+}
+
+/* Whether the work was taken: bits that need not pass in the order of the elements. */
+static bool run_permuted(ts_operand_set *set, const copy *c) {
+    permuted p = {.dst_pitch = c->dst.pitch, .src_pitch = c->src.pitch};
+    ts_pattern dst = pattern_of(&c->dst), src = pattern_of(&c->src);
+    if (c->dst.dims * c->src.dims == 1 || !ts_pattern_is_disjoint(&dst) || !ts_pair_make(&dst, &src, &p.pair))
+        return false;
+    ts_pair_arrange(&p.pair);
+    p.pair.isa = set->exec->host.isa;
+    double ns = 0.3 * (double)c->dst.elems;
+    ts_work_local(set, &(ts_work){move_permuted, c->dst.parts, 1, ns, &p, sizeof p});
+    return true;
+}
+
 static void run_copy(ts_operand_set *set, copy *c, ts_piece *task, double ns) {
     c->chunks = ts_chunks_of(&c->dst);
     double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
@@ -190,7 +229,8 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     copy c = {.is_exact = inst->dst.dtype == inst->src.dtype && head->engine != ts_engine_scalar};
     ts_rows_get(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
-    if (ts_operands_known(&set)) run_copy(&set, &c, copy_rows, 0.2);
+    if (!ts_operands_known(&set)) return ts_ok;
+    if (!c.is_exact || !run_permuted(&set, &c)) run_copy(&set, &c, copy_rows, 0.2);
     return ts_ok;
 }
 

@@ -28,6 +28,21 @@ void ts_gemm_pair_a(const ts_gemm *g) {
     g->kernel->pair(g->a, g->a_pitch, g->k, g->m, g->kernel->rows, g->a_pairs);
 }
 
+/* ---- columns ---- */
+
+bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *c) {
+    return c->run % kernel->columns == 0 || (c->run == kernel->lanes && 2 * c->run == kernel->columns);
+}
+
+static int64_t column_at(const ts_gemm *g, int64_t column) {
+    const ts_gemm_columns *c = &g->columns;
+    if (c->run == 0) return column;
+    int64_t at = column % c->run, run = column / c->run;
+    for (int i = c->dims; i-- > 0; run /= c->count[i])
+        at += run % c->count[i] * c->step[i];
+    return at;
+}
+
 /* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
    next line; in the second tile the columns of the next panel, from afar, and in the last again, to the first
    cache, from where the rows that passed in between have pushed them. */
@@ -36,7 +51,7 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
     const int64_t size = g->a_pairs ? 2 : 4, pitch = g->b_pitch * size, rows = g->kernel->rows;
     const bool has_next = column + g->kernel->columns < g->n;
     if (has_next && (row == rows || g->m - row <= rows)) {
-        tile->next = (const uint8_t *)g->b + (column + g->kernel->columns) * size;
+        tile->next = (const uint8_t *)g->b + column_at(g, column + g->kernel->columns) * size;
         tile->next_pitch = g->a_pairs ? 2 * pitch : pitch;
         tile->next_line = g->a_pairs ? pitch : LINE;
     } else if (is_first && !g->a_pairs) {
@@ -65,13 +80,16 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
     const int rows = g->kernel->rows, columns = g->kernel->columns;
     const int64_t half = (g->k + 1) / 2, left = g->n - column;
     const int width = (int)(left < columns ? left : columns);
-    const uint8_t *b = (const uint8_t *)g->b + column * (g->a_pairs ? 2 : 4);
+    const int64_t at = column_at(g, column), half_at = columns / 2;
+    const uint8_t *b = (const uint8_t *)g->b + at * (g->a_pairs ? 2 : 4);
     ts_gemm_tile tile = {.b = (const uint32_t *)b,
+                         .b_second = half_at,
                          .a_pitch = g->a_pitch,
                          .b_pitch = g->b_pitch,
                          .out_pitch = g->out_pitch,
                          .k = g->k,
                          .is_added = g->is_added};
+    if (!g->a_pairs && width > half_at) tile.b_second = column_at(g, column + half_at) - at;
     if (g->a_pairs) {
         g->kernel->pair((const uint16_t *)b, g->b_pitch, g->k, width, columns, b_pairs);
         tile.b = b_pairs;

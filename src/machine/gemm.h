@@ -16,6 +16,7 @@ enum { TS_GEMM_NAN = 0x7fc00000, TS_GEMM_COLUMNS = 32 /* at most, of a kernel's 
    high half. */
 typedef struct ts_gemm_tile {
     const uint32_t *a, *b; /* words of the first row and the first column */
+    int64_t b_second;      /* words from there to the second vector of columns, if there are two */
     float *out;
     int64_t a_pitch, b_pitch, out_pitch; /* words from row to row */
     int64_t k;                           /* rows of words */
@@ -36,8 +37,9 @@ typedef void ts_gemm_pair_function(const uint16_t *from, int64_t pitch, int64_t 
 /* One for each instruction set and kind of word. */
 typedef struct ts_gemm_kernel {
     const char *name;
-    int rows, columns;           /* of a tile, at most */
-    double macs_per_ns;          /* about */
+    int rows, columns;  /* of a tile, at most */
+    int lanes;          /* of a vector of columns that may lie elsewhere than after the first; 0 = none */
+    double macs_per_ns; /* about */
     ts_gemm_tile_function *tile; /* rows and columns from 1 up */
     ts_gemm_pair_function *pair; /* NULL: words are floats */
 } ts_gemm_kernel;
@@ -48,6 +50,17 @@ const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_paired);
 /* Kernels for one instruction set each; ts_gemm_kernel_of calls them where the CPU has it. */
 extern const ts_gemm_kernel ts_gemm_plain, ts_gemm_avx2, ts_gemm_avx512, ts_gemm_avx512bf16;
 
+/* How the columns of b lie: runs of `run` adjacent ones, and these in the order of `dims` dimensions,
+   outermost first, `step` elements from one to the next. run = 0: all are adjacent. */
+enum { TS_GEMM_DIMS = 4 };
+typedef struct ts_gemm_columns {
+    int64_t run;
+    int dims;
+    int64_t step[TS_GEMM_DIMS], count[TS_GEMM_DIMS];
+} ts_gemm_columns;
+/* Whether the kernel takes such columns as they lie. */
+bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *columns);
+
 /* A whole product. Operands of floats lie in rows, `pitch` floats apart. Operands of bf16 pairs lie as rows
    of bf16, `pitch` elements apart; a is paired by ts_gemm_pair_a before the run, b on the way, each into
    memory of the caller. out shares no memory with the others. */
@@ -56,6 +69,7 @@ typedef struct ts_gemm {
     const void *a, *b;
     float *out;
     int64_t a_pitch, b_pitch, out_pitch;
+    ts_gemm_columns columns;
     int64_t k, m, n;
     bool is_added;
     uint32_t *a_pairs, *b_pairs; /* room for them; NULL for floats */

@@ -23,7 +23,7 @@
 #include "machine/gemm_tile.h"
 
 const ts_gemm_kernel ts_gemm_avx2 = {
-    .name = "avx2", .rows = ROWS, .columns = 2 * LANES, .macs_per_ns = 45, .tile = tile_any};
+    .name = "avx2", .rows = ROWS, .columns = 2 * LANES, .lanes = LANES, .macs_per_ns = 45, .tile = tile_any};
 #else
 typedef int ts_gemm_avx2_is_empty;
 #endif

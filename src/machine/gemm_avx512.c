@@ -7,8 +7,12 @@
 #define fuse(a, b, sum) _mm512_fmadd_ps(a, b, sum)
 #include "machine/gemm_zmm.h"
 
-const ts_gemm_kernel ts_gemm_avx512 = {
-    .name = "avx512", .rows = ROWS, .columns = 2 * LANES, .macs_per_ns = 50, .tile = tile_any};
+const ts_gemm_kernel ts_gemm_avx512 = {.name = "avx512",
+                                       .rows = ROWS,
+                                       .columns = 2 * LANES,
+                                       .lanes = LANES,
+                                       .macs_per_ns = 50,
+                                       .tile = tile_any};
 #else
 typedef int ts_gemm_avx512_is_empty;
 #endif

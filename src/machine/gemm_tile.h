@@ -17,7 +17,7 @@ TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const in
     const int last = vectors - 1;
     const uint32_t *a = tile->a, *b = tile->b;
     const uint8_t *next = tile->next;
-    const int64_t a_pitch = tile->a_pitch, b_pitch = tile->b_pitch;
+    const int64_t a_pitch = tile->a_pitch, b_pitch = tile->b_pitch, second = tile->b_second;
     const int64_t next_pitch = tile->next_pitch, next_line = tile->next_line;
     VECTOR sum[ROWS][2], moving[2];
     TS_UNROLL for (int row = 0; row < rows; row++) {
@@ -28,7 +28,7 @@ TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const in
         __builtin_prefetch(next);
         __builtin_prefetch(next + next_line);
         for (int v = 0; v < vectors; v++)
-            moving[v] = is_ragged && v == last ? load_some(b + v * LANES, mask) : load(b + v * LANES);
+            moving[v] = is_ragged && v == last ? load_some(b + v * second, mask) : load(b + v * second);
         TS_UNROLL for (int row = 0; row < rows; row++) {
             const VECTOR stationary = broadcast(a + row);
             for (int v = 0; v < vectors; v++)

@@ -16,13 +16,32 @@ static bool is_adjacent(const ts_rows *rows) {
 typedef struct operand {
     const ts_rows *rows;
     const uint8_t *data;
-    int64_t pitch; /* elements from row to row */
-    int size;      /* of an element */
+    int64_t pitch;           /* elements from row to row */
+    int size;                /* of an element */
+    ts_gemm_columns columns; /* of a moving operand that lies in runs */
 } operand;
 
 static bool is_in_place(const ts_rows *rows, bool is_paired) {
     bool is_aligned = (((uint64_t)(uintptr_t)rows->base | (uint64_t)rows->pitch) & (rows->size - 1u)) == 0;
     return (is_paired || rows->dtype == ts_dtype_f32) && is_adjacent(rows) && is_aligned;
+}
+
+/* Whether the elements of a row lie in runs that the kernel takes where they are. */
+static bool are_runs(const ts_rows *rows, bool is_paired, const ts_gemm_kernel *kernel,
+                     ts_gemm_columns *columns) {
+    int inner = rows->dims - 1;
+    if (inner == 0 || inner > TS_GEMM_DIMS || rows->step[inner] != rows->size) return false;
+    ts_rows run = *rows;
+    run.dims = 1;
+    run.step[0] = rows->size;
+    if (!is_in_place(&run, is_paired)) return false;
+    *columns = (ts_gemm_columns){.run = rows->count[inner], .dims = inner};
+    for (int i = 0; i < inner; i++) {
+        if (rows->step[i] % rows->size != 0) return false;
+        columns->step[i] = rows->step[i] / rows->size;
+        columns->count[i] = rows->count[i];
+    }
+    return ts_gemm_takes(kernel, columns);
 }
 
 static void copy_rows(void *context, int64_t first, int64_t last) {
@@ -39,15 +58,17 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
 
 /* Where the rows lie as they are wanted, or a copy in `buffer`: its pitch has a line more than the columns,
    so that the rows of a panel do not share a cache set. */
-static void get_operand(const ts_exec *exec, const ts_rows *rows, bool is_paired, void *buffer, operand *o) {
+static void get_operand(const ts_exec *exec, const ts_rows *rows, const ts_gemm_kernel *kernel,
+                        bool is_moving, void *buffer, operand *o) {
     enum { LINE = 16 };
-    o->rows = rows;
-    o->size = is_paired ? 2 : 4;
-    if (is_in_place(rows, is_paired)) {
+    bool is_paired = kernel->pair != NULL;
+    *o = (operand){.rows = rows, .size = is_paired ? 2 : 4};
+    if (is_in_place(rows, is_paired) || (is_moving && are_runs(rows, is_paired, kernel, &o->columns))) {
         o->data = rows->base;
         o->pitch = rows->pitch / o->size;
         return;
     }
+    o->columns = (ts_gemm_columns){0};
     o->data = buffer;
     o->pitch = (rows->elems + LINE - 1) / LINE * LINE + LINE;
     ts_split(exec, rows->parts, 0.1 * (double)rows->elems, copy_rows, o);
@@ -102,6 +123,7 @@ static bool is_added(const ts_exec *exec, const ts_accum *accum) {
    the way back, about two steps an element. */
 static bool is_worth_swapping(const ts_gemm *g) {
     enum { LANES = 16 };
+    if (g->columns.run > 0) return false;
     int64_t along = (g->n + LANES - 1) / LANES * g->m, across = (g->m + LANES - 1) / LANES * g->n;
     return g->k * along > g->k * across + 2 * g->m * g->n;
 }
@@ -130,13 +152,14 @@ static void multiply(const ts_exec *exec, const ts_rows *stationary, const ts_ro
     const ts_gemm_kernel *kernel = kernel_of(exec, stationary, moving);
     bool is_paired = kernel->pair != NULL;
     operand a, b;
-    get_operand(exec, stationary, is_paired, core->stationary, &a);
-    get_operand(exec, moving, is_paired, core->moving, &b);
+    get_operand(exec, stationary, kernel, false, core->stationary, &a);
+    get_operand(exec, moving, kernel, true, core->moving, &b);
     ts_gemm gemm = {.kernel = kernel,
                     .a = a.data,
                     .b = b.data,
                     .a_pitch = a.pitch,
                     .b_pitch = b.pitch,
+                    .columns = b.columns,
                     .k = stationary->parts,
                     .m = stationary->elems,
                     .n = moving->elems,

@@ -1,6 +1,8 @@
 /* Strided copies: a common cut of two patterns, a good order of its dimensions, and the loops that move. */
 #include "machine/transfer.h"
 
+#include "machine/turn.h"
+
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -253,9 +255,20 @@ static void run(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t n
 
 /* dst adjacent along the inner dimension, src along the outer one: squares that fit the cache. */
 static void plane(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t outer) {
-    enum { BLOCK = 16 };
+    enum { BLOCK = 16, WORTH_TURNING = 8 };
     int64_t dst_step = pair->dst_step[pair->dims - 2], src_step = pair->src_step[pair->dims - 1];
     int64_t inner = pair->count[pair->dims - 1];
+    if (pair->dst_size <= 4 && inner >= WORTH_TURNING && outer >= WORTH_TURNING) {
+        ts_turn turn = {.from = src,
+                        .to = dst,
+                        .from_pitch = src_step,
+                        .to_pitch = dst_step,
+                        .parts = inner,
+                        .elems = outer,
+                        .from_size = pair->dst_size};
+        ts_turn_run(pair->isa, &turn);
+        return;
+    }
     for (int64_t o0 = 0; o0 < outer; o0 += BLOCK)
         for (int64_t i0 = 0; i0 < inner; i0 += BLOCK) {
             int64_t o1 = o0 + BLOCK < outer ? o0 + BLOCK : outer,

@@ -22,6 +22,7 @@ typedef struct ts_pair {
     uint8_t *dst, *src;
     uint8_t dst_dtype, src_dtype, dst_size, src_size;
     bool is_added;     /* dst += src in fp32 */
+    ts_isa isa;        /* of transposes; automatic: any */
     bool is_streaming; /* dst is not read again soon: past the caches */
     int dims;
     bool is_stochastic; /* how casts round, with random words of `key` for bytes counted from the origins */

@@ -141,6 +141,61 @@ static void every_kernel_gives_the_same_bits(void **state) {
     free(o);
 }
 
+/* Columns in runs with gaps between: rows of `across` runs, as a window over an image has them. */
+static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m, int run, int across, int n) {
+    enum { GAP = 3, ROW_GAP = 7 };
+    bool is_paired = kernel->pair != NULL;
+    int pitch = (n / run + 1) * (run + GAP + ROW_GAP), size = is_paired ? 2 : 4;
+    ts_gemm gemm = {.kernel = kernel,
+                    .a = is_paired ? (const void *)o->half_a : o->a,
+                    .out = o->out,
+                    .a_pitch = m,
+                    .b_pitch = pitch,
+                    .out_pitch = n,
+                    .columns = {.run = run,
+                                .dims = 2,
+                                .step = {across * (run + GAP) + ROW_GAP, run + GAP},
+                                .count = {n / run / across, across}},
+                    .k = k,
+                    .m = m,
+                    .n = n,
+                    .a_pairs = is_paired ? o->a_pairs : NULL,
+                    .b_pairs = is_paired ? o->b_pairs : NULL};
+    if (!ts_gemm_takes(kernel, &gemm.columns)) return;
+    fill(o, ordinary, k, m, n, m, n);
+    expect(o, k, m, n, m, n, is_paired);
+    char *b = malloc((size_t)(k * pitch * size)), *from = is_paired ? (char *)o->half_b : (char *)o->b;
+    memset(b, 0xff, (size_t)(k * pitch * size));
+    for (int x = 0; x < k; x++)
+        for (int j = 0; j < n; j++) {
+            int r = j / run, at = r / across * (across * (run + GAP) + ROW_GAP) + r % across * (run + GAP);
+            memcpy(b + (x * pitch + at + j % run) * size, from + (x * n + j) * size, (size_t)size);
+        }
+    gemm.b = b;
+    if (is_paired) ts_gemm_pair_a(&gemm);
+    ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
+    check(kernel->name, o, k, m, n, n, false);
+    free(b);
+}
+
+static void every_kernel_takes_columns_in_runs(void **state) {
+    (void)state;
+    static const int depths[] = {1, 3, 48, 128}, rows[] = {1, 8, 13, 64}, runs[] = {8, 16, 32, 64};
+    operands *o = malloc(sizeof *o);
+    for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
+        for (int is_paired = 0; is_paired < 2; is_paired++) {
+            const ts_gemm_kernel *kernel = ts_gemm_kernel_of(isa, is_paired);
+            for (int k = 0; kernel && k < 4; k++)
+                for (int m = 0; m < 4; m++)
+                    for (int r = 0; r < 4; r++)
+                        for (int across = 1; across <= 3; across += 2)
+                            for (int times = 1; times <= 2 && times * across * runs[r] <= MAX_N; times++)
+                                run_in_runs(kernel, o, depths[k], rows[m], runs[r], across,
+                                            times * across * runs[r]);
+        }
+    free(o);
+}
+
 /* ---- instructions ---- */
 
 typedef struct form {
@@ -226,6 +281,7 @@ static void repro_gives_one_result_on_every_level(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_gives_the_same_bits),
+        cmocka_unit_test(every_kernel_takes_columns_in_runs),
         cmocka_unit_test(odd_shapes_match_the_triple_loop),
         cmocka_unit_test(repro_gives_one_result_on_every_level),
     };
