@@ -32,7 +32,7 @@ ts_compiler_test(
   reduce_of_views reduce_operators reduce_unknown results_shared view_broadcasts view_iotas view_reshapes view_slices
   view_transposes)
 ts_compiler_test(
-  conv_readers dot_depth_panels dot_layout dot_readers dot_scores dot_update recompute_leaf fuse_column_sums fuse_row_statistics fuse_rows fuse_steps fuse_softmax
+  conv_images conv_readers dot_depth_panels dot_layout dot_readers dot_scores dot_update recompute_leaf fuse_column_sums fuse_row_statistics fuse_rows fuse_steps fuse_softmax
   recompute_activation dot_batches dot_bf16 dot_bf16_rounded dot_empty dot_nonfinite dot_f16 dot_integer_limits dot_integers dot_of_views dot_ragged dot_single dot_turned
   dynamic_slices dynamic_updates gather_along_axis gather_rows gather_windows refused_cholesky refused_complex
   refused_f64 scatter_add_f32 scatter_add_i32 scatter_embedding scatter_infinite scatter_max_f32 scatter_min_i32

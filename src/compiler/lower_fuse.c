@@ -92,7 +92,7 @@ static bool suits_dot(const ts_group *group, int kept) {
     return !group->dot || kept == group->rank || kept == group->dot->rows;
 }
 
-static bool fits_together(const ts_group *a, const ts_group *b) {
+static bool fits_together(const ts_group *a, const ts_group *b, ts_op_node *op) {
     ts_group both = *a;
     both.kept = shared_kept(a, b);
     if ((a->dot && b->dot) || !suits_dot(a, both.kept) || (b->dot && a->rank != b->rank)) return false;
@@ -103,7 +103,7 @@ static bool fits_together(const ts_group *a, const ts_group *b) {
     for (int i = 0; i < b->op_count; i++)
         both.ops[both.op_count++] = b->ops[i];
     both.is_reducing = a->is_reducing || b->is_reducing;
-    return ts_group_fits(&both, NULL);
+    return ts_group_fits(&both, op);
 }
 
 static void unite(ts_lower *lower, ts_group *group, ts_group *other) {
@@ -133,7 +133,8 @@ static ts_status choose_group(ts_lower *lower, ts_op_node *op, ts_group **chosen
                     span == ts_group_span(group, &op->operands[i]->type) && has_room(group, 1, 3) &&
                     ts_group_fits(group, op);
         bool is_larger = *chosen && group->rank > (*chosen)->rank;
-        if (fits && *chosen) fits = is_larger ? fits_together(group, *chosen) : fits_together(*chosen, group);
+        if (fits && *chosen)
+            fits = is_larger ? fits_together(group, *chosen, op) : fits_together(*chosen, group, op);
         if (!fits) {
             TS_TRY(ts_lower_close_group(lower, group));
         } else if (!*chosen) {
