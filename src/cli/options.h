@@ -16,11 +16,12 @@ typedef struct ts_arguments {
     ts_arena arena;
     ts_words files; /* words that are no option and no option's value */
     ts_words inputs, streams;
-    const char *instance, *chip, *out, *dump, *save, *load, *auto_cast, *auto_cast_type, *rounding_seed;
+    const char *instance, *chip, *out, *dump, *save, *load, *auto_cast, *auto_cast_type, *rounding_seed,
+        *checks;
     const char *html, *json_file, *pftrace, *summary_text, *summary_json, *output_format;
     int level, lines, threads, slices, trips, steps;
     bool help, json, once, no_source, markdown, instances, poison, quiet, is_text, topology, is_stochastic,
-        is_repro, is_strict;
+        is_repro, is_strict, finds_nan;
 } ts_arguments;
 
 typedef enum ts_option_kind {

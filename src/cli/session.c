@@ -43,6 +43,8 @@ ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session
     const char *chip = arguments->chip;
     TS_TRY(read_cast(arguments, &options, diag));
     TS_TRY(read_rounding(arguments, &options, diag));
+    if (arguments->checks) TS_TRY(ts_check_parse(arguments->checks, "--check", &options.checks, diag));
+    if (arguments->finds_nan) options.checks |= 1u << ts_check_nan;
     TS_TRY(ts_runtime_options_from_env(&options, diag));
     /* On the command line "none" is an answer too. */
     if (arguments->auto_cast) TS_TRY(read_cast(arguments, &options, diag));

@@ -8,8 +8,9 @@
 #include "report/report.h"
 
 static ts_status execute(const ts_arguments *arguments, ts_session *session, const ts_arrays *inputs,
-                         const ts_arrays *outputs, ts_diag *diag) {
-    ts_execute_options options = {.poison = arguments->poison, .cancel = ts_interrupt_flag()};
+                         const ts_arrays *outputs, ts_checks *checks, ts_diag *diag) {
+    ts_execute_options options = {
+        .poison = arguments->poison, .cancel = ts_interrupt_flag(), .checks = checks};
     ts_progress *progress = arguments->quiet ? NULL : ts_progress_start("running");
     ts_interrupt_enter(ts_phase_run);
     ts_status status = ts_executable_run(session->executable, 0, inputs->data, outputs->data, &options, diag);
@@ -40,13 +41,34 @@ static void describe_numerics(const ts_runtime *runtime, ts_text *out) {
     ts_text_add(out, "\n");
 }
 
+/* What checks found, as lines before the record. */
+static void describe_checks(const ts_arguments *arguments, const ts_checks *checks, ts_text *out) {
+    if (!checks || arguments->json) return;
+    size_t before = out->length;
+    ts_checks_text(checks, out);
+    if (out->length == before && !arguments->quiet) ts_text_add(out, "checks found nothing\n");
+    if (out->length > before && !arguments->quiet) ts_text_add(out, "\n");
+}
+
+/* As the last member of the record's object. */
+static void add_findings(const ts_checks *checks, ts_text *out) {
+    while (checks && out->length && out->data[out->length - 1] != '}')
+        out->data[--out->length] = '\0';
+    if (!checks || !out->length) return;
+    out->data[--out->length] = '\0';
+    ts_text_add(out, ", ");
+    ts_checks_json(checks, out);
+    ts_text_add(out, "}\n");
+}
+
 /* The record of one run: JSON, a summary, or nothing. */
 static void describe_record(const ts_arguments *arguments, const ts_session *session, const ts_record *record,
-                            ts_text *out) {
+                            const ts_checks *checks, ts_text *out) {
     const ts_program *program = ts_executable_program(session->executable);
     const ts_instance *instance = ts_runtime_instance(session->runtime);
     if (arguments->json) {
         ts_record_json(record, program, instance, out);
+        add_findings(checks, out);
         if (out->length && out->data[out->length - 1] != '\n') ts_text_add(out, "\n");
     } else if (!arguments->quiet) {
         ts_report report;
@@ -70,19 +92,23 @@ static void describe_outputs(const ts_arguments *arguments, const ts_session *se
 }
 
 static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, ts_arrays *inputs,
-                            ts_arrays *outputs, ts_text *out, ts_diag *diag) {
+                            ts_arrays *outputs, ts_checks **checks, ts_text *out, ts_diag *diag) {
     const ts_record *record = NULL;
     TS_TRY(ts_session_load(arguments, NULL, session, diag));
     TS_TRY(ts_arrays_read(session, arguments->files.data[0], &arguments->inputs, inputs, diag));
     int count = ts_executable_outputs(session->executable);
     if (arguments->out) TS_TRY(ts_arrays_check_folder(arguments->out, count, diag));
     TS_TRY(ts_arrays_for_outputs(session, outputs, diag));
-    TS_TRY(execute(arguments, session, inputs, outputs, diag));
+    uint32_t kinds = ts_runtime_checks(session->runtime);
+    if (kinds) *checks = ts_checks_new(ts_executable_program(session->executable), kinds);
+    if (kinds && !*checks) return ts_fail(diag, ts_system, "no host memory for the checks of a run");
+    TS_TRY(execute(arguments, session, inputs, outputs, *checks, diag));
     TS_TRY(ts_executable_record(session->executable, &record, diag));
     if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
     TS_TRY(write_outputs(arguments, outputs, diag));
     describe_outputs(arguments, session, out);
-    describe_record(arguments, session, record, out);
+    describe_checks(arguments, *checks, out);
+    describe_record(arguments, session, record, *checks, out);
     return ts_ok;
 }
 
@@ -92,18 +118,20 @@ static ts_status run_steps(const ts_arguments *arguments, ts_session *session, t
     TS_TRY(ts_steps_run(arguments, session, out, diag));
     TS_TRY(ts_executable_record(session->executable, &record, diag));
     if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
-    describe_record(arguments, session, record, out);
+    describe_record(arguments, session, record, NULL, out);
     return ts_ok;
 }
 
 static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
     ts_session session;
     ts_arrays inputs = {0}, outputs = {0};
+    ts_checks *checks = NULL;
     ts_status status = ts_session_open(arguments, 0, &session, diag);
     if (status == ts_ok && ts_steps_wanted(arguments))
         status = run_steps(arguments, &session, out, diag);
     else if (status == ts_ok)
-        status = run_arrays(arguments, &session, &inputs, &outputs, out, diag);
+        status = run_arrays(arguments, &session, &inputs, &outputs, &checks, out, diag);
+    ts_checks_free(checks);
     ts_arrays_free(&inputs);
     ts_arrays_free(&outputs);
     ts_session_close(&session);
@@ -147,6 +175,12 @@ static const ts_option options[] = {
               "them, which may count subnormal numbers as 0. Default: TRAINSTONE_REPRO."),
     TS_OPTION("poison", 0, NULL, flag, poison, 0, 0,
               "Fill the chip's memories with NaN bytes first, so that a read of what nobody wrote shows."),
+    TS_OPTION(
+        "check", 0, "KINDS", word, checks, 0, 0,
+        "Look for what the chip lets pass in silence: unset (reads of what nobody wrote), nan (where a NaN "
+        "in a result comes from), overflow (casts past the range of a type), rounding (which way "
+        "stochastic rounding went), some of them with commas, or all. Default: TRAINSTONE_CHECK."),
+    TS_OPTION("find-nan", 0, NULL, flag, finds_nan, 0, 0, "The same as --check nan."),
     TS_OPTION_STRICT,
     TS_OPTION_JSON,
     TS_OPTION("quiet", 'q', NULL, flag, quiet, 0, 0, "Print nothing but errors (and --json)."),

@@ -7,6 +7,11 @@
 #include "base/clones.h"
 #include "machine/core.h"
 
+/* What casts did, for the checks of a run (check_casts.c). */
+typedef struct ts_casts ts_casts;
+void ts_casts_note(ts_casts *casts, unsigned dtype, const float *from, const void *to, int64_t n);
+void ts_casts_note_clamped(ts_casts *casts, unsigned dtype, int64_t value);
+
 /* A run in progress. Everything is allocated before the first instruction. */
 typedef struct ts_exec {
     ts_machine *machine;
@@ -20,8 +25,10 @@ typedef struct ts_exec {
     ts_trace *trace; /* NULL: nobody asks */
     ts_host host;    /* isa is never ts_isa_auto */
     bool is_stochastic;
-    uint32_t key[2];       /* of the run's random words */
-    uint64_t instructions; /* begun, loop marks included */
+    uint32_t key[2];          /* of the run's random words */
+    uint64_t instructions;    /* begun, loop marks included */
+    struct ts_checks *checks; /* NULL: none */
+    ts_casts *casts;          /* of the instruction; NULL: nobody counts */
     ts_diag *diag;
 } ts_exec;
 
@@ -46,6 +53,7 @@ typedef struct ts_rows {
     int64_t offset;     /* of base in its partition or tensor, bytes */
     bool is_stochastic; /* how what is written rounds, with the words of `key` */
     uint32_t key[2];
+    ts_casts *casts;
 } ts_rows;
 
 /* An instruction's operands. `is_empty` once some count is 0: then the instruction does nothing. */

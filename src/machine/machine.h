@@ -54,6 +54,7 @@ typedef struct ts_run {
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
     atomic_uint_fast64_t *done; /* optional: instructions executed so far, for others to look at */
+    struct ts_checks *checks;   /* optional, new: what they find is added (check.h) */
     ts_trace *trace;            /* optional: what each `leave` decides is added */
 } ts_run;
 

@@ -52,6 +52,7 @@ void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     rows->elems = ref.elems;
     rows->part = ref.part;
     rows->offset = ref.offset;
+    rows->casts = exec->casts;
     rows->is_stochastic = exec->is_stochastic && ts_dtype_is_narrow_float(ref.dtype);
     if (rows->is_stochastic)
         ts_random_key(exec->key, (uint32_t)exec->instructions,
@@ -362,6 +363,7 @@ void ts_rows_narrow(const ts_rows *rows, int64_t part, int64_t from, int64_t n, 
                                (size_t)n);
     else
         ts_dtype_narrow(rows->dtype, values, raw, (size_t)n);
+    if (rows->casts) ts_casts_note(rows->casts, rows->dtype, values, raw, n);
 }
 
 void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values) {
@@ -422,6 +424,8 @@ void ts_rows_write_ints(const ts_rows *rows, int64_t part, int64_t from, int64_t
         for (int64_t i = 0; i < n; i++) {
             int64_t value = is_signed ? (int64_t)(int32_t)values[i] : (int64_t)values[i];
             cast[i] = info->kind == 'b' ? value != 0 : (uint32_t)clamp(value, low, high);
+            if (rows->casts && info->kind != 'b' && (value < low || value > high))
+                ts_casts_note_clamped(rows->casts, rows->dtype, value);
         }
         ts_rows_write_bits(rows, part, from, n, cast);
     }

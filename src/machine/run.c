@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/check_run.h"
 #include "machine/segment.h"
 
 /* ---- control ---- */
@@ -99,7 +100,7 @@ static ts_status walk(ts_exec *exec, const ts_run *run) {
         if (run->done) atomic_store_explicit(run->done, exec->instructions, memory_order_relaxed);
         ts_exec_function *function = function_of(inst->op);
         if (!function) return ts_fail(exec->diag, ts_input, "instruction %u is no instruction", exec->at);
-        ts_status status = function(exec, inst);
+        ts_status status = exec->checks ? ts_check_step(exec, inst, function) : function(exec, inst);
         if (status != ts_ok) return tell(exec, status);
     }
     ts_segment_run(exec);
@@ -152,6 +153,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
                     .core = &machine->cores[run->core],
                     .program = program,
                     .trace = run->trace,
+                    .checks = run->checks,
                     .host = run->host,
                     .diag = diag};
     if (exec.host.isa == ts_isa_auto) exec.host.isa = ts_isa_best();
@@ -167,7 +169,9 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
             poison(&exec.core->psum);
             poison(&exec.core->accumulators);
         }
-        status = walk(&exec, run);
+        if (exec.checks) status = ts_check_begin(&exec);
+        if (status == ts_ok) status = walk(&exec, run);
+        if (status == ts_ok && exec.checks) ts_check_end(&exec);
         ts_segment_drop(exec.core->segment);
         pthread_mutex_unlock(&exec.core->lock);
     }

@@ -228,6 +228,7 @@ static void convert_run(const ts_pair *pair, uint8_t *dst, int64_t dst_step, con
             ts_alu_floats(ts_alu_add, old, values, values, m);
         }
         narrow(pair, dst, dst_step, src, src_step, values, raw, m);
+        if (pair->casts) ts_casts_note(pair->casts, pair->dst_dtype, values, raw, m);
         copy_run(dst, dst_step, (uint8_t *)raw, pair->dst_size, m, pair->dst_size);
     }
 }

@@ -27,6 +27,7 @@ typedef struct ts_pair {
     int dims;
     bool is_stochastic; /* how casts round, with random words of `key` for bytes counted from the origins */
     uint32_t key[2];
+    ts_casts *casts;
     const uint8_t *dst_origin, *src_origin;
     int64_t dst_step[TS_PAIR_DIMS], src_step[TS_PAIR_DIMS], count[TS_PAIR_DIMS];
 } ts_pair;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "machine/check.h"
 #include "runtime/runtime.h"
 
 /* An unset or empty variable counts as absent. */
@@ -173,6 +174,9 @@ ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag
     if (!options->instance) options->instance = variable("TRAINSTONE_INSTANCE");
     if (!options->chip) options->chip = variable("TRAINSTONE_CHIP");
     if (!options->out) options->out = variable("TRAINSTONE_OUT");
+    if (!options->checks && variable("TRAINSTONE_CHECK"))
+        TS_TRY(ts_check_parse(variable("TRAINSTONE_CHECK"), "the environment's TRAINSTONE_CHECK",
+                              &options->checks, diag));
     if (!options->live[0]) ts_runtime_live_folder(options->live);
     if (!options->cache) TS_TRY(read_cache(&options->cache, diag));
     if (!options->threads) TS_TRY(read_number("TRAINSTONE_THREADS", 1, 1024, &options->threads, diag));

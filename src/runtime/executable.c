@@ -9,6 +9,7 @@
 #include "arch/isa.h"
 #include "machine/clock.h"
 #include "runtime/collect.h"
+#include "runtime/notice.h"
 
 /* Slices kept for timelines: a few thousand instructions, some hundred KiB. */
 enum { SLICE_CAP = 16384 };
@@ -18,6 +19,7 @@ typedef struct ts_residence {
     pthread_mutex_t lock; /* a device runs the program once at a time */
     ts_extent *extent;    /* scratch region, then room for the constants; NULL until the first run */
     void **data;          /* one pointer a program tensor */
+    uint64_t told;        /* of checks (notice.h) */
 } ts_residence;
 
 /* The record of one control trace. */
@@ -367,7 +369,8 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     ts_run run = {.data = residence->data,
                   .poison = options->poison,
                   .cancel = options->cancel,
-                  .stats = options->stats};
+                  .stats = options->stats,
+                  .checks = options->checks};
     run.host = ts_runtime_host(executable->runtime);
     run.rounding = ts_runtime_rounding(executable->runtime, &run.rounding_seed);
     if (options->poison && program->scratch_bytes)
@@ -420,6 +423,22 @@ static ts_status collect(ts_executable *executable, ts_diag *diag) {
     return status;
 }
 
+/* With the checks that the runtime makes in every run, where the caller has none of its own. */
+static ts_status run_checked(ts_executable *executable, int device, ts_residence *residence,
+                             void *const *inputs, void *const *outputs, const ts_execute_options *options,
+                             ts_diag *diag) {
+    uint32_t kinds = ts_runtime_checks(executable->runtime);
+    if (options->checks || !kinds)
+        return run_settled(executable, device, residence, inputs, outputs, options, diag);
+    ts_execute_options own = *options;
+    own.checks = ts_checks_new(executable->program, kinds);
+    if (!own.checks) return ts_fail(diag, ts_system, "no host memory for the checks of a run");
+    ts_status status = run_settled(executable, device, residence, inputs, outputs, &own, diag);
+    if (status == ts_ok) ts_notice_checks(own.checks, &residence->told);
+    ts_checks_free(own.checks);
+    return status;
+}
+
 ts_status ts_executable_run(ts_executable *executable, int device, void *const *inputs, void *const *outputs,
                             const ts_execute_options *options, ts_diag *diag) {
     static const ts_execute_options defaults = {0};
@@ -431,7 +450,7 @@ ts_status ts_executable_run(ts_executable *executable, int device, void *const *
     ts_status status = settle(executable, device, residence, diag);
     if (status == ts_ok)
         status =
-            run_settled(executable, device, residence, inputs, outputs, options ? options : &defaults, diag);
+            run_checked(executable, device, residence, inputs, outputs, options ? options : &defaults, diag);
     if (residence->data) show(executable, device);
     pthread_mutex_unlock(&residence->lock);
     return status == ts_ok ? collect(executable, diag) : status;

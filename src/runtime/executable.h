@@ -7,6 +7,7 @@
 
 #include "arch/record.h"
 #include "compiler/compile.h"
+#include "machine/check.h"
 #include "runtime/runtime.h"
 
 typedef struct ts_executable ts_executable;
@@ -46,6 +47,7 @@ typedef struct ts_execute_options {
     bool poison;               /* SBUF, PSUM and scratch start as NaN bytes */
     const atomic_bool *cancel; /* optional */
     ts_run_stats *stats;       /* optional, filled */
+    ts_checks *checks;         /* optional, new: what they find is added */
 } ts_execute_options;
 
 /* Runs on one device. inputs[i] and outputs[i] are host memory of the tensors' sizes; outputs must not

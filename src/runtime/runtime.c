@@ -16,6 +16,7 @@ struct ts_runtime {
     int machine_count, cores; /* chips of the instance, cores a chip */
     int first_device, devices;
     ts_host host;
+    uint32_t checks;
     ts_rounding rounding;
     uint32_t rounding_seed;
     ts_compile_options compile_options;
@@ -89,6 +90,7 @@ static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *op
     runtime->cores = (int)runtime->chip.cores;
     runtime->host = options->host;
     if (runtime->host.isa == ts_isa_auto) runtime->host.isa = ts_isa_best();
+    runtime->checks = options->checks;
     runtime->rounding = options->rounding;
     runtime->rounding_seed = options->rounding_seed;
     runtime->compile_options.auto_cast = options->auto_cast;
@@ -139,6 +141,10 @@ const ts_instance *ts_runtime_instance(const ts_runtime *runtime) {
 
 ts_host ts_runtime_host(const ts_runtime *runtime) {
     return runtime->host;
+}
+
+uint32_t ts_runtime_checks(const ts_runtime *runtime) {
+    return runtime->checks;
 }
 
 ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed) {

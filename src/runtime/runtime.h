@@ -25,13 +25,15 @@ typedef struct ts_runtime_options {
     ts_rounding rounding;
     bool has_rounding_seed; /* else rounding_seed is to be found out */
     uint32_t rounding_seed;
+    uint32_t checks; /* of every run, as ts_check_parse gives them; what they find goes to standard error */
     ts_auto_cast auto_cast;
     ts_dtype auto_cast_type; /* none: bf16 */
 } ts_runtime_options;
 
 /* Fills what is still 0 or NULL from TRAINSTONE_INSTANCE, TRAINSTONE_CHIP, TRAINSTONE_OUT,
-   TRAINSTONE_THREADS, TRAINSTONE_REPRO, TRAINSTONE_HOST_ISA, NEURON_RT_VISIBLE_CORES, NEURON_RT_NUM_CORES,
-   NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, NEURON_COMPILE_CACHE_URL, TRAINSTONE_RUNTIME_DIR, and
+   TRAINSTONE_THREADS, TRAINSTONE_CHECK, TRAINSTONE_REPRO, TRAINSTONE_HOST_ISA, NEURON_RT_VISIBLE_CORES,
+   NEURON_RT_NUM_CORES, NEURON_RT_STOCHASTIC_ROUNDING_EN and _SEED, NEURON_COMPILE_CACHE_URL,
+   TRAINSTONE_RUNTIME_DIR, and
    --auto-cast and --auto-cast-type of NEURON_CC_FLAGS. Strings point into the environment. ts_usage for a
    value that is none, ts_unsupported for a setting of NEURON_RT_* that asks for what is not modelled. */
 ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag);
@@ -51,6 +53,7 @@ ts_host ts_runtime_host(const ts_runtime *runtime);
 /* How its devices round, and how programs are compiled for them where nothing else is asked for. */
 ts_rounding ts_runtime_rounding(const ts_runtime *runtime, uint32_t *seed);
 const ts_compile_options *ts_runtime_compile_options(const ts_runtime *runtime);
+uint32_t ts_runtime_checks(const ts_runtime *runtime);
 ts_program_cache *ts_runtime_program_cache(const ts_runtime *runtime);
 const char *ts_runtime_out(const ts_runtime *runtime); /* absolute; NULL: records are not collected */
 /* The page of what runs, made at the first call: who only looks at programs leaves no file. May be NULL. */

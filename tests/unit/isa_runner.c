@@ -15,8 +15,9 @@
      #: refused TEXT                    the verifier must refuse the program with a message that has TEXT
      #: flops N   #: instructions N     the run's counters
      #: stochastic SEED                 writes round stochastically
-   A VALUE is a number (decimal, 0x1.8p3, nan, -inf), bits as `=7fc00000`, A..B counting by one, or
-   VALUE*COUNT. */
+     #: check KINDS   #: finds TEXT     checks (machine/check.h) that run along, and a part of each line of
+   what they find: as many lines as there are `finds` A VALUE is a number (decimal, 0x1.8p3, nan, -inf), bits
+   as `=7fc00000`, A..B counting by one, or VALUE*COUNT. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@
 
 #include "arch/isa.h"
 #include "base/file.h"
+#include "machine/check.h"
 #include "machine/machine.h"
 
 enum { MAX_LINES = 4096, MAX_TENSORS = 64 };
@@ -267,6 +269,30 @@ static void check_counters(test *t) {
     }
 }
 
+static void check_findings(test *t, int check, const ts_checks *checks) {
+    ts_text found = {0};
+    int lines = 0, expected = 0;
+    ts_checks_text(checks, &found);
+    for (const char *at = found.data; at && (at = strstr(at, "check ")); at++)
+        lines += at == found.data || at[-1] == '\n';
+    const char *text;
+    for (int i = 0; i < t->line_count; i++) {
+        if (!(text = directive(t, i, "finds"))) continue;
+        expected++;
+        if (!found.data || !strstr(found.data, text)) fail(t, i, "not found, but:\n%s", found.data);
+    }
+    if (lines != expected) fail(t, check, "%d findings, %d expected:\n%s", lines, expected, found.data);
+    ts_text_free(&found);
+}
+
+static ts_checks *make_checks(test *t, int check, ts_diag *diag) {
+    uint32_t kinds = 0;
+    if (check < 0) return NULL;
+    if (ts_check_parse(directive(t, check, "check"), "check", &kinds, diag) != ts_ok)
+        fail(t, check, "%s", diag->message);
+    return ts_checks_new(t->program, kinds);
+}
+
 static void run(test *t, const ts_chip *chip, int threads) {
     ts_machine *machine;
     ts_pool *pool = NULL;
@@ -281,7 +307,12 @@ static void run(test *t, const ts_chip *chip, int threads) {
             what.rounding = ts_rounding_stochastic;
             what.rounding_seed = (uint32_t)strtoul(directive(t, seeded, "stochastic"), NULL, 10);
         }
+        int check = find_directive(t, "check");
+        ts_checks *checks = make_checks(t, check, &diag);
+        what.checks = checks;
         check_status(t, ts_machine_run(machine, t->program, &what, &diag), &diag);
+        if (checks) check_findings(t, check, checks);
+        ts_checks_free(checks);
         ts_machine_free(machine);
     } else {
         fail(t, 1, "%s", diag.message);
@@ -298,7 +329,8 @@ static void run(test *t, const ts_chip *chip, int threads) {
 static void check_form(test *t) {
     if (find_directive(t, "title") < 0) fail(t, 1, "no `#: title`");
     if (find_directive(t, "source") < 0) fail(t, 1, "no `#: source`");
-    bool is_judged = find_directive(t, "out") >= 0 || find_directive(t, "fails") >= 0;
+    bool is_judged =
+        find_directive(t, "out") >= 0 || find_directive(t, "fails") >= 0 || find_directive(t, "check") >= 0;
     if (!is_judged && find_directive(t, "refused") < 0) fail(t, 1, "nothing is expected");
 }
 
