@@ -205,9 +205,44 @@ static bool take_scalar(ts_emitter *e, int index, ts_alu alu, const ts_value_for
     return true;
 }
 
+/* One element a row, in fp32. */
+static ts_value_form row_tile(ts_emitter *e, uint32_t axes) {
+    uint32_t before = e->axes;
+    e->axes = axes;
+    ts_value_form form = ts_pointwise_tile(e, ts_dtype_f32, 1);
+    e->axes = before;
+    return form;
+}
+
+/* row = row alu number, or the other way round. */
+static ts_value_form row_step(ts_emitter *e, const ts_value_form *form, ts_alu alu, double number,
+                              bool is_reversed) {
+    ts_value_form result = row_tile(e, form->axes);
+    uint32_t before = e->axes;
+    e->axes = form->axes;
+    ts_ap to = ts_pointwise_ap(e, &result), from = ts_pointwise_ap(e, form);
+    ts_emit_tensor_scalar(e->b, ts_engine_vector, &to, &from, alu, ts_scalar_const(number), is_reversed);
+    ts_pointwise_busy(e, ts_engine_vector, passes_of(e, alu, 1), 1);
+    e->axes = before;
+    return result;
+}
+
+/* VectorE divides in eight passes: by a row value whose reciprocal is a normal number, one division a row and
+   a product for each element, rounded once more. */
+static bool is_for_reciprocal(const ts_emitter *e, int index, ts_alu alu, const ts_value_form *divisor) {
+    bool is_row = divisor->kind == ts_form_column || divisor->kind == ts_form_tile;
+    return alu == ts_alu_divide && is_row && divisor->dtype == ts_dtype_f32 && divisor->axes != e->axes &&
+           ts_softmax_is_sum(e->group->ops[index]->operands[1]);
+}
+
 void ts_pointwise_arithmetic(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
                              const ts_value_form *b) {
-    ts_value_form *result = &e->forms[index];
+    ts_value_form *result = &e->forms[index], reciprocal;
+    if (is_for_reciprocal(e, index, alu, b)) {
+        reciprocal = row_step(e, b, ts_alu_divide, 1, true);
+        b = &reciprocal;
+        alu = ts_alu_multiply;
+    }
     if (take_one_along(e, result, alu, a, b)) return;
     bool is_left_number = a->kind == ts_form_immediate && b->kind != ts_form_immediate;
     if (!is_left_number && take_scalar(e, index, alu, a, b, false)) return;
@@ -260,32 +295,12 @@ static void emit_function(ts_emitter *e, const ts_value_form *dst, const functio
     ts_pointwise_release(e);
 }
 
-/* One element a row, in fp32. */
-static ts_value_form row_tile(ts_emitter *e, uint32_t axes) {
-    uint32_t before = e->axes;
-    e->axes = axes;
-    ts_value_form form = ts_pointwise_tile(e, ts_dtype_f32, 1);
-    e->axes = before;
-    return form;
-}
-
 static void add_sum(ts_emitter *e, function *f, int index) {
     if (index < 0) return;
     f->rows |= ts_pointwise_row_axes(e);
     e->sums[index] = row_tile(e, ts_pointwise_row_axes(e));
     e->has_sum |= (uint64_t)1 << index;
     f->sum = &e->sums[index];
-}
-
-static ts_value_form negated(ts_emitter *e, const ts_value_form *form) {
-    ts_value_form result = row_tile(e, form->axes);
-    uint32_t before = e->axes;
-    e->axes = form->axes;
-    ts_ap to = ts_pointwise_ap(e, &result), from = ts_pointwise_ap(e, form);
-    ts_emit_tensor_scalar(e->b, ts_engine_vector, &to, &from, ts_alu_multiply, ts_scalar_const(-1), false);
-    ts_pointwise_busy(e, ts_engine_vector, 1, 1);
-    e->axes = before;
-    return result;
 }
 
 void ts_pointwise_function(ts_emitter *e, int index, ts_act func, const ts_value_form *in) {
@@ -305,7 +320,7 @@ void ts_pointwise_function(ts_emitter *e, int index, ts_act func, const ts_value
         if (!is_scaled) f.bias = &step->scalar;
         if (step->alu == ts_alu_subtract && step->is_reversed) f.factor = -1;
         if (step->alu == ts_alu_subtract && !step->is_reversed) {
-            minus = negated(e, &step->scalar);
+            minus = row_step(e, &step->scalar, ts_alu_multiply, -1, false);
             f.bias = &minus;
         }
     }
