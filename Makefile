@@ -3,7 +3,9 @@
 #   make demo    train a digit classifier and a small GPT on the modelled chip (the main job)
 #   make test    the whole test suite, then the C tests again under the sanitizers
 #   make short   the tests of one minute, for before a commit
-#   make long    the tests of many minutes, which `make test` leaves out: ResNet-20 and the GPT of examples/ to their end
+#   make long    the tests of many minutes, which `make test` leaves out: ResNet-20 and the GPT of examples/ to their end,
+#                a thousand kills, the threaded tests under ThreadSanitizer
+#   make tsan    these alone
 #   make bench   how fast the model itself runs; BENCH=... passes options on (docs/performance.md)
 #   make format  clang-format over the tree
 #   make clean   remove what the builds made (.venv stays; distclean removes it too)
@@ -14,7 +16,7 @@ PYTHON ?=
 BENCH ?=
 export PYTHON
 
-.PHONY: all system venv build demo test short long sanitize bench format clean distclean
+.PHONY: all system venv build demo test short long tsan sanitize bench format clean distclean
 
 all: build venv
 
@@ -43,6 +45,12 @@ short: all
 long: all
 	@bash tools/setup.sh venv-test
 	ctest --preset long
+	@$(MAKE) --no-print-directory tsan
+
+tsan: system
+	@bash tools/setup.sh configure tsan
+	@cmake --build --preset tsan --parallel $(JOBS) --target threaded_tests
+	ctest --preset tsan --parallel $(JOBS)
 
 sanitize: system
 	@bash tools/setup.sh configure dev

@@ -129,11 +129,11 @@ static ts_status make_client(const PJRT_Client_Create_Args *args, PJRT_Client **
     ts_status status = made->ready ? make_runtime(args, &made->runtime, diag)
                                    : ts_fail(diag, ts_capacity, "no host memory for a client");
     if (status == ts_ok) status = ts_devices_make(made, diag);
+    if (status == ts_ok) status = ts_topology_make(made, diag);
     if (status != ts_ok) {
         ts_client_release(made);
         return status;
     }
-    ts_topology_make(made);
     *client = made;
     return ts_ok;
 }

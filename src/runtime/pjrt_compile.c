@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 #include "runtime/pjrt_objects.h"
 
 static ts_shape shape_of(const ts_tensor *tensor) {
@@ -64,12 +65,15 @@ static void make_fingerprint(ts_loaded *loaded, const char *code, size_t size, c
         snprintf(loaded->fingerprint, sizeof loaded->fingerprint, "%016" PRIx64, hash);
 }
 
-static void make_text(ts_loaded *loaded) {
+static ts_status describe_within(void *context) {
+    ts_loaded *loaded = context;
+    describe(loaded);
     ts_text text = {0};
     ts_loaded_describe(loaded, &text);
     loaded->text = ts_arena_string_n(&loaded->arena, text.data, text.length);
     loaded->text_size = text.length;
     ts_text_free(&text);
+    return ts_ok;
 }
 
 ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const char *fingerprint,
@@ -86,13 +90,13 @@ ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, cons
     made->is_portable = request->is_portable;
     ts_status status = ts_executable_load(client->runtime, (const uint8_t *)code, size, "program", NULL,
                                           &made->executable, diag);
+    const void *const kept[] = {&made->arena, NULL};
+    if (status == ts_ok) status = ts_unit_run(kept, describe_within, made, "program", diag);
     if (status != ts_ok) {
         ts_loaded_release(made);
         return status;
     }
-    describe(made);
     make_fingerprint(made, code, size, fingerprint);
-    make_text(made);
     *loaded = made;
     return ts_ok;
 }

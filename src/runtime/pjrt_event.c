@@ -63,7 +63,8 @@ void ts_signal_release(ts_signal *signal) {
 
 static PJRT_Error *error_of(const ts_signal *signal) {
     if (!signal->code) return NULL;
-    return ts_pjrt_error(signal->code, signal->message ? signal->message : "");
+    return ts_pjrt_error(signal->code,
+                         signal->message ? signal->message : "capacity: no host memory for the words");
 }
 
 /* The callbacks run without the lock and in the order of their registration. */

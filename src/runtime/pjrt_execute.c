@@ -220,6 +220,8 @@ static ts_status submit(const PJRT_LoadedExecutable_Execute_Args *args, int list
     ts_status status = ts_queue_push(&launch->device->queue, &launch->work, diag);
     if (status != ts_ok) {
         move_places(launch, true);
+        for (int i = 0; i < outputs; i++)
+            args->output_lists[list][i] = NULL; /* they go with the launch */
     } else {
         for (int i = 0; i < inputs; i++)
             if (kept[i]) ts_buffer_end_donation(arguments[i], true);

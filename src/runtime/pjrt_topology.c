@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 #include "runtime/build_id.h"
 #include "runtime/pjrt_objects.h"
 #include "trainstone/trainstone.h"
@@ -29,7 +30,8 @@ static void make_version(const ts_compile_options *options, ts_text *out) {
                    ts_dtype_get(options->auto_cast_type ? options->auto_cast_type : ts_dtype_bf16)->name);
 }
 
-void ts_topology_make(PJRT_Client *client) {
+static ts_status topology_within(void *context) {
+    PJRT_Client *client = context;
     PJRT_TopologyDescription *topology = &client->topology;
     const ts_chip *chip = ts_runtime_chip(client->runtime);
     ts_text numbers = {0};
@@ -47,6 +49,11 @@ void ts_topology_make(PJRT_Client *client) {
     topology->attributes[0] = ts_value_string("instance", topology->instance);
     topology->attributes[1] = ts_value_string("chip", topology->chip);
     topology->attributes[2] = ts_value_int("num_devices", topology->count);
+    return ts_ok;
+}
+
+ts_status ts_topology_make(PJRT_Client *client, ts_diag *diag) {
+    return ts_unit_run(NULL, topology_within, client, "a client", diag);
 }
 
 PJRT_Error *ts_pjrt_TopologyDescription_Create(PJRT_TopologyDescription_Create_Args *args) {
