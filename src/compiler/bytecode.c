@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/unit.h"
+
 enum {
     SECTION_STRINGS,
     SECTION_DIALECTS,
@@ -222,20 +224,24 @@ static ts_status read_file(ts_bc *b) {
     return ts_bc_read_ir(b);
 }
 
+static ts_status read_within(void *context) {
+    ts_bc *b = context;
+    b->module = ts_module_new();
+    ts_status status = read_file(b);
+    ts_arena_free(&b->scratch);
+    if (status != ts_ok) ts_module_free(b->module);
+    return status;
+}
+
 ts_status ts_module_read(const uint8_t *data, size_t size, const char *path, ts_module **module,
                          ts_diag *diag) {
-    ts_bc b = {.data = data, .size = size, .path = path, .diag = diag, .module = ts_module_new()};
+    ts_bc b = {.data = data, .size = size, .path = path, .diag = diag};
     b.budget = (uint64_t)size * 64 + (1 << 20);
-    ts_status status = read_file(&b);
+    ts_status status = ts_unit_run(NULL, read_within, &b, path, diag);
     if (status == ts_input)
         ts_diag_remedy(diag, "%s", "the file is damaged, or what wrote it broke the format: export it again");
     if (status == ts_unsupported)
         ts_diag_remedy(diag, "%s", "export it as a StableHLO portable artifact of version 1.13 to 1.17");
-    ts_arena_free(&b.scratch);
-    if (status != ts_ok) {
-        ts_module_free(b.module);
-        b.module = NULL;
-    }
-    *module = b.module;
+    *module = status == ts_ok ? b.module : NULL;
     return status;
 }

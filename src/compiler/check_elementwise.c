@@ -170,6 +170,12 @@ static ts_status check_compare(const ts_check *check) {
     return ts_check_fail(check, "comparison_direction must be EQ, NE, GE, GT, LE or LT");
 }
 
+static ts_status check_precision(const ts_check *check) {
+    if (ts_op_int(check->op, "exponent_bits", 8) >= 1 && ts_op_int(check->op, "mantissa_bits", 23) >= 0)
+        return ts_ok;
+    return ts_check_fail(check, "exponent_bits must be positive and mantissa_bits natural");
+}
+
 ts_status ts_check_elementwise(const ts_check *check) {
     const ts_op_node *op = check->op;
     for (uint32_t i = 0; i < op->operand_count; i++) {
@@ -181,6 +187,7 @@ ts_status ts_check_elementwise(const ts_check *check) {
         TS_TRY(ts_check_shape(check, type, &op->results[0]->type, what));
     }
     if (op->kind == ts_hlo_compare) TS_TRY(check_compare(check));
+    if (op->kind == ts_hlo_reduce_precision) TS_TRY(check_precision(check));
     TS_TRY(check_kind(check));
     return check_dtypes(check);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unit.h"
+
 enum {
     MAX_DEPTH = 256,           /* regions and calls inside each other: passes recurse over them */
     MAX_INLINED_OPS = 1 << 21, /* operations of a function with all calls inlined */
@@ -394,11 +396,17 @@ static ts_status check_module(checker *c) {
     return ts_ok;
 }
 
+static ts_status check_within(void *context) {
+    checker *c = context;
+    ts_status status = check_module(c);
+    ts_arena_free(&c->arena);
+    return status;
+}
+
 ts_status ts_module_check(const ts_module *module, ts_diag *diag) {
     checker c = {.check = {.module = module, .diag = diag}};
-    ts_status status = check_module(&c);
+    ts_status status = ts_unit_run(NULL, check_within, &c, "checking a program", diag);
     if (status == ts_input)
         ts_diag_remedy(diag, "%s", "the program breaks StableHLO's rules: see what wrote or changed it");
-    ts_arena_free(&c.arena);
     return status;
 }

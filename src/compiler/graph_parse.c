@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unit.h"
+
 enum { MAX_VALUES = 1 << 24 }; /* value numbers of a function: passes allocate by them */
 
 static ts_status parse_block(ts_parser *p, ts_block *block);
@@ -450,14 +452,18 @@ static ts_status parse_module(ts_parser *p) {
     return resolve_blobs(p, blobs.data, blobs.count);
 }
 
+static ts_status parse_within(void *context) {
+    ts_parser *p = context;
+    p->module = ts_module_new();
+    ts_status status = parse_module(p);
+    ts_arena_free(&p->scratch);
+    if (status != ts_ok) ts_module_free(p->module);
+    return status;
+}
+
 ts_status ts_module_parse(const char *text, const char *path, ts_module **module, ts_diag *diag) {
-    ts_parser p = {.text = text, .at = text, .path = path, .module = ts_module_new(), .diag = diag};
-    ts_status status = parse_module(&p);
-    ts_arena_free(&p.scratch);
-    if (status != ts_ok) {
-        ts_module_free(p.module);
-        p.module = NULL;
-    }
-    *module = p.module;
+    ts_parser p = {.text = text, .at = text, .path = path, .diag = diag};
+    ts_status status = ts_unit_run(NULL, parse_within, &p, path, diag);
+    *module = status == ts_ok ? p.module : NULL;
     return status;
 }

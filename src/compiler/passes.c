@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/unit.h"
 #include "compiler/lower.h"
 #include "compiler/passes.h"
 
@@ -152,32 +153,53 @@ static ts_status check_devices(const ts_module *module, ts_diag *diag) {
     return ts_ok;
 }
 
-ts_status ts_compile(ts_module *module, const ts_chip *chip, const ts_compile_options *options,
-                     ts_program **program, ts_diag *diag) {
-    *program = NULL;
-    TS_TRY(check_dump(options, diag));
-    TS_TRY(ts_module_check(module, diag));
-    ts_func *main = ts_module_func(module, "main");
-    if (!main) return fail_no_main(module, diag);
-    TS_TRY(check_arguments(main, diag));
-    TS_TRY(check_devices(module, diag));
-    compilation c = {.module = module, .main = main, .diag = diag};
-    c.lower = (ts_lower){
-        .module = module, .func = main, .program = ts_program_new(module->name, chip->name), .diag = diag};
-    if (options) {
-        c.auto_cast = options->auto_cast;
-        c.auto_cast_type = options->auto_cast_type;
+typedef struct job {
+    ts_module *module;
+    const ts_chip *chip;
+    const ts_compile_options *options;
+    ts_program *program;
+    ts_diag *diag;
+} job;
+
+static ts_status run_passes(job *j, ts_func *main) {
+    compilation c = {.module = j->module, .main = main, .diag = j->diag};
+    c.lower = (ts_lower){.module = j->module,
+                         .func = main,
+                         .program = ts_program_new(j->module->name, j->chip->name),
+                         .diag = j->diag};
+    if (j->options) {
+        c.auto_cast = j->options->auto_cast;
+        c.auto_cast_type = j->options->auto_cast_type;
     }
-    ts_builder_init(&c.lower.b, c.lower.program, chip);
+    ts_builder_init(&c.lower.b, c.lower.program, j->chip);
     ts_status status = ts_ok;
     for (int i = 0; i < PASS_COUNT && status == ts_ok; i++) {
         status = passes[i].run(&c);
-        if (status == ts_ok) dump(&c, &passes[i], options);
+        if (status == ts_ok) dump(&c, &passes[i], j->options);
     }
     ts_arena_free(&c.lower.arena);
-    if (status == ts_ok)
-        *program = c.lower.program;
-    else
-        ts_program_free(c.lower.program);
+    j->program = c.lower.program;
+    if (status != ts_ok) ts_program_free(c.lower.program);
+    return status;
+}
+
+static ts_status compile_within(void *context) {
+    job *j = context;
+    TS_TRY(ts_module_check(j->module, j->diag));
+    ts_func *main = ts_module_func(j->module, "main");
+    if (!main) return fail_no_main(j->module, j->diag);
+    TS_TRY(check_arguments(main, j->diag));
+    TS_TRY(check_devices(j->module, j->diag));
+    return run_passes(j, main);
+}
+
+ts_status ts_compile(ts_module *module, const ts_chip *chip, const ts_compile_options *options,
+                     ts_program **program, ts_diag *diag) {
+    job j = {.module = module, .chip = chip, .options = options, .diag = diag};
+    const void *const kept[] = {&module->arena, options ? options->dump : NULL, NULL};
+    *program = NULL;
+    TS_TRY(check_dump(options, diag));
+    ts_status status = ts_unit_run(kept, compile_within, &j, "compiling", diag);
+    if (status == ts_ok) *program = j.program;
     return status;
 }

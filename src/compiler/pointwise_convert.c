@@ -52,9 +52,6 @@ ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, con
     char text[800] = "t = a;";
     int64_t mantissa = ts_op_int(op, "mantissa_bits", 23), exponent = ts_op_int(op, "exponent_bits", 8);
     size_t at = strlen(text);
-    if (mantissa < 0 || exponent < 1)
-        return ts_op_fail(e->lower->module, op, e->lower->diag, ts_input,
-                          "exponent_bits must be positive and mantissa_bits natural");
     if (mantissa < 23) {
         int cut = (int)(23 - mantissa);
         at += (size_t)snprintf(text + at, sizeof text - at,

@@ -60,6 +60,9 @@ static void test_operands(void **state) {
          "input: stablehlo.add at train.py:12: 1 operands and must have 2" BROKEN},
         {HEAD "  %y = add %x, %x : f16[2,3]" AT TAIL,
          "input: stablehlo.add at train.py:12: the result is f16[2,3] and must be of f32" BROKEN},
+        {HEAD "  %y = reduce_precision %x {exponent_bits = 0, mantissa_bits = 4}" AT TAIL,
+         "input: stablehlo.reduce_precision at train.py:12: exponent_bits must be positive and mantissa_bits "
+         "natural" BROKEN},
         {HEAD "  %y = compare XX %x, %x" AT TAIL,
          "input: stablehlo.compare at train.py:12: comparison_direction must be EQ, NE, GE, GT, LE or "
          "LT" BROKEN},
