@@ -15,6 +15,7 @@ import jax, jax.numpy as jnp
 assert jax.devices()[0].platform == "neuron", jax.devices()
 print(float(jax.jit(lambda x: (x @ x).sum())(jnp.eye(128))))
 """
+NKI = "import trainstone.nki.activate, neuronxcc.nki; print(neuronxcc.nki.__name__)"
 C_PROGRAM = """
 #include <stdio.h>
 #include <trainstone/trainstone.h>
@@ -90,7 +91,7 @@ def test_python_package_of_the_prefix(prefix):
     packages = next(prefix.rglob("site-packages"))
     env = clean_environment(PYTHONPATH=str(packages), JAX_PLATFORMS="neuron")
     code = "import trainstone, trainstone.library as l; print(trainstone.__file__); print(l.path())" + STEP
-    # -S leaves .venv's own packages out of the path until they are asked for: the prefix's come first.
+    assert output(sys.executable, "-c", NKI, env=env) == "neuronxcc.nki\n"
     lines = output(sys.executable, "-c", code, env=env).split("\n")
     assert lines[0].startswith(str(packages)) and lines[1].startswith(str(prefix)) and lines[2] == "128.0"
 
@@ -116,7 +117,7 @@ def wheel(tmp_path_factory):
 
 
 def test_wheel_in_a_clean_environment(wheel, tmp_path):
-    assert wheel.name.startswith("trainstone-0.1.0-py3-none-")
+    assert wheel.name.startswith(f"trainstone-0.1.0-cp{sys.version_info[0]}{sys.version_info[1]}-")
     output(sys.executable, "-m", "venv", tmp_path / "clean")
     python = tmp_path / "clean/bin/python"
     pinned = [line for line in (ROOT / "tools/requirements.txt").read_text().splitlines()
@@ -125,6 +126,7 @@ def test_wheel_in_a_clean_environment(wheel, tmp_path):
     where = {"cwd": tmp_path, "env": clean_environment(JAX_PLATFORMS="neuron")}
     assert output(python, "-c", STEP, **where) == "128.0\n"
     assert "site-packages" in output(python, "-c", "import trainstone.library as l; print(l.path())", **where)
+    assert output(python, "-c", NKI, **where) == "neuronxcc.nki\n"
     path = clean_environment(PATH=f"{tmp_path / 'clean/bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
     assert output("sh", "-c", "command -v trainstone", env=path).strip() == str(tmp_path / "clean/bin/trainstone")
     assert "0.1.0" in output("sh", "-c", "trainstone --version", env=path)

@@ -41,7 +41,12 @@ if(Python3_FOUND)
     \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${TS_PYTHON_FOLDER}/trainstone/libtrainstone.so\" SYMBOLIC)")
 endif()
 
+if(TARGET trainstone_nki)
+  install(TARGETS trainstone_nki LIBRARY DESTINATION ${TS_PYTHON_FOLDER}/trainstone)
+endif()
+
 if(SKBUILD)
+  install(TARGETS trainstone_nki LIBRARY DESTINATION trainstone COMPONENT wheel EXCLUDE_FROM_ALL)
   install(FILES $<TARGET_FILE:trainstone_library> DESTINATION trainstone RENAME libtrainstone.so
           PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE
           COMPONENT wheel EXCLUDE_FROM_ALL)
