@@ -12,15 +12,17 @@ import tree
 # object: why it may hold state.
 WRITABLE = {
     "client_registry.c.o": "the one list of live clients, so that a forked child can be refused",
+    "unit.c.o": "a thread's open units of work, which an allocation without memory ends",
 }
 # call: {object: why}. An empty entry means nowhere.
 FORBIDDEN = {
-    "abort": {"arena.c.o": "small host allocation failed", "text.c.o": "small host allocation failed"},
+    "abort": {"unit.c.o": "no memory, outside of any unit of work"},
+    **{call: {"unit.c.o": "the door of a unit of work"} for call in ("setjmp", "_setjmp", "longjmp")},
     "getenv": {"env.c.o": "the one reader of the environment"},
     **{call: {} for call in (
         "exit", "_exit", "_Exit", "quick_exit", "secure_getenv", "setenv", "putenv", "printf", "vprintf",
         "fprintf", "vfprintf", "dprintf", "puts", "putchar", "fputs", "fputc", "perror", "__printf_chk", "__fprintf_chk",
-        "__vfprintf_chk", "signal", "sigaction", "setjmp", "_setjmp", "longjmp", "system", "popen", "rand",
+        "__vfprintf_chk", "signal", "sigaction", "system", "popen", "rand",
         "srand", "strtok")},
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 static const ts_param *params(int *count) {
     enum { documented = ts_documented, derived = ts_derived, assumed = ts_assumed };
     static const ts_param rows[] = {
@@ -182,8 +184,19 @@ static ts_status check_value(const cursor *c, const ts_param *param, double valu
     if (!need && is_whole(param) && value != floor(value)) need = "a whole number";
     if (!need && strcmp(param->unit, "flag") == 0 && value != 0 && value != 1) need = "0 or 1";
     if (!need) return ts_ok;
-    ts_fail(c->diag, ts_input, "%s (%s) must be %s", param->name, param->unit, need);
+    ts_fail(c->diag, ts_input, "%s is %g (%s) and must be %s", param->name, value, param->unit, need);
+    ts_diag_remedy(c->diag, "the chip's own number is %.15g", param->value);
     return refuse(c, NULL);
+}
+
+static ts_status refuse_name(const cursor *c, const char *name) {
+    const char *names[sizeof(ts_chip) / sizeof(double)];
+    for (int i = 0; i < ts_param_count(); i++)
+        names[i] = ts_param_at(i)->name;
+    const char *near = ts_nearest(name, names, ts_param_count());
+    ts_fail(c->diag, ts_input, "no parameter is called \"%s\"", name);
+    if (near) ts_diag_remedy(c->diag, "did you mean %s? \"trainstone chip\" prints them all", near);
+    return refuse(c, "the rows are those that \"trainstone chip\" prints");
 }
 
 static ts_status parse_row(cursor *c, ts_chip *chip, bool *seen) {
@@ -202,18 +215,18 @@ static ts_status parse_row(cursor *c, ts_chip *chip, bool *seen) {
     if ((size_t)(c->end - value) < sizeof number) memcpy(number, value, (size_t)(c->end - value));
     int index = ts_param_find(name);
     if (index < 0) {
-        ts_fail(c->diag, ts_input, "no parameter is called \"%s\"", name);
-        return refuse(c, "the rows are those that \"trainstone chip\" prints");
+        return refuse_name(c, name);
     }
     if (seen[index]) {
         ts_fail(c->diag, ts_input, "%s is given twice", name);
-        return refuse(c, NULL);
+        return refuse(c, "keep one of the two rows");
     }
     seen[index] = true;
     char *end = number;
     double parsed = strtod(number, &end);
     if (end == number || *end) {
         ts_fail(c->diag, ts_input, "%s: \"%s\" is not a number", name, number);
+        ts_diag_remedy(c->diag, "write it as %s = %.15g", name, ts_param_at(index)->value);
         return refuse(c, NULL);
     }
     TS_TRY(check_value(c, ts_param_at(index), parsed));

@@ -8,6 +8,7 @@
 #include "arch/isa.h"
 #include "arch/structure.h"
 #include "base/file.h"
+#include "base/unit.h"
 
 /* Sticky: after the first failure everything reads as 0, and loops end because nothing is left. */
 typedef struct reader {
@@ -306,19 +307,24 @@ static ts_status unwrap(const uint8_t *data, size_t size, uint8_t **payload, siz
     return ts_input;
 }
 
+static ts_status decode_within(void *context) {
+    reader *r = context;
+    r->program = ts_program_new("", "");
+    get_program(r);
+    if (r->status == ts_ok) r->status = ts_program_check(r->program, r->diag);
+    if (r->status != ts_ok) ts_program_free(r->program);
+    return r->status;
+}
+
 ts_status ts_program_decode(const uint8_t *data, size_t size, ts_program **program, ts_diag *diag) {
     uint8_t *payload = NULL;
     size_t bytes = 0;
     *program = NULL;
     TS_TRY(unwrap(data, size, &payload, &bytes, diag));
-    reader r = {.at = payload, .end = payload + bytes, .program = ts_program_new("", ""), .diag = diag};
-    get_program(&r);
-    if (r.status == ts_ok) r.status = ts_program_check(r.program, diag);
+    reader r = {.at = payload, .end = payload + bytes, .diag = diag};
+    ts_status status = ts_unit_run(NULL, decode_within, &r, "reading a program", diag);
     free(payload);
-    if (r.status != ts_ok) {
-        ts_program_free(r.program);
-        return r.status;
-    }
+    TS_TRY(status);
     *program = r.program;
     return ts_ok;
 }

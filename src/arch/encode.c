@@ -8,6 +8,7 @@
 #include "arch/structure.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/unit.h"
 
 enum { ZSTD_LEVEL = 3 };
 
@@ -212,13 +213,25 @@ ts_status ts_container_wrap(const void *payload, size_t payload_size, uint8_t **
     return ts_ok;
 }
 
+typedef struct encoding {
+    const ts_program *program;
+    ts_text payload;
+} encoding;
+
+static ts_status put_within(void *context) {
+    encoding *e = context;
+    put_program(&e->payload, e->program);
+    return ts_ok;
+}
+
 ts_status ts_program_encode(const ts_program *program, uint8_t **data, size_t *size, ts_diag *diag) {
-    ts_text payload = {0};
+    encoding e = {.program = program};
+    const void *const kept[] = {&e.payload, NULL};
     *data = NULL;
     *size = 0;
     TS_TRY(ts_program_check(program, diag)); /* nothing that the reader would refuse */
-    put_program(&payload, program);
-    ts_status status = ts_container_wrap(payload.data, payload.length, data, size, diag);
-    ts_text_free(&payload);
+    ts_status status = ts_unit_run(kept, put_within, &e, "encoding a program", diag);
+    if (status == ts_ok) status = ts_container_wrap(e.payload.data, e.payload.length, data, size, diag);
+    ts_text_free(&e.payload);
     return status;
 }

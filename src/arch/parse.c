@@ -6,6 +6,7 @@
 #include "arch/trn_constant.h"
 #include "arch/trn_parse.h"
 #include "arch/trn_text.h"
+#include "base/unit.h"
 
 static ts_status parse_loc_mark(ts_parser *p, uint32_t *loc) {
     int64_t value;
@@ -300,17 +301,21 @@ static ts_status parse_all(ts_parser *p) {
     return status;
 }
 
+static ts_status parse_within(void *context) {
+    ts_parser *p = context;
+    p->program = ts_program_new("", "");
+    ts_status status = parse_all(p);
+    ts_arena_free(&p->scratch);
+    if (status != ts_ok) ts_program_free(p->program);
+    return status;
+}
+
 ts_status ts_program_parse(const char *text, const char *path, ts_program **program, ts_diag *diag) {
-    ts_parser p = {.program = ts_program_new("", "")};
+    ts_parser p = {0};
     *program = NULL;
-    ts_status status = ts_scan_open(&p.scan, text, path, diag);
-    if (status == ts_ok) status = parse_all(&p);
+    TS_TRY(ts_scan_open(&p.scan, text, path, diag));
+    ts_status status = ts_unit_run(NULL, parse_within, &p, path, diag);
     ts_scan_close(&p.scan);
-    ts_arena_free(&p.scratch);
-    if (status != ts_ok) {
-        ts_program_free(p.program);
-        return status;
-    }
-    *program = p.program;
-    return ts_ok;
+    if (status == ts_ok) *program = p.program;
+    return status;
 }

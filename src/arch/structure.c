@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/isa.h"
+#include "base/unit.h"
 
 enum { MAX_TERMS = 64 }; /* of one affine form, as in text */
 
@@ -255,11 +256,16 @@ static ts_status check_all(checker *c, ts_arena *scratch) {
     return ts_ok;
 }
 
-ts_status ts_program_check(const ts_program *program, ts_diag *diag) {
+static ts_status check_within(void *context) {
+    checker *c = context;
     ts_arena scratch = {0};
-    checker c = {.program = program, .diag = diag};
-    c.is_open = ts_arena_alloc(&scratch, program->loops.count);
-    ts_status status = check_all(&c, &scratch);
+    c->is_open = ts_arena_alloc(&scratch, c->program->loops.count);
+    ts_status status = check_all(c, &scratch);
     ts_arena_free(&scratch);
     return status;
+}
+
+ts_status ts_program_check(const ts_program *program, ts_diag *diag) {
+    checker c = {.program = program, .diag = diag};
+    return ts_unit_run(NULL, check_within, &c, "checking a program", diag);
 }

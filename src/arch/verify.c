@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arch/structure.h"
+#include "base/unit.h"
 
 enum { POINTS_A_PROGRAM = 1 << 24, MAX_COUNT = UINT16_MAX, SCRATCH_ALIGNMENT = 64 };
 
@@ -377,18 +378,23 @@ static ts_status check_tensors(const ts_verifier *v) {
     return ts_ok;
 }
 
-ts_status ts_program_verify(const ts_program *program, const ts_chip *chip, ts_diag *diag) {
-    TS_TRY(ts_program_check(program, diag));
+static ts_status verify_within(void *context) {
+    ts_verifier *v = context;
     ts_arena scratch = {0};
-    ts_verifier v = {.program = program, .chip = chip, .diag = diag, .points_left = POINTS_A_PROGRAM};
-    v.nest.program = program;
-    v.counters = TS_NEW_ARRAY(&scratch, int64_t, program->loops.count);
-    v.matters = TS_NEW_ARRAY(&scratch, bool, program->loops.count);
-    ts_status status = check_tensors(&v);
-    for (uint32_t i = 0; i < program->code.count && status == ts_ok; i++) {
-        v.inst = program->code.data[i];
-        status = check_inst(&v);
+    v->nest.program = v->program;
+    v->counters = TS_NEW_ARRAY(&scratch, int64_t, v->program->loops.count);
+    v->matters = TS_NEW_ARRAY(&scratch, bool, v->program->loops.count);
+    ts_status status = check_tensors(v);
+    for (uint32_t i = 0; i < v->program->code.count && status == ts_ok; i++) {
+        v->inst = v->program->code.data[i];
+        status = check_inst(v);
     }
     ts_arena_free(&scratch);
     return status;
+}
+
+ts_status ts_program_verify(const ts_program *program, const ts_chip *chip, ts_diag *diag) {
+    TS_TRY(ts_program_check(program, diag));
+    ts_verifier v = {.program = program, .chip = chip, .diag = diag, .points_left = POINTS_A_PROGRAM};
+    return ts_unit_run(NULL, verify_within, &v, "verifying a program", diag);
 }

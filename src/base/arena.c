@@ -1,13 +1,19 @@
 /* Arena: blocks of growing size, bump allocation, one free. */
 #include "base/arena.h"
 
+#include "base/unit.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+/* A test that refuses each request in turn builds this file with blocks of one request. */
+#ifndef TS_ARENA_LARGEST_BLOCK
+#define TS_ARENA_LARGEST_BLOCK (1 << 20)
+#endif
+enum { ALIGNMENT = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = TS_ARENA_LARGEST_BLOCK };
 
 struct ts_arena_block {
     ts_arena_block *next;
@@ -18,13 +24,14 @@ struct ts_arena_block {
 /* A request larger than the block size gets a block of its own, behind the current one, so that the room
    left there is still used. */
 static ts_arena_block *add_block(ts_arena *arena, size_t request) {
-    size_t size = arena->blocks ? arena->blocks->size * 2 : FIRST_BLOCK;
+    size_t size = arena->blocks ? arena->blocks->size * 2 : (size_t)FIRST_BLOCK;
     if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
     bool is_large = request > size / 2 && arena->blocks;
     if (is_large || request > size) size = request;
-    if (size > SIZE_MAX - sizeof(ts_arena_block)) abort();
+    if (size > SIZE_MAX - sizeof(ts_arena_block)) ts_unit_fail();
     ts_arena_block *block = calloc(1, sizeof *block + size);
-    if (!block) abort();
+    if (!block) ts_unit_fail();
+    ts_unit_add(block, arena);
     block->size = size;
     if (is_large) {
         block->next = arena->blocks->next;
@@ -37,7 +44,7 @@ static ts_arena_block *add_block(ts_arena *arena, size_t request) {
 }
 
 void *ts_arena_alloc(ts_arena *arena, size_t size) {
-    if (size > SIZE_MAX - ALIGNMENT) abort();
+    if (size > SIZE_MAX - ALIGNMENT) ts_unit_fail();
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (size == 0) size = ALIGNMENT;
     ts_arena_block *block = arena->blocks;
@@ -49,7 +56,7 @@ void *ts_arena_alloc(ts_arena *arena, size_t size) {
 }
 
 void *ts_arena_array(ts_arena *arena, size_t count, size_t size) {
-    if (size != 0 && count > SIZE_MAX / size) abort();
+    if (size != 0 && count > SIZE_MAX / size) ts_unit_fail();
     return ts_arena_alloc(arena, count * size);
 }
 
@@ -85,6 +92,7 @@ void ts_arena_free(ts_arena *arena) {
     ts_arena_block *block = arena->blocks;
     while (block) {
         ts_arena_block *next = block->next;
+        ts_unit_drop(block);
         free(block);
         block = next;
     }
@@ -92,7 +100,7 @@ void ts_arena_free(ts_arena *arena) {
 }
 
 void *ts_vec_grow_(ts_arena *arena, void *data, uint32_t count, uint32_t *capacity, size_t size) {
-    if (count > UINT32_MAX / 2) abort();
+    if (count > UINT32_MAX / 2) ts_unit_fail();
     uint32_t larger = count < 8 ? 8 : count * 2;
     void *grown = ts_arena_array(arena, larger, size);
     if (count) memcpy(grown, data, count * size);

@@ -7,8 +7,7 @@
 
 typedef struct ts_arena_block ts_arena_block;
 
-/* Zero-initialise to use. Not thread-safe. Aborts when the host has no memory for a small block:
-   the only kind of abort in the library; large device memory is allocated elsewhere and can fail. */
+/* Zero-initialise to use. Not thread-safe. Without memory the unit of work ends (base/unit.h). */
 typedef struct ts_arena {
     ts_arena_block *blocks;
     size_t bytes_used;
@@ -16,7 +15,7 @@ typedef struct ts_arena {
 
 /* Zeroed memory, aligned to 16 bytes; lives until ts_arena_free. size 0 gives a valid pointer. */
 void *ts_arena_alloc(ts_arena *arena, size_t size);
-/* Zeroed array; aborts on count * size overflow. */
+/* Zeroed array; count * size beyond memory ends the unit of work. */
 void *ts_arena_array(ts_arena *arena, size_t count, size_t size);
 void *ts_arena_copy(ts_arena *arena, const void *data, size_t size);
 char *ts_arena_string(ts_arena *arena, const char *text);

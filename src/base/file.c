@@ -68,7 +68,23 @@ static bool write_all(int file, const uint8_t *data, size_t size) {
     return true;
 }
 
+/* A device or a pipe is written to, not replaced. */
+static ts_status write_through(const char *path, const void *data, size_t size, ts_diag *diag) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    bool is_written = file >= 0 && write_all(file, data, size);
+    int error = errno;
+    if (file >= 0 && close(file) != 0 && is_written) {
+        is_written = false;
+        error = errno;
+    }
+    errno = error;
+    return is_written ? ts_ok : fail_errno(diag, path, "write");
+}
+
 ts_status ts_file_write(const char *path, const void *data, size_t size, ts_diag *diag) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+        return write_through(path, data, size, diag);
     size_t length = strlen(path);
     char *temporary = malloc(length + 8);
     if (!temporary) return ts_fail(diag, ts_capacity, "%s: no host memory", path);

@@ -10,7 +10,8 @@
 
 /* Reads all of `path` into malloc'ed memory (one extra zero byte at the end). */
 ts_status ts_file_read(const char *path, uint8_t **data, size_t *size, ts_diag *diag);
-/* Writes to a temporary sibling and renames it, so that `path` is never half-written. */
+/* Writes to a temporary sibling and renames it, so that `path` is never half-written; straight to a device or
+   a pipe. */
 ts_status ts_file_write(const char *path, const void *data, size_t size, ts_diag *diag);
 /* Makes the folder, and those around it, when it is missing; *absolute is malloc'ed. ts_system when nothing
    can be written there; `setting` says who asked for it. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 
 enum { LONGEST_NUMBER = 400 };
 
@@ -18,6 +19,7 @@ typedef struct reader {
     const char *path;
     ts_diag *diag;
     locale_t locale;
+    ts_json *root;
     int depth;
 } reader;
 
@@ -263,18 +265,24 @@ static ts_status read_value(reader *r, ts_json *value) {
     return fail(r, "an unknown word");
 }
 
+static ts_status read_within(void *context) {
+    reader *r = context;
+    r->root = TS_NEW(r->arena, ts_json);
+    TS_TRY(read_value(r, r->root));
+    skip_space(r);
+    return r->at == r->end ? ts_ok : fail(r, "something follows the value");
+}
+
 ts_status ts_json_read(ts_arena *arena, const char *text, size_t size, const char *path, const ts_json **root,
                        ts_diag *diag) {
     reader r = {.arena = arena, .at = text, .start = text, .end = text + size, .path = path, .diag = diag};
-    ts_json *value = TS_NEW(arena, ts_json);
+    const void *const kept[] = {arena, NULL};
     *root = NULL;
     r.locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     if (!r.locale) return ts_fail(diag, ts_system, "%.300s: no host memory to read it", path);
-    ts_status status = read_value(&r, value);
-    skip_space(&r);
-    if (status == ts_ok && r.at != r.end) status = fail(&r, "something follows the value");
+    ts_status status = ts_unit_run(kept, read_within, &r, path, diag);
     freelocale(r.locale);
-    if (status == ts_ok) *root = value;
+    if (status == ts_ok) *root = r.root;
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 
 enum { PREAMBLE = 10, ALIGNMENT = 64, MAX_HEADER = 1 << 16 };
 
@@ -158,17 +159,30 @@ ts_status ts_npy_read(const char *path, ts_npy *array, ts_diag *diag) {
     return status;
 }
 
-ts_status ts_npy_write(const char *path, const ts_npy *array, ts_diag *diag) {
-    ts_text text = {0};
+typedef struct header {
+    const ts_npy *array;
+    ts_text text;
+} header;
+
+static ts_status add_header(void *context) {
+    const ts_npy *array = ((header *)context)->array;
+    ts_text *text = &((header *)context)->text;
     bool is_bytes = strcmp(array->descr + 1, "1") == 0;
-    ts_text_format(&text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", is_bytes ? '|' : '<',
+    ts_text_format(text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", is_bytes ? '|' : '<',
                    array->descr);
     for (int i = 0; i < array->rank; i++)
-        ts_text_format(&text, i ? ", %lld" : "%lld", (long long)array->dim[i]);
-    ts_text_add(&text, array->rank == 1 ? ",), }" : "), }");
-    while ((PREAMBLE + text.length + 1) % ALIGNMENT != 0)
-        ts_text_add(&text, " ");
-    ts_text_add(&text, "\n");
+        ts_text_format(text, i ? ", %lld" : "%lld", (long long)array->dim[i]);
+    ts_text_add(text, array->rank == 1 ? ",), }" : "), }");
+    while ((PREAMBLE + text->length + 1) % ALIGNMENT != 0)
+        ts_text_add(text, " ");
+    ts_text_add(text, "\n");
+    return ts_ok;
+}
+
+ts_status ts_npy_write(const char *path, const ts_npy *array, ts_diag *diag) {
+    header head = {.array = array};
+    TS_TRY(ts_unit_run(NULL, add_header, &head, path, diag));
+    ts_text text = head.text;
     size_t size = PREAMBLE + text.length + array->bytes;
     uint8_t *file = malloc(size);
     if (!file) {

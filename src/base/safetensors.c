@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 
 enum { PREAMBLE = 8, MAX_HEADER = 100 << 20 /* the format's own limit */, ALIGNMENT = 8 };
 
@@ -117,20 +118,40 @@ static ts_status read_header(const ts_json *header, const char *path, const uint
     return check_cover(file, path, data, size, diag);
 }
 
+typedef struct reading {
+    const char *path;
+    const uint8_t *bytes;
+    size_t size, header; /* of the file, of its header */
+    ts_safetensors *file;
+    ts_diag *diag;
+} reading;
+
+static ts_status read_within(void *context) {
+    reading *r = context;
+    const ts_json *header;
+    size_t begin = PREAMBLE + r->header;
+    TS_TRY(ts_json_read(&r->file->arena, (const char *)r->bytes + PREAMBLE, r->header, r->path, &header,
+                        r->diag));
+    return read_header(header, r->path, r->bytes + begin, r->size - begin, r->file, r->diag);
+}
+
 ts_status ts_safetensors_read(const char *path, ts_safetensors *file, ts_diag *diag) {
     size_t size;
     uint64_t length = 0;
-    const ts_json *header;
     *file = (ts_safetensors){0};
     TS_TRY(ts_file_read(path, &file->file, &size, diag));
     for (int i = 0; i < PREAMBLE && size >= PREAMBLE; i++)
         length |= (uint64_t)file->file[i] << (8 * i);
     if (size < PREAMBLE || length > size - PREAMBLE || length > MAX_HEADER)
         return ts_fail(diag, ts_input, "%.300s: not a safetensors file, or cut off", path);
-    const char *text = (const char *)file->file + PREAMBLE;
-    TS_TRY(ts_json_read(&file->arena, text, (size_t)length, path, &header, diag));
-    size_t begin = PREAMBLE + (size_t)length;
-    return read_header(header, path, file->file + begin, size - begin, file, diag);
+    reading r = {.path = path,
+                 .bytes = file->file,
+                 .size = size,
+                 .header = (size_t)length,
+                 .file = file,
+                 .diag = diag};
+    const void *const kept[] = {&file->arena, NULL};
+    return ts_unit_run(kept, read_within, &r, path, diag);
 }
 
 void ts_safetensors_free(ts_safetensors *file) {
@@ -177,9 +198,24 @@ static size_t add_header(const ts_stored *tensors, uint32_t count, ts_text *out)
     return at;
 }
 
+typedef struct header_job {
+    const ts_stored *tensors;
+    uint32_t count;
+    ts_text header;
+    size_t bytes; /* of all tensors */
+} header_job;
+
+static ts_status header_within(void *context) {
+    header_job *job = context;
+    job->bytes = add_header(job->tensors, job->count, &job->header);
+    return ts_ok;
+}
+
 ts_status ts_safetensors_write(const char *path, const ts_stored *tensors, uint32_t count, ts_diag *diag) {
-    ts_text header = {0};
-    size_t bytes = add_header(tensors, count, &header), size = PREAMBLE + header.length + bytes;
+    header_job job = {.tensors = tensors, .count = count};
+    TS_TRY(ts_unit_run(NULL, header_within, &job, path, diag));
+    ts_text header = job.header;
+    size_t size = PREAMBLE + header.length + job.bytes;
     uint8_t *file = malloc(size);
     if (!file) {
         ts_text_free(&header);

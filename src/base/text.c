@@ -1,6 +1,8 @@
 /* Growing text buffer, and the number and string forms that printers share. */
 #include "base/text.h"
 
+#include "base/unit.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,13 +11,17 @@
 
 /* Room for `more` bytes and the terminator. */
 static void reserve(ts_text *text, size_t more) {
-    if (more > SIZE_MAX / 2 || text->length > SIZE_MAX / 2) abort();
+    if (more > SIZE_MAX / 2 || text->length > SIZE_MAX / 2) ts_unit_fail();
     size_t need = text->length + more + 1;
     if (need <= text->capacity) return;
     size_t capacity = text->capacity ? text->capacity * 2 : 256;
     if (capacity < need) capacity = need;
-    char *data = realloc(text->data, capacity);
-    if (!data) abort();
+    char *data = malloc(capacity);
+    if (!data) ts_unit_fail();
+    ts_unit_add(data, text);
+    if (text->data) memcpy(data, text->data, text->length + 1);
+    ts_unit_drop(text->data);
+    free(text->data);
     text->data = data;
     text->capacity = capacity;
 }
@@ -94,6 +100,7 @@ size_t ts_text_copy(const ts_text *text, char *buffer, size_t size) {
 }
 
 void ts_text_free(ts_text *text) {
+    ts_unit_drop(text->data);
     free(text->data);
     *text = (ts_text){0};
 }

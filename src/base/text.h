@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Zero-initialise; data is always terminated once anything was added. Free with ts_text_free. */
+/* Zero-initialise; data is always terminated once anything was added. Free with ts_text_free.
+   Without memory the unit of work ends (base/unit.h). */
 typedef struct ts_text {
     char *data;
     size_t length, capacity;

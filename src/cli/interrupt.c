@@ -27,6 +27,7 @@ static void install(int number) {
 void ts_interrupt_install(void) {
     install(SIGINT);
     install(SIGTERM);
+    signal(SIGXFSZ, SIG_IGN); /* a file too large is an error of write() */
 }
 
 void ts_interrupt_enter(ts_phase phase) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unit.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
@@ -66,12 +67,25 @@ static int help(int count, char *const *words) {
     return verb ? show_help(verb) : fail_verb(words[0], false);
 }
 
+typedef struct job {
+    const ts_verb *verb;
+    const ts_arguments *arguments;
+    ts_text text;
+    ts_diag diag;
+} job;
+
+static ts_status run_within(void *context) {
+    job *j = context;
+    return j->verb->run(j->arguments, &j->text, &j->diag);
+}
+
 static int run_verb(const ts_verb *verb, const ts_arguments *arguments) {
-    ts_text text = {0};
-    ts_diag diag = {0};
-    ts_status status = verb->run(arguments, &text, &diag);
-    if (status == ts_ok) return show(&text);
-    ts_text_free(&text);
+    job j = {.verb = verb, .arguments = arguments};
+    const void *const kept[] = {&j.text, NULL};
+    ts_status status = ts_unit_run(kept, run_within, &j, verb->name, &j.diag);
+    if (status == ts_ok) return show(&j.text);
+    ts_text_free(&j.text);
+    ts_diag diag = j.diag;
     int code = report(&diag, arguments->json, EXIT_REFUSED);
     return status == ts_cancelled && ts_interrupt_exit_code() ? ts_interrupt_exit_code() : code;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/nearest.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -59,9 +60,6 @@ typedef struct ts_verb {
    The caller frees arguments->arena in any case. */
 ts_status ts_options_parse(const ts_verb *verb, int count, char *const *words, ts_arguments *arguments,
                            ts_diag *diag);
-
-/* The name among `names` that differs least from `word`; NULL when none is near. */
-const char *ts_nearest(const char *word, const char *const *names, int count);
 
 /* What help and manual pages share; lists end with a row without name. */
 typedef struct ts_help_row {

@@ -1,5 +1,6 @@
 /* trainstone compile: a StableHLO program to a .trn, and a look at what each pass made of it. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "cli/interrupt.h"
@@ -11,9 +12,11 @@ static ts_status encode(const ts_program *program, bool is_text, uint8_t **data,
     if (!is_text) return ts_program_encode(program, data, size, diag);
     ts_text text = {0};
     ts_program_print(program, &text);
-    *data = (uint8_t *)text.data;
+    *data = malloc(text.length);
     *size = text.length;
-    return ts_ok;
+    if (*data) memcpy(*data, text.data, text.length);
+    ts_text_free(&text);
+    return *data ? ts_ok : ts_fail(diag, ts_capacity, "no host memory for the text of %s", program->name);
 }
 
 static ts_status write_program(const ts_arguments *arguments, const ts_program *program, size_t *size,

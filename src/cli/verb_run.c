@@ -62,8 +62,9 @@ static void add_findings(const ts_checks *checks, ts_text *out) {
 }
 
 /* The record of one run: JSON, a summary, or nothing. */
-static void describe_record(const ts_arguments *arguments, const ts_session *session, const ts_record *record,
-                            const ts_checks *checks, ts_text *out) {
+static ts_status describe_record(const ts_arguments *arguments, const ts_session *session,
+                                 const ts_record *record, const ts_checks *checks, ts_text *out,
+                                 ts_diag *diag) {
     const ts_program *program = ts_executable_program(session->executable);
     const ts_instance *instance = ts_runtime_instance(session->runtime);
     if (arguments->json) {
@@ -73,10 +74,12 @@ static void describe_record(const ts_arguments *arguments, const ts_session *ses
     } else if (!arguments->quiet) {
         ts_report report;
         describe_numerics(session->runtime, out);
-        ts_report_view(program, record, instance, &report);
-        ts_report_text(&report, out);
+        ts_status status = ts_report_view(program, record, instance, &report, diag);
+        if (status == ts_ok) ts_report_text(&report, out);
         ts_report_free(&report);
+        return status;
     }
+    return ts_ok;
 }
 
 static void describe_outputs(const ts_arguments *arguments, const ts_session *session, ts_text *out) {
@@ -108,8 +111,7 @@ static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, 
     TS_TRY(write_outputs(arguments, outputs, diag));
     describe_outputs(arguments, session, out);
     describe_checks(arguments, *checks, out);
-    describe_record(arguments, session, record, *checks, out);
-    return ts_ok;
+    return describe_record(arguments, session, record, *checks, out, diag);
 }
 
 static ts_status run_steps(const ts_arguments *arguments, ts_session *session, ts_text *out, ts_diag *diag) {
@@ -118,8 +120,7 @@ static ts_status run_steps(const ts_arguments *arguments, ts_session *session, t
     TS_TRY(ts_steps_run(arguments, session, out, diag));
     TS_TRY(ts_executable_record(session->executable, &record, diag));
     if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
-    describe_record(arguments, session, record, NULL, out);
-    return ts_ok;
+    return describe_record(arguments, session, record, NULL, out, diag);
 }
 
 static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {

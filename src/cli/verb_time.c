@@ -53,13 +53,14 @@ static void add_json(const ts_record *record, const ts_program *program, const t
     ts_text_add(out, "\n");
 }
 
-static void show(const ts_arguments *arguments, const ts_record *record, const ts_program *program,
-                 const ts_instance *instance, ts_text *out) {
+static ts_status show(const ts_arguments *arguments, const ts_record *record, const ts_program *program,
+                      const ts_instance *instance, ts_text *out, ts_diag *diag) {
     ts_report report;
-    ts_report_view(program, record, instance, &report);
-    ts_report_text(&report, out);
-    if (arguments->slices) add_slices(record, program, out);
+    ts_status status = ts_report_view(program, record, instance, &report, diag);
+    if (status == ts_ok) ts_report_text(&report, out);
+    if (status == ts_ok && arguments->slices) add_slices(record, program, out);
     ts_report_free(&report);
+    return status;
 }
 
 static ts_status clock_program(const ts_arguments *arguments, const ts_session *session, ts_text *out,
@@ -78,7 +79,7 @@ static ts_status clock_program(const ts_arguments *arguments, const ts_session *
     if (status == ts_ok && arguments->json)
         add_json(&record, program, instance, arguments->slices, out);
     else if (status == ts_ok)
-        show(arguments, &record, program, instance, out);
+        status = show(arguments, &record, program, instance, out, diag);
     ts_record_free(&record);
     return status;
 }

@@ -2,8 +2,10 @@
 #include "machine/clock.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/unit.h"
 #include "machine/clock_core.h"
 
 static const uint64_t DEFAULT_INSTRUCTION_CAP = 1000000000;
@@ -39,7 +41,7 @@ static void free_constants(ts_clock *clock, int k) {
 }
 
 static ts_status add_what_ifs(ts_clock *clock, const ts_chip *chip, const ts_clock_options *options) {
-    int count = options ? options->what_if_count : 0;
+    int count = options->what_if_count;
     if (count < 0 || count > TS_WHAT_IFS || (count && options->band))
         return ts_fail(clock->diag, ts_usage, "the clock takes up to %d what-ifs, and no band with them",
                        TS_WHAT_IFS);
@@ -108,40 +110,60 @@ static void fill(ts_clock *clock, bool has_band, int what_ifs) {
     ts_tally_finish(clock);
 }
 
+/* A run's own state lies apart from the clock, so that what it took can be given back wherever it ended. */
+typedef struct job {
+    ts_clock clock;
+    const ts_chip *chip;
+    const ts_clock_options *options;
+} job;
+
+static void set_options(ts_clock *clock, const ts_clock_options *options) {
+    clock->instruction_cap = options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
+    clock->slice_cap = options->slice_cap;
+    clock->path_cap = options->path_cap;
+    clock->watch = options->watch;
+    clock->steady.is_off = options->step_all;
+    clock->trace = options->trace;
+    clock->assumed_trips = options->trips ? options->trips : 1;
+}
+
+static ts_status run_within(void *context) {
+    job *j = context;
+    ts_clock *clock = &j->clock;
+    ts_record *record = clock->record;
+    const ts_program *program = clock->program;
+    record->program_name = ts_arena_string(&record->arena, program->name ? program->name : "");
+    TS_TRY(make_sets(clock, j->chip, j->options->band));
+    TS_TRY(add_what_ifs(clock, j->chip, j->options));
+    TS_TRY(ts_expand_init(clock));
+    ts_boxes_init(clock);
+    ts_series_init(clock, j->options->bins);
+    TS_TRY(run(clock));
+    fill(clock, j->options->band, j->options->what_if_count);
+    return ts_ok;
+}
+
 ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_clock_options *options,
                        ts_record *record, ts_diag *diag) {
+    static const ts_clock_options defaults = {0};
     memset(record, 0, sizeof *record);
-    ts_arena arena = {0};
-    ts_clock *clock = TS_NEW(&arena, ts_clock);
-    clock->program = program;
-    clock->record = record;
-    clock->diag = diag;
-    clock->instruction_cap =
-        options && options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
-    clock->slice_cap = options ? options->slice_cap : 0;
-    clock->path_cap = options ? options->path_cap : 0;
-    if (options) clock->watch = options->watch;
-    clock->steady.is_off = options && options->step_all;
-    clock->trace = options ? options->trace : NULL;
-    clock->assumed_trips = options && options->trips ? options->trips : 1;
-    clock->ticks = 1;
-    clock->window = program->order == ts_order_list ? (int)chip->list_window : 1;
-    bool has_band = options && options->band;
+    job *j = calloc(1, sizeof *j);
+    if (!j) return ts_fail(diag, ts_capacity, "no host memory for the clock");
+    j->chip = chip;
+    j->options = options ? options : &defaults;
+    j->clock.program = program;
+    j->clock.record = record;
+    j->clock.diag = diag;
+    j->clock.ticks = 1;
+    j->clock.window = program->order == ts_order_list ? (int)chip->list_window : 1;
+    set_options(&j->clock, j->options);
     record->chip = *chip;
-    record->program_name = ts_arena_string(&record->arena, program->name ? program->name : "");
     record->launch = nanoseconds(chip->launch_us * 1000);
-    ts_status status = make_sets(clock, chip, has_band);
-    if (status == ts_ok) status = add_what_ifs(clock, chip, options);
-    if (status == ts_ok) status = ts_expand_init(clock);
-    if (status == ts_ok) {
-        ts_boxes_init(clock);
-        ts_series_init(clock, options ? options->bins : 0);
-        status = run(clock);
-    }
-    if (status == ts_ok) fill(clock, has_band, options ? options->what_if_count : 0);
-    ts_path_free(clock);
-    ts_arena_free(&clock->arena);
-    ts_arena_free(&arena);
+    const void *const kept[] = {&j->clock.arena, &record->arena, NULL};
+    ts_status status = ts_unit_run(kept, run_within, j, "clocking", diag);
+    ts_path_free(&j->clock);
+    ts_arena_free(&j->clock.arena);
+    free(j);
     if (status != ts_ok) ts_record_free(record);
     return status;
 }

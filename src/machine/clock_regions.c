@@ -305,10 +305,11 @@ static bool query_read(ts_clock *clock, ts_event *event, const ts_place *query) 
 static void compact(ts_clock *clock, uint32_t index) {
     enum { TOGETHER = 8 };
     ts_plane *plane = &clock->planes[index];
-    ts_box **boxes = malloc(plane->count * sizeof *boxes);
+    ts_arena scratch = {0};
+    ts_box **boxes = TS_NEW_ARRAY(&scratch, ts_box *, plane->count);
     uint32_t count = 0;
     ts_boxes_all(clock, index);
-    for (uint32_t i = 0; boxes && i < clock->found.count; i++)
+    for (uint32_t i = 0; i < clock->found.count; i++)
         if (clock->found.data[i]->event->is_done) boxes[count++] = clock->found.data[i];
     if (count) qsort(boxes, count, sizeof *boxes, by_place);
     for (uint32_t at = 0; at < count;) {
@@ -318,7 +319,7 @@ static void compact(ts_clock *clock, uint32_t index) {
         if (end - at > 1) merge_boxes(clock, boxes + at, end - at);
         at = end;
     }
-    free(boxes);
+    ts_arena_free(&scratch);
     plane->limit = plane->count < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : plane->count * 2;
 }
 

@@ -82,17 +82,24 @@ static ts_status check_chip(const ts_chip *chip, ts_diag *diag) {
     const struct {
         const char *name;
         double value, low, high;
-    } rows[] = {{"cores", chip->cores, 1, MAX_CORES},
-                {"partitions", chip->partitions, 1, 4096},
-                {"sbuf_partition_bytes", chip->sbuf_partition_bytes, 4 * chip->partitions, 1 << 26},
-                {"psum_partition_bytes", chip->psum_partition_bytes, 1, chip->sbuf_partition_bytes},
-                {"max_stationary_columns", chip->max_stationary_columns, 1, 1 << 16},
-                {"max_moving_columns", chip->max_moving_columns, 1, 1 << 16},
-                {"hbm_bytes", chip->hbm_bytes, 1, 0x1p50}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (!(rows[i].value >= rows[i].low && rows[i].value <= rows[i].high))
-            return ts_fail(diag, ts_input, "chip %s: %s = %g, must be %g to %g", chip->name, rows[i].name,
-                           rows[i].value, rows[i].low, rows[i].high);
+        const char *limit; /* the row that sets it, or NULL */
+    } rows[] = {
+        {"cores", chip->cores, 1, MAX_CORES, NULL},
+        {"partitions", chip->partitions, 1, 4096, NULL},
+        {"sbuf_partition_bytes", chip->sbuf_partition_bytes, 4 * chip->partitions, 1 << 26, "partitions"},
+        {"psum_partition_bytes", chip->psum_partition_bytes, 1, chip->sbuf_partition_bytes,
+         "sbuf_partition_bytes"},
+        {"max_stationary_columns", chip->max_stationary_columns, 1, 1 << 16, NULL},
+        {"max_moving_columns", chip->max_moving_columns, 1, 1 << 16, NULL},
+        {"hbm_bytes", chip->hbm_bytes, 1, 0x1p50, NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].value >= rows[i].low && rows[i].value <= rows[i].high) continue;
+        ts_fail(diag, ts_input, "chip %s: %s = %.15g, must be %.15g to %.15g", chip->name, rows[i].name,
+                rows[i].value, rows[i].low, rows[i].high);
+        ts_diag_remedy(diag, "change that row of the chip file%s%s", rows[i].limit ? ", or " : "",
+                       rows[i].limit ? rows[i].limit : "");
+        return ts_input;
+    }
     return ts_ok;
 }
 

@@ -117,11 +117,9 @@ static int by_file(const void *a, const void *b) {
 
 void ts_page_listing(const ts_report *report, ts_text *out) {
     uint32_t count = report->lines.count < MOST_LINES ? report->lines.count : MOST_LINES;
-    place *places = calloc(count + 1, sizeof *places);
-    if (count == 0 || !places) {
-        free(places);
-        return;
-    }
+    if (count == 0) return;
+    ts_arena scratch = {0};
+    place *places = TS_NEW_ARRAY(&scratch, place, count);
     for (uint32_t i = 0; i < count; i++) {
         places[i] = (place){.index = i, .line = &report->lines.data[i]};
         for (uint32_t j = 0; j < count; j++)
@@ -158,7 +156,7 @@ void ts_page_listing(const ts_report *report, ts_text *out) {
     if (report->lines.count > count)
         ts_text_format(out, "<p class=note>%u cheaper lines are left out.</p>", report->lines.count - count);
     ts_text_add(out, "</section>");
-    free(places);
+    ts_arena_free(&scratch);
 }
 
 /* ---- modules ---- */
@@ -172,8 +170,8 @@ static void add_children(const ts_report *report, uint32_t parent, double x, dou
     uint32_t count = 0;
     for (uint32_t i = parent; i < report->modules.count; i++)
         count += report->modules.data[i].parent == parent;
-    const ts_report_module **list = calloc(count + 1, sizeof *list);
-    if (!list) return;
+    ts_arena scratch = {0};
+    const ts_report_module **list = TS_NEW_ARRAY(&scratch, const ts_report_module *, count);
     count = 0;
     for (uint32_t i = parent; i < report->modules.count; i++) {
         const ts_report_module *module = &report->modules.data[i];
@@ -203,7 +201,7 @@ static void add_children(const ts_report *report, uint32_t parent, double x, dou
         add_children(report, (uint32_t)(module - report->modules.data) + 1, at, own, depth + 1, out);
         at += own;
     }
-    free(list);
+    ts_arena_free(&scratch);
 }
 
 void ts_page_modules(const ts_report *report, ts_text *out) {

@@ -279,14 +279,14 @@ static int by_area(const void *a, const void *b) {
 
 /* The area that the largest `most` boxes of a space have at least; 0 when all fit. */
 static double least_area(const ts_report *report, bool is_psum, uint32_t most) {
-    double *areas = calloc(report->boxes.count + 1, sizeof *areas), least = 0;
+    ts_arena scratch = {0};
+    double *areas = TS_NEW_ARRAY(&scratch, double, report->boxes.count), least = 0;
     uint32_t count = 0;
-    if (!areas) return 0;
     for (uint32_t i = 0; i < report->boxes.count; i++)
         if (report->boxes.data[i].is_psum == is_psum) areas[count++] = area_of(&report->boxes.data[i]);
     qsort(areas, count, sizeof *areas, by_area);
     if (count > most) least = areas[most - 1];
-    free(areas);
+    ts_arena_free(&scratch);
     return least;
 }
 

@@ -84,9 +84,9 @@ static void nest(ts_pfwriter *w, nesting *open, const uint32_t *name, int depth,
 }
 
 /* The line of each location; 1 + index, 0 = none. */
-static uint32_t *lines_of_locs(const ts_report *report) {
-    uint32_t *lines = calloc(report->program->locs.count + 1, sizeof *lines);
-    for (uint32_t i = 0; lines && i < report->lines.count; i++)
+static uint32_t *lines_of_locs(const ts_report *report, ts_arena *arena) {
+    uint32_t *lines = TS_NEW_ARRAY(arena, uint32_t, report->program->locs.count);
+    for (uint32_t i = 0; i < report->lines.count; i++)
         for (uint32_t r = 0; r < report->lines.data[i].row_count; r++)
             lines[report->rows.data[report->lines.data[i].first_row + r].loc] = i + 1;
     return lines;
@@ -95,9 +95,10 @@ static uint32_t *lines_of_locs(const ts_report *report) {
 static void add_path(ts_pfwriter *w, const ts_record *record) {
     const ts_report *report = w->report;
     nesting modules = {.track = TS_PF_MODULES}, lines = {.track = TS_PF_LINES};
-    uint32_t *line_of = lines_of_locs(report);
+    ts_arena scratch = {0};
+    const uint32_t *line_of = lines_of_locs(report, &scratch);
     const uint32_t *module_of = report->module_of;
-    for (uint32_t i = 0; i < record->path.count && line_of; i++) {
+    for (uint32_t i = 0; i < record->path.count; i++) {
         const ts_path_step *step = &record->path.data[i];
         ts_time next = i + 1 < record->path.count ? record->path.data[i + 1].start : record->total;
         ts_time end = step->end < next ? step->end : next;
@@ -122,7 +123,7 @@ static void add_path(ts_pfwriter *w, const ts_record *record) {
     }
     close_to(w, &modules, 0);
     close_to(w, &lines, 0);
-    free(line_of);
+    ts_arena_free(&scratch);
 }
 
 /* ---- engines and queues ---- */
@@ -133,8 +134,8 @@ static void find_flows(const ts_record *record, uint8_t *is_source) {
     uint32_t count = record->slices.count, most = 0;
     for (uint32_t i = 0; i < count; i++)
         if (record->slices.data[i].sequence > most) most = record->slices.data[i].sequence;
-    uint32_t *last = calloc((size_t)most + 1, sizeof *last); /* 1 + slice that ends a sequence */
-    if (!last) return;
+    ts_arena scratch = {0};
+    uint32_t *last = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)most + 1); /* 1 + slice that ends a sequence */
     for (uint32_t i = 0; i < count; i++) {
         const ts_slice *slice = &record->slices.data[i];
         uint32_t *at = &last[slice->sequence];
@@ -146,13 +147,13 @@ static void find_flows(const ts_record *record, uint8_t *is_source) {
         if (waits && slice->after && slice->after <= most && last[slice->after])
             is_source[last[slice->after] - 1] = 1;
     }
-    free(last);
+    ts_arena_free(&scratch);
 }
 
 static void add_slices(ts_pfwriter *w, const ts_record *record) {
     static const char *const waits[] = {"", "port", "result", "dma", "queue"};
-    uint8_t *is_source = calloc((size_t)record->slices.count + 1, 1);
-    if (!is_source) return;
+    ts_arena scratch = {0};
+    uint8_t *is_source = ts_arena_alloc(&scratch, record->slices.count);
     find_flows(record, is_source);
     for (uint32_t i = 0; i < record->slices.count; i++) {
         const ts_slice *slice = &record->slices.data[i];
@@ -171,7 +172,7 @@ static void add_slices(ts_pfwriter *w, const ts_record *record) {
         bool is_seen = slice->end / 1000 > slice->start / 1000;
         ts_pf_end(w, TS_PF_LANES + slice->lane, is_seen ? slice->end : slice->start + 1000);
     }
-    free(is_source);
+    ts_arena_free(&scratch);
 }
 
 /* ---- counters ---- */
@@ -205,10 +206,10 @@ static int by_time(const void *a, const void *b) {
 /* Bytes of a partition in use, whenever they change by the nanosecond. */
 static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
     const ts_report *report = w->report;
-    change *changes = calloc(2 * (size_t)report->boxes.count + 1, sizeof *changes);
+    ts_arena scratch = {0};
+    change *changes = TS_NEW_ARRAY(&scratch, change, 2 * (size_t)report->boxes.count);
     uint32_t count = 0;
     int64_t bytes = 0, shown = -1;
-    if (!changes) return;
     for (uint32_t i = 0; i < report->boxes.count; i++) {
         const ts_report_box *box = &report->boxes.data[i];
         if (box->is_psum != is_psum) continue;
@@ -222,7 +223,7 @@ static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
         ts_pf_count(w, track, changes[i].at, (double)bytes / 1024);
         shown = bytes;
     }
-    free(changes);
+    ts_arena_free(&scratch);
 }
 
 void ts_report_pftrace(const ts_report *report, const ts_record *record, ts_text *out) {

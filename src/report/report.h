@@ -149,8 +149,8 @@ ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const t
                          ts_report *report, ts_diag *diag);
 /* What one record says, without what takes more runs of the clock: no gains, no tornado, no loop. Borrows it.
  */
-void ts_report_view(const ts_program *program, const ts_record *record, const ts_instance *instance,
-                    ts_report *report);
+ts_status ts_report_view(const ts_program *program, const ts_record *record, const ts_instance *instance,
+                         ts_report *report, ts_diag *diag);
 void ts_report_free(ts_report *report);
 
 /* "forward", "backward" or "beside the gradient", from the name that JAX gave an operation; "" in a program

@@ -81,8 +81,8 @@ void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *ou
             add_triple(out, ts_figure_bound(bound), before->record.bound[bound], after->record.bound[bound],
                        scale);
     add_triple(out, "step", a, b, scale);
-    change *changes = calloc(before->lines.count + after->lines.count + 1, sizeof *changes);
-    if (!changes) return;
+    ts_arena scratch = {0};
+    change *changes = TS_NEW_ARRAY(&scratch, change, before->lines.count + after->lines.count);
     uint32_t count = find_changes(before, after, changes);
     ts_text_add(out, "\n  source lines that changed most\n");
     for (uint32_t i = 0; i < count && i < SHOWN && changes[i].delta != 0; i++) {
@@ -94,7 +94,7 @@ void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *ou
                    changes[i].after ? changes[i].after->time : 0, scale);
         ts_text_free(&name);
     }
-    free(changes);
+    ts_arena_free(&scratch);
 }
 
 void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_text *out) {
@@ -105,8 +105,9 @@ void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_tex
         ts_text_format(out, "%s\"%s\": [%lld, %lld]", bound ? ", " : "", ts_bound_name(bound),
                        (long long)before->record.bound[bound], (long long)after->record.bound[bound]);
     ts_text_add(out, "}, \"lines\": [");
-    change *changes = calloc(before->lines.count + after->lines.count + 1, sizeof *changes);
-    uint32_t count = changes ? find_changes(before, after, changes) : 0;
+    ts_arena scratch = {0};
+    change *changes = TS_NEW_ARRAY(&scratch, change, before->lines.count + after->lines.count);
+    uint32_t count = find_changes(before, after, changes);
     for (uint32_t i = 0; i < count; i++) {
         const ts_report_line *line = changes[i].after ? changes[i].after : changes[i].before;
         ts_text_add(out, i ? ",\n {\"file\": " : "\n {\"file\": ");
@@ -115,6 +116,6 @@ void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_tex
                        (long long)(changes[i].before ? changes[i].before->time : 0),
                        (long long)(changes[i].after ? changes[i].after->time : 0));
     }
-    free(changes);
+    ts_arena_free(&scratch);
     ts_text_add(out, "]}\n");
 }

@@ -1,6 +1,7 @@
 /* Making a report: the runs of the clock that it needs, and the order of its parts. */
 #include <string.h>
 
+#include "base/unit.h"
 #include "report/report.h"
 
 /* Clocking a program again costs as much as the first time: beyond this many instructions in all, gains and
@@ -83,38 +84,59 @@ static void read_record(ts_report *report) {
     if (report->has_memory) ts_report_memory(report);
 }
 
-void ts_report_view(const ts_program *program, const ts_record *record, const ts_instance *instance,
-                    ts_report *report) {
+static ts_status view_within(void *context) {
+    read_record(context);
+    return ts_ok;
+}
+
+ts_status ts_report_view(const ts_program *program, const ts_record *record, const ts_instance *instance,
+                         ts_report *report, ts_diag *diag) {
+    const void *const kept[] = {&report->arena, NULL};
     memset(report, 0, sizeof *report);
     report->program = program;
     report->instance = instance;
     report->loop = report->second = -1;
     report->is_view = true;
     report->record = *record;
+    return ts_unit_run(kept, view_within, report, "a report", diag);
+}
+
+typedef struct job {
+    ts_report *report;
+    const ts_chip *chip;
+    const ts_report_options *options;
+    ts_diag *diag;
+} job;
+
+static ts_status make_within(void *context) {
+    job *j = context;
+    ts_report *report = j->report;
+    ts_clock_options clock = base_options(j->options);
+    clock.band = true;
+    clock.bins = TS_REPORT_BINS;
+    clock.path_cap = j->options->slice_cap ? 1 << 19 : 1 << 16;
+    clock.slice_cap = j->options->slice_cap;
+    report->clock_runs = 1;
+    TS_TRY(ts_clock_run(report->program, j->chip, &clock, &report->record, j->diag));
     read_record(report);
+    TS_TRY(clock_loop(report, j->options, j->diag));
+    if (j->options->without_gains || report->record.instructions > MOST_CLOCKED / 32) return ts_ok;
+    report->has_gains = true;
+    TS_TRY(ts_report_gains(report, j->options, j->diag));
+    return ts_report_advise(report, j->options, j->diag);
 }
 
 ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const ts_report_options *options,
                          ts_report *report, ts_diag *diag) {
+    job j = {.report = report, .chip = chip, .options = options, .diag = diag};
+    const void *const kept[] = {&report->arena, &report->record.arena, &report->loop_record.arena, NULL};
     memset(report, 0, sizeof *report);
     report->program = program;
     report->instance = options->instance;
     report->sources = options->sources;
     report->source_count = options->source_count;
     report->loop = report->second = -1;
-    ts_clock_options clock = base_options(options);
-    clock.band = true;
-    clock.bins = TS_REPORT_BINS;
-    clock.path_cap = options->slice_cap ? 1 << 19 : 1 << 16;
-    clock.slice_cap = options->slice_cap;
-    report->clock_runs = 1;
-    TS_TRY(ts_clock_run(program, chip, &clock, &report->record, diag));
-    read_record(report);
-    TS_TRY(clock_loop(report, options, diag));
-    if (options->without_gains || report->record.instructions > MOST_CLOCKED / 32) return ts_ok;
-    report->has_gains = true;
-    TS_TRY(ts_report_gains(report, options, diag));
-    return ts_report_advise(report, options, diag);
+    return ts_unit_run(kept, make_within, &j, "a report", diag);
 }
 
 void ts_report_free(ts_report *report) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/unit.h"
 #include "trainstone/trainstone.h"
 
 typedef struct ts_run_count {
@@ -61,16 +62,27 @@ void ts_cancel(void) {
     atomic_store(&is_cancelled, true);
 }
 
+typedef struct status_job {
+    const ts_live_page *page;
+    ts_text out;
+} status_job;
+
+static ts_status status_within(void *context) {
+    status_job *job = context;
+    ts_live_json(job->page, &job->out);
+    return ts_ok;
+}
+
 size_t ts_status_json(char *buffer, size_t size) {
-    ts_text out = {0};
+    status_job job = {0};
     if (size > 0) buffer[0] = 0;
     if (is_forked()) return 0;
     pthread_mutex_lock(&lock);
-    const ts_live_page *page = shown ? ts_live_get(ts_runtime_live(shown)) : NULL;
-    if (page) ts_live_json(page, &out);
+    job.page = shown ? ts_live_get(ts_runtime_live(shown)) : NULL;
+    if (job.page && ts_unit_run(NULL, status_within, &job, "a status", NULL) != ts_ok) job.page = NULL;
     pthread_mutex_unlock(&lock);
-    size_t length = ts_text_copy(&out, buffer, size);
-    ts_text_free(&out);
+    size_t length = job.page ? ts_text_copy(&job.out, buffer, size) : 0;
+    if (job.page) ts_text_free(&job.out);
     return length;
 }
 
@@ -102,18 +114,35 @@ void ts_registry_ran(ts_executable *executable) {
     if (before != executable) ts_executable_release(before);
 }
 
-static void describe(ts_executable *executable, ts_text *out) {
-    ts_diag diag = {0};
-    const ts_record *record = NULL;
-    if (ts_executable_record(executable, &record, &diag) == ts_ok) {
-        ts_record_json(record, ts_executable_program(executable), ts_executable_instance(executable), out);
-        return;
+typedef struct description {
+    ts_executable *executable;
+    const ts_record *record; /* NULL: there is none, and diag says why */
+    ts_diag diag;
+    ts_text out;
+} description;
+
+static ts_status describe_within(void *context) {
+    description *d = context;
+    if (d->record) {
+        ts_record_json(d->record, ts_executable_program(d->executable), ts_executable_instance(d->executable),
+                       &d->out);
+        return ts_ok;
     }
     char words[2048];
-    ts_diag_format(&diag, words, sizeof words);
-    ts_text_add(out, "{\"error\": ");
-    ts_text_quote(out, words);
-    ts_text_add(out, "}");
+    ts_diag_format(&d->diag, words, sizeof words);
+    ts_text_add(&d->out, "{\"error\": ");
+    ts_text_quote(&d->out, words);
+    ts_text_add(&d->out, "}");
+    return ts_ok;
+}
+
+/* False without memory for it. */
+static bool describe(ts_executable *executable, ts_text *out) {
+    description d = {.executable = executable};
+    if (ts_executable_record(executable, &d.record, &d.diag) != ts_ok) d.record = NULL;
+    if (ts_unit_run(NULL, describe_within, &d, "a record", NULL) != ts_ok) return false;
+    *out = d.out;
+    return true;
 }
 
 size_t ts_last_run_json(char *buffer, size_t size) {
@@ -125,9 +154,12 @@ size_t ts_last_run_json(char *buffer, size_t size) {
     pthread_mutex_unlock(&lock);
     if (!executable) return 0;
     ts_text fresh = {0};
-    if (!is_fresh) describe(executable, &fresh); /* without the lock: the clock may take its time */
+    if (!is_fresh && !describe(executable, &fresh)) { /* without the lock: the clock may take its time */
+        ts_executable_release(executable);
+        return 0;
+    }
     pthread_mutex_lock(&lock);
-    if (fresh.data) {
+    if (!is_fresh) {
         ts_text_free(&text);
         text = fresh;
         described = executable;
@@ -144,6 +176,17 @@ void ts_count_runs(void) {
     pthread_mutex_unlock(&lock);
 }
 
+typedef struct entry {
+    uint64_t runs;
+    ts_text record, out;
+} entry;
+
+static ts_status entry_within(void *context) {
+    entry *e = context;
+    ts_text_format(&e->out, "{\"runs\": %llu, \"record\": %s}", (unsigned long long)e->runs, e->record.data);
+    return ts_ok;
+}
+
 size_t ts_runs_json(size_t number, char *buffer, size_t size) {
     if (size > 0) buffer[0] = 0;
     if (is_forked()) return 0;
@@ -152,12 +195,12 @@ size_t ts_runs_json(size_t number, char *buffer, size_t size) {
     if (count.executable) ts_executable_retain(count.executable);
     pthread_mutex_unlock(&lock);
     if (!count.executable) return 0;
-    ts_text out = {0};
-    ts_text_format(&out, "{\"runs\": %llu, \"record\": ", (unsigned long long)count.runs);
-    describe(count.executable, &out);
-    ts_text_add(&out, "}");
+    entry e = {.runs = count.runs};
+    bool is_told = describe(count.executable, &e.record) &&
+                   ts_unit_run(NULL, entry_within, &e, "a record", NULL) == ts_ok;
     ts_executable_release(count.executable);
-    size_t length = ts_text_copy(&out, buffer, size);
-    ts_text_free(&out);
+    size_t length = is_told ? ts_text_copy(&e.out, buffer, size) : 0;
+    if (is_told) ts_text_free(&e.out); /* else it went with the unit */
+    ts_text_free(&e.record);
     return length;
 }

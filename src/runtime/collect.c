@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 
 /* A name that is a file name everywhere. */
 static char *file_name(ts_arena *arena, const char *name) {
@@ -47,42 +48,67 @@ static void add_replay(const ts_trace *trace, const ts_instance *instance, const
     ts_text_add(out, trace ? "]}}\n" : "}}\n");
 }
 
-static ts_status write_files(ts_arena *arena, const char *folder, const char *name, const uint8_t *data,
-                             size_t size, const ts_program *program, const ts_record *record,
-                             const ts_instance *instance, const ts_trace *trace, ts_diag *diag) {
+typedef struct job {
+    const char *folder;
+    const ts_program *program;
+    const ts_record *record;
+    const ts_instance *instance;
+    const ts_trace *trace;
+    const uint8_t *data; /* the program, encoded */
+    size_t size;
+    ts_diag *diag;
+} job;
+
+static ts_status write_text(ts_arena *arena, const job *j, const char *name, const char *suffix,
+                            ts_text *text) {
+    return ts_file_write(ts_arena_format(arena, "%s/%s%s", j->folder, name, suffix), text->data, text->length,
+                         j->diag);
+}
+
+static ts_status write_files(ts_arena *arena, const job *j, const char *name) {
     bool is_edited = false;
+    ts_text chip = {0}, text = {0};
     for (int i = 0; i < ts_param_count(); i++)
-        is_edited |= ts_param_value(&record->chip, i) != ts_param_at(i)->value;
-    TS_TRY(ts_file_write(ts_arena_format(arena, "%s/%s.trn", folder, name), data, size, diag));
-    ts_text text = {0};
-    ts_status status = ts_ok;
-    if (is_edited) {
-        ts_chip_print(&record->chip, &text);
-        status =
-            ts_file_write(ts_arena_format(arena, "%s/%s.chip", folder, name), text.data, text.length, diag);
-        text.length = 0;
-    }
-    ts_record_json(record, program, instance, &text);
-    add_replay(trace, instance, name, ts_hash(data, size, 0), is_edited, &text);
-    if (status == ts_ok)
-        status =
-            ts_file_write(ts_arena_format(arena, "%s/%s.json", folder, name), text.data, text.length, diag);
+        is_edited |= ts_param_value(&j->record->chip, i) != ts_param_at(i)->value;
+    ts_chip_print(&j->record->chip, &chip);
+    ts_record_json(j->record, j->program, j->instance, &text);
+    add_replay(j->trace, j->instance, name, ts_hash(j->data, j->size, 0), is_edited, &text);
+    ts_status status =
+        ts_file_write(ts_arena_format(arena, "%s/%s.trn", j->folder, name), j->data, j->size, j->diag);
+    if (status == ts_ok && is_edited) status = write_text(arena, j, name, ".chip", &chip);
+    if (status == ts_ok) status = write_text(arena, j, name, ".json", &text);
+    ts_text_free(&chip);
     ts_text_free(&text);
+    return status;
+}
+
+static ts_status collect_within(void *context) {
+    const job *j = context;
+    ts_arena arena = {0};
+    const char *name = file_name(&arena, j->program->name);
+    const char *path = ts_arena_format(&arena, "%s/%s.trn", j->folder, name);
+    if (access(path, F_OK) == 0 && !holds(path, j->data, j->size))
+        name =
+            ts_arena_format(&arena, "%s-%08x", name, (unsigned)(ts_hash(j->data, j->size, 0) & 0xffffffff));
+    ts_status status = write_files(&arena, j, name);
+    ts_arena_free(&arena);
     return status;
 }
 
 ts_status ts_collect(const char *folder, const ts_program *program, const ts_record *record,
                      const ts_instance *instance, const ts_trace *trace, ts_diag *diag) {
-    ts_arena arena = {0};
     uint8_t *data = NULL;
     size_t size = 0;
     TS_TRY(ts_program_encode(program, &data, &size, diag));
-    const char *name = file_name(&arena, program->name);
-    const char *path = ts_arena_format(&arena, "%s/%s.trn", folder, name);
-    if (access(path, F_OK) == 0 && !holds(path, data, size))
-        name = ts_arena_format(&arena, "%s-%08x", name, (unsigned)(ts_hash(data, size, 0) & 0xffffffff));
-    ts_status status = write_files(&arena, folder, name, data, size, program, record, instance, trace, diag);
+    job j = {.folder = folder,
+             .program = program,
+             .record = record,
+             .instance = instance,
+             .trace = trace,
+             .data = data,
+             .size = size,
+             .diag = diag};
+    ts_status status = ts_unit_run(NULL, collect_within, &j, "a record of a run", diag);
     free(data);
-    ts_arena_free(&arena);
     return status;
 }

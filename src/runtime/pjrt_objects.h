@@ -149,7 +149,7 @@ PJRT_Client *ts_client_retain(PJRT_Client *client);
 void ts_client_release(PJRT_Client *client);
 ts_status ts_devices_make(PJRT_Client *client, ts_diag *diag);
 void ts_devices_free(PJRT_Client *client);
-void ts_topology_make(PJRT_Client *client);
+ts_status ts_topology_make(PJRT_Client *client, ts_diag *diag);
 PJRT_NamedValue ts_value_int(const char *name, int64_t value);
 PJRT_NamedValue ts_value_string(const char *name, const char *value);
 PJRT_NamedValue ts_value_float(const char *name, double value);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/unit.h"
 #include "runtime/build_id.h"
 #include "runtime/program_folder.h"
 
@@ -68,6 +69,17 @@ void ts_shared_program_release(ts_shared_program *shared) {
 
 /* ---- keys ---- */
 
+typedef struct chip_text {
+    const ts_chip *chip;
+    ts_text text;
+} chip_text;
+
+static ts_status print_chip(void *context) {
+    chip_text *job = context;
+    ts_chip_print(job->chip, &job->text);
+    return ts_ok;
+}
+
 static ts_status start_key(ts_program_cache *cache, ts_diag *diag) {
     uint8_t id[TS_BUILD_ID_MAX];
     size_t length = ts_build_id(id);
@@ -76,8 +88,9 @@ static ts_status start_key(ts_program_cache *cache, ts_diag *diag) {
         ts_diag_remedy(diag, "link it with -Wl,--build-id, or unset NEURON_COMPILE_CACHE_URL");
         return ts_unsupported;
     }
-    ts_text numbers = {0};
-    ts_chip_print(&cache->chip, &numbers);
+    chip_text chip = {.chip = &cache->chip};
+    TS_TRY(ts_unit_run(NULL, print_chip, &chip, "a cache of programs", diag));
+    ts_text numbers = chip.text;
     uint64_t lengths[2] = {length, numbers.length};
     ts_sha256_start(&cache->platform);
     ts_sha256_add(&cache->platform, lengths, sizeof lengths);

@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/unit.h"
+
+enum { MOST_PATH = 4096 };
 
 /* What a file begins with; a .trn follows. */
 typedef struct file_head {
@@ -21,11 +24,12 @@ typedef struct file_head {
 static const char magic[8] = "TSPROG1";
 static const char prefix[] = "MODULE_"; /* as Neuron's own cache names what it keeps */
 
-static char *path_of(ts_arena *arena, const char *folder, const ts_program_key *key) {
+/* False for a folder whose name is too long. */
+static bool make_path(char path[MOST_PATH], const char *folder, const ts_program_key *key) {
     char name[2 * TS_SHA256_BYTES + 1];
     for (int i = 0; i < TS_SHA256_BYTES; i++)
         snprintf(name + 2 * i, 3, "%02x", key->bytes[i]);
-    return ts_arena_format(arena, "%s/%s%s.trn", folder, prefix, name);
+    return snprintf(path, MOST_PATH, "%s/%s%s.trn", folder, prefix, name) < MOST_PATH;
 }
 
 static void digest_of(const void *data, size_t size, uint8_t digest[TS_SHA256_BYTES]) {
@@ -48,14 +52,14 @@ static bool is_whole(const uint8_t *data, size_t size, const ts_program_key *key
 
 bool ts_program_folder_read(const char *folder, const ts_program_key *key, const ts_chip *chip,
                             ts_program **program) {
-    ts_arena arena = {0};
+    char path[MOST_PATH];
     ts_diag unread = {0};
     uint8_t *data = NULL;
     size_t size = 0;
-    const char *path = path_of(&arena, folder, key);
     *program = NULL;
     bool is_read =
-        ts_file_read(path, &data, &size, &unread) == ts_ok && is_whole(data, size, key) &&
+        make_path(path, folder, key) && ts_file_read(path, &data, &size, &unread) == ts_ok &&
+        is_whole(data, size, key) &&
         ts_program_decode(data + sizeof(file_head), size - sizeof(file_head), program, &unread) == ts_ok;
     if (is_read && ts_program_verify(*program, chip, &unread) != ts_ok) {
         ts_program_free(*program);
@@ -63,7 +67,6 @@ bool ts_program_folder_read(const char *folder, const ts_program_key *key, const
     }
     if (is_read) utimensat(AT_FDCWD, path, NULL, 0); /* used now */
     free(data);
-    ts_arena_free(&arena);
     return is_read;
 }
 
@@ -76,20 +79,24 @@ typedef struct kept_file {
 } kept_file;
 typedef TS_VEC(kept_file) kept_files;
 
+typedef struct trimming {
+    const char *folder;
+    DIR *entries;
+    uint64_t most;
+} trimming;
+
 /* Leftovers of writers that died are files like others. */
-static uint64_t list_files(const char *folder, ts_arena *arena, kept_files *files) {
+static uint64_t list_files(const trimming *t, ts_arena *arena, kept_files *files) {
     uint64_t bytes = 0;
-    DIR *entries = opendir(folder);
-    for (const struct dirent *entry; entries && (entry = readdir(entries));) {
+    for (const struct dirent *entry; (entry = readdir(t->entries));) {
         struct stat info;
         if (strncmp(entry->d_name, prefix, sizeof prefix - 1) != 0) continue;
-        const char *path = ts_arena_format(arena, "%s/%s", folder, entry->d_name);
+        const char *path = ts_arena_format(arena, "%s/%s", t->folder, entry->d_name);
         if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) continue;
         kept_file file = {.path = path, .bytes = (uint64_t)info.st_size, .used = info.st_mtim};
         ts_vec_push(files, arena, file);
         bytes += file.bytes;
     }
-    if (entries) closedir(entries);
     return bytes;
 }
 
@@ -100,21 +107,30 @@ static int by_use(const void *left, const void *right) {
 }
 
 /* Another process may be removing the same files. */
-static void trim(const char *folder, uint64_t most) {
+static ts_status trim_within(void *context) {
+    const trimming *t = context;
     ts_arena arena = {0};
     kept_files files = {0};
-    uint64_t bytes = list_files(folder, &arena, &files);
-    if (bytes > most) qsort(files.data, files.count, sizeof *files.data, by_use);
-    for (uint32_t i = 0; i < files.count && bytes > most; i++) {
+    uint64_t bytes = list_files(t, &arena, &files);
+    if (bytes > t->most) qsort(files.data, files.count, sizeof *files.data, by_use);
+    for (uint32_t i = 0; i < files.count && bytes > t->most; i++) {
         unlink(files.data[i].path);
         bytes -= files.data[i].bytes;
     }
     ts_arena_free(&arena);
+    return ts_ok;
+}
+
+static void trim(const char *folder, uint64_t most) {
+    trimming t = {.folder = folder, .entries = opendir(folder), .most = most};
+    if (!t.entries) return;
+    ts_unit_run(NULL, trim_within, &t, "a folder", NULL);
+    closedir(t.entries);
 }
 
 void ts_program_folder_write(const char *folder, const ts_program_key *key, const ts_program *program,
                              uint64_t most) {
-    ts_arena arena = {0};
+    char path[MOST_PATH];
     ts_diag unwritten = {0};
     uint8_t *code = NULL, *data = NULL;
     size_t size = 0;
@@ -126,10 +142,10 @@ void ts_program_folder_write(const char *folder, const ts_program_key *key, cons
         digest_of(code, size, head.digest);
         memcpy(data, &head, sizeof head);
         memcpy(data + sizeof head, code, size);
-        if (ts_file_write(path_of(&arena, folder, key), data, sizeof head + size, &unwritten) == ts_ok)
+        if (make_path(path, folder, key) &&
+            ts_file_write(path, data, sizeof head + size, &unwritten) == ts_ok)
             trim(folder, most);
     }
     free(data);
     free(code);
-    ts_arena_free(&arena);
 }

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,12 +32,13 @@ struct ts_runtime {
 static ts_status find_instance(const char *name, const ts_instance **instance, ts_diag *diag) {
     *instance = ts_instance_get(name);
     if (*instance) return ts_ok;
-    ts_text names = {0};
-    for (int i = 0; i < ts_instance_count(); i++)
-        ts_text_format(&names, "%s%s", i ? ", " : "", ts_instance_at(i)->name);
+    char names[sizeof diag->remedy] = "";
+    size_t length = 0;
+    for (int i = 0; i < ts_instance_count() && length < sizeof names; i++)
+        length += (size_t)snprintf(names + length, sizeof names - length, "%s%s", i ? ", " : "",
+                                   ts_instance_at(i)->name);
     ts_fail(diag, ts_usage, "no instance is called \"%.60s\"", name);
-    ts_diag_remedy(diag, "one of %s", names.data ? names.data : "");
-    ts_text_free(&names);
+    ts_diag_remedy(diag, "one of %s", names);
     return ts_usage;
 }
 
@@ -46,7 +48,12 @@ static ts_status find_chip(const char *name, const char *instance_chip, ts_chip 
     if (!strpbrk(name, "/.")) return ts_chip_get(name, chip, diag);
     uint8_t *text = NULL;
     size_t size = 0;
-    TS_TRY(ts_file_read(name, &text, &size, diag));
+    ts_status read = ts_file_read(name, &text, &size, diag);
+    if (read != ts_ok) {
+        ts_diag_remedy(diag,
+                       "trainstone chip prints such a file; without a dot or slash it is a chip's name");
+        return read;
+    }
     ts_status status = ts_chip_parse((const char *)text, name, chip, diag);
     free(text);
     return status;
@@ -111,6 +118,8 @@ ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime
     pthread_mutex_init(&made->live_lock, NULL);
     ts_status status = runtime_start(made, options ? options : &defaults, diag);
     if (status != ts_ok) {
+        /* A chip that no machine can have comes from its file. */
+        if (status == ts_input && options->chip) ts_diag_where(diag, options->chip, 0);
         ts_runtime_free(made);
         return status;
     }

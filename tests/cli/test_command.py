@@ -202,6 +202,22 @@ def test_chip_file_is_what_chip_prints(folder):
     assert all(row["basis"] in ("documented", "derived", "assumed") and row["source"] for row in rows.values())
 
 
+@pytest.mark.parametrize("row, words", [
+    ("hbm_bytes_per_n = 3", '2: no parameter is called "hbm_bytes_per_n" (did you mean hbm_bytes_per_ns? '),
+    ("cores = -1", "2: cores is -1 (count) and must be a finite number from 0 to 1e15 (the chip's own number is 2)"),
+    ("cores = 1.5", "2: cores is 1.5 (count) and must be a whole number (the chip's own number is 2)"),
+    ("partitions = abc", '2: partitions: "abc" is not a number (write it as partitions = 128)'),
+    ("cores = 2\ncores = 2", "3: cores is given twice (keep one of the two rows)"),
+    ("partitions = 100000", " chip trn1: partitions = 100000, must be 1 to 4096 (change that row of the chip file)"),
+    ("sbuf_partition_bytes = 1024", " chip trn1: psum_partition_bytes = 16384, must be 1 to 1024 (change that row of "
+                                    "the chip file, or sbuf_partition_bytes)"),
+])
+def test_bad_chip_files(folder, row, words):
+    (folder / "bad.chip").write_text(f"chip trn1\n{row}\n")
+    told = refuse("time", "add.trn", "--chip", "bad.chip", cwd=folder)
+    assert told.startswith(f"input: bad.chip:{words}"), told
+
+
 def test_instances(folder):
     lines = succeed("chip", "--instances").splitlines()
     assert lines[0].split()[:4] == ["instance", "chip", "chips", "cores"]
