@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from trainstone.nki import errors, memory
+from trainstone.nki.masks import with_joined_masks
 from trainstone.nki.run import Run, current
 from trainstone.nki.spmd import grid_of
 from trainstone.nki.tile import SPACES, is_tensor
@@ -147,6 +148,8 @@ def decorator(mode, dialect):
         function = function.function if isinstance(function, Kernel) else function
         if not callable(function):
             raise errors.NkiTypeError(f"{function!r} is no function")
+        if dialect == "beta1":
+            function = with_joined_masks(function)
         return Kernel(function, mode, dialect=dialect, **options)
 
     return decorate

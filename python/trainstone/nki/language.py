@@ -15,7 +15,7 @@ from trainstone.nki import memory
 from trainstone.nki.memory import assign, clip, copied, on_chip  # noqa: F401 (what tiles call)
 from trainstone.nki.native import ACT, PSUM
 from trainstone.nki.run import current
-from trainstone.nki.tile import SPACES, is_tensor
+from trainstone.nki.tile import SPACES, Indexed, is_tensor
 
 COMPARES = {"is_equal", "not_equal", "is_gt", "is_ge", "is_lt", "is_le"}
 LOGICAL = {"logical_and", "logical_or", "logical_xor"}
@@ -462,9 +462,22 @@ def load_transpose2d(src, mask=None, dtype=None, **_):
     return out
 
 
+def from_hbm(src):
+    """Rows that a tile of indices picks out of a tile on chip: the same rows of a copy in HBM, where DMAs gather."""
+    if not isinstance(src, Indexed) or src.is_hbm or not src.is_gathered:
+        return src
+    copy = memory.ndarray(src.base.shape, src.dtype, SPACES["hbm"])
+    memory.move(copy, src.base)
+    return src.of(copy)
+
+
 def dma_transposed(dst, src, axes=None):
     """dst = src with its axes turned, by DMAs whose HBM side is turned; between tiles through a tensor in HBM."""
     axes = tuple(axes) if axes is not None else tuple(range(src.ndim))[::-1]
+    if src._index_view is not None:  # gathered first, then turned
+        rows = value_like(src.shape, src.dtype)
+        memory.move(rows, src)
+        src = rows
     if not src.is_hbm:
         between = memory.ndarray(src.shape, src.dtype, SPACES["hbm"])
         memory.move(between, src)

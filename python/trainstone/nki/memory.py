@@ -80,15 +80,26 @@ def assign(target, value):
     for to, source in zip(tiles_of(target), tiles_of(view)):
         if source.shape != to.shape and source.size != to.size:
             source = source.broadcast_to(to.shape)
-        if to._space == HBM or source._space == HBM:
+        if to._space == HBM or source._space == HBM or not (is_reached(to) and is_reached(source)):
             move(to, source)
         else:
             isa.tensor_copy(to, source)
 
 
+def is_reached(view):
+    """Whether an engine's access may start at the view's first partition (ARCH:711-713)."""
+    step = 128 if view.shape[0] > 64 else 64 if view.shape[0] > 32 else 32
+    return view._part % step == 0 or view._space == PSUM
+
+
 def fill(tile, value):
     if tile._space != HBM:
-        isa.memset(tile, value)
+        if is_reached(tile):
+            isa.memset(tile, value)
+            return
+        made = current().value(tile.shape, tile.dtype)  # any partition is within a DMA's reach
+        isa.memset(made, value)
+        isa.dma_copy(tile, made)
         return
     shape = tile.shape if tile.ndim > 1 else (tile.shape[0], 1)
     rows = 128

@@ -317,9 +317,7 @@ def dropout(data, prob, *, mask=None, dtype=None, **_):
 
 
 def dma_transpose(src, *, axes=None, mask=None, dtype=None, **_):
-    view = clip(src, mask)
-    if view._index_view is not None:
-        raise errors.NkiUnsupportedError("dma_transpose of gathered rows needs NeuronCore-v3", current().where())
+    view = clip(language.from_hbm(src), mask)
     turned = tuple(axes) if axes is not None else tuple(range(view.ndim))[::-1]
     dst = current().value([view.shape[axis] for axis in turned], dtype or view.dtype)
     language.dma_transposed(dst, view, turned)

@@ -258,7 +258,7 @@ class Tile(TensorOps, native.ext.View):
             if vector_offset is None:
                 return made
             index_step = row_major(base.tensor.shape)[indirect_dim]
-            return made._with([(0, dims[0][1], FREE)] + dims[1:], index=vector_offset.view_of(),
+            return made._with([(0, dims[0][1], FREE)] + dims[1:], index=as_indices(vector_offset.view_of()),
                               index_step=index_step)
         if vector_offset is not None:
             raise errors.NkiUnsupportedError("ap(vector_offset=...) of a tile on chip is not modelled yet")
@@ -322,6 +322,16 @@ class Indexed(TensorOps):
         self.exprs, self.extents = _align(base, keys)
         self.ndim = max([2 if not base.is_hbm else 1] + [-axis for axis in self.extents])
 
+    def of(self, base):
+        """The same indices into another tensor of that shape."""
+        made = object.__new__(Indexed)
+        made.base, made.exprs, made.extents, made.ndim, made.mask = base, self.exprs, self.extents, self.ndim, self.mask
+        return made
+
+    @property
+    def is_gathered(self):
+        return any(isinstance(expr, (Tile, Indexed)) for expr in self.exprs)
+
     @property
     def shape(self):
         return tuple(self.extents.get(axis - self.ndim, 1) for axis in range(self.ndim))
@@ -368,8 +378,9 @@ def _align(base, keys):
     slices = [i for i, key in enumerate(keys) if isinstance(key, slice)]
     arrays = [key for key in keys if isinstance(key, (Index, Tile, Indexed))]
     exprs, extents = [], {}
+    most = max((array.ndim for array in arrays), default=0)
     for array in arrays:
-        for axis, length in _extents_of(array).items():
+        for axis, length in _extents_of(array, most).items():
             if extents.setdefault(axis, length) == 1:
                 extents[axis] = length
             if length not in (1, extents[axis]):
@@ -400,11 +411,11 @@ def _free_axes(keys, extents, slices):
     return axes
 
 
-def _extents_of(array):
+def _extents_of(array, ndim):
     if isinstance(array, Index):
         return {axis: length for axis, length in array.extents.items()}
-    shape = array.shape  # a tile of indices: one for each partition
-    return {-len(shape): shape[0], **{axis: 1 for axis in range(1 - len(shape), 0) if shape[axis] == 1}}
+    shape = array.shape  # a tile of indices: its partitions are the first of `ndim` axes
+    return {-ndim: shape[0], **{axis: 1 for axis in range(1 - len(shape), 0) if shape[axis] == 1 and -axis < ndim}}
 
 
 def _gathered(indexed, ranges):
@@ -420,8 +431,8 @@ def _gathered(indexed, ranges):
         if isinstance(expr, (Tile, Indexed)):
             if indirect or walk != FREE or not base.is_hbm:
                 raise errors.NkiUnsupportedError("one index tile, into a tensor in HBM, is modelled")
-            indirect = (expr.view_of(), step, -expr.ndim)
-            steps[-expr.ndim][1] = FREE
+            indirect = (expr.view_of(), step, -indexed.ndim)
+            steps[-indexed.ndim][1] = FREE
             continue
         low, high = expr.span(ranges)
         if low < 0 or high >= count:
@@ -455,10 +466,19 @@ def _dim_of(base, indexed, axis, found, count):
     return (step, count, walk)
 
 
+def as_indices(view):
+    """The i32 that a DMA's descriptors are made from."""
+    if view.dtype.itemsize == 4:
+        return view.view(np.int32)
+    from trainstone.nki import language
+
+    return language.copied(view, np.int32)
+
+
 def _indirect(base, dims, offset, indirect, ranges):
     view, step, axis = indirect
     first, last = ranges.get(axis, (0, view.shape[0]))
-    view = view[first:last]
+    view = as_indices(view[first:last])
     dims = list(dims)
     at = len(dims) + axis
     if any(count != 1 for _, count, _ in dims[:at]):
