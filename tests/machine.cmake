@@ -17,7 +17,7 @@ foreach(name
 endforeach()
 add_test(NAME isa/coverage COMMAND isa_runner --coverage ${TS_ISA_FILES})
 set_tests_properties(isa/coverage PROPERTIES LABELS short)
-ts_unit_test(machine_act LINK machine)
+ts_unit_test(machine_act LINK machine LABEL medium)
 ts_unit_test(machine_hbm LINK machine)
 ts_unit_test(machine_matmul LINK machine)
 ts_unit_test(machine_segment LINK machine)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/integer.h"
+
 typedef struct conv {
     const ts_conv_shape *s;
     ts_builder *b;
@@ -18,10 +20,6 @@ typedef struct conv {
     ts_tile in, weights;
     ts_affine slot; /* of `in`: which of its two halves */
 } conv;
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
 
 static int64_t at_least(int64_t a, int64_t b) {
     return a > b ? a : b;
@@ -38,10 +36,11 @@ static void choose_stack(conv *c) {
     const ts_conv_shape *s = c->s;
     int64_t taps = s->axis[0].taps, fit = TS_CONV_PARTS / c->chunk;
     c->stack[0] = c->stack[1] = 1;
-    if (c->chunks == 1 && fit > 1) c->stack[0] = ceil_div(taps, ceil_div(taps, fit < taps ? fit : taps));
+    if (c->chunks == 1 && fit > 1)
+        c->stack[0] = ts_ceil_div(taps, ts_ceil_div(taps, fit < taps ? fit : taps));
     if (c->stack[0] == taps && taps * s->axis[1].taps <= fit) c->stack[1] = s->axis[1].taps;
     for (int i = 0; i < 2; i++)
-        c->groups[i] = ceil_div(s->axis[i].taps, c->stack[i]);
+        c->groups[i] = ts_ceil_div(s->axis[i].taps, c->stack[i]);
 }
 
 /* Places of an axis that the window covers. */
@@ -56,9 +55,9 @@ typedef struct part {
 
 static part part_of(const ts_conv_axis *a) {
     int64_t first = ts_conv_first(a, 0), size = reach(a); /* of the tile, in places */
-    part p = {.element = first > 0 ? ceil_div(first, a->spread) : 0};
+    part p = {.element = first > 0 ? ts_ceil_div(first, a->spread) : 0};
     p.place = p.element * a->spread - first;
-    int64_t end = p.place < size ? p.element + ceil_div(size - p.place, a->spread) : p.element;
+    int64_t end = p.place < size ? p.element + ts_ceil_div(size - p.place, a->spread) : p.element;
     p.count = (end < a->size ? end : a->size) - p.element;
     if (p.count < 0) p.count = 0;
     return p;
@@ -84,8 +83,8 @@ static bool fits(const conv *c) {
 static bool plan(conv *c, const ts_conv_shape *s) {
     enum { MOST_PLACES = 16384, MOST_TAPS = 64 };
     *c = (conv){.s = s, .b = s->b};
-    c->chunks = ceil_div(s->features, TS_CONV_PARTS);
-    c->chunk = ceil_div(s->features, c->chunks);
+    c->chunks = ts_ceil_div(s->features, TS_CONV_PARTS);
+    c->chunk = ts_ceil_div(s->features, c->chunks);
     choose_stack(c);
     c->rows = reach(&s->axis[0]);
     c->cols = reach(&s->axis[1]);
@@ -98,12 +97,13 @@ static bool plan(conv *c, const ts_conv_shape *s) {
         c->batch = ts_conv_divisor(s->images, c->batch - 1);
     }
     c->tile_images = ts_conv_divisor(c->batch, at_least(1, TS_CONV_BANK / places));
-    c->tile_cols = ceil_div(s->axis[1].out, ceil_div(s->axis[1].out, TS_CONV_BANK));
+    c->tile_cols = ts_ceil_div(s->axis[1].out, ts_ceil_div(s->axis[1].out, TS_CONV_BANK));
     int64_t most = TS_CONV_BANK / c->tile_cols;
-    c->tile_rows = c->tile_cols < s->axis[1].out
-                       ? 1
-                       : ceil_div(s->axis[0].out,
-                                  ceil_div(s->axis[0].out, most < s->axis[0].out ? most : s->axis[0].out));
+    c->tile_rows =
+        c->tile_cols < s->axis[1].out
+            ? 1
+            : ts_ceil_div(s->axis[0].out,
+                          ts_ceil_div(s->axis[0].out, most < s->axis[0].out ? most : s->axis[0].out));
     bool is_short = c->rows * c->cols <= INT16_MAX || c->batch == 1; /* steps are 16 bits */
     return is_short && s->axis[0].stride * c->cols <= INT16_MAX && taps_of(c) * s->axis[1].taps <= MOST_TAPS;
 }
@@ -328,10 +328,10 @@ static void store(const conv *c, const bank *k, ts_tile out, ts_affine image) {
 static void compute(const conv *c, ts_affine image) {
     const ts_conv_shape *s = c->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
-    bank k = {.output_trips = ceil_div(s->outputs, TS_CONV_PARTS),
+    bank k = {.output_trips = ts_ceil_div(s->outputs, TS_CONV_PARTS),
               .image_trips = c->batch / c->tile_images,
-              .row_trips = ceil_div(rows->out, c->tile_rows),
-              .col_trips = ceil_div(cols->out, c->tile_cols)};
+              .row_trips = ts_ceil_div(rows->out, c->tile_rows),
+              .col_trips = ts_ceil_div(cols->out, c->tile_cols)};
     k.output = ts_conv_open(c->b, k.output_trips);
     int64_t most = s->outputs < TS_CONV_PARTS ? s->outputs : TS_CONV_PARTS;
     k.outputs = k.output_trips > 1 ? ts_build_ragged(c->b, TS_CONV_PARTS, s->outputs, k.output, 1)

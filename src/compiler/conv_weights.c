@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/integer.h"
+
 /* Here `features` are the images that are summed over, `images` the input's channels, and the window is an
    image of `outputs` channels: the names of the convolution that this is. */
 typedef struct conv {
@@ -19,10 +21,6 @@ typedef struct conv {
     int64_t taps, pieces;       /* results in a row that one matmul gives, and matmuls for all */
     int64_t piece_bytes;        /* of PSUM */
 } conv;
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
 
 static int64_t bytes_of(const conv *c) {
     return ts_dtype_get(c->s->dtype)->bytes;
@@ -45,8 +43,8 @@ static void choose_pieces(conv *c) {
     c->is_wide = c->outputs >= FEW;
     int64_t most = c->is_wide ? TS_CONV_PARTS : TS_CONV_BANK;
     c->taps = at_most(cols->out, most / c->channels);
-    c->taps = ceil_div(cols->out, ceil_div(cols->out, c->taps));
-    c->pieces = c->s->axis[0].out * ceil_div(cols->out, c->taps);
+    c->taps = ts_ceil_div(cols->out, ts_ceil_div(cols->out, c->taps));
+    c->pieces = c->s->axis[0].out * ts_ceil_div(cols->out, c->taps);
     int64_t bytes = 4 * (c->is_wide ? c->outputs : c->taps * c->channels);
     c->piece_bytes = 4 * TS_CONV_BANK;
     while (c->piece_bytes / 2 >= bytes)
@@ -222,7 +220,7 @@ typedef struct piece {
 
 static piece piece_of(const conv *c, int64_t index) {
     const ts_conv_axis *cols = &c->s->axis[1];
-    int64_t in_row = ceil_div(cols->out, c->taps);
+    int64_t in_row = ts_ceil_div(cols->out, c->taps);
     piece p = {.row = index / in_row, .col = index % in_row * c->taps};
     p.taps = at_most(c->taps, cols->out - p.col);
     return p;
