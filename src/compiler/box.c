@@ -48,6 +48,7 @@ static int make_aps(ts_builder *b, ts_box *t, ts_ap *hbm, ts_ap *tile) {
     *hbm = ts_build_hbm(t->tensor, t->hbm_dtype, t->hbm_offset);
     *tile = ts_build_ap(b, t->tile, t->tile_dtype, t->parts, ts_count_const(1));
     tile->offset = ts_build_sum(b, tile->offset, t->tile_offset, 1);
+    if (t->has_slot) ts_build_slot(b, tile, t->slot);
     if (t->part_count == 0) ts_ap_dim(hbm, 0, ts_count_const(1));
     for (int i = 0; i < t->part_count; i++)
         ts_ap_dim(hbm, t->part[i].hbm, t->part[i].count);
@@ -59,10 +60,10 @@ static int make_aps(ts_builder *b, ts_box *t, ts_ap *hbm, ts_ap *tile) {
     return first;
 }
 
-void ts_emit_load(ts_builder *b, int queue, ts_box *t) {
+void ts_emit_load(ts_builder *b, ts_engine trigger, int queue, ts_box *t) {
     ts_ap hbm, tile;
     int loops = make_aps(b, t, &hbm, &tile);
-    ts_emit_dma(b, ts_engine_sync, queue, &tile, &hbm);
+    ts_emit_dma(b, trigger, queue, &tile, &hbm);
     while (loops-- > 0)
         ts_build_end(b);
 }

@@ -21,7 +21,9 @@ typedef struct ts_box {
     ts_tile tile;
     ts_dtype tile_dtype;
     ts_affine tile_offset; /* bytes, without the tile's own rotation */
-    ts_count parts;        /* product of the part dims' counts */
+    bool has_slot;         /* the tile is a ring, `slot` its copy */
+    ts_affine slot;
+    ts_count parts; /* product of the part dims' counts */
     ts_box_dim part[TS_BOX_DIMS], free[TS_BOX_DIMS];
     int part_count, free_count;
 } ts_box;
@@ -29,7 +31,7 @@ typedef struct ts_box {
 /* Adds a dimension inside those there; a constant count of 1 adds nothing. */
 void ts_box_part(ts_box *t, int64_t hbm, ts_count count);
 void ts_box_free(ts_box *t, int64_t hbm, int64_t tile, ts_count count);
-void ts_emit_load(ts_builder *b, int queue, ts_box *t);
+void ts_emit_load(ts_builder *b, ts_engine trigger, int queue, ts_box *t);
 void ts_emit_store(ts_builder *b, ts_engine trigger, int queue, ts_box *t);
 
 #endif

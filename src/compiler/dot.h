@@ -28,7 +28,8 @@ ts_status ts_lower_dot_group(ts_lower *lower, ts_group *group, bool *is_done);
 /* Emits it alone and takes it from the group. */
 ts_status ts_lower_dot_alone(ts_lower *lower, ts_group *group);
 
-/* In SBUF as [chunk of depth, (chunk, batch, panel of its walk)]. */
+/* In SBUF as [chunk of depth, (chunk, batch, panel of its walk)]; as a ring of row tiles (ts_dot.is_ahead)
+   as [chunk of depth, (chunk, tile)] in each slot. */
 typedef struct ts_dot_operand {
     ts_side side;
     ts_view view;
@@ -53,6 +54,7 @@ typedef struct ts_dot {
     bool is_unswapped;  /* asked for: lhs stationary, its rows on the partitions of the result */
     bool is_swapped;    /* rhs is stationary */
     bool is_rows_outer; /* panels of rows are held while those of columns go by, not the other way round */
+    bool is_ahead;      /* the stationary is turned tile by tile, each while an earlier one is multiplied */
     ts_walk batch, rows, cols, depth, panel;
     ts_dot_operand stationary, moving;
     ts_dtype dtype; /* of the operands in SBUF */
@@ -63,8 +65,19 @@ typedef struct ts_dot {
     int groups;
 } ts_dot;
 
-enum { TS_DOT_TILE = 128, TS_DOT_BANK = 512, TS_DOT_COLS = 1024, TS_DOT_ROWS = 1024, TS_DOT_PSUM = 8192 };
+enum {
+    TS_DOT_TILE = 128,
+    TS_DOT_BANK = 512,
+    TS_DOT_COLS = 1024,
+    TS_DOT_ROWS = 1024,
+    TS_DOT_PSUM = 8192,
+    TS_DOT_ROWS_AHEAD = 3,
+    TS_DOT_OUT_BYTES = 8192,
+    TS_DOT_OUT_SLOTS = 8
+};
 
+/* Copies of a block of the result on its way to HBM: the DMA engines may be busy for a while. */
+int ts_dot_out_slots(const ts_dot *dot);
 /* A tile of rows against the panel of columns for some batches, in PSUM as [rows, (batch, columns)]. */
 typedef struct ts_dot_block {
     ts_tile psum, out;
@@ -73,6 +86,7 @@ typedef struct ts_dot_block {
     bool row_is_open, batch_is_open;
     int64_t psum_step; /* bytes in PSUM from one row tile to the next; 0 = each takes the other's place */
     ts_count rows;
+    ts_affine number; /* of its row tile among all, where the stationary is a ring of them */
 } ts_dot_block;
 /* The block's place in PSUM: `elems` elements of fp32 a row. */
 ts_ap ts_dot_block_ap(const ts_dot *dot, const ts_dot_block *block, ts_count elems);
@@ -119,10 +133,84 @@ uint32_t ts_dot_open(const ts_dot *dot, int64_t trips);
 void ts_dot_close(const ts_dot *dot, int64_t trips);
 ts_affine ts_dot_counter(const ts_dot *dot, int64_t trips, uint32_t loop);
 
-/* Of a partition, while a chunk of a transposed operand is turned. */
-int64_t ts_dot_turn_bytes(const ts_dot *dot);
+/* A transfer of the operand into `tile`, from where depth's panel of the open batch begins. */
+ts_box ts_dot_box(const ts_dot *dot, const ts_dot_operand *operand, ts_tile tile);
+/* Depth's outer axes along the tile, `step` elements a position of the innermost. */
+void ts_dot_box_outer(const ts_dot *dot, const ts_dot_operand *operand, ts_box *box, int64_t step);
+/* Positions of depth's cut axis from the panel's begin to the axis' end. */
+ts_affine ts_dot_depth_left(const ts_dot *dot);
 /* The open panel of the operand into a new tile. */
 void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
+
+/* ---- turning, dot_turn.c ---- */
+
+/* Rows of an operand that are turned together: of some batches of a small panel, or a tile of one batch's. */
+typedef struct ts_dot_rows {
+    int64_t batches;
+    ts_count positions; /* of the walk's cut axis */
+    ts_affine from;     /* in the tensor, elements */
+    ts_affine to;       /* in the operand's tile, bytes; its slot as a rotation */
+    ts_affine number;   /* counts them: the slot of what they lie in */
+} ts_dot_rows;
+
+/* What rows pass through: as they lie in HBM, as fp32 numbers, and those turned. */
+typedef struct ts_dot_turn {
+    ts_tile raw, wide, psum;
+} ts_dot_turn;
+
+/* Chunks of depth that one instruction of Scalar and VectorE takes. */
+typedef struct ts_dot_slice {
+    const ts_dot_group *group;
+    ts_affine chunk;  /* the first one, in the group */
+    ts_count chunks;  /* how many */
+    ts_affine number; /* counts slices */
+} ts_dot_slice;
+
+/* Bytes of a partition that rows and slices take on the way. */
+int64_t ts_dot_row_bytes(const ts_dot *dot);
+int64_t ts_dot_wide_bytes(const ts_dot *dot);
+ts_dot_turn ts_dot_turn_begin(const ts_dot *dot, const ts_dot_operand *operand, int row_slots,
+                              int slice_slots);
+/* Chunks of a slice at most, the slices of a group, and the one with this index. */
+int64_t ts_dot_slice_chunks(const ts_dot *dot, const ts_dot_group *group);
+int64_t ts_dot_slices(const ts_dot *dot, const ts_dot_group *group);
+ts_dot_slice ts_dot_slice_at(const ts_dot *dot, const ts_dot_group *group, ts_affine index);
+/* In this order for a slice: its rows from HBM, their bits as fp32 numbers, these turned into the operand. */
+void ts_dot_turn_load(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand,
+                      const ts_dot_turn *turn, const ts_dot_rows *rows, ts_engine trigger);
+void ts_dot_turn_widen(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_turn *turn,
+                       const ts_dot_rows *rows, const ts_dot_slice *slice);
+void ts_dot_turn_slice(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_turn *turn,
+                       const ts_dot_rows *rows, const ts_dot_slice *slice);
+/* The open panel of the operand, whose tile exists. */
+void ts_dot_turn_panel(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand);
+
+/* ---- turning ahead, dot_ahead.c ---- */
+
+typedef struct ts_dot_ahead {
+    ts_lower *lower;
+    ts_dot *dot;
+    const ts_dot_block *block;
+    ts_dot_turn turn;
+    struct {
+        ts_dot_rows rows;
+        ts_count guard;  /* 1 or 0 trips: whether there are such rows now */
+        bool is_guarded; /* for most blocks there are none */
+        ts_engine trigger;
+    } next[2]; /* what is turned meanwhile: the first panel's next tile; the next panel's */
+    int count;
+} ts_dot_ahead;
+
+/* Whether a dot can: then its stationary is a ring of ts_dot_ring_slots row tiles. */
+bool ts_dot_can_go_ahead(const ts_dot *dot);
+int64_t ts_dot_ring_slots(const ts_dot *dot);
+/* Before the loop over the panels of rows: the first tile. */
+void ts_dot_ahead_begin(ts_dot_ahead *ahead, ts_lower *lower, ts_dot *dot, const ts_dot_block *block);
+/* At the begin of a block; then for each of its slices, those widened and turned meanwhile. */
+void ts_dot_ahead_block(ts_dot_ahead *ahead);
+void ts_dot_ahead_widen(const ts_dot_ahead *ahead, const ts_dot_slice *slice);
+void ts_dot_ahead_turn(const ts_dot_ahead *ahead, const ts_dot_slice *slice);
+
 /* The whole contraction; `block`, filled in on the way, is what `reader` (or NULL) takes. */
 ts_status ts_dot_emit(ts_lower *lower, ts_dot *dot, ts_dot_block *block, const ts_dot_reader *reader);
 

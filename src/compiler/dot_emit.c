@@ -8,20 +8,23 @@ ts_ap ts_dot_block_ap(const ts_dot *d, const ts_dot_block *k, ts_count elems) {
     return ap;
 }
 
-/* The chunks of a group in turn; the first one overwrites PSUM where `is_first`. */
-static void multiply_group(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine batch,
-                           ts_affine bank, ts_count width, bool is_first) {
+/* `count` chunks of a group from `from` on; the first one overwrites PSUM where `is_first`. */
+static void multiply_chunks(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine from,
+                            ts_count count, ts_affine batch, ts_affine bank, ts_count width, bool is_first) {
     int64_t elem = ts_dtype_get(d->dtype)->bytes, cols = ts_walk_panel(&d->cols);
     int64_t row_step = ts_dot_chunk_step(d, &d->stationary), col_step = ts_dot_chunk_step(d, &d->moving);
-    uint32_t loop = ts_dot_open(d, g->chunks);
-    ts_affine index = ts_dot_counter(d, g->chunks, loop), first = batch; /* batch in the panel */
+    bool is_loop = count.max > 1;
+    uint32_t loop = is_loop ? ts_build_loop(d->b, count) : 0;
+    ts_affine index = is_loop ? ts_build_term(d->b, from, 1, loop) : from, first = batch; /* in the panel */
     if (k->batch_trips > 1) first = ts_build_term(d->b, first, k->batches, k->batch_loop);
     ts_count depth = ts_count_scale(d->b, ts_dot_positions(d, g, index), d->depth.inner);
     ts_ap stationary = ts_build_ap(d->b, d->stationary.tile, d->dtype, depth, k->rows);
     stationary.offset.base += g->first * row_step * elem;
     stationary.offset = ts_build_sum(d->b, stationary.offset, index, row_step * elem);
     stationary.offset = ts_build_sum(d->b, stationary.offset, first, ts_walk_panel(&d->rows) * elem);
-    if (k->row_tiles > 1)
+    if (d->is_ahead)
+        ts_build_slot(d->b, &stationary, k->number);
+    else if (k->row_tiles > 1)
         stationary.offset =
             ts_build_term(d->b, stationary.offset, ts_walk_tile(&d->rows) * elem, k->row_loop);
     ts_ap moving = ts_build_ap(d->b, d->moving.tile, d->dtype, depth, width);
@@ -33,21 +36,55 @@ static void multiply_group(const ts_dot *d, const ts_dot_block *k, const ts_dot_
     dst.offset = ts_build_sum(d->b, dst.offset, batch, cols * 4);
     dst.offset = ts_build_sum(d->b, dst.offset, bank, TS_DOT_BANK * 4);
     ts_accum accum = {.mode = ts_accum_always};
-    if (is_first) accum.mode = g->chunks > 1 ? ts_accum_unless_first : ts_accum_never;
+    if (is_first) accum.mode = is_loop ? ts_accum_unless_first : ts_accum_never;
     if (accum.mode == ts_accum_unless_first) accum.loop = loop;
     ts_emit_matmul(d->b, &dst, &stationary, &moving, accum);
-    ts_dot_close(d, g->chunks);
+    if (is_loop) ts_build_end(d->b);
 }
 
-static void multiply(const ts_dot *d, const ts_dot_block *k, bool is_first) {
+/* The same for all batches and banks of the block. */
+static void multiply_part(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine from,
+                          ts_count count, bool is_first) {
     int64_t banks = (ts_walk_panel(&d->cols) + TS_DOT_BANK - 1) / TS_DOT_BANK;
     uint32_t batch_loop = ts_dot_open(d, k->batches), bank_loop = ts_dot_open(d, banks);
     ts_affine batch = ts_dot_counter(d, k->batches, batch_loop), bank = ts_dot_counter(d, banks, bank_loop);
     ts_count width = ts_walk_slice(d->b, &d->cols, TS_DOT_BANK, banks > 1, bank_loop);
-    for (int i = 0; i < d->groups; i++)
-        multiply_group(d, k, &d->group[i], batch, bank, width, is_first && i == 0);
+    multiply_chunks(d, k, g, from, count, batch, bank, width, is_first);
     ts_dot_close(d, banks);
     ts_dot_close(d, k->batches);
+}
+
+static void multiply(const ts_dot *d, const ts_dot_block *k, bool is_first) {
+    for (int i = 0; i < d->groups; i++)
+        multiply_part(d, k, &d->group[i], ts_affine_const(0), ts_count_const(d->group[i].chunks),
+                      is_first && i == 0);
+}
+
+/* One slice of depth after the other: what is turned of it for later comes a slice behind, when its numbers
+   are ready. */
+static void multiply_ahead(const ts_dot *d, const ts_dot_block *k, ts_dot_ahead *ahead) {
+    ts_dot_slice before = {0};
+    ts_dot_ahead_block(ahead);
+    for (int i = 0; i < d->groups; i++) {
+        const ts_dot_group *g = &d->group[i];
+        int64_t more = ts_dot_slices(d, g) - 1;
+        ts_dot_slice slice = ts_dot_slice_at(d, g, ts_affine_const(0));
+        ts_dot_ahead_widen(ahead, &slice);
+        multiply_part(d, k, g, slice.chunk, slice.chunks, i == 0);
+        if (i > 0) ts_dot_ahead_turn(ahead, &before);
+        before = slice;
+        if (more == 0) continue;
+        uint32_t loop = ts_build_loop(d->b, ts_count_const(more));
+        ts_affine index = ts_build_term(d->b, ts_affine_const(0), 1, loop);
+        before = ts_dot_slice_at(d, g, index);
+        slice = ts_dot_slice_at(d, g, ts_build_sum(d->b, ts_affine_const(1), index, 1));
+        ts_dot_ahead_widen(ahead, &slice);
+        multiply_part(d, k, g, slice.chunk, slice.chunks, false);
+        ts_dot_ahead_turn(ahead, &before);
+        ts_build_end(d->b);
+        before = ts_dot_slice_at(d, g, ts_affine_const(more));
+    }
+    ts_dot_ahead_turn(ahead, &before);
 }
 
 /* What PSUM holds of this block. */
@@ -108,6 +145,8 @@ static void open_rows(ts_dot *d, ts_dot_block *k) {
     k->row_loop = ts_dot_open(d, k->row_tiles);
     k->row_is_open = k->row_tiles > 1;
     k->rows = ts_walk_slice(d->b, &d->rows, ts_walk_tile(&d->rows), k->row_tiles > 1, k->row_loop);
+    k->number = ts_dot_counter(d, k->row_tiles, k->row_loop);
+    if (d->rows.is_open[0]) k->number = ts_build_term(d->b, k->number, k->row_tiles, d->rows.loop[0]);
 }
 
 static void close_rows(ts_dot *d, ts_dot_block *k) {
@@ -132,18 +171,23 @@ static void multiply_panels(ts_lower *lower, ts_dot *d, ts_dot_block *k) {
 }
 
 /* The rows of one open row panel, tile by tile. */
-static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, const ts_dot_reader *reader) {
+static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, ts_dot_ahead *ahead,
+                              const ts_dot_reader *reader) {
     int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
     int64_t tile = ts_walk_tile(&d->rows);
     bool is_whole = ts_dot_is_whole(d);
     if (!is_whole) multiply_panels(lower, d, k);
     open_rows(d, k);
-    if (!reader) k->out = ts_build_tile(d->b, ts_space_sbuf, tile, d->batch.block * cols * bytes, 2);
+    if (!reader)
+        k->out = ts_build_tile(d->b, ts_space_sbuf, tile, d->batch.block * cols * bytes, ts_dot_out_slots(d));
     k->batch_loop = ts_dot_open(d, k->batch_trips);
     k->batch_is_open = k->batch_trips > 1;
     if (is_whole) k->psum = ts_build_tile(d->b, ts_space_psum, tile, k->batches * cols * 4, 2);
     enter(reader, ts_dot_in_block);
-    if (is_whole) multiply(d, k, true);
+    if (d->is_ahead)
+        multiply_ahead(d, k, ahead);
+    else if (is_whole)
+        multiply(d, k, true);
     if (reader)
         TS_TRY(reader->take(reader->context));
     else
@@ -154,20 +198,29 @@ static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, const
     return ts_ok;
 }
 
+/* What is loaded once the panels of rows or of columns are open, or about to be. */
+static void load_side(ts_lower *lower, ts_dot *d, bool is_rows) {
+    if (!ts_dot_is_whole(d) || (is_rows && d->is_ahead)) return;
+    ts_dot_load(lower, d, is_rows ? &d->stationary : &d->moving);
+}
+
 ts_status ts_dot_emit(ts_lower *lower, ts_dot *d, ts_dot_block *block, const ts_dot_reader *reader) {
-    bool is_whole = ts_dot_is_whole(d);
-    ts_walk *outer = d->is_rows_outer ? &d->rows : &d->cols, *inner = d->is_rows_outer ? &d->cols : &d->rows;
+    bool is_outer = d->is_rows_outer;
+    ts_walk *outer = is_outer ? &d->rows : &d->cols, *inner = is_outer ? &d->cols : &d->rows;
+    ts_dot_ahead ahead;
     *block = ts_dot_block_of(d);
     enter(reader, ts_dot_before);
     ts_walk_open(d->b, &d->batch);
     enter(reader, ts_dot_in_batch);
+    if (d->is_ahead && is_outer) ts_dot_ahead_begin(&ahead, lower, d, block);
     ts_walk_open(d->b, outer);
     enter(reader, ts_dot_in_outer);
-    if (is_whole) ts_dot_load(lower, d, d->is_rows_outer ? &d->stationary : &d->moving);
+    load_side(lower, d, is_outer);
+    if (d->is_ahead && !is_outer) ts_dot_ahead_begin(&ahead, lower, d, block);
     ts_walk_open(d->b, inner);
     enter(reader, ts_dot_in_inner);
-    if (is_whole) ts_dot_load(lower, d, d->is_rows_outer ? &d->moving : &d->stationary);
-    TS_TRY(compute_rows(lower, d, block, reader));
+    load_side(lower, d, !is_outer);
+    TS_TRY(compute_rows(lower, d, block, &ahead, reader));
     ts_walk_close(d->b, inner);
     ts_walk_close(d->b, outer);
     ts_walk_close(d->b, &d->batch);

@@ -7,7 +7,7 @@
 /* Estimates that compare ways of loading: ns for a DMA descriptor over 16 engines, and for a PE transpose
    of one block with its read-out. */
 static const double descriptor_ns = 2.5, transpose_ns = 290;
-enum { SBUF_BUDGET = 168 * 1024 };
+enum { SBUF_BUDGET = 176 * 1024 };
 
 ts_dtype ts_dot_dtype(unsigned lhs, unsigned rhs) {
     const ts_dtype_info *a = ts_dtype_get((ts_dtype)lhs), *b = ts_dtype_get((ts_dtype)rhs);
@@ -148,15 +148,29 @@ static int64_t round_64(int64_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
+static int64_t out_bytes(const ts_dot *dot) {
+    int64_t bytes = ts_dtype_get(ts_chip_dtype(dot->out.dtype))->bytes;
+    return round_64(dot->batch.block * ts_walk_panel(&dot->cols) * bytes);
+}
+
+int ts_dot_out_slots(const ts_dot *dot) {
+    int64_t slots = TS_DOT_OUT_BYTES / out_bytes(dot);
+    return slots < 2 ? 2 : slots > TS_DOT_OUT_SLOTS ? TS_DOT_OUT_SLOTS : (int)slots;
+}
+
+/* Bytes of a partition, of which loads that go on meanwhile take as much again. */
 static bool fits(const ts_dot *dot) {
-    int64_t elem = ts_dtype_get(dot->dtype)->bytes, out = ts_dtype_get(ts_chip_dtype(dot->out.dtype))->bytes;
-    int64_t batch = dot->batch.block, depth = ts_dot_depth(dot);
-    int64_t bytes = round_64(dot->chunks * batch * ts_walk_panel(&dot->rows) * elem) +
-                    round_64(dot->chunks * batch * ts_walk_panel(&dot->cols) * elem) +
-                    round_64(batch * ts_walk_panel(&dot->cols) * out);
-    if (dot->stationary.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
-    if (dot->moving.is_transposed) bytes += round_64(depth * elem) + round_64(ts_dot_turn_bytes(dot));
-    return 2 * bytes <= (dot->budget ? dot->budget : ts_build_scaled(dot->b, SBUF_BUDGET));
+    int64_t elem = ts_dtype_get(dot->dtype)->bytes;
+    int64_t batch = dot->batch.block,
+            turning = round_64(ts_dot_row_bytes(dot)) + round_64(ts_dot_wide_bytes(dot));
+    int64_t rows = 2 * round_64(dot->chunks * batch * ts_walk_panel(&dot->rows) * elem);
+    if (ts_dot_can_go_ahead(dot))
+        rows = ts_dot_ring_slots(dot) * round_64(dot->chunks * ts_walk_tile(&dot->rows) * elem);
+    int64_t bytes = rows + 2 * round_64(dot->chunks * batch * ts_walk_panel(&dot->cols) * elem) +
+                    ts_dot_out_slots(dot) * out_bytes(dot);
+    bytes += 2 * turning * (dot->stationary.is_transposed + dot->moving.is_transposed);
+    if (ts_dot_can_go_ahead(dot)) bytes += (TS_DOT_ROWS_AHEAD - 2) * round_64(ts_dot_row_bytes(dot));
+    return bytes <= (dot->budget ? dot->budget : ts_build_scaled(dot->b, SBUF_BUDGET));
 }
 
 static int64_t most_cols(const ts_dot *dot) {
@@ -219,7 +233,8 @@ static bool cut_panels(ts_dot *dot) {
             if (!try_panels(dot, rows, cols)) continue;
             for (int outer = 0; outer < 2; outer++) {
                 dot->is_rows_outer = outer == 1;
-                if (best_rows && traffic(dot) >= least) continue;
+                bool is_smaller = ts_dot_can_go_ahead(dot); /* as long as nothing more is moved */
+                if (best_rows && (is_smaller ? traffic(dot) > least : traffic(dot) >= least)) continue;
                 least = traffic(dot);
                 best_rows = rows;
                 best_cols = cols;
@@ -237,7 +252,7 @@ bool ts_dot_plan(ts_dot *dot, const ts_contraction *c) {
     bool is_swapped = !dot->is_unswapped && swapped < role_cost(dot);
     if (is_swapped) make_walks(dot, c, true);
     dot->is_swapped = is_swapped;
-    dot->is_rows_outer = false;
+    dot->is_rows_outer = dot->is_ahead = false;
     dot->out = c->out;
     dot->stationary =
         (ts_dot_operand){.side = ts_side_rows, .view = is_swapped ? c->rhs : c->lhs, .walk = &dot->rows};
@@ -248,5 +263,7 @@ bool ts_dot_plan(ts_dot *dot, const ts_contraction *c) {
     ts_walk_cut(&dot->cols, TS_DOT_TILE, most_cols(dot));
     choose_loading(dot, &dot->stationary);
     choose_loading(dot, &dot->moving);
-    return cut_panels(dot);
+    if (!cut_panels(dot)) return false;
+    dot->is_ahead = ts_dot_can_go_ahead(dot);
+    return true;
 }

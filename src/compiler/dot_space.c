@@ -75,9 +75,14 @@ void ts_dot_space_enter(ts_dot_space *s, ts_dot_stage stage) {
         nest->is_open[i] = *s->axis[i].is_open;
         nest->loop[i] = *s->axis[i].loop;
     }
-    if (stage >= (s->dot->is_rows_outer ? ts_dot_in_inner : ts_dot_in_outer)) {
+    const ts_dot *d = s->dot;
+    if (stage >= (d->is_rows_outer ? ts_dot_in_inner : ts_dot_in_outer)) {
         nest->is_given[s->cols] = true;
-        nest->given[s->cols] = ts_walk_block(s->dot->b, &s->dot->cols);
+        nest->given[s->cols] = ts_walk_block(d->b, &d->cols);
+    }
+    if (stage >= (d->is_rows_outer ? ts_dot_in_outer : ts_dot_in_inner) && s->block->row_tiles == 1) {
+        nest->is_given[s->rows] = true;
+        nest->given[s->rows] = ts_walk_slice(d->b, &d->rows, ts_walk_tile(&d->rows), false, 0);
     }
     if (stage == ts_dot_in_block) {
         nest->is_given[s->rows] = true;

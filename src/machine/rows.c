@@ -195,10 +195,19 @@ static void zip(void *to, const void *from, int64_t n, int size) {
     }
 }
 
-/* Whether the row is two such runs: the halves of wider elements. */
+/* Whether the row is pairs of such runs: the halves of wider elements. */
 static inline bool is_zipped(const ts_rows *rows) {
-    return rows->dims == 2 && rows->count[0] == 2 && rows->step[0] == rows->size &&
-           rows->step[1] == 2 * rows->size;
+    int inner = rows->dims - 1;
+    return inner > 0 && rows->count[inner - 1] == 2 && rows->step[inner - 1] == rows->size &&
+           rows->step[inner] == 2 * rows->size;
+}
+
+/* The first element of the next pair of runs. */
+static inline uint8_t *next_pair(walker *w) {
+    int64_t half = w->rows->count[w->rows->dims - 1], run;
+    uint8_t *at = next_run(w, half, &run);
+    next_run(w, half, &run);
+    return at;
 }
 
 #define COPY_STRIDED(bytes)                                                                                  \
@@ -256,13 +265,15 @@ void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t 
         copy_strided(ts_rows_at(rows, part) + from * step, step, raw, rows->size, n, rows->size);
         return;
     }
-    if (n == rows->elems && is_zipped(rows) && is_aligned(ts_rows_at(rows, part), rows->size)) {
-        zip(ts_rows_at(rows, part), raw, rows->count[1], rows->size);
-        return;
-    }
     walker w;
     walk(&w, rows, part, from);
     const uint8_t *at = raw;
+    if (n == rows->elems && is_zipped(rows) && is_aligned(ts_rows_at(rows, part), rows->size)) {
+        int64_t half = rows->count[rows->dims - 1];
+        for (; n > 0; n -= 2 * half, at += 2 * half * rows->size)
+            zip(next_pair(&w), at, half, rows->size);
+        return;
+    }
     for (int64_t run; n > 0; n -= run, at += run * rows->size) {
         uint8_t *to = next_run(&w, n, &run);
         copy_strided(to, step, at, rows->size, run, rows->size);
@@ -271,7 +282,7 @@ void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t 
 
 /* ---- halves of words ---- */
 
-/* TensorE turns 32-bit elements as two whole numbers of 16 bits in fp32 (compiler/dot_load.c): each half of
+/* TensorE turns 32-bit elements as two whole numbers of 16 bits in fp32 (compiler/dot_turn.c): each half of
    every word is read on its own, and two runs of n floats become the halves of n words. */
 TS_CLONES
 static void widen_halves(const uint32_t *words, int shift, float *to, int64_t n) {
@@ -304,6 +315,23 @@ static void read_halves(const ts_rows *rows, int64_t part, int64_t from, int64_t
         int high = (uintptr_t)at & 2 ? 2 : 0;
         widen_halves((const uint32_t *)(const void *)(at - high), high * 8, to, run);
     }
+}
+
+/* The whole of a zipped row, whose pairs begin at words. */
+static void write_halves(const ts_rows *rows, int64_t part, const float *values) {
+    int64_t half = rows->count[rows->dims - 1];
+    walker w;
+    walk(&w, rows, part, 0);
+    for (int64_t n = rows->elems; n > 0; n -= 2 * half, values += 2 * half)
+        join_halves(values, values + half, (uint32_t *)(void *)next_pair(&w), half);
+}
+
+/* Whether each pair of the row begins at a word. */
+static bool is_at_words(const ts_rows *rows, int64_t part) {
+    bool is = is_aligned(ts_rows_at(rows, part), 4);
+    for (int i = 0; i + 2 < rows->dims; i++)
+        is &= rows->step[i] % 4 == 0;
+    return is;
 }
 
 const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
@@ -373,9 +401,8 @@ void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, c
     if (rows->dtype == ts_dtype_f32) {
         ts_rows_write_raw(rows, part, from, n, values);
     } else if (rows->dtype == ts_dtype_u16 && n == rows->elems && is_zipped(rows) &&
-               is_aligned(ts_rows_at(rows, part), 4)) {
-        int64_t half = rows->count[1];
-        join_halves(values, values + half, (uint32_t *)(void *)ts_rows_at(rows, part), half);
+               is_at_words(rows, part)) {
+        write_halves(rows, part, values);
     } else if (direct && is_aligned(direct, rows->size)) {
         ts_rows_narrow(rows, part, from, n, values, direct);
     } else {

@@ -83,21 +83,53 @@ static int64_t round_up(int64_t value, int64_t unit) {
     return (value + unit - 1) / unit * unit;
 }
 
-ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots) {
-    ts_program *program = builder->program;
+ts_tile ts_build_ring(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots) {
     int64_t unit = space == ts_space_psum ? (int64_t)builder->chip->psum_bank_bytes : 64;
-    ts_tile_info tile = {
-        .space = (uint8_t)space, .slots = 1, .parts = (int32_t)parts, .bytes = round_up(bytes, unit)};
-    if (slots > 1 && builder->depth > builder->control_depth) {
-        uint32_t loop = builder->open_loops[builder->depth - 1];
-        tile.slots = (uint16_t)slots;
-        ts_rotation rotation = {
-            .index = ts_build_term(builder, ts_affine_const(0), 1, loop), .step = tile.bytes, .count = slots};
-        ts_vec_push(&program->rotations, &program->arena, rotation);
-        tile.rotation = (uint16_t)program->rotations.count;
-    }
-    ts_vec_push(&builder->tiles, &program->arena, tile);
+    ts_tile_info tile = {.space = (uint8_t)space,
+                         .slots = (uint16_t)slots,
+                         .parts = (int32_t)parts,
+                         .bytes = round_up(bytes, unit)};
+    ts_vec_push(&builder->tiles, &builder->program->arena, tile);
     return builder->tiles.count;
+}
+
+static bool same_affine(const ts_program *program, const ts_affine *a, const ts_affine *b) {
+    const ts_term *terms = program->terms.data;
+    bool is = a->base == b->base && a->term_count == b->term_count;
+    for (uint32_t i = 0; is && i < a->term_count; i++)
+        is = terms[a->first_term + i].coef == terms[b->first_term + i].coef &&
+             terms[a->first_term + i].loop == terms[b->first_term + i].loop;
+    return is;
+}
+
+/* Operands near each other often name the same slot; rows are counted in 16 bits. */
+static uint16_t add_rotation(ts_builder *builder, const ts_tile_info *tile, ts_affine index) {
+    enum { NEAR = 16 };
+    ts_program *program = builder->program;
+    ts_rotation rotation = {.index = index, .step = tile->bytes, .count = tile->slots};
+    for (uint32_t i = program->rotations.count, n = 0; i-- > 0 && n < NEAR; n++) {
+        const ts_rotation *row = &program->rotations.data[i];
+        if (row->step == rotation.step && row->count == rotation.count &&
+            same_affine(program, &row->index, &index))
+            return (uint16_t)(i + 1);
+    }
+    ts_vec_push(&program->rotations, &program->arena, rotation);
+    return (uint16_t)program->rotations.count;
+}
+
+void ts_build_slot(ts_builder *builder, ts_ap *ap, ts_affine index) {
+    const ts_tile_info *tile = &builder->tiles.data[ap->tensor - 1];
+    if (tile->slots > 1) ap->offset.rotation = add_rotation(builder, tile, index);
+}
+
+ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots) {
+    bool is_rotating = slots > 1 && builder->depth > builder->control_depth;
+    ts_tile tile = ts_build_ring(builder, space, parts, bytes, is_rotating ? slots : 1);
+    if (!is_rotating) return tile;
+    ts_tile_info *info = &builder->tiles.data[tile - 1];
+    uint32_t loop = builder->open_loops[builder->depth - 1];
+    info->rotation = add_rotation(builder, info, ts_build_term(builder, ts_affine_const(0), 1, loop));
+    return tile;
 }
 
 ts_ap ts_build_ap(const ts_builder *builder, ts_tile tile, ts_dtype dtype, ts_count parts, ts_count count) {

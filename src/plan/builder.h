@@ -17,7 +17,7 @@ typedef struct ts_tile_info {
     uint16_t slots;
     int32_t parts;
     int64_t bytes;        /* per partition and slot, 64-byte multiple (PSUM: whole banks) */
-    uint16_t rotation;    /* 1 + index into program->rotations; 0 = none */
+    uint16_t rotation;    /* 1 + index into program->rotations; 0 = none, or a ring */
     uint32_t first, last; /* code positions of its accesses, filled by place.c */
     int64_t address;      /* byte offset in the partition, filled by placement unless is_fixed */
     bool is_fixed;        /* the user chose the address */
@@ -62,6 +62,10 @@ void ts_build_end(ts_builder *builder);
 
 /* A tile; with slots > 1 it rotates with the counter of the innermost open loop, unless that is control. */
 ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots);
+/* A tile of `slots` copies that no one loop turns: ts_build_slot says of each operand which one it means. */
+ts_tile ts_build_ring(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots);
+/* The operand in copy `index` mod slots of its ring. */
+void ts_build_slot(ts_builder *builder, ts_ap *ap, ts_affine index);
 /* Operand over the whole tile: partitions [0, parts), `count` elements of `dtype` from offset 0. */
 ts_ap ts_build_ap(const ts_builder *builder, ts_tile tile, ts_dtype dtype, ts_count parts, ts_count count);
 /* Operand in HBM without dimensions; add them with ts_ap_dim. */

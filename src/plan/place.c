@@ -57,10 +57,11 @@ static void see_ap(placer *p, ts_ap *ap, uint32_t at) {
     }
     ts_tile_info *tile = &p->b->tiles.data[ap->tensor - 1];
     cover(program, p->loop_of, &tile->first, &tile->last, at);
-    /* A rotating tile holds all its slots while its loop runs: that is what lets trips overlap. */
-    if (tile->rotation) {
-        const ts_affine *index = &program->rotations.data[tile->rotation - 1].index;
-        const ts_loop *loop = &program->loops.data[program->terms.data[index->first_term].loop];
+    /* A rotating tile holds all its slots while its loops run: that is what lets trips overlap. */
+    if (!ap->offset.rotation) return;
+    const ts_affine *index = &program->rotations.data[ap->offset.rotation - 1].index;
+    for (uint32_t i = 0; i < index->term_count; i++) {
+        const ts_loop *loop = &program->loops.data[program->terms.data[index->first_term + i].loop];
         if (loop->begin < tile->first) tile->first = loop->begin;
         if (loop->end > tile->last) tile->last = loop->end;
     }

@@ -4,7 +4,7 @@
 //: in 2 = 1 1 1 1 1 1 1 1  1 inf 1 1 1 1 1 1  nan 1 1 1 1 1 1 1
 //: in 3 = 1 1 1 1 1 1 1 1  1 1 1 1 1 1 1 -inf
 //: reference
-//: after lower has 7 tensor.nc_transpose
+//: after lower has 14 tensor.nc_transpose
 func @main(%l: f32[300,8], %few: f32[2,8], %three: f32[3,8], %r: f32[300,8]) ->
     (f32[300,2], f32[300,3], bf16[300,2], f16[300,2], f32[300,2]) {
   %o0 = dot_general %l, %few {lhs_contracting_dimensions = [1], rhs_contracting_dimensions = [1],

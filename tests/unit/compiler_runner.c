@@ -13,6 +13,7 @@
    exact
      //: after PASS has TEXT    the dump after the pass contains TEXT; `lacks TEXT`; `has N TEXT`: N times
      //: auto-cast MODE TYPE    compile with these flags
+     //: clock MICROSECONDS     is not run; the clock's time for it is at most this
      //: fails STATUS TEXT      compiling stops with this status and a message that has TEXT
    A VALUE is a number, nan, inf, A..B counting by one, or VALUE*COUNT. A program that runs executes as many
    PE flops as its dots have, and gives the same bits on poisoned memory with one thread and with three. */
@@ -26,6 +27,7 @@
 #include "base/file.h"
 #include "compiler/compile.h"
 #include "compiler_reference.h"
+#include "machine/clock.h"
 #include "machine/machine.h"
 
 enum { MAX_TENSORS = 64, MAX_VALUES = 4096 };
@@ -320,6 +322,15 @@ static void read_flags(test *t, const char *text) {
     if (status != ts_ok) fail(t, "%s (%s)", diag.message, diag.remedy);
 }
 
+static void check_clock(test *t, const char *most) {
+    ts_record record = {0};
+    ts_diag diag = {0};
+    if (ts_clock_run(t->program, &t->chip, NULL, &record, &diag) != ts_ok) fail(t, "%s", diag.message);
+    double got = (double)record.total * 1e-6;
+    if (got > atof(most)) fail(t, "the clock says %.1f us, at most %s", got, most);
+    ts_record_free(&record);
+}
+
 static void run_test(test *t) {
     ts_diag diag = {0};
     char text[1400];
@@ -343,6 +354,11 @@ static void run_test(test *t) {
     }
     if (status != ts_ok) {
         fail(t, "compiling failed: %s", text);
+        return;
+    }
+    const char *most = find(t, "clock");
+    if (most) {
+        check_clock(t, most);
         return;
     }
     bind(t);
