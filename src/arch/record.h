@@ -95,7 +95,7 @@ typedef struct ts_record_queue {
 } ts_record_queue;
 
 /* Descriptors of 2^i to 2^(i+1)-1 bytes. */
-enum { TS_DMA_SIZES = 24 };
+enum { TS_DMA_SIZES = 24, TS_RECORD_WHAT_IFS = 14 };
 typedef struct ts_record_size {
     uint64_t descriptors, bytes;
     ts_time time; /* of DMA engines */
@@ -136,9 +136,9 @@ typedef struct ts_record {
     TS_VEC(ts_path_step) path; /* the critical path in order of time, when asked for */
     bool path_is_coarse;       /* stretches of it are shown by their shares, not by their order */
     bool path_truncated;
-    ts_host host;            /* which kernels compute the values; isa auto: none did, the clock ran alone */
-    ts_time what_if[2];      /* totals of the what-ifs that the run was asked for */
-    TS_VEC(int) assumptions; /* ts_param indices of `assumed` rows that this run leaned on */
+    ts_host host; /* which kernels compute the values; isa auto: none did, the clock ran alone */
+    ts_time what_if[TS_RECORD_WHAT_IFS]; /* totals of the what-ifs that the run was asked for */
+    TS_VEC(int) assumptions;             /* ts_param indices of `assumed` rows that this run leaned on */
 } ts_record;
 void ts_record_free(ts_record *record); /* frees what it owns, not the struct */
 

@@ -132,7 +132,8 @@ ts_status ts_reported_open(const ts_arguments *arguments, const char *path, bool
                                  .sources = sources,
                                  .source_count = count,
                                  .slice_cap = wants_slices(arguments) ? MOST_SLICES : 0,
-                                 .without_gains = !with_gains};
+                                 .without_gains = !with_gains,
+                                 .pool = ts_runtime_pool(reported->session.runtime)};
     reported->has_report = true;
     ts_progress *progress = ts_progress_start("clocking");
     ts_status status = ts_report_make(program, ts_runtime_chip(reported->session.runtime), &options,

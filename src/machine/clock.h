@@ -22,7 +22,7 @@ enum {
     TS_FREE_TABLES = 1 << 18, /* function tables load in no time */
     TS_FREE_CHAINS = 1 << 19  /* an engine need not wait for its own last result */
 };
-enum { TS_WHAT_IFS = 2 }; /* in one run */
+enum { TS_WHAT_IFS = TS_RECORD_WHAT_IFS }; /* in one run */
 
 /* Three trips of one loop, say: the only ones that slices are kept of. */
 typedef struct ts_watch {

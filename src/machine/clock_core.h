@@ -2,7 +2,7 @@
    what each waits for (clock_expand, clock_regions); an event loop gives them their times, earliest first
    (clock_lanes).
 
-   Every time exists in up to four sets of constants at once: set 0 is always the chip of the table and
+   Every time exists in several sets of constants at once: set 0 is always the chip of the table and
    decides the order in which shared things (ports, queues, DMA engines, HBM) serve their users; the others
    follow that order. All times are then maxima of sums over one fixed graph, so a chip with a slower part is
    never faster in total. */
@@ -13,7 +13,7 @@
 #include "machine/clock.h"
 
 enum {
-    TS_CLOCK_SETS = 4,
+    TS_CLOCK_SETS = 2 + TS_WHAT_IFS,
     TS_CLOCK_RINGS = 256,       /* queue numbers a program may name */
     TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
     TS_CLOCK_WINDOW = 1024,     /* fetched instructions that wait for their times */
@@ -52,6 +52,16 @@ typedef struct ts_node {
     bool is_inner;         /* scratch of merging */
 } ts_node;
 
+/* Costs in one set of constants. */
+typedef struct ts_set_costs {
+    ts_time occupancy;
+    ts_time stream;                     /* from the start to the end of the cost formula */
+    ts_time latency;                    /* from there to the result */
+    ts_time dependent;                  /* from the end of the occupancy to a reader on the same engine */
+    ts_time descriptor_time, byte_time; /* DMA engine time of a row */
+    ts_time hbm_time;
+} ts_set_costs;
+
 /* Costs of one instruction at one choice of its counts. */
 typedef struct ts_step {
     struct ts_step *next;
@@ -64,13 +74,8 @@ typedef struct ts_step {
     int32_t shares;           /* DMA engines it is spread over */
     int32_t rows,
         rows_per_share; /* partitions, and those of all shares but the last; HBM to HBM: one a share */
-    ts_time occupancy[TS_CLOCK_SETS];
-    ts_time stream[TS_CLOCK_SETS];    /* from the start to the end of the cost formula */
-    ts_time latency[TS_CLOCK_SETS];   /* from there to the result */
-    ts_time dependent[TS_CLOCK_SETS]; /* from the end of the occupancy to a reader on the same engine */
-    ts_time descriptor_time[TS_CLOCK_SETS], byte_time[TS_CLOCK_SETS]; /* DMA engine time of a row */
-    ts_time hbm_time[TS_CLOCK_SETS];
-    ts_cost cost; /* of the chip asked for */
+    ts_cost cost;       /* of the chip asked for */
+    ts_set_costs of[];  /* one a set in use */
 } ts_step;
 
 typedef enum ts_cause_kind {
@@ -121,10 +126,10 @@ struct ts_event {
                              overwrite */
     bool is_done, loads_table, is_watched;
     bool is_group;        /* no instruction: the transfers that read one place, together */
-    ts_times earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
-    ts_times same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
     ts_cause cause;       /* of `earliest` in the set asked for */
     ts_node *node;        /* compute: its start; DMA: its last byte */
+    ts_times earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
+    ts_times same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
 };
 
 typedef struct ts_lane {
@@ -411,6 +416,12 @@ ts_op_patterns ts_find_patterns(const ts_program *program, const ts_inst *inst);
 void ts_access_place(const ts_clock *clock, ts_access *access);
 
 /* clock_lanes.c: the event loop. */
+static inline void ts_times_copy(const ts_clock *clock, ts_times *to, const ts_times *from) {
+    for (int k = 0; k < clock->sets; k++)
+        to->at[k] = from->at[k];
+}
+/* Of `step`, held once, with all its times 0. */
+ts_event *ts_event_new(ts_clock *clock, const ts_step *step);
 void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);
 /* The transfer joins a group, which nobody waits for yet. */
 void ts_event_join(ts_clock *clock, ts_event *group, ts_event *transfer);

@@ -39,7 +39,7 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
                          int engine, ts_time start, ts_time end, share_nodes *nodes) {
     ts_node *old = clock->dma_node[engine], *parent = start > arrival ? old : issued;
     if (!nodes->node || nodes->parent != parent || nodes->start != start || nodes->end != end) {
-        ts_time descriptors = share_rows(step, share) * step->descriptor_time[clock->asked];
+        ts_time descriptors = share_rows(step, share) * step->of[clock->asked].descriptor_time;
         ts_charge charges[TS_NODE_CHARGES] = {
             {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[clock->asked] : 0},
             {step->row, ts_bound_dma_descriptors, descriptors},
@@ -68,7 +68,7 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
    time, and for one reason. */
 static ts_time move_shares(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
                            ts_time *first, ts_node **last_byte, bool *is_level) {
-    ts_time done = arrival, row = step->descriptor_time[k] + step->byte_time[k], least = INT64_MAX;
+    ts_time done = arrival, row = step->of[k].descriptor_time + step->of[k].byte_time, least = INT64_MAX;
     share_nodes nodes = {0};
     bool is_asked = k == clock->asked;
     int engines = clock->dma_engines[k], engine = (int)(clock->rotation % (uint32_t)engines);
@@ -102,12 +102,12 @@ static ts_time move_shares(ts_clock *clock, const ts_step *step, int k, ts_time 
 /* The same for all engines at once. */
 static ts_time move_level(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
                           ts_time *first, ts_node **last_byte) {
-    ts_time row = step->descriptor_time[k] + step->byte_time[k];
+    ts_time row = step->of[k].descriptor_time + step->of[k].byte_time;
     ts_time start = later(arrival, clock->dma_free[0].at[k]), end = start + step->rows_per_share * row;
     clock->dma_free[0].at[k] = end;
     if (k != clock->asked) return end;
     ts_node *old = clock->dma_node[0], *parent = start > arrival ? old : issued;
-    ts_time descriptors = step->rows_per_share * step->descriptor_time[k];
+    ts_time descriptors = step->rows_per_share * step->of[k].descriptor_time;
     ts_charge charges[TS_NODE_CHARGES] = {
         {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
         {step->row, ts_bound_dma_descriptors, descriptors},
@@ -131,7 +131,7 @@ static bool takes_all(const ts_clock *clock, const ts_step *step) {
 /* From entry 0 for all engines to one each. */
 static void split_engines(ts_clock *clock) {
     for (int engine = 1; engine < TS_CLOCK_DMA_ENGINES; engine++) {
-        clock->dma_free[engine] = clock->dma_free[0];
+        ts_times_copy(clock, &clock->dma_free[engine], &clock->dma_free[0]);
         clock->dma_node[engine] = ts_node_hold(clock->dma_node[0]);
     }
     clock->dma_is_split = true;
@@ -148,14 +148,14 @@ static void join_engines(ts_clock *clock) {
 /* HBM moves the bytes of all transfers one after the other: a cap on their sum. */
 static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_time done,
                            ts_node *issued, ts_node **last_byte) {
-    if (step->hbm_time[k] == 0) return done;
-    ts_time start = later(arrival, clock->hbm_free.at[k]), end = start + step->hbm_time[k];
+    if (step->of[k].hbm_time == 0) return done;
+    ts_time start = later(arrival, clock->hbm_free.at[k]), end = start + step->of[k].hbm_time;
     clock->hbm_free.at[k] = end;
     if (k == clock->asked) {
         ts_node *parent = start > arrival ? clock->hbm_node : issued;
         ts_charge charges[2] = {
             {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
-            {step->row, ts_bound_dma_bytes, step->hbm_time[k]}};
+            {step->row, ts_bound_dma_bytes, step->of[k].hbm_time}};
         ts_node *node = ts_node_new(clock, parent, charges, 2);
         ts_node_drop(clock, clock->hbm_node);
         clock->hbm_node = node;

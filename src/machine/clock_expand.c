@@ -266,16 +266,16 @@ static ts_time part_of(ts_time time, const float *parts, uint32_t at) {
 static void free_costs(const ts_clock *clock, ts_step *step, uint32_t at, int k) {
     const ts_what_if *what_if = &clock->what_if[k];
     bool is_free = what_if->work && what_if->work[at] <= 0;
-    step->occupancy[k] = part_of(step->occupancy[k], what_if->work, at);
-    step->stream[k] = part_of(step->stream[k], what_if->work, at);
-    step->descriptor_time[k] = part_of(step->descriptor_time[k], what_if->work, at);
-    step->byte_time[k] = part_of(part_of(step->byte_time[k], what_if->work, at), what_if->bytes, at);
-    step->hbm_time[k] = part_of(part_of(step->hbm_time[k], what_if->work, at), what_if->bytes, at);
-    if (what_if->free & 1u << ts_step_bound(step)) step->occupancy[k] = step->stream[k] = 0;
-    if (is_free || what_if->free & 1u << ts_bound_wait) step->latency[k] = 0;
-    if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) step->dependent[k] = 0;
-    if (what_if->free & 1u << ts_bound_dma_descriptors) step->descriptor_time[k] = 0;
-    if (what_if->free & 1u << ts_bound_dma_bytes) step->byte_time[k] = step->hbm_time[k] = 0;
+    step->of[k].occupancy = part_of(step->of[k].occupancy, what_if->work, at);
+    step->of[k].stream = part_of(step->of[k].stream, what_if->work, at);
+    step->of[k].descriptor_time = part_of(step->of[k].descriptor_time, what_if->work, at);
+    step->of[k].byte_time = part_of(part_of(step->of[k].byte_time, what_if->work, at), what_if->bytes, at);
+    step->of[k].hbm_time = part_of(part_of(step->of[k].hbm_time, what_if->work, at), what_if->bytes, at);
+    if (what_if->free & 1u << ts_step_bound(step)) step->of[k].occupancy = step->of[k].stream = 0;
+    if (is_free || what_if->free & 1u << ts_bound_wait) step->of[k].latency = 0;
+    if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) step->of[k].dependent = 0;
+    if (what_if->free & 1u << ts_bound_dma_descriptors) step->of[k].descriptor_time = 0;
+    if (what_if->free & 1u << ts_bound_dma_bytes) step->of[k].byte_time = step->of[k].hbm_time = 0;
 }
 
 static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
@@ -284,14 +284,14 @@ static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const
         ts_cost cost;
         ts_inst_cost(chip, inst, operands, &cost);
         ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
-        step->occupancy[k] = cost.occupancy;
-        step->stream[k] = cost.stream;
-        step->latency[k] = cost.latency;
-        step->dependent[k] = ts_cycles_time(engine.dependent_cycles, engine.ghz);
-        step->descriptor_time[k] = cost.descriptor_time;
-        step->byte_time[k] = cost.byte_time;
+        step->of[k].occupancy = cost.occupancy;
+        step->of[k].stream = cost.stream;
+        step->of[k].latency = cost.latency;
+        step->of[k].dependent = ts_cycles_time(engine.dependent_cycles, engine.ghz);
+        step->of[k].descriptor_time = cost.descriptor_time;
+        step->of[k].byte_time = cost.byte_time;
         double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
-        step->hbm_time[k] = (ts_time)((double)(cost.hbm_read_bytes + cost.hbm_write_bytes) / hbm * 1000);
+        step->of[k].hbm_time = (ts_time)((double)(cost.hbm_read_bytes + cost.hbm_write_bytes) / hbm * 1000);
         if (k == clock->asked) step->cost = cost;
     }
 }
@@ -309,8 +309,8 @@ static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operan
     step->rows = rows > 0 ? rows : step->shares;
     step->rows_per_share = rows > 0 ? (int32_t)clock->chip[clock->asked].dma_rows_per_engine : 1;
     for (int k = 0; k < clock->sets; k++) {
-        step->descriptor_time[k] = (step->descriptor_time[k] + step->rows / 2) / step->rows;
-        step->byte_time[k] = (step->byte_time[k] + step->rows / 2) / step->rows;
+        step->of[k].descriptor_time = (step->of[k].descriptor_time + step->rows / 2) / step->rows;
+        step->of[k].byte_time = (step->of[k].byte_time + step->rows / 2) / step->rows;
     }
 }
 
@@ -341,7 +341,7 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     uint64_t counts = hash_counts(operands);
     for (ts_step *step = code->steps; step; step = step->next)
         if (step->counts == counts && step->engine == inst->engine) return step;
-    ts_step *step = TS_NEW(&clock->arena, ts_step);
+    ts_step *step = ts_arena_alloc(&clock->arena, sizeof *step + (size_t)clock->sets * sizeof step->of[0]);
     step->next = code->steps;
     code->steps = step;
     step->counts = counts;
@@ -421,12 +421,10 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
         ts_diag_remedy(clock->diag, "raise the clock's instruction cap, or time a shorter program");
         return ts_capacity;
     }
-    ts_event *event = ts_slab_take(&clock->arena, &clock->events, sizeof *event);
-    *event = (ts_event){.step = step,
-                        .sequence = ++clock->sequence,
-                        .inst = at,
-                        .refs = 1,
-                        .is_watched = is_watched(clock, at)};
+    ts_event *event = ts_event_new(clock, step);
+    event->sequence = ++clock->sequence;
+    event->inst = at;
+    event->is_watched = is_watched(clock, at);
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     event->table = code->table;
     if (clock->sequence % TICK == 0) ts_regions_tick(clock);

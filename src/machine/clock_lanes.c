@@ -2,10 +2,23 @@
    first; queues are in order of their triggers; whichever can start earliest with the table's constants goes
    next. The other sets of constants are carried along in the same
    order. */
+#include <stddef.h>
+#include <string.h>
+
 #include "machine/clock_core.h"
 
 static ts_time later(ts_time a, ts_time b) {
     return a > b ? a : b;
+}
+
+ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
+    ts_event *event = ts_slab_take(&clock->arena, &clock->events, sizeof *event);
+    memset(event, 0, offsetof(ts_event, earliest));
+    for (int k = 0; k < clock->sets; k++)
+        event->earliest.at[k] = event->same.at[k] = event->ready.at[k] = 0;
+    event->step = step;
+    event->refs = 1;
+    return event;
 }
 
 void ts_event_drop(ts_clock *clock, ts_event *event) {
@@ -61,7 +74,7 @@ static void note_member(ts_clock *clock, ts_event *group, const ts_event *member
     }
     for (int k = 0; k < clock->sets; k++)
         group->ready.at[k] = later(group->ready.at[k], member->ready.at[k]);
-    group->same = group->ready;
+    ts_times_copy(clock, &group->same, &group->ready);
 }
 
 void ts_event_join(ts_clock *clock, ts_event *group, ts_event *transfer) {
@@ -180,7 +193,7 @@ static void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, co
     const ts_step *step = event->step;
     for (int port = 0; port < ts_port_count; port++) {
         if (!step->port[port]) continue;
-        clock->port_free[port][step->engine] = *until;
+        ts_times_copy(clock, &clock->port_free[port][step->engine], until);
         clock->engine[port_rival((ts_port)port, step->engine)].is_known = false;
         ts_cause_set(clock, &clock->port_cause[port][step->engine], node, event, ts_cause_engine);
     }
@@ -188,7 +201,7 @@ static void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, co
 
 /* The trigger's end: the transfer goes to its queue, which serves triggers in the order of their times. */
 static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_times *until) {
-    event->earliest = *until;
+    ts_times_copy(clock, &event->earliest, until);
     ts_cause_set(clock, &event->cause, node, event, ts_cause_engine);
     ts_lane *ring = &clock->ring[event->queue];
     if (!ring->head) clock->ring_list[clock->rings++] = event->queue;
@@ -225,11 +238,11 @@ static void issue(ts_clock *clock, ts_engine engine) {
     ts_event *event = lane_pop(lane, lane->before);
     lane->is_known = false;
     const ts_step *step = event->step;
-    ts_times start = {{0}}, until = {{0}}, result = {{0}};
+    ts_times start, until, result;
     for (int k = 0; k < clock->sets; k++) {
         start.at[k] = engine_start(clock, event, k);
-        until.at[k] = start.at[k] + step->occupancy[k];
-        result.at[k] = start.at[k] + step->stream[k] + step->latency[k];
+        until.at[k] = start.at[k] + step->of[k].occupancy;
+        result.at[k] = start.at[k] + step->of[k].stream + step->of[k].latency;
     }
     ts_time start_asked = start.at[clock->asked];
     ts_node *node = start_node(clock, event, start_asked);
@@ -239,7 +252,7 @@ static void issue(ts_clock *clock, ts_engine engine) {
         ts_tally_table(clock, event);
     }
     if (!step->is_control) show_issue(clock, event, start_asked, until.at[clock->asked]);
-    clock->engine_free[engine] = until;
+    ts_times_copy(clock, &clock->engine_free[engine], &until);
     ts_cause_set(clock, &clock->engine_cause[engine], node, event, ts_cause_engine);
     if (step->is_dma) {
         push_ring(clock, event, node, &until);
@@ -249,7 +262,7 @@ static void issue(ts_clock *clock, ts_engine engine) {
     hold_ports(clock, node, event, &until);
     note_end(clock, node, event, ts_cause_result, &result);
     for (int k = 0; k < clock->sets; k++) {
-        event->same.at[k] = until.at[k] + step->dependent[k];
+        event->same.at[k] = until.at[k] + step->of[k].dependent;
         event->ready.at[k] = result.at[k] + clock->semaphore[k];
     }
     event->node = node;
@@ -298,7 +311,7 @@ static void serve(ts_clock *clock, int position) {
     const ts_step *step = event->step;
     int asked = clock->asked;
     ts_time start[TS_CLOCK_SETS], first = 0;
-    ts_times done = {{0}};
+    ts_times done;
     for (int k = 0; k < clock->sets; k++)
         start[k] = ring_start(clock, event, k);
     ts_node *issued = ring_node(clock, event, start[asked]), *last_byte = NULL;
@@ -314,7 +327,8 @@ static void serve(ts_clock *clock, int position) {
     *ring = issued;
     show_transfer(clock, event, start[asked], first, done.at[asked] - clock->completion[asked]);
     event->node = last_byte;
-    event->ready = event->same = done;
+    ts_times_copy(clock, &event->ready, &done);
+    ts_times_copy(clock, &event->same, &done);
     note_end(clock, event->node, event, ts_cause_done, &done);
     ts_cause_clear(clock, &event->cause);
     settle(clock, event);

@@ -142,18 +142,18 @@ ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
     if (cause->node) {
         uint32_t bound = ts_step_bound(step), row = step->row;
         switch (cause->kind) {
-        case ts_cause_engine: charges[count++] = (ts_charge){row, bound, step->occupancy[k]}; break;
+        case ts_cause_engine: charges[count++] = (ts_charge){row, bound, step->of[k].occupancy}; break;
         case ts_cause_same:
-            charges[count++] = (ts_charge){row, bound, step->occupancy[k]};
-            charges[count++] = (ts_charge){row, ts_bound_wait, step->dependent[k]};
+            charges[count++] = (ts_charge){row, bound, step->of[k].occupancy};
+            charges[count++] = (ts_charge){row, ts_bound_wait, step->of[k].dependent};
             break;
         case ts_cause_ready:
-            charges[count++] = (ts_charge){row, bound, step->stream[k]};
-            charges[count++] = (ts_charge){row, ts_bound_wait, step->latency[k] + clock->semaphore[k]};
+            charges[count++] = (ts_charge){row, bound, step->of[k].stream};
+            charges[count++] = (ts_charge){row, ts_bound_wait, step->of[k].latency + clock->semaphore[k]};
             break;
         case ts_cause_result:
-            charges[count++] = (ts_charge){row, bound, step->stream[k]};
-            charges[count++] = (ts_charge){row, ts_bound_wait, step->latency[k]};
+            charges[count++] = (ts_charge){row, bound, step->of[k].stream};
+            charges[count++] = (ts_charge){row, ts_bound_wait, step->of[k].latency};
             break;
         case ts_cause_done:
             charges[count++] = (ts_charge){row, ts_bound_dma_latency, clock->completion[k]};

@@ -139,7 +139,8 @@ static void find_free(ts_clock *clock, ts_storage *storage) {
     ts_time ahead = 0;
     storage->tick = clock->ticks;
     storage->lagging = 0;
-    storage->free = (ts_times){{INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}};
+    for (int k = 0; k < clock->sets; k++)
+        storage->free.at[k] = INT64_MAX;
     for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
         if (storage->last[engine] > clock->since && clock->engine_free[engine].at[0] > ahead)
             ahead = clock->engine_free[engine].at[0];
@@ -205,18 +206,16 @@ static int by_place(const void *a, const void *b) {
 
 /* One event with the latest times of several that are done. */
 static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
-    ts_event *merged = ts_slab_take(&clock->arena, &clock->events, sizeof *merged);
-    *merged = (ts_event){0};
     const ts_event *last = boxes[0]->event;
+    ts_event *merged = ts_event_new(clock, last->step);
     for (uint32_t i = 0; i < count; i++) {
         const ts_event *event = boxes[i]->event;
         if (event->ready.at[clock->asked] > last->ready.at[clock->asked]) last = event;
         for (int k = 0; k < clock->sets; k++)
             if (event->ready.at[k] > merged->ready.at[k]) merged->ready.at[k] = event->ready.at[k];
     }
-    merged->same = merged->ready;
+    ts_times_copy(clock, &merged->same, &merged->ready);
     merged->is_done = true;
-    merged->refs = 1;
     merged->step = last->step;
     merged->sequence = last->sequence;
     merged->node = ts_node_hold(last->node);
@@ -253,8 +252,8 @@ static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
    when something waits for it already: what joined then could wait for that something. */
 static ts_event *group_of(ts_clock *clock, ts_box *box) {
     if (box->event->is_group) return box->event->edges ? NULL : box->event;
-    ts_event *group = ts_slab_take(&clock->arena, &clock->events, sizeof *group);
-    *group = (ts_event){.step = box->event->step, .is_group = true, .is_done = true, .refs = 1};
+    ts_event *group = ts_event_new(clock, box->event->step);
+    group->is_group = group->is_done = true;
     ts_event_join(clock, group, box->event);
     ts_event_drop(clock, box->event);
     box->event = group;

@@ -133,12 +133,12 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
     }
     tally_spaces(record, step);
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
-    row->busy +=
-        step->is_dma ? step->rows * (step->descriptor_time[k] + step->byte_time[k]) : step->occupancy[k];
+    row->busy += step->is_dma ? step->rows * (step->of[k].descriptor_time + step->of[k].byte_time)
+                              : step->of[k].occupancy;
     row->bytes += (uint64_t)cost->bytes;
     row->flops += (uint64_t)cost->flops;
     row->elems += (uint64_t)cost->elems;
-    record->busy[step->engine] += step->occupancy[k];
+    record->busy[step->engine] += step->of[k].occupancy;
     tally_flops(record, cost);
     if (!step->is_dma) {
         record->elems += (uint64_t)cost->elems;
@@ -146,7 +146,7 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event)
     }
     row->descriptors += (uint64_t)cost->descriptors;
     row->hbm_bytes += (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes);
-    tally_sizes(record, cost, step->rows * (step->descriptor_time[k] + step->byte_time[k]));
+    tally_sizes(record, cost, step->rows * (step->of[k].descriptor_time + step->of[k].byte_time));
     record->dma_transfers++;
     record->dma_descriptors += (uint64_t)cost->descriptors;
     record->hbm_read_bytes += (uint64_t)cost->hbm_read_bytes;

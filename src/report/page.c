@@ -389,7 +389,7 @@ void ts_report_html(const ts_report *report, ts_text *out) {
     ts_page_sure(report, out);
     add_counters(report, out);
     ts_text_format(out,
-                   "<footer>Made by <code>trainstone report</code>, which clocked the program %d times. "
+                   "<footer>Made by <code>trainstone report</code> from %d runs of the clock. "
                    "Source lines inside: ",
                    report->clock_runs);
     bool is_first = true;

@@ -4,6 +4,7 @@
 #define TS_REPORT_REPORT_H
 
 #include "arch/record.h"
+#include "base/pool.h"
 #include "machine/clock.h"
 
 enum {
@@ -28,6 +29,7 @@ typedef struct ts_report_options {
     int source_count;
     uint32_t slice_cap; /* instructions that the timeline of Perfetto shows; 0 = none */
     bool without_gains; /* no what-ifs, no tornado */
+    ts_pool *pool;      /* what-ifs are clocked on; NULL: one after the other */
 } ts_report_options;
 
 /* One cause of time, largest share first. */
@@ -165,9 +167,16 @@ ts_status ts_report_gains(ts_report *report, const ts_report_options *options,
                           ts_diag *diag); /* report_gains.c */
 ts_status ts_report_advise(ts_report *report, const ts_report_options *options,
                            ts_diag *diag); /* report_advice.c */
-/* Clocks what-ifs two at a time; totals[i] of what_ifs[i]. */
-ts_status ts_report_clock(ts_report *report, const ts_report_options *options, const ts_what_if *what_ifs,
-                          int count, ts_time *totals, ts_diag *diag);
+/* A total to clock. */
+typedef struct ts_report_ask {
+    ts_what_if what_if; /* what it points to is borrowed */
+    bool is_list;       /* with engines that take of their next instructions what can start first */
+    ts_time total;
+} ts_report_ask;
+/* report_clock.c: the options of every run but for what it asks for, and the totals of all asks. */
+ts_clock_options ts_report_clock_options(const ts_report_options *options);
+ts_status ts_report_clock(ts_report *report, const ts_report_options *options, ts_report_ask *asks, int count,
+                          ts_diag *diag);
 
 /* "A step takes T. X bounds ..." */
 void ts_report_verdict(const ts_report *report, ts_text *out);

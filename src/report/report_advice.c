@@ -78,65 +78,41 @@ static ts_time gain(ts_time before, ts_time after) {
     return after < before ? before - after : 0;
 }
 
-/* The same program, its engines free to take of their next instructions what can start first. */
-static ts_program as_list(const ts_program *program) {
-    ts_program list = *program;
-    list.order = ts_order_list;
-    return list;
+/* At least what the what-if gains: the part of the critical path that it can take away. */
+static ts_time most_gain(const ts_report *report, const ts_advice *advice) {
+    const ts_record *record = &report->record;
+    bool is_bounded = !advice->has_chip && !advice->is_list && advice->what_if.free < 1u << ts_bound_count;
+    ts_time most = 0;
+    if (!is_bounded || advice->work || advice->bytes) return record->total;
+    for (unsigned bound = 0; bound < ts_bound_count; bound++)
+        if (advice->what_if.free >> bound & 1) most += record->bound[bound];
+    return most;
 }
 
-static ts_status clock_list(ts_report *report, const ts_report_options *options, const ts_what_if *what_ifs,
-                            int count, ts_time *own, ts_time *totals, ts_diag *diag) {
-    ts_program list = as_list(report->program);
-    ts_clock_options clock = {.trace = options->trace, .trips = options->trips};
-    ts_record record;
-    clock.what_ifs = what_ifs;
-    clock.what_if_count = count;
-    TS_TRY(ts_clock_run(&list, &report->record.chip, &clock, &record, diag));
-    *own = record.total;
-    for (int i = 0; i < count; i++)
-        totals[i] = record.what_if[i];
-    ts_record_free(&record);
-    report->clock_runs++;
-    return ts_ok;
+/* What is worth showing: half a percent of the step. */
+static bool is_worth(const ts_report *report, ts_time gain) {
+    return gain > 0 && gain * 200 >= report->record.total;
+}
+
+static ts_report_ask ask_for(const ts_advice *advice) {
+    ts_report_ask ask = {.what_if = advice->what_if, .is_list = advice->is_list};
+    if (advice->has_chip) ask.what_if.chip = &advice->chip;
+    return ask;
 }
 
 static ts_status clock_gains(ts_advisor *advisor, const ts_report_options *options, ts_diag *diag) {
     ts_report *report = advisor->report;
-    ts_what_if what_ifs[TS_MOST_ADVICE];
-    ts_time totals[TS_MOST_ADVICE];
+    ts_report_ask asks[TS_MOST_ADVICE];
+    ts_advice *asked[TS_MOST_ADVICE];
+    int count = 0;
     for (int i = 0; i < advisor->count; i++) {
-        what_ifs[i] = advisor->at[i].what_if;
-        if (advisor->at[i].has_chip) what_ifs[i].chip = &advisor->at[i].chip;
+        if (!is_worth(report, most_gain(report, &advisor->at[i]))) continue;
+        asks[count] = ask_for(&advisor->at[i]);
+        asked[count++] = &advisor->at[i];
     }
-    TS_TRY(ts_report_clock(report, options, what_ifs, advisor->count, totals, diag));
-    for (int i = 0; i < advisor->count; i++) {
-        if (advisor->at[i].is_list) TS_TRY(clock_list(report, options, NULL, 0, &totals[i], NULL, diag));
-        advisor->at[i].remedy.gain = gain(report->record.total, totals[i]);
-    }
-    return ts_ok;
-}
-
-/* The gain with every number of the chip at the fast, and at the slow end of its range. */
-static ts_status clock_bands(ts_advisor *advisor, int shown, const ts_report_options *options,
-                             ts_diag *diag) {
-    ts_report *report = advisor->report;
-    for (int i = 0; i < shown; i++) {
-        ts_advice *advice = &advisor->at[i];
-        ts_chip corner[2];
-        ts_what_if what_ifs[2] = {advice->what_if, advice->what_if};
-        ts_time totals[2], own;
-        for (int end = 0; end < 2; end++) {
-            ts_chip_corner(advice->has_chip ? &advice->chip : &report->record.chip, end == 0, &corner[end]);
-            what_ifs[end].chip = &corner[end];
-        }
-        if (advice->is_list)
-            TS_TRY(clock_list(report, options, what_ifs, 2, &own, totals, diag));
-        else
-            TS_TRY(ts_report_clock(report, options, what_ifs, 2, totals, diag));
-        advice->remedy.gain_fast = gain(report->record.total_low, totals[0]);
-        advice->remedy.gain_slow = gain(report->record.total_high, totals[1]);
-    }
+    TS_TRY(ts_report_clock(report, options, asks, count, diag));
+    for (int i = 0; i < count; i++)
+        asked[i]->remedy.gain = gain(report->record.total, asks[i].total);
     return ts_ok;
 }
 
@@ -160,28 +136,40 @@ static void join(ts_report *report, const ts_advice *one, ts_what_if *all, ts_ch
                    sizeof(double));
 }
 
-/* The gain of each remedy together with those before it. */
-static ts_status clock_together(ts_advisor *advisor, int shown, const ts_report_options *options,
-                                ts_diag *diag) {
-    ts_report *report = advisor->report;
-    ts_what_if all[TS_REPORT_REMEDIES] = {{0}};
-    ts_chip chips[TS_REPORT_REMEDIES];
-    ts_time totals[TS_REPORT_REMEDIES], own;
-    bool is_list = false;
-    for (int i = 0; i < shown; i++) {
-        if (i) all[i] = all[i - 1];
-        chips[i] = i ? chips[i - 1] : report->record.chip;
-        all[i].chip = &chips[i];
-        join(report, &advisor->at[i], &all[i], &chips[i]);
+/* The gain with every number of the chip at the fast, and at the slow end of its range. */
+static void ask_bands(const ts_advice *advice, const ts_chip *asked, ts_chip corners[2],
+                      ts_report_ask asks[2]) {
+    for (int end = 0; end < 2; end++) {
+        ts_chip_corner(advice->has_chip ? &advice->chip : asked, end == 0, &corners[end]);
+        asks[end] = ask_for(advice);
+        asks[end].what_if.chip = &corners[end];
     }
-    TS_TRY(ts_report_clock(report, options, all, shown, totals, diag));
+}
+
+/* Each of the remedies shown at both ends of the ranges, and together with those before it. */
+static ts_status clock_shown(ts_advisor *advisor, int shown, const ts_report_options *options,
+                             ts_diag *diag) {
+    ts_report *report = advisor->report;
+    ts_report_ask asks[3 * TS_REPORT_REMEDIES] = {{.is_list = false}}, *together = asks + 2 * shown;
+    ts_chip corners[TS_REPORT_REMEDIES][2], chips[TS_REPORT_REMEDIES];
     for (int i = 0; i < shown; i++) {
-        is_list |= advisor->at[i].is_list;
-        if (is_list) TS_TRY(clock_list(report, options, &all[i], 1, &own, &totals[i], diag));
-        ts_time so_far = gain(report->record.total, totals[i]);
+        const ts_advice *advice = &advisor->at[i];
+        ask_bands(advice, &report->record.chip, corners[i], asks + 2 * i);
+        if (i) together[i] = together[i - 1];
+        chips[i] = i ? chips[i - 1] : report->record.chip;
+        together[i].what_if.chip = &chips[i];
+        together[i].is_list |= advice->is_list;
+        join(report, advice, &together[i].what_if, &chips[i]);
+    }
+    TS_TRY(ts_report_clock(report, options, asks, 3 * shown, diag));
+    for (int i = 0; i < shown; i++) {
+        ts_report_remedy *remedy = &advisor->at[i].remedy;
+        remedy->gain_fast = gain(report->record.total_low, asks[2 * i].total);
+        remedy->gain_slow = gain(report->record.total_high, asks[2 * i + 1].total);
+        ts_time so_far = gain(report->record.total, together[i].total);
         if (so_far > report->together) report->together = so_far;
-        if (advisor->at[i].remedy.gain > report->together) report->together = advisor->at[i].remedy.gain;
-        advisor->at[i].remedy.gain_so_far = report->together;
+        if (remedy->gain > report->together) report->together = remedy->gain;
+        remedy->gain_so_far = report->together;
     }
     return ts_ok;
 }
@@ -236,10 +224,9 @@ ts_status ts_report_advise(ts_report *report, const ts_report_options *options, 
     qsort(advisor->at, (size_t)advisor->count, sizeof advisor->at[0], by_gain);
     int shown = 0;
     while (shown < advisor->count && shown < TS_REPORT_REMEDIES &&
-           advisor->at[shown].remedy.gain * 200 >= report->record.total && advisor->at[shown].remedy.gain > 0)
+           is_worth(report, advisor->at[shown].remedy.gain))
         shown++;
-    TS_TRY(clock_bands(advisor, shown, options, diag));
-    if (shown) TS_TRY(clock_together(advisor, shown, options, diag));
+    TS_TRY(clock_shown(advisor, shown, options, diag));
     for (int i = 0; i < shown; i++) {
         ts_advice *advice = &advisor->at[i];
         advice->remedy.line =

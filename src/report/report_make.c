@@ -4,29 +4,9 @@
 #include "base/unit.h"
 #include "report/report.h"
 
-/* Clocking a program again costs as much as the first time: beyond this many instructions in all, gains and
-   the table of constants are left out, and the report says so. */
-static const uint64_t MOST_CLOCKED = 300000000;
-
-static ts_clock_options base_options(const ts_report_options *options) {
-    return (ts_clock_options){.trace = options->trace, .trips = options->trips};
-}
-
-ts_status ts_report_clock(ts_report *report, const ts_report_options *options, const ts_what_if *what_ifs,
-                          int count, ts_time *totals, ts_diag *diag) {
-    for (int i = 0; i < count; i += TS_WHAT_IFS) {
-        ts_clock_options clock = base_options(options);
-        ts_record record;
-        clock.what_ifs = what_ifs + i;
-        clock.what_if_count = count - i < TS_WHAT_IFS ? count - i : TS_WHAT_IFS;
-        TS_TRY(ts_clock_run(report->program, &report->record.chip, &clock, &record, diag));
-        for (int j = 0; j < clock.what_if_count; j++)
-            totals[i + j] = record.what_if[j];
-        ts_record_free(&record);
-        report->clock_runs++;
-    }
-    return ts_ok;
-}
+/* Gains take some ten runs of the clock: of a program of more instructions, they and the table of constants
+   are left out, and the report says so. */
+static const uint64_t MOST_CLOCKED = 10000000;
 
 /* The loop of at least three trips whose instructions cost most; those of shorter loops count for the nearest
    one around them. */
@@ -54,7 +34,7 @@ static ts_status clock_loop(ts_report *report, const ts_report_options *options,
     if (report->loop < 0) return ts_ok;
     const ts_record_loop *loop = &report->record.loops.data[report->loop];
     int64_t trips = (int64_t)(loop->trips / loop->entries);
-    ts_clock_options clock = base_options(options);
+    ts_clock_options clock = ts_report_clock_options(options);
     clock.slice_cap = SLICES;
     clock.watch = (ts_watch){.is_on = true,
                              .loop = (uint32_t)report->loop,
@@ -111,7 +91,7 @@ typedef struct job {
 static ts_status make_within(void *context) {
     job *j = context;
     ts_report *report = j->report;
-    ts_clock_options clock = base_options(j->options);
+    ts_clock_options clock = ts_report_clock_options(j->options);
     clock.band = true;
     clock.bins = TS_REPORT_BINS;
     clock.path_cap = j->options->slice_cap ? 1 << 19 : 1 << 16;
@@ -120,7 +100,7 @@ static ts_status make_within(void *context) {
     TS_TRY(ts_clock_run(report->program, j->chip, &clock, &report->record, j->diag));
     read_record(report);
     TS_TRY(clock_loop(report, j->options, j->diag));
-    if (j->options->without_gains || report->record.instructions > MOST_CLOCKED / 32) return ts_ok;
+    if (j->options->without_gains || report->record.instructions > MOST_CLOCKED) return ts_ok;
     report->has_gains = true;
     TS_TRY(ts_report_gains(report, j->options, j->diag));
     return ts_report_advise(report, j->options, j->diag);

@@ -144,6 +144,10 @@ const ts_chip *ts_runtime_chip(const ts_runtime *runtime) {
     return &runtime->chip;
 }
 
+ts_pool *ts_runtime_pool(const ts_runtime *runtime) {
+    return runtime->pool;
+}
+
 const ts_instance *ts_runtime_instance(const ts_runtime *runtime) {
     return runtime->instance;
 }

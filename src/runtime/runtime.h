@@ -47,6 +47,7 @@ ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime
 void ts_runtime_free(ts_runtime *runtime);
 
 const ts_chip *ts_runtime_chip(const ts_runtime *runtime);
+ts_pool *ts_runtime_pool(const ts_runtime *runtime);
 const ts_instance *ts_runtime_instance(const ts_runtime *runtime);
 /* Which kernels compute; its isa is never ts_isa_auto. */
 ts_host ts_runtime_host(const ts_runtime *runtime);

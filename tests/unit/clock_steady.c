@@ -58,16 +58,18 @@ static uint64_t check_program(const ts_program *program, const ts_chip *chip, ts
     return skipped;
 }
 
-/* With a band, another chip, and two what-ifs. */
+/* With a band, another chip, and as many what-ifs as a run takes. */
 static uint64_t check_ways(const ts_program *program) {
     ts_chip chip = table_chip(), edited = chip;
     edited.tensor_ghz = 1.3;
     edited.dma_queue_floor_ns = 300;
     edited.dma_engines = 5;
-    ts_what_if what_ifs[2] = {{.free = 1u << ts_bound_dma_bytes}, {.free = TS_FREE_REUSE | TS_FREE_PORTS}};
+    ts_what_if what_ifs[TS_WHAT_IFS] = {{.free = TS_FREE_REUSE | TS_FREE_PORTS}, {.chip = &edited}};
+    for (unsigned i = 2; i < TS_WHAT_IFS; i++)
+        what_ifs[i].free = 1u << (i % ts_bound_count);
     uint64_t skipped = check_program(program, &chip, (ts_clock_options){.band = true});
     check_program(program, &edited, (ts_clock_options){.band = true});
-    check_program(program, &chip, (ts_clock_options){.what_ifs = what_ifs, .what_if_count = 2});
+    check_program(program, &chip, (ts_clock_options){.what_ifs = what_ifs, .what_if_count = TS_WHAT_IFS});
     check_program(program, &chip, (ts_clock_options){.slice_cap = 10});
     return skipped;
 }

@@ -113,6 +113,46 @@ static void test_same_bytes(void **state) {
     ts_program_free(program);
 }
 
+/* What is clocked together with others, on several threads, is what it is alone. */
+static void test_asks(void **state) {
+    (void)state;
+    enum { ASKS = 3 * TS_WHAT_IFS + 1 };
+    ts_program *program = parse_text(LOOP, "loop"), list = *program;
+    ts_chip slow = table_chip();
+    ts_report report = {.program = program};
+    ts_report_options options = {0};
+    ts_report_ask asks[ASKS] = {{.is_list = false}};
+    list.order = ts_order_list;
+    slow.dma_first_byte_ns *= 2;
+    report.record.chip = table_chip();
+    assert_int_equal(ts_pool_new(3, &options.pool, NULL), ts_ok);
+    for (int i = 0; i < ASKS; i++) {
+        asks[i].what_if = (ts_what_if){.free = 1u << i % 20, .chip = i % 3 ? NULL : &slow};
+        asks[i].is_list = i % 4 == 1;
+    }
+    assert_int_equal(ts_report_clock(&report, &options, asks, ASKS, NULL), ts_ok);
+    assert_int_equal(report.clock_runs, 4);
+    for (int i = 0; i < ASKS; i++) {
+        ts_clock_options alone = {.what_ifs = &asks[i].what_if, .what_if_count = 1};
+        ts_record record;
+        assert_int_equal(
+            ts_clock_run(asks[i].is_list ? &list : program, &report.record.chip, &alone, &record, NULL),
+            ts_ok);
+        assert_int_equal(asks[i].total, record.what_if[0]);
+        ts_record_free(&record);
+    }
+    /* What one of them cannot do fails as a whole, and says why. */
+    ts_chip broken = table_chip();
+    ts_diag diag = {0};
+    broken.dma_queues = 0;
+    report.record.chip = broken;
+    assert_int_equal(ts_report_clock(&report, &options, asks, ASKS, &diag), ts_input);
+    assert_non_null(strstr(diag.message, "at least one queue"));
+    ts_pool_free(options.pool);
+    ts_report_free(&report);
+    ts_program_free(program);
+}
+
 static void test_loop(void **state) {
     (void)state;
     ts_program *program = parse_text(LOOP, "loop");
@@ -216,6 +256,7 @@ int main(void) {
         cmocka_unit_test(test_isa_programs),
         cmocka_unit_test(test_compiler_programs),
         cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_asks),
         cmocka_unit_test(test_loop),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_diff),
