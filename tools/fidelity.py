@@ -53,8 +53,8 @@ class Clock:
     """Runs of `trainstone time`, each made once."""
 
     def __init__(self, build, folder):
-        self.program, self.folder, self.runs, self.texts = build / "trainstone", pathlib.Path(folder), {}, {}
-        self.chips = {"table": "trn1"} | {corner: self._corner(corner) for corner in ("fast", "slow")}
+        self.program, self.folder, self.runs = build / "trainstone", pathlib.Path(folder), {}
+        self.chips = {}
 
     def _command(self, *words):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("TRAINSTONE_")}
@@ -63,26 +63,42 @@ class Clock:
             raise SystemExit(f"{' '.join(map(str, words))}: {run.stderr}")
         return json.loads(run.stdout)
 
-    def _corner(self, corner):
+    def _corner(self, chip, corner):
         """A chip with every row that is no count at the end of its range that makes it faster, or slower."""
         lines = ["chip trn1"]
-        for row in self._command("chip", "--chip", "trn1", "--json")["parameters"]:
+        for row in self._command("chip", "--chip", chip, "--json")["parameters"]:
             if row["unit"] == "count":
                 continue
             is_rate = row["unit"] in ("B/ns", "GHz", "flag")
             lines.append(f"{row['name']} = {row['high' if is_rate == (corner == 'fast') else 'low']}")
-        path = self.folder / f"{corner}.chip"
+        path = self.folder / f"{len(self.chips)}.chip"
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def run(self, program, parameters, chip, with_slices=False):
-        key = program, parameters, chip, with_slices
+    def _chip(self, name, corner):
+        """trn1, or a chip file of tests/timing/, at a corner of its ranges or as its table has it."""
+        chip = TIMING / name if name else "trn1"
+        if corner == "table":
+            return chip
+        if (name, corner) not in self.chips:
+            self.chips[name, corner] = self._corner(chip, corner)
+        return self.chips[name, corner]
+
+    def _program(self, name, parameters):
+        if not name.endswith(".in"):
+            return TIMING / name
+        path = self.folder / f"{len(self.runs)}.trn"
+        path.write_text(expand((TIMING / name).read_text(), parameters))
+        return path
+
+    def run(self, case, corner, with_slices=False, parameters=None):
+        """The record of a case's program; parameters: others than the case's own."""
+        parameters = parse_parameters(case["parameters"] if parameters is None else parameters)
+        key = case["program"], parameters, case.get("chip", ""), corner, with_slices
         if key not in self.runs:
-            path = self.folder / f"{len(self.runs)}.trn"
-            path.write_text(expand((TIMING / program).read_text(), parameters) if program.endswith(".in")
-                            else (TIMING / program).read_text())
             slices = ("--slices", str(MANY_SLICES)) if with_slices else ()
-            self.runs[key] = self._command("time", path, "--json", "--chip", self.chips[chip], *slices)
+            self.runs[key] = self._command("time", self._program(case["program"], parameters), "--json", "--chip",
+                                           self._chip(case.get("chip", ""), corner), *slices)
         return self.runs[key]
 
 
@@ -95,11 +111,10 @@ def bytes_per_ns(record):
     return record["hbm_bytes"] / (record["predicted_seconds"] - record["launch_seconds"]) / 1e9
 
 
-def measure(clock, case, chip):
+def measure(clock, case, corner):
     """The case's measure in picoseconds, or as a rate or ratio."""
     kind, *words = case["metric"].split(":")
-    parameters = parse_parameters(case["parameters"])
-    record = clock.run(case["program"], parameters, chip, kind in ("interval", "first"))
+    record = clock.run(case, corner, kind in ("interval", "first"))
     total = record["predicted_seconds"] * 1e12
     if kind == "total":
         return total
@@ -117,13 +132,13 @@ def measure(clock, case, chip):
     if kind == "rate":
         return bytes_per_ns(record)
     assert kind == "relative", case["metric"]
-    whole = clock.run(case["program"], parse_parameters(words[0]), chip)
+    whole = clock.run(case, corner, parameters=words[0])
     return bytes_per_ns(record) / bytes_per_ns(whole)
 
 
 def predict(clock, case):
     scale = PICOSECONDS.get(case["unit"], 1)
-    value, fast, slow = (measure(clock, case, chip) / scale for chip in ("table", "fast", "slow"))
+    value, fast, slow = (measure(clock, case, corner) / scale for corner in ("table", "fast", "slow"))
     published = float(case["published"])
     return case | {"published": published, "predicted": value, "low": min(value, fast, slow),
                    "high": max(value, fast, slow), "error_percent": (value / published - 1) * 100}

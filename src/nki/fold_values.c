@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/dtype.h"
+#include "nki/operands.h"
 #include "nki/recorder.h"
 
 enum { LOOK_BACK = 64 };
@@ -13,42 +14,6 @@ typedef struct fold {
     ts_recorder *r;
     uint32_t *writer; /* by tile: 1 + position of the instruction that wrote it last */
 } fold;
-
-/* ---- operands of an instruction ---- */
-
-static ts_ap *operand_at(ts_inst *inst, const ts_field *field, bool *is_write) {
-    void *at = (char *)inst + field->offset;
-    *is_write = field->kind == ts_kind_dst || field->kind == ts_kind_optdst;
-    switch (field->kind) {
-    case ts_kind_dst:
-    case ts_kind_src:
-    case ts_kind_opt:
-    case ts_kind_optdst: return ((ts_ap *)at)->space == ts_space_none ? NULL : at;
-    case ts_kind_scalar: return ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL;
-    default: return NULL;
-    }
-}
-
-static bool is_tile(const ts_ap *ap) {
-    return ap->space == ts_space_sbuf || ap->space == ts_space_psum;
-}
-
-/* Same elements in the same order, of whatever dtype. */
-static bool same_place(const ts_ap *a, const ts_ap *b) {
-    if (a->space != b->space || a->tensor != b->tensor || a->offset.base != b->offset.base ||
-        a->part.base != b->part.base || a->parts.max != b->parts.max || a->dims != b->dims)
-        return false;
-    for (int i = 0; i < a->dims; i++)
-        if (a->dim[i].step != b->dim[i].step || a->dim[i].count.max != b->dim[i].count.max) return false;
-    return true;
-}
-
-static int64_t elems(const ts_ap *ap) {
-    int64_t n = ap->parts.max;
-    for (int i = 0; i < ap->dims; i++)
-        n *= ap->dim[i].count.max;
-    return n;
-}
 
 static bool meet(const fold *f, const ts_ap *a, const ts_ap *b) {
     if (a->space != b->space || a->tensor != b->tensor) return false;
@@ -64,7 +29,7 @@ static bool touches(const fold *f, ts_inst *inst, const ts_ap *place) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
         if (ap && meet(f, ap, place)) return true;
         if (ap && ap->space == ts_space_hbm && ap->index &&
             meet(f, &f->r->program->indices.data[ap->index - 1], place))
@@ -87,20 +52,12 @@ static bool is_quiet(const fold *f, uint32_t first, uint32_t last, const ts_ap *
 
 /* The instruction that alone made the value tile that `value` reads whole, when nobody else reads it. */
 static ts_inst *maker_of(const fold *f, const ts_ap *value, uint32_t *at) {
-    if (!is_tile(value)) return NULL;
+    if (!ts_operand_is_tile(value)) return NULL;
     const ts_tile_use *use = &f->r->uses.data[value->tensor - 1];
     if (!f->r->buffers.data[use->buffer - 1].is_value || use->reads != 1 || use->writes != 1) return NULL;
     if (f->writer[value->tensor - 1] == 0) return NULL;
     *at = f->writer[value->tensor - 1] - 1;
     return f->r->program->code.data[*at];
-}
-
-static ts_ap *dst_of(ts_inst *inst) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++)
-        if (info->fields[i].kind == ts_kind_dst)
-            return (ts_ap *)(void *)((char *)inst + info->fields[i].offset);
-    return NULL;
 }
 
 static bool may_write(const ts_inst *maker, const ts_ap *made, const ts_ap *place) {
@@ -115,7 +72,7 @@ static bool may_write(const ts_inst *maker, const ts_ap *made, const ts_ap *plac
 
 /* Two orders of the same elements: the copy pairs them one by one. */
 static bool same_shape(const ts_ap *a, const ts_ap *b) {
-    return a->parts.max == b->parts.max && elems(a) == elems(b);
+    return a->parts.max == b->parts.max && ts_operand_elems(a) == ts_operand_elems(b);
 }
 
 static void forget(fold *f, ts_inst *inst, uint32_t at) {
@@ -129,8 +86,8 @@ static bool fold_copy(fold *f, uint32_t at) {
     uint32_t from;
     ts_inst *maker = maker_of(f, &copy->src, &from);
     if (!maker) return false;
-    ts_ap *made = dst_of(maker);
-    if (!made || made->tensor != copy->src.tensor || !same_place(made, &copy->src) ||
+    ts_ap *made = ts_operand_dst(maker);
+    if (!made || made->tensor != copy->src.tensor || !ts_operand_same(made, &copy->src) ||
         !may_write(maker, made, &copy->dst) || !same_shape(made, &copy->dst) || made->dims != copy->dst.dims)
         return false;
     for (int i = 0; i < made->dims; i++)
@@ -147,13 +104,13 @@ static bool fold_copy(fold *f, uint32_t at) {
 static bool fold_product(fold *f, uint32_t at) {
     ts_inst_tensor_tensor *add = (ts_inst_tensor_tensor *)f->r->program->code.data[at];
     uint32_t from;
-    if (add->op != ts_alu_add || !same_place(&add->dst, &add->data1) || add->dst.space != ts_space_psum ||
-        add->dst.dtype != ts_dtype_f32)
+    if (add->op != ts_alu_add || !ts_operand_same(&add->dst, &add->data1) ||
+        add->dst.space != ts_space_psum || add->dst.dtype != ts_dtype_f32)
         return false;
     ts_inst *maker = maker_of(f, &add->data2, &from);
     if (!maker || maker->op != ts_op_nc_matmul) return false;
     ts_inst_nc_matmul *product = (ts_inst_nc_matmul *)maker;
-    if (!same_place(&product->dst, &add->data2) || !same_shape(&product->dst, &add->dst) ||
+    if (!ts_operand_same(&product->dst, &add->data2) || !same_shape(&product->dst, &add->dst) ||
         !is_quiet(f, from, at, &add->dst))
         return false;
     product->dst = add->dst;
@@ -169,8 +126,8 @@ static void note_writes(fold *f, uint32_t at) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = operand_at(inst, &info->fields[i], &is_write);
-        if (ap && is_write && is_tile(ap)) f->writer[ap->tensor - 1] = at + 1;
+        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        if (ap && is_write && ts_operand_is_tile(ap)) f->writer[ap->tensor - 1] = at + 1;
     }
 }
 
@@ -202,7 +159,7 @@ static void start_product(fold *f, group *g, ts_inst_nc_matmul *product, ts_aren
     if (!is_first && product->accumulate.mode == ts_accum_never) g->is_open = false;
     if (!is_first) return;
     ts_vec_push(&g->places, scratch, &product->dst);
-    g->missing -= elems(&product->dst);
+    g->missing -= ts_operand_elems(&product->dst);
     if (g->zeros && g->missing == 0) {
         f->r->program->code.data[g->zeros - 1] = NULL;
         g->zeros = 0;
@@ -213,7 +170,7 @@ static void see_access(group *groups, ts_inst *inst, uint32_t at, const ts_ap *a
     group *g = &groups[ap->tensor - 1];
     const ts_inst_memset *fill = (const ts_inst_memset *)inst;
     if (is_write && inst->op == ts_op_memset && fill->value == 0) {
-        *g = (group){.is_open = true, .zeros = at + 1, .missing = elems(ap)};
+        *g = (group){.is_open = true, .zeros = at + 1, .missing = ts_operand_elems(ap)};
         return;
     }
     g->zeros = 0; /* somebody saw them */
@@ -237,14 +194,14 @@ static void start_products(fold *f) {
         }
         for (int i = 0; i < info->field_count; i++) {
             bool is_write;
-            const ts_ap *ap = operand_at(inst, &info->fields[i], &is_write);
+            const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
             if (ap && ap->space == ts_space_psum) see_access(groups, inst, at, ap, is_write);
         }
     }
     ts_arena_free(&scratch);
 }
 
-static void close_gaps(ts_program *program) {
+void ts_record_close_gaps(ts_program *program) {
     uint32_t kept = 0;
     for (uint32_t at = 0; at < program->code.count; at++)
         if (program->code.data[at]) program->code.data[kept++] = program->code.data[at];
@@ -256,6 +213,6 @@ void ts_record_fold(ts_recorder *r) {
     fold f = {.r = r, .writer = TS_NEW_ARRAY(&scratch, uint32_t, r->uses.count + 1)};
     fold_values(&f);
     start_products(&f);
-    close_gaps(r->program);
+    ts_record_close_gaps(r->program);
     ts_arena_free(&scratch);
 }

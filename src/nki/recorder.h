@@ -70,6 +70,12 @@ ts_tile ts_record_new_tile(ts_recorder *recorder, ts_buffer buffer);
 /* Value-returning calls write a tile of their own, which the kernel then copies, adds to PSUM or multiplies:
    drops the copies, and turns additions of products into accumulation (fold_values.c). */
 void ts_record_fold(ts_recorder *recorder);
+/* Drops instructions that make again what their source line made the last time (hoist.c). */
+void ts_record_hoist(ts_recorder *recorder);
+/* Lets VectorE and ScalarE read a row's broadcast where TensorE left it (psum_reads.c). */
+void ts_record_read_psum(ts_recorder *recorder);
+/* Closes up after dropped instructions, which are NULL. */
+void ts_record_close_gaps(ts_program *program);
 /* Fold, place, verify. */
 ts_status ts_recorder_finish(ts_recorder *recorder, ts_diag *diag);
 
