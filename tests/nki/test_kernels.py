@@ -184,16 +184,59 @@ def test_values_can_be_printed_while_the_kernel_runs(capsys):
 def test_capacity_names_tiles_and_lines():
     @old.jit
     def too_much(a):
-        held = [old_nl.load(a) for _ in range(7)]
+        held = [old_nl.load(a[128 * i:128 * (i + 1)]) for i in range(7)]
         total = held[0]
         for tile in held[1:]:
             total = old_nl.add(total, tile)
-        out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+        out = old_nl.ndarray(total.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
         old_nl.store(out, total)
         return out
 
     with pytest.raises(MemoryError, match=r"test_kernels.py:\d+: sbuf: \d tiles live at once .* load 32768 \(line"):
-        too_much(uniform(128, 8192))
+        too_much(uniform(7 * 128, 8192))
+
+
+@old.jit
+def old_scaled_rows(a, row):
+    """Each block of rows times a row of weights, which every trip loads and squares again."""
+    out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+    for i in old_nl.affine_range(a.shape[0] // 128):
+        weights = old_nl.load(row)
+        squared = old_nl.multiply(weights, weights)
+        block = old_nl.load(a[128 * i:128 * (i + 1)])
+        old_nl.store(out[128 * i:128 * (i + 1)], old_nl.multiply(block, squared.broadcast_to((128, a.shape[1]))))
+    return out
+
+
+def test_what_no_trip_changes_is_done_once_and_a_broadcast_is_read_in_psum():
+    a, row = uniform(512, 256), uniform(1, 256)
+    np.testing.assert_allclose(old_scaled_rows(a, row), a * row * row, rtol=1e-6)
+    assert len(instructions(old_scaled_rows, "dma_copy")) == 1 + 4 + 4
+    assert len(instructions(old_scaled_rows, "nc_matmul")) == 1
+    assert len(instructions(old_scaled_rows, "tensor_tensor")) == 1 + 4
+    assert not instructions(old_scaled_rows, "tensor_copy")
+
+
+@old.jit
+def old_running_row(a):
+    """The row that each trip multiplies with is another one."""
+    out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+    row = old_nl.ndarray((1, a.shape[1]), dtype=a.dtype, buffer=old_nl.sbuf)
+    row[...] = old_nl.load(a[0:1])
+    for i in old_nl.sequential_range(a.shape[0]):
+        squared = old_nl.multiply(row, row)
+        old_nl.store(out[i:i + 1], squared)
+        row[0:1, 0:8] = old_nl.copy(squared[0:1, 8:16])
+    return out
+
+
+def test_what_a_trip_changes_is_done_again():
+    a = np.float32(1) + uniform(4, 16) / 8
+    expected, row = [], a[0].copy()
+    for _ in range(4):
+        expected.append(row * row)
+        row[:8] = expected[-1][8:]
+    np.testing.assert_array_equal(old_running_row(a), np.stack(expected))
 
 
 def test_limits_name_the_line():
