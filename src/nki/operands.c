@@ -1,3 +1,4 @@
+/* Operands of recorded instructions, and when two instructions make the same value. */
 #include "nki/operands.h"
 
 #include <string.h>
