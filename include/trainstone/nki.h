@@ -89,7 +89,8 @@ TS_API uint32_t ts_nki_add_tensor(ts_nki *nki, ts_nki_role role, int dtype, int 
                                   const void *data, const char *name, uint32_t line, ts_nki_error *error);
 /* What a tensor turned out to be; number: its position among the inputs or outputs. */
 TS_API void ts_nki_set_role(ts_nki *nki, uint32_t tensor, ts_nki_role role, uint32_t number);
-/* Records an instruction; 0 on success, as all that follow. engine 0: the row's first. */
+/* Records an instruction; 0 on success, as all that follow. engine 0: of a
+   tensor_copy, the one that ends first. */
 TS_API int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int count, uint32_t line,
                        ts_nki_error *error);
 /* The value of a view at this point of the kernel, contiguous: places and runs what was recorded so far.

@@ -222,7 +222,8 @@ ts_status ts_record_inst(ts_recorder *r, ts_op op, ts_engine engine, const ts_nk
     if (count != rec.info->field_count)
         return ts_fail(diag, ts_usage, "%s has %d fields, %d are given", rec.info->name,
                        rec.info->field_count, count);
-    if (!ts_op_allows(op, engine)) {
+    bool is_open = engine == ts_engine_none && op == ts_op_tensor_copy;
+    if (!is_open && !ts_op_allows(op, engine)) {
         ts_fail(diag, ts_input, "%s does not run on engine %s", rec.info->name, ts_engine_name(engine));
         ts_diag_remedy(diag, "engines of this instruction: %s", rec.info->engines);
         ts_record_where(r, loc, diag);

@@ -1,6 +1,7 @@
 /* Folding: a value-returning call writes a tile of its own. Where the kernel only copies that tile on, the
-   call's instruction writes the place itself; where it adds a product to PSUM, the matmul accumulates. AWS's
-   compiler makes the same of `t[...] = op(...)` and `psum += nc_matmul(...)`. */
+   call's instruction writes the place itself; where it adds a product to PSUM, the matmul accumulates; where
+   it sums what an activation made, ScalarE sums. AWS's compiler makes the same of `t[...] = op(...)` and
+   `psum += nc_matmul(...)`, and its samples count on the last. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,30 @@ static bool fold_product(fold *f, uint32_t at) {
     return true;
 }
 
+/* sum: dst = the sum along each partition of what an activation made. ScalarE adds up as it goes, before
+ * rounding. */
+static bool fold_sum(fold *f, uint32_t at) {
+    ts_inst_tensor_reduce *sum = (ts_inst_tensor_reduce *)f->r->program->code.data[at];
+    if (sum->op != ts_alu_add || sum->negate || !ts_operand_is_tile(&sum->data) ||
+        ts_dtype_get(sum->data.dtype)->kind != 'f' || ts_dtype_get(sum->dst.dtype)->kind != 'f' ||
+        ts_operand_elems(&sum->dst) != sum->dst.parts.max || sum->dst.part.base != sum->data.part.base)
+        return false;
+    const ts_tile_use *use = &f->r->uses.data[sum->data.tensor - 1];
+    uint32_t from = f->writer[sum->data.tensor - 1];
+    ts_inst_activation *maker = from ? (ts_inst_activation *)f->r->program->code.data[from - 1] : NULL;
+    if (!maker || maker->head.op != ts_op_activation || use->writes != 1 ||
+        !f->r->buffers.data[use->buffer - 1].is_value || maker->reduce_cmd != ts_cmd_idle ||
+        maker->reduce.space != ts_space_none || !ts_operand_same(&maker->dst, &sum->data) ||
+        !is_quiet(f, from - 1, at, &sum->dst) || touches(f, &maker->head, &sum->dst))
+        return false;
+    maker->reduce = sum->dst;
+    maker->reduce_cmd = ts_cmd_reset_reduce;
+    f->r->uses.data[sum->data.tensor - 1].reads--;
+    f->writer[sum->dst.tensor - 1] = from;
+    forget(f, &sum->head, at);
+    return true;
+}
+
 static void note_writes(fold *f, uint32_t at) {
     ts_inst *inst = f->r->program->code.data[at];
     const ts_op_info *info = ts_op_get(inst->op);
@@ -136,6 +161,7 @@ static void fold_values(fold *f) {
     for (uint32_t at = 0; at < program->code.count; at++) {
         unsigned op = program->code.data[at]->op;
         bool is_gone = (op == ts_op_tensor_copy && fold_copy(f, at)) ||
+                       (op == ts_op_tensor_reduce && fold_sum(f, at)) ||
                        (op == ts_op_tensor_tensor && fold_product(f, at));
         if (!is_gone) note_writes(f, at);
     }

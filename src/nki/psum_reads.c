@@ -43,7 +43,8 @@ static void find_lives(psum_reads *p) {
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_inst *inst = program->code.data[at];
         const ts_op_info *info = ts_op_get(inst->op);
-        bool is_elsewhere = (inst->engine != ts_engine_vector && inst->engine != ts_engine_scalar) ||
+        bool is_elsewhere = (inst->engine != ts_engine_vector && inst->engine != ts_engine_scalar &&
+                             inst->engine != ts_engine_none) ||
                             inst->op == ts_op_dma_copy || psum_operands(inst) > 0;
         for (int i = 0; i < info->field_count; i++) {
             bool is_write;

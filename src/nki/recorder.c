@@ -174,6 +174,7 @@ ts_status ts_recorder_finish(ts_recorder *r, ts_diag *diag) {
     ts_record_fold(r);
     ts_record_hoist(r);
     ts_record_read_psum(r);
+    ts_record_balance(r);
     TS_TRY(ts_plan_place(&r->builder, diag));
     TS_TRY(ts_plan_check_hbm(&r->builder, diag));
     return ts_program_verify(r->program, &r->chip, diag);

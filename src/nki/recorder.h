@@ -58,7 +58,7 @@ ts_buffer ts_record_tensor(ts_recorder *recorder, ts_tensor_kind kind, ts_dtype 
 /* A tensor's part in the program, which may be known only after its uses. */
 void ts_record_kind(ts_recorder *recorder, ts_buffer tensor, ts_tensor_kind kind, uint32_t number);
 
-/* Appends one instruction: a value for each field of its row. */
+/* Appends one instruction: a value for each field of its row. A tensor_copy may leave its engine open. */
 ts_status ts_record_inst(ts_recorder *recorder, ts_op op, ts_engine engine, const ts_nki_value *values,
                          int count, uint32_t loc, ts_diag *diag);
 
@@ -74,6 +74,8 @@ void ts_record_fold(ts_recorder *recorder);
 void ts_record_hoist(ts_recorder *recorder);
 /* Lets VectorE and ScalarE read a row's broadcast where TensorE left it (psum_reads.c). */
 void ts_record_read_psum(ts_recorder *recorder);
+/* Gives copies without an engine theirs (balance.c). */
+void ts_record_balance(ts_recorder *recorder);
 /* Closes up after dropped instructions, which are NULL. */
 void ts_record_close_gaps(ts_program *program);
 /* Fold, place, verify. */

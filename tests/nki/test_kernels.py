@@ -253,3 +253,29 @@ def test_limits_name_the_line():
 
     with pytest.raises(IndexError, match=r"`a` on dimension 1: index range \[0, 8\] exceed dimension size of 8"):
         out_of_bounds(uniform(8, 8))
+
+
+@old.jit
+def old_softmax_turned(a):
+    """exp and its sum are one instruction, copies out of PSUM go to both engines, and stores of columns are turned."""
+    out = old_nl.ndarray((a.shape[1], a.shape[0]), dtype=a.dtype, buffer=old_nl.shared_hbm)
+    for i in old_nl.affine_range(a.shape[0] // 128):
+        block = old_nl.load(a[128 * i:128 * (i + 1)])
+        powers = old_isa.activation(np.exp, data=block)
+        total = old_isa.tensor_reduce(np.add, data=powers, axis=(1,), dtype=np.float32)
+        scaled = old_nl.multiply(old_nl.copy(powers), old_nl.reciprocal(total))
+        ip, jf = old_nl.arange(128)[:, None], old_nl.arange(a.shape[1])[None, :]
+        old_nl.store(out[jf, 128 * i + ip], scaled)
+    return out
+
+
+def test_sums_of_activations_balanced_copies_and_turned_stores():
+    a = uniform(256, 192)
+    powers = np.exp(a)
+    np.testing.assert_allclose(old_softmax_turned(a), (powers / powers.sum(1, keepdims=True)).T, rtol=2e-6)
+    assert not instructions(old_softmax_turned, "tensor_reduce")
+    assert len(instructions(old_softmax_turned, "nc_transpose")) == 2 * 2
+    engines = {line.split(".")[0] for line in instructions(old_softmax_turned, "tensor_copy")}
+    assert engines == {"vector", "scalar"}
+    stores = [line for line in instructions(old_softmax_turned, "dma_copy") if "dst=hbm" in line]
+    assert len(stores) == 4 and all("@256 128]" in line for line in stores)

@@ -73,7 +73,7 @@ def dma_copy(dst, src, rmw=False, skip=False, engine=None):
 
 
 def tensor_copy(dst, src, engine=None):
-    EMIT.tensor_copy(engine_code(engine, VECTOR), dst=dst, src=src)
+    EMIT.tensor_copy(engine_code(engine, 0), dst=dst, src=src)  # 0: the library balances VectorE and ScalarE
 
 
 def memset(dst, value, engine=None):

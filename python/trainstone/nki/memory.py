@@ -124,12 +124,53 @@ def move(dst, src, **options):
     isa.dma_copy(dst, src, **options)
 
 
+SHORT_RUNS = 64  # elements that a transposed transfer would move one by one, from which on TensorE turns them
+
+
+def is_transposed(hbm, tile):
+    """Neighbours of the HBM side lie in neighbouring partitions, whatever lies in a partition is apart."""
+    if hbm._index_view is not None or len(hbm.shape) != 2 or len(tile.shape) != 2 or min(tile.shape) < SHORT_RUNS:
+        return False
+    (down, rows, _), (along, _, _) = hbm._dims
+    return down == 1 and along >= rows and dtypes.is_float(tile.dtype) and tile.dtype.itemsize <= 4
+
+
+def turned(view):
+    """[F, P] in PSUM of a tile [P, F <= 128] in SBUF."""
+    dst = current().value((view.shape[1], view.shape[0]), np.float32, SPACES["psum"])
+    isa.nc_transpose(dst, view)
+    return dst
+
+
+def columns_of(tile):
+    for first in range(0, tile.shape[1], 128):
+        yield slice(first, min(first + 128, tile.shape[1]))
+
+
+def load_turned(tile, view):
+    """A load whose HBM rows would be single elements: whole rows, turned on TensorE."""
+    for part in columns_of(tile):
+        rows = view[:, part].permute((1, 0))
+        held = current().value(rows.shape, tile.dtype, name="rows")
+        isa.dma_copy(held, rows)
+        isa.tensor_copy(tile[:, part], turned(held))
+
+
+def store_turned(view, tile):
+    if tile._space == PSUM:
+        tile = copied(tile)
+    for part in columns_of(tile):
+        move(view[:, part].permute((1, 0)), turned(tile[:, part]))
+
+
 def load(src, mask=None, dtype=None, **_):
     in_hbm(src, "src", "load")
     view = clip(src, mask)
     shape = src.shape if len(src.shape) > 1 else (src.shape[0] if src.shape else 1, 1)
     tile = current().value(shape, dtype or src.dtype, name="load")
-    if view is not None:
+    if view is not None and mask is None and is_transposed(view, tile):
+        load_turned(tile, view)
+    elif view is not None:
         move(clip(tile, mask), view)
     return tile
 
@@ -151,7 +192,10 @@ def store(dst, value, mask=None, **_):
     if len(sources) > 1:  # an array of tiles: its outer dimensions are the tensor's
         targets = [view[index] for index in np.ndindex(*view.shape[:source.ndim - sources[0].ndim])]
     for to, tile in zip(targets, sources):
-        move(to, tile)
+        if is_transposed(to, tile):
+            store_turned(to, tile)
+        else:
+            move(to, tile)
 
 
 def copied(value, dtype=None, mask=None, engine=None):
