@@ -75,7 +75,8 @@ TS_API size_t ts_nki_tables(char *buffer, size_t size);
 /* chip NULL: as the environment says (TRAINSTONE_CHIP, TRAINSTONE_INSTANCE). NULL on failure. */
 TS_API ts_nki_device *ts_nki_open(const char *chip, ts_nki_error *error);
 TS_API void ts_nki_close(ts_nki_device *device);
-/* The chip's value for a row of docs/chip.md; NaN when there is no such row. */
+/* The chip's value for a row of docs/chip.md, or its NeuronCore's "generation"; NaN when there is no such
+ * row. */
 TS_API double ts_nki_chip_value(const ts_nki_device *device, const char *name);
 
 TS_API ts_nki *ts_nki_new(ts_nki_device *device, const char *kernel, ts_nki_error *error);

@@ -21,6 +21,19 @@ static const ts_param *params(int *count) {
     return rows;
 }
 
+/* The rows that a chip has of its own. */
+static const ts_param *own_params(const char *chip, int *count) {
+    enum { documented = ts_documented, derived = ts_derived, assumed = ts_assumed };
+    static const ts_param trn2[] = {
+#define PARAM(name, unit, value, low, high, basis, source)                                                   \
+    {#name, unit, value, low, high, (ts_basis)basis, source, offsetof(ts_chip, name)},
+#include "arch/trn2.def"
+    };
+    bool is_trn2 = strcmp(chip, "trn2") == 0;
+    *count = is_trn2 ? (int)(sizeof trn2 / sizeof trn2[0]) : 0;
+    return trn2;
+}
+
 int ts_param_count(void) {
     int count;
     params(&count);
@@ -31,6 +44,14 @@ const ts_param *ts_param_at(int index) {
     int count;
     const ts_param *rows = params(&count);
     return index >= 0 && index < count ? &rows[index] : NULL;
+}
+
+const ts_param *ts_param_of(const ts_chip *chip, int index) {
+    int count;
+    const ts_param *own = own_params(chip->name, &count), *row = ts_param_at(index);
+    for (int i = 0; row && i < count; i++)
+        if (own[i].offset == row->offset) return &own[i];
+    return row;
 }
 
 int ts_param_find(const char *name) {
@@ -63,12 +84,12 @@ static bool is_rate(const ts_param *param) {
 }
 
 void ts_chip_corner(const ts_chip *chip, bool is_fast, ts_chip *corner) {
-    int count;
-    const ts_param *rows = params(&count);
     *corner = *chip;
-    for (int i = 0; i < count; i++)
-        if (*slot(corner, &rows[i]) == rows[i].value)
-            *slot(corner, &rows[i]) = is_rate(&rows[i]) == is_fast ? rows[i].high : rows[i].low;
+    for (int i = 0; i < ts_param_count(); i++) {
+        const ts_param *row = ts_param_of(chip, i);
+        if (*slot(corner, row) == row->value)
+            *slot(corner, row) = is_rate(row) == is_fast ? row->high : row->low;
+    }
 }
 
 /* Chips by name. Those without rows are known by their generation only. */
@@ -81,7 +102,7 @@ typedef struct chip_name {
 static const chip_name *find_chip(const char *name, size_t length) {
     /* ARCH:20,54 and hardware pages: Inferentia2 carries the same NeuronCore-v2 as Trainium. */
     static const chip_name names[] = {
-        {"trn1", 2, true}, {"inf2", 2, true}, {"inf1", 1, false}, {"trn2", 3, false}, {"trn3", 4, false}};
+        {"trn1", 2, true}, {"inf2", 2, true}, {"inf1", 1, false}, {"trn2", 3, true}, {"trn3", 4, false}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strlen(names[i].name) == length && memcmp(names[i].name, name, length) == 0) return &names[i];
     return NULL;
@@ -91,19 +112,19 @@ ts_status ts_chip_get(const char *name, ts_chip *chip, ts_diag *diag) {
     const chip_name *known = find_chip(name, strlen(name));
     if (!known) {
         ts_fail(diag, ts_usage, "unknown chip \"%s\"", name);
-        ts_diag_remedy(diag, "chips with parameters: trn1, inf2; named but not modelled: inf1, trn2, trn3");
+        ts_diag_remedy(diag, "chips with parameters: trn1, inf2, trn2; named but not modelled: inf1, trn3");
         return ts_usage;
     }
     if (!known->has_rows) {
         ts_fail(diag, ts_unsupported, "chip %s (NeuronCore-v%d) is not modelled", name, known->generation);
-        ts_diag_remedy(diag, "use trn1 or inf2: only NeuronCore-v2 has parameters");
+        ts_diag_remedy(diag, "use trn1, inf2 or trn2: NeuronCore-v2 and v3 have parameters");
         return ts_unsupported;
     }
     memset(chip, 0, sizeof *chip);
     strcpy(chip->name, known->name);
     chip->generation = known->generation;
     for (int i = 0; i < ts_param_count(); i++)
-        *slot(chip, ts_param_at(i)) = ts_param_at(i)->value;
+        *slot(chip, ts_param_at(i)) = ts_param_of(chip, i)->value;
     return ts_ok;
 }
 
@@ -119,7 +140,7 @@ void ts_param_print(double value, ts_text *out) {
 void ts_chip_print(const ts_chip *chip, ts_text *out) {
     ts_text_format(out, "chip %s\n", chip->name);
     for (int i = 0; i < ts_param_count(); i++) {
-        const ts_param *param = ts_param_at(i);
+        const ts_param *param = ts_param_of(chip, i);
         double value = ts_param_value(chip, i);
         size_t start = out->length;
         ts_text_format(out, "%s = ", param->name);
@@ -161,7 +182,7 @@ static ts_status parse_chip_line(cursor *c, ts_chip *chip, bool is_first) {
     if (!known || !known->has_rows) {
         ts_fail(c->diag, ts_input, "no chip with parameters is called \"%.*s\"",
                 (int)(c->end - name > 40 ? 40 : c->end - name), name);
-        return refuse(c, "chips with parameters: trn1, inf2");
+        return refuse(c, "chips with parameters: trn1, inf2, trn2");
     }
     return ts_chip_get(known->name, chip, c->diag);
 }
@@ -226,10 +247,10 @@ static ts_status parse_row(cursor *c, ts_chip *chip, bool *seen) {
     double parsed = strtod(number, &end);
     if (end == number || *end) {
         ts_fail(c->diag, ts_input, "%s: \"%s\" is not a number", name, number);
-        ts_diag_remedy(c->diag, "write it as %s = %.15g", name, ts_param_at(index)->value);
+        ts_diag_remedy(c->diag, "write it as %s = %.15g", name, ts_param_of(chip, index)->value);
         return refuse(c, NULL);
     }
-    TS_TRY(check_value(c, ts_param_at(index), parsed));
+    TS_TRY(check_value(c, ts_param_of(chip, index), parsed));
     *slot(chip, ts_param_at(index)) = parsed;
     return ts_ok;
 }

@@ -27,13 +27,15 @@ typedef struct ts_param {
 
 int ts_param_count(void);
 const ts_param *ts_param_at(int index);
+/* The row as the chip has it: its own where its generation differs. */
+const ts_param *ts_param_of(const ts_chip *chip, int index);
 /* Index of a row by its name, -1 when there is none. */
 int ts_param_find(const char *name);
 /* The value that a chip holds for a row. */
 double ts_param_value(const ts_chip *chip, int index);
 const char *ts_basis_name(ts_basis basis);
 
-/* Fills a chip by name: "trn1", "inf2". ts_unsupported for a chip without rows (inf1, trn2, trn3),
+/* Fills a chip by name: "trn1", "inf2", "trn2". ts_unsupported for a chip without rows (inf1, trn3),
    ts_usage for an unknown name; both list the names there are. */
 ts_status ts_chip_get(const char *name, ts_chip *chip, ts_diag *diag);
 /* Text form: "chip NAME" then "name = value  # unit, basis, source" lines. Parse starts from the

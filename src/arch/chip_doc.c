@@ -26,11 +26,13 @@ static void add_source(ts_text *out, const char *source) {
     ts_text_add(out, " |\n");
 }
 
-static void add_parameters(ts_text *out) {
+/* is_own: the rows that only this chip has. */
+static void add_parameters(const ts_chip *chip, bool is_own, ts_text *out) {
     ts_text_add(out, "| Parameter | Unit | Value | Low | High | Basis | Source |\n"
                      "|---|---|---:|---:|---:|---|---|\n");
     for (int i = 0; i < ts_param_count(); i++) {
-        const ts_param *param = ts_param_at(i);
+        const ts_param *param = ts_param_of(chip, i);
+        if (is_own && param == ts_param_at(i)) continue;
         ts_text_format(out, "| `%s` | %s", param->name, param->unit);
         add_cell(out, param->value);
         add_cell(out, param->low);
@@ -75,7 +77,14 @@ void ts_chip_markdown(ts_text *out) {
         "nki/guides/architecture/trainium_inferentia2_arch.rst, ISA is nki/api/nki/isa/__init__.py, HW is\n"
         "about-neuron/arch/neuron-hardware, all in aws-neuron-sdk.\n\n"
         "## Parameters\n\n");
-    add_parameters(out);
+    ts_chip trn1 = {.name = "trn1"}, trn2 = {.name = "trn2"};
+    add_parameters(&trn1, false, out);
+    ts_text_add(out,
+                "\n## Trainium2\n\n"
+                "trn2 carries NeuronCore-v3. The rows in which it differs, from `src/arch/trn2.def`; the "
+                "others are those above,\nwhich were fitted to kernel times of NeuronCore-v2. T2 is "
+                "nki/guides/architecture/trainium2_arch.rst.\n\n");
+    add_parameters(&trn2, true, out);
     ts_text_add(out,
                 "\n## Instances\n\nTotals of the instance; \"-\" where the documents give no figure.\n\n");
     add_instances(out);
@@ -91,7 +100,7 @@ void ts_chip_json(const ts_chip *chip, ts_text *out) {
     ts_text_quote(out, chip->name);
     ts_text_format(out, ", \"generation\": %d, \"parameters\": [", chip->generation);
     for (int i = 0; i < ts_param_count(); i++) {
-        const ts_param *param = ts_param_at(i);
+        const ts_param *param = ts_param_of(chip, i);
         double value = ts_param_value(chip, i);
         ts_text_add(out, i ? ",\n  {\"name\": " : "\n  {\"name\": ");
         ts_text_quote(out, param->name);

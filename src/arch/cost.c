@@ -58,6 +58,8 @@ typedef struct facts {
     int64_t elems;
     double source_bytes; /* of an element of the first source */
     bool has_source, has_reduce, has_psum_source, is_fp32, is_bf16, is_dst_16bit;
+    bool is_16bit, is_packed; /* bf16 or f16 on both sides; their innermost elements are neighbours */
+    int psum_sides;
 } facts;
 
 /* Elements an operand visits one by one `limit` bytes or less apart cost nothing extra. */
@@ -79,9 +81,13 @@ static bool is_contiguous(const ts_ref *ref) {
     return true;
 }
 
+static bool is_16bit(const ts_ref *ref) {
+    return ref->dtype == ts_dtype_bf16 || ref->dtype == ts_dtype_f16;
+}
+
 static facts gather_facts(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands) {
     const ts_op_info *info = ts_op_get(inst->op);
-    facts f = {.is_bf16 = true};
+    facts f = {.is_bf16 = true, .is_16bit = true, .is_packed = true};
     for (int i = 0; i < operands->count; i++) {
         const ts_ref *ref = &operands->ref[i];
         ts_field_kind kind = info->fields[operands->field[i]].kind;
@@ -91,8 +97,11 @@ static facts gather_facts(const ts_chip *chip, const ts_inst *inst, const ts_ope
         if (operands->is_write[i]) f.elems += ref->parts * ref->elems;
         if (kind != ts_kind_src && kind != ts_kind_dst) continue;
         if (ref->dtype != ts_dtype_bf16 || !is_contiguous(ref)) f.is_bf16 = false;
+        if (!is_16bit(ref)) f.is_16bit = false;
+        if (strided_elems(ref, 2) > 0) f.is_packed = false;
+        f.psum_sides += ref->space == ts_space_psum;
         if (kind == ts_kind_dst) {
-            f.is_dst_16bit = ref->dtype == ts_dtype_bf16 || ref->dtype == ts_dtype_f16;
+            f.is_dst_16bit = is_16bit(ref);
             if (!f.has_source) f.n = (double)ref->elems, f.p = ref->parts;
             continue;
         }
@@ -116,11 +125,22 @@ static double smaller(double a, double b) {
     return a < b ? a : b;
 }
 
+/* How much faster VectorE copies and scales 16-bit floats (T2:224-239). */
+static double vector_mode(const ts_chip *chip, ts_engine engine, const facts *f) {
+    if (engine != ts_engine_vector || !f->is_16bit) return 1;
+    if (f->psum_sides == 0)
+        return f->is_packed ? chip->vector_packed_16bit_factor : chip->vector_16bit_factor;
+    return f->psum_sides == 1 && f->is_packed ? chip->vector_16bit_factor : 1;
+}
+
 #define MAX(a, b)             larger((a), (b))
 #define MIN(a, b)             smaller((a), (b))
 #define IS_TENSOR             (head->engine == ts_engine_tensor)
 #define IS_GPSIMD             (head->engine == ts_engine_gpsimd)
 #define IS_FP32_MATMUL        (f->is_fp32)
+#define VECTOR_MODE           (vector_mode(chip, head->engine, f))
+#define PAIR_MODE             (f->is_16bit ? vector_16bit_factor : 1)
+#define IS_DOUBLE_ROW         (inst->is_double_row)
 #define IS_ONEZERO            (inst->is_stationary_onezero)
 #define HAS_PSUM_SOURCE       (f->has_psum_source)
 #define HAS_REDUCE            (f->has_reduce)
@@ -276,8 +296,9 @@ void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *o
     cost->latency = ts_cycles_time(engine.latency_cycles, engine.ghz);
     cost->elems = f.elems;
     if (inst->op == ts_op_nc_matmul) {
-        bool is_selection = ((const ts_inst_nc_matmul *)inst)->is_stationary_onezero;
-        *(is_selection ? &cost->selection_flops : &cost->flops) = (int64_t)(2 * f.k * f.m * f.n);
+        const ts_inst_nc_matmul *product = (const ts_inst_nc_matmul *)inst;
+        double flops = (product->is_double_row ? 1 : 2) * f.k * f.m * f.n; /* m and n count both halves */
+        *(product->is_stationary_onezero ? &cost->selection_flops : &cost->flops) = (int64_t)flops;
     }
     if (inst->op == ts_op_nc_transpose && inst->engine == ts_engine_tensor)
         cost->transpose_flops = (int64_t)(2 * f.p * f.n * f.p);

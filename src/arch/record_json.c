@@ -136,7 +136,7 @@ static void add_assumptions(const ts_record *record, ts_text *out) {
     add_key(out, "assumptions");
     ts_text_add(out, "[");
     for (uint32_t i = 0; i < record->assumptions.count; i++) {
-        const ts_param *param = ts_param_at(record->assumptions.data[i]);
+        const ts_param *param = ts_param_of(&record->chip, record->assumptions.data[i]);
         ts_text_add(out, i ? ",\n  {\"name\": " : "\n  {\"name\": ");
         ts_text_quote(out, param->name);
         ts_text_add(out, ", \"value\": ");

@@ -85,6 +85,18 @@ static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
         (long long)low, (long long)(high + bytes - 1), (long long)bank);
 }
 
+/* [K, 2, *] of fp8: the products of both halves of the contraction add up. */
+static ts_status check_double_row(ts_verifier *v, const char *field, const ts_ap *ap) {
+    if (v->chip->generation < 3)
+        return ts_verify_refuse(v, ts_unsupported, "double_row needs NeuronCore-v3, %s has v%d",
+                                v->chip->name, v->chip->generation);
+    if (ap->dtype != ts_dtype_f8e4m3 && ap->dtype != ts_dtype_f8e5m2)
+        return ts_verify_refuse(v, ts_input, "%s is %s, double_row multiplies fp8 (T2:80-121)", field,
+                                ts_dtype_get(ap->dtype)->name);
+    if (ap->dims >= 2 && ap->dim[0].count.max == 2 && !ap->dim[0].count.is_ragged) return ts_ok;
+    return ts_verify_refuse(v, ts_input, "the first free dimension of %s is not 2 (T2:80-121)", field);
+}
+
 static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     const ts_ap *dst = &inst->dst, *stationary = &inst->stationary, *moving = &inst->moving;
     TS_TRY(ts_need_space(v, "stationary", stationary, ts_space_sbuf, "ARCH:120"));
@@ -98,8 +110,13 @@ static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     if (dst->dtype != ts_dtype_f32)
         return ts_verify_refuse(v, ts_input, "dst is %s, TensorE writes f32 (ISA:588)",
                                 ts_dtype_get(dst->dtype)->name);
-    ts_extent m = ts_free_of("stationary", stationary, 0, stationary->dims);
-    ts_extent n = ts_free_of("moving", moving, 0, moving->dims);
+    int halves = inst->is_double_row ? 1 : 0; /* the dimension of the two */
+    if (inst->is_double_row) {
+        TS_TRY(check_double_row(v, "stationary", stationary));
+        TS_TRY(check_double_row(v, "moving", moving));
+    }
+    ts_extent m = ts_free_of("stationary", stationary, halves, stationary->dims);
+    ts_extent n = ts_free_of("moving", moving, halves, moving->dims);
     if ((double)ts_extent_max(&m) > v->chip->max_stationary_columns)
         return ts_verify_refuse(v, ts_input,
                                 "stationary has %lld columns, at most %.0f (chip.def max_stationary_columns)",

@@ -91,6 +91,15 @@ static ts_status check_select_reduce(ts_verifier *v, const ts_inst_select_reduce
     return ts_verify_elementwise(v);
 }
 
+static ts_status check_range_select(ts_verifier *v, const ts_inst_range_select *inst) {
+    bool is_float = ts_ap_is_float(&inst->on_true);
+    TS_TRY(need_dtype(v, "on_true", &inst->on_true, is_float, "a float", "ISA:2819"));
+    TS_TRY(check_compare(v, "comp_op0", inst->comp_op0));
+    TS_TRY(check_compare(v, "comp_op1", inst->comp_op1));
+    TS_TRY(check_command(v, inst->reduce_cmd));
+    return ts_verify_elementwise(v);
+}
+
 /* ---- moving between partitions ---- */
 
 static ts_status same_dtype(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst) {
@@ -268,6 +277,7 @@ ts_status ts_verify_row(ts_verifier *v) {
         TS_TRY(check_compare(v, "cmp_op", ((const ts_inst_affine_select *)inst)->cmp_op));
         return ts_verify_elementwise(v);
     case ts_op_select_reduce: return check_select_reduce(v, inst);
+    case ts_op_range_select: return check_range_select(v, inst);
     case ts_op_nc_stream_shuffle: return check_shuffle(v, inst);
     case ts_op_local_gather: return check_local_gather(v, inst);
     case ts_op_nc_n_gather: return check_n_gather(v, inst);

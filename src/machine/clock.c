@@ -56,13 +56,13 @@ static ts_status add_what_ifs(ts_clock *clock, const ts_chip *chip, const ts_clo
 
 static bool is_edited(const ts_chip *chip) {
     for (int i = 0; i < ts_param_count(); i++)
-        if (ts_param_value(chip, i) != ts_param_at(i)->value) return true;
+        if (ts_param_value(chip, i) != ts_param_of(chip, i)->value) return true;
     return false;
 }
 
 static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) {
     ts_chip table;
-    TS_TRY(ts_chip_get("trn1", &table, clock->diag));
+    TS_TRY(ts_chip_get(chip->name, &table, clock->diag));
     if (chip->dma_queues < 1 || chip->dma_queues > TS_CLOCK_RINGS || chip->dma_engines < 1 ||
         chip->dma_engines > TS_CLOCK_DMA_ENGINES || chip->dma_rows_per_engine < 1 || chip->list_window < 1)
         return ts_fail(clock->diag, ts_input,

@@ -158,7 +158,7 @@ static ts_time engine_start(const ts_clock *clock, const ts_event *event, int k)
     const ts_step *step = event->step;
     ts_time start = clock->engine_free[step->engine].at[k] + table_time(clock, event, k);
     start = later(start, event->earliest.at[k]);
-    if (clock->what_if[k].free & TS_FREE_PORTS) return start;
+    if ((clock->what_if[k].free & TS_FREE_PORTS) || clock->chip[k].ports_are_shared == 0) return start;
     for (int port = 0; port < ts_port_count; port++)
         if (step->port[port])
             start = later(start, clock->port_free[port][port_rival((ts_port)port, step->engine)].at[k]);

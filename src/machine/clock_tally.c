@@ -213,7 +213,7 @@ static int by_start(const void *a, const void *b) {
 
 static void add_assumption(ts_clock *clock, const char *name) {
     int index = ts_param_find(name);
-    const ts_param *param = ts_param_at(index);
+    const ts_param *param = ts_param_of(&clock->record->chip, index);
     /* An edited row is the user's, not an assumption of the model. */
     if (!param || param->basis != ts_assumed) return;
     if (ts_param_value(&clock->record->chip, index) != param->value) return;

@@ -1,4 +1,6 @@
-/* VectorE: select_reduce, which folds what it selects. */
+/* VectorE: select_reduce and range_select, which fold what they select. */
+#include <float.h>
+
 #include "machine/engine.h"
 
 typedef struct selection {
@@ -52,5 +54,55 @@ ts_status ts_exec_select_reduce(ts_exec *exec, const ts_inst *head) {
     }
     if (!ts_operands_known(&set)) return ts_ok;
     ts_work_local(&set, &(ts_work){select_parts, s.dst.parts, 1, 2 * (double)s.dst.elems, &s, sizeof s});
+    return ts_ok;
+}
+
+/* ---- range_select ---- */
+
+typedef struct range {
+    ts_rows dst, on_true;
+    ts_column bound0, bound1;
+    ts_accumulation sum;
+    uint8_t op0, op1;
+    int64_t start;
+} range;
+
+static void range_parts(void *context, int64_t first, int64_t last) {
+    const range *r = context;
+    _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
+    for (int64_t part = first; part < last; part++) {
+        const float low = ts_column_value(&r->bound0, part), high = ts_column_value(&r->bound1, part);
+        float total = ts_accumulation_begin(&r->sum, part);
+        for (int64_t from = 0, n; from < r->dst.elems; from += n) {
+            n = r->dst.elems - from < TS_CHUNK ? r->dst.elems - from : TS_CHUNK;
+            const float *yes = ts_rows_read(&r->on_true, part, from, n, in);
+            for (int64_t i = 0; i < n; i++) {
+                const float index = (float)(r->start + from + i);
+                bool is_inside =
+                    ts_alu_float(r->op0, index, low) != 0 && ts_alu_float(r->op1, index, high) != 0;
+                out[i] = is_inside ? yes[i] : -FLT_MAX;
+            }
+            if (ts_cmd_folds(r->sum.cmd)) total = ts_fold_row(ts_alu_max, out, n, total);
+            ts_rows_write(&r->dst, part, from, n, out);
+        }
+        ts_accumulation_end(&r->sum, part, total);
+    }
+}
+
+ts_status ts_exec_range_select(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_range_select *inst = (const ts_inst_range_select *)head;
+    ts_operand_set set = {.exec = exec};
+    range r = {.op0 = inst->comp_op0,
+               .op1 = inst->comp_op1,
+               .start = inst->range_start,
+               .sum = {.op = ts_alu_max, .cmd = inst->reduce_cmd}};
+    ts_rows_get(&set, &inst->dst, &r.dst);
+    ts_rows_source(&set, &inst->on_true, &r.dst, true, &r.on_true);
+    ts_column_get(&set, &inst->bound0, &r.dst, &r.bound0);
+    ts_column_get(&set, &inst->bound1, &r.dst, &r.bound1);
+    ts_accumulation_get(&set, &inst->reduce, &r.dst, &r.sum);
+    if (r.sum.has_result) ts_rows_protect(&set, &r.on_true, &r.sum.result, false);
+    if (!ts_operands_known(&set)) return ts_ok;
+    ts_work_local(&set, &(ts_work){range_parts, r.dst.parts, 1, 4 * (double)r.dst.elems, &r, sizeof r});
     return ts_ok;
 }

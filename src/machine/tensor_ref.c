@@ -183,6 +183,17 @@ static void multiply(const ts_exec *exec, const ts_rows *stationary, const ts_ro
         store(dst, gemm.out, is_swapped ? 1 : gemm.n, is_swapped ? gemm.n : 1, is_accumulated);
 }
 
+/* One of the two halves of an operand of double_row; its outermost dimension may have been joined with
+ * others. */
+static ts_rows half_of(const ts_rows *rows, int half) {
+    ts_rows made = *rows;
+    made.count[0] /= 2;
+    made.elems /= 2;
+    int64_t by = half * made.count[0] * rows->step[0];
+    made.base += by, made.offset += by, made.low -= by, made.high -= by;
+    return made;
+}
+
 ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_matmul *inst = (const ts_inst_nc_matmul *)head;
     ts_operand_set set = {.exec = exec};
@@ -191,9 +202,18 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     ts_rows_get(&set, &inst->stationary, &stationary);
     ts_rows_get(&set, &inst->moving, &moving);
     if (!ts_operands_ready(&set)) return ts_ok;
+    uint64_t flops = 2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
     *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
-        2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
-    multiply(exec, &stationary, &moving, &dst, is_added(exec, &inst->accumulate));
+        inst->is_double_row ? flops / 2 : flops;
+    bool adds = is_added(exec, &inst->accumulate);
+    if (!inst->is_double_row) {
+        multiply(exec, &stationary, &moving, &dst, adds);
+        return ts_ok;
+    }
+    for (int half = 0; half < 2; half++) {
+        ts_rows a = half_of(&stationary, half), b = half_of(&moving, half);
+        multiply(exec, &a, &b, &dst, adds || half == 1);
+    }
     return ts_ok;
 }
 

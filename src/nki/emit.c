@@ -28,6 +28,14 @@ static bool counts_dims(const ts_op_info *info) {
     return false;
 }
 
+/* A matmul of [K, 2, *] operands. */
+static bool is_double_row(const ts_op_info *info, const ts_nki_value *values) {
+    for (int i = 0; i < info->field_count; i++)
+        if (strcmp(info->fields[i].name, "is_double_row") == 0)
+            return values[i].kind == ts_nki_number && values[i].number != 0;
+    return false;
+}
+
 /* Dimensions of one element drop out and neighbours that address like one are joined. */
 static int join_dims(const ts_nki_view *view, ts_nki_dim *dim) {
     int dims = 0;
@@ -235,7 +243,7 @@ ts_status ts_record_inst(ts_recorder *r, ts_op op, ts_engine engine, const ts_nk
         ts_record_where(r, loc, diag);
         return ts_capacity;
     }
-    rec.keeps_dims = counts_dims(rec.info);
+    rec.keeps_dims = counts_dims(rec.info) || is_double_row(rec.info, values);
     ts_inst *inst = ts_program_append(r->program, op, engine, loc);
     ts_status status = set_fields(&rec, inst);
     if (status != ts_ok) r->program->code.count--;

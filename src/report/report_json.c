@@ -238,7 +238,7 @@ static void add_off_engine(const ts_report *report, ts_text *out) {
 static void add_assumptions(const ts_report *report, ts_text *out) {
     ts_member_list(out, "assumptions");
     for (uint32_t i = 0; i < report->record.assumptions.count; i++) {
-        const ts_param *param = ts_param_at(report->record.assumptions.data[i]);
+        const ts_param *param = ts_param_of(&report->record.chip, report->record.assumptions.data[i]);
         ts_member_item(out, i == 0);
         ts_member_string(out, "row", param->name);
         ts_member_number(out, "value",
@@ -251,7 +251,7 @@ static void add_assumptions(const ts_report *report, ts_text *out) {
     ts_member_list(out, "sensitivity");
     for (uint32_t i = 0; i < report->leans.count; i++) {
         const ts_report_lean *lean = &report->leans.data[i];
-        const ts_param *param = ts_param_at(lean->param);
+        const ts_param *param = ts_param_of(&report->record.chip, lean->param);
         ts_member_item(out, i == 0);
         ts_member_string(out, "row", param->name);
         ts_member_string(out, "status", ts_basis_name(param->basis));

@@ -76,6 +76,7 @@ void ts_nki_close(ts_nki_device *device) {
 
 double ts_nki_chip_value(const ts_nki_device *device, const char *name) {
     int index = ts_param_find(name);
+    if (strcmp(name, "generation") == 0) return ts_runtime_chip(device->runtime)->generation;
     return index < 0 ? NAN : ts_param_value(ts_runtime_chip(device->runtime), index);
 }
 

@@ -401,7 +401,7 @@ def test_wrong_command_line(words, message):
 def test_unknown_instance_and_chip():
     assert "trn1.2xlarge" in refuse("ls", "--instance", "trn9")
     assert "trn1" in refuse("chip", "--chip", "trn9")
-    assert refuse("chip", "--chip", "trn2").startswith("unsupported: ")
+    assert refuse("chip", "--chip", "trn3").startswith("unsupported: ")
 
 
 @pytest.mark.parametrize("words, code, kind", [

@@ -93,6 +93,7 @@ static const row rows[] = {
     {"gpsimd.affine_select dst=sbuf.f32[p0:128 +0 512] on_true=sbuf.f32[p0:128 +2048 512] offset=0 channel_multiplier=1 pattern=[-1] cmp_op=is_ge on_false=0", 1.4, 662},
     {"vector.select_reduce dst=sbuf.f32[p0:128 +0 512] predicate=sbuf.u8[p0:128 +4096 512] on_true=sbuf.f32[p0:128 +2048 512] on_false=0", 1.12, 1024},
     {"vector.select_reduce dst=sbuf.f32[p0:128 +0 512] predicate=sbuf.u8[p0:128 +4096 512] on_true=psum.f32[p0:128 +2048 512] on_false=0 reduce=sbuf.f32[p0:128 +8192 1] reduce_cmd=reset_reduce", 1.12, 576},
+    {"vector.range_select dst=sbuf.f32[p0:128 +0 512] on_true=sbuf.f32[p0:128 +2048 512] range_start=0 comp_op0=is_ge bound0=0 comp_op1=is_lt bound1=9", 1.12, 512},
     /* moving between partitions, searching, statistics, random numbers */
     {"vector.nc_stream_shuffle dst=sbuf.f32[p0:32 +0 512] src=sbuf.f32[p0:32 +2048 512] shuffle_mask=[0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0]", 1.12, 512},
     {"gpsimd.local_gather dst=sbuf.f32[p0:16 +0 64] src=sbuf.f32[p0:16 +2048 512] index=sbuf.u16[p0:16 +4096 4] num_elem_per_idx=1 num_valid_indices=64", 1.4, 662},

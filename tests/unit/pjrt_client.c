@@ -205,7 +205,7 @@ static void test_create_options(void **state) {
     bad(create("num_devices", "two", 0, &client), PJRT_INVALID_ARGUMENT, "num_devices");
     bad(create("num_devices", NULL, -1, &client), PJRT_INVALID_ARGUMENT, "num_devices");
     bad(create("instance", "p4d.24xlarge", 0, &client), PJRT_INVALID_ARGUMENT, "p4d.24xlarge");
-    bad(create("chip", "trn2", 0, &client), PJRT_UNIMPLEMENTED, "trn2");
+    bad(create("chip", "trn3", 0, &client), PJRT_UNIMPLEMENTED, "trn3");
     bad(create("color", "red", 0, &client), PJRT_INVALID_ARGUMENT, "color");
     bad(create("num_nodes", NULL, 2, &client), PJRT_UNIMPLEMENTED, "2 processes");
 }

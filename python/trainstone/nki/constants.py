@@ -58,6 +58,8 @@ class nc_version(enum.IntEnum):
 class matmul_perf_mode(enum.Enum):
     none = "none"
     double_row = "double_row"
+    double_column = "double_column"
+    double_row_sw_interleave = "double_row_sw_interleave"
 
 
 class _Fp32:
@@ -96,4 +98,6 @@ tile_size = _TileSize()
 
 
 def get_nc_version():
-    return nc_version.gen2
+    from trainstone.nki.run import chip_value
+
+    return nc_version(int(chip_value("generation")))

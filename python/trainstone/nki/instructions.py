@@ -135,10 +135,20 @@ def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, rev
                             reverse0=bool(reverse0), op1=alu(op1), reverse1=bool(reverse1))
 
 
-def nc_matmul(dst, stationary, moving, accumulate=None, is_onezero=False):
+_ROW_MODES = {None: False, "none": False, "double_row": True, "double_row_gen3": True}
+
+
+def is_double_row(perf_mode):
+    name = getattr(perf_mode, "value", perf_mode)
+    if name not in _ROW_MODES:
+        raise errors.NkiUnsupportedError(f"perf_mode={name} is not modelled", op="nc_matmul")
+    return _ROW_MODES[name]
+
+
+def nc_matmul(dst, stationary, moving, accumulate=None, is_onezero=False, perf_mode=None):
     """accumulate None: onto what products of this kernel left there, or over anything else."""
     EMIT.nc_matmul(TENSOR, dst=dst, stationary=stationary, moving=moving, accumulate=accumulate is not False,
-                   is_stationary_onezero=bool(is_onezero))
+                   is_stationary_onezero=bool(is_onezero), is_double_row=is_double_row(perf_mode))
 
 
 def nc_transpose(dst, data, engine=None):
@@ -184,6 +194,18 @@ def select_reduce(dst, predicate, on_true, on_false, reverse_pred=False, reduce_
     EMIT.select_reduce(VECTOR, dst=dst, predicate=predicate, on_true=on_true, on_false=column(on_false),
                        reverse_pred=bool(reverse_pred), reduce=reduce_res,
                        reduce_cmd=command_code(command, reduce_res))
+
+
+def check_on_false(value):
+    if float(value) != float(np.finfo(np.float32).min):
+        raise errors.NkiValidationError(f"range_select writes the lowest fp32 where it does not select, not {value}",
+                                        op="range_select", remedy="leave on_false_value out, or say nl.fp32.min")
+
+
+def range_select(dst, on_true, range_start, comp_op0, bound0, comp_op1, bound1, reduce_res=None, command=None):
+    EMIT.range_select(VECTOR, dst=dst, on_true=on_true, range_start=int(range_start), comp_op0=alu(comp_op0),
+                      bound0=column(bound0), comp_op1=alu(comp_op1), bound1=column(bound1), reduce=reduce_res,
+                      reduce_cmd=command_code(command, reduce_res))
 
 
 def nc_stream_shuffle(dst, src, shuffle_mask):

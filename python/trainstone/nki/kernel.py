@@ -102,7 +102,7 @@ class Kernel:
 
     def record(self, args, kwargs):
         """(run, what the kernel returned): recorded and placed, not executed."""
-        run = Run(self.function.__name__, self.dialect)
+        run = Run(self.function.__name__, self.dialect, self.options.get("platform_target"))
         run.grid = self.grid
         kwargs = {k: v for k, v in kwargs.items() if not (k == "grid" and not self._takes("grid"))}
         names = list(inspect.signature(self.function).parameters)

@@ -114,10 +114,8 @@ def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, rev
 def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
               accumulate=None, tile_position=(), tile_size=(), perf_mode=None, name=None, **options):
     _ignored("nc_matmul", options)
-    if perf_mode not in (None, matmul_perf_mode.none, "none"):
-        raise errors.NkiUnsupportedError(f"perf_mode={perf_mode} needs NeuronCore-v3", current().where())
     isa.nc_matmul(_view(dst, "dst", "nc_matmul"), _view(stationary, "stationary", "nc_matmul"),
-                  _view(moving, "moving", "nc_matmul"), accumulate, is_stationary_onezero)
+                  _view(moving, "moving", "nc_matmul"), accumulate, is_stationary_onezero, perf_mode)
 
 
 def nc_transpose(dst, data, engine=None, name=None, **options):
@@ -177,6 +175,16 @@ def select_reduce(dst, predicate, on_true, on_false, reduce_res=None, reduce_cmd
     call = "select_reduce"
     isa.select_reduce(_view(dst, "dst", call), _view(predicate, "predicate", call), _view(on_true, "on_true", call),
                       on_false, reverse_pred, _view(reduce_res, "reduce_res", call), reduce_cmd)
+
+
+def range_select(dst, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_cmd=reduce_cmd.reset_reduce,
+                 reduce_res=None, reduce_op=None, range_start=0, on_false_value=fp32.min, name=None, **options):
+    _ignored("range_select", options)
+    call = "range_select"
+    isa.check_on_false(on_false_value)
+    isa.range_select(_view(dst, "dst", call), _view(on_true_tile, "on_true_tile", call), range_start, comp_op0,
+                     _view(bound0, "bound0", call), comp_op1, _view(bound1, "bound1", call),
+                     _view(reduce_res, "reduce_res", call), reduce_cmd)
 
 
 def _two(name, first):

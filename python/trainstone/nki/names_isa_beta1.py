@@ -153,11 +153,11 @@ def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1
 
 def nc_matmul(stationary, moving, *, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
               tile_position=(), tile_size=(), mask=None, perf_mode=None, **_):
-    if perf_mode not in (None, "none"):
-        raise errors.NkiUnsupportedError(f"perf_mode={perf_mode!r} needs NeuronCore-v3", current().where())
     stationary, moving = _float_operand(stationary), _float_operand(moving)
-    dst = current().value((language.math.prod(stationary.shape[1:]), *moving.shape[1:]), np.float32, SPACES["psum"])
-    isa.nc_matmul(dst, stationary, moving, accumulate=False, is_onezero=is_stationary_onezero)
+    first = 2 if isa.is_double_row(perf_mode) else 1  # of the free dimensions that are not contracted
+    dst = current().value((language.math.prod(stationary.shape[first:]), *moving.shape[first:]), np.float32,
+                          SPACES["psum"])
+    isa.nc_matmul(dst, stationary, moving, False, is_stationary_onezero, perf_mode)
     return dst
 
 
@@ -246,8 +246,12 @@ def select_reduce(*, dst, predicate, on_true, on_false, reduce_res=None, reduce_
 
 def range_select(*, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_cmd=reduce_cmd.idle, reduce_res=None,
                  reduce_op=np.amax, range_start=0, on_false_value=fp32.min, mask=None, dtype=None, **_):
-    raise errors.NkiUnsupportedError("range_select needs NeuronCore-v3", current().where(),
-                                     "compare an nisa.iota with the bounds, then nisa.select_reduce")
+    isa.check_on_false(on_false_value)
+    dst, to = _made(on_true_tile.shape, dtype or on_true_tile.dtype, mask)
+    if to is not None:
+        isa.range_select(to, clip(on_true_tile, mask), range_start, comp_op0, _column(bound0, mask), comp_op1,
+                         _column(bound1, mask), _column(reduce_res, mask), reduce_cmd)
+    return dst
 
 
 def nc_stream_shuffle(src, dst, shuffle_mask, *, dtype=None, mask=None, **_):

@@ -11,19 +11,25 @@ from trainstone.nki import dtypes, errors, native
 from trainstone.nki.native import BLOCK, FREE, HBM, PART
 from trainstone.nki.tile import SPACES, Storage, row_major
 
-_device = []
+_devices = {}
 _stack = []
+_CHIPS = {"gen2": "trn1", "gen3": "trn2", "gen4": "trn3"}
 
 
-def device():
-    """The modelled instance, opened at the first kernel."""
-    if not _device:
-        _device.append(native.ext.open(None))
-    return _device[0]
+def device(target=None):
+    """The modelled chip that a kernel asks for by platform_target, opened at the first kernel.
+
+    AWS's NEURON_PLATFORM_TARGET_OVERRIDE goes first; without either it is the chip that the environment names.
+    """
+    target = os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or target
+    chip = _CHIPS.get(target, target)
+    if chip not in _devices:
+        _devices[chip] = native.ext.open(chip)
+    return _devices[chip]
 
 
 def chip_value(name):
-    return native.ext.chip_value(device(), name)
+    return native.ext.chip_value(_stack[-1].device if _stack else device(), name)
 
 
 def current():
@@ -45,9 +51,10 @@ def where_is_kernel():
 
 
 class Run:
-    def __init__(self, name, dialect):
+    def __init__(self, name, dialect, target=None):
         self.name, self.dialect = name, dialect
-        self.recording = native.ext.Recording(device(), name)
+        self.device = device(target)
+        self.recording = native.ext.Recording(self.device, name)
         self.storages = []  # of HBM, in the order of the library's tensors
         self.arrays = []    # host memory by tensor
         self.shared = []    # HBM tensors of a program of a grid, by order: all programs share them
