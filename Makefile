@@ -60,6 +60,7 @@ sanitize: system
 bench: all
 	@cmake --build --preset release --parallel $(JOBS) --target benchmarks
 	@build/bench/tiles
+	@OMP_NUM_THREADS=1 build/bench/cube
 	@build/bench/engines
 	@.venv/bin/python bench/programs.py build/bench/programs
 	@build/bench/compile build/bench/programs/*.mlirbc
