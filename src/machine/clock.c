@@ -29,6 +29,7 @@ static void add_set(ts_clock *clock, const ts_chip *chip) {
     for (int queue = 0; queue < TS_CLOCK_RINGS; queue++)
         clock->ring_of[k][queue] = (uint8_t)(queue % (int)chip->dma_queues);
     clock->dma_engines[k] = (int)chip->dma_engines;
+    clock->has_free_ports[k] = chip->ports_are_shared == 0;
 }
 
 static void free_constants(ts_clock *clock, int k) {
@@ -38,6 +39,7 @@ static void free_constants(ts_clock *clock, int k) {
     if (free & 1u << ts_bound_dma_queue) clock->queue_floor[k] = 0;
     if (free & (1u << ts_bound_scalar | TS_FREE_TABLES)) clock->table_load[k] = 0;
     if (free & 1u << ts_bound_launch) clock->launch[k] = 0;
+    if (free & TS_FREE_PORTS) clock->has_free_ports[k] = true;
 }
 
 static ts_status add_what_ifs(ts_clock *clock, const ts_chip *chip, const ts_clock_options *options) {
@@ -49,6 +51,7 @@ static ts_status add_what_ifs(ts_clock *clock, const ts_chip *chip, const ts_clo
         const ts_what_if *what_if = &options->what_ifs[i];
         add_set(clock, what_if->chip ? what_if->chip : chip);
         clock->what_if[clock->sets - 1] = *what_if;
+        clock->frees_reuse |= (what_if->free & TS_FREE_REUSE) != 0;
         free_constants(clock, clock->sets - 1);
     }
     return ts_ok;

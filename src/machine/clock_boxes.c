@@ -3,7 +3,7 @@
    of its first byte; a search looks at the cells it touches and one before, in every level that is used. */
 #include "machine/clock_core.h"
 
-enum { FIRST_SHIFT = 10, LEVEL_SHIFT = 3, FIRST_BUCKET_BITS = 12 };
+enum { FIRST_SHIFT = 11, LEVEL_SHIFT = 2, FIRST_BUCKET_BITS = 12 };
 
 static int level_shift(int level) {
     return FIRST_SHIFT + LEVEL_SHIFT * level;

@@ -38,18 +38,30 @@ typedef struct ts_charge {
     ts_time amount;
 } ts_charge;
 
+/* How an instant follows from what came before. */
+typedef enum ts_cause_kind {
+    ts_cause_engine, /* an engine or port was held for the occupancy */
+    ts_cause_same,   /* a result of the same engine */
+    ts_cause_ready,  /* a result or last access of another engine */
+    ts_cause_result, /* a result that nobody waits for: the end of the run */
+    ts_cause_done    /* a DMA's completion */
+} ts_cause_kind;
+
 /* An instant on some path from the launch: the parent's instant plus the charges. References are counted:
-   children, and whoever may still wait for this instant. */
+   children, and whoever may still wait for this instant. Most nodes are dropped before anybody reads their
+   charges: these are made when first asked for. */
 enum { TS_NODE_CHARGES = 3 };
 typedef struct ts_node {
-    struct ts_node *parent;
-    ts_charge few[TS_NODE_CHARGES];
+    _Alignas(64) struct ts_node *parent; /* all but `few` in one line of the host's cache */
+    const struct ts_step *step;          /* until its charges are made: whose, and how; NULL = they are */
     ts_charge *many; /* malloc'ed, holds all charges once a chain of nodes was merged into this one */
-    ts_time span;    /* sum of its charges */
     uint32_t charges, refs;
+    uint8_t kind;          /* ts_cause_kind */
+    bool is_inner;         /* scratch of merging */
     uint32_t anchor, mark; /* 1 + the first of its places in a steady state's snapshot, and in the comparison
                               with it; 0 = none */
-    bool is_inner;         /* scratch of merging */
+    ts_time span;          /* sum of its charges */
+    ts_charge few[TS_NODE_CHARGES];
 } ts_node;
 
 /* Costs in one set of constants. */
@@ -78,14 +90,6 @@ typedef struct ts_step {
     ts_set_costs of[];  /* one a set in use */
 } ts_step;
 
-typedef enum ts_cause_kind {
-    ts_cause_engine, /* an engine or port was held for the occupancy */
-    ts_cause_same,   /* a result of the same engine */
-    ts_cause_ready,  /* a result or last access of another engine */
-    ts_cause_result, /* a result that nobody waits for: the end of the run */
-    ts_cause_done    /* a DMA's completion */
-} ts_cause_kind;
-
 /* Why an instant is not earlier: the node of what came before (NULL: the launch) and the step from there. */
 typedef struct ts_cause {
     ts_node *node; /* counted */
@@ -111,6 +115,11 @@ typedef struct ts_edge {
     ts_wait wait;
 } ts_edge;
 
+typedef struct ts_event_times {
+    ts_time earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
+    ts_time same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
+} ts_event_times;
+
 /* One executed instruction, from its fetch until nobody can wait for it any more. */
 struct ts_event {
     ts_event *next; /* in its lane */
@@ -125,11 +134,10 @@ struct ts_event {
     uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
                              overwrite */
     bool is_done, loads_table, is_watched;
-    bool is_group;        /* no instruction: the transfers that read one place, together */
-    ts_cause cause;       /* of `earliest` in the set asked for */
-    ts_node *node;        /* compute: its start; DMA: its last byte */
-    ts_times earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
-    ts_times same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
+    bool is_group;       /* no instruction: the transfers that read one place, together */
+    ts_node *node;       /* compute: its start; DMA: its last byte */
+    ts_cause cause;      /* of `earliest` in the set asked for */
+    ts_event_times of[]; /* one a set in use */
 };
 
 typedef struct ts_lane {
@@ -153,13 +161,14 @@ typedef struct ts_shape {
 typedef struct ts_access {
     const ts_ap *ap;
     const ts_shape *shape;
-    ts_ref ref;
-    int64_t lo, hi; /* bytes it may touch, relative to ref.offset; hi exclusive */
+    int64_t offset; /* bytes: into the partition, or into the storage */
+    int64_t lo, hi; /* bytes it may touch, relative to `offset`; hi exclusive */
     int64_t shift;  /* where its tensor lies in the storage */
+    int32_t part, parts;
     uint32_t storage;
     uint32_t inst; /* position in code */
     bool is_read, is_write;
-    bool moves_offset, moves_part;
+    bool moves_offset, moves_part, is_ragged;
 } ts_access;
 
 /* The access patterns of an instruction in the order of ts_inst_operands. */
@@ -172,11 +181,11 @@ typedef struct ts_op_patterns {
 /* One code position. */
 typedef struct ts_code {
     ts_access *accesses;
-    ts_step *steps;
+    ts_step *steps, *latest;
     uint32_t row;
     int8_t access_count;
     uint8_t table; /* function table an activation needs, 0 = any */
-    bool is_ready, is_ragged;
+    bool is_ready;
 } ts_code;
 
 /* Where an access lies, and whose it is. */
@@ -195,6 +204,7 @@ typedef struct ts_box {
     struct ts_box *next; /* of its hash bucket */
     ts_event *event;
     uint64_t covered;  /* bit per part of it that later writes covered, 4 x 16 parts */
+    uint32_t look;     /* tick from which on it may be past */
     uint8_t behind[2]; /* bit per engine that cannot be delayed by it: at all, or to overwrite */
     uint8_t level;
     struct ts_box **link;
@@ -221,7 +231,7 @@ typedef struct ts_reaches {
 typedef struct ts_storage {
     bool is_tracked;                /* something writes it */
     uint32_t last[ts_engine_count]; /* 1 + the last code position that touches it; 0 = none */
-    uint64_t tick;                  /* of `free` */
+    uint32_t tick;                  /* of `free` */
     uint32_t lagging;               /* bit per engine that may still touch it and is far behind another */
     ts_times free;                  /* no other engine that may still touch it starts anything before */
     uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list */
@@ -234,7 +244,11 @@ typedef struct ts_slab {
     uint32_t used; /* of the last block */
     void *free;
 } ts_slab;
-enum { TS_SLAB_ITEMS = 1024, TS_CLOCK_SHAPES = 1024 };
+enum {
+    TS_SLAB_ITEMS = 1024,
+    TS_SLAB_LINE = 64,
+    TS_CLOCK_SHAPES = 1024
+}; /* blocks begin on lines of the cache */
 
 /* Length of a union of intervals that arrive roughly in order. */
 enum { TS_UNION_GAPS = 32 };
@@ -298,6 +312,8 @@ typedef struct ts_clock {
     ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
     ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS], launch[TS_CLOCK_SETS];
     ts_what_if what_if[TS_CLOCK_SETS];
+    bool frees_reuse;                   /* one of them does */
+    bool has_free_ports[TS_CLOCK_SETS]; /* engines do not exclude each other on a port */
     int dma_engines[TS_CLOCK_SETS];
     uint8_t ring_of[TS_CLOCK_SETS][TS_CLOCK_RINGS]; /* the queue that serves a number of the program */
 
@@ -329,7 +345,7 @@ typedef struct ts_clock {
     uint32_t bucket_bits, box_count;
     TS_VEC(ts_box *) found;
     uint32_t since; /* code from here on may still be fetched */
-    uint64_t ticks;
+    uint32_t ticks;
     ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
 
     /* lanes: times at which each shared thing is free, and why */
@@ -337,6 +353,9 @@ typedef struct ts_clock {
     ts_lane engine[ts_engine_count], ring[TS_CLOCK_RINGS];
     uint16_t ring_list[TS_CLOCK_RINGS];
     int rings, queues; /* queues with a transfer waiting; queue numbers that the program may use */
+    int ring_pick; /* position of the one to serve first, -1 = none, and when, with the table's constants */
+    ts_time ring_time;
+    bool ring_is_known;
     ts_times engine_free[ts_engine_count], port_free[ts_port_count][ts_engine_count];
     ts_times ring_free[TS_CLOCK_RINGS], dma_free[TS_CLOCK_DMA_ENGINES], hbm_free, end;
     bool dma_is_split; /* DMA engines differ: each has its entry; otherwise entry 0 is all of theirs */
@@ -389,9 +408,23 @@ static inline ts_node *ts_node_hold(ts_node *node) {
     if (node) node->refs++;
     return node;
 }
-void ts_node_drop(ts_clock *clock, ts_node *node);
-void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event, ts_cause_kind kind);
-void ts_cause_clear(ts_clock *clock, ts_cause *cause);
+/* Nobody refers to it any more. */
+void ts_node_end(ts_clock *clock, ts_node *node);
+static inline void ts_node_drop(ts_clock *clock, ts_node *node) {
+    if (node && --node->refs == 0) ts_node_end(clock, node);
+}
+/* Its charges; the nodes's `charges` and `span` are right from then on. */
+const ts_charge *ts_node_charges(const ts_clock *clock, ts_node *node);
+static inline void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event,
+                                ts_cause_kind kind) {
+    ts_node *old = cause->node;
+    *cause = (ts_cause){ts_node_hold(node), event->step, event->sequence, kind};
+    ts_node_drop(clock, old);
+}
+static inline void ts_cause_clear(ts_clock *clock, ts_cause *cause) {
+    ts_node_drop(clock, cause->node);
+    *cause = (ts_cause){0};
+}
 /* What holding an engine is charged to. */
 ts_bound ts_step_bound(const ts_step *step);
 /* Adds the charges from the launch to the end of the run to rows and bounds. */

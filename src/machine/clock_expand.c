@@ -197,9 +197,9 @@ static const ts_shape *find_shape(ts_clock *clock, const ts_ref *ref) {
 static void find_bounds(const ts_program *program, ts_access *access) {
     access->lo = access->shape->lo;
     access->hi = access->shape->hi;
-    if (access->ref.index) { /* anywhere in its tensor */
-        access->lo = -access->ref.offset;
-        access->hi = (int64_t)program->tensors.data[access->ref.tensor].bytes - access->ref.offset;
+    if (access->shape->ref.index) { /* anywhere in its tensor */
+        access->lo = access->shift - access->offset;
+        access->hi = access->lo + (int64_t)program->tensors.data[access->ap->tensor].bytes;
     }
 }
 
@@ -214,18 +214,15 @@ void ts_access_place(const ts_clock *clock, ts_access *access) {
     }
 }
 
-static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index,
-                       const ts_ap *ap) {
-    const ts_program *program = clock->program;
-    access->ap = ap;
-    access->ref = operands->ref[index];
+static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index) {
+    const ts_ref *ref = &operands->ref[index];
+    access->offset = ref->offset + access->shift;
+    access->part = ref->part;
+    access->parts = ref->parts;
     access->is_read = operands->is_read[index];
     access->is_write = operands->is_write[index];
-    access->moves_offset = moves(&ap->offset);
-    access->moves_part = ap->space != ts_space_hbm && moves(&ap->part);
-    ts_access_place(clock, access);
-    access->shape = find_shape(clock, &access->ref);
-    find_bounds(program, access);
+    access->shape = find_shape(clock, ref);
+    find_bounds(clock->program, access);
 }
 
 static bool is_ragged(const ts_ap *ap) {
@@ -251,9 +248,13 @@ static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     code->access_count = (int8_t)operands->count;
     code->table = find_table(inst);
     for (int i = 0; i < operands->count; i++) {
-        code->accesses[i].inst = (uint32_t)(code - clock->code);
-        set_access(clock, &code->accesses[i], operands, i, found.ap[i]);
-        if (is_ragged(found.ap[i])) code->is_ragged = true;
+        ts_access *access = &code->accesses[i];
+        access->inst = (uint32_t)(code - clock->code);
+        access->ap = found.ap[i];
+        access->moves_offset = moves(&access->ap->offset);
+        access->moves_part = access->ap->space != ts_space_hbm && moves(&access->ap->part);
+        access->is_ragged = is_ragged(access->ap);
+        ts_access_place(clock, access);
     }
     code->is_ready = true;
 }
@@ -366,42 +367,64 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     return step;
 }
 
-/* Brings the accesses of a code position up to the counters; its costs, or NULL when it does nothing here. */
-static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
-    const ts_program *program = clock->program;
-    ts_step *step = code->steps; /* one, but for a `leave`: one an engine */
-    while (step && step->engine != inst->engine)
-        step = step->next;
-    if (!code->is_ready || code->is_ragged || !step) {
-        ts_operands operands;
-        ts_inst_operands(program, inst, clock->counters, &operands);
-        if (!code->is_ready) open_code(clock, code, inst, &operands);
-        if (operands.is_skipped) return NULL;
-        for (int i = 0; i < operands.count; i++)
-            set_access(clock, &code->accesses[i], &operands, i, code->accesses[i].ap);
-        return find_step(clock, code, inst, &operands);
+/* Whether ragged operands have the counts of the latest time. */
+static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
+    for (int i = 0; i < code->access_count; i++) {
+        const ts_access *access = &code->accesses[i];
+        const ts_ap *ap = access->ap;
+        if (!access->is_ragged) continue;
+        if (ap->space != ts_space_hbm && ap->parts.is_ragged &&
+            ts_count_value(clock->program, &ap->parts, clock->counters) != access->parts)
+            return false;
+        for (int d = 0; d < ap->dims; d++)
+            if (ap->dim[d].count.is_ragged && ts_count_value(clock->program, &ap->dim[d].count,
+                                                             clock->counters) != access->shape->ref.count[d])
+                return false;
     }
+    return true;
+}
+
+static void move_accesses(const ts_clock *clock, ts_code *code) {
+    const ts_program *program = clock->program;
     for (int i = 0; i < code->access_count; i++) {
         ts_access *access = &code->accesses[i];
         if (access->moves_offset) {
             int64_t offset = ts_affine_value(program, &access->ap->offset, clock->counters);
             if (access->ap->space == ts_space_hbm) offset *= ts_dtype_get(access->ap->dtype)->bytes;
-            access->ref.offset = offset;
-            if (access->ref.index) find_bounds(program, access);
+            access->offset = offset + access->shift;
+            if (access->shape->ref.index) find_bounds(program, access);
         }
         if (access->moves_part)
-            access->ref.part = (int32_t)ts_affine_value(program, &access->ap->part, clock->counters);
+            access->part = (int32_t)ts_affine_value(program, &access->ap->part, clock->counters);
     }
-    return step;
+}
+
+/* Brings the accesses of a code position up to the counters; its costs, or NULL when it does nothing here. */
+static const ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
+    const ts_program *program = clock->program;
+    const ts_step *step = code->latest;
+    if (step && step->engine != inst->engine) /* a `leave`: one an engine */
+        for (step = code->steps; step && step->engine != inst->engine;)
+            step = step->next;
+    if (step && keeps_counts(clock, code)) {
+        move_accesses(clock, code);
+        return step;
+    }
+    ts_operands operands;
+    ts_inst_operands(program, inst, clock->counters, &operands);
+    if (!code->is_ready) open_code(clock, code, inst, &operands);
+    if (operands.is_skipped) return NULL;
+    for (int i = 0; i < operands.count; i++)
+        set_access(clock, &code->accesses[i], &operands, i);
+    return code->latest = find_step(clock, code, inst, &operands);
 }
 
 /* What a write covers is not in the register any more. */
 static void note_write(ts_clock *clock, const ts_access *access) {
     if (!clock->held.is_valid || access->storage != clock->held.storage) return;
-    int64_t at = access->ref.offset + access->shift;
+    int64_t at = access->offset;
     bool meets = at + access->lo < clock->held.hi && at + access->hi > clock->held.lo &&
-                 access->ref.part <= clock->held.part &&
-                 access->ref.part + access->ref.parts > clock->held.part;
+                 access->part <= clock->held.part && access->part + access->parts > clock->held.part;
     if (meets) clock->held.is_valid = false;
 }
 
@@ -459,12 +482,12 @@ static bool decides_to_leave(ts_clock *clock, const ts_inst_leave *leave) {
 
 /* Whether the value that a `leave` compares is in the register already; it is from now on. */
 static bool is_held(ts_clock *clock, const ts_access *access) {
-    int64_t lo = access->ref.offset + access->shift + access->lo, hi = lo - access->lo + access->hi;
+    int64_t lo = access->offset + access->lo, hi = lo - access->lo + access->hi;
     bool is = clock->held.is_valid && clock->held.storage == access->storage &&
-              clock->held.part == access->ref.part && clock->held.lo == lo && clock->held.hi == hi;
+              clock->held.part == access->part && clock->held.lo == lo && clock->held.hi == hi;
     clock->held.is_valid = true;
     clock->held.storage = access->storage;
-    clock->held.part = access->ref.part;
+    clock->held.part = access->part;
     clock->held.lo = lo;
     clock->held.hi = hi;
     return is;

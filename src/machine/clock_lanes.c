@@ -2,7 +2,6 @@
    first; queues are in order of their triggers; whichever can start earliest with the table's constants goes
    next. The other sets of constants are carried along in the same
    order. */
-#include <stddef.h>
 #include <string.h>
 
 #include "machine/clock_core.h"
@@ -12,10 +11,11 @@ static ts_time later(ts_time a, ts_time b) {
 }
 
 ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
-    ts_event *event = ts_slab_take(&clock->arena, &clock->events, sizeof *event);
-    memset(event, 0, offsetof(ts_event, earliest));
-    for (int k = 0; k < clock->sets; k++)
-        event->earliest.at[k] = event->same.at[k] = event->ready.at[k] = 0;
+    ts_event *event;
+    size_t size = sizeof *event + (size_t)clock->sets * sizeof event->of[0];
+    event =
+        ts_slab_take(&clock->arena, &clock->events, (size + TS_SLAB_LINE - 1) / TS_SLAB_LINE * TS_SLAB_LINE);
+    memset(event, 0, size);
     event->step = step;
     event->refs = 1;
     return event;
@@ -35,16 +35,20 @@ static bool names(ts_time time, uint64_t sequence, ts_time known, uint64_t known
 
 static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, ts_wait wait) {
     if (wait == ts_wait_issue) return;
-    const ts_times *times = wait == ts_wait_same ? &producer->same : &producer->ready;
+    const ts_event_times *times = producer->of;
+    bool is_same = wait == ts_wait_same;
     int asked = clock->asked;
-    if (names(times->at[asked], producer->sequence, consumer->earliest.at[asked], consumer->cause.sequence))
+    if (names(is_same ? times[asked].same : times[asked].ready, producer->sequence,
+              consumer->of[asked].earliest, consumer->cause.sequence))
         ts_cause_set(clock, &consumer->cause, producer->node, producer,
                      wait == ts_wait_same     ? ts_cause_same
                      : producer->step->is_dma ? ts_cause_done
                                               : ts_cause_ready);
+    bool is_exempt = wait == ts_wait_reuse && clock->frees_reuse;
     for (int k = 0; k < clock->sets; k++)
-        if (wait != ts_wait_reuse || !(clock->what_if[k].free & TS_FREE_REUSE))
-            consumer->earliest.at[k] = later(consumer->earliest.at[k], times->at[k]);
+        if (!is_exempt || !(clock->what_if[k].free & TS_FREE_REUSE))
+            consumer->of[k].earliest =
+                later(consumer->of[k].earliest, is_same ? times[k].same : times[k].ready);
 }
 
 static void add_edge(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
@@ -65,7 +69,7 @@ void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts
 static void note_member(ts_clock *clock, ts_event *group, const ts_event *member) {
     int asked = clock->asked;
     if (!group->node ||
-        names(member->ready.at[asked], member->sequence, group->ready.at[asked], group->sequence)) {
+        names(member->of[asked].ready, member->sequence, group->of[asked].ready, group->sequence)) {
         ts_node *old = group->node;
         group->node = ts_node_hold(member->node);
         group->step = member->step;
@@ -73,8 +77,7 @@ static void note_member(ts_clock *clock, ts_event *group, const ts_event *member
         ts_node_drop(clock, old);
     }
     for (int k = 0; k < clock->sets; k++)
-        group->ready.at[k] = later(group->ready.at[k], member->ready.at[k]);
-    ts_times_copy(clock, &group->same, &group->ready);
+        group->of[k].same = group->of[k].ready = later(group->of[k].ready, member->of[k].ready);
 }
 
 void ts_event_join(ts_clock *clock, ts_event *group, ts_event *transfer) {
@@ -157,8 +160,8 @@ static ts_time table_time(const ts_clock *clock, const ts_event *event, int k) {
 static ts_time engine_start(const ts_clock *clock, const ts_event *event, int k) {
     const ts_step *step = event->step;
     ts_time start = clock->engine_free[step->engine].at[k] + table_time(clock, event, k);
-    start = later(start, event->earliest.at[k]);
-    if ((clock->what_if[k].free & TS_FREE_PORTS) || clock->chip[k].ports_are_shared == 0) return start;
+    start = later(start, event->of[k].earliest);
+    if (clock->has_free_ports[k]) return start;
     for (int port = 0; port < ts_port_count; port++)
         if (step->port[port])
             start = later(start, clock->port_free[port][port_rival((ts_port)port, step->engine)].at[k]);
@@ -172,7 +175,7 @@ static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     ts_charge load = {step->row, ts_bound_scalar, table_time(clock, event, k)};
     if (start == clock->engine_free[step->engine].at[k] + load.amount)
         return ts_node_from(clock, &clock->engine_cause[step->engine], load);
-    if (start == event->earliest.at[k]) return ts_node_from(clock, &event->cause, (ts_charge){0});
+    if (start == event->of[k].earliest) return ts_node_from(clock, &event->cause, (ts_charge){0});
     for (int port = 0; port < ts_port_count; port++) {
         ts_engine rival = port_rival((ts_port)port, step->engine);
         if (step->port[port] && start == clock->port_free[port][rival].at[k])
@@ -201,10 +204,14 @@ static void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, co
 
 /* The trigger's end: the transfer goes to its queue, which serves triggers in the order of their times. */
 static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_times *until) {
-    ts_times_copy(clock, &event->earliest, until);
+    for (int k = 0; k < clock->sets; k++)
+        event->of[k].earliest = until->at[k];
     ts_cause_set(clock, &event->cause, node, event, ts_cause_engine);
     ts_lane *ring = &clock->ring[event->queue];
-    if (!ring->head) clock->ring_list[clock->rings++] = event->queue;
+    if (!ring->head) {
+        clock->ring_list[clock->rings++] = event->queue;
+        clock->ring_is_known = false;
+    }
     lane_push(ring, event);
 }
 
@@ -222,7 +229,7 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
     slice.start = start;
     slice.end = until;
     slice.wait = start - free;
-    if (slice.wait > 0 && start == event->earliest.at[k]) {
+    if (slice.wait > 0 && start == event->of[k].earliest) {
         slice.waited = event->cause.kind == ts_cause_done ? ts_waited_dma : ts_waited_result;
         slice.after = (uint32_t)event->cause.sequence;
     } else if (slice.wait > 0) {
@@ -262,8 +269,8 @@ static void issue(ts_clock *clock, ts_engine engine) {
     hold_ports(clock, node, event, &until);
     note_end(clock, node, event, ts_cause_result, &result);
     for (int k = 0; k < clock->sets; k++) {
-        event->same.at[k] = until.at[k] + step->of[k].dependent;
-        event->ready.at[k] = result.at[k] + clock->semaphore[k];
+        event->of[k].same = until.at[k] + step->of[k].dependent;
+        event->of[k].ready = result.at[k] + clock->semaphore[k];
     }
     event->node = node;
     ts_cause_clear(clock, &event->cause);
@@ -271,11 +278,11 @@ static void issue(ts_clock *clock, ts_engine engine) {
 }
 
 static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
-    return later(event->earliest.at[k], clock->ring_free[clock->ring_of[k][event->queue]].at[k]);
+    return later(event->of[k].earliest, clock->ring_free[clock->ring_of[k][event->queue]].at[k]);
 }
 
 static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start) {
-    if (start == event->earliest.at[clock->asked]) return ts_node_from(clock, &event->cause, (ts_charge){0});
+    if (start == event->of[clock->asked].earliest) return ts_node_from(clock, &event->cause, (ts_charge){0});
     ts_charge floor = {event->step->row, ts_bound_dma_queue, clock->queue_floor[clock->asked]};
     return ts_node_new(clock, clock->ring_node[clock->ring_of[clock->asked][event->queue]], &floor, 1);
 }
@@ -289,7 +296,7 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
     const ts_cost *cost = &event->step->cost;
     ts_slice slice = {.start = later(first, *covered),
                       .end = last,
-                      .wait = first - event->earliest.at[k],
+                      .wait = first - event->of[k].earliest,
                       .after = (uint32_t)event->sequence,
                       .lane = (uint8_t)(TS_LANE_QUEUE + event->queue),
                       .waited = ts_waited_queue};
@@ -299,7 +306,7 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
     queue->transfers++;
     queue->descriptors += (uint64_t)cost->descriptors;
     queue->bytes += (uint64_t)cost->bytes;
-    queue->held += start > event->earliest.at[k];
+    queue->held += start > event->of[k].earliest;
     ts_series_bytes(clock, first, last, (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes));
     ts_series_live(clock, event->inst, first, last);
 }
@@ -308,6 +315,7 @@ static void serve(ts_clock *clock, int position) {
     uint16_t queue = clock->ring_list[position];
     ts_event *event = lane_pop(&clock->ring[queue], NULL);
     if (!clock->ring[queue].head) clock->ring_list[position] = clock->ring_list[--clock->rings];
+    clock->ring_is_known = false;
     const ts_step *step = event->step;
     int asked = clock->asked;
     ts_time start[TS_CLOCK_SETS], first = 0;
@@ -327,8 +335,8 @@ static void serve(ts_clock *clock, int position) {
     *ring = issued;
     show_transfer(clock, event, start[asked], first, done.at[asked] - clock->completion[asked]);
     event->node = last_byte;
-    ts_times_copy(clock, &event->ready, &done);
-    ts_times_copy(clock, &event->same, &done);
+    for (int k = 0; k < clock->sets; k++)
+        event->of[k].ready = event->of[k].same = done.at[k];
     note_end(clock, event->node, event, ts_cause_done, &done);
     ts_cause_clear(clock, &event->cause);
     settle(clock, event);
@@ -364,29 +372,40 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
     }
 }
 
-void ts_lanes_step(ts_clock *clock) {
-    ts_time best = INT64_MAX;
-    uint64_t sequence = 0;
-    int engine = 0, ring = -1;
-    for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
-        if (!clock->engine[e].is_known) find_pick(clock, (ts_engine)e);
-        const ts_event *event = clock->engine[e].pick;
-        if (!event) continue;
-        ts_time start = clock->engine[e].start;
-        if (start > best || (start == best && event->sequence > sequence)) continue;
-        best = start;
-        sequence = event->sequence;
-        engine = e;
-    }
+static bool is_sooner(const ts_event *event, ts_time start, const ts_event *than, ts_time than_start) {
+    return !than || start < than_start || (start == than_start && event->sequence < than->sequence);
+}
+
+/* The queue whose first transfer could be served first. */
+static void find_ring(ts_clock *clock) {
+    const ts_event *first = NULL;
+    clock->ring_is_known = true;
+    clock->ring_pick = -1;
     for (int i = 0; i < clock->rings; i++) {
         const ts_event *event = clock->ring[clock->ring_list[i]].head;
         ts_time start = ring_start(clock, event, 0);
-        if (start > best || (start == best && event->sequence > sequence)) continue;
-        best = start;
-        sequence = event->sequence;
-        ring = i;
+        if (!is_sooner(event, start, first, clock->ring_time)) continue;
+        clock->ring_pick = i;
+        clock->ring_time = start;
+        first = event;
     }
-    if (ring >= 0)
+}
+
+void ts_lanes_step(ts_clock *clock) {
+    const ts_event *first = NULL;
+    ts_time best = 0;
+    int engine = 0;
+    for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
+        ts_lane *lane = &clock->engine[e];
+        if (!lane->is_known) find_pick(clock, (ts_engine)e);
+        if (!lane->pick || !is_sooner(lane->pick, lane->start, first, best)) continue;
+        first = lane->pick;
+        best = lane->start;
+        engine = e;
+    }
+    if (!clock->ring_is_known) find_ring(clock);
+    int ring = clock->ring_pick;
+    if (ring >= 0 && is_sooner(clock->ring[clock->ring_list[ring]].head, clock->ring_time, first, best))
         serve(clock, ring);
     else
         issue(clock, (ts_engine)engine);

@@ -7,10 +7,6 @@
 
 enum { FEWEST_NODES = 1 << 13 }; /* fewer are not worth a pass of merging */
 
-static ts_charge *charges_of(ts_node *node) {
-    return node->many ? node->many : node->few;
-}
-
 static void node_free(ts_clock *clock, ts_node *node) {
     free(node->many);
     node->many = NULL;
@@ -19,12 +15,12 @@ static void node_free(ts_clock *clock, ts_node *node) {
     clock->live_nodes--;
 }
 
-void ts_node_drop(ts_clock *clock, ts_node *node) {
-    while (node && --node->refs == 0) {
+void ts_node_end(ts_clock *clock, ts_node *node) {
+    do {
         ts_node *parent = node->parent;
         node_free(clock, node);
         node = parent;
-    }
+    } while (node && --node->refs == 0);
 }
 
 /* What one node may span once it is merged: where the path is shown over time, one part in so many. */
@@ -48,7 +44,7 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
     ts_node *at = node;
     ts_time span = 0;
     do {
-        const ts_charge *charges = charges_of(at);
+        const ts_charge *charges = ts_node_charges(clock, at);
         for (uint32_t i = 0; i < at->charges; i++) {
             ts_time *sum = &clock->charge_sums[charges[i].row * ts_bound_count + charges[i].bound];
             if (*sum == 0) many[count++] = charges[i];
@@ -83,7 +79,7 @@ static void each_node(ts_clock *clock, node_visit *visit) {
 }
 
 static void mark_inner(ts_clock *clock, ts_node *node) {
-    (void)clock;
+    ts_node_charges(clock, node);
     if (node->parent && node->parent->refs == 1) node->parent->is_inner = true;
 }
 
@@ -104,21 +100,30 @@ static void merge_chains(ts_clock *clock) {
     if (clock->node_limit < fewest) clock->node_limit = fewest;
 }
 
-ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count) {
+static ts_node *take_node(ts_clock *clock, ts_node *parent, const ts_step *step) {
     if (++clock->live_nodes > clock->node_limit) merge_chains(clock);
     ts_node *node = ts_slab_take(&clock->arena, &clock->nodes, sizeof *node);
     node->parent = ts_node_hold(parent);
+    node->step = step;
     node->many = NULL;
-    node->span = 0;
     node->charges = 0;
     node->refs = 1;
-    node->anchor = node->mark = 0;
     node->is_inner = false;
+    node->anchor = node->mark = 0;
+    node->span = 0;
+    return node;
+}
+
+static void charge(ts_node *node, uint32_t row, ts_bound bound, ts_time amount) {
+    if (amount <= 0) return;
+    node->few[node->charges++] = (ts_charge){row, bound, amount};
+    node->span += amount;
+}
+
+ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count) {
+    ts_node *node = take_node(clock, parent, NULL);
     for (int i = 0; i < count; i++)
-        if (charges[i].amount > 0) {
-            node->few[node->charges++] = charges[i];
-            node->span += charges[i].amount;
-        }
+        charge(node, charges[i].row, charges[i].bound, charges[i].amount);
     return node;
 }
 
@@ -135,45 +140,43 @@ ts_bound ts_step_bound(const ts_step *step) {
     }
 }
 
+/* `extra` waits in the last place. */
 ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
-    ts_charge charges[TS_NODE_CHARGES] = {{0}};
-    const ts_step *step = cause->step;
-    int k = clock->asked, count = 0;
-    if (cause->node) {
-        uint32_t bound = ts_step_bound(step), row = step->row;
-        switch (cause->kind) {
-        case ts_cause_engine: charges[count++] = (ts_charge){row, bound, step->of[k].occupancy}; break;
-        case ts_cause_same:
-            charges[count++] = (ts_charge){row, bound, step->of[k].occupancy};
-            charges[count++] = (ts_charge){row, ts_bound_wait, step->of[k].dependent};
-            break;
-        case ts_cause_ready:
-            charges[count++] = (ts_charge){row, bound, step->of[k].stream};
-            charges[count++] = (ts_charge){row, ts_bound_wait, step->of[k].latency + clock->semaphore[k]};
-            break;
-        case ts_cause_result:
-            charges[count++] = (ts_charge){row, bound, step->of[k].stream};
-            charges[count++] = (ts_charge){row, ts_bound_wait, step->of[k].latency};
-            break;
-        case ts_cause_done:
-            charges[count++] = (ts_charge){row, ts_bound_dma_latency, clock->completion[k]};
-            break;
-        }
+    ts_node *node = take_node(clock, cause->node, cause->node ? cause->step : NULL);
+    node->kind = (uint8_t)cause->kind;
+    node->few[node->step ? TS_NODE_CHARGES - 1 : 0] = extra;
+    if (node->step || extra.amount <= 0) return node;
+    node->charges = 1;
+    node->span = extra.amount;
+    return node;
+}
+
+const ts_charge *ts_node_charges(const ts_clock *clock, ts_node *node) {
+    const ts_step *step = node->step;
+    if (!step) return node->many ? node->many : node->few;
+    uint32_t row = step->row;
+    ts_bound bound = ts_step_bound(step);
+    const ts_set_costs *costs = &step->of[clock->asked];
+    ts_charge extra = node->few[TS_NODE_CHARGES - 1];
+    node->step = NULL;
+    switch ((ts_cause_kind)node->kind) {
+    case ts_cause_engine: charge(node, row, bound, costs->occupancy); break;
+    case ts_cause_same:
+        charge(node, row, bound, costs->occupancy);
+        charge(node, row, ts_bound_wait, costs->dependent);
+        break;
+    case ts_cause_ready:
+        charge(node, row, bound, costs->stream);
+        charge(node, row, ts_bound_wait, costs->latency + clock->semaphore[clock->asked]);
+        break;
+    case ts_cause_result:
+        charge(node, row, bound, costs->stream);
+        charge(node, row, ts_bound_wait, costs->latency);
+        break;
+    case ts_cause_done: charge(node, row, ts_bound_dma_latency, clock->completion[clock->asked]); break;
     }
-    charges[count++] = extra;
-    return ts_node_new(clock, cause->node, charges, count);
-}
-
-void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event,
-                  ts_cause_kind kind) {
-    ts_node *old = cause->node;
-    *cause = (ts_cause){ts_node_hold(node), event->step, event->sequence, kind};
-    ts_node_drop(clock, old);
-}
-
-void ts_cause_clear(ts_clock *clock, ts_cause *cause) {
-    ts_node_drop(clock, cause->node);
-    *cause = (ts_cause){0};
+    charge(node, extra.row, extra.bound, extra.amount);
+    return node->few;
 }
 
 /* The path in order of time. Charges of a merged node have lost their order: they share its stretch. */
@@ -186,7 +189,7 @@ static void show_path(ts_clock *clock, ts_node *end) {
         ts_vec_push(&nodes, &clock->arena, node);
     for (uint32_t n = nodes.count; n-- > 0;) {
         ts_node *node = nodes.data[n];
-        const ts_charge *charges = charges_of(node);
+        const ts_charge *charges = ts_node_charges(clock, node);
         for (uint32_t i = 0; i < node->charges; i++) {
             ts_time until = node->many ? at + node->span : at + charges[i].amount;
             ts_series_path(clock, at, until, &charges[i]);
@@ -200,7 +203,7 @@ void ts_path_finish(ts_clock *clock) {
     ts_node *end = ts_node_from(clock, &clock->end_cause, (ts_charge){0});
     if (clock->bins > 0 || clock->path_cap > 0) show_path(clock, end);
     for (ts_node *node = end; node; node = node->parent) {
-        const ts_charge *charges = charges_of(node);
+        const ts_charge *charges = ts_node_charges(clock, node);
         for (uint32_t i = 0; i < node->charges; i++) {
             clock->rows.data[charges[i].row].bound[charges[i].bound] += charges[i].amount;
             clock->record->bound[charges[i].bound] += charges[i].amount;

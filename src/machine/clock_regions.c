@@ -61,11 +61,11 @@ static bool conflicts(ts_clock *clock, const ts_place *a, const ts_place *b) {
 /* Whether the dependence could delay `event` at all, given what is known. */
 static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same) {
     if (!earlier->is_done) return true;
-    const ts_times *times = is_same ? &earlier->same : &earlier->ready;
-    for (int k = 0; k < clock->sets; k++)
-        if (times->at[k] >= event->earliest.at[k] &&
-            times->at[k] > clock->engine_free[event->step->engine].at[k])
-            return true;
+    const ts_times *free = &clock->engine_free[event->step->engine];
+    for (int k = 0; k < clock->sets; k++) {
+        ts_time time = is_same ? earlier->of[k].same : earlier->of[k].ready;
+        if (time >= event->of[k].earliest && time > free->at[k]) return true;
+    }
     return false;
 }
 
@@ -108,6 +108,7 @@ static void take_over(ts_clock *clock, ts_box *box, ts_event *event, const ts_pl
     box->place.engine = engine;
     box->behind[0] = box->behind[1] = 0;
     box->covered = 0;
+    box->look = 0;
     event->refs++;
 }
 
@@ -158,22 +159,26 @@ static void find_free(ts_clock *clock, ts_storage *storage) {
 
 static bool was_over(const ts_clock *clock, const ts_event *event, const ts_times *free) {
     for (int k = 0; k < clock->sets; k++)
-        if (event->ready.at[k] > free->at[k] || event->same.at[k] > free->at[k]) return false;
+        if (event->of[k].ready > free->at[k] || event->of[k].same > free->at[k]) return false;
     return true;
 }
 
 /* Nothing that is still to come can be delayed by what was over before the latest instruction of every engine
-   that may touch its place. */
-static bool is_past(ts_clock *clock, const ts_box *box) {
-    if (!box->event->is_done) return false;
+   that may touch its place. What is not past is looked at again some ticks later. */
+static bool is_past(ts_clock *clock, ts_box *box) {
+    enum { SOON = 1, LATER = 8 };
+    if (clock->ticks < box->look || !box->event->is_done) return false;
     ts_storage *storage = &clock->storages[box->place.plane / 2];
     if (storage->tick != clock->ticks) find_free(clock, storage);
+    box->look = clock->ticks + SOON;
     if (!was_over(clock, box->event, &storage->free)) return false;
     for (uint32_t engines = storage->lagging; engines; engines &= engines - 1) {
         uint8_t engine = (uint8_t)__builtin_ctz(engines);
         if (was_over(clock, box->event, &clock->engine_free[engine])) continue;
         ts_reach_find(clock);
-        if (ts_reach_may_touch(clock, engine, &box->place)) return false;
+        if (!ts_reach_may_touch(clock, engine, &box->place)) continue;
+        box->look = clock->ticks + LATER;
+        return false;
     }
     return true;
 }
@@ -210,11 +215,11 @@ static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
     ts_event *merged = ts_event_new(clock, last->step);
     for (uint32_t i = 0; i < count; i++) {
         const ts_event *event = boxes[i]->event;
-        if (event->ready.at[clock->asked] > last->ready.at[clock->asked]) last = event;
+        if (event->of[clock->asked].ready > last->of[clock->asked].ready) last = event;
         for (int k = 0; k < clock->sets; k++)
-            if (event->ready.at[k] > merged->ready.at[k]) merged->ready.at[k] = event->ready.at[k];
+            if (event->of[k].ready > merged->of[k].ready)
+                merged->of[k].same = merged->of[k].ready = event->of[k].ready;
     }
-    ts_times_copy(clock, &merged->same, &merged->ready);
     merged->is_done = true;
     merged->step = last->step;
     merged->sequence = last->sequence;
@@ -229,6 +234,7 @@ static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
     box->event = merge_events(clock, boxes, count);
     box->place.engine = ts_engine_none;
     box->behind[0] = box->behind[1] = 0;
+    box->look = 0;
     int64_t lo = box->place.lo, hi = box->place.hi;
     int32_t first = box->place.part, last = first + box->place.parts;
     for (uint32_t i = 0; i < count; i++) {
@@ -282,6 +288,7 @@ static bool join_reads(ts_clock *clock, ts_event *event, const ts_place *query) 
             ts_event_join(clock, group, event);
             box->behind[0] = box->behind[1] = 0;
             box->covered = 0;
+            box->look = 0;
             return true;
         }
         if (box->place.engine != query->engine || (clock->window > 1 && !box->event->is_done)) continue;
@@ -338,11 +345,10 @@ void ts_regions_tick(ts_clock *clock) {
 
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
     if (!clock->storages[access->storage].is_tracked) return;
-    int64_t offset = access->ref.offset + access->shift;
-    ts_place query = {.lo = offset + access->lo,
-                      .hi = offset + access->hi,
-                      .part = access->ref.part,
-                      .parts = access->ref.parts,
+    ts_place query = {.lo = access->offset + access->lo,
+                      .hi = access->offset + access->hi,
+                      .part = access->part,
+                      .parts = access->parts,
                       .plane = access->storage * 2 + (is_write ? 1 : 0),
                       .engine = event->step->engine,
                       .shape = access->shape,

@@ -10,7 +10,8 @@ void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size) {
         return item;
     }
     if (slab->blocks.count == 0 || slab->used == TS_SLAB_ITEMS) {
-        char *block = ts_arena_array(arena, TS_SLAB_ITEMS, size);
+        char *block = ts_arena_alloc(arena, TS_SLAB_ITEMS * size + TS_SLAB_LINE);
+        block += -(uintptr_t)block % TS_SLAB_LINE;
         ts_vec_push(&slab->blocks, arena, block);
         slab->used = 0;
     }

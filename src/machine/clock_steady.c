@@ -113,9 +113,9 @@ typedef struct stretch {
    not pass it. */
 static const ts_node *add_up(ts_clock *clock, stretch *out) {
     TS_VEC(ts_charge) charges = {0};
-    const ts_node *at = out->node;
+    ts_node *at = out->node;
     for (; at && !at->anchor; at = at->parent) {
-        const ts_charge *own = at->many ? at->many : at->few;
+        const ts_charge *own = ts_node_charges(clock, at);
         for (uint32_t c = 0; c < at->charges; c++) {
             ts_time *sum = &clock->charge_sums[own[c].row * ts_bound_count + own[c].bound];
             if (*sum == 0 && own[c].amount > 0) ts_vec_push(&charges, &clock->arena, own[c]);

@@ -23,27 +23,30 @@ static void pointer(ts_walk *walk, const void *value) {
     word(walk, (int64_t)(intptr_t)value);
 }
 
-static bool matters(const ts_walk *walk, const ts_times *times) {
+static bool matters(const ts_walk *walk, const ts_event *event) {
     for (int k = 0; k < walk->clock->sets; k++)
-        if (times->at[k] >= walk->floor[k]) return true;
+        if (event->of[k].ready >= walk->floor[k] || event->of[k].same >= walk->floor[k]) return true;
     return false;
 }
 
-static void visit_times(ts_walk *walk, ts_times *times) {
-    for (int k = 0; k < walk->clock->sets; k++) {
-        bool is_past = times->at[k] < walk->floor[k];
-        word(walk, is_past ? -1 : times->at[k] - walk->floor[k]);
-        if (walk->mode == ts_walk_move && !is_past) times->at[k] += walk->step[k];
-    }
+static void visit_time(ts_walk *walk, int k, ts_time *time) {
+    bool is_past = *time < walk->floor[k];
+    word(walk, is_past ? -1 : *time - walk->floor[k]);
+    if (walk->mode == ts_walk_move && !is_past) *time += walk->step[k];
 }
 
-/* A node that says why `times` is not earlier. */
-static void visit_node(ts_walk *walk, ts_node **node, const ts_times *times, bool is_moved) {
+static void visit_times(ts_walk *walk, ts_times *times) {
+    for (int k = 0; k < walk->clock->sets; k++)
+        visit_time(walk, k, &times->at[k]);
+}
+
+/* A node that says why `time`, of the set asked for, is not earlier. */
+static void visit_node(ts_walk *walk, ts_node **node, ts_time time, bool is_moved) {
     ts_clock *clock = walk->clock;
     ts_steady *steady = &clock->steady;
     ts_time floor = walk->floor[clock->asked];
     if (is_moved) floor += walk->step[clock->asked];
-    if (times->at[clock->asked] < floor || !*node || walk->mode == ts_walk_sign) {
+    if (time < floor || !*node || walk->mode == ts_walk_sign) {
         word(walk, -1);
         return;
     }
@@ -64,15 +67,15 @@ static void visit_node(ts_walk *walk, ts_node **node, const ts_times *times, boo
     }
 }
 
-/* `times` has been visited already. */
-static void visit_cause(ts_walk *walk, ts_cause *cause, const ts_times *times) {
+/* `time` has been visited already. */
+static void visit_cause(ts_walk *walk, ts_cause *cause, ts_time time) {
     bool is_moved = walk->mode == ts_walk_move;
     ts_time floor = walk->floor[walk->clock->asked] + (is_moved ? walk->step[walk->clock->asked] : 0);
-    bool is_past = times->at[walk->clock->asked] < floor;
+    bool is_past = time < floor;
     pointer(walk, is_past ? NULL : cause->step);
     word(walk, is_past ? -1 : (int64_t)cause->kind);
     if (is_moved && !is_past) cause->sequence += walk->instructions;
-    visit_node(walk, &cause->node, times, is_moved);
+    visit_node(walk, &cause->node, time, is_moved);
 }
 
 /* The event's number in this walk; it is visited in turn. */
@@ -88,6 +91,7 @@ static uint32_t number(ts_walk *walk, ts_event *event) {
 
 static void visit_event(ts_walk *walk, ts_event *event) {
     uint64_t sequence = walk->clock->sequence - event->sequence;
+    int sets = walk->clock->sets, asked = walk->clock->asked;
     pointer(walk, event->step);
     word(walk, event->is_group ? -1 : (int64_t)event->inst);
     word(walk, event->queue | event->table << 8 | event->is_done << 16 | event->is_group << 17);
@@ -99,13 +103,16 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     word(walk, -1);
     word(walk, event->is_group ? -1 : (int64_t)sequence);
     if (!event->is_done) {
-        visit_times(walk, &event->earliest);
-        visit_cause(walk, &event->cause, &event->earliest);
+        for (int k = 0; k < sets; k++)
+            visit_time(walk, k, &event->of[k].earliest);
+        visit_cause(walk, &event->cause, event->of[asked].earliest);
     }
     if (event->is_done || event->is_group) {
-        visit_times(walk, &event->same);
-        visit_times(walk, &event->ready);
-        visit_node(walk, &event->node, &event->ready, walk->mode == ts_walk_move);
+        for (int k = 0; k < sets; k++) {
+            visit_time(walk, k, &event->of[k].same);
+            visit_time(walk, k, &event->of[k].ready);
+        }
+        visit_node(walk, &event->node, event->of[asked].ready, walk->mode == ts_walk_move);
     }
     if (walk->mode == ts_walk_move) event->sequence += walk->instructions;
 }
@@ -128,10 +135,10 @@ static void visit_engines(ts_walk *walk) {
         number_lane(walk, &clock->engine[e]);
         if (!(engines >> e & 1)) continue;
         visit_times(walk, &clock->engine_free[e]);
-        visit_cause(walk, &clock->engine_cause[e], &clock->engine_free[e]);
+        visit_cause(walk, &clock->engine_cause[e], clock->engine_free[e].at[clock->asked]);
         for (int port = 0; port < ts_port_count; port++) {
             visit_times(walk, &clock->port_free[port][e]);
-            visit_cause(walk, &clock->port_cause[port][e], &clock->port_free[port][e]);
+            visit_cause(walk, &clock->port_cause[port][e], clock->port_free[port][e].at[clock->asked]);
         }
         if (walk->mode == ts_walk_move) clock->engine[e].is_known = false;
     }
@@ -142,18 +149,21 @@ static void visit_transfers(ts_walk *walk) {
     for (int queue = 0; queue < clock->queues; queue++) {
         number_lane(walk, &clock->ring[queue]);
         visit_times(walk, &clock->ring_free[queue]);
-        visit_node(walk, &clock->ring_node[queue], &clock->ring_free[queue], walk->mode == ts_walk_move);
+        visit_node(walk, &clock->ring_node[queue], clock->ring_free[queue].at[clock->asked],
+                   walk->mode == ts_walk_move);
     }
     int engines = ts_walk_is_symmetric(clock) ? clock->dma_engines[0] : TS_CLOCK_DMA_ENGINES;
     for (int i = 0; i < (clock->dma_is_split ? engines : 1); i++) {
         int engine = clock->dma_is_split ? (i + (int)clock->rotation) % engines : 0;
         visit_times(walk, &clock->dma_free[engine]);
-        visit_node(walk, &clock->dma_node[engine], &clock->dma_free[engine], walk->mode == ts_walk_move);
+        visit_node(walk, &clock->dma_node[engine], clock->dma_free[engine].at[clock->asked],
+                   walk->mode == ts_walk_move);
     }
     visit_times(walk, &clock->hbm_free);
-    visit_node(walk, &clock->hbm_node, &clock->hbm_free, walk->mode == ts_walk_move);
+    visit_node(walk, &clock->hbm_node, clock->hbm_free.at[clock->asked], walk->mode == ts_walk_move);
+    clock->ring_is_known = false;
     visit_times(walk, &clock->end);
-    visit_cause(walk, &clock->end_cause, &clock->end);
+    visit_cause(walk, &clock->end_cause, clock->end.at[clock->asked]);
 }
 
 /* Intervals in which some DMA engine is busy. */
@@ -213,8 +223,7 @@ static void visit_boxes(ts_walk *walk) {
         uint32_t kept = 0;
         for (uint32_t i = 0; i < clock->found.count; i++) {
             ts_box *box = clock->found.data[i];
-            if (!box->event->is_done || matters(walk, &box->event->ready) || matters(walk, &box->event->same))
-                clock->found.data[kept++] = box;
+            if (!box->event->is_done || matters(walk, box->event)) clock->found.data[kept++] = box;
         }
         clock->found.count = kept;
         if (clock->found.count) qsort(clock->found.data, clock->found.count, sizeof(ts_box *), by_place);
