@@ -44,19 +44,12 @@ def _module(name, *sources, **names):
     return module
 
 
-class _Tensor:
-    """tensor[128, 512] in annotations."""
-
-    def __class_getitem__(cls, shape):
-        return cls
-
-
 def _entries(dialect):
     return {
         "jit": decorator("auto", dialect), "trace": decorator("trace", dialect),
         "baremetal": decorator("baremetal", dialect), "benchmark": decorator("benchmark", dialect),
         "profile": decorator("profile", dialect), "simulate_kernel": kernel.simulate_kernel,
-        "simulate": kernel.simulate, "cpu_simulate": kernel.simulate, "__version__": "0.0+trainstone",
+        "tensor": names_language.tensor, "simulate": kernel.simulate, "cpu_simulate": kernel.simulate, "__version__": "0.0+trainstone",
     }
 
 
@@ -66,7 +59,7 @@ def _install(root, dialect, isa):
     _module(f"{root}.isa", isa)
     _module(f"{root}.isa.constants", importlib.import_module("trainstone.nki.constants"))
     _module(f"{root}.compiler", names_compiler)
-    _module(f"{root}.typing", tensor=_Tensor)
+    _module(f"{root}.typing", tensor=names_language.tensor)
     _module(f"{root}.dtype", names_language)
 
 
@@ -77,6 +70,8 @@ def activate():
     if is_asked or not is_real("neuronxcc"):
         _module("neuronxcc")
         _install("neuronxcc.nki", "beta1", names_isa_beta1)
+        if not is_real("torch_neuronx"):
+            _module("torch_neuronx", nki_jit=decorator("auto", "beta1"))
     if is_asked or not is_real("nki"):
         _install("nki", "new", names_isa)
 

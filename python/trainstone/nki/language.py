@@ -298,28 +298,46 @@ reciprocal.act, copy.act, negative.act = "reciprocal", "copy", "negative"
 
 # ---- reductions ----
 
-def last_axes(x, axis):
-    """How many of the last dimensions the axes are; they may not reach the partition dimension."""
+def axes_of(x, axis):
+    """The axes, in order; they may not be the partition dimension."""
     axes = sorted(a % x.ndim for a in ((axis,) if isinstance(axis, (int, np.integer)) else axis))
-    if axes != list(range(x.ndim - len(axes), x.ndim)) or axes[0] == 0:
-        raise errors.NkiValidationError(f"axes {tuple(axes)} of {x!r}: a reduction takes the last free dimensions",
-                                        current().where(), op="err_unsupported_reduce_axis")
+    if axes[0] == 0:
+        raise errors.NkiValidationError(f"axes {tuple(axes)} of {x!r}: a reduction takes free dimensions",
+                                        current().where(), "use nisa.tensor_partition_reduce, or transpose",
+                                        "err_unsupported_reduce_axis")
+    return axes
+
+
+def last_axes(x, axis):
+    """How many of the last dimensions the axes are."""
+    axes = axes_of(x, axis)
+    if axes != list(range(x.ndim - len(axes), x.ndim)):
+        raise errors.NkiValidationError(f"axes {tuple(axes)} of {x!r} are not its last", current().where())
     return len(axes)
 
 
+def axes_last(view, axes):
+    """The view with the reduced dimensions behind the others: an access pattern may walk them in any order."""
+    kept = [a for a in range(view.ndim) if a not in axes]
+    return view if kept + axes == list(range(view.ndim)) else view.permute(kept + axes)
+
+
 def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
-    full = x.shape
-    count = last_axes(x, axis)
-    kept = full[:len(full) - count]
-    shape = kept + (1,) * count if keepdims or len(kept) == 1 else kept
+    axes = axes_of(x, axis)
+    count = len(axes)
+    kept = tuple(length for a, length in enumerate(x.shape) if a not in axes)
+    is_full = keepdims or len(kept) == 1
+    shape = tuple(1 if a in axes else length for a, length in enumerate(x.shape)) if is_full else kept
     dst = value_like(shape if len(shape) > 1 else shape + (1,), dtype or x.dtype)
     view = clip(x, mask)
     if view is None:
         return dst
-    to = clip(dst, mask) if keepdims else dst
-    if keepdims or len(kept) == 1:
-        to = to[(slice(0, view.shape[0]),)]
-    reduce_into(to, op, view, count, negate)
+    ranges = mask.ranges() if mask is not None else {}
+    starts = [ranges.get(a - x.ndim, (0, 0))[0] for a in range(x.ndim)]
+    places = [slice(starts[a], starts[a] + view.shape[a]) for a in range(x.ndim) if a not in axes]
+    if is_full:
+        places = [slice(0, 1) if a in axes else places.pop(0) for a in range(x.ndim)] if keepdims else places[:1]
+    reduce_into(dst[tuple(places)], op, axes_last(view, axes), count, negate)
     return dst
 
 
@@ -355,7 +373,7 @@ def all(x, axis, dtype=np.bool_, mask=None, **_):
 
 
 def _count(x, axis):
-    return math.prod(x.shape[len(x.shape) - last_axes(x, axis):])
+    return math.prod(x.shape[a] for a in axes_of(x, axis))
 
 
 def mean(x, axis, dtype=None, mask=None, keepdims=False, **_):

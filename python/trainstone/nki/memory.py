@@ -219,6 +219,17 @@ def identity(n, dtype):
     return run.constants[key]
 
 
+def loaded(constant):
+    """The tile of a constant, loaded once in each program."""
+    run = current()
+    key = ("loaded", constant._handle, run.program)
+    if key not in run.constants:
+        tile = run.tile(constant.shape, constant.dtype, SPACES["sbuf"], constant.name)
+        isa.dma_copy(tile, constant)
+        run.constants[key] = tile
+    return run.constants[key]
+
+
 def printed(prefix, value):
     print(prefix, current().peek(value))
 

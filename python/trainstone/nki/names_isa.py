@@ -7,6 +7,7 @@ from trainstone.nki import instructions as isa
 from trainstone.nki.constants import (  # noqa: F401
     dge_mode, dma_engine, engine, fp32, get_nc_version, gpsimd_engine, matmul_perf_mode, nc_version, oob_mode,
     reduce_cmd, scalar_engine, tensor_engine, unknown_engine, vector_engine)
+from trainstone.nki.control import register_alloc, register_load, register_move, register_store  # noqa: F401
 from trainstone.nki.errors import NkiValidationError  # noqa: F401
 from trainstone.nki.memory import on_chip
 from trainstone.nki.native import PSUM
@@ -101,7 +102,8 @@ def reciprocal(dst, data, name=None, **options):
 def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None, **options):
     _ignored("tensor_reduce", options)
     to, view = _view(dst, "dst", "tensor_reduce"), _view(data, "data", "tensor_reduce")
-    language.reduce_into(to, op, view, language.last_axes(view, axis), negate)
+    axes = language.axes_of(view, axis)
+    language.reduce_into(to, op, language.axes_last(view, axes), len(axes), negate)
 
 
 def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, reverse1=False, name=None, **options):

@@ -7,6 +7,7 @@ import numpy as np
 
 from trainstone.nki import memory
 from trainstone.nki.constants import bfp16, fp32, tile_size  # noqa: F401
+from trainstone.nki.control import dynamic_range, fori_loop, while_loop  # noqa: F401
 from trainstone.nki.index import arange, mgrid  # noqa: F401
 from trainstone.nki.language import *  # noqa: F401,F403
 from trainstone.nki.language import abs, all, max, min, sum  # noqa: F401
@@ -18,12 +19,25 @@ from trainstone.nki.tile import SPACES
 
 sbuf, psum, hbm = SPACES["sbuf"], SPACES["psum"], SPACES["hbm"]
 shared_hbm, private_hbm = SPACES["shared_hbm"], SPACES["private_hbm"]
-float32, float16, bfloat16 = np.float32, np.float16, ml_dtypes.bfloat16
-float8_e4m3, float8_e5m2, float8_e4m3fn = ml_dtypes.float8_e4m3, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn
-tfloat32 = np.dtype("V4")
-int8, int16, int32, uint8, uint16, uint32 = np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32
-bool_ = np.bool_
+float32, float16, bfloat16 = map(np.dtype, (np.float32, np.float16, ml_dtypes.bfloat16))
+float8_e4m3, float8_e5m2, float8_e4m3fn = map(np.dtype, (ml_dtypes.float8_e4m3, ml_dtypes.float8_e5m2,
+                                                        ml_dtypes.float8_e4m3fn))
+float8_e8m0fnu, tfloat32 = np.dtype(ml_dtypes.float8_e8m0fnu), np.dtype("V4")
+int8, int16, int32, uint8, uint16, uint32 = map(np.dtype, ("i1", "i2", "i4", "u1", "u2", "u4"))
+bool_ = np.dtype(np.bool_)
+# Four MX elements packed in one, of NeuronCore-v4: kernels compare with them, no instruction here takes them.
+float8_e4m3fn_x4, float8_e5m2_x4, float4_e2m1fn_x4 = (
+    np.dtype([(name, dtype)]) for name, dtype in (("float8_e4m3fn_x4", "u4"), ("float8_e5m2_x4", "u4"),
+                                                  ("float4_e2m1fn_x4", "u2")))
+dtype = np.dtype
 par_dim = par_dim
+
+
+class tensor:
+    """tensor[128, 512] in annotations."""
+
+    def __class_getitem__(cls, shape):
+        return cls
 
 
 def ds(start, size):
@@ -63,20 +77,24 @@ def shared_constant(constant, dtype=None, **_):
 
 def shared_identity_matrix(n, dtype=np.uint8, dst=None, **_):
     made = memory.identity(n, dtype)
-    if dst is None:
-        return made
-    memory.move(dst, made)
-    return dst
+    if dst is not None:
+        memory.move(dst, made)
+        return dst
+    return made if current().dialect == "beta1" else memory.loaded(made)
 
 
 def program_id(axis=0):
-    return current().program[axis]
+    program = current().program
+    return program[axis] if program else 0
 
 
-def num_programs(axes=None, **_):
-    grid = current().grid
+def num_programs(axes="", **_):
+    """Without axes: all programs, or, in the newer dialect, those of the first axis."""
+    grid = current().grid or (1,)
+    if axes == "":
+        axes = None if current().dialect == "beta1" else 0
     if axes is None:
-        return grid
+        return int(np.prod(grid))
     return grid[axes] if isinstance(axes, int) else tuple(grid[axis] for axis in axes)
 
 

@@ -101,7 +101,9 @@ class Run:
         host = host_array(array)
         storage = Storage(self.unique(name), SPACES["shared_hbm"], host.shape, self)
         storage.source = array
+        number = sum(other.role == native.INPUT for other in self.storages)
         view = self._hbm(storage, native.INPUT, host.dtype, host.shape, None)
+        self.recording.set_role(storage.handle, native.INPUT, number)
         self.arrays[-1] = host
         return view
 

@@ -247,23 +247,29 @@ class Tile(TensorOps, native.ext.View):
 
     def ap(self, pattern, offset=0, scalar_offset=None, vector_offset=None, indirect_dim=0, dtype=None):
         """An access pattern written out: [[step, count], ...] in elements, the first of a tile its partitions."""
-        if scalar_offset is not None:
-            raise errors.NkiUnsupportedError("ap(scalar_offset=...) is not modelled yet")
         base = self.view(dtype) if dtype is not None and dtypes.dtype_of(dtype) != self.dtype else self
         size = dtypes.BYTES[base._dtype]
         pattern = [(int(step), int(count)) for step, count in pattern]
         if self.is_hbm:
             dims = [(step, count, FREE) for step, count in pattern]
+            index_step = row_major(base.tensor.shape)[indirect_dim]
+            if scalar_offset is not None and not is_tensor(scalar_offset):  # a register
+                offset, scalar_offset = int(offset) + int(scalar_offset) * index_step, None
             made = base._with(dims, offset=base._offset + int(offset) * size)
+            if scalar_offset is not None:
+                return made._with([(0, 1, FREE)] + dims, index=as_indices(scalar_offset.view_of()),
+                                  index_step=index_step)
             if vector_offset is None:
                 return made
-            index_step = row_major(base.tensor.shape)[indirect_dim]
             return made._with([(0, dims[0][1], FREE)] + dims[1:], index=as_indices(vector_offset.view_of()),
                               index_step=index_step)
-        if vector_offset is not None:
-            raise errors.NkiUnsupportedError("ap(vector_offset=...) of a tile on chip is not modelled yet")
+        if vector_offset is not None or is_tensor(scalar_offset):
+            raise errors.NkiUnsupportedError("offsets from a tile into a tile on chip are not modelled",
+                                             self.tensor.run.where(), "load the offset into a register")
         row = int(np.prod(base.tensor.shape[1:], dtype=np.int64))  # elements of the tile in each partition
         (step, count), *rest = pattern
+        if scalar_offset is not None:
+            offset = int(offset) + int(scalar_offset) * row_major(base.tensor.shape)[indirect_dim]
         first, column = divmod(int(offset), row)
         dims = [(max(step // row, 1), count, PART)] + [(s, c, FREE) for s, c in rest]
         return base._with(dims, part=base._part + first, offset=base._offset + column * size)

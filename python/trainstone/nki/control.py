@@ -1,0 +1,83 @@
+"""Registers of the sequencers, and loops whose bounds are known only when the kernel runs.
+
+A recording follows one run: what a register loads is computed there and then, from a copy of what was recorded so far,
+and a loop is recorded with the trips that it makes. Its instructions are timed; the load and the branch are not.
+"""
+
+from trainstone.nki import errors, memory
+from trainstone.nki.run import current
+
+
+class Register:
+    """A 32-bit integer of a sequencer; stands for its value wherever an int does."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value=None):
+        self.value = value if value is None else int(value)
+
+    def __index__(self):
+        if self.value is None:
+            raise errors.NkiValidationError("a register is read before anything was moved or loaded into it",
+                                            current().where())
+        return self.value
+
+    __int__ = __index__
+
+    def __bool__(self):
+        return int(self) != 0
+
+    def __repr__(self):
+        return f"register({self.value})"
+
+
+def _operator(name):
+    def call(self, other):
+        return getattr(int(self), name)(int(other))
+
+    return call
+
+
+for _name in ("add", "sub", "mul", "floordiv", "mod", "radd", "rsub", "rmul", "lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Register, f"__{_name}__", _operator(f"__{_name}__"))
+Register.__hash__ = None
+
+
+def register_alloc(x=None):
+    register = Register()
+    if x is not None:
+        if hasattr(x, "view_of"):
+            register_load(register, x)
+        else:
+            register_move(register, x)
+    return register
+
+
+def register_move(dst, src):
+    dst.value = int(src)
+
+
+def register_load(dst, src):
+    view = src.view_of()
+    if view.size != 1:
+        raise errors.NkiValidationError(f"register_load takes one element, not {view!r}", current().where())
+    dst.value = int(current().peek(view).reshape(-1)[0])
+
+
+def register_store(dst, src):
+    memory.fill(dst.view_of(), float(int(src)))
+
+
+def dynamic_range(start, stop=None, step=1):
+    return range(int(start)) if stop is None else range(int(start), int(stop), int(step))
+
+
+def fori_loop(lower, upper, body_fun, step=1):
+    for i in range(int(lower), int(upper), int(step)):
+        body_fun(Register(i))
+
+
+def while_loop(init, body_fun):
+    register = init
+    while int(register) != 0:
+        register = body_fun(Register(int(register)))
