@@ -25,6 +25,7 @@ def run_case(folder, number, python):
         done = subprocess.run([*python, str(HERE / "nki_cases.py"), str(folder), str(number)], capture_output=True,
                               text=True, timeout=LIMIT_SECONDS, check=False)
         result = json.loads(done.stdout.splitlines()[-1])
+        result["why"] = result["why"].replace(f"{folder}/", "")
     except subprocess.TimeoutExpired:
         result = {"state": "fails", "why": f"ran longer than {LIMIT_SECONDS} s"}
     except (IndexError, ValueError):

@@ -171,6 +171,10 @@ class Run:
                                                 "nl.store it into nl.ndarray(..., buffer=nl.shared_hbm)")
             if storage.role in (native.SCRATCH, native.CONSTANT):
                 storage.role = native.OUTPUT
+                if not storage.is_written:
+                    raise errors.NkiValidationError(
+                        f"the kernel returns {view!r}, to which nothing was written", self.where(),
+                        "nl.store or nisa.dma_copy into it", "err_tensor_output_not_written_to")
         numbers = {native.INPUT: 0, native.OUTPUT: 0}
         for storage in self.storages:
             if storage.role == native.INPUT and storage.is_written:

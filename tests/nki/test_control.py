@@ -1,0 +1,100 @@
+"""Chips, registers, offsets, masks and reductions of both dialects."""
+
+import numpy as np
+import pytest
+
+import trainstone.nki.activate  # noqa: F401
+import neuronxcc.nki as old
+import neuronxcc.nki.language as old_nl
+import nki
+import nki.isa as nisa
+import nki.language as nl
+
+ROWS = np.ones((128, 64), np.float32)
+
+
+def filled(*shape, value=1.0):
+    made = nl.ndarray(shape, dtype=nl.float32, buffer=nl.sbuf)
+    nisa.memset(made, value)
+    return made
+
+
+def stored(tile):
+    out = nl.ndarray(tile.shape, dtype=tile.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out, src=tile)
+    return out
+
+
+@pytest.mark.parametrize("target, answer", [("trn2", 3), (None, 2)])
+def test_a_kernel_chooses_its_chip(target, answer):
+    seen = []
+
+    @nki.jit(platform_target=target)
+    def kernel(a):
+        seen.append(int(nisa.get_nc_version()))
+        tile = filled(128, 64)
+        if target:
+            low, high = filled(128, 1, value=2.0), filled(128, 1, value=5.0)
+            nisa.range_select(dst=tile, on_true_tile=tile, comp_op0=nl.greater_equal, comp_op1=nl.less, bound0=low,
+                              bound1=high)
+        return stored(tile)
+
+    found = kernel(ROWS)
+    assert seen == [answer]
+    taken = (np.arange(64) >= 2) & (np.arange(64) < 5) if target else np.ones(64, bool)
+    assert np.array_equal(found[0], np.where(taken, 1, np.finfo(np.float32).min).astype(np.float32))
+
+
+def test_a_loop_runs_as_often_as_its_register_says():
+    @nki.jit
+    def kernel(a, count):
+        total, one = filled(128, 64, value=0.0), filled(128, 64)
+        bound, size = nisa.register_alloc(), nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf)
+        nisa.dma_copy(dst=size, src=count)
+        nisa.register_load(bound, size)
+        for _ in nl.dynamic_range(bound):
+            nisa.tensor_tensor(dst=total, data1=total, data2=one, op=nl.add)
+        return stored(total)
+
+    for trips in (0, 3):
+        assert np.all(kernel(ROWS, np.array([[trips]], np.int32)) == trips)
+
+
+def test_an_offset_from_a_tile_picks_the_row():
+    @nki.jit
+    def kernel(a, row):
+        chosen, tile = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf), filled(1, 64)
+        nisa.dma_copy(dst=chosen, src=row)
+        nisa.dma_copy(dst=tile, src=a.ap([[64, 1], [1, 64]], scalar_offset=chosen, indirect_dim=0))
+        return stored(tile)
+
+    rows = np.arange(128 * 64, dtype=np.float32).reshape(128, 64)
+    assert np.array_equal(kernel(rows, np.array([[7]], np.int32))[0], rows[7])
+
+
+def test_and_joins_masks():
+    limit = 3  # of the enclosing function: the rewritten kernel still sees it
+
+    @old.jit
+    def kernel(a):
+        out = old_nl.ndarray(a.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
+        i, j = old_nl.mgrid[0:8, 0:16]
+        tile = old_nl.zeros((8, 16), dtype=a.dtype, buffer=old_nl.sbuf)
+        tile[i, j] = old_nl.load(a[i, j], mask=(i < limit and j < 5))
+        old_nl.store(out, tile)
+        return out
+
+    a = np.arange(128, dtype=np.float32).reshape(8, 16) + 1
+    found = kernel(a)
+    assert np.array_equal(found[:limit, :5], a[:limit, :5])
+
+
+def test_reduced_axes_may_stand_anywhere_behind_the_partitions():
+    @old.jit
+    def kernel(a):
+        out = old_nl.ndarray((4, 3, 5), dtype=a.dtype, buffer=old_nl.shared_hbm)
+        old_nl.store(out, old_nl.max(old_nl.load(a), axis=[2, 4]))
+        return out
+
+    a = np.random.default_rng(0).standard_normal((4, 3, 2, 5, 7)).astype(np.float32)
+    assert np.array_equal(kernel(a), a.max((2, 4)))

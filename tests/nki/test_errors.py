@@ -1,0 +1,151 @@
+"""Kernels with one fault each: the error says what is wrong and points to the line marked `# here`."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import trainstone.nki.activate  # noqa: F401
+
+import nki  # noqa: E402
+import nki.isa as nisa  # noqa: E402
+import nki.language as nl  # noqa: E402
+
+ROWS = np.ones((128, 64), np.float32)
+
+
+def filled(*shape, value=1.0):
+    made = nl.ndarray(shape, dtype=nl.float32, buffer=nl.sbuf)
+    nisa.memset(made, value)
+    return made
+
+
+def stored(tile):
+    out = nl.ndarray(tile.shape, dtype=tile.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out, src=tile)
+    return out
+
+
+def too_many_partitions(a):
+    return stored(nl.ndarray((129, 64), dtype=nl.float32, buffer=nl.sbuf))  # here
+
+
+def too_many_columns(a):
+    moving, stationary = filled(128, 513), filled(128, 128)
+    product = nl.ndarray((128, 512), dtype=nl.float32, buffer=nl.psum)
+    nisa.nc_matmul(dst=product, stationary=stationary, moving=moving)  # here
+    return a
+
+
+def across_banks(a):
+    moving, stationary = filled(128, 512), filled(128, 128)
+    product = nl.ndarray((128, 1024), dtype=nl.float32, buffer=nl.psum)
+    nisa.nc_matmul(dst=product[:, 256:768], stationary=stationary, moving=moving)  # here
+    return a
+
+
+def product_in_sbuf(a):
+    data = filled(128, 64)
+    nisa.nc_matmul(dst=data[0:64], stationary=data, moving=data)  # here
+    return a
+
+
+def never_filled(a):
+    empty, full = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf, name="empty"), filled(128, 64)
+    nisa.tensor_tensor(dst=full, data1=full, data2=empty, op=nl.add)  # here
+    return stored(full)
+
+
+def product_never_made(a):
+    product, out = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.psum), filled(128, 64)
+    nisa.tensor_copy(dst=out, src=product)  # here
+    return stored(out)
+
+
+def tiles_overlap(a):
+    one = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf, address=(0, 0), name="one")
+    two = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf, address=(0, 128), name="two")
+    nisa.memset(one, 1.0)
+    nisa.memset(two, 2.0)
+    nisa.tensor_tensor(dst=two, data1=two, data2=one, op=nl.add)  # here
+    return stored(two)
+
+
+def out_of_bounds(a):
+    tile = filled(128, 64)
+    nisa.dma_copy(dst=tile, src=a[0:128, 10:74])  # here
+    return a
+
+
+def partitions_differ(a):
+    wide, half = filled(128, 64), filled(64, 64)
+    nisa.tensor_tensor(dst=wide, data1=wide, data2=half, op=nl.add)  # here
+    return stored(wide)
+
+
+def start_of_partitions(a):
+    tile = filled(128, 64)
+    nisa.memset(tile[1:65], 2.0)  # here
+    return stored(tile)
+
+
+def psum_by_dma(a):
+    product = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.psum)
+    nisa.dma_copy(dst=product, src=a)  # here
+    return a
+
+
+def more_than_sbuf(a):
+    one = nl.ndarray((128, 30000), dtype=nl.float32, buffer=nl.sbuf)  # here
+    two = filled(128, 30000)
+    nisa.memset(one, 1.0)
+    nisa.tensor_tensor(dst=one, data1=one, data2=two, op=nl.add)
+    return stored(one)
+
+
+def newer_chip(a):
+    tile = filled(128, 64)
+    nisa.range_select(dst=tile, on_true_tile=tile, comp_op0=nl.greater, comp_op1=nl.less, bound0=tile[:, 0:1],  # here
+                      bound1=tile[:, 1:2])
+    return stored(tile)
+
+
+def register_of_a_row(a):
+    nisa.register_load(nisa.register_alloc(), filled(1, 4))  # here
+    return a
+
+
+FAULTS = [
+    (too_many_partitions, AssertionError, "number of partitions 129 exceed architecture limitation of 128"),
+    (too_many_columns, AssertionError, "moving has 513 columns, at most 512"),
+    (across_banks, AssertionError, "bytes 1024 to 3071 .* one PSUM bank of 2048 bytes"),
+    (product_in_sbuf, AssertionError, "dst lies in sbuf, nc_matmul takes it in psum"),
+    (never_filled, AssertionError, "tensor_tensor reads tile empty .*, to which nothing was written"),
+    (product_never_made, AssertionError, "tensor_copy reads tile .*, to which nothing was written"),
+    (tiles_overlap, AssertionError, "reads tile one .*, which tile two .* has overwritten .*sbuf addresses"),
+    (out_of_bounds, IndexError, r"`a` on dimension 1: index range \[10, 73\] exceed dimension size of 64"),
+    (partitions_differ, AssertionError, "partitions of dst are 128 and partitions of data2 64"),
+    (start_of_partitions, AssertionError, "64 partitions from partition 1"),
+    (psum_by_dma, AssertionError, "'hbm|sbuf', but got a tile in 'psum'"),
+    (more_than_sbuf, MemoryError, "2 tiles live at once need 240000 bytes of each partition, the chip has 196608"),
+    (newer_chip, Exception, "NeuronCore-v3"),
+    (register_of_a_row, AssertionError, "register_load takes one element"),
+]
+
+
+@pytest.mark.parametrize("kernel, kind, message", FAULTS, ids=[fault[0].__name__ for fault in FAULTS])
+def test_the_error_says_what_and_where(kernel, kind, message):
+    lines, first = inspect.getsourcelines(kernel)
+    line = first + next(i for i, text in enumerate(lines) if "# here" in text)
+    with pytest.raises(kind, match=message) as raised:
+        nki.jit(kernel)(ROWS)
+    assert f"test_errors.py:{line}: " in str(raised.value)
+
+
+def test_a_result_that_nothing_wrote():
+    @nki.jit
+    def kernel(a):
+        return nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.shared_hbm)
+
+    with pytest.raises(AssertionError, match="to which nothing was written"):
+        kernel(ROWS)
