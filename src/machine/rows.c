@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "machine/engine.h"
 
 /* ---- resolving ---- */
@@ -97,8 +98,8 @@ void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, boo
     ts_segment_run(set->exec); /* what waits may write the source */
     const ts_memory *shadow = &set->exec->core->shadow[set->shadows++];
     for (int64_t part = 0; part < rows->parts; part++)
-        memcpy(shadow->data + part * shadow->pitch, ts_rows_at(rows, part) + rows->low,
-               (size_t)(rows->high - rows->low));
+        ts_copy(shadow->data + part * shadow->pitch, ts_rows_at(rows, part) + rows->low,
+                (size_t)(rows->high - rows->low));
     rows->base = shadow->data - rows->low;
     rows->pitch = shadow->pitch;
     rows->space = ts_space_none;
@@ -219,7 +220,7 @@ static inline uint8_t *next_pair(walker *w) {
 static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t n,
                          int size) {
     if (to_step == size && from_step == size) {
-        memcpy(to, from, (size_t)(n * size));
+        ts_copy(to, from, (size_t)(n * size));
         return;
     }
     if (to_step == size && from_step == 2 * size && is_aligned(to, (unsigned)size) &&

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "machine/engine.h"
 #include "machine/gemm.h"
 #include "machine/turn.h"
@@ -52,7 +53,7 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
             n = o->rows->elems - from < TS_CHUNK ? o->rows->elems - from : TS_CHUNK;
             const void *values = o->size == 2 ? ts_rows_read_raw(o->rows, part, from, n, to)
                                               : ts_rows_read(o->rows, part, from, n, (float *)to);
-            if (values != to) memcpy(to, values, (size_t)(n * o->size));
+            if (values != to) ts_copy(to, values, (size_t)(n * o->size));
         }
 }
 
@@ -246,7 +247,7 @@ static void turn_copies(const ts_exec *exec, const ts_rows *data, const ts_rows 
             n = elems - at < TS_CHUNK ? elems - at : TS_CHUNK;
             const void *values =
                 is_exact ? ts_rows_read_raw(data, p, at, n, row) : ts_rows_read(data, p, at, n, (float *)row);
-            if (values != row) memcpy(row, values, (size_t)(n * size));
+            if (values != row) ts_copy(row, values, (size_t)(n * size));
         }
     ts_turn turn = {.from = from,
                     .to = to,

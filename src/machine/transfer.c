@@ -1,6 +1,7 @@
 /* Strided copies: a common cut of two patterns, a good order of its dimensions, and the loops that move. */
 #include "machine/transfer.h"
 
+#include "base/copy.h"
 #include "machine/turn.h"
 
 #include <stdlib.h>
@@ -172,7 +173,7 @@ static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
 }
 #else
 static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
-    memcpy(dst, src, (size_t)bytes);
+    ts_copy(dst, src, (size_t)bytes);
 }
 #endif
 
@@ -186,7 +187,11 @@ static void finish_streaming(void) {
 static void copy_run(uint8_t *dst, int64_t dst_step, const uint8_t *src, int64_t src_step, int64_t n,
                      int size) {
     if (dst_step == size && src_step == size) {
-        memmove(dst, src, (size_t)(n * size));
+        const int64_t bytes = n * size, distance = dst - src;
+        if (distance >= bytes || distance <= -bytes)
+            ts_copy(dst, src, (size_t)bytes);
+        else
+            memmove(dst, src, (size_t)bytes);
         return;
     }
     switch (size) {

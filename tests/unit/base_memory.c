@@ -1,4 +1,4 @@
-/* Arena, vectors, text buffers and diagnostics. */
+/* Arena, vectors, text buffers, copies and diagnostics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/copy.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -108,6 +109,28 @@ static void first_failure_is_kept(void **state) {
     assert_string_equal(line, "sys");
 }
 
+/* Between places that lie in their pages in every way that matters to it, no byte more and none less. */
+static void copies_are_exact(void **state) {
+    (void)state;
+    enum { ROOM = 4 * 4096, LONGEST = 3 * 4096 };
+    static const size_t lengths[] = {0, 1, 2047, 2048, 2049, 4095, 4097, 6144, 6145, LONGEST};
+    static const size_t ahead[] = {0, 1, 4, 15, 16, 17, 64, 4095};
+    uint8_t *from = aligned_alloc(4096, ROOM), *to = aligned_alloc(4096, 2 * ROOM);
+    for (size_t i = 0; i < ROOM; i++)
+        from[i] = (uint8_t)(i * 7 + i / 256 + 1);
+    for (size_t a = 0; a < sizeof ahead / sizeof *ahead; a++)
+        for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
+            uint8_t *at = to + 64 + ahead[a];
+            memset(to, 0xee, 2 * ROOM);
+            ts_copy(at, from + 64, lengths[n]);
+            assert_memory_equal(at, from + 64, lengths[n]);
+            assert_int_equal(at[-1], 0xee);
+            assert_int_equal(at[lengths[n]], 0xee);
+        }
+    free(from);
+    free(to);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -115,6 +138,7 @@ int main(void) {
         cmocka_unit_test(vector_keeps_what_was_pushed),
         cmocka_unit_test(text_quotes_and_numbers),
         cmocka_unit_test(first_failure_is_kept),
+        cmocka_unit_test(copies_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
