@@ -16,7 +16,7 @@ ts_recorder *ts_recorder_new(const char *name, const ts_chip *chip) {
     r->chip = *chip;
     r->most_instructions = MOST_INSTRUCTIONS;
     ts_builder_init(&r->builder, r->program, &r->chip);
-    r->builder.policy = ts_place_least_recent;
+    r->builder.owns_banks = true;
     return r;
 }
 

@@ -25,13 +25,6 @@ typedef struct ts_tile_info {
     uint32_t loc;         /* where it was made; 0 = unknown */
 } ts_tile_info;
 
-/* Which of the free addresses a tile gets. */
-typedef enum ts_place_policy {
-    ts_place_first_fit,   /* the lowest */
-    ts_place_least_recent /* what was freed longest ago, so that a new tile waits for nobody; programs without
-                             loops only (place_recent.c) */
-} ts_place_policy;
-
 typedef struct ts_builder {
     ts_program *program;
     const ts_chip *chip;
@@ -39,7 +32,7 @@ typedef struct ts_builder {
     uint32_t open_loops[TS_BUILD_DEPTH];
     int depth, deepest; /* open loops, and the most that were; more than TS_MAX_LOOP_DEPTH do not run */
     int control_depth;  /* of these are the user's own loops: no tile rotates with them */
-    ts_place_policy policy;
+    bool owns_banks;    /* each tile in PSUM has whole banks to itself */
     TS_VEC(ts_tile_info) tiles;   /* in the program's arena */
     TS_VEC(uint32_t) tensor_locs; /* by tensor: the loc it was made at */
 } ts_builder;
@@ -115,9 +108,10 @@ static inline int64_t ts_build_at_most(const ts_builder *builder, int64_t amount
 }
 
 /* Gives every tile an SBUF or PSUM address and every scratch tensor an HBM offset by liveness over the
-   loop tree, first fit. ts_capacity names what does not fit. */
+   loop tree: in SBUF what was freed longest ago, elsewhere the lowest. ts_capacity names what does not fit.
+ */
 ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
-/* The tiles of one space whose first and last are known (place.c calls it for its policy). */
+/* The tiles of one space whose first and last are known, by age. `diag` NULL: says nothing. */
 ts_status ts_plan_place_recent(ts_builder *builder, ts_space space, double capacity, ts_diag *diag);
 enum { TS_TILE_UNUSED = -1 }; /* `first` of a tile without accesses */
 /* ts_capacity when arguments, results, constants and scratch together exceed the HBM stack of one core. */

@@ -1,4 +1,4 @@
-/* Placement: from virtual tiles to addresses, by liveness over the loop tree and first fit. */
+/* Placement: from virtual tiles to addresses by liveness over the loop tree, and first fit. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,7 +132,9 @@ static int64_t first_fit(item *items, uint32_t count, uint32_t *active) {
 
 static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_arena *scratch, ts_diag *diag) {
     ts_builder *b = p->b;
-    if (b->policy == ts_place_least_recent) return ts_plan_place_recent(b, space, capacity, diag);
+    if (b->owns_banks) return ts_plan_place_recent(b, space, capacity, diag);
+    /* First fit takes fewer bytes, and in PSUM tiles may share a bank. */
+    if (space == ts_space_sbuf && ts_plan_place_recent(b, space, capacity, NULL) == ts_ok) return ts_ok;
     item *items = TS_NEW_ARRAY(scratch, item, b->tiles.count);
     uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, b->tiles.count + 1), count = 0;
     for (uint32_t i = 0; i < b->tiles.count; i++) {

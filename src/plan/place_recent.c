@@ -1,8 +1,8 @@
-/* Placement of programs without loops: each tile gets, of the room that is free when it is first touched,
-   what was freed longest ago. A tile then waits for as few earlier accesses as the space allows, which
-   decides how far loads run ahead of what they feed. Where that leaves no hole large enough, the lowest free
-   addresses are taken instead; where those do not suffice either, the tiles that are live together are named.
- */
+/* Placement by age: each tile gets, of the room that is free when it is first touched, what was freed longest
+   ago. A tile then waits for as few earlier accesses as the space allows, which decides how far loads run
+   ahead of what they feed. Where that leaves no hole large enough, the lowest free addresses are taken
+   instead by all tiles from where all room was free to where it is again; where those do not suffice either,
+   the tiles that are live together are named. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,8 @@ typedef struct room {
     uint32_t order_count;
     uint32_t *order; /* tiles by first access */
     uint32_t *busy; /* by unit: 1 + last position at which its latest tile is live; 0 = free from the start */
-    bool *is_fixed; /* by unit: some tile has its address here */
+    uint32_t *before; /* `busy` before the tiles that are placed now */
+    bool *is_fixed;   /* by unit: some tile has its address here */
 } room;
 
 static int units_of(const room *p, int64_t bytes) {
@@ -82,17 +83,37 @@ static int lowest_hole(const room *p, uint32_t first, int need) {
     return -1;
 }
 
-/* The index in p->order of the first tile without room; order_count when all have theirs. */
-static uint32_t place_all(room *p, bool is_oldest, int *queue) {
-    memset(p->busy, 0, (size_t)p->units * sizeof *p->busy);
-    for (uint32_t i = 0; i < p->order_count; i++) {
+/* Places the tiles of p->order from `begin` to `end`; the index of the first one without room, or `end`. */
+static uint32_t place_some(room *p, uint32_t begin, uint32_t end, bool is_oldest, int *queue) {
+    for (uint32_t i = begin; i < end; i++) {
         ts_tile_info *tile = &p->b->tiles.data[p->order[i]];
-        int need = units_of(p, tile->bytes);
+        int need = units_of(p, tile->bytes * tile->slots);
         int at = is_oldest ? oldest_hole(p, tile->first, need, queue) : lowest_hole(p, tile->first, need);
         if (at < 0) return i;
         tile->address = at * p->unit;
         for (int u = at; u < at + need; u++)
             p->busy[u] = tile->last + 1;
+    }
+    return end;
+}
+
+/* The end of the tiles from `begin` on after which all room is free again. */
+static uint32_t cluster_end(const room *p, uint32_t begin) {
+    uint32_t last = 0, at = begin;
+    for (; at < p->order_count && (at == begin || p->b->tiles.data[p->order[at]].first <= last); at++)
+        if (p->b->tiles.data[p->order[at]].last > last) last = p->b->tiles.data[p->order[at]].last;
+    return at;
+}
+
+/* The index in p->order of the first tile without room; order_count when all have theirs. */
+static uint32_t place_all(room *p, int *queue) {
+    for (uint32_t begin = 0, end; begin < p->order_count; begin = end) {
+        end = cluster_end(p, begin);
+        memcpy(p->before, p->busy, (size_t)p->units * sizeof *p->busy);
+        if (place_some(p, begin, end, true, queue) == end) continue;
+        memcpy(p->busy, p->before, (size_t)p->units * sizeof *p->busy);
+        uint32_t failed = place_some(p, begin, end, false, queue);
+        if (failed < end) return failed;
     }
     return p->order_count;
 }
@@ -147,14 +168,13 @@ ts_status ts_plan_place_recent(ts_builder *b, ts_space space, double capacity, t
     p.units = (int)(capacity / (double)p.unit);
     p.order = TS_NEW_ARRAY(&scratch, uint32_t, b->tiles.count + 1);
     p.busy = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)p.units + 1);
+    p.before = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)p.units + 1);
     p.is_fixed = TS_NEW_ARRAY(&scratch, bool, (size_t)p.units + 1);
     int *queue = TS_NEW_ARRAY(&scratch, int, (size_t)p.units + 1);
     list_tiles(&p);
     ts_status status = ts_ok;
-    if (place_all(&p, true, queue) < p.order_count) {
-        uint32_t failed = place_all(&p, false, queue);
-        if (failed < p.order_count) status = refuse(&p, failed, capacity, diag);
-    }
+    uint32_t failed = place_all(&p, queue);
+    if (failed < p.order_count) status = diag ? refuse(&p, failed, capacity, diag) : ts_capacity;
     ts_arena_free(&scratch);
     return status;
 }
