@@ -36,6 +36,7 @@ typedef struct ts_dot_operand {
     const ts_walk *walk;
     bool is_transposed; /* depth is its contiguous axis: loaded row by row and transposed on the PE */
     ts_tile tile;       /* of the open panel */
+    uint32_t kept;      /* where it is kept when it has been turned, see dot_keep.c */
 } ts_dot_operand;
 
 /* Chunks of equal size: for each position of depth's outer axes in a panel, `tiles` times `positions` of
@@ -139,6 +140,10 @@ ts_box ts_dot_box(const ts_dot *dot, const ts_dot_operand *operand, ts_tile tile
 void ts_dot_box_outer(const ts_dot *dot, const ts_dot_operand *operand, ts_box *box, int64_t step);
 /* Positions of depth's cut axis from the panel's begin to the axis' end. */
 ts_affine ts_dot_depth_left(const ts_dot *dot);
+/* Of `count` equal parts of a group's chunks those that one DMA moves: a divisor of all, so that there are
+   few pieces, none of them small. */
+int64_t ts_dot_piece(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_group *group,
+                     int64_t count);
 /* The open panel of the operand into a new tile. */
 void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
 
@@ -185,6 +190,24 @@ void ts_dot_turn_slice(const ts_dot *dot, const ts_dot_operand *operand, const t
 /* The open panel of the operand, whose tile exists. */
 void ts_dot_turn_panel(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand);
 
+/* ---- keeping what is turned, dot_keep.c ---- */
+
+/* How often each panel of the operand is loaded. */
+int64_t ts_dot_times(const ts_dot *dot, const ts_dot_operand *operand);
+bool ts_dot_is_kept(const ts_dot *dot, const ts_dot_operand *operand);
+/* Before all loops: room in HBM, if need be. */
+void ts_dot_keep_begin(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
+/* A loop whose one trip is run when the operand's panel is turned, or when it was before; the caller ends it.
+ */
+void ts_dot_keep_if(const ts_dot *dot, const ts_dot_operand *operand, bool is_first);
+/* Stores or loads rows of a ring that are turned; `rows` NULL: the open panel. */
+void ts_dot_keep_rows(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand,
+                      const ts_dot_rows *rows);
+void ts_dot_keep_load(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand,
+                      const ts_dot_rows *rows, ts_engine trigger);
+/* The open panel of the operand, whose tile exists. */
+void ts_dot_keep_panel(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand);
+
 /* ---- turning ahead, dot_ahead.c ---- */
 
 typedef struct ts_dot_ahead {
@@ -210,6 +233,7 @@ void ts_dot_ahead_begin(ts_dot_ahead *ahead, ts_lower *lower, ts_dot *dot, const
 void ts_dot_ahead_block(ts_dot_ahead *ahead);
 void ts_dot_ahead_widen(const ts_dot_ahead *ahead, const ts_dot_slice *slice);
 void ts_dot_ahead_turn(const ts_dot_ahead *ahead, const ts_dot_slice *slice);
+void ts_dot_ahead_end(const ts_dot_ahead *ahead);
 
 /* The whole contraction; `block`, filled in on the way, is what `reader` (or NULL) takes. */
 ts_status ts_dot_emit(ts_lower *lower, ts_dot *dot, ts_dot_block *block, const ts_dot_reader *reader);

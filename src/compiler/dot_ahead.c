@@ -43,6 +43,8 @@ void ts_dot_ahead_begin(ts_dot_ahead *a, ts_lower *lower, ts_dot *d, const ts_do
     a->turn = ts_dot_turn_begin(d, o, TS_DOT_ROWS_AHEAD, 2);
     ts_affine zero = ts_affine_const(0);
     ts_dot_rows first = rows_at(d, zero, ts_count_const(d->rows.tile), zero);
+    bool is_kept = ts_dot_is_kept(d, o);
+    if (is_kept) ts_dot_keep_if(d, o, true);
     ts_dot_turn_load(lower, d, o, &a->turn, &first, ts_engine_gpsimd);
     for (int i = 0; i < d->groups; i++) {
         int64_t slices = ts_dot_slices(d, &d->group[i]);
@@ -52,6 +54,12 @@ void ts_dot_ahead_begin(ts_dot_ahead *a, ts_lower *lower, ts_dot *d, const ts_do
         ts_dot_turn_slice(d, o, &a->turn, &first, &s);
         ts_dot_close(d, slices);
     }
+    if (!is_kept) return;
+    ts_dot_keep_rows(lower, d, o, &first);
+    ts_build_end(d->b);
+    ts_dot_keep_if(d, o, false);
+    ts_dot_keep_load(lower, d, o, &first, ts_engine_gpsimd);
+    ts_build_end(d->b);
 }
 
 /* Rows that begin at `at`, of which `left` positions there are, if any. */
@@ -92,20 +100,27 @@ static void add_panel(ts_dot_ahead *a, ts_affine panel, ts_affine tile, ts_affin
     add_next(a, at, left, ts_build_sum(d->b, number, tile, 1), last > 0, ts_engine_gpsimd);
 }
 
-typedef void ts_turn_step(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_turn *turn,
-                          const ts_dot_rows *rows, const ts_dot_slice *slice);
+typedef enum ahead_step { step_load, step_widen, step_turn, step_keep, step_load_kept } ahead_step;
 
-/* For a slice NULL: the load. */
-static void each(const ts_dot_ahead *a, ts_turn_step *step, const ts_dot_slice *s) {
+/* For all that is turned meanwhile; of the slice, where the step is one of slices. */
+static void each(const ts_dot_ahead *a, ahead_step step, const ts_dot_slice *s) {
+    const ts_dot *d = a->dot;
+    const ts_dot_operand *o = &d->stationary;
+    bool is_kept = ts_dot_is_kept(d, o);
+    if (is_kept) ts_dot_keep_if(d, o, step != step_load_kept);
     for (int i = 0; i < a->count; i++) {
         const ts_dot_rows *rows = &a->next[i].rows;
-        if (a->next[i].is_guarded) ts_build_loop(a->dot->b, a->next[i].guard);
-        if (s)
-            step(a->dot, &a->dot->stationary, &a->turn, rows, s);
-        else
-            ts_dot_turn_load(a->lower, a->dot, &a->dot->stationary, &a->turn, rows, a->next[i].trigger);
-        if (a->next[i].is_guarded) ts_build_end(a->dot->b);
+        if (a->next[i].is_guarded) ts_build_loop(d->b, a->next[i].guard);
+        switch (step) {
+        case step_load: ts_dot_turn_load(a->lower, d, o, &a->turn, rows, a->next[i].trigger); break;
+        case step_widen: ts_dot_turn_widen(d, o, &a->turn, rows, s); break;
+        case step_turn: ts_dot_turn_slice(d, o, &a->turn, rows, s); break;
+        case step_keep: ts_dot_keep_rows(a->lower, d, o, rows); break;
+        case step_load_kept: ts_dot_keep_load(a->lower, d, o, rows, a->next[i].trigger); break;
+        }
+        if (a->next[i].is_guarded) ts_build_end(d->b);
     }
+    if (is_kept) ts_build_end(d->b);
 }
 
 void ts_dot_ahead_block(ts_dot_ahead *a) {
@@ -118,13 +133,18 @@ void ts_dot_ahead_block(ts_dot_ahead *a) {
     a->count = 0;
     if (a->block->row_tiles > 1) add_tile(a, panel, tile, before);
     if (rows->is_open[0]) add_panel(a, panel, tile, before, last);
-    each(a, NULL, NULL);
+    each(a, step_load, NULL);
+    if (ts_dot_is_kept(d, &d->stationary)) each(a, step_load_kept, NULL);
 }
 
 void ts_dot_ahead_widen(const ts_dot_ahead *a, const ts_dot_slice *s) {
-    each(a, ts_dot_turn_widen, s);
+    each(a, step_widen, s);
 }
 
 void ts_dot_ahead_turn(const ts_dot_ahead *a, const ts_dot_slice *s) {
-    each(a, ts_dot_turn_slice, s);
+    each(a, step_turn, s);
+}
+
+void ts_dot_ahead_end(const ts_dot_ahead *a) {
+    if (ts_dot_is_kept(a->dot, &a->dot->stationary)) each(a, step_keep, NULL);
 }

@@ -85,6 +85,7 @@ static void multiply_ahead(const ts_dot *d, const ts_dot_block *k, ts_dot_ahead 
         before = ts_dot_slice_at(d, g, ts_affine_const(more));
     }
     ts_dot_ahead_turn(ahead, &before);
+    ts_dot_ahead_end(ahead);
 }
 
 /* What PSUM holds of this block. */
@@ -154,13 +155,21 @@ static void close_rows(ts_dot *d, ts_dot_block *k) {
     k->row_is_open = false;
 }
 
+/* Row tile by row tile, so that none waits until all of the block before is read out. */
+static void clear(ts_dot *d, const ts_dot_block *k) {
+    uint32_t loop = ts_dot_open(d, k->row_tiles);
+    ts_ap zero = ts_build_ap(d->b, k->psum, ts_dtype_f32, ts_count_const(ts_walk_tile(&d->rows)),
+                             ts_count_const(k->psum_step / 4));
+    zero.offset = ts_build_sum(d->b, zero.offset, ts_dot_counter(d, k->row_tiles, loop), k->psum_step);
+    ts_emit_memset(d->b, ts_engine_vector, &zero, 0);
+    ts_dot_close(d, k->row_tiles);
+}
+
 /* Depth in several panels, all added to a PSUM of zeros that holds every row tile. */
 static void multiply_panels(ts_lower *lower, ts_dot *d, ts_dot_block *k) {
     k->psum_step = ts_dot_psum_step(d);
     k->psum = ts_build_tile(d->b, ts_space_psum, ts_walk_tile(&d->rows), k->row_tiles * k->psum_step, 1);
-    ts_ap zero = ts_build_ap(d->b, k->psum, ts_dtype_f32, ts_count_const(ts_walk_tile(&d->rows)),
-                             ts_count_const(k->row_tiles * k->psum_step / 4));
-    ts_emit_memset(d->b, ts_engine_vector, &zero, 0);
+    clear(d, k);
     ts_walk_open(d->b, &d->panel);
     ts_dot_load(lower, d, &d->stationary);
     ts_dot_load(lower, d, &d->moving);
@@ -209,6 +218,8 @@ ts_status ts_dot_emit(ts_lower *lower, ts_dot *d, ts_dot_block *block, const ts_
     ts_walk *outer = is_outer ? &d->rows : &d->cols, *inner = is_outer ? &d->cols : &d->rows;
     ts_dot_ahead ahead;
     *block = ts_dot_block_of(d);
+    ts_dot_keep_begin(lower, d, &d->stationary);
+    ts_dot_keep_begin(lower, d, &d->moving);
     enter(reader, ts_dot_before);
     ts_walk_open(d->b, &d->batch);
     enter(reader, ts_dot_in_batch);

@@ -83,19 +83,19 @@ static void load_chunks(ts_lower *lower, const ts_dot *d, const ts_dot_operand *
     ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(lower), &t);
 }
 
-/* Chunks that one DMA brings: a divisor of all, so that there are few pieces, none of them small. */
-static int64_t piece_of(const ts_dot *d, const ts_dot_operand *o, const ts_dot_group *g) {
-    int64_t outer = g->chunks / g->tiles, tiles = (g->tiles + MOST_PIECES - 1) / MOST_PIECES;
-    int64_t bytes = outer * g->positions * d->depth.inner * ts_dot_chunk_step(d, o) * elem_bytes(d);
-    while (tiles < g->tiles && (g->tiles % tiles != 0 || tiles * bytes < PIECE_BYTES))
-        tiles++;
-    return tiles;
+int64_t ts_dot_piece(const ts_dot *d, const ts_dot_operand *o, const ts_dot_group *g, int64_t count) {
+    int64_t piece = (count + MOST_PIECES - 1) / MOST_PIECES;
+    int64_t bytes =
+        g->chunks / count * g->positions * d->depth.inner * ts_dot_chunk_step(d, o) * elem_bytes(d);
+    while (piece < count && (count % piece != 0 || piece * bytes < PIECE_BYTES))
+        piece++;
+    return piece;
 }
 
 static void load_direct(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o) {
     for (int i = 0; i < d->groups; i++) {
         const ts_dot_group *g = &d->group[i];
-        int64_t piece = ts_dot_is_ragged(d) ? 1 : piece_of(d, o, g), trips = g->tiles / piece;
+        int64_t piece = ts_dot_is_ragged(d) ? 1 : ts_dot_piece(d, o, g, g->tiles), trips = g->tiles / piece;
         uint32_t loop = ts_dot_open(d, trips);
         ts_affine first = ts_build_sum(d->b, ts_affine_const(0), ts_dot_counter(d, trips, loop), piece);
         load_chunks(lower, d, o, g, first, piece);
@@ -106,7 +106,9 @@ static void load_direct(ts_lower *lower, const ts_dot *d, const ts_dot_operand *
 void ts_dot_load(ts_lower *lower, const ts_dot *d, ts_dot_operand *o) {
     int64_t bytes = d->chunks * ts_dot_chunk_step(d, o) * elem_bytes(d);
     o->tile = ts_build_tile(d->b, ts_space_sbuf, d->chunk, bytes, 2);
-    if (o->is_transposed)
+    if (ts_dot_is_kept(d, o))
+        ts_dot_keep_panel(lower, d, o);
+    else if (o->is_transposed)
         ts_dot_turn_panel(lower, d, o);
     else
         load_direct(lower, d, o);

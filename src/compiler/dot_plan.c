@@ -197,20 +197,28 @@ static bool try_panels(ts_dot *dot, int64_t rows, int64_t cols) {
     return ts_dot_is_whole(dot) || ts_walk_tiles(&dot->rows) * ts_dot_psum_step(dot) <= TS_DOT_PSUM;
 }
 
+/* The time of a DMA for runs of so many elements, by its time for the bytes alone. */
+static double run_cost(const ts_dot *dot, const ts_dot_operand *operand, int64_t run) {
+    const ts_chip *chip = dot->b->chip;
+    double bytes = (double)run * ts_dtype_get(ts_chip_dtype(operand->view.dtype))->bytes;
+    return 1 + chip->dma_descriptor_ns * chip->dma_engine_bytes_per_ns / bytes;
+}
+
 /* What loading one side costs, in elements that HBM moves: a transpose keeps TensorE from multiplying. */
-static double load_cost(const ts_dot *dot, const ts_dot_operand *operand, int64_t times) {
-    double elems = (double)ts_walk_elems(operand->walk) * (double)ts_walk_elems(&dot->depth) * (double)times;
-    return operand->is_transposed ? 3 * elems : elems;
+static double load_cost(const ts_dot *dot, const ts_dot_operand *operand) {
+    double elems = (double)ts_walk_elems(operand->walk) * (double)ts_walk_elems(&dot->depth);
+    double times = (double)ts_dot_times(dot, operand);
+    if (!operand->is_transposed)
+        return elems * times * run_cost(dot, operand, ts_walk_run(operand->walk, operand->side));
+    double turned = 2 + run_cost(dot, operand, ts_walk_run(&dot->panel, operand->side));
+    return times > 1 ? elems * (turned + times) : elems * turned;
 }
 
 /* The panels that are held are loaded once, the others once for each of them; as far as depth comes in
    panels, both sides once for each panel of the other. That costs a little besides: PSUM is not double. */
 static double traffic(const ts_dot *dot) {
-    int64_t rows = ts_walk_panels(&dot->rows), cols = ts_walk_panels(&dot->cols);
-    if (!ts_dot_is_whole(dot))
-        return 1.1 * (load_cost(dot, &dot->stationary, cols) + load_cost(dot, &dot->moving, rows));
-    return dot->is_rows_outer ? load_cost(dot, &dot->stationary, 1) + load_cost(dot, &dot->moving, rows)
-                              : load_cost(dot, &dot->stationary, cols) + load_cost(dot, &dot->moving, 1);
+    double cost = load_cost(dot, &dot->stationary) + load_cost(dot, &dot->moving);
+    return ts_dot_is_whole(dot) ? cost : 1.1 * cost;
 }
 
 /* What is held at a time: many batches if they fit, else of one the panels that move the least. */

@@ -47,11 +47,27 @@ typedef struct placer {
     uint32_t *tensor_first, *tensor_last;
 } placer;
 
+/* A loop of one trip or none is a condition: where it depends on a counter, what it leaves may be wanted in
+   later trips of that counter's loop, without being made again in them. */
+static void cover_conditions(placer *p, uint32_t tensor, uint32_t at) {
+    const ts_program *program = p->b->program;
+    for (uint32_t id = p->loop_of[at]; id; id = program->loops.data[id - 1].parent) {
+        const ts_count *trip = &program->loops.data[id - 1].trip;
+        if (trip->max != 1 || !trip->is_ragged) continue;
+        for (uint32_t i = 0; i < trip->limit.term_count; i++) {
+            const ts_loop *loop = &program->loops.data[program->terms.data[trip->limit.first_term + i].loop];
+            if (loop->begin < p->tensor_first[tensor]) p->tensor_first[tensor] = loop->begin;
+            if (loop->end > p->tensor_last[tensor]) p->tensor_last[tensor] = loop->end;
+        }
+    }
+}
+
 static void see_ap(placer *p, ts_ap *ap, uint32_t at) {
     ts_program *program = p->b->program;
     if (ap->space == ts_space_none) return;
     if (ap->space == ts_space_hbm) {
         cover(program, p->loop_of, &p->tensor_first[ap->tensor], &p->tensor_last[ap->tensor], at);
+        cover_conditions(p, ap->tensor, at);
         if (ap->index) see_ap(p, &program->indices.data[ap->index - 1], at);
         return;
     }

@@ -3,6 +3,7 @@
 import json
 
 import cli
+import jax
 import jax.numpy as jnp
 import models
 import numpy as np
@@ -38,3 +39,22 @@ def test_four_mebibytes_of_sbuf(make, tmp_path):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=2e-6)
     assert records["small"]["hbm_bytes"] > records["whole"]["hbm_bytes"]
     assert records["small"]["pe_flops"] == records["whole"]["pe_flops"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("rows, columns, depth", [(640, 1300, 512), (2100, 1100, 200), (1153, 1537, 1000)])
+def test_products_of_many_panels(rows, columns, depth, dtype, tmp_path):
+    """What is turned for the first panel of the other side and kept in HBM for the others, whole and ragged."""
+    random = np.random.default_rng(rows)
+    x, y = (jnp.asarray(random.integers(-8, 9, (size, depth)), dtype) for size in (rows, columns))
+    forms = {"right": lambda x, y: jnp.matmul(x, y.T, preferred_element_type=jnp.float32),
+             "left": lambda x, y: jnp.matmul(x, y, preferred_element_type=jnp.float32),
+             "both": lambda x, y: jnp.matmul(x.T, y.T, preferred_element_type=jnp.float32)}
+    arguments = {"right": (x, y), "left": (x, y.T), "both": (x.T, y)}
+    want = np.asarray(x, np.float64) @ np.asarray(y, np.float64).T
+    for form, fn in forms.items():
+        for flags in ((), ("--chip", small_chip(tmp_path))):
+            program = cli.write_program(jax.jit(fn), arguments[form], tmp_path / "dot.mlirbc")
+            inputs = cli.write_inputs(arguments[form], tmp_path / "in")
+            (got,), _ = cli.run_program(program, inputs, tmp_path / "out", *flags)
+            np.testing.assert_array_equal(got, want)
