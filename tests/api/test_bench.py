@@ -1,15 +1,18 @@
 """bench/: its models are those that they claim to be, and a run that fails takes no other with it."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
 
 import jax
+import jax.export
 import numpy as np
 import pytest
 
-BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BENCH, BUILD = ROOT / "bench", pathlib.Path(os.environ.get("TRAINSTONE_BUILD", ROOT / "build"))
 sys.path.insert(0, str(BENCH))
 
 import models_jax  # noqa: E402
@@ -62,3 +65,26 @@ def test_failures(tmp_path):
 def test_limit(tmp_path):
     tables, _, rows = run(tmp_path, "--limit", "0.01")
     assert {row["status"] for row in rows.values()} == {"over 0.01 s"} and "| over 0.01 s |" in tables
+
+
+def test_cubes():
+    """No product takes less than its stream, and one of 4096 cubed little more."""
+    done = subprocess.run([sys.executable, BENCH / "cubes.py", "--command", BUILD / "trainstone"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()[2:]]
+    assert len(rows) == 8
+    assert all(83 <= float(row[4]) < 100 for row in rows), done.stdout
+    assert float(rows[0][4]) > 93 and rows[0][:2] == ["bf16", "A @ B"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_traffic(precision, tmp_path):
+    """A GPT's step moves at most three times the bytes of its weights, its optimizer's state, and what autodiff saves."""
+    step, arguments = models_jax.build("gpt_d256", precision)
+    params, state, x, y = arguments
+    exported = jax.export.export(jax.jit(step, keep_unused=True, donate_argnums=(0, 1)), platforms=["neuron"])(*arguments)
+    (tmp_path / "step.mlirbc").write_bytes(exported.mlir_module_serialized)
+    done = subprocess.run([BUILD / "trainstone", "time", "--json", tmp_path / "step.mlirbc"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    least = models_jax.tree_bytes((params, state)) + models_jax.saved_bytes("gpt_d256", params, x, y)
+    assert least < json.loads(done.stdout)["hbm_bytes"] <= 3 * least
