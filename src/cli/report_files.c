@@ -10,7 +10,7 @@
 #include "base/json_read.h"
 #include "cli/console.h"
 
-enum { MOST_SOURCE = 4 << 20, MOST_SLICES = 400000 };
+enum { MOST_SOURCE = 4 << 20 };
 
 static bool ends_with(const char *path, const char *suffix) {
     size_t length = strlen(path), end = strlen(suffix);
@@ -131,7 +131,7 @@ ts_status ts_reported_open(const ts_arguments *arguments, const char *path, bool
                                  .trips = (uint64_t)arguments->trips,
                                  .sources = sources,
                                  .source_count = count,
-                                 .slice_cap = wants_slices(arguments) ? MOST_SLICES : 0,
+                                 .slice_cap = wants_slices(arguments) ? TS_REPORT_SLICES : 0,
                                  .without_gains = !with_gains,
                                  .pool = ts_runtime_pool(reported->session.runtime)};
     reported->has_report = true;

@@ -33,12 +33,14 @@ static ts_time longest_node(const ts_clock *clock) {
 /* Moves the charges of `node` and of the ancestors that nobody else holds into `node`. */
 static void merge_chain(ts_clock *clock, ts_node *node) {
     uint32_t most = 0, count = 0;
-    for (ts_node *at = node; at; at = at->parent) {
+    ts_time longest = longest_node(clock), reach = 0;
+    for (ts_node *at = node; at && (at == node || at->refs == 1); at = at->parent) {
+        ts_node_charges(clock, at);
+        reach += at->span;
+        if (at != node && reach > longest) break;
         most += at->charges;
-        if (at != node && at->refs != 1) break;
     }
     uint32_t limit = clock->rows.count * ts_bound_count;
-    ts_time longest = longest_node(clock);
     ts_charge *many = malloc((most < limit ? most : limit) * sizeof *many + sizeof *many);
     if (!many) return; /* nothing is lost, the tree only stays larger */
     ts_node *at = node;

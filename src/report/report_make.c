@@ -94,7 +94,7 @@ static ts_status make_within(void *context) {
     ts_clock_options clock = ts_report_clock_options(j->options);
     clock.band = true;
     clock.bins = TS_REPORT_BINS;
-    clock.path_cap = j->options->slice_cap ? 1 << 19 : 1 << 16;
+    clock.path_cap = j->options->slice_cap ? TS_REPORT_SLICES : 1 << 16;
     clock.slice_cap = j->options->slice_cap;
     report->clock_runs = 1;
     TS_TRY(ts_clock_run(report->program, j->chip, &clock, &report->record, j->diag));

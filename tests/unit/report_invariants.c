@@ -113,6 +113,54 @@ static void test_same_bytes(void **state) {
     ts_program_free(program);
 }
 
+/* A step of more instructions than a timeline shows, on 4000 lines. */
+static ts_program *long_program(void) {
+    enum { LINES = 4000 };
+    ts_text text = {0};
+    ts_text_add(&text, "trn 1\nprogram \"long\" chip=trn1\n");
+    for (int line = 1; line <= LINES; line++)
+        ts_text_format(&text, "loc @%d \"some/folder/step.py\":%d:5 \"jit(step)/block_%d/add\"\n", line, line,
+                       line % 40);
+    ts_text_add(&text, "loop %0 = 80\n");
+    for (int line = 1; line <= LINES; line++)
+        ts_text_format(&text,
+                       "  %s.tensor_copy dst=sbuf.f32[p0:128 +%d 64] src=sbuf.f32[p0:128 +%d 64] @%d\n",
+                       line % 2 ? "vector" : "scalar", 1024 * (line % 99), 1024 * ((line + 98) % 99), line);
+    ts_text_add(&text, "end %0\n");
+    ts_program *program = parse_text(text.data, "long");
+    ts_text_free(&text);
+    return program;
+}
+
+/* The largest record and the largest trace that there can be, and two runs write the same bytes. */
+static void test_sizes(void **state) {
+    (void)state;
+    enum { MOST = 64000000 };
+    ts_program *program = long_program();
+    ts_chip chip = table_chip();
+    ts_text traces[2] = {{0}}, records[2] = {{0}};
+    for (int run = 0; run < 2; run++) {
+        ts_report report;
+        ts_report_options options = {.slice_cap = TS_REPORT_SLICES, .without_gains = true};
+        assert_int_equal(ts_report_make(program, &chip, &options, &report, NULL), ts_ok);
+        assert_int_equal(report.record.slices.count, TS_REPORT_SLICES);
+        assert_true(report.record.slices_truncated && report.record.path.count > 100000);
+        assert_true(report.record.arena.bytes_used < MOST);
+        ts_report_pftrace(&report, &report.record, &traces[run]);
+        ts_record_json(&report.record, program, NULL, &records[run]);
+        ts_report_free(&report);
+    }
+    assert_true(traces[0].length < MOST && records[0].length < MOST);
+    assert_true(traces[0].length == traces[1].length && records[0].length == records[1].length);
+    assert_memory_equal(traces[0].data, traces[1].data, traces[0].length);
+    assert_memory_equal(records[0].data, records[1].data, records[0].length);
+    for (int run = 0; run < 2; run++) {
+        ts_text_free(&traces[run]);
+        ts_text_free(&records[run]);
+    }
+    ts_program_free(program);
+}
+
 /* What is clocked together with others, on several threads, is what it is alone. */
 static void test_asks(void **state) {
     (void)state;
@@ -257,6 +305,7 @@ int main(void) {
         cmocka_unit_test(test_compiler_programs),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_asks),
+        cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_loop),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_diff),
