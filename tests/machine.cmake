@@ -5,7 +5,7 @@ set(TS_ISA_FILES)
 foreach(name
         check_clean check_nan check_nan_input check_overflow check_rounding check_unset
         activation activation_reduce activation_scale activation_sin activation_units affine_select alu_bits gpsimd_fold_angle alu_floats alu_ints alu_pow dma_add dma_cast dma_copy
-        dma_gather dma_oob_far dma_oob_high dma_oob_low dma_oob_skip iota leave loops memset nc_matmul nc_matmul_fused nc_matmul_narrow nc_matmul_onezero nc_matmul_double_row range_select
+        dma_gather dma_oob_far dma_oob_high dma_oob_low dma_oob_skip iota leave loops memset nc_matmul nc_matmul_fused nc_matmul_narrow nc_matmul_onezero nc_matmul_double_row range_select nonzero_with_count
         nc_transpose nc_transpose_halves overlap reciprocal scalar_tensor_tensor tensor_copy tensor_copy_halves tensor_copy_predicated tensor_reduce
         tensor_reduce_long tensor_scalar tensor_tensor_scan stochastic select_reduce tensor_partition_reduce
         tensor_scalar_cumulative tensor_scalar_reduce vector_flags nc_stream_shuffle max8 nc_find_index8 nc_match_replace8

@@ -281,12 +281,53 @@ def qkv_case():
 
 
 def nonzero_case():
-    return ((rng().random((256, 16)) < 0.2).astype(np.float32),), {}, None
+    x = (rng().random((256, 16)) < 0.2).astype(np.float32)
+    expected, counts = np.full((16, 256), -1), np.count_nonzero(x, 0)
+    for column in range(16):
+        expected[column, :counts[column]] = np.flatnonzero(x[:, column])
+    return (x,), {}, (expected, counts)
 
 
-def rmsnorm_tkg_case():
-    x, g = normal(1, 4, 1024, dtype=BF16), normal(1, 1024, dtype=BF16, seed=1)
-    return (x, g, np.zeros((128, 4, 8), BF16)), {}, None
+def topk_case():
+    from nkilib.core.topk.rotational_topk_utils import RotationalConstants as Constants
+    from nkilib.core.topk.rotational_topk_utils import create_rotational_topk_config, create_topk_config
+
+    x = normal(4, 8192)
+    order = np.argsort(-x, -1)[:, :64]
+    config = create_rotational_topk_config(x.shape, create_topk_config(x.shape, x.dtype, 64, num_programs=1))
+    Constants._get_permutation_matrix(config.n_stages, config.per_lnc_BxS, x.dtype)
+    Constants._get_global_indices(config.n_stages, config.stage_free_size, config.per_lnc_BxS,
+                                  config.padded_vocab_size, config.index_dtype)
+    config._shared_const_cache.update(Constants._shared_const_cache)
+    return (x, config), {}, (np.take_along_axis(x, order, -1), order)
+
+
+def quantized_case():
+    from nkilib.core.rmsnorm.rmsnorm_quant import RmsNormQuantKernelArgs
+
+    return (normal(1, 128, 512, dtype=BF16), normal(512, dtype=BF16, seed=1), RmsNormQuantKernelArgs()), {}, None
+
+
+def mask_case():
+    return (np.array([[100, 300]], np.float32), 2, 4, 1, 512), {}, None
+
+
+def flatten_case():
+    x, offsets = rng().integers(0, 99, (4, 2048)).astype(np.int32), np.array([0, 16, 40, 60], np.int32)
+    expected = np.full((96, 128), -1)
+    for row, offset in enumerate(offsets):
+        expected[offset:offset + 16] = x[row].reshape(16, 128)
+    return (x, 128, 96 * 128, offsets), {}, expected.reshape(-1)
+
+
+def cross_entropy_bwd_case():
+    (x, targets), _, (_, total) = cross_entropy_case()
+    import nki.language as nl
+
+    gradient = np.exp(x - total[:, None])
+    gradient[np.arange(64), targets] -= 1
+    return (x, targets, total.astype(np.float32)), {"chunk_size": 2048, "dtype": nl.float32,
+                                                    "inplace": False}, gradient / 64
 
 
 library("core/cumsum/cumsum.py", "cumsum", cumsum_case, "gen2")
@@ -301,7 +342,23 @@ library("experimental/loss/cross_entropy.py", "cross_entropy_forward", cross_ent
 library("core/output_projection/output_projection_cte/output_projection_cte.py", "output_projection_cte",
         output_projection_case, tolerance=3e-2)
 library("core/qkv/qkv.py", "qkv", qkv_case, tolerance=3e-2)
-library("core/subkernels/find_nonzero_indices.py", "find_nonzero_indices", nonzero_case)
+library("core/subkernels/find_nonzero_indices.py", "find_nonzero_indices", nonzero_case, grid=2)
+library("core/topk/rotational_topk.py", "rotational_topk", topk_case, "gen2")
+library("core/rmsnorm/rmsnorm_quant.py", "rmsnorm_quant_kernel", quantized_case, "gen2")
+library("core/attention/gen_mask_tkg.py", "gen_mask_tkg_hbm", mask_case, "gen2")
+library("core/subkernels/indexed_flatten.py", "indexed_flatten", flatten_case, grid=2)
+library("experimental/loss/cross_entropy.py", "cross_entropy_backward", cross_entropy_bwd_case, "gen2")
+for _file, _name, _make, _tolerance in (
+        ("core/cumsum/cumsum.py", "cumsum", cumsum_case, 1e-2),
+        ("core/max/cascaded_max.py", "cascaded_max", cascaded_max_case, 1e-2),
+        ("core/embeddings/rope_hf.py", "rope_hf", rope_hf_case, 1e-2),
+        ("core/attention/attention_cte.py", "attention_cte", attention_cte_case, 3e-2),
+        ("experimental/conv/depthwise_conv1d.py", "depthwise_conv1d_implicit_gemm", depthwise_case, 1e-2),
+        ("experimental/loss/cross_entropy.py", "cross_entropy_forward", cross_entropy_case, 1e-2),
+        ("core/output_projection/output_projection_cte/output_projection_cte.py", "output_projection_cte",
+         output_projection_case, 3e-2),
+        ("core/qkv/qkv.py", "qkv", qkv_case, 3e-2)):
+    library(_file, _name, _make, grid=2, tolerance=_tolerance)
 
 
 # ---- running one ----
@@ -386,7 +443,7 @@ def run(folder, one):
 
 def main():
     if len(sys.argv) == 1:
-        print(json.dumps([{key: one[key] for key in ("corpus", "file", "kernel", "arch")} for one in CASES]))
+        print(json.dumps([{key: one[key] for key in ("corpus", "file", "kernel", "arch", "grid")} for one in CASES]))
         return
     out, sys.stdout = sys.stdout, sys.stderr
     try:

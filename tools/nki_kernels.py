@@ -37,7 +37,8 @@ def table(results):
     """Markdown: a count for each corpus and generation, then a row for each kernel that does not run."""
     groups = {}
     for case, result in results:
-        group = groups.setdefault((case["corpus"], case["arch"]), [0, 0, 0])
+        needs = case["arch"] + (f", launched on {case['grid']} programs" if case["grid"] else "")
+        group = groups.setdefault((case["corpus"], needs), [0, 0, 0])
         group[0] += result["state"] == "checked"
         group[1] += result["state"] == "runs"
         group[2] += 1

@@ -264,6 +264,28 @@ static ts_status check_rng(ts_verifier *v, const ts_inst_rng *inst) {
     return need_dtype(v, "dst", &inst->dst, ts_ap_is_integer(&inst->dst), "an integer", "ISA:2087");
 }
 
+static ts_status fixed_elems(ts_verifier *v, const char *field, const ts_ap *ap) {
+    for (int i = 0; i < ap->dims; i++)
+        if (ap->dim[i].count.is_ragged)
+            return ts_verify_refuse(v, ts_input, "the elements of %s vary from trip to trip", field);
+    return ts_ok;
+}
+
+static ts_status check_nonzero(ts_verifier *v, const ts_inst_nonzero_with_count *inst) {
+    const ts_ap *dst = &inst->dst, *src = &inst->src;
+    bool is_right = src->dtype == ts_dtype_f32 || src->dtype == ts_dtype_i32;
+    TS_TRY(ts_need_space(v, "src", src, ts_space_sbuf, "ISA:3221"));
+    TS_TRY(ts_need_space(v, "dst", dst, ts_space_sbuf, "ISA:3221"));
+    TS_TRY(need_dtype(v, "src", src, is_right, "f32 or i32", "ISA:3221"));
+    TS_TRY(need_dtype(v, "dst", dst, dst->dtype == ts_dtype_i32, "i32", "ISA:3221"));
+    TS_TRY(ts_agree(v, ts_parts_of("dst", dst), ts_parts_of("src", src)));
+    TS_TRY(fixed_elems(v, "src", src));
+    int64_t n = 1;
+    for (int i = 0; i < src->dims; i++)
+        n *= src->dim[i].count.max;
+    return ts_need_elems(v, "dst", dst, (int32_t)n + 1);
+}
+
 ts_status ts_verify_row(ts_verifier *v) {
     const void *inst = v->inst;
     switch (v->inst->op) {
@@ -281,6 +303,7 @@ ts_status ts_verify_row(ts_verifier *v) {
     case ts_op_nc_stream_shuffle: return check_shuffle(v, inst);
     case ts_op_local_gather: return check_local_gather(v, inst);
     case ts_op_nc_n_gather: return check_n_gather(v, inst);
+    case ts_op_nonzero_with_count: return check_nonzero(v, inst);
     case ts_op_sequence_bounds: return check_sequence(v, inst);
     case ts_op_max8: {
         const ts_inst_max8 *max8 = inst;

@@ -120,6 +120,40 @@ ts_status ts_exec_nc_n_gather(ts_exec *exec, const ts_inst *head) {
     return run_gather(&set, &g);
 }
 
+/* ---- nonzero_with_count ---- */
+
+static void write_index(const ts_rows *dst, int64_t part, int64_t at, int64_t value) {
+    const uint32_t bits = (uint32_t)(int32_t)value;
+    ts_rows_write_ints(dst, part, at, 1, &bits, true);
+}
+
+static void find_nonzero(const ts_rows *dst, const ts_rows *src, int64_t part,
+                         const ts_inst_nonzero_with_count *inst) {
+    const uint32_t sign = src->dtype == ts_dtype_f32 ? UINT32_MAX >> 1 : UINT32_MAX; /* -0 is zero */
+    int64_t found = 0;
+    for (int64_t i = 0; i < src->elems; i++) {
+        uint32_t bits;
+        bits = *ts_rows_read_bits(src, part, i, 1, &bits);
+        if (bits & sign) write_index(dst, part, found++, i + inst->index_offset);
+    }
+    for (int64_t i = found; i < src->elems; i++)
+        write_index(dst, part, i, inst->padding_val);
+    write_index(dst, part, src->elems, found);
+}
+
+ts_status ts_exec_nonzero_with_count(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_nonzero_with_count *inst = (const ts_inst_nonzero_with_count *)head;
+    const int64_t group = (int64_t)exec->machine->chip.gpsimd_core_partitions;
+    ts_operand_set set = {.exec = exec};
+    ts_rows dst, src;
+    ts_rows_get(&set, &inst->dst, &dst);
+    ts_rows_source(&set, &inst->src, &dst, false, &src);
+    if (!ts_operands_ready(&set)) return ts_ok;
+    for (int64_t part = 0; part < dst.parts; part++)
+        if ((dst.part + part) % group == 0) find_nonzero(&dst, &src, part, inst);
+    return ts_ok;
+}
+
 /* ---- sequence_bounds ---- */
 
 static void write_bound(const ts_rows *dst, int64_t at, int64_t value) {

@@ -98,3 +98,48 @@ def test_reduced_axes_may_stand_anywhere_behind_the_partitions():
 
     a = np.random.default_rng(0).standard_normal((4, 3, 2, 5, 7)).astype(np.float32)
     assert np.array_equal(kernel(a), a.max((2, 4)))
+
+
+@nki.jit(platform_target="trn2")
+def swapped(a):
+    """Each of two programs stores the other's row, and after a barrier reads what both have stored."""
+    me = nl.program_id(0)
+    mine, yours = filled(1, 64), filled(1, 64)
+    nisa.dma_copy(dst=mine, src=a[me:me + 1, 0:64])
+    nisa.sendrecv(src=mine, dst=yours, send_to_rank=1 - me, recv_from_rank=1 - me, pipe_id=0)
+    nisa.memset(mine, -1.0)
+    out = nl.ndarray((2, 64), dtype=nl.float32, buffer=nl.shared_hbm)
+    total = nl.ndarray((2, 64), dtype=nl.float32, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out[me:me + 1], src=yours)
+    nisa.core_barrier(out, (0, 1))
+    first, second = filled(1, 64), filled(1, 64)
+    nisa.dma_copy(dst=first, src=out[0:1])
+    nisa.dma_copy(dst=second, src=out[1:2])
+    nisa.tensor_tensor(dst=first, data1=first, data2=second, op=nl.add)
+    nisa.dma_copy(dst=total[me:me + 1], src=first)
+    return out, total
+
+
+def test_two_programs_exchange_tiles_and_wait_for_each_other():
+    rows = np.arange(128 * 64, dtype=np.float32).reshape(128, 64)
+    out, total = swapped[2](rows)
+    assert np.array_equal(out, rows[[1, 0]])
+    assert np.array_equal(total, np.stack([rows[0] + rows[1]] * 2))
+
+
+def test_a_lone_program_has_nobody_to_exchange_with():
+    with pytest.raises(AssertionError, match=r"program 0 waits for program 1, which does not run.*kernel\[2\]"):
+        swapped[1](ROWS)
+
+
+def test_an_error_in_one_program_ends_the_others():
+    @nki.jit(platform_target="trn2")
+    def kernel(a):
+        nisa.core_barrier(a, (0, 1))
+        if nl.program_id(0) == 1:
+            filled(129, 4)
+        nisa.core_barrier(a, (0, 1))
+        return stored(filled(1, 4))
+
+    with pytest.raises(AssertionError, match="number of partitions 129"):
+        kernel[2](ROWS)

@@ -99,6 +99,7 @@ static const row rows[] = {
     {"gpsimd.local_gather dst=sbuf.f32[p0:16 +0 64] src=sbuf.f32[p0:16 +2048 512] index=sbuf.u16[p0:16 +4096 4] num_elem_per_idx=1 num_valid_indices=64", 1.4, 662},
     {"gpsimd.local_gather dst=sbuf.bf16[p0:16 +0 64] src=sbuf.bf16[p0:16 +2048 512] index=sbuf.u16[p0:16 +4096 1] num_elem_per_idx=4 num_valid_indices=16", 1.4, 238},
     {"gpsimd.nc_n_gather dst=sbuf.f32[p0:16 +0 600] indices=sbuf.u32[p0:16 +4096 600] data=sbuf.f32[p0:16 +8192 9]", 1.4, 1500},
+    {"gpsimd.nonzero_with_count dst=sbuf.i32[p0:128 +0 513] src=sbuf.i32[p0:128 +4096 512] index_offset=0 padding_val=-1", 1.4, 2198},
     {"gpsimd.sequence_bounds dst=sbuf.f32[p0:1 +0 1024] segment_ids=sbuf.f32[p0:1 +4096 512]", 1.4, 2198},
     {"vector.max8 dst=sbuf.f32[p0:128 +0 8] src=sbuf.f32[p0:128 +2048 512]", 1.12, 512},
     {"vector.nc_find_index8 dst=sbuf.u32[p0:128 +0 8] data=sbuf.f32[p0:128 +2048 512] vals=sbuf.f32[p0:128 +64 8]", 1.12, 512},

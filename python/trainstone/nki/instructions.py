@@ -226,6 +226,10 @@ def sequence_bounds(dst, segment_ids):
     EMIT.sequence_bounds(GPSIMD, dst=dst, segment_ids=segment_ids)
 
 
+def nonzero_with_count(dst, src, index_offset=0, padding_val=-1):
+    EMIT.nonzero_with_count(GPSIMD, dst=dst, src=src, index_offset=int(index_offset), padding_val=int(padding_val))
+
+
 def max8(dst, src):
     EMIT.max8(VECTOR, dst=dst, src=src)
 

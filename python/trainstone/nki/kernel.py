@@ -2,12 +2,12 @@
 
 import functools
 import inspect
-import itertools
 
 import numpy as np
 
 from trainstone.nki import errors, memory
 from trainstone.nki.masks import with_joined_masks
+from trainstone.nki.programs import Programs
 from trainstone.nki.run import Run, current
 from trainstone.nki.spmd import grid_of
 from trainstone.nki.tile import SPACES, is_tensor
@@ -109,11 +109,8 @@ class Kernel:
         with run:
             bound = [_bind(run, names[i] if i < len(names) else f"arg{i}", v) for i, v in enumerate(args)]
             named = {name: _bind(run, name, value) for name, value in kwargs.items()}
-            returned = None
-            for program in itertools.product(*map(range, self.grid)):
-                run.start_program(program)
-                returned = self.function(*bound, **named)
-            returned = _in_hbm(returned)
+            run.programs = Programs(run, self.grid)
+            returned = _in_hbm(run.programs.record(lambda: self.function(*bound, **named)))
             run.finish(_leaves(returned))
         return run, returned
 

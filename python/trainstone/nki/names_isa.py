@@ -189,6 +189,27 @@ def range_select(dst, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_c
                      _view(reduce_res, "reduce_res", call), reduce_cmd)
 
 
+def _need_v3(call):
+    if int(get_nc_version()) < 3:
+        raise errors.NkiUnsupportedError(f"{call} needs NeuronCore-v3", current().where(),
+                                         "run with NEURON_PLATFORM_TARGET_OVERRIDE=trn2", call)
+
+
+def core_barrier(data, cores, engine=None, name=None, **options):
+    """Orders the recording; the cores' semaphores are not timed."""
+    _need_v3("core_barrier")
+    current().programs.barrier()
+
+
+def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id=0, dma_engine=None, name=None, **options):
+    """Both tiles lie in one SBUF here: a DMA from the other program's tile."""
+    _need_v3("sendrecv")
+    programs = current().programs
+    received = programs.exchanged(_view(src, "src", "sendrecv"), int(recv_from_rank))
+    isa.dma_copy(_view(dst, "dst", "sendrecv"), received)
+    programs.barrier()
+
+
 def _two(name, first):
     """An instruction of a destination and one source."""
     def call(dst, source=None, name=None, **options):
@@ -215,6 +236,12 @@ def local_gather(dst, src_buffer, index, num_elem_per_idx=1, num_valid_indices=N
     call = "local_gather"
     isa.local_gather(_view(dst, "dst", call), _view(src_buffer, "src_buffer", call), _view(index, "index", call),
                      num_elem_per_idx, num_valid_indices)
+
+
+def nonzero_with_count(dst, src, index_offset=0, padding_val=-1, name=None, **options):
+    _ignored("nonzero_with_count", options)
+    call = "nonzero_with_count"
+    isa.nonzero_with_count(_view(dst, "dst", call), _view(src, "src", call), index_offset, padding_val)
 
 
 def nc_n_gather(dst, data, indices, name=None, **options):

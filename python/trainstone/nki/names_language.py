@@ -71,7 +71,7 @@ def empty_like(x, dtype=None, buffer=None, name="", **_):
 
 
 def shared_constant(constant, dtype=None, **_):
-    array = np.asarray(constant)
+    array = np.load(constant) if isinstance(constant, str) else np.asarray(constant)
     return memory.constant(array if dtype is None else array.astype(memory.dtypes.dtype_of(dtype)))
 
 

@@ -59,7 +59,7 @@ class Run:
         self.arrays = []    # host memory by tensor
         self.shared = []    # HBM tensors of a program of a grid, by order: all programs share them
         self.shared_at = 0
-        self.grid, self.program = (), ()
+        self.grid, self.program, self.programs = (), (), None
         self.names = {}
         self.constants = {}
 
@@ -133,6 +133,7 @@ class Run:
         storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self)
         blocks, parts, free = shape[:at], shape[at] if shape else 1, shape[at + 1:]
         size = int(np.prod(free, dtype=np.int64)) * dtypes.BYTES[code]
+        storage.dtype = dtypes.dtype_of(dtype)
         dims = [(step, length, BLOCK) for step, length in zip(row_major(blocks), blocks)]
         dims.append((1, parts, PART))
         dims += [(step, length, FREE) for step, length in zip(row_major(free), free)]

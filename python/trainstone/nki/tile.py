@@ -267,6 +267,7 @@ class Tile(TensorOps, native.ext.View):
             raise errors.NkiUnsupportedError("offsets from a tile into a tile on chip are not modelled",
                                              self.tensor.run.where(), "load the offset into a register")
         row = int(np.prod(base.tensor.shape[1:], dtype=np.int64))  # elements of the tile in each partition
+        row = row * base.tensor.dtype.itemsize // size
         (step, count), *rest = pattern
         if scalar_offset is not None:
             offset = int(offset) + int(scalar_offset) * row_major(base.tensor.shape)[indirect_dim]
