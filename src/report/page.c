@@ -164,8 +164,9 @@ static void add_range(const ts_report_remedy *remedy, ts_text *out) {
         least = ends[i] < least ? ends[i] : least;
         most = ends[i] > most ? ends[i] : most;
     }
+    ts_text_add(out, "range &minus;");
     ts_figure_time(out, least);
-    ts_text_add(out, " to ");
+    ts_text_add(out, " to &minus;");
     ts_figure_time(out, most);
 }
 
@@ -196,7 +197,7 @@ static void add_remedies(const ts_report *report, ts_text *out) {
         ts_text_format(out, "</b><span class=bar2><span style=\"width:%.1f%%\"></span></span><small>",
                        100 * ts_figure_share(remedy->gain, report->remedies.data[0].gain));
         ts_figure_time(out, record->total - remedy->gain);
-        ts_text_format(out, ", %.2f&times;<br>range &minus;",
+        ts_text_format(out, ", %.2f&times;<br>",
                        (double)record->total / (double)(record->total - remedy->gain));
         add_range(remedy, out);
         if (i) {
