@@ -1,4 +1,4 @@
-/* Copies of bytes, long ones too. */
+/* Copies of bytes: long ones, and many short ones. */
 #ifndef TS_BASE_COPY_H
 #define TS_BASE_COPY_H
 
@@ -20,5 +20,9 @@ static inline void ts_copy(void *to, const void *from, size_t bytes) {
             memcpy(at, source, PIECE);
     memcpy(at, source, bytes);
 }
+
+/* `count` runs of `bytes`, each its step after the one before: no byte that is written is read. */
+void ts_copy_runs(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
+                  int64_t bytes);
 
 #endif

@@ -140,6 +140,30 @@ static inline uint8_t *next_run(walker *w, int64_t wanted, int64_t *n) {
     return at;
 }
 
+/* Whether n elements from `from` on are whole runs of adjacent ones, in more than one dimension. */
+static inline bool are_whole_runs(const ts_rows *rows, int64_t from, int64_t n) {
+    int inner = rows->dims - 1;
+    return rows->step[inner] == rows->size && from % rows->count[inner] == 0 && n % rows->count[inner] == 0;
+}
+
+/* Whole runs that one step leads through, `wanted` at most; the step is that of the dimension before the
+ * last. */
+static inline uint8_t *next_runs(walker *w, int64_t wanted, int64_t *n) {
+    const ts_rows *rows = w->rows;
+    int along = rows->dims - 2;
+    uint8_t *at = w->row;
+    for (int i = 0; i <= along; i++)
+        at += w->index[i] * rows->step[i];
+    int64_t left = rows->count[along] - w->index[along];
+    *n = left < wanted ? left : wanted;
+    w->index[along] += *n;
+    for (int i = along; i > 0 && w->index[i] == rows->count[i]; i--) {
+        w->index[i] = 0;
+        w->index[i - 1]++;
+    }
+    return at;
+}
+
 /* The bytes of elements [from, from + n) when they are adjacent, else NULL. */
 static inline uint8_t *adjacent(const ts_rows *rows, int64_t part, int64_t from, int64_t n) {
     int inner = rows->dims - 1;
@@ -253,6 +277,14 @@ const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, in
     walker w;
     walk(&w, rows, part, from);
     uint8_t *to = buffer;
+    if (are_whole_runs(rows, from, n)) {
+        const int64_t bytes = rows->count[rows->dims - 1] * rows->size;
+        for (int64_t left = n * rows->size / bytes, some; left > 0; left -= some, to += some * bytes) {
+            const uint8_t *at = next_runs(&w, left, &some);
+            ts_copy_runs(to, bytes, at, rows->step[rows->dims - 2], some, bytes);
+        }
+        return buffer;
+    }
     for (int64_t run; n > 0; n -= run, to += run * rows->size) {
         const uint8_t *at = next_run(&w, n, &run);
         copy_strided(to, rows->size, at, step, run, rows->size);
@@ -273,6 +305,14 @@ void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t 
         int64_t half = rows->count[rows->dims - 1];
         for (; n > 0; n -= 2 * half, at += 2 * half * rows->size)
             zip(next_pair(&w), at, half, rows->size);
+        return;
+    }
+    if (are_whole_runs(rows, from, n)) {
+        const int64_t bytes = rows->count[rows->dims - 1] * rows->size;
+        for (int64_t left = n * rows->size / bytes, some; left > 0; left -= some, at += some * bytes) {
+            uint8_t *to = next_runs(&w, left, &some);
+            ts_copy_runs(to, rows->step[rows->dims - 2], at, bytes, some, bytes);
+        }
         return;
     }
     for (int64_t run; n > 0; n -= run, at += run * rows->size) {

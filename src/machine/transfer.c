@@ -296,6 +296,26 @@ static bool is_plane(const ts_pair *pair) {
            pair->src_step[inner] != pair->src_size && pair->src_step[inner - 1] == pair->src_size;
 }
 
+/* Short runs without gaps on both sides. */
+static bool is_of_runs(const ts_pair *pair) {
+    enum { SHORT = 512 };
+    int inner = pair->dims - 1;
+    return is_copy(pair) && !pair->is_streaming && inner > 0 && pair->dst_step[inner] == pair->dst_size &&
+           pair->src_step[inner] == pair->dst_size && pair->count[inner] * pair->dst_size <= SHORT;
+}
+
+static void move_runs(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t count) {
+    int64_t dst_step = pair->dst_step[pair->dims - 2], src_step = pair->src_step[pair->dims - 2];
+    int64_t bytes = pair->count[pair->dims - 1] * pair->dst_size;
+    int64_t reach = bytes + count * (magnitude(dst_step) + magnitude(src_step));
+    if (magnitude(dst - src) >= reach) {
+        ts_copy_runs(dst, dst_step, src, src_step, count, bytes);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        memmove(dst + i * dst_step, src + i * src_step, (size_t)bytes);
+}
+
 void ts_pair_move_one(const ts_pair *pair, uint8_t *dst, const uint8_t *src) {
     if (is_copy(pair))
         memcpy(dst, src, pair->dst_size);
@@ -310,16 +330,19 @@ void ts_pair_move(const ts_pair *pair, int64_t first, int64_t last) {
         if (first < last) ts_pair_move_one(pair, dst, src);
         return;
     }
-    int loops =
-        pair->dims - (is_plane(pair) ? 2 : 1); /* dimensions walked here; `loops` is the first below */
+    const bool is_turned = is_plane(pair), is_in_runs = is_of_runs(pair);
+    /* Dimensions walked here; `loops` is the first below. */
+    int loops = pair->dims - (is_turned || is_in_runs ? 2 : 1);
     dst += first * pair->dst_step[0];
     src += first * pair->src_step[0];
     int64_t index[TS_PAIR_DIMS] = {0};
     index[0] = first;
     for (;;) {
         int64_t n = loops == 0 ? last - first : pair->count[loops];
-        if (is_plane(pair))
+        if (is_turned)
             plane(pair, dst, src, n);
+        else if (is_in_runs)
+            move_runs(pair, dst, src, n);
         else
             run(pair, dst, src, n);
         int i = loops - 1;

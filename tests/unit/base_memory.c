@@ -131,6 +131,26 @@ static void copies_are_exact(void **state) {
     free(to);
 }
 
+/* Runs of every length between rows with gaps, forwards and backwards, against a copy byte by byte. */
+static void runs_are_copies(void **state) {
+    (void)state;
+    enum { ROOM = 4096, COUNT = 5, MIDDLE = 2048 };
+    static const int64_t steps[][2] = {{300, 290}, {300, -310}, {-290, 300}};
+    uint8_t from[ROOM], to[ROOM], expected[ROOM];
+    for (int i = 0; i < ROOM; i++)
+        from[i] = (uint8_t)(i * 11 + i / 256);
+    for (size_t s = 0; s < sizeof steps / sizeof *steps; s++)
+        for (int64_t bytes = 0; bytes <= 280; bytes++) {
+            memset(to, 0xee, ROOM);
+            memset(expected, 0xee, ROOM);
+            for (int64_t i = 0; i < COUNT; i++)
+                for (int64_t b = 0; b < bytes; b++)
+                    expected[MIDDLE + i * steps[s][0] + b] = from[MIDDLE + i * steps[s][1] + b];
+            ts_copy_runs(to + MIDDLE, steps[s][0], from + MIDDLE, steps[s][1], COUNT, bytes);
+            assert_memory_equal(to, expected, ROOM);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -139,6 +159,7 @@ int main(void) {
         cmocka_unit_test(text_quotes_and_numbers),
         cmocka_unit_test(first_failure_is_kept),
         cmocka_unit_test(copies_are_exact),
+        cmocka_unit_test(runs_are_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

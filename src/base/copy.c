@@ -1,0 +1,25 @@
+/* Copies of many short runs. */
+#include "base/copy.h"
+
+#include "base/clones.h"
+
+/* Lengths that compilers turn into a few vectors; a call of memcpy costs more than such a run. */
+#define RUNS(length)                                                                                         \
+    case length:                                                                                             \
+        for (int64_t i = 0; i < count; i++)                                                                  \
+            memcpy(to + i * to_step, from + i * from_step, length);                                          \
+        return;
+
+TS_CLONES
+void ts_copy_runs(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
+                  int64_t bytes) {
+    switch (bytes) {
+        RUNS(16)
+        RUNS(32)
+        RUNS(64)
+        RUNS(128)
+    default: break;
+    }
+    for (int64_t i = 0; i < count; i++)
+        ts_copy(to + i * to_step, from + i * from_step, (size_t)bytes);
+}
