@@ -70,6 +70,11 @@ static ts_status run_lower(compilation *c) {
     return ts_lower_main(&c->lower);
 }
 
+static ts_status run_reside(compilation *c) {
+    ts_plan_reside(&c->lower.b);
+    return ts_ok;
+}
+
 static ts_status run_place(compilation *c) {
     TS_TRY(ts_plan_place(&c->lower.b, c->diag));
     return ts_plan_check_hbm(&c->lower.b, c->diag);
@@ -95,6 +100,7 @@ static const pass passes[] = {
     {"narrow", run_narrow, false},     /* integers as the engines have them */
     {"channels", run_channels, false}, /* images between convolutions by channel */
     {"lower", run_lower, true},        /* ops to loop nests of instructions over virtual tiles */
+    {"reside", run_reside, true},      /* what stays in SBUF from nest to nest */
     {"place", run_place, true},        /* addresses in SBUF, PSUM and HBM */
     {"verify", run_verify, true},      /* what the ISA asks of every program */
 };

@@ -1,0 +1,119 @@
+/* Liveness over the loop tree, and first fit. */
+#include "plan/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint32_t UNUSED = (uint32_t)TS_TILE_UNUSED;
+
+/* Whether what the destination held may show in it afterwards. */
+static bool keeps_some(const ts_inst *inst, const ts_field *field) {
+    if (inst->op == ts_op_tensor_copy_predicated || inst->op == ts_op_nc_stream_shuffle) return true;
+    if (inst->op == ts_op_dma_copy) return ((const ts_inst_dma_copy *)inst)->rmw != ts_rmw_none;
+    return field->kind == ts_kind_optdst;
+}
+
+int ts_live_uses(ts_inst *inst, ts_operand_use *uses) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    int count = 0;
+    for (int i = 0; i < info->field_count; i++) {
+        const ts_field *field = &info->fields[i];
+        void *at = (char *)inst + field->offset;
+        ts_operand_use use = {.ap = at, .is_read = true};
+        switch (field->kind) {
+        case ts_kind_dst:
+        case ts_kind_optdst:
+            use.is_write = true;
+            use.is_read = keeps_some(inst, field);
+            break;
+        case ts_kind_src:
+        case ts_kind_opt: break;
+        case ts_kind_scalar: use.ap = ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL; break;
+        default: use.ap = NULL; break;
+        }
+        if (use.ap && use.ap->space != ts_space_none) uses[count++] = use;
+    }
+    return count;
+}
+
+uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena) {
+    uint32_t *loop_of = TS_NEW_ARRAY(arena, uint32_t, program->code.count + 1), inner = 0;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        if (inst->op == ts_op_loop) inner = ((const ts_inst_loop *)inst)->id + 1;
+        loop_of[at] = inner;
+        if (inst->op == ts_op_end) inner = program->loops.data[inner - 1].parent;
+    }
+    return loop_of;
+}
+
+void ts_live_cover(const ts_program *program, const uint32_t *loop_of, uint32_t *first, uint32_t *last,
+                   uint32_t at) {
+    if (*first == UNUSED) {
+        *first = *last = at;
+        return;
+    }
+    uint32_t low = at < *first ? at : *first, high = at > *last ? at : *last;
+    for (bool grew = true; grew;) {
+        grew = false;
+        for (int side = 0; side < 2; side++) {
+            uint32_t at_loop = loop_of[side ? high : low];
+            while (at_loop) {
+                const ts_loop *loop = &program->loops.data[at_loop - 1];
+                if (loop->begin > low || loop->end < high) {
+                    if (loop->begin < low) low = loop->begin, grew = true;
+                    if (loop->end > high) high = loop->end, grew = true;
+                }
+                at_loop = loop->parent;
+            }
+        }
+    }
+    *first = low;
+    *last = high;
+}
+
+void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32_t at) {
+    const ts_program *program = b->program;
+    ts_tile_info *tile = &b->tiles.data[ap->tensor - 1];
+    ts_live_cover(program, loop_of, &tile->first, &tile->last, at);
+    /* A rotating tile holds all its slots while its loops run: that is what lets trips overlap. */
+    if (!ap->offset.rotation) return;
+    const ts_affine *index = &program->rotations.data[ap->offset.rotation - 1].index;
+    for (uint32_t i = 0; i < index->term_count; i++) {
+        const ts_loop *loop = &program->loops.data[program->terms.data[index->first_term + i].loop];
+        if (loop->begin < tile->first) tile->first = loop->begin;
+        if (loop->end > tile->last) tile->last = loop->end;
+    }
+}
+
+static int by_first(const void *a, const void *b) {
+    const ts_live_item *x = a, *y = b;
+    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    return x->owner < y->owner ? -1 : x->owner > y->owner;
+}
+
+/* `active` holds the items whose positions are not over, by address. */
+int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active) {
+    int64_t top = 0;
+    uint32_t live = 0;
+    qsort(items, count, sizeof *items, by_first);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t kept = 0;
+        for (uint32_t j = 0; j < live; j++)
+            if (items[active[j]].last >= items[i].first) active[kept++] = active[j];
+        live = kept;
+        int64_t at = 0;
+        uint32_t slot = 0;
+        while (slot < live && items[active[slot]].address < at + items[i].bytes) {
+            int64_t end = items[active[slot]].address + items[active[slot]].bytes;
+            if (end > at) at = end;
+            slot++;
+        }
+        memmove(active + slot + 1, active + slot, (live - slot) * sizeof *active);
+        active[slot] = i;
+        live++;
+        items[i].address = at;
+        if (at + items[i].bytes > top) top = at + items[i].bytes;
+    }
+    return top;
+}

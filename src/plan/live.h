@@ -1,0 +1,37 @@
+/* Liveness: over which code positions tiles and tensors need room, and where that room can be. */
+#ifndef TS_PLAN_LIVE_H
+#define TS_PLAN_LIVE_H
+
+#include "plan/builder.h"
+
+/* One operand of an instruction. */
+typedef struct ts_operand_use {
+    ts_ap *ap;
+    bool is_write, is_read; /* a destination that may keep some of what it held is read, too */
+} ts_operand_use;
+enum { TS_MOST_USES = 8 };
+/* Returns how many: those in SBUF, PSUM and HBM, not their indices. */
+int ts_live_uses(ts_inst *inst, ts_operand_use *uses);
+
+/* By code position: 1 + innermost loop that contains it; 0 = none. In `arena`. */
+uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena);
+
+/* The positions over which an access at `at` holds its storage, when the other accesses lie at
+   [first, last], or nowhere yet with *first = TS_TILE_UNUSED: every loop that contains one of them but not
+   all is covered whole, since its next trip needs the value again. */
+void ts_live_cover(const ts_program *program, const uint32_t *loop_of, uint32_t *first, uint32_t *last,
+                   uint32_t at);
+/* The same for the tile that an operand in SBUF or PSUM names. */
+void ts_live_see(ts_builder *builder, const uint32_t *loop_of, const ts_ap *ap, uint32_t at);
+
+/* One thing that needs room while code positions [first, last] run. */
+typedef struct ts_live_item {
+    uint32_t first, last;
+    uint32_t owner; /* tile or tensor index */
+    int64_t bytes, address;
+} ts_live_item;
+/* Sorts the items by `first`, gives each the lowest address free over its positions and returns the highest
+   end. `active` has room for as many. */
+int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active);
+
+#endif

@@ -1,0 +1,164 @@
+/* From offsets in a tile to offsets in a tensor that lies in SBUF. */
+#include "plan/reside.h"
+
+#include "arch/dtype.h"
+
+/* What `elements` of the tensor are in bytes of its partition: whole rows of all partitions, or columns. */
+static bool measure(const ts_reside_form *form, int64_t elements, bool *is_column, int64_t *bytes) {
+    int64_t all = form->row * form->parts;
+    *is_column = elements % all != 0;
+    *bytes = (*is_column ? elements : elements / form->parts) * form->bytes;
+    return elements >= 0 && (!*is_column || elements < form->row);
+}
+
+static int64_t base_bytes(const ts_reside_form *form, int64_t base) {
+    int64_t all = form->row * form->parts;
+    return (base / all * form->row + base % all) * form->bytes;
+}
+
+bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const ts_ap *hbm) {
+    bool is_column;
+    int64_t bytes, column = hbm->offset.base % (form->row * form->parts);
+    if (hbm->dims == 0 || hbm->index || hbm->offset.rotation || hbm->offset.base < 0) return false;
+    if (hbm->dim[0].step != form->row || hbm->dim[0].count.max > form->parts) return false;
+    for (uint32_t i = 0; i < hbm->offset.term_count; i++) {
+        const ts_term *term = &program->terms.data[hbm->offset.first_term + i];
+        if (!measure(form, term->coef, &is_column, &bytes)) return false;
+        if (is_column) column += term->coef * (program->loops.data[term->loop].trip.max - 1);
+    }
+    for (int i = 1; i < hbm->dims; i++) {
+        if (!measure(form, hbm->dim[i].step, &is_column, &bytes)) return false;
+        if (is_column) column += hbm->dim[i].step * (hbm->dim[i].count.max - 1);
+    }
+    return column < form->row;
+}
+
+static bool add_digit(ts_reside_map *map, int64_t count, int64_t from, int64_t to) {
+    if (map->digits == TS_RESIDE_DIGITS) return false;
+    map->count[map->digits] = count;
+    map->from[map->digits] = from;
+    map->to[map->digits++] = to;
+    map->is_shift &= count == 1 || from == to;
+    return true;
+}
+
+static void reverse(ts_reside_map *map) {
+    for (int i = 0, j = map->digits - 1; i < j; i++, j--) {
+        int64_t count = map->count[i], from = map->from[i], to = map->to[i];
+        map->count[i] = map->count[j], map->from[i] = map->from[j], map->to[i] = map->to[j];
+        map->count[j] = count, map->from[j] = from, map->to[j] = to;
+    }
+}
+
+/* Both sides visit the same elements in the same order; their dimensions need not be cut alike. */
+bool ts_reside_join(const ts_reside_form *form, const ts_ap *tile, const ts_ap *hbm, ts_reside_map *map) {
+    int t = tile->dims - 1, h = hbm->dims - 1;
+    int64_t t_left = t >= 0 ? tile->dim[t].count.max : 1, h_left = h >= 1 ? hbm->dim[h].count.max : 1;
+    int64_t t_step = t >= 0 ? tile->dim[t].step : 1, h_step = h >= 1 ? hbm->dim[h].step : 1, to;
+    bool is_column;
+    *map = (ts_reside_map){.is_shift = true};
+    while (t >= 0 && h >= 1) {
+        int64_t count = t_left < h_left ? t_left : h_left;
+        if (count == 0 || t_left % count != 0 || h_left % count != 0) return false;
+        if (!measure(form, h_step, &is_column, &to)) return false;
+        if (!add_digit(map, count, t_step * form->bytes, to)) return false;
+        t_left /= count, t_step *= count;
+        h_left /= count, h_step *= count;
+        if (t_left == 1 && --t >= 0) t_left = tile->dim[t].count.max, t_step = tile->dim[t].step;
+        if (h_left == 1 && --h >= 1) h_left = hbm->dim[h].count.max, h_step = hbm->dim[h].step;
+    }
+    for (; t >= 0; t--)
+        if (tile->dim[t].count.max != 1) return false;
+    for (; h >= 1; h--)
+        if (hbm->dim[h].count.max != 1) return false;
+    reverse(map);
+    return true;
+}
+
+/* Adds to `most` how far the digits get in `times` steps of `from` bytes. */
+static bool convert(const ts_reside_map *map, int64_t from, int64_t times, int64_t *most, int64_t *to) {
+    *to = from;
+    if (map->is_shift) return true;
+    if (from < 0) return false;
+    *to = 0;
+    for (int i = 0; i < map->digits; i++) {
+        if (map->count[i] == 1) continue;
+        if (map->from[i] <= 0) return false;
+        int64_t digit = from / map->from[i];
+        from -= digit * map->from[i];
+        *to += digit * map->to[i];
+        most[i] += digit * times;
+    }
+    int inner = map->digits - 1; /* parts of an element stay as they are */
+    *to += from;
+    return from == 0 || map->from[inner] == map->to[inner];
+}
+
+static int64_t size_of(const ts_ap *ap) {
+    return ts_dtype_get((ts_dtype)ap->dtype)->bytes;
+}
+
+/* Of a shift without gaps: whether the operand stays within what the DMA moves. */
+static bool is_inside(const ts_program *program, const ts_reside_map *map, int64_t base, const ts_ap *ap) {
+    int64_t end = ap->offset.base - base + size_of(ap), size = 1;
+    for (int i = map->digits; i-- > 0;) {
+        if (map->count[i] == 1) continue;
+        if (size == 1) size = map->from[i];
+        if (map->from[i] != size) return false;
+        size *= map->count[i];
+    }
+    if (size == 1) size = size_of(ap);
+    if (ap->offset.base < base) return false;
+    for (uint32_t i = 0; i < ap->offset.term_count; i++) {
+        const ts_term *term = &program->terms.data[ap->offset.first_term + i];
+        if (term->coef < 0) return false;
+        end += term->coef * (program->loops.data[term->loop].trip.max - 1);
+    }
+    for (int i = 0; i < ap->dims; i++) {
+        if (ap->dim[i].step < 0) return false;
+        end += ap->dim[i].step * (ap->dim[i].count.max - 1) * size_of(ap);
+    }
+    return end <= size;
+}
+
+bool ts_reside_takes(const ts_program *program, const ts_reside_map *map, int64_t base, const ts_ap *ap) {
+    int64_t most[TS_RESIDE_DIGITS] = {0}, to;
+    if (map->is_shift) return is_inside(program, map, base, ap);
+    if (!convert(map, ap->offset.base - base, 1, most, &to)) return false;
+    for (uint32_t i = 0; i < ap->offset.term_count; i++) {
+        const ts_term *term = &program->terms.data[ap->offset.first_term + i];
+        int64_t times = program->loops.data[term->loop].trip.max - 1;
+        if (!convert(map, term->coef, times, most, &to)) return false;
+    }
+    for (int i = 0; i < ap->dims; i++) {
+        if (!convert(map, ap->dim[i].step * size_of(ap), ap->dim[i].count.max - 1, most, &to)) return false;
+        if (to % size_of(ap) != 0 || to / size_of(ap) > INT16_MAX) return false;
+    }
+    for (int i = 0; i < map->digits; i++)
+        if (most[i] >= map->count[i]) return false;
+    return true;
+}
+
+void ts_reside_patch(ts_builder *b, const ts_reside_form *form, const ts_reside_map *map, int64_t base,
+                     const ts_ap *hbm, ts_tile resident, ts_ap *ap) {
+    int64_t unused[TS_RESIDE_DIGITS] = {0}, to;
+    bool is_column;
+    convert(map, ap->offset.base - base, 0, unused, &to);
+    ts_affine offset = ts_affine_const(base_bytes(form, hbm->offset.base) + to);
+    for (uint32_t i = 0; i < hbm->offset.term_count; i++) {
+        ts_term term = b->program->terms.data[hbm->offset.first_term + i];
+        measure(form, term.coef, &is_column, &to);
+        offset = ts_build_term(b, offset, to, term.loop);
+    }
+    for (uint32_t i = 0; i < ap->offset.term_count; i++) {
+        ts_term term = b->program->terms.data[ap->offset.first_term + i];
+        convert(map, term.coef, 0, unused, &to);
+        offset = ts_build_term(b, offset, to, term.loop);
+    }
+    for (int i = 0; i < ap->dims; i++) {
+        convert(map, ap->dim[i].step * size_of(ap), 0, unused, &to);
+        ap->dim[i].step = to / size_of(ap);
+    }
+    ap->offset = offset;
+    ap->tensor = resident;
+}
