@@ -8,9 +8,25 @@
 
 enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200, DESCRIPTOR_COST = 2 };
 
+/* Whether rows of a scratch tensor, its trailing axes, come one by one on 128 partitions: as contractions have
+   them, so that the tensor can stay in SBUF (plan/reside.c). */
+static bool can_stay(const ts_nest *nest, const ts_view *view) {
+    const ts_tensor *tensor = &nest->b->program->tensors.data[view->tensor];
+    if (tensor->kind != ts_tensor_scratch || nest->part < 0) return false;
+    int64_t row = view->stride[nest->part], parts = nest->tile[nest->part], trailing = 1;
+    for (int i = tensor->rank; i-- > 0 && trailing < row;)
+        trailing *= tensor->dim[i];
+    if (trailing != row || row * ts_dtype_get((ts_dtype)tensor->dtype)->bytes < 512) return false;
+    for (int i = 0; i < nest->rank; i++)
+        if (i != nest->part && nest->size[i] > 1 && view->stride[i] >= row &&
+            view->stride[i] % (row * parts) != 0)
+            return false;
+    return true;
+}
+
 /* DMA descriptors of one tile of the view: a contiguous run is one. */
 static double descriptors(const ts_nest *nest, const ts_view *view) {
-    if (view->kind != ts_view_tensor) return 0;
+    if (view->kind != ts_view_tensor || can_stay(nest, view)) return 0;
     int64_t runs = 1, run = 1;
     bool is_contiguous = true;
     for (int i = nest->rank; i-- > nest->first_free;) {

@@ -21,6 +21,7 @@ typedef struct ts_tile_info {
     uint32_t first, last; /* code positions of its accesses, filled by place.c */
     int64_t address;      /* byte offset in the partition, filled by placement unless is_fixed */
     bool is_fixed;        /* the user chose the address */
+    bool is_lasting;      /* a tensor that stays from nest to nest (reside.c): placed first */
     const char *name;     /* the user's, or NULL */
     uint32_t loc;         /* where it was made; 0 = unknown */
 } ts_tile_info;

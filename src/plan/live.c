@@ -86,34 +86,58 @@ void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32
     }
 }
 
-static int by_first(const void *a, const void *b) {
+static int by_order(const void *a, const void *b) {
     const ts_live_item *x = a, *y = b;
+    uint32_t x_length = x->last - x->first, y_length = y->last - y->first;
+    if (x->is_lasting != y->is_lasting) return x->is_lasting ? -1 : 1;
+    if (x->is_lasting && x_length != y_length) return x_length > y_length ? -1 : 1;
     if (x->first != y->first) return x->first < y->first ? -1 : 1;
     return x->owner < y->owner ? -1 : x->owner > y->owner;
 }
 
-/* `active` holds the items whose positions are not over, by address. */
+/* Puts number `i` among the `live` ones, which are sorted by address. */
+static void enter(const ts_live_item *items, uint32_t *list, uint32_t live, uint32_t i) {
+    uint32_t slot = live;
+    for (; slot > 0 && items[list[slot - 1]].address > items[i].address; slot--)
+        list[slot] = list[slot - 1];
+    list[slot] = i;
+}
+
+static bool meet(const ts_live_item *a, const ts_live_item *b) {
+    return a->first <= b->last && b->first <= a->last;
+}
+
+/* The lowest address for an item beside those of two lists by address that it meets. */
+static int64_t lowest(const ts_live_item *items, const ts_live_item *item, const uint32_t *lasting,
+                      uint32_t lasting_count, const uint32_t *active, uint32_t live) {
+    int64_t at = 0;
+    uint32_t i = 0, j = 0;
+    while (i < lasting_count || j < live) {
+        bool is_lasting = j == live || (i < lasting_count && items[lasting[i]].address <= items[active[j]].address);
+        const ts_live_item *other = &items[is_lasting ? lasting[i++] : active[j++]];
+        if (!meet(other, item)) continue;
+        if (other->address >= at + item->bytes) break;
+        if (other->address + other->bytes > at) at = other->address + other->bytes;
+    }
+    return at;
+}
+
 int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active) {
     int64_t top = 0;
-    uint32_t live = 0;
-    qsort(items, count, sizeof *items, by_first);
+    uint32_t lasting = 0, live = 0;
+    qsort(items, count, sizeof *items, by_order);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t kept = 0;
+        ts_live_item *item = &items[i];
+        uint32_t *others = active + lasting, kept = 0;
         for (uint32_t j = 0; j < live; j++)
-            if (items[active[j]].last >= items[i].first) active[kept++] = active[j];
+            if (items[others[j]].last >= item->first) others[kept++] = others[j];
         live = kept;
-        int64_t at = 0;
-        uint32_t slot = 0;
-        while (slot < live && items[active[slot]].address < at + items[i].bytes) {
-            int64_t end = items[active[slot]].address + items[active[slot]].bytes;
-            if (end > at) at = end;
-            slot++;
-        }
-        memmove(active + slot + 1, active + slot, (live - slot) * sizeof *active);
-        active[slot] = i;
-        live++;
-        items[i].address = at;
-        if (at + items[i].bytes > top) top = at + items[i].bytes;
+        item->address = lowest(items, item, active, lasting, others, live);
+        if (item->is_lasting)
+            enter(items, active, lasting++, i);
+        else
+            enter(items, others, live++, i);
+        if (item->address + item->bytes > top) top = item->address + item->bytes;
     }
     return top;
 }

@@ -29,9 +29,11 @@ typedef struct ts_live_item {
     uint32_t first, last;
     uint32_t owner; /* tile or tensor index */
     int64_t bytes, address;
+    bool is_lasting; /* placed before the others, so that these find room in one piece beside it */
 } ts_live_item;
-/* Sorts the items by `first`, gives each the lowest address free over its positions and returns the highest
-   end. `active` has room for as many. */
+/* Sorts the items, gives each the lowest address free over its positions and returns the highest end: first
+   the lasting ones, the longest first, then the others in the order of `first`. `active` has room for as
+   many. */
 int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active);
 
 #endif

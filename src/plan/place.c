@@ -70,8 +70,11 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
     for (uint32_t i = 0; i < b->tiles.count; i++) {
         const ts_tile_info *tile = &b->tiles.data[i];
         if (tile->space != space || tile->first == UNUSED) continue;
-        items[count++] =
-            (ts_live_item){.first = tile->first, .last = tile->last, .owner = i, .bytes = tile->bytes * tile->slots};
+        items[count++] = (ts_live_item){.first = tile->first,
+                                        .last = tile->last,
+                                        .owner = i,
+                                        .bytes = tile->bytes * tile->slots,
+                                        .is_lasting = tile->is_lasting};
     }
     int64_t top = ts_live_fit(items, count, active);
     if ((double)top > capacity) {

@@ -338,7 +338,8 @@ static bool is_placed(reside *r) {
             items[count++] = (ts_live_item){.first = r->tensors[t].first,
                                             .last = r->tensors[t].last,
                                             .owner = r->b->tiles.count + t,
-                                            .bytes = form_bytes(r, t)};
+                                            .bytes = form_bytes(r, t),
+                                            .is_lasting = true};
     return (double)ts_live_fit(items, count, active) <= r->b->chip->sbuf_partition_bytes;
 }
 
@@ -362,6 +363,7 @@ static void make_resident(reside *r, uint32_t number) {
     const tensor_note *tensor = &r->tensors[number];
     r->b->loc = r->b->tensor_locs.data[number];
     ts_tile resident = ts_build_tile(r->b, ts_space_sbuf, tensor->form.parts, form_bytes(r, number), 1);
+    r->b->tiles.data[resident - 1].is_lasting = true;
     for (uint32_t i = 0; i < tensor->store_count + tensor->chosen; i++)
         move_in(r, tensor, &r->links.data[tensor->first_link + i], resident);
 }
