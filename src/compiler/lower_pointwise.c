@@ -61,7 +61,7 @@ static void make_spaces(ts_emitter *e) {
         ts_type type = {.dtype = ts_dtype_f32,
                         .rank = (uint8_t)(i == TS_EMIT_WHOLE ? group->rank : group->kept)};
         memcpy(type.dim, group->dim, sizeof group->dim);
-        ts_view view = ts_view_of_tensor(0, &type);
+        ts_view view = ts_view_of_tensor(TS_VIEW_NO_TENSOR, &type);
         e->views[i] = space_view(group, &view);
     }
 }

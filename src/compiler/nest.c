@@ -8,10 +8,12 @@
 
 enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200, DESCRIPTOR_COST = 2 };
 
-/* Whether rows of a scratch tensor, its trailing axes, come one by one on 128 partitions: as contractions have
-   them, so that the tensor can stay in SBUF (plan/reside.c). */
+/* Whether rows of a scratch tensor, its trailing axes, come one by one on 128 partitions: as contractions
+   have them, so that the tensor can stay in SBUF (plan/reside.c). */
 static bool can_stay(const ts_nest *nest, const ts_view *view) {
-    const ts_tensor *tensor = &nest->b->program->tensors.data[view->tensor];
+    const ts_program *program = nest->b->program;
+    if (view->tensor == TS_VIEW_NO_TENSOR) return false;
+    const ts_tensor *tensor = &program->tensors.data[view->tensor];
     if (tensor->kind != ts_tensor_scratch || nest->part < 0) return false;
     int64_t row = view->stride[nest->part], parts = nest->tile[nest->part], trailing = 1;
     for (int i = tensor->rank; i-- > 0 && trailing < row;)

@@ -14,6 +14,8 @@ typedef enum ts_view_kind {
     ts_view_splat   /* element = value */
 } ts_view_kind;
 
+#define TS_VIEW_NO_TENSOR UINT32_MAX /* a shape whose tensors are not made yet */
+
 typedef struct ts_view {
     uint8_t kind, dtype, rank;
     uint32_t tensor;

@@ -108,8 +108,8 @@ static inline int64_t ts_build_at_most(const ts_builder *builder, int64_t amount
     return scaled < amount ? scaled : amount;
 }
 
-/* Keeps in SBUF what scratch tensors hand from nest to nest, as far as there is room (reside.c). The builder is
-   at its end: tiles unplaced, no loop open. */
+/* Keeps in SBUF what scratch tensors hand from nest to nest, as far as there is room (reside.c). The builder
+   is at its end: tiles unplaced, no loop open. */
 void ts_plan_reside(ts_builder *builder);
 
 /* Gives every tile an SBUF or PSUM address and every scratch tensor an HBM offset by liveness over the

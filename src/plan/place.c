@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/live.h"
+#include "plan/liveness.h"
 
 static const uint32_t UNUSED = (uint32_t)TS_TILE_UNUSED;
 
@@ -98,9 +98,9 @@ static void place_scratch(placer *p, ts_arena *scratch) {
         if (tensor->kind != ts_tensor_scratch) continue;
         bool is_used = p->tensor_first[i] != UNUSED;
         items[count++] = (ts_live_item){.first = is_used ? p->tensor_first[i] : 0,
-                                .last = is_used ? p->tensor_last[i] : 0,
-                                .owner = i,
-                                .bytes = is_used ? (int64_t)((tensor->bytes + 63) / 64 * 64) : 0};
+                                        .last = is_used ? p->tensor_last[i] : 0,
+                                        .owner = i,
+                                        .bytes = is_used ? (int64_t)((tensor->bytes + 63) / 64 * 64) : 0};
     }
     program->scratch_bytes = (uint64_t)ts_live_fit(items, count, active);
     for (uint32_t i = 0; i < count; i++)

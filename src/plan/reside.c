@@ -1,5 +1,5 @@
-/* Which scratch tensors stay in SBUF, and for how long. A tensor that is read again much later may stay for its
-   near readers and lie in HBM, too, for the others. */
+/* Which scratch tensors stay in SBUF, and for how long. A tensor that is read again much later may stay for
+   its near readers and lie in HBM, too, for the others. */
 #include "plan/reside.h"
 
 #include <stdlib.h>
@@ -32,12 +32,12 @@ typedef struct link {
 
 typedef struct tensor_note {
     uint32_t uses;
-    bool is_kept;                    /* some access is no plain DMA between it and a tile, or it is no scratch */
+    bool is_kept; /* some access is no plain DMA between it and a tile, or it is no scratch */
     ts_reside_form form;
     uint32_t first_link, link_count; /* stores, then loads, nearest first */
     uint32_t store_count;
-    bool has_others; /* loads that are no links */
-    uint32_t chosen; /* how many loads are served; 0 = it lies in HBM */
+    bool has_others;      /* loads that are no links */
+    uint32_t chosen;      /* how many loads are served; 0 = it lies in HBM */
     uint32_t first, last; /* positions over which it lies in SBUF, once chosen */
 } tensor_note;
 
@@ -167,8 +167,8 @@ static int by_end(const void *a, const void *b, void *context) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* A store begins to overwrite when its tile is first written, so that nobody may still need what was there; and
-   what a load's tile shows may not change while it is read. */
+/* A store begins to overwrite when its tile is first written, so that nobody may still need what was there;
+   and what a load's tile shows may not change while it is read. */
 static bool do_meet(const reside *r, const link *a, const link *b) {
     const tile_note *x = &r->tiles[a->tile], *y = &r->tiles[b->tile];
     return (a->is_store || b->is_store) && x->first <= y->last && y->first <= x->last;

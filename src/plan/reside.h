@@ -1,11 +1,11 @@
 /* Values that stay in SBUF between loop nests. Lowering hands values on through scratch tensors in HBM. Where
-   all that is stored to one puts row r on partition r mod P, as its loads do, the tensor can lie in SBUF, rows
-   behind one another in a partition: the tiles that were stored and loaded become parts of it, and the DMAs
-   are gone. Private to src/plan. */
+   all that is stored to one puts row r on partition r mod P, as its loads do, the tensor can lie in SBUF,
+   rows behind one another in a partition: the tiles that were stored and loaded become parts of it, and the
+   DMAs are gone. Private to src/plan. */
 #ifndef TS_PLAN_RESIDE_H
 #define TS_PLAN_RESIDE_H
 
-#include "plan/live.h"
+#include "plan/liveness.h"
 
 /* How a tensor lies in SBUF: element e in partition e / row mod parts. */
 typedef struct ts_reside_form {

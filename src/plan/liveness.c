@@ -1,5 +1,5 @@
 /* Liveness over the loop tree, and first fit. */
-#include "plan/live.h"
+#include "plan/liveness.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +113,8 @@ static int64_t lowest(const ts_live_item *items, const ts_live_item *item, const
     int64_t at = 0;
     uint32_t i = 0, j = 0;
     while (i < lasting_count || j < live) {
-        bool is_lasting = j == live || (i < lasting_count && items[lasting[i]].address <= items[active[j]].address);
+        bool is_lasting =
+            j == live || (i < lasting_count && items[lasting[i]].address <= items[active[j]].address);
         const ts_live_item *other = &items[is_lasting ? lasting[i++] : active[j++]];
         if (!meet(other, item)) continue;
         if (other->address >= at + item->bytes) break;

@@ -1,6 +1,6 @@
 /* Liveness: over which code positions tiles and tensors need room, and where that room can be. */
-#ifndef TS_PLAN_LIVE_H
-#define TS_PLAN_LIVE_H
+#ifndef TS_PLAN_LIVENESS_H
+#define TS_PLAN_LIVENESS_H
 
 #include "plan/builder.h"
 

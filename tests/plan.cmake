@@ -1,0 +1,1 @@
+ts_unit_test(plan_reside LINK plan)

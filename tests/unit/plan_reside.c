@@ -1,0 +1,186 @@
+/* What stays in SBUF between loop nests (plan/reside.c): which DMAs are left, by how rows lie. That values
+   stay the same is for tests/compiler and the random programs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "arch/dtype.h"
+#include "plan/builder.h"
+
+enum { ROWS = 256, COLUMNS = 64, BYTES = 4 };
+
+typedef struct setup {
+    ts_program *program;
+    ts_chip chip;
+    ts_builder b;
+    uint32_t in, middle, out;
+} setup;
+
+static int start(void **state) {
+    static setup s;
+    int64_t dim[2] = {ROWS, COLUMNS};
+    s = (setup){.program = ts_program_new("reside", "trn1")};
+    ts_diag diag = {0};
+    if (ts_chip_get("trn1", &s.chip, &diag) != ts_ok) return -1;
+    ts_builder_init(&s.b, s.program, &s.chip);
+    s.in = ts_build_tensor(&s.b, ts_tensor_input, ts_dtype_f32, 2, dim, "in");
+    s.out = ts_build_tensor(&s.b, ts_tensor_output, ts_dtype_f32, 2, dim, "out");
+    s.middle = ts_build_tensor(&s.b, ts_tensor_scratch, ts_dtype_f32, 2, dim, "middle");
+    *state = &s;
+    return 0;
+}
+
+static int finish(void **state) {
+    ts_program_free(((setup *)*state)->program);
+    return 0;
+}
+
+/* 128 rows a trip, `columns` of them from column `first` on, row r on partition r mod 128; or, `in_pairs`,
+   rows 2p and 2p + 1 on partition p, in one trip. */
+static ts_ap rows_of(setup *s, uint32_t tensor, uint32_t loop, int64_t first, int64_t columns,
+                     bool in_pairs) {
+    ts_affine offset = ts_affine_const(first);
+    if (!in_pairs) offset = ts_build_term(&s->b, offset, (int64_t)128 * COLUMNS, loop);
+    ts_ap ap = ts_build_hbm(tensor, ts_dtype_f32, offset);
+    ts_ap_dim(&ap, in_pairs ? 2 * COLUMNS : COLUMNS, ts_count_const(128));
+    if (in_pairs) ts_ap_dim(&ap, COLUMNS, ts_count_const(2));
+    ts_ap_dim(&ap, 1, ts_count_const(columns));
+    return ap;
+}
+
+static ts_ap whole(setup *s, ts_tile tile, int64_t count) {
+    return ts_build_ap(&s->b, tile, ts_dtype_f32, ts_count_const(128), ts_count_const(count));
+}
+
+/* to = from + 1 in a nest of its own. */
+static void nest(setup *s, uint32_t from, uint32_t to, bool loads_pairs, bool stores_pairs) {
+    bool is_one = loads_pairs || stores_pairs;
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(is_one ? 1 : 2));
+    int64_t count = is_one ? 2 * COLUMNS : COLUMNS;
+    ts_ap src = rows_of(s, from, loop, 0, COLUMNS, loads_pairs),
+          dst = rows_of(s, to, loop, 0, COLUMNS, stores_pairs);
+    ts_tile a = ts_build_tile(&s->b, ts_space_sbuf, 128, count * BYTES, 2);
+    ts_tile c = ts_build_tile(&s->b, ts_space_sbuf, 128, count * BYTES, 2);
+    if (is_one && !loads_pairs) src = rows_of(s, from, loop, 0, COLUMNS, true);
+    ts_ap loaded = whole(s, a, count), made = whole(s, c, count);
+    ts_emit_dma(&s->b, ts_engine_sync, 0, &loaded, &src);
+    ts_emit_tensor_scalar(&s->b, ts_engine_vector, &made, &loaded, ts_alu_add, ts_scalar_const(1), false);
+    ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &made);
+    ts_build_end(&s->b);
+}
+
+static int count_dmas(const setup *s) {
+    int count = 0;
+    for (uint32_t i = 0; i < s->program->code.count; i++)
+        count += s->program->code.data[i]->op == ts_op_dma_copy;
+    return count;
+}
+
+/* Number of DMAs once the pass has run and everything has its place. */
+static int dmas_left(setup *s) {
+    ts_diag diag = {0};
+    ts_plan_reside(&s->b);
+    assert_int_equal(ts_plan_place(&s->b, &diag), ts_ok);
+    assert_int_equal(ts_program_verify(s->program, &s->chip, &diag), ts_ok);
+    return count_dmas(s);
+}
+
+static void rows_alike_stay(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, false, false);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 2); /* of four: the input's load and the output's store */
+    assert_int_equal(s->program->tensors.count, 2);
+}
+
+static void rows_that_lie_otherwise_do_not(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, true, true);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 4);
+    assert_int_equal(s->program->tensors.count, 3);
+}
+
+static void pairs_alike_stay(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, true, true);
+    nest(s, s->middle, s->out, true, true);
+    assert_int_equal(dmas_left(s), 2);
+}
+
+/* One reader takes rows as they lie, the other does not: that one reads HBM, so the store stays, too. */
+static void other_readers_read_hbm(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, false, false);
+    nest(s, s->middle, s->out, false, false);
+    nest(s, s->middle, s->out, true, true);
+    assert_int_equal(dmas_left(s), 5); /* of six */
+    assert_int_equal(s->program->tensors.count, 3);
+}
+
+static void nothing_stays_without_room(void **state) {
+    setup *s = *state;
+    s->chip.sbuf_partition_bytes = 4 * COLUMNS * BYTES; /* of one nest: two tiles of two slots */
+    nest(s, s->in, s->middle, false, false);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 4);
+}
+
+/* A nest that stores over what it loads: its load reads HBM, since its tile would change under the reader. */
+static void updates_in_place_load_from_hbm(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, false, false);
+    nest(s, s->middle, s->middle, false, false);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 5); /* of six: the last load is gone */
+}
+
+/* Columns of rows, loaded one beside the other. */
+static void columns_are_parts_of_rows(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, false, false);
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
+    for (int half = 0; half < 2; half++) {
+        ts_tile tile = ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS / 2 * BYTES, 2);
+        ts_ap src = rows_of(s, s->middle, loop, half * COLUMNS / 2, COLUMNS / 2, false);
+        ts_ap dst = rows_of(s, s->out, loop, half * COLUMNS / 2, COLUMNS / 2, false);
+        ts_ap loaded = whole(s, tile, COLUMNS / 2);
+        ts_emit_dma(&s->b, ts_engine_sync, 0, &loaded, &src);
+        ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &loaded);
+    }
+    ts_build_end(&s->b);
+    assert_int_equal(dmas_left(s), 3); /* the input's load, and two stores of the output */
+}
+
+/* The tile holds more than is stored of it: in its place there would be other rows. */
+static void tiles_larger_than_the_store_do_not(void **state) {
+    setup *s = *state;
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
+    ts_tile tile = ts_build_tile(&s->b, ts_space_sbuf, 128, (int64_t)2 * COLUMNS * BYTES, 2);
+    ts_ap dst = rows_of(s, s->middle, loop, 0, COLUMNS, false);
+    ts_ap all = whole(s, tile, 2 * COLUMNS), stored = whole(s, tile, COLUMNS);
+    ts_emit_memset(&s->b, ts_engine_vector, &all, 1);
+    ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &stored);
+    ts_build_end(&s->b);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, finish)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(rows_alike_stay),
+        TEST(rows_that_lie_otherwise_do_not),
+        TEST(pairs_alike_stay),
+        TEST(other_readers_read_hbm),
+        TEST(nothing_stays_without_room),
+        TEST(updates_in_place_load_from_hbm),
+        TEST(columns_are_parts_of_rows),
+        TEST(tiles_larger_than_the_store_do_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
