@@ -20,14 +20,18 @@ typedef struct tile_note {
     uint32_t first, last, writes; /* positions of accesses; how many write */
     bool is_bound;                /* an index, or of PSUM: stays as it is */
     bool is_taken;                /* became part of a tensor */
+    bool is_linked;               /* as a load of the tensor in hand */
 } tile_note;
 
-/* A DMA between a scratch tensor and a tile that could be part of it. */
+/* A tile that could be part of a scratch tensor, and the DMA between them; of a load with several, the first.
+ */
 typedef struct link {
     uint32_t at, tile; /* position of the DMA; index of the tile */
     bool is_store;
     ts_reside_map map;
-    double bytes; /* that the DMA moves in a step */
+    ts_reside_start start;
+    int64_t base; /* bytes: where in the tile the DMA begins */
+    double bytes; /* that the DMAs move in a step */
 } link;
 
 typedef struct tensor_note {
@@ -104,25 +108,6 @@ static bool is_in_loop(const ts_program *program, uint32_t loop, uint32_t at) {
     return program->loops.data[loop].begin < at && at < program->loops.data[loop].end;
 }
 
-/* The tile's other accesses belong to this DMA: they lie in the loops that move it along the tensor, in the
-   same copy of the tile, and nothing is written that the DMA does not move. */
-static bool has_own_tile(const reside *r, const link *l, const ts_ap *hbm, const ts_ap *own) {
-    const tile_note *tile = &r->tiles[l->tile];
-    const ts_term *terms = r->program->terms.data + hbm->offset.first_term;
-    for (uint32_t i = 0; i < hbm->offset.term_count; i++)
-        if (!is_in_loop(r->program, terms[i].loop, tile->first) ||
-            !is_in_loop(r->program, terms[i].loop, tile->last))
-            return false;
-    for (uint32_t n = tile->uses; n; n = r->uses.data[n - 1].next) {
-        const use *u = &r->uses.data[n - 1];
-        if (u->is.ap->offset.rotation != own->offset.rotation) return false;
-        if (u->is.is_write && l->is_store && u->at >= l->at) return false;
-        if (u->at == tile->first && u->is.is_read && u->is.is_write) return false;
-        if (!ts_reside_takes(r->program, &l->map, own->offset.base, u->is.ap)) return false;
-    }
-    return true;
-}
-
 static double moved_bytes(const reside *r, uint32_t at, const ts_ap *hbm, int64_t bytes) {
     double moved = (double)bytes;
     for (int i = 0; i < hbm->dims; i++)
@@ -138,24 +123,103 @@ static bool repeats(const ts_reside_map *map) {
     return false;
 }
 
-static bool find_link(const reside *r, const tensor_note *tensor, const use *u, link *found) {
-    const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[u->at]);
-    if (!dma) return false;
-    *found = (link){.at = u->at, .is_store = u->is.is_write};
-    const ts_ap *hbm = u->is.ap, *own = found->is_store ? &dma->src : &dma->dst;
-    if (own->space != ts_space_sbuf || own->dtype != hbm->dtype || own->part.base || own->part.term_count)
-        return false;
-    const ts_tile_info *info = &r->b->tiles.data[own->tensor - 1];
-    found->tile = own->tensor - 1;
+/* What a DMA between the tensor and a tile has to be like; `own` is its operand on the tile. */
+static const ts_ap *tile_side(const reside *r, const tensor_note *tensor, uint32_t at, bool is_store) {
+    const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[at]);
+    if (!dma) return NULL;
+    const ts_ap *own = is_store ? &dma->src : &dma->dst, *hbm = is_store ? &dma->dst : &dma->src;
+    if (own->space != ts_space_sbuf || hbm->space != ts_space_hbm || own->dtype != hbm->dtype) return NULL;
+    if (own->part.base || own->part.term_count || own->offset.term_count || hbm->dims == 0) return NULL;
+    if (r->tiles[own->tensor - 1].is_bound || r->b->tiles.data[own->tensor - 1].is_fixed) return NULL;
+    if (own->parts.max != hbm->dim[0].count.max || own->parts.max < 2) return NULL;
+    return ts_reside_lies(r->program, &tensor->form, hbm) ? own : NULL;
+}
+
+static bool same_start(const ts_reside_start *a, const ts_reside_start *b) {
+    bool is_same = a->base == b->base && a->stride == b->stride && a->terms == b->terms;
+    for (int i = 0; is_same && i < a->terms; i++)
+        is_same = a->term[i].loop == b->term[i].loop && a->term[i].coef == b->term[i].coef;
+    return is_same;
+}
+
+static bool same_map(const ts_reside_map *a, const ts_reside_map *b) {
+    bool is_same = a->digits == b->digits;
+    for (int i = 0; is_same && i < a->digits; i++)
+        is_same = a->count[i] == b->count[i] && a->from[i] == b->from[i] && a->to[i] == b->to[i];
+    return is_same;
+}
+
+/* Whether another DMA that fills the tile takes the same tensor to the same places. */
+static bool is_like(const reside *r, const tensor_note *tensor, uint32_t number, const link *l, uint32_t at) {
+    const ts_ap *own = tile_side(r, tensor, at, false);
+    ts_reside_map map;
+    ts_reside_start start;
+    if (!own) return false;
+    const ts_ap *hbm = &((const ts_inst_dma_copy *)r->program->code.data[at])->src;
+    return hbm->tensor == number && own->offset.base == l->base &&
+           ts_reside_join(&tensor->form, own, hbm, &map) && same_map(&map, &l->map) &&
+           ts_reside_begin(r->program, hbm, own, l->start.stride, &start) && same_start(&start, &l->start);
+}
+
+/* Copies of a tile are parts of the tensor by their index when several DMAs fill them; otherwise by the loops
+   around all its accesses. */
+static int64_t stride_of(const reside *r, const link *l) {
+    int64_t stride = 0;
+    if (l->is_store || r->tiles[l->tile].writes == 1) return 0;
+    for (uint32_t n = r->tiles[l->tile].uses; n && stride == 0; n = r->uses.data[n - 1].next) {
+        const use *u = &r->uses.data[n - 1];
+        const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[u->at]);
+        if (u->is.is_write && dma) stride = ts_reside_stride(r->program, &dma->src, u->is.ap);
+    }
+    return stride;
+}
+
+static ts_nesting nesting_at(const reside *r, uint32_t at) {
+    ts_nesting nest = {.program = r->program};
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent)
+        nest.depth++;
+    int depth = nest.depth;
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent)
+        nest.loop[--depth] = loop - 1;
+    return nest;
+}
+
+/* Whether the tile's other accesses belong to this DMA, or to others like it: they lie in the loops that move
+   it along the tensor, in the copy of the tile that it fills, and write nothing that it does not move. */
+static bool has_own_tile(reside *r, const tensor_note *tensor, uint32_t number, link *l) {
+    const tile_note *tile = &r->tiles[l->tile];
+    const ts_tile_info *info = &r->b->tiles.data[l->tile];
+    for (int i = 0; i < l->start.terms; i++)
+        if (!is_in_loop(r->program, l->start.term[i].loop, tile->first) ||
+            !is_in_loop(r->program, l->start.term[i].loop, tile->last))
+            return false;
+    for (uint32_t n = tile->uses; n; n = r->uses.data[n - 1].next) {
+        const use *u = &r->uses.data[n - 1];
+        if (l->start.stride == 0 && u->is.ap->offset.rotation != info->rotation) return false;
+        ts_nesting nest = nesting_at(r, u->at);
+        if (!ts_reside_takes(&nest, &l->map, l->base, u->is.ap)) return false;
+        if (u->is.is_write && l->is_store && u->at >= l->at) return false;
+        if (u->at == tile->first && u->is.is_read && u->is.is_write) return false;
+        if (l->is_store || !u->is.is_write) continue;
+        if (!is_like(r, tensor, number, l, u->at)) return false;
+        l->bytes += moved_bytes(r, u->at, &((const ts_inst_dma_copy *)r->program->code.data[u->at])->src,
+                                tensor->form.bytes);
+    }
+    return true;
+}
+
+static bool find_link(reside *r, const tensor_note *tensor, uint32_t number, const use *u, link *found) {
+    const ts_ap *own = tile_side(r, tensor, u->at, u->is.is_write), *hbm = u->is.ap;
+    if (!own) return false;
+    *found =
+        (link){.at = u->at, .tile = own->tensor - 1, .is_store = u->is.is_write, .base = own->offset.base};
     const tile_note *tile = &r->tiles[found->tile];
-    if (tile->is_bound || info->is_fixed || own->offset.term_count || hbm->dims == 0) return false;
-    if (own->parts.max != hbm->dim[0].count.max || own->parts.max < 2) return false;
-    if (found->is_store ? tile->first >= u->at : tile->first != u->at || tile->writes != 1) return false;
-    if (!ts_reside_lies(r->program, &tensor->form, hbm)) return false;
+    if (found->is_store ? tile->first >= u->at : tile->first != u->at) return false;
     if (!ts_reside_join(&tensor->form, own, hbm, &found->map)) return false;
     if (found->is_store && repeats(&found->map)) return false;
-    found->bytes = moved_bytes(r, u->at, hbm, tensor->form.bytes);
-    return has_own_tile(r, found, hbm, own);
+    if (!ts_reside_begin(r->program, hbm, own, stride_of(r, found), &found->start)) return false;
+    if (found->is_store) found->bytes = moved_bytes(r, u->at, hbm, tensor->form.bytes);
+    return has_own_tile(r, tensor, number, found);
 }
 
 static int by_end(const void *a, const void *b, void *context) {
@@ -197,20 +261,26 @@ static void link_tensor(reside *r, uint32_t number) {
         const use *u = &r->uses.data[n - 1];
         link found;
         if (!u->is.is_write) continue;
-        if (!find_link(r, tensor, u, &found) || meets_some(r, tensor, &found)) return;
+        if (!find_link(r, tensor, number, u, &found) || meets_some(r, tensor, &found)) return;
         ts_vec_push(&r->links, &r->arena, found);
     }
     tensor->store_count = r->links.count - tensor->first_link;
     for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
         const use *u = &r->uses.data[n - 1];
         link found;
-        if (u->is.is_write) continue;
-        if (find_link(r, tensor, u, &found) && !meets_some(r, tensor, &found))
-            ts_vec_push(&r->links, &r->arena, found);
-        else
-            tensor->has_others = true;
+        if (u->is.is_write || !find_link(r, tensor, number, u, &found) || meets_some(r, tensor, &found))
+            continue;
+        ts_vec_push(&r->links, &r->arena, found);
+        r->tiles[found.tile].is_linked = true;
+    }
+    for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
+        const use *u = &r->uses.data[n - 1];
+        const ts_ap *own = tile_side(r, tensor, u->at, false);
+        if (!u->is.is_write && !(own && r->tiles[own->tensor - 1].is_linked)) tensor->has_others = true;
     }
     tensor->link_count = r->links.count - tensor->first_link;
+    for (uint32_t i = tensor->first_link; i < r->links.count; i++)
+        r->tiles[r->links.data[i].tile].is_linked = false;
     qsort_r(r->links.data + tensor->first_link, tensor->link_count, sizeof(link), by_end, r->tiles);
 }
 
@@ -351,12 +421,12 @@ static bool is_stored(const tensor_note *tensor) {
 }
 
 static void move_in(reside *r, const tensor_note *tensor, const link *l, ts_tile resident) {
-    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)r->program->code.data[l->at];
-    const ts_ap hbm = l->is_store ? dma->dst : dma->src;
-    int64_t base = l->is_store ? dma->src.offset.base : dma->dst.offset.base;
-    for (uint32_t n = r->tiles[l->tile].uses; n; n = r->uses.data[n - 1].next)
-        ts_reside_patch(r->b, &tensor->form, &l->map, base, &hbm, resident, r->uses.data[n - 1].is.ap);
-    r->is_gone[l->at] = !l->is_store || !is_stored(tensor);
+    for (uint32_t n = r->tiles[l->tile].uses; n; n = r->uses.data[n - 1].next) {
+        const use *u = &r->uses.data[n - 1];
+        ts_reside_patch(r->b, &tensor->form, &l->map, l->base, &l->start, resident, u->is.ap);
+        if (!l->is_store && u->is.is_write) r->is_gone[u->at] = true;
+    }
+    if (l->is_store) r->is_gone[l->at] = !is_stored(tensor);
 }
 
 static void make_resident(reside *r, uint32_t number) {

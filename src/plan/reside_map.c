@@ -99,8 +99,8 @@ static int64_t size_of(const ts_ap *ap) {
 }
 
 /* Of a shift without gaps: whether the operand stays within what the DMA moves. */
-static bool is_inside(const ts_program *program, const ts_reside_map *map, int64_t base, const ts_ap *ap) {
-    int64_t end = ap->offset.base - base + size_of(ap), size = 1;
+static bool is_inside(const ts_nesting *nest, const ts_reside_map *map, int64_t base, const ts_ap *ap) {
+    int64_t size = 1;
     for (int i = map->digits; i-- > 0;) {
         if (map->count[i] == 1) continue;
         if (size == 1) size = map->from[i];
@@ -108,22 +108,22 @@ static bool is_inside(const ts_program *program, const ts_reside_map *map, int64
         size *= map->count[i];
     }
     if (size == 1) size = size_of(ap);
-    if (ap->offset.base < base) return false;
-    for (uint32_t i = 0; i < ap->offset.term_count; i++) {
-        const ts_term *term = &program->terms.data[ap->offset.first_term + i];
-        if (term->coef < 0) return false;
-        end += term->coef * (program->loops.data[term->loop].trip.max - 1);
-    }
-    for (int i = 0; i < ap->dims; i++) {
-        if (ap->dim[i].step < 0) return false;
-        end += ap->dim[i].step * (ap->dim[i].count.max - 1) * size_of(ap);
-    }
-    return end <= size;
+    ts_affine offset = ap->offset;
+    ts_form start;
+    ts_span spans[TS_MAX_SPANS];
+    ts_wide low, high;
+    offset.base -= base;
+    offset.rotation = 0;
+    for (int i = 0; i < ap->dims; i++)
+        spans[i] = (ts_span){.step = ap->dim[i].step * size_of(ap), .count = &ap->dim[i].count};
+    return ts_form_of(nest, &offset, &start) && ts_reach(nest, &start, spans, ap->dims, &low, &high) &&
+           low >= 0 && high + size_of(ap) <= size;
 }
 
-bool ts_reside_takes(const ts_program *program, const ts_reside_map *map, int64_t base, const ts_ap *ap) {
+bool ts_reside_takes(const ts_nesting *nest, const ts_reside_map *map, int64_t base, const ts_ap *ap) {
+    const ts_program *program = nest->program;
     int64_t most[TS_RESIDE_DIGITS] = {0}, to;
-    if (map->is_shift) return is_inside(program, map, base, ap);
+    if (map->is_shift) return is_inside(nest, map, base, ap);
     if (!convert(map, ap->offset.base - base, 1, most, &to)) return false;
     for (uint32_t i = 0; i < ap->offset.term_count; i++) {
         const ts_term *term = &program->terms.data[ap->offset.first_term + i];
@@ -139,17 +139,57 @@ bool ts_reside_takes(const ts_program *program, const ts_reside_map *map, int64_
     return true;
 }
 
+static const ts_affine *index_of(const ts_program *program, const ts_ap *own) {
+    static const ts_affine none;
+    return own->offset.rotation ? &program->rotations.data[own->offset.rotation - 1].index : &none;
+}
+
+static int64_t coef_of(const ts_program *program, const ts_affine *affine, uint32_t loop) {
+    int64_t coef = 0;
+    for (uint32_t i = 0; i < affine->term_count; i++) {
+        const ts_term *term = &program->terms.data[affine->first_term + i];
+        if (term->loop == loop) coef += term->coef;
+    }
+    return coef;
+}
+
+int64_t ts_reside_stride(const ts_program *program, const ts_ap *hbm, const ts_ap *own) {
+    const ts_affine *index = index_of(program, own);
+    if (index->term_count == 0) return 0;
+    const ts_term *term = &program->terms.data[index->first_term];
+    int64_t coef = coef_of(program, &hbm->offset, term->loop);
+    return term->coef != 0 && coef % term->coef == 0 ? coef / term->coef : 0;
+}
+
+bool ts_reside_begin(const ts_program *program, const ts_ap *hbm, const ts_ap *own, int64_t stride,
+                     ts_reside_start *start) {
+    const ts_affine *index = index_of(program, own);
+    *start = (ts_reside_start){.base = hbm->offset.base - stride * index->base, .stride = stride};
+    for (uint32_t i = 0; stride != 0 && i < index->term_count; i++) {
+        uint32_t loop = program->terms.data[index->first_term + i].loop;
+        if (coef_of(program, &hbm->offset, loop) != stride * coef_of(program, index, loop)) return false;
+    }
+    for (uint32_t i = 0; i < hbm->offset.term_count; i++) {
+        const ts_term *term = &program->terms.data[hbm->offset.first_term + i];
+        if (stride != 0 && coef_of(program, index, term->loop) != 0) continue;
+        if (start->terms == TS_MAX_LOOP_DEPTH) return false;
+        start->term[start->terms++] = *term;
+    }
+    return start->base >= 0;
+}
+
 void ts_reside_patch(ts_builder *b, const ts_reside_form *form, const ts_reside_map *map, int64_t base,
-                     const ts_ap *hbm, ts_tile resident, ts_ap *ap) {
+                     const ts_reside_start *start, ts_tile resident, ts_ap *ap) {
     int64_t unused[TS_RESIDE_DIGITS] = {0}, to;
     bool is_column;
     convert(map, ap->offset.base - base, 0, unused, &to);
-    ts_affine offset = ts_affine_const(base_bytes(form, hbm->offset.base) + to);
-    for (uint32_t i = 0; i < hbm->offset.term_count; i++) {
-        ts_term term = b->program->terms.data[hbm->offset.first_term + i];
-        measure(form, term.coef, &is_column, &to);
-        offset = ts_build_term(b, offset, to, term.loop);
+    ts_affine offset = ts_affine_const(base_bytes(form, start->base) + to);
+    for (int i = 0; i < start->terms; i++) {
+        measure(form, start->term[i].coef, &is_column, &to);
+        offset = ts_build_term(b, offset, to, start->term[i].loop);
     }
+    measure(form, start->stride, &is_column, &to);
+    if (to != 0) offset = ts_build_sum(b, offset, *index_of(b->program, ap), to);
     for (uint32_t i = 0; i < ap->offset.term_count; i++) {
         ts_term term = b->program->terms.data[ap->offset.first_term + i];
         convert(map, term.coef, 0, unused, &to);
