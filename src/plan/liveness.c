@@ -109,8 +109,7 @@ static bool meet(const ts_live_item *a, const ts_live_item *b) {
 
 /* The lowest address for an item beside those of two lists by address that it meets. */
 static int64_t lowest(const ts_live_item *items, const ts_live_item *item, const uint32_t *lasting,
-                      uint32_t lasting_count, const uint32_t *active, uint32_t live) {
-    int64_t at = 0;
+                      uint32_t lasting_count, const uint32_t *active, uint32_t live, int64_t at) {
     uint32_t i = 0, j = 0;
     while (i < lasting_count || j < live) {
         bool is_lasting =
@@ -123,8 +122,8 @@ static int64_t lowest(const ts_live_item *items, const ts_live_item *item, const
     return at;
 }
 
-int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active) {
-    int64_t top = 0;
+int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active, int64_t ring) {
+    int64_t top = 0, next = 0;
     uint32_t lasting = 0, live = 0;
     qsort(items, count, sizeof *items, by_order);
     for (uint32_t i = 0; i < count; i++) {
@@ -133,12 +132,16 @@ int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active) {
         for (uint32_t j = 0; j < live; j++)
             if (items[others[j]].last >= item->first) others[kept++] = others[j];
         live = kept;
-        item->address = lowest(items, item, active, lasting, others, live);
+        int64_t from = item->is_lasting ? 0 : next;
+        item->address = lowest(items, item, active, lasting, others, live, from);
+        if (from > 0 && item->address + item->bytes > ring)
+            item->address = lowest(items, item, active, lasting, others, live, 0);
+        next = item->address + item->bytes;
         if (item->is_lasting)
             enter(items, active, lasting++, i);
         else
             enter(items, others, live++, i);
-        if (item->address + item->bytes > top) top = item->address + item->bytes;
+        if (next > top) top = next;
     }
     return top;
 }

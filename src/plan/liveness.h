@@ -31,9 +31,11 @@ typedef struct ts_live_item {
     int64_t bytes, address;
     bool is_lasting; /* placed before the others, so that these find room in one piece beside it */
 } ts_live_item;
-/* Sorts the items, gives each the lowest address free over its positions and returns the highest end: first
-   the lasting ones, the longest first, then the others in the order of `first`. `active` has room for as
+/* Sorts the items, gives each an address free over its positions and returns the highest end: first the
+   lasting ones, the longest first, as low as they go; then the others in the order of `first`, each behind
+   the one before, and from 0 again past `ring` bytes: what is loaded next then need not wait for what was
+   used last. With ring 0 all go as low as they can, which takes the least room. `active` has room for as
    many. */
-int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active);
+int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active, int64_t ring);
 
 #endif

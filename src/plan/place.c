@@ -76,7 +76,8 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
                                         .bytes = tile->bytes * tile->slots,
                                         .is_lasting = tile->is_lasting};
     }
-    int64_t top = ts_live_fit(items, count, active);
+    int64_t top = ts_live_fit(items, count, active, (int64_t)capacity);
+    if ((double)top > capacity) top = ts_live_fit(items, count, active, 0);
     if ((double)top > capacity) {
         ts_fail(diag, ts_capacity,
                 "%s: the tiles live at once need %lld bytes a partition, the chip has %.0f",
@@ -102,7 +103,7 @@ static void place_scratch(placer *p, ts_arena *scratch) {
                                         .owner = i,
                                         .bytes = is_used ? (int64_t)((tensor->bytes + 63) / 64 * 64) : 0};
     }
-    program->scratch_bytes = (uint64_t)ts_live_fit(items, count, active);
+    program->scratch_bytes = (uint64_t)ts_live_fit(items, count, active, 0);
     for (uint32_t i = 0; i < count; i++)
         program->tensors.data[items[i].owner].address = (uint64_t)items[i].address;
 }

@@ -391,7 +391,7 @@ static void forget_choice(reside *r) {
     }
 }
 
-/* Whether tiles and tensors find addresses, which holes between them can prevent. */
+/* Whether tiles and tensors find addresses, which holes between them can prevent, and tiles in a ring. */
 static bool is_placed(reside *r) {
     uint32_t most = r->b->tiles.count + r->program->tensors.count, count = 0;
     ts_live_item *items = TS_NEW_ARRAY(&r->arena, ts_live_item, most);
@@ -410,7 +410,8 @@ static bool is_placed(reside *r) {
                                             .owner = r->b->tiles.count + t,
                                             .bytes = form_bytes(r, t),
                                             .is_lasting = true};
-    return (double)ts_live_fit(items, count, active) <= r->b->chip->sbuf_partition_bytes;
+    int64_t room = (int64_t)r->b->chip->sbuf_partition_bytes;
+    return ts_live_fit(items, count, active, room) <= room;
 }
 
 /* ---- rewriting ---- */
@@ -502,6 +503,6 @@ void ts_plan_reside(ts_builder *b) {
     r.tensors = TS_NEW_ARRAY(&r.arena, tensor_note, program->tensors.count);
     r.busy = TS_NEW_ARRAY(&r.arena, int64_t, program->code.count);
     r.is_gone = TS_NEW_ARRAY(&r.arena, bool, program->code.count);
-    run(&r);
+    if (b->deepest <= TS_MAX_LOOP_DEPTH) run(&r);
     ts_arena_free(&r.arena);
 }
