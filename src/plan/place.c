@@ -57,15 +57,8 @@ static void each_ap(placer *p, ts_inst *inst, uint32_t at, bool is_patch) {
 
 static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_arena *scratch, ts_diag *diag) {
     ts_builder *b = p->b;
-<<<<<<< HEAD
     if (b->owns_banks) return ts_plan_place_recent(b, space, capacity, diag);
-    /* First fit takes fewer bytes, and in PSUM tiles may share a bank. */
-    if (space == ts_space_sbuf && ts_plan_place_recent(b, space, capacity, NULL) == ts_ok) return ts_ok;
-    item *items = TS_NEW_ARRAY(scratch, item, b->tiles.count);
-=======
-    if (b->policy == ts_place_least_recent) return ts_plan_place_recent(b, space, capacity, diag);
     ts_live_item *items = TS_NEW_ARRAY(scratch, ts_live_item, b->tiles.count);
->>>>>>> 2f30bf1 (plan: scratch tensors stay in SBUF from nest to nest where rows lie alike and there is room)
     uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, b->tiles.count + 1), count = 0;
     for (uint32_t i = 0; i < b->tiles.count; i++) {
         const ts_tile_info *tile = &b->tiles.data[i];

@@ -7,12 +7,16 @@ import numpy as np
 
 
 def convert(x, name):
-    """Floats saturate to integers and NaN becomes 0; integers wrap; anything rounds once to a float."""
+    """Floats saturate to integers and NaN becomes 0; integers wrap. Floats round once to a float; integers become
+    fp32, as everything does inside an engine, before they become a narrower one."""
     x, dtype = np.asarray(x), v.DTYPES[name]
     if name == "i1":
         return x != 0
     if v.is_float(dtype):
-        return x.astype(dtype) if x.dtype == dtype else v.round_to(x.astype(np.float64), dtype)
+        if x.dtype == dtype:
+            return x.astype(dtype)
+        values = x.astype(np.float64)
+        return v.round_to(values if v.is_float(x.dtype) else v.round_to(values, np.dtype("float32")), dtype)
     if not v.is_float(x.dtype):
         return x.astype(np.int64).astype(dtype)
     info = np.iinfo(dtype)
