@@ -113,7 +113,8 @@ static inline int64_t ts_build_at_most(const ts_builder *builder, int64_t amount
 void ts_plan_reside(ts_builder *builder);
 
 /* Gives every tile an SBUF or PSUM address and every scratch tensor an HBM offset by liveness over the
-   loop tree: in SBUF what was freed longest ago, elsewhere the lowest. ts_capacity names what does not fit.
+   loop tree: in SBUF one behind the other in a ring, elsewhere the lowest. ts_capacity names what does not
+   fit.
  */
 ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
 /* The tiles of one space whose first and last are known, by age. `diag` NULL: says nothing. */

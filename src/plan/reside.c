@@ -123,10 +123,20 @@ static bool repeats(const ts_reside_map *map) {
     return false;
 }
 
-/* What a DMA between the tensor and a tile has to be like; `own` is its operand on the tile. */
+/* A loop of one trip or none is a condition: what a DMA leaves there outlasts the trips that it does not run
+ * in. */
+static bool is_conditional(const reside *r, uint32_t at) {
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent) {
+        const ts_count *trip = &r->program->loops.data[loop - 1].trip;
+        if (trip->max == 1 && trip->is_ragged) return true;
+    }
+    return false;
+}
+
+/* The operand on the tile of a DMA between it and the tensor, when that DMA is like those that can go. */
 static const ts_ap *tile_side(const reside *r, const tensor_note *tensor, uint32_t at, bool is_store) {
     const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[at]);
-    if (!dma) return NULL;
+    if (!dma || is_conditional(r, at)) return NULL;
     const ts_ap *own = is_store ? &dma->src : &dma->dst, *hbm = is_store ? &dma->dst : &dma->src;
     if (own->space != ts_space_sbuf || hbm->space != ts_space_hbm || own->dtype != hbm->dtype) return NULL;
     if (own->part.base || own->part.term_count || own->offset.term_count || hbm->dims == 0) return NULL;
