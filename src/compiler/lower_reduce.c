@@ -17,6 +17,7 @@ typedef struct reduction {
     bool is_word; /* accumulated as 32-bit integers, one instruction an element */
     ts_nest nest;
     int first_reduced;
+    bool is_across; /* kept elements lie together in HBM: so they do in the tile, not the reduced ones */
 } reduction;
 
 bool ts_reduce_identity(ts_alu alu, unsigned dtype, double *identity) {
@@ -75,9 +76,26 @@ static ts_ap kept_ap(reduction *r, ts_tile tile, ts_dtype dtype) {
 /* [parts, kept, reduced] */
 static ts_ap chunk_ap(reduction *r, ts_tile tile, ts_dtype dtype) {
     ts_ap ap = kept_ap(r, tile, dtype);
-    ap.dim[0].step = ts_nest_max_free(&r->nest, r->first_reduced, r->nest.rank);
-    ts_ap_dim(&ap, 1, ts_nest_free(&r->nest, r->first_reduced, r->nest.rank));
+    int64_t step = r->is_across ? ts_nest_max_free(&r->nest, 0, r->first_reduced) : 1;
+    if (!r->is_across) ap.dim[0].step = ts_nest_max_free(&r->nest, r->first_reduced, r->nest.rank);
+    ts_ap_dim(&ap, step, ts_nest_free(&r->nest, r->first_reduced, r->nest.rank));
     return ap;
+}
+
+/* The chunk from HBM, a run after the other. */
+static void load_chunk(reduction *r, ts_ap chunk, const ts_view *view) {
+    const ts_nest *nest = &r->nest;
+    ts_ap from = ts_nest_hbm(nest, view);
+    if (r->is_across) {
+        ts_ap in_order = from;
+        int kept = r->first_reduced - nest->first_free, reduced = nest->rank - r->first_reduced;
+        memcpy(&from.dim[1], &in_order.dim[1 + kept], (size_t)reduced * sizeof *from.dim);
+        memcpy(&from.dim[1 + reduced], &in_order.dim[1], (size_t)kept * sizeof *from.dim);
+        ts_dim first = chunk.dim[0];
+        chunk.dim[0] = chunk.dim[1];
+        chunk.dim[1] = first;
+    }
+    ts_emit_dma(&r->lower->b, ts_engine_sync, ts_lower_load_queue(r->lower), &chunk, &from);
 }
 
 /* acc = acc op chunk: one tensor_reduce, or for exact integers one instruction an element in a loop. */
@@ -96,7 +114,7 @@ static void fold_chunk(reduction *r, const ts_ap *acc, ts_ap chunk) {
     }
     uint32_t loop = ts_build_loop(b, chunk.dim[1].count);
     chunk.dims = 1;
-    chunk.offset = ts_build_term(b, chunk.offset, ts_dtype_get(r->wide)->bytes, loop);
+    chunk.offset = ts_build_term(b, chunk.offset, chunk.dim[1].step * ts_dtype_get(r->wide)->bytes, loop);
     ts_emit_tensor_tensor(b, ts_alu_kind(r->alu) == 'b' ? ts_engine_vector : ts_engine_gpsimd, acc, acc,
                           &chunk, r->alu);
     ts_build_end(b);
@@ -134,13 +152,14 @@ static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_vi
     *nest = ts_nest_plan(b, views, 2, kept_rank, ts_build_at_most(b, MAX_FREE));
     for (r->first_reduced = 0; r->first_reduced < nest->rank && views[0].stride[r->first_reduced] != 0;)
         r->first_reduced++;
+    r->is_across = nest->first_free < r->first_reduced && r->first_reduced < nest->rank &&
+                   views[1].stride[r->first_reduced - 1] == 1;
     ts_nest_open(nest, 0, r->first_reduced);
     ts_ap acc = kept_ap(r, new_tile(r, r->first_reduced, r->wide, 1), r->wide);
     set_start(r, &acc, init);
     ts_nest_open(nest, r->first_reduced, nest->rank);
     ts_ap chunk = chunk_ap(r, new_tile(r, nest->rank, r->dtype, 2), r->dtype);
-    ts_ap from = ts_nest_hbm(nest, &views[1]);
-    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &chunk, &from);
+    load_chunk(r, chunk, &views[1]);
     fold_chunk(r, &acc, chunk);
     ts_nest_close(nest, r->first_reduced, nest->rank);
     ts_ap dst = ts_nest_hbm_column(nest, &views[0]);
