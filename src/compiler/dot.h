@@ -152,10 +152,13 @@ void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
 /* Rows of an operand that are turned together: of some batches of a small panel, or a tile of one batch's. */
 typedef struct ts_dot_rows {
     int64_t batches;
+    int64_t beside;     /* as many batches again lie beside these in what they come in, 1 = none */
+    ts_affine at;       /* of these in it, bytes */
     ts_count positions; /* of the walk's cut axis */
     ts_affine from;     /* in the tensor, elements */
     ts_affine to;       /* in the operand's tile, bytes; its slot as a rotation */
-    ts_affine number;   /* counts them: the slot of what they lie in */
+    ts_affine number;   /* counts them: the slot of what they are turned into */
+    ts_affine load;     /* counts loads: the slot of what they come in */
 } ts_dot_rows;
 
 /* What rows pass through: as they lie in HBM, as fp32 numbers, and those turned. */

@@ -30,7 +30,7 @@ static ts_affine columns_before(const ts_dot *d, int64_t *last) {
 }
 
 static ts_dot_rows rows_at(const ts_dot *d, ts_affine at, ts_count positions, ts_affine number) {
-    ts_dot_rows r = {.batches = 1, .positions = positions, .number = number};
+    ts_dot_rows r = {.batches = 1, .beside = 1, .positions = positions, .number = number, .load = number};
     r.from = ts_build_sum(d->b, ts_affine_const(0), at, d->rows.axis[0].step[ts_side_rows]);
     return r;
 }

@@ -2,6 +2,8 @@
    turns them, chunk of depth by chunk. */
 #include "compiler/dot.h"
 
+enum { BESIDE_BYTES = 2048 };
+
 static int64_t elem_bytes(const ts_dot *d) {
     return ts_dtype_get(d->dtype)->bytes;
 }
@@ -49,8 +51,17 @@ ts_dot_slice ts_dot_slice_at(const ts_dot *d, const ts_dot_group *g, ts_affine i
 
 /* ---- what they pass through ---- */
 
+/* Batches of an operand's rows that come in side by side, so that transfers are few and long. */
+static int64_t beside_of(const ts_dot *d) {
+    int64_t most = BESIDE_BYTES / (ts_dot_depth(d) * elem_bytes(d)), last = d->batch.block;
+    int64_t beside = most < last ? most : last;
+    while (beside > 1 && last % beside != 0)
+        beside--;
+    return beside > 1 ? beside : 1;
+}
+
 int64_t ts_dot_row_bytes(const ts_dot *d) {
-    return ts_dot_depth(d) * elem_bytes(d);
+    return beside_of(d) * ts_dot_depth(d) * elem_bytes(d);
 }
 
 int64_t ts_dot_wide_bytes(const ts_dot *d) {
@@ -92,10 +103,12 @@ static void load_rows(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o,
     t.hbm_offset = ts_build_sum(d->b, t.hbm_offset, r->from, 1);
     t.tile_offset = ts_affine_const(tile_at * elem_bytes(d));
     t.has_slot = true;
-    t.slot = r->number;
+    t.slot = r->load;
     ts_box_part(&t, d->batch.axis[d->batch.count - 1].step[o->side], ts_count_const(r->batches));
     ts_walk_parts(&t, o->walk, o->side, r->positions);
     t.parts = rows_of(d, o, r);
+    ts_box_free(&t, r->batches * d->batch.axis[d->batch.count - 1].step[o->side], ts_dot_depth(d),
+                ts_count_const(r->beside));
     ts_dot_box_outer(d, o, &t, count.max * depth->inner);
     ts_walk_free(&t, depth, o->side, count, 1);
     ts_emit_load(d->b, trigger, ts_lower_load_queue(lower), &t);
@@ -159,7 +172,8 @@ void ts_dot_turn_widen(const ts_dot *d, const ts_dot_operand *o, const ts_dot_tu
     ts_ap from = ts_build_ap(d->b, turn->raw, d->dtype, rows, elems);
     from.offset.base += group_at(d, s->group) * elem_bytes(d);
     from.offset = ts_build_sum(d->b, from.offset, s->chunk, chunk * elem_bytes(d));
-    ts_build_slot(d->b, &from, r->number);
+    from.offset = ts_build_sum(d->b, from.offset, r->at, 1);
+    ts_build_slot(d->b, &from, r->load);
     as_bits(d, &from, 0);
     ts_ap to = ts_build_ap(d->b, turn->wide, ts_dtype_f32, rows, elems);
     ts_build_slot(d->b, &to, slot_of(d, r, s));
@@ -229,19 +243,25 @@ void ts_dot_turn_panel(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o
     const ts_walk *walk = o->walk;
     ts_builder *b = d->b;
     int64_t tiles = ts_walk_tiles(walk), batches = batches_of(d, o), trips = d->batch.block / batches;
+    int64_t beside = batches == 1 ? beside_of(d) : 1, loads = trips / beside;
+    int64_t step = batches * d->batch.axis[d->batch.count - 1].step[o->side];
     ts_dot_turn turn =
-        ts_dot_turn_begin(d, o, tiles * trips > 1 ? 2 : 1, tiles * trips * all_slices(d) > 1 ? 2 : 1);
-    uint32_t batch_loop = ts_dot_open(d, trips), tile_loop = ts_dot_open(d, tiles);
-    ts_affine batch = ts_dot_counter(d, trips, batch_loop), tile = ts_dot_counter(d, tiles, tile_loop);
-    ts_dot_rows r = {.batches = batches};
+        ts_dot_turn_begin(d, o, tiles * loads > 1 ? 2 : 1, tiles * trips * all_slices(d) > 1 ? 2 : 1);
+    uint32_t load_loop = ts_dot_open(d, loads), tile_loop = ts_dot_open(d, tiles);
+    ts_affine load = ts_dot_counter(d, loads, load_loop), tile = ts_dot_counter(d, tiles, tile_loop);
+    ts_dot_rows r = {.batches = batches, .beside = beside};
     r.positions = ts_walk_tile_block(b, walk, tiles > 1, tile_loop);
     r.from = ts_walk_offset(b, walk, o->side, ts_affine_const(0));
-    r.from = ts_build_sum(b, r.from, batch, batches * d->batch.axis[d->batch.count - 1].step[o->side]);
+    r.from = ts_build_sum(b, r.from, load, beside * step);
     r.from = ts_build_sum(b, r.from, tile, walk->tile * walk->axis[walk->cut].step[o->side]);
+    r.load = ts_build_sum(b, tile, load, tiles);
+    ts_dot_turn_load(lower, d, o, &turn, &r, ts_engine_sync);
+    uint32_t batch_loop = ts_dot_open(d, beside);
+    ts_affine index = ts_dot_counter(d, beside, batch_loop), batch = ts_build_sum(b, index, load, beside);
+    r.at = ts_build_sum(b, ts_affine_const(0), index, ts_dot_depth(d) * elem_bytes(d));
     r.to = ts_build_sum(b, ts_affine_const(0), batch, batches * ts_walk_panel(walk) * elem_bytes(d));
     r.to = ts_build_sum(b, r.to, tile, ts_walk_tile(walk) * elem_bytes(d));
-    r.number = ts_build_sum(b, tile, batch, tiles);
-    ts_dot_turn_load(lower, d, o, &turn, &r, ts_engine_sync);
+    r.number = ts_build_sum(b, index, r.load, beside);
     for (int i = 0; i < d->groups; i++) {
         int64_t slices = ts_dot_slices(d, &d->group[i]);
         uint32_t loop = ts_dot_open(d, slices);
@@ -250,6 +270,7 @@ void ts_dot_turn_panel(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o
         ts_dot_turn_slice(d, o, &turn, &r, &s);
         ts_dot_close(d, slices);
     }
+    ts_dot_close(d, beside);
     ts_dot_close(d, tiles);
-    ts_dot_close(d, trips);
+    ts_dot_close(d, loads);
 }
