@@ -128,8 +128,22 @@ def sd_attention_case():
     return (q, k, v), {"use_causal_mask": False, "mixed_precision": True}, expected
 
 
+def doubled(x, axis):
+    """Twice the length, each new element 3/4 of its nearest old one and 1/4 of the next; the ends repeat."""
+    x = np.moveaxis(x, axis, -1)
+    before, after = np.concatenate([x[..., :1], x[..., :-1]], -1), np.concatenate([x[..., 1:], x[..., -1:]], -1)
+    both = np.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], -1)
+    return np.moveaxis(both.reshape(*x.shape[:-1], -1), -1, axis)
+
+
 def bilinear_case():
-    return (normal(1, 8, 10, 10),), {"chunk_size": 10}, None
+    x = normal(1, 8, 10, 10)
+    return (x,), {"chunk_size": 10}, doubled(doubled(x, 2), 3)
+
+
+def trilinear_case():
+    x = normal(1, 8, 4, 4, 4)
+    return (x,), {"chunk_size": 4}, doubled(doubled(doubled(x, 2), 3), 4)
 
 
 for _folder, _corpus in ((SAMPLES, "nki-samples"), (OLD, "docs, release 2.26")):
@@ -158,7 +172,7 @@ case("nki-samples", f"{SAMPLES}/tensor_addition/spmd_multiple_nc_tensor_addition
 case("nki-samples", "nki-samples/contributed/interpolate_bilinear_fwd.py", "interpolate_bilinear_2x_fwd",
      bilinear_case)
 case("nki-samples", "nki-samples/contributed/interpolate_trilinear_fwd.py", "interpolate_trilinear_2x_fwd",
-     lambda: ((normal(1, 8, 4, 4, 4),), {"chunk_size": 4}, None))
+     trilinear_case)
 case("nki-samples", "nki-samples/contributed/maxpooling.py", "max_pooling_2d_stride_1", lambda: (
     lambda x: ((x, 3), {}, np.lib.stride_tricks.sliding_window_view(x, (3, 3)).max((-1, -2))))(normal(448, 448)))
 case("docs, examples", f"{SDK}/tensor_addition/tensor_addition_nki_kernels.py", "nki_tensor_add", add_case(256, 1024))

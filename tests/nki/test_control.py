@@ -143,3 +143,18 @@ def test_an_error_in_one_program_ends_the_others():
 
     with pytest.raises(AssertionError, match="number of partitions 129"):
         kernel[2](ROWS)
+
+
+def test_more_dimensions_than_an_instruction_has_are_several_instructions():
+    @old.jit
+    def kernel(a):
+        out = old_nl.ndarray(a.shape[:1] + a.shape[6:0:-1], dtype=a.dtype, buffer=old_nl.shared_hbm)
+        tile = old_nl.ndarray(out.shape, dtype=a.dtype, buffer=old_nl.sbuf)
+        loaded = old_nl.load(a)
+        i = old_nl.mgrid[0:4, 0:2, 0:3, 0:2, 0:3, 0:2, 0:3]
+        tile[i[0], i[6], i[5], i[4], i[3], i[2], i[1]] = old_nl.multiply(loaded[tuple(i)], 2.0)
+        old_nl.store(out, tile)
+        return out
+
+    a = np.random.default_rng(0).standard_normal((4, 2, 3, 2, 3, 2, 3)).astype(np.float32)
+    assert np.array_equal(kernel(a), 2 * a.transpose(0, 6, 5, 4, 3, 2, 1))

@@ -67,13 +67,24 @@ def column(value):
     return wide
 
 
+def pieces(*views):
+    """Views of one shape, cut along their outer dimensions where they have more than an instruction's four."""
+    if views[0].ndim <= 5:
+        return (views,)
+    shape = views[0].shape
+    if sum(length != 1 for length in shape[1:]) <= 4 or any(view.shape != shape for view in views):
+        return (views,)
+    return [piece for i in range(views[0].shape[1]) for piece in pieces(*(view[:, i] for view in views))]
+
+
 def dma_copy(dst, src, rmw=False, skip=False, engine=None):
     dst.tensor.is_written = True
     EMIT.dma_copy(engine_code(engine, SYNC), dst=dst, src=src, rmw=int(rmw), oob=int(skip))
 
 
 def tensor_copy(dst, src, engine=None):
-    EMIT.tensor_copy(engine_code(engine, 0), dst=dst, src=src)  # 0: the library balances VectorE and ScalarE
+    for to, source in pieces(dst, src):
+        EMIT.tensor_copy(engine_code(engine, 0), dst=to, src=source)  # 0: the library balances VectorE and ScalarE
 
 
 def memset(dst, value, engine=None):
@@ -83,16 +94,19 @@ def memset(dst, value, engine=None):
 def tensor_tensor(dst, data1, data2, op, engine=None):
     name = alu_name(op)
     engine = engine_code(engine, GPSIMD if name == "pow" else VECTOR)
-    EMIT.tensor_tensor(engine, dst=dst, data1=data1, data2=data2, op=ALU[name])
+    for to, one, other in pieces(dst, data1, data2):
+        EMIT.tensor_tensor(engine, dst=to, data1=one, data2=other, op=ALU[name])
 
 
 def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, engine=None):
     names = [alu_name(op0)] + ([alu_name(op1)] if op1 is not None else [])
     fix = (lambda value: value.view_of() if is_tensor(value) else value) if names[0] in BITWISE else column
     engine = engine_code(engine, GPSIMD if "pow" in names else VECTOR)
-    EMIT.tensor_scalar(engine, dst=dst, data=data, op0=ALU[names[0]], operand0=fix(operand0), reverse0=bool(reverse0),
-                       op1=ALU[names[1]] if len(names) > 1 else ALU["bypass"],
-                       operand1=0.0 if operand1 is None else fix(operand1), reverse1=bool(reverse1))
+    operand0, operand1 = fix(operand0), 0.0 if operand1 is None else fix(operand1)
+    for to, source in pieces(dst, data):
+        EMIT.tensor_scalar(engine, dst=to, data=source, op0=ALU[names[0]], operand0=operand0, reverse0=bool(reverse0),
+                           op1=ALU[names[1]] if len(names) > 1 else ALU["bypass"], operand1=operand1,
+                           reverse1=bool(reverse1))
 
 
 def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False):
