@@ -67,7 +67,9 @@ static bool may_write(const ts_inst *maker, const ts_ap *made, const ts_ap *plac
     bool is_dma = maker->op == ts_op_dma_copy;
     if ((is_dma || maker->engine == ts_engine_gpsimd) && place->space == ts_space_psum) return false;
     if (made->dtype == place->dtype) return true;
-    bool computes = !is_dma && maker->op != ts_op_nc_transpose && maker->op != ts_op_iota;
+    /* A load into the tensor's own dtype casts on the way as the copy would. */
+    if (is_dma) return ((const ts_inst_dma_copy *)maker)->src.dtype == made->dtype;
+    bool computes = maker->op != ts_op_nc_transpose && maker->op != ts_op_iota;
     return computes && made->dtype == ts_dtype_f32;
 }
 

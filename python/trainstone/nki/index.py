@@ -4,6 +4,8 @@ An Index is sum of coefficient * counter + constant, one counter for each axis o
 position from the right (-1 the last), which is what broadcasting aligns. A Mask is a conjunction of forms >= 0.
 """
 
+import numpy as np
+
 from trainstone.nki import errors
 
 
@@ -116,8 +118,8 @@ class Mask:
         self.forms = forms
 
     def __and__(self, other):
-        if other is True:
-            return self
+        if isinstance(other, (bool, np.bool_)):
+            return self if other else False
         if not isinstance(other, Mask):
             return NotImplemented
         return Mask(self.forms + other.forms)
@@ -186,15 +188,20 @@ def arange(*args):
     return Index({-1: bounds.step}, {-1: len(bounds)}, bounds.start, 1)
 
 
+def ranges_of(mask):
+    """Mask.ranges() of what a kernel may give as a mask: None and truth values too."""
+    if mask is None or isinstance(mask, (bool, np.bool_)):
+        return None if mask is not None and not mask else {}
+    return mask.ranges()
+
+
 class Masked:
     """What a mask leaves of the dimensions of a view."""
 
     @staticmethod
     def clip(view, mask):
         """The view where the mask holds; None where it holds nowhere. The mask's axes are the view's dimensions."""
-        if mask is None:
-            return view
-        ranges = mask.ranges()
+        ranges = ranges_of(mask)
         if ranges is None:
             return None
         dims = view.ndim

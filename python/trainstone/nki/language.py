@@ -12,6 +12,7 @@ import numpy as np
 from trainstone.nki import dtypes, errors
 from trainstone.nki import instructions as isa
 from trainstone.nki import memory
+from trainstone.nki.index import ranges_of
 from trainstone.nki.memory import assign, clip, copied, on_chip  # noqa: F401 (what tiles call)
 from trainstone.nki.native import ACT, PSUM
 from trainstone.nki.run import current
@@ -326,17 +327,16 @@ def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
     axes = axes_of(x, axis)
     count = len(axes)
     kept = tuple(length for a, length in enumerate(x.shape) if a not in axes)
-    is_full = keepdims or len(kept) == 1
-    shape = tuple(1 if a in axes else length for a, length in enumerate(x.shape)) if is_full else kept
+    shape = tuple(1 if a in axes else length for a, length in enumerate(x.shape)) if keepdims else kept
     dst = value_like(shape if len(shape) > 1 else shape + (1,), dtype or x.dtype)
     view = clip(x, mask)
     if view is None:
         return dst
-    ranges = mask.ranges() if mask is not None else {}
+    ranges = ranges_of(mask)
     starts = [ranges.get(a - x.ndim, (0, 0))[0] for a in range(x.ndim)]
     places = [slice(starts[a], starts[a] + view.shape[a]) for a in range(x.ndim) if a not in axes]
-    if is_full:
-        places = [slice(0, 1) if a in axes else places.pop(0) for a in range(x.ndim)] if keepdims else places[:1]
+    if keepdims:
+        places = [slice(0, 1) if a in axes else places.pop(0) for a in range(x.ndim)]
     reduce_into(dst[tuple(places)], op, axes_last(view, axes), count, negate)
     return dst
 

@@ -23,13 +23,16 @@ class _Sbuf(Space):
         super().__init__("sbuf", SBUF)
 
     def alloc(self, func):
-        """func(index, partitions, bytes) -> (start partition, byte offset)"""
-        return Space("sbuf", SBUF, func)
+        """func(idx, pdim_size, fdim_size) -> (start partition, byte offset)"""
+        def place(index, parts, size):
+            return func(idx=index, pdim_size=parts, fdim_size=size)
+
+        return Space("sbuf", SBUF, place)
 
     def mod_alloc(self, *, base_addr, base_partition=0, num_par_tiles=(), num_free_tiles=()):
-        def place(index, parts, size):
-            return (_modulo(base_partition, num_par_tiles, index, parts),
-                    _modulo(base_addr, num_free_tiles, index, size))
+        def place(idx, pdim_size, fdim_size):
+            return (_modulo(base_partition, num_par_tiles, idx, pdim_size),
+                    _modulo(base_addr, num_free_tiles, idx, fdim_size))
 
         return self.alloc(place)
 
@@ -44,18 +47,18 @@ class _Psum(Space):
         super().__init__("psum", PSUM)
 
     def alloc(self, func):
-        """func(index, partitions, bytes) -> (bank, start partition, byte offset in the bank)"""
+        """func(idx, pdim_size, fdim_size) -> (bank, start partition, byte offset in the bank)"""
         def place(index, parts, size):
-            bank, part, offset = func(index, parts, size)
+            bank, part, offset = func(idx=index, pdim_size=parts, fdim_size=size)
             return part, int(bank) * int(chip_value("psum_bank_bytes")) + int(offset)
 
         return Space("psum", PSUM, place)
 
     def mod_alloc(self, *, base_bank, base_addr=0, base_partition=0, num_bank_tiles=(), num_par_tiles=(),
                   num_free_tiles=()):
-        def place(index, parts, size):
-            return (_modulo(base_bank, num_bank_tiles, index, 1), _modulo(base_partition, num_par_tiles, index, parts),
-                    _modulo(base_addr, num_free_tiles, index, size))
+        def place(idx, pdim_size, fdim_size):
+            return (_modulo(base_bank, num_bank_tiles, idx, 1), _modulo(base_partition, num_par_tiles, idx, pdim_size),
+                    _modulo(base_addr, num_free_tiles, idx, fdim_size))
 
         return self.alloc(place)
 

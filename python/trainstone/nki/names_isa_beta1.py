@@ -7,7 +7,7 @@ from trainstone.nki import instructions as isa
 from trainstone.nki.constants import (  # noqa: F401
     dge_mode, dma_engine, engine, fp32, get_nc_version, gpsimd_engine, nc_version, oob_mode, reduce_cmd, scalar_engine,
     sync_engine, tensor_engine, unknown_engine, vector_engine)
-from trainstone.nki.index import Index
+from trainstone.nki.index import Index, ranges_of
 from trainstone.nki.memory import clip
 from trainstone.nki.native import HBM, PSUM, SBUF
 from trainstone.nki.run import current
@@ -49,7 +49,7 @@ def _column(value, mask):
     if not is_tensor(value):
         return value
     view = value.view_of()
-    ranges = mask.ranges() if mask is not None else {}
+    ranges = ranges_of(mask)
     for axis, (first, last) in (ranges or {}).items():
         if view.ndim + axis == 0 and view.shape[0] > 1:
             view = view[first:last]
@@ -102,7 +102,7 @@ def iota(expr, dtype, *, mask=None, **_):
     to = clip(dst, mask)
     if to is None:
         return dst
-    ranges = mask.ranges() if mask is not None else {}
+    ranges = ranges_of(mask)
     offset = expr.const + sum(c * ranges.get(axis, (0, 0))[0] for axis, c in expr.coefs.items())
     pattern = [expr.coefs.get(axis, 0) for axis in range(1 - expr.ndim, 0)]
     isa.iota(to, pattern, offset, expr.coefs.get(-expr.ndim, 0))
@@ -228,7 +228,7 @@ def affine_select(pred, on_true_tile, on_false_value, *, mask=None, dtype=None, 
     if to is None:
         return dst
     form, count = pred.forms[0], len(on_true_tile.shape)
-    ranges = mask.ranges() if mask is not None else {}
+    ranges = ranges_of(mask)
     offset = form.const + sum(c * ranges.get(axis, (0, 0))[0] for axis, c in form.coefs.items())
     isa.affine_select(to, clip(on_true_tile, mask), on_false_value,
                       [form.coefs.get(axis, 0) for axis in range(1 - count, 0)], offset, form.coefs.get(-count, 0),

@@ -30,6 +30,7 @@ float8_e4m3fn_x4, float8_e5m2_x4, float4_e2m1fn_x4 = (
     np.dtype([(name, dtype)]) for name, dtype in (("float8_e4m3fn_x4", "u4"), ("float8_e5m2_x4", "u4"),
                                                   ("float4_e2m1fn_x4", "u2")))
 dtype = np.dtype
+finfo = ml_dtypes.finfo
 par_dim = par_dim
 
 
@@ -51,7 +52,14 @@ def _range(start, stop=None, step=1, **_):
     return range(int(start)) if stop is None else range(int(start), int(stop), int(step))
 
 
-affine_range = sequential_range = static_range = _range
+def _traced_range(start, stop=None, step=1, **_):
+    """A loop whose body the older dialect traces once: what it allocates at chosen addresses lies there on every trip."""
+    counted = _range(start, stop, step)
+    return current().trips(counted) if current().dialect == "beta1" else counted
+
+
+static_range = _range
+affine_range = sequential_range = _traced_range
 
 
 def zeros(shape, dtype, buffer=None, name="", **_):

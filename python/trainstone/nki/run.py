@@ -62,6 +62,7 @@ class Run:
         self.grid, self.program, self.programs = (), (), None
         self.names = {}
         self.constants = {}
+        self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: next number; addresses by number
 
     where = staticmethod(where_is_kernel)
 
@@ -78,6 +79,21 @@ class Run:
 
     def start_program(self, program):
         self.program, self.shared_at = program, 0
+
+    def trips(self, counted):
+        first = self.allocation
+        for i in counted:
+            self.allocation = first
+            yield i
+
+    def addresses_of(self, space, blocks, parts, size, address):
+        if space.allocate is None:
+            return fixed_addresses(space, blocks, parts, size, address)
+        key = self.allocation, space.code, blocks, parts, size
+        self.allocation += 1
+        if key not in self.addresses:
+            self.addresses[key] = fixed_addresses(space, blocks, parts, size, address)
+        return self.addresses[key]
 
     def unique(self, name):
         count = self.names.get(name, 0)
@@ -140,7 +156,7 @@ class Run:
         if len(dims) == len(blocks) + 1:
             dims.append((1, 1, FREE))
         count = int(np.prod(blocks, dtype=np.int64))
-        addresses, part = fixed_addresses(space, blocks, parts, size, address)
+        addresses, part = self.addresses_of(space, blocks, parts, size, address)
         return self.recording.tile(storage, space.code, code, dims, parts, size, count, is_value, addresses, part,
                                    storage.name)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from trainstone.nki import dtypes, errors, native
-from trainstone.nki.index import Grid, Index, Mask
+from trainstone.nki.index import Grid, Index, Mask, ranges_of
 from trainstone.nki.native import BLOCK, FREE, HBM, PART, PSUM, SBUF
 
 
@@ -365,7 +365,7 @@ class Indexed(TensorOps):
     def view_of(self, mask=None):
         """The view; None where the mask holds nowhere."""
         mask = self.mask if mask is None else mask
-        ranges = mask.ranges() if mask is not None else {}
+        ranges = ranges_of(mask)
         if ranges is None:
             return None
         ranges = {axis: ends for axis, ends in ranges.items() if self.extents.get(axis, 1) > 1}
