@@ -65,7 +65,7 @@ class Clock:
 
     def _corner(self, chip, corner):
         """A chip with every row that is no count at the end of its range that makes it faster, or slower."""
-        lines = ["chip trn1"]
+        lines = [f"chip {chip}"]
         for row in self._command("chip", "--chip", chip, "--json")["parameters"]:
             if row["unit"] == "count":
                 continue
@@ -76,8 +76,8 @@ class Clock:
         return path
 
     def _chip(self, name, corner):
-        """trn1, or a chip file of tests/timing/, at a corner of its ranges or as its table has it."""
-        chip = TIMING / name if name else "trn1"
+        """The chip, at a corner of its ranges or as its table has it."""
+        chip = name or "trn1"
         if corner == "table":
             return chip
         if (name, corner) not in self.chips:

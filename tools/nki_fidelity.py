@@ -106,7 +106,7 @@ def record(checkouts, case, path):
     kernel = getattr(module, name)
     kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel, dialect="beta1")
     if case["grid"]:
-        kernel = kernel[int(case["grid"])]
+        kernel = kernel[argument(case["grid"])]
     given, named = parse_arguments(case["arguments"])
     run, _ = kernel.record(given, named)
     path.write_text(run.recording.text())

@@ -73,44 +73,12 @@ static ts_status set_dims(const record *rec, const char *field, const ts_nki_vie
     return ts_ok;
 }
 
-static bool covers(const ts_buffer_info *buffer, const ts_nki_view *view) {
-    ts_nki_dim joined[TS_NKI_DIMS];
-    if (view->part != 0 || view->parts != buffer->parts || view->offset != 0) return false;
-    int dims = join_dims(view, joined);
-    return dims == 1 && joined[0].step == 1 &&
-           joined[0].count * ts_dtype_get(view->dtype)->bytes >= buffer->bytes;
-}
-
-/* Whether some source lies in the same block. */
-static bool reads_block(const record *rec, ts_buffer buffer, uint32_t block) {
-    for (int i = 0; i < rec->info->field_count; i++) {
-        ts_field_kind kind = rec->info->fields[i].kind;
-        const ts_nki_view *view = rec->values[i].kind == ts_nki_tensor ? rec->values[i].view : NULL;
-        if (!view || kind == ts_kind_dst || kind == ts_kind_optdst) continue;
-        if (view->buffer == buffer && view->block == block) return true;
-    }
-    return false;
-}
-
-/* The compiler gives a tile that is overwritten as a whole other storage, so that nobody waits for those who
-   still read the old values. Addresses that the kernel chose, and PSUM, stay. */
-static bool is_renamed(const record *rec, const ts_buffer_info *buffer, const ts_nki_view *view) {
-    ts_tile tile = rec->r->current.data[buffer->first + view->block];
-    const ts_tile_use *use = &rec->r->uses.data[tile - 1];
-    return buffer->space == ts_space_sbuf && !buffer->is_fixed && use->reads > 0 && covers(buffer, view) &&
-           !reads_block(rec, view->buffer, view->block);
-}
-
 static ts_status on_chip(const record *rec, const ts_field *field, const ts_nki_view *view, bool is_write,
                          ts_ap *ap) {
     ts_recorder *r = rec->r;
     const ts_buffer_info *buffer = &r->buffers.data[view->buffer - 1];
     if (view->block >= buffer->blocks)
         return refuse(rec, field->name, ts_input, "lies in no block of its tile");
-    if (is_write && is_renamed(rec, buffer, view)) {
-        ts_tile fresh = ts_record_new_tile(r, view->buffer);
-        r->current.data[buffer->first + view->block] = fresh;
-    }
     ts_tile tile = r->current.data[buffer->first + view->block];
     ts_tile_use *use = &r->uses.data[tile - 1];
     if (is_write)

@@ -173,6 +173,7 @@ void ts_record_kind(ts_recorder *r, ts_buffer tensor, ts_tensor_kind kind, uint3
 ts_status ts_recorder_finish(ts_recorder *r, ts_diag *diag) {
     ts_record_fold(r);
     TS_TRY(ts_record_check_reads(r, diag));
+    ts_record_rename(r);
     ts_record_hoist(r);
     ts_record_read_psum(r);
     ts_record_balance(r);

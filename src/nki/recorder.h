@@ -72,6 +72,8 @@ ts_tile ts_record_new_tile(ts_recorder *recorder, ts_buffer buffer);
 void ts_record_fold(ts_recorder *recorder);
 /* Refuses reads of tiles that nothing was written to, or that another tile took over (check_reads.c). */
 ts_status ts_record_check_reads(ts_recorder *recorder, ts_diag *diag);
+/* Gives values that overwrite others a tile of their own (rename.c). */
+void ts_record_rename(ts_recorder *recorder);
 /* Drops instructions that make again what their source line made the last time (hoist.c). */
 void ts_record_hoist(ts_recorder *recorder);
 /* Lets VectorE and ScalarE read a row's broadcast where TensorE left it (psum_reads.c). */
