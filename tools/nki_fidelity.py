@@ -103,6 +103,7 @@ def record(checkouts, case, path):
     module = load_module(checkouts.file(commit, file), case["edits"])
     from trainstone.nki.kernel import Kernel
 
+    os.environ["NEURON_PLATFORM_TARGET_OVERRIDE"] = case["chip"] or "trn1"
     kernel = getattr(module, name)
     kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel, dialect="beta1")
     if case["grid"]:
@@ -115,7 +116,7 @@ def record(checkouts, case, path):
 def results(cases, checkouts, clock, keep):
     programs, found = {}, []
     for case in cases:
-        key = case["kernel"], case["edits"], case["arguments"], case["grid"]
+        key = case["chip"], case["kernel"], case["edits"], case["arguments"], case["grid"]
         start = time.time()
         if key not in programs:
             programs[key] = keep / f"{len(programs)}_{case['id']}.trn"

@@ -94,6 +94,9 @@ TS_API void ts_nki_set_role(ts_nki *nki, uint32_t tensor, ts_nki_role role, uint
    tensor_copy, the one that ends first. */
 TS_API int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int count, uint32_t line,
                        ts_nki_error *error);
+/* Where a loop of the kernel that a compiler would see as one begins, starts a trip, and ends. */
+typedef enum ts_nki_mark { ts_nki_loop_begin, ts_nki_loop_trip, ts_nki_loop_end } ts_nki_mark;
+TS_API void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark);
 /* The value of a view at this point of the kernel, contiguous: places and runs what was recorded so far.
    data[t]: host memory of tensor number t of those added, NULL for scratch and constants. */
 TS_API int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *value,

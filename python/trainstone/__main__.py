@@ -18,10 +18,12 @@ OTHERS = 8  # programs beside the costliest that get a line each
 
 
 def prepare():
-    """Puts the modelled chip first among JAX's devices, with the CPU beside it."""
+    """Puts the modelled chip first among JAX's devices, with the CPU beside it, and neuron-profile on PATH."""
     os.environ.setdefault("TRAINSTONE_PLUGIN", "1")
     if not os.environ.get("JAX_PLATFORMS"):
         os.environ["JAX_PLATFORMS"] = "neuron,cpu"
+    tools = pathlib.Path(__file__).resolve().parent / "bin"  # last, so that AWS's own neuron-profile goes first
+    os.environ["PATH"] = os.pathsep.join(filter(None, (os.environ.get("PATH"), str(tools))))
 
 
 def activate_nki():

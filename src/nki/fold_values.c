@@ -229,18 +229,11 @@ static void start_products(fold *f) {
     ts_arena_free(&scratch);
 }
 
-void ts_record_close_gaps(ts_program *program) {
-    uint32_t kept = 0;
-    for (uint32_t at = 0; at < program->code.count; at++)
-        if (program->code.data[at]) program->code.data[kept++] = program->code.data[at];
-    program->code.count = kept;
-}
-
 void ts_record_fold(ts_recorder *r) {
     ts_arena scratch = {0};
     fold f = {.r = r, .writer = TS_NEW_ARRAY(&scratch, uint32_t, r->uses.count + 1)};
     fold_values(&f);
     start_products(&f);
-    ts_record_close_gaps(r->program);
+    ts_record_close_gaps(r);
     ts_arena_free(&scratch);
 }

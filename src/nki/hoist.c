@@ -1,17 +1,16 @@
-/* Hoisting: an instruction that makes again what its source line made the last time it ran is dropped, and
-   its readers take the earlier tile. In a recording, where loops are unrolled, this is what moving
-   loop-invariant instructions out of the innermost loop comes to. */
+/* Hoisting: an instruction that makes again what it made on the trip before of its loop is dropped, and its
+   readers take the earlier tile. In a recording, where loops are unrolled, this is what moving loop-invariant
+   instructions out of the innermost loop comes to. Trips do the same one after the other, so that the n-th
+   instruction of a trip is the n-th of the one before. */
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
-enum { LOOK_BACK = 64 };
-
-/* Instructions of one source line in the latest and in the last but one of its executions: an execution is a
-   row of instructions of that line. */
+/* Positions of the instructions that a trip makes, those it took over among them; of this trip and the one
+ * before. */
 typedef TS_VEC(uint32_t) places;
-typedef struct line {
+typedef struct loop {
     places now, before;
-} line;
+} loop;
 
 typedef struct hoist {
     ts_recorder *r;
@@ -20,7 +19,7 @@ typedef struct hoist {
     ts_tile *same;        /* by tile: an earlier tile that holds the same; 0 = none */
     uint32_t *tile_write; /* by tile: 1 + position of its latest write */
     uint32_t *hbm_write;  /* by tensor */
-    line *lines;          /* by loc */
+    TS_VEC(loop) loops;   /* open ones */
 } hoist;
 
 /* What makes its dst anew from its operands alone, the same whenever it runs. */
@@ -46,11 +45,12 @@ static bool is_pure(const ts_inst *inst) {
     }
 }
 
-/* Written once and by this instruction: what a later reader finds there is this value. */
+/* The value of a call, written once and by this instruction: what a later reader finds there is this value.
+   Tiles that the kernel declares itself are its own business. */
 static bool is_single(const hoist *h, const ts_ap *dst) {
     if (!dst || !ts_operand_is_tile(dst)) return false;
     const ts_tile_use *use = &h->r->uses.data[dst->tensor - 1];
-    return use->writes == 1 && !h->r->buffers.data[use->buffer - 1].is_fixed;
+    return use->writes == 1 && h->r->buffers.data[use->buffer - 1].is_value;
 }
 
 static uint32_t latest_write(const hoist *h, const ts_ap *ap) {
@@ -74,19 +74,15 @@ static bool is_unchanged(const hoist *h, ts_inst *inst, uint32_t since) {
     return true;
 }
 
-static bool find(const hoist *h, ts_inst *inst, const places *from, uint32_t *found) {
-    uint32_t last = from->count > LOOK_BACK ? from->count - LOOK_BACK : 0;
-    for (uint32_t i = from->count; i-- > last;) {
-        ts_inst *earlier = h->program->code.data[from->data[i]];
-        if (!ts_inst_computes_same(earlier, inst) || !is_unchanged(h, inst, from->data[i])) continue;
-        const ts_builder *b = &h->r->builder;
-        const ts_tile_info *x = &b->tiles.data[ts_operand_dst(earlier)->tensor - 1],
-                           *y = &b->tiles.data[ts_operand_dst(inst)->tensor - 1];
-        if (x->bytes != y->bytes || x->parts != y->parts) continue;
-        *found = from->data[i];
-        return true;
-    }
-    return false;
+/* Whether the instruction at `earlier` left in its tile what this one would make. */
+static bool is_made(const hoist *h, ts_inst *inst, uint32_t earlier) {
+    ts_inst *maker = h->program->code.data[earlier];
+    if (maker->loc != inst->loc || !ts_inst_computes_same(maker, inst) || !is_unchanged(h, inst, earlier))
+        return false;
+    const ts_tile_info *tiles = h->r->builder.tiles.data;
+    const ts_tile_info *x = &tiles[ts_operand_dst(maker)->tensor - 1],
+                       *y = &tiles[ts_operand_dst(inst)->tensor - 1];
+    return x->bytes == y->bytes && x->parts == y->parts;
 }
 
 static void follow(const hoist *h, ts_ap *ap) {
@@ -134,25 +130,34 @@ static void drop(const hoist *h, ts_inst *inst, uint32_t at) {
 
 static void see(hoist *h, uint32_t at) {
     ts_inst *inst = h->program->code.data[at];
-    line *l = &h->lines[inst->loc];
     follow_all(h, inst);
     ts_ap *dst = ts_operand_dst(inst);
-    if (!is_pure(inst) || !is_single(h, dst)) {
+    loop *l = h->loops.count ? &h->loops.data[h->loops.count - 1] : NULL;
+    uint32_t kept = at;
+    if (l && is_pure(inst) && is_single(h, dst)) {
+        uint32_t n = l->now.count;
+        if (n < l->before.count && is_made(h, inst, l->before.data[n])) kept = l->before.data[n];
+        ts_vec_push(&l->now, h->scratch, kept);
+    }
+    if (kept == at) {
         note_writes(h, inst, at);
         return;
     }
-    uint32_t earlier;
-    if (find(h, inst, &l->now, &earlier) || find(h, inst, &l->before, &earlier)) {
-        h->same[dst->tensor - 1] = ts_operand_dst(h->program->code.data[earlier])->tensor;
-        drop(h, inst, at);
-        ts_vec_push(&l->now, h->scratch, earlier);
-        return;
-    }
-    note_writes(h, inst, at);
-    ts_vec_push(&l->now, h->scratch, at);
+    h->same[dst->tensor - 1] = ts_operand_dst(h->program->code.data[kept])->tensor;
+    drop(h, inst, at);
 }
 
-static void begin_execution(line *l) {
+static void pass_mark(hoist *h, ts_nki_mark mark) {
+    if (mark == ts_nki_loop_begin) {
+        ts_vec_push(&h->loops, h->scratch, (loop){0});
+        return;
+    }
+    if (h->loops.count == 0) return;
+    loop *l = &h->loops.data[h->loops.count - 1];
+    if (mark == ts_nki_loop_end) {
+        h->loops.count--;
+        return;
+    }
     places was = l->before;
     l->before = l->now;
     l->now = was;
@@ -165,14 +170,12 @@ void ts_record_hoist(ts_recorder *r) {
     h.same = TS_NEW_ARRAY(&scratch, ts_tile, r->uses.count + 1);
     h.tile_write = TS_NEW_ARRAY(&scratch, uint32_t, r->uses.count + 1);
     h.hbm_write = TS_NEW_ARRAY(&scratch, uint32_t, r->program->tensors.count + 1);
-    h.lines = TS_NEW_ARRAY(&scratch, line, r->program->locs.count + 1);
-    uint32_t loc = UINT32_MAX;
+    uint32_t mark = 0;
     for (uint32_t at = 0; at < r->program->code.count; at++) {
-        ts_inst *inst = r->program->code.data[at];
-        if (inst->loc != loc) begin_execution(&h.lines[inst->loc]);
-        loc = inst->loc;
+        for (; mark < r->marks.count && r->marks.data[mark].position <= at; mark++)
+            pass_mark(&h, r->marks.data[mark].mark);
         see(&h, at);
     }
-    ts_record_close_gaps(r->program);
+    ts_record_close_gaps(r);
     ts_arena_free(&scratch);
 }

@@ -131,7 +131,7 @@ static void forward(psum_reads *p, ts_arena *scratch) {
         place[copy->dst.tensor - 1] = copy->src.tensor;
         program->code.data[at] = NULL;
     }
-    ts_record_close_gaps(program);
+    ts_record_close_gaps(p->r);
 }
 
 void ts_record_read_psum(ts_recorder *r) {

@@ -41,6 +41,7 @@ ts_recorder *ts_recorder_copy(const ts_recorder *from) {
     COPY_VEC(to->buffers, from->buffers, arena);
     COPY_VEC(to->current, from->current, arena);
     COPY_VEC(to->uses, from->uses, arena);
+    COPY_VEC(to->marks, from->marks, arena);
     COPY_VEC(to->statements, from->statements, arena);
     COPY_VEC(to->builder.tiles, from->builder.tiles, arena);
     COPY_VEC(to->builder.tensor_locs, from->builder.tensor_locs, arena);
@@ -75,6 +76,11 @@ uint32_t ts_recorder_loc(ts_recorder *r, const char *file, int line) {
     loc.file = ts_arena_string(&program->arena, file);
     ts_vec_push(&program->locs, &program->arena, loc);
     return program->locs.count - 1;
+}
+
+void ts_record_mark(ts_recorder *r, ts_nki_mark mark) {
+    ts_loop_mark made = {r->program->code.count, mark};
+    ts_vec_push(&r->marks, &r->program->arena, made);
 }
 
 void ts_record_where(const ts_recorder *r, uint32_t loc, ts_diag *diag) {
@@ -168,6 +174,19 @@ void ts_record_kind(ts_recorder *r, ts_buffer tensor, ts_tensor_kind kind, uint3
     ts_tensor *row = &r->program->tensors.data[r->buffers.data[tensor - 1].first];
     row->kind = (uint8_t)kind;
     row->number = number;
+}
+
+void ts_record_close_gaps(ts_recorder *r) {
+    ts_program *program = r->program;
+    uint32_t kept = 0, mark = 0;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        for (; mark < r->marks.count && r->marks.data[mark].position <= at; mark++)
+            r->marks.data[mark].position = kept;
+        if (program->code.data[at]) program->code.data[kept++] = program->code.data[at];
+    }
+    for (; mark < r->marks.count; mark++)
+        r->marks.data[mark].position = kept;
+    program->code.count = kept;
 }
 
 ts_status ts_recorder_finish(ts_recorder *r, ts_diag *diag) {

@@ -29,6 +29,12 @@ typedef struct ts_tile_use {
     uint32_t reads, writes; /* operands */
 } ts_tile_use;
 
+/* A mark of a loop, before the instruction at a position. */
+typedef struct ts_loop_mark {
+    uint32_t position;
+    ts_nki_mark mark;
+} ts_loop_mark;
+
 typedef struct ts_recorder {
     ts_program *program;
     ts_chip chip;
@@ -36,6 +42,7 @@ typedef struct ts_recorder {
     TS_VEC(ts_buffer_info) buffers;
     TS_VEC(ts_tile) current;  /* the tile that holds a block now; 0 = nothing was written yet */
     TS_VEC(ts_tile_use) uses; /* by tile */
+    TS_VEC(ts_loop_mark) marks;
     TS_VEC(uint32_t)
     statements; /* locs with a DMA, in order of appearance: statement i owns queue i mod 16 */
     uint64_t most_instructions;
@@ -62,6 +69,7 @@ void ts_record_kind(ts_recorder *recorder, ts_buffer tensor, ts_tensor_kind kind
 ts_status ts_record_inst(ts_recorder *recorder, ts_op op, ts_engine engine, const ts_nki_value *values,
                          int count, uint32_t loc, ts_diag *diag);
 
+void ts_record_mark(ts_recorder *recorder, ts_nki_mark mark);
 /* Fills where from a row of source lines. */
 void ts_record_where(const ts_recorder *recorder, uint32_t loc, ts_diag *diag);
 /* One more tile for a block of the buffer. */
@@ -74,14 +82,14 @@ void ts_record_fold(ts_recorder *recorder);
 ts_status ts_record_check_reads(ts_recorder *recorder, ts_diag *diag);
 /* Gives values that overwrite others a tile of their own (rename.c). */
 void ts_record_rename(ts_recorder *recorder);
-/* Drops instructions that make again what their source line made the last time (hoist.c). */
+/* Drops instructions that make again what they made on the trip before (hoist.c). */
 void ts_record_hoist(ts_recorder *recorder);
 /* Lets VectorE and ScalarE read a row's broadcast where TensorE left it (psum_reads.c). */
 void ts_record_read_psum(ts_recorder *recorder);
 /* Gives copies without an engine theirs (balance.c). */
 void ts_record_balance(ts_recorder *recorder);
 /* Closes up after dropped instructions, which are NULL. */
-void ts_record_close_gaps(ts_program *program);
+void ts_record_close_gaps(ts_recorder *recorder);
 /* Fold, place, verify. */
 ts_status ts_recorder_finish(ts_recorder *recorder, ts_diag *diag);
 

@@ -271,6 +271,14 @@ static PyObject *recording_record(nki_recording *recording, PyObject *unused) {
     return string;
 }
 
+/* mark(what): see ts_nki_add_mark */
+static PyObject *recording_mark(nki_recording *recording, PyObject *mark) {
+    long what = PyLong_AsLong(mark);
+    if (what == -1 && PyErr_Occurred()) return NULL;
+    ts_nki_add_mark(recording->nki, (ts_nki_mark)what);
+    Py_RETURN_NONE;
+}
+
 static PyObject *recording_text(nki_recording *recording, PyObject *unused) {
     (void)unused;
     size_t size = ts_nki_text(recording->nki, NULL, 0);
@@ -290,6 +298,7 @@ static PyMethodDef methods[] = {
     {"run", (PyCFunction)recording_run, METH_O, NULL},
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},
+    {"mark", (PyCFunction)recording_mark, METH_O, NULL},
     {"text", (PyCFunction)recording_text, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

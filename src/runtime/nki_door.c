@@ -159,6 +159,10 @@ int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int
     return status == ts_ok ? 0 : tell(error, &diag);
 }
 
+void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark) {
+    if (nki->recorder) ts_record_mark(nki->recorder, mark);
+}
+
 /* ---- running ---- */
 
 static ts_status finish(ts_nki_device *device, ts_recorder *recorder, ts_executable **executable,

@@ -5,7 +5,7 @@ import inspect
 
 import numpy as np
 
-from trainstone.nki import errors, memory
+from trainstone.nki import artifacts, errors, memory
 from trainstone.nki.masks import with_joined_masks
 from trainstone.nki.programs import Programs
 from trainstone.nki.run import Run, current
@@ -123,8 +123,10 @@ class Kernel:
         run, returned = self.record(args, kwargs)
         run.execute()
         self.last = run
-        if self.mode == "benchmark":
+        if self.mode in ("benchmark", "profile"):
             self.benchmark_result = BenchmarkResult(run.record())
+            save = artifacts.save_benchmark if self.mode == "benchmark" else artifacts.save_profile
+            save(run, self.benchmark_result.record, **self.options)
         arrays = iter([run.result(view) for view in _leaves(returned)])
         return _rebuild(returned, arrays)
 

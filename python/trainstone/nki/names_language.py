@@ -53,7 +53,7 @@ def _range(start, stop=None, step=1, **_):
 
 
 def _traced_range(start, stop=None, step=1, **_):
-    """A loop whose body the older dialect traces once: what it allocates at chosen addresses lies there on every trip."""
+    """A loop whose body the older dialect traces once."""
     counted = _range(start, stop, step)
     return current().trips(counted) if current().dialect == "beta1" else counted
 

@@ -81,10 +81,17 @@ class Run:
         self.program, self.shared_at = program, 0
 
     def trips(self, counted):
+        """The older dialect's loops: the library is told where trips begin, and what a trip allocates at chosen
+        addresses lies there on every trip."""
         first = self.allocation
-        for i in counted:
-            self.allocation = first
-            yield i
+        self.recording.mark(native.LOOP_BEGIN)
+        try:
+            for i in counted:
+                self.allocation = first
+                self.recording.mark(native.LOOP_TRIP)
+                yield i
+        finally:
+            self.recording.mark(native.LOOP_END)
 
     def addresses_of(self, space, blocks, parts, size, address):
         if space.allocate is None:
