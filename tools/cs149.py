@@ -58,7 +58,8 @@ def act(folder, step, size):
     words = ["vec_add.py", "--kernel", kernel, "--size", str(elements), *(["--profile", profile] if profile else [])]
     done = run(folder, "-W", "ignore", "-m", "trainstone", *words)
     correct = "correct" if "passed? True" in done.stdout else "wrong" if "passed? False" in done.stdout else "failed"
-    line = f"{title:36} {correct:8} {found(r'Execution Time: ([0-9.]+)', done.stdout):>12} us"
+    micros = found(r"Execution Time: ([0-9.]+)", done.stdout)
+    line = f"{title:36} {correct:8}" + (f" {float(micros):10.1f} us" if micros != "-" else "")
     if profile:
         shown = run(folder, "-m", "trainstone.neuron_profile", "view", "--output-format", "summary-text", "-n",
                     f"{profile}.neff", "-s", f"{profile}.ntff")
