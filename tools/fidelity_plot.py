@@ -16,6 +16,8 @@ LABELS = {
     "4417": ("ACTIVATE chain", -2, -14, "start"), "4423": ("MATMUL, 96 columns", 12, 4, "start"),
     "4426": ("32 KiB by one DMA engine", 12, 4, "start"), "4419": ("TENSOR_TENSOR", -7, 17, "end"),
     "4381": ("first VectorE work", 4, -14, "middle"), "4503": ("RMS norm + QKV", 0, 20, "middle"),
+    "S2": ("vector add, rows of 128", 8, -8, "start"), "4455": ("Trn2 hoisted", 8, -6, "start"),
+    "4496": ("resize, 0.12", 9, -4, "start"),
 }
 
 
@@ -42,6 +44,10 @@ class Panel:
     def y(self, value):
         low, high = map(math.log, self.y_range)
         return self.bottom - (math.log(value) - low) / (high - low) * (self.bottom - self.top)
+
+    def ratio(self, row, name="predicted"):
+        """Where a row's model over published lies; what is outside lies on the edge."""
+        return self.y(min(max(row[name] / row["published"], self.y_range[0]), self.y_range[1]))
 
     def grid(self, x_ticks, y_ticks):
         out = []
@@ -78,19 +84,18 @@ def times(results):
     shown = [row for row in results if row["unit"] in NANOSECONDS]
     for row in shown:
         x = panel.x(row["published"] * NANOSECONDS[row["unit"]])
-        ends = [panel.y(min(max(row[name] / row["published"], panel.y_range[0]), panel.y_range[1]))
-                for name in ("low", "high")]
+        ends = [panel.ratio(row, name) for name in ("low", "high")]
         out.append(line(x, ends[0], x, ends[1], COLORS[row["role"]], 1.6, ' stroke-opacity="0.35"'))
     for role in ("bound", "fit", "check"):
         for row in shown:
             if row["role"] == role:
                 out.append(mark(panel.x(row["published"] * NANOSECONDS[row["unit"]]),
-                                panel.y(row["predicted"] / row["published"]), role))
+                                panel.ratio(row), role))
     for row in shown:
         if row["id"] in LABELS:
             words, dx, dy, anchor = LABELS[row["id"]]
             out.append(text(panel.x(row["published"] * NANOSECONDS[row["unit"]]) + dx,
-                            panel.y(row["predicted"] / row["published"]) + dy, words, 12, INK, anchor,
+                            panel.ratio(row) + dy, words, 12, INK, anchor,
                             f' paint-order="stroke" stroke="{PAPER}" stroke-width="3" stroke-linejoin="round"'))
     out += [text(panel.left, 72, "Model over published time", 15, INK, extra=' font-weight="600"'),
             text((panel.left + panel.right) / 2, panel.bottom + 44, "published time", 13, SOFT, "middle")]
@@ -122,7 +127,7 @@ def curve(results):
 
 
 def draw(results):
-    title = "Trainstone's clock against published NeuronCore-v2 figures"
+    title = "Trainstone's clock against published figures"
     body = "\n".join([text(72, 36, title, 19, INK, extra=' font-weight="700"'), *times(results), *curve(results)])
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
             f'font-family="Inter, Helvetica, Arial, sans-serif" role="img" aria-label="{title}">\n'
