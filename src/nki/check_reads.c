@@ -12,8 +12,9 @@ typedef struct neighbours {
 
 typedef struct state {
     bool is_written;
-    uint32_t taken_by; /* 1 + position of the tile that was written over it since; 0 = none */
-    uint32_t taken_at; /* code position */
+    uint32_t copied_at; /* 1 + position of a copy of nothing into it: an error once somebody reads it */
+    uint32_t taken_by;  /* 1 + position of the tile that was written over it since; 0 = none */
+    uint32_t taken_at;  /* code position */
 } state;
 
 typedef struct check {
@@ -65,6 +66,13 @@ static ts_status refuse(const check *c, const ts_inst *inst, ts_status status) {
 
 static ts_status check_read(const check *c, const ts_inst *inst, uint32_t tile) {
     const state *s = &c->state[tile];
+    if (!s->is_written && s->copied_at) {
+        const ts_inst_tensor_copy *copy =
+            (const ts_inst_tensor_copy *)c->r->program->code.data[s->copied_at - 1];
+        return check_read(c, &copy->head, copy->src.tensor - 1);
+    }
+    /* A call that its mask left out whole made no value: what follows it under the same mask uses none. */
+    if (!s->is_written && buffer_of(c, tile)->is_value) return ts_ok;
     if (!s->is_written) {
         ts_fail(c->diag, ts_input, "%s reads tile %s (line %u), to which nothing was written",
                 ts_op_get(inst->op)->name, name_of(c, tile), line_of(c, buffer_of(c, tile)->loc));
@@ -96,6 +104,17 @@ static bool is_on_chip(const ts_ap *ap) {
     return ap->space == ts_space_sbuf || ap->space == ts_space_psum;
 }
 
+/* What a mask left out whole is copied on by `t[...] = call(mask=...)`, and is nobody's mistake until it is
+ * read. */
+static bool copies_nothing(check *c, uint32_t at) {
+    const ts_inst_tensor_copy *copy = (const ts_inst_tensor_copy *)c->r->program->code.data[at];
+    if (copy->head.op != ts_op_tensor_copy) return false;
+    state *to = &c->state[copy->dst.tensor - 1];
+    if (c->state[copy->src.tensor - 1].is_written || to->is_written) return false;
+    to->copied_at = at + 1;
+    return true;
+}
+
 /* pass 0: reads; pass 1: writes. */
 static ts_status see_operands(check *c, uint32_t at, int pass) {
     ts_inst *inst = c->r->program->code.data[at];
@@ -121,9 +140,11 @@ ts_status ts_record_check_reads(ts_recorder *r, ts_diag *diag) {
     c.neighbours = TS_NEW_ARRAY(&c.scratch, neighbours, r->uses.count + 1);
     find_neighbours(&c);
     ts_status status = ts_ok;
-    for (uint32_t at = 0; at < r->program->code.count && status == ts_ok; at++)
+    for (uint32_t at = 0; at < r->program->code.count && status == ts_ok; at++) {
+        if (copies_nothing(&c, at)) continue;
         for (int pass = 0; pass < 2 && status == ts_ok; pass++)
             status = see_operands(&c, at, pass);
+    }
     ts_arena_free(&c.scratch);
     return status;
 }
