@@ -277,16 +277,24 @@ static void get_program(reader *r) {
    a block takes at least 4 bytes and gives at most 128 KiB. */
 static ts_status unwrap(const uint8_t *data, size_t size, uint8_t **payload, size_t *bytes, ts_diag *diag) {
     uint32_t version;
-    uint64_t hash, claimed;
+    uint64_t hash, claimed, digest;
     if (size < TS_CONTAINER_HEADER || memcmp(data, TS_CONTAINER_MAGIC, 4) != 0)
         return ts_fail(diag, ts_input, "not a .trn file: it does not begin with TRN and the byte 0x1a");
     memcpy(&version, data + 4, 4);
     memcpy(&hash, data + 8, 8);
     memcpy(&claimed, data + 16, 8);
+    memcpy(&digest, data + 24, 8);
     if (version != TS_CONTAINER_VERSION) {
         ts_fail(diag, ts_input, "a .trn file of version %u; this build reads %d", version,
                 TS_CONTAINER_VERSION);
         ts_diag_remedy(diag, "compile the program again");
+        return ts_input;
+    }
+    if (digest != ts_isa_digest()) {
+        ts_fail(diag, ts_input,
+                "a .trn file of another build of trainstone, whose instructions have other numbers");
+        ts_diag_remedy(diag,
+                       "compile the program again, or print it with that build: the text form is for both");
         return ts_input;
     }
     const uint8_t *packed = data + TS_CONTAINER_HEADER;

@@ -195,7 +195,7 @@ ts_status ts_container_wrap(const void *payload, size_t payload_size, uint8_t **
     size_t bound = ZSTD_compressBound(payload_size);
     uint8_t *out = malloc(TS_CONTAINER_HEADER + bound);
     uint32_t version = TS_CONTAINER_VERSION;
-    uint64_t hash = ts_hash(payload, payload_size, 0), bytes = payload_size;
+    uint64_t hash = ts_hash(payload, payload_size, 0), bytes = payload_size, digest = ts_isa_digest();
     *data = NULL;
     *size = 0;
     if (!out) return ts_fail(diag, ts_capacity, "no memory for a program of %zu bytes", payload_size);
@@ -208,6 +208,7 @@ ts_status ts_container_wrap(const void *payload, size_t payload_size, uint8_t **
     memcpy(out + 4, &version, 4);
     memcpy(out + 8, &hash, 8);
     memcpy(out + 16, &bytes, 8);
+    memcpy(out + 24, &digest, 8);
     *data = out;
     *size = TS_CONTAINER_HEADER + packed;
     return ts_ok;

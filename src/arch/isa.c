@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "arch/dtype.h"
+#include "base/file.h"
+
 /* One function for each row: its local `row` type lets F take a field's offset. The cost column is text
    here; its words are defined where it is evaluated. */
 #define F(kind, name) {ts_kind_##kind, #name, offsetof(row, name)},
@@ -31,6 +34,29 @@ const ts_op_info *ts_op_get(unsigned op) {
 #include "arch/isa.def"
     };
     return rows[op < ts_op_count ? op : ts_op_none]();
+}
+
+static uint64_t add_name(uint64_t digest, const char *name) {
+    return ts_hash(name, strlen(name) + 1, digest);
+}
+
+uint64_t ts_isa_digest(void) {
+    uint64_t digest = 0;
+    for (unsigned op = 0; op < ts_op_count; op++) {
+        const ts_op_info *info = ts_op_get(op);
+        digest = add_name(digest, info->name);
+        for (int i = 0; i < info->field_count; i++) {
+            uint8_t kind = (uint8_t)info->fields[i].kind;
+            digest = ts_hash(&kind, 1, add_name(digest, info->fields[i].name));
+        }
+    }
+    for (unsigned op = 0; op < ts_alu_count; op++)
+        digest = add_name(digest, ts_alu_name(op));
+    for (unsigned func = 0; func < ts_act_count; func++)
+        digest = add_name(digest, ts_act_name(func));
+    for (unsigned dtype = 0; dtype < ts_dtype_count; dtype++)
+        digest = add_name(digest, ts_dtype_get((ts_dtype)dtype)->name);
+    return digest;
 }
 
 bool ts_op_allows(unsigned op, ts_engine engine) {

@@ -118,6 +118,9 @@ typedef struct ts_op_info {
 /* Row of an op; the row of ts_op_none when out of range. */
 const ts_op_info *ts_op_get(unsigned op);
 bool ts_op_allows(unsigned op, ts_engine engine);
+/* Of all that the encoding of programs takes from the tables: the numbers of instructions, operators and
+   functions, and the fields in their order. Two builds of one digest read each other's files. */
+uint64_t ts_isa_digest(void);
 
 const char *ts_alu_name(unsigned op);
 char ts_alu_kind(unsigned op);     /* a c l b */

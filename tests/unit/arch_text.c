@@ -397,6 +397,10 @@ static void test_claimed_size(void **state) {
     assert_int_equal(ts_program_decode(data, size, &program, &diag), ts_input);
     assert_non_null(strstr(diag.message, "bytes claimed"));
     diag = (ts_diag){0};
+    data[24] ^= 1;
+    assert_int_equal(ts_program_decode(data, size, &program, &diag), ts_input);
+    assert_non_null(strstr(diag.message, "another build"));
+    diag = (ts_diag){0};
     data[4] = 9;
     assert_int_equal(ts_program_decode(data, size, &program, &diag), ts_input);
     assert_non_null(strstr(diag.message, "version 9"));
