@@ -1,7 +1,7 @@
 /* Channels first: around convolutions images lie as [channel, image, place]. A channel is then one long run
    in HBM, loads with channels on the partitions need no turning, and statistics of a channel are sums along a
-   row. Pointwise ops, broadcasts and reductions between convolutions take their operands so; elsewhere a
-   transpose leads there or back. */
+   row. Pointwise ops, broadcasts, windows and reductions between convolutions take their operands so;
+   elsewhere a transpose leads there or back. */
 #include <string.h>
 
 #include "compiler/convolution.h"
@@ -54,6 +54,28 @@ static bool is_taken(const ts_op_node *op) {
     return op->kind == ts_hlo_convolution && ts_conv_is_shifted(op);
 }
 
+/* How many of the op's operands are images that its windows move over, as its result is one; 0 = it is no
+ * such op. */
+static uint32_t windowed(const ts_op_node *op) {
+    if (op->result_count != 1) return 0;
+    if (op->kind == ts_hlo_reduce_window) return op->operand_count == 2 ? 1 : 0;
+    return op->kind == ts_hlo_select_and_scatter ? 2 : 0;
+}
+
+/* Whether windows visit their places in the same order: which of equals is selected, and sums, depend on it.
+ */
+static bool keeps_order(const ts_op_node *op, const int *axis) {
+    int64_t size[TS_MAX_RANK];
+    int count = 0, last = -1;
+    if (!ts_op_ints(op, "window_dimensions", size, TS_MAX_RANK, &count)) return false;
+    for (int i = 0; i < count; i++) {
+        if (size[axis[i]] == 1) continue;
+        if (axis[i] < last) return false;
+        last = axis[i];
+    }
+    return true;
+}
+
 static bool has_dims_of(const ts_value *value, const ts_value *other) {
     return value->type.rank == other->type.rank &&
            memcmp(value->type.dim, other->type.dim, value->type.rank * sizeof *value->type.dim) == 0;
@@ -61,8 +83,9 @@ static bool has_dims_of(const ts_value *value, const ts_value *other) {
 
 static void set_layout(channels *c, ts_value *value, const int *axis) {
     layout *l = layout_of(c, value);
-    bool is_mine = l->block == c->block && (is_free(value->def) || is_taken(value->def));
-    if (l->is_set || !is_mine) return;
+    bool is_mine =
+        l->block == c->block && (is_free(value->def) || is_taken(value->def) || windowed(value->def));
+    if (l->is_set || !is_mine || (windowed(value->def) && !keeps_order(value->def, axis))) return;
     l->is_set = true;
     memcpy(l->axis, axis, sizeof l->axis);
     c->has_changed = true;
@@ -79,6 +102,17 @@ static void spread(channels *c, const ts_op_node *op) {
     set_layout(c, result, from->axis);
     for (uint32_t i = 0; i < op->operand_count; i++)
         if (has_dims_of(op->operands[i], result)) set_layout(c, op->operands[i], from->axis);
+}
+
+/* The same for windows and what they move over. */
+static void spread_windows(channels *c, const ts_op_node *op) {
+    const layout *from = layout_of(c, op->results[0])->is_set ? layout_of(c, op->results[0]) : NULL;
+    for (uint32_t i = 0; i < windowed(op) && !from; i++)
+        if (layout_of(c, op->operands[i])->is_set) from = layout_of(c, op->operands[i]);
+    if (!from || !keeps_order(op, from->axis)) return;
+    set_layout(c, op->results[0], from->axis);
+    for (uint32_t i = 0; i < windowed(op); i++)
+        set_layout(c, op->operands[i], from->axis);
 }
 
 /* Of the three tensors of a convolution those that are images. */
@@ -125,6 +159,7 @@ static void choose(channels *c, const ts_block *block) {
         for (uint32_t i = 0; i < 2 * count; i++) {
             const ts_op_node *op = block->ops.data[i < count ? i : 2 * count - 1 - i];
             if (op->result_count == 1 && ts_hlo_is_pointwise(op->kind)) spread(c, op);
+            if (windowed(op)) spread_windows(c, op);
         }
     } while (c->has_changed);
 }
@@ -139,7 +174,7 @@ static bool is_sum_like(const ts_op_node *op) {
 static bool is_rewritten(const channels *c, const ts_op_node *op) {
     if (is_taken(op)) return true;
     if (is_sum_like(op)) return layout_of(c, op->operands[0])->is_set;
-    return is_free(op) && layout_of(c, op->results[0])->is_set;
+    return (is_free(op) || windowed(op)) && layout_of(c, op->results[0])->is_set;
 }
 
 static double count_once(const channels *c, const ts_value *value) {
@@ -158,6 +193,8 @@ static double turned_operands(const channels *c, const ts_op_node *op) {
         bool is_set = layout_of(c, op->operands[i])->is_set, wants = false;
         if (is_taken(op))
             wants = m.is_image[i];
+        else if (is_mine && windowed(op))
+            wants = i < windowed(op);
         else if (is_mine)
             wants = op->kind == ts_hlo_reduce ? i == 0 : has_dims_of(op->operands[i], op->results[0]);
         if (wants != is_set) elems += count_once(c, op->operands[i]);
@@ -262,6 +299,33 @@ static void rewrite_pointwise(channels *c, ts_maker *m, ts_op_node *op) {
             has_dims_of(op->operands[i], result) ? turn(c, m, op->operands[i], l->axis) : op->operands[i];
     ts_type type = turned_type(&result->type, l->axis);
     l->turned = append(c, m, op, operands, &type, copy_attrs(c, op));
+    give(m, result, l->axis, l->turned);
+}
+
+/* The attribute's numbers, `each` for an axis, by the axes as they lie. */
+static void turn_attr(ts_maker *m, attr_list *attrs, const ts_op_node *op, const char *name, int each,
+                      const int *axis) {
+    int64_t of[2 * TS_MAX_RANK], turned[2 * TS_MAX_RANK];
+    int count = 0;
+    if (!ts_op_ints(op, name, of, 2 * TS_MAX_RANK, &count)) return;
+    for (int i = 0; i < count; i++)
+        turned[i] = of[axis[i / each] * each + i % each];
+    set_attr(attrs, name, each == 2 ? ts_make_pairs(m, count / 2, turned) : ts_make_ints(m, count, turned));
+}
+
+static void rewrite_windows(channels *c, ts_maker *m, ts_op_node *op) {
+    static const char *const names[] = {"window_dimensions", "window_strides", "base_dilations",
+                                        "window_dilations"};
+    ts_value *result = op->results[0], *operands[3];
+    layout *l = layout_of(c, result);
+    attr_list attrs = copy_attrs(c, op);
+    for (uint32_t i = 0; i < op->operand_count; i++)
+        operands[i] = i < windowed(op) ? turn(c, m, op->operands[i], l->axis) : op->operands[i];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        turn_attr(m, &attrs, op, names[i], 1, l->axis);
+    turn_attr(m, &attrs, op, "padding", 2, l->axis);
+    ts_type type = turned_type(&result->type, l->axis);
+    l->turned = append(c, m, op, operands, &type, attrs);
     give(m, result, l->axis, l->turned);
 }
 
@@ -396,6 +460,8 @@ static void rewrite(channels *c, ts_block *block) {
             rewrite_constant(c, &m, op);
         else if (op->kind == ts_hlo_broadcast_in_dim)
             rewrite_broadcast(c, &m, op);
+        else if (windowed(op))
+            rewrite_windows(c, &m, op);
         else
             rewrite_pointwise(c, &m, op);
     }

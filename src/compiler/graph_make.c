@@ -17,15 +17,25 @@ static ts_value *put(ts_maker *m, ts_hlo kind, uint32_t count, ts_value *const *
     return op->results[0];
 }
 
-const ts_attr *ts_make_ints(ts_maker *m, int count, const int64_t *values) {
+static const ts_attr *make_ints(ts_maker *m, int count, const int64_t *values, int rank, const int64_t *dim) {
     ts_arena *arena = &m->module->arena;
     ts_attr *attr = TS_NEW(arena, ts_attr);
-    int64_t *data = TS_NEW_ARRAY(arena, int64_t, (size_t)count + 1), size = count;
+    int64_t *data = TS_NEW_ARRAY(arena, int64_t, (size_t)count + 1);
     if (count > 0) memcpy(data, values, (size_t)count * sizeof *values);
-    *attr = (ts_attr){.kind = ts_attr_dense, .type = ts_type_make(ts_dtype_i64, 1, &size)};
+    *attr = (ts_attr){.kind = ts_attr_dense, .type = ts_type_make(ts_dtype_i64, rank, dim)};
     attr->data = (const uint8_t *)data;
     attr->data_bytes = (size_t)count * sizeof *data;
     return attr;
+}
+
+const ts_attr *ts_make_ints(ts_maker *m, int count, const int64_t *values) {
+    int64_t size = count;
+    return make_ints(m, count, values, 1, &size);
+}
+
+const ts_attr *ts_make_pairs(ts_maker *m, int count, const int64_t *values) {
+    int64_t dim[2] = {count, 2};
+    return make_ints(m, 2 * count, values, 2, dim);
 }
 
 const ts_attr *ts_make_integer(ts_maker *m, int64_t value) {

@@ -15,6 +15,7 @@ ts_type ts_type_make(unsigned dtype, int rank, const int64_t *dim);
 
 const ts_attr *ts_make_integer(ts_maker *m, int64_t value);
 const ts_attr *ts_make_ints(ts_maker *m, int count, const int64_t *values);
+const ts_attr *ts_make_pairs(ts_maker *m, int count, const int64_t *values); /* [count, 2] */
 
 /* A constant of a dense attribute. */
 ts_value *ts_make_constant(ts_maker *m, const ts_attr *attr);
