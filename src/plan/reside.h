@@ -51,4 +51,58 @@ bool ts_reside_takes(const ts_nesting *nest, const ts_reside_map *map, int64_t b
 void ts_reside_patch(ts_builder *b, const ts_reside_form *form, const ts_reside_map *map, int64_t base,
                      const ts_reside_start *start, ts_tile resident, ts_ap *ap);
 
+/* One operand on a tile or a tensor; those of one hang together. */
+typedef struct ts_reside_use {
+    uint32_t at, next; /* position; 1 + number of the next use, 0 = none */
+    ts_operand_use is;
+} ts_reside_use;
+
+/* What is known of a tile: its uses, and the DMA that would be no more. */
+typedef struct ts_reside_tile {
+    uint32_t uses;                /* 1 + number of the first; 0 = none */
+    uint32_t first, last, writes; /* positions of accesses; how many write */
+    bool is_bound;                /* an index, or of PSUM: stays as it is */
+    bool is_taken;                /* became part of a tensor */
+    bool is_linked;               /* as a load of the tensor in hand */
+} ts_reside_tile;
+
+/* A tile that could be part of a scratch tensor, and the DMA between them; of a load with several, the first.
+ */
+typedef struct ts_reside_link {
+    uint32_t at, tile; /* position of the DMA; index of the tile */
+    bool is_store;
+    ts_reside_map map;
+    ts_reside_start start;
+    int64_t base; /* bytes: where in the tile the DMA begins */
+    double bytes; /* that the DMAs move in a step */
+} ts_reside_link;
+
+typedef struct ts_reside_tensor {
+    uint32_t uses;
+    ts_reside_form form;
+    uint32_t first_link, link_count; /* stores, then loads, nearest first */
+    uint32_t store_count;
+    bool has_others;      /* loads that are no links */
+    uint32_t chosen;      /* how many loads are served; 0 = it lies in HBM */
+    uint32_t first, last; /* positions over which it lies in SBUF, once chosen */
+} ts_reside_tensor;
+
+typedef struct ts_reside {
+    ts_builder *b;
+    ts_program *program;
+    ts_arena arena;
+    uint32_t *loop_of;
+    ts_reside_tile *tiles;
+    ts_reside_tensor *tensors;
+    TS_VEC(ts_reside_use) uses;
+    TS_VEC(ts_reside_link) links;
+} ts_reside;
+
+/* Fills tiles, tensors, uses and links (reside_links.c). */
+void ts_reside_find(ts_reside *r);
+/* Chooses which tensors stay and for how many of their loads, as SBUF has room (reside_choose.c). */
+void ts_reside_choose(ts_reside *r);
+/* Bytes of a partition that the tensor takes. */
+int64_t ts_reside_bytes(const ts_reside *r, uint32_t number);
+
 #endif

@@ -1,0 +1,245 @@
+/* Which tiles could be parts of scratch tensors: who uses what, and the DMAs between tiles and tensors. */
+#include <stdlib.h>
+
+#include "arch/dtype.h"
+#include "plan/reside.h"
+
+/* ---- who uses what ---- */
+
+static void add_use(ts_reside *r, uint32_t *head, uint32_t at, ts_operand_use is) {
+    ts_reside_use added = {.at = at, .next = *head, .is = is};
+    ts_vec_push(&r->uses, &r->arena, added);
+    *head = r->uses.count;
+}
+
+static void see_tile(ts_reside *r, uint32_t at, ts_operand_use is) {
+    ts_reside_tile *tile = &r->tiles[is.ap->tensor - 1];
+    if (!tile->uses) tile->first = at;
+    tile->last = at;
+    tile->writes += is.is_write;
+    add_use(r, &tile->uses, at, is);
+}
+
+static const ts_inst_dma_copy *plain_dma(const ts_inst *inst) {
+    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
+    if (inst->op != ts_op_dma_copy || dma->rmw != ts_rmw_none || dma->oob != ts_oob_error) return NULL;
+    return dma;
+}
+
+static void see(ts_reside *r, uint32_t at) {
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(r->program->code.data[at], uses);
+    for (int i = 0; i < count; i++) {
+        if (uses[i].ap->space != ts_space_hbm) {
+            see_tile(r, at, uses[i]);
+            continue;
+        }
+        add_use(r, &r->tensors[uses[i].ap->tensor].uses, at, uses[i]);
+        if (!uses[i].ap->index) continue;
+        ts_operand_use index = {.ap = &r->program->indices.data[uses[i].ap->index - 1], .is_read = true};
+        see_tile(r, at, index);
+        r->tiles[index.ap->tensor - 1].is_bound = true;
+    }
+}
+
+/* ---- links ---- */
+
+static bool is_in_loop(const ts_program *program, uint32_t loop, uint32_t at) {
+    return program->loops.data[loop].begin < at && at < program->loops.data[loop].end;
+}
+
+static double moved_bytes(const ts_reside *r, uint32_t at, const ts_ap *hbm, int64_t bytes) {
+    double moved = (double)bytes;
+    for (int i = 0; i < hbm->dims; i++)
+        moved *= hbm->dim[i].count.max;
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent)
+        moved *= r->program->loops.data[loop - 1].trip.max;
+    return moved;
+}
+
+static bool repeats(const ts_reside_map *map) {
+    for (int i = 0; i < map->digits; i++)
+        if (map->count[i] > 1 && map->to[i] == 0) return true;
+    return false;
+}
+
+/* A loop of one trip or none is a condition: what a DMA leaves there outlasts the trips that it does not run
+ * in. */
+static bool is_conditional(const ts_reside *r, uint32_t at) {
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent) {
+        const ts_count *trip = &r->program->loops.data[loop - 1].trip;
+        if (trip->max == 1 && trip->is_ragged) return true;
+    }
+    return false;
+}
+
+/* The operand on the tile of a DMA between it and the tensor, when that DMA is like those that can go. */
+static const ts_ap *tile_side(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t at,
+                              bool is_store) {
+    const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[at]);
+    if (!dma || is_conditional(r, at)) return NULL;
+    const ts_ap *own = is_store ? &dma->src : &dma->dst, *hbm = is_store ? &dma->dst : &dma->src;
+    if (own->space != ts_space_sbuf || hbm->space != ts_space_hbm || own->dtype != hbm->dtype) return NULL;
+    if (own->part.base || own->part.term_count || own->offset.term_count || hbm->dims == 0) return NULL;
+    if (r->tiles[own->tensor - 1].is_bound || r->b->tiles.data[own->tensor - 1].is_fixed) return NULL;
+    if (own->parts.max != hbm->dim[0].count.max || own->parts.max < 2) return NULL;
+    return ts_reside_lies(r->program, &tensor->form, hbm) ? own : NULL;
+}
+
+static bool same_start(const ts_reside_start *a, const ts_reside_start *b) {
+    bool is_same = a->base == b->base && a->stride == b->stride && a->terms == b->terms;
+    for (int i = 0; is_same && i < a->terms; i++)
+        is_same = a->term[i].loop == b->term[i].loop && a->term[i].coef == b->term[i].coef;
+    return is_same;
+}
+
+static bool same_map(const ts_reside_map *a, const ts_reside_map *b) {
+    bool is_same = a->digits == b->digits;
+    for (int i = 0; is_same && i < a->digits; i++)
+        is_same = a->count[i] == b->count[i] && a->from[i] == b->from[i] && a->to[i] == b->to[i];
+    return is_same;
+}
+
+/* Whether another DMA that fills the tile takes the same tensor to the same places. */
+static bool is_like(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t number,
+                    const ts_reside_link *l, uint32_t at) {
+    const ts_ap *own = tile_side(r, tensor, at, false);
+    ts_reside_map map;
+    ts_reside_start start;
+    if (!own) return false;
+    const ts_ap *hbm = &((const ts_inst_dma_copy *)r->program->code.data[at])->src;
+    return hbm->tensor == number && own->offset.base == l->base &&
+           ts_reside_join(&tensor->form, own, hbm, &map) && same_map(&map, &l->map) &&
+           ts_reside_begin(r->program, hbm, own, l->start.stride, &start) && same_start(&start, &l->start);
+}
+
+/* Copies of a tile are parts of the tensor by their index when several DMAs fill them; otherwise by the loops
+   around all its accesses. */
+static int64_t stride_of(const ts_reside *r, const ts_reside_link *l) {
+    int64_t stride = 0;
+    if (l->is_store || r->tiles[l->tile].writes == 1) return 0;
+    for (uint32_t n = r->tiles[l->tile].uses; n && stride == 0; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[u->at]);
+        if (u->is.is_write && dma) stride = ts_reside_stride(r->program, &dma->src, u->is.ap);
+    }
+    return stride;
+}
+
+static ts_nesting nesting_at(const ts_reside *r, uint32_t at) {
+    ts_nesting nest = {.program = r->program};
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent)
+        nest.depth++;
+    int depth = nest.depth;
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent)
+        nest.loop[--depth] = loop - 1;
+    return nest;
+}
+
+/* Whether the tile's other accesses belong to this DMA, or to others like it: they lie in the loops that move
+   it along the tensor, in the copy of the tile that it fills, and write nothing that it does not move. */
+static bool has_own_tile(ts_reside *r, const ts_reside_tensor *tensor, uint32_t number, ts_reside_link *l) {
+    const ts_reside_tile *tile = &r->tiles[l->tile];
+    const ts_tile_info *info = &r->b->tiles.data[l->tile];
+    for (int i = 0; i < l->start.terms; i++)
+        if (!is_in_loop(r->program, l->start.term[i].loop, tile->first) ||
+            !is_in_loop(r->program, l->start.term[i].loop, tile->last))
+            return false;
+    for (uint32_t n = tile->uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        if (l->start.stride == 0 && u->is.ap->offset.rotation != info->rotation) return false;
+        ts_nesting nest = nesting_at(r, u->at);
+        if (!ts_reside_takes(&nest, &l->map, l->base, u->is.ap)) return false;
+        if (u->is.is_write && l->is_store && u->at >= l->at) return false;
+        if (u->at == tile->first && u->is.is_read && u->is.is_write) return false;
+        if (l->is_store || !u->is.is_write) continue;
+        if (!is_like(r, tensor, number, l, u->at)) return false;
+        l->bytes += moved_bytes(r, u->at, &((const ts_inst_dma_copy *)r->program->code.data[u->at])->src,
+                                tensor->form.bytes);
+    }
+    return true;
+}
+
+static bool find_link(ts_reside *r, const ts_reside_tensor *tensor, uint32_t number, const ts_reside_use *u,
+                      ts_reside_link *found) {
+    const ts_ap *own = tile_side(r, tensor, u->at, u->is.is_write), *hbm = u->is.ap;
+    if (!own) return false;
+    *found = (ts_reside_link){
+        .at = u->at, .tile = own->tensor - 1, .is_store = u->is.is_write, .base = own->offset.base};
+    const ts_reside_tile *tile = &r->tiles[found->tile];
+    if (found->is_store ? tile->first >= u->at : tile->first != u->at) return false;
+    if (!ts_reside_join(&tensor->form, own, hbm, &found->map)) return false;
+    if (found->is_store && repeats(&found->map)) return false;
+    if (!ts_reside_begin(r->program, hbm, own, stride_of(r, found), &found->start)) return false;
+    if (found->is_store) found->bytes = moved_bytes(r, u->at, hbm, tensor->form.bytes);
+    return has_own_tile(r, tensor, number, found);
+}
+
+static int by_end(const void *a, const void *b, void *context) {
+    const ts_reside_link *x = a, *y = b;
+    const ts_reside_tile *tiles = context;
+    if (x->is_store != y->is_store) return x->is_store ? -1 : 1;
+    uint32_t x_last = tiles[x->tile].last, y_last = tiles[y->tile].last;
+    if (x_last != y_last) return x_last < y_last ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* A store begins to overwrite when its tile is first written, so that nobody may still need what was there;
+   and what a load's tile shows may not change while it is read. */
+static bool do_meet(const ts_reside *r, const ts_reside_link *a, const ts_reside_link *b) {
+    const ts_reside_tile *x = &r->tiles[a->tile], *y = &r->tiles[b->tile];
+    return (a->is_store || b->is_store) && x->first <= y->last && y->first <= x->last;
+}
+
+static bool meets_some(const ts_reside *r, const ts_reside_tensor *tensor, const ts_reside_link *l) {
+    for (uint32_t i = tensor->first_link; i < r->links.count; i++)
+        if (r->links.data[i].at != l->at && do_meet(r, &r->links.data[i], l)) return true;
+    return false;
+}
+
+/* The DMAs of a tensor whose stores all fit. */
+static void link_tensor(ts_reside *r, uint32_t number) {
+    ts_reside_tensor *tensor = &r->tensors[number];
+    const ts_tensor *info = &r->program->tensors.data[number];
+    tensor->first_link = r->links.count;
+    for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        if (!u->is.is_write || u->is.ap->dims == 0) continue;
+        tensor->form = (ts_reside_form){.row = u->is.ap->dim[0].step,
+                                        .parts = u->is.ap->dim[0].count.max,
+                                        .bytes = ts_dtype_get((ts_dtype)info->dtype)->bytes};
+    }
+    if (tensor->form.row <= 0 || tensor->form.parts < 2) return;
+    for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        ts_reside_link found;
+        if (!u->is.is_write) continue;
+        if (!find_link(r, tensor, number, u, &found) || meets_some(r, tensor, &found)) return;
+        ts_vec_push(&r->links, &r->arena, found);
+    }
+    tensor->store_count = r->links.count - tensor->first_link;
+    for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        ts_reside_link found;
+        if (u->is.is_write || !find_link(r, tensor, number, u, &found) || meets_some(r, tensor, &found))
+            continue;
+        ts_vec_push(&r->links, &r->arena, found);
+        r->tiles[found.tile].is_linked = true;
+    }
+    for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        const ts_ap *own = tile_side(r, tensor, u->at, false);
+        if (!u->is.is_write && !(own && r->tiles[own->tensor - 1].is_linked)) tensor->has_others = true;
+    }
+    tensor->link_count = r->links.count - tensor->first_link;
+    for (uint32_t i = tensor->first_link; i < r->links.count; i++)
+        r->tiles[r->links.data[i].tile].is_linked = false;
+    qsort_r(r->links.data + tensor->first_link, tensor->link_count, sizeof(ts_reside_link), by_end, r->tiles);
+}
+
+void ts_reside_find(ts_reside *r) {
+    for (uint32_t at = 0; at < r->program->code.count; at++)
+        see(r, at);
+    for (uint32_t t = 0; t < r->program->tensors.count; t++)
+        if (r->program->tensors.data[t].kind == ts_tensor_scratch) link_tensor(r, t);
+}
