@@ -7,6 +7,8 @@
 #include "compiler/contraction.h"
 
 enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200, DESCRIPTOR_COST = 2 };
+/* Bytes: shorter rows, a descriptor each, cost too much should their tensor not stay in SBUF after all. */
+enum { SHORTEST_ROW = 256 };
 
 /* Whether rows of a scratch tensor, its trailing axes, come one by one on 128 partitions: as contractions
    have them, so that the tensor can stay in SBUF (plan/reside.c). */
@@ -18,7 +20,7 @@ static bool can_stay(const ts_nest *nest, const ts_view *view) {
     int64_t row = view->stride[nest->part], parts = nest->tile[nest->part], trailing = 1;
     for (int i = tensor->rank; i-- > 0 && trailing < row;)
         trailing *= tensor->dim[i];
-    if (trailing != row || row * ts_dtype_get((ts_dtype)tensor->dtype)->bytes < 512) return false;
+    if (trailing != row || row * ts_dtype_get((ts_dtype)tensor->dtype)->bytes < SHORTEST_ROW) return false;
     for (int i = 0; i < nest->rank; i++)
         if (i != nest->part && nest->size[i] > 1 && view->stride[i] >= row &&
             view->stride[i] % (row * parts) != 0)
