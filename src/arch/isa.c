@@ -36,6 +36,26 @@ const ts_op_info *ts_op_get(unsigned op) {
     return rows[op < ts_op_count ? op : ts_op_none]();
 }
 
+ts_ap *ts_inst_ap(ts_inst *inst, const ts_field *field, bool *is_write) {
+    void *at = (char *)inst + field->offset;
+    *is_write = field->kind == ts_kind_dst || field->kind == ts_kind_optdst;
+    switch (field->kind) {
+    case ts_kind_dst:
+    case ts_kind_src:
+    case ts_kind_opt:
+    case ts_kind_optdst: return ((ts_ap *)at)->space == ts_space_none ? NULL : at;
+    case ts_kind_scalar: return ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL;
+    default: return NULL;
+    }
+}
+
+bool ts_inst_keeps_some(const ts_inst *inst) {
+    if (inst->op == ts_op_tensor_copy_predicated || inst->op == ts_op_nc_stream_shuffle) return true;
+    if (inst->op != ts_op_dma_copy) return false;
+    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
+    return dma->rmw != ts_rmw_none || dma->oob == ts_oob_skip;
+}
+
 static uint64_t add_name(uint64_t digest, const char *name) {
     return ts_hash(name, strlen(name) + 1, digest);
 }

@@ -118,6 +118,10 @@ typedef struct ts_op_info {
 /* Row of an op; the row of ts_op_none when out of range. */
 const ts_op_info *ts_op_get(unsigned op);
 bool ts_op_allows(unsigned op, ts_engine engine);
+/* The operand in a field of the instruction; NULL when the field is none or absent. */
+ts_ap *ts_inst_ap(ts_inst *inst, const ts_field *field, bool *is_write);
+/* Whether elements of the destination may stay as they were, or add to what is written. */
+bool ts_inst_keeps_some(const ts_inst *inst);
 /* Of all that the encoding of programs takes from the tables: the numbers of instructions, operators and
    functions, and the fields in their order. Two builds of one digest read each other's files. */
 uint64_t ts_isa_digest(void);

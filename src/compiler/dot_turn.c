@@ -1,5 +1,6 @@
 /* Loading an operand of a contraction whose rows in HBM lie along depth: rows come in as they are and TensorE
    turns them, chunk of depth by chunk. */
+#include "base/integer.h"
 #include "compiler/dot.h"
 
 enum { BESIDE_BYTES = 2048 };
@@ -25,7 +26,7 @@ int64_t ts_dot_slice_chunks(const ts_dot *d, const ts_dot_group *g) {
 
 int64_t ts_dot_slices(const ts_dot *d, const ts_dot_group *g) {
     int64_t chunks = ts_dot_slice_chunks(d, g);
-    return (g->chunks + chunks - 1) / chunks;
+    return ts_ceil_div(g->chunks, chunks);
 }
 
 /* Slices of the groups before. */

@@ -233,14 +233,6 @@ static void set_origin(const ts_exec *exec, const ts_ref *ref, uint32_t origin) 
         origins[i] = origin;
 }
 
-/* Whether elements of the destination may stay as they were. */
-static bool keeps_some(const ts_inst *inst, const ts_ref *ref) {
-    if (inst->op == ts_op_tensor_copy_predicated || inst->op == ts_op_nc_stream_shuffle) return true;
-    if (inst->op != ts_op_dma_copy) return false;
-    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
-    return ref->index || dma->rmw != ts_rmw_none || dma->oob == ts_oob_skip;
-}
-
 /* Of what the instruction is about to read: HAS_ bits, and where a NaN among it came from. */
 static int look_at_sources(const ts_exec *exec, const ts_inst *inst, const ts_operands *operands,
                            uint32_t *origin) {
@@ -248,7 +240,7 @@ static int look_at_sources(const ts_exec *exec, const ts_inst *inst, const ts_op
     *origin = 0;
     for (int i = 0; i < operands->count; i++) {
         const ts_ref *ref = &operands->ref[i];
-        if (!operands->is_read[i] && !keeps_some(inst, ref)) continue;
+        if (!operands->is_read[i] && !ts_inst_keeps_some(inst) && !ref->index) continue;
         int own = values_of(exec, ref, NULL);
         if (own & HAS_NAN && !*origin) *origin = origin_of(exec, ref);
         has |= own;

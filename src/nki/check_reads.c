@@ -121,7 +121,7 @@ static ts_status see_operands(check *c, uint32_t at, int pass) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (!ap) continue;
         if (pass == 0 && ap->space == ts_space_hbm && ap->index)
             TS_TRY(check_read(c, inst, c->r->program->indices.data[ap->index - 1].tensor - 1));

@@ -30,7 +30,7 @@ static bool touches(const fold *f, ts_inst *inst, const ts_ap *place) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (ap && meet(f, ap, place)) return true;
         if (ap && ap->space == ts_space_hbm && ap->index &&
             meet(f, &f->r->program->indices.data[ap->index - 1], place))
@@ -153,7 +153,7 @@ static void note_writes(fold *f, uint32_t at) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (ap && is_write && ts_operand_is_tile(ap)) f->writer[ap->tensor - 1] = at + 1;
     }
 }
@@ -222,7 +222,7 @@ static void start_products(fold *f) {
         }
         for (int i = 0; i < info->field_count; i++) {
             bool is_write;
-            const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
             if (ap && ap->space == ts_space_psum) see_access(groups, inst, at, ap, is_write);
         }
     }

@@ -66,7 +66,7 @@ static bool is_unchanged(const hoist *h, ts_inst *inst, uint32_t since) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (!ap || is_write) continue;
         const ts_ap *index = index_of(h, ap);
         if (latest_write(h, ap) > since + 1 || (index && latest_write(h, index) > since + 1)) return false;
@@ -96,7 +96,7 @@ static void follow_all(const hoist *h, ts_inst *inst) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (!ap) continue;
         ts_ap *index = index_of(h, ap);
         if (index) follow(h, index);
@@ -108,7 +108,7 @@ static void note_writes(const hoist *h, ts_inst *inst, uint32_t at) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (!ap || !is_write) continue;
         if (ap->space == ts_space_hbm)
             h->hbm_write[ap->tensor] = at + 1;
@@ -122,7 +122,7 @@ static void drop(const hoist *h, ts_inst *inst, uint32_t at) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (ap && !is_write && ts_operand_is_tile(ap)) h->r->uses.data[ap->tensor - 1].reads--;
     }
     h->program->code.data[at] = NULL;

@@ -3,19 +3,6 @@
 
 #include <string.h>
 
-ts_ap *ts_operand_at(ts_inst *inst, const ts_field *field, bool *is_write) {
-    void *at = (char *)inst + field->offset;
-    *is_write = field->kind == ts_kind_dst || field->kind == ts_kind_optdst;
-    switch (field->kind) {
-    case ts_kind_dst:
-    case ts_kind_src:
-    case ts_kind_opt:
-    case ts_kind_optdst: return ((ts_ap *)at)->space == ts_space_none ? NULL : at;
-    case ts_kind_scalar: return ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL;
-    default: return NULL;
-    }
-}
-
 bool ts_operand_same(const ts_ap *a, const ts_ap *b) {
     if (a->space != b->space || a->tensor != b->tensor || a->offset.base != b->offset.base ||
         a->part.base != b->part.base || a->parts.max != b->parts.max || a->dims != b->dims)

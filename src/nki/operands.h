@@ -5,8 +5,6 @@
 
 #include "arch/isa.h"
 
-/* The operand in a field; NULL when the field is none or absent. */
-ts_ap *ts_operand_at(ts_inst *inst, const ts_field *field, bool *is_write);
 static inline bool ts_operand_is_tile(const ts_ap *ap) {
     return ap->space == ts_space_sbuf || ap->space == ts_space_psum;
 }

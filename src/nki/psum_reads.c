@@ -1,6 +1,7 @@
 /* A row that is broadcast over the partitions is a product with a column of ones, which TensorE leaves in
    PSUM. VectorE and ScalarE read it there, and faster than from SBUF, so the copy to SBUF is dropped where
    nobody else reads it, where it fits a bank, and where enough banks are free for as long as it is read. */
+#include "base/integer.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
@@ -24,7 +25,7 @@ static int psum_operands(ts_inst *inst) {
     int count = 0;
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         count += ap && !is_write && ap->space == ts_space_psum;
     }
     return count;
@@ -48,7 +49,7 @@ static void find_lives(psum_reads *p) {
                             inst->op == ts_op_dma_copy || psum_operands(inst) > 0;
         for (int i = 0; i < info->field_count; i++) {
             bool is_write;
-            const ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
             if (!ap) continue;
             if (ap->space == ts_space_hbm && ap->index)
                 live(p, &program->indices.data[ap->index - 1], at, true);
@@ -58,7 +59,7 @@ static void find_lives(psum_reads *p) {
 }
 
 static int banks_of(const psum_reads *p, const ts_tile_info *tile) {
-    return (int)((tile->bytes + p->bank_bytes - 1) / p->bank_bytes);
+    return (int)ts_ceil_div(tile->bytes, p->bank_bytes);
 }
 
 static void count_banks(psum_reads *p) {
@@ -108,7 +109,7 @@ static void redirect(const psum_reads *p, ts_inst *inst, const ts_tile *place) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
         bool is_write;
-        ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+        ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
         if (!ap || is_write || !ts_operand_is_tile(ap) || !place[ap->tensor - 1]) continue;
         ap->tensor = place[ap->tensor - 1];
         ap->space = ts_space_psum;

@@ -57,7 +57,7 @@ static void list_accesses(rename_pass *p) {
         const ts_op_info *info = ts_op_get(inst->op);
         for (int i = 0; i < info->field_count; i++) {
             bool is_write;
-            ts_ap *ap = ts_operand_at(inst, &info->fields[i], &is_write);
+            ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
             if (!ap) continue;
             if (ap->space == ts_space_hbm && ap->index)
                 note(p, at, &program->indices.data[ap->index - 1], false, false);

@@ -117,7 +117,7 @@ void ts_plan_reside(ts_builder *builder);
    fit.
  */
 ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
-/* The tiles of one space whose first and last are known, by age. `diag` NULL: says nothing. */
+/* The tiles of one space whose first and last are known, by age. */
 ts_status ts_plan_place_recent(ts_builder *builder, ts_space space, double capacity, ts_diag *diag);
 enum { TS_TILE_UNUSED = -1 }; /* `first` of a tile without accesses */
 /* ts_capacity when arguments, results, constants and scratch together exceed the HBM stack of one core. */

@@ -6,34 +6,22 @@
 
 static const uint32_t UNUSED = (uint32_t)TS_TILE_UNUSED;
 
-/* Whether what the destination held may show in it afterwards. */
-static bool keeps_some(const ts_inst *inst, const ts_field *field) {
-    if (inst->op == ts_op_tensor_copy_predicated || inst->op == ts_op_nc_stream_shuffle) return true;
-    if (inst->op == ts_op_dma_copy) return ((const ts_inst_dma_copy *)inst)->rmw != ts_rmw_none;
-    return field->kind == ts_kind_optdst;
-}
-
 int ts_live_uses(ts_inst *inst, ts_operand_use *uses) {
     const ts_op_info *info = ts_op_get(inst->op);
     int count = 0;
     for (int i = 0; i < info->field_count; i++) {
         const ts_field *field = &info->fields[i];
-        void *at = (char *)inst + field->offset;
-        ts_operand_use use = {.ap = at, .is_read = true};
-        switch (field->kind) {
-        case ts_kind_dst:
-        case ts_kind_optdst:
-            use.is_write = true;
-            use.is_read = keeps_some(inst, field);
-            break;
-        case ts_kind_src:
-        case ts_kind_opt: break;
-        case ts_kind_scalar: use.ap = ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL; break;
-        default: use.ap = NULL; break;
-        }
-        if (use.ap && use.ap->space != ts_space_none) uses[count++] = use;
+        ts_operand_use use;
+        use.ap = ts_inst_ap(inst, field, &use.is_write);
+        if (!use.ap) continue;
+        use.is_read = !use.is_write || field->kind == ts_kind_optdst || ts_inst_keeps_some(inst);
+        uses[count++] = use;
     }
     return count;
+}
+
+bool ts_live_is_condition(const ts_loop *loop) {
+    return loop->trip.max == 1 && loop->trip.is_ragged;
 }
 
 uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena) {

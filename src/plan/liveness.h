@@ -13,6 +13,10 @@ enum { TS_MOST_USES = 8 };
 /* Returns how many: those in SBUF, PSUM and HBM, not their indices. */
 int ts_live_uses(ts_inst *inst, ts_operand_use *uses);
 
+/* A loop of one trip or none: where its trip depends on a counter, what it leaves may be wanted in later
+   trips of that counter's loop, without being made again in them. */
+bool ts_live_is_condition(const ts_loop *loop);
+
 /* By code position: 1 + innermost loop that contains it; 0 = none. In `arena`. */
 uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena);
 

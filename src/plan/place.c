@@ -12,13 +12,12 @@ typedef struct placer {
     uint32_t *tensor_first, *tensor_last;
 } placer;
 
-/* A loop of one trip or none is a condition: where it depends on a counter, what it leaves may be wanted in
-   later trips of that counter's loop, without being made again in them. */
+/* What a condition leaves is kept for all trips of the loops that it depends on. */
 static void cover_conditions(placer *p, uint32_t tensor, uint32_t at) {
     const ts_program *program = p->b->program;
     for (uint32_t id = p->loop_of[at]; id; id = program->loops.data[id - 1].parent) {
         const ts_count *trip = &program->loops.data[id - 1].trip;
-        if (trip->max != 1 || !trip->is_ragged) continue;
+        if (!ts_live_is_condition(&program->loops.data[id - 1])) continue;
         for (uint32_t i = 0; i < trip->limit.term_count; i++) {
             const ts_loop *loop = &program->loops.data[program->terms.data[trip->limit.first_term + i].loop];
             if (loop->begin < p->tensor_first[tensor]) p->tensor_first[tensor] = loop->begin;

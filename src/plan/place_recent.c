@@ -174,7 +174,7 @@ ts_status ts_plan_place_recent(ts_builder *b, ts_space space, double capacity, t
     list_tiles(&p);
     ts_status status = ts_ok;
     uint32_t failed = place_all(&p, queue);
-    if (failed < p.order_count) status = diag ? refuse(&p, failed, capacity, diag) : ts_capacity;
+    if (failed < p.order_count) status = refuse(&p, failed, capacity, diag);
     ts_arena_free(&scratch);
     return status;
 }

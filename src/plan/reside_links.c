@@ -63,13 +63,9 @@ static bool repeats(const ts_reside_map *map) {
     return false;
 }
 
-/* A loop of one trip or none is a condition: what a DMA leaves there outlasts the trips that it does not run
- * in. */
 static bool is_conditional(const ts_reside *r, uint32_t at) {
-    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent) {
-        const ts_count *trip = &r->program->loops.data[loop - 1].trip;
-        if (trip->max == 1 && trip->is_ragged) return true;
-    }
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent)
+        if (ts_live_is_condition(&r->program->loops.data[loop - 1])) return true;
     return false;
 }
 

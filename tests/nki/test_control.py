@@ -9,20 +9,7 @@ import neuronxcc.nki.language as old_nl
 import nki
 import nki.isa as nisa
 import nki.language as nl
-
-ROWS = np.ones((128, 64), np.float32)
-
-
-def filled(*shape, value=1.0):
-    made = nl.ndarray(shape, dtype=nl.float32, buffer=nl.sbuf)
-    nisa.memset(made, value)
-    return made
-
-
-def stored(tile):
-    out = nl.ndarray(tile.shape, dtype=tile.dtype, buffer=nl.shared_hbm)
-    nisa.dma_copy(dst=out, src=tile)
-    return out
+from kernel_parts import ROWS, filled, stored
 
 
 @pytest.mark.parametrize("target, answer", [("trn2", 3), (None, 2)])

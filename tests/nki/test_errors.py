@@ -10,20 +10,7 @@ import trainstone.nki.activate  # noqa: F401
 import nki  # noqa: E402
 import nki.isa as nisa  # noqa: E402
 import nki.language as nl  # noqa: E402
-
-ROWS = np.ones((128, 64), np.float32)
-
-
-def filled(*shape, value=1.0):
-    made = nl.ndarray(shape, dtype=nl.float32, buffer=nl.sbuf)
-    nisa.memset(made, value)
-    return made
-
-
-def stored(tile):
-    out = nl.ndarray(tile.shape, dtype=tile.dtype, buffer=nl.shared_hbm)
-    nisa.dma_copy(dst=out, src=tile)
-    return out
+from kernel_parts import ROWS, filled, stored  # noqa: E402
 
 
 def too_many_partitions(a):
