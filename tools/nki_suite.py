@@ -14,11 +14,20 @@ import sys
 RUNNER = """
 import io, json, sys, unittest
 import trainstone.nki.activate
+from trainstone.nki.kernel import Kernel
 out = sys.stdout
 sys.stdout = io.StringIO()
 sys.path.insert(0, sys.argv[1])
-results = {}
+results, ran, running = {}, {}, [None]
+called = Kernel.__call__
+def call(self, *args, **kwargs):
+    ran.setdefault(running[0], set()).add(self.function.__name__)
+    return called(self, *args, **kwargs)
+Kernel.__call__ = call
 class Result(unittest.TestResult):
+    def startTest(self, test):
+        running[0] = test.id()
+        super().startTest(test)
     def addSuccess(self, test):
         results[test.id()] = ""
     def addFailure(self, test, error):
@@ -32,18 +41,18 @@ try:
     suite.run(Result())
 except BaseException as error:
     results[sys.argv[2]] = f"{type(error).__name__}: {error}"
-print(json.dumps(results), file=out)
+print(json.dumps({test: [why, sorted(ran.get(test, ()))] for test, why in results.items()}), file=out)
 """
 
 
 def run_file(path):
-    """{test: "" or why it failed}"""
+    """{test: ("" or why it failed, the kernels that it ran)}"""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", RUNNER, str(path.parent), path.stem],
                           capture_output=True, text=True, timeout=900, check=False)
     try:
         return json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        return {path.stem: (done.stderr or "no result").strip()[-400:]}
+        return {path.stem: ((done.stderr or "no result").strip()[-400:], [])}
 
 
 def main():
@@ -56,7 +65,7 @@ def main():
     results = {}
     for path in sorted(arguments.folder.glob("test_*.py")):
         if arguments.only in path.stem:
-            results.update(run_file(path))
+            results.update({test: why for test, (why, _) in run_file(path).items()})
     for name, why in results.items():
         last = why.strip().splitlines()[-1] if why else ""
         print(f"{'pass' if not why else 'FAIL'} {name}{': ' + last[:200] if why else ''}")

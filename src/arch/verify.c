@@ -280,9 +280,23 @@ static ts_status check_index(ts_verifier *v, const operand *o) {
     return check_on_chip(v, &as_operand);
 }
 
+/* A scratch tensor that no instruction touches takes no room: only its address has to be one. */
+static ts_status check_scratch(const ts_verifier *v, const ts_tensor *tensor, bool is_touched) {
+    if (tensor->kind != ts_tensor_scratch) return ts_ok;
+    uint64_t most = v->program->scratch_bytes;
+    if (tensor->address % SCRATCH_ALIGNMENT == 0 && tensor->address <= most &&
+        (!is_touched || tensor->bytes <= most - tensor->address))
+        return ts_ok;
+    return ts_fail(v->diag, ts_input,
+                   "scratch tensor %.80s: %llu bytes at %llu, of %llu (scratch_bytes), aligned to %d",
+                   tensor->name, (unsigned long long)tensor->bytes, (unsigned long long)tensor->address,
+                   (unsigned long long)most, SCRATCH_ALIGNMENT);
+}
+
 static ts_status check_hbm(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     const ts_tensor *tensor = &v->program->tensors.data[ap->tensor];
+    TS_TRY(check_scratch(v, tensor, true));
     if (v->inst->op != ts_op_dma_copy && v->inst->op != ts_op_leave)
         return ts_verify_refuse(v, ts_input, "%s lies in hbm, which only a DMA reaches (ARCH:120,784)",
                                 o->name);
@@ -364,17 +378,8 @@ static ts_status check_inst(ts_verifier *v) {
 }
 
 static ts_status check_tensors(const ts_verifier *v) {
-    for (uint32_t i = 0; i < v->program->tensors.count; i++) {
-        const ts_tensor *tensor = &v->program->tensors.data[i];
-        if (tensor->kind != ts_tensor_scratch) continue;
-        uint64_t most = v->program->scratch_bytes;
-        if (tensor->address % SCRATCH_ALIGNMENT != 0 || tensor->address > most ||
-            tensor->bytes > most - tensor->address)
-            return ts_fail(v->diag, ts_input,
-                           "scratch tensor %.80s: %llu bytes at %llu, of %llu (scratch_bytes), aligned to %d",
-                           tensor->name, (unsigned long long)tensor->bytes,
-                           (unsigned long long)tensor->address, (unsigned long long)most, SCRATCH_ALIGNMENT);
-    }
+    for (uint32_t i = 0; i < v->program->tensors.count; i++)
+        TS_TRY(check_scratch(v, &v->program->tensors.data[i], false));
     return ts_ok;
 }
 

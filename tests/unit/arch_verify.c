@@ -474,7 +474,10 @@ static void test_ragged_trips(void **state) {
 
 static void test_tensors(void **state) {
     (void)state;
-    refuse("tensor t: scratch f32[1024] address=64", "4096 bytes at 64, of 4096 (scratch_bytes)");
+    refuse("tensor t: scratch f32[1024] address=64\n"
+           "sync.dma_copy queue=0 dst=hbm.f32[t +0 1] src=hbm.f32[x +0 1]",
+           "4096 bytes at 64, of 4096 (scratch_bytes)");
+    accept("tensor t: scratch f32[1024] address=64");
     refuse("tensor t: scratch f32[1] address=32", "aligned to 64");
     refuse("tensor t: scratch f32[1] address=18446744073709551552", "scratch tensor t");
     accept("tensor t: scratch f32[1008] address=64");
