@@ -1,5 +1,5 @@
-/* Thread pool: one job at a time, its indices handed out by a counter that the workers and the caller share.
- */
+/* Thread pool: one job at a time. Each thread has a share of the indices, the same of every job of that size,
+   so that it meets again in its caches what it left there; who is done takes from the ends of the others'. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -17,16 +17,26 @@ enum { SPINS = 1000 /* some 15 us */, MAX_THREADS = 1024 };
 #define JOB          (UINT64_C(1) << 32)
 #define AT_IT(state) ((state) & (OPEN - 1))
 
+/* Indices that nobody has begun: the first in the lower half, the end in the upper. A line of its own. */
+typedef struct share {
+    _Alignas(64) atomic_uint_fast64_t range;
+} share;
+
+typedef struct worker {
+    ts_pool *pool;
+    int number; /* of its share; the caller's is 0 */
+    pthread_t thread;
+} worker;
+
 struct ts_pool {
     int threads; /* the caller included */
-    pthread_t *workers;
+    share *shares;
+    worker *workers;
     pthread_mutex_t run_lock; /* held by the caller of the job that runs */
     pthread_mutex_t lock;     /* for sleeping and waking alone */
     pthread_cond_t wake, idle;
     ts_task *task; /* of the job that is open */
     void *context;
-    int count;
-    atomic_int next; /* next index to hand out */
     atomic_uint_fast64_t state;
     atomic_int sleepers;    /* workers asleep or about to be */
     atomic_bool is_waiting; /* the caller is asleep or about to be */
@@ -39,12 +49,26 @@ static void relax(void) {
 #endif
 }
 
-static void work(ts_pool *pool) {
-    for (;;) {
-        int index = atomic_fetch_add(&pool->next, 1);
-        if (index >= pool->count) return;
-        pool->task(pool->context, index);
-    }
+static uint64_t range_of(uint64_t first, uint64_t end) {
+    return end << 32 | first;
+}
+
+/* The first index of one's own share, or the last of another's; false when none is left. */
+static bool take(share *s, bool is_own, int *index) {
+    uint64_t seen = atomic_load(&s->range), first, end;
+    do {
+        first = seen & UINT32_MAX, end = seen >> 32;
+        if (first >= end) return false;
+        *index = (int)(is_own ? first : end - 1);
+    } while (!atomic_compare_exchange_weak(&s->range, &seen,
+                                           is_own ? range_of(first + 1, end) : range_of(first, end - 1)));
+    return true;
+}
+
+static void work(ts_pool *pool, int number) {
+    for (int i = 0, index; i < pool->threads; i++)
+        while (take(&pool->shares[(number + i) % pool->threads], i == 0, &index))
+            pool->task(pool->context, index);
 }
 
 static bool is_news(ts_pool *pool, uint64_t seen) {
@@ -82,11 +106,12 @@ static void wake_caller(ts_pool *pool) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void *worker(void *argument) {
-    ts_pool *pool = argument;
+static void *run_worker(void *argument) {
+    const worker *self = argument;
+    ts_pool *pool = self->pool;
     for (uint64_t seen = 0; !atomic_load(&pool->is_stopping); wait_for_job(pool, seen)) {
         if (!join_job(pool, &seen)) continue;
-        work(pool);
+        work(pool, self->number);
         if (AT_IT(atomic_fetch_sub(&pool->state, 1)) == 1) wake_caller(pool);
     }
     return NULL;
@@ -98,11 +123,12 @@ static void stop(ts_pool *pool, int started) {
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < started; i++)
-        pthread_join(pool->workers[i], NULL);
+        pthread_join(pool->workers[i].thread, NULL);
     pthread_mutex_destroy(&pool->run_lock);
     pthread_mutex_destroy(&pool->lock);
     pthread_cond_destroy(&pool->wake);
     pthread_cond_destroy(&pool->idle);
+    free(pool->shares);
     free(pool->workers);
     free(pool);
 }
@@ -112,20 +138,24 @@ ts_status ts_pool_new(int threads, ts_pool **result, ts_diag *diag) {
     if (threads < 1 || threads > MAX_THREADS)
         return ts_fail(diag, ts_usage, "a thread pool of %d threads: 1 to %d", threads, MAX_THREADS);
     ts_pool *pool = calloc(1, sizeof *pool);
-    pthread_t *workers = calloc((size_t)threads, sizeof *workers);
-    if (!pool || !workers) {
+    worker *workers = calloc((size_t)threads, sizeof *workers);
+    share *shares = aligned_alloc(_Alignof(share), (size_t)threads * sizeof *shares);
+    if (!pool || !workers || !shares) {
         free(pool);
         free(workers);
+        free(shares);
         return ts_fail(diag, ts_system, "no memory for a thread pool");
     }
     pool->threads = threads;
     pool->workers = workers;
+    pool->shares = shares;
     pthread_mutex_init(&pool->run_lock, NULL);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->idle, NULL);
     for (int i = 0; i < threads - 1; i++) {
-        int error = pthread_create(&pool->workers[i], NULL, worker, pool);
+        workers[i] = (worker){.pool = pool, .number = i + 1};
+        int error = pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]);
         if (error == 0) continue;
         stop(pool, i);
         ts_fail(diag, ts_system, "cannot start thread %d of %d: %s", i + 2, threads, strerror(error));
@@ -176,10 +206,13 @@ void ts_pool_run(ts_pool *pool, ts_task *task, void *context, int count) {
     pthread_mutex_lock(&pool->run_lock);
     pool->task = task;
     pool->context = context;
-    pool->count = count;
-    atomic_store(&pool->next, 0);
+    for (int64_t i = 0; i < pool->threads; i++) {
+        uint64_t first = (uint64_t)(count * i / pool->threads),
+                 end = (uint64_t)(count * (i + 1) / pool->threads);
+        atomic_store_explicit(&pool->shares[i].range, range_of(first, end), memory_order_relaxed);
+    }
     open_job(pool);
-    work(pool);
+    work(pool, 0);
     close_job(pool);
     pthread_mutex_unlock(&pool->run_lock);
 }
