@@ -287,7 +287,8 @@ void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *o
     facts f = gather_facts(chip, inst, operands);
     ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
     double cycles = larger(formula_cycles(chip, inst, &f), f.strided * chip->strided_access_factor);
-    if (inst->op == ts_op_leave) { /* its sequencer's work: no datapath, nothing to write */
+    bool is_sequencer = inst->op == ts_op_leave || inst->op == ts_op_event_semaphore;
+    if (is_sequencer) { /* no datapath, nothing to write */
         cost->stream = cost->occupancy = ts_cycles_time(cycles, chip->sync_ghz);
         return;
     }

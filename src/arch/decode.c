@@ -241,6 +241,22 @@ static void note_mark(reader *r, const ts_inst *inst, uint32_t *open) {
     }
 }
 
+static void get_sync(reader *r, ts_inst *inst) {
+    uint64_t which = get_u(r, 3);
+    if (!which) return;
+    ts_sync sync = {.is_waiting = which & 1, .is_signalling = which >> 1 & 1};
+    if (sync.is_waiting) {
+        sync.awaited = (uint16_t)get_u(r, UINT16_MAX);
+        get_affine(r, &sync.value);
+    }
+    if (sync.is_signalling) {
+        sync.signalled = (uint16_t)get_u(r, UINT16_MAX);
+        sync.amount = (uint32_t)get_u(r, INT32_MAX);
+    }
+    ts_vec_push(&r->program->syncs, &r->program->arena, sync);
+    inst->sync = r->program->syncs.count;
+}
+
 static void get_code(reader *r) {
     uint32_t count = get_length(r), open = 0;
     for (uint32_t i = 0; i < count && r->status == ts_ok; i++) {
@@ -248,6 +264,7 @@ static void get_code(reader *r) {
         ts_engine engine = (ts_engine)get_u(r, ts_engine_count - 1);
         ts_inst *inst = ts_program_append(r->program, op, engine, (uint32_t)get_u(r, UINT32_MAX));
         const ts_op_info *info = ts_op_get(op);
+        if (r->program->syncing == ts_syncing_explicit) get_sync(r, inst);
         for (int j = 0; j < info->field_count; j++)
             get_field(r, &info->fields[j], (char *)inst + info->fields[j].offset);
         note_mark(r, inst, &open);
@@ -258,6 +275,7 @@ static void get_program(reader *r) {
     r->program->name = get_string(r);
     r->program->chip = get_string(r);
     r->program->order = (uint8_t)get_u(r, ts_order_list);
+    r->program->syncing = (uint8_t)get_u(r, ts_syncing_explicit);
     r->program->model_flops = get_u(r, UINT64_MAX);
     r->program->scratch_bytes = get_u(r, UINT64_MAX);
     get_locs(r);

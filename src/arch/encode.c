@@ -156,6 +156,20 @@ static void put_tensors(ts_text *out, const ts_program *program) {
     }
 }
 
+/* 1: waits, 2: signals; then what for. */
+static void put_sync(ts_text *out, const ts_program *program, const ts_inst *inst) {
+    static const ts_sync none = {0};
+    const ts_sync *sync = inst->sync ? &program->syncs.data[inst->sync - 1] : &none;
+    put_u(out, (uint64_t)sync->is_waiting | (uint64_t)sync->is_signalling << 1);
+    if (sync->is_waiting) {
+        put_u(out, sync->awaited);
+        put_affine(out, program, &sync->value);
+    }
+    if (!sync->is_signalling) return;
+    put_u(out, sync->signalled);
+    put_u(out, sync->amount);
+}
+
 static void put_code(ts_text *out, const ts_program *program) {
     put_u(out, program->code.count);
     for (uint32_t i = 0; i < program->code.count; i++) {
@@ -164,6 +178,7 @@ static void put_code(ts_text *out, const ts_program *program) {
         put_u(out, inst->op);
         put_u(out, inst->engine);
         put_u(out, inst->loc);
+        if (program->syncing == ts_syncing_explicit) put_sync(out, program, inst);
         for (int j = 0; j < info->field_count; j++)
             put_field(out, program, &info->fields[j], (const char *)inst + info->fields[j].offset);
     }
@@ -173,6 +188,7 @@ static void put_program(ts_text *out, const ts_program *program) {
     put_string(out, program->name);
     put_string(out, program->chip);
     put_u(out, program->order);
+    put_u(out, program->syncing);
     put_u(out, program->model_flops);
     put_u(out, program->scratch_bytes);
     put_locs(out, program);

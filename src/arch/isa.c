@@ -6,16 +6,17 @@
 #include "arch/dtype.h"
 #include "base/file.h"
 
-/* One function for each row: its local `row` type lets F take a field's offset. The cost column is text
-   here; its words are defined where it is evaluated. */
+/* One function for each row: its local `row` type lets F take a field's offset. A row may have no field, an
+   initialiser must have something: an empty field ends the list. The cost column is text here; its words are
+   defined where it is evaluated. */
 #define F(kind, name) {ts_kind_##kind, #name, offsetof(row, name)},
 #define INST(op, engines, since, fields, cost, semantics, source)                                            \
     static const ts_op_info *row_##op(void) {                                                                \
         typedef ts_inst_##op row;                                                                            \
-        enum { count = sizeof((const ts_field[]){fields}) / sizeof(ts_field) };                              \
+        enum { count = sizeof((const ts_field[]){fields{0, "", 0}}) / sizeof(ts_field) - 1 };                \
         _Static_assert((int)count <= (int)TS_MAX_FIELDS, "more fields than ts_op_info holds");               \
-        static const ts_op_info info = {#op,      #engines, since,     sizeof(row), count,                   \
-                                        {fields}, #cost,    semantics, source};                              \
+        static const ts_op_info info = {#op,   #engines,  since, sizeof(row), count, {fields{0, "", 0}},     \
+                                        #cost, semantics, source};                                           \
         return &info;                                                                                        \
     }
 #include "arch/isa.def"

@@ -110,8 +110,8 @@ typedef struct ts_op_info {
     int since;           /* NeuronCore generation */
     size_t size;         /* of the typed struct */
     int field_count;
-    ts_field fields[TS_MAX_FIELDS];
-    const char *cost; /* the formula as written in the row */
+    ts_field fields[TS_MAX_FIELDS + 1]; /* and an empty one */
+    const char *cost;                   /* the formula as written in the row */
     const char *semantics, *source;
 } ts_op_info;
 

@@ -92,7 +92,8 @@ static void add_instruction(ts_text *out, unsigned op) {
         ts_text_add(out, op == ts_op_dma_copy ? "none on the engine; the DMA rules apply" : "none");
     else
         ts_text_format(out, "`%s`", info->cost);
-    ts_text_format(out, "\n- Source: %s\n\n| Field | Kind | Value |\n|---|---|---|\n", info->source);
+    ts_text_format(out, "\n- Source: %s\n", info->source);
+    if (info->field_count > 0) ts_text_add(out, "\n| Field | Kind | Value |\n|---|---|---|\n");
     for (int i = 0; i < info->field_count; i++)
         ts_text_format(out, "| `%s` | %s | %s |\n", info->fields[i].name, kind_name(info->fields[i].kind),
                        kind_meaning(info->fields[i].kind));
@@ -145,7 +146,8 @@ void ts_isa_markdown(ts_text *out) {
         "# Instructions\n\nMade by `trainstone isa --markdown` from `src/arch/isa.def` and the tables "
         "beside it: edit those. How an\ninstruction is written: [trn.md](trn.md). In cost formulas N is "
         "the free elements a partition of the first\nsource, P its partitions; lower-case names are rows "
-        "of [chip.md](chip.md).\n\n## Instructions\n");
+        "of [chip.md](chip.md). Any instruction of an engine may also\n"
+        "`wait` for a semaphore and `signal` one.\n\n## Instructions\n");
     for (unsigned op = ts_op_none + 1; op < ts_op_count; op++)
         add_instruction(out, op);
     add_alu(out);

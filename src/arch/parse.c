@@ -21,7 +21,26 @@ static ts_status parse_loc_mark(ts_parser *p, uint32_t *loc) {
     return ts_ok;
 }
 
-/* trn 1 / program NAME chip=NAME [order=list] [model_flops=N] [scratch_bytes=N] */
+/* [order=list] [sync=explicit] */
+static ts_status parse_policies(ts_parser *p) {
+    if (ts_scan_take(&p->scan, "order")) {
+        TS_TRY(ts_scan_expect(&p->scan, "="));
+        if (ts_scan_take(&p->scan, "list"))
+            p->program->order = ts_order_list;
+        else if (!ts_scan_take(&p->scan, "program"))
+            return ts_scan_fail(&p->scan, "program or list");
+    }
+    if (ts_scan_take(&p->scan, "sync")) {
+        TS_TRY(ts_scan_expect(&p->scan, "="));
+        if (ts_scan_take(&p->scan, "explicit"))
+            p->program->syncing = ts_syncing_explicit;
+        else if (!ts_scan_take(&p->scan, "derived"))
+            return ts_scan_fail(&p->scan, "derived or explicit");
+    }
+    return ts_ok;
+}
+
+/* trn 1 / program NAME chip=NAME [policies] [model_flops=N] [scratch_bytes=N] */
 static ts_status parse_header(ts_parser *p) {
     int64_t version;
     ts_program *program = p->program;
@@ -39,13 +58,7 @@ static ts_status parse_header(ts_parser *p) {
     TS_TRY(ts_scan_expect(&p->scan, "chip"));
     TS_TRY(ts_scan_expect(&p->scan, "="));
     TS_TRY(ts_scan_name(&p->scan, &program->arena, &program->chip, "the name of a chip"));
-    if (ts_scan_take(&p->scan, "order")) {
-        TS_TRY(ts_scan_expect(&p->scan, "="));
-        if (ts_scan_take(&p->scan, "list"))
-            program->order = ts_order_list;
-        else if (!ts_scan_take(&p->scan, "program"))
-            return ts_scan_fail(&p->scan, "program or list");
-    }
+    TS_TRY(parse_policies(p));
     if (ts_scan_take(&p->scan, "model_flops")) {
         TS_TRY(ts_scan_expect(&p->scan, "="));
         TS_TRY(ts_scan_u64(&p->scan, &program->model_flops, "model_flops"));
@@ -226,6 +239,10 @@ static ts_status parse_fields(ts_parser *p, const ts_op_info *info, ts_inst *ins
         ts_scan_space(&p->scan);
         if (*p->scan.at == 0 || *p->scan.at == '\n' || *p->scan.at == '@') break;
         TS_TRY(ts_scan_word(&p->scan, &name, &length, "a field"));
+        if (ts_scan_is(name, length, "wait") || ts_scan_is(name, length, "signal")) {
+            TS_TRY(ts_parse_sync(p, name, inst));
+            continue;
+        }
         int field = find_field(info, name, length);
         if (field < 0)
             return ts_scan_refuse(&p->scan, name, "%s has no field %.*s", info->name,

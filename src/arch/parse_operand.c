@@ -365,3 +365,40 @@ ts_status ts_parse_field(ts_parser *p, const ts_field *field, void *value) {
     }
     return ts_ok;
 }
+
+/* ---- semaphores ---- */
+
+static ts_status parse_semaphore(ts_parser *p, const char *then, uint16_t *number) {
+    int64_t value;
+    TS_TRY(ts_scan_expect(&p->scan, "="));
+    TS_TRY(ts_scan_expect(&p->scan, "S"));
+    TS_TRY(ts_scan_expect(&p->scan, "["));
+    TS_TRY(ts_scan_i64(&p->scan, 0, UINT16_MAX, &value, "the number of a semaphore"));
+    TS_TRY(ts_scan_expect(&p->scan, "]"));
+    *number = (uint16_t)value;
+    return ts_scan_expect(&p->scan, then);
+}
+
+ts_status ts_parse_sync(ts_parser *p, const char *word, ts_inst *inst) {
+    ts_program *program = p->program;
+    if (!inst->sync) {
+        ts_vec_push(&program->syncs, &program->arena, (ts_sync){0});
+        inst->sync = program->syncs.count;
+    }
+    ts_sync *sync = &program->syncs.data[inst->sync - 1];
+    bool is_wait = *word == 'w', *is_given = is_wait ? &sync->is_waiting : &sync->is_signalling;
+    if (*is_given)
+        return ts_scan_refuse(&p->scan, word, "a second %s: an instruction has one%s",
+                              is_wait ? "wait" : "signal",
+                              is_wait ? "; an event_semaphore before it takes another" : "");
+    *is_given = true;
+    if (is_wait) {
+        TS_TRY(parse_semaphore(p, ">=", &sync->awaited));
+        return parse_affine(p, &sync->value, false);
+    }
+    int64_t amount;
+    TS_TRY(parse_semaphore(p, "+=", &sync->signalled));
+    TS_TRY(ts_scan_i64(&p->scan, 1, INT32_MAX, &amount, "how much is added"));
+    sync->amount = (uint32_t)amount;
+    return ts_ok;
+}

@@ -191,6 +191,16 @@ static void print_value(printer *p, const ts_field *field, const void *value) {
     }
 }
 
+static void print_sync(printer *p, const ts_inst *inst) {
+    if (!inst->sync || inst->sync > p->program->syncs.count) return;
+    const ts_sync *sync = &p->program->syncs.data[inst->sync - 1];
+    if (sync->is_waiting) {
+        ts_text_format(p->out, " wait=S[%u]>=", sync->awaited);
+        print_affine(p, &sync->value, false);
+    }
+    if (sync->is_signalling) ts_text_format(p->out, " signal=S[%u]+=%" PRIu32, sync->signalled, sync->amount);
+}
+
 static void print_inst(printer *p, const ts_inst *inst) {
     const ts_op_info *info = ts_op_get(inst->op);
     if (inst->op == ts_op_loop) {
@@ -212,6 +222,7 @@ static void print_inst(printer *p, const ts_inst *inst) {
             print_value(p, field, value);
         }
     }
+    print_sync(p, inst);
     if (inst->loc) ts_text_format(p->out, " @%" PRIu32, inst->loc);
 }
 
@@ -366,6 +377,7 @@ void ts_program_print(const ts_program *program, ts_text *out) {
     ts_text_add(out, " chip=");
     print_name(&p, program->chip);
     if (program->order == ts_order_list) ts_text_add(out, " order=list");
+    if (program->syncing == ts_syncing_explicit) ts_text_add(out, " sync=explicit");
     if (program->model_flops) ts_text_format(out, " model_flops=%" PRIu64, program->model_flops);
     if (program->scratch_bytes) ts_text_format(out, " scratch_bytes=%" PRIu64, program->scratch_bytes);
     ts_text_add(out, "\n");

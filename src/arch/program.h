@@ -103,7 +103,17 @@ typedef struct ts_inst {
     uint16_t op;    /* ts_op */
     uint8_t engine; /* ts_engine that executes it; for a DMA the engine that triggers it */
     uint32_t loc;   /* index into program->locs; 0 = unknown */
+    uint32_t sync;  /* 1 + index into program->syncs; 0 = neither waits for a semaphore nor adds to one */
 } ts_inst;
+
+/* What an instruction does with semaphores: it starts once S[awaited] >= value, and S[signalled] += amount
+   when it has completed. Semaphores begin at 0. One that is skipped (a count of 0) does neither. */
+typedef struct ts_sync {
+    bool is_waiting, is_signalling;
+    uint16_t awaited, signalled;
+    ts_affine value;
+    uint32_t amount;
+} ts_sync;
 
 /* One per loop mark; loops nest and ids are in order of appearance. */
 typedef struct ts_loop {
@@ -139,12 +149,15 @@ typedef struct ts_loc {
 } ts_loc;
 
 typedef enum ts_order { ts_order_program, ts_order_list } ts_order;
+/* What orders the engines among each other: the operands, or the program's own semaphores. */
+typedef enum ts_syncing { ts_syncing_derived, ts_syncing_explicit } ts_syncing;
 
 typedef struct ts_program {
     ts_arena arena; /* owns everything below */
     const char *name;
     const char *chip;     /* chip name it was placed for, "trn1" */
     uint8_t order;        /* ts_order: issue order policy of the clock */
+    uint8_t syncing;      /* ts_syncing */
     uint64_t model_flops; /* 2 x multiply-adds of the source program's dots and convolutions */
     uint64_t scratch_bytes;
     TS_VEC(ts_inst *) code;
@@ -152,6 +165,7 @@ typedef struct ts_program {
     TS_VEC(ts_term) terms;
     TS_VEC(ts_rotation) rotations;
     TS_VEC(ts_ap) indices;
+    TS_VEC(ts_sync) syncs;
     TS_VEC(ts_tensor) tensors;
     TS_VEC(ts_loc) locs;
 } ts_program;

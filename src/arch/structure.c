@@ -218,12 +218,32 @@ static ts_status check_end(checker *c, const ts_inst_end *inst, uint32_t at) {
     return ts_ok;
 }
 
+/* Semaphores, and the instruction that is nothing but a wait. */
+static ts_status check_sync(checker *c, const ts_inst *inst) {
+    bool is_event = inst->op == ts_op_event_semaphore;
+    const char *name = ts_op_get(inst->op)->name;
+    if (inst->sync > c->program->syncs.count) return REFUSE(c, "row %u of syncs is not there", inst->sync);
+    if (!inst->sync && !is_event) return ts_ok;
+    if (c->program->syncing != ts_syncing_explicit)
+        return REFUSE(c, "%s with semaphores, in a program that is not marked sync=explicit", name);
+    const ts_sync *sync = inst->sync ? &c->program->syncs.data[inst->sync - 1] : NULL;
+    if (is_event && (!sync || !sync->is_waiting || sync->is_signalling))
+        return REFUSE(c, "event_semaphore waits for a semaphore, and does nothing else");
+    if (inst->engine == ts_engine_none)
+        return REFUSE(c, "%s belongs to no engine that could wait or signal", name);
+    if (!sync->is_waiting && !sync->is_signalling) return REFUSE(c, "an empty row of syncs");
+    if (sync->is_signalling && (sync->amount < 1 || sync->amount > INT32_MAX))
+        return REFUSE(c, "a signal of %u", sync->amount);
+    return sync->is_waiting ? check_affine(c, &sync->value) : ts_ok;
+}
+
 static ts_status check_inst(checker *c, const ts_inst *inst, uint32_t at) {
     if (inst->op == ts_op_none || inst->op >= ts_op_count) return REFUSE(c, "instruction code %u", inst->op);
     if (inst->loc >= c->program->locs.count) return REFUSE(c, "location @%u is not in the table", inst->loc);
     if (!ts_op_allows(inst->op, (ts_engine)inst->engine))
         return REFUSE(c, "%s runs on %s, not on the %s engine", ts_op_get(inst->op)->name,
                       ts_op_get(inst->op)->engines, ts_engine_name(inst->engine));
+    TS_TRY(check_sync(c, inst));
     if (inst->op == ts_op_loop) return check_loop(c, (const ts_inst_loop *)inst, at);
     if (inst->op == ts_op_end) return check_end(c, (const ts_inst_end *)inst, at);
     const ts_op_info *info = ts_op_get(inst->op);
@@ -234,8 +254,13 @@ static ts_status check_inst(checker *c, const ts_inst *inst, uint32_t at) {
 
 static ts_status check_all(checker *c, ts_arena *scratch) {
     const ts_program *program = c->program;
-    if (!program->name || !program->chip || program->order > ts_order_list)
-        return REFUSE(c, "a program without a name, chip or issue order that exists");
+    if (!program->name || !program->chip || program->order > ts_order_list ||
+        program->syncing > ts_syncing_explicit)
+        return REFUSE(c, "a program without a name, chip, issue order or synchronisation that exists");
+    if (program->syncing == ts_syncing_explicit && program->order == ts_order_list)
+        return REFUSE(c,
+                      "sync=explicit with order=list: semaphores count what an engine does in the program's "
+                      "order");
     TS_TRY(check_locs(c, scratch));
     TS_TRY(check_tensors(c, scratch));
     for (uint32_t i = 0; i < program->rotations.count; i++) {

@@ -28,5 +28,7 @@ ts_status ts_parse_dtype(ts_parser *p, uint8_t *dtype);
 ts_status ts_parse_count(ts_parser *p, ts_count *count);
 /* What follows a field's name, "=" included. */
 ts_status ts_parse_field(ts_parser *p, const ts_field *field, void *value);
+/* What follows `wait` or `signal`, which begins at `word`, into the instruction's row of syncs. */
+ts_status ts_parse_sync(ts_parser *p, const char *word, ts_inst *inst);
 
 #endif

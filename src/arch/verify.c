@@ -361,6 +361,13 @@ static ts_status check_loop(ts_verifier *v, const ts_inst_loop *inst) {
     return ts_ok;
 }
 
+static ts_status check_wait(ts_verifier *v) {
+    ts_form value;
+    const ts_sync *sync = v->inst->sync ? &v->program->syncs.data[v->inst->sync - 1] : NULL;
+    if (!sync || !sync->is_waiting || ts_form_of(&v->nest, &sync->value, &value)) return ts_ok;
+    return ts_verify_refuse(v, ts_input, "wait holds a number beyond 2^44");
+}
+
 static ts_status check_inst(ts_verifier *v) {
     const ts_inst *inst = v->inst;
     const ts_op_info *info = ts_op_get(inst->op);
@@ -374,6 +381,7 @@ static ts_status check_inst(ts_verifier *v) {
                                 info->name, info->since, v->chip->name, v->chip->generation);
     for (int i = 0; i < info->field_count; i++)
         TS_TRY(check_field(v, &info->fields[i], (const char *)inst + info->fields[i].offset));
+    TS_TRY(check_wait(v));
     return ts_verify_op(v);
 }
 
@@ -394,6 +402,7 @@ static ts_status verify_within(void *context) {
         v->inst = v->program->code.data[i];
         status = check_inst(v);
     }
+    if (status == ts_ok && v->program->syncing == ts_syncing_explicit) status = ts_verify_sync(v);
     ts_arena_free(&scratch);
     return status;
 }

@@ -35,5 +35,8 @@ bool ts_affine_is_multiple(const ts_program *program, const ts_affine *affine, i
 
 /* Rules of one instruction beyond those of its operands, which hold. */
 ts_status ts_verify_op(ts_verifier *v);
+/* Semaphores of the whole program, whose instructions hold by themselves: their numbers and sources, and that
+   each wait ends. */
+ts_status ts_verify_sync(ts_verifier *v);
 
 #endif

@@ -172,6 +172,7 @@ static void test_documents_are_current(void **state) {
 
 #define HEAD "trn 1\nprogram p chip=trn1\n"
 #define X    HEAD "tensor x: input 0 f32[4]\n"
+#define SYNC "trn 1\nprogram p chip=trn1 sync=explicit\nvector.memset dst=sbuf.f32[p0:1 +0 1] value=0 "
 static const struct {
     const char *text, *where, *message;
 } errors[] = {
@@ -240,6 +241,27 @@ static const struct {
      "expected an activation function"},
     {X "vector.memset dst=sbuf.f32[p0:1 +0 1] value=0 @7\n", "a.trn:4:47",
      "location @7 is not declared above"},
+    {"trn 1\nprogram p chip=trn1 sync=none\n", "a.trn:2:26", "expected derived or explicit, found 'none'"},
+    {"trn 1\nprogram p chip=trn1 order=list sync=explicit\n", "a.trn", "sync=explicit with order=list"},
+    {SYNC "wait=T[0]>=1\n", "a.trn:3:52", "expected 'S', found 'T'"},
+    {SYNC "wait=S[65536]>=1\n", "a.trn:3:54", "must be from 0 to 65535"},
+    {SYNC "wait=S[0]=1\n", "a.trn:3:56", "expected '>='"},
+    {SYNC "wait=S[0]>=%i\n", "a.trn:3:59", "no loop %i is open here"},
+    {SYNC "wait=S[0]>=1 wait=S[1]>=1\n", "a.trn:3:60",
+     "a second wait: an instruction has one; an event_semaphore before it takes another"},
+    {SYNC "signal=S[0]+=1 signal=S[1]+=1\n", "a.trn:3:62", "a second signal: an instruction has one"},
+    {SYNC "signal=S[0]+=0\n", "a.trn:3:60", "how much is added must be from 1"},
+    {SYNC "signal=S[0]>=1\n", "a.trn:3:58", "expected '+='"},
+    {HEAD "vector.memset dst=sbuf.f32[p0:1 +0 1] value=0 signal=S[0]+=1\n", "a.trn",
+     "memset with semaphores, in a program that is not marked sync=explicit"},
+    {HEAD "vector.event_semaphore\n", "a.trn", "not marked sync=explicit"},
+    {SYNC "\nvector.event_semaphore\n", "a.trn",
+     "event_semaphore waits for a semaphore, and does nothing else"},
+    {SYNC "\nvector.event_semaphore wait=S[0]>=1 signal=S[0]+=1\n", "a.trn",
+     "event_semaphore waits for a semaphore, and does nothing else"},
+    {SYNC "\nloop %i = 2\nleave loop=%i value=sbuf.i32[p0:1 +0] compare=is_equal operand=0 "
+          "wait=S[0]>=1\nend\n",
+     "a.trn", "leave belongs to no engine that could wait or signal"},
 };
 
 static void test_errors(void **state) {

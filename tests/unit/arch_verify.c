@@ -579,6 +579,46 @@ static void test_structure(void **state) {
     }
 }
 
+/* What tests/isa/semaphore_*.trn leave: numbers without meaning, and walks without an end. */
+static void semaphores(const char *body, ts_status wanted, const char *words) {
+    ts_chip chip;
+    ts_diag diag = {0};
+    ts_program *program;
+    ts_text text = {0};
+    ts_text_add(&text, "trn 1\nprogram p chip=trn1 sync=explicit\n");
+    ts_text_add(&text, body);
+    assert_int_equal(ts_chip_get("trn1", &chip, &diag), ts_ok);
+    if (ts_program_parse(text.data, "a.trn", &program, &diag) != ts_ok) fail_msg("%s", diag.message);
+    assert_int_equal(ts_program_verify(program, &chip, &diag), wanted);
+    if (words && !strstr(diag.message, words)) fail_msg("wanted %s, got %s", words, diag.message);
+    ts_program_free(program);
+    ts_text_free(&text);
+}
+
+static void test_semaphores(void **state) {
+    (void)state;
+    const char *set = "vector.memset dst=sbuf.f32[p0:1 +0 1] value=0";
+    char body[400];
+    snprintf(body, sizeof body,
+             "loop %%i = 3\n%s signal=S[1]+=2\nscalar.event_semaphore wait=S[1]>=2+2*%%i\nend", set);
+    semaphores(body, ts_ok, NULL);
+    snprintf(body, sizeof body,
+             "loop %%i = 3\n%s signal=S[1]+=2\nscalar.event_semaphore wait=S[1]>=3+2*%%i\nend", set);
+    semaphores(body, ts_input, "waits for S[1] >= 3 at %0=0, which the instructions before it make 2 only");
+    snprintf(body, sizeof body, "%s signal=S[1]+=2\nscalar.event_semaphore wait=S[1]>=99999999999999", set);
+    semaphores(body, ts_input, "wait holds a number beyond 2^44");
+    semaphores("scalar.event_semaphore wait=S[999]>=0", ts_input, "S[999]: a core has S[0] to S[255]");
+    semaphores("loop %i = 2147483647\nend", ts_capacity, "more than 16777216 instructions and loop marks");
+    /* Two triggers of one queue are two sources, and so are an engine and the transfers that it triggers. */
+    semaphores("sync.dma_copy queue=0 dst=sbuf.f32[p0:1 +0 1] src=sbuf.f32[p0:1 +4 1] signal=S[1]+=16\n"
+               "scalar.dma_copy queue=0 dst=sbuf.f32[p0:1 +0 1] src=sbuf.f32[p0:1 +4 1] signal=S[1]+=16",
+               ts_input, "S[1] counts other instructions already, sync.dma_copy first");
+    semaphores("scalar.activation dst=sbuf.f32[p0:1 +0 1] func=copy data=sbuf.f32[p0:1 +4 1] scale=1 "
+               "signal=S[1]+=1\n"
+               "scalar.dma_copy queue=0 dst=sbuf.f32[p0:1 +0 1] src=sbuf.f32[p0:1 +4 1] signal=S[1]+=16",
+               ts_input, "S[1] counts other instructions already, scalar.activation first");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_story),        cmocka_unit_test(test_partitions),
@@ -592,6 +632,7 @@ int main(void) {
         cmocka_unit_test(test_index),        cmocka_unit_test(test_ragged),
         cmocka_unit_test(test_ragged_trips), cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_generation),   cmocka_unit_test(test_structure),
+        cmocka_unit_test(test_semaphores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

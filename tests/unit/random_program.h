@@ -144,6 +144,18 @@ static inline void add_end(random_state *r) {
     r->program->loops.data[inst->id].end = r->program->code.count - 1;
 }
 
+static inline void add_sync(random_state *r, ts_inst *inst) {
+    ts_sync sync = {.is_waiting = pick(r, 2)};
+    sync.is_signalling = !sync.is_waiting || pick(r, 2);
+    if (inst->op == ts_op_event_semaphore) sync.is_waiting = true, sync.is_signalling = false;
+    sync.awaited = sync.is_waiting ? (uint16_t)pick(r, UINT16_MAX + 1) : 0;
+    sync.value = sync.is_waiting ? pick_form(r, true) : (ts_affine){0};
+    sync.signalled = sync.is_signalling ? (uint16_t)pick(r, UINT16_MAX + 1) : 0;
+    sync.amount = sync.is_signalling ? 1 + (uint32_t)pick(r, INT32_MAX) : 0;
+    ts_vec_push(&r->program->syncs, &r->program->arena, sync);
+    inst->sync = r->program->syncs.count;
+}
+
 static inline void add_instruction(random_state *r, unsigned op) {
     unsigned engine;
     do
@@ -154,6 +166,9 @@ static inline void add_instruction(random_state *r, unsigned op) {
     const ts_op_info *info = ts_op_get(op);
     for (int i = 0; i < info->field_count; i++)
         fill_field(r, &info->fields[i], (char *)inst + info->fields[i].offset);
+    if (r->program->syncing == ts_syncing_explicit && inst->engine != ts_engine_none &&
+        (op == ts_op_event_semaphore || pick(r, 2)))
+        add_sync(r, inst);
 }
 
 static inline void add_tensor(random_state *r, ts_tensor_kind kind, uint32_t number) {
@@ -195,6 +210,7 @@ static inline ts_program *random_program(uint64_t seed, int extra) {
         ts_vec_push(&program->locs, &program->arena, loc);
     }
     program->order = (uint8_t)pick(&r, 2);
+    program->syncing = program->order == ts_order_program ? (uint8_t)pick(&r, 2) : ts_syncing_derived;
     program->model_flops = pick(&r, 2) ? UINT64_MAX : 0;
     program->scratch_bytes = pick(&r, 1000);
     for (uint32_t i = 0; i < 3; i++)
@@ -205,6 +221,7 @@ static inline ts_program *random_program(uint64_t seed, int extra) {
         add_tensor(&r, i % 2 ? ts_tensor_scratch : ts_tensor_constant, 0);
     for (unsigned i = 0; i < (unsigned)(ts_op_count + extra); i++) {
         unsigned op = i < ts_op_count ? i : (unsigned)pick(&r, ts_op_count);
+        if (op == ts_op_event_semaphore && program->syncing != ts_syncing_explicit) continue;
         if (op == ts_op_leave && r.depth == 0) add_loop(&r);
         if (op > ts_op_end)
             add_instruction(&r, op);
