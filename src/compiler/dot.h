@@ -144,6 +144,20 @@ ts_affine ts_dot_depth_left(const ts_dot *dot);
    few pieces, none of them small. */
 int64_t ts_dot_piece(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_group *group,
                      int64_t count);
+/* The walk of the other side. */
+static inline const ts_walk *ts_dot_other(const ts_dot *dot, const ts_dot_operand *operand) {
+    return operand->side == ts_side_rows ? &dot->cols : &dot->rows;
+}
+/* Adds where the open panel of a walk begins when each takes `step`; the step of all of them. */
+int64_t ts_dot_add_panels(const ts_dot *dot, const ts_walk *walk, int64_t step, ts_affine *at);
+/* Whether the operand is held, and its next panel comes while the open one is used, a piece with each panel
+   of the other side: then its tile is a ring of two. */
+bool ts_dot_comes_early(const ts_dot *dot, const ts_dot_operand *operand);
+/* The slot of the open panel. */
+ts_affine ts_dot_early_slot(const ts_dot *dot, const ts_dot_operand *operand);
+/* The first panel, before the loop over panels; a piece of the next, in the loops over the other side's. */
+void ts_dot_early_begin(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
+void ts_dot_early_piece(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand);
 /* The open panel of the operand into a new tile. */
 void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
 

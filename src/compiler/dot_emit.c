@@ -8,29 +8,39 @@ ts_ap ts_dot_block_ap(const ts_dot *d, const ts_dot_block *k, ts_count elems) {
     return ap;
 }
 
-/* `count` chunks of a group from `from` on; the first one overwrites PSUM where `is_first`. */
-static void multiply_chunks(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine from,
-                            ts_count count, ts_affine batch, ts_affine bank, ts_count width, bool is_first) {
+/* Chunk `chunk` of a group and batch `batch` of the panel, `depth` elements of it. */
+static ts_ap operand_ap(const ts_dot *d, const ts_dot_operand *o, const ts_dot_group *g, ts_affine chunk,
+                        ts_affine batch, ts_count depth, ts_count elems) {
+    int64_t elem = ts_dtype_get(d->dtype)->bytes, step = ts_dot_chunk_step(d, o);
+    ts_ap ap = ts_build_ap(d->b, o->tile, d->dtype, depth, elems);
+    ap.offset.base += g->first * step * elem;
+    ap.offset = ts_build_sum(d->b, ap.offset, chunk, step * elem);
+    ap.offset = ts_build_sum(d->b, ap.offset, batch, ts_walk_panel(o->walk) * elem);
+    if (ts_dot_comes_early(d, o)) ts_build_slot(d->b, &ap, ts_dot_early_slot(d, o));
+    return ap;
+}
+
+/* `count` chunks of a group from `from` on, each for all batches and banks of the block, so that what there
+   is of a panel that still comes is used; the first one overwrites PSUM where `is_first`. */
+static void multiply_part(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine from,
+                          ts_count count, bool is_first) {
     int64_t elem = ts_dtype_get(d->dtype)->bytes, cols = ts_walk_panel(&d->cols);
-    int64_t row_step = ts_dot_chunk_step(d, &d->stationary), col_step = ts_dot_chunk_step(d, &d->moving);
+    int64_t banks = (cols + TS_DOT_BANK - 1) / TS_DOT_BANK;
     bool is_loop = count.max > 1;
-    uint32_t loop = is_loop ? ts_build_loop(d->b, count) : 0;
+    uint32_t batch_loop = ts_dot_open(d, k->batches), loop = is_loop ? ts_build_loop(d->b, count) : 0;
+    uint32_t bank_loop = ts_dot_open(d, banks);
+    ts_affine batch = ts_dot_counter(d, k->batches, batch_loop), bank = ts_dot_counter(d, banks, bank_loop);
     ts_affine index = is_loop ? ts_build_term(d->b, from, 1, loop) : from, first = batch; /* in the panel */
     if (k->batch_trips > 1) first = ts_build_term(d->b, first, k->batches, k->batch_loop);
     ts_count depth = ts_count_scale(d->b, ts_dot_positions(d, g, index), d->depth.inner);
-    ts_ap stationary = ts_build_ap(d->b, d->stationary.tile, d->dtype, depth, k->rows);
-    stationary.offset.base += g->first * row_step * elem;
-    stationary.offset = ts_build_sum(d->b, stationary.offset, index, row_step * elem);
-    stationary.offset = ts_build_sum(d->b, stationary.offset, first, ts_walk_panel(&d->rows) * elem);
+    ts_count width = ts_walk_slice(d->b, &d->cols, TS_DOT_BANK, banks > 1, bank_loop);
+    ts_ap stationary = operand_ap(d, &d->stationary, g, index, first, depth, k->rows);
     if (d->is_ahead)
         ts_build_slot(d->b, &stationary, k->number);
     else if (k->row_tiles > 1)
         stationary.offset =
             ts_build_term(d->b, stationary.offset, ts_walk_tile(&d->rows) * elem, k->row_loop);
-    ts_ap moving = ts_build_ap(d->b, d->moving.tile, d->dtype, depth, width);
-    moving.offset.base += g->first * col_step * elem;
-    moving.offset = ts_build_sum(d->b, moving.offset, index, col_step * elem);
-    moving.offset = ts_build_sum(d->b, moving.offset, first, cols * elem);
+    ts_ap moving = operand_ap(d, &d->moving, g, index, first, depth, width);
     moving.offset = ts_build_sum(d->b, moving.offset, bank, TS_DOT_BANK * elem);
     ts_ap dst = ts_dot_block_ap(d, k, width);
     dst.offset = ts_build_sum(d->b, dst.offset, batch, cols * 4);
@@ -39,18 +49,8 @@ static void multiply_chunks(const ts_dot *d, const ts_dot_block *k, const ts_dot
     if (is_first) accum.mode = is_loop ? ts_accum_unless_first : ts_accum_never;
     if (accum.mode == ts_accum_unless_first) accum.loop = loop;
     ts_emit_matmul(d->b, &dst, &stationary, &moving, accum);
-    if (is_loop) ts_build_end(d->b);
-}
-
-/* The same for all batches and banks of the block. */
-static void multiply_part(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine from,
-                          ts_count count, bool is_first) {
-    int64_t banks = (ts_walk_panel(&d->cols) + TS_DOT_BANK - 1) / TS_DOT_BANK;
-    uint32_t batch_loop = ts_dot_open(d, k->batches), bank_loop = ts_dot_open(d, banks);
-    ts_affine batch = ts_dot_counter(d, k->batches, batch_loop), bank = ts_dot_counter(d, banks, bank_loop);
-    ts_count width = ts_walk_slice(d->b, &d->cols, TS_DOT_BANK, banks > 1, bank_loop);
-    multiply_chunks(d, k, g, from, count, batch, bank, width, is_first);
     ts_dot_close(d, banks);
+    if (is_loop) ts_build_end(d->b);
     ts_dot_close(d, k->batches);
 }
 
@@ -209,8 +209,9 @@ static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, ts_do
 
 /* What is loaded once the panels of rows or of columns are open, or about to be. */
 static void load_side(ts_lower *lower, ts_dot *d, bool is_rows) {
-    if (!ts_dot_is_whole(d) || (is_rows && d->is_ahead)) return;
-    ts_dot_load(lower, d, is_rows ? &d->stationary : &d->moving);
+    ts_dot_operand *o = is_rows ? &d->stationary : &d->moving;
+    if (!ts_dot_is_whole(d) || (is_rows && d->is_ahead) || ts_dot_comes_early(d, o)) return;
+    ts_dot_load(lower, d, o);
 }
 
 ts_status ts_dot_emit(ts_lower *lower, ts_dot *d, ts_dot_block *block, const ts_dot_reader *reader) {
@@ -224,6 +225,9 @@ ts_status ts_dot_emit(ts_lower *lower, ts_dot *d, ts_dot_block *block, const ts_
     ts_walk_open(d->b, &d->batch);
     enter(reader, ts_dot_in_batch);
     if (d->is_ahead && is_outer) ts_dot_ahead_begin(&ahead, lower, d, block);
+    ts_dot_operand *held = is_outer ? &d->stationary : &d->moving;
+    bool is_early = ts_dot_comes_early(d, held);
+    if (is_early) ts_dot_early_begin(lower, d, held);
     ts_walk_open(d->b, outer);
     enter(reader, ts_dot_in_outer);
     load_side(lower, d, is_outer);
@@ -231,6 +235,7 @@ ts_status ts_dot_emit(ts_lower *lower, ts_dot *d, ts_dot_block *block, const ts_
     ts_walk_open(d->b, inner);
     enter(reader, ts_dot_in_inner);
     load_side(lower, d, !is_outer);
+    if (is_early) ts_dot_early_piece(lower, d, held);
     TS_TRY(compute_rows(lower, d, block, &ahead, reader));
     ts_walk_close(d->b, inner);
     ts_walk_close(d->b, outer);

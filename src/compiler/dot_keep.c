@@ -5,13 +5,9 @@
 
 #include "base/integer.h"
 
-static const ts_walk *other_of(const ts_dot *d, const ts_dot_operand *o) {
-    return o->side == ts_side_rows ? &d->cols : &d->rows;
-}
-
 int64_t ts_dot_times(const ts_dot *d, const ts_dot_operand *o) {
     bool is_outer = (o->side == ts_side_rows) == d->is_rows_outer;
-    return ts_dot_is_whole(d) && is_outer ? 1 : ts_walk_panels(other_of(d, o));
+    return ts_dot_is_whole(d) && is_outer ? 1 : ts_walk_panels(ts_dot_other(d, o));
 }
 
 static bool is_ring(const ts_dot *d, const ts_dot_operand *o) {
@@ -24,15 +20,14 @@ bool ts_dot_is_kept(const ts_dot *d, const ts_dot_operand *o) {
 
 /* Panels of the other side that went by before the open one, in loops that are open. */
 static ts_affine others_before(const ts_dot *d, const ts_dot_operand *o) {
-    const ts_walk *other = other_of(d, o);
+    const ts_walk *other = ts_dot_other(d, o);
     ts_affine sum = ts_affine_const(0);
     for (int i = 0; i <= other->cut; i++)
         if (other->is_open[i]) sum = ts_build_term(d->b, sum, 1, other->loop[i]);
     return sum;
 }
 
-/* Adds where the open panel of a walk begins when each takes `step` elements; the step of all of them. */
-static int64_t add_panels(const ts_dot *d, const ts_walk *walk, int64_t step, ts_affine *at) {
+int64_t ts_dot_add_panels(const ts_dot *d, const ts_walk *walk, int64_t step, ts_affine *at) {
     for (int i = walk->cut; i >= 0; i--) {
         if (walk->is_open[i]) *at = ts_build_term(d->b, *at, step, walk->loop[i]);
         step *= i < walk->cut ? walk->axis[i].size : ts_ceil_div(walk->axis[i].size, walk->block);
@@ -65,10 +60,10 @@ static ts_box box_of(const ts_dot *d, const ts_dot_operand *o, const ts_dot_rows
         t.hbm_offset = ts_build_sum(d->b, t.hbm_offset, rows->number, panel);
         panel *= ts_walk_panels(o->walk) * ts_walk_tiles(o->walk);
     } else {
-        panel = add_panels(d, o->walk, panel, &t.hbm_offset);
+        panel = ts_dot_add_panels(d, o->walk, panel, &t.hbm_offset);
     }
-    panel = add_panels(d, &d->panel, panel, &t.hbm_offset);
-    add_panels(d, &d->batch, panel, &t.hbm_offset);
+    panel = ts_dot_add_panels(d, &d->panel, panel, &t.hbm_offset);
+    ts_dot_add_panels(d, &d->batch, panel, &t.hbm_offset);
     ts_affine at = ts_build_sum(d->b, ts_affine_const(g->first * step), index, step);
     t.hbm_offset = ts_build_sum(d->b, t.hbm_offset, at, 1);
     t.tile_offset = ts_build_sum(d->b, t.tile_offset, at, ts_dtype_get(d->dtype)->bytes);

@@ -1,4 +1,6 @@
-/* Loading an operand of a contraction whose rows in HBM are those of depth: straight to the partitions. */
+/* Loading an operand of a contraction whose rows in HBM are those of depth: straight to the partitions. The
+   next panel of the one that is held comes in pieces while the open one is used: asked for only when it is
+   needed, it would come behind all panels of the other side that were asked for before, and TensorE waits. */
 #include "compiler/dot.h"
 
 /* A large panel comes in pieces, so that TensorE starts with the first one. */
@@ -62,9 +64,9 @@ void ts_dot_box_outer(const ts_dot *d, const ts_dot_operand *o, ts_box *t, int64
 
 /* ---- depth on the partitions ---- */
 
-/* `tiles` chunks of each outer position from `index` on. */
+/* `tiles` chunks of each outer position from `index` on, into the tile or one slot of it. */
 static void load_chunks(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o, const ts_dot_group *g,
-                        ts_affine index, int64_t tiles) {
+                        ts_affine index, int64_t tiles, const ts_affine *slot) {
     const ts_walk *depth = &d->depth;
     int64_t step = ts_dot_chunk_step(d, o), along = depth->axis[depth->cut].step[o->side];
     ts_box t = ts_dot_box(d, o, o->tile);
@@ -80,6 +82,8 @@ static void load_chunks(ts_lower *lower, const ts_dot *d, const ts_dot_operand *
     ts_box_free(&t, g->positions * along, step, ts_count_const(tiles));
     ts_walk_free(&t, &d->batch, o->side, ts_count_const(d->batch.block), ts_walk_panel(o->walk));
     ts_walk_free(&t, o->walk, o->side, ts_walk_block(d->b, o->walk), 1);
+    t.has_slot = slot != NULL;
+    if (slot) t.slot = *slot;
     ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(lower), &t);
 }
 
@@ -92,13 +96,13 @@ int64_t ts_dot_piece(const ts_dot *d, const ts_dot_operand *o, const ts_dot_grou
     return piece;
 }
 
-static void load_direct(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o) {
+static void load_direct(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o, const ts_affine *slot) {
     for (int i = 0; i < d->groups; i++) {
         const ts_dot_group *g = &d->group[i];
         int64_t piece = ts_dot_is_ragged(d) ? 1 : ts_dot_piece(d, o, g, g->tiles), trips = g->tiles / piece;
         uint32_t loop = ts_dot_open(d, trips);
         ts_affine first = ts_build_sum(d->b, ts_affine_const(0), ts_dot_counter(d, trips, loop), piece);
-        load_chunks(lower, d, o, g, first, piece);
+        load_chunks(lower, d, o, g, first, piece, slot);
         ts_dot_close(d, trips);
     }
 }
@@ -111,5 +115,55 @@ void ts_dot_load(ts_lower *lower, const ts_dot *d, ts_dot_operand *o) {
     else if (o->is_transposed)
         ts_dot_turn_panel(lower, d, o);
     else
-        load_direct(lower, d, o);
+        load_direct(lower, d, o, NULL);
+}
+
+/* ---- the held panel after the open one ---- */
+
+bool ts_dot_comes_early(const ts_dot *d, const ts_dot_operand *o) {
+    bool is_held = (o->side == ts_side_rows) == d->is_rows_outer;
+    return is_held && ts_dot_is_whole(d) && !o->is_transposed && d->groups == 1 && o->walk->cut == 0 &&
+           ts_walk_panels(o->walk) > 1 && ts_walk_panels(ts_dot_other(d, o)) > 1;
+}
+
+ts_affine ts_dot_early_slot(const ts_dot *d, const ts_dot_operand *o) {
+    const ts_walk *walk = o->walk;
+    return walk->is_open[0] ? ts_build_term(d->b, ts_affine_const(0), 1, walk->loop[0]) : ts_affine_const(0);
+}
+
+void ts_dot_early_begin(ts_lower *lower, const ts_dot *d, ts_dot_operand *o) {
+    int64_t bytes = d->chunks * ts_dot_chunk_step(d, o) * elem_bytes(d);
+    ts_affine slot = ts_affine_const(0);
+    o->tile = ts_build_ring(d->b, ts_space_sbuf, d->chunk, bytes, 2);
+    load_direct(lower, d, o, &slot);
+}
+
+/* Of the chunks' tiles as many as there are panels of the other side, or a divisor. */
+static int64_t early_pieces(const ts_dot *d, const ts_dot_operand *o) {
+    int64_t pieces = ts_walk_panels(ts_dot_other(d, o)), tiles = d->group[0].tiles;
+    if (pieces > tiles) pieces = tiles;
+    while (tiles % pieces != 0)
+        pieces--;
+    return pieces;
+}
+
+void ts_dot_early_piece(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o) {
+    int64_t pieces = early_pieces(d, o), piece = d->group[0].tiles / pieces;
+    ts_affine open = ts_dot_early_slot(d, o), slot = ts_build_sum(d->b, ts_affine_const(1), open, 1);
+    ts_affine others = ts_affine_const(0);
+    ts_dot_add_panels(d, ts_dot_other(d, o), 1, &others);
+    ts_count has_next = {.max = 1, .is_ragged = true}, has_piece = has_next;
+    has_next.limit = ts_build_sum(d->b, ts_affine_const(ts_walk_panels(o->walk) - 1), open, -1);
+    has_piece.limit = ts_build_sum(d->b, ts_affine_const(pieces), others, -1);
+    ts_walk walk = *o->walk;
+    walk.axis[0].size -= walk.block;
+    ts_dot_operand next = *o;
+    next.walk = &walk;
+    next.view.offset += walk.block * walk.axis[0].step[o->side];
+    ts_build_loop(d->b, has_next);
+    ts_build_loop(d->b, has_piece);
+    load_chunks(lower, d, &next, &d->group[0], ts_build_sum(d->b, ts_affine_const(0), others, piece), piece,
+                &slot);
+    ts_build_end(d->b);
+    ts_build_end(d->b);
 }
