@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-from trainstone.nki import kernel, names_compiler, names_isa, names_isa_beta1, names_language
+from trainstone.nki import collectives, control, dtypes, kernel, names_compiler, names_isa, names_isa_beta1, names_language
 from trainstone.nki.kernel import decorator
 
 
@@ -61,6 +61,7 @@ def _install(root, dialect, isa):
     _module(f"{root}.compiler", names_compiler)
     _module(f"{root}.typing", tensor=names_language.tensor)
     _module(f"{root}.dtype", names_language)
+    _module(f"{root}.language.constants", sizeinbytes=lambda dtype: dtypes.dtype_of(dtype).itemsize)
 
 
 def activate():
@@ -70,10 +71,16 @@ def activate():
     if is_asked or not is_real("neuronxcc"):
         _module("neuronxcc")
         _install("neuronxcc.nki", "beta1", names_isa_beta1)
+        _module("neuronxcc.nki.nccl", collectives)
+        _module("neuronxcc.nki.nccl.collectives", collectives)
+        _module("neuronxcc.nki._private")
+        _module("neuronxcc.nki._private.private_api", core_barrier=names_isa.core_barrier, sendrecv=names_isa.sendrecv,
+                do_while=control.do_while)
         if not is_real("torch_neuronx"):
             _module("torch_neuronx", nki_jit=decorator("auto", "beta1"))
     if is_asked or not is_real("nki"):
         _install("nki", "new", names_isa)
+        _module("nki.collectives", collectives)
 
 
 activate()

@@ -81,3 +81,9 @@ def while_loop(init, body_fun):
     register = init
     while int(register) != 0:
         register = body_fun(Register(int(register)))
+
+
+def do_while(condition):
+    """`with do_while(c):` of the first release's compiler, which turned the body into a loop; Python cannot."""
+    raise errors.NkiUnsupportedError("do_while: a with statement cannot be run again", current().where(),
+                                     "write a while loop over a register", "do_while")

@@ -27,11 +27,17 @@ def _operand(value, mask, name, call):
     return None if view is None else memory.on_chip(view, name, call)
 
 
+def _along_rows(view, to):
+    """A column, one element of each partition, is read again for every element of a row."""
+    return view.broadcast_to(to.shape) if view.size == view.shape[0] == to.shape[0] and view.ndim == to.ndim else view
+
+
 def tensor_tensor(data1, data2, op, *, dtype=None, mask=None, engine=None, **_):
-    dst, to = _made(data1.shape, dtype or dtypes.promote(data1.dtype, data2.dtype), mask)
+    shape = data2.shape if np.prod(data1.shape[1:]) == 1 else data1.shape
+    dst, to = _made(shape, dtype or dtypes.promote(data1.dtype, data2.dtype), mask)
     if to is not None:
-        isa.tensor_tensor(to, _operand(data1, mask, "data1", "tensor_tensor"),
-                          _operand(data2, mask, "data2", "tensor_tensor"), op, engine)
+        isa.tensor_tensor(to, *[_along_rows(_operand(data, mask, name, "tensor_tensor"), to)
+                                for data, name in ((data1, "data1"), (data2, "data2"))], op, engine)
     return dst
 
 
