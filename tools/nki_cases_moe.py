@@ -95,7 +95,7 @@ for _file, _name, _make in (
         ("core/moe/moe_cte/bwmm_shard_on_block.py", "bwmm_shard_on_block", experts_case(
             is_tensor_update_accumulating=True)),
         ("experimental/moe/bwd/blockwise_mm_backward.py", "blockwise_mm_bwd", experts_bwd_case)):
-    library(_file, _name, _make, grid=2, tolerance=4e-2)
+    library(_file, _name, _make, grid=None if _name == "blockwise_mm_bwd" else 2, tolerance=4e-2)
 
 
 # ---- collectives, over a group of one rank ----

@@ -182,6 +182,22 @@ static void keep_two(nki_view *out) {
     if (first_free == out->dims && out->dims < TS_NKI_DIMS) out->dim[out->dims++] = (nki_dim){1, 1, nki_free};
 }
 
+/* Elements outside the tensor: what Python makes of them, or the error that is set. */
+static PyObject *beyond(nki_view *view, PyObject *key) {
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *made = PyObject_CallMethod((PyObject *)view, "_beyond", "(O)", key);
+    if (made != Py_None) {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(trace);
+        return made;
+    }
+    Py_DECREF(made);
+    PyErr_Restore(type, value, trace);
+    return NULL;
+}
+
 static PyObject *view_subscript(nki_view *view, PyObject *key) {
     nki_state *state = nki_state_of(Py_TYPE(view));
     if (!state) return NULL;
@@ -194,7 +210,7 @@ static PyObject *view_subscript(nki_view *view, PyObject *key) {
                                     : take(view, out, &key, 1, bytes);
     if (status < 0) {
         Py_DECREF(out);
-        return NULL;
+        return PyErr_ExceptionMatches(PyExc_IndexError) ? beyond(view, key) : NULL;
     }
     keep_two(out);
     return (PyObject *)out;

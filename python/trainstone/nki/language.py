@@ -36,12 +36,14 @@ def binary(name, x, y, dst=None, dtype=None, mask=None):
         return _FOLD[name](x, y)
     shapes = [value.shape for value in (x, y) if is_tensor(value)]
     shape = np.broadcast_shapes(*shapes)
-    if dst is None:
+    is_made = dst is None
+    if is_made:
         if dtype is None:
             dtype = dtypes.promote(*[value.dtype for value in (x, y) if is_tensor(value)])
         dst = value_like(shape, dtype)
     x, y, to = (clip(value, mask) if is_tensor(value) else value for value in (x, y, dst))
     if to is None or x is None or y is None:
+        dst.tensor.is_void |= is_made
         return dst
     if is_tensor(x):
         on_chip(x, "x", name)
@@ -144,6 +146,7 @@ def unary(emit, x, dtype=None, mask=None):
         raise errors.NkiTypeError(f"{x!r} is no tile")
     dst = value_like(x.shape, dtype or x.dtype)
     view = clip(x, mask)
+    dst.tensor.is_void = view is None
     if view is not None:
         emit(clip(dst, mask), on_chip(view, "x", "activation"))
     return dst
@@ -330,6 +333,7 @@ def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
     shape = tuple(1 if a in axes else length for a, length in enumerate(x.shape)) if keepdims else kept
     dst = value_like(shape if len(shape) > 1 else shape + (1,), dtype or x.dtype)
     view = clip(x, mask)
+    dst.tensor.is_void = view is None
     if view is None:
         return dst
     ranges = ranges_of(mask)
@@ -425,6 +429,7 @@ def where(condition, x, y, dtype=None, mask=None, **_):
         condition = not_equal(condition, 0.0, dtype=np.uint8)
     dst = value_like(condition.shape, dtype)
     to = clip(dst, mask)
+    dst.tensor.is_void = to is None
     if to is None:
         return dst
     for value, call in ((y, isa.tensor_copy), (x, None)):
@@ -440,6 +445,13 @@ def where(condition, x, y, dtype=None, mask=None, **_):
     return dst
 
 
+def nothing(shape, dtype, space=None):
+    """The value of a call that its mask left out."""
+    dst = value_like(shape, dtype, space)
+    dst.tensor.is_void = True
+    return dst
+
+
 def in_sbuf(view):
     view = view.view_of()
     return copied(view) if view._space == PSUM else view
@@ -447,7 +459,10 @@ def in_sbuf(view):
 
 def transpose(x, dtype=None, mask=None, **_):
     """On the PE into PSUM; tiles up to 32 x 32 on VectorE."""
-    view = _flat(clip(x, mask))
+    whole = clip(x, mask)
+    if whole is None:
+        return nothing(x.shape[::-1], dtype or x.dtype)
+    view = _flat(whole)
     parts, free = view.shape
     if parts <= 32 and free <= 32 and (dtype is None or dtypes.dtype_of(dtype) == view.dtype):
         dst = value_like((free, parts), view.dtype)
@@ -460,20 +475,25 @@ def transpose(x, dtype=None, mask=None, **_):
 
 def matmul(x, y, transpose_x=False, mask=None, **_):
     """nc_matmul, after a transpose of x unless transpose_x says that it is one."""
-    stationary = in_sbuf(clip(x, mask))
+    left, right = clip(x, mask), clip(y, mask)
+    if left is None or right is None:
+        return nothing((x.shape[1] if transpose_x else x.shape[0], y.shape[1]), np.float32, SPACES["psum"])
+    stationary, moving = in_sbuf(left), in_sbuf(right)
     if not transpose_x:
         stationary = copied(transpose(stationary), x.dtype)
-    moving = in_sbuf(clip(y, mask))
     dst = value_like((stationary.shape[1], moving.shape[1]), np.float32, SPACES["psum"])
     isa.nc_matmul(dst, stationary, moving, accumulate=False)
     return dst
 
 
 def load_transpose2d(src, mask=None, dtype=None, **_):
-    """Loads of up to 128 rows, each transposed."""
+    """Loads of up to 128 rows, each transposed; integers, and few rows or columns, by a transfer that turns them."""
     view = clip(src, mask)
     rows, columns = view.shape
     out = value_like((columns, rows), dtype or view.dtype)
+    if view._index_view is None and (builtins.min(view.shape) < memory.SHORT_RUNS or not dtypes.is_float(view.dtype)):
+        memory.move(out, view.permute((1, 0)))
+        return out
     for first in range(0, rows, 128):
         last = builtins.min(first + 128, rows)
         isa.tensor_copy(out[:, first:last], transpose(memory.load(view[first:last], dtype=dtype)))

@@ -14,7 +14,7 @@ def shape_of(shape):
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
-def ndarray(shape, dtype, buffer=None, name="", address=None):
+def ndarray(shape, dtype, buffer=None, name="", address=None, lazy_initialization=False):
     """A tile on chip or a tensor in HBM, without values."""
     run, shape = current(), shape_of(shape)
     space = buffer if buffer is not None else SPACES["sbuf"]
@@ -42,9 +42,11 @@ def tiles_of(view):
 
 
 def clip(value, mask):
-    """A view of a tensor where the mask holds; None where it holds nowhere."""
+    """A view of a tensor where the mask holds; None where it holds nowhere, or where the value was left out."""
     if isinstance(value, (int, float)):
         return value
+    if value.tensor.is_void:
+        return None
     if hasattr(value, "exprs"):
         return value.view_of(mask)
     return Masked.clip(value.view_of(), mask)
@@ -75,6 +77,8 @@ def assign(target, value):
             value = value.item()
         for tile in tiles_of(target):
             fill(tile, float(value))
+        return
+    if value.tensor.is_void:
         return
     view = value.view_of()
     for to, source in zip(tiles_of(target), tiles_of(view)):
@@ -201,6 +205,7 @@ def store(dst, value, mask=None, **_):
 def copied(value, dtype=None, mask=None, engine=None):
     view = clip(value, mask)
     tile = current().value(value.shape, dtype or value.dtype, name="copy")
+    tile.tensor.is_void = view is None
     if view is not None:
         isa.tensor_copy(clip(tile, mask), view, engine)
     return tile

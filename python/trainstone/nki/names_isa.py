@@ -116,8 +116,12 @@ def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, rev
 def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
               accumulate=None, tile_position=(), tile_size=(), perf_mode=None, name=None, **options):
     _ignored("nc_matmul", options)
-    isa.nc_matmul(_view(dst, "dst", "nc_matmul"), _view(stationary, "stationary", "nc_matmul"),
-                  _view(moving, "moving", "nc_matmul"), accumulate, is_stationary_onezero, perf_mode)
+    to, data = _view(dst, "dst", "nc_matmul"), _view(stationary, "stationary", "nc_matmul")
+    by = _view(moving, "moving", "nc_matmul")
+    if is_transpose and to.dtype != np.float32 and by.size == by.shape[0] ** 2 and not accumulate:
+        isa.nc_transpose(to, data, engine.tensor)  # the mode that keeps bits and dtype; moving is the identity in it
+        return
+    isa.nc_matmul(to, data, by, accumulate, is_stationary_onezero, perf_mode)
 
 
 def nc_transpose(dst, data, engine=None, name=None, **options):
@@ -127,7 +131,7 @@ def nc_transpose(dst, data, engine=None, name=None, **options):
 
 
 def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=None, engine=None, name=None, **options):
-    options.pop("dst_rmw_op", None)
+    is_added = _adds("dma_copy", options.pop("dst_rmw_op", None))
     _ignored("dma_copy", options)
     to, source = dst.view_of(), src.view_of()
     for view, operand in ((to, "dst"), (source, "src")):
@@ -135,9 +139,33 @@ def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=None, en
             raise errors.NkiValidationError(f"Expected operand '{operand}' of 'dma_copy' to be in address space "
                                             "'hbm|sbuf', but got a tile in 'psum' instead.", current().where(),
                                             "copy it to SBUF with nisa.tensor_copy first")
-    isa.dma_copy(to, source, skip=int(oob_mode) == 1, engine=engine)
+    isa.dma_copy(to, source, rmw=is_added, skip=int(oob_mode) == 1, engine=engine)
 
 
+def _adds(call, op):
+    if op is not None and isa.alu_name(op) != "add":
+        raise errors.NkiUnsupportedError(f"{call} with an operator other than add is not modelled", current().where(),
+                                         op=call)
+    return op is not None
+
+
+def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode=oob_mode.error, name=None, **options):
+    """dst = the sum of srcs: a transfer of the first, and one that adds for each other. The first is none where dst
+    itself is among them."""
+    _ignored("dma_compute", options)
+    _adds("dma_compute", reduce_op)
+    if any(float(scale) != 1.0 for scale in scales or ()):
+        raise errors.NkiValidationError("dma_compute takes scales of 1.0 only", current().where(),
+                                        "scale with nisa.tensor_scalar first", "dma_compute")
+    to, sources = dst.view_of(), [src.view_of() for src in srcs]
+    own = next((i for i, source in enumerate(sources) if source._is_same(to)), None)
+    is_skipping = int(oob_mode) == 1
+    if own is None:
+        isa.dma_copy(to, sources.pop(0), skip=is_skipping)
+    else:
+        sources.pop(own)
+    for source in sources:
+        isa.dma_copy(to, source, rmw=True, skip=is_skipping)
 
 
 def tensor_scalar_reduce(dst, data, op0, operand0, reduce_op, reduce_res=None, reverse0=False, reduce_cmd=None,

@@ -17,7 +17,9 @@ from trainstone.nki.tile import SPACES, is_tensor
 def _made(shape, dtype, mask=None, space="sbuf"):
     """A value tile, and the view of it that the mask leaves."""
     tile = current().value(shape, dtype, SPACES[space])
-    return tile, clip(tile, mask)
+    to = clip(tile, mask)
+    tile.tensor.is_void = to is None
+    return tile, to
 
 
 def _operand(value, mask, name, call):
@@ -159,6 +161,8 @@ def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1
 
 def nc_matmul(stationary, moving, *, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
               tile_position=(), tile_size=(), mask=None, perf_mode=None, **_):
+    if ranges_of(mask) is None or stationary.tensor.is_void or moving.tensor.is_void:
+        return language.nothing((stationary.shape[1], *moving.shape[1:]), np.float32, SPACES["psum"])
     stationary, moving = _float_operand(stationary), _float_operand(moving)
     first = 2 if isa.is_double_row(perf_mode) else 1  # of the free dimensions that are not contracted
     dst = current().value((language.math.prod(stationary.shape[first:]), *moving.shape[first:]), np.float32,
@@ -174,7 +178,10 @@ def _float_operand(value):
 
 
 def nc_transpose(data, *, mask=None, dtype=None, engine=None, **_):
-    view = language._flat(memory.on_chip(clip(data, mask), "data", "nc_transpose"))
+    whole = clip(data, mask)
+    if whole is None:
+        return language.nothing(data.shape[::-1], dtype or data.dtype)
+    view = language._flat(memory.on_chip(whole, "data", "nc_transpose"))
     parts, free = view.shape
     chosen = isa.engine_code(engine, 0)
     is_vector = chosen == isa.VECTOR or (not chosen and parts <= 32 and free <= 32)
@@ -195,6 +202,19 @@ def dma_copy(*, dst, src, mask=None, dst_rmw_op=None, oob_mode=oob_mode.error, d
         raise errors.NkiUnsupportedError("dst_rmw_op other than add is not modelled", current().where())
     if to._space == HBM == source._space or to._space != source._space or to._space == SBUF:
         memory.move(to, source, rmw=dst_rmw_op is not None, skip=int(oob_mode) == 1)
+
+
+def _tiled_offloaded_memcpy(*, dst, src, dtype=None):
+    """What the Neuron team's contributed kernels call a transfer from HBM to HBM."""
+    dma_copy(dst=dst, src=src)
+
+
+def _tiled_offloaded_fma(*srcs, dst, scales=None):
+    """And one that adds its sources."""
+    if any(float(scale) != 1.0 for scale in scales or ()):
+        raise errors.NkiUnsupportedError("scales other than 1.0 are not modelled", current().where())
+    for i, src in enumerate(srcs):
+        dma_copy(dst=dst, src=src, dst_rmw_op="add" if i else None)
 
 
 def tensor_copy_dynamic_src(src, **options):
@@ -236,7 +256,7 @@ def affine_select(pred, on_true_tile, on_false_value, *, mask=None, dtype=None, 
     form, count = pred.forms[0], len(on_true_tile.shape)
     ranges = ranges_of(mask)
     offset = form.const + sum(c * ranges.get(axis, (0, 0))[0] for axis, c in form.coefs.items())
-    isa.affine_select(to, clip(on_true_tile, mask), on_false_value,
+    isa.affine_select(to, language.in_sbuf(clip(on_true_tile, mask)), on_false_value,
                       [form.coefs.get(axis, 0) for axis in range(1 - count, 0)], offset, form.coefs.get(-count, 0),
                       "is_ge")
     return dst

@@ -5,7 +5,7 @@ import contextlib
 import ml_dtypes
 import numpy as np
 
-from trainstone.nki import memory
+from trainstone.nki import instructions, language, memory
 from trainstone.nki.constants import bfp16, fp32, tile_size  # noqa: F401
 from trainstone.nki.control import dynamic_range, fori_loop, while_loop  # noqa: F401
 from trainstone.nki.index import arange, mgrid  # noqa: F401
@@ -39,6 +39,13 @@ class tensor:
 
     def __class_getitem__(cls, shape):
         return cls
+
+
+class mutable_tensor(tensor):
+    """A parameter that the kernel writes."""
+
+
+mutable = mutable_tensor
 
 
 def ds(start, size):
@@ -118,8 +125,19 @@ def static_cast(value, dtype):
     return memory.copied(value, dtype)
 
 
+class _Reduction:
+    """What nl.loop_reduce returns: the tile that it is assigned to is its other input."""
+
+    def __init__(self, x, op, mask):
+        self.x, self.op, self.mask = x, op, mask
+
+    def onto(self, target):
+        language.binary(instructions.alu_name(self.op), target, self.x, dst=target, mask=self.mask)
+
+
 def loop_reduce(x, op, loop_indices=None, dtype=None, mask=None, **_):
-    raise NotImplementedError("nl.loop_reduce is not modelled: add to a tile with += in the loop")
+    """Assigned to a tile, t[...] = loop_reduce(x, op): t = t op x, on every trip."""
+    return _Reduction(x, op, mask)
 
 
 @contextlib.contextmanager

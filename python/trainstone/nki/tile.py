@@ -30,12 +30,14 @@ SPACES = {name: Space(name, code) for name, code in
 class Storage:
     """What a view is a view of."""
 
-    __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source", "run")
+    __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source", "run",
+                 "is_void")
 
     def __init__(self, name, space, shape, run):
         self.name, self.space, self.shape, self.run = name, space, tuple(shape), run
         self.dtype = self.handle = self.role = self.number = self.source = None
         self.is_written = False
+        self.is_void = False  # a value whose call a mask left out whole: what would use it is left out too
 
 
 def _operator(name, is_reversed=False):
@@ -139,8 +141,17 @@ class Tile(TensorOps, native.ext.View):
 
     def _index(self, key):
         keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
+        if len(keys) == 1 and isinstance(keys[0], Mask):
+            return Indexed(self, (slice(None),) * self.ndim, keys[0])
         if any(isinstance(item, Mask) for item in keys):
-            raise errors.NkiTypeError("a mask is no index")
+            raise errors.NkiTypeError("a mask stands alone between brackets", self.tensor.run.where())
+        return Indexed(self, keys)
+
+    def _beyond(self, key):
+        """Slices that reach past the end: in the older dialect a mask may still keep what is read inside."""
+        keys = tuple(key) if isinstance(key, tuple) else (key,)
+        if self.tensor.run.dialect != "beta1" or not any(isinstance(item, slice) for item in keys):
+            return None
         return Indexed(self, keys)
 
     def __setitem__(self, key, value):
@@ -154,6 +165,9 @@ class Tile(TensorOps, native.ext.View):
             if view._is_same(target):
                 return  # the second half of `t[...] += x`
             language.assign(target, view)
+            return
+        if hasattr(value, "onto"):
+            value.onto(target)
             return
         language.assign(target.view_of(), value)
 
@@ -252,7 +266,7 @@ class Tile(TensorOps, native.ext.View):
         pattern = [(int(step), int(count)) for step, count in pattern]
         if self.is_hbm:
             dims = [(step, count, FREE) for step, count in pattern]
-            index_step = row_major(base.tensor.shape)[indirect_dim]
+            index_step = base._dims[indirect_dim][0]
             if scalar_offset is not None and not is_tensor(scalar_offset):  # a register
                 offset, scalar_offset = int(offset) + int(scalar_offset) * index_step, None
             made = base._with(dims, offset=base._offset + int(offset) * size)
@@ -354,6 +368,10 @@ class Indexed(TensorOps):
         return repr(self.view_of())
 
     def __getitem__(self, key):
+        if isinstance(key, Mask):
+            made = self.of(self.base)
+            made.mask = key if self.mask is None else self.mask & key
+            return made
         return self.view_of()[key]
 
     def __setitem__(self, key, value):
@@ -396,7 +414,7 @@ def _align(base, keys):
     free = _free_axes(keys, extents, slices)
     for i, key in enumerate(keys):
         if isinstance(key, slice):
-            start, stop, step = key.indices(base.shape[i])
+            start, stop, step = key.indices(max(base.shape[i], int(key.stop or 0)))
             axis = free[i]
             extents[axis] = max(0, -(-(stop - start) // step))
             exprs.append(Index({axis: step}, {axis: extents[axis]}, start, -axis))
