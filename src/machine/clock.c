@@ -125,7 +125,8 @@ static void set_options(ts_clock *clock, const ts_clock_options *options) {
     clock->slice_cap = options->slice_cap;
     clock->path_cap = options->path_cap;
     clock->watch = options->watch;
-    clock->steady.is_off = options->step_all;
+    /* What semaphores count is not part of a state that comes back. */
+    clock->steady.is_off = options->step_all || clock->program->syncing == ts_syncing_explicit;
     clock->trace = options->trace;
     clock->assumed_trips = options->trips ? options->trips : 1;
 }

@@ -81,9 +81,9 @@ typedef struct ts_step {
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row;
     uint8_t engine;
-    bool is_dma, is_indexed, is_control;
-    bool port[ts_port_count]; /* what it holds while it runs */
-    int32_t shares;           /* DMA engines it is spread over */
+    bool is_dma, is_indexed, is_control, is_wait; /* is_wait: event_semaphore */
+    bool port[ts_port_count];                     /* what it holds while it runs */
+    int32_t shares;                               /* DMA engines it is spread over */
     int32_t rows,
         rows_per_share; /* partitions, and those of all shares but the last; HBM to HBM: one a share */
     ts_cost cost;       /* of the chip asked for */
@@ -130,6 +130,7 @@ struct ts_event {
     uint32_t refs;        /* boxes, and one until it is done */
     uint32_t waits;       /* dependences whose times are not known yet */
     uint32_t walk, mark;  /* its number in the walk of that number, clock_walk.c */
+    uint32_t signals;     /* 1 + the semaphore that it signals; 0 = none that anything waits for */
     uint8_t queue, table; /* table: the function table an activation needs, 0 = any */
     uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
                              overwrite */
@@ -139,6 +140,21 @@ struct ts_event {
     ts_cause cause;      /* of `earliest` in the set asked for */
     ts_event_times of[]; /* one a set in use */
 };
+
+/* A signal that something may still wait for: what the semaphore is from then on, and who made it so. */
+typedef struct ts_signal {
+    int64_t value;
+    ts_event *event; /* held */
+} ts_signal;
+
+typedef struct ts_semaphore {
+    TS_VEC(ts_signal) signals; /* in order; those before `first` are gone */
+    uint32_t first;
+    uint32_t waiters;         /* bit per engine that waits for it anywhere */
+    int64_t count, forgotten; /* by what is fetched; by the signals that are gone */
+    ts_times latest;          /* of its signals that have their times */
+    ts_node *node;            /* of the one that `latest` comes from */
+} ts_semaphore;
 
 typedef struct ts_lane {
     ts_event *head, *tail;
@@ -348,6 +364,10 @@ typedef struct ts_clock {
     uint32_t ticks;
     ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
 
+    /* sync=explicit */
+    bool is_explicit;
+    ts_semaphore *semaphores;
+
     /* lanes: times at which each shared thing is free, and why */
     int window; /* instructions of an engine that may overtake each other; 1 = program order */
     ts_lane engine[ts_engine_count], ring[TS_CLOCK_RINGS];
@@ -438,6 +458,13 @@ const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape);
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
+
+/* clock_semaphores.c: what programs with sync=explicit wait for. */
+void ts_semaphores_init(ts_clock *clock);
+/* What an instruction, in the order of the program, waits for and will signal. */
+void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst);
+/* The event, which signals, has its times. */
+void ts_semaphores_signal(ts_clock *clock, ts_event *event);
 
 /* clock_expand.c: the program in order. */
 ts_status ts_expand_init(ts_clock *clock);

@@ -117,6 +117,7 @@ ts_status ts_expand_init(ts_clock *clock) {
     }
     find_rows(clock);
     find_storages(clock);
+    ts_semaphores_init(clock);
     clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
     for (uint32_t loop = 0; loop < program->loops.count; loop++)
         ts_vec_push(&clock->record->loops, &clock->record->arena, (ts_record_loop){0});
@@ -350,6 +351,7 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     step->engine = inst->engine;
     step->is_dma = inst->op == ts_op_dma_copy;
     step->is_control = inst->op == ts_op_leave;
+    step->is_wait = inst->op == ts_op_event_semaphore;
     set_costs(clock, step, inst, operands);
     if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
     if (step->is_dma) set_shares(clock, step, operands);
@@ -451,6 +453,7 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     event->table = code->table;
     if (clock->sequence % TICK == 0) ts_regions_tick(clock);
+    if (clock->is_explicit) ts_semaphores_fetch(clock, event, inst);
     for (int i = 0; i < code->access_count; i++)
         if (code->accesses[i].is_read && !code->accesses[i].is_write)
             ts_regions_access(clock, event, &code->accesses[i], false);

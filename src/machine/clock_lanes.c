@@ -139,6 +139,7 @@ static void tell(ts_clock *clock, ts_event *event) {
 }
 
 static void settle(ts_clock *clock, ts_event *event) {
+    if (event->signals) ts_semaphores_signal(clock, event);
     tell(clock, event);
     clock->pending--;
     ts_event_drop(clock, event);

@@ -130,7 +130,7 @@ ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges,
 }
 
 ts_bound ts_step_bound(const ts_step *step) {
-    if (step->is_control) return ts_bound_wait;
+    if (step->is_control || step->is_wait) return ts_bound_wait;
     if (step->is_dma)
         return step->is_indexed && step->engine == ts_engine_gpsimd ? ts_bound_gpsimd : ts_bound_dma_latency;
     switch (step->engine) {

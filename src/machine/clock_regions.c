@@ -183,6 +183,11 @@ static bool is_past(ts_clock *clock, ts_box *box) {
     return true;
 }
 
+/* With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
+static bool is_apart(const ts_clock *clock, const ts_place *query, const ts_box *box) {
+    return clock->is_explicit && query->engine != box->place.engine;
+}
+
 /* Whoever touches these bytes later waits for this write, which waited for what it covers. Returns whether an
    earlier write's box took this one over. */
 static bool query_write(ts_clock *clock, ts_event *event, const ts_place *query, uint8_t engine) {
@@ -191,6 +196,7 @@ static bool query_write(ts_clock *clock, ts_event *event, const ts_place *query,
         ts_boxes_find(clock, query, plane);
         for (uint32_t i = 0; i < clock->found.count; i++) {
             ts_box *box = clock->found.data[i];
+            if (is_apart(clock, query, box)) continue;
             if (box->event != event) depend(clock, event, query, box, false);
             bool is_same = is_same_place(query, &box->place);
             if (is_same && plane == query->plane && !own)
@@ -301,6 +307,7 @@ static bool join_reads(ts_clock *clock, ts_event *event, const ts_place *query) 
 static bool query_read(ts_clock *clock, ts_event *event, const ts_place *query) {
     ts_boxes_find(clock, query, query->plane + 1);
     for (uint32_t i = 0; i < clock->found.count; i++) {
+        if (is_apart(clock, query, clock->found.data[i])) continue;
         depend(clock, event, query, clock->found.data[i], true);
         if (is_past(clock, clock->found.data[i])) drop_box(clock, clock->found.data[i]);
     }
@@ -344,7 +351,7 @@ void ts_regions_tick(ts_clock *clock) {
 }
 
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
-    if (!clock->storages[access->storage].is_tracked) return;
+    if (!clock->storages[access->storage].is_tracked || (clock->is_explicit && event->step->is_dma)) return;
     ts_place query = {.lo = access->offset + access->lo,
                       .hi = access->offset + access->hi,
                       .part = access->part,
@@ -362,7 +369,7 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
     ts_boxes_add(clock, box);
     const ts_plane *plane = &clock->planes[query.plane];
     if (plane->count > plane->crowd) thin_out(clock, query.plane);
-    if (plane->count > plane->limit) compact(clock, query.plane);
+    if (plane->count > plane->limit && !clock->is_explicit) compact(clock, query.plane);
 }
 
 const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape) {

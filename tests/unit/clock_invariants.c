@@ -86,6 +86,52 @@ static ts_program *random_program(uint64_t seed, int length, int queues) {
     return program;
 }
 
+/* What of an instruction's line says who executes it: an engine, or a queue and its trigger. */
+static unsigned source_of(const char *line) {
+    static const char *const engines[] = {"vector", "scalar", "gpsimd", "sync"};
+    const char *queue = strstr(line, "queue=");
+    unsigned engine = 0;
+    while (strncmp(line, engines[engine], strlen(engines[engine])) != 0)
+        engine++;
+    return queue ? 4 + engine + 4 * (unsigned)strtoul(queue + 6, NULL, 10) : engine;
+}
+
+/* The same kind of code with semaphores at random, one a source. */
+static ts_program *random_semaphores(uint64_t seed, int length, int queues) {
+    enum { SOURCES = 80 };
+    ts_text text = {0};
+    uint64_t state = seed * 977 + 7;
+    unsigned count[SOURCES] = {0};
+    ts_text_add(&text, "trn 1\nprogram random chip=trn1 sync=explicit\ntensor x: output 0 f32[4,128,64]\n");
+    for (int i = 0; i < length; i++) {
+        static const char *const engines[] = {"vector", "scalar", "gpsimd", "sync"};
+        size_t start = text.length;
+        unsigned kind = below(&state, 8), other = below(&state, SOURCES);
+        for (unsigned tries = 0; tries < SOURCES && !count[other]; tries++)
+            other = (other + 1) % SOURCES;
+        bool is_event = kind == 0 && count[other];
+        if (is_event)
+            ts_text_format(&text, "%s.event_semaphore", engines[below(&state, 4)]);
+        else if (kind < 3)
+            add_dma(&text, &state, (int)below(&state, (unsigned)queues));
+        else
+            add_compute(&text, &state);
+        if (text.data[text.length - 1] == '\n') text.length--;
+        text.data[text.length] = 0;
+        unsigned source = source_of(text.data + start), amount = source < 4 ? 1 + below(&state, 3) : 16;
+        if (is_event || (count[other] && below(&state, 3) == 0))
+            ts_text_format(&text, " wait=S[%u]>=%u", other, 1 + below(&state, count[other]));
+        if (!is_event && below(&state, 2)) {
+            ts_text_format(&text, " signal=S[%u]+=%u", source, amount);
+            count[source] += amount;
+        }
+        ts_text_add(&text, "\n");
+    }
+    ts_program *program = parse_text(text.data, "random");
+    ts_text_free(&text);
+    return program;
+}
+
 /* ---- slower parts ---- */
 
 static double *chip_field(ts_chip *chip, const ts_param *param) {
@@ -152,6 +198,9 @@ static void test_slower_parts(void **state) {
         ts_program *program = random_program(seed, 60, 1 + (int)seed % 4);
         check_monotonic(program);
         ts_program_free(program);
+        program = random_semaphores(seed, 60, 1 + (int)seed % 4);
+        check_monotonic(program);
+        ts_program_free(program);
     }
 }
 
@@ -192,6 +241,9 @@ static void test_adds_up(void **state) {
         ts_program *program = random_program(seed, 100, 1 + (int)seed % 5);
         check_adds_up(program);
         ts_program_free(program);
+        program = random_semaphores(seed, 100, 1 + (int)seed % 5);
+        check_adds_up(program);
+        ts_program_free(program);
     }
     assert_true(each_timing_file(check_adds_up_of, NULL) > 10);
 }
@@ -229,11 +281,28 @@ typedef struct issued {
     uint8_t engine;
 } issued;
 
+/* When the first signals of the semaphore that `later` waits for make it what it must be. */
+static ts_time required_signals(const ts_program *program, const issued *all, uint32_t later) {
+    const ts_inst *inst = program->code.data[later];
+    const ts_sync *sync = inst->sync ? &program->syncs.data[inst->sync - 1] : NULL;
+    ts_time needed = 0;
+    int64_t count = 0;
+    for (uint32_t i = 0; sync && sync->is_waiting && i < later && count < sync->value.base; i++) {
+        uint32_t other = program->code.data[i]->sync;
+        if (!other || !program->syncs.data[other - 1].is_signalling) continue;
+        if (program->syncs.data[other - 1].signalled != sync->awaited) continue;
+        count += program->syncs.data[other - 1].amount;
+        if (all[i].done > needed) needed = all[i].done;
+    }
+    return needed;
+}
+
 /* Earliest start of `later` because of `earlier`, by the rules; 0 when they have nothing in common. */
-static ts_time required(const ts_chip *chip, const issued *earlier, const issued *later) {
+static ts_time required(const ts_chip *chip, const issued *earlier, const issued *later, bool is_explicit) {
     ts_time needed = 0;
     ts_engine_cost engine = ts_engine_cost_get(chip, earlier->engine);
     bool is_same = earlier->engine == later->engine && !earlier->is_dma && !later->is_dma;
+    if (is_explicit && !is_same) return 0;
     for (int i = 0; i < earlier->operands.count; i++)
         for (int j = 0; j < later->operands.count; j++) {
             bool is_result = earlier->operands.is_write[i] && !later->operands.is_write[j];
@@ -300,9 +369,10 @@ static void check_starts(const ts_program *program) {
     read_slices(program, &chip, &record, all);
     ts_time load = (ts_time)(chip.act_table_load_ns * 1000);
     for (uint32_t j = 0; j < program->code.count; j++) {
-        ts_time needed = 0, engine_free = 0;
+        bool is_explicit = program->syncing == ts_syncing_explicit;
+        ts_time needed = required_signals(program, all, j), engine_free = 0;
         for (uint32_t i = 0; i < j; i++) {
-            ts_time time = required(&chip, &all[i], &all[j]);
+            ts_time time = required(&chip, &all[i], &all[j], is_explicit);
             if (time > needed) needed = time;
             if (all[i].engine == all[j].engine) engine_free = all[i].start + all[i].cost.occupancy;
         }
@@ -327,6 +397,9 @@ static void test_starts(void **state) {
     (void)state;
     for (uint64_t seed = 1000; seed < 1080; seed++) {
         ts_program *program = random_program(seed, 60, 16);
+        check_starts(program);
+        ts_program_free(program);
+        program = random_semaphores(seed, 60, 16);
         check_starts(program);
         ts_program_free(program);
     }
@@ -356,7 +429,7 @@ static int check_list_starts(const ts_program *program) {
     int overtakes = 0;
     for (uint32_t j = 0; j < program->code.count; j++)
         for (uint32_t i = 0; i < j; i++) {
-            assert_true(all[j].start >= required(&chip, &all[i], &all[j]));
+            assert_true(all[j].start >= required(&chip, &all[i], &all[j], false));
             if (all[i].engine == all[j].engine && all[j].start < all[i].start) {
                 overtakes++;
                 assert_false(!all[i].is_dma && !all[j].is_dma && keeps_order(&all[i], &all[j]));
