@@ -246,33 +246,55 @@ MODELS = {
 }
 
 
-def build(name, precision):
-    """(step, (params, state, x, y)); step is not jitted."""
-    model, random = MODELS[name], np.random.default_rng(0)
+class Shapes:
+    """A generator whose arrays take no memory."""
+    def standard_normal(self, shape):
+        return np.broadcast_to(np.float32(0), shape)
+
+    def integers(self, low, high, shape):
+        return np.broadcast_to(np.int32(low), shape)
+
+
+def make(name, precision, random, to_leaf):
+    """A model's step, which is not jitted, and (params, a function that makes its optimizer's state of them, x, y); the
+    arrays are what `to_leaf` makes of those of `random` and a dtype."""
+    model = MODELS[name]
     initial_state, optimize = OPTIMIZERS[model.optimizer]
 
-    def to_device(array):
-        is_float = np.issubdtype(array.dtype, np.floating)
-        return jnp.asarray(array, DTYPES[precision] if is_float else jnp.int32)
+    def leaf(array):
+        return to_leaf(array, DTYPES[precision] if np.issubdtype(array.dtype, np.floating) else jnp.int32)
 
-    params = jax.tree.map(to_device, model.params(random))
-    x, y = (to_device(array) for array in model.batch(random))
+    params = jax.tree.map(leaf, model.params(random))
+    x, y = (leaf(array) for array in model.batch(random))
 
     def step(params, state, x, y):
         loss, grads = jax.value_and_grad(lambda p: model.loss(model.apply(p, x), y))(params)
         return *optimize(params, state, grads), loss
 
+    return step, (params, initial_state, x, y)
+
+
+def build(name, precision):
+    """(step, (params, state, x, y))"""
+    step, (params, initial_state, x, y) = make(name, precision, np.random.default_rng(0), jnp.asarray)
     return step, (params, initial_state(params), x, y)
+
+
+def build_shapes(name, precision):
+    """The same with shapes in place of arrays: enough to export the step."""
+    step, (params, initial_state, x, y) = make(name, precision, Shapes(),
+                                               lambda array, dtype: jax.ShapeDtypeStruct(array.shape, dtype))
+    return step, (params, jax.eval_shape(initial_state, params), x, y)
 
 
 def saved_bytes(name, params, x, y):
     """What JAX's autodiff keeps from the forward for the backward pass, but for the parameters and the batch."""
     model = MODELS[name]
-    traced = jax.make_jaxpr(lambda p: jax.vjp(lambda p: model.loss(model.apply(p, x), y), p)[1])(params).jaxpr
+    traced = jax.make_jaxpr(lambda p, x, y: jax.vjp(lambda p: model.loss(model.apply(p, x), y), p)[1])(params, x, y).jaxpr
     given = {id(var) for var in (*traced.invars, *traced.constvars)}
     kept = {id(var): var.aval for var in traced.outvars if not isinstance(var, jax.extend.core.Literal)}
     return sum(aval.size * aval.dtype.itemsize for key, aval in kept.items() if key not in given)
 
 
 def tree_bytes(tree):
-    return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

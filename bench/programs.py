@@ -59,7 +59,7 @@ def main(folder):
     large = jax.ShapeDtypeStruct((16000, 16000), jnp.float32)
     write(folder / "matmul_16000_and_gradient.mlirbc", jax.value_and_grad(squares, (0, 1)), [large, large])
     for name in ("mlp", "resnet20", "gpt_d256", "lstm", "gpt2_124m"):
-        step, arguments = models_jax.build(name, "fp32")
+        step, arguments = models_jax.build_shapes(name, "fp32")
         write(folder / f"{name}.mlirbc", step, arguments, (0, 1))
     write_gpt_1300m(folder / "gpt_1300m.mlirbc")
 
