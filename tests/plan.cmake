@@ -1,1 +1,2 @@
 ts_unit_test(plan_reside LINK plan)
+ts_unit_test(plan_kernel LINK plan)

@@ -103,6 +103,11 @@ TS_API int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, 
                        ts_nki_error *error);
 /* Ends the recording: places and verifies. */
 TS_API int ts_nki_finish(ts_nki *nki, ts_nki_error *error);
+/* Ends the recording instead as a kernel of a larger program, after trying whether it fits alone: the bytes
+   that, in base64, are the backend_config of a custom_call @AwsNeuronCustomNativeKernel, whose operands and
+   results are the inputs and outputs by number. Copies and returns like ts_last_run_json; the first call
+   ends the recording, later ones give the same. 0 on failure. */
+TS_API size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error);
 /* Runs what was finished, any number of times; data as above. */
 TS_API int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error);
 /* The clock's record of what was finished, as in ts_last_run_json. 0 on failure. */

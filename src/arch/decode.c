@@ -262,7 +262,9 @@ static void get_code(reader *r) {
     for (uint32_t i = 0; i < count && r->status == ts_ok; i++) {
         ts_op op = (ts_op)get_u(r, ts_op_count - 1);
         ts_engine engine = (ts_engine)get_u(r, ts_engine_count - 1);
+        uint8_t order = (uint8_t)get_u(r, ts_order_list);
         ts_inst *inst = ts_program_append(r->program, op, engine, (uint32_t)get_u(r, UINT32_MAX));
+        inst->order = order;
         const ts_op_info *info = ts_op_get(op);
         if (r->program->syncing == ts_syncing_explicit) get_sync(r, inst);
         for (int j = 0; j < info->field_count; j++)

@@ -177,6 +177,7 @@ static void put_code(ts_text *out, const ts_program *program) {
         const ts_op_info *info = ts_op_get(inst->op);
         put_u(out, inst->op);
         put_u(out, inst->engine);
+        put_u(out, inst->order);
         put_u(out, inst->loc);
         if (program->syncing == ts_syncing_explicit) put_sync(out, program, inst);
         for (int j = 0; j < info->field_count; j++)

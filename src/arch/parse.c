@@ -21,15 +21,20 @@ static ts_status parse_loc_mark(ts_parser *p, uint32_t *loc) {
     return ts_ok;
 }
 
+/* [order=program|list] */
+static ts_status parse_order(ts_parser *p, uint8_t *order) {
+    if (!ts_scan_take(&p->scan, "order")) return ts_ok;
+    TS_TRY(ts_scan_expect(&p->scan, "="));
+    if (ts_scan_take(&p->scan, "list"))
+        *order = ts_order_list;
+    else if (!ts_scan_take(&p->scan, "program"))
+        return ts_scan_fail(&p->scan, "program or list");
+    return ts_ok;
+}
+
 /* [order=list] [sync=explicit] */
 static ts_status parse_policies(ts_parser *p) {
-    if (ts_scan_take(&p->scan, "order")) {
-        TS_TRY(ts_scan_expect(&p->scan, "="));
-        if (ts_scan_take(&p->scan, "list"))
-            p->program->order = ts_order_list;
-        else if (!ts_scan_take(&p->scan, "program"))
-            return ts_scan_fail(&p->scan, "program or list");
-    }
+    TS_TRY(parse_order(p, &p->program->order));
     if (ts_scan_take(&p->scan, "sync")) {
         TS_TRY(ts_scan_expect(&p->scan, "="));
         if (ts_scan_take(&p->scan, "explicit"))
@@ -266,7 +271,7 @@ static ts_status parse_leave(ts_parser *p) {
     return ts_scan_line_end(&p->scan);
 }
 
-/* ENGINE.OP FIELD=VALUE... [@N] */
+/* ENGINE.OP [order=list] FIELD=VALUE... [@N] */
 static ts_status parse_inst(ts_parser *p, const char *word, size_t length) {
     unsigned engine = 0, op = ts_op_end + 1;
     const char *name;
@@ -287,6 +292,7 @@ static ts_status parse_inst(ts_parser *p, const char *word, size_t length) {
         return ts_scan_fail(&p->scan, "the name of an instruction");
     }
     ts_inst *inst = ts_program_append(p->program, (ts_op)op, (ts_engine)engine, 0);
+    TS_TRY(parse_order(p, &inst->order));
     TS_TRY(parse_fields(p, ts_op_get(op), inst));
     TS_TRY(parse_loc_mark(p, &inst->loc));
     return ts_scan_line_end(&p->scan);

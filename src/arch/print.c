@@ -212,6 +212,7 @@ static void print_inst(printer *p, const ts_inst *inst) {
     } else {
         if (inst->engine != ts_engine_none) ts_text_format(p->out, "%s.", ts_engine_name(inst->engine));
         ts_text_add(p->out, info->name);
+        if (inst->order == ts_order_list) ts_text_add(p->out, " order=list");
         for (int i = 0; i < info->field_count; i++) {
             const ts_field *field = &info->fields[i];
             const void *value = (const char *)inst + field->offset;

@@ -102,6 +102,7 @@ typedef struct ts_accum {
 typedef struct ts_inst {
     uint16_t op;    /* ts_op */
     uint8_t engine; /* ts_engine that executes it; for a DMA the engine that triggers it */
+    uint8_t order;  /* ts_order: list lets it change places with neighbours of its engine that say so, too */
     uint32_t loc;   /* index into program->locs; 0 = unknown */
     uint32_t sync;  /* 1 + index into program->syncs; 0 = neither waits for a semaphore nor adds to one */
 } ts_inst;
@@ -156,7 +157,7 @@ typedef struct ts_program {
     ts_arena arena; /* owns everything below */
     const char *name;
     const char *chip;     /* chip name it was placed for, "trn1" */
-    uint8_t order;        /* ts_order: issue order policy of the clock */
+    uint8_t order;        /* ts_order: issue order policy of the clock; list: of every instruction */
     uint8_t syncing;      /* ts_syncing */
     uint64_t model_flops; /* 2 x multiply-adds of the source program's dots and convolutions */
     uint64_t scratch_bytes;

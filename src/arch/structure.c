@@ -239,6 +239,7 @@ static ts_status check_sync(checker *c, const ts_inst *inst) {
 
 static ts_status check_inst(checker *c, const ts_inst *inst, uint32_t at) {
     if (inst->op == ts_op_none || inst->op >= ts_op_count) return REFUSE(c, "instruction code %u", inst->op);
+    if (inst->order > ts_order_list) return REFUSE(c, "an issue order that does not exist");
     if (inst->loc >= c->program->locs.count) return REFUSE(c, "location @%u is not in the table", inst->loc);
     if (!ts_op_allows(inst->op, (ts_engine)inst->engine))
         return REFUSE(c, "%s runs on %s, not on the %s engine", ts_op_get(inst->op)->name,

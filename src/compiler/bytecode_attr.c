@@ -202,11 +202,21 @@ static ts_status read_predicates(ts_bc *b, const uint8_t *at, const uint8_t *blo
     return ts_ok;
 }
 
+static void skip_rest(ts_cursor *c, ts_attr *attr, const char *name) {
+    c->at = c->end;
+    attr->kind = ts_attr_opaque;
+    attr->string = name;
+}
+
 static ts_status read_dense(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     const ts_bc_entry *type;
     const uint8_t *at = c->at, *blob;
     size_t size;
     TS_TRY(ts_bc_type_ref(b, c, &type));
+    if (type->type.kind != ts_type_tensor && type->type_word && strcmp(type->type_word, "index") == 0) {
+        skip_rest(c, attr, "layout"); /* of a custom_call's operand: JAX gives the usual one */
+        return ts_ok;
+    }
     if (type->type.kind != ts_type_tensor)
         return ts_bc_unsupported(b, at, "a tensor constant of element type %s", type->type_word);
     attr->kind = ts_attr_dense;
@@ -285,12 +295,6 @@ static ts_status read_accuracy(ts_bc *b, ts_cursor *c, ts_attr *attr) {
 }
 
 /* Known by name only: no operation that the compiler runs needs its content. */
-static void skip_rest(ts_cursor *c, ts_attr *attr, const char *name) {
-    c->at = c->end;
-    attr->kind = ts_attr_opaque;
-    attr->string = name;
-}
-
 static ts_status vhlo_attr(ts_bc *b, ts_cursor *c, ts_attr *attr, uint64_t *weight) {
     uint64_t code, value;
     const uint8_t *at = c->at;

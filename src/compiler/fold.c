@@ -23,18 +23,19 @@ static bool has_effect(const ts_op_node *op) {
     switch (op->kind) {
     case ts_hlo_return:
     case ts_hlo_sdy_return:
-    case ts_hlo_custom_call:
     case ts_hlo_infeed:
     case ts_hlo_outfeed:
     case ts_hlo_send:
     case ts_hlo_recv: return true;
+    case ts_hlo_custom_call: return !ts_op_is_kernel(op);
     default: return false;
     }
 }
 
 static bool can_merge(const ts_op_node *op) {
     return op->region_count == 0 && op->result_count > 0 && !has_effect(op) &&
-           op->kind != ts_hlo_optimization_barrier && op->kind != ts_hlo_rng;
+           op->kind != ts_hlo_optimization_barrier && op->kind != ts_hlo_rng &&
+           op->kind != ts_hlo_custom_call;
 }
 
 static void fold_block(ts_fold_state *state, ts_block *block, bool is_merging) {

@@ -186,7 +186,7 @@ static ts_status lower_reduce(ts_lower *lower, ts_op_node *op) {
 typedef ts_status lowering(ts_lower *lower, ts_op_node *op);
 
 /* Ops of the classes pointwise and view share a lowering; every other op that runs has its own. */
-static lowering *lowering_of(unsigned kind) {
+static lowering *lowering_of(const ts_op_node *op) {
     static lowering *const by_class[ts_hlo_count] = {
 #define CLASS_pointwise            ts_lower_pointwise
 #define CLASS_view                 ts_lower_view_op
@@ -216,7 +216,8 @@ static lowering *lowering_of(unsigned kind) {
         [ts_hlo_sort] = ts_lower_sort,
         [ts_hlo_while] = ts_lower_while,
     };
-    return by_class[kind] ? by_class[kind] : own[kind];
+    if (ts_op_is_kernel(op)) return ts_lower_kernel;
+    return by_class[op->kind] ? by_class[op->kind] : own[op->kind];
 }
 
 /* Regions whose ops are lowered one by one; those of reductions and the like are read as a whole. */
@@ -238,7 +239,7 @@ static ts_status lower_op(ts_lower *lower, ts_op_node *op) {
     lower->at = op->number;
     for (uint32_t i = 0; i < op->result_count; i++)
         note(op->results[i])->region = lower->region;
-    lowering *run = lowering_of(op->kind);
+    lowering *run = lowering_of(op);
     if (!run) {
         const char *target = ts_op_string(op, "call_target_name");
         ts_op_fail(lower->module, op, lower->diag, ts_unsupported,

@@ -149,6 +149,8 @@ ts_status ts_lower_dynamic_update_slice(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_reduce_window(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_select_and_scatter(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_sort(ts_lower *lower, ts_op_node *op);
+/* custom_call of a recorded NKI kernel (lower_kernel.c). */
+ts_status ts_lower_kernel(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_while(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_case(ts_lower *lower, ts_op_node *op); /* case and if */
 

@@ -60,6 +60,8 @@ bool ts_constant_splat(const ts_value *value, double *number);
 /* The same of an op applied to numbers, rounded as the chip rounds; false when it must run there. */
 bool ts_fold_number(const ts_op_node *op, const double *operands, double *result);
 
+/* A custom_call of a recorded NKI kernel (lower_kernel.c): it has no effect but its results. */
+bool ts_op_is_kernel(const ts_op_node *op);
 /* 2 x multiply-adds of a dot or convolution; 0 for other ops. */
 uint64_t ts_op_flops(const ts_op_node *op);
 

@@ -147,6 +147,14 @@ static ts_status run_within(void *context) {
     return ts_ok;
 }
 
+/* Whether any instructions may change places. */
+static bool is_listed(const ts_program *program) {
+    bool is = program->order == ts_order_list;
+    for (uint32_t at = 0; at < program->code.count && !is; at++)
+        is = program->code.data[at]->order == ts_order_list;
+    return is;
+}
+
 ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_clock_options *options,
                        ts_record *record, ts_diag *diag) {
     static const ts_clock_options defaults = {0};
@@ -159,7 +167,7 @@ ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_
     j->clock.record = record;
     j->clock.diag = diag;
     j->clock.ticks = 1;
-    j->clock.window = program->order == ts_order_list ? (int)chip->list_window : 1;
+    j->clock.window = is_listed(program) ? (int)chip->list_window : 1;
     set_options(&j->clock, j->options);
     record->chip = *chip;
     record->launch = nanoseconds(chip->launch_us * 1000);

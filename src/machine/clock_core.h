@@ -82,8 +82,9 @@ typedef struct ts_step {
     uint32_t row;
     uint8_t engine;
     bool is_dma, is_indexed, is_control, is_wait; /* is_wait: event_semaphore */
-    bool port[ts_port_count];                     /* what it holds while it runs */
-    int32_t shares;                               /* DMA engines it is spread over */
+    bool is_listed;           /* may change places with neighbours of its engine that may, too */
+    bool port[ts_port_count]; /* what it holds while it runs */
+    int32_t shares;           /* DMA engines it is spread over */
     int32_t rows,
         rows_per_share; /* partitions, and those of all shares but the last; HBM to HBM: one a share */
     ts_cost cost;       /* of the chip asked for */

@@ -352,6 +352,8 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     step->is_dma = inst->op == ts_op_dma_copy;
     step->is_control = inst->op == ts_op_leave;
     step->is_wait = inst->op == ts_op_event_semaphore;
+    step->is_listed =
+        !step->is_control && (clock->program->order == ts_order_list || inst->order == ts_order_list);
     set_costs(clock, step, inst, operands);
     if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
     if (step->is_dma) set_shares(clock, step, operands);

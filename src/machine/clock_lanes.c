@@ -343,8 +343,8 @@ static void serve(ts_clock *clock, int position) {
     settle(clock, event);
 }
 
-/* The event of a lane that could start first: in program order the head, else any of the next few. Transfers
-   of one queue keep their order, and nothing passes a control instruction. */
+/* The event of a lane that could start first: in program order the head, else any of the next few that are
+   listed. Transfers of one queue keep their order, and nothing passes an instruction that is not. */
 static void find_pick(ts_clock *clock, ts_engine engine) {
     ts_lane *lane = &clock->engine[engine];
     uint64_t queues[TS_CLOCK_RINGS / 64] = {0};
@@ -353,7 +353,7 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
     lane->is_known = true;
     ts_event *before = NULL, *event = lane->head;
     for (int i = 0; event && i < clock->window; i++, before = event, event = event->next) {
-        if (event->step->is_control && before) return;
+        if (!event->step->is_listed && before) return;
         if (event->step->is_dma) {
             uint64_t bit = (uint64_t)1 << event->queue % 64, *queue = &queues[event->queue / 64];
             bool is_taken = *queue & bit;
@@ -369,7 +369,7 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
                 if (start == free) return;
             }
         }
-        if (event->step->is_control) return;
+        if (!event->step->is_listed) return;
     }
 }
 

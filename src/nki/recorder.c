@@ -189,13 +189,18 @@ void ts_record_close_gaps(ts_recorder *r) {
     program->code.count = kept;
 }
 
-ts_status ts_recorder_finish(ts_recorder *r, ts_diag *diag) {
+ts_status ts_recorder_settle(ts_recorder *r, ts_diag *diag) {
     ts_record_fold(r);
     TS_TRY(ts_record_check_reads(r, diag));
     ts_record_rename(r);
     ts_record_hoist(r);
     ts_record_read_psum(r);
     ts_record_balance(r);
+    return ts_ok;
+}
+
+ts_status ts_recorder_finish(ts_recorder *r, ts_diag *diag) {
+    TS_TRY(ts_recorder_settle(r, diag));
     TS_TRY(ts_plan_place(&r->builder, diag));
     TS_TRY(ts_plan_check_hbm(&r->builder, diag));
     return ts_program_verify(r->program, &r->chip, diag);

@@ -90,7 +90,9 @@ void ts_record_read_psum(ts_recorder *recorder);
 void ts_record_balance(ts_recorder *recorder);
 /* Closes up after dropped instructions, which are NULL. */
 void ts_record_close_gaps(ts_recorder *recorder);
-/* Fold, place, verify. */
+/* All of the above, in order: what is left is to place the tiles. */
+ts_status ts_recorder_settle(ts_recorder *recorder, ts_diag *diag);
+/* Settle, place, verify. */
 ts_status ts_recorder_finish(ts_recorder *recorder, ts_diag *diag);
 
 #endif

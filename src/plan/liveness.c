@@ -77,6 +77,7 @@ void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32
 static int by_order(const void *a, const void *b) {
     const ts_live_item *x = a, *y = b;
     uint32_t x_length = x->last - x->first, y_length = y->last - y->first;
+    if (x->is_fixed != y->is_fixed) return x->is_fixed ? -1 : 1;
     if (x->is_lasting != y->is_lasting) return x->is_lasting ? -1 : 1;
     if (x->is_lasting && x_length != y_length) return x_length > y_length ? -1 : 1;
     if (x->first != y->first) return x->first < y->first ? -1 : 1;
@@ -120,6 +121,11 @@ int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active, int64
         for (uint32_t j = 0; j < live; j++)
             if (items[others[j]].last >= item->first) others[kept++] = others[j];
         live = kept;
+        if (item->is_fixed) {
+            if (item->address + item->bytes > top) top = item->address + item->bytes;
+            enter(items, active, lasting++, i);
+            continue;
+        }
         int64_t from = item->is_lasting ? 0 : next;
         item->address = lowest(items, item, active, lasting, others, live, from);
         if (from > 0 && item->address + item->bytes > ring)

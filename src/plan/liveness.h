@@ -34,12 +34,13 @@ typedef struct ts_live_item {
     uint32_t owner; /* tile or tensor index */
     int64_t bytes, address;
     bool is_lasting; /* placed before the others, so that these find room in one piece beside it */
+    bool is_fixed;   /* has its address */
 } ts_live_item;
-/* Sorts the items, gives each an address free over its positions and returns the highest end: first the
-   lasting ones, the longest first, as low as they go; then the others in the order of `first`, each behind
-   the one before, and from 0 again past `ring` bytes: what is loaded next then need not wait for what was
-   used last. With ring 0 all go as low as they can, which takes the least room. `active` has room for as
-   many. */
+/* Sorts the items, gives each an address free over its positions and returns the highest end: beside the
+   fixed ones first the lasting ones, the longest first, as low as they go; then the others in the order of
+   `first`, each behind the one before, and from 0 again past `ring` bytes: what is loaded next then need not
+   wait for what was used last. With ring 0 all go as low as they can, which takes the least room. `active`
+   has room for as many. */
 int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active, int64_t ring);
 
 #endif

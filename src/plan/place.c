@@ -66,7 +66,9 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
                                         .last = tile->last,
                                         .owner = i,
                                         .bytes = tile->bytes * tile->slots,
-                                        .is_lasting = tile->is_lasting};
+                                        .address = tile->is_fixed ? tile->address : 0,
+                                        .is_lasting = tile->is_lasting,
+                                        .is_fixed = tile->is_fixed};
     }
     int64_t top = ts_live_fit(items, count, active, (int64_t)capacity);
     if ((double)top > capacity) top = ts_live_fit(items, count, active, 0);

@@ -136,8 +136,12 @@ static bool is_placed(ts_reside *r) {
         const ts_tile_info *tile = &r->b->tiles.data[i];
         if (tile->space != ts_space_sbuf || tile->first == (uint32_t)TS_TILE_UNUSED || r->tiles[i].is_taken)
             continue;
-        items[count++] = (ts_live_item){
-            .first = tile->first, .last = tile->last, .owner = i, .bytes = tile->bytes * tile->slots};
+        items[count++] = (ts_live_item){.first = tile->first,
+                                        .last = tile->last,
+                                        .owner = i,
+                                        .bytes = tile->bytes * tile->slots,
+                                        .address = tile->address,
+                                        .is_fixed = tile->is_fixed};
     }
     for (uint32_t t = 0; t < r->program->tensors.count; t++)
         if (r->tensors[t].chosen)

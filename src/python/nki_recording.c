@@ -191,6 +191,18 @@ static PyObject *recording_finish(nki_recording *recording, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+static PyObject *recording_seal(nki_recording *recording, PyObject *unused) {
+    (void)unused;
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    ts_nki_error error = {0};
+    size_t size;
+    Py_BEGIN_ALLOW_THREADS size = ts_nki_seal(recording->nki, NULL, 0, &error);
+    Py_END_ALLOW_THREADS if (!size) return nki_raise(state, &error);
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (bytes) ts_nki_seal(recording->nki, PyBytes_AS_STRING(bytes), size, &error);
+    return bytes;
+}
+
 /* Host memory of the arrays of a list; None gives NULL. */
 static void **memory_of(PyObject *arrays, Py_buffer **held, Py_ssize_t *count) {
     *count = PyList_GET_SIZE(arrays);
@@ -295,6 +307,7 @@ static PyMethodDef methods[] = {
     {"tensor", (PyCFunction)recording_tensor, METH_VARARGS, NULL},
     {"set_role", (PyCFunction)recording_set_role, METH_VARARGS, NULL},
     {"finish", (PyCFunction)recording_finish, METH_NOARGS, NULL},
+    {"seal", (PyCFunction)recording_seal, METH_NOARGS, NULL},
     {"run", (PyCFunction)recording_run, METH_O, NULL},
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},

@@ -5,6 +5,7 @@
 
 #include "arch/dtype.h"
 #include "nki/recorder.h"
+#include "plan/kernel.h"
 #include "runtime/client_registry.h"
 #include "runtime/executable.h"
 #include "trainstone/nki.h"
@@ -18,6 +19,8 @@ struct ts_nki {
     ts_recorder *recorder;     /* its program goes to the executable when the recording ends */
     uint32_t tensors;          /* added by the caller */
     ts_executable *executable; /* after ts_nki_finish */
+    uint8_t *sealed;           /* after ts_nki_seal */
+    size_t sealed_size;
 };
 
 /* ---- words ---- */
@@ -103,6 +106,7 @@ void ts_nki_free(ts_nki *nki) {
         ts_executable_release(nki->executable);
     }
     ts_recorder_free(nki->recorder);
+    free(nki->sealed);
     free(nki);
 }
 
@@ -183,6 +187,35 @@ int ts_nki_finish(ts_nki *nki, ts_nki_error *error) {
     ts_recorder *recorder = nki->recorder;
     nki->recorder = NULL;
     return finish(nki->device, recorder, &nki->executable, &diag) == ts_ok ? 0 : tell(error, &diag);
+}
+
+/* A copy is placed and verified on the way: a kernel that does not fit alone is refused where it is called.
+ */
+static ts_status seal(ts_nki *nki, ts_recorder *recorder, ts_diag *diag) {
+    ts_recorder *copy = ts_recorder_copy(recorder);
+    if (!copy) return ts_fail(diag, ts_system, "no host memory");
+    ts_status status = ts_recorder_finish(copy, diag);
+    ts_recorder_free(copy);
+    TS_TRY(status);
+    TS_TRY(ts_recorder_settle(recorder, diag));
+    return ts_kernel_encode(&recorder->builder, &nki->sealed, &nki->sealed_size, diag);
+}
+
+size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!nki->sealed) {
+        ts_recorder *recorder = open_recorder(nki, error);
+        if (!recorder) return 0;
+        nki->recorder = NULL;
+        ts_status status = seal(nki, recorder, &diag);
+        ts_recorder_free(recorder);
+        if (status != ts_ok) {
+            tell(error, &diag);
+            return 0;
+        }
+    }
+    if (size > 0) memcpy(buffer, nki->sealed, size < nki->sealed_size ? size : nki->sealed_size);
+    return nki->sealed_size;
 }
 
 /* data by tensor; the executable wants inputs and outputs by number. */

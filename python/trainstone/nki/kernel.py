@@ -5,7 +5,7 @@ import inspect
 
 import numpy as np
 
-from trainstone.nki import artifacts, errors, memory
+from trainstone.nki import artifacts, errors, memory, traced
 from trainstone.nki.masks import with_joined_masks
 from trainstone.nki.programs import Programs
 from trainstone.nki.run import Run, current
@@ -100,9 +100,9 @@ class Kernel:
     def __get__(self, instance, owner=None):
         return self if instance is None else functools.partial(self, instance)
 
-    def record(self, args, kwargs):
+    def record(self, args, kwargs, is_traced=False):
         """(run, what the kernel returned): recorded and placed, not executed."""
-        run = Run(self.function.__name__, self.dialect, self.options.get("platform_target"))
+        run = Run(self.function.__name__, self.dialect, self.options.get("platform_target"), is_traced)
         run.grid = self.grid
         kwargs = {k: v for k, v in kwargs.items() if not (k == "grid" and not self._takes("grid"))}
         names = list(inspect.signature(self.function).parameters)
@@ -120,6 +120,10 @@ class Kernel:
     def __call__(self, *args, **kwargs):
         if _inside():
             return self.function(*args, **kwargs)  # one kernel calls another: its instructions are this one's
+        if traced.is_traced((args, kwargs)):
+            traced.check_mode(self)
+            run, returned = self.record(args, kwargs, is_traced=True)
+            return _rebuild(returned, iter(traced.results(self, run, _leaves(returned))))
         run, returned = self.record(args, kwargs)
         run.execute()
         self.last = run

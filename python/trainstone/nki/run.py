@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from trainstone.nki import dtypes, errors, native
+from trainstone.nki import dtypes, errors, native, traced
 from trainstone.nki.native import BLOCK, FREE, HBM, PART
 from trainstone.nki.tile import SPACES, Storage, row_major
 
@@ -51,8 +51,11 @@ def where_is_kernel():
 
 
 class Run:
-    def __init__(self, name, dialect, target=None):
+    def __init__(self, name, dialect, target=None, is_traced=False):
         self.name, self.dialect = name, dialect
+        self.is_traced = is_traced  # within a program that JAX traces: no argument has values
+        self.operands = []          # what the caller gave for the inputs, by their numbers
+        self.sealed = None          # the recording, as bytes, once it has ended as part of JAX's program
         self.device = device(target)
         self.recording = native.ext.Recording(self.device, name)
         self.storages = []  # of HBM, in the order of the library's tensors
@@ -121,12 +124,13 @@ class Run:
 
     def argument(self, name, array):
         """An HBM tensor that holds what the caller gave."""
-        host = host_array(array)
-        storage = Storage(self.unique(name), SPACES["shared_hbm"], host.shape, self)
+        host = None if self.is_traced else host_array(array)
+        shape, dtype = (array.shape, traced.check_dtype(name, array)) if self.is_traced else (host.shape, host.dtype)
+        storage = Storage(self.unique(name), SPACES["shared_hbm"], shape, self)
         storage.source = array
-        number = sum(other.role == native.INPUT for other in self.storages)
-        view = self._hbm(storage, native.INPUT, host.dtype, host.shape, None)
-        self.recording.set_role(storage.handle, native.INPUT, number)
+        view = self._hbm(storage, native.INPUT, dtype, shape, None)
+        self.recording.set_role(storage.handle, native.INPUT, len(self.operands))
+        self.operands.append(array)
         self.arrays[-1] = host
         return view
 
@@ -175,6 +179,10 @@ class Run:
 
     def peek(self, view):
         """The values of a view now, as an array: what was recorded so far runs for it."""
+        if self.is_traced:
+            raise errors.NkiUnsupportedError(
+                f"kernel {self.name} asks for a value that is known only when it runs: inside jax.jit there is none",
+                self.where(), "call the kernel outside of jax.jit to print, or to load registers from tensors")
         view = view.view_of()
         out = np.empty(view.shape, view.dtype)
         self.recording.peek(view, [self._bytes(i) for i in range(len(self.arrays))], as_bytes(out))
@@ -201,15 +209,26 @@ class Run:
                         "nl.store or nisa.dma_copy into it", "err_tensor_output_not_written_to")
         numbers = {native.INPUT: 0, native.OUTPUT: 0}
         for storage in self.storages:
+            if storage.role == native.INPUT and storage.is_written and self.is_traced:
+                raise errors.NkiUnsupportedError(
+                    f"kernel {self.name} writes its argument {storage.name}: inside jax.jit arguments do not change",
+                    self.where(), "write a tensor of its own, nl.ndarray(..., buffer=nl.shared_hbm), and return it")
             if storage.role == native.INPUT and storage.is_written:
                 storage.role = native.OUTPUT
                 self.arrays[storage.number] = np.array(self.arrays[storage.number])
-            elif storage.role == native.OUTPUT:
+            elif storage.role == native.OUTPUT and not self.is_traced:
                 self.arrays[storage.number] = np.zeros(storage.shape, storage.dtype)
             self.recording.set_role(storage.handle, storage.role, numbers.get(storage.role, 0))
             if storage.role in numbers:
                 numbers[storage.role] += 1
-        self.recording.finish()
+        if self.is_traced:
+            self.sealed = self.recording.seal()
+        else:
+            self.recording.finish()
+
+    def outputs(self):
+        """The storages that are results, by their numbers."""
+        return [storage for storage in self.storages if storage.role == native.OUTPUT]
 
     def execute(self):
         self.recording.run([self._bytes(i) for i in range(len(self.arrays))])
