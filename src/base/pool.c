@@ -1,5 +1,5 @@
-/* Thread pool: one job at a time. Each thread has a share of the indices, the same of every job of that size,
-   so that it meets again in its caches what it left there; who is done takes from the ends of the others'. */
+/* Thread pool: one job at a time. Each thread has a share of the indices, the same ones of every job, so that
+   it meets again in its caches what it left there; who is done takes from the ends of the others'. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -17,7 +17,8 @@ enum { SPINS = 1000 /* some 15 us */, MAX_THREADS = 1024 };
 #define JOB          (UINT64_C(1) << 32)
 #define AT_IT(state) ((state) & (OPEN - 1))
 
-/* Indices that nobody has begun: the first in the lower half, the end in the upper. A line of its own. */
+/* Of a thread's indices, number, number + threads, and so on, those that nobody has begun, counted: the first
+   in the lower half, the end in the upper. A line of its own. */
 typedef struct share {
     _Alignas(64) atomic_uint_fast64_t range;
 } share;
@@ -53,22 +54,24 @@ static uint64_t range_of(uint64_t first, uint64_t end) {
     return end << 32 | first;
 }
 
-/* The first index of one's own share, or the last of another's; false when none is left. */
-static bool take(share *s, bool is_own, int *index) {
+/* The first of one's own share, or the last of another's; false when none is left. */
+static bool take(share *s, bool is_own, uint64_t *taken) {
     uint64_t seen = atomic_load(&s->range), first, end;
     do {
         first = seen & UINT32_MAX, end = seen >> 32;
         if (first >= end) return false;
-        *index = (int)(is_own ? first : end - 1);
+        *taken = is_own ? first : end - 1;
     } while (!atomic_compare_exchange_weak(&s->range, &seen,
                                            is_own ? range_of(first + 1, end) : range_of(first, end - 1)));
     return true;
 }
 
 static void work(ts_pool *pool, int number) {
-    for (int i = 0, index; i < pool->threads; i++)
-        while (take(&pool->shares[(number + i) % pool->threads], i == 0, &index))
-            pool->task(pool->context, index);
+    for (int i = 0; i < pool->threads; i++) {
+        int owner = (number + i) % pool->threads;
+        for (uint64_t taken; take(&pool->shares[owner], i == 0, &taken);)
+            pool->task(pool->context, owner + (int)taken * pool->threads);
+    }
 }
 
 static bool is_news(ts_pool *pool, uint64_t seen) {
@@ -206,10 +209,9 @@ void ts_pool_run(ts_pool *pool, ts_task *task, void *context, int count) {
     pthread_mutex_lock(&pool->run_lock);
     pool->task = task;
     pool->context = context;
-    for (int64_t i = 0; i < pool->threads; i++) {
-        uint64_t first = (uint64_t)(count * i / pool->threads),
-                 end = (uint64_t)(count * (i + 1) / pool->threads);
-        atomic_store_explicit(&pool->shares[i].range, range_of(first, end), memory_order_relaxed);
+    for (int i = 0; i < pool->threads; i++) {
+        int own = count > i ? (count - i - 1) / pool->threads + 1 : 0;
+        atomic_store_explicit(&pool->shares[i].range, range_of(0, (uint64_t)own), memory_order_relaxed);
     }
     open_job(pool);
     work(pool, 0);

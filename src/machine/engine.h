@@ -56,25 +56,38 @@ typedef struct ts_rows {
     ts_casts *casts;
 } ts_rows;
 
+/* What an operand touches of a memory on chip: these bytes of these partitions. */
+typedef struct ts_area {
+    uint8_t space;
+    int32_t part, parts;
+    int64_t low, high;
+} ts_area;
+enum { TS_WRITES = 4, TS_ACROSS = 2 };
+
 /* An instruction's operands. `is_empty` once some count is 0: then the instruction does nothing. */
 typedef struct ts_operand_set {
     ts_exec *exec;
     bool is_empty;
-    bool is_crossing;    /* operands on chip do not lie in the same partitions */
+    bool is_crossing; /* operands on chip do not lie in the same partitions, those of ts_rows_across apart */
     int32_t part, parts; /* of the first operand on chip; no parts while there is none */
     int shadows;         /* used so far */
     uint32_t operands;   /* resolved so far */
     int64_t bytes;       /* of all operands */
+    int writes, across;
+    ts_area written[TS_WRITES], read_across[TS_ACROSS]; /* on chip */
 } ts_operand_set;
 
-/* Resolves an operand. */
+/* Resolves an operand, a destination as far as others know. */
 void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
 /* Resolves a source whose instruction writes `dst`. An instruction reads its sources as they were before it
    began: where the two overlap other than element on element, the rows point to a copy. `is_pointwise`:
    element i of dst depends on element i of this source alone. */
 void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
                     ts_rows *rows);
-/* The same for a resolved source and one more destination. */
+/* A source whose partitions all of the destination's depend on; ts_rows_protect follows where the two may
+   share bytes. */
+void ts_rows_across(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
+/* The same as ts_rows_source for a resolved source and one more destination. */
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
 
 /* Counts the instruction as executed unless it is empty; then it must not be executed. Its work must go
@@ -144,8 +157,8 @@ int64_t ts_column_int(const ts_column *column, int64_t part);
 typedef void ts_piece(void *context, int64_t first, int64_t last);
 void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task, void *context);
 
-/* The work of an instruction each of whose units reads and writes one partition of its operands alone: unit u
-   that of number u / units. The context is copied. */
+/* The work of an instruction each of whose units reads and writes one partition of its operands alone, those
+   of ts_rows_across excepted: unit u that of number u / units. The context is copied. */
 typedef struct ts_work {
     ts_piece *task;
     int64_t parts, units; /* partitions; units of each */
@@ -155,7 +168,6 @@ typedef struct ts_work {
 } ts_work;
 /* Executes it now or later, together with its neighbours. */
 void ts_work_local(ts_operand_set *set, const ts_work *work);
-
 /* The chunks of all rows of `dst`, in order: unit u is chunk u % chunks of row u / chunks. */
 typedef struct ts_chunks {
     int64_t size, per_row, elems;

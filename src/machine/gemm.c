@@ -28,6 +28,14 @@ void ts_gemm_pair_a(const ts_gemm *g) {
     g->kernel->pair(g->a, g->a_pitch, g->k, g->m, g->kernel->rows, g->a_pairs);
 }
 
+ts_gemm ts_gemm_rows(const ts_gemm *g, int64_t first, int64_t last) {
+    ts_gemm cut = *g;
+    cut.a = (const uint8_t *)g->a + first * (g->a_pairs ? 2 : 4);
+    cut.out = g->out + first * g->out_pitch;
+    cut.m = last - first;
+    return cut;
+}
+
 /* ---- columns ---- */
 
 bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *c) {

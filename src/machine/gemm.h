@@ -76,6 +76,8 @@ typedef struct ts_gemm {
 } ts_gemm;
 
 void ts_gemm_pair_a(const ts_gemm *gemm);
+/* The same product cut to rows [first, last) of the result. */
+ts_gemm ts_gemm_rows(const ts_gemm *gemm, int64_t first, int64_t last);
 /* The panels of columns that the result is cut into, independent of each other, what one costs about, and the
    computation of some of them. */
 int64_t ts_gemm_panels(const ts_gemm *gemm);

@@ -3,6 +3,7 @@
 #include "machine/gemm.h"
 #include "machine/segment.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,9 +39,11 @@ static void unmap_memory(ts_memory *memory) {
     ts_unmap(memory->data, memory_bytes(memory));
 }
 
-/* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. */
+/* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. Pairs lie in
+   a slot for each block of partitions of the result: one tile of columns for half the partitions. */
 static uint64_t operand_bytes(const ts_chip *chip, double columns) {
-    return (uint64_t)(chip->partitions * (columns + TS_GEMM_COLUMNS) * (double)sizeof(float));
+    double most = fmax(columns, chip->partitions) + TS_GEMM_COLUMNS;
+    return (uint64_t)(chip->partitions * most * (double)sizeof(float));
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {

@@ -34,6 +34,10 @@ static void join_dims(const ts_ref *ref, ts_rows *rows) {
 static void note_operand(ts_operand_set *set, const ts_rows *rows) {
     set->operands++;
     set->bytes += rows->parts * rows->elems * rows->size;
+}
+
+/* Of one on chip in the partitions that the instruction works in. */
+static void note_partitions(ts_operand_set *set, const ts_rows *rows) {
     if (rows->space == ts_space_hbm) return;
     if (set->parts == 0) {
         set->part = rows->part;
@@ -42,7 +46,15 @@ static void note_operand(ts_operand_set *set, const ts_rows *rows) {
     set->is_crossing |= set->part != rows->part || set->parts != rows->parts;
 }
 
-void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
+static ts_area area_of(const ts_rows *rows) {
+    return (ts_area){.space = rows->space,
+                     .part = rows->part,
+                     .parts = (int32_t)rows->parts,
+                     .low = rows->offset + rows->low,
+                     .high = rows->offset + rows->high};
+}
+
+static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     const ts_exec *exec = set->exec;
     ts_ref ref;
     ts_ap_resolve(exec->program, ap, exec->counters, &ref);
@@ -74,6 +86,17 @@ void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     join_dims(&ref, rows);
 }
 
+void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
+    resolve(set, ap, rows);
+    note_partitions(set, rows);
+    if (!set->is_empty && rows->space != ts_space_hbm) set->written[set->writes++] = area_of(rows);
+}
+
+void ts_rows_across(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
+    resolve(set, ap, rows);
+    if (!set->is_empty) set->read_across[set->across++] = area_of(rows);
+}
+
 static bool is_same_pattern(const ts_rows *a, const ts_rows *b) {
     if (a->base != b->base || a->size != b->size || a->dims != b->dims || a->parts != b->parts) return false;
     for (int i = 0; i < a->dims; i++)
@@ -88,7 +111,8 @@ static bool shares_bytes(const ts_rows *a, const ts_rows *b) {
 
 void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
                     ts_rows *rows) {
-    ts_rows_get(set, ap, rows);
+    resolve(set, ap, rows);
+    note_partitions(set, rows);
     ts_rows_protect(set, rows, dst, is_pointwise);
 }
 

@@ -1,7 +1,8 @@
-/* How work is shared out. An instruction whose elements stay in their partitions waits in the core's segment
+/* How work is shared out. An instruction whose results stay in their partitions waits in the core's segment
    with its neighbours; the segment runs for a few partitions at a time, so that what one instruction leaves
-   in the cache the next one finds there, and a thread does a whole segment between two barriers. Everything
-   else first lets the segment run, then is cut in pieces of its own. */
+   in the cache the next one finds there, and a thread does a whole segment between two barriers. What reads
+   across partitions, as TensorE does, waits there, too, unless it reads what another that waits writes.
+   Everything else first lets the segment run, then is cut in pieces of its own. */
 #include <string.h>
 
 #include "machine/segment.h"
@@ -47,17 +48,9 @@ void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task
 
 /* ---- running a segment ---- */
 
-typedef struct blocks {
-    ts_segment *segment;
-    int32_t first, size;
-} blocks;
-
-/* All instructions, in order, for the partitions of one block. */
-static void run_block(void *context, int index) {
-    const blocks *b = context;
-    ts_segment *s = b->segment;
-    int32_t low = b->first + index * b->size, high = low + b->size;
-    for (int i = 0; i < s->count; i++) {
+/* Instructions [from, to), in order, for the partitions [low, high). */
+static void run_some(ts_segment *s, int from, int to, int32_t low, int32_t high) {
+    for (int i = from; i < to; i++) {
         const ts_waiting *w = &s->waiting[i];
         int64_t first = low > w->part ? low - w->part : 0;
         int64_t last = high < w->part + w->parts ? high - w->part : w->parts;
@@ -65,25 +58,48 @@ static void run_block(void *context, int index) {
     }
 }
 
-static int32_t block_size(const ts_segment *s, int threads) {
-    int32_t parts = s->high - s->low;
-    bool is_shared = threads > 1 && s->ns >= WORTH_NS;
-    if (!is_shared && (s->count == 1 || s->bytes <= TS_NEAR_BYTES)) return parts;
-    return parts > TS_BLOCK_PARTS ? TS_BLOCK_PARTS : parts;
+typedef struct shares {
+    ts_segment *segment;
+    int32_t size; /* partitions of each, from partition 0 on: a thread's are the same in every segment */
+} shares;
+
+/* All instructions for the partitions of one share: those that read across are worth the whole of it, as they
+   read much for each. */
+static void run_share(void *context, int index) {
+    const shares *all = context;
+    ts_segment *s = all->segment;
+    int32_t low = index * all->size, high = low + all->size < s->high ? low + all->size : s->high;
+    if (low < s->low) low = s->low;
+    for (int i = 0, next; i < s->count; i = next) {
+        for (next = i + 1; next < s->count && !s->waiting[i].is_across && !s->waiting[next].is_across;)
+            next++;
+        int32_t block = next == i + 1 || s->bytes <= TS_NEAR_BYTES ? high - low : TS_BLOCK_PARTS;
+        for (int32_t part = low; part < high; part += block)
+            run_some(s, i, next, part, part + block < high ? part + block : high);
+    }
+}
+
+/* Whole blocks, and of all partitions two shares a thread where there are so many: one can be taken from a
+   thread that is late, and half the partitions are still one for each. */
+static int32_t share_size(const ts_exec *exec) {
+    const ts_segment *s = exec->core->segment;
+    int threads = ts_pool_threads(exec->machine->pool);
+    if (threads == 1 || s->ns < WORTH_NS) return s->high;
+    int32_t size = (int32_t)exec->core->sbuf.partitions / (2 * threads) / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
+    if (size >= s->high - s->low) size /= 2;
+    return size > TS_BLOCK_PARTS ? size : TS_BLOCK_PARTS;
 }
 
 void ts_segment_run(const ts_exec *exec) {
     ts_segment *s = exec->core->segment;
     if (s->count == 0) return;
-    int threads = ts_pool_threads(exec->machine->pool);
-    blocks b = {.segment = s, .first = s->low, .size = block_size(s, threads)};
-    int count = (s->high - s->low + b.size - 1) / b.size;
-    ts_pool_run(s->ns < WORTH_NS ? NULL : exec->machine->pool, run_block, &b, count);
+    shares all = {.segment = s, .size = share_size(exec)};
+    ts_pool_run(exec->machine->pool, run_share, &all, (s->high + all.size - 1) / all.size);
     ts_segment_drop(s);
 }
 
 void ts_segment_drop(ts_segment *s) {
-    s->count = s->transfers = 0;
+    s->count = s->transfers = s->writes = s->across = 0;
     s->used = 0;
     s->ns = 0;
     s->bytes = 0;
@@ -124,6 +140,26 @@ static bool may_wait(const ts_segment *s, const ts_window *window) {
     return true;
 }
 
+/* ---- reads across partitions ---- */
+
+static bool meets_any(const ts_area *area, const ts_area *others, int count) {
+    for (int i = 0; i < count; i++) {
+        const ts_area *other = &others[i];
+        if (area->space == other->space && area->part < other->part + other->parts &&
+            other->part < area->part + area->parts && area->low < other->high && other->low < area->high)
+            return true;
+    }
+    return false;
+}
+
+static bool is_in_order(const ts_segment *s, const ts_operand_set *set) {
+    for (int i = 0; i < set->across; i++)
+        if (meets_any(&set->read_across[i], s->written, s->writes)) return false;
+    for (int i = 0; i < set->writes; i++)
+        if (meets_any(&set->written[i], s->read_across, s->across)) return false;
+    return true;
+}
+
 /* ---- adding to a segment ---- */
 
 /* Instructions of few partitions and much work are cut along their rows instead. */
@@ -135,15 +171,23 @@ static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, cons
 
 static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work) {
     ts_waiting *w = &s->waiting[s->count++];
-    *w = (ts_waiting){
-        .task = work->task, .units = work->units, .part = set->part, .parts = set->parts, .context = s->used};
+    *w = (ts_waiting){.task = work->task,
+                      .units = work->units,
+                      .part = set->part,
+                      .parts = set->parts,
+                      .is_across = set->across > 0,
+                      .context = s->used};
     memcpy(s->contexts + s->used, work->context, work->size);
     s->used += (work->size + TS_CONTEXT_ALIGN - 1) / TS_CONTEXT_ALIGN * TS_CONTEXT_ALIGN;
     bool is_first = s->count == 1;
-    if (is_first || w->part < s->low) s->low = w->part;
+    if (is_first || w->part < s->low) s->low = w->part / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
     if (is_first || w->part + w->parts > s->high) s->high = w->part + w->parts;
     s->ns += (double)(w->parts * w->units) * work->unit_ns;
     s->bytes += set->bytes;
+    memcpy(s->written + s->writes, set->written, (size_t)set->writes * sizeof *set->written);
+    memcpy(s->read_across + s->across, set->read_across, (size_t)set->across * sizeof *set->read_across);
+    s->writes += set->writes;
+    s->across += set->across;
 }
 
 void ts_work_local(ts_operand_set *set, const ts_work *work) {
@@ -158,7 +202,7 @@ void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window 
         return;
     }
     bool is_full = s->count == TS_SEGMENT_LENGTH || s->used + work->size > TS_CONTEXT_BYTES;
-    if (is_full || (window && !may_wait(s, window))) ts_segment_run(exec);
+    if (is_full || (window && !may_wait(s, window)) || !is_in_order(s, set)) ts_segment_run(exec);
     append(s, set, work);
     if (window) s->windows[s->transfers++] = *window;
 }

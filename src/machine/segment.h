@@ -1,5 +1,5 @@
-/* A segment: instructions in a row that stay in their partitions, resolved and waiting to run together.
-   Private to src/machine. */
+/* A segment: instructions in a row whose results stay in their partitions, resolved and waiting to run
+   together. Private to src/machine. */
 #ifndef TS_MACHINE_SEGMENT_H
 #define TS_MACHINE_SEGMENT_H
 
@@ -26,19 +26,22 @@ typedef struct ts_waiting {
     ts_piece *task;
     int64_t units;       /* of work, in each partition */
     int32_t part, parts; /* partitions it works in */
+    bool is_across;      /* reads others, too */
     size_t context;      /* where it lies among the contexts */
 } ts_waiting;
 
-/* Operands on chip need no watching: whatever waits works in its own partitions, in program order. Windows
-   may not mix: what one partition reads or writes no other writes. */
+/* What waits is done partition by partition, in program order in each. So operands on chip need no watching
+   but for those that are read across partitions: nothing that waits together with such a read writes there.
+   And windows may not mix: what one partition reads or writes no other writes. */
 struct ts_segment {
-    int count, transfers;
-    int32_t low, high; /* partitions */
+    int count, transfers, writes, across;
+    int32_t low, high; /* partitions; low is a multiple of TS_BLOCK_PARTS */
     size_t used;       /* bytes of contexts */
     double ns;         /* what it costs about */
     int64_t bytes;     /* that it touches */
     ts_waiting waiting[TS_SEGMENT_LENGTH];
     ts_window windows[TS_SEGMENT_LENGTH];
+    ts_area written[TS_SEGMENT_LENGTH * TS_WRITES], read_across[TS_SEGMENT_LENGTH * TS_ACROSS];
     _Alignas(TS_CONTEXT_ALIGN) uint8_t contexts[TS_CONTEXT_BYTES];
 };
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/copy.h"
-#include "machine/engine.h"
 #include "machine/gemm.h"
+#include "machine/segment.h"
 #include "machine/turn.h"
 
 static bool is_adjacent(const ts_rows *rows) {
@@ -80,8 +80,33 @@ static void run_panels(void *context, int64_t first, int64_t last) {
 }
 
 static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
+    ts_segment_run(exec);
     if (gemm->a_pairs) ts_gemm_pair_a(gemm);
     ts_split(exec, ts_gemm_panels(gemm), ts_gemm_panel_ns(gemm), run_panels, gemm);
+}
+
+/* A product that waits in the segment, and the first partition of its result. */
+typedef struct product {
+    ts_gemm gemm;
+    int64_t part;
+} product;
+
+/* Blocks of partitions have their own room for pairs: other threads are at theirs. */
+static void run_rows(void *context, int64_t first, int64_t last) {
+    const product *p = context;
+    ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
+    if (gemm.a_pairs) {
+        int64_t half = (gemm.k + 1) / 2, block = (p->part + first) / TS_BLOCK_PARTS;
+        gemm.a_pairs += block * half * TS_GEMM_COLUMNS;
+        gemm.b_pairs += block * half * TS_GEMM_COLUMNS;
+        ts_gemm_pair_a(&gemm);
+    }
+    ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
+}
+
+/* Few rows are not worth reading all columns for each block of them. */
+static bool can_wait(const ts_operand_set *set, const ts_gemm *gemm) {
+    return set->part % TS_BLOCK_PARTS == 0 && (gemm->m >= 2 * TS_BLOCK_PARTS || gemm->n <= TS_GEMM_COLUMNS);
 }
 
 static float cleaned_sum(float old, float value) {
@@ -147,8 +172,9 @@ static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stati
     return paired ? paired : ts_gemm_kernel_of(exec->host.isa, false);
 }
 
-static void multiply(const ts_exec *exec, const ts_rows *stationary, const ts_rows *moving,
+static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_rows *moving,
                      const ts_rows *dst, bool is_accumulated) {
+    const ts_exec *exec = set->exec;
     ts_core *core = exec->core;
     const ts_gemm_kernel *kernel = kernel_of(exec, stationary, moving);
     bool is_paired = kernel->pair != NULL;
@@ -171,7 +197,14 @@ static void multiply(const ts_exec *exec, const ts_rows *stationary, const ts_ro
         gemm.out = (float *)dst->base;
         gemm.out_pitch = dst->pitch / 4;
         gemm.is_added = is_accumulated;
-        run_gemm(exec, &gemm);
+        bool is_copied = a.data != stationary->base || b.data != moving->base;
+        if (is_copied || !can_wait(set, &gemm)) {
+            run_gemm(exec, &gemm);
+            return;
+        }
+        product p = {.gemm = gemm, .part = set->part};
+        double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
+        ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
         return;
     }
     if (is_swapped) gemm = swapped(&gemm);
@@ -200,20 +233,20 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     ts_operand_set set = {.exec = exec};
     ts_rows dst, stationary, moving;
     ts_rows_get(&set, &inst->dst, &dst);
-    ts_rows_get(&set, &inst->stationary, &stationary);
-    ts_rows_get(&set, &inst->moving, &moving);
-    if (!ts_operands_ready(&set)) return ts_ok;
+    ts_rows_across(&set, &inst->stationary, &stationary);
+    ts_rows_across(&set, &inst->moving, &moving);
+    if (!ts_operands_known(&set)) return ts_ok;
     uint64_t flops = 2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
     *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
         inst->is_double_row ? flops / 2 : flops;
     bool adds = is_added(exec, &inst->accumulate);
     if (!inst->is_double_row) {
-        multiply(exec, &stationary, &moving, &dst, adds);
+        multiply(&set, &stationary, &moving, &dst, adds);
         return ts_ok;
     }
     for (int half = 0; half < 2; half++) {
         ts_rows a = half_of(&stationary, half), b = half_of(&moving, half);
-        multiply(exec, &a, &b, &dst, adds || half == 1);
+        multiply(&set, &a, &b, &dst, adds || half == 1);
     }
     return ts_ok;
 }
@@ -235,67 +268,83 @@ static void multiply_by_identity(float *column, int64_t n) {
         if (others > 1 || i != where) column[i] = NAN;
 }
 
+/* Rows of dst from elements of all rows of data. */
+typedef struct turning {
+    ts_rows data, dst;
+    ts_isa isa;
+    bool is_exact, is_product;
+    ts_memory from, to; /* working space; its rows are those of the partitions of dst */
+} turning;
+
 /* Any operands, through packed copies: bits when nothing is cast, fp32 otherwise. */
-static void turn_copies(const ts_exec *exec, const ts_rows *data, const ts_rows *dst, bool is_exact,
-                        bool is_product) {
-    int size = is_exact ? data->size : (int)sizeof(float);
-    int64_t parts = data->parts, elems = data->elems;
-    uint8_t *from = exec->core->shadow[TS_WORKSPACE].data, *to = exec->core->shadow[TS_WORKSPACE - 1].data;
+static void turn_copies(const turning *t, int64_t first, int64_t last) {
+    int size = t->is_exact ? t->data.size : (int)sizeof(float);
+    int64_t parts = t->data.parts, elems = last - first;
+    uint8_t *from = t->from.data + (t->dst.part + first) * t->from.pitch;
+    uint8_t *to = t->to.data + (t->dst.part + first) * t->to.pitch;
     for (int64_t p = 0; p < parts; p++)
         for (int64_t at = 0, n; at < elems; at += n) {
             uint8_t *row = from + (p * elems + at) * size;
             n = elems - at < TS_CHUNK ? elems - at : TS_CHUNK;
-            const void *values =
-                is_exact ? ts_rows_read_raw(data, p, at, n, row) : ts_rows_read(data, p, at, n, (float *)row);
+            const void *values = t->is_exact ? ts_rows_read_raw(&t->data, p, first + at, n, row)
+                                             : ts_rows_read(&t->data, p, first + at, n, (float *)row);
             if (values != row) ts_copy(row, values, (size_t)(n * size));
         }
     ts_turn turn = {.from = from,
                     .to = to,
                     .from_pitch = elems * size,
-                    .to_pitch = parts * size,
+                    .to_pitch = t->to.pitch,
                     .parts = parts,
                     .elems = elems,
                     .from_size = size};
-    ts_turn_run(exec->host.isa, &turn);
+    ts_turn_run(t->isa, &turn);
     for (int64_t f = 0; f < elems; f++) {
-        uint8_t *column = to + f * parts * size;
-        if (is_product) multiply_by_identity((float *)column, parts);
+        uint8_t *column = to + f * t->to.pitch;
+        if (t->is_product) multiply_by_identity((float *)column, parts);
         for (int64_t at = 0, n; at < parts; at += n) {
             n = parts - at < TS_CHUNK ? parts - at : TS_CHUNK;
-            if (is_exact)
-                ts_rows_write_raw(dst, f, at, n, column + at * size);
+            if (t->is_exact)
+                ts_rows_write_raw(&t->dst, first + f, at, n, column + at * size);
             else
-                ts_rows_write(dst, f, at, n, (float *)column + at);
+                ts_rows_write(&t->dst, first + f, at, n, (float *)column + at);
         }
     }
 }
 
 /* From rows to rows where both have no gaps and nothing is rounded; false when that cannot be. */
-static bool turn_in_place(const ts_exec *exec, const ts_rows *data, const ts_rows *dst, bool is_exact,
-                          bool is_product) {
-    bool is_float = data->dtype == ts_dtype_f32 || data->dtype == ts_dtype_bf16;
-    if (is_product ? !is_float || dst->dtype != ts_dtype_f32 : !is_exact) return false;
-    if (!is_adjacent(data) || !is_adjacent(dst)) return false;
-    ts_turn turn = {.from = data->base,
-                    .to = dst->base,
-                    .from_pitch = data->pitch,
-                    .to_pitch = dst->pitch,
-                    .parts = data->parts,
-                    .elems = data->elems,
-                    .from_size = data->size,
-                    .is_product = is_product};
-    return ts_turn_run(exec->host.isa, &turn);
+static bool turn_in_place(const turning *t, int64_t first, int64_t last) {
+    bool is_float = t->data.dtype == ts_dtype_f32 || t->data.dtype == ts_dtype_bf16;
+    if (t->is_product ? !is_float || t->dst.dtype != ts_dtype_f32 : !t->is_exact) return false;
+    if (!is_adjacent(&t->data) || !is_adjacent(&t->dst)) return false;
+    ts_turn turn = {.from = t->data.base + first * t->data.size,
+                    .to = ts_rows_at(&t->dst, first),
+                    .from_pitch = t->data.pitch,
+                    .to_pitch = t->dst.pitch,
+                    .parts = t->data.parts,
+                    .elems = last - first,
+                    .from_size = t->data.size,
+                    .is_product = t->is_product};
+    return ts_turn_run(t->isa, &turn);
+}
+
+static void turn_rows(void *context, int64_t first, int64_t last) {
+    const turning *t = context;
+    if (!turn_in_place(t, first, last)) turn_copies(t, first, last);
 }
 
 ts_status ts_exec_nc_transpose(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_transpose *inst = (const ts_inst_nc_transpose *)head;
     ts_operand_set set = {.exec = exec};
-    ts_rows dst, data;
-    ts_rows_get(&set, &inst->dst, &dst);
-    ts_rows_source(&set, &inst->data, &dst, false, &data);
-    if (!ts_operands_ready(&set)) return ts_ok;
-    bool is_product = head->engine == ts_engine_tensor, is_exact = !is_product && data.dtype == dst.dtype;
-    if (!turn_in_place(exec, &data, &dst, is_exact, is_product))
-        turn_copies(exec, &data, &dst, is_exact, is_product);
+    turning t = {.isa = exec->host.isa,
+                 .is_product = head->engine == ts_engine_tensor,
+                 .from = exec->core->shadow[TS_WORKSPACE],
+                 .to = exec->core->shadow[TS_WORKSPACE - 1]};
+    ts_rows_get(&set, &inst->dst, &t.dst);
+    ts_rows_across(&set, &inst->data, &t.data);
+    ts_rows_protect(&set, &t.data, &t.dst, false);
+    if (!ts_operands_known(&set)) return ts_ok;
+    t.is_exact = !t.is_product && t.data.dtype == t.dst.dtype;
+    double ns = 0.13 * (double)t.data.parts;
+    ts_work_local(&set, &(ts_work){turn_rows, t.dst.parts, 1, ns, &t, sizeof t});
     return ts_ok;
 }

@@ -1,6 +1,8 @@
 /* Segments: instructions that wait to run together give what they give one by one, for any number of threads.
    The programs have a dependence across partitions that the run may not miss: rows are turned upside down on
    their way through HBM, or move between partitions. */
+#include <math.h>
+
 #include "machine_support.h"
 
 enum { PARTS = 128, COLUMNS = 512, ELEMS = PARTS * COLUMNS };
@@ -112,6 +114,45 @@ static void many_instructions_fill_segments(void **state) {
           in_place);
 }
 
+/* ---- reads across partitions ---- */
+
+static float of_squares(const float *a, int p, int i) {
+    return 2 * a[(i % PARTS) * COLUMNS + i / PARTS * PARTS + p];
+}
+
+/* What is turned was just written, and is then written again. */
+static void what_is_turned_waits_for_its_writer_and_is_kept(void **state) {
+    (void)state;
+    check(FROM_A TWICE
+          "loop %i = 4\n"
+          "  tensor.nc_transpose dst=psum.f32[p0:128 +512*%i 128] data=sbuf.f32[p0:128 +2048+512*%i 128]\n"
+          "end %i\n"
+          "vector.memset dst=sbuf.f32[p0:128 +2048 512] value=5\n"
+          "vector.tensor_copy dst=sbuf.f32[p0:128 +6144 512] src=psum.f32[p0:128 +0 512]\n"
+          "vector.memset dst=psum.f32[p0:128 +0 512] value=6\n" TO_C,
+          of_squares);
+}
+
+static float of_product(const float *a, int p, int i) {
+    float sum = 0;
+    for (int k = 0; k < PARTS && i < 48; k++)
+        sum = fmaf(2 * a[k * COLUMNS + p], a[k * COLUMNS + i], sum);
+    return i < 48 ? sum + sum : a[p * COLUMNS + i];
+}
+
+/* Two products are added up; their operands were just written, and are then written again. */
+static void operands_of_products_wait_for_their_writers_and_are_kept(void **state) {
+    (void)state;
+    check(FROM_A TWICE "loop %i = 2\n"
+                       "  tensor.nc_matmul dst=psum.f32[p0:128 +0 48] stationary=sbuf.f32[p0:128 +2048 128] "
+                       "moving=sbuf.f32[p0:128 +0 48] accumulate=unless_first(%i)\n"
+                       "end %i\n"
+                       "vector.memset dst=sbuf.f32[p0:128 +2048 128] value=5\n"
+                       "vector.tensor_copy dst=sbuf.f32[p0:128 +0 48] src=psum.f32[p0:128 +0 48]\n"
+                       "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +0 512]\n",
+          of_product);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_waits_for_stores_of_other_partitions),
@@ -120,6 +161,8 @@ int main(void) {
         cmocka_unit_test(rows_are_updated_in_place),
         cmocka_unit_test(what_crosses_partitions_waits),
         cmocka_unit_test(many_instructions_fill_segments),
+        cmocka_unit_test(what_is_turned_waits_for_its_writer_and_is_kept),
+        cmocka_unit_test(operands_of_products_wait_for_their_writers_and_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
