@@ -10,7 +10,7 @@ foreach(name
         tensor_reduce_long tensor_scalar tensor_tensor_scan stochastic select_reduce tensor_partition_reduce
         tensor_scalar_cumulative tensor_scalar_reduce vector_flags nc_stream_shuffle max8 nc_find_index8 nc_match_replace8
         bn_stats local_gather nc_n_gather nc_n_gather_range sequence_bounds rng dropout leave_counter event_semaphore
-        semaphore_never semaphore_own semaphore_later semaphore_range semaphore_overflow semaphore_sources semaphore_transfer semaphore_leave)
+        semaphore_never semaphore_own semaphore_later semaphore_range semaphore_overflow semaphore_sources semaphore_transfer semaphore_leave races_wait races_loop races_none races_hbm)
   set(file ${CMAKE_CURRENT_SOURCE_DIR}/isa/${name}.trn)
   add_test(NAME isa/${name} COMMAND isa_runner ${file})
   set_tests_properties(isa/${name} PROPERTIES LABELS short)
@@ -18,6 +18,7 @@ foreach(name
 endforeach()
 add_test(NAME isa/coverage COMMAND isa_runner --coverage ${TS_ISA_FILES})
 set_tests_properties(isa/coverage PROPERTIES LABELS short)
+ts_unit_test(check_races LINK machine arch base)
 ts_unit_test(machine_act LINK machine LABEL medium)
 ts_unit_test(machine_hbm LINK machine)
 ts_unit_test(machine_matmul LINK machine)

@@ -42,11 +42,17 @@ static void describe_numerics(const ts_runtime *runtime, ts_text *out) {
 }
 
 /* What checks found, as lines before the record. */
-static void describe_checks(const ts_arguments *arguments, const ts_checks *checks, ts_text *out) {
+static void describe_checks(const ts_arguments *arguments, const ts_session *session, const ts_checks *checks,
+                            ts_text *out) {
     if (!checks || arguments->json) return;
     size_t before = out->length;
     ts_checks_text(checks, out);
-    if (out->length == before && !arguments->quiet) ts_text_add(out, "checks found nothing\n");
+    bool has_races = ts_runtime_checks(session->runtime) >> ts_check_races & 1;
+    bool is_explicit = ts_executable_program(session->executable)->syncing == ts_syncing_explicit;
+    if (out->length == before && !arguments->quiet)
+        ts_text_format(out, "checks found nothing%s\n",
+                       has_races && !is_explicit ? "; races: the clock derives the waits, so there are none"
+                                                 : "");
     if (out->length > before && !arguments->quiet) ts_text_add(out, "\n");
 }
 
@@ -110,7 +116,7 @@ static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, 
     if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
     TS_TRY(write_outputs(arguments, outputs, diag));
     describe_outputs(arguments, session, out);
-    describe_checks(arguments, *checks, out);
+    describe_checks(arguments, session, *checks, out);
     return describe_record(arguments, session, record, *checks, out, diag);
 }
 
@@ -180,7 +186,9 @@ static const ts_option options[] = {
         "check", 0, "KINDS", word, checks, 0, 0,
         "Look for what the chip lets pass in silence: unset (reads of what nobody wrote), nan (where a NaN "
         "in a result comes from), overflow (casts past the range of a type), rounding (which way "
-        "stochastic rounding went), some of them with commas, or all. Default: TRAINSTONE_CHECK."),
+        "stochastic rounding went), races (what no semaphore orders, in a program with sync=explicit), some "
+        "of "
+        "them with commas, or all. Default: TRAINSTONE_CHECK."),
     TS_OPTION("find-nan", 0, NULL, flag, finds_nan, 0, 0, "The same as --check nan."),
     TS_OPTION_STRICT,
     TS_OPTION_JSON,

@@ -10,6 +10,7 @@ typedef enum ts_check_kind {
     ts_check_nan,      /* the instruction that made a NaN which a result holds */
     ts_check_overflow, /* a cast of a finite value to infinity, or past the range of an integer */
     ts_check_rounding, /* which way stochastic rounding went; no fault */
+    ts_check_races,    /* accesses that no semaphore orders, in a program with sync=explicit */
     ts_check_kinds
 } ts_check_kind;
 const char *ts_check_name(ts_check_kind kind);
@@ -39,7 +40,8 @@ typedef struct ts_checks ts_checks;
 /* NULL when the host has no memory for it. */
 ts_checks *ts_checks_new(const ts_program *program, uint32_t kinds);
 void ts_checks_free(ts_checks *checks);
-/* Of a kind, in the order of the code; NULL at the end. Those of ts_check_rounding are statistics. */
+/* Of a kind, in the order of the code; NULL at the end. Those of ts_check_rounding are statistics, of a race
+   it is the later instruction. */
 const ts_finding *ts_checks_find(const ts_checks *checks, ts_check_kind kind, uint32_t number);
 /* Lines for a person; nothing when there is nothing to tell. And "findings": [...], without a comma. */
 void ts_checks_text(const ts_checks *checks, ts_text *out);

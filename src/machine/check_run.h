@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "machine/check.h"
+#include "machine/check_races.h"
 #include "machine/engine.h"
 
 /* Of the instruction that runs: several threads add to it, and sums and a largest have no order. */
@@ -17,7 +17,8 @@ struct ts_casts {
 struct ts_checks {
     const ts_program *program;
     uint32_t kinds;
-    ts_finding *findings[ts_check_kinds]; /* per code position, and one for the ends */
+    ts_finding *findings[ts_check_kinds]; /* per code position, and one for the ends; races have a list */
+    ts_races races;
     /* unset: a bit for each byte that was written; NULL: all were */
     uint64_t *sbuf, *psum, *scratch, **tensor;
     /* nan: 1 + the position that made those that may lie there; inputs: INPUT_ORIGIN + number of the tensor

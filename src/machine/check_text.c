@@ -6,11 +6,12 @@
 #include "base/text.h"
 #include "machine/check_run.h"
 
-static const char *const NAMES[ts_check_kinds] = {"unset", "nan", "overflow", "rounding"};
+static const char *const NAMES[ts_check_kinds] = {"unset", "nan", "overflow", "rounding", "races"};
 static const char *const REMEDIES[ts_check_kinds] = {
     "write it first: a memset, or a transfer that covers it",
     "keep the operands in the function's domain, or select another value with jnp.where before it, not after",
     "scale the values, or cast to a wider type",
+    NULL,
     NULL,
 };
 
@@ -31,7 +32,8 @@ ts_status ts_check_parse(const char *text, const char *source, uint32_t *kinds, 
             *kinds = (1u << ts_check_kinds) - 1;
         } else {
             ts_fail(diag, ts_usage, "%s: \"%.*s\" is no check", source, length < 40 ? (int)length : 40, text);
-            ts_diag_remedy(diag, "write some of unset, nan, overflow and rounding with commas, or all");
+            ts_diag_remedy(diag,
+                           "write some of unset, nan, overflow, rounding and races with commas, or all");
             return ts_usage;
         }
         text += length + (text[length] == ',');
@@ -44,7 +46,7 @@ ts_checks *ts_checks_new(const ts_program *program, uint32_t kinds) {
     if (!checks) return NULL;
     checks->program = program;
     checks->kinds = kinds;
-    for (int kind = 0; kind < ts_check_kinds; kind++) {
+    for (int kind = 0; kind < ts_check_races; kind++) {
         checks->findings[kind] = calloc((size_t)program->code.count + 1, sizeof(ts_finding));
         if (checks->findings[kind]) continue;
         ts_checks_free(checks);
@@ -59,6 +61,7 @@ void ts_checks_free(ts_checks *checks) {
         free(checks->findings[kind]);
     for (uint32_t t = 0; checks->tensor && t < checks->program->tensors.count; t++)
         free(checks->tensor[t]);
+    ts_arena_free(&checks->races.arena);
     free(checks->tensor);
     free(checks->sbuf);
     free(checks->psum);
@@ -70,6 +73,8 @@ void ts_checks_free(ts_checks *checks) {
 }
 
 const ts_finding *ts_checks_find(const ts_checks *checks, ts_check_kind kind, uint32_t number) {
+    if (kind == ts_check_races)
+        return number < checks->races.list.count ? &checks->races.list.data[number].finding : NULL;
     for (uint32_t at = 0; at <= checks->program->code.count; at++) {
         const ts_finding *finding = &checks->findings[kind][at];
         if (finding->count == 0 || (kind == ts_check_nan && !finding->is_in_result)) continue;
@@ -144,6 +149,10 @@ static void add_story(const ts_checks *checks, ts_check_kind kind, const ts_find
 static void add_finding(const ts_checks *checks, ts_check_kind kind, const ts_finding *finding,
                         ts_text *out) {
     ts_text_format(out, "check %s: ", NAMES[kind]);
+    if (kind == ts_check_races) {
+        ts_race_text(checks->program, (const ts_race *)finding, out);
+        return;
+    }
     add_subject(checks, finding, out);
     add_story(checks, kind, finding, out);
     ts_text_add(out, "\n");
@@ -164,11 +173,18 @@ void ts_checks_text(const ts_checks *checks, ts_text *out) {
         if (number > MOST)
             ts_text_format(out, "check %s: %u more instructions\n", NAMES[kind], number - MOST);
     }
+    if (checks->races.is_cut) ts_text_add(out, "check races: there may be more, the search ended here\n");
 }
 
 static void add_object(const ts_checks *checks, ts_check_kind kind, const ts_finding *finding, ts_text *out) {
     const ts_loc *loc = loc_of(checks, finding);
     ts_text line = {0}, where = {0};
+    if (kind == ts_check_races) {
+        ts_text_add(out, "{");
+        ts_race_json(checks->program, (const ts_race *)finding, out);
+        ts_text_add(out, "}");
+        return;
+    }
     if (finding->at != TS_AT_ENDS)
         ts_inst_print(checks->program, checks->program->code.data[finding->at], &line);
     while (line.length && line.data[line.length - 1] == '\n')

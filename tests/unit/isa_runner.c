@@ -16,8 +16,9 @@
      #: flops N   #: instructions N     the run's counters
      #: stochastic SEED                 writes round stochastically
      #: check KINDS   #: finds TEXT     checks (machine/check.h) that run along, and a part of each line of
-   what they find: as many lines as there are `finds` A VALUE is a number (decimal, 0x1.8p3, nan, -inf), bits
-   as `=7fc00000`, A..B counting by one, or VALUE*COUNT. */
+   what they find: as many lines as there are `finds`
+     #: tells TEXT                      a part of the lines below those A VALUE is a number (decimal, 0x1.8p3,
+   nan, -inf), bits as `=7fc00000`, A..B counting by one, or VALUE*COUNT. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -281,6 +282,9 @@ static void check_findings(test *t, int check, const ts_checks *checks) {
         expected++;
         if (!found.data || !strstr(found.data, text)) fail(t, i, "not found, but:\n%s", found.data);
     }
+    for (int i = 0; i < t->line_count; i++)
+        if ((text = directive(t, i, "tells")) && (!found.data || !strstr(found.data, text)))
+            fail(t, i, "not told, but:\n%s", found.data);
     if (lines != expected) fail(t, check, "%d findings, %d expected:\n%s", lines, expected, found.data);
     ts_text_free(&found);
 }
