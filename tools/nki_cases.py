@@ -33,6 +33,14 @@ class _Anything(type):
     def __getitem__(cls, item):
         return cls
 
+    def __iter__(cls):
+        return iter(())
+
+    def __add__(cls, other):
+        return cls
+
+    __radd__ = __add__
+
 
 Anything = _Anything("Anything", (), {})
 

@@ -136,6 +136,88 @@ library("experimental/collectives/topk_reduce.py", "topk_reduce", topk_reduce_ca
 library("experimental/collectives/fgcc.py", "allgather_compute_matmul", compute_matmul_case, "gen2")
 
 
+# ---- parts of kernels, and token generation ----
+
+def returning(kernel):
+    """A part that writes the tensor it is given, as a kernel that returns one."""
+    def whole(x, gamma, shape, **keywords):
+        import nki.language as nl
+
+        out = nl.ndarray(shape, dtype=x.dtype, buffer=nl.shared_hbm)
+        kernel(x, gamma, out, **keywords)
+        return out
+
+    return whole
+
+
+def across_partitions(x):
+    """[rows, hidden] as [128, rows, hidden / 128]."""
+    return x.reshape(len(x), 128, -1).transpose(1, 0, 2)
+
+
+def rmsnorm_tkg_case():
+    x, gamma = normal(4, 2, 1024, dtype=BF16), normal(1, 1024, dtype=BF16, seed=1)
+    rows = x.reshape(8, 1024).astype(np.float64)
+    expected = rows / np.sqrt((rows ** 2).mean(1, keepdims=True) + 1e-6) * gamma.astype(np.float64)
+    return (x, gamma, (128, 8, 8)), {}, across_partitions(expected)
+
+
+def layernorm_tkg_case():
+    x, gamma, beta = normal(4, 2, 1024, dtype=BF16), normal(1, 1024, dtype=BF16, seed=1), normal(
+        1, 1024, dtype=BF16, seed=2)
+    rows = x.reshape(8, 1024).astype(np.float64)
+    middle = rows - rows.mean(1, keepdims=True)
+    scaled = middle / np.sqrt((middle ** 2).mean(1, keepdims=True) + 1e-6) * gamma.astype(np.float64)
+    return (x, gamma, (128, 8, 8)), {"beta": beta}, across_partitions(scaled + beta.astype(np.float64))
+
+
+def nonzero_with_count_case():
+    x = (rng().random((1, 512)) < 0.3).astype(np.float32)
+    expected, where = np.full((1, 513), -1), np.flatnonzero(x)
+    expected[0, :len(where)], expected[0, -1] = where, len(where)
+    return (x,), {}, expected
+
+
+def token_attention(q, keys, values, mask):
+    """Of q [B, H, s, d], keys and values [B, S, d], mask [B, H, s, S]: [B, H, s, d]."""
+    scores = np.where(mask, np.einsum("bhsd,btd->bhst", q, keys), -np.inf)
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.einsum("bhst,btd->bhsd", powers / powers.sum(-1, keepdims=True), values)
+
+
+def generation_inputs(batch, heads, active, context, width, cached):
+    """q, new keys and values, the cache, and a mask of it whose last positions are the new ones."""
+    q = normal(batch, heads, active, width, dtype=BF16, scale=0.3)
+    new = [normal(batch, active, width, dtype=BF16, seed=i, scale=0.5) for i in (1, 2)]
+    cache = [normal(batch, context, width, dtype=BF16, seed=i, scale=0.5) for i in (3, 4)]
+    mask = np.zeros((batch, heads, active, context), bool)
+    mask[..., :cached] = True
+    mask[..., context - active:] = np.tri(active, dtype=bool)
+    return q, new, cache, mask
+
+
+def token_attention_case():
+    from nkilib_src.nkilib.core.attention.attention_tkg import AttnTKGConfig
+
+    batch, heads, active, context, width = 4, 8, 2, 512, 128
+    q, new, cache, mask = generation_inputs(batch, heads, active, context, width, 300)
+    whole = [np.concatenate([old[:, :-active], fresh], 1).astype(np.float64) for old, fresh in zip(cache, new)]
+    expected = token_attention(q.astype(np.float64), *whole, mask).transpose(0, 1, 3, 2)
+    config = AttnTKGConfig(bs=batch, q_head=heads, s_active=active, curr_sprior=context, full_sprior=context,
+                           d_head=width, qk_in_sb=True)
+    arguments = (q.transpose(3, 0, 1, 2).reshape(width, -1), new[0].transpose(2, 0, 1).reshape(width, -1),
+                 new[1][:, None], cache[0].transpose(0, 2, 1)[:, None].copy(), cache[1][:, None],
+                 mask.transpose(3, 0, 1, 2).astype(np.uint8), None, None, None, None, None, expected.shape, None, config,
+                 BF16, 1, False)
+    return arguments, {}, (expected,)
+
+
+library("core/subkernels/rmsnorm_tkg.py", "rmsnorm_tkg", rmsnorm_tkg_case, call=returning, tolerance=2e-2)
+library("core/subkernels/layernorm_tkg.py", "layernorm_tkg", layernorm_tkg_case, call=returning, tolerance=2e-2)
+library("experimental/benchmark/find_nonzero_indices_with_count.py", "find_nonzero_indices_with_count",
+        nonzero_with_count_case)
+
+
 # ---- kernels that its tests define ----
 
 def tested(file, kernel, make, arch="gen2", **options):
@@ -174,7 +256,7 @@ def oversized(x):
 
 def broadcast_case():
     x = normal(16, 8, 11)
-    return (x, 3, 7, 4), {}, np.broadcast_to(x[:, 3, 4] if False else x.reshape(16, 8, 11)[:, 4][:, 3], (7, 16))
+    return (x, 3, 7, 4), {}, np.broadcast_to(x[:, 4, 3], (7, 16))
 
 
 def mask_wrapper_case():
@@ -183,6 +265,7 @@ def mask_wrapper_case():
     return (np.broadcast_to(positions, (128, 2)).copy(), np.zeros(shape, np.float32), 2, 4, 1, False, 512), {}, None
 
 
+tested("core/attention/test_attention_tkg.py", "attn_tkg_wrapper", token_attention_case, "gen3", tolerance=3e-2)
 tested("experimental/collectives/test_collectives.py", "all_reduce_hbm_kernel", _alone())
 tested("experimental/collectives/test_collectives.py", "all_gather_hbm_kernel", _alone(num_ranks=1))
 tested("experimental/collectives/test_collectives.py", "all_to_all_hbm_kernel", _alone())

@@ -253,8 +253,9 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
 
 /* ---- nc_transpose ---- */
 
-/* A product with the identity adds 0 * x for every other x of the column: a NaN or Inf among them makes NaN
-   (ARCH:185-191). Sums start at +0, so -0 becomes +0. */
+/* Until NeuronCore-v3, which turns bits (ISA:829-867), TensorE multiplies by the identity: that adds 0 * x
+   for every other x of the column, and a NaN or Inf among them makes NaN (ARCH:185-191). Sums start at +0, so
+   -0 becomes +0. */
 static void multiply_by_identity(float *column, int64_t n) {
     int64_t others = 0, where = 0;
     for (int64_t i = 0; i < n; i++)
@@ -336,7 +337,8 @@ ts_status ts_exec_nc_transpose(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_transpose *inst = (const ts_inst_nc_transpose *)head;
     ts_operand_set set = {.exec = exec};
     turning t = {.isa = exec->host.isa,
-                 .is_product = head->engine == ts_engine_tensor,
+                 .is_product =
+                     head->engine == ts_engine_tensor && ts_machine_chip(exec->machine)->generation < 3,
                  .from = exec->core->shadow[TS_WORKSPACE],
                  .to = exec->core->shadow[TS_WORKSPACE - 1]};
     ts_rows_get(&set, &inst->dst, &t.dst);
