@@ -184,3 +184,26 @@ case("CS149, 2024", "asst4-trainium/part1/kernels.py", "vector_add_direct_alloca
     lambda made: (*made[:2], made[2][:, None]))(add_case(256000)()))
 case("CS149, 2025", "asst4-trainium2/part1/kernels.py", "matrix_transpose", exp_case(128, 256),
      refused="to which nothing was written")  # the student's to write
+
+
+# ---- two of AWS's tests of the API whose own checks ask for more than bfloat16 has, or for luck ----
+
+def activation_case():
+    a, b, c = (rng(i).random(shape, np.float32) for i, shape in enumerate(((128, 1024), (128, 512), (128, 1))))
+    return (a, b, c), {}, (np.exp(a), np.square(2 * b + c))
+
+
+def dropout_case():
+    """A value stays or is 0, and as often as its row's probability says."""
+    x, probabilities = np.ones((128, 512), np.float32), np.linspace(0, 1, 128, dtype=np.float32)[:, None]
+
+    def kept(found):
+        assert np.isin(found, (0, 1)).all()
+        return np.asarray(found).mean(1), 1 - probabilities[:, 0]
+
+    return (x, probabilities), {}, kept
+
+
+case("docs, tests of the API", "aws-neuron-sdk/nki/test/test_nki_isa_activation.py", "nki_activation", activation_case)
+case("docs, tests of the API", "aws-neuron-sdk/nki/test/test_nki_isa_dropout.py", "nki_dropout", dropout_case,
+     tolerance=0.12)

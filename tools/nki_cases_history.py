@@ -172,13 +172,26 @@ def shard_norm_quant_case():
     return (x, gamma, bound, out, name), {}, lambda found: expected(out)
 
 
-def conv_weight_case():
-    """The gradient of a convolution's weights: images as filters over images."""
-    x, filters = normal(2, 3, 10, 12), normal(2, 4, 8, 9, seed=1)
+def conv_case():
+    """The gradient of a convolution's weights: [c, n, h, w] by [c, o, h, w] as [h, w, n, o]."""
+    x, filters, out = normal(16, 3, 12, 14), normal(16, 8, 8, 9, seed=1), np.zeros((5, 6, 3, 8), np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(x, (8, 9), (2, 3))
-    expected = np.einsum("bcijhw,bohw->ijco", windows, filters)
-    del expected
-    return (x, filters, np.zeros((3, 4, 3, 4), np.float32)), {}, None
+    expected = np.einsum("cnijhw,cohw->ijno", windows, filters)
+    permutations = {"in_perm": [1, 0, 2, 3], "kern_perm": [1, 0, 2, 3], "out_perm": [2, 3, 0, 1]}
+    return (x, filters, out), permutations, lambda found: (out, expected)
+
+
+def tiled_product_case():
+    a, b = normal(128, 128, dtype=BF16), normal(128, 512, dtype=BF16, seed=1)
+    return (a, b, 512, False), {}, a.T.astype(np.float32) @ b.astype(np.float32)
+
+
+def while_case():
+    states, affinity, gate_up, down, block, order, expert_of, expected = blockwise_inputs()
+    output = np.zeros(states.shape, BF16)
+    conditions = np.array([1] * (len(expert_of) - 1) + [0, 0], np.uint8)
+    return (conditions, states, affinity, gate_up, down, block, order, expert_of, output), {}, lambda found: (
+        output, expected)
 
 
 case("nki-samples, history", f"{LEGACY}/attention.py", "ring_attention_fwd", ring_forward_case, grid=(1, 1))
@@ -192,3 +205,10 @@ case("nki-samples, history", f"{LEGACY}/rmsnorm_quant.py", "compatible_rmsnorm_q
      tolerance=4e-2)
 case("nki-samples, history", f"{LEGACY}/rmsnorm_quant.py", "shard_rmsnorm_quant", shard_norm_quant_case, grid=2,
      tolerance=4e-2)
+case("nki-samples, history", f"{LEGACY}/conv.py", "conv2d", conv_case)
+case("nki-samples, history", f"{LEGACY}/hw_ubench.py", "column_tiled_matmul_isa_kernel", tiled_product_case)
+case("nki-samples, history", f"{LEGACY}/blockwise_mm.py", "blockwise_mm_baseline_while", while_case)
+for _name, _of in (("kernel2", lambda a: a - 5), ("kernel3", lambda a: 5 * a), ("kernel5", lambda a: 1 - 5 * a),
+                   ("kernel6", lambda a: 1 - (5 - a))):
+    case("KLR", "KLR/interop/test/eval/kernels.py", _name, lambda of=_of: (
+        lambda a: ((a,), {}, of(a)))(normal(128, 64)))

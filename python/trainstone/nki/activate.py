@@ -60,7 +60,7 @@ def _install(root, dialect, isa):
     _module(f"{root}.isa.constants", importlib.import_module("trainstone.nki.constants"))
     _module(f"{root}.compiler", names_compiler)
     _module(f"{root}.typing", tensor=names_language.tensor, mutable_tensor=names_language.mutable_tensor,
-            mutable=names_language.mutable)
+            mutable=names_language.mutable, scalar=control.scalar)
     _module(f"{root}.dtype", names_language)
     _module(f"{root}.language.constants", sizeinbytes=lambda dtype: dtypes.dtype_of(dtype).itemsize)
 

@@ -53,6 +53,11 @@ def register_alloc(x=None):
     return register
 
 
+def scalar(tile):
+    """nt.scalar of the first dialect: what one element of a tile holds, as the bound of a loop."""
+    return register_alloc(tile)
+
+
 def register_move(dst, src):
     dst.value = int(src)
 

@@ -457,6 +457,13 @@ def in_sbuf(view):
     return copied(view) if view._space == PSUM else view
 
 
+def for_tensore(view):
+    """What TensorE reads: in SBUF, and integers of 16 bits and less as fp32, which holds them."""
+    if not dtypes.is_float(view.dtype) and view.dtype.itemsize <= 2:
+        return copied(view, np.float32)
+    return in_sbuf(view)
+
+
 def transpose(x, dtype=None, mask=None, **_):
     """On the PE into PSUM; tiles up to 32 x 32 on VectorE."""
     whole = clip(x, mask)
@@ -467,7 +474,7 @@ def transpose(x, dtype=None, mask=None, **_):
     if parts <= 32 and free <= 32 and (dtype is None or dtypes.dtype_of(dtype) == view.dtype):
         dst = value_like((free, parts), view.dtype)
     else:
-        view = in_sbuf(view)
+        view = for_tensore(view)
         dst = value_like((free, parts), np.float32, SPACES["psum"])
     isa.nc_transpose(dst, view)
     return dst if dtype is None or dst.dtype == dtypes.dtype_of(dtype) else copied(dst, dtype)

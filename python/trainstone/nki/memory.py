@@ -105,7 +105,7 @@ def fill(tile, value):
         isa.memset(made, value)
         isa.dma_copy(tile, made)
         return
-    shape = tile.shape if tile.ndim > 1 else (tile.shape[0], 1)
+    shape = tile.shape if tile.ndim > 1 else (*tile.shape, 1, 1)[:2]
     rows = 128
     for first in range(0, shape[0], rows):
         count = min(rows, shape[0] - first)

@@ -29,17 +29,20 @@ def _operand(value, mask, name, call):
     return None if view is None else memory.on_chip(view, name, call)
 
 
-def _along_rows(view, to):
-    """A column, one element of each partition, is read again for every element of a row."""
-    return view.broadcast_to(to.shape) if view.size == view.shape[0] == to.shape[0] and view.ndim == to.ndim else view
+def _common(one, other):
+    """The shape of two operands; one element of a free dimension is read again for each of the other's."""
+    fits = len(one) == len(other) and all(a == b or 1 in (a, b) for a, b in zip(one[1:], other[1:]))
+    return (one[0], *map(max, one[1:], other[1:])) if fits and one[0] == other[0] else one
 
 
 def tensor_tensor(data1, data2, op, *, dtype=None, mask=None, engine=None, **_):
-    shape = data2.shape if np.prod(data1.shape[1:]) == 1 else data1.shape
+    shape = _common(data1.shape, data2.shape)
     dst, to = _made(shape, dtype or dtypes.promote(data1.dtype, data2.dtype), mask)
     if to is not None:
-        isa.tensor_tensor(to, *[_along_rows(_operand(data, mask, name, "tensor_tensor"), to)
-                                for data, name in ((data1, "data1"), (data2, "data2"))], op, engine)
+        views = [_operand(data, mask, name, "tensor_tensor") for data, name in ((data1, "data1"), (data2, "data2"))]
+        if _common(views[0].shape, views[1].shape) == to.shape:
+            views = [view.broadcast_to(to.shape) for view in views]
+        isa.tensor_tensor(to, *views, op, engine)
     return dst
 
 
@@ -188,7 +191,7 @@ def nc_transpose(data, *, mask=None, dtype=None, engine=None, **_):
     if is_vector:
         dst = current().value((free, parts), view.dtype)
     else:
-        view = language.in_sbuf(view)
+        view = language.for_tensore(view)
         dst = current().value((free, parts), np.float32, SPACES["psum"])
     isa.nc_transpose(dst, view, vector_engine if is_vector else tensor_engine)
     return dst if dtype is None or dtypes.dtype_of(dtype) == dst.dtype else language.copied(dst, dtype)

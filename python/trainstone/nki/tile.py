@@ -205,7 +205,9 @@ class Tile(TensorOps, native.ext.View):
     def broadcast_to(self, shape):
         """Free dimensions of one element repeat; the partition dimension cannot."""
         shape = tuple(shape)
-        dims = [(0, 1, FREE)] * (len(shape) - self.ndim) + list(self._dims)
+        missing = [(0, 1, FREE)] * (len(shape) - self.ndim)
+        is_first = not self.is_hbm and self.shape[0] == shape[0]  # partitions stay the first dimension
+        dims = list(self._dims[:is_first]) + missing + list(self._dims[is_first:])
         made = []
         for (step, count, walk), length in zip(dims, shape):
             if count == length:
