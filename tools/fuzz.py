@@ -29,7 +29,7 @@ GRAPH = tuple(f"src/compiler/{name}.c" for name in (
     "check_index", "check_region"))
 TRN = tuple(f"src/arch/{name}.c" for name in (
     "decode", "encode", "parse", "parse_operand", "print", "structure", "trn_constant", "trn_scan", "verify",
-    "verify_op"))
+    "verify_op", "verify_sync"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -363,7 +363,8 @@ ts_status ts_check_begin(ts_exec *exec) {
     ts_checks *checks = exec->checks;
     bool has_memory = true;
     if (checks->kinds >> ts_check_races & 1)
-        TS_TRY(ts_races_find(exec->program, &exec->machine->chip, &checks->races, exec->diag));
+        TS_TRY(ts_races_find(exec->program, &exec->machine->chip, TS_RACES_POSITIONS, &checks->races,
+                             exec->diag));
     if (checks->kinds >> ts_check_unset & 1) has_memory = forget_writes(exec);
     if (checks->kinds >> ts_check_nan & 1) has_memory = make_origins(exec) && has_memory;
     if (!has_memory) return ts_fail(exec->diag, ts_system, "no host memory for the checks of a run");

@@ -11,7 +11,6 @@
 #include "machine/check_order.h"
 
 enum {
-    MOST_POSITIONS = 1 << 25, /* the verifier counts half as many */
     MOST_RACES = 256,
     CHUNK = 64, /* accesses with common bounds */
     RECENT = 8, /* of one position, looked through for the same place */
@@ -52,6 +51,8 @@ typedef struct search {
     ts_arena arena;
     ts_ordering order;
     ts_unroll unroll;
+    ts_operands operands; /* of the instruction that it is at */
+    int64_t most;
     uint32_t *storage_of;                 /* per tensor */
     bool *is_written;                     /* per storage: something writes it */
     site **sites;                         /* per storage */
@@ -269,7 +270,7 @@ static void compare(search *s, site *earlier, const ts_ref *ref, const ts_ref *p
 }
 
 static void look_at(search *s, uint32_t number, int operand, bool is_write) {
-    const ts_ref *ref = &s->unroll.operands.ref[operand];
+    const ts_ref *ref = &s->operands.ref[operand];
     ts_ref placed;
     uint32_t storage = place(s, ref, &placed);
     if (!s->is_written[storage]) return;
@@ -292,15 +293,16 @@ static ts_status search_all(void *context) {
     const ts_inst *inst;
     find_storages(s);
     ts_ordering_begin(&s->order, s->program, &s->arena);
-    ts_unroll_begin(&s->unroll, s->program, MOST_POSITIONS, &s->arena);
+    ts_unroll_begin(&s->unroll, s->program, s->most, &s->arena);
     s->site_of = ts_arena_array(&s->arena, s->program->code.count + 1, sizeof *s->site_of);
     s->executions = TS_NEW_ARRAY(&s->arena, uint32_t, s->program->code.count + 1);
     while (s->races->list.count < MOST_RACES && (inst = ts_unroll_next(&s->unroll))) {
         uint32_t at = s->unroll.at, number = ts_ordering_start(&s->order, at, s->unroll.counters);
         s->executions[at]++;
-        for (int i = 0; i < s->unroll.operands.count; i++) {
-            if (s->unroll.operands.is_read[i]) look_at(s, number, i, false);
-            if (s->unroll.operands.is_write[i]) look_at(s, number, i, true);
+        ts_inst_operands(s->program, inst, s->unroll.counters, &s->operands);
+        for (int i = 0; i < s->operands.count; i++) {
+            if (s->operands.is_read[i]) look_at(s, number, i, false);
+            if (s->operands.is_write[i]) look_at(s, number, i, true);
         }
         ts_ordering_signal(&s->order, at, number);
     }
@@ -309,12 +311,14 @@ static ts_status search_all(void *context) {
     return ts_ok;
 }
 
-ts_status ts_races_find(const ts_program *program, const ts_chip *chip, ts_races *races, ts_diag *diag) {
+ts_status ts_races_find(const ts_program *program, const ts_chip *chip, int64_t most, ts_races *races,
+                        ts_diag *diag) {
     if (program->syncing != ts_syncing_explicit) return ts_ok;
     search *s = calloc(1, sizeof *s);
     if (!s) return ts_fail(diag, ts_system, "no host memory for the search for races");
     s->program = program;
     s->chip = chip;
+    s->most = most;
     s->races = races;
     const void *const kept[] = {&s->arena, &races->arena, NULL};
     ts_status status = ts_unit_run(kept, search_all, s, "looking for races", diag);

@@ -29,8 +29,11 @@ typedef struct ts_races {
     bool is_cut;          /* there may be more */
 } ts_races;
 
-/* Walks the program, which has passed ts_program_verify. Nothing is found without sync=explicit. */
-ts_status ts_races_find(const ts_program *program, const ts_chip *chip, ts_races *races, ts_diag *diag);
+/* Walks the first `most` code positions of the program, loops unrolled, which has passed ts_program_verify.
+   Nothing is found without sync=explicit. */
+enum { TS_RACES_POSITIONS = 1 << 22 };
+ts_status ts_races_find(const ts_program *program, const ts_chip *chip, int64_t most, ts_races *races,
+                        ts_diag *diag);
 
 /* Lines for a person, without the name of the check; the members of an object, without its braces. */
 void ts_race_text(const ts_program *program, const ts_race *race, ts_text *out);

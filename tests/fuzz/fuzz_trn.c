@@ -1,5 +1,6 @@
 /* libFuzzer target for what reads programs: the first byte chooses the container as it lies, a payload to be
-   wrapped with a right hash, or text. What is accepted is printed, encoded, read again and verified. */
+   wrapped with a right hash, or text. What is accepted is printed, encoded, read again and verified; what
+   passes with semaphores of its own is clocked and searched for races. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,27 @@
 #include "arch/container.h"
 #include "arch/program.h"
 #include "fuzz_check.h"
+#include "machine/check_races.h"
+#include "machine/clock.h"
+
+static void use_semaphores(const ts_program *program, const ts_chip *chip) {
+    enum { MOST = 4096 };
+    ts_diag diag = {0}, other = {0};
+    ts_races races = {0};
+    ts_record record = {0};
+    ts_clock_options options = {.instruction_cap = MOST, .band = true};
+    ts_status status = ts_clock_run(program, chip, &options, &record, &diag);
+    check(status == ts_ok || (diag.status == status && diag.message[0]));
+    check(ts_races_find(program, chip, MOST, &races, &other) == ts_ok);
+    ts_text text = {0};
+    for (uint32_t i = 0; i < races.list.count; i++) {
+        check(races.list.data[i].bytes > 0 && races.list.data[i].parts > 0);
+        ts_race_text(program, &races.list.data[i], &text);
+    }
+    ts_text_free(&text);
+    ts_record_free(&record);
+    ts_arena_free(&races.arena);
+}
 
 static void use(ts_program *program) {
     ts_diag diag = {0};
@@ -32,6 +54,7 @@ static void use(ts_program *program) {
     check(ts_chip_get("trn1", &chip, &diag) == ts_ok);
     ts_status status = ts_program_verify(program, &chip, &diag);
     check(status == ts_ok || (diag.status == status && diag.message[0]));
+    if (status == ts_ok && program->syncing == ts_syncing_explicit) use_semaphores(program, &chip);
     ts_text_free(&text);
     ts_text_free(&second);
     free(data);

@@ -78,7 +78,7 @@ static uint32_t compare(const ts_program *program) {
     memset(&g, 0, sizeof g);
     g.program = program;
     assert_int_equal(program->code.count, LENGTH);
-    assert_int_equal(ts_races_find(program, &chip, &races, &diag), ts_ok);
+    assert_int_equal(ts_races_find(program, &chip, TS_RACES_POSITIONS, &races, &diag), ts_ok);
     for (uint32_t at = 0; at < LENGTH; at++) {
         ts_inst_operands(program, program->code.data[at], counters, &g.operands[at]);
         add_edges(&g, at);
@@ -116,7 +116,7 @@ static ts_races races_of(const char *text) {
     ts_races races = {0};
     ts_diag diag = {0};
     if (ts_program_verify(program, &chip, &diag) != ts_ok) fail_msg("%s", diag.message);
-    assert_int_equal(ts_races_find(program, &chip, &races, &diag), ts_ok);
+    assert_int_equal(ts_races_find(program, &chip, TS_RACES_POSITIONS, &races, &diag), ts_ok);
     ts_program_free(program);
     return races;
 }
