@@ -1,7 +1,16 @@
-/* Copies of many short runs. */
+/* Copies of rows, and of many short runs. */
 #include "base/copy.h"
 
 #include "base/clones.h"
+
+enum { LINE = 64 };
+
+TS_CLONES
+void ts_copy_lines(uint8_t *to, const uint8_t *from, size_t bytes) {
+    for (size_t at = 0; at + LINE <= bytes; at += LINE)
+        memcpy(to + at, from + at, LINE);
+    memcpy(to + bytes - LINE, from + bytes - LINE, LINE);
+}
 
 /* Lengths that compilers turn into a few vectors; a call of memcpy costs more than such a run. */
 #define RUNS(length)                                                                                         \

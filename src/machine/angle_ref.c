@@ -82,9 +82,9 @@ typedef struct fold {
 static void fold_rows(void *context, int64_t first, int64_t last) {
     const fold *f = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
-    for (int64_t unit = first; unit < last; unit++) {
-        int64_t part = unit / f->chunks.per_row, from = unit % f->chunks.per_row * f->chunks.size;
-        int64_t n = ts_chunk_length(&f->chunks, from);
+    ts_chunk at = ts_chunk_at(&f->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&f->chunks, &at)) {
+        const int64_t part = at.part, from = at.from, n = at.n;
         const float *values = ts_rows_read(&f->data, part, from, n, in);
         float *target = ts_rows_target(&f->dst, part, from, n, out);
         fold_angles(values, target, n, f->quarters);

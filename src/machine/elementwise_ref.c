@@ -28,9 +28,9 @@ static void chain_floats(void *context, int64_t first, int64_t last) {
     const chain *c = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK], side[2][TS_CHUNK], between[TS_CHUNK];
     int64_t filled = -1, longest = ts_chunk_length(&c->chunks, 0);
-    for (int64_t unit = first; unit < last; unit++) {
-        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
-        int64_t n = ts_chunk_length(&c->chunks, from);
+    ts_chunk at = ts_chunk_at(&c->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
+        const int64_t part = at.part, from = at.from, n = at.n;
         const float *a = ts_rows_read(&c->data, part, from, n, in);
         float *target = ts_rows_target(&c->dst, part, from, n, out);
         for (int i = 0; i < c->steps; i++) {
@@ -56,9 +56,9 @@ static void chain_floats(void *context, int64_t first, int64_t last) {
 static void chain_ints(void *context, int64_t first, int64_t last) {
     const chain *c = context;
     _Alignas(64) uint32_t in[TS_CHUNK], out[TS_CHUNK], side[TS_CHUNK];
-    for (int64_t unit = first; unit < last; unit++) {
-        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
-        int64_t n = ts_chunk_length(&c->chunks, from);
+    ts_chunk at = ts_chunk_at(&c->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
+        const int64_t part = at.part, from = at.from, n = at.n;
         const uint32_t *a = ts_rows_read_bits(&c->data, part, from, n, in);
         for (int i = 0; i < c->steps; i++) {
             const step *s = &c->step[i];
@@ -166,9 +166,9 @@ typedef struct copy {
 static void copy_rows(void *context, int64_t first, int64_t last) {
     const copy *c = context;
     _Alignas(64) float buffer[TS_CHUNK];
-    for (int64_t unit = first; unit < last; unit++) {
-        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
-        int64_t n = ts_chunk_length(&c->chunks, from);
+    ts_chunk at = ts_chunk_at(&c->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
+        const int64_t part = at.part, from = at.from, n = at.n;
         if (c->is_exact) {
             ts_rows_write_raw(&c->dst, part, from, n, ts_rows_read_raw(&c->src, part, from, n, buffer));
         } else {
@@ -260,9 +260,9 @@ static void copy_predicated(void *context, int64_t first, int64_t last) {
     /* -0.0 is zero. */
     uint32_t sign = 1u << (c->predicate.size * 8 - 1);
     uint32_t keep = ts_dtype_get(c->predicate.dtype)->kind == 'f' ? ~sign : UINT32_MAX;
-    for (int64_t unit = first; unit < last; unit++) {
-        int64_t part = unit / c->chunks.per_row, from = unit % c->chunks.per_row * c->chunks.size;
-        int64_t n = ts_chunk_length(&c->chunks, from);
+    ts_chunk at = ts_chunk_at(&c->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
+        const int64_t part = at.part, from = at.from, n = at.n;
         const uint32_t *mask = ts_rows_read_bits(&c->predicate, part, from, n, mask_buffer);
         const void *old = ts_rows_read_raw(&c->dst, part, from, n, old_buffer), *values = cast;
         if (c->is_exact)
@@ -302,10 +302,9 @@ static void fill_rows(void *context, int64_t first, int64_t last) {
     int64_t longest = ts_chunk_length(&f->chunks, 0);
     for (int64_t i = 0; i < longest; i++)
         memcpy((char *)raw + i * f->dst.size, &f->bits, f->dst.size);
-    for (int64_t unit = first; unit < last; unit++) {
-        int64_t from = unit % f->chunks.per_row * f->chunks.size;
-        ts_rows_write_raw(&f->dst, unit / f->chunks.per_row, from, ts_chunk_length(&f->chunks, from), raw);
-    }
+    ts_chunk at = ts_chunk_at(&f->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&f->chunks, &at))
+        ts_rows_write_raw(&f->dst, at.part, at.from, at.n, raw);
 }
 
 /* One element's bits: integers exactly (saturated), floats from the value rounded to fp32. */

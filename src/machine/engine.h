@@ -46,6 +46,7 @@ typedef struct ts_rows {
     int64_t parts, elems;
     int64_t low, high; /* byte range of one row, relative to base */
     uint8_t space, dtype, size;
+    bool is_plain; /* fp32, adjacent and aligned: rows are arrays of floats */
     int dims;
     int64_t step[TS_AP_DIMS]; /* bytes */
     int64_t count[TS_AP_DIMS];
@@ -112,7 +113,12 @@ static inline uint8_t *ts_rows_at(const ts_rows *rows, int64_t part) {
 }
 /* Elements [from, from + n) of a row, n <= TS_CHUNK: in place when possible, else through `buffer`
    (TS_CHUNK elements, aligned to 64 bytes). */
-const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
+const float *ts_rows_gather(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
+static inline const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n,
+                                        float *buffer) {
+    if (rows->is_plain) return (const float *)(const void *)ts_rows_at(rows, part) + from;
+    return ts_rows_gather(rows, part, from, n, buffer);
+}
 /* Integers as they are, extended to 32 bits by the sign of their dtype; other dtypes by zeros. */
 const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n,
                                   uint32_t *buffer);
@@ -120,8 +126,18 @@ const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t fro
 const void *ts_rows_read_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, void *buffer);
 /* Where to compute elements of a row: in place when possible, else `buffer`; then ts_rows_write stores them
    (and has nothing to do when they are in place). */
-float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
-void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values);
+float *ts_rows_room(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);
+static inline float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t from, int64_t n,
+                                    float *buffer) {
+    if (rows->is_plain) return (float *)(void *)ts_rows_at(rows, part) + from;
+    return ts_rows_room(rows, part, from, n, buffer);
+}
+void ts_rows_put(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values);
+static inline void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n,
+                                 const float *values) {
+    if (!rows->is_plain || values != (const float *)(const void *)ts_rows_at(rows, part) + from)
+        ts_rows_put(rows, part, from, n, values);
+}
 /* The same values in the row's dtype, packed. */
 void ts_rows_narrow(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values,
                     void *raw);
@@ -175,6 +191,23 @@ typedef struct ts_chunks {
 ts_chunks ts_chunks_of(const ts_rows *dst);
 static inline int64_t ts_chunk_length(const ts_chunks *chunks, int64_t from) {
     return chunks->elems - from < chunks->size ? chunks->elems - from : chunks->size;
+}
+/* One of them: elements [from, from + n) of row `part`. */
+typedef struct ts_chunk {
+    int64_t part, from, n;
+} ts_chunk;
+static inline ts_chunk ts_chunk_at(const ts_chunks *chunks, int64_t unit) {
+    ts_chunk c = {.part = unit / chunks->per_row, .from = unit % chunks->per_row * chunks->size};
+    c.n = ts_chunk_length(chunks, c.from);
+    return c;
+}
+static inline void ts_chunk_next(const ts_chunks *chunks, ts_chunk *c) {
+    c->from += chunks->size;
+    if (c->from >= chunks->elems) {
+        c->from = 0;
+        c->part++;
+    }
+    c->n = ts_chunk_length(chunks, c->from);
 }
 
 /* What an operator costs about, per element. */

@@ -5,6 +5,10 @@
 #include "base/copy.h"
 #include "machine/engine.h"
 
+static inline bool is_aligned(const void *at, unsigned size) {
+    return ((uintptr_t)at & (size - 1)) == 0;
+}
+
 /* ---- resolving ---- */
 
 static void join_dims(const ts_ref *ref, ts_rows *rows) {
@@ -84,6 +88,9 @@ static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
         rows->base = memory->data + ref.part * memory->pitch + ref.offset;
     }
     join_dims(&ref, rows);
+    rows->is_plain = rows->dtype == ts_dtype_f32 && rows->dims == 1 &&
+                     (rows->step[0] == 4 || rows->elems == 1) && is_aligned(rows->base, 4) &&
+                     rows->pitch % 4 == 0;
 }
 
 void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
@@ -198,10 +205,6 @@ static inline uint8_t *adjacent(const ts_rows *rows, int64_t part, int64_t from,
     int64_t run;
     uint8_t *at = next_run(&w, n, &run);
     return run == n ? at : NULL;
-}
-
-static inline bool is_aligned(const void *at, unsigned size) {
-    return ((uintptr_t)at & (size - 1)) == 0;
 }
 
 /* Steps that compilers turn into vectors: every other element, or one element again and again. */
@@ -399,7 +402,7 @@ static bool is_at_words(const ts_rows *rows, int64_t part) {
     return is;
 }
 
-const float *ts_rows_read(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
+const float *ts_rows_gather(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
     _Alignas(64) uint32_t raw[TS_CHUNK];
     if (rows->dims == 1 && rows->step[0] == 0) {
         memcpy(raw, ts_rows_at(rows, part), rows->size);
@@ -442,7 +445,7 @@ const uint32_t *ts_rows_read_bits(const ts_rows *rows, int64_t part, int64_t fro
     return buffer;
 }
 
-float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
+float *ts_rows_room(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer) {
     if (rows->dtype != ts_dtype_f32) return buffer;
     uint8_t *direct = adjacent(rows, part, from, n);
     return direct && is_aligned(direct, 4) ? (float *)direct : buffer;
@@ -459,7 +462,7 @@ void ts_rows_narrow(const ts_rows *rows, int64_t part, int64_t from, int64_t n, 
     if (rows->casts) ts_casts_note(rows->casts, rows->dtype, values, raw, n);
 }
 
-void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values) {
+void ts_rows_put(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values) {
     _Alignas(64) uint32_t raw[TS_CHUNK];
     uint8_t *direct = adjacent(rows, part, from, n);
     if ((const uint8_t *)values == direct) return;

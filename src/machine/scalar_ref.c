@@ -41,15 +41,16 @@ static void activate(void *context, int64_t first, int64_t last) {
     _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
     _Alignas(64) float column[TS_CHUNK];
     float scale = 1, bias = 0;
-    for (int64_t unit = first, seen = -1; unit < last; unit++) {
-        int64_t part = unit / a->chunks.per_row, from = unit % a->chunks.per_row * a->chunks.size;
-        if (part != seen) {
-            scale = ts_column_value(&a->scale, part);
-            if (a->has_bias) bias = *ts_rows_read(&a->bias, part, 0, 1, column);
-            seen = part;
+    ts_chunk at = ts_chunk_at(&a->chunks, first);
+    int64_t seen = -1;
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&a->chunks, &at)) {
+        if (at.part != seen) {
+            scale = ts_column_value(&a->scale, at.part);
+            if (a->has_bias) bias = *ts_rows_read(&a->bias, at.part, 0, 1, column);
+            seen = at.part;
         }
-        one_chunk(a, part, from, ts_chunk_length(&a->chunks, from), a->has_scale ? &scale : NULL,
-                  a->has_bias ? &bias : NULL, in, out);
+        one_chunk(a, at.part, at.from, at.n, a->has_scale ? &scale : NULL, a->has_bias ? &bias : NULL, in,
+                  out);
     }
 }
 
