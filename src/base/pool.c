@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPINS = 1000 /* some 15 us */, MAX_THREADS = 1024 };
+enum { SPINS = 3000 /* some 45 us */, MAX_THREADS = 1024 };
 
 /* `state` holds the number of the job in its upper half, whether it still takes workers, and how many are at
    it. A worker that comes late finds the job closed: nobody waits for a thread that the host keeps asleep. */

@@ -40,10 +40,10 @@ static void unmap_memory(ts_memory *memory) {
 }
 
 /* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. Pairs lie in
-   a slot for each block of partitions of the result: one tile of columns for half the partitions. */
+   a place for each TS_LEAST_ROWS of the result: one tile of columns for half the partitions. */
 static uint64_t operand_bytes(const ts_chip *chip, double columns) {
-    double most = fmax(columns, chip->partitions) + TS_GEMM_COLUMNS;
-    return (uint64_t)(chip->partitions * most * (double)sizeof(float));
+    double places = chip->partitions / TS_LEAST_ROWS + 1, pairs = places * TS_GEMM_COLUMNS / 2;
+    return (uint64_t)(chip->partitions * fmax(columns + TS_GEMM_COLUMNS, pairs + 3) * (double)sizeof(float));
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {

@@ -8,7 +8,7 @@
 #include "machine/segment.h"
 
 /* Below this a wake-up of the pool costs more than it saves. */
-static const double WORTH_NS = 12000;
+static const double WORTH_NS = 5000;
 
 /* ---- pieces of one instruction ---- */
 
@@ -79,15 +79,17 @@ static void run_share(void *context, int index) {
     }
 }
 
-/* Whole blocks, and of all partitions two shares a thread where there are so many: one can be taken from a
-   thread that is late, and half the partitions are still one for each. */
+/* Of all partitions two shares a thread where there are so many blocks: one can be taken from a thread that
+   is late, and half the partitions are still one for each. Fewer partitions make smaller shares. */
 static int32_t share_size(const ts_exec *exec) {
     const ts_segment *s = exec->core->segment;
     int threads = ts_pool_threads(exec->machine->pool);
     if (threads == 1 || s->ns < WORTH_NS) return s->high;
     int32_t size = (int32_t)exec->core->sbuf.partitions / (2 * threads) / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
-    if (size >= s->high - s->low) size /= 2;
-    return size > TS_BLOCK_PARTS ? size : TS_BLOCK_PARTS;
+    if (size < TS_BLOCK_PARTS) size = TS_BLOCK_PARTS;
+    while (size * threads > s->high - s->low && size > TS_LEAST_ROWS)
+        size /= 2;
+    return size;
 }
 
 void ts_segment_run(const ts_exec *exec) {

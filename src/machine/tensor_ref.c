@@ -91,22 +91,22 @@ typedef struct product {
     int64_t part;
 } product;
 
-/* Blocks of partitions have their own room for pairs: other threads are at theirs. */
+/* Whatever rows make up a share have their own room for pairs: other threads are at theirs. */
 static void run_rows(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
     if (gemm.a_pairs) {
-        int64_t half = (gemm.k + 1) / 2, block = (p->part + first) / TS_BLOCK_PARTS;
-        gemm.a_pairs += block * half * TS_GEMM_COLUMNS;
-        gemm.b_pairs += block * half * TS_GEMM_COLUMNS;
+        int64_t half = (gemm.k + 1) / 2, place = (p->part + first) / TS_LEAST_ROWS;
+        gemm.a_pairs += place * half * TS_GEMM_COLUMNS;
+        gemm.b_pairs += place * half * TS_GEMM_COLUMNS;
         ts_gemm_pair_a(&gemm);
     }
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
 }
 
-/* Few rows are not worth reading all columns for each block of them. */
+/* Products of less than two tiles of rows are shared out by columns. */
 static bool can_wait(const ts_operand_set *set, const ts_gemm *gemm) {
-    return set->part % TS_BLOCK_PARTS == 0 && (gemm->m >= 2 * TS_BLOCK_PARTS || gemm->n <= TS_GEMM_COLUMNS);
+    return set->part % TS_BLOCK_PARTS == 0 && (gemm->m >= 2 * TS_LEAST_ROWS || gemm->n <= TS_GEMM_COLUMNS);
 }
 
 static float cleaned_sum(float old, float value) {

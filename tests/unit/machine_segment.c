@@ -153,6 +153,31 @@ static void operands_of_products_wait_for_their_writers_and_are_kept(void **stat
           of_product);
 }
 
+static float of_counts(const float *a, int p, int i) {
+    int count = 0;
+    for (int k = 0; k < 4 * PARTS && p < 16; k++) {
+        const float *row = a + k % PARTS * COLUMNS;
+        count += row[k / PARTS * 16 + p] > 0 && row[i] > 0;
+    }
+    return p < 16 ? (float)count : a[p * COLUMNS + i];
+}
+
+/* Of bf16, so that operands are paired where the CPU has products of pairs: in few rows, which threads share.
+ */
+static void few_rows_of_pairs_are_shared(void **state) {
+    (void)state;
+    check(FROM_A
+          "vector.tensor_scalar dst=sbuf.bf16[p0:128 +2048 512] data=sbuf.f32[p0:128 +0 512] op0=is_gt "
+          "operand0=0\n"
+          "loop %i = 4\n"
+          "  tensor.nc_matmul dst=psum.f32[p0:16 +0 512] stationary=sbuf.bf16[p0:128 +2048+32*%i 16] "
+          "moving=sbuf.bf16[p0:128 +2048 512] accumulate=unless_first(%i)\n"
+          "end %i\n"
+          "vector.tensor_copy dst=sbuf.f32[p0:16 +0 512] src=psum.f32[p0:16 +0 512]\n"
+          "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +0 512]\n",
+          of_counts);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_waits_for_stores_of_other_partitions),
@@ -163,6 +188,7 @@ int main(void) {
         cmocka_unit_test(many_instructions_fill_segments),
         cmocka_unit_test(what_is_turned_waits_for_its_writer_and_is_kept),
         cmocka_unit_test(operands_of_products_wait_for_their_writers_and_are_kept),
+        cmocka_unit_test(few_rows_of_pairs_are_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
