@@ -140,7 +140,7 @@ static ts_status run_within(void *context) {
     TS_TRY(make_sets(clock, j->chip, j->options->band));
     TS_TRY(add_what_ifs(clock, j->chip, j->options));
     TS_TRY(ts_expand_init(clock));
-    ts_boxes_init(clock);
+    ts_spots_init(clock);
     ts_series_init(clock, j->options->bins);
     TS_TRY(run(clock));
     fill(clock, j->options->band, j->options->what_if_count);

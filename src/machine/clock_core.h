@@ -17,9 +17,8 @@ enum {
     TS_CLOCK_RINGS = 256,       /* queue numbers a program may name */
     TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
     TS_CLOCK_WINDOW = 1024,     /* fetched instructions that wait for their times */
-    TS_CLOCK_BOXES = 8192,      /* accesses remembered exactly per plane; above that, old ones merge */
-    TS_CLOCK_SIGNS = 16,        /* states remembered by a sign of what they are */
-    TS_BOX_LEVELS = 20
+    TS_CLOCK_BOXES = 8192, /* reads, or writes, of a storage remembered exactly; above that, old ones merge */
+    TS_CLOCK_SIGNS = 16    /* states remembered by a sign of what they are */
 };
 
 typedef enum ts_port {
@@ -178,9 +177,10 @@ typedef struct ts_shape {
 typedef struct ts_access {
     const ts_ap *ap;
     const ts_shape *shape;
-    int64_t offset; /* bytes: into the partition, or into the storage */
-    int64_t lo, hi; /* bytes it may touch, relative to `offset`; hi exclusive */
-    int64_t shift;  /* where its tensor lies in the storage */
+    struct ts_spot *spot; /* of the latest time; it may have gone since */
+    int64_t offset;       /* bytes: into the partition, or into the storage */
+    int64_t lo, hi;       /* bytes it may touch, relative to `offset`; hi exclusive */
+    int64_t shift;        /* where its tensor lies in the storage */
     int32_t part, parts;
     uint32_t storage;
     uint32_t inst; /* position in code */
@@ -205,37 +205,68 @@ typedef struct ts_code {
     bool is_ready;
 } ts_code;
 
-/* Where an access lies, and whose it is. */
+/* Where an access lies. */
 typedef struct ts_place {
     int64_t lo, hi;
     int32_t part, parts;
-    uint32_t plane;
-    uint8_t engine;        /* that issued it; none: a transfer, or several accesses */
+    uint32_t storage;
     const ts_shape *shape; /* NULL: stands for several, by bounds only */
-    const ts_access *access;
 } ts_place;
+static inline bool ts_place_is_same(const ts_place *a, const ts_place *b) {
+    return a->lo == b->lo && a->hi == b->hi && a->part == b->part && a->parts == b->parts &&
+           a->storage == b->storage && a->shape == b->shape && a->shape;
+}
 
-/* One remembered access. */
+/* One remembered access: a read or a write that is still the latest to some bytes of its spot. */
 typedef struct ts_box {
-    ts_place place;
-    struct ts_box *next; /* of its hash bucket */
+    struct ts_box *next; /* of its spot */
+    struct ts_spot *spot;
     ts_event *event;
-    uint64_t covered;  /* bit per part of it that later writes covered, 4 x 16 parts */
-    uint32_t look;     /* tick from which on it may be past */
-    uint8_t behind[2]; /* bit per engine that cannot be delayed by it: at all, or to overwrite */
-    uint8_t level;
-    struct ts_box **link;
-    struct ts_box *level_next, **level_link; /* boxes of one level of one plane */
+    const ts_access *access;
+    uint64_t covered; /* bit per part of it that later writes covered, as in ts_link */
+    uint32_t look;    /* tick from which on it may be past */
+    uint8_t quiet[2]; /* bit per engine whose instructions it cannot delay any more: that overwrite, that read
+                         a result */
+    uint8_t engine;   /* that issued it; none: a transfer, or several accesses */
+    bool is_write;
 } ts_box;
 
-/* The reads (even index) or the writes (odd) of one storage: SBUF, PSUM, scratch, or a tensor. */
-typedef struct ts_plane {
-    uint32_t count, limit;
-    uint32_t crowd;  /* boxes that are worth a look for those that cannot matter any more */
-    uint32_t levels; /* bit per level in use */
-    uint32_t level_count[TS_BOX_LEVELS];
-    ts_box *level[TS_BOX_LEVELS];
-} ts_plane;
+/* Whether two spots have bytes in common. */
+typedef enum ts_meet { ts_meet_unknown, ts_meet_no, ts_meet_yes, ts_meet_perhaps } ts_meet;
+
+/* From a spot to one whose bounds it meets. */
+typedef struct ts_link {
+    struct ts_spot *spot;
+    uint64_t covered; /* bit per part of the spot linked to that lies in this one, 4 x 16 parts */
+    uint32_t back;    /* the link from there to here: its place in the other's list */
+    uint8_t meet;     /* ts_meet */
+    bool is_inside;   /* the spot linked to lies in this one, which has no gaps */
+    bool is_measured; /* `covered` and `is_inside` are known */
+} ts_link;
+
+/* A place that accesses have in common (clock_spots.c). */
+typedef struct ts_spot {
+    ts_box *boxes[2]; /* reads, writes */
+    ts_place place;
+    ts_link *links; /* to itself, too, when it was written */
+    uint32_t link_count, link_room;
+    uint32_t slot, hash;
+    uint32_t tick;        /* of its latest access */
+    bool is_written;      /* by something, lately */
+    struct ts_spot *next; /* of its hash bucket */
+} ts_spot;
+
+/* The spots of one storage. */
+typedef struct ts_spots {
+    uint32_t count, room, words; /* slots, and words that hold a bit for each */
+    uint32_t swept;              /* tick when old ones were last removed */
+    uint32_t cells;
+    uint8_t shift;  /* bytes of a cell, as a power of two */
+    ts_spot **spot; /* per slot */
+    uint64_t *used;
+    uint64_t *written;
+    uint64_t *grid; /* per cell; NULL while there are few */
+} ts_spots;
 
 /* The bytes and partitions that an operand may touch in all trips of all its loops. */
 typedef struct ts_reaches {
@@ -245,7 +276,11 @@ typedef struct ts_reaches {
     __int128 lo, hi, first, last;
 } ts_reaches;
 
+/* SBUF, PSUM, scratch, or a tensor. */
 typedef struct ts_storage {
+    ts_spots spots;
+    uint32_t boxes[2], limit[2];    /* reads, writes; more than the limit merge */
+    uint32_t crowd[2];              /* boxes that are worth a look for those that cannot matter any more */
     bool is_tracked;                /* something writes it */
     uint32_t last[ts_engine_count]; /* 1 + the last code position that touches it; 0 = none */
     uint32_t tick;                  /* of `free` */
@@ -304,7 +339,6 @@ typedef struct ts_steady {
     TS_VEC(ts_node *) pins;
     TS_VEC(ts_node **) places;
     TS_VEC(ts_event *) events;
-    TS_VEC(ts_box *) boxes;
     ts_record record;
     ts_time union_length;
     TS_VEC(ts_record_row) rows;
@@ -321,7 +355,7 @@ typedef struct ts_clock {
     uint32_t slice_cap, path_cap;
     ts_watch watch;
     ts_arena arena;
-    ts_slab events, edges, nodes, boxes;
+    ts_slab events, edges, nodes, boxes, spots;
 
     /* sets of constants, as times */
     int sets, asked; /* sets in use; the one that is reported */
@@ -356,10 +390,10 @@ typedef struct ts_clock {
     ts_storage *storages;
     TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; found when first needed */
     uint32_t *reach_list;
-    ts_plane *planes; /* two per storage */
     uint32_t storage_count;
-    ts_box **buckets;
-    uint32_t bucket_bits, box_count;
+    ts_spot **spot_buckets;
+    uint32_t spot_bits, spot_count;
+    void *free_links[32]; /* by size */
     TS_VEC(ts_box *) found;
     uint32_t since; /* code from here on may still be fetched */
     uint32_t ticks;
@@ -397,18 +431,17 @@ typedef struct ts_clock {
     bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
 } ts_clock;
 
-/* clock_boxes.c: where boxes lie. Finding fills clock->found. */
-void ts_boxes_init(ts_clock *clock);
-void ts_boxes_add(ts_clock *clock, ts_box *box);
-/* The box is still the caller's. */
-void ts_boxes_remove(ts_clock *clock, const ts_box *box);
-/* Those of a plane whose bounds meet those of the query. */
-void ts_boxes_find(ts_clock *clock, const ts_place *query, uint32_t plane);
-/* The first of a chain (box->next) that has all boxes at the query's own place, and others. */
-ts_box *ts_boxes_near(const ts_clock *clock, const ts_place *query);
-void ts_boxes_all(ts_clock *clock, uint32_t plane);
-/* Their places have changed; the oldest is the last. */
-void ts_boxes_move(ts_clock *clock, ts_box **boxes, uint32_t count);
+/* clock_spots.c: places and what else meets them. */
+void ts_spots_init(ts_clock *clock);
+/* The spot of a place, made when there is none. */
+ts_spot *ts_spot_at(ts_clock *clock, const ts_place *place);
+ts_spot *ts_spot_new(ts_clock *clock, const ts_place *place);
+/* Something writes there: reads are linked, too. */
+void ts_spot_write(ts_clock *clock, ts_spot *spot);
+/* Finds what a link's other end has within this one. */
+void ts_link_measure(const ts_spot *spot, ts_link *link);
+/* Fills clock->found with all reads, or writes, of a storage. */
+void ts_spots_find_boxes(ts_clock *clock, uint32_t storage, bool is_write);
 
 /* clock_reach.c: what operands may touch. */
 void ts_reach_find(ts_clock *clock);
@@ -455,10 +488,14 @@ void ts_path_free(ts_clock *clock);
 /* clock_regions.c: what an access waits for. */
 /* Storages look again at what is behind all engines. */
 void ts_regions_tick(ts_clock *clock);
+/* Forgets all that cannot delay anything any more. */
+void ts_regions_sweep(ts_clock *clock);
 const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape);
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
-void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
+void ts_regions_access(ts_clock *clock, ts_event *event, ts_access *access, bool is_write);
+/* Moves a box to another place in its storage. */
+void ts_box_move(ts_clock *clock, ts_box *box, const ts_place *place);
 
 /* clock_semaphores.c: what programs with sync=explicit wait for. */
 void ts_semaphores_init(ts_clock *clock);

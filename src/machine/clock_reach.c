@@ -98,9 +98,9 @@ void ts_reach_find(ts_clock *clock) {
 
 bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *place) {
     enum { FEW = 64 };
-    const ts_storage *storage = &clock->storages[place->plane / 2];
+    const ts_storage *storage = &clock->storages[place->storage];
     const uint32_t *list = clock->reach_list + storage->first_reach[engine];
-    const ts_reaches own = {.storage = place->plane / 2,
+    const ts_reaches own = {.storage = place->storage,
                             .is_write = true,
                             .is_known = true,
                             .lo = place->lo,

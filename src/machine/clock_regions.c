@@ -1,28 +1,43 @@
-/* What an access waits for: the accesses that are still the latest to some bytes, found by where they lie
-   (clock_boxes.c). */
+/* What an access waits for: the accesses that are still the latest to some bytes, found through the spot
+   where it lies (clock_spots.c). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "machine/clock_core.h"
 
-static void drop_box(ts_clock *clock, ts_box *box) {
-    ts_boxes_remove(clock, box);
+static void add_box(ts_clock *clock, ts_box *box, ts_spot *spot) {
+    box->spot = spot;
+    box->next = spot->boxes[box->is_write];
+    spot->boxes[box->is_write] = box;
+    clock->storages[spot->place.storage].boxes[box->is_write]++;
+}
+
+/* Takes out the box that *at points to. */
+static ts_box *remove_box(ts_clock *clock, ts_box **at) {
+    ts_box *box = *at;
+    *at = box->next;
+    clock->storages[box->spot->place.storage].boxes[box->is_write]--;
+    return box;
+}
+
+static void drop_box_at(ts_clock *clock, ts_box **at) {
+    ts_box *box = remove_box(clock, at);
     ts_event_drop(clock, box->event);
     ts_slab_give(&clock->boxes, box);
 }
 
-static bool is_dense(const ts_place *place) {
-    return place->shape && place->shape->is_dense;
+static ts_box **find_box(const ts_box *box) {
+    ts_box **at = &box->spot->boxes[box->is_write];
+    while (*at != box)
+        at = &(*at)->next;
+    return at;
 }
 
-static bool covers(const ts_place *a, const ts_place *b) {
-    return a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part &&
-           a->part + a->parts >= b->part + b->parts && is_dense(a);
-}
-
-static bool is_same_place(const ts_place *a, const ts_place *b) {
-    return a->lo == b->lo && a->hi == b->hi && a->part == b->part && a->parts == b->parts &&
-           a->shape == b->shape && a->shape;
+void ts_box_move(ts_clock *clock, ts_box *box, const ts_place *place) {
+    remove_box(clock, find_box(box));
+    ts_spot *spot = ts_spot_at(clock, place);
+    if (box->is_write) ts_spot_write(clock, spot);
+    add_box(clock, box, spot);
 }
 
 /* Two rectangles of one pitch meet where both their rows and their columns do. *is_known false: a row of one
@@ -42,95 +57,111 @@ static ts_ref ref_of(const ts_place *place) {
     return ref;
 }
 
-/* The conflict of two boxes whose bounds meet. */
-static bool conflicts(ts_clock *clock, const ts_place *a, const ts_place *b) {
+static ts_meet find_meet(const ts_place *a, const ts_place *b) {
     bool is_exact = false;
-    if (a->shape && b->shape) {
-        if (a->shape->is_dense && b->shape->is_dense) return true;
-        if (a->shape->pitch && a->shape->pitch == b->shape->pitch) {
-            bool is_known = false, meet = rectangles_meet(a, b, &is_known);
-            if (is_known) return meet;
-        }
-        ts_ref ref_a = ref_of(a), ref_b = ref_of(b);
-        if (!ts_ref_overlap(&ref_a, &ref_b, &is_exact)) return false;
+    if (!a->shape || !b->shape) return ts_meet_perhaps;
+    if (a->shape->is_dense && b->shape->is_dense) return ts_meet_yes;
+    if (a->shape->pitch && a->shape->pitch == b->shape->pitch) {
+        bool is_known = false, meet = rectangles_meet(a, b, &is_known);
+        if (is_known) return meet ? ts_meet_yes : ts_meet_no;
     }
-    if (!is_exact) clock->record->conservative_waits++;
-    return true;
+    ts_ref ref_a = ref_of(a), ref_b = ref_of(b);
+    if (!ts_ref_overlap(&ref_a, &ref_b, &is_exact)) return ts_meet_no;
+    return is_exact ? ts_meet_yes : ts_meet_perhaps;
 }
 
-/* Whether the dependence could delay `event` at all, given what is known. */
-static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same) {
+static bool conflicts(ts_clock *clock, const ts_spot *spot, ts_link *link) {
+    if (link->meet == ts_meet_unknown) link->meet = (uint8_t)find_meet(&spot->place, &link->spot->place);
+    if (link->meet == ts_meet_perhaps) clock->record->conservative_waits++;
+    return link->meet != ts_meet_no;
+}
+
+/* Whether the dependence could delay `event` at all, given what is known. *is_over: nor any that its engine
+   issues later. */
+static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same,
+                      bool *is_over) {
+    *is_over = false;
     if (!earlier->is_done) return true;
     const ts_times *free = &clock->engine_free[event->step->engine];
+    bool is_ahead = false;
     for (int k = 0; k < clock->sets; k++) {
         ts_time time = is_same ? earlier->of[k].same : earlier->of[k].ready;
-        if (time >= event->of[k].earliest && time > free->at[k]) return true;
+        if (time <= free->at[k]) continue;
+        if (time >= event->of[k].earliest) return true;
+        is_ahead = true;
     }
+    *is_over = !is_ahead;
     return false;
 }
 
-/* What `event` waits for in an earlier one of its own engine: in order, only for a result. */
-static void depend_same(ts_clock *clock, ts_event *event, const ts_place *query, const ts_box *box,
-                        bool is_result) {
-    bool is_time = is_result && event->step->engine != ts_engine_tensor;
-    if (!is_time && (clock->window == 1 || box->event->is_done)) return;
-    if (is_time && !can_delay(clock, event, box->event, true)) return;
-    if (conflicts(clock, query, &box->place))
-        ts_event_depend(clock, event, box->event, is_time ? ts_wait_same : ts_wait_issue);
+enum { NOBODY = UINT8_MAX };
+
+/* An access that looks for what it waits for. */
+typedef struct query {
+    ts_event *event;
+    ts_spot *spot;
+    uint8_t engine; /* that waits: of a transfer, the one that triggers it */
+    uint8_t bit;    /* of that engine */
+    bool is_write;
+    uint8_t ignored; /* boxes of this engine need no look: it is the same, and in order; none = no such */
+} query;
+
+/* What the event waits for in an earlier one of its own engine: in order, only for a result. */
+static void depend_same(ts_clock *clock, const query *q, ts_link *link, const ts_box *box) {
+    bool is_time = !q->is_write && q->engine != ts_engine_tensor, is_over;
+    if (!is_time && box->event->is_done) return;
+    if (is_time && !can_delay(clock, q->event, box->event, true, &is_over)) return;
+    if (conflicts(clock, q->spot, link))
+        ts_event_depend(clock, q->event, box->event, is_time ? ts_wait_same : ts_wait_issue);
 }
 
 /* A DMA's data is touched outside its engine's order. In program order, an engine that waited once for
- * `ready` has it behind it. */
-static void depend(ts_clock *clock, ts_event *event, const ts_place *query, ts_box *box, bool is_result) {
-    uint8_t engine = (uint8_t)(1u << query->engine);
-    if (query->engine == box->place.engine && !event->step->is_dma) {
-        depend_same(clock, event, query, box, is_result);
-        return;
+   `ready` has it behind it. Returns whether the box may be past. */
+static bool depend(ts_clock *clock, const query *q, ts_link *link, ts_box *box) {
+    uint8_t bit = q->bit;
+    bool is_own = q->engine == box->engine, is_over;
+    if (is_own && !q->event->step->is_dma) {
+        depend_same(clock, q, link, box);
+        return false;
     }
-    if ((box->behind[0] | (is_result ? 0 : box->behind[1])) & engine) return;
     ts_event *earlier = box->event;
-    if (clock->window == 1) {
-        box->behind[0] |= earlier->awaited[0];
-        box->behind[1] |= earlier->awaited[1];
-        if ((box->behind[0] | (is_result ? 0 : box->behind[1])) & engine) return;
+    if (clock->window == 1 && (earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0)) & bit) {
+        box->quiet[0] |= bit;
+        box->quiet[1] |= earlier->awaited[0] & bit;
+        return false;
     }
-    if (!can_delay(clock, event, earlier, false)) return;
-    if (!conflicts(clock, query, &box->place)) return;
-    earlier->awaited[!is_result] |= engine;
-    ts_event_depend(clock, event, earlier, is_result ? ts_wait_ready : ts_wait_reuse);
+    if (!can_delay(clock, q->event, earlier, false, &is_over)) {
+        if (!is_over) return false;
+        box->quiet[0] |= bit;
+        box->quiet[1] |= bit;
+        return true;
+    }
+    if (!conflicts(clock, q->spot, link)) return false;
+    earlier->awaited[q->is_write] |= bit;
+    ts_event_depend(clock, q->event, earlier, q->is_write ? ts_wait_reuse : ts_wait_ready);
+    return false;
+}
+
+static bool is_quiet(const query *q, const ts_box *box) {
+    return box->quiet[!q->is_write] & q->bit || box->engine == q->ignored;
+}
+
+/* The box stands for another access from now on. */
+static void renew(ts_box *box) {
+    box->covered = 0;
+    box->look = 0;
+    box->quiet[0] = box->quiet[1] = 0;
 }
 
 /* A box in the place of an earlier one, whose times it stands for from now on. */
-static void take_over(ts_clock *clock, ts_box *box, ts_event *event, const ts_place *query, uint8_t engine) {
+static void take_over(ts_clock *clock, ts_box *box, ts_event *event, const ts_access *access,
+                      uint8_t engine) {
     ts_event_drop(clock, box->event);
     box->event = event;
-    box->place.access = query->access;
-    box->place.engine = engine;
-    box->behind[0] = box->behind[1] = 0;
-    box->covered = 0;
-    box->look = 0;
+    box->access = access;
+    box->engine = engine;
+    renew(box);
     event->refs++;
-}
-
-/* Of `count` equal parts of [0, length), a bit for each that lies within [from, to). */
-static uint64_t parts_within(int64_t from, int64_t to, int64_t length, int count) {
-    int64_t size = length / count;
-    int64_t first = from <= 0 ? 0 : (from + size - 1) / size, last = to >= length ? count : to / size;
-    return last > first ? (((uint64_t)1 << (last - first)) - 1) << first : 0;
-}
-
-/* Notes which of the box's parts the write covers: 4 by partitions, 16 by bytes. Whether all of them are by
- * now. */
-static bool covers_last(const ts_place *query, ts_box *box) {
-    enum { ROWS = 4, COLUMNS = 16 };
-    int64_t length = box->place.hi - box->place.lo, top = query->part - box->place.part,
-            left = query->lo - box->place.lo;
-    if (!is_dense(query) || box->place.parts % ROWS || length % COLUMNS) return false;
-    uint64_t columns = parts_within(left, left + query->hi - query->lo, length, COLUMNS);
-    uint64_t rows = parts_within(top, top + query->parts, box->place.parts, ROWS);
-    for (; columns && rows; rows &= rows - 1)
-        box->covered |= columns << __builtin_ctzll(rows) * COLUMNS;
-    return box->covered == UINT64_MAX;
 }
 
 /* Brings up to date what no engine that may still touch the storage starts anything before. Engines that are
@@ -168,7 +199,7 @@ static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time
 static bool is_past(ts_clock *clock, ts_box *box) {
     enum { SOON = 1, LATER = 8 };
     if (clock->ticks < box->look || !box->event->is_done) return false;
-    ts_storage *storage = &clock->storages[box->place.plane / 2];
+    ts_storage *storage = &clock->storages[box->spot->place.storage];
     if (storage->tick != clock->ticks) find_free(clock, storage);
     box->look = clock->ticks + SOON;
     if (!was_over(clock, box->event, &storage->free)) return false;
@@ -176,7 +207,7 @@ static bool is_past(ts_clock *clock, ts_box *box) {
         uint8_t engine = (uint8_t)__builtin_ctz(engines);
         if (was_over(clock, box->event, &clock->engine_free[engine])) continue;
         ts_reach_find(clock);
-        if (!ts_reach_may_touch(clock, engine, &box->place)) continue;
+        if (!ts_reach_may_touch(clock, engine, &box->spot->place)) continue;
         box->look = clock->ticks + LATER;
         return false;
     }
@@ -184,34 +215,43 @@ static bool is_past(ts_clock *clock, ts_box *box) {
 }
 
 /* With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
-static bool is_apart(const ts_clock *clock, const ts_place *query, const ts_box *box) {
-    return clock->is_explicit && query->engine != box->place.engine;
+static bool is_apart(const ts_clock *clock, const query *q, const ts_box *box) {
+    return clock->is_explicit && q->engine != box->engine;
 }
 
 /* Whoever touches these bytes later waits for this write, which waited for what it covers. Returns whether an
    earlier write's box took this one over. */
-static bool query_write(ts_clock *clock, ts_event *event, const ts_place *query, uint8_t engine) {
+static bool query_write(ts_clock *clock, const query *q, const ts_access *access, uint8_t engine) {
     ts_box *own = NULL;
-    for (uint32_t plane = query->plane & ~1u; plane <= query->plane; plane++) {
-        ts_boxes_find(clock, query, plane);
-        for (uint32_t i = 0; i < clock->found.count; i++) {
-            ts_box *box = clock->found.data[i];
-            if (is_apart(clock, query, box)) continue;
-            if (box->event != event) depend(clock, event, query, box, false);
-            bool is_same = is_same_place(query, &box->place);
-            if (is_same && plane == query->plane && !own)
-                own = box;
-            else if (is_same || covers(query, &box->place) || is_past(clock, box) || covers_last(query, box))
-                drop_box(clock, box);
-        }
+    for (uint32_t i = 0; i < q->spot->link_count; i++) {
+        ts_link *link = &q->spot->links[i];
+        if (!link->is_measured) ts_link_measure(q->spot, link);
+        bool is_same = link->spot == q->spot, is_gone = is_same || link->is_inside;
+        for (int kind = 0; kind < 2; kind++)
+            for (ts_box **at = &link->spot->boxes[kind], *box; (box = *at);) {
+                if (is_apart(clock, q, box)) {
+                    at = &box->next;
+                    continue;
+                }
+                bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, link, box);
+                if (is_same && kind && !own) {
+                    own = box;
+                    at = &box->next;
+                } else if (is_gone || (may_be_past && is_past(clock, box)) ||
+                           (box->covered |= link->covered) == UINT64_MAX) {
+                    drop_box_at(clock, at);
+                } else {
+                    at = &box->next;
+                }
+            }
     }
-    if (own) take_over(clock, own, event, query, engine);
+    if (own) take_over(clock, own, q->event, access, engine);
     return own != NULL;
 }
 
 static int by_place(const void *a, const void *b) {
     const ts_box *x = *(ts_box *const *)a, *y = *(ts_box *const *)b;
-    if (x->place.lo != y->place.lo) return x->place.lo < y->place.lo ? -1 : 1;
+    if (x->spot->place.lo != y->spot->place.lo) return x->spot->place.lo < y->spot->place.lo ? -1 : 1;
     return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
 }
 
@@ -233,31 +273,33 @@ static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
     return merged;
 }
 
-/* One box for several; it keeps their shape when all have the same place. */
+/* One box for several; it keeps their spot when all have the same. */
 static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
     ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
     *box = *boxes[0];
     box->event = merge_events(clock, boxes, count);
-    box->place.engine = ts_engine_none;
-    box->behind[0] = box->behind[1] = 0;
+    box->engine = ts_engine_none;
     box->look = 0;
-    int64_t lo = box->place.lo, hi = box->place.hi;
-    int32_t first = box->place.part, last = first + box->place.parts;
+    box->quiet[0] = box->quiet[1] = 0;
+    ts_place all = box->spot->place;
+    int32_t last = all.part + all.parts;
+    bool is_one = true;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_same_place(&boxes[0]->place, &boxes[i]->place)) box->place.shape = NULL;
-        if (boxes[i]->place.hi > hi) hi = boxes[i]->place.hi;
-        if (boxes[i]->place.lo < lo) lo = boxes[i]->place.lo;
-        if (boxes[i]->place.part < first) first = boxes[i]->place.part;
-        if (boxes[i]->place.part + boxes[i]->place.parts > last)
-            last = boxes[i]->place.part + boxes[i]->place.parts;
+        const ts_place *place = &boxes[i]->spot->place;
+        is_one &= boxes[i]->spot == box->spot;
+        if (place->hi > all.hi) all.hi = place->hi;
+        if (place->lo < all.lo) all.lo = place->lo;
+        if (place->part < all.part) all.part = place->part;
+        if (place->part + place->parts > last) last = place->part + place->parts;
     }
-    box->place.lo = lo;
-    box->place.hi = hi;
-    box->place.part = first;
-    box->place.parts = last - first;
+    all.parts = last - all.part;
+    all.shape = NULL;
+    ts_spot *spot = box->spot;
     for (uint32_t i = 0; i < count; i++)
-        drop_box(clock, boxes[i]);
-    ts_boxes_add(clock, box);
+        drop_box_at(clock, find_box(boxes[i]));
+    if (!is_one) spot = ts_spot_new(clock, &all);
+    if (box->is_write) ts_spot_write(clock, spot);
+    add_box(clock, box, spot);
 }
 
 /* The group of the transfers that read this place; the box's event becomes one when it is the first. NULL
@@ -273,55 +315,55 @@ static ts_event *group_of(ts_clock *clock, ts_box *box) {
 }
 
 /* A transfer inside one storage would wait for the group that it is in. */
-static bool may_join(const ts_clock *clock, const ts_event *event, const ts_place *query) {
-    const ts_code *code = &clock->code[event->inst];
+static bool may_join(const ts_clock *clock, const query *q) {
+    const ts_code *code = &clock->code[q->event->inst];
     for (int i = 0; i < code->access_count; i++)
-        if (code->accesses[i].is_write && code->accesses[i].storage == query->plane / 2) return false;
-    return event->step->is_dma;
+        if (code->accesses[i].is_write && code->accesses[i].storage == q->spot->place.storage) return false;
+    return q->event->step->is_dma;
 }
 
 /* A read in the place of earlier ones. An engine ends its instructions in order, so its latest read stands
    for the one before; transfers end in any order and are waited for together. Returns whether an earlier
    read's box stands for this one, too. */
-static bool join_reads(ts_clock *clock, ts_event *event, const ts_place *query) {
-    bool can_join = may_join(clock, event, query);
-    for (ts_box *box = ts_boxes_near(clock, query); box; box = box->next) {
-        if (!is_same_place(query, &box->place) || box->place.plane != query->plane) continue;
-        if (event->step->is_dma) {
-            bool is_transfer = box->place.engine == ts_engine_none;
-            ts_event *group = is_transfer && can_join ? group_of(clock, box) : NULL;
+static bool join_reads(ts_clock *clock, const query *q, const ts_access *access) {
+    for (ts_box *box = q->spot->boxes[0]; box; box = box->next) {
+        if (q->event->step->is_dma) {
+            bool can_join = box->engine == ts_engine_none && may_join(clock, q);
+            ts_event *group = can_join ? group_of(clock, box) : NULL;
             if (!group) continue;
-            ts_event_join(clock, group, event);
-            box->behind[0] = box->behind[1] = 0;
-            box->covered = 0;
-            box->look = 0;
+            ts_event_join(clock, group, q->event);
+            renew(box);
             return true;
         }
-        if (box->place.engine != query->engine || (clock->window > 1 && !box->event->is_done)) continue;
-        take_over(clock, box, event, query, query->engine);
+        if (box->engine != q->engine || (clock->window > 1 && !box->event->is_done)) continue;
+        take_over(clock, box, q->event, access, q->engine);
         return true;
     }
     return false;
 }
 
-static bool query_read(ts_clock *clock, ts_event *event, const ts_place *query) {
-    ts_boxes_find(clock, query, query->plane + 1);
-    for (uint32_t i = 0; i < clock->found.count; i++) {
-        if (is_apart(clock, query, clock->found.data[i])) continue;
-        depend(clock, event, query, clock->found.data[i], true);
-        if (is_past(clock, clock->found.data[i])) drop_box(clock, clock->found.data[i]);
+static bool query_read(ts_clock *clock, const query *q, const ts_access *access) {
+    for (uint32_t i = 0; i < q->spot->link_count; i++) {
+        ts_link *link = &q->spot->links[i];
+        for (ts_box **at = &link->spot->boxes[1], *box; (box = *at);) {
+            if (!is_apart(clock, q, box) && !is_quiet(q, box) && depend(clock, q, link, box) &&
+                is_past(clock, box))
+                drop_box_at(clock, at);
+            else
+                at = &box->next;
+        }
     }
-    return join_reads(clock, event, query);
+    return join_reads(clock, q, access);
 }
 
 /* Bounds the memory of a run: neighbours whose times are known become one box that waits for the latest. */
-static void compact(ts_clock *clock, uint32_t index) {
+static void compact(ts_clock *clock, uint32_t index, bool is_write) {
     enum { TOGETHER = 8 };
-    ts_plane *plane = &clock->planes[index];
+    ts_storage *storage = &clock->storages[index];
     ts_arena scratch = {0};
-    ts_box **boxes = TS_NEW_ARRAY(&scratch, ts_box *, plane->count);
+    ts_box **boxes = TS_NEW_ARRAY(&scratch, ts_box *, storage->boxes[is_write]);
     uint32_t count = 0;
-    ts_boxes_all(clock, index);
+    ts_spots_find_boxes(clock, index, is_write);
     for (uint32_t i = 0; i < clock->found.count; i++)
         if (clock->found.data[i]->event->is_done) boxes[count++] = clock->found.data[i];
     if (count) qsort(boxes, count, sizeof *boxes, by_place);
@@ -333,43 +375,64 @@ static void compact(ts_clock *clock, uint32_t index) {
         at = end;
     }
     ts_arena_free(&scratch);
-    plane->limit = plane->count < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : plane->count * 2;
+    uint32_t left = storage->boxes[is_write];
+    storage->limit[is_write] = left < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : left * 2;
 }
 
 /* Forgets the boxes that cannot delay anything any more. */
-static void thin_out(ts_clock *clock, uint32_t index) {
+static void thin_out(ts_clock *clock, uint32_t index, bool is_write) {
     enum { FEW = 32 };
-    ts_plane *plane = &clock->planes[index];
-    ts_boxes_all(clock, index);
+    ts_spots_find_boxes(clock, index, is_write);
     for (uint32_t i = 0; i < clock->found.count; i++)
-        if (is_past(clock, clock->found.data[i])) drop_box(clock, clock->found.data[i]);
-    plane->crowd = 2 * plane->count + FEW;
+        if (is_past(clock, clock->found.data[i])) drop_box_at(clock, find_box(clock->found.data[i]));
+    clock->storages[index].crowd[is_write] = 2 * clock->storages[index].boxes[is_write] + FEW;
 }
 
 void ts_regions_tick(ts_clock *clock) {
     clock->ticks++;
 }
 
-void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
-    if (!clock->storages[access->storage].is_tracked || (clock->is_explicit && event->step->is_dma)) return;
-    ts_place query = {.lo = access->offset + access->lo,
+void ts_regions_sweep(ts_clock *clock) {
+    ts_regions_tick(clock);
+    for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
+        if (clock->storages[kind / 2].boxes[kind % 2] == 0) continue;
+        ts_spots_find_boxes(clock, kind / 2, kind % 2);
+        for (uint32_t i = 0; i < clock->found.count; i++)
+            clock->found.data[i]->look = 0;
+        thin_out(clock, kind / 2, kind % 2);
+    }
+}
+
+/* Where the access lies now. */
+static ts_spot *spot_of(ts_clock *clock, ts_access *access) {
+    ts_place place = {.lo = access->offset + access->lo,
                       .hi = access->offset + access->hi,
                       .part = access->part,
                       .parts = access->parts,
-                      .plane = access->storage * 2 + (is_write ? 1 : 0),
-                      .engine = event->step->engine,
-                      .shape = access->shape,
-                      .access = access};
-    uint8_t engine = event->step->is_dma ? ts_engine_none : event->step->engine;
-    if (is_write ? query_write(clock, event, &query, engine) : query_read(clock, event, &query)) return;
+                      .storage = access->storage,
+                      .shape = access->shape};
+    if (!access->spot || !ts_place_is_same(&access->spot->place, &place))
+        access->spot = ts_spot_at(clock, &place);
+    access->spot->tick = clock->ticks;
+    return access->spot;
+}
+
+void ts_regions_access(ts_clock *clock, ts_event *event, ts_access *access, bool is_write) {
+    if (!clock->storages[access->storage].is_tracked || (clock->is_explicit && event->step->is_dma)) return;
+    bool is_dma = event->step->is_dma;
+    uint8_t own = event->step->engine, engine = is_dma ? ts_engine_none : own;
+    query q = {event, spot_of(clock, access), own, (uint8_t)(1u << own), is_write, NOBODY};
+    if (!is_dma && clock->window == 1 && (is_write || own == ts_engine_tensor)) q.ignored = own;
+    if (is_write) ts_spot_write(clock, q.spot);
+    if (is_write ? query_write(clock, &q, access, engine) : query_read(clock, &q, access)) return;
     ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
-    *box = (ts_box){.place = query, .event = event};
-    box->place.engine = engine;
+    *box = (ts_box){.event = event, .access = access, .engine = engine, .is_write = is_write};
     event->refs++;
-    ts_boxes_add(clock, box);
-    const ts_plane *plane = &clock->planes[query.plane];
-    if (plane->count > plane->crowd) thin_out(clock, query.plane);
-    if (plane->count > plane->limit && !clock->is_explicit) compact(clock, query.plane);
+    add_box(clock, box, q.spot);
+    const ts_storage *storage = &clock->storages[access->storage];
+    if (storage->boxes[is_write] > storage->crowd[is_write]) thin_out(clock, access->storage, is_write);
+    if (storage->boxes[is_write] > storage->limit[is_write] && !clock->is_explicit)
+        compact(clock, access->storage, is_write);
 }
 
 const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape) {

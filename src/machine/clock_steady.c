@@ -333,6 +333,7 @@ static void consider(ts_clock *clock, uint32_t loop) {
     steady->rotation = clock->rotation;
     memcpy(steady->floor, walk.floor, sizeof steady->floor);
     save_totals(clock);
+    ts_regions_sweep(clock);
     ts_walk_state(&walk);
 }
 
@@ -344,6 +345,7 @@ static void compare(ts_clock *clock, uint32_t loop) {
     bool is_done = false;
     if (periods > 0) {
         ts_walk walk = start_walk(clock, loop, ts_walk_compare);
+        ts_regions_sweep(clock);
         ts_walk_state(&walk);
         is_done = walk.is_equal && jump(clock, &walk, periods);
         unmark(clock);

@@ -186,51 +186,50 @@ static void visit_union(ts_walk *walk) {
 static void visit_box(ts_walk *walk, ts_box *box) {
     ts_clock *clock = walk->clock;
     const ts_loop *loop = &clock->program->loops.data[walk->loop];
-    const ts_access *access = box->place.access;
+    const ts_access *access = box->access;
+    ts_place place = box->spot->place;
     int64_t shift = 0, part_shift = 0;
     if (access->inst > loop->begin && access->inst < loop->end) {
         shift = ts_repeat_shift(clock->program, access->ap, walk->loop);
         part_shift = ts_repeat_part_shift(clock->program, access->ap, walk->loop);
     }
     int64_t trip = clock->counters[walk->loop];
-    if (!box->place.shape)
-        walk->is_equal = false; /* it stands for several: nothing is known of how they move */
-    pointer(walk, box->place.shape);
-    word(walk, box->place.plane | (int64_t)box->place.engine << 40);
-    word(walk, box->place.lo - shift * trip);
-    word(walk, (int64_t)box->place.parts << 32 | (uint32_t)(box->place.part - part_shift * trip));
+    if (!place.shape) walk->is_equal = false; /* it stands for several: nothing is known of how they move */
+    pointer(walk, place.shape);
+    word(walk, (int64_t)place.storage << 16 | box->engine << 8 | box->is_write);
+    word(walk, place.lo - shift * trip);
+    word(walk, (int64_t)place.parts << 32 | (uint32_t)(place.part - part_shift * trip));
     word(walk, number(walk, box->event));
     if (walk->mode != ts_walk_move || (!shift && !part_shift)) return;
-    box->place.lo += shift * walk->trips;
-    box->place.hi += shift * walk->trips;
-    box->place.part += (int32_t)(part_shift * walk->trips);
-    ts_vec_push(&clock->steady.boxes, &clock->arena, box);
+    place.lo += shift * walk->trips;
+    place.hi += shift * walk->trips;
+    place.part += (int32_t)(part_shift * walk->trips);
+    ts_box_move(clock, box, &place);
 }
 
 static int by_place(const void *a, const void *b) {
     const ts_box *x = *(ts_box *const *)a, *y = *(ts_box *const *)b;
-    if (x->place.lo != y->place.lo) return x->place.lo < y->place.lo ? -1 : 1;
-    if (x->place.part != y->place.part) return x->place.part < y->place.part ? -1 : 1;
-    if (x->place.hi != y->place.hi) return x->place.hi < y->place.hi ? -1 : 1;
+    const ts_place *p = &x->spot->place, *q = &y->spot->place;
+    if (p->lo != q->lo) return p->lo < q->lo ? -1 : 1;
+    if (p->part != q->part) return p->part < q->part ? -1 : 1;
+    if (p->hi != q->hi) return p->hi < q->hi ? -1 : 1;
     return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
 }
 
 /* By place: what a search finds first makes no difference. */
 static void visit_boxes(ts_walk *walk) {
     ts_clock *clock = walk->clock;
-    for (uint32_t plane = 0; plane < 2 * clock->storage_count; plane++) {
-        ts_boxes_all(clock, plane);
+    for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
+        if (clock->storages[kind / 2].boxes[kind % 2] == 0) continue;
+        ts_spots_find_boxes(clock, kind / 2, kind % 2);
         uint32_t kept = 0;
         for (uint32_t i = 0; i < clock->found.count; i++) {
             ts_box *box = clock->found.data[i];
             if (!box->event->is_done || matters(walk, box->event)) clock->found.data[kept++] = box;
         }
-        clock->found.count = kept;
-        if (clock->found.count) qsort(clock->found.data, clock->found.count, sizeof(ts_box *), by_place);
-        for (uint32_t i = 0; i < clock->found.count; i++)
+        if (kept) qsort(clock->found.data, kept, sizeof(ts_box *), by_place);
+        for (uint32_t i = 0; i < kept; i++)
             visit_box(walk, clock->found.data[i]);
-        ts_boxes_move(clock, clock->steady.boxes.data, clock->steady.boxes.count);
-        clock->steady.boxes.count = 0;
     }
     word(walk, -1);
 }
