@@ -317,12 +317,13 @@ typedef struct ts_clock_row {
     ts_time bound[ts_bound_count];
 } ts_clock_row;
 
-/* Why a top-level loop may be skipped through or not, found when it is first asked for. */
+/* Whether a top-level loop may be skipped through, found when it is first asked for and after `last`. */
 typedef struct ts_repeat {
     bool is_known, is_able;
     uint32_t engines; /* bit per engine that has work in it */
     int64_t period;   /* trips after which all rotations are where they were */
-    int64_t last;     /* all trips up to this one have whole counts */
+    int64_t
+        last; /* from the trip of the search to this one counts are whole or nothing; less: not so there */
 } ts_repeat;
 
 /* A snapshot of the clock at the start of a trip, seen from that moment. */

@@ -21,7 +21,12 @@ static void find_reach(ts_clock *clock, const ts_nesting *nest, const ts_access 
         ts_wide most = (ts_wide)ap->dim[i].step * (ap->dim[i].count.max - 1) * bytes;
         *(most < 0 ? &out->lo : &out->hi) += most;
     }
-    if (ap->space == ts_space_hbm) return;
+    if (ap->space == ts_space_hbm) { /* counts that go together with the offset keep it in its tensor */
+        ts_wide end = (ts_wide)clock->program->tensors.data[ap->tensor].bytes + access->shift;
+        if (out->lo < access->shift) out->lo = access->shift;
+        if (out->hi > end) out->hi = end;
+        return;
+    }
     out->is_known = ts_form_of(nest, &ap->part, &part);
     if (!out->is_known) return;
     out->first = ts_form_min(nest, &part);

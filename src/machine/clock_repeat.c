@@ -49,7 +49,7 @@ static void add_period(repeat *r, const ts_affine *affine) {
     if (r->out->period > MOST) r->out->is_able = false;
 }
 
-/* A ragged count must be whole for all trips up to `last`. */
+/* A ragged count must be whole, or nothing, from the present trip to `last`. */
 static void add_count(repeat *r, const ts_count *count) {
     if (!count->is_ragged) return;
     if (!coefficient(r->clock->program, &count->limit, r->loop) && !count->limit.rotation) return;
@@ -58,11 +58,19 @@ static void add_count(repeat *r, const ts_count *count) {
         r->out->is_able = false;
         return;
     }
-    ts_wide step = form.coef[0];
+    ts_wide step = form.coef[0], moved = step * r->clock->counters[r->loop], last = INT64_MAX;
     form.coef[0] = 0;
-    ts_wide spare = ts_form_min(&r->nest, &form) - count->max;
-    if (spare < 0) r->out->is_able = false;
-    if (step < 0 && spare / -step < r->out->last) r->out->last = (int64_t)(spare / -step);
+    ts_wide spare = ts_form_min(&r->nest, &form) + moved - count->max,
+            most = ts_form_max(&r->nest, &form) + moved;
+    if (spare >= 0) {
+        if (step < 0) last = spare / -step;
+    } else if (most <= 0) {
+        if (step > 0) last = -most / step;
+    } else {
+        last = -1;
+    }
+    if (last < r->out->last - r->clock->counters[r->loop])
+        r->out->last = (int64_t)last + r->clock->counters[r->loop];
 }
 
 /* Follows the loops that are open at a code position. */
@@ -149,4 +157,5 @@ void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out) {
     for (uint32_t at = marks->begin + 1; at < marks->end && out->is_able; at++)
         look_at_inst(&r, program->code.data[at]);
     if (out->is_able) look_at_places(&r);
+    if (!out->is_able) out->last = INT64_MAX;
 }

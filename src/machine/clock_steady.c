@@ -302,8 +302,9 @@ static bool is_worth_it(ts_clock *clock, uint32_t loop) {
         !may_skip(clock))
         return false;
     if ((double)done / (double)counter * (double)left < SHORTEST) return false;
-    if (!steady->repeat[loop].is_known) ts_repeat_find(clock, loop, &steady->repeat[loop]);
-    return steady->repeat[loop].is_able && counter % steady->repeat[loop].period == 0;
+    ts_repeat *repeat = &steady->repeat[loop];
+    if (!repeat->is_known || counter > repeat->last) ts_repeat_find(clock, loop, repeat);
+    return repeat->is_able && counter <= repeat->last && counter % repeat->period == 0;
 }
 
 /* Trips since the state had the sign that it has now; 0 = longer than is remembered. */
