@@ -28,14 +28,6 @@ bool ts_parse_declare(ts_parser *p, const char *name) {
     return true;
 }
 
-static bool same_terms(const ts_program *program, const ts_affine *a, const ts_affine *b) {
-    if (a->base != b->base || a->term_count != b->term_count) return false;
-    const ts_term *x = program->terms.data + a->first_term, *y = program->terms.data + b->first_term;
-    for (uint32_t i = 0; i < a->term_count; i++)
-        if (x[i].coef != y[i].coef || x[i].loop != y[i].loop) return false;
-    return true;
-}
-
 /* Equal rotations share a row: an affine form counts them in 16 bits. */
 static ts_status intern_rotation(ts_parser *p, const ts_rotation *rotation, const char *at, uint16_t *index) {
     enum { SLOTS = 1 << 18 };
@@ -52,7 +44,7 @@ static ts_status intern_rotation(ts_parser *p, const ts_rotation *rotation, cons
     for (; p->rotation_slots[slot]; slot = (slot + 1) % SLOTS) {
         const ts_rotation *row = &program->rotations.data[p->rotation_slots[slot] - 1];
         if (row->step != rotation->step || row->count != rotation->count) continue;
-        if (!same_terms(program, &row->index, &rotation->index)) continue;
+        if (!ts_affine_same(program, &row->index, &rotation->index)) continue;
         *index = (uint16_t)p->rotation_slots[slot];
         return ts_ok;
     }

@@ -39,6 +39,14 @@ int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, cons
     return value;
 }
 
+bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b) {
+    if (a->base != b->base || a->term_count != b->term_count || a->rotation != b->rotation) return false;
+    const ts_term *x = program->terms.data + a->first_term, *y = program->terms.data + b->first_term;
+    for (uint32_t i = 0; i < a->term_count; i++)
+        if (x[i].coef != y[i].coef || x[i].loop != y[i].loop) return false;
+    return true;
+}
+
 int64_t ts_count_value(const ts_program *program, const ts_count *count, const int64_t *counters) {
     if (!count->is_ragged) return count->max;
     int64_t limit = ts_affine_value(program, &count->limit, counters);

@@ -177,6 +177,8 @@ void ts_program_free(ts_program *program);
 
 /* counters[loop] holds the current trip of each loop. */
 int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters);
+/* The same base, terms in order, and rotation. */
+bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b);
 int64_t ts_count_value(const ts_program *program, const ts_count *count, const int64_t *counters);
 
 /* An operand at one point of the iteration space: plain numbers. */

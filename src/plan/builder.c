@@ -93,15 +93,6 @@ ts_tile ts_build_ring(ts_builder *builder, ts_space space, int64_t parts, int64_
     return builder->tiles.count;
 }
 
-static bool same_affine(const ts_program *program, const ts_affine *a, const ts_affine *b) {
-    const ts_term *terms = program->terms.data;
-    bool is = a->base == b->base && a->term_count == b->term_count;
-    for (uint32_t i = 0; is && i < a->term_count; i++)
-        is = terms[a->first_term + i].coef == terms[b->first_term + i].coef &&
-             terms[a->first_term + i].loop == terms[b->first_term + i].loop;
-    return is;
-}
-
 /* Operands near each other often name the same slot; rows are counted in 16 bits. */
 static uint16_t add_rotation(ts_builder *builder, const ts_tile_info *tile, ts_affine index) {
     enum { NEAR = 16 };
@@ -110,7 +101,7 @@ static uint16_t add_rotation(ts_builder *builder, const ts_tile_info *tile, ts_a
     for (uint32_t i = program->rotations.count, n = 0; i-- > 0 && n < NEAR; n++) {
         const ts_rotation *row = &program->rotations.data[i];
         if (row->step == rotation.step && row->count == rotation.count &&
-            same_affine(program, &row->index, &index))
+            ts_affine_same(program, &row->index, &index))
             return (uint16_t)(i + 1);
     }
     ts_vec_push(&program->rotations, &program->arena, rotation);

@@ -108,6 +108,9 @@ static inline int64_t ts_build_at_most(const ts_builder *builder, int64_t amount
     return scaled < amount ? scaled : amount;
 }
 
+/* Lets copies from HBM to HBM read what they move from a tile that has it (forward.c); then ts_plan_reside.
+ */
+void ts_plan_forward(ts_builder *builder);
 /* Keeps in SBUF what scratch tensors hand from nest to nest, as far as there is room (reside.c). The builder
    is at its end: tiles unplaced, no loop open. */
 void ts_plan_reside(ts_builder *builder);

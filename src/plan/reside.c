@@ -6,6 +6,21 @@ static bool is_stored(const ts_reside_tensor *tensor) {
     return tensor->has_others || tensor->store_count + tensor->chosen < tensor->link_count;
 }
 
+/* Whether it is stored for nobody. */
+static bool is_unread(const ts_reside *r, uint32_t number) {
+    if (r->program->tensors.data[number].kind != ts_tensor_scratch || !r->tensors[number].uses) return false;
+    for (uint32_t n = r->tensors[number].uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        if (!u->is.is_write || !ts_plain_dma(r->program->code.data[u->at])) return false;
+    }
+    return true;
+}
+
+static void drop_stores(const ts_reside *r, uint32_t number, bool *is_gone) {
+    for (uint32_t n = r->tensors[number].uses; n; n = r->uses.data[n - 1].next)
+        is_gone[r->uses.data[n - 1].at] = true;
+}
+
 static void move_in(ts_reside *r, const ts_reside_tensor *tensor, const ts_reside_link *l, ts_tile resident,
                     bool *is_gone) {
     for (uint32_t n = r->tiles[l->tile].uses; n; n = r->uses.data[n - 1].next) {
@@ -44,7 +59,7 @@ static void drop_tensors(ts_reside *r) {
     uint32_t *number = TS_NEW_ARRAY(&r->arena, uint32_t, program->tensors.count), kept = 0;
     for (uint32_t t = 0; t < program->tensors.count; t++) {
         number[t] = kept;
-        if (r->tensors[t].chosen && !is_stored(&r->tensors[t])) continue;
+        if ((r->tensors[t].chosen && !is_stored(&r->tensors[t])) || is_unread(r, t)) continue;
         program->tensors.data[kept] = program->tensors.data[t];
         r->b->tensor_locs.data[kept++] = r->b->tensor_locs.data[t];
     }
@@ -67,8 +82,10 @@ void ts_plan_reside(ts_builder *b) {
     ts_reside_find(&r);
     ts_reside_choose(&r);
     bool *is_gone = TS_NEW_ARRAY(&r.arena, bool, program->code.count);
-    for (uint32_t t = 0; t < program->tensors.count; t++)
+    for (uint32_t t = 0; t < program->tensors.count; t++) {
         if (r.tensors[t].chosen) make_resident(&r, t, is_gone);
+        if (is_unread(&r, t)) drop_stores(&r, t, is_gone);
+    }
     close_up(program, is_gone);
     drop_tensors(&r);
     ts_arena_free(&r.arena);

@@ -40,8 +40,15 @@ bool ts_reside_begin(const ts_program *program, const ts_ap *hbm, const ts_ap *o
 /* The stride that the offset can have: elements for each step of the index; 0 when it is constant. */
 int64_t ts_reside_stride(const ts_program *program, const ts_ap *hbm, const ts_ap *own);
 
-/* Whether the operand in HBM covers whole columns of the form: rows on the partitions, from partition 0. */
-bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const ts_ap *hbm);
+/* Of a tensor's rows, in all trips of the loops. */
+typedef struct ts_reside_columns {
+    int64_t first, last;
+} ts_reside_columns;
+
+/* Whether the operand in HBM covers whole columns of the form: rows on the partitions, from partition 0;
+   which ones. */
+bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const ts_ap *hbm,
+                    ts_reside_columns *columns);
 /* The map of a DMA between the two, of which `hbm` lies so; false when there is none. */
 bool ts_reside_join(const ts_reside_form *form, const ts_ap *tile, const ts_ap *hbm, ts_reside_map *map);
 /* Whether an operand on the tile, inside the loops of `nest`, is one on the tensor, and within what the DMA
@@ -73,6 +80,7 @@ typedef struct ts_reside_link {
     bool is_store;
     ts_reside_map map;
     ts_reside_start start;
+    ts_reside_columns columns;
     int64_t base; /* bytes: where in the tile the DMA begins */
     double bytes; /* that the DMAs move in a step */
 } ts_reside_link;
@@ -98,6 +106,8 @@ typedef struct ts_reside {
     TS_VEC(ts_reside_link) links;
 } ts_reside;
 
+/* The instruction as a DMA that moves its bytes and does nothing else; NULL when it is none. */
+const ts_inst_dma_copy *ts_plain_dma(const ts_inst *inst);
 /* Fills tiles, tensors, uses and links (reside_links.c). */
 void ts_reside_find(ts_reside *r);
 /* Chooses which tensors stay and for how many of their loads, as SBUF has room (reside_choose.c). */

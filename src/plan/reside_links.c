@@ -20,7 +20,7 @@ static void see_tile(ts_reside *r, uint32_t at, ts_operand_use is) {
     add_use(r, &tile->uses, at, is);
 }
 
-static const ts_inst_dma_copy *plain_dma(const ts_inst *inst) {
+const ts_inst_dma_copy *ts_plain_dma(const ts_inst *inst) {
     const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
     if (inst->op != ts_op_dma_copy || dma->rmw != ts_rmw_none || dma->oob != ts_oob_error) return NULL;
     return dma;
@@ -70,16 +70,16 @@ static bool is_conditional(const ts_reside *r, uint32_t at) {
 }
 
 /* The operand on the tile of a DMA between it and the tensor, when that DMA is like those that can go. */
-static const ts_ap *tile_side(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t at,
-                              bool is_store) {
-    const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[at]);
+static const ts_ap *tile_side(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t at, bool is_store,
+                              ts_reside_columns *columns) {
+    const ts_inst_dma_copy *dma = ts_plain_dma(r->program->code.data[at]);
     if (!dma || is_conditional(r, at)) return NULL;
     const ts_ap *own = is_store ? &dma->src : &dma->dst, *hbm = is_store ? &dma->dst : &dma->src;
     if (own->space != ts_space_sbuf || hbm->space != ts_space_hbm || own->dtype != hbm->dtype) return NULL;
     if (own->part.base || own->part.term_count || own->offset.term_count || hbm->dims == 0) return NULL;
     if (r->tiles[own->tensor - 1].is_bound || r->b->tiles.data[own->tensor - 1].is_fixed) return NULL;
     if (own->parts.max != hbm->dim[0].count.max || own->parts.max < 2) return NULL;
-    return ts_reside_lies(r->program, &tensor->form, hbm) ? own : NULL;
+    return ts_reside_lies(r->program, &tensor->form, hbm, columns) ? own : NULL;
 }
 
 static bool same_start(const ts_reside_start *a, const ts_reside_start *b) {
@@ -99,7 +99,8 @@ static bool same_map(const ts_reside_map *a, const ts_reside_map *b) {
 /* Whether another DMA that fills the tile takes the same tensor to the same places. */
 static bool is_like(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t number,
                     const ts_reside_link *l, uint32_t at) {
-    const ts_ap *own = tile_side(r, tensor, at, false);
+    ts_reside_columns columns;
+    const ts_ap *own = tile_side(r, tensor, at, false, &columns);
     ts_reside_map map;
     ts_reside_start start;
     if (!own) return false;
@@ -116,7 +117,7 @@ static int64_t stride_of(const ts_reside *r, const ts_reside_link *l) {
     if (l->is_store || r->tiles[l->tile].writes == 1) return 0;
     for (uint32_t n = r->tiles[l->tile].uses; n && stride == 0; n = r->uses.data[n - 1].next) {
         const ts_reside_use *u = &r->uses.data[n - 1];
-        const ts_inst_dma_copy *dma = plain_dma(r->program->code.data[u->at]);
+        const ts_inst_dma_copy *dma = ts_plain_dma(r->program->code.data[u->at]);
         if (u->is.is_write && dma) stride = ts_reside_stride(r->program, &dma->src, u->is.ap);
     }
     return stride;
@@ -158,10 +159,14 @@ static bool has_own_tile(ts_reside *r, const ts_reside_tensor *tensor, uint32_t 
 
 static bool find_link(ts_reside *r, const ts_reside_tensor *tensor, uint32_t number, const ts_reside_use *u,
                       ts_reside_link *found) {
-    const ts_ap *own = tile_side(r, tensor, u->at, u->is.is_write), *hbm = u->is.ap;
+    ts_reside_columns columns;
+    const ts_ap *own = tile_side(r, tensor, u->at, u->is.is_write, &columns), *hbm = u->is.ap;
     if (!own) return false;
-    *found = (ts_reside_link){
-        .at = u->at, .tile = own->tensor - 1, .is_store = u->is.is_write, .base = own->offset.base};
+    *found = (ts_reside_link){.at = u->at,
+                              .tile = own->tensor - 1,
+                              .is_store = u->is.is_write,
+                              .columns = columns,
+                              .base = own->offset.base};
     const ts_reside_tile *tile = &r->tiles[found->tile];
     if (found->is_store ? tile->first >= u->at : tile->first != u->at) return false;
     if (!ts_reside_join(&tensor->form, own, hbm, &found->map)) return false;
@@ -180,11 +185,53 @@ static int by_end(const void *a, const void *b, void *context) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
+static bool same_dims(const ts_ap *a, const ts_ap *b) {
+    bool is_same = a->dims == b->dims && a->dtype == b->dtype && a->parts.max == b->parts.max;
+    for (int i = 0; is_same && i < a->dims; i++)
+        is_same = a->dim[i].step == b->dim[i].step && a->dim[i].count.max == b->dim[i].count.max;
+    return is_same;
+}
+
+static bool is_elementwise(const ts_inst *inst) {
+    return inst->op == ts_op_tensor_tensor || inst->op == ts_op_tensor_scalar ||
+           inst->op == ts_op_scalar_tensor_tensor || inst->op == ts_op_tensor_copy;
+}
+
+/* Whether the instruction at `at` reads each element of the load's tile where it writes the store's: then the
+   new value takes the old one's place. */
+static bool is_in_place(const ts_reside *r, const ts_reside_link *store, const ts_reside_link *load,
+                        uint32_t at) {
+    ts_operand_use uses[TS_MOST_USES];
+    ts_inst *inst = r->program->code.data[at];
+    int count = ts_live_uses(inst, uses);
+    const ts_ap *to = NULL;
+    bool is_same = is_elementwise(inst) && same_map(&store->map, &load->map) &&
+                   same_start(&store->start, &load->start) && store->start.stride == 0;
+    for (int i = 0; i < count; i++)
+        if (uses[i].is_write && uses[i].ap->space != ts_space_hbm && uses[i].ap->tensor == store->tile + 1)
+            to = uses[i].ap;
+    is_same &= to != NULL;
+    for (int i = 0; is_same && i < count; i++) {
+        const ts_ap *from = uses[i].ap;
+        if (from->space == ts_space_hbm || from->tensor != load->tile + 1) continue;
+        ts_affine x = to->offset, y = from->offset;
+        x.base -= store->base, y.base -= load->base;
+        x.rotation = y.rotation = 0; /* of tiles that turn with no loop of the tensor's */
+        is_same = same_dims(to, from) && ts_affine_same(r->program, &x, &y);
+    }
+    return is_same;
+}
+
 /* A store begins to overwrite when its tile is first written, so that nobody may still need what was there;
-   and what a load's tile shows may not change while it is read. */
+   and what a load's tile shows may not change while it is read. Different columns are no matter. */
 static bool do_meet(const ts_reside *r, const ts_reside_link *a, const ts_reside_link *b) {
     const ts_reside_tile *x = &r->tiles[a->tile], *y = &r->tiles[b->tile];
-    return (a->is_store || b->is_store) && x->first <= y->last && y->first <= x->last;
+    if (a->columns.first > b->columns.last || b->columns.first > a->columns.last) return false;
+    if (!(a->is_store || b->is_store) || x->first > y->last || y->first > x->last) return false;
+    if (a->is_store == b->is_store) return true;
+    const ts_reside_link *store = a->is_store ? a : b, *load = a->is_store ? b : a;
+    uint32_t at = r->tiles[store->tile].first;
+    return at != r->tiles[load->tile].last || !is_in_place(r, store, load, at);
 }
 
 static bool meets_some(const ts_reside *r, const ts_reside_tensor *tensor, const ts_reside_link *l) {
@@ -224,7 +271,8 @@ static void link_tensor(ts_reside *r, uint32_t number) {
     }
     for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
         const ts_reside_use *u = &r->uses.data[n - 1];
-        const ts_ap *own = tile_side(r, tensor, u->at, false);
+        ts_reside_columns columns;
+        const ts_ap *own = tile_side(r, tensor, u->at, false, &columns);
         if (!u->is.is_write && !(own && r->tiles[own->tensor - 1].is_linked)) tensor->has_others = true;
     }
     tensor->link_count = r->links.count - tensor->first_link;

@@ -16,9 +16,11 @@ static int64_t base_bytes(const ts_reside_form *form, int64_t base) {
     return (base / all * form->row + base % all) * form->bytes;
 }
 
-bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const ts_ap *hbm) {
+bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const ts_ap *hbm,
+                    ts_reside_columns *columns) {
     bool is_column;
     int64_t bytes, column = hbm->offset.base % (form->row * form->parts);
+    columns->first = column;
     if (hbm->dims == 0 || hbm->index || hbm->offset.rotation || hbm->offset.base < 0) return false;
     if (hbm->dim[0].step != form->row || hbm->dim[0].count.max > form->parts) return false;
     for (uint32_t i = 0; i < hbm->offset.term_count; i++) {
@@ -30,6 +32,7 @@ bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const
         if (!measure(form, hbm->dim[i].step, &is_column, &bytes)) return false;
         if (is_column) column += hbm->dim[i].step * (hbm->dim[i].count.max - 1);
     }
+    columns->last = column;
     return column < form->row;
 }
 

@@ -57,19 +57,9 @@ int64_t ts_advise_elems(const ts_ap *ap) {
     return elems;
 }
 
-static bool same_affine(const ts_program *program, const ts_affine *a, const ts_affine *b) {
-    if (a->base != b->base || a->term_count != b->term_count || a->rotation != b->rotation) return false;
-    for (uint32_t t = 0; t < a->term_count; t++) {
-        const ts_term *x = &program->terms.data[a->first_term + t],
-                      *y = &program->terms.data[b->first_term + t];
-        if (x->coef != y->coef || x->loop != y->loop) return false;
-    }
-    return true;
-}
-
 bool ts_advise_same(const ts_program *program, const ts_ap *a, const ts_ap *b) {
     return a->space == b->space && a->parts.max == b->parts.max && ts_advise_elems(a) == ts_advise_elems(b) &&
-           same_affine(program, &a->offset, &b->offset) && same_affine(program, &a->part, &b->part);
+           ts_affine_same(program, &a->offset, &b->offset) && ts_affine_same(program, &a->part, &b->part);
 }
 
 /* ---- gains ---- */

@@ -82,6 +82,7 @@ static int count_dmas(const setup *s) {
 /* Number of DMAs once the pass has run and everything has its place. */
 static int dmas_left(setup *s) {
     ts_diag diag = {0};
+    ts_plan_forward(&s->b);
     ts_plan_reside(&s->b);
     assert_int_equal(ts_plan_place(&s->b, &diag), ts_ok);
     assert_int_equal(ts_program_verify(s->program, &s->chip, &diag), ts_ok);
@@ -129,13 +130,105 @@ static void nothing_stays_without_room(void **state) {
     assert_int_equal(dmas_left(s), 4);
 }
 
-/* A nest that stores over what it loads: its load reads HBM, since its tile would change under the reader. */
-static void updates_in_place_load_from_hbm(void **state) {
+/* A nest that stores over what it loads: each element is read where the new one is written. */
+static void updates_in_place_stay(void **state) {
     setup *s = *state;
     nest(s, s->in, s->middle, false, false);
     nest(s, s->middle, s->middle, false, false);
     nest(s, s->middle, s->out, false, false);
-    assert_int_equal(dmas_left(s), 5); /* of six: the last load is gone */
+    assert_int_equal(dmas_left(s), 2); /* of six */
+}
+
+/* What is read once more after the new value was written reads HBM: its tile would change under the reader.
+ */
+static void old_values_that_are_read_later_come_from_hbm(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, false, false);
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
+    ts_tile tile[3];
+    ts_ap ap[3], rows = rows_of(s, s->middle, loop, 0, COLUMNS, false),
+                 out = rows_of(s, s->out, loop, 0, COLUMNS, false);
+    for (int i = 0; i < 3; i++) {
+        tile[i] = ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 2);
+        ap[i] = whole(s, tile[i], COLUMNS);
+    }
+    ts_emit_dma(&s->b, ts_engine_sync, 0, &ap[0], &rows);
+    ts_emit_tensor_scalar(&s->b, ts_engine_vector, &ap[1], &ap[0], ts_alu_add, ts_scalar_const(1), false);
+    ts_emit_tensor_tensor(&s->b, ts_engine_vector, &ap[2], &ap[1], &ap[0], ts_alu_add);
+    ts_emit_dma(&s->b, ts_engine_tensor, 8, &rows, &ap[1]);
+    ts_emit_dma(&s->b, ts_engine_tensor, 9, &out, &ap[2]);
+    ts_build_end(&s->b);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 6); /* of seven: the last load is gone */
+}
+
+/* Columns that are stored one beside the other, from tiles that are alive together, and loaded whole. */
+static void stored_columns_are_parts_of_rows(void **state) {
+    setup *s = *state;
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
+    ts_ap half[2];
+    for (int i = 0; i < 2; i++) {
+        half[i] = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS / 2 * BYTES, 2), COLUMNS / 2);
+        ts_emit_memset(&s->b, ts_engine_vector, &half[i], i);
+    }
+    for (int i = 0; i < 2; i++) {
+        ts_ap dst = rows_of(s, s->middle, loop, i * COLUMNS / 2, COLUMNS / 2, false);
+        ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &half[i]);
+    }
+    ts_build_end(&s->b);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 1); /* of four: the output's store */
+}
+
+/* Of `tensor` 128 rows that lie together, as one line. */
+static ts_ap line_of(setup *s, uint32_t tensor, uint32_t loop) {
+    ts_affine offset = ts_build_term(&s->b, ts_affine_const(0), (int64_t)128 * COLUMNS, loop);
+    ts_ap ap = ts_build_hbm(tensor, ts_dtype_f32, offset);
+    ts_ap_dim(&ap, 0, ts_count_const(1));
+    ts_ap_dim(&ap, 1, ts_count_const(128 * COLUMNS));
+    return ap;
+}
+
+/* in + 1 goes to `middle` and from there, in HBM, to `out`; between the two something is written to `other`.
+ */
+static void copy_on(setup *s, uint32_t between) {
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
+    ts_ap made = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 2), COLUMNS);
+    ts_ap zero = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 2), COLUMNS);
+    ts_ap src = rows_of(s, s->in, loop, 0, COLUMNS, false),
+          dst = rows_of(s, s->middle, loop, 0, COLUMNS, false);
+    ts_ap from = line_of(s, s->middle, loop), to = line_of(s, s->out, loop);
+    ts_emit_dma(&s->b, ts_engine_sync, 0, &made, &src);
+    ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &made);
+    if (between) {
+        ts_ap other = rows_of(s, between, loop, 0, COLUMNS, false);
+        ts_emit_memset(&s->b, ts_engine_vector, &zero, 0);
+        ts_emit_dma(&s->b, ts_engine_tensor, 8, &other, &zero);
+    }
+    ts_emit_dma(&s->b, ts_engine_sync, 1, &to, &from);
+    ts_build_end(&s->b);
+}
+
+static void copies_come_from_tiles(void **state) {
+    setup *s = *state;
+    copy_on(s, 0);
+    assert_int_equal(dmas_left(s), 2); /* of three: nobody reads `middle` any more */
+    assert_int_equal(s->program->tensors.count, 2);
+}
+
+/* What was stored first is not what is copied any more. */
+static void copies_are_of_what_was_stored_last(void **state) {
+    setup *s = *state;
+    copy_on(s, s->middle);
+    assert_int_equal(dmas_left(s), 2); /* of four */
+    const ts_inst_dma_copy *last = NULL;
+    for (uint32_t i = 0; i < s->program->code.count; i++)
+        if (s->program->code.data[i]->op == ts_op_dma_copy)
+            last = (ts_inst_dma_copy *)s->program->code.data[i];
+    assert_non_null(last);
+    assert_int_equal(last->src.space, ts_space_sbuf);
+    assert_int_not_equal(last->src.offset.base,
+                         ((ts_inst_dma_copy *)s->program->code.data[1])->dst.offset.base);
 }
 
 /* Columns of rows, loaded one beside the other. */
@@ -178,7 +271,11 @@ int main(void) {
         TEST(pairs_alike_stay),
         TEST(other_readers_read_hbm),
         TEST(nothing_stays_without_room),
-        TEST(updates_in_place_load_from_hbm),
+        TEST(updates_in_place_stay),
+        TEST(old_values_that_are_read_later_come_from_hbm),
+        TEST(stored_columns_are_parts_of_rows),
+        TEST(copies_come_from_tiles),
+        TEST(copies_are_of_what_was_stored_last),
         TEST(columns_are_parts_of_rows),
         TEST(tiles_larger_than_the_store_do_not),
     };
