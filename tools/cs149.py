@@ -1,9 +1,12 @@
-"""Runs part 1 of CS149's assignment 4 (Stanford, 2024) on Trainstone, command by command, and prints what each says.
+"""Runs CS149's assignment 4 (Stanford) on Trainstone, command by command, and prints what each says.
 
     tools/cs149.py CHECKOUT [--size SMALL]
+    tools/cs149.py CHECKOUT --part2 [examples/nki/conv2d.py]
 
-CHECKOUT is a clone of stanford-cs149/asst4-trainium; it is copied, and the copy's constants are set as the assignment says.
-docs/cs149.md tells what to make of the output. --size replaces the 25600 elements of the first steps.
+CHECKOUT is a clone of stanford-cs149/asst4-trainium (2024, Trainium) or, for part 2, of asst4-trainium2 (2025, Trainium2). It is
+copied. Part 1 sets the copy's constants as the assignment says; --size replaces the 25600 elements of its first steps.
+Part 2 puts a solution in the place of the starter's conv2d.py and runs the course's test_harness.py on it, which needs
+PyTorch in the Python that runs this. docs/cs149.md tells what to make of the output.
 """
 
 import argparse
@@ -70,11 +73,28 @@ def act(folder, step, size):
     return correct == ("refused" if kernel == "alloc_bad" else "correct")
 
 
+def test_convolution(checkout, solution):
+    """The course's own tests, unmodified, on the chip that its year has; whether all of them passed."""
+    chip = "trn2" if (checkout / "part1/run_benchmark.py").is_file() else "trn1"
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch) / "part2"
+        shutil.copytree(checkout / "part2", folder)
+        shutil.copy(solution, folder / "conv2d.py")
+        os.environ["NEURON_PLATFORM_TARGET_OVERRIDE"] = chip
+        done = run(folder, "-W", "ignore", "-m", "trainstone", "test_harness.py", "--test_maxpool")
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    print("\n".join([f"on {chip}:", *lines]) if lines else done.stderr[-2000:])
+    return done.returncode == 0 and "ailed" not in done.stdout
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkout", type=pathlib.Path)
     parser.add_argument("--size", type=int)
+    parser.add_argument("--part2", type=pathlib.Path, nargs="?", const=ROOT / "examples/nki/conv2d.py", metavar="FILE")
     arguments = parser.parse_args()
+    if arguments.part2:
+        return 0 if test_convolution(arguments.checkout, arguments.part2) else 1
     if not (arguments.checkout / "part1/kernels.py").is_file():
         raise SystemExit(f"{arguments.checkout} has no part1/kernels.py: give a clone of stanford-cs149/asst4-trainium")
     with tempfile.TemporaryDirectory() as scratch:

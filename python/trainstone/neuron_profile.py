@@ -5,7 +5,9 @@ the clock's record of one run of it. Neither is AWS's format, and AWS's files ar
 """
 
 import argparse
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -37,8 +39,13 @@ def program_of(path):
     return path
 
 
-def run_command(*words):
-    done = subprocess.run([command(), *map(str, words)], capture_output=True, text=True, check=False)
+def run_command(verb, neff, *words):
+    """The verb on the chip that the kernel was recorded for, unless the environment names one."""
+    with open(neff, encoding="utf-8") as file:
+        chip = re.search(r"^program .* chip=(\S+)", file.readline() + file.readline(), re.M)
+    if chip and "TRAINSTONE_CHIP" not in os.environ:
+        words += ("--chip", chip[1])
+    done = subprocess.run([command(), verb, neff, *map(str, words)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr.strip())
     return done.stdout

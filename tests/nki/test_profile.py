@@ -57,6 +57,15 @@ def test_capture_and_view(neff):
     assert {key: float(value) for key, value in shown.items()} == as_json
 
 
+def test_capture_on_the_chip_of_the_kernel(tmp_path):
+    path, trace = tmp_path / "double.neff", tmp_path / "run.ntff"
+    measured = nki.benchmark(double, save_neff_name=str(path), platform_target="trn2")
+    measured(np.ones((128, 27 * 1024), np.float32))  # 216 KiB of a partition, which only Trainium2 has
+    assert tool("capture", "-n", path, "-s", trace).returncode == 0
+    assert json.loads(trace.read_text())["predicted_seconds"] == measured.benchmark_result.record["predicted_seconds"]
+    assert tool("view", "--output-format", "summary-text", "-n", path, "-s", trace).returncode == 0
+
+
 def test_view_writes_a_timeline_and_a_page(neff):
     path, _ = neff
     assert "ui.perfetto.dev" in tool("view", "--output-format", "perfetto", "-n", path, name="neuron-explorer").stdout
