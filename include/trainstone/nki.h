@@ -95,8 +95,13 @@ TS_API void ts_nki_set_role(ts_nki *nki, uint32_t tensor, ts_nki_role role, uint
 TS_API int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int count, uint32_t line,
                        ts_nki_error *error);
 /* Where a loop of the kernel that a compiler would see as one begins, starts a trip, and ends. */
-typedef enum ts_nki_mark { ts_nki_loop_begin, ts_nki_loop_trip, ts_nki_loop_end } ts_nki_mark;
-TS_API void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark);
+typedef enum ts_nki_mark {
+    ts_nki_loop_begin,
+    ts_nki_affine_begin, /* the same of affine_range, whose trips may run in any order */
+    ts_nki_loop_trip,
+    ts_nki_loop_end
+} ts_nki_mark;
+TS_API void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark, uint32_t line);
 /* The value of a view at this point of the kernel, contiguous: places and runs what was recorded so far.
    data[t]: host memory of tensor number t of those added, NULL for scratch and constants. */
 TS_API int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *value,
@@ -108,6 +113,8 @@ TS_API int ts_nki_finish(ts_nki *nki, ts_nki_error *error);
    results are the inputs and outputs by number. Copies and returns like ts_last_run_json; the first call
    ends the recording, later ones give the same. 0 on failure. */
 TS_API size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error);
+/* What is questionable in a recording that has ended; 1 while there is a number `number`, from 0. */
+TS_API int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warning);
 /* Runs what was finished, any number of times; data as above. */
 TS_API int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error);
 /* The clock's record of what was finished, as in ts_last_run_json. 0 on failure. */

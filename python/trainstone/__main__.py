@@ -7,10 +7,11 @@ import sys
 
 from trainstone.progress import span
 
-USAGE = """usage: python -m trainstone SCRIPT.py [ARGUMENT...]
-       python -m trainstone -m MODULE [ARGUMENT...]
+USAGE = """usage: python -m trainstone [--lint] SCRIPT.py [ARGUMENT...]
+       python -m trainstone [--lint] -m MODULE [ARGUMENT...]
 
 Runs the script with JAX and NKI on the modelled chip, then tells what the chip would have done.
+With --lint an NKI kernel whose trips of affine_range depend on each other is an error, not a warning.
 TRAINSTONE_OUT names a folder for a record of every program that ran, which trainstone report opens, and for that of
 the last one, last_run.json."""
 
@@ -32,6 +33,15 @@ def activate_nki():
 
     if library.path().with_name("_nki.so").is_file():
         import trainstone.nki.activate  # noqa: F401
+
+
+def be_strict():
+    """What the kernel compiler refuses and an unrolled recording runs anyway becomes an error."""
+    import warnings
+
+    from trainstone.nki.errors import NkiDependenceWarning
+
+    warnings.filterwarnings("error", category=NkiDependenceWarning)
 
 
 def total(entry):
@@ -110,6 +120,8 @@ def main(arguments):
     if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE)
         return 0
+    is_strict = arguments[:1] == ["--lint"]
+    arguments = arguments[is_strict:]
     if not arguments or (arguments[0].startswith("-") and (arguments[0] != "-m" or len(arguments) < 2)):
         print(USAGE, file=sys.stderr)
         return 2
@@ -125,6 +137,8 @@ def main(arguments):
         return 1
     prepare()
     activate_nki()
+    if is_strict:
+        be_strict()
     library.count_runs()
     try:
         run(arguments)

@@ -121,7 +121,7 @@ static ts_status set_operand(const record *rec, const ts_field *field, const ts_
     return on_chip(rec, field, view, is_write, ap);
 }
 
-static uint8_t queue_of(ts_recorder *r, uint32_t loc) {
+uint8_t ts_recorder_queue(ts_recorder *r, uint32_t loc) {
     uint32_t i = 0;
     while (i < r->statements.count && r->statements.data[i] != loc)
         i++;
@@ -149,7 +149,7 @@ static ts_status set_number(const record *rec, const ts_field *field, const ts_n
         return ts_ok;
     case ts_kind_u8:
         if (value->kind == ts_nki_none && strcmp(field->name, "queue") == 0) {
-            *(uint8_t *)at = queue_of(rec->r, rec->loc);
+            *(uint8_t *)at = ts_recorder_queue(rec->r, rec->loc);
             return ts_ok;
         }
         is_code = true;

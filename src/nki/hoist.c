@@ -148,7 +148,7 @@ static void see(hoist *h, uint32_t at) {
 }
 
 static void pass_mark(hoist *h, ts_nki_mark mark) {
-    if (mark == ts_nki_loop_begin) {
+    if (mark == ts_nki_loop_begin || mark == ts_nki_affine_begin) {
         ts_vec_push(&h->loops, h->scratch, (loop){0});
         return;
     }

@@ -78,8 +78,8 @@ uint32_t ts_recorder_loc(ts_recorder *r, const char *file, int line) {
     return program->locs.count - 1;
 }
 
-void ts_record_mark(ts_recorder *r, ts_nki_mark mark) {
-    ts_loop_mark made = {r->program->code.count, mark};
+void ts_record_mark(ts_recorder *r, ts_nki_mark mark, uint32_t loc) {
+    ts_loop_mark made = {.position = r->program->code.count, .loc = loc, .mark = mark};
     ts_vec_push(&r->marks, &r->program->arena, made);
 }
 
@@ -192,11 +192,12 @@ void ts_record_close_gaps(ts_recorder *r) {
 ts_status ts_recorder_settle(ts_recorder *r, ts_diag *diag) {
     ts_record_fold(r);
     TS_TRY(ts_record_check_reads(r, diag));
+    ts_record_check_trips(r);
     ts_record_rename(r);
     ts_record_hoist(r);
     ts_record_read_psum(r);
     ts_record_balance(r);
-    return ts_ok;
+    return ts_record_spill(r, diag);
 }
 
 ts_status ts_recorder_finish(ts_recorder *r, ts_diag *diag) {

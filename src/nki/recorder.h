@@ -31,9 +31,15 @@ typedef struct ts_tile_use {
 
 /* A mark of a loop, before the instruction at a position. */
 typedef struct ts_loop_mark {
-    uint32_t position;
+    uint32_t position, loc;
     ts_nki_mark mark;
 } ts_loop_mark;
+
+/* What is questionable and no error. */
+typedef struct ts_record_warning {
+    ts_buffer buffer;
+    ts_diag diag;
+} ts_record_warning;
 
 typedef struct ts_recorder {
     ts_program *program;
@@ -43,9 +49,11 @@ typedef struct ts_recorder {
     TS_VEC(ts_tile) current;  /* the tile that holds a block now; 0 = nothing was written yet */
     TS_VEC(ts_tile_use) uses; /* by tile */
     TS_VEC(ts_loop_mark) marks;
+    TS_VEC(ts_record_warning) warnings;
     TS_VEC(uint32_t)
     statements; /* locs with a DMA, in order of appearance: statement i owns queue i mod 16 */
     uint64_t most_instructions;
+    uint64_t spilled_out, spilled_in; /* bytes that spilling moves to HBM and back */
 } ts_recorder;
 
 ts_recorder *ts_recorder_new(const char *name, const ts_chip *chip);
@@ -69,7 +77,7 @@ void ts_record_kind(ts_recorder *recorder, ts_buffer tensor, ts_tensor_kind kind
 ts_status ts_record_inst(ts_recorder *recorder, ts_op op, ts_engine engine, const ts_nki_value *values,
                          int count, uint32_t loc, ts_diag *diag);
 
-void ts_record_mark(ts_recorder *recorder, ts_nki_mark mark);
+void ts_record_mark(ts_recorder *recorder, ts_nki_mark mark, uint32_t loc);
 /* Fills where from a row of source lines. */
 void ts_record_where(const ts_recorder *recorder, uint32_t loc, ts_diag *diag);
 /* One more tile for a block of the buffer. */
@@ -80,6 +88,8 @@ ts_tile ts_record_new_tile(ts_recorder *recorder, ts_buffer buffer);
 void ts_record_fold(ts_recorder *recorder);
 /* Refuses reads of tiles that nothing was written to, or that another tile took over (check_reads.c). */
 ts_status ts_record_check_reads(ts_recorder *recorder, ts_diag *diag);
+/* Warns of trips of affine_range that depend on each other (check_trips.c). */
+void ts_record_check_trips(ts_recorder *recorder);
 /* Gives values that overwrite others a tile of their own (rename.c). */
 void ts_record_rename(ts_recorder *recorder);
 /* Drops instructions that make again what they made on the trip before (hoist.c). */
@@ -88,6 +98,10 @@ void ts_record_hoist(ts_recorder *recorder);
 void ts_record_read_psum(ts_recorder *recorder);
 /* Gives copies without an engine theirs (balance.c). */
 void ts_record_balance(ts_recorder *recorder);
+/* Lets tiles lie in HBM between uses where SBUF does not hold all (spill.c). */
+ts_status ts_record_spill(ts_recorder *recorder, ts_diag *diag);
+/* The queue of the DMAs of a source line. */
+uint8_t ts_recorder_queue(ts_recorder *recorder, uint32_t loc);
 /* Closes up after dropped instructions, which are NULL. */
 void ts_record_close_gaps(ts_recorder *recorder);
 /* All of the above, in order: what is left is to place the tiles. */

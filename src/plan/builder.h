@@ -122,6 +122,8 @@ void ts_plan_reside(ts_builder *builder);
 ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
 /* The tiles of one space whose first and last are known, by age. */
 ts_status ts_plan_place_recent(ts_builder *builder, ts_space space, double capacity, ts_diag *diag);
+/* Whether the tiles in SBUF find addresses as they are; of a builder that owns banks. */
+bool ts_plan_fits(ts_builder *builder);
 enum { TS_TILE_UNUSED = -1 }; /* `first` of a tile without accesses */
 /* ts_capacity when arguments, results, constants and scratch together exceed the HBM stack of one core. */
 ts_status ts_plan_check_hbm(const ts_builder *builder, ts_diag *diag);

@@ -102,18 +102,33 @@ static void place_scratch(placer *p, ts_arena *scratch) {
         program->tensors.data[items[i].owner].address = (uint64_t)items[i].address;
 }
 
-ts_status ts_plan_place(ts_builder *b, ts_diag *diag) {
-    ts_program *program = b->program;
-    ts_arena scratch = {0};
+static placer new_placer(ts_builder *b, ts_arena *scratch) {
+    const ts_program *program = b->program;
     placer p = {.b = b,
-                .loop_of = ts_live_loops(program, &scratch),
-                .tensor_first = TS_NEW_ARRAY(&scratch, uint32_t, program->tensors.count + 1),
-                .tensor_last = TS_NEW_ARRAY(&scratch, uint32_t, program->tensors.count + 1)};
+                .loop_of = ts_live_loops(program, scratch),
+                .tensor_first = TS_NEW_ARRAY(scratch, uint32_t, program->tensors.count + 1),
+                .tensor_last = TS_NEW_ARRAY(scratch, uint32_t, program->tensors.count + 1)};
     memset(p.tensor_first, 0xff, (program->tensors.count + 1) * sizeof(uint32_t));
     for (uint32_t i = 0; i < b->tiles.count; i++)
         b->tiles.data[i].first = UNUSED;
     for (uint32_t at = 0; at < program->code.count; at++)
         each_ap(&p, program->code.data[at], at, false);
+    return p;
+}
+
+bool ts_plan_fits(ts_builder *b) {
+    ts_arena scratch = {0};
+    ts_diag diag = {0};
+    new_placer(b, &scratch);
+    bool fits = ts_plan_place_recent(b, ts_space_sbuf, b->chip->sbuf_partition_bytes, &diag) == ts_ok;
+    ts_arena_free(&scratch);
+    return fits;
+}
+
+ts_status ts_plan_place(ts_builder *b, ts_diag *diag) {
+    ts_program *program = b->program;
+    ts_arena scratch = {0};
+    placer p = new_placer(b, &scratch);
     ts_status status = place_tiles(&p, ts_space_sbuf, b->chip->sbuf_partition_bytes, &scratch, diag);
     if (status == ts_ok)
         status = place_tiles(&p, ts_space_psum, b->chip->psum_partition_bytes, &scratch, diag);

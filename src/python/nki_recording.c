@@ -191,6 +191,21 @@ static PyObject *recording_finish(nki_recording *recording, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+/* warnings(): of a recording that has ended, what is questionable in it, as exceptions that nobody raised */
+static PyObject *recording_warnings(nki_recording *recording, PyObject *unused) {
+    (void)unused;
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    ts_nki_error told = {0};
+    PyObject *list = state ? PyList_New(0) : NULL;
+    for (uint32_t i = 0; list && ts_nki_warning(recording->nki, i, &told); i++) {
+        PyObject *made = PyObject_CallFunction(state->error, "sssss", told.kind, told.message, told.op,
+                                               told.where, told.remedy);
+        if (!made || PyList_Append(list, made) < 0) Py_CLEAR(list);
+        Py_XDECREF(made);
+    }
+    return list;
+}
+
 static PyObject *recording_seal(nki_recording *recording, PyObject *unused) {
     (void)unused;
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -287,7 +302,10 @@ static PyObject *recording_record(nki_recording *recording, PyObject *unused) {
 static PyObject *recording_mark(nki_recording *recording, PyObject *mark) {
     long what = PyLong_AsLong(mark);
     if (what == -1 && PyErr_Occurred()) return NULL;
-    ts_nki_add_mark(recording->nki, (ts_nki_mark)what);
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    bool begins = what == ts_nki_loop_begin || what == ts_nki_affine_begin;
+    uint32_t line = state && begins ? nki_current_line(state, recording) : 0;
+    ts_nki_add_mark(recording->nki, (ts_nki_mark)what, line);
     Py_RETURN_NONE;
 }
 
@@ -308,6 +326,7 @@ static PyMethodDef methods[] = {
     {"set_role", (PyCFunction)recording_set_role, METH_VARARGS, NULL},
     {"finish", (PyCFunction)recording_finish, METH_NOARGS, NULL},
     {"seal", (PyCFunction)recording_seal, METH_NOARGS, NULL},
+    {"warnings", (PyCFunction)recording_warnings, METH_NOARGS, NULL},
     {"run", (PyCFunction)recording_run, METH_O, NULL},
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},

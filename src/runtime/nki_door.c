@@ -21,6 +21,8 @@ struct ts_nki {
     ts_executable *executable; /* after ts_nki_finish */
     uint8_t *sealed;           /* after ts_nki_seal */
     size_t sealed_size;
+    ts_diag *warnings; /* after either */
+    uint32_t warning_count;
 };
 
 /* ---- words ---- */
@@ -107,6 +109,7 @@ void ts_nki_free(ts_nki *nki) {
     }
     ts_recorder_free(nki->recorder);
     free(nki->sealed);
+    free(nki->warnings);
     free(nki);
 }
 
@@ -163,11 +166,24 @@ int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int
     return status == ts_ok ? 0 : tell(error, &diag);
 }
 
-void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark) {
-    if (nki->recorder) ts_record_mark(nki->recorder, mark);
+void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark, uint32_t line) {
+    if (nki->recorder) ts_record_mark(nki->recorder, mark, line);
 }
 
 /* ---- running ---- */
+
+/* Without memory for them there are none. */
+static void keep_warnings(ts_nki *nki, const ts_recorder *recorder) {
+    nki->warnings = calloc((size_t)recorder->warnings.count + 1, sizeof *nki->warnings);
+    for (uint32_t i = 0; nki->warnings && i < recorder->warnings.count; i++)
+        nki->warnings[nki->warning_count++] = recorder->warnings.data[i].diag;
+}
+
+int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warning) {
+    if (number >= nki->warning_count) return 0;
+    tell(warning, &nki->warnings[number]);
+    return 1;
+}
 
 static ts_status finish(ts_nki_device *device, ts_recorder *recorder, ts_executable **executable,
                         ts_diag *diag) {
@@ -177,7 +193,6 @@ static ts_status finish(ts_nki_device *device, ts_recorder *recorder, ts_executa
         recorder->program = ts_program_new("", recorder->chip.name);
         status = ts_executable_new(device->runtime, program, executable, diag);
     }
-    ts_recorder_free(recorder);
     return status;
 }
 
@@ -186,7 +201,10 @@ int ts_nki_finish(ts_nki *nki, ts_nki_error *error) {
     if (!open_recorder(nki, error)) return 1;
     ts_recorder *recorder = nki->recorder;
     nki->recorder = NULL;
-    return finish(nki->device, recorder, &nki->executable, &diag) == ts_ok ? 0 : tell(error, &diag);
+    ts_status status = finish(nki->device, recorder, &nki->executable, &diag);
+    keep_warnings(nki, recorder);
+    ts_recorder_free(recorder);
+    return status == ts_ok ? 0 : tell(error, &diag);
 }
 
 /* A copy is placed and verified on the way: a kernel that does not fit alone is refused where it is called.
@@ -208,6 +226,7 @@ size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) 
         if (!recorder) return 0;
         nki->recorder = NULL;
         ts_status status = seal(nki, recorder, &diag);
+        keep_warnings(nki, recorder);
         ts_recorder_free(recorder);
         if (status != ts_ok) {
             tell(error, &diag);
@@ -324,10 +343,8 @@ int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *v
     ts_recorder *copy = ts_recorder_copy(nki->recorder);
     ts_status status = copy ? add_peek(copy, view, &diag) : ts_fail(&diag, ts_system, "no host memory");
     ts_executable *executable = NULL;
-    if (status == ts_ok)
-        status = finish(nki->device, copy, &executable, &diag);
-    else
-        ts_recorder_free(copy);
+    if (status == ts_ok) status = finish(nki->device, copy, &executable, &diag);
+    ts_recorder_free(copy);
     if (status == ts_ok) status = run(executable, data, value, &diag);
     if (executable) {
         ts_executable_unload(executable);

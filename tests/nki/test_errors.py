@@ -83,10 +83,10 @@ def psum_by_dma(a):
 
 
 def more_than_sbuf(a):
-    one = nl.ndarray((128, 30000), dtype=nl.float32, buffer=nl.sbuf)  # here
+    one = nl.ndarray((128, 30000), dtype=nl.float32, buffer=nl.sbuf, name="one")
     two = filled(128, 30000)
     nisa.memset(one, 1.0)
-    nisa.tensor_tensor(dst=one, data1=one, data2=two, op=nl.add)
+    nisa.tensor_tensor(dst=one, data1=one, data2=two, op=nl.add)  # here
     return stored(one)
 
 
@@ -114,7 +114,7 @@ FAULTS = [
     (partitions_differ, AssertionError, "partitions of dst are 128 and partitions of data2 64"),
     (start_of_partitions, AssertionError, "64 partitions from partition 1"),
     (psum_by_dma, AssertionError, "'hbm|sbuf', but got a tile in 'psum'"),
-    (more_than_sbuf, MemoryError, "2 tiles live at once need 240000 bytes of each partition, the chip has 196608"),
+    (more_than_sbuf, MemoryError, "tensor_tensor uses 2 tiles of 240000 bytes of each partition at once, SBUF has 196608: .*one 120000"),
     (newer_chip, Exception, "NeuronCore-v3"),
     (register_of_a_row, AssertionError, "register_load takes one element"),
 ]

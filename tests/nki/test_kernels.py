@@ -181,21 +181,6 @@ def test_values_can_be_printed_while_the_kernel_runs(capsys):
     assert capsys.readouterr().out == "tile [[1. 1.]\n [1. 1.]]\n"
 
 
-def test_capacity_names_tiles_and_lines():
-    @old.jit
-    def too_much(a):
-        held = [old_nl.load(a[128 * i:128 * (i + 1)]) for i in range(7)]
-        total = held[0]
-        for tile in held[1:]:
-            total = old_nl.add(total, tile)
-        out = old_nl.ndarray(total.shape, dtype=a.dtype, buffer=old_nl.shared_hbm)
-        old_nl.store(out, total)
-        return out
-
-    with pytest.raises(MemoryError, match=r"test_kernels.py:\d+: sbuf: \d tiles live at once .* load 32768 \(line"):
-        too_much(uniform(7 * 128, 8192))
-
-
 @old.jit
 def old_scaled_rows(a, row):
     """Each block of rows times a row of weights, which every trip loads and squares again."""

@@ -36,6 +36,23 @@ class NkiTypeError(NkiError, TypeError):
     """What NKI takes for no tensor, or for no condition."""
 
 
+class NkiWarning(UserWarning):
+    """What runs here as the kernel means it, but need not on the chip."""
+
+    def __init__(self, error):
+        self.message, self.where, self.remedy, self.op = error.message, error.where, error.remedy, error.op
+        super().__init__(str(error))
+
+
+class NkiDependenceWarning(NkiWarning):
+    """Trips of affine_range that depend on each other."""
+
+
+def warning_of(error):
+    is_dependence = error.op == "err_unexpected_output_dependencies"
+    return (NkiDependenceWarning if is_dependence else NkiWarning)(error)
+
+
 _KINDS = {"capacity": NkiCapacityError, "unsupported": NkiUnsupportedError}
 
 

@@ -59,14 +59,20 @@ def _range(start, stop=None, step=1, **_):
     return range(int(start)) if stop is None else range(int(start), int(stop), int(step))
 
 
-def _traced_range(start, stop=None, step=1, **_):
+def _trips(counted, is_affine):
     """A loop whose body the older dialect traces once."""
-    counted = _range(start, stop, step)
-    return current().trips(counted) if current().dialect == "beta1" else counted
+    return current().trips(counted, is_affine) if current().dialect == "beta1" else counted
+
+
+def affine_range(start, stop=None, step=1, **_):
+    return _trips(_range(start, stop, step), True)
+
+
+def sequential_range(start, stop=None, step=1, **_):
+    return _trips(_range(start, stop, step), False)
 
 
 static_range = _range
-affine_range = sequential_range = _traced_range
 
 
 def zeros(shape, dtype, buffer=None, name="", **_):

@@ -44,7 +44,7 @@ TENSOR, VECTOR, SCALAR, GPSIMD, SYNC = 1, 2, 3, 4, 5
 SBUF, PSUM, HBM = 1, 2, 3
 INPUT, OUTPUT, SCRATCH, CONSTANT = range(4)
 FREE, PART, BLOCK = range(3)
-LOOP_BEGIN, LOOP_TRIP, LOOP_END = range(3)
+LOOP_BEGIN, AFFINE_BEGIN, LOOP_TRIP, LOOP_END = range(4)
 FOLDER = str(pathlib.Path(__file__).resolve().parent)
 
 

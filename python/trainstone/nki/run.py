@@ -83,11 +83,11 @@ class Run:
     def start_program(self, program):
         self.program, self.shared_at = program, 0
 
-    def trips(self, counted):
+    def trips(self, counted, is_affine):
         """The older dialect's loops: the library is told where trips begin, and what a trip allocates at chosen
         addresses lies there on every trip."""
         first = self.allocation
-        self.recording.mark(native.LOOP_BEGIN)
+        self.recording.mark(native.AFFINE_BEGIN if is_affine else native.LOOP_BEGIN)
         try:
             for i in counted:
                 self.allocation = first
@@ -225,6 +225,8 @@ class Run:
             self.sealed = self.recording.seal()
         else:
             self.recording.finish()
+        for warning in self.recording.warnings():
+            warnings.warn(errors.warning_of(warning), stacklevel=4)
 
     def outputs(self):
         """The storages that are results, by their numbers."""

@@ -1,0 +1,382 @@
+/* Spilling: where SBUF does not hold all tiles that are live at once, some lie in HBM between two uses, as
+   AWS's compiler does it. When room is wanted, the tile goes whose next use is farthest; what one load made
+   is loaded again, anything else is saved after its last write. A kernel that chooses addresses itself is
+   left alone. */
+#include <stdlib.h>
+
+#include "arch/dtype.h"
+#include "nki/operands.h"
+#include "nki/recorder.h"
+#include "plan/liveness.h"
+
+enum { NEVER = -1, STEP = 8, LEAST = 40 }; /* percent of SBUF that is tried to fill, down to the least */
+
+/* Partitions and bytes of a tile: all that was written so far lies in it. */
+typedef struct box {
+    int64_t part, end_part, byte, end_byte;
+} box;
+
+/* A tile from its first access, or from where it was loaded back, until it ends or goes. */
+typedef struct piece {
+    ts_tile now;                    /* that holds it */
+    bool is_here;                   /* in SBUF */
+    uint32_t next;                  /* number of its next access in `at` */
+    uint32_t writes;                /* of this piece so far */
+    uint32_t last_write;            /* position */
+    box written, kept;              /* so far; what lies in `saved` */
+    uint32_t saved;                 /* 1 + tensor that holds its value; 0 = none */
+    const ts_inst_dma_copy *source; /* the load that makes it again; NULL = none */
+} piece;
+
+/* A DMA to be put before the instruction at a position. */
+typedef struct added {
+    uint32_t before, number;
+    ts_inst *inst;
+} added;
+
+typedef struct spill {
+    ts_recorder *r;
+    ts_arena scratch;
+    uint32_t tiles;
+    uint32_t *first_access, *at; /* by tile: where its positions begin in `at` */
+    piece *pieces;
+    TS_VEC(uint32_t) here;    /* tiles in SBUF */
+    TS_VEC(uint32_t) back;    /* of these, those that this instruction wants back */
+    bool *is_written;         /* by tensor */
+    int64_t held, room, most; /* bytes of a partition */
+    ts_diag *diag;            /* NULL: what does not fit is for placement to tell */
+    TS_VEC(added) added;
+} spill;
+
+typedef void each_ap(spill *s, ts_ap *ap, uint32_t at, bool is_write);
+
+/* The operands in SBUF of an instruction, indices among them: reads before writes. */
+static void for_each(spill *s, uint32_t at, each_ap *see) {
+    ts_program *program = s->r->program;
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(program->code.data[at], uses);
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < count; i++) {
+            ts_ap *ap = uses[i].ap;
+            if (pass == 0 && ap->space == ts_space_hbm && ap->index)
+                see(s, &program->indices.data[ap->index - 1], at, false);
+            if (uses[i].is_write == (pass == 1) && ap->space == ts_space_sbuf)
+                see(s, ap, at, uses[i].is_write);
+        }
+}
+
+/* ---- when tiles are used ---- */
+
+static void count_access(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
+    (void)at;
+    (void)is_write;
+    s->first_access[ap->tensor]++;
+}
+
+static void list_access(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
+    (void)is_write;
+    piece *p = &s->pieces[ap->tensor - 1];
+    s->at[s->first_access[ap->tensor - 1] + p->next++] = at;
+}
+
+static void list_accesses(spill *s) {
+    ts_program *program = s->r->program;
+    s->tiles = s->r->builder.tiles.count;
+    s->first_access = TS_NEW_ARRAY(&s->scratch, uint32_t, s->tiles + 2);
+    s->pieces = TS_NEW_ARRAY(&s->scratch, piece, s->tiles + 1);
+    s->is_written = TS_NEW_ARRAY(&s->scratch, bool, program->tensors.count + 1);
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_ap *dst = ts_operand_dst(program->code.data[at]);
+        if (dst && dst->space == ts_space_hbm) s->is_written[dst->tensor] = true;
+        for_each(s, at, count_access);
+    }
+    for (uint32_t i = 0; i < s->tiles; i++)
+        s->first_access[i + 1] += s->first_access[i];
+    s->at = TS_NEW_ARRAY(&s->scratch, uint32_t, s->first_access[s->tiles] + 1);
+    for (uint32_t at = 0; at < program->code.count; at++)
+        for_each(s, at, list_access);
+    for (uint32_t i = 0; i < s->tiles; i++)
+        s->pieces[i] = (piece){.now = i + 1, .next = s->first_access[i]};
+}
+
+static int64_t next_use(const spill *s, uint32_t tile) {
+    uint32_t next = s->pieces[tile].next;
+    return next < s->first_access[tile + 1] ? (int64_t)s->at[next] : NEVER;
+}
+
+/* ---- out and in ---- */
+
+static const ts_buffer_info *buffer_of(const spill *s, uint32_t tile) {
+    return &s->r->buffers.data[s->r->uses.data[tile].buffer - 1];
+}
+
+/* What is kept of a tile, on chip and in a tensor of its own. */
+static void both_ends(spill *s, uint32_t tile, uint32_t tensor, ts_ap *on_chip, ts_ap *hbm) {
+    const piece *p = &s->pieces[tile];
+    ts_dtype dtype = (ts_dtype)buffer_of(s, tile)->dtype;
+    int64_t parts = p->kept.end_part - p->kept.part,
+            columns = (p->kept.end_byte - p->kept.byte) / ts_dtype_get(dtype)->bytes;
+    *on_chip = ts_build_ap(&s->r->builder, p->now, dtype, ts_count_const(parts), ts_count_const(columns));
+    on_chip->part = ts_affine_const(p->kept.part);
+    on_chip->offset = ts_affine_const(p->kept.byte);
+    *hbm = ts_build_hbm(tensor, dtype, ts_affine_const(0));
+    ts_ap_dim(hbm, columns, ts_count_const(parts));
+    ts_ap_dim(hbm, 1, ts_count_const(columns));
+}
+
+static ts_inst_dma_copy *add_dma(spill *s, uint32_t before, uint32_t loc) {
+    ts_program *program = s->r->program;
+    ts_inst_dma_copy *dma =
+        (ts_inst_dma_copy *)ts_program_append(program, ts_op_dma_copy, ts_engine_sync, loc);
+    program->code.count--; /* its place is found at the end */
+    dma->queue = ts_recorder_queue(s->r, loc);
+    ts_vec_push(&s->added, &s->scratch,
+                ((added){.before = before, .number = s->added.count, .inst = &dma->head}));
+    return dma;
+}
+
+static uint64_t bytes_of(const box *b) {
+    return (uint64_t)(b->end_part - b->part) * (uint64_t)(b->end_byte - b->byte);
+}
+
+static void save(spill *s, uint32_t tile) {
+    ts_recorder *r = s->r;
+    piece *p = &s->pieces[tile];
+    const ts_buffer_info *info = buffer_of(s, tile);
+    int64_t width = ts_dtype_get((ts_dtype)info->dtype)->bytes;
+    p->kept = p->written;
+    p->kept.byte -= p->kept.byte % width;
+    p->kept.end_byte += (width - p->kept.end_byte % width) % width;
+    int64_t dim[2] = {p->kept.end_part - p->kept.part, (p->kept.end_byte - p->kept.byte) / width};
+    const char *name = ts_arena_format(&r->program->arena, "spilled %s", info->name);
+    uint32_t loc = r->program->code.data[p->last_write]->loc;
+    r->builder.loc = info->loc;
+    uint32_t tensor = ts_build_tensor(&r->builder, ts_tensor_scratch, (ts_dtype)info->dtype, 2, dim, name);
+    ts_inst_dma_copy *dma = add_dma(s, p->last_write + 1, loc);
+    both_ends(s, tile, tensor, &dma->src, &dma->dst);
+    p->saved = tensor + 1;
+    r->spilled_out += bytes_of(&p->kept);
+}
+
+static void send_out(spill *s, uint32_t slot) {
+    uint32_t tile = s->here.data[slot];
+    piece *p = &s->pieces[tile];
+    if (!p->source && !p->saved && p->written.end_byte > 0) save(s, tile);
+    p->is_here = false;
+    s->held -= s->r->builder.tiles.data[p->now - 1].bytes;
+    s->here.data[slot] = s->here.data[--s->here.count];
+}
+
+static void bring_in(spill *s, uint32_t tile, uint32_t at) {
+    ts_recorder *r = s->r;
+    piece *p = &s->pieces[tile];
+    ts_tile now = ts_record_new_tile(r, r->uses.data[tile].buffer);
+    const ts_inst_dma_copy *source = p->source;
+    uint32_t loc = r->program->code.data[at]->loc;
+    p->now = now;
+    ts_inst_dma_copy *dma = add_dma(s, at, source ? source->head.loc : loc);
+    if (source) {
+        dma->src = source->src;
+        dma->dst = source->dst;
+        dma->dst.tensor = now;
+    } else {
+        both_ends(s, tile, p->saved - 1, &dma->dst, &dma->src);
+    }
+    r->spilled_in += bytes_of(source ? &p->written : &p->kept);
+}
+
+/* ---- the walk ---- */
+
+/* Makes room by sending out what is used last of all that this instruction does not use; false when nothing
+   is left. */
+static bool make_room(spill *s, uint32_t at) {
+    while (s->held > s->room) {
+        uint32_t farthest = 0;
+        int64_t use = (int64_t)at;
+        for (uint32_t i = 0; i < s->here.count; i++) {
+            int64_t next = next_use(s, s->here.data[i]);
+            if (next > use) {
+                use = next;
+                farthest = i;
+            }
+        }
+        if (use == (int64_t)at) return false;
+        send_out(s, farthest);
+    }
+    return true;
+}
+
+static void take_place(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
+    (void)at;
+    (void)is_write;
+    uint32_t tile = ap->tensor - 1;
+    piece *p = &s->pieces[tile];
+    if (p->is_here) return;
+    p->is_here = true;
+    s->held += s->r->builder.tiles.data[tile].bytes;
+    ts_vec_push(&s->here, &s->scratch, tile);
+    if (p->source || p->saved) ts_vec_push(&s->back, &s->scratch, tile);
+}
+
+/* The load that alone makes all of the tile, and would again. */
+static const ts_inst_dma_copy *load_of(const spill *s, uint32_t tile, uint32_t at) {
+    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)s->r->program->code.data[at];
+    if (dma->head.op != ts_op_dma_copy || dma->rmw != ts_rmw_none || dma->oob != ts_oob_error ||
+        dma->src.space != ts_space_hbm || dma->src.index || s->is_written[dma->src.tensor])
+        return NULL;
+    const ts_buffer_info *info = buffer_of(s, tile);
+    int64_t bytes = ts_operand_elems(&dma->dst) * ts_dtype_get(dma->dst.dtype)->bytes;
+    return bytes == info->bytes * info->parts ? dma : NULL;
+}
+
+static void widen(box *b, const ts_ap *ap) {
+    int64_t width = ts_dtype_get(ap->dtype)->bytes, low = ap->offset.base, high = low + width;
+    int64_t part = ap->part.base, end = part + ap->parts.max;
+    for (int i = 0; i < ap->dims; i++) {
+        int64_t reach = ap->dim[i].step * (ap->dim[i].count.max - 1) * width;
+        *(reach < 0 ? &low : &high) += reach;
+    }
+    bool is_first = b->end_byte == 0;
+    if (is_first || part < b->part) b->part = part;
+    if (is_first || low < b->byte) b->byte = low;
+    if (end > b->end_part) b->end_part = end;
+    if (high > b->end_byte) b->end_byte = high;
+}
+
+static void pass_access(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
+    uint32_t tile = ap->tensor - 1;
+    piece *p = &s->pieces[tile];
+    p->next++;
+    if (is_write) {
+        p->writes++;
+        p->last_write = at;
+        widen(&p->written, ap);
+        p->saved = 0;
+        p->source = p->writes == 1 ? load_of(s, tile, at) : NULL;
+    }
+}
+
+static void rename_access(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
+    (void)at;
+    uint32_t old = ap->tensor - 1;
+    ts_tile now = s->pieces[old].now;
+    if (now == ap->tensor) return;
+    ts_tile_use *from = &s->r->uses.data[old], *to = &s->r->uses.data[now - 1];
+    --*(is_write ? &from->writes : &from->reads);
+    ++*(is_write ? &to->writes : &to->reads);
+    ap->tensor = now;
+}
+
+static void drop_ended(spill *s) {
+    for (uint32_t i = s->here.count; i-- > 0;) {
+        uint32_t tile = s->here.data[i];
+        if (next_use(s, tile) != NEVER) continue;
+        s->held -= s->r->builder.tiles.data[tile].bytes;
+        s->here.data[i] = s->here.data[--s->here.count];
+    }
+}
+
+/* No spilling helps one instruction whose own tiles do not fit. */
+static void refuse(spill *s, uint32_t at, ts_diag *diag) {
+    const ts_recorder *r = s->r;
+    const ts_inst *inst = r->program->code.data[at];
+    ts_text names = {0};
+    int64_t wanted = 0;
+    for (uint32_t i = 0; i < s->here.count; i++) {
+        const ts_buffer_info *info = buffer_of(s, s->here.data[i]);
+        int64_t bytes = r->builder.tiles.data[s->here.data[i]].bytes;
+        wanted += bytes;
+        ts_text_format(&names, "%s %s %lld (line %u)", i ? "," : "", info->name[0] ? info->name : "tile",
+                       (long long)bytes, r->program->locs.data[info->loc].line);
+    }
+    ts_fail(diag, ts_capacity, "%s uses %u tiles of %lld bytes of each partition at once, SBUF has %.0f:%s",
+            ts_op_get(inst->op)->name, s->here.count, (long long)wanted, r->chip.sbuf_partition_bytes,
+            names.data);
+    ts_text_free(&names);
+    ts_diag_op(diag, ts_op_get(inst->op)->name);
+    ts_diag_remedy(diag, "cut it into instructions on smaller tiles");
+    ts_record_where(r, inst->loc, diag);
+}
+
+/* False when the tiles of one instruction do not fit. */
+static bool walk(spill *s) {
+    ts_program *program = s->r->program;
+    bool is_done = true;
+    for (uint32_t at = 0; at < program->code.count && is_done; at++) {
+        for_each(s, at, take_place);
+        if (s->held > s->most) s->most = s->held;
+        is_done = make_room(s, at);
+        if (!is_done && s->diag) refuse(s, at, s->diag);
+        for (uint32_t i = 0; i < s->back.count; i++)
+            bring_in(s, s->back.data[i], at);
+        s->back.count = 0;
+        for_each(s, at, pass_access);
+        for_each(s, at, rename_access);
+        drop_ended(s);
+    }
+    return is_done;
+}
+
+static int by_place(const void *a, const void *b) {
+    const added *x = a, *y = b;
+    if (x->before != y->before) return x->before < y->before ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+static void put_in(spill *s) {
+    ts_program *program = s->r->program;
+    uint32_t more = s->added.count, count = program->code.count;
+    if (more == 0) return;
+    qsort(s->added.data, more, sizeof *s->added.data, by_place);
+    ts_inst **code = TS_NEW_ARRAY(&program->arena, ts_inst *, (size_t)count + more);
+    uint32_t next = 0, to = 0;
+    for (uint32_t at = 0; at <= count; at++) {
+        for (; next < more && s->added.data[next].before == at; next++)
+            code[to++] = s->added.data[next].inst;
+        if (at < count) code[to++] = program->code.data[at];
+    }
+    program->code.data = code;
+    program->code.count = program->code.capacity = to;
+}
+
+/* Fills at most `room` bytes of each partition; returns the most that were wanted at once. */
+static int64_t spill_to(ts_recorder *r, int64_t room, bool *is_done, ts_diag *diag) {
+    spill s = {.r = r, .room = room, .diag = diag};
+    list_accesses(&s);
+    *is_done = walk(&s);
+    put_in(&s);
+    ts_arena_free(&s.scratch);
+    return s.most;
+}
+
+static bool has_chosen(const ts_recorder *r) {
+    for (uint32_t i = 0; i < r->builder.tiles.count; i++)
+        if (r->builder.tiles.data[i].is_fixed && r->builder.tiles.data[i].space == ts_space_sbuf) return true;
+    return false;
+}
+
+static void tell(ts_recorder *r, int64_t wanted) {
+    ts_record_warning made = {0};
+    ts_fail(&made.diag, ts_capacity,
+            "SBUF has %.0f bytes in each partition, the tiles that are live at once want %lld: %llu bytes go "
+            "out to HBM "
+            "and %llu come in again (spilling)",
+            r->chip.sbuf_partition_bytes, (long long)wanted, (unsigned long long)r->spilled_out,
+            (unsigned long long)r->spilled_in);
+    ts_diag_remedy(&made.diag, "use smaller tiles, or load them closer to their use");
+    ts_vec_push(&r->warnings, &r->program->arena, made);
+}
+
+ts_status ts_record_spill(ts_recorder *r, ts_diag *diag) {
+    double room = r->chip.sbuf_partition_bytes;
+    bool is_done = true;
+    if (has_chosen(r)) return ts_ok;
+    int64_t wanted = spill_to(r, (int64_t)room, &is_done, diag);
+    if (!is_done) return ts_capacity;
+    if ((double)wanted <= room / 2) return ts_ok; /* holes between tiles are no trouble */
+    /* Holes may leave less than all of it for use. */
+    for (int percent = 100 - STEP; percent >= LEAST && is_done && !ts_plan_fits(&r->builder); percent -= STEP)
+        spill_to(r, (int64_t)(room * percent / 100), &is_done, NULL);
+    if (r->spilled_in) tell(r, wanted);
+    return ts_ok;
+}
