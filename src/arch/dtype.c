@@ -110,10 +110,6 @@ static inline uint32_t narrow_one_random(float value, uint32_t random, narrow_fl
 #define F8E4M3   ((narrow_float){4, 3, true})
 #define F8E4M3FN ((narrow_float){4, 3, false})
 
-static inline float widen_bf16(uint16_t bits) {
-    return ts_bits_float((uint32_t)bits << 16);
-}
-
 /* bf16 and tf32 are fp32 without its last 16 and 13 bits. */
 enum { BF16_SPARE = 16, TF32_SPARE = 13 };
 
@@ -132,11 +128,6 @@ static inline uint32_t cut_random(float value, uint32_t random, int spare) {
     const uint32_t raise =
         choose((ts_float_bits(value) & 0x7fffffffu) == 0x7f800000u, 0, random >> (32 - spare));
     return cut_one(value, raise, spare);
-}
-
-static inline uint32_t narrow_bf16(float value) {
-    const uint32_t bits = ts_float_bits(value), rounded = bits + 0x7fffu + ((bits >> BF16_SPARE) & 1);
-    return (value == value ? rounded : bits | 0x400000u) >> BF16_SPARE;
 }
 
 /* Truncates toward zero and saturates; NaN gives 0. low and top are exact in fp32: the type's smallest
@@ -195,7 +186,7 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
         WIDEN(f8e4m3fn, uint8_t, widen_one(in[i], F8E4M3FN))
         WIDEN(f8e3m4, uint8_t, widen_one(in[i], F8E3M4))
         WIDEN(f16, uint16_t, widen_one(in[i], F16))
-        WIDEN(bf16, uint16_t, widen_bf16(in[i]))
+        WIDEN(bf16, uint16_t, ts_bf16_float(in[i]))
         WIDEN(tf32, uint32_t, ts_bits_float(in[i] & ~((1u << TF32_SPARE) - 1)))
         WIDEN(f64, double, (float)in[i])
     case ts_dtype_f32: memmove(to, from, count * sizeof *to); break;
@@ -250,7 +241,7 @@ void ts_dtype_narrow(ts_dtype dtype, const float *from, void *to, size_t count) 
         NARROW(f8e4m3fn, uint8_t, narrow_one(from[i], F8E4M3FN))
         NARROW(f8e3m4, uint8_t, narrow_one(from[i], F8E3M4))
         NARROW(f16, uint16_t, narrow_one(from[i], F16))
-        NARROW(bf16, uint16_t, narrow_bf16(from[i]))
+        NARROW(bf16, uint16_t, ts_float_bf16(from[i]))
         NARROW(tf32, uint32_t, cut_nearest(from[i], TF32_SPARE))
         NARROW(f64, double, from[i])
     case ts_dtype_f32: memmove(to, from, count * sizeof *from); break;

@@ -53,6 +53,39 @@ static void chain_floats(void *context, int64_t first, int64_t last) {
     }
 }
 
+static bool is_bf16(const ts_rows *rows) {
+    return rows->dtype == ts_dtype_bf16;
+}
+
+/* One operator, everything in bf16, rounded to nearest: no arrays of fp32 between. */
+static bool takes_bf16(const chain *c) {
+    const step *s = &c->step[0];
+    return c->steps == 1 && ts_alu_is_bf16(s->op) && is_bf16(&c->dst) && is_bf16(&c->data) &&
+           (s->is_column || is_bf16(&s->rows)) && !c->dst.is_stochastic && !c->dst.casts;
+}
+
+static void chain_bf16(void *context, int64_t first, int64_t last) {
+    const chain *c = context;
+    const step *s = &c->step[0];
+    _Alignas(64) uint16_t in[TS_CHUNK], side[TS_CHUNK], out[TS_CHUNK];
+    const bool is_flat =
+        c->dst.dims == 1 && c->dst.step[0] == c->dst.size && (uintptr_t)c->dst.base % c->dst.size == 0;
+    ts_chunk at = ts_chunk_at(&c->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
+        const uint16_t *a = ts_rows_read_raw(&c->data, at.part, at.from, at.n, in);
+        uint16_t *target = is_flat ? (uint16_t *)(void *)ts_rows_at(&c->dst, at.part) + at.from : out;
+        if (!s->is_column) {
+            const uint16_t *b = ts_rows_read_raw(&s->rows, at.part, at.from, at.n, side);
+            ts_alu_bf16(s->op, s->is_reversed ? b : a, s->is_reversed ? a : b, target, at.n);
+        } else if (s->is_reversed) {
+            ts_alu_bf16_of(s->op, ts_column_value(&s->column, at.part), a, target, at.n);
+        } else {
+            ts_alu_bf16_by(s->op, a, ts_column_value(&s->column, at.part), target, at.n);
+        }
+        if (!is_flat) ts_rows_write_raw(&c->dst, at.part, at.from, at.n, out);
+    }
+}
+
 static void chain_ints(void *context, int64_t first, int64_t last) {
     const chain *c = context;
     _Alignas(64) uint32_t in[TS_CHUNK], out[TS_CHUNK], side[TS_CHUNK];
@@ -89,8 +122,8 @@ static void run_chain(ts_operand_set *set, chain *c) {
     c->is_bits = ts_alu_kind(c->step[c->steps - 1].op) == 'b';
     c->is_signed = ts_dtype_get(c->data.dtype)->kind == 's';
     double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
-    ts_work_local(set, &(ts_work){c->is_integer ? chain_ints : chain_floats, c->dst.parts, c->chunks.per_row,
-                                  unit_ns, c, sizeof *c});
+    ts_piece *task = c->is_integer ? chain_ints : takes_bf16(c) ? chain_bf16 : chain_floats;
+    ts_work_local(set, &(ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c});
 }
 
 ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {

@@ -214,6 +214,12 @@ static inline void ts_chunk_next(const ts_chunks *chunks, ts_chunk *c) {
 double ts_alu_ns(unsigned op);
 /* out[i] = a[i] op b[i] in fp32; a, b and out may be the same array. */
 void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int64_t n);
+/* The same for arrays of bf16, rounded to nearest even, where the operator is one of these: two arrays, an
+   array by a number, a number by an array. */
+bool ts_alu_is_bf16(unsigned op);
+void ts_alu_bf16(unsigned op, const uint16_t *a, const uint16_t *b, uint16_t *out, int64_t n);
+void ts_alu_bf16_by(unsigned op, const uint16_t *a, float b, uint16_t *out, int64_t n);
+void ts_alu_bf16_of(unsigned op, float b, const uint16_t *a, uint16_t *out, int64_t n);
 /* Exact 32-bit integers, wrapping; compare and logical operators give 1 or 0. Shifts take `width` bits. */
 void ts_alu_ints(unsigned op, bool is_signed, int width, const uint32_t *a, const uint32_t *b, uint32_t *out,
                  int64_t n);
