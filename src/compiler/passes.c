@@ -73,6 +73,7 @@ static ts_status run_lower(compilation *c) {
 static ts_status run_reside(compilation *c) {
     ts_plan_forward(&c->lower.b);
     ts_plan_reside(&c->lower.b);
+    ts_plan_invariants(&c->lower.b);
     return ts_ok;
 }
 

@@ -115,6 +115,9 @@ void ts_plan_forward(ts_builder *builder);
    is at its end: tiles unplaced, no loop open. */
 void ts_plan_reside(ts_builder *builder);
 
+/* Moves loads that are the same on every trip of a top-level loop before it, where there is still room
+   (invariant.c). */
+void ts_plan_invariants(ts_builder *builder);
 /* Gives every tile an SBUF or PSUM address and every scratch tensor an HBM offset by liveness over the
    loop tree: in SBUF one behind the other in a ring, elsewhere the lowest. ts_capacity names what does not
    fit.

@@ -74,6 +74,22 @@ void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32
     }
 }
 
+uint32_t ts_live_tiles(const ts_builder *b, ts_space space, ts_live_item *items) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < b->tiles.count; i++) {
+        const ts_tile_info *tile = &b->tiles.data[i];
+        if (tile->space != space || tile->first == UNUSED) continue;
+        items[count++] = (ts_live_item){.first = tile->first,
+                                        .last = tile->last,
+                                        .owner = i,
+                                        .bytes = tile->bytes * tile->slots,
+                                        .address = tile->is_fixed ? tile->address : 0,
+                                        .is_lasting = tile->is_lasting,
+                                        .is_fixed = tile->is_fixed};
+    }
+    return count;
+}
+
 static int by_order(const void *a, const void *b) {
     const ts_live_item *x = a, *y = b;
     uint32_t x_length = x->last - x->first, y_length = y->last - y->first;

@@ -36,6 +36,8 @@ typedef struct ts_live_item {
     bool is_lasting; /* placed before the others, so that these find room in one piece beside it */
     bool is_fixed;   /* has its address */
 } ts_live_item;
+/* The tiles of a space that something uses, as items; returns how many. */
+uint32_t ts_live_tiles(const ts_builder *builder, ts_space space, ts_live_item *items);
 /* Sorts the items, gives each an address free over its positions and returns the highest end: beside the
    fixed ones first the lasting ones, the longest first, as low as they go; then the others in the order of
    `first`, each behind the one before, and from 0 again past `ring` bytes: what is loaded next then need not

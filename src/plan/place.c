@@ -58,18 +58,8 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
     ts_builder *b = p->b;
     if (b->owns_banks) return ts_plan_place_recent(b, space, capacity, diag);
     ts_live_item *items = TS_NEW_ARRAY(scratch, ts_live_item, b->tiles.count);
-    uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, b->tiles.count + 1), count = 0;
-    for (uint32_t i = 0; i < b->tiles.count; i++) {
-        const ts_tile_info *tile = &b->tiles.data[i];
-        if (tile->space != space || tile->first == UNUSED) continue;
-        items[count++] = (ts_live_item){.first = tile->first,
-                                        .last = tile->last,
-                                        .owner = i,
-                                        .bytes = tile->bytes * tile->slots,
-                                        .address = tile->is_fixed ? tile->address : 0,
-                                        .is_lasting = tile->is_lasting,
-                                        .is_fixed = tile->is_fixed};
-    }
+    uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, b->tiles.count + 1);
+    uint32_t count = ts_live_tiles(b, space, items);
     int64_t top = ts_live_fit(items, count, active, (int64_t)capacity);
     if ((double)top > capacity) top = ts_live_fit(items, count, active, 0);
     if ((double)top > capacity) {

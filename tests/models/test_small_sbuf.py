@@ -26,6 +26,7 @@ def small_chip(folder):
     pytest.param(lambda: models.wide_mlp(jnp.float32, steps=1), id="mlp"),
     pytest.param(lambda: models.gpt(jnp.float32, steps=1, layers=1, width=256, heads=4, length=256, vocab=512, batch=2),
                  id="gpt"),
+    pytest.param(lambda: models.lstm(jnp.float32, steps=1, width=256, length=8, vocab=64, batch=128), id="lstm"),
 ])
 def test_four_mebibytes_of_sbuf(make, tmp_path):
     state, fn, batches = make()

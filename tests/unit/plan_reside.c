@@ -248,6 +248,61 @@ static void columns_are_parts_of_rows(void **state) {
     assert_int_equal(dmas_left(s), 3); /* the input's load, and two stores of the output */
 }
 
+/* `from`'s first rows are loaded on each of eight trips, 1 is added, and the sum is stored to `to`'s. */
+static void scan(setup *s, uint32_t from, uint32_t to) {
+    ts_build_loop(&s->b, ts_count_const(8));
+    ts_ap loaded = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 1), COLUMNS);
+    ts_ap made = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 1), COLUMNS);
+    ts_ap src = ts_build_hbm(from, ts_dtype_f32, ts_affine_const(0));
+    ts_ap_dim(&src, COLUMNS, ts_count_const(128));
+    ts_ap_dim(&src, 1, ts_count_const(COLUMNS));
+    ts_ap dst = src;
+    dst.tensor = to;
+    ts_emit_dma(&s->b, ts_engine_sync, 0, &loaded, &src);
+    ts_emit_tensor_scalar(&s->b, ts_engine_vector, &made, &loaded, ts_alu_add, ts_scalar_const(1), false);
+    ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &made);
+    ts_build_end(&s->b);
+}
+
+/* Whether a load comes before the first loop once the pass has run. */
+static bool is_moved_out(setup *s) {
+    ts_diag diag = {0};
+    ts_plan_invariants(&s->b);
+    assert_int_equal(ts_plan_place(&s->b, &diag), ts_ok);
+    assert_int_equal(ts_program_verify(s->program, &s->chip, &diag), ts_ok);
+    return s->program->code.data[0]->op == ts_op_dma_copy;
+}
+
+static void loads_that_trips_repeat_move_out(void **state) {
+    setup *s = *state;
+    scan(s, s->in, s->out);
+    assert_true(is_moved_out(s));
+    assert_int_equal(s->program->loops.data[0].begin, 1);
+}
+
+static void loads_of_what_trips_store_do_not(void **state) {
+    setup *s = *state;
+    scan(s, s->out, s->out);
+    assert_false(is_moved_out(s));
+}
+
+static void loads_move_out_only_into_room(void **state) {
+    setup *s = *state;
+    s->chip.sbuf_partition_bytes = 3 * COLUMNS * BYTES; /* the larger of two tiles */
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(8));
+    ts_ap loaded = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 1), COLUMNS);
+    ts_ap large =
+        whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, (int64_t)3 * COLUMNS * BYTES, 1), 3 * COLUMNS);
+    ts_ap src = rows_of(s, s->in, loop, 0, COLUMNS, false), dst = rows_of(s, s->out, loop, 0, COLUMNS, false);
+    src.offset = dst.offset = ts_affine_const(0);
+    ts_emit_dma(&s->b, ts_engine_sync, 0, &loaded, &src);
+    ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &loaded);
+    ts_emit_memset(&s->b, ts_engine_vector, &large, 0);
+    ts_build_end(&s->b);
+    assert_false(is_moved_out(s));
+    assert_int_equal(s->program->loops.data[0].begin, 0);
+}
+
 /* The tile holds more than is stored of it: in its place there would be other rows. */
 static void tiles_larger_than_the_store_do_not(void **state) {
     setup *s = *state;
@@ -277,6 +332,9 @@ int main(void) {
         TEST(copies_come_from_tiles),
         TEST(copies_are_of_what_was_stored_last),
         TEST(columns_are_parts_of_rows),
+        TEST(loads_that_trips_repeat_move_out),
+        TEST(loads_of_what_trips_store_do_not),
+        TEST(loads_move_out_only_into_room),
         TEST(tiles_larger_than_the_store_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
