@@ -1,6 +1,7 @@
 """One run of a kernel: what it records, and what becomes of it."""
 
 import json
+import math
 import os
 import sys
 import warnings
@@ -117,7 +118,7 @@ class Run:
         self.storages.append(storage)
         self.arrays.append(None)
         dims = [(step, length, FREE) for step, length in zip(row_major(shape), shape)]
-        flat = tuple(shape) if len(shape) <= 8 else (int(np.prod(shape)),)
+        flat = tuple(shape) if len(shape) <= 8 else (math.prod(shape),)
         view = self.recording.tensor(storage, role, dtypes.code_of(dtype), flat, dims, data, storage.name)
         storage.handle = view._handle
         return view
@@ -159,14 +160,14 @@ class Run:
         code = dtypes.code_of(dtype)
         storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self)
         blocks, parts, free = shape[:at], shape[at] if shape else 1, shape[at + 1:]
-        size = int(np.prod(free, dtype=np.int64)) * dtypes.BYTES[code]
+        size = math.prod(free) * dtypes.BYTES[code]
         storage.dtype = dtypes.dtype_of(dtype)
         dims = [(step, length, BLOCK) for step, length in zip(row_major(blocks), blocks)]
         dims.append((1, parts, PART))
         dims += [(step, length, FREE) for step, length in zip(row_major(free), free)]
         if len(dims) == len(blocks) + 1:
             dims.append((1, 1, FREE))
-        count = int(np.prod(blocks, dtype=np.int64))
+        count = math.prod(blocks)
         addresses, part = self.addresses_of(space, blocks, parts, size, address)
         return self.recording.tile(storage, space.code, code, dims, parts, size, count, is_value, addresses, part,
                                    storage.name)

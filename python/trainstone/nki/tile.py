@@ -1,5 +1,7 @@
 """Tensors as kernels see them: views of tiles in SBUF and PSUM and of tensors in HBM."""
 
+import math
+
 import numpy as np
 
 from trainstone.nki import dtypes, errors, native
@@ -96,7 +98,7 @@ class TensorOps:
 
     @property
     def size(self):
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def __len__(self):
         return self.shape[0]
@@ -180,9 +182,9 @@ class Tile(TensorOps, native.ext.View):
         shape = kwargs.get("shape", shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
         shape = [int(length) for length in shape]
         if -1 in shape:
-            known = int(np.prod([length for length in shape if length != -1]))
+            known = math.prod([length for length in shape if length != -1])
             shape[shape.index(-1)] = self.size // known
-        if int(np.prod(shape)) != self.size:
+        if math.prod(shape) != self.size:
             raise errors.NkiValidationError(f"cannot reshape {self!r} into {tuple(shape)}", where=self.tensor.run.where())
         return self._with(_reshaped(self, shape))
 
@@ -248,11 +250,11 @@ class Tile(TensorOps, native.ext.View):
     def flatten_dims(self, start_dim, end_dim):
         shape = list(self.shape)
         end = end_dim % len(shape)
-        joined = int(np.prod(shape[start_dim:end + 1]))
+        joined = math.prod(shape[start_dim:end + 1])
         return self.reshape(shape[:start_dim] + [joined] + shape[end + 1:])
 
     def reshape_dim(self, dim, shape):
-        known = int(np.prod([length for length in shape if length != -1]))
+        known = math.prod([length for length in shape if length != -1])
         cut = [self.shape[dim] // known if length == -1 else length for length in shape]
         return self.reshape(list(self.shape[:dim]) + cut + list(self.shape[dim + 1:]))
 
@@ -282,7 +284,7 @@ class Tile(TensorOps, native.ext.View):
         if vector_offset is not None or is_tensor(scalar_offset):
             raise errors.NkiUnsupportedError("offsets from a tile into a tile on chip are not modelled",
                                              self.tensor.run.where(), "load the offset into a register")
-        row = int(np.prod(base.tensor.shape[1:], dtype=np.int64))  # elements of the tile in each partition
+        row = math.prod(base.tensor.shape[1:])  # elements of the tile in each partition
         row = row * base.tensor.dtype.itemsize // size
         (step, count), *rest = pattern
         if scalar_offset is not None:

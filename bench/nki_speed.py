@@ -1,0 +1,213 @@
+"""How fast kernels run: CPU seconds of one thread for a whole call, recording, planning, values and clock.
+
+usage: nki_speed.py [--turns 7] [--json FILE]
+
+The kernels are the lessons' (examples/nki). Beside two of them stands what an interpreter in NumPy needs for the same
+instructions, values only: each tile an array, each instruction a call that reads whole tiles and writes one. The two take
+turns, and the least of each is taken. Everything runs on one CPU.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import pathlib
+import sys
+import time
+
+ONE_THREAD = {"TRAINSTONE_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):  # before NumPy reads them
+    os.environ.update(ONE_THREAD)
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+import ml_dtypes  # noqa: E402
+import numpy as np  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "python"), str(ROOT / "examples/nki")]
+import trainstone.nki.activate  # noqa: E402, F401
+import nki  # noqa: E402
+import nki.isa as nisa  # noqa: E402
+import nki.language as nl  # noqa: E402
+
+BF16 = ml_dtypes.bfloat16
+TRIPS = 20000
+
+
+# ---- an interpreter in NumPy ----
+
+class NumpyChip:
+    """Instructions as calls over arrays; a tile is an array of [partitions, elements]."""
+
+    def __init__(self):
+        self.instructions = 0
+
+    def tile(self, columns, rows=128):
+        return np.zeros((rows, columns), np.float32)
+
+    def move(self, dst, src):
+        self.instructions += 1
+        dst[...] = src
+
+    def multiply(self, total, stationary, moving, is_first):
+        self.instructions += 1
+        product = stationary.T @ moving
+        if is_first:
+            total[...] = product
+        else:
+            total += product
+
+    def activate(self, dst, function, src, bias=None, total=None):
+        self.instructions += 1
+        dst[...] = function(src if bias is None else src + bias)
+        if total is not None:
+            total[...] = dst.sum(1, keepdims=True)
+
+    def reduce_max(self, dst, src):
+        self.instructions += 1
+        dst[...] = -src.max(1, keepdims=True)
+
+    def scale(self, dst, src, by):
+        self.instructions += 1
+        np.multiply(src, by, out=dst)
+
+    def invert(self, dst, src):
+        self.instructions += 1
+        np.divide(1.0, src, out=dst)
+
+
+def numpy_matmul(a, b):
+    """a.T @ b in the order of lesson 4's `blocked`."""
+    chip, (depth, height), width = NumpyChip(), a.shape, b.shape[1]
+    out, steps = np.empty((height, width), np.float32), depth // 128
+    left, right = ([chip.tile(columns) for _ in range(steps)] for columns in (512, 512))
+    total, tile = chip.tile(512), chip.tile(512)
+    for m in range(0, height, 512):
+        for k in range(steps):
+            chip.move(left[k], a[128 * k:128 * k + 128, m:m + 512])
+        for n in range(0, width, 512):
+            for k in range(steps):
+                chip.move(right[k], b[128 * k:128 * k + 128, n:n + 512])
+            for i in range(0, 512, 128):
+                for k in range(steps):
+                    chip.multiply(total, left[k][:, i:i + 128], right[k], k == 0)
+                chip.move(tile, total)
+                chip.move(out[m + i:m + i + 128, n:n + 512], tile)
+    return out
+
+
+def numpy_softmax(x):
+    """The instructions of lesson 3's `fused`."""
+    chip, out = NumpyChip(), np.empty_like(x)
+    block, powers, result = (chip.tile(x.shape[1]) for _ in range(3))
+    low, total, scale = (chip.tile(1) for _ in range(3))
+    for row in range(0, x.shape[0], 128):
+        chip.move(block, x[row:row + 128])
+        chip.reduce_max(low, block)
+        chip.activate(powers, np.exp, block, low, total)
+        chip.invert(scale, total)
+        chip.scale(result, powers, scale)
+        chip.move(out[row:row + 128], result)
+    return out
+
+
+# ---- measuring ----
+
+def cpu_seconds(call):
+    start = time.process_time()
+    result = call()
+    return time.process_time() - start, result
+
+
+def least(turns, *calls):
+    """The least CPU seconds of each call, taken in turns after one that is not counted, and each one's last result."""
+    results = [call() for call in calls]
+    seconds = [float("inf")] * len(calls)
+    for _ in range(turns):
+        for i, call in enumerate(calls):
+            took, results[i] = cpu_seconds(call)
+            seconds[i] = min(seconds[i], took)
+    return seconds, results
+
+
+def random(*shape, dtype=np.float32, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape, np.float32).astype(dtype)
+
+
+def recording_rate():
+    """Instructions a second that Python gives out, three slices each, inside a kernel; recording alone."""
+    seconds = []
+
+    @nki.jit
+    def kernel(a):
+        out = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.shared_hbm)
+        x, y = (nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.sbuf) for _ in range(2))
+        nisa.dma_copy(dst=x, src=a)
+        nisa.memset(y, 0.0)
+        start = time.process_time()
+        for i in range(TRIPS):
+            at = i % 64
+            nisa.tensor_tensor(dst=y[:, at:at + 64], data1=x[:, at:at + 64], data2=y[:, at:at + 64], op=nl.add)
+        seconds.append(time.process_time() - start)
+        nisa.dma_copy(dst=out, src=y)
+        return out
+
+    for _ in range(3):
+        kernel(random(128, 128))
+    return TRIPS / min(seconds)
+
+
+def check(found, expected, tolerance):
+    apart = np.abs(np.asarray(found, np.float32) - expected).max() / np.abs(expected).max()
+    assert apart < tolerance, apart
+
+
+def attention_of(q, k, v):
+    scores = q.astype(np.float32).T @ k.astype(np.float32) * q.shape[0] ** -0.5
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True) @ v.astype(np.float32)
+
+
+def measure(turns):
+    """{what: value}, in CPU seconds, ratios, or instructions a second."""
+    lessons = {name: importlib.import_module(name) for name in ("3_softmax", "4_matmul", "6_attention", "conv2d")}
+    found = {}
+    q, k = random(128, 4096, dtype=BF16), random(128, 4096, dtype=BF16, seed=1)
+    v = random(4096, 128, dtype=BF16, seed=2)
+    (found["attention 4096 x 128, bf16"],), (result,) = least(turns, lambda: lessons["6_attention"].attention(q, k, v))
+    check(result, attention_of(q, k, v), 3e-2)
+    for name, dtype in (("bf16", BF16), ("fp32", np.float32)):
+        a, b = random(1024, 2048, dtype=dtype), random(1024, 2048, dtype=dtype, seed=1)
+        (seconds,), (result,) = least(turns, lambda: lessons["4_matmul"].blocked(a, b))
+        found[f"product 2048 x 1024 x 2048, {name}"] = seconds
+        check(result, a.astype(np.float32).T @ b.astype(np.float32), 2e-2)
+    image, weights, bias = random(1, 256, 224, 224), random(256, 256, 3, 3, seed=1), random(256, seed=2)
+    (found["convolution of CS149, fp32, 58 GFLOP"],), _ = least(
+        1, lambda: lessons["conv2d"].fused_conv2d_maxpool(image, weights, bias))
+    a, b, x = random(1024, 1024), random(1024, 1024, seed=1), random(1024, 1024, seed=2)
+    for name, ours, theirs in (
+            ("product 1024 cubed, fp32", lambda: lessons["4_matmul"].blocked(a, b), lambda: numpy_matmul(a, b)),
+            ("softmax 1024 x 1024", lambda: lessons["3_softmax"].fused(x), lambda: numpy_softmax(x))):
+        (mine, other), (one, another) = least(4 * turns, ours, theirs)
+        check(one, another, 1e-4)
+        found[name], found[f"{name}, in NumPy"], found[f"{name}: NumPy / ours"] = mine, other, other / mine
+    found["instructions a second from Python, three slices each"] = recording_rate()
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--json", type=pathlib.Path)
+    arguments = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    found = measure(arguments.turns)
+    for name, value in found.items():
+        text = f"{value:12,.0f}" if value > 1000 else f"{value:12.2f}" if "/" in name else f"{value:12.4f} s"
+        print(f"{name:56} {text}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
