@@ -111,6 +111,8 @@ typedef struct ts_record {
     ts_time busy[ts_engine_count]; /* at least one instruction in flight on the engine */
     ts_time dma_busy;              /* at least one DMA engine moving */
     ts_time bound[ts_bound_count]; /* adds up to total */
+    ts_time
+        other_core; /* of it, what the other core's work holds that ran along: HBM that was busy. Of no row */
     uint64_t instructions, dma_transfers, dma_descriptors;
     uint64_t hbm_read_bytes, hbm_write_bytes;
     uint64_t model_flops;        /* of the source program */

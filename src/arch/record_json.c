@@ -34,6 +34,7 @@ static void add_times(const ts_record *record, ts_text *out) {
     add_double(out, "predicted_seconds_low", seconds(record->total_low));
     add_double(out, "predicted_seconds_high", seconds(record->total_high));
     add_double(out, "launch_seconds", seconds(record->launch));
+    add_double(out, "other_core_seconds", seconds(record->other_core));
 }
 
 static void add_cost(const ts_record *record, const ts_instance *instance, ts_text *out) {

@@ -218,6 +218,13 @@ static ts_status check_end(checker *c, const ts_inst_end *inst, uint32_t at) {
     return ts_ok;
 }
 
+/* Semaphores count what an engine does in the program's order. */
+static ts_status check_unlisted(checker *c) {
+    if (c->program->syncing != ts_syncing_explicit) return ts_ok;
+    return REFUSE(
+        c, "sync=explicit with order=list: semaphores count what an engine does in the program's order");
+}
+
 /* Semaphores, and the instruction that is nothing but a wait. */
 static ts_status check_sync(checker *c, const ts_inst *inst) {
     bool is_event = inst->op == ts_op_event_semaphore;
@@ -240,6 +247,7 @@ static ts_status check_sync(checker *c, const ts_inst *inst) {
 static ts_status check_inst(checker *c, const ts_inst *inst, uint32_t at) {
     if (inst->op == ts_op_none || inst->op >= ts_op_count) return REFUSE(c, "instruction code %u", inst->op);
     if (inst->order > ts_order_list) return REFUSE(c, "an issue order that does not exist");
+    if (inst->order == ts_order_list) TS_TRY(check_unlisted(c));
     if (inst->loc >= c->program->locs.count) return REFUSE(c, "location @%u is not in the table", inst->loc);
     if (!ts_op_allows(inst->op, (ts_engine)inst->engine))
         return REFUSE(c, "%s runs on %s, not on the %s engine", ts_op_get(inst->op)->name,
@@ -258,10 +266,7 @@ static ts_status check_all(checker *c, ts_arena *scratch) {
     if (!program->name || !program->chip || program->order > ts_order_list ||
         program->syncing > ts_syncing_explicit)
         return REFUSE(c, "a program without a name, chip, issue order or synchronisation that exists");
-    if (program->syncing == ts_syncing_explicit && program->order == ts_order_list)
-        return REFUSE(c,
-                      "sync=explicit with order=list: semaphores count what an engine does in the program's "
-                      "order");
+    if (program->order == ts_order_list) TS_TRY(check_unlisted(c));
     TS_TRY(check_locs(c, scratch));
     TS_TRY(check_tensors(c, scratch));
     for (uint32_t i = 0; i < program->rotations.count; i++) {

@@ -52,9 +52,8 @@ ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session
     return ts_runtime_new(&options, &session->runtime, diag);
 }
 
-ts_status ts_session_load(const ts_arguments *arguments, const ts_compile_options *options,
-                          ts_session *session, ts_diag *diag) {
-    const char *path = arguments->files.data[0];
+static ts_status load(const ts_arguments *arguments, const char *path, const ts_compile_options *options,
+                      const ts_session *session, ts_executable **executable, ts_diag *diag) {
     uint8_t *data = NULL;
     size_t size = 0;
     TS_TRY(ts_file_read(path, &data, &size, diag));
@@ -65,15 +64,24 @@ ts_status ts_session_load(const ts_arguments *arguments, const ts_compile_option
         return ts_usage;
     }
     ts_progress *progress = ts_progress_start("compiling");
-    ts_status status =
-        ts_executable_load(session->runtime, data, size, path, options, &session->executable, diag);
+    ts_status status = ts_executable_load(session->runtime, data, size, path, options, executable, diag);
     ts_progress_stop(progress);
     free(data);
     return status;
 }
 
+ts_status ts_session_load(const ts_arguments *arguments, const ts_compile_options *options,
+                          ts_session *session, ts_diag *diag) {
+    return load(arguments, arguments->files.data[0], options, session, &session->executable, diag);
+}
+
+ts_status ts_session_load_sibling(const ts_arguments *arguments, ts_session *session, ts_diag *diag) {
+    return load(arguments, arguments->files.data[1], NULL, session, &session->sibling, diag);
+}
+
 void ts_session_close(ts_session *session) {
     if (session->executable) ts_executable_release(session->executable);
+    if (session->sibling) ts_executable_release(session->sibling);
     if (session->runtime) ts_runtime_free(session->runtime);
     *session = (ts_session){0};
 }

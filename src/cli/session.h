@@ -8,6 +8,7 @@
 typedef struct ts_session {
     ts_runtime *runtime;
     ts_executable *executable; /* NULL when only the instance was opened */
+    ts_executable *sibling;    /* of the other core; NULL: it idles */
 } ts_session;
 
 /* The instance of --instance, --chip and --threads, else of the environment. threads > 0 overrides both.
@@ -16,6 +17,8 @@ ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session
 /* Reads and compiles (or verifies) arguments->files[0]. options may be NULL. */
 ts_status ts_session_load(const ts_arguments *arguments, const ts_compile_options *options,
                           ts_session *session, ts_diag *diag);
+/* arguments->files[1], for the other core. */
+ts_status ts_session_load_sibling(const ts_arguments *arguments, ts_session *session, ts_diag *diag);
 void ts_session_close(ts_session *session);
 
 /* "4x8", or "scalar". */

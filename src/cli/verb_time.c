@@ -3,6 +3,7 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "machine/clock.h"
+#include "report/figures.h"
 #include "report/report.h"
 
 static void add_lane(ts_text *out, const ts_slice *slice) {
@@ -84,11 +85,72 @@ static ts_status clock_program(const ts_arguments *arguments, const ts_session *
     return status;
 }
 
+/* Each core's time by itself, and what HBM adds that the other one keeps busy. */
+static ts_status add_alone(const ts_session *session, const ts_clock_core *core, int number, ts_text *out,
+                           ts_diag *diag) {
+    ts_clock_options options = {.trips = core->options->trips};
+    ts_record alone = {0};
+    TS_TRY(ts_clock_run(core->program, ts_runtime_chip(session->runtime), &options, &alone, diag));
+    ts_text_format(out, "core %d   alone ", number);
+    ts_figure_time(out, alone.total);
+    ts_text_add(out, ", beside the other ");
+    ts_figure_time(out, core->record->total);
+    ts_text_add(out, "; of its path the other holds ");
+    ts_figure_time(out, core->record->other_core);
+    ts_text_add(out, "\n");
+    ts_record_free(&alone);
+    return ts_ok;
+}
+
+static ts_status show_cores(const ts_arguments *arguments, const ts_session *session,
+                            const ts_clock_core cores[TS_CLOCK_CORES], ts_text *out, ts_diag *diag) {
+    const ts_instance *instance = ts_runtime_instance(session->runtime);
+    if (arguments->json) ts_text_add(out, "{\"cores\": [");
+    for (int core = 0; core < TS_CLOCK_CORES; core++) {
+        ts_record *record = cores[core].record;
+        if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
+        if (arguments->json) {
+            if (core > 0) ts_text_add(out, ", ");
+            add_json(record, cores[core].program, instance, arguments->slices, out);
+            out->data[--out->length] = '\0';
+        } else {
+            TS_TRY(show(arguments, record, cores[core].program, instance, out, diag));
+            ts_text_add(out, "\n");
+        }
+    }
+    if (arguments->json) ts_text_add(out, "]}\n");
+    for (int core = 0; core < TS_CLOCK_CORES && !arguments->json; core++)
+        TS_TRY(add_alone(session, &cores[core], core, out, diag));
+    return ts_ok;
+}
+
+/* Two programs on the two cores of one chip. */
+static ts_status clock_cores(const ts_arguments *arguments, const ts_session *session, ts_text *out,
+                             ts_diag *diag) {
+    ts_clock_options options = {.slice_cap = (uint32_t)arguments->slices,
+                                .band = true,
+                                .trips = (uint64_t)arguments->trips,
+                                .bins = arguments->json ? 0 : 2};
+    ts_record records[TS_CLOCK_CORES] = {0};
+    const ts_clock_core cores[TS_CLOCK_CORES] = {
+        {ts_executable_program(session->executable), &options, &records[0]},
+        {ts_executable_program(session->sibling), &options, &records[1]}};
+    ts_progress *progress = ts_progress_start("clocking");
+    ts_status status = ts_clock_run_cores(cores, TS_CLOCK_CORES, ts_runtime_chip(session->runtime), diag);
+    ts_progress_stop(progress);
+    if (status == ts_ok) status = show_cores(arguments, session, cores, out, diag);
+    for (int core = 0; core < TS_CLOCK_CORES; core++)
+        ts_record_free(&records[core]);
+    return status;
+}
+
 static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
     ts_session session;
     ts_status status = ts_session_open(arguments, 1, &session, diag);
     if (status == ts_ok) status = ts_session_load(arguments, NULL, &session, diag);
-    if (status == ts_ok) status = clock_program(arguments, &session, out, diag);
+    bool has_sibling = arguments->files.count > 1;
+    if (status == ts_ok && has_sibling) status = ts_session_load_sibling(arguments, &session, diag);
+    if (status == ts_ok) status = (has_sibling ? clock_cores : clock_program)(arguments, &session, out, diag);
     ts_session_close(&session);
     return status;
 }
@@ -113,22 +175,27 @@ static const ts_option options[] = {
 const ts_verb ts_verb_time = {
     .name = "time",
     .summary = "predict the time of a program; needs no data",
-    .synopsis = "PROG [OPTION...]",
-    .about = "Predicts how long one execution of PROG takes on one NeuronCore of the modelled chip, and why. "
-             "No instruction is executed and no weights are needed: but for loops and branches that data "
-             "decides (--trips), the time does not depend on the values. PROG is a .mlirbc or a .trn, as for "
-             "trainstone run.\n"
-             "\n"
-             "The time comes with a band: the model's constants have ranges (trainstone chip shows them with "
-             "their sources), and the band is what the ranges leave open. To ask what another chip would do, "
-             "edit its numbers in a file and give that file to --chip.",
+    .synopsis = "PROG [PROG] [OPTION...]",
+    .about =
+        "Predicts how long one execution of PROG takes on one NeuronCore of the modelled chip, and why. "
+        "No instruction is executed and no weights are needed: but for loops and branches that data "
+        "decides (--trips), the time does not depend on the values. PROG is a .mlirbc or a .trn, as for "
+        "trainstone run.\n"
+        "\n"
+        "The time comes with a band: the model's constants have ranges (trainstone chip shows them with "
+        "their sources), and the band is what the ranges leave open. To ask what another chip would do, "
+        "edit its numbers in a file and give that file to --chip.\n"
+        "\n"
+        "Two programs are launched together on the two cores of one chip, which share its HBM: each gets a "
+        "record, and a line says what it takes alone.",
     .examples = "trainstone time step.mlirbc\n"
                 "trainstone time step.mlirbc --slices 20\n"
+                "trainstone time step.mlirbc step.mlirbc\n"
                 "printf 'chip trn1\\nhbm_bytes_per_ns = 410\\n' > half.chip && trainstone time step.mlirbc "
                 "--chip ./half.chip",
     .options = options,
     .least_files = 1,
-    .most_files = 1,
+    .most_files = 2,
     .file = "PROG",
     .run = run,
 };

@@ -85,16 +85,7 @@ static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) 
     return ts_ok;
 }
 
-static ts_status run(ts_clock *clock) {
-    bool is_end = false;
-    while (!is_end || clock->pending) {
-        while (!is_end && clock->pending < TS_CLOCK_WINDOW)
-            TS_TRY(ts_expand_next(clock, &is_end));
-        if (clock->pending) ts_lanes_step(clock);
-    }
-    return ts_ok;
-}
-
+/* One core's record. With others, it has what they share. */
 static void fill(ts_clock *clock, bool has_band, int what_ifs) {
     ts_record *record = clock->record;
     record->total = record->launch + clock->end.at[clock->asked];
@@ -110,40 +101,61 @@ static void fill(ts_clock *clock, bool has_band, int what_ifs) {
     }
     record->model_flops = clock->used_control ? record->pe_flops : clock->program->model_flops;
     ts_path_finish(clock);
+    record->other_core = ts_cores_other(clock);
     ts_tally_finish(clock);
 }
 
-/* A run's own state lies apart from the clock, so that what it took can be given back wherever it ended. */
+/* A run's own state lies apart from the clocks, so that what it took can be given back wherever it ended. */
 typedef struct job {
-    ts_clock clock;
+    ts_clock *clock[TS_CLOCK_CORES];
+    const ts_clock_core *cores;
+    int count;
     const ts_chip *chip;
-    const ts_clock_options *options;
+    ts_diag *diag;
 } job;
+
+static const ts_clock_options *options_of(const job *j, int core) {
+    static const ts_clock_options defaults = {0};
+    return j->cores[core].options ? j->cores[core].options : &defaults;
+}
 
 static void set_options(ts_clock *clock, const ts_clock_options *options) {
     clock->instruction_cap = options->instruction_cap ? options->instruction_cap : DEFAULT_INSTRUCTION_CAP;
     clock->slice_cap = options->slice_cap;
     clock->path_cap = options->path_cap;
     clock->watch = options->watch;
-    /* What semaphores count is not part of a state that comes back. */
-    clock->steady.is_off = options->step_all || clock->program->syncing == ts_syncing_explicit;
+    /* What semaphores count, and what another core does, is not part of a state that comes back. */
+    clock->steady.is_off =
+        options->step_all || clock->has_sibling || clock->program->syncing == ts_syncing_explicit;
     clock->trace = options->trace;
     clock->assumed_trips = options->trips ? options->trips : 1;
 }
 
+static ts_status open_core(job *j, int core) {
+    ts_clock *clock = j->clock[core];
+    const ts_clock_options *options = options_of(j, core);
+    const ts_program *program = clock->program;
+    clock->record->program_name = ts_arena_string(&clock->record->arena, program->name ? program->name : "");
+    TS_TRY(make_sets(clock, j->chip, options->band));
+    TS_TRY(add_what_ifs(clock, j->chip, options));
+    if (clock->has_sibling)
+        TS_TRY(ts_cores_open(clock, core > 0 ? j->clock[core - 1] : NULL));
+    else
+        TS_TRY(ts_expand_init(clock));
+    ts_spots_init(clock);
+    ts_series_init(clock, options->bins);
+    return ts_ok;
+}
+
 static ts_status run_within(void *context) {
     job *j = context;
-    ts_clock *clock = &j->clock;
-    ts_record *record = clock->record;
-    const ts_program *program = clock->program;
-    record->program_name = ts_arena_string(&record->arena, program->name ? program->name : "");
-    TS_TRY(make_sets(clock, j->chip, j->options->band));
-    TS_TRY(add_what_ifs(clock, j->chip, j->options));
-    TS_TRY(ts_expand_init(clock));
-    ts_spots_init(clock);
-    ts_series_init(clock, j->options->bins);
-    TS_TRY(run(clock));
-    fill(clock, j->options->band, j->options->what_if_count);
+    for (int core = 0; core < j->count; core++)
+        TS_TRY(open_core(j, core));
+    TS_TRY(ts_cores_run(j->clock, j->count));
+    for (int core = 0; core < j->count; core++) {
+        if (core > 0) ts_cores_hand_over(j->clock[core - 1], j->clock[core]);
+        fill(j->clock[core], options_of(j, core)->band, options_of(j, core)->what_if_count);
+    }
     return ts_ok;
 }
 
@@ -155,27 +167,55 @@ static bool is_listed(const ts_program *program) {
     return is;
 }
 
+static ts_status new_clock(job *j, int core) {
+    ts_clock *clock = j->clock[core] = calloc(1, sizeof *clock);
+    const ts_program *program = j->cores[core].program;
+    if (!clock) return ts_fail(j->diag, ts_capacity, "no host memory for the clock");
+    clock->program = program;
+    clock->record = j->cores[core].record;
+    clock->diag = j->diag;
+    clock->ticks = 1;
+    clock->has_sibling = j->count > 1;
+    clock->window = is_listed(program) ? (int)j->chip->list_window : 1;
+    set_options(clock, options_of(j, core));
+    clock->record->chip = *j->chip;
+    clock->record->launch = nanoseconds(j->chip->launch_us * 1000);
+    return ts_ok;
+}
+
+static void free_clocks(job *j) {
+    for (int core = 0; core < j->count; core++)
+        if (j->clock[core]) ts_path_free(j->clock[core]); /* their trees may hold each other's instants */
+    for (int core = 0; core < j->count; core++) {
+        if (j->clock[core]) ts_arena_free(&j->clock[core]->arena);
+        free(j->clock[core]);
+    }
+}
+
+ts_status ts_clock_run_cores(const ts_clock_core *cores, int count, const ts_chip *chip, ts_diag *diag) {
+    job j = {.cores = cores, .count = count, .chip = chip, .diag = diag};
+    if (count < 1 || count > TS_CLOCK_CORES || count > chip->cores)
+        return ts_fail(diag, ts_usage, "%d programs at once: %s has %.0f cores, the clock has %d", count,
+                       chip->name, chip->cores, TS_CLOCK_CORES);
+    for (int core = 0; core < count; core++)
+        memset(cores[core].record, 0, sizeof(ts_record));
+    ts_status status = ts_ok;
+    for (int core = 0; core < count && status == ts_ok; core++)
+        status = new_clock(&j, core);
+    const void *kept[2 * TS_CLOCK_CORES + 1] = {NULL};
+    for (int core = 0; core < count && status == ts_ok; core++) {
+        kept[2 * core] = &j.clock[core]->arena;
+        kept[2 * core + 1] = &cores[core].record->arena;
+    }
+    if (status == ts_ok) status = ts_unit_run(kept, run_within, &j, "clocking", diag);
+    free_clocks(&j);
+    for (int core = 0; core < count && status != ts_ok; core++)
+        ts_record_free(cores[core].record);
+    return status;
+}
+
 ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_clock_options *options,
                        ts_record *record, ts_diag *diag) {
-    static const ts_clock_options defaults = {0};
-    memset(record, 0, sizeof *record);
-    job *j = calloc(1, sizeof *j);
-    if (!j) return ts_fail(diag, ts_capacity, "no host memory for the clock");
-    j->chip = chip;
-    j->options = options ? options : &defaults;
-    j->clock.program = program;
-    j->clock.record = record;
-    j->clock.diag = diag;
-    j->clock.ticks = 1;
-    j->clock.window = is_listed(program) ? (int)chip->list_window : 1;
-    set_options(&j->clock, j->options);
-    record->chip = *chip;
-    record->launch = nanoseconds(chip->launch_us * 1000);
-    const void *const kept[] = {&j->clock.arena, &record->arena, NULL};
-    ts_status status = ts_unit_run(kept, run_within, j, "clocking", diag);
-    ts_path_free(&j->clock);
-    ts_arena_free(&j->clock.arena);
-    free(j);
-    if (status != ts_ok) ts_record_free(record);
-    return status;
+    const ts_clock_core core = {program, options, record};
+    return ts_clock_run_cores(&core, 1, chip, diag);
 }

@@ -47,7 +47,21 @@ typedef struct ts_clock_options {
     int what_if_count;
 } ts_clock_options;
 
-/* Fills `record` (zeroed or freed before; caller frees with ts_record_free). */
+/* What one NeuronCore runs. */
+typedef struct ts_clock_core {
+    const ts_program *program;
+    const ts_clock_options *options; /* NULL: none */
+    ts_record *record;
+} ts_clock_core;
+enum { TS_CLOCK_CORES = 2 };
+
+/* One program on each of `count` cores of a chip, all launched at once: they share its HBM, whatever
+   sibling_core_idle says. Each has a record; of what a core waits for in another one record->other_core is
+   the sum. As many what-ifs for each. */
+ts_status ts_clock_run_cores(const ts_clock_core *cores, int count, const ts_chip *chip, ts_diag *diag);
+
+/* One of them, with the others idle. Fills `record` (zeroed or freed before; caller frees with
+ * ts_record_free). */
 ts_status ts_clock_run(const ts_program *program, const ts_chip *chip, const ts_clock_options *options,
                        ts_record *record, ts_diag *diag);
 

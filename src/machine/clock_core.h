@@ -352,6 +352,7 @@ typedef struct ts_clock {
     const ts_program *program;
     ts_record *record;
     ts_diag *diag;
+    bool has_sibling; /* another core is clocked along */
     uint64_t instruction_cap;
     uint32_t slice_cap, path_cap;
     ts_watch watch;
@@ -385,6 +386,7 @@ typedef struct ts_clock {
     uint64_t sequence;
     uint32_t pending;
     TS_VEC(ts_clock_row) rows;
+    uint32_t first_row, end_row; /* with a sibling: its own; the others are the sibling's, and row 0 */
 
     /* regions */
     uint32_t *storage_of; /* per tensor */
@@ -414,6 +416,8 @@ typedef struct ts_clock {
     bool ring_is_known;
     ts_times engine_free[ts_engine_count], port_free[ts_port_count][ts_engine_count];
     ts_times ring_free[TS_CLOCK_RINGS], dma_free[TS_CLOCK_DMA_ENGINES], hbm_free, end;
+    ts_times share_free; /* with a sibling: when this core's bytes have passed HBM */
+    ts_node *share_node;
     bool dma_is_split; /* DMA engines differ: each has its entry; otherwise entry 0 is all of theirs */
     uint32_t rotation; /* DMA engine that serves the next transfer's first share */
     uint8_t table;     /* in ScalarE after what was issued */
@@ -450,6 +454,15 @@ void ts_reach_find(ts_clock *clock);
 bool ts_reach_meets(const ts_reaches *a, const ts_reaches *b);
 /* Whether an instruction of `engine` that is still to be fetched may meet the place. */
 bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *place);
+
+/* clock_cores.c: two clocks of one chip. Both have their sets; they are opened in turn. */
+ts_status ts_cores_open(ts_clock *clock, ts_clock *before);
+/* Runs all of them. */
+ts_status ts_cores_run(ts_clock *const *clocks, int count);
+/* HBM and the tree of instants go from the clock that had them to the one that needs them. */
+void ts_cores_hand_over(const ts_clock *from, ts_clock *to);
+/* What the sibling's rows hold of the path, which has been added up. */
+ts_time ts_cores_other(const ts_clock *clock);
 
 /* clock_slab.c: items as they were given back, or zeroed when new. */
 void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size);
@@ -528,6 +541,8 @@ void ts_event_drop(ts_clock *clock, ts_event *event);
 void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
 void ts_lanes_step(ts_clock *clock);
+/* When that would start, with the table's constants. */
+ts_time ts_lanes_time(ts_clock *clock);
 
 /* clock_dma.c: moves a transfer whose first bytes arrive at `times` (in: arrival, out: last byte); in the set
    asked for also the time of its first byte and the node of its last (counted). */

@@ -145,39 +145,75 @@ static void join_engines(ts_clock *clock) {
     clock->dma_is_split = false;
 }
 
+/* `time` that begins at the arrival, or when `from` ends: until then HBM is busy. */
+static ts_node *hbm_node(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from, ts_time time) {
+    const ts_charge charges[2] = {
+        {step->row, ts_bound_dma_latency, from ? 0 : clock->first_byte[clock->asked]},
+        {step->row, ts_bound_dma_bytes, time}};
+    return ts_node_new(clock, from ? from : issued, charges, 2);
+}
+
+static void replace(ts_clock *clock, ts_node **place, ts_node *node) {
+    ts_node_drop(clock, *place);
+    *place = node;
+}
+
 /* HBM moves the bytes of all transfers one after the other: a cap on their sum. */
-static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_time done,
-                           ts_node *issued, ts_node **last_byte) {
-    if (step->of[k].hbm_time == 0) return done;
-    ts_time start = later(arrival, clock->hbm_free.at[k]), end = start + step->of[k].hbm_time;
-    clock->hbm_free.at[k] = end;
-    if (k == clock->asked) {
-        ts_node *parent = start > arrival ? clock->hbm_node : issued;
-        ts_charge charges[2] = {
-            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
-            {step->row, ts_bound_dma_bytes, step->of[k].hbm_time}};
-        ts_node *node = ts_node_new(clock, parent, charges, 2);
-        ts_node_drop(clock, clock->hbm_node);
-        clock->hbm_node = node;
-        if (end > done) {
-            ts_node_drop(clock, *last_byte);
-            *last_byte = ts_node_hold(node);
-        }
-    }
-    return later(done, end);
+static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued) {
+    ts_time start = later(arrival, clock->hbm_free.at[k]);
+    clock->hbm_free.at[k] = start + step->of[k].hbm_time;
+    if (k == clock->asked)
+        replace(
+            clock, &clock->hbm_node,
+            hbm_node(clock, step, issued, start > arrival ? clock->hbm_node : NULL, step->of[k].hbm_time));
+    return clock->hbm_free.at[k];
+}
+
+/* Beside another core, which keeps HBM busy, a core has its share of the rate for what it moves at least. */
+static ts_time own_share(const ts_clock *clock, const ts_step *step, int k, ts_time arrival) {
+    return later(arrival, clock->share_free.at[k]) + (ts_time)clock->chip[k].cores * step->of[k].hbm_time;
+}
+
+/* Which of the two a transfer gets is decided with the table's constants. */
+static bool takes_share(const ts_clock *clock, const ts_step *step, ts_time arrival) {
+    ts_time end = later(arrival, clock->hbm_free.at[0]) + step->of[0].hbm_time;
+    return clock->has_sibling && own_share(clock, step, 0, arrival) < end;
+}
+
+/* The end of its way through HBM; in the set asked for its node, not counted. */
+static ts_time pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
+                        bool is_share, ts_node **node) {
+    ts_time end = through_hbm(clock, step, k, arrival, issued), free = clock->share_free.at[k];
+    *node = clock->hbm_node;
+    if (!clock->has_sibling) return end;
+    if (is_share) end = own_share(clock, step, k, arrival);
+    clock->share_free.at[k] = end;
+    if (k != clock->asked) return end;
+    ts_node *from = free > arrival ? clock->share_node : NULL;
+    replace(clock, &clock->share_node,
+            is_share ? hbm_node(clock, step, issued, from, end - later(arrival, free)) : ts_node_hold(*node));
+    *node = clock->share_node;
+    return end;
 }
 
 void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times *times, ts_time *first,
                  ts_node **last_byte) {
     bool is_all = takes_all(clock, step), is_level = is_all;
     if (!is_all && !clock->dma_is_split) split_engines(clock);
+    bool is_share = takes_share(clock, step, times->at[0]);
     for (int k = 0; k < clock->sets; k++) {
         ts_time arrival = times->at[k], done;
         if (clock->dma_is_split)
             done = move_shares(clock, step, k, arrival, issued, first, last_byte, &is_level);
         else
             done = move_level(clock, step, k, arrival, issued, first, last_byte);
-        times->at[k] = through_hbm(clock, step, k, arrival, done, issued, last_byte);
+        times->at[k] = done;
+        if (step->of[k].hbm_time == 0) continue;
+        ts_node *node;
+        ts_time end = pass_hbm(clock, step, k, arrival, issued, is_share, &node);
+        if (end <= done) continue;
+        times->at[k] = end;
+        if (k == clock->asked) replace(clock, last_byte, ts_node_hold(node));
     }
     if (clock->dma_is_split && is_level) join_engines(clock);
     clock->rotation = (clock->rotation + (uint32_t)step->shares) % (uint32_t)clock->dma_engines[0];

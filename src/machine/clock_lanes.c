@@ -392,21 +392,36 @@ static void find_ring(ts_clock *clock) {
     }
 }
 
-void ts_lanes_step(ts_clock *clock) {
+/* What goes next: an engine's pick, *ring -1, or the first transfer of a queue. Its start with the table's
+   constants. */
+static ts_time find_next(ts_clock *clock, int *engine, int *ring) {
     const ts_event *first = NULL;
     ts_time best = 0;
-    int engine = 0;
     for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
         ts_lane *lane = &clock->engine[e];
         if (!lane->is_known) find_pick(clock, (ts_engine)e);
         if (!lane->pick || !is_sooner(lane->pick, lane->start, first, best)) continue;
         first = lane->pick;
         best = lane->start;
-        engine = e;
+        *engine = e;
     }
     if (!clock->ring_is_known) find_ring(clock);
-    int ring = clock->ring_pick;
-    if (ring >= 0 && is_sooner(clock->ring[clock->ring_list[ring]].head, clock->ring_time, first, best))
+    *ring = clock->ring_pick;
+    if (*ring >= 0 && is_sooner(clock->ring[clock->ring_list[*ring]].head, clock->ring_time, first, best))
+        return clock->ring_time;
+    *ring = -1;
+    return best;
+}
+
+ts_time ts_lanes_time(ts_clock *clock) {
+    int engine = 0, ring;
+    return find_next(clock, &engine, &ring);
+}
+
+void ts_lanes_step(ts_clock *clock) {
+    int engine = 0, ring;
+    find_next(clock, &engine, &ring);
+    if (ring >= 0)
         serve(clock, ring);
     else
         issue(clock, (ts_engine)engine);

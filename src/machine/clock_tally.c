@@ -231,7 +231,7 @@ static void add_assumptions(ts_clock *clock) {
         add_assumption(clock, "dma_software_dge_per_descriptor_cycles");
     }
     if (clock->used_control) add_assumption(clock, "register_load_cycles");
-    if (clock->used_dma) add_assumption(clock, "sibling_core_idle");
+    if (clock->used_dma && !clock->has_sibling) add_assumption(clock, "sibling_core_idle");
     if (clock->used_float_to_int) add_assumption(clock, "float_to_int_truncates");
 }
 

@@ -172,6 +172,37 @@ def test_time_needs_no_data_and_lists_slices(folder):
     assert all(s["end_ps"] >= s["start_ps"] for s in record["slices"])
 
 
+# copies inside HBM: one core asks for two thirds of its rate
+COPIES = """trn 1
+program copies chip=trn1
+tensor x: input 0 u8[8,1048576]
+tensor y: output 0 u8[8,1048576]
+loop %i = 8
+  sync.dma_copy queue=0 dst=hbm.u8[y +1048576*%i 1048576] src=hbm.u8[x +1048576*%i 1048576]
+end
+"""
+
+
+def test_two_programs_share_the_chip(folder):
+    (folder / "copies.trn").write_text(COPIES)
+    alone = {name: json.loads(succeed("time", name, "--json", cwd=folder)) for name in ("add.trn", "copies.trn")}
+    assert all(record["other_core_seconds"] == 0 for record in alone.values())
+    for names in (("add.trn", "copies.trn"), ("copies.trn", "copies.trn")):
+        cores = json.loads(succeed("time", *names, "--json", cwd=folder))["cores"]
+        assert [c["program"] for c in cores] == [alone[name]["program"] for name in names]
+        for name, core in zip(names, cores):
+            both_copy = names[0] == "copies.trn"
+            assert (core["predicted_seconds"] > alone[name]["predicted_seconds"]) == both_copy
+            assert (core["other_core_seconds"] > 0) == both_copy
+            assert abs(sum(core["bounds"].values()) - core["predicted_seconds"]) < 1e-9
+    text = succeed("time", "copies.trn", "copies.trn", cwd=folder)
+    lines = [line for line in text.splitlines() if line.startswith("core ")]
+    assert [line.split(", ")[0] for line in lines] == ["core 0   alone 45.5 us", "core 1   alone 45.5 us"]
+    assert text.count("\none step ") == 2
+    with_three = trainstone("time", "add.trn", "add.trn", "add.trn", cwd=folder)
+    assert with_three.returncode == 2
+
+
 def test_slower_memory_is_not_faster(folder):
     (folder / "half.chip").write_text("chip trn1\nhbm_bytes_per_ns = 410\ndma_queue_floor_ns = 2400\n")
     seconds = [json.loads(succeed("time", "add.trn", "--json", *flags, cwd=folder))["predicted_seconds"]

@@ -243,6 +243,9 @@ static const struct {
      "location @7 is not declared above"},
     {"trn 1\nprogram p chip=trn1 sync=none\n", "a.trn:2:26", "expected derived or explicit, found 'none'"},
     {"trn 1\nprogram p chip=trn1 order=list sync=explicit\n", "a.trn", "sync=explicit with order=list"},
+    {"trn 1\nprogram p chip=trn1 sync=explicit\n"
+     "vector.memset order=list dst=sbuf.f32[p0:1 +0 1] value=0\n",
+     "a.trn", "sync=explicit with order=list"},
     {SYNC "wait=T[0]>=1\n", "a.trn:3:52", "expected 'S', found 'T'"},
     {SYNC "wait=S[65536]>=1\n", "a.trn:3:54", "must be from 0 to 65535"},
     {SYNC "wait=S[0]=1\n", "a.trn:3:56", "expected '>='"},
