@@ -81,6 +81,8 @@ TS_API double ts_nki_chip_value(const ts_nki_device *device, const char *name);
 
 TS_API ts_nki *ts_nki_new(ts_nki_device *device, const char *kernel, ts_nki_error *error);
 TS_API void ts_nki_free(ts_nki *nki);
+/* So many of the chip's cores run parts of the kernel at once: HBM's rate is shared among them. */
+TS_API void ts_nki_share(ts_nki *nki, int cores);
 /* A number for a line of the kernel's source, given to the calls below. */
 TS_API uint32_t ts_nki_line(ts_nki *nki, const char *file, int line);
 /* A buffer's handle, 0 on failure. */

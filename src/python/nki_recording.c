@@ -181,6 +181,13 @@ static PyObject *recording_set_role(nki_recording *recording, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *recording_share(nki_recording *recording, PyObject *cores) {
+    long count = PyLong_AsLong(cores);
+    if (count == -1 && PyErr_Occurred()) return NULL;
+    ts_nki_share(recording->nki, (int)count);
+    Py_RETURN_NONE;
+}
+
 static PyObject *recording_finish(nki_recording *recording, PyObject *unused) {
     (void)unused;
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -324,6 +331,7 @@ static PyMethodDef methods[] = {
     {"tile", (PyCFunction)recording_tile, METH_VARARGS, NULL},
     {"tensor", (PyCFunction)recording_tensor, METH_VARARGS, NULL},
     {"set_role", (PyCFunction)recording_set_role, METH_VARARGS, NULL},
+    {"share", (PyCFunction)recording_share, METH_O, NULL},
     {"finish", (PyCFunction)recording_finish, METH_NOARGS, NULL},
     {"seal", (PyCFunction)recording_seal, METH_NOARGS, NULL},
     {"warnings", (PyCFunction)recording_warnings, METH_NOARGS, NULL},

@@ -160,6 +160,10 @@ static ts_executable *new_executable(ts_runtime *runtime) {
     return made;
 }
 
+void ts_executable_share(ts_executable *executable, int cores) {
+    executable->chip.hbm_bytes_per_ns /= cores;
+}
+
 /* What is known once the program is there. */
 static ts_status make_ready(ts_executable *made, ts_status status, const char *path,
                             ts_executable **executable, ts_diag *diag) {

@@ -28,6 +28,8 @@ void ts_executable_release(ts_executable *executable);
 void ts_executable_unload(ts_executable *executable);
 
 const ts_program *ts_executable_program(const ts_executable *executable);
+/* Its records are those of one of so many cores that are as busy and share HBM. Before the first record. */
+void ts_executable_share(ts_executable *executable, int cores);
 const ts_instance *ts_executable_instance(const ts_executable *executable);
 int ts_executable_inputs(const ts_executable *executable);
 int ts_executable_outputs(const ts_executable *executable);

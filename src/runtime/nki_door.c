@@ -23,6 +23,7 @@ struct ts_nki {
     size_t sealed_size;
     ts_diag *warnings; /* after either */
     uint32_t warning_count;
+    int cores; /* that share HBM; 0: one */
 };
 
 /* ---- words ---- */
@@ -111,6 +112,10 @@ void ts_nki_free(ts_nki *nki) {
     free(nki->sealed);
     free(nki->warnings);
     free(nki);
+}
+
+void ts_nki_share(ts_nki *nki, int cores) {
+    nki->cores = cores;
 }
 
 static ts_recorder *open_recorder(ts_nki *nki, ts_nki_error *error) {
@@ -202,6 +207,7 @@ int ts_nki_finish(ts_nki *nki, ts_nki_error *error) {
     ts_recorder *recorder = nki->recorder;
     nki->recorder = NULL;
     ts_status status = finish(nki->device, recorder, &nki->executable, &diag);
+    if (status == ts_ok && nki->cores > 1) ts_executable_share(nki->executable, nki->cores);
     keep_warnings(nki, recorder);
     ts_recorder_free(recorder);
     return status == ts_ok ? 0 : tell(error, &diag);

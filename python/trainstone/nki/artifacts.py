@@ -19,7 +19,7 @@ def _place(folder, name, overwrite):
 def save_neff(run, path):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(run.recording.text())
+    path.write_text(run.latest()[0].text())
     return path
 
 

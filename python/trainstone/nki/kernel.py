@@ -5,11 +5,11 @@ import inspect
 
 import numpy as np
 
-from trainstone.nki import artifacts, errors, memory, traced
+from trainstone.nki import artifacts, errors, memory, native, traced
 from trainstone.nki.masks import with_joined_masks
-from trainstone.nki.programs import Programs
-from trainstone.nki.run import Run, current
-from trainstone.nki.spmd import grid_of
+from trainstone.nki.programs import OneStream, Programs
+from trainstone.nki.run import Run, current, join_cores
+from trainstone.nki.spmd import grid_of, lengths_of, programs_by_core
 from trainstone.nki.tile import SPACES, is_tensor
 
 
@@ -102,17 +102,46 @@ class Kernel:
 
     def record(self, args, kwargs, is_traced=False):
         """(run, what the kernel returned): recorded and placed, not executed."""
-        run = Run(self.function.__name__, self.dialect, self.options.get("platform_target"), is_traced)
-        run.grid = self.grid
+        run = self._new_run(is_traced)
+        is_split = self.dialect == "new" and native.ext.chip_value(run.device, "generation") >= 3
+        by_core = programs_by_core(self.grid, is_split)
+        if 1 < len(by_core) <= native.ext.chip_value(run.device, "cores") and not is_traced:
+            try:
+                return self._record_cores(by_core, args, kwargs)
+            except OneStream:
+                pass
+        returned = self._record_one(run, [program for programs in by_core for program in programs], args, kwargs)
+        with run:
+            run.finish(_leaves(returned))
+        return run, returned
+
+    def _new_run(self, is_traced=False, cores=1):
+        run = Run(self.function.__name__, self.dialect, self.options.get("platform_target"), is_traced, cores)
+        run.grid = lengths_of(self.grid)
+        return run
+
+    def _record_one(self, run, programs, args, kwargs, has_others=False):
+        """What the kernel returned: the programs in the order of the grid, in one stream."""
         kwargs = {k: v for k, v in kwargs.items() if not (k == "grid" and not self._takes("grid"))}
         names = list(inspect.signature(self.function).parameters)
         with run:
             bound = [_bind(run, names[i] if i < len(names) else f"arg{i}", v) for i, v in enumerate(args)]
             named = {name: _bind(run, name, value) for name, value in kwargs.items()}
-            run.programs = Programs(run, self.grid)
-            returned = _in_hbm(run.programs.record(lambda: self.function(*bound, **named)))
-            run.finish(_leaves(returned))
-        return run, returned
+            run.programs = Programs(run, sorted(programs), has_others)
+            return _in_hbm(run.programs.record(lambda: self.function(*bound, **named)))
+
+    def _record_cores(self, by_core, args, kwargs):
+        """The same on several NeuronCores: a recording, and SBUF and PSUM, for each; HBM is the chip's."""
+        runs = [self._new_run(cores=len(by_core)) for _ in by_core]
+        returned = [self._record_one(run, programs, args, kwargs, has_others=True)
+                    for run, programs in zip(runs, by_core)]
+        join_cores(runs)
+        for run, result in zip(runs, returned):
+            with run:
+                run.finish(_leaves(result))
+        if not all(run.first_core_has_all() for run in runs):
+            raise OneStream
+        return runs[0], returned[0]
 
     def _takes(self, name):
         return name in inspect.signature(self.function).parameters

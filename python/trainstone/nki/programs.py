@@ -1,10 +1,9 @@
 """The programs of a grid, recorded one after the other; they take turns where they wait for each other.
 
-Each program runs on a thread of its own, one at a time: it goes on until it ends or waits at a barrier. All of them
-are recorded into one stream of instructions.
+Each program runs on a thread of its own, one at a time: it goes on until it ends or waits at a barrier. The programs of
+one NeuronCore are recorded into one stream of instructions; where programs of two cores wait for each other, those of both.
 """
 
-import itertools
 import threading
 
 from trainstone.nki import errors
@@ -14,9 +13,13 @@ class _Stopped(BaseException):
     """Unwinds a program after another one has failed."""
 
 
+class OneStream(BaseException):
+    """A program of one core waits for one of another: all of them are recorded into one stream instead."""
+
+
 class Programs:
-    def __init__(self, run, grid):
-        self.run, self.indices = run, list(itertools.product(*map(range, grid)))
+    def __init__(self, run, indices, has_others=False):
+        self.run, self.indices, self.has_others = run, indices, has_others
         self.turn = threading.Condition()
         self.current, self.live, self.failure = 0, set(), None
         self.returned = [None] * len(self.indices)
@@ -65,6 +68,8 @@ class Programs:
 
     def barrier(self):
         """Lets every other program come as far."""
+        if self.has_others:
+            raise OneStream
         if len(self.live) < 2:
             return
         number, state = self.current, (self.run.program, self.run.shared_at)
@@ -76,6 +81,8 @@ class Programs:
     def exchanged(self, value, sender):
         """What the program `sender` gave in its call of this."""
         number = self.current
+        if self.has_others:
+            raise OneStream
         if sender not in self.live or len(self.live) < 2:
             raise errors.NkiValidationError(f"program {number} waits for program {sender}, which does not run",
                                             self.run.where(), "launch the kernel as kernel[2]", "sendrecv")

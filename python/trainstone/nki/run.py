@@ -52,13 +52,15 @@ def where_is_kernel():
 
 
 class Run:
-    def __init__(self, name, dialect, target=None, is_traced=False):
+    def __init__(self, name, dialect, target=None, is_traced=False, cores=1):
         self.name, self.dialect = name, dialect
         self.is_traced = is_traced  # within a program that JAX traces: no argument has values
         self.operands = []          # what the caller gave for the inputs, by their numbers
         self.sealed = None          # the recording, as bytes, once it has ended as part of JAX's program
         self.device = device(target)
         self.recording = native.ext.Recording(self.device, name)
+        self.recording.share(cores)
+        self.first, self.others = None, []  # where the kernel runs on several cores: of the first one; on the first
         self.storages = []  # of HBM, in the order of the library's tensors
         self.arrays = []    # host memory by tensor
         self.shared = []    # HBM tensors of a program of a grid, by order: all programs share them
@@ -233,8 +235,22 @@ class Run:
         """The storages that are results, by their numbers."""
         return [storage for storage in self.storages if storage.role == native.OUTPUT]
 
+    def common(self):
+        """The storages that all cores see, in the order in which each core's run met them."""
+        return [s for s in self.storages if s.source is not None] + [view.tensor for view in self.shared]
+
+    def first_core_has_all(self):
+        """Takes the first core's arrays for what both see; False where that is not all results, or scratch."""
+        if self.first is None:
+            return all(s.role != native.SCRATCH or not s.is_written for s in self.common())
+        mine, its = self.common(), self.first.common()
+        for own, other in zip(mine, its):
+            self.arrays[own.number] = self.first.arrays[other.number]
+        return len(mine) == len(its) and [s.role for s in mine] == [s.role for s in its] and set(self.outputs()) <= set(mine)
+
     def execute(self):
-        self.recording.run([self._bytes(i) for i in range(len(self.arrays))])
+        for run in (self, *self.others):  # nobody waits for another core, so that one after the other will do
+            run.recording.run([run._bytes(i) for i in range(len(run.arrays))])
         for storage in self.storages:  # arguments that the kernel wrote
             if storage.source is not None and storage.is_written:
                 write_back(storage.source, self.arrays[storage.number])
@@ -249,8 +265,24 @@ class Run:
         flat = array.reshape(-1)[view._offset // size:]
         return np.lib.stride_tricks.as_strided(flat, view.shape, steps).copy()
 
+    def latest(self):
+        """The recording of the core that ends last, and its record."""
+        records = [(run.recording, json.loads(run.recording.record())) for run in (self, *self.others)]
+        return max(records, key=lambda pair: pair[1]["predicted_seconds"])
+
     def record(self):
-        return json.loads(self.recording.record())
+        return self.latest()[1]
+
+
+def join_cores(runs):
+    """Makes the runs those of one kernel on several cores: what one of them writes, all have written."""
+    for own in runs[1:]:
+        own.first = runs[0]
+        runs[0].others.append(own)
+    for storages in zip(*(run.common() for run in runs)):
+        is_written = any(storage.is_written for storage in storages)
+        for storage in storages:
+            storage.is_written = is_written
 
 
 def as_bytes(array):
