@@ -19,6 +19,16 @@ void ts_copy_lines(uint8_t *to, const uint8_t *from, size_t bytes) {
             memcpy(to + i * to_step, from + i * from_step, length);                                          \
         return;
 
+/* The first and the last `length` bytes of runs at most twice as long. */
+#define ENDS(length)                                                                                         \
+    if (bytes > length && bytes < 2 * length) {                                                              \
+        for (int64_t i = 0; i < count; i++) {                                                                \
+            memcpy(to + i * to_step, from + i * from_step, length);                                          \
+            memcpy(to + i * to_step + bytes - length, from + i * from_step + bytes - length, length);        \
+        }                                                                                                    \
+        return;                                                                                              \
+    }
+
 TS_CLONES
 void ts_copy_runs(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
                   int64_t bytes) {
@@ -29,6 +39,10 @@ void ts_copy_runs(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t fro
         RUNS(128)
     default: break;
     }
+    ENDS(8)
+    ENDS(16)
+    ENDS(32)
+    ENDS(64)
     for (int64_t i = 0; i < count; i++)
         ts_copy(to + i * to_step, from + i * from_step, (size_t)bytes);
 }

@@ -304,11 +304,17 @@ static bool is_of_runs(const ts_pair *pair) {
            pair->src_step[inner] == pair->dst_size && pair->count[inner] * pair->dst_size <= SHORT;
 }
 
+/* Where the lowest of `count` runs begins. */
+static const uint8_t *lowest(const uint8_t *at, int64_t step, int64_t count) {
+    return step < 0 ? at + (count - 1) * step : at;
+}
+
 static void move_runs(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t count) {
     int64_t dst_step = pair->dst_step[pair->dims - 2], src_step = pair->src_step[pair->dims - 2];
     int64_t bytes = pair->count[pair->dims - 1] * pair->dst_size;
-    int64_t reach = bytes + count * (magnitude(dst_step) + magnitude(src_step));
-    if (magnitude(dst - src) >= reach) {
+    const uint8_t *low = lowest(dst, dst_step, count), *from = lowest(src, src_step, count);
+    if (low >= from + (count - 1) * magnitude(src_step) + bytes ||
+        from >= low + (count - 1) * magnitude(dst_step) + bytes) {
         ts_copy_runs(dst, dst_step, src, src_step, count, bytes);
         return;
     }
