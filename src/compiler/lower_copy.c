@@ -70,7 +70,7 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
         nest.tile[i] = i < nest.first_free ? 1 : nest.size[i];
     ts_nest_open(&nest, 0, nest.rank);
     ts_ap to = ts_nest_hbm(&nest, &views[0]), from = ts_nest_hbm(&nest, &views[1]);
-    ts_emit_dma(&lower->b, ts_engine_sync, ts_lower_load_queue(lower), &to, &from);
+    ts_emit_dma(&lower->b, ts_engine_gpsimd, ts_lower_load_queue(lower), &to, &from);
     ts_nest_close(&nest, 0, nest.rank);
     return ts_ok;
 }
