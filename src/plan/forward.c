@@ -148,9 +148,7 @@ void ts_plan_forward(ts_builder *b) {
     for (uint32_t at = 0; at < b->program->code.count; at++) {
         const ts_inst_dma_copy *copy = ts_plain_dma(b->program->code.data[at]);
         if (!copy || copy->src.space != ts_space_hbm || copy->dst.space != ts_space_hbm) continue;
-        bool is_plain = !copy->src.index && !copy->dst.index && copy->src.dtype == copy->dst.dtype;
-        if (is_plain && b->program->tensors.data[copy->src.tensor].kind == ts_tensor_scratch)
-            forward_copy(&f, at);
+        if (!copy->src.index && !copy->dst.index && copy->src.dtype == copy->dst.dtype) forward_copy(&f, at);
     }
     ts_arena_free(&arena);
 }
