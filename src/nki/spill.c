@@ -358,11 +358,10 @@ static bool has_chosen(const ts_recorder *r) {
 static void tell(ts_recorder *r, int64_t wanted) {
     ts_record_warning made = {0};
     ts_fail(&made.diag, ts_capacity,
-            "SBUF has %.0f bytes in each partition, the tiles that are live at once want %lld: %llu bytes go "
-            "out to HBM "
-            "and %llu come in again (spilling)",
-            r->chip.sbuf_partition_bytes, (long long)wanted, (unsigned long long)r->spilled_out,
-            (unsigned long long)r->spilled_in);
+            "kernel %.64s: SBUF has %.0f bytes in each partition, the tiles that are live at once want %lld: "
+            "%llu bytes go out to HBM and %llu come in again (spilling)",
+            r->program->name, r->chip.sbuf_partition_bytes, (long long)wanted,
+            (unsigned long long)r->spilled_out, (unsigned long long)r->spilled_in);
     ts_diag_remedy(&made.diag, "use smaller tiles, or load them closer to their use");
     ts_vec_push(&r->warnings, &r->program->arena, made);
 }
