@@ -1,5 +1,24 @@
 """What a kernel did that the chip, or NKI, does not allow."""
 
+import re
+
+
+# AWS's id, or one of ours where AWS has none, by what the message says
+_IDS = [(re.compile(says), error_id) for says, error_id in (
+    (r"number of partitions \d+ exceed architecture", "err_num_partition_exceed_arch_limit"),
+    (r"partitions of \w+ are \d+ and partitions of", "err_num_partition_mismatch"),
+    (r"has \d+ columns, at most|this engine transposes up to", "err_size_of_dimension_exceed_arch_limit"),
+    (r"^Out-of-bound access", "err_tensor_access_out_of_bound"),
+    (r"one PSUM bank", "psum_bank_crossed"),
+    (r"reads tile .*, to which nothing was written", "read_before_written"),
+    (r"reads tile .* has overwritten", "tile_overwritten"))]
+
+
+def _id_of(op, message):
+    if op.startswith("err_"):
+        return op
+    return next((error_id for says, error_id in _IDS if says.search(message)), "")
+
 
 class NkiError(Exception):
     """A kernel that cannot run: what is wrong, where in the kernel, and one thing to do about it."""
@@ -9,6 +28,7 @@ class NkiError(Exception):
     def __init__(self, message, where="", remedy="", op=""):
         self.message, self.where, self.remedy, self.op = message, where, remedy, op
         parts = [f"{where}: " if where else "", message, f" ({remedy})" if remedy else ""]
+        self.id = _id_of(op, message)
         super().__init__("".join(parts))
 
 
