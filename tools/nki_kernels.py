@@ -15,8 +15,10 @@ import csv
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import tempfile
 import time
 
 import nki_suite
@@ -34,10 +36,12 @@ CHECKOUTS = {"docs-examples": "aws-neuron-sdk", "docs-examples@v2.26.1": "sdk-v2
 def run_case(folder, number, python):
     start = time.monotonic()
     try:
-        done = subprocess.run([*python, str(HERE / "nki_cases.py"), str(folder), str(number)], capture_output=True,
-                              text=True, timeout=LIMIT_SECONDS, check=False)
+        with tempfile.TemporaryDirectory() as scratch:  # some leave programs where they run, or at home
+            done = subprocess.run([*python, str(HERE / "nki_cases.py"), str(folder), str(number)], capture_output=True,
+                                  text=True, timeout=LIMIT_SECONDS, check=False, cwd=scratch,
+                                  env=os.environ | {"HOME": scratch})
         result = json.loads(done.stdout.splitlines()[-1])
-        result["why"] = result["why"].replace(f"{folder}/", "")
+        result["why"] = re.sub(rf"\S*/{folder.name}/", "", result["why"])
     except subprocess.TimeoutExpired:
         result = {"state": "fails", "why": f"ran longer than {LIMIT_SECONDS} s"}
     except (IndexError, ValueError):
@@ -138,8 +142,9 @@ def main():
     parser.add_argument("--table", type=pathlib.Path)
     parser.add_argument("--verbose", action="store_true", help="with the last lines of what went wrong")
     arguments = parser.parse_args()
+    arguments.folder = arguments.folder.resolve()
     python = [sys.executable, "-W", "ignore"]
-    os.environ.setdefault("PYTHONPATH", str(HERE.parent / "python"))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent / "python"), os.environ.get("PYTHONPATH", "")])
     listed = subprocess.run([*python, str(HERE / "nki_cases.py")], capture_output=True, text=True, check=True)
     results = []
     for number, case in enumerate(json.loads(listed.stdout)):
