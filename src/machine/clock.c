@@ -99,10 +99,10 @@ static void fill(ts_clock *clock, bool has_band, int what_ifs) {
         int k = clock->sets - what_ifs + i;
         record->what_if[i] = clock->launch[k] + clock->end.at[k];
     }
-    record->model_flops = clock->used_control ? record->pe_flops : clock->program->model_flops;
     ts_path_finish(clock);
     record->other_core = ts_cores_other(clock);
     ts_tally_finish(clock);
+    record->model_flops = clock->used_control ? record->pe_flops : clock->program->model_flops;
 }
 
 /* A run's own state lies apart from the clocks, so that what it took can be given back wherever it ended. */

@@ -76,6 +76,7 @@ typedef struct ts_set_costs {
 /* Costs of one instruction at one choice of its counts. */
 typedef struct ts_step {
     struct ts_step *next;
+    uint64_t count;             /* executions so far */
     uint64_t counts;            /* hash of the counts */
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row;
@@ -272,7 +273,9 @@ typedef struct ts_spots {
 typedef struct ts_reaches {
     const ts_ap *ap;
     uint32_t inst, storage;
-    bool is_write, is_known; /* not known: they cannot be bounded */
+    uint32_t loop; /* 1 + the innermost loop that it is in; 0 = none */
+    bool is_write;
+    bool is_found, is_known; /* bounds are found when first asked for; not known: there are none */
     __int128 lo, hi, first, last;
 } ts_reaches;
 
@@ -313,6 +316,7 @@ typedef struct ts_union {
 /* Totals of one (engine, op, source line, innermost loop) while the clock runs. */
 typedef struct ts_clock_row {
     ts_record_row total;
+    bool is_noted; /* what its first instruction leans on */
     uint32_t loop; /* 1 + index; 0 = none */
     ts_time bound[ts_bound_count];
 } ts_clock_row;
@@ -340,9 +344,11 @@ typedef struct ts_steady {
     TS_VEC(ts_node *) pins;
     TS_VEC(ts_node **) places;
     TS_VEC(ts_event *) events;
-    ts_record record;
+    ts_time busy[ts_engine_count];
+    uint64_t conservative_waits;
     ts_time union_length;
-    TS_VEC(ts_record_row) rows;
+    TS_VEC(uint64_t) counts;  /* of all steps */
+    TS_VEC(ts_time) row_busy; /* of all rows */
     TS_VEC(ts_record_loop) loops;
     ts_record_queue queue[TS_CLOCK_RINGS];
 } ts_steady;
@@ -387,11 +393,12 @@ typedef struct ts_clock {
     uint32_t pending;
     TS_VEC(ts_clock_row) rows;
     uint32_t first_row, end_row; /* with a sibling: its own; the others are the sibling's, and row 0 */
+    TS_VEC(ts_step *) steps;
 
     /* regions */
     uint32_t *storage_of; /* per tensor */
     ts_storage *storages;
-    TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; found when first needed */
+    TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; listed when first needed */
     uint32_t *reach_list;
     uint32_t storage_count;
     ts_spot **spot_buckets;
@@ -451,7 +458,7 @@ void ts_spots_find_boxes(ts_clock *clock, uint32_t storage, bool is_write);
 /* clock_reach.c: what operands may touch. */
 void ts_reach_find(ts_clock *clock);
 /* Whether they may meet, and one of them writes. */
-bool ts_reach_meets(const ts_reaches *a, const ts_reaches *b);
+bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b);
 /* Whether an instruction of `engine` that is still to be fetched may meet the place. */
 bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *place);
 
@@ -554,7 +561,8 @@ void ts_union_add(ts_union *set, ts_time start, ts_time end);
 ts_time ts_union_length(const ts_union *set);
 /* Times without the launch; the event's own fields are filled in. */
 void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice);
-void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event);
+/* One more execution of a step; what all of them add up to is found at the end. */
+void ts_tally_event(ts_clock *clock, const ts_inst *inst, ts_step *step, uint32_t at);
 void ts_tally_table(ts_clock *clock, const ts_event *event);
 void ts_tally_finish(ts_clock *clock);
 

@@ -344,6 +344,7 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     for (ts_step *step = code->steps; step; step = step->next)
         if (step->counts == counts && step->engine == inst->engine) return step;
     ts_step *step = ts_arena_alloc(&clock->arena, sizeof *step + (size_t)clock->sets * sizeof step->of[0]);
+    ts_vec_push(&clock->steps, &clock->arena, step);
     step->next = code->steps;
     code->steps = step;
     step->counts = counts;
@@ -404,9 +405,9 @@ static void move_accesses(const ts_clock *clock, ts_code *code) {
 }
 
 /* Brings the accesses of a code position up to the counters; its costs, or NULL when it does nothing here. */
-static const ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
+static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
     const ts_program *program = clock->program;
-    const ts_step *step = code->latest;
+    ts_step *step = code->latest;
     if (step && step->engine != inst->engine) /* a `leave`: one an engine */
         for (step = code->steps; step && step->engine != inst->engine;)
             step = step->next;
@@ -441,7 +442,7 @@ static bool is_watched(const ts_clock *clock, uint32_t at) {
            clock->record->loops.data[clock->watch.loop].entries == clock->watch.entry + 1;
 }
 
-static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, const ts_step *step) {
+static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, ts_step *step) {
     if (clock->sequence == clock->instruction_cap) {
         ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
                 (unsigned long long)clock->instruction_cap);
@@ -464,14 +465,14 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
         ts_regions_access(clock, event, &code->accesses[i], true);
         note_write(clock, &code->accesses[i]);
     }
-    ts_tally_event(clock, inst, event);
+    ts_tally_event(clock, inst, step, at);
     ts_lanes_push(clock, event);
     return ts_ok;
 }
 
 static ts_status fetch(ts_clock *clock, uint32_t at, const ts_inst *inst) {
     ts_code *code = &clock->code[at];
-    const ts_step *step = resolve(clock, code, inst);
+    ts_step *step = resolve(clock, code, inst);
     return step ? push(clock, at, inst, code, step) : ts_ok;
 }
 
@@ -502,7 +503,7 @@ static bool is_held(ts_clock *clock, const ts_access *access) {
    engine starts before. */
 static ts_status fetch_leave(ts_clock *clock, uint32_t at, const ts_inst_leave *leave) {
     ts_code *code = &clock->code[at];
-    const ts_step *step[ts_engine_count];
+    ts_step *step[ts_engine_count];
     for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
         ts_inst_leave own = *leave;
         own.head.engine = engine;

@@ -2,64 +2,74 @@
 #include "arch/range.h"
 #include "machine/clock_core.h"
 
-static void find_reach(ts_clock *clock, const ts_nesting *nest, const ts_access *access, ts_reaches *out) {
-    const ts_ap *ap = access->ap;
+static void open_loops(const ts_program *program, uint32_t loop, ts_nesting *nest) {
+    if (!loop) return;
+    open_loops(program, program->loops.data[loop - 1].parent, nest);
+    nest->loop[nest->depth++] = loop - 1;
+}
+
+static void find_bounds(const ts_clock *clock, ts_reaches *out) {
+    const ts_program *program = clock->program;
+    const ts_ap *ap = out->ap;
+    ts_access access = {.ap = ap};
+    ts_nesting nest = {.program = program};
     int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
-    out->is_known = true;
+    ts_access_place(clock, &access);
+    open_loops(program, out->loop, &nest);
+    out->is_found = out->is_known = true;
     if (ap->index) {
-        out->lo = access->shift;
-        out->hi = (ts_wide)clock->program->tensors.data[ap->tensor].bytes + access->shift;
+        out->lo = access.shift;
+        out->hi = (ts_wide)program->tensors.data[ap->tensor].bytes + access.shift;
         return;
     }
     ts_form offset, part;
-    out->is_known = ts_form_of(nest, &ap->offset, &offset);
+    out->is_known = ts_form_of(&nest, &ap->offset, &offset);
     if (!out->is_known) return;
     ts_wide unit = ap->space == ts_space_hbm ? bytes : 1;
-    out->lo = ts_form_min(nest, &offset) * unit + access->shift;
-    out->hi = ts_form_max(nest, &offset) * unit + access->shift + bytes;
+    out->lo = ts_form_min(&nest, &offset) * unit + access.shift;
+    out->hi = ts_form_max(&nest, &offset) * unit + access.shift + bytes;
     for (int i = 0; i < ap->dims; i++) {
         ts_wide most = (ts_wide)ap->dim[i].step * (ap->dim[i].count.max - 1) * bytes;
         *(most < 0 ? &out->lo : &out->hi) += most;
     }
     if (ap->space == ts_space_hbm) { /* counts that go together with the offset keep it in its tensor */
-        ts_wide end = (ts_wide)clock->program->tensors.data[ap->tensor].bytes + access->shift;
-        if (out->lo < access->shift) out->lo = access->shift;
+        ts_wide end = (ts_wide)program->tensors.data[ap->tensor].bytes + access.shift;
+        if (out->lo < access.shift) out->lo = access.shift;
         if (out->hi > end) out->hi = end;
         return;
     }
-    out->is_known = ts_form_of(nest, &ap->part, &part);
+    out->is_known = ts_form_of(&nest, &ap->part, &part);
     if (!out->is_known) return;
-    out->first = ts_form_min(nest, &part);
-    out->last = ts_form_max(nest, &part) + ap->parts.max - 1;
-}
-
-/* Follows the loops that are open at a code position. */
-static void open_loops(ts_nesting *nest, const ts_inst *inst) {
-    if (inst->op == ts_op_loop) nest->loop[nest->depth++] = ((const ts_inst_loop *)inst)->id;
-    if (inst->op == ts_op_end) nest->depth--;
+    out->first = ts_form_min(&nest, &part);
+    out->last = ts_form_max(&nest, &part) + ap->parts.max - 1;
 }
 
 static void find_all(ts_clock *clock) {
     const ts_program *program = clock->program;
-    ts_nesting nest = {.program = program};
+    uint32_t loop = 0;
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
-        open_loops(&nest, inst);
+        if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
+        if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
         ts_op_patterns found = ts_find_patterns(program, inst);
         for (int i = 0; i < found.count; i++) {
             ts_access access = {.ap = found.ap[i]};
             ts_access_place(clock, &access);
             if (!clock->storages[access.storage].is_tracked) continue;
-            ts_reaches own = {.ap = access.ap, .inst = at, .storage = access.storage};
-            own.is_write = found.is_write[i];
-            find_reach(clock, &nest, &access, &own);
+            ts_reaches own = {.ap = access.ap,
+                              .inst = at,
+                              .storage = access.storage,
+                              .loop = loop,
+                              .is_write = found.is_write[i]};
             ts_vec_push(&clock->reaches, &clock->arena, own);
         }
     }
 }
 
-bool ts_reach_meets(const ts_reaches *a, const ts_reaches *b) {
+bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b) {
     if (a->storage != b->storage || (!a->is_write && !b->is_write)) return false;
+    if (!a->is_found) find_bounds(clock, a);
+    if (!b->is_found) find_bounds(clock, b);
     if (!a->is_known || !b->is_known) return true;
     return a->lo < b->hi && b->lo < a->hi && a->first <= b->last && b->first <= a->last;
 }
@@ -105,18 +115,19 @@ bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *p
     enum { FEW = 64 };
     const ts_storage *storage = &clock->storages[place->storage];
     const uint32_t *list = clock->reach_list + storage->first_reach[engine];
-    const ts_reaches own = {.storage = place->storage,
-                            .is_write = true,
-                            .is_known = true,
-                            .lo = place->lo,
-                            .hi = place->hi,
-                            .first = place->part,
-                            .last = place->part + place->parts - 1};
+    ts_reaches own = {.storage = place->storage,
+                      .is_write = true,
+                      .is_found = true,
+                      .is_known = true,
+                      .lo = place->lo,
+                      .hi = place->hi,
+                      .first = place->part,
+                      .last = place->part + place->parts - 1};
     uint32_t looked = 0;
     for (uint32_t i = storage->reaches[engine]; i-- > 0;) {
-        const ts_reaches *other = &clock->reaches.data[list[i]];
+        ts_reaches *other = &clock->reaches.data[list[i]];
         if (other->inst < clock->since) return false;
-        if (++looked > FEW || ts_reach_meets(&own, other)) return true;
+        if (++looked > FEW || ts_reach_meets(clock, &own, other)) return true;
     }
     return false;
 }

@@ -87,21 +87,21 @@ static bool drift_apart(const repeat *r, const ts_reaches *a, const ts_reaches *
 }
 
 /* Whether something in the loop meets the places of a moving operand and does not move with it. */
-static bool is_met_inside(const repeat *r, const ts_reaches *moving, uint32_t first, uint32_t end) {
-    const ts_reaches *all = r->clock->reaches.data;
+static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, uint32_t end) {
+    ts_reaches *all = r->clock->reaches.data;
     for (uint32_t i = first; i < end; i++)
-        if (ts_reach_meets(moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
+        if (ts_reach_meets(r->clock, moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
     return false;
 }
 
 /* Whether what comes after the loop could be delayed by an access of a trip that was jumped over. All of
    those that could delay an engine of the loop are known after the jump; other engines may be behind them. */
-static bool is_met_later(const repeat *r, const ts_reaches *moving, uint32_t end) {
-    const ts_reaches *all = r->clock->reaches.data;
+static bool is_met_later(const repeat *r, ts_reaches *moving, uint32_t end) {
+    ts_reaches *all = r->clock->reaches.data;
     for (uint32_t i = end; i < r->clock->reaches.count; i++) {
         const ts_inst *inst = r->clock->program->code.data[all[i].inst];
         bool is_behind = inst->op == ts_op_leave || !(r->out->engines >> inst->engine & 1);
-        if (is_behind && ts_reach_meets(moving, &all[i])) return true;
+        if (is_behind && ts_reach_meets(r->clock, moving, &all[i])) return true;
     }
     return false;
 }
@@ -123,7 +123,7 @@ static void look_at_places(repeat *r) {
     ts_reach_find(r->clock);
     uint32_t first = first_reach(r->clock, loop->begin), end = first_reach(r->clock, loop->end);
     for (uint32_t i = first; i < end && r->out->is_able; i++) {
-        const ts_reaches *own = &r->clock->reaches.data[i];
+        ts_reaches *own = &r->clock->reaches.data[i];
         bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
                      ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
         if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own, end)))

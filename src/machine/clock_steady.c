@@ -27,11 +27,14 @@ static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
 
 static void save_totals(ts_clock *clock) {
     ts_steady *steady = &clock->steady;
-    steady->record = *clock->record;
+    memcpy(steady->busy, clock->record->busy, sizeof steady->busy);
+    steady->conservative_waits = clock->record->conservative_waits;
     steady->union_length = ts_union_length(&clock->dma_union);
-    steady->rows.count = steady->loops.count = 0;
+    steady->counts.count = steady->row_busy.count = steady->loops.count = 0;
+    for (uint32_t i = 0; i < clock->steps.count; i++)
+        ts_vec_push(&steady->counts, &clock->arena, clock->steps.data[i]->count);
     for (uint32_t i = 0; i < clock->rows.count; i++)
-        ts_vec_push(&steady->rows, &clock->arena, clock->rows.data[i].total);
+        ts_vec_push(&steady->row_busy, &clock->arena, clock->rows.data[i].total.busy);
     for (uint32_t i = 0; i < clock->record->loops.count; i++)
         ts_vec_push(&steady->loops, &clock->arena, clock->record->loops.data[i]);
     memcpy(steady->queue, clock->queue, sizeof steady->queue);
@@ -39,51 +42,19 @@ static void save_totals(ts_clock *clock) {
 
 #define GROW(now, old, field, times) ((now)->field += ((now)->field - (old)->field) * (times))
 
-static void grow_row(ts_record_row *now, const ts_record_row *old, int64_t times) {
-    GROW(now, old, count, (uint64_t)times);
-    GROW(now, old, busy, times);
-    GROW(now, old, bytes, (uint64_t)times);
-    GROW(now, old, flops, (uint64_t)times);
-    GROW(now, old, elems, (uint64_t)times);
-    GROW(now, old, descriptors, (uint64_t)times);
-    GROW(now, old, hbm_bytes, (uint64_t)times);
-}
-
-static void grow_record(ts_record *now, const ts_record *old, int64_t periods) {
-    uint64_t times = (uint64_t)periods;
-    for (int e = 0; e < ts_engine_count; e++)
-        GROW(now, old, busy[e], periods);
-    GROW(now, old, instructions, times);
-    GROW(now, old, dma_transfers, times);
-    GROW(now, old, dma_descriptors, times);
-    GROW(now, old, hbm_read_bytes, times);
-    GROW(now, old, hbm_write_bytes, times);
-    GROW(now, old, pe_flops, times);
-    GROW(now, old, pe_selection_flops, times);
-    GROW(now, old, pe_transpose_flops, times);
-    GROW(now, old, pe_fp32_flops, times);
-    GROW(now, old, pe_fp32_transpose_flops, times);
-    GROW(now, old, psum_to_sbuf_instructions, times);
-    GROW(now, old, psum_to_sbuf_bytes, times);
-    GROW(now, old, elems, times);
-    GROW(now, old, conservative_waits, times);
-    GROW(now, old, sbuf_read_bytes, times);
-    GROW(now, old, sbuf_write_bytes, times);
-    GROW(now, old, psum_read_bytes, times);
-    GROW(now, old, psum_write_bytes, times);
-    for (int i = 0; i < TS_DMA_SIZES; i++) {
-        GROW(now, old, sizes[i].descriptors, times);
-        GROW(now, old, sizes[i].bytes, times);
-        GROW(now, old, sizes[i].time, periods);
-    }
-}
-
 static void grow_totals(ts_clock *clock, int64_t periods) {
     ts_steady *steady = &clock->steady;
     uint64_t times = (uint64_t)periods;
-    grow_record(clock->record, &steady->record, periods);
+    for (int e = 0; e < ts_engine_count; e++)
+        GROW(clock->record, steady, busy[e], periods);
+    GROW(clock->record, steady, conservative_waits, times);
+    for (uint32_t i = 0; i < clock->steps.count; i++) {
+        uint64_t before = i < steady->counts.count ? steady->counts.data[i] : 0;
+        clock->steps.data[i]->count += (clock->steps.data[i]->count - before) * times;
+    }
     for (uint32_t i = 0; i < clock->rows.count; i++)
-        grow_row(&clock->rows.data[i].total, &steady->rows.data[i], periods);
+        clock->rows.data[i].total.busy +=
+            (clock->rows.data[i].total.busy - steady->row_busy.data[i]) * periods;
     for (uint32_t i = 0; i < clock->record->loops.count; i++) {
         GROW(&clock->record->loops.data[i], &steady->loops.data[i], entries, times);
         GROW(&clock->record->loops.data[i], &steady->loops.data[i], trips, times);

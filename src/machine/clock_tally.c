@@ -87,70 +87,15 @@ static void note_casts(ts_clock *clock, const ts_inst *inst) {
     if (has_float && has_integer) clock->used_float_to_int = true;
 }
 
-static void tally_flops(ts_record *record, const ts_cost *cost) {
-    record->pe_flops += (uint64_t)cost->flops;
-    record->pe_selection_flops += (uint64_t)cost->selection_flops;
-    record->pe_transpose_flops += (uint64_t)cost->transpose_flops;
-    if (!cost->is_fp32) return;
-    record->pe_fp32_flops += (uint64_t)(cost->flops + cost->selection_flops + cost->transpose_flops);
-    record->pe_fp32_transpose_flops += (uint64_t)cost->transpose_flops;
-}
-
-static void tally_spaces(ts_record *record, const ts_step *step) {
-    record->sbuf_read_bytes += step->space_bytes[0][0];
-    record->sbuf_write_bytes += step->space_bytes[0][1];
-    record->psum_read_bytes += step->space_bytes[1][0];
-    record->psum_write_bytes += step->space_bytes[1][1];
-    if (step->is_dma || step->space_bytes[1][0] == 0 || step->space_bytes[0][1] == 0) return;
-    record->psum_to_sbuf_instructions++;
-    record->psum_to_sbuf_bytes += step->space_bytes[0][1];
-}
-
-static void tally_sizes(ts_record *record, const ts_cost *cost, ts_time time) {
-    int size = 0;
-    while (size + 1 < TS_DMA_SIZES &&
-           cost->bytes >> (size + 1) >= (cost->descriptors > 0 ? cost->descriptors : 1))
-        size++;
-    record->sizes[size].descriptors += (uint64_t)cost->descriptors;
-    record->sizes[size].bytes += (uint64_t)cost->bytes;
-    record->sizes[size].time += time;
-}
-
-void ts_tally_event(ts_clock *clock, const ts_inst *inst, const ts_event *event) {
-    const ts_step *step = event->step;
-    ts_record *record = clock->record;
-    ts_record_row *row = &clock->rows.data[step->row].total;
-    const ts_cost *cost = &step->cost;
-    int k = clock->asked;
-    if (row->count++ == 0) {
+void ts_tally_event(ts_clock *clock, const ts_inst *inst, ts_step *step, uint32_t at) {
+    if (step->count++ == 0 && !clock->rows.data[step->row].is_noted) {
+        clock->rows.data[step->row].is_noted = true;
         note_use(clock, inst, step);
         note_casts(clock, inst);
     }
-    record->instructions++;
-    if (clock->bins) {
-        record->lives.data[event->inst].count++;
-        record->lives.data[event->inst].bytes += (uint64_t)cost->bytes;
-    }
-    tally_spaces(record, step);
-    if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
-    row->busy += step->is_dma ? step->rows * (step->of[k].descriptor_time + step->of[k].byte_time)
-                              : step->of[k].occupancy;
-    row->bytes += (uint64_t)cost->bytes;
-    row->flops += (uint64_t)cost->flops;
-    row->elems += (uint64_t)cost->elems;
-    record->busy[step->engine] += step->of[k].occupancy;
-    tally_flops(record, cost);
-    if (!step->is_dma) {
-        record->elems += (uint64_t)cost->elems;
-        return;
-    }
-    row->descriptors += (uint64_t)cost->descriptors;
-    row->hbm_bytes += (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes);
-    tally_sizes(record, cost, step->rows * (step->of[k].descriptor_time + step->of[k].byte_time));
-    record->dma_transfers++;
-    record->dma_descriptors += (uint64_t)cost->descriptors;
-    record->hbm_read_bytes += (uint64_t)cost->hbm_read_bytes;
-    record->hbm_write_bytes += (uint64_t)cost->hbm_write_bytes;
+    if (!clock->bins) return;
+    clock->record->lives.data[at].count++;
+    clock->record->lives.data[at].bytes += (uint64_t)step->cost.bytes;
 }
 
 /* The engine is busy with the load of a function table, too. */
@@ -158,6 +103,66 @@ void ts_tally_table(ts_clock *clock, const ts_event *event) {
     ts_time load = clock->table_load[clock->asked];
     clock->rows.data[event->step->row].total.busy += load;
     clock->record->busy[event->step->engine] += load;
+}
+
+static void add_flops(ts_record *record, const ts_cost *cost, uint64_t count) {
+    record->pe_flops += count * (uint64_t)cost->flops;
+    record->pe_selection_flops += count * (uint64_t)cost->selection_flops;
+    record->pe_transpose_flops += count * (uint64_t)cost->transpose_flops;
+    if (!cost->is_fp32) return;
+    record->pe_fp32_flops += count * (uint64_t)(cost->flops + cost->selection_flops + cost->transpose_flops);
+    record->pe_fp32_transpose_flops += count * (uint64_t)cost->transpose_flops;
+}
+
+static void add_spaces(ts_record *record, const ts_step *step) {
+    record->sbuf_read_bytes += step->count * step->space_bytes[0][0];
+    record->sbuf_write_bytes += step->count * step->space_bytes[0][1];
+    record->psum_read_bytes += step->count * step->space_bytes[1][0];
+    record->psum_write_bytes += step->count * step->space_bytes[1][1];
+    if (step->is_dma || step->space_bytes[1][0] == 0 || step->space_bytes[0][1] == 0) return;
+    record->psum_to_sbuf_instructions += step->count;
+    record->psum_to_sbuf_bytes += step->count * step->space_bytes[0][1];
+}
+
+static void add_sizes(ts_record *record, const ts_cost *cost, ts_time time, uint64_t count) {
+    int size = 0;
+    while (size + 1 < TS_DMA_SIZES &&
+           cost->bytes >> (size + 1) >= (cost->descriptors > 0 ? cost->descriptors : 1))
+        size++;
+    record->sizes[size].descriptors += count * (uint64_t)cost->descriptors;
+    record->sizes[size].bytes += count * (uint64_t)cost->bytes;
+    record->sizes[size].time += (ts_time)count * time;
+}
+
+/* What all executions of a step add up to. */
+static void add_step(ts_clock *clock, const ts_step *step) {
+    ts_record *record = clock->record;
+    ts_record_row *row = &clock->rows.data[step->row].total;
+    const ts_cost *cost = &step->cost;
+    const ts_set_costs *costs = &step->of[clock->asked];
+    uint64_t count = step->count;
+    row->count += count;
+    record->instructions += count;
+    add_spaces(record, step);
+    if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
+    ts_time moving = step->rows * (costs->descriptor_time + costs->byte_time);
+    row->busy += (ts_time)count * (step->is_dma ? moving : costs->occupancy);
+    row->bytes += count * (uint64_t)cost->bytes;
+    row->flops += count * (uint64_t)cost->flops;
+    row->elems += count * (uint64_t)cost->elems;
+    record->busy[step->engine] += (ts_time)count * costs->occupancy;
+    add_flops(record, cost, count);
+    if (!step->is_dma) {
+        record->elems += count * (uint64_t)cost->elems;
+        return;
+    }
+    row->descriptors += count * (uint64_t)cost->descriptors;
+    row->hbm_bytes += count * (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes);
+    add_sizes(record, cost, moving, count);
+    record->dma_transfers += count;
+    record->dma_descriptors += count * (uint64_t)cost->descriptors;
+    record->hbm_read_bytes += count * (uint64_t)cost->hbm_read_bytes;
+    record->hbm_write_bytes += count * (uint64_t)cost->hbm_write_bytes;
 }
 
 static int by_busy(const void *a, const void *b) {
@@ -237,6 +242,8 @@ static void add_assumptions(ts_clock *clock) {
 
 void ts_tally_finish(ts_clock *clock) {
     ts_record *record = clock->record;
+    for (uint32_t i = 0; i < clock->steps.count; i++)
+        add_step(clock, clock->steps.data[i]);
     record->dma_busy = ts_union_length(&clock->dma_union);
     record->bound[ts_bound_launch] += record->launch;
     clock->rows.data[0].bound[ts_bound_launch] += record->launch;
