@@ -29,6 +29,7 @@ static void add_set(ts_clock *clock, const ts_chip *chip) {
     for (int queue = 0; queue < TS_CLOCK_RINGS; queue++)
         clock->ring_of[k][queue] = (uint8_t)(queue % (int)chip->dma_queues);
     clock->dma_engines[k] = (int)chip->dma_engines;
+    if (clock->dma_engines[k] > clock->most_engines) clock->most_engines = clock->dma_engines[k];
     clock->has_free_ports[k] = chip->ports_are_shared == 0;
 }
 

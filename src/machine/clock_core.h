@@ -9,6 +9,8 @@
 #ifndef TS_MACHINE_CLOCK_CORE_H
 #define TS_MACHINE_CLOCK_CORE_H
 
+#include <string.h>
+
 #include "arch/record.h"
 #include "machine/clock.h"
 
@@ -300,10 +302,11 @@ typedef struct ts_slab {
     void *free;
 } ts_slab;
 enum {
-    TS_SLAB_ITEMS = 1024,
-    TS_SLAB_LINE = 64,
+    TS_SLAB_FEWEST = 64,
+    TS_SLAB_DOUBLINGS = 4,
+    TS_SLAB_LINE = 64, /* blocks begin on lines of the cache */
     TS_CLOCK_SHAPES = 1024
-}; /* blocks begin on lines of the cache */
+};
 
 /* Length of a union of intervals that arrive roughly in order. */
 enum { TS_UNION_GAPS = 32 };
@@ -371,9 +374,9 @@ typedef struct ts_clock {
     ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
     ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS], launch[TS_CLOCK_SETS];
     ts_what_if what_if[TS_CLOCK_SETS];
-    bool frees_reuse;                   /* one of them does */
-    bool has_free_ports[TS_CLOCK_SETS]; /* engines do not exclude each other on a port */
-    int dma_engines[TS_CLOCK_SETS];
+    bool frees_reuse;                               /* one of them does */
+    bool has_free_ports[TS_CLOCK_SETS];             /* engines do not exclude each other on a port */
+    int dma_engines[TS_CLOCK_SETS], most_engines;   /* of DMA, in the set that has most */
     uint8_t ring_of[TS_CLOCK_SETS][TS_CLOCK_RINGS]; /* the queue that serves a number of the program */
 
     /* fetching */
@@ -472,8 +475,21 @@ void ts_cores_hand_over(const ts_clock *from, ts_clock *to);
 ts_time ts_cores_other(const ts_clock *clock);
 
 /* clock_slab.c: items as they were given back, or zeroed when new. */
-void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size);
-void ts_slab_give(ts_slab *slab, void *item);
+void *ts_slab_more(ts_arena *arena, ts_slab *slab, size_t size);
+static inline void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size) {
+    void *item = slab->free;
+    if (!item) return ts_slab_more(arena, slab, size);
+    memcpy(&slab->free, item, sizeof slab->free);
+    return item;
+}
+static inline void ts_slab_give(ts_slab *slab, void *item) {
+    memcpy(item, &slab->free, sizeof slab->free);
+    slab->free = item;
+}
+/* Items of a block: small programs need few. */
+static inline uint32_t ts_slab_items(uint32_t block) {
+    return block < TS_SLAB_DOUBLINGS ? TS_SLAB_FEWEST << block : TS_SLAB_FEWEST << TS_SLAB_DOUBLINGS;
+}
 
 /* clock_path.c: the critical path. */
 ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count);

@@ -60,7 +60,7 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
     nodes->drops++;
     nodes->holds++;
     clock->dma_node[engine] = nodes->node;
-    ts_series_busy(clock, ts_engine_none, start, end, 1);
+    if (clock->bins) ts_series_busy(clock, ts_engine_none, start, end, 1);
 }
 
 /* Moves the transfer through its DMA engines, each by itself, in set k; returns the last byte's time. In the
@@ -130,7 +130,7 @@ static bool takes_all(const ts_clock *clock, const ts_step *step) {
 
 /* From entry 0 for all engines to one each. */
 static void split_engines(ts_clock *clock) {
-    for (int engine = 1; engine < TS_CLOCK_DMA_ENGINES; engine++) {
+    for (int engine = 1; engine < clock->most_engines; engine++) {
         ts_times_copy(clock, &clock->dma_free[engine], &clock->dma_free[0]);
         clock->dma_node[engine] = ts_node_hold(clock->dma_node[0]);
     }
@@ -138,7 +138,7 @@ static void split_engines(ts_clock *clock) {
 }
 
 static void join_engines(ts_clock *clock) {
-    for (int engine = 1; engine < TS_CLOCK_DMA_ENGINES; engine++) {
+    for (int engine = 1; engine < clock->most_engines; engine++) {
         ts_node_drop(clock, clock->dma_node[engine]);
         clock->dma_node[engine] = NULL;
     }

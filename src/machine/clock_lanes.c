@@ -33,6 +33,13 @@ static bool names(ts_time time, uint64_t sequence, ts_time known, uint64_t known
     return time > known || (time == known && sequence > known_sequence);
 }
 
+/* For what-ifs that need not wait until memory may be overwritten. */
+static void apply_reuse(const ts_clock *clock, ts_event *consumer, const ts_event_times *times) {
+    for (int k = 0; k < clock->sets; k++)
+        if (!(clock->what_if[k].free & TS_FREE_REUSE))
+            consumer->of[k].earliest = later(consumer->of[k].earliest, times[k].ready);
+}
+
 static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, ts_wait wait) {
     if (wait == ts_wait_issue) return;
     const ts_event_times *times = producer->of;
@@ -44,11 +51,14 @@ static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer,
                      wait == ts_wait_same     ? ts_cause_same
                      : producer->step->is_dma ? ts_cause_done
                                               : ts_cause_ready);
-    bool is_exempt = wait == ts_wait_reuse && clock->frees_reuse;
-    for (int k = 0; k < clock->sets; k++)
-        if (!is_exempt || !(clock->what_if[k].free & TS_FREE_REUSE))
-            consumer->of[k].earliest =
-                later(consumer->of[k].earliest, is_same ? times[k].same : times[k].ready);
+    if (wait == ts_wait_reuse && clock->frees_reuse) {
+        apply_reuse(clock, consumer, times);
+        return;
+    }
+    for (int k = 0; k < clock->sets; k++) {
+        ts_time time = is_same ? times[k].same : times[k].ready;
+        if (time > consumer->of[k].earliest) consumer->of[k].earliest = time;
+    }
 }
 
 static void add_edge(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {

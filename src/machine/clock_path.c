@@ -5,7 +5,8 @@
 
 #include "machine/clock_core.h"
 
-enum { FEWEST_NODES = 1 << 13 }; /* fewer are not worth a pass of merging */
+/* Fewer are not worth a pass of merging; merged, a path that is shown has lost its order. */
+enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
 
 static void node_free(ts_clock *clock, ts_node *node) {
     free(node->many);
@@ -23,11 +24,14 @@ void ts_node_end(ts_clock *clock, ts_node *node) {
     } while (node && --node->refs == 0);
 }
 
+static bool is_shown(const ts_clock *clock) {
+    return clock->bins > 0 || clock->path_cap > 0;
+}
+
 /* What one node may span once it is merged: where the path is shown over time, one part in so many. */
 static ts_time longest_node(const ts_clock *clock) {
     enum { PARTS = 1024 };
-    bool is_shown = clock->bins > 0 || clock->path_cap > 0;
-    return is_shown ? clock->end.at[clock->asked] / PARTS : INT64_MAX;
+    return is_shown(clock) ? clock->end.at[clock->asked] / PARTS : INT64_MAX;
 }
 
 /* Moves the charges of `node` and of the ancestors that nobody else holds into `node`. */
@@ -74,7 +78,7 @@ typedef void node_visit(ts_clock *clock, ts_node *node);
 static void each_node(ts_clock *clock, node_visit *visit) {
     for (uint32_t block = 0; block < clock->nodes.blocks.count; block++) {
         ts_node *nodes = (ts_node *)(void *)clock->nodes.blocks.data[block];
-        uint32_t count = block + 1 < clock->nodes.blocks.count ? TS_SLAB_ITEMS : clock->nodes.used;
+        uint32_t count = block + 1 < clock->nodes.blocks.count ? ts_slab_items(block) : clock->nodes.used;
         for (uint32_t i = 0; i < count; i++)
             if (nodes[i].refs > 0) visit(clock, &nodes[i]);
     }
@@ -98,7 +102,8 @@ static void merge_chains(ts_clock *clock) {
     each_node(clock, mark_inner);
     each_node(clock, merge_outer);
     clock->node_limit = clock->live_nodes * 2;
-    uint32_t fewest = clock->path_cap > FEWEST_NODES ? clock->path_cap : FEWEST_NODES; /* merged: no order */
+    uint32_t fewest = is_shown(clock) ? FEWEST_SHOWN : FEWEST_NODES;
+    if (clock->path_cap > fewest) fewest = clock->path_cap;
     if (clock->node_limit < fewest) clock->node_limit = fewest;
 }
 
@@ -203,7 +208,7 @@ static void show_path(ts_clock *clock, ts_node *end) {
 
 void ts_path_finish(ts_clock *clock) {
     ts_node *end = ts_node_from(clock, &clock->end_cause, (ts_charge){0});
-    if (clock->bins > 0 || clock->path_cap > 0) show_path(clock, end);
+    if (is_shown(clock)) show_path(clock, end);
     for (ts_node *node = end; node; node = node->parent) {
         const ts_charge *charges = ts_node_charges(clock, node);
         for (uint32_t i = 0; i < node->charges; i++) {

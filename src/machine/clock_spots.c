@@ -180,8 +180,7 @@ static void link_spot(ts_clock *clock, ts_spot *spot, bool is_to_written, bool i
         if (!is_to_others) slots &= spots->written[word];
         for (; slots; slots &= slots - 1) {
             ts_spot *other = spots->spot[64 * word + (uint32_t)__builtin_ctzll(slots)];
-            if (other == spot || !is_met(&spot->place, &other->place)) continue;
-            link_both(clock, spot, other);
+            if (other != spot && is_met(&spot->place, &other->place)) link_both(clock, spot, other);
         }
     }
 }

@@ -152,7 +152,7 @@ static void visit_transfers(ts_walk *walk) {
         visit_node(walk, &clock->ring_node[queue], clock->ring_free[queue].at[clock->asked],
                    walk->mode == ts_walk_move);
     }
-    int engines = ts_walk_is_symmetric(clock) ? clock->dma_engines[0] : TS_CLOCK_DMA_ENGINES;
+    int engines = ts_walk_is_symmetric(clock) ? clock->dma_engines[0] : clock->most_engines;
     for (int i = 0; i < (clock->dma_is_split ? engines : 1); i++) {
         int engine = clock->dma_is_split ? (i + (int)clock->rotation) % engines : 0;
         visit_times(walk, &clock->dma_free[engine]);
