@@ -123,6 +123,7 @@ typedef struct ts_record {
     uint64_t elems, off_engine_elems;                /* elements written; by gpsimd_* and host_* routines */
     uint64_t conservative_waits;                     /* dependences decided by bounding box */
     uint64_t skipped_iterations;                     /* steady state multiplied instead of stepped */
+    uint64_t skipped_instructions;                   /* of those trips */
     uint64_t assumed_trips;     /* of loops that data ends, timed without data; 0 = nothing assumed */
     TS_VEC(ts_record_row) rows; /* most busy first */
     TS_VEC(ts_slice) slices;    /* the first `slice cap` of them, in start order */

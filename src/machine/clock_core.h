@@ -327,7 +327,7 @@ typedef struct ts_clock_row {
 /* Whether a top-level loop may be skipped through, found when it is first asked for and after `last`. */
 typedef struct ts_repeat {
     bool is_known, is_able;
-    uint32_t engines; /* bit per engine that has work in it */
+    uint32_t engines; /* bit per engine that has work in it up to `last` */
     int64_t period;   /* trips after which all rotations are where they were */
     int64_t
         last; /* from the trip of the search to this one counts are whole or nothing; less: not so there */

@@ -49,14 +49,15 @@ static void add_period(repeat *r, const ts_affine *affine) {
     if (r->out->period > MOST) r->out->is_able = false;
 }
 
-/* A ragged count must be whole, or nothing, from the present trip to `last`. */
-static void add_count(repeat *r, const ts_count *count) {
-    if (!count->is_ragged) return;
-    if (!coefficient(r->clock->program, &count->limit, r->loop) && !count->limit.rotation) return;
+/* A ragged count must be whole, or nothing, from the present trip to `last`. Returns whether it is nothing.
+ */
+static bool add_count(repeat *r, const ts_count *count) {
+    if (!count->is_ragged) return false;
+    if (!coefficient(r->clock->program, &count->limit, r->loop) && !count->limit.rotation) return false;
     ts_form form;
     if (count->limit.rotation || !ts_form_of(&r->nest, &count->limit, &form)) {
         r->out->is_able = false;
-        return;
+        return false;
     }
     ts_wide step = form.coef[0], moved = step * r->clock->counters[r->loop], last = INT64_MAX;
     form.coef[0] = 0;
@@ -71,6 +72,7 @@ static void add_count(repeat *r, const ts_count *count) {
     }
     if (last < r->out->last - r->clock->counters[r->loop])
         r->out->last = (int64_t)last + r->clock->counters[r->loop];
+    return spare < 0 && most <= 0;
 }
 
 /* Follows the loops that are open at a code position. */
@@ -94,11 +96,12 @@ static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, u
     return false;
 }
 
-/* Whether what comes after the loop could be delayed by an access of a trip that was jumped over. All of
-   those that could delay an engine of the loop are known after the jump; other engines may be behind them. */
-static bool is_met_later(const repeat *r, ts_reaches *moving, uint32_t end) {
+/* Whether what comes after the loop, or in it after `last`, could be delayed by an access of a trip that was
+   jumped over. All of those that could delay an engine that works in those trips are known after the jump;
+   other engines may be behind them. */
+static bool is_met_later(const repeat *r, ts_reaches *moving, uint32_t first) {
     ts_reaches *all = r->clock->reaches.data;
-    for (uint32_t i = end; i < r->clock->reaches.count; i++) {
+    for (uint32_t i = first; i < r->clock->reaches.count; i++) {
         const ts_inst *inst = r->clock->program->code.data[all[i].inst];
         bool is_behind = inst->op == ts_op_leave || !(r->out->engines >> inst->engine & 1);
         if (is_behind && ts_reach_meets(r->clock, moving, &all[i])) return true;
@@ -126,7 +129,7 @@ static void look_at_places(repeat *r) {
         ts_reaches *own = &r->clock->reaches.data[i];
         bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
                      ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
-        if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own, end)))
+        if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own, first)))
             r->out->is_able = false;
     }
 }
@@ -134,7 +137,6 @@ static void look_at_places(repeat *r) {
 static void look_at_inst(repeat *r, const ts_inst *inst) {
     r->out->engines |= 1u << inst->engine;
     if (inst->op == ts_op_leave) r->out->is_able = false;
-    if (inst->op == ts_op_loop) add_count(r, &((const ts_inst_loop *)inst)->trip);
     open_loops(&r->nest, inst);
     ts_op_patterns found = ts_find_patterns(r->clock->program, inst);
     for (int i = 0; i < found.count; i++) {
@@ -154,8 +156,14 @@ void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out) {
     *out = (ts_repeat){.is_known = true, .is_able = !marks->parent, .period = 1, .last = INT64_MAX};
     repeat r = {
         .clock = clock, .loop = loop, .nest = {.program = program, .depth = 1, .loop = {loop}}, .out = out};
-    for (uint32_t at = marks->begin + 1; at < marks->end && out->is_able; at++)
-        look_at_inst(&r, program->code.data[at]);
+    for (uint32_t at = marks->begin + 1; at < marks->end && out->is_able; at++) {
+        const ts_inst *inst = program->code.data[at];
+        const ts_inst_loop *inner = inst->op == ts_op_loop ? (const ts_inst_loop *)inst : NULL;
+        if (inner && add_count(&r, &inner->trip))
+            at = program->loops.data[inner->id].end; /* not entered up to `last` */
+        else
+            look_at_inst(&r, inst);
+    }
     if (out->is_able) look_at_places(&r);
     if (!out->is_able) out->last = INT64_MAX;
 }

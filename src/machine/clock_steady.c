@@ -8,7 +8,8 @@
 
 enum {
     SHORTEST = TS_CLOCK_WINDOW, /* instructions left in a loop: fewer are not worth a snapshot */
-    MOST_SNAPSHOTS = 8          /* in one loop */
+    MOST_SNAPSHOTS = 8,         /* in one loop */
+    LEAST_TRIPS = 3             /* left: one until the state is back, one to jump over, one to step */
 };
 
 static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
@@ -241,6 +242,7 @@ static bool jump(ts_clock *clock, const ts_walk *compared, int64_t periods) {
         clock->sequence += walk.instructions;
         clock->counters[walk.loop] += trips;
         clock->record->skipped_iterations += (uint64_t)trips;
+        clock->record->skipped_instructions += walk.instructions;
         ts_regions_tick(clock);
     }
     for (uint32_t i = 0; i < count; i++)
@@ -272,7 +274,7 @@ static bool is_worth_it(ts_clock *clock, uint32_t loop) {
     if (steady->snapshots == MOST_SNAPSHOTS || counter < steady->next || done < TS_CLOCK_WINDOW ||
         !may_skip(clock))
         return false;
-    if ((double)done / (double)counter * (double)left < SHORTEST) return false;
+    if (left < LEAST_TRIPS || (double)done / (double)counter * (double)left < SHORTEST) return false;
     ts_repeat *repeat = &steady->repeat[loop];
     if (!repeat->is_known || counter > repeat->last) ts_repeat_find(clock, loop, repeat);
     return repeat->is_able && counter <= repeat->last && counter % repeat->period == 0;
@@ -296,7 +298,8 @@ static void consider(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
     if (!is_worth_it(clock, loop)) return;
     steady->period = trips_since_sign(clock, loop);
-    if (!steady->period || (clock->trips[loop] - clock->counters[loop]) / steady->period < 3) return;
+    if (!steady->period || (clock->trips[loop] - clock->counters[loop]) / steady->period < LEAST_TRIPS)
+        return;
     ts_walk walk = start_walk(clock, loop, ts_walk_save);
     steady->is_active = true;
     steady->snapshots++;
