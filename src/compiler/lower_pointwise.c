@@ -147,6 +147,8 @@ static ts_ap spread(ts_emitter *e, const ts_value_form *form, uint32_t axes) {
     return to;
 }
 
+/* GpSimdE triggers the stores: whoever does waits for what is stored, and SyncE and TensorE have the next
+   nest to load and to multiply. */
 static void store_results(ts_emitter *e) {
     int queue = 0;
     for (int i = 0; i < e->group->op_count; i++) {
@@ -162,7 +164,7 @@ static void store_results(ts_emitter *e) {
         view.offset = whole->offset;
         view.shift = whole->shift;
         ts_ap dst = ts_nest_hbm_axes(&e->nest, &view, axes), src = spread(e, &e->forms[i], axes);
-        ts_emit_dma(e->b, ts_engine_tensor, TS_STORE_QUEUE + queue++ % TS_STORE_QUEUES, &dst, &src);
+        ts_emit_dma(e->b, ts_engine_gpsimd, TS_STORE_QUEUE + queue++ % TS_STORE_QUEUES, &dst, &src);
     }
 }
 

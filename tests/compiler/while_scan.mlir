@@ -4,7 +4,7 @@
 //: reference
 //: after lower has src=hbm.f32[while
 //: after reside lacks src=hbm.f32[while
-//: clock 75
+//: clock 78
 func @main(%x: f32[8,64,128], %w: f32[128,128], %start: f32[64,128], %none: f32[8,64,128], %sum: f32[128,128]) -> (f32[64,128], f32[8,64,128], f32[8,64,128], f32[128,128]) {
   %zero = constant 0 : i32[]
   %one = constant 1 : i32[]
