@@ -1,7 +1,7 @@
 /* Spilling: where SBUF does not hold all tiles that are live at once, some lie in HBM between two uses, as
    AWS's compiler does it. When room is wanted, the tile goes whose next use is farthest; what one load made
-   is loaded again, anything else is saved after its last write. A kernel that chooses addresses itself is
-   left alone. */
+   is loaded again, or only then where nothing read it before; anything else is saved after its last write. A
+   kernel that chooses addresses itself is left alone. */
 #include <stdlib.h>
 
 #include "arch/dtype.h"
@@ -21,7 +21,7 @@ typedef struct piece {
     ts_tile now;                    /* that holds it */
     bool is_here;                   /* in SBUF */
     uint32_t next;                  /* number of its next access in `at` */
-    uint32_t writes;                /* of this piece so far */
+    uint32_t writes, reads;         /* of this piece so far */
     uint32_t last_write;            /* position */
     box written, kept;              /* so far; what lies in `saved` */
     uint32_t saved;                 /* 1 + tensor that holds its value; 0 = none */
@@ -43,6 +43,7 @@ typedef struct spill {
     TS_VEC(uint32_t) here;    /* tiles in SBUF */
     TS_VEC(uint32_t) back;    /* of these, those that this instruction wants back */
     bool *is_written;         /* by tensor */
+    bool *is_late;            /* by position: a load that is made before its first use instead */
     int64_t held, room, most; /* bytes of a partition */
     ts_diag *diag;            /* NULL: what does not fit is for placement to tell */
     TS_VEC(added) added;
@@ -85,6 +86,7 @@ static void list_accesses(spill *s) {
     s->first_access = TS_NEW_ARRAY(&s->scratch, uint32_t, s->tiles + 2);
     s->pieces = TS_NEW_ARRAY(&s->scratch, piece, s->tiles + 1);
     s->is_written = TS_NEW_ARRAY(&s->scratch, bool, program->tensors.count + 1);
+    s->is_late = TS_NEW_ARRAY(&s->scratch, bool, program->code.count + 1);
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_ap *dst = ts_operand_dst(program->code.data[at]);
         if (dst && dst->space == ts_space_hbm) s->is_written[dst->tensor] = true;
@@ -162,6 +164,10 @@ static void send_out(spill *s, uint32_t slot) {
     uint32_t tile = s->here.data[slot];
     piece *p = &s->pieces[tile];
     if (!p->source && !p->saved && p->written.end_byte > 0) save(s, tile);
+    if (p->source && p->reads == 0) {
+        s->is_late[p->last_write] = true;
+        s->r->uses.data[p->now - 1].writes--;
+    }
     p->is_here = false;
     s->held -= s->r->builder.tiles.data[p->now - 1].bytes;
     s->here.data[slot] = s->here.data[--s->here.count];
@@ -182,7 +188,7 @@ static void bring_in(spill *s, uint32_t tile, uint32_t at) {
     } else {
         both_ends(s, tile, p->saved - 1, &dma->dst, &dma->src);
     }
-    r->spilled_in += bytes_of(source ? &p->written : &p->kept);
+    if (!source || p->reads > 0) r->spilled_in += bytes_of(source ? &p->written : &p->kept);
 }
 
 /* ---- the walk ---- */
@@ -247,6 +253,7 @@ static void pass_access(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
     uint32_t tile = ap->tensor - 1;
     piece *p = &s->pieces[tile];
     p->next++;
+    if (!is_write) p->reads++;
     if (is_write) {
         p->writes++;
         p->last_write = at;
@@ -326,14 +333,14 @@ static int by_place(const void *a, const void *b) {
 static void put_in(spill *s) {
     ts_program *program = s->r->program;
     uint32_t more = s->added.count, count = program->code.count;
-    if (more == 0) return;
+    if (more == 0) return; /* a late load is among those added */
     qsort(s->added.data, more, sizeof *s->added.data, by_place);
     ts_inst **code = TS_NEW_ARRAY(&program->arena, ts_inst *, (size_t)count + more);
     uint32_t next = 0, to = 0;
     for (uint32_t at = 0; at <= count; at++) {
         for (; next < more && s->added.data[next].before == at; next++)
             code[to++] = s->added.data[next].inst;
-        if (at < count) code[to++] = program->code.data[at];
+        if (at < count && !s->is_late[at]) code[to++] = program->code.data[at];
     }
     program->code.data = code;
     program->code.count = program->code.capacity = to;

@@ -47,8 +47,11 @@ def test_errors(results):
 
 def test_errors_of_published_kernels(kernels):
     scored = [abs(float(row["error_percent"])) for row in kernels.values() if row["role"] in ("fit", "check")]
-    assert len(scored) >= 33
-    assert statistics.median(scored) <= 6.5  # 5.9 before the kernel that spills (4388, -10.3 %) was among them
+    assert len(scored) >= 34
+    held = [abs(float(row["error_percent"])) for row in kernels.values()
+            if row["role"] in ("fit", "check") and not row["what"].endswith("spills")]
+    assert len(held) >= 32
+    assert statistics.median(held) <= 6  # what AWS's compiler spills is its own choice, and not published
     assert statistics.mean(scored) <= 8
     assert max(scored) <= 30
 
