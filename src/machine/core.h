@@ -11,6 +11,8 @@
 typedef struct ts_memory {
     uint8_t *data;
     int64_t partitions, bytes, pitch;
+    int64_t reach; /* of each row, bytes that may differ from what the row was filled with last; those beyond
+                      it no operand has met since (rows.c) */
 } ts_memory;
 
 /* Copies of sources that the destination of the same instruction overlaps, one for each source operand; the

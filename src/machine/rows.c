@@ -58,6 +58,14 @@ static ts_area area_of(const ts_rows *rows) {
                      .high = rows->offset + rows->high};
 }
 
+static ts_memory *memory_of(const ts_exec *exec, ts_space space) {
+    return space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
+}
+
+static void note_reach(ts_memory *memory, int64_t end) {
+    if (end > memory->reach) memory->reach = end;
+}
+
 static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     const ts_exec *exec = set->exec;
     ts_ref ref;
@@ -83,11 +91,12 @@ static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
         rows->pitch = 0;
         rows->base = exec->data[ref.tensor] + ref.offset;
     } else {
-        const ts_memory *memory = ref.space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
+        const ts_memory *memory = memory_of(exec, ref.space);
         rows->pitch = memory->pitch;
         rows->base = memory->data + ref.part * memory->pitch + ref.offset;
     }
     join_dims(&ref, rows);
+    if (ref.space != ts_space_hbm) note_reach(memory_of(exec, ref.space), ref.offset + rows->high);
     rows->is_plain = rows->dtype == ts_dtype_f32 && rows->dims == 1 &&
                      (rows->step[0] == 4 || rows->elems == 1) && is_aligned(rows->base, 4) &&
                      rows->pitch % 4 == 0;

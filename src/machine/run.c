@@ -136,7 +136,8 @@ static void choose_rounding(ts_exec *exec, const ts_run *run) {
 }
 
 static void poison(ts_memory *memory) {
-    memset(memory->data, 0xff, (size_t)(memory->partitions * memory->pitch));
+    for (int64_t part = 0; part < memory->partitions; part++)
+        memset(memory->data + part * memory->pitch, 0xff, (size_t)memory->reach);
 }
 
 /* Everything a run allocates: counters and trips of the loops, then the address of each tensor. */
@@ -175,6 +176,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
             poison(&exec.core->sbuf);
             poison(&exec.core->psum);
             poison(&exec.core->accumulators);
+            exec.core->sbuf.reach = exec.core->psum.reach = 0;
         }
         if (exec.checks) status = ts_check_begin(&exec);
         if (status == ts_ok) status = walk(&exec, run);
