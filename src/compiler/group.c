@@ -54,10 +54,10 @@ static bool reads(const ts_op_node *op, const ts_value *value) {
 }
 
 /* The last op that reads op `index`'s result; the end for what is stored or goes on under another name. */
-static int last_reader(const ts_group *group, int index) {
+static int last_reader(const ts_group *group, int index, bool is_stored) {
     const ts_value *value = group->ops[index]->results[0];
     int last = index;
-    if (ts_recompute_escapes(group, index)) return group->op_count;
+    if (is_stored) return group->op_count;
     for (int i = index + 1; i < group->op_count; i++) {
         if (!reads(group->ops[i], value)) continue;
         if (ts_group_is_alias(group->ops[i]) || ts_pointwise_is_relabel(group->ops[i]))
@@ -103,11 +103,12 @@ double ts_group_bytes(const ts_group *group) {
     for (int i = 0; i < group->op_count; i++) {
         const ts_op_node *op = group->ops[i];
         bool is_row = ts_group_span(group, &op->results[0]->type) == ts_span_row;
-        last[i] = last_reader(group, i);
+        const bool is_stored = ts_recompute_escapes(group, i);
+        last[i] = last_reader(group, i, is_stored);
         size[i] = ts_group_is_alias(op) || ts_group_is_sum(op)
                       ? 0
                       : (double)bytes_of(op->results[0]) / (is_row ? (double)row : 1);
-        if (ts_recompute_escapes(group, i)) size[i] *= 2; /* it is stored while the next trip computes */
+        if (is_stored) size[i] *= 2; /* while the next trip computes */
         double alive = (double)working_bytes(op) / (is_row ? (double)row : 1);
         for (int j = 0; j <= i; j++)
             if (last[j] >= i) alive += size[j];
