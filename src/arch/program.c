@@ -47,6 +47,14 @@ bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affi
     return true;
 }
 
+uint32_t ts_tensor_place(const ts_program *program, uint32_t tensor) {
+    const ts_tensor *all = program->tensors.data, *own = &all[tensor];
+    if (own->kind != ts_tensor_output || own->alias < 0) return tensor;
+    for (uint32_t i = 0; i < program->tensors.count; i++)
+        if (all[i].kind == ts_tensor_input && all[i].number == (uint32_t)own->alias) return i;
+    return tensor;
+}
+
 int64_t ts_count_value(const ts_program *program, const ts_count *count, const int64_t *counters) {
     if (!count->is_ragged) return count->max;
     int64_t limit = ts_affine_value(program, &count->limit, counters);

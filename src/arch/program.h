@@ -179,6 +179,8 @@ void ts_program_free(ts_program *program);
 int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters);
 /* The same base, terms in order, and rotation. */
 bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b);
+/* The tensor in whose place this one lies: the input that an output takes over, else itself. */
+uint32_t ts_tensor_place(const ts_program *program, uint32_t tensor);
 int64_t ts_count_value(const ts_program *program, const ts_count *count, const int64_t *counters);
 
 /* An operand at one point of the iteration space: plain numbers. */

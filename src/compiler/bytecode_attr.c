@@ -202,6 +202,7 @@ static ts_status read_predicates(ts_bc *b, const uint8_t *at, const uint8_t *blo
     return ts_ok;
 }
 
+/* Known by name only: no operation that the compiler runs needs its content. */
 static void skip_rest(ts_cursor *c, ts_attr *attr, const char *name) {
     c->at = c->end;
     attr->kind = ts_attr_opaque;
@@ -294,7 +295,6 @@ static ts_status read_accuracy(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     return ts_ok;
 }
 
-/* Known by name only: no operation that the compiler runs needs its content. */
 static ts_status vhlo_attr(ts_bc *b, ts_cursor *c, ts_attr *attr, uint64_t *weight) {
     uint64_t code, value;
     const uint8_t *at = c->at;

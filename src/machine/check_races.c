@@ -71,11 +71,7 @@ static void find_storages(search *s) {
     s->sites = TS_NEW_ARRAY(&s->arena, site *, TENSOR + count + 1);
     for (uint32_t t = 0; t < count; t++) {
         const ts_tensor *tensor = &program->tensors.data[t];
-        s->storage_of[t] = tensor->kind == ts_tensor_scratch ? SCRATCH : TENSOR + t;
-        for (uint32_t i = 0; tensor->kind == ts_tensor_output && tensor->alias >= 0 && i < count; i++)
-            if (program->tensors.data[i].kind == ts_tensor_input &&
-                program->tensors.data[i].number == (uint32_t)tensor->alias)
-                s->storage_of[t] = TENSOR + i;
+        s->storage_of[t] = tensor->kind == ts_tensor_scratch ? SCRATCH : TENSOR + ts_tensor_place(program, t);
     }
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_inst *inst = program->code.data[at];

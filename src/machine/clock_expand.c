@@ -38,12 +38,9 @@ static void find_storages(ts_clock *clock) {
     clock->storages[TS_STORAGE_SBUF].is_tracked = clock->storages[TS_STORAGE_PSUM].is_tracked = true;
     for (uint32_t t = 0; t < tensors; t++) {
         const ts_tensor *tensor = &program->tensors.data[t];
-        clock->storage_of[t] = tensor->kind == ts_tensor_scratch ? TS_STORAGE_SCRATCH : TS_STORAGE_TENSOR + t;
-        if (tensor->kind != ts_tensor_output || tensor->alias < 0) continue;
-        for (uint32_t i = 0; i < tensors; i++)
-            if (program->tensors.data[i].kind == ts_tensor_input &&
-                program->tensors.data[i].number == (uint32_t)tensor->alias)
-                clock->storage_of[t] = TS_STORAGE_TENSOR + i;
+        clock->storage_of[t] = tensor->kind == ts_tensor_scratch
+                                   ? TS_STORAGE_SCRATCH
+                                   : TS_STORAGE_TENSOR + ts_tensor_place(program, t);
     }
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];

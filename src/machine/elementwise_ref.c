@@ -68,8 +68,7 @@ static void chain_bf16(void *context, int64_t first, int64_t last) {
     const chain *c = context;
     const step *s = &c->step[0];
     _Alignas(64) uint16_t in[TS_CHUNK], side[TS_CHUNK], out[TS_CHUNK];
-    const bool is_flat =
-        c->dst.dims == 1 && c->dst.step[0] == c->dst.size && (uintptr_t)c->dst.base % c->dst.size == 0;
+    const bool is_flat = ts_rows_are_arrays(&c->dst);
     ts_chunk at = ts_chunk_at(&c->chunks, first);
     for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
         const uint16_t *a = ts_rows_read_raw(&c->data, at.part, at.from, at.n, in);

@@ -111,6 +111,14 @@ enum { TS_CHUNK = 1024 };
 static inline uint8_t *ts_rows_at(const ts_rows *rows, int64_t part) {
     return rows->base + part * rows->pitch;
 }
+static inline bool ts_rows_are_adjacent(const ts_rows *rows) {
+    return rows->dims == 1 && (rows->step[0] == rows->size || rows->elems == 1);
+}
+/* Adjacent, and each element where one of its size may be. */
+static inline bool ts_rows_are_arrays(const ts_rows *rows) {
+    return ts_rows_are_adjacent(rows) &&
+           (((uint64_t)(uintptr_t)rows->base | (uint64_t)rows->pitch) & (rows->size - 1u)) == 0;
+}
 /* Elements [from, from + n) of a row, n <= TS_CHUNK: in place when possible, else through `buffer`
    (TS_CHUNK elements, aligned to 64 bytes). */
 const float *ts_rows_gather(const ts_rows *rows, int64_t part, int64_t from, int64_t n, float *buffer);

@@ -58,14 +58,6 @@ static ts_area area_of(const ts_rows *rows) {
                      .high = rows->offset + rows->high};
 }
 
-static ts_memory *memory_of(const ts_exec *exec, ts_space space) {
-    return space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
-}
-
-static void note_reach(ts_memory *memory, int64_t end) {
-    if (end > memory->reach) memory->reach = end;
-}
-
 static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     const ts_exec *exec = set->exec;
     ts_ref ref;
@@ -87,19 +79,17 @@ static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
         set->is_empty = true;
         return;
     }
+    join_dims(&ref, rows);
     if (ref.space == ts_space_hbm) {
         rows->pitch = 0;
         rows->base = exec->data[ref.tensor] + ref.offset;
     } else {
-        const ts_memory *memory = memory_of(exec, ref.space);
+        ts_memory *memory = ref.space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
         rows->pitch = memory->pitch;
         rows->base = memory->data + ref.part * memory->pitch + ref.offset;
+        if (ref.offset + rows->high > memory->reach) memory->reach = ref.offset + rows->high;
     }
-    join_dims(&ref, rows);
-    if (ref.space != ts_space_hbm) note_reach(memory_of(exec, ref.space), ref.offset + rows->high);
-    rows->is_plain = rows->dtype == ts_dtype_f32 && rows->dims == 1 &&
-                     (rows->step[0] == 4 || rows->elems == 1) && is_aligned(rows->base, 4) &&
-                     rows->pitch % 4 == 0;
+    rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
 }
 
 void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {

@@ -7,10 +7,6 @@
 #include "machine/segment.h"
 #include "machine/turn.h"
 
-static bool is_adjacent(const ts_rows *rows) {
-    return rows->dims == 1 && (rows->step[0] == rows->size || rows->elems == 1);
-}
-
 /* ---- nc_matmul ---- */
 
 /* An operand as the multiply takes it: rows of floats, or of bf16 where a kernel pairs them. */
@@ -23,8 +19,7 @@ typedef struct operand {
 } operand;
 
 static bool is_in_place(const ts_rows *rows, bool is_paired) {
-    bool is_aligned = (((uint64_t)(uintptr_t)rows->base | (uint64_t)rows->pitch) & (rows->size - 1u)) == 0;
-    return (is_paired || rows->dtype == ts_dtype_f32) && is_adjacent(rows) && is_aligned;
+    return (is_paired || rows->dtype == ts_dtype_f32) && ts_rows_are_arrays(rows);
 }
 
 /* Whether the elements of a row lie in runs that the kernel takes where they are. */
@@ -316,7 +311,7 @@ static void turn_copies(const turning *t, int64_t first, int64_t last) {
 static bool turn_in_place(const turning *t, int64_t first, int64_t last) {
     bool is_float = t->data.dtype == ts_dtype_f32 || t->data.dtype == ts_dtype_bf16;
     if (t->is_product ? !is_float || t->dst.dtype != ts_dtype_f32 : !t->is_exact) return false;
-    if (!is_adjacent(&t->data) || !is_adjacent(&t->dst)) return false;
+    if (!ts_rows_are_adjacent(&t->data) || !ts_rows_are_adjacent(&t->dst)) return false;
     ts_turn turn = {.from = t->data.base + first * t->data.size,
                     .to = ts_rows_at(&t->dst, first),
                     .from_pitch = t->data.pitch,

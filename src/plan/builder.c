@@ -79,6 +79,18 @@ void ts_build_end(ts_builder *builder) {
     program->loops.data[id].end = program->code.count - 1;
 }
 
+void ts_build_move(ts_builder *b, uint32_t from, uint32_t to) {
+    ts_inst **code = b->program->code.data, *moved = code[from];
+    bool is_back = to < from;
+    uint32_t low = is_back ? to : from, high = is_back ? from : to;
+    memmove(code + low + is_back, code + low + !is_back, (high - low) * sizeof *code);
+    code[to] = moved;
+    for (uint32_t i = low; i <= high; i++) {
+        if (code[i]->op == ts_op_loop) b->program->loops.data[((ts_inst_loop *)code[i])->id].begin = i;
+        if (code[i]->op == ts_op_end) b->program->loops.data[((ts_inst_end *)code[i])->id].end = i;
+    }
+}
+
 static int64_t round_up(int64_t value, int64_t unit) {
     return (value + unit - 1) / unit * unit;
 }

@@ -53,6 +53,8 @@ ts_count ts_build_ragged(ts_builder *builder, int64_t tile, int64_t total, uint3
 /* Opens a loop and returns its id. ts_build_end closes the innermost. */
 uint32_t ts_build_loop(ts_builder *builder, ts_count trip);
 void ts_build_end(ts_builder *builder);
+/* Moves the instruction at position `from` to `to`, and the marks of loops between them by one. */
+void ts_build_move(ts_builder *builder, uint32_t from, uint32_t to);
 
 /* A tile; with slots > 1 it rotates with the counter of the innermost open loop, unless that is control. */
 ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots);

@@ -72,6 +72,7 @@ static bool is_transfer(const ts_inst_dma_copy *dma, uint32_t tensor, const ts_a
 }
 
 typedef struct forward {
+    ts_builder *b;
     ts_program *program;
     uint32_t *loop_of;
 } forward;
@@ -110,16 +111,10 @@ static uint32_t find_source(const forward *f, uint32_t at) {
 
 /* Moves the instruction at `from` back to `to`, in the same loop. */
 static void move_back(forward *f, uint32_t from, uint32_t to) {
-    ts_inst **code = f->program->code.data, *moved = code[from];
     uint32_t loop = f->loop_of[from];
-    memmove(code + to + 1, code + to, (from - to) * sizeof *code);
+    ts_build_move(f->b, from, to);
     memmove(f->loop_of + to + 1, f->loop_of + to, (from - to) * sizeof *f->loop_of);
-    code[to] = moved;
     f->loop_of[to] = loop;
-    for (uint32_t i = to + 1; i <= from; i++) {
-        if (code[i]->op == ts_op_loop) f->program->loops.data[((ts_inst_loop *)code[i])->id].begin = i;
-        if (code[i]->op == ts_op_end) f->program->loops.data[((ts_inst_end *)code[i])->id].end = i;
-    }
 }
 
 static void forward_copy(forward *f, uint32_t at) {
@@ -144,7 +139,7 @@ static void forward_copy(forward *f, uint32_t at) {
 
 void ts_plan_forward(ts_builder *b) {
     ts_arena arena = {0};
-    forward f = {.program = b->program, .loop_of = ts_live_loops(b->program, &arena)};
+    forward f = {.b = b, .program = b->program, .loop_of = ts_live_loops(b->program, &arena)};
     for (uint32_t at = 0; at < b->program->code.count; at++) {
         const ts_inst_dma_copy *copy = ts_plain_dma(b->program->code.data[at]);
         if (!copy || copy->src.space != ts_space_hbm || copy->dst.space != ts_space_hbm) continue;

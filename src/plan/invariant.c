@@ -92,19 +92,6 @@ static bool has_room(invariant *v) {
     return (double)top <= b->chip->sbuf_partition_bytes;
 }
 
-/* Moves the instruction at `from` to `to`, and the marks of loops between them by one. */
-static void move(ts_program *program, uint32_t from, uint32_t to) {
-    ts_inst **code = program->code.data, *moved = code[from];
-    bool is_back = to < from;
-    uint32_t low = is_back ? to : from, high = is_back ? from : to;
-    memmove(code + low + is_back, code + low + !is_back, (high - low) * sizeof *code);
-    code[to] = moved;
-    for (uint32_t i = low; i <= high; i++) {
-        if (code[i]->op == ts_op_loop) program->loops.data[((ts_inst_loop *)code[i])->id].begin = i;
-        if (code[i]->op == ts_op_end) program->loops.data[((ts_inst_end *)code[i])->id].end = i;
-    }
-}
-
 static void move_out(invariant *v, uint32_t number) {
     const ts_loop *loop = &v->program->loops.data[number];
     uint32_t depth = 0;
@@ -116,10 +103,10 @@ static void move_out(invariant *v, uint32_t number) {
         if (depth > 0 || !is_again(v, at, number)) continue;
         uint32_t before = loop->begin;
         ts_tile_info *tile = &v->b->tiles.data[((const ts_inst_dma_copy *)inst)->dst.tensor - 1];
-        move(v->program, at, before);
+        ts_build_move(v->b, at, before);
         tile->is_lasting = true;
         if (has_room(v)) continue;
-        move(v->program, before, at);
+        ts_build_move(v->b, before, at);
         tile->is_lasting = false;
     }
 }

@@ -6,6 +6,7 @@
 
 #include "arch/dtype.h"
 #include "base/unit.h"
+#include "plan/liveness.h"
 
 enum { VERSION = 1, HEADER = 24, ROW = 32, MAX_NAME = 255 };
 static const char magic[4] = {'N', 'K', 'I', 0x1a};
@@ -133,14 +134,11 @@ static ts_status check_operands(const reader *r) {
     const ts_program *program = r->kernel->program;
     if (program->loops.count || program->syncs.count) return refuse(r, "it has loops or semaphores");
     for (uint32_t at = 0; at < program->code.count; at++) {
-        ts_inst *inst = program->code.data[at];
-        const ts_op_info *info = ts_op_get(inst->op);
-        for (int i = 0; i < info->field_count; i++) {
-            bool is_write;
-            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-            if (ap && ap->space != ts_space_hbm && !is_inside(r->kernel, ap))
+        ts_operand_use uses[TS_MOST_USES];
+        int count = ts_live_uses(program->code.data[at], uses);
+        for (int i = 0; i < count; i++)
+            if (uses[i].ap->space != ts_space_hbm && !is_inside(r->kernel, uses[i].ap))
                 return refuse(r, "an operand reaches out of its tile");
-        }
     }
     for (uint32_t i = 0; i < program->indices.count; i++)
         if (!is_inside(r->kernel, &program->indices.data[i]))
