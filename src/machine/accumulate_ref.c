@@ -10,7 +10,7 @@ void ts_accumulation_get(ts_operand_set *set, const ts_ap *result, const ts_rows
     a->pitch = memory->pitch;
     a->base = memory->data + dst->part * a->pitch + (inst->engine == ts_engine_scalar ? sizeof(float) : 0);
     a->has_result = result->space != ts_space_none;
-    if (a->has_result) ts_rows_get(set, result, &a->result);
+    if (a->has_result) ts_rows_whole(set, result, &a->result);
 }
 
 static float identity(unsigned op) {
@@ -85,7 +85,7 @@ ts_status ts_exec_tensor_scalar_reduce(ts_exec *exec, const ts_inst *head) {
     folding f = {.op = inst->op0,
                  .is_reversed = inst->reverse0,
                  .sum = {.op = inst->reduce_op, .cmd = inst->reduce_cmd, .is_negated = inst->negate}};
-    ts_rows_get(&set, &inst->dst, &f.dst);
+    ts_rows_whole(&set, &inst->dst, &f.dst);
     ts_rows_source(&set, &inst->data, &f.dst, true, &f.data);
     ts_column_get(&set, &inst->operand0, &f.dst, &f.operand);
     ts_column_get(&set, &inst->reduce_init, &f.dst, &f.sum.loaded);
@@ -106,7 +106,7 @@ ts_status ts_exec_tensor_scalar_cumulative(ts_exec *exec, const ts_inst *head) {
                  .is_reversed = inst->reverse0,
                  .is_cumulative = true,
                  .sum = {.op = inst->op1, .cmd = inst->reduce_cmd}};
-    ts_rows_get(&set, &inst->dst, &f.dst);
+    ts_rows_whole(&set, &inst->dst, &f.dst);
     ts_rows_source(&set, &inst->src, &f.dst, true, &f.data);
     ts_column_get(&set, &inst->imm0, &f.dst, &f.operand);
     ts_column_get(&set, &inst->imm1, &f.dst, &f.sum.loaded);

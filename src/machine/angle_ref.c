@@ -96,7 +96,7 @@ ts_status ts_exec_gpsimd_fold_angle(ts_exec *exec, const ts_inst *head) {
     const ts_inst_gpsimd_fold_angle *inst = (const ts_inst_gpsimd_fold_angle *)head;
     ts_operand_set set = {.exec = exec};
     fold f = {.quarters = inst->quarters & 3};
-    ts_rows_get(&set, &inst->dst, &f.dst);
+    ts_rows_whole(&set, &inst->dst, &f.dst);
     ts_rows_source(&set, &inst->data, &f.dst, true, &f.data);
     if (!ts_operands_known(&set)) return ts_ok;
     f.chunks = ts_chunks_of(&f.dst);

@@ -11,9 +11,10 @@
 typedef struct ts_memory {
     uint8_t *data;
     int64_t partitions, bytes, pitch;
-    int64_t reach; /* of each row, bytes that may differ from what the row was filled with last; those beyond
-                      it no operand has met since (rows.c) */
+    bool is_poisoned; /* what the run in progress has not set reads as NaN */
+    uint8_t *set;     /* then: of each line of TS_LINE bytes, how many from its start on are set (unset.c) */
 } ts_memory;
+enum { TS_LINE = 64 };
 
 /* Copies of sources that the destination of the same instruction overlaps, one for each source operand; the
    last is working space of transposes and matmuls. */
@@ -67,6 +68,16 @@ struct ts_machine {
     ts_core *cores;
     ts_hbm hbm;
 };
+
+/* Begins a run in which nothing is set yet, or one that finds what the last left (unset.c). */
+void ts_unset_begin(ts_memory *memory, bool is_poisoned);
+/* An operand meets the bytes [low, high) of some partitions: what is not set of them becomes NaN. */
+void ts_unset_meet(ts_memory *memory, int64_t low, int64_t high);
+/* An instruction will set the bytes [low, high) of `parts` partitions from `part` on, whatever it reads: what
+   it leaves of their lines becomes NaN where it is not set. ts_unset_end follows once its operands are known.
+ */
+void ts_unset_write(ts_memory *memory, int64_t part, int64_t parts, int64_t low, int64_t high);
+void ts_unset_end(ts_memory *memory, int64_t low, int64_t high);
 
 /* Zeroed memory of whole pages that costs nothing until touched; NULL when the host refuses. */
 void *ts_map(uint64_t bytes);

@@ -61,8 +61,10 @@ static void get_side(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, s
     const ts_program *program = set->exec->program;
     if (dst)
         ts_rows_source(set, ap, dst, true, &s->rows);
-    else
+    else if (ts_inst_keeps_some(set->exec->program->code.data[set->exec->at]))
         ts_rows_get(set, ap, &s->rows);
+    else
+        ts_rows_whole(set, ap, &s->rows);
     if (set->is_empty) return;
     s->offset = s->rows.offset;
     if (ap->space == ts_space_hbm) s->tensor = &program->tensors.data[ap->tensor];

@@ -129,7 +129,7 @@ ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_tensor *inst = (const ts_inst_tensor_tensor *)head;
     ts_operand_set set = {.exec = exec};
     chain c = {.steps = 1, .step = {{.op = inst->op}}};
-    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_whole(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->data1, &c.dst, true, &c.data);
     ts_rows_source(&set, &inst->data2, &c.dst, true, &c.step[0].rows);
     if (!ts_operands_known(&set)) return ts_ok;
@@ -145,7 +145,7 @@ ts_status ts_exec_tensor_scalar(ts_exec *exec, const ts_inst *head) {
     chain c = {.steps = inst->op1 == ts_alu_bypass ? 1 : 2,
                .step = {{.op = inst->op0, .is_reversed = inst->reverse0, .is_column = true},
                         {.op = inst->op1, .is_reversed = inst->reverse1, .is_column = true}}};
-    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_whole(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
     ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
     if (c.steps == 2) ts_column_get(&set, &inst->operand1, &c.dst, &c.step[1].column);
@@ -162,7 +162,7 @@ ts_status ts_exec_scalar_tensor_tensor(ts_exec *exec, const ts_inst *head) {
     chain c = {.steps = 2,
                .step = {{.op = inst->op0, .is_reversed = inst->reverse0, .is_column = true},
                         {.op = inst->op1, .is_reversed = inst->reverse1}}};
-    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_whole(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
     ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
     ts_rows_source(&set, &inst->operand1, &c.dst, true, &c.step[1].rows);
@@ -180,7 +180,7 @@ ts_status ts_exec_reciprocal(ts_exec *exec, const ts_inst *head) {
                          .is_reversed = true,
                          .is_column = true,
                          .column = {.is_constant = true, .value = 1}}}};
-    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_whole(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
     if (ts_operands_known(&set)) run_chain(&set, &c);
     return ts_ok;
@@ -259,7 +259,7 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_copy *inst = (const ts_inst_tensor_copy *)head;
     ts_operand_set set = {.exec = exec};
     copy c = {.is_exact = inst->dst.dtype == inst->src.dtype && head->engine != ts_engine_scalar};
-    ts_rows_get(&set, &inst->dst, &c.dst);
+    ts_rows_whole(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
     if (!ts_operands_known(&set)) return ts_ok;
     if (!c.is_exact || !run_permuted(&set, &c)) run_copy(&set, &c, copy_rows, 0.2);
@@ -359,7 +359,7 @@ ts_status ts_exec_memset(ts_exec *exec, const ts_inst *head) {
     const ts_inst_memset *inst = (const ts_inst_memset *)head;
     ts_operand_set set = {.exec = exec};
     fill f = {.bits = bits_of(inst->dst.dtype, inst->value)};
-    ts_rows_get(&set, &inst->dst, &f.dst);
+    ts_rows_whole(&set, &inst->dst, &f.dst);
     if (!ts_operands_known(&set)) return ts_ok;
     f.chunks = ts_chunks_of(&f.dst);
     double unit_ns = 0.1 * (double)(f.chunks.per_row > 1 ? f.chunks.size : f.dst.elems);

@@ -69,6 +69,7 @@ enum { TS_WRITES = 4, TS_ACROSS = 2 };
 typedef struct ts_operand_set {
     ts_exec *exec;
     bool is_empty;
+    bool has_whole;   /* some destination on chip is set whatever it held */
     bool is_crossing; /* operands on chip do not lie in the same partitions, those of ts_rows_across apart */
     int32_t part, parts; /* of the first operand on chip; no parts while there is none */
     int shadows;         /* used so far */
@@ -80,6 +81,8 @@ typedef struct ts_operand_set {
 
 /* Resolves an operand, a destination as far as others know. */
 void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
+/* The same for a destination each of whose elements the instruction writes. */
+void ts_rows_whole(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
 /* Resolves a source whose instruction writes `dst`. An instruction reads its sources as they were before it
    began: where the two overlap other than element on element, the rows point to a copy. `is_pointwise`:
    element i of dst depends on element i of this source alone. */
@@ -91,10 +94,13 @@ void ts_rows_across(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
 /* The same as ts_rows_source for a resolved source and one more destination. */
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
 
+/* Everything is resolved, and the instruction will set its destinations. */
+void ts_rows_end_unset(const ts_operand_set *set);
 /* Counts the instruction as executed unless it is empty; then it must not be executed. Its work must go
    through ts_work_local or ts_split: earlier instructions may be waiting. */
 static inline bool ts_operands_known(const ts_operand_set *set) {
     if (!set->is_empty) set->exec->stats.instructions++;
+    if (!set->is_empty && set->has_whole) ts_rows_end_unset(set);
     return !set->is_empty;
 }
 /* Runs what waits (segment.c). */

@@ -104,7 +104,7 @@ ts_status ts_exec_local_gather(ts_exec *exec, const ts_inst *head) {
     const ts_inst_local_gather *inst = (const ts_inst_local_gather *)head;
     ts_operand_set set = {.exec = exec};
     gather g = {.each = inst->num_elem_per_idx, .group = (int64_t)exec->machine->chip.gpsimd_core_partitions};
-    ts_rows_get(&set, &inst->dst, &g.dst);
+    ts_rows_whole(&set, &inst->dst, &g.dst);
     ts_rows_source(&set, &inst->src, &g.dst, false, &g.data);
     ts_rows_source(&set, &inst->index, &g.dst, false, &g.index);
     return run_gather(&set, &g);
@@ -114,7 +114,7 @@ ts_status ts_exec_nc_n_gather(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_n_gather *inst = (const ts_inst_nc_n_gather *)head;
     ts_operand_set set = {.exec = exec};
     gather g = {.each = 1, .group = 1};
-    ts_rows_get(&set, &inst->dst, &g.dst);
+    ts_rows_whole(&set, &inst->dst, &g.dst);
     ts_rows_source(&set, &inst->indices, &g.dst, true, &g.index);
     ts_rows_source(&set, &inst->data, &g.dst, false, &g.data);
     return run_gather(&set, &g);

@@ -43,7 +43,7 @@ ts_status ts_exec_iota(ts_exec *exec, const ts_inst *head) {
     const ts_inst_iota *inst = (const ts_inst_iota *)head;
     ts_operand_set set = {.exec = exec};
     iota io = {.pattern = &inst->pattern, .channel_multiplier = inst->channel_multiplier};
-    ts_rows_get(&set, &inst->dst, &io.dst);
+    ts_rows_whole(&set, &inst->dst, &io.dst);
     if (!ts_operands_known(&set)) return ts_ok;
     ts_ap_resolve(exec->program, &inst->dst, exec->counters, &io.ref);
     io.offset = ts_affine_value(exec->program, &inst->offset, exec->counters);
@@ -92,7 +92,7 @@ ts_status ts_exec_affine_select(ts_exec *exec, const ts_inst *head) {
     affine_select s = {.pattern = {.pattern = &inst->pattern, .channel_multiplier = inst->channel_multiplier},
                        .cmp_op = inst->cmp_op,
                        .on_false = (float)inst->on_false};
-    ts_rows_get(&set, &inst->dst, &s.pattern.dst);
+    ts_rows_whole(&set, &inst->dst, &s.pattern.dst);
     ts_rows_source(&set, &inst->on_true, &s.pattern.dst, true, &s.on_true);
     if (!ts_operands_known(&set)) return ts_ok;
     ts_ap_resolve(exec->program, &inst->dst, exec->counters, &s.pattern.ref);
@@ -149,7 +149,7 @@ ts_status ts_exec_tensor_partition_reduce(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_partition_reduce *inst = (const ts_inst_tensor_partition_reduce *)head;
     ts_operand_set set = {.exec = exec};
     partition_reduce r = {.op = inst->op};
-    ts_rows_get(&set, &inst->dst, &r.dst);
+    ts_rows_whole(&set, &inst->dst, &r.dst);
     ts_rows_source(&set, &inst->data, &r.dst, false, &r.data);
     if (!ts_operands_ready(&set)) return ts_ok;
     r.is_integer = ts_alu_is_integer(head, r.op, r.data.dtype, r.data.dtype);

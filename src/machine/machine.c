@@ -30,13 +30,15 @@ static uint64_t memory_bytes(const ts_memory *memory) {
 static bool map_memory(ts_memory *memory, double partitions, double bytes) {
     memory->partitions = (int64_t)partitions;
     memory->bytes = (int64_t)bytes;
-    memory->pitch = memory->reach = (memory->bytes + 63) / 64 * 64 + PITCH_PAD;
+    memory->pitch = (memory->bytes + 63) / 64 * 64 + PITCH_PAD;
     memory->data = ts_map(memory_bytes(memory));
-    return memory->data != NULL;
+    memory->set = calloc((size_t)memory->pitch / TS_LINE + 1, 1);
+    return memory->data && memory->set;
 }
 
 static void unmap_memory(ts_memory *memory) {
     ts_unmap(memory->data, memory_bytes(memory));
+    free(memory->set);
 }
 
 /* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. Pairs lie in

@@ -29,7 +29,7 @@ ts_status ts_exec_rng(ts_exec *exec, const ts_inst *head) {
     const ts_inst_rng *inst = (const ts_inst_rng *)head;
     ts_operand_set set = {.exec = exec};
     drawing d;
-    ts_rows_get(&set, &inst->dst, &d.dst);
+    ts_rows_whole(&set, &inst->dst, &d.dst);
     if (!ts_operands_known(&set)) return ts_ok;
     draw_key(exec->core, d.key);
     ts_work_local(&set, &(ts_work){fill_bits, d.dst.parts, 1, 2 * (double)d.dst.elems, &d, sizeof d});
@@ -71,7 +71,7 @@ ts_status ts_exec_dropout(ts_exec *exec, const ts_inst *head) {
     const ts_inst_dropout *inst = (const ts_inst_dropout *)head;
     ts_operand_set set = {.exec = exec};
     drawing d;
-    ts_rows_get(&set, &inst->dst, &d.dst);
+    ts_rows_whole(&set, &inst->dst, &d.dst);
     ts_rows_source(&set, &inst->data, &d.dst, true, &d.data);
     ts_column_get(&set, &inst->prob, &d.dst, &d.prob);
     if (!ts_operands_known(&set)) return ts_ok;

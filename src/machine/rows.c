@@ -58,7 +58,23 @@ static ts_area area_of(const ts_rows *rows) {
                      .high = rows->offset + rows->high};
 }
 
-static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
+static ts_memory *memory_of(const ts_exec *exec, unsigned space) {
+    return space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
+}
+
+/* What is not set of an operand becomes NaN before anybody looks. Without gaps, what the instruction sets in
+   all its partitions need not. */
+static void meet_unset(const ts_operand_set *set, const ts_rows *rows, bool is_whole) {
+    ts_memory *memory = memory_of(set->exec, rows->space);
+    int64_t low = rows->offset + rows->low, high = rows->offset + rows->high;
+    if (!memory->is_poisoned) return;
+    if (is_whole && ts_rows_are_adjacent(rows))
+        ts_unset_write(memory, rows->part, rows->parts, low, high);
+    else
+        ts_unset_meet(memory, low, high);
+}
+
+static void resolve(ts_operand_set *set, const ts_ap *ap, bool is_whole, ts_rows *rows) {
     const ts_exec *exec = set->exec;
     ts_ref ref;
     ts_ap_resolve(exec->program, ap, exec->counters, &ref);
@@ -84,22 +100,41 @@ static void resolve(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
         rows->pitch = 0;
         rows->base = exec->data[ref.tensor] + ref.offset;
     } else {
-        ts_memory *memory = ref.space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
+        const ts_memory *memory = memory_of(exec, ref.space);
         rows->pitch = memory->pitch;
         rows->base = memory->data + ref.part * memory->pitch + ref.offset;
-        if (ref.offset + rows->high > memory->reach) memory->reach = ref.offset + rows->high;
+        meet_unset(set, rows, is_whole);
     }
     rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
 }
 
-void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
-    resolve(set, ap, rows);
+static void get(ts_operand_set *set, const ts_ap *ap, bool is_whole, ts_rows *rows) {
+    resolve(set, ap, is_whole, rows);
     note_partitions(set, rows);
-    if (!set->is_empty && rows->space != ts_space_hbm) set->written[set->writes++] = area_of(rows);
+    if (set->is_empty || rows->space == ts_space_hbm) return;
+    set->has_whole |= is_whole;
+    set->written[set->writes++] = area_of(rows);
+}
+
+void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
+    get(set, ap, false, rows);
+}
+
+void ts_rows_whole(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
+    get(set, ap, true, rows);
+}
+
+/* What is not whole was met, and is set by now. */
+void ts_rows_end_unset(const ts_operand_set *set) {
+    for (int i = 0; i < set->writes; i++) {
+        const ts_area *area = &set->written[i];
+        ts_memory *memory = memory_of(set->exec, area->space);
+        if (memory->is_poisoned) ts_unset_end(memory, area->low, area->high);
+    }
 }
 
 void ts_rows_across(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
-    resolve(set, ap, rows);
+    resolve(set, ap, false, rows);
     if (!set->is_empty) set->read_across[set->across++] = area_of(rows);
 }
 
@@ -117,7 +152,7 @@ static bool shares_bytes(const ts_rows *a, const ts_rows *b) {
 
 void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
                     ts_rows *rows) {
-    resolve(set, ap, rows);
+    resolve(set, ap, false, rows);
     note_partitions(set, rows);
     ts_rows_protect(set, rows, dst, is_pointwise);
 }

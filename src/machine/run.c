@@ -135,9 +135,13 @@ static void choose_rounding(ts_exec *exec, const ts_run *run) {
     ts_random_key(seed, (uint32_t)number, (uint32_t)(number >> 32), exec->key);
 }
 
-static void poison(ts_memory *memory) {
-    for (int64_t part = 0; part < memory->partitions; part++)
-        memset(memory->data + part * memory->pitch, 0xff, (size_t)memory->reach);
+/* The accumulators become NaN at once, SBUF and PSUM where an operand meets what the run has not set. */
+static void begin(ts_core *core, bool is_poisoned) {
+    const ts_memory *sums = &core->accumulators;
+    ts_unset_begin(&core->sbuf, is_poisoned);
+    ts_unset_begin(&core->psum, is_poisoned);
+    for (int64_t part = 0; is_poisoned && part < sums->partitions; part++)
+        memset(sums->data + part * sums->pitch, 0xff, (size_t)sums->bytes);
 }
 
 /* Everything a run allocates: counters and trips of the loops, then the address of each tensor. */
@@ -172,12 +176,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
     if (status == ts_ok) {
         pthread_mutex_lock(&exec.core->lock);
         choose_rounding(&exec, run);
-        if (run->poison) {
-            poison(&exec.core->sbuf);
-            poison(&exec.core->psum);
-            poison(&exec.core->accumulators);
-            exec.core->sbuf.reach = exec.core->psum.reach = 0;
-        }
+        begin(exec.core, run->poison);
         if (exec.checks) status = ts_check_begin(&exec);
         if (status == ts_ok) status = walk(&exec, run);
         if (status == ts_ok && exec.checks) ts_check_end(&exec);

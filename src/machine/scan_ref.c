@@ -49,7 +49,7 @@ ts_status ts_exec_tensor_tensor_scan(ts_exec *exec, const ts_inst *head) {
     ts_operand_set set = {.exec = exec};
     scan s = {
         .op0 = inst->op0, .op1 = inst->op1, .is_reversed0 = inst->reverse0, .is_reversed1 = inst->reverse1};
-    ts_rows_get(&set, &inst->dst, &s.dst);
+    ts_rows_whole(&set, &inst->dst, &s.dst);
     ts_rows_source(&set, &inst->data0, &s.dst, true, &s.data0);
     ts_rows_source(&set, &inst->data1, &s.dst, true, &s.data1);
     ts_column_get(&set, &inst->initial, &s.dst, &s.initial);

@@ -42,7 +42,7 @@ ts_status ts_exec_max8(ts_exec *exec, const ts_inst *head) {
     const ts_inst_max8 *inst = (const ts_inst_max8 *)head;
     ts_operand_set set = {.exec = exec};
     rows_pair m;
-    ts_rows_get(&set, &inst->dst, &m.dst);
+    ts_rows_whole(&set, &inst->dst, &m.dst);
     ts_rows_source(&set, &inst->src, &m.dst, false, &m.src);
     if (!ts_operands_known(&set)) return ts_ok;
     ts_work_local(&set, &(ts_work){find_largest, m.dst.parts, 1, (double)m.src.elems, &m, sizeof m});
@@ -112,7 +112,7 @@ ts_status ts_exec_nc_find_index8(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_find_index8 *inst = (const ts_inst_nc_find_index8 *)head;
     ts_operand_set set = {.exec = exec};
     match m = {.has_found = true};
-    ts_rows_get(&set, &inst->dst, &m.found);
+    ts_rows_whole(&set, &inst->dst, &m.found);
     ts_rows_source(&set, &inst->data, &m.found, false, &m.data);
     ts_rows_source(&set, &inst->vals, &m.found, false, &m.vals);
     run_match(&set, &m);
@@ -126,11 +126,11 @@ ts_status ts_exec_nc_match_replace8(ts_exec *exec, const ts_inst *head) {
                .has_found = inst->dst_idx.space != ts_space_none,
                .is_exact = inst->dst.dtype == inst->data.dtype,
                .imm = (float)inst->imm};
-    ts_rows_get(&set, &inst->dst, &m.dst);
+    ts_rows_whole(&set, &inst->dst, &m.dst);
     ts_rows_source(&set, &inst->data, &m.dst, true, &m.data);
     ts_rows_source(&set, &inst->vals, &m.dst, false, &m.vals);
     if (m.has_found) {
-        ts_rows_get(&set, &inst->dst_idx, &m.found);
+        ts_rows_whole(&set, &inst->dst_idx, &m.found);
         ts_rows_protect(&set, &m.data, &m.found, false);
         ts_rows_protect(&set, &m.vals, &m.found, false);
     }
@@ -172,7 +172,7 @@ ts_status ts_exec_bn_stats(ts_exec *exec, const ts_inst *head) {
     const ts_inst_bn_stats *inst = (const ts_inst_bn_stats *)head;
     ts_operand_set set = {.exec = exec};
     rows_pair s;
-    ts_rows_get(&set, &inst->dst, &s.dst);
+    ts_rows_whole(&set, &inst->dst, &s.dst);
     ts_rows_source(&set, &inst->data, &s.dst, false, &s.src);
     if (!ts_operands_known(&set)) return ts_ok;
     if (s.src.elems > TS_CHUNK)
@@ -208,7 +208,7 @@ ts_status ts_exec_bn_aggr(ts_exec *exec, const ts_inst *head) {
     const ts_inst_bn_aggr *inst = (const ts_inst_bn_aggr *)head;
     ts_operand_set set = {.exec = exec};
     rows_pair s;
-    ts_rows_get(&set, &inst->dst, &s.dst);
+    ts_rows_whole(&set, &inst->dst, &s.dst);
     ts_rows_source(&set, &inst->data, &s.dst, false, &s.src);
     if (!ts_operands_known(&set)) return ts_ok;
     ts_work_local(&set, &(ts_work){aggregate, s.dst.parts, 1, 5 * (double)s.src.elems, &s, sizeof s});

@@ -43,7 +43,7 @@ ts_status ts_exec_select_reduce(ts_exec *exec, const ts_inst *head) {
     const ts_inst_select_reduce *inst = (const ts_inst_select_reduce *)head;
     ts_operand_set set = {.exec = exec};
     selection s = {.is_reversed = inst->reverse_pred, .sum = {.op = ts_alu_max, .cmd = inst->reduce_cmd}};
-    ts_rows_get(&set, &inst->dst, &s.dst);
+    ts_rows_whole(&set, &inst->dst, &s.dst);
     ts_rows_source(&set, &inst->predicate, &s.dst, true, &s.predicate);
     ts_rows_source(&set, &inst->on_true, &s.dst, true, &s.on_true);
     ts_column_get(&set, &inst->on_false, &s.dst, &s.on_false);
@@ -96,7 +96,7 @@ ts_status ts_exec_range_select(ts_exec *exec, const ts_inst *head) {
                .op1 = inst->comp_op1,
                .start = inst->range_start,
                .sum = {.op = ts_alu_max, .cmd = inst->reduce_cmd}};
-    ts_rows_get(&set, &inst->dst, &r.dst);
+    ts_rows_whole(&set, &inst->dst, &r.dst);
     ts_rows_source(&set, &inst->on_true, &r.dst, true, &r.on_true);
     ts_column_get(&set, &inst->bound0, &r.dst, &r.bound0);
     ts_column_get(&set, &inst->bound1, &r.dst, &r.bound1);

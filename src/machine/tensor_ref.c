@@ -227,14 +227,14 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_matmul *inst = (const ts_inst_nc_matmul *)head;
     ts_operand_set set = {.exec = exec};
     ts_rows dst, stationary, moving;
-    ts_rows_get(&set, &inst->dst, &dst);
+    const bool adds = is_added(exec, &inst->accumulate);
+    (adds ? ts_rows_get : ts_rows_whole)(&set, &inst->dst, &dst);
     ts_rows_across(&set, &inst->stationary, &stationary);
     ts_rows_across(&set, &inst->moving, &moving);
     if (!ts_operands_known(&set)) return ts_ok;
     uint64_t flops = 2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
     *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
         inst->is_double_row ? flops / 2 : flops;
-    bool adds = is_added(exec, &inst->accumulate);
     if (!inst->is_double_row) {
         multiply(&set, &stationary, &moving, &dst, adds);
         return ts_ok;
@@ -336,7 +336,7 @@ ts_status ts_exec_nc_transpose(ts_exec *exec, const ts_inst *head) {
                      head->engine == ts_engine_tensor && ts_machine_chip(exec->machine)->generation < 3,
                  .from = exec->core->shadow[TS_WORKSPACE],
                  .to = exec->core->shadow[TS_WORKSPACE - 1]};
-    ts_rows_get(&set, &inst->dst, &t.dst);
+    ts_rows_whole(&set, &inst->dst, &t.dst);
     ts_rows_across(&set, &inst->data, &t.data);
     ts_rows_protect(&set, &t.data, &t.dst, false);
     if (!ts_operands_known(&set)) return ts_ok;

@@ -2,6 +2,7 @@
    any number of threads. */
 #include "machine_support.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -141,6 +142,73 @@ static void poison_shows_unset_memory(void **state) {
     ts_program_free(read);
 }
 
+/* A few lines of SBUF, and what random instructions leave in them. */
+enum { TALL = 128, WIDE = 48 };
+typedef struct sketch {
+    char text[4096];
+    float held[TALL][WIDE];
+} sketch;
+
+static void sketch_step(sketch *s, uint64_t *random) {
+    static const int parts[][2] = {{0, 128}, {0, 128}, {0, 32}, {32, 5}, {64, 64}, {96, 17}};
+    const int *p = parts[next_random(random) % 6];
+    int kind = (int)(next_random(random) % 3), step = next_random(random) % 4 == 0 ? 2 : 1;
+    int n = 1 + (int)(next_random(random) % 20), to = (int)(next_random(random) % (WIDE - 2 * 20));
+    int from = (int)(next_random(random) % (WIDE - 2 * 20)), value = (int)(next_random(random) % 9);
+    char *end = s->text + strlen(s->text), dst[64], src[64];
+    size_t room = sizeof s->text - strlen(s->text);
+    to += next_random(random) % 2 ? WIDE - 2 * 20 : 0;
+    if (to + (n - 1) * step >= WIDE) step = 1;
+    snprintf(dst, sizeof dst, "sbuf.f32[p%d:%d +%d %d@%d]", p[0], p[1], 4 * to, n, step);
+    snprintf(src, sizeof src, "sbuf.f32[p%d:%d +%d %d@%d]", p[0], p[1], 4 * from, n, 1);
+    if (kind == 0) snprintf(end, room, "vector.memset dst=%s value=%d\n", dst, value);
+    if (kind == 1)
+        snprintf(end, room, "vector.tensor_scalar dst=%s data=%s op0=add operand0=%d\n", dst, dst, value);
+    if (kind == 2) snprintf(end, room, "vector.tensor_copy dst=%s src=%s\n", dst, src);
+    for (int i = p[0]; i < p[0] + p[1]; i++) {
+        float before[WIDE];
+        memcpy(before, s->held[i], sizeof before);
+        for (int k = 0; k < n; k++) {
+            float *at = &s->held[i][to + k * step];
+            *at = kind == 0 ? (float)value : kind == 1 ? *at + (float)value : before[from + k];
+        }
+    }
+}
+
+/* Instructions that set a line in part, in some partitions, or read what they set, on memory that held
+ * others'. */
+static void poison_is_where_nothing_was_set(void **state) {
+    (void)state;
+    static sketch s;
+    static float y[TALL][WIDE];
+    ts_program *dirty = program_of("vector.memset dst=sbuf.f32[p0:128 +0 %d] value=7\n", WIDE);
+    ts_machine *machine = machine_of(NULL);
+    uint64_t random = 1;
+    for (int round = 0; round < 300; round++) {
+        s.text[0] = 0;
+        memset(s.held, 0xff, sizeof s.held);
+        int steps = (int)(next_random(&random) % 12);
+        for (int i = 0; i < steps; i++)
+            sketch_step(&s, &random);
+        ts_program *program =
+            program_of("tensor y: output 0 f32[128,48]\n%s"
+                       "sync.dma_copy queue=0 dst=hbm.f32[y +0 6144] src=sbuf.f32[p0:128 +0 48]\n",
+                       s.text);
+        ts_run run = {.data = (void *[]){y}};
+        assert_int_equal(ts_machine_run(machine, dirty, &run, NULL), ts_ok);
+        run.poison = true;
+        assert_int_equal(ts_machine_run(machine, program, &run, NULL), ts_ok);
+        for (int i = 0; i < TALL; i++)
+            for (int k = 0; k < WIDE; k++)
+                if (isnan(s.held[i][k]) ? !isnan(y[i][k]) : y[i][k] != s.held[i][k])
+                    fail_msg("round %d, partition %d, column %d: %g, not %g\n%s", round, i, k,
+                             (double)y[i][k], (double)s.held[i][k], s.text);
+        ts_program_free(program);
+    }
+    ts_machine_free(machine);
+    ts_program_free(dirty);
+}
+
 static void memory_and_cores_are_checked(void **state) {
     (void)state;
     ts_program *program = program_of("tensor c: constant f32[2] = {5 6}\ntensor y: output 0 f32[2]\n"
@@ -268,6 +336,7 @@ int main(void) {
         cmocka_unit_test(a_run_can_be_cancelled),
         cmocka_unit_test(cores_and_callers_do_not_meet),
         cmocka_unit_test(poison_shows_unset_memory),
+        cmocka_unit_test(poison_is_where_nothing_was_set),
         cmocka_unit_test(memory_and_cores_are_checked),
         cmocka_unit_test(failures_name_the_source),
         cmocka_unit_test(impossible_chips_are_refused),
