@@ -11,6 +11,13 @@
 
 enum { UNIT = 64, NAMED = 4 };
 
+/* Units from `begin` to the next span's. */
+typedef struct span {
+    int begin;
+    uint32_t busy; /* 1 + last position at which its latest tile is live; 0 = free from the start; FIXED */
+} span;
+static const uint32_t FIXED = UINT32_MAX; /* some tile has its address here: never free */
+
 typedef struct room {
     ts_builder *b;
     ts_space space;
@@ -18,9 +25,10 @@ typedef struct room {
     int units;
     uint32_t order_count;
     uint32_t *order; /* tiles by first access */
-    uint32_t *busy; /* by unit: 1 + last position at which its latest tile is live; 0 = free from the start */
-    uint32_t *before; /* `busy` before the tiles that are placed now */
-    bool *is_fixed;   /* by unit: some tile has its address here */
+    int count, count_before;
+    span *spans;  /* without gaps, and one more that begins where the room ends */
+    span *before; /* `spans` before the tiles that are placed now */
+    int *queue;
 } room;
 
 static int units_of(const room *p, int64_t bytes) {
@@ -34,7 +42,27 @@ static int by_first(const void *a, const void *b, void *context) {
     return x < y ? -1 : x > y;
 }
 
+/* The units [from, to) become a span. */
+static void occupy(room *p, int from, int to, uint32_t busy) {
+    span *s = p->spans, made[3];
+    int first = 0, last, n = 0;
+    if (from >= to) return;
+    while (s[first + 1].begin <= from)
+        first++;
+    for (last = first; s[last + 1].begin < to;)
+        last++;
+    if (s[first].begin < from) made[n++] = s[first];
+    made[n++] = (span){from, busy};
+    if (to < s[last + 1].begin) made[n++] = (span){to, s[last].busy};
+    memmove(s + first + n, s + last + 1, (size_t)(p->count - last) * sizeof *s);
+    memcpy(s + first, made, (size_t)n * sizeof *s);
+    p->count += n - (last - first + 1);
+}
+
 static void list_tiles(room *p) {
+    p->spans[0] = (span){0, 0};
+    p->spans[1] = (span){p->units, FIXED};
+    p->count = 1;
     for (uint32_t i = 0; i < p->b->tiles.count; i++) {
         const ts_tile_info *tile = &p->b->tiles.data[i];
         if (tile->space != p->space || tile->first == (uint32_t)TS_TILE_UNUSED) continue;
@@ -43,56 +71,56 @@ static void list_tiles(room *p) {
             continue;
         }
         int first = (int)(tile->address / p->unit), last = units_of(p, tile->address + tile->bytes);
-        for (int u = first; u < last && u < p->units; u++)
-            p->is_fixed[u] = true;
+        occupy(p, first, last < p->units ? last : p->units, FIXED);
     }
     qsort_r(p->order, p->order_count, sizeof *p->order, by_first, p->b->tiles.data);
 }
 
-/* The hole of `need` units whose latest use is longest ago, the lowest of equals; -1 when there is none.
-   `queue` holds the units of the window that could be its latest use, latest first. */
-static int oldest_hole(const room *p, uint32_t first, int need, int *queue) {
-    int best = -1, start = 0, head = 0, tail = 0;
+/* The hole of `need` units whose latest use is longest ago, the lowest of equals; -1 when there is none. It
+   begins where a span does: one unit lower it would have the same latest use or an older one. The queue holds
+   the spans of the window that could be its latest use, latest first. */
+static int oldest_hole(const room *p, uint32_t first, int need) {
+    const span *s = p->spans;
+    int best = -1, head = 0, tail = 0, next = 0;
     uint32_t best_age = UINT32_MAX;
-    for (int u = 0; u < p->units; u++) {
-        if (p->is_fixed[u] || p->busy[u] > first) {
-            start = u + 1;
+    for (int i = 0; i < p->count && s[i].begin + need <= p->units; i++) {
+        for (; next < p->count && s[next].begin < s[i].begin + need && s[next].busy <= first; next++) {
+            while (tail > head && s[p->queue[tail - 1]].busy <= s[next].busy)
+                tail--;
+            p->queue[tail++] = next;
+        }
+        if (s[next].begin < s[i].begin + need) { /* not free: the next window begins behind it */
+            i = next++;
             head = tail = 0;
             continue;
         }
-        while (tail > head && p->busy[queue[tail - 1]] <= p->busy[u])
-            tail--;
-        queue[tail++] = u;
-        if (u - start + 1 < need) continue;
-        int low = u - need + 1;
-        while (queue[head] < low)
+        while (p->queue[head] < i)
             head++;
-        if (p->busy[queue[head]] >= best_age) continue;
-        best_age = p->busy[queue[head]];
-        best = low;
+        if (s[p->queue[head]].busy >= best_age) continue;
+        best_age = s[p->queue[head]].busy;
+        best = s[i].begin;
     }
     return best;
 }
 
 static int lowest_hole(const room *p, uint32_t first, int need) {
     int start = 0;
-    for (int u = 0; u < p->units; u++) {
-        if (p->is_fixed[u] || p->busy[u] > first) start = u + 1;
-        if (u - start + 1 == need) return start;
+    for (int i = 0; i < p->count; i++) {
+        if (p->spans[i].busy > first) start = p->spans[i + 1].begin;
+        if (p->spans[i + 1].begin - start >= need) return start;
     }
     return -1;
 }
 
 /* Places the tiles of p->order from `begin` to `end`; the index of the first one without room, or `end`. */
-static uint32_t place_some(room *p, uint32_t begin, uint32_t end, bool is_oldest, int *queue) {
+static uint32_t place_some(room *p, uint32_t begin, uint32_t end, bool is_oldest) {
     for (uint32_t i = begin; i < end; i++) {
         ts_tile_info *tile = &p->b->tiles.data[p->order[i]];
         int need = units_of(p, tile->bytes * tile->slots);
-        int at = is_oldest ? oldest_hole(p, tile->first, need, queue) : lowest_hole(p, tile->first, need);
+        int at = is_oldest ? oldest_hole(p, tile->first, need) : lowest_hole(p, tile->first, need);
         if (at < 0) return i;
         tile->address = at * p->unit;
-        for (int u = at; u < at + need; u++)
-            p->busy[u] = tile->last + 1;
+        occupy(p, at, at + need, tile->last + 1);
     }
     return end;
 }
@@ -106,13 +134,15 @@ static uint32_t cluster_end(const room *p, uint32_t begin) {
 }
 
 /* The index in p->order of the first tile without room; order_count when all have theirs. */
-static uint32_t place_all(room *p, int *queue) {
+static uint32_t place_all(room *p) {
     for (uint32_t begin = 0, end; begin < p->order_count; begin = end) {
         end = cluster_end(p, begin);
-        memcpy(p->before, p->busy, (size_t)p->units * sizeof *p->busy);
-        if (place_some(p, begin, end, true, queue) == end) continue;
-        memcpy(p->busy, p->before, (size_t)p->units * sizeof *p->busy);
-        uint32_t failed = place_some(p, begin, end, false, queue);
+        p->count_before = p->count;
+        memcpy(p->before, p->spans, (size_t)(p->count + 1) * sizeof *p->spans);
+        if (place_some(p, begin, end, true) == end) continue;
+        p->count = p->count_before;
+        memcpy(p->spans, p->before, (size_t)(p->count + 1) * sizeof *p->spans);
+        uint32_t failed = place_some(p, begin, end, false);
         if (failed < end) return failed;
     }
     return p->order_count;
@@ -167,13 +197,14 @@ ts_status ts_plan_place_recent(ts_builder *b, ts_space space, double capacity, t
         .b = b, .space = space, .unit = space == ts_space_psum ? (int64_t)b->chip->psum_bank_bytes : UNIT};
     p.units = (int)(capacity / (double)p.unit);
     p.order = TS_NEW_ARRAY(&scratch, uint32_t, b->tiles.count + 1);
-    p.busy = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)p.units + 1);
-    p.before = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)p.units + 1);
-    p.is_fixed = TS_NEW_ARRAY(&scratch, bool, (size_t)p.units + 1);
-    int *queue = TS_NEW_ARRAY(&scratch, int, (size_t)p.units + 1);
+    size_t spans =
+        (size_t)p.units < 2 * (size_t)b->tiles.count ? (size_t)p.units : 2 * (size_t)b->tiles.count;
+    p.spans = TS_NEW_ARRAY(&scratch, span, spans + 2);
+    p.before = TS_NEW_ARRAY(&scratch, span, spans + 2);
+    p.queue = TS_NEW_ARRAY(&scratch, int, spans + 2);
     list_tiles(&p);
     ts_status status = ts_ok;
-    uint32_t failed = place_all(&p, queue);
+    uint32_t failed = place_all(&p);
     if (failed < p.order_count) status = refuse(&p, failed, capacity, diag);
     ts_arena_free(&scratch);
     return status;
