@@ -106,6 +106,8 @@ uint8_t ts_recorder_queue(ts_recorder *recorder, uint32_t loc);
 void ts_record_close_gaps(ts_recorder *recorder);
 /* All of the above, in order: what is left is to place the tiles. */
 ts_status ts_recorder_settle(ts_recorder *recorder, ts_diag *diag);
+/* Whether a recorded program writes every byte of the tensor, and reads none of it before (fills.c). */
+bool ts_record_fills(const ts_program *program, uint32_t tensor);
 /* Settle, place, verify. */
 ts_status ts_recorder_finish(ts_recorder *recorder, ts_diag *diag);
 

@@ -247,6 +247,13 @@ static void release(void **data, Py_buffer *held, Py_ssize_t count) {
     PyMem_Free(data);
 }
 
+/* fills(number): see ts_nki_fills */
+static PyObject *recording_fills(nki_recording *recording, PyObject *number) {
+    unsigned long tensor = PyLong_AsUnsignedLong(number);
+    if (PyErr_Occurred()) return NULL;
+    return PyBool_FromLong(ts_nki_fills(recording->nki, (uint32_t)tensor));
+}
+
 /* run(arrays): one byte array or None for each tensor, in the order they were made. */
 static PyObject *recording_run(nki_recording *recording, PyObject *arrays) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -335,6 +342,7 @@ static PyMethodDef methods[] = {
     {"finish", (PyCFunction)recording_finish, METH_NOARGS, NULL},
     {"seal", (PyCFunction)recording_seal, METH_NOARGS, NULL},
     {"warnings", (PyCFunction)recording_warnings, METH_NOARGS, NULL},
+    {"fills", (PyCFunction)recording_fills, METH_O, NULL},
     {"run", (PyCFunction)recording_run, METH_O, NULL},
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},

@@ -243,6 +243,11 @@ size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) 
     return nki->sealed_size;
 }
 
+int ts_nki_fills(const ts_nki *nki, uint32_t number) {
+    return nki->executable && number < nki->tensors &&
+           ts_record_fills(ts_executable_program(nki->executable), number);
+}
+
 /* data by tensor; the executable wants inputs and outputs by number. */
 static ts_status run(ts_executable *executable, void *const *data, void *more, ts_diag *diag) {
     const ts_program *program = ts_executable_program(executable);

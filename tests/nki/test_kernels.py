@@ -264,3 +264,33 @@ def test_sums_of_activations_balanced_copies_and_turned_stores():
     assert engines == {"vector", "scalar"}
     stores = [line for line in instructions(old_softmax_turned, "dma_copy") if "dst=hbm" in line]
     assert len(stores) == 4 and all("@256 128]" in line for line in stores)
+
+
+@nki.jit
+def some_of(a, parts):
+    """a, in columns, of which those in parts are stored; with part None what is stored is added to."""
+    out = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.shared_hbm)
+    tile = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.sbuf)
+    nisa.dma_copy(dst=tile, src=a)
+    for part in parts:
+        at = slice(None) if part is None else slice(64 * part, 64 * (part + 1))
+        nisa.dma_copy(dst=out[:, at], src=tile[:, at], **({"dst_rmw_op": nl.add} if part is None else {}))
+    return out
+
+
+@pytest.mark.parametrize("parts, is_whole", (((0, 1, 2, 3), True), ((3, 0, 2, 1, 1), True), ((0, 1, 3), False),
+                                             ((None,), False), ((None, 0, 1, 2, 3), False), ((0, 1, 2, 3, None), True)))
+def test_what_a_kernel_leaves_out_of_its_result_is_zero(parts, is_whole):
+    a = uniform(128, 256)
+    for _ in range(3):
+        np.full(a.shape, 7, a.dtype)  # what new memory may hold
+        result = some_of(a, parts)
+        expected = np.zeros_like(a)
+        for part in parts:
+            if part is None:
+                expected += a
+            else:
+                expected[:, 64 * part:64 * (part + 1)] = a[:, 64 * part:64 * (part + 1)]
+        np.testing.assert_array_equal(result, expected)
+        number = some_of.last.outputs()[0].number
+        assert some_of.last.recording.fills(number) == is_whole

@@ -1,6 +1,10 @@
 """What a kernel did that the chip, or NKI, does not allow."""
 
+import os
 import re
+import sys
+
+from trainstone.nki import native
 
 
 # AWS's id, or one of ours where AWS has none, by what the message says
@@ -90,3 +94,11 @@ def _out_of_bounds(message):
     reached = message.split(" reaches elements ")[1]
     first, size = reached.split(" to ")[0], message.rsplit(" has ", 1)[1]
     return IndexError(f"index {first} is out of bounds for axis 0 with size {size}")
+
+
+def where_is_kernel():
+    """"file:line" of the innermost frame that is not this package's."""
+    frame = sys._getframe(1)
+    while frame and frame.f_code.co_filename.startswith(native.FOLDER):
+        frame = frame.f_back
+    return f"{os.path.relpath(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else ""

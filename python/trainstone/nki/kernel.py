@@ -128,7 +128,9 @@ class Kernel:
             bound = [_bind(run, names[i] if i < len(names) else f"arg{i}", v) for i, v in enumerate(args)]
             named = {name: _bind(run, name, value) for name, value in kwargs.items()}
             run.programs = Programs(run, sorted(programs), has_others)
-            return _in_hbm(run.programs.record(lambda: self.function(*bound, **named)))
+            returned = _in_hbm(run.programs.record(lambda: self.function(*bound, **named)))
+            run.programs = None  # it knows its run: without a cycle that goes when it is needed no longer
+            return returned
 
     def _record_cores(self, by_core, args, kwargs):
         """The same on several NeuronCores: a recording, and SBUF and PSUM, for each; HBM is the chip's."""

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import sys
 import warnings
 
 import numpy as np
@@ -43,14 +42,6 @@ class ParDim(int):
     """nl.par_dim(128): the dimension that runs over partitions."""
 
 
-def where_is_kernel():
-    """"file:line" of the innermost frame that is not this package's."""
-    frame = sys._getframe(1)
-    while frame and frame.f_code.co_filename.startswith(native.FOLDER):
-        frame = frame.f_back
-    return f"{os.path.relpath(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else ""
-
-
 class Run:
     def __init__(self, name, dialect, target=None, is_traced=False, cores=1):
         self.name, self.dialect = name, dialect
@@ -70,7 +61,7 @@ class Run:
         self.constants = {}
         self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: next number; addresses by number
 
-    where = staticmethod(where_is_kernel)
+    where = staticmethod(errors.where_is_kernel)
 
     # ---- the kernel runs ----
 
@@ -129,7 +120,7 @@ class Run:
         """An HBM tensor that holds what the caller gave."""
         host = None if self.is_traced else host_array(array)
         shape, dtype = (array.shape, traced.check_dtype(name, array)) if self.is_traced else (host.shape, host.dtype)
-        storage = Storage(self.unique(name), SPACES["shared_hbm"], shape, self)
+        storage = Storage(self.unique(name), SPACES["shared_hbm"], shape, self.dialect)
         storage.source = array
         view = self._hbm(storage, native.INPUT, dtype, shape, None)
         self.recording.set_role(storage.handle, native.INPUT, len(self.operands))
@@ -139,7 +130,7 @@ class Run:
 
     def constant(self, array, name):
         array = np.ascontiguousarray(array)
-        storage = Storage(self.unique(name), SPACES["hbm"], array.shape, self)
+        storage = Storage(self.unique(name), SPACES["hbm"], array.shape, self.dialect)
         return self._hbm(storage, native.CONSTANT, array.dtype, array.shape, as_bytes(array))
 
     def tensor(self, shape, dtype, space, name=""):
@@ -148,7 +139,7 @@ class Run:
         if is_shared and self.shared_at < len(self.shared):
             self.shared_at += 1
             return self.shared[self.shared_at - 1]
-        storage = Storage(self.unique(name or "hbm"), space, shape, self)
+        storage = Storage(self.unique(name or "hbm"), space, shape, self.dialect)
         view = self._hbm(storage, native.SCRATCH, dtype, shape, None)
         if is_shared:
             self.shared.append(view)
@@ -160,7 +151,7 @@ class Run:
         at = next((i for i, length in enumerate(shape) if isinstance(length, ParDim)), 0)
         shape = tuple(int(length) for length in shape)
         code = dtypes.code_of(dtype)
-        storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self)
+        storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self.dialect)
         blocks, parts, free = shape[:at], shape[at] if shape else 1, shape[at + 1:]
         size = math.prod(free) * dtypes.BYTES[code]
         storage.dtype = dtypes.dtype_of(dtype)
@@ -219,8 +210,6 @@ class Run:
             if storage.role == native.INPUT and storage.is_written:
                 storage.role = native.OUTPUT
                 self.arrays[storage.number] = np.array(self.arrays[storage.number])
-            elif storage.role == native.OUTPUT and not self.is_traced:
-                self.arrays[storage.number] = np.zeros(storage.shape, storage.dtype)
             self.recording.set_role(storage.handle, storage.role, numbers.get(storage.role, 0))
             if storage.role in numbers:
                 numbers[storage.role] += 1
@@ -228,6 +217,10 @@ class Run:
             self.sealed = self.recording.seal()
         else:
             self.recording.finish()
+            for storage in self.outputs():
+                if self.arrays[storage.number] is None:
+                    new = np.empty if self.recording.fills(storage.number) else np.zeros
+                    self.arrays[storage.number] = new(storage.shape, storage.dtype)
         for warning in self.recording.warnings():
             warnings.warn(errors.warning_of(warning), stacklevel=4)
 

@@ -32,11 +32,11 @@ SPACES = {name: Space(name, code) for name, code in
 class Storage:
     """What a view is a view of."""
 
-    __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source", "run",
-                 "is_void")
+    __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source",
+                 "dialect", "is_void")
 
-    def __init__(self, name, space, shape, run):
-        self.name, self.space, self.shape, self.run = name, space, tuple(shape), run
+    def __init__(self, name, space, shape, dialect):
+        self.name, self.space, self.shape, self.dialect = name, space, tuple(shape), dialect
         self.dtype = self.handle = self.role = self.number = self.source = None
         self.is_written = False
         self.is_void = False  # a value whose call a mask left out whole: what would use it is left out too
@@ -139,20 +139,20 @@ class Tile(TensorOps, native.ext.View):
     def _out_of_bounds(self, dim, low, high):
         raise errors.NkiIndexError(
             f"Out-of-bound access for tensor `{self.tensor.name}` on dimension {dim}: index range [{low}, {high}] "
-            f"exceed dimension size of {self.shape[dim]}", where=self.tensor.run.where())
+            f"exceed dimension size of {self.shape[dim]}", where=errors.where_is_kernel())
 
     def _index(self, key):
         keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
         if len(keys) == 1 and isinstance(keys[0], Mask):
             return Indexed(self, (slice(None),) * self.ndim, keys[0])
         if any(isinstance(item, Mask) for item in keys):
-            raise errors.NkiTypeError("a mask stands alone between brackets", self.tensor.run.where())
+            raise errors.NkiTypeError("a mask stands alone between brackets", errors.where_is_kernel())
         return Indexed(self, keys)
 
     def _beyond(self, key):
         """Slices that reach past the end: in the older dialect a mask may still keep what is read inside."""
         keys = tuple(key) if isinstance(key, tuple) else (key,)
-        if self.tensor.run.dialect != "beta1" or not any(isinstance(item, slice) for item in keys):
+        if self.tensor.dialect != "beta1" or not any(isinstance(item, slice) for item in keys):
             return None
         return Indexed(self, keys)
 
@@ -185,7 +185,7 @@ class Tile(TensorOps, native.ext.View):
             known = math.prod([length for length in shape if length != -1])
             shape[shape.index(-1)] = self.size // known
         if math.prod(shape) != self.size:
-            raise errors.NkiValidationError(f"cannot reshape {self!r} into {tuple(shape)}", where=self.tensor.run.where())
+            raise errors.NkiValidationError(f"cannot reshape {self!r} into {tuple(shape)}", where=errors.where_is_kernel())
         return self._with(_reshaped(self, shape))
 
     def view(self, dtype):
@@ -283,7 +283,7 @@ class Tile(TensorOps, native.ext.View):
                               index_step=index_step)
         if vector_offset is not None or is_tensor(scalar_offset):
             raise errors.NkiUnsupportedError("offsets from a tile into a tile on chip are not modelled",
-                                             self.tensor.run.where(), "load the offset into a register")
+                                             errors.where_is_kernel(), "load the offset into a register")
         row = math.prod(base.tensor.shape[1:])  # elements of the tile in each partition
         row = row * base.tensor.dtype.itemsize // size
         (step, count), *rest = pattern
@@ -334,7 +334,7 @@ def _reshaped(view, shape):
 
 def _no_reshape(view, shape):
     return errors.NkiValidationError(f"{view!r} cannot be reshaped into {tuple(shape)} without moving elements",
-                                     where=view.tensor.run.where(), remedy="copy it first")
+                                     where=errors.where_is_kernel(), remedy="copy it first")
 
 
 class Indexed(TensorOps):
@@ -403,7 +403,7 @@ def _align(base, keys):
         keys[at:at + 1] = [slice(None)] * missing
     keys += [slice(None)] * (base.ndim - len(keys))
     if len(keys) != base.ndim:
-        raise errors.NkiIndexError(f"{len(keys)} indices for {base!r}", where=base.tensor.run.where())
+        raise errors.NkiIndexError(f"{len(keys)} indices for {base!r}", where=errors.where_is_kernel())
     slices = [i for i, key in enumerate(keys) if isinstance(key, slice)]
     arrays = [key for key in keys if isinstance(key, (Index, Tile, Indexed))]
     exprs, extents = [], {}
@@ -414,7 +414,7 @@ def _align(base, keys):
                 extents[axis] = length
             if length not in (1, extents[axis]):
                 raise errors.NkiValidationError(f"index arrays of {extents[axis]} and {length} elements meet in one "
-                                                f"dimension of {base!r}", where=base.tensor.run.where())
+                                                f"dimension of {base!r}", where=errors.where_is_kernel())
     free = _free_axes(keys, extents, slices)
     for i, key in enumerate(keys):
         if isinstance(key, slice):

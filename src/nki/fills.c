@@ -1,0 +1,102 @@
+/* Whether a kernel writes all of a tensor, so that nobody need fill its memory first. */
+#include <stdlib.h>
+
+#include "arch/dtype.h"
+#include "nki/recorder.h"
+#include "plan/liveness.h"
+
+/* A tensor in units of bytes that none of its writes cuts. */
+typedef struct cover {
+    const ts_program *program;
+    uint32_t tensor;
+    int64_t unit, left; /* bytes; units that are not written yet */
+    bool *is_written;
+} cover;
+
+/* Runs of adjacent bytes: `run` each, one for every counter of the dimensions before `outer`. */
+typedef struct runs {
+    ts_ref ref;
+    int outer;
+    int64_t run, size;
+} runs;
+
+static runs runs_of(const cover *c, const ts_ap *ap) {
+    runs r = {.size = ts_dtype_get(ap->dtype)->bytes};
+    ts_ap_resolve(c->program, ap, NULL, &r.ref);
+    r.run = r.size;
+    for (r.outer = r.ref.dims; r.outer > 0; r.outer--) {
+        int64_t step = r.ref.step[r.outer - 1] * r.size, count = r.ref.count[r.outer - 1];
+        if (count != 1 && step != r.run) break;
+        r.run *= count;
+    }
+    return r;
+}
+
+/* The bits of all places where some run begins or ends. */
+static int64_t cuts(const runs *r) {
+    int64_t bits = r->ref.offset | r->run;
+    for (int i = 0; i < r->outer; i++)
+        if (r->ref.count[i] != 1) bits |= r->ref.step[i] * r->size;
+    return bits;
+}
+
+static void mark(cover *c, const runs *r) {
+    int64_t count = r->ref.elems * r->size / r->run;
+    for (int64_t k = 0; k < count; k++) {
+        int64_t at = r->ref.offset, rest = k;
+        for (int i = r->outer; i-- > 0; rest /= r->ref.count[i])
+            at += rest % r->ref.count[i] * r->ref.step[i] * r->size;
+        for (int64_t u = at / c->unit; u < (at + r->run) / c->unit; u++) {
+            c->left -= !c->is_written[u];
+            c->is_written[u] = true;
+        }
+    }
+}
+
+/* The instruction's part in the tensor: what it writes whole, or that it counts on what was there. */
+static const ts_ap *use_of(const cover *c, ts_inst *inst, bool *is_read) {
+    ts_operand_use uses[TS_MOST_USES];
+    const ts_ap *written = NULL;
+    int count = ts_live_uses(inst, uses);
+    *is_read = false;
+    for (int i = 0; i < count; i++) {
+        if (uses[i].ap->space != ts_space_hbm || uses[i].ap->tensor != c->tensor) continue;
+        *is_read |= uses[i].is_read;
+        if (uses[i].is_write && uses[i].ap->index == TS_NO_INDEX) written = uses[i].ap;
+    }
+    return written;
+}
+
+static bool covers(cover *c) {
+    const ts_program *program = c->program;
+    for (uint32_t at = 0; at < program->code.count && c->left > 0; at++) {
+        bool is_read;
+        const ts_ap *written = use_of(c, program->code.data[at], &is_read);
+        if (is_read) return false;
+        if (!written) continue;
+        runs r = runs_of(c, written);
+        if (r.run > 0) mark(c, &r);
+    }
+    return c->left == 0;
+}
+
+bool ts_record_fills(const ts_program *program, uint32_t tensor) {
+    enum { LINE = 64 }; /* finer units than that take as long as filling */
+    cover c = {.program = program, .tensor = tensor};
+    int64_t bytes = (int64_t)program->tensors.data[tensor].bytes, bits = bytes;
+    if (program->loops.count > 0 || bytes == 0) return false;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        bool is_read;
+        const ts_ap *written = use_of(&c, program->code.data[at], &is_read);
+        if (!written) continue;
+        runs r = runs_of(&c, written);
+        bits |= cuts(&r);
+    }
+    c.unit = bits & -bits;
+    if (c.unit < LINE) return false;
+    c.left = bytes / c.unit;
+    c.is_written = calloc((size_t)c.left, sizeof *c.is_written);
+    bool is_filled = c.is_written && covers(&c);
+    free(c.is_written);
+    return is_filled;
+}
