@@ -104,8 +104,12 @@ typedef enum ts_nki_mark {
     ts_nki_loop_end
 } ts_nki_mark;
 TS_API void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark, uint32_t line);
+/* Begins a further trip of the innermost open loop and records again what its first trip recorded, with tiles
+   of its own for those added in it: of a loop whose body the kernel tells once. */
+TS_API int ts_nki_repeat(ts_nki *nki, ts_nki_error *error);
 /* The value of a view at this point of the kernel, contiguous: places and runs what was recorded so far.
-   data[t]: host memory of tensor number t of those added, NULL for scratch and constants. */
+   data[t]: host memory of tensor number t of those added, NULL for scratch and constants; of an input that
+   the kernel has written so far it is overwritten. */
 TS_API int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *value,
                        ts_nki_error *error);
 /* Ends the recording: places and verifies. */

@@ -205,12 +205,7 @@ ts_status ts_record_inst(ts_recorder *r, ts_op op, ts_engine engine, const ts_nk
         ts_record_where(r, loc, diag);
         return ts_input;
     }
-    if (r->program->code.count >= r->most_instructions) {
-        ts_fail(diag, ts_capacity, "the kernel runs more than %llu instructions",
-                (unsigned long long)r->most_instructions);
-        ts_record_where(r, loc, diag);
-        return ts_capacity;
-    }
+    TS_TRY(ts_record_check_room(r, 1, loc, diag));
     rec.keeps_dims = counts_dims(rec.info) || is_double_row(rec.info, values);
     ts_inst *inst = ts_program_append(r->program, op, engine, loc);
     ts_status status = set_fields(&rec, inst);

@@ -2,6 +2,7 @@
    readers take the earlier tile. In a recording, where loops are unrolled, this is what moving loop-invariant
    instructions out of the innermost loop comes to. Trips do the same one after the other, so that the n-th
    instruction of a trip is the n-th of the one before. */
+#include "nki/banks.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
@@ -19,7 +20,8 @@ typedef struct hoist {
     ts_tile *same;        /* by tile: an earlier tile that holds the same; 0 = none */
     uint32_t *tile_write; /* by tile: 1 + position of its latest write */
     uint32_t *hbm_write;  /* by tensor */
-    TS_VEC(loop) loops;   /* open ones */
+    ts_banks banks;
+    TS_VEC(loop) loops; /* open ones */
 } hoist;
 
 /* What makes its dst anew from its operands alone, the same whenever it runs. */
@@ -85,6 +87,12 @@ static bool is_made(const hoist *h, ts_inst *inst, uint32_t earlier) {
     return x->bytes == y->bytes && x->parts == y->parts;
 }
 
+/* Whether the tile that has the value may live as long as the one that would get it again. */
+static bool may_last(hoist *h, const ts_ap *held, const ts_ap *again) {
+    return held->space != ts_space_psum ||
+           ts_banks_keep(&h->banks, h->r, held->tensor, h->banks.lives[again->tensor - 1].last, 0);
+}
+
 static void follow(const hoist *h, ts_ap *ap) {
     if (!ts_operand_is_tile(ap) || !h->same[ap->tensor - 1]) return;
     h->r->uses.data[ap->tensor - 1].reads--;
@@ -136,7 +144,10 @@ static void see(hoist *h, uint32_t at) {
     uint32_t kept = at;
     if (l && is_pure(inst) && is_single(h, dst)) {
         uint32_t n = l->now.count;
-        if (n < l->before.count && is_made(h, inst, l->before.data[n])) kept = l->before.data[n];
+        uint32_t before = n < l->before.count ? l->before.data[n] : at;
+        if (before != at && is_made(h, inst, before) &&
+            may_last(h, ts_operand_dst(h->program->code.data[before]), dst))
+            kept = before;
         ts_vec_push(&l->now, h->scratch, kept);
     }
     if (kept == at) {
@@ -166,7 +177,7 @@ static void pass_mark(hoist *h, ts_nki_mark mark) {
 
 void ts_record_hoist(ts_recorder *r) {
     ts_arena scratch = {0};
-    hoist h = {.r = r, .program = r->program, .scratch = &scratch};
+    hoist h = {.r = r, .program = r->program, .scratch = &scratch, .banks = ts_banks_find(r, &scratch)};
     h.same = TS_NEW_ARRAY(&scratch, ts_tile, r->uses.count + 1);
     h.tile_write = TS_NEW_ARRAY(&scratch, uint32_t, r->uses.count + 1);
     h.hbm_write = TS_NEW_ARRAY(&scratch, uint32_t, r->program->tensors.count + 1);

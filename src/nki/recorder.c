@@ -79,13 +79,22 @@ uint32_t ts_recorder_loc(ts_recorder *r, const char *file, int line) {
 }
 
 void ts_record_mark(ts_recorder *r, ts_nki_mark mark, uint32_t loc) {
-    ts_loop_mark made = {.position = r->program->code.count, .loc = loc, .mark = mark};
+    ts_loop_mark made = {
+        .position = r->program->code.count, .loc = loc, .tiles = r->uses.count, .mark = mark};
     ts_vec_push(&r->marks, &r->program->arena, made);
 }
 
 void ts_record_where(const ts_recorder *r, uint32_t loc, ts_diag *diag) {
     const ts_loc *where = &r->program->locs.data[loc];
     if (where->file[0]) ts_diag_where(diag, where->file, (int)where->line);
+}
+
+ts_status ts_record_check_room(const ts_recorder *r, uint32_t more, uint32_t loc, ts_diag *diag) {
+    if (r->program->code.count + more <= r->most_instructions) return ts_ok;
+    ts_fail(diag, ts_capacity, "the kernel runs more than %llu instructions",
+            (unsigned long long)r->most_instructions);
+    ts_record_where(r, loc, diag);
+    return ts_capacity;
 }
 
 /* The limits of one tile, whatever else lives beside it. */

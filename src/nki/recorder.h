@@ -32,6 +32,7 @@ typedef struct ts_tile_use {
 /* A mark of a loop, before the instruction at a position. */
 typedef struct ts_loop_mark {
     uint32_t position, loc;
+    uint32_t tiles; /* how many there were */
     ts_nki_mark mark;
 } ts_loop_mark;
 
@@ -78,6 +79,10 @@ ts_status ts_record_inst(ts_recorder *recorder, ts_op op, ts_engine engine, cons
                          int count, uint32_t loc, ts_diag *diag);
 
 void ts_record_mark(ts_recorder *recorder, ts_nki_mark mark, uint32_t loc);
+/* One more trip of the innermost open loop, with the instructions of its first (repeat.c). */
+ts_status ts_record_repeat(ts_recorder *recorder, ts_diag *diag);
+/* Whether the recording takes so many instructions more. */
+ts_status ts_record_check_room(const ts_recorder *recorder, uint32_t more, uint32_t loc, ts_diag *diag);
 /* Fills where from a row of source lines. */
 void ts_record_where(const ts_recorder *recorder, uint32_t loc, ts_diag *diag);
 /* One more tile for a block of the buffer. */

@@ -2,7 +2,8 @@
    ago. A tile then waits for as few earlier accesses as the space allows, which decides how far loads run
    ahead of what they feed. Where that leaves no hole large enough, the lowest free addresses are taken
    instead by all tiles from where all room was free to where it is again; where those do not suffice either,
-   the tiles that are live together are named. */
+   the tiles that are live together are named. An address that the kernel chose is taken while the tile that
+   has it is live, and free for others before and after. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,10 @@ enum { UNIT = 64, NAMED = 4 };
 /* Units from `begin` to the next span's. */
 typedef struct span {
     int begin;
-    uint32_t busy; /* 1 + last position at which its latest tile is live; 0 = free from the start; FIXED */
+    uint32_t busy; /* 1 + last position at which its latest tile is live; 0 = free from the start; TAKEN */
 } span;
-static const uint32_t FIXED = UINT32_MAX; /* some tile has its address here: never free */
+static const uint32_t TAKEN =
+    UINT32_MAX; /* behind the end, or a chosen tile's while one that it meets is placed */
 
 typedef struct room {
     ts_builder *b;
@@ -24,10 +26,13 @@ typedef struct room {
     int64_t unit; /* bytes: what addresses are multiples of */
     int units;
     uint32_t order_count;
-    uint32_t *order; /* tiles by first access */
+    uint32_t *order; /* tiles by first access, those at chosen addresses left out */
+    uint32_t chosen_count, over, over_before;
+    uint32_t *chosen; /* the others by last access; before `over` they are in `spans` */
     int count, count_before;
     span *spans;  /* without gaps, and one more that begins where the room ends */
     span *before; /* `spans` before the tiles that are placed now */
+    span *others; /* `spans` without the chosen tiles that the one placed now meets */
     int *queue;
 } room;
 
@@ -39,6 +44,13 @@ static int by_first(const void *a, const void *b, void *context) {
     const ts_tile_info *tiles = context;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     if (tiles[x].first != tiles[y].first) return tiles[x].first < tiles[y].first ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static int by_last(const void *a, const void *b, void *context) {
+    const ts_tile_info *tiles = context;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (tiles[x].last != tiles[y].last) return tiles[x].last < tiles[y].last ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
@@ -61,19 +73,23 @@ static void occupy(room *p, int from, int to, uint32_t busy) {
 
 static void list_tiles(room *p) {
     p->spans[0] = (span){0, 0};
-    p->spans[1] = (span){p->units, FIXED};
+    p->spans[1] = (span){p->units, TAKEN};
     p->count = 1;
     for (uint32_t i = 0; i < p->b->tiles.count; i++) {
         const ts_tile_info *tile = &p->b->tiles.data[i];
         if (tile->space != p->space || tile->first == (uint32_t)TS_TILE_UNUSED) continue;
-        if (!tile->is_fixed) {
+        if (tile->is_fixed)
+            p->chosen[p->chosen_count++] = i;
+        else
             p->order[p->order_count++] = i;
-            continue;
-        }
-        int first = (int)(tile->address / p->unit), last = units_of(p, tile->address + tile->bytes);
-        occupy(p, first, last < p->units ? last : p->units, FIXED);
     }
     qsort_r(p->order, p->order_count, sizeof *p->order, by_first, p->b->tiles.data);
+    qsort_r(p->chosen, p->chosen_count, sizeof *p->chosen, by_last, p->b->tiles.data);
+}
+
+static void occupy_chosen(room *p, const ts_tile_info *tile, uint32_t busy) {
+    int first = (int)(tile->address / p->unit), last = units_of(p, tile->address + tile->bytes);
+    occupy(p, first, last < p->units ? last : p->units, busy);
 }
 
 /* The hole of `need` units whose latest use is longest ago, the lowest of equals; -1 when there is none. It
@@ -112,12 +128,32 @@ static int lowest_hole(const room *p, uint32_t first, int need) {
     return -1;
 }
 
+/* The lowest unit for a tile beside all that live with it; -1 when there is none. */
+static int find_hole(room *p, const ts_tile_info *tile, int need, bool is_oldest) {
+    const ts_tile_info *tiles = p->b->tiles.data;
+    for (; p->over < p->chosen_count && tiles[p->chosen[p->over]].last < tile->first; p->over++)
+        occupy_chosen(p, &tiles[p->chosen[p->over]], tiles[p->chosen[p->over]].last + 1);
+    int count = p->count;
+    bool meets = false;
+    for (uint32_t i = p->over; i < p->chosen_count; i++) {
+        if (tiles[p->chosen[i]].first > tile->last) continue;
+        if (!meets) memcpy(p->others, p->spans, (size_t)(count + 1) * sizeof *p->spans);
+        meets = true;
+        occupy_chosen(p, &tiles[p->chosen[i]], TAKEN);
+    }
+    int at = is_oldest ? oldest_hole(p, tile->first, need) : lowest_hole(p, tile->first, need);
+    if (!meets) return at;
+    memcpy(p->spans, p->others, (size_t)(count + 1) * sizeof *p->spans);
+    p->count = count;
+    return at;
+}
+
 /* Places the tiles of p->order from `begin` to `end`; the index of the first one without room, or `end`. */
 static uint32_t place_some(room *p, uint32_t begin, uint32_t end, bool is_oldest) {
     for (uint32_t i = begin; i < end; i++) {
         ts_tile_info *tile = &p->b->tiles.data[p->order[i]];
         int need = units_of(p, tile->bytes * tile->slots);
-        int at = is_oldest ? oldest_hole(p, tile->first, need) : lowest_hole(p, tile->first, need);
+        int at = find_hole(p, tile, need, is_oldest);
         if (at < 0) return i;
         tile->address = at * p->unit;
         occupy(p, at, at + need, tile->last + 1);
@@ -138,9 +174,11 @@ static uint32_t place_all(room *p) {
     for (uint32_t begin = 0, end; begin < p->order_count; begin = end) {
         end = cluster_end(p, begin);
         p->count_before = p->count;
+        p->over_before = p->over;
         memcpy(p->before, p->spans, (size_t)(p->count + 1) * sizeof *p->spans);
         if (place_some(p, begin, end, true) == end) continue;
         p->count = p->count_before;
+        p->over = p->over_before;
         memcpy(p->spans, p->before, (size_t)(p->count + 1) * sizeof *p->spans);
         uint32_t failed = place_some(p, begin, end, false);
         if (failed < end) return failed;
@@ -159,30 +197,36 @@ static void name_tile(const room *p, const ts_tile_info *tile, ts_text *out) {
 static ts_status refuse(const room *p, uint32_t failed, double capacity, ts_diag *diag) {
     const ts_tile_info *tiles = p->b->tiles.data, *tile = &tiles[p->order[failed]];
     uint32_t largest[NAMED];
-    int named = 0, live = 0;
+    int named = 0, live = 0, chosen = 0;
     int64_t total = 0;
-    for (uint32_t i = 0; i <= failed; i++) {
-        const ts_tile_info *other = &tiles[p->order[i]];
-        if (other->last < tile->first) continue;
+    for (uint32_t i = 0; i < p->b->tiles.count; i++) {
+        const ts_tile_info *other = &tiles[i];
+        bool is_there = other->first <= (other->is_fixed ? tile->last : tile->first);
+        if (other->space != p->space || other->first == (uint32_t)TS_TILE_UNUSED || !is_there ||
+            other->last < tile->first)
+            continue;
         live++;
+        chosen += other->is_fixed;
         total += other->bytes;
         int at = named < NAMED ? named++ : NAMED;
         while (at > 0 && tiles[largest[at - 1]].bytes < other->bytes) {
             if (at < NAMED) largest[at] = largest[at - 1];
             at--;
         }
-        if (at < NAMED) largest[at] = p->order[i];
+        if (at < NAMED) largest[at] = i;
     }
+    bool is_psum = p->space == ts_space_psum;
     ts_text text = {0};
+    if (is_psum) ts_text_format(&text, " in %d banks", p->units);
+    if (chosen) ts_text_format(&text, " (%d at addresses that the kernel chose)", chosen);
+    ts_text_add(&text, "; largest:");
     for (int i = 0; i < named; i++) {
         ts_text_add(&text, i ? "," : "");
         name_tile(p, &tiles[largest[i]], &text);
     }
-    bool is_psum = p->space == ts_space_psum;
     ts_fail(diag, ts_capacity,
-            "%s: %d tiles live at once need %lld bytes of each partition, the chip has %.0f%s; largest:%s",
-            ts_space_name(p->space), live, (long long)total, capacity, is_psum ? " in 8 banks" : "",
-            text.data);
+            "%s: %d tiles live at once need %lld bytes of each partition, the chip has %.0f%s",
+            ts_space_name(p->space), live, (long long)total, capacity, text.data);
     ts_text_free(&text);
     const ts_loc *loc = &p->b->program->locs.data[tile->loc];
     if (loc->file[0]) ts_diag_where(diag, loc->file, (int)loc->line);
@@ -197,10 +241,12 @@ ts_status ts_plan_place_recent(ts_builder *b, ts_space space, double capacity, t
         .b = b, .space = space, .unit = space == ts_space_psum ? (int64_t)b->chip->psum_bank_bytes : UNIT};
     p.units = (int)(capacity / (double)p.unit);
     p.order = TS_NEW_ARRAY(&scratch, uint32_t, b->tiles.count + 1);
+    p.chosen = TS_NEW_ARRAY(&scratch, uint32_t, b->tiles.count + 1);
     size_t spans =
         (size_t)p.units < 2 * (size_t)b->tiles.count ? (size_t)p.units : 2 * (size_t)b->tiles.count;
     p.spans = TS_NEW_ARRAY(&scratch, span, spans + 2);
     p.before = TS_NEW_ARRAY(&scratch, span, spans + 2);
+    p.others = TS_NEW_ARRAY(&scratch, span, spans + 2);
     p.queue = TS_NEW_ARRAY(&scratch, int, spans + 2);
     list_tiles(&p);
     ts_status status = ts_ok;

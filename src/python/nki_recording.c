@@ -323,6 +323,14 @@ static PyObject *recording_mark(nki_recording *recording, PyObject *mark) {
     Py_RETURN_NONE;
 }
 
+static PyObject *recording_repeat(nki_recording *recording, PyObject *unused) {
+    (void)unused;
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    ts_nki_error error = {0};
+    if (ts_nki_repeat(recording->nki, &error)) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
 static PyObject *recording_text(nki_recording *recording, PyObject *unused) {
     (void)unused;
     size_t size = ts_nki_text(recording->nki, NULL, 0);
@@ -347,6 +355,7 @@ static PyMethodDef methods[] = {
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},
     {"mark", (PyCFunction)recording_mark, METH_O, NULL},
+    {"repeat", (PyCFunction)recording_repeat, METH_NOARGS, NULL},
     {"text", (PyCFunction)recording_text, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -30,6 +30,13 @@ nki_view *nki_view_like(nki_state *state, const nki_view *from) {
     return view;
 }
 
+static bool has_one_element(const ts_nki_view *view) {
+    int64_t elems = view->parts;
+    for (int i = 0; i < view->dims; i++)
+        elems *= view->dim[i].count;
+    return elems == 1;
+}
+
 bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index) {
     *out = (ts_nki_view){.buffer = view->handle,
                          .dtype = view->dtype,
@@ -59,10 +66,18 @@ bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index) {
             return false;
         }
     }
-    if (view->index && index) {
-        if (!nki_view_fill((const nki_view *)view->index, index, NULL)) return false;
-        out->index = index;
-        out->index_step = view->index_step;
+    if (!view->index || !index) return true;
+    if (!nki_view_fill((const nki_view *)view->index, index, NULL)) return false;
+    out->index = index;
+    out->index_step = view->index_step;
+    if (has_one_element(
+            index)) { /* what all elements are counted from: no dimension of the view stands for it */
+        if (out->dims == TS_NKI_DIMS) {
+            PyErr_SetString(PyExc_ValueError, "too many dimensions with an offset from a tile");
+            return false;
+        }
+        memmove(out->dim + 1, out->dim, (size_t)out->dims++ * sizeof *out->dim);
+        out->dim[0] = (ts_nki_dim){0, 1};
     }
     return true;
 }
@@ -135,6 +150,7 @@ static bool is_plain(const nki_state *state, PyObject *key) {
                (slice->step == Py_None || PyIndex_Check(slice->step));
     }
     if (key == Py_None || key == Py_Ellipsis) return true;
+    if (PyBool_Check(key)) return false; /* a mask that the numbers at hand decide */
     return PyIndex_Check(key) && !PyObject_TypeCheck(key, state->view_type);
 }
 

@@ -175,6 +175,13 @@ void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark, uint32_t line) {
     if (nki->recorder) ts_record_mark(nki->recorder, mark, line);
 }
 
+int ts_nki_repeat(ts_nki *nki, ts_nki_error *error) {
+    ts_diag diag = {0};
+    ts_recorder *recorder = open_recorder(nki, error);
+    if (!recorder) return 1;
+    return ts_record_repeat(recorder, &diag) == ts_ok ? 0 : tell(error, &diag);
+}
+
 /* ---- running ---- */
 
 /* Without memory for them there are none. */
@@ -333,6 +340,28 @@ static ts_status through_sbuf(ts_recorder *r, const ts_nki_view *view, ts_nki_vi
     return emit_copy(r, false, copy, view, diag);
 }
 
+/* Inputs that were written so far are outputs, which begin with what they held. */
+static void number_tensors(ts_recorder *r) {
+    ts_program *program = r->program;
+    uint32_t inputs = 0, outputs = 0;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        ts_inst *inst = program->code.data[at];
+        const ts_op_info *info = ts_op_get(inst->op);
+        for (int i = 0; i < info->field_count; i++) {
+            bool is_write;
+            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
+            if (!ap || !is_write || ap->space != ts_space_hbm) continue;
+            ts_tensor *tensor = &program->tensors.data[ap->tensor];
+            if (tensor->kind == ts_tensor_input) tensor->kind = ts_tensor_output;
+        }
+    }
+    for (uint32_t i = 0; i < program->tensors.count; i++) {
+        ts_tensor *tensor = &program->tensors.data[i];
+        if (tensor->kind == ts_tensor_input) tensor->number = inputs++;
+        if (tensor->kind == ts_tensor_output) tensor->number = outputs++;
+    }
+}
+
 static ts_status add_peek(ts_recorder *r, const ts_nki_view *view, ts_diag *diag) {
     bool is_hbm = r->buffers.data[view->buffer - 1].space == ts_space_hbm;
     ts_nki_view copy = *view;
@@ -340,10 +369,7 @@ static ts_status add_peek(ts_recorder *r, const ts_nki_view *view, ts_diag *diag
     int64_t elems = free_elems(view) * (is_hbm ? 1 : view->parts);
     ts_buffer out = ts_record_tensor(r, ts_tensor_output, view->dtype, 1, &elems, NULL, "printed", 0, diag);
     if (!out) return diag->status;
-    uint32_t number = 0;
-    for (uint32_t i = 0; i + 1 < r->program->tensors.count; i++)
-        number += r->program->tensors.data[i].kind == ts_tensor_output;
-    ts_record_kind(r, out, ts_tensor_output, number);
+    number_tensors(r);
     ts_nki_view to = {.buffer = out, .dtype = view->dtype, .dims = 1, .dim = {{1, elems}}};
     return emit_copy(r, true, &to, &copy, diag);
 }

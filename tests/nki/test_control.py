@@ -5,7 +5,9 @@ import pytest
 
 import trainstone.nki.activate  # noqa: F401
 import neuronxcc.nki as old
+import neuronxcc.nki.isa as old_isa
 import neuronxcc.nki.language as old_nl
+from neuronxcc.nki._private.private_api import do_while
 import nki
 import nki.isa as nisa
 import nki.language as nl
@@ -47,6 +49,85 @@ def test_a_loop_runs_as_often_as_its_register_says():
         assert np.all(kernel(ROWS, np.array([[trips]], np.int32)) == trips)
 
 
+@old.jit
+def sums_of_rows(a, wanted, out):
+    """out[number] = row of that number + what the trip before left, as long as `wanted` says so for the next."""
+    going = old_nl.ndarray((1, 1), buffer=old_nl.hbm, dtype=np.uint8)
+    number = old_nl.ndarray((1, 1), buffer=old_nl.hbm, dtype=np.int32)
+    old_nl.store(number[0, 0], 0)
+    carried = old_nl.full((1, 64), 100.0, dtype=np.float32, buffer=old_nl.sbuf)
+    with do_while(going):
+        now = old_nl.load(number[0])
+        row = old_nl.ndarray((1, 64), dtype=np.float32, buffer=old_nl.sbuf)
+        row[0:1, 0:64] = old_nl.load(a[now, old_nl.arange(64)[None, :]])
+        for half in old_nl.affine_range(2):  # a loop within
+            columns = old_nl.arange(32)[None, :] + 32 * half
+            carried[old_nl.arange(1)[:, None], columns] = old_nl.add(row[0:1, 32 * half:32 * half + 32],
+                                                                    carried[0:1, 32 * half:32 * half + 32])
+        old_nl.store(out[now, old_nl.arange(64)[None, :]], carried)
+        after = old_nl.add(now, 1)
+        old_nl.store(number[0], after[0, 0])
+        old_nl.store(going[0], old_nl.load(wanted[after])[0, 0])
+    total = old_nl.ndarray((1, 64), dtype=np.float32, buffer=old_nl.shared_hbm)
+    old_nl.store(total, row)  # of the last trip
+    return total
+
+
+@pytest.mark.parametrize("trips", [1, 2, 5])
+def test_a_body_told_once_repeats_while_its_condition_holds(trips):
+    rows = np.random.default_rng(1).standard_normal((6, 64)).astype(np.float32)
+    wanted, out = np.array([0] + [1] * (trips - 1) + [0] * 5, np.uint8), np.full((6, 64), -1, np.float32)
+    last = sums_of_rows(rows, wanted, out)
+    expected = np.full((6, 64), -1, np.float32)
+    carried = np.full(64, 100, np.float32)
+    for i in range(trips):
+        carried = rows[i] + carried
+        expected[i] = carried
+    assert np.array_equal(out, expected)
+    assert np.array_equal(last[0], rows[trips - 1])
+
+
+def test_a_condition_is_one_element():
+    @old.jit
+    def kernel(a):
+        with do_while(a):
+            pass
+
+    with pytest.raises(AssertionError, match="do_while takes one element"):
+        kernel(ROWS)
+
+
+def test_an_index_array_counts_from_an_element():
+    @old.jit
+    def kernel(a, start, other):
+        out = old_nl.ndarray((4, 8), dtype=a.dtype, buffer=old_nl.shared_hbm)
+        turned = old_nl.ndarray((8, 4), dtype=a.dtype, buffer=old_nl.shared_hbm)
+        picked = old_nl.ndarray((128, 5), dtype=other.dtype, buffer=old_nl.shared_hbm)
+        first = old_nl.load(start)
+        places = 8 * old_nl.arange(4)[:, None] + old_nl.arange(8)[None, :] + first * 2
+        old_nl.store(out, old_nl.load(a[places]))
+        old_nl.store(turned, old_nl.load_transpose2d(a[places + 1]))
+        p, f = old_nl.mgrid[0:128, 0:5]  # one element for a dimension, index arrays for the others
+        old_nl.store(picked, old_nl.load(other[first[0, 0], p, f]))
+        return out, turned, picked
+
+    a, other = np.arange(100, dtype=np.float32), np.arange(20 * 128 * 5, dtype=np.float32).reshape(20, 128, 5)
+    out, turned, picked = kernel(a, np.array([[17]], np.int32), other)
+    assert np.array_equal(out, a[34:66].reshape(4, 8))
+    assert np.array_equal(turned, a[35:67].reshape(4, 8).T)
+    assert np.array_equal(picked, other[17])
+
+
+def test_an_index_array_counts_from_one_element_only():
+    @old.jit
+    def kernel(a):
+        rows = old_isa.iota(old_nl.arange(4)[:, None], dtype=np.int32)
+        return old_nl.load(a[old_nl.arange(4)[:, None] + rows, old_nl.arange(8)[None, :]])
+
+    with pytest.raises(TypeError, match="one element is what it can count from"):
+        kernel(ROWS)
+
+
 def test_an_offset_from_a_tile_picks_the_row():
     @nki.jit
     def kernel(a, row):
@@ -73,7 +154,9 @@ def test_and_joins_masks():
 
     a = np.arange(128, dtype=np.float32).reshape(8, 16) + 1
     found = kernel(a)
-    assert np.array_equal(found[:limit, :5], a[:limit, :5])
+    expected = np.zeros_like(a)
+    expected[:limit, :5] = a[:limit, :5]
+    assert np.array_equal(found, expected)
 
 
 def test_reduced_axes_may_stand_anywhere_behind_the_partitions():

@@ -4,7 +4,7 @@ A recording follows one run: what a register loads is computed there and then, f
 and a loop is recorded with the trips that it makes. Its instructions are timed; the load and the branch are not.
 """
 
-from trainstone.nki import errors, memory
+from trainstone.nki import errors, memory, native
 from trainstone.nki.run import current
 
 
@@ -88,7 +88,20 @@ def while_loop(init, body_fun):
         register = body_fun(Register(int(register)))
 
 
-def do_while(condition):
-    """`with do_while(c):` of the first release's compiler, which turned the body into a loop; Python cannot."""
-    raise errors.NkiUnsupportedError("do_while: a with statement cannot be run again", current().where(),
-                                     "write a while loop over a register", "do_while")
+class do_while:
+    """`with do_while(c):` of the first release: the body runs, and again while one element in HBM is not 0. Python
+    tells it once; further trips are recorded from the first."""
+
+    def __init__(self, condition):
+        self.condition, self.run = condition.view_of(), current()
+        if self.condition.size != 1:
+            raise errors.NkiValidationError(f"do_while takes one element, not {self.condition!r}", self.run.where())
+
+    def __enter__(self):
+        self.run.recording.mark(native.LOOP_BEGIN)
+        self.run.recording.mark(native.LOOP_TRIP)
+
+    def __exit__(self, exception, *_):
+        while exception is None and self.run.peek(self.condition).reshape(-1)[0] != 0:
+            self.run.recording.repeat()
+        self.run.recording.mark(native.LOOP_END)

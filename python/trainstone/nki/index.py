@@ -195,19 +195,13 @@ def ranges_of(mask):
     return mask.ranges()
 
 
-class Masked:
-    """What a mask leaves of the dimensions of a view."""
-
-    @staticmethod
-    def clip(view, mask):
-        """The view where the mask holds; None where it holds nowhere. The mask's axes are the view's dimensions."""
-        ranges = ranges_of(mask)
-        if ranges is None:
-            return None
-        dims = view.ndim
-        keys = [slice(None)] * dims
-        for axis, (first, last) in ranges.items():
-            if dims + axis < 0 or view.shape[axis] == 1:
-                continue
-            keys[dims + axis] = slice(first, min(last, view.shape[axis]))
-        return view[tuple(keys)]
+def box_of(shape, mask):
+    """A slice for each dimension, where the mask holds; None where it holds nowhere. Its axes are the dimensions."""
+    ranges = ranges_of(mask)
+    if ranges is None:
+        return None
+    box = [slice(None)] * len(shape)
+    for axis, (first, last) in ranges.items():
+        if len(shape) + axis >= 0 and shape[axis] != 1:
+            box[axis] = slice(first, min(last, shape[axis]))
+    return tuple(box)

@@ -12,8 +12,9 @@ import numpy as np
 from trainstone.nki import dtypes, errors
 from trainstone.nki import instructions as isa
 from trainstone.nki import memory
-from trainstone.nki.index import ranges_of
-from trainstone.nki.memory import assign, clip, copied, on_chip  # noqa: F401 (what tiles call)
+from trainstone.nki.constants import tensor_engine, vector_engine
+from trainstone.nki.index import box_of
+from trainstone.nki.memory import assign, boxed, clip, copied, masked, on_chip  # noqa: F401 (what tiles call)
 from trainstone.nki.native import ACT, PSUM
 from trainstone.nki.run import current
 from trainstone.nki.tile import SPACES, Indexed, is_tensor
@@ -41,7 +42,8 @@ def binary(name, x, y, dst=None, dtype=None, mask=None):
         if dtype is None:
             dtype = dtypes.promote(*[value.dtype for value in (x, y) if is_tensor(value)])
         dst = value_like(shape, dtype)
-    x, y, to = (clip(value, mask) if is_tensor(value) else value for value in (x, y, dst))
+    x, y = (clip(value, mask) if is_tensor(value) else value for value in (x, y))
+    to = masked(dst, mask) if is_made else clip(dst, mask)
     if to is None or x is None or y is None:
         dst.tensor.is_void |= is_made
         return dst
@@ -146,9 +148,9 @@ def unary(emit, x, dtype=None, mask=None):
         raise errors.NkiTypeError(f"{x!r} is no tile")
     dst = value_like(x.shape, dtype or x.dtype)
     view = clip(x, mask)
-    dst.tensor.is_void = view is None
-    if view is not None:
-        emit(clip(dst, mask), on_chip(view, "x", "activation"))
+    to = boxed(dst, None) if view is None else masked(dst, mask)
+    if to is not None:
+        emit(to, on_chip(view, "x", "activation"))
     return dst
 
 
@@ -332,16 +334,13 @@ def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
     kept = tuple(length for a, length in enumerate(x.shape) if a not in axes)
     shape = tuple(1 if a in axes else length for a, length in enumerate(x.shape)) if keepdims else kept
     dst = value_like(shape if len(shape) > 1 else shape + (1,), dtype or x.dtype)
-    view = clip(x, mask)
-    dst.tensor.is_void = view is None
+    view, box = clip(x, mask), box_of(x.shape, mask)
     if view is None:
-        return dst
-    ranges = ranges_of(mask)
-    starts = [ranges.get(a - x.ndim, (0, 0))[0] for a in range(x.ndim)]
-    places = [slice(starts[a], starts[a] + view.shape[a]) for a in range(x.ndim) if a not in axes]
-    if keepdims:
-        places = [slice(0, 1) if a in axes else places.pop(0) for a in range(x.ndim)]
-    reduce_into(dst[tuple(places)], op, axes_last(view, axes), count, negate)
+        return nothing(dst.shape, dst.dtype)
+    whole = slice(None)
+    places = [whole if a in axes else box[a] for a in range(x.ndim) if keepdims or a not in axes]
+    to = boxed(dst, tuple(places + [whole] * (dst.ndim - len(places))))
+    reduce_into(to, op, axes_last(view, axes), count, negate)
     return dst
 
 
@@ -428,8 +427,7 @@ def where(condition, x, y, dtype=None, mask=None, **_):
     if dtypes.is_float(condition.dtype):
         condition = not_equal(condition, 0.0, dtype=np.uint8)
     dst = value_like(condition.shape, dtype)
-    to = clip(dst, mask)
-    dst.tensor.is_void = to is None
+    to = masked(dst, mask)
     if to is None:
         return dst
     for value, call in ((y, isa.tensor_copy), (x, None)):
@@ -448,7 +446,7 @@ def where(condition, x, y, dtype=None, mask=None, **_):
 def nothing(shape, dtype, space=None):
     """The value of a call that its mask left out."""
     dst = value_like(shape, dtype, space)
-    dst.tensor.is_void = True
+    boxed(dst, None)
     return dst
 
 
@@ -464,19 +462,32 @@ def for_tensore(view):
     return in_sbuf(view)
 
 
-def transpose(x, dtype=None, mask=None, **_):
-    """On the PE into PSUM; tiles up to 32 x 32 on VectorE."""
-    whole = clip(x, mask)
+def _flat_slice(shape, box):
+    """Where the box of a mask over free dimensions lies when they are one."""
+    first, count = 0, 1
+    for length, part in zip(shape, box):
+        start, stop, _ = part.indices(length)
+        if count > 1 and (start, stop) != (0, length):
+            raise errors.NkiUnsupportedError("a transpose whose mask cuts inner free dimensions is not modelled",
+                                             current().where(), "transpose what the mask keeps of each outer one")
+        first, count = first * length + start, count * (stop - start)
+    return slice(first, first + count)
+
+
+def transpose(x, dtype=None, mask=None, on_vector=None, **_):
+    """On the PE into PSUM; unless the kernel says where (on_vector), tiles up to 32 x 32 on VectorE."""
+    shape, whole = (math.prod(x.shape[1:]), x.shape[0]), clip(x, mask)
     if whole is None:
-        return nothing(x.shape[::-1], dtype or x.dtype)
-    view = _flat(whole)
-    parts, free = view.shape
-    if parts <= 32 and free <= 32 and (dtype is None or dtypes.dtype_of(dtype) == view.dtype):
-        dst = value_like((free, parts), view.dtype)
-    else:
+        return nothing(shape, dtype or x.dtype)
+    view = _flat(on_chip(whole, "data", "transpose"))
+    if on_vector is None:
+        on_vector = builtins.max(view.shape) <= 32
+    if not on_vector:
         view = for_tensore(view)
-        dst = value_like((free, parts), np.float32, SPACES["psum"])
-    isa.nc_transpose(dst, view)
+    dst = value_like(shape, view.dtype) if on_vector else value_like(shape, np.float32, SPACES["psum"])
+    box = box_of(x.shape, mask)
+    to = boxed(dst, (_flat_slice(x.shape[1:], box[1:]), box[0]))
+    isa.nc_transpose(to, view, vector_engine if on_vector else tensor_engine)
     return dst if dtype is None or dst.dtype == dtypes.dtype_of(dtype) else copied(dst, dtype)
 
 
@@ -498,7 +509,8 @@ def load_transpose2d(src, mask=None, dtype=None, **_):
     view = clip(src, mask)
     rows, columns = view.shape
     out = value_like((columns, rows), dtype or view.dtype)
-    if view._index_view is None and (builtins.min(view.shape) < memory.SHORT_RUNS or not dtypes.is_float(view.dtype)):
+    is_gathered = view._index_view is not None and view._index_view.size > 1
+    if not is_gathered and (builtins.min(view.shape) < memory.SHORT_RUNS or not dtypes.is_float(view.dtype)):
         memory.move(out, view.permute((1, 0)))
         return out
     for first in range(0, rows, 128):

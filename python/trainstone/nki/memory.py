@@ -4,7 +4,7 @@ import numpy as np
 
 from trainstone.nki import dtypes, errors
 from trainstone.nki import instructions as isa
-from trainstone.nki.index import Masked
+from trainstone.nki.index import box_of
 from trainstone.nki.native import BLOCK, HBM, PSUM
 from trainstone.nki.run import current
 from trainstone.nki.tile import SPACES, is_tensor
@@ -49,7 +49,27 @@ def clip(value, mask):
         return None
     if hasattr(value, "exprs"):
         return value.view_of(mask)
-    return Masked.clip(value.view_of(), mask)
+    box = box_of(value.shape, mask)
+    return None if box is None else value.view_of()[box]
+
+
+def masked(tile, mask):
+    """What a mask leaves of the tile of a value, which remembers it for what it is assigned to."""
+    return boxed(tile, box_of(tile.shape, mask))
+
+
+def boxed(tile, box):
+    tile.tensor.is_void = box is None
+    tile.tensor.box = box
+    return None if box is None else tile[box]
+
+
+def as_made(target, value):
+    """Of both, what the call that made the value wrote: its mask leaves the rest of the target alone."""
+    view, box = value.view_of(), value.tensor.box
+    if box is None or len(box) != view.ndim or not view.shape == value.tensor.shape == target.shape:
+        return target, view
+    return target.view_of()[box], view[box]
 
 
 def on_chip(value, operand, call):
@@ -80,7 +100,7 @@ def assign(target, value):
         return
     if value.tensor.is_void:
         return
-    view = value.view_of()
+    target, view = as_made(target, value)
     for to, source in zip(tiles_of(target), tiles_of(view)):
         if source.shape != to.shape and source.size != to.size:
             source = source.broadcast_to(to.shape)
@@ -105,7 +125,9 @@ def fill(tile, value):
         isa.memset(made, value)
         isa.dma_copy(tile, made)
         return
-    shape = tile.shape if tile.ndim > 1 else (*tile.shape, 1, 1)[:2]
+    if tile.ndim == 0:
+        tile = tile.expand_dims(0)
+    shape = tile.shape if tile.ndim > 1 else (*tile.shape, 1)
     rows = 128
     for first in range(0, shape[0], rows):
         count = min(rows, shape[0] - first)
@@ -172,10 +194,11 @@ def load(src, mask=None, dtype=None, **_):
     view = clip(src, mask)
     shape = src.shape if len(src.shape) > 1 else (src.shape[0] if src.shape else 1, 1)
     tile = current().value(shape, dtype or src.dtype, name="load")
-    if view is not None and mask is None and is_transposed(view, tile):
+    to = masked(tile, mask)
+    if to is not None and mask is None and is_transposed(view, tile):
         load_turned(tile, view)
-    elif view is not None:
-        move(clip(tile, mask), view)
+    elif to is not None:
+        move(to, view)
     return tile
 
 
@@ -205,9 +228,9 @@ def store(dst, value, mask=None, **_):
 def copied(value, dtype=None, mask=None, engine=None):
     view = clip(value, mask)
     tile = current().value(value.shape, dtype or value.dtype, name="copy")
-    tile.tensor.is_void = view is None
-    if view is not None:
-        isa.tensor_copy(clip(tile, mask), view, engine)
+    to = boxed(tile, None) if view is None else masked(tile, mask)
+    if to is not None:
+        isa.tensor_copy(to, view, engine)
     return tile
 
 

@@ -7,7 +7,7 @@ from trainstone.nki import instructions as isa
 from trainstone.nki.constants import (  # noqa: F401
     dge_mode, dma_engine, engine, fp32, get_nc_version, gpsimd_engine, nc_version, oob_mode, reduce_cmd, scalar_engine,
     sync_engine, tensor_engine, unknown_engine, vector_engine)
-from trainstone.nki.index import Index, ranges_of
+from trainstone.nki.index import Index, box_of, ranges_of
 from trainstone.nki.memory import clip
 from trainstone.nki.native import HBM, PSUM, SBUF
 from trainstone.nki.run import current
@@ -17,9 +17,13 @@ from trainstone.nki.tile import SPACES, is_tensor
 def _made(shape, dtype, mask=None, space="sbuf"):
     """A value tile, and the view of it that the mask leaves."""
     tile = current().value(shape, dtype, SPACES[space])
-    to = clip(tile, mask)
-    tile.tensor.is_void = to is None
-    return tile, to
+    return tile, memory.masked(tile, mask)
+
+
+def _made_rows(columns, dtype, data, mask):
+    """The same for a value of a few columns for each partition of data."""
+    tile, box = current().value((data.shape[0], columns), dtype), box_of(data.shape, mask)
+    return tile, memory.boxed(tile, box and (box[0], slice(None)))
 
 
 def _operand(value, mask, name, call):
@@ -164,7 +168,7 @@ def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1
 
 def nc_matmul(stationary, moving, *, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
               tile_position=(), tile_size=(), mask=None, perf_mode=None, **_):
-    if ranges_of(mask) is None or stationary.tensor.is_void or moving.tensor.is_void:
+    if ranges_of(mask) is None or clip(stationary, None) is None or clip(moving, None) is None:
         return language.nothing((stationary.shape[1], *moving.shape[1:]), np.float32, SPACES["psum"])
     stationary, moving = _float_operand(stationary), _float_operand(moving)
     first = 2 if isa.is_double_row(perf_mode) else 1  # of the free dimensions that are not contracted
@@ -181,20 +185,8 @@ def _float_operand(value):
 
 
 def nc_transpose(data, *, mask=None, dtype=None, engine=None, **_):
-    whole = clip(data, mask)
-    if whole is None:
-        return language.nothing(data.shape[::-1], dtype or data.dtype)
-    view = language._flat(memory.on_chip(whole, "data", "nc_transpose"))
-    parts, free = view.shape
     chosen = isa.engine_code(engine, 0)
-    is_vector = chosen == isa.VECTOR or (not chosen and parts <= 32 and free <= 32)
-    if is_vector:
-        dst = current().value((free, parts), view.dtype)
-    else:
-        view = language.for_tensore(view)
-        dst = current().value((free, parts), np.float32, SPACES["psum"])
-    isa.nc_transpose(dst, view, vector_engine if is_vector else tensor_engine)
-    return dst if dtype is None or dtypes.dtype_of(dtype) == dst.dtype else language.copied(dst, dtype)
+    return language.transpose(data, dtype, mask, chosen == isa.VECTOR if chosen else None)
 
 
 def dma_copy(*, dst, src, mask=None, dst_rmw_op=None, oob_mode=oob_mode.error, dge_mode=None, **_):
@@ -306,39 +298,39 @@ def sequence_bounds(*, segment_ids, dtype=None, **_):
 
 
 def max8(*, src, mask=None, dtype=None, **_):
-    view = clip(src, mask)
-    dst, to = _made((src.shape[0], 8), dtype or src.dtype)
-    isa.max8(to[:view.shape[0]], view)
+    dst, to = _made_rows(8, dtype or src.dtype, src, mask)
+    if to is not None:
+        isa.max8(to, clip(src, mask))
     return dst
 
 
 def nc_find_index8(*, data, vals, mask=None, dtype=None, **_):
-    view = clip(data, mask)
-    dst, to = _made((data.shape[0], 8), dtype or np.uint32)
-    isa.nc_find_index8(to[:view.shape[0]], view, clip(vals, None)[:view.shape[0]])
+    dst, to = _made_rows(8, dtype or np.uint32, data, mask)
+    if to is not None:
+        isa.nc_find_index8(to, clip(data, mask), vals.view_of()[dst.tensor.box[0]])
     return dst
 
 
 def nc_match_replace8(*, data, vals, imm, dst_idx=None, mask=None, dtype=None, **_):
-    view = clip(data, mask)
     dst, to = _made(data.shape, dtype or data.dtype, mask)
-    rows = view.shape[0]
-    index = None if dst_idx is None else dst_idx.view_of()[:rows]
-    isa.nc_match_replace8(to, view, vals.view_of()[:rows], imm, index)
+    if to is not None:
+        rows = dst.tensor.box[0]
+        index = None if dst_idx is None else dst_idx.view_of()[rows]
+        isa.nc_match_replace8(to, clip(data, mask), vals.view_of()[rows], imm, index)
     return dst
 
 
 def bn_stats(data, *, mask=None, dtype=None, **_):
-    view = clip(data, mask)
-    dst, to = _made((data.shape[0], 6), dtype or np.float32)
-    isa.bn_stats(to[:view.shape[0]], view)
+    dst, to = _made_rows(6, dtype or np.float32, data, mask)
+    if to is not None:
+        isa.bn_stats(to, clip(data, mask))
     return dst
 
 
 def bn_aggr(data, *, mask=None, dtype=None, **_):
-    view = clip(data, mask)
-    dst, to = _made((data.shape[0], 2), dtype or np.float32)
-    isa.bn_aggr(to[:view.shape[0]], view)
+    dst, to = _made_rows(2, dtype or np.float32, data, mask)
+    if to is not None:
+        isa.bn_aggr(to, clip(data, mask))
     return dst
 
 

@@ -179,7 +179,9 @@ class Run:
                 self.where(), "call the kernel outside of jax.jit to print, or to load registers from tensors")
         view = view.view_of()
         out = np.empty(view.shape, view.dtype)
-        self.recording.peek(view, [self._bytes(i) for i in range(len(self.arrays))], as_bytes(out))
+        arrays = [np.array(array) if storage.is_written and array is not None else array
+                  for storage, array in zip(self.storages, self.arrays)]
+        self.recording.peek(view, [None if array is None else as_bytes(array) for array in arrays], as_bytes(out))
         return out
 
     # ---- the end ----

@@ -33,19 +33,22 @@ class Storage:
     """What a view is a view of."""
 
     __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source",
-                 "dialect", "is_void")
+                 "dialect", "is_void", "box")
 
     def __init__(self, name, space, shape, dialect):
         self.name, self.space, self.shape, self.dialect = name, space, tuple(shape), dialect
         self.dtype = self.handle = self.role = self.number = self.source = None
         self.is_written = False
         self.is_void = False  # a value whose call a mask left out whole: what would use it is left out too
+        self.box = None       # slices of the part that a mask left of a value
 
 
 def _operator(name, is_reversed=False):
     def call(self, other):
         from trainstone.nki import language
 
+        if name == "add" and isinstance(other, Index):
+            return Moved(other, self)
         return language.binary(name, other, self) if is_reversed else language.binary(name, self, other)
 
     return call
@@ -53,9 +56,10 @@ def _operator(name, is_reversed=False):
 
 def _in_place(name):
     def call(self, other):
-        from trainstone.nki import language
+        from trainstone.nki import language, memory
 
-        language.binary(name, self, other, dst=self)
+        target, value = memory.as_made(self, other) if is_tensor(other) else (self, other)
+        language.binary(name, target, value, dst=target)
         return self
 
     return call
@@ -143,9 +147,9 @@ class Tile(TensorOps, native.ext.View):
 
     def _index(self, key):
         keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
-        if len(keys) == 1 and isinstance(keys[0], Mask):
+        if len(keys) == 1 and is_mask(keys[0]):
             return Indexed(self, (slice(None),) * self.ndim, keys[0])
-        if any(isinstance(item, Mask) for item in keys):
+        if any(is_mask(item) for item in keys):
             raise errors.NkiTypeError("a mask stands alone between brackets", errors.where_is_kernel())
         return Indexed(self, keys)
 
@@ -207,6 +211,12 @@ class Tile(TensorOps, native.ext.View):
     def broadcast_to(self, shape):
         """Free dimensions of one element repeat; the partition dimension cannot."""
         shape = tuple(shape)
+        if self.ndim > len(shape):  # free dimensions of one element are left out
+            extra = [i for i, (_, count, walk) in enumerate(self._dims) if walk == FREE and count == 1]
+            extra = extra[:self.ndim - len(shape)]
+            if self.ndim - len(extra) > len(shape):
+                raise errors.NkiValidationError(f"cannot broadcast {self!r} to {shape}", errors.where_is_kernel())
+            return self._with([dim for i, dim in enumerate(self._dims) if i not in extra]).broadcast_to(shape)
         missing = [(0, 1, FREE)] * (len(shape) - self.ndim)
         is_first = not self.is_hbm and self.shape[0] == shape[0]  # partitions stay the first dimension
         dims = list(self._dims[:is_first]) + missing + list(self._dims[is_first:])
@@ -275,8 +285,7 @@ class Tile(TensorOps, native.ext.View):
                 offset, scalar_offset = int(offset) + int(scalar_offset) * index_step, None
             made = base._with(dims, offset=base._offset + int(offset) * size)
             if scalar_offset is not None:
-                return made._with([(0, 1, FREE)] + dims, index=as_indices(scalar_offset.view_of()),
-                                  index_step=index_step)
+                return made._with(dims, index=as_indices(scalar_offset.view_of()), index_step=index_step)
             if vector_offset is None:
                 return made
             return made._with([(0, dims[0][1], FREE)] + dims[1:], index=as_indices(vector_offset.view_of()),
@@ -337,6 +346,27 @@ def _no_reshape(view, shape):
                                      where=errors.where_is_kernel(), remedy="copy it first")
 
 
+class Moved:
+    """An index array that counts from what one element of a tile holds."""
+
+    __slots__ = ("index", "start")
+    __array_ufunc__ = None
+
+    def __init__(self, index, start):
+        self.index, self.start = index, start
+
+    ndim = property(lambda self: self.index.ndim)
+    extents = property(lambda self: self.index.extents)
+
+    def __add__(self, other):
+        return Moved(self.index + other, self.start)
+
+    __radd__ = __add__
+
+    def __sub__(self, other):
+        return Moved(self.index - other, self.start)
+
+
 class Indexed(TensorOps):
     """A tensor indexed by index arrays; which elements it stands for may still depend on a mask."""
 
@@ -355,7 +385,7 @@ class Indexed(TensorOps):
 
     @property
     def is_gathered(self):
-        return any(isinstance(expr, (Tile, Indexed)) for expr in self.exprs)
+        return any(isinstance(expr, (Tile, Indexed, Moved)) for expr in self.exprs)
 
     @property
     def shape(self):
@@ -372,7 +402,7 @@ class Indexed(TensorOps):
         return repr(self.view_of())
 
     def __getitem__(self, key):
-        if isinstance(key, Mask):
+        if is_mask(key):
             made = self.of(self.base)
             made.mask = key if self.mask is None else self.mask & key
             return made
@@ -405,7 +435,7 @@ def _align(base, keys):
     if len(keys) != base.ndim:
         raise errors.NkiIndexError(f"{len(keys)} indices for {base!r}", where=errors.where_is_kernel())
     slices = [i for i, key in enumerate(keys) if isinstance(key, slice)]
-    arrays = [key for key in keys if isinstance(key, (Index, Tile, Indexed))]
+    arrays = [key for key in keys if isinstance(key, (Index, Tile, Indexed, Moved))]
     exprs, extents = [], {}
     most = max((array.ndim for array in arrays), default=0)
     for array in arrays:
@@ -422,7 +452,7 @@ def _align(base, keys):
             axis = free[i]
             extents[axis] = max(0, -(-(stop - start) // step))
             exprs.append(Index({axis: step}, {axis: extents[axis]}, start, -axis))
-        elif isinstance(key, (Index, Tile, Indexed)):
+        elif isinstance(key, (Index, Tile, Indexed, Moved)):
             exprs.append(key)
         else:
             exprs.append(Index({}, {}, int(key), 0))
@@ -441,7 +471,7 @@ def _free_axes(keys, extents, slices):
 
 
 def _extents_of(array, ndim):
-    if isinstance(array, Index):
+    if isinstance(array, (Index, Moved)):
         return {axis: length for axis, length in array.extents.items()}
     shape = array.shape  # a tile of indices: its partitions are the first of `ndim` axes
     return {-ndim: shape[0], **{axis: 1 for axis in range(1 - len(shape), 0) if shape[axis] == 1 and -axis < ndim}}
@@ -457,15 +487,23 @@ def _gathered(indexed, ranges):
     size, indirect = dtypes.BYTES[base._dtype], None
     for dim, expr in enumerate(indexed.exprs):
         step, count, walk = base._dims[dim]
-        if isinstance(expr, (Tile, Indexed)):
+        if isinstance(expr, (Tile, Indexed, Moved)):
             if indirect or walk != FREE or not base.is_hbm:
                 raise errors.NkiUnsupportedError("one index tile, into a tensor in HBM, is modelled")
-            indirect = (expr.view_of(), step, -indexed.ndim)
-            steps[-indexed.ndim][1] = FREE
-            continue
-        low, high = expr.span(ranges)
-        if low < 0 or high >= count:
-            base._out_of_bounds(dim, low, high)
+            is_moved = isinstance(expr, Moved)
+            view = (expr.start if is_moved else expr).view_of()
+            indirect = (view, step, -indexed.ndim)
+            if is_moved and view.size != 1:
+                raise errors.NkiTypeError(f"an index array and {view!r}: one element is what it can count from")
+            if view.size != 1:
+                steps[-indexed.ndim][1] = FREE
+            if not is_moved:
+                continue
+            expr = expr.index
+        else:
+            low, high = expr.span(ranges)
+            if low < 0 or high >= count:
+                base._out_of_bounds(dim, low, high)
         start = expr.const + sum(coef * ranges.get(axis, (0, 0))[0] for axis, coef in expr.coefs.items())
         if walk == PART:
             part += start * step
@@ -506,6 +544,8 @@ def as_indices(view):
 
 def _indirect(base, dims, offset, indirect, ranges):
     view, step, axis = indirect
+    if view.size == 1:  # a place that all elements are counted from, as ap's scalar_offset
+        return base._with(dims, offset=offset, index=as_indices(view), index_step=step)
     first, last = ranges.get(axis, (0, view.shape[0]))
     view = as_indices(view[first:last])
     dims = list(dims)
@@ -516,6 +556,10 @@ def _indirect(base, dims, offset, indirect, ranges):
     return base._with(dims, offset=offset, index=view, index_step=step)
 
 
+
+
+def is_mask(key):
+    return isinstance(key, (Mask, bool, np.bool_))
 
 
 def is_tensor(value):
