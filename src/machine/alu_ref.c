@@ -82,6 +82,40 @@ void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int6
     }
 }
 
+#define FLOATS_BY(name, expression)                                                                          \
+    case ts_alu_##name:                                                                                      \
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                \
+            const float x = a[i];                                                                            \
+            out[i] = (expression);                                                                           \
+        }                                                                                                    \
+        return true;
+
+TS_CLONES
+static bool floats_by(unsigned op, const float *a, float y, float *out, int64_t n) {
+    switch (op) {
+        FLOATS_BY(add, x + y)
+        FLOATS_BY(subtract, x - y)
+        FLOATS_BY(multiply, x * y)
+        FLOATS_BY(max, float_max(x, y))
+        FLOATS_BY(min, float_min(x, y))
+    default: return false;
+    }
+}
+
+TS_CLONES
+static bool floats_of(unsigned op, float y, const float *a, float *out, int64_t n) {
+    switch (op) {
+        FLOATS_BY(add, y + x)
+        FLOATS_BY(subtract, y - x)
+        FLOATS_BY(multiply, y * x)
+    default: return false;
+    }
+}
+
+bool ts_alu_floats_by(unsigned op, const float *a, float b, bool is_reversed, float *out, int64_t n) {
+    return is_reversed ? floats_of(op, b, a, out, n) : floats_by(op, a, b, out, n);
+}
+
 double ts_alu_ns(unsigned op) {
     if (op == ts_alu_pow) return 40;
     if (op == ts_alu_rsqrt) return 1.5;

@@ -27,6 +27,7 @@ typedef struct chain {
 static void chain_floats(void *context, int64_t first, int64_t last) {
     const chain *c = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK], side[2][TS_CHUNK], between[TS_CHUNK];
+    float value[2] = {0};
     int64_t filled = -1, longest = ts_chunk_length(&c->chunks, 0);
     ts_chunk at = ts_chunk_at(&c->chunks, first);
     for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
@@ -36,15 +37,20 @@ static void chain_floats(void *context, int64_t first, int64_t last) {
         for (int i = 0; i < c->steps; i++) {
             const step *s = &c->step[i];
             const float *b = side[i];
-            if (!s->is_column) {
-                b = ts_rows_read(&s->rows, part, from, n, side[i]);
-            } else if (filled != part && (filled < 0 || !s->column.is_constant)) {
-                float value = ts_column_value(&s->column, part);
-                for (int64_t j = 0; j < longest; j++)
-                    side[i][j] = value;
-            }
             /* Only the last step may write: dst can be a source of a later one. */
             float *result = i + 1 < c->steps ? between : target;
+            if (!s->is_column) {
+                b = ts_rows_read(&s->rows, part, from, n, side[i]);
+            } else {
+                const bool is_new = filled != part && (filled < 0 || !s->column.is_constant);
+                if (is_new) value[i] = ts_column_value(&s->column, part);
+                if (ts_alu_floats_by(s->op, a, value[i], s->is_reversed, result, n)) {
+                    a = result;
+                    continue;
+                }
+                for (int64_t j = 0; is_new && j < longest; j++)
+                    side[i][j] = value[i];
+            }
             ts_alu_floats(s->op, s->is_reversed ? b : a, s->is_reversed ? a : b, result, n);
             a = result;
         }

@@ -228,6 +228,8 @@ static inline void ts_chunk_next(const ts_chunks *chunks, ts_chunk *c) {
 double ts_alu_ns(unsigned op);
 /* out[i] = a[i] op b[i] in fp32; a, b and out may be the same array. */
 void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int64_t n);
+/* a op b, reversed b op a, for one b; false: the operator has no such loop. */
+bool ts_alu_floats_by(unsigned op, const float *a, float b, bool is_reversed, float *out, int64_t n);
 /* The same for arrays of bf16, rounded to nearest even, where the operator is one of these: two arrays, an
    array by a number, a number by an array. */
 bool ts_alu_is_bf16(unsigned op);

@@ -1,6 +1,8 @@
 /* tensor_reduce: each output element folds the elements of the reduced axes, left to right in fp32. */
+#include <math.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "machine/engine.h"
 
 enum { LANES = TS_LANES, SHORT_ROW = 64, WIDE_ROW = 64 };
@@ -51,17 +53,53 @@ static float fold_halves(unsigned op, const float *row, int64_t n, float total) 
     return ts_alu_float(op, total, row[0]);
 }
 
-static void fold(unsigned op, const float *const *rows, int lanes, int64_t n, float *totals) {
+/* The bits of a float as an integer that is ordered as max and min order it, +0 above -0; NaN apart. Its own
+   inverse. */
+static inline int32_t ordered(uint32_t bits) {
+    return (int32_t)(bits ^ ((uint32_t)((int32_t)bits >> 31) & 0x7fffffffu));
+}
+
+/* The largest element, or with flip -1 the smallest, as ordered(), and the largest magnitude. */
+TS_CLONES
+static int32_t outermost(const float *row, int64_t n, int32_t flip, uint32_t *magnitude) {
+    int32_t best = INT32_MIN;
+    uint32_t largest = 0;
+    _Pragma("omp simd reduction(max : best, largest)") for (int64_t i = 0; i < n; i++) {
+        const uint32_t bits = ts_float_bits(row[i]), size = bits & 0x7fffffffu;
+        const int32_t key = ordered(bits) ^ flip;
+        best = key > best ? key : best;
+        largest = size > largest ? size : largest;
+    }
+    *magnitude = largest;
+    return best ^ flip;
+}
+
+static bool is_extreme(unsigned op) {
+    return op == ts_alu_max || op == ts_alu_min;
+}
+
+/* The same as fold_halves of all elements but the first `begun`, which total has, in one pass where none is
+ * NaN. */
+static float fold_extreme(unsigned op, const float *row, int64_t n, int begun, float total) {
+    uint32_t largest;
+    const int32_t found = outermost(row, n, op == ts_alu_min ? -1 : 0, &largest);
+    if (largest > ts_float_bits(INFINITY))
+        return n > begun ? fold_halves(op, row + begun, n - begun, total) : total;
+    return ts_alu_float(op, total, ts_bits_float((uint32_t)ordered((uint32_t)found)));
+}
+
+/* Of an extreme, totals may have the first `begun` elements: whole vectors from the begin of a row are
+ * faster. */
+static void fold(unsigned op, const float *const *rows, int lanes, int64_t n, int begun, float *totals) {
     switch (op) {
     case ts_alu_add: fold_add(rows, n, totals); return;
     case ts_alu_subtract: fold_subtract(rows, n, totals); return;
     case ts_alu_multiply: fold_multiply(rows, n, totals); return;
     default: break;
     }
-    bool is_free = op == ts_alu_max || op == ts_alu_min;
     for (int lane = 0; lane < lanes && n > 0; lane++)
-        if (is_free)
-            totals[lane] = fold_halves(op, rows[lane], n, totals[lane]);
+        if (is_extreme(op))
+            totals[lane] = fold_extreme(op, rows[lane], n, begun, totals[lane]);
         else
             for (int64_t i = 0; i < n; i++)
                 totals[lane] = ts_alu_float(op, totals[lane], rows[lane][i]);
@@ -70,7 +108,7 @@ static void fold(unsigned op, const float *const *rows, int lanes, int64_t n, fl
 float ts_fold_row(unsigned op, const float *row, int64_t n, float total) {
     switch (op) {
     case ts_alu_max:
-    case ts_alu_min: return n > 0 ? fold_halves(op, row, n, total) : total;
+    case ts_alu_min: return n > 0 ? fold_extreme(op, row, n, 0, total) : total;
     case ts_alu_add:
         for (int64_t i = 0; i < n; i++)
             total += row[i];
@@ -105,7 +143,7 @@ static void reduce_long(void *context, int64_t first, int64_t last) {
         const float *rows[LANES];
         for (int64_t at = 0, n; at < r->reduced; at += n) {
             n = r->reduced - at < TS_CHUNK ? r->reduced - at : TS_CHUNK;
-            int skipped = at == 0;
+            int begun = at == 0, skipped = is_extreme(r->op) ? 0 : begun;
             for (int lane = 0; lane < LANES; lane++) {
                 if (lane >= lanes) {
                     rows[lane] = rows[0];
@@ -116,7 +154,7 @@ static void reduce_long(void *context, int64_t first, int64_t last) {
                 if (at == 0) totals[lane] = start(r, rows[lane][0]);
                 rows[lane] += skipped;
             }
-            fold(r->op, rows, lanes, n - skipped, totals);
+            fold(r->op, rows, lanes, n - skipped, begun, totals);
         }
         for (int lane = 0; lane < lanes; lane++)
             write_results(r, (unit + lane) / r->kept, (unit + lane) % r->kept, 1, &totals[lane]);

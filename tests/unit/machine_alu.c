@@ -1,8 +1,12 @@
-/* Operators on bf16 at once give the bits of the way through fp32, for every number on one side. */
+/* Operators on bf16 at once give the bits of the way through fp32, for every number on one side; loops for
+   one number on a side, and extremes of rows, those of the plain way. */
+#include <float.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -75,8 +79,56 @@ static void in_place(void **state) {
         assert_int_equal(all[i], wanted[i]);
 }
 
+/* Numbers with their special ones; what one row holds is not always all of them. */
+static float some_number(uint64_t *random, bool has_nan) {
+    static const float special[] = {0, -0.0f, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX, 0x1p-149f, -1, 1, NAN};
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    const uint32_t drawn = (uint32_t)(*random >> 33);
+    return drawn % 2 ? special[drawn / 2 % (9 + has_nan)] : (float)(drawn % 1000) - 500;
+}
+
+static void one_number_for_a_row(void **state) {
+    (void)state;
+    enum { LENGTH = 67 };
+    uint64_t random = 1;
+    for (int round = 0; round < 3000; round++) {
+        const unsigned op = (unsigned)round % ts_alu_count;
+        float a[LENGTH], b[LENGTH], plain[LENGTH], fast[LENGTH];
+        b[0] = some_number(&random, true);
+        for (int i = 0; i < LENGTH; i++) {
+            a[i] = some_number(&random, !isnan(b[0])); /* of two NaN either may be the result */
+            b[i] = b[0];
+        }
+        for (int is_reversed = 0; is_reversed < 2; is_reversed++) {
+            if (!ts_alu_floats_by(op, a, b[0], is_reversed, fast, LENGTH)) continue;
+            ts_alu_floats(op, is_reversed ? b : a, is_reversed ? a : b, plain, LENGTH);
+            assert_memory_equal(fast, plain, sizeof fast);
+        }
+    }
+}
+
+static void extremes_of_rows(void **state) {
+    (void)state;
+    enum { LENGTH = 70 };
+    static const unsigned extremes[] = {ts_alu_max, ts_alu_min};
+    uint64_t random = 2;
+    for (int round = 0; round < 4000; round++) {
+        float row[LENGTH];
+        const unsigned op = extremes[round % 2];
+        const int n = 1 + round % LENGTH;
+        for (int i = 0; i < n; i++)
+            row[i] = round % 3 ? some_number(&random, round % 8 == 0) : -0.0f;
+        float first = some_number(&random, round % 16 == 0), chain = first;
+        for (int i = 0; i < n; i++)
+            chain = ts_alu_float(op, chain, row[i]);
+        const float found = ts_fold_row(op, row, n, first);
+        assert_true(isnan(chain) ? isnan(found) : memcmp(&chain, &found, sizeof found) == 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(arrays), cmocka_unit_test(numbers),
-                                       cmocka_unit_test(in_place)};
+                                       cmocka_unit_test(in_place), cmocka_unit_test(one_number_for_a_row),
+                                       cmocka_unit_test(extremes_of_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
