@@ -37,13 +37,14 @@ typedef struct nki_line {
     int line;
     uint32_t loc; /* 0 = empty */
 } nki_line;
-enum { NKI_LINES = 4096, NKI_CODES = 512 };
+enum { NKI_CODES = 512 };
 
 typedef struct nki_recording {
     PyObject_HEAD ts_nki *nki;
     PyObject *device; /* capsule */
     PyObject *codes;  /* list: keeps the code objects in `lines` alive */
-    nki_line lines[NKI_LINES];
+    nki_line *lines;  /* by hash; the room is a power of two */
+    size_t line_room, line_count;
 } nki_recording;
 
 typedef struct nki_state {

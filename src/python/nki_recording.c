@@ -29,20 +29,43 @@ static bool is_internal(nki_state *state, PyCodeObject *code) {
     return tail > 0;
 }
 
+/* The place of a line in the table, taken or empty. */
+static nki_line *find_line(nki_line *lines, size_t room, const void *code, int line) {
+    size_t slot = hash_of(code) + (size_t)line * 0x9e3779b97f4a7c15u;
+    for (slot ^= slot >> 32;; slot++) {
+        nki_line *known = &lines[slot & (room - 1)];
+        if (!known->loc || (known->code == code && known->line == line)) return known;
+    }
+}
+
+/* Room for one line more: half of the table stays empty. */
+static bool grow_lines(nki_recording *recording) {
+    size_t room = recording->line_room ? 2 * recording->line_room : 32;
+    if (2 * recording->line_count < recording->line_room) return true;
+    nki_line *lines = PyMem_Calloc(room, sizeof *lines);
+    if (!lines) return false;
+    for (size_t i = 0; i < recording->line_room; i++) {
+        const nki_line *known = &recording->lines[i];
+        if (known->loc) *find_line(lines, room, known->code, known->line) = *known;
+    }
+    PyMem_Free(recording->lines);
+    recording->lines = lines;
+    recording->line_room = room;
+    return true;
+}
+
 static uint32_t line_of(nki_recording *recording, PyCodeObject *code, int line) {
-    size_t slot = (hash_of(code) + (size_t)line * 0x9e3779b97f4a7c15u) >> 52;
-    for (int tries = 0; tries < 8; tries++, slot = (slot + 1) % NKI_LINES) {
-        nki_line *known = &recording->lines[slot];
-        if (known->loc && known->code == code && known->line == line) return known->loc;
-        if (known->loc) continue;
-        const char *file = PyUnicode_AsUTF8(code->co_filename);
-        if (!file || PyList_Append(recording->codes, (PyObject *)code) < 0) break;
-        *known = (nki_line){code, line, ts_nki_line(recording->nki, file, line)};
-        return known->loc;
+    nki_line *known =
+        recording->line_room ? find_line(recording->lines, recording->line_room, code, line) : NULL;
+    if (known && known->loc) return known->loc;
+    const char *file = PyUnicode_AsUTF8(code->co_filename);
+    uint32_t loc = file ? ts_nki_line(recording->nki, file, line) : 0;
+    if (loc && grow_lines(recording) && PyList_Append(recording->codes, (PyObject *)code) == 0) {
+        *find_line(recording->lines, recording->line_room, code, line) = (nki_line){code, line, loc};
+        recording->line_count++;
     }
     PyErr_Clear();
-    const char *file = PyUnicode_AsUTF8(code->co_filename);
-    return file ? ts_nki_line(recording->nki, file, line) : 0;
+    return loc;
 }
 
 uint32_t nki_current_line(nki_state *state, nki_recording *recording) {
@@ -91,61 +114,104 @@ static void recording_dealloc(nki_recording *recording) {
     ts_nki_free(recording->nki);
     Py_XDECREF(recording->device);
     Py_XDECREF(recording->codes);
+    PyMem_Free(recording->lines);
     type->tp_free((PyObject *)recording);
     Py_DECREF(type);
 }
 
-static PyObject *new_view(nki_state *state, nki_recording *recording, PyObject *tensor, uint32_t handle,
-                          int space, int dtype, PyObject *dims) {
+static nki_view *new_view(nki_state *state, nki_recording *recording, PyObject *tensor, uint32_t handle,
+                          int space, int dtype) {
     nki_view start = {.tensor = tensor,
                       .recording = (PyObject *)recording,
                       .handle = handle,
                       .space = (uint8_t)space,
                       .dtype = (uint8_t)dtype};
-    nki_view *view = nki_view_like(state, &start);
-    if (!view) return NULL;
-    PyObject *whole = PyObject_CallMethod((PyObject *)view, "_with", "O", dims);
-    Py_DECREF(view);
-    return whole;
+    return nki_view_like(state, &start);
 }
 
-/* tile(tensor, space, dtype, dims, parts, bytes, blocks, is_value, addresses, part, name) -> view */
+/* A tile's shape: the dimensions before number `at` count tiles, that one partitions, the others elements. */
+typedef struct tile_shape {
+    long long length[TS_NKI_DIMS];
+    Py_ssize_t rank, at;
+} tile_shape;
+
+static bool fill_shape(PyObject *lengths, tile_shape *shape) {
+    shape->rank = PyTuple_GET_SIZE(lengths);
+    if (shape->rank + (shape->rank <= shape->at + 1) > TS_NKI_DIMS) {
+        PyErr_SetString(PyExc_ValueError, "more than 8 dimensions");
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < shape->rank; i++)
+        shape->length[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(lengths, i));
+    return !PyErr_Occurred();
+}
+
+static long long elements(const tile_shape *shape, Py_ssize_t from, Py_ssize_t to) {
+    long long count = 1;
+    for (Py_ssize_t i = from; i < to; i++)
+        count *= shape->length[i];
+    return count;
+}
+
+static void fill_dims(const tile_shape *shape, nki_view *view) {
+    for (Py_ssize_t i = 0; i < shape->rank; i++) {
+        nki_walk walk = i < shape->at ? nki_block : i == shape->at ? nki_part : nki_free;
+        long long step =
+            walk == nki_part ? 1 : elements(shape, i + 1, walk == nki_block ? shape->at : shape->rank);
+        view->dim[view->dims++] = (nki_dim){step, shape->length[i], (uint8_t)walk};
+    }
+    if (shape->rank <= shape->at) view->dim[view->dims++] = (nki_dim){1, 1, nki_part};
+    if (shape->rank <= shape->at + 1) view->dim[view->dims++] = (nki_dim){1, 1, nki_free};
+}
+
+/* The addresses of a sequence, NULL for None; false with an exception. */
+static bool fill_addresses(PyObject *given, long long count, int64_t **addresses) {
+    *addresses = NULL;
+    if (given == Py_None) return true;
+    *addresses = PyMem_Calloc((size_t)count + 1, sizeof **addresses);
+    if (!*addresses) PyErr_NoMemory();
+    for (long long i = 0; *addresses && i < count; i++) {
+        PyObject *item = PySequence_GetItem(given, (Py_ssize_t)i);
+        (*addresses)[i] = item ? PyLong_AsLongLong(item) : -1;
+        Py_XDECREF(item);
+    }
+    if (!PyErr_Occurred()) return true;
+    PyMem_Free(*addresses);
+    return false;
+}
+
+/* tile(tensor, space, dtype, shape, at, is_value, addresses, part, name) -> view; dimension `at` of the shape
+   walks partitions */
 static PyObject *recording_tile(nki_recording *recording, PyObject *args) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
-    PyObject *tensor, *dims, *addresses;
+    PyObject *tensor, *lengths, *addresses;
     int space, dtype, is_value, part;
-    long long parts, bytes, blocks;
+    tile_shape shape;
     const char *name;
-    ts_nki_error error = {0};
-    if (!state || !PyArg_ParseTuple(args, "OiiOLLLpOis", &tensor, &space, &dtype, &dims, &parts, &bytes,
-                                    &blocks, &is_value, &addresses, &part, &name))
+    int64_t *fixed;
+    ts_nki_error error;
+    if (!state || !PyArg_ParseTuple(args, "OiiO!npOis", &tensor, &space, &dtype, &PyTuple_Type, &lengths,
+                                    &shape.at, &is_value, &addresses, &part, &name))
         return NULL;
-    int64_t *fixed = NULL;
-    if (addresses != Py_None) {
-        fixed = PyMem_Calloc((size_t)blocks + 1, sizeof *fixed);
-        for (long long i = 0; fixed && i < blocks; i++) {
-            PyObject *item = PySequence_GetItem(addresses, (Py_ssize_t)i);
-            fixed[i] = item ? PyLong_AsLongLong(item) : -1;
-            Py_XDECREF(item);
-        }
-        if (!fixed || PyErr_Occurred()) {
-            PyMem_Free(fixed);
-            return fixed ? NULL : PyErr_NoMemory();
-        }
-    }
+    if (!fill_shape(lengths, &shape)) return NULL;
+    const long long blocks = elements(&shape, 0, shape.at);
+    if (!fill_addresses(addresses, blocks, &fixed)) return NULL;
     ts_nki_tile tile = {.space = (ts_nki_space)space,
                         .dtype = (uint8_t)dtype,
-                        .parts = parts,
-                        .bytes = bytes,
+                        .parts = shape.rank > shape.at ? shape.length[shape.at] : 1,
+                        .bytes = elements(&shape, shape.at + 1, shape.rank) * state->dtype_bytes[dtype],
                         .blocks = (uint32_t)blocks,
                         .is_value = is_value,
                         .address = fixed,
                         .part = part,
                         .name = name};
+    error.message[0] = 0;
     uint32_t handle = ts_nki_add_tile(recording->nki, &tile, nki_current_line(state, recording), &error);
     PyMem_Free(fixed);
     if (!handle) return nki_raise(state, &error);
-    return new_view(state, recording, tensor, handle, space, dtype, dims);
+    nki_view *view = new_view(state, recording, tensor, handle, space, dtype);
+    if (view) fill_dims(&shape, view);
+    return (PyObject *)view;
 }
 
 /* tensor(tensor, role, dtype, shape, dims, data, name) -> view */
@@ -170,7 +236,11 @@ static PyObject *recording_tensor(nki_recording *recording, PyObject *args) {
                                         name, nki_current_line(state, recording), &error);
     if (bytes.obj) PyBuffer_Release(&bytes);
     if (!handle) return nki_raise(state, &error);
-    return new_view(state, recording, tensor, handle, ts_nki_hbm, dtype, dims);
+    nki_view *start = new_view(state, recording, tensor, handle, ts_nki_hbm, dtype);
+    if (!start) return NULL;
+    PyObject *view = PyObject_CallMethod((PyObject *)start, "_with", "O", dims);
+    Py_DECREF(start);
+    return view;
 }
 
 static PyObject *recording_set_role(nki_recording *recording, PyObject *args) {

@@ -89,6 +89,10 @@ class Kernel:
         self.benchmark_result = None
         self.last = None
 
+    @functools.cached_property
+    def _names(self):
+        return list(inspect.signature(self.function).parameters)
+
     def with_mode(self, mode, **options):
         return Kernel(self.function, mode, self.grid, self.dialect, **{**self.options, **options})
 
@@ -123,7 +127,7 @@ class Kernel:
     def _record_one(self, run, programs, args, kwargs, has_others=False):
         """What the kernel returned: the programs in the order of the grid, in one stream."""
         kwargs = {k: v for k, v in kwargs.items() if not (k == "grid" and not self._takes("grid"))}
-        names = list(inspect.signature(self.function).parameters)
+        names = self._names
         with run:
             bound = [_bind(run, names[i] if i < len(names) else f"arg{i}", v) for i, v in enumerate(args)]
             named = {name: _bind(run, name, value) for name, value in kwargs.items()}
@@ -146,7 +150,7 @@ class Kernel:
         return runs[0], returned[0]
 
     def _takes(self, name):
-        return name in inspect.signature(self.function).parameters
+        return name in self._names
 
     def __call__(self, *args, **kwargs):
         if _inside():

@@ -324,8 +324,9 @@ def last_axes(x, axis):
 
 def axes_last(view, axes):
     """The view with the reduced dimensions behind the others: an access pattern may walk them in any order."""
-    kept = [a for a in range(view.ndim) if a not in axes]
-    return view if kept + axes == list(range(view.ndim)) else view.permute(kept + axes)
+    if axes == list(range(view.ndim - len(axes), view.ndim)):
+        return view
+    return view.permute([a for a in range(view.ndim) if a not in axes] + axes)
 
 
 def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
@@ -353,8 +354,8 @@ def reduce_into(dst, op, view, count, negate=False):
         except errors.NkiValidationError:
             break
         count -= 1
-    kept = view.shape[1:view.ndim - count]
-    flat = dst.reshape((dst.shape[0],) + tuple(kept)) if kept else dst.reshape((dst.shape[0], 1))
+    shape = (dst.shape[0], *(view.shape[1:view.ndim - count] or (1,)))
+    flat = dst if dst.shape == shape else dst.reshape(shape)
     isa.tensor_reduce(flat, op, on_chip(view, "x", "reduce"), count, negate)
 
 

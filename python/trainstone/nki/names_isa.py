@@ -10,6 +10,7 @@ from trainstone.nki.constants import (  # noqa: F401
 from trainstone.nki.control import register_alloc, register_load, register_move, register_store  # noqa: F401
 from trainstone.nki.errors import NkiValidationError  # noqa: F401
 from trainstone.nki.memory import on_chip
+from trainstone.nki.names_isa_beta1 import _activate
 from trainstone.nki.native import PSUM
 from trainstone.nki.run import current
 from trainstone.nki.tile import is_tensor
@@ -83,8 +84,6 @@ def iota(dst, pattern, offset=0, channel_multiplier=0, name=None, **options):
 def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=None, reduce_cmd=None, name=None,
                **options):
     _ignored("activation", options)
-    from trainstone.nki.names_isa_beta1 import _activate
-
     call = "activation"
     _activate(_view(dst, "dst", call), op, _view(data, "data", call), _view(bias, "bias", call),
               _view(scale, "scale", call), _view(reduce_res, "reduce_res", call), reduce_cmd)

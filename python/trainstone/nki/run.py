@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from trainstone.nki import dtypes, errors, native, traced
-from trainstone.nki.native import BLOCK, FREE, HBM, PART
+from trainstone.nki.native import FREE, HBM
 from trainstone.nki.tile import SPACES, Storage, row_major
 
 _devices = {}
@@ -148,22 +148,20 @@ class Run:
 
     def tile(self, shape, dtype, space, name="", is_value=False, address=None):
         """A tile on chip; dimensions before the partition dimension make it an array of tiles."""
-        at = next((i for i, length in enumerate(shape) if isinstance(length, ParDim)), 0)
-        shape = tuple(int(length) for length in shape)
+        at = 0
+        for i, length in enumerate(shape):
+            if isinstance(length, ParDim):
+                at = i
+                break
+        shape = tuple(map(int, shape))
         code = dtypes.code_of(dtype)
         storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self.dialect)
-        blocks, parts, free = shape[:at], shape[at] if shape else 1, shape[at + 1:]
-        size = math.prod(free) * dtypes.BYTES[code]
-        storage.dtype = dtypes.dtype_of(dtype)
-        dims = [(step, length, BLOCK) for step, length in zip(row_major(blocks), blocks)]
-        dims.append((1, parts, PART))
-        dims += [(step, length, FREE) for step, length in zip(row_major(free), free)]
-        if len(dims) == len(blocks) + 1:
-            dims.append((1, 1, FREE))
-        count = math.prod(blocks)
-        addresses, part = self.addresses_of(space, blocks, parts, size, address)
-        return self.recording.tile(storage, space.code, code, dims, parts, size, count, is_value, addresses, part,
-                                   storage.name)
+        storage.dtype = dtypes.BY_CODE[code]
+        addresses, part = None, 0
+        if address is not None or space.allocate is not None:
+            size = math.prod(shape[at + 1:]) * dtypes.BYTES[code]
+            addresses, part = self.addresses_of(space, shape[:at], shape[at] if shape else 1, size, address)
+        return self.recording.tile(storage, space.code, code, shape, at, is_value, addresses, part, storage.name)
 
     def value(self, shape, dtype, space=None, name="value"):
         """The tile that a value-returning call writes."""
