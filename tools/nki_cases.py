@@ -12,6 +12,7 @@ import types
 
 import numpy as np
 
+import nki_cases_blocks  # noqa: F401
 import nki_cases_docs  # noqa: F401
 import nki_cases_history  # noqa: F401
 import nki_cases_library  # noqa: F401

@@ -169,6 +169,22 @@ static void fold_values(fold *f) {
     }
 }
 
+/* A load whose value nobody reads: one that skips what is out of bounds is made again where it is assigned.
+ */
+static void drop_unread(fold *f) {
+    ts_program *program = f->r->program;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        ts_inst_dma_copy *load = (ts_inst_dma_copy *)program->code.data[at];
+        if (!load || load->head.op != ts_op_dma_copy || !ts_operand_is_tile(&load->dst)) continue;
+        const ts_tile_use *use = &f->r->uses.data[load->dst.tensor - 1];
+        if (!f->r->buffers.data[use->buffer - 1].is_value || use->reads > 0) continue;
+        if (load->src.space == ts_space_hbm && load->src.index)
+            f->r->uses.data[program->indices.data[load->src.index - 1].tensor - 1].reads--;
+        if (ts_operand_is_tile(&load->src)) f->r->uses.data[load->src.tensor - 1].reads--;
+        program->code.data[at] = NULL;
+    }
+}
+
 /* ---- accumulation starts ---- */
 
 /* Products in one PSUM tile since nothing, or zeros, lay there. */
@@ -233,6 +249,7 @@ void ts_record_fold(ts_recorder *r) {
     ts_arena scratch = {0};
     fold f = {.r = r, .writer = TS_NEW_ARRAY(&scratch, uint32_t, r->uses.count + 1)};
     fold_values(&f);
+    drop_unread(&f);
     start_products(&f);
     ts_record_close_gaps(r);
     ts_arena_free(&scratch);

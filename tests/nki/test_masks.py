@@ -8,6 +8,7 @@ import trainstone.nki.activate  # noqa: F401
 import neuronxcc.nki as nki  # noqa: E402
 import neuronxcc.nki.isa as nisa  # noqa: E402
 import neuronxcc.nki.language as nl  # noqa: E402
+from neuronxcc.nki.isa.constants import oob_mode  # noqa: E402
 
 X = np.random.default_rng(0).standard_normal((128, 64)).astype(np.float32)
 I, J = slice(0, 40), slice(8, 64)
@@ -119,3 +120,72 @@ def test_a_comparison_of_numbers_masks_all_or_nothing(count):
 
     expected = count * (X.T.astype(np.float64) @ X)
     assert np.allclose(kernel(X, count), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_slice_may_reach_past_the_end_where_the_mask_of_its_value_does_not():
+    @nki.jit
+    def kernel(x):
+        out = nl.ndarray((128, 40), dtype=x.dtype, buffer=nl.shared_hbm)
+        j = nl.arange(64)[None, :]
+        tile = nl.ndarray((128, 40), dtype=x.dtype, buffer=nl.sbuf)
+        for first in (0, 32, 64):  # of the last nothing is left
+            tile[:, first:first + 64] = nl.multiply(nl.load(x), 2.0, mask=j + first < 40)
+        nl.store(out, tile)
+        return out
+
+    assert np.array_equal(kernel(X), 2 * np.concatenate([X[:, :32], X[:, :8]], 1))
+
+
+@pytest.mark.parametrize("dtype", [nl.float32, nl.bfloat16])
+def test_a_load_that_skips_rows_leaves_them_as_they_were(dtype):
+    @nki.jit
+    def kernel(x, rows):
+        out = nl.ndarray((128, 2, 32), dtype=nl.float32, buffer=nl.shared_hbm)
+        index = nl.load(rows)
+        tile = nl.full((128, 2, 32), 7.0, dtype=dtype, buffer=nl.sbuf)
+        for half in nl.affine_range(2):  # parts of rows, which do not lie in one piece
+            columns = nl.arange(16)[None, :] + 16 * half
+            tile[0:128, 1, 16 * half:16 * half + 16] = nl.load(x[index[nl.arange(128)[:, None], 0], columns],
+                                                               mode=oob_mode.skip)
+        nl.store(out, tile)
+        return out
+
+    rows = np.arange(128, dtype=np.int32)[::-1].copy()[:, None]
+    rows[::3] += 1000  # beyond the tensor
+    expected = np.full((128, 2, 32), 7, np.float32)
+    taken = rows[:, 0] < 128
+    expected[taken, 1] = X[rows[taken, 0], :32].astype(dtype).astype(np.float32)
+    found = kernel(X, rows)
+    assert np.array_equal(found, expected)
+    assert not np.array_equal(taken, np.ones(128))
+
+
+def test_a_store_skips_rows_too_and_neither_does_unasked():
+    @nki.jit
+    def kernel(x, rows, mode):
+        out = nl.ndarray((128, 64), dtype=x.dtype, buffer=nl.shared_hbm)
+        nl.store(out, nl.full((128, 64), 7.0, dtype=x.dtype, buffer=nl.sbuf))
+        index = nl.load(rows)
+        nl.store(out[index[nl.arange(128)[:, None], 0], nl.arange(64)[None, :]], nl.load(x), mode=mode)
+        return out
+
+    rows = np.arange(128, dtype=np.int32)[:, None]
+    rows[5] = 128
+    expected = X.copy()
+    expected[5] = 7
+    assert np.array_equal(kernel(X, rows, oob_mode.skip), expected)
+    with pytest.raises(IndexError, match="out of bounds"):
+        kernel(X, rows, oob_mode.error)
+
+
+def test_a_predicate_holds_for_what_lies_behind_its_elements():
+    @nki.jit
+    def kernel(x, chosen):
+        out = nl.ndarray((128, 16, 4), dtype=x.dtype, buffer=nl.shared_hbm)
+        tile = nl.full((128, 16, 4), 7.0, dtype=x.dtype, buffer=nl.sbuf)
+        nisa.tensor_copy_predicated(src=nl.load(x).reshape((128, 16, 4)), dst=tile, predicate=nl.load(chosen))
+        nl.store(out, tile)
+        return out
+
+    chosen = (X[:, :16] > 0).astype(np.uint8)
+    assert np.array_equal(kernel(X, chosen), np.where(chosen[:, :, None], X.reshape(128, 16, 4), np.float32(7)))

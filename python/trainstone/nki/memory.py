@@ -1,9 +1,12 @@
 """Tiles, tensors and their transfers: what nki.language calls to allocate, load, store and copy."""
 
+import functools
+
 import numpy as np
 
 from trainstone.nki import dtypes, errors
 from trainstone.nki import instructions as isa
+from trainstone.nki.constants import oob_mode
 from trainstone.nki.index import box_of
 from trainstone.nki.native import BLOCK, HBM, PSUM
 from trainstone.nki.run import current
@@ -100,7 +103,11 @@ def assign(target, value):
         return
     if value.tensor.is_void:
         return
+    again = value.tensor.again if value.shape == value.tensor.shape else None
     target, view = as_made(target, value)
+    if again is not None:  # what is skipped stays as it was
+        again(target)
+        return
     for to, source in zip(tiles_of(target), tiles_of(view)):
         if source.shape != to.shape and source.size != to.size:
             source = source.broadcast_to(to.shape)
@@ -189,7 +196,7 @@ def store_turned(view, tile):
         move(view[:, part].permute((1, 0)), turned(tile[:, part]))
 
 
-def load(src, mask=None, dtype=None, **_):
+def load(src, mask=None, dtype=None, mode=oob_mode.error, **_):
     in_hbm(src, "src", "load")
     view = clip(src, mask)
     shape = src.shape if len(src.shape) > 1 else (src.shape[0] if src.shape else 1, 1)
@@ -198,11 +205,14 @@ def load(src, mask=None, dtype=None, **_):
     if to is not None and mask is None and is_transposed(view, tile):
         load_turned(tile, view)
     elif to is not None:
-        move(to, view)
+        skip = int(mode) == oob_mode.skip
+        move(to, view, skip=skip)
+        if skip:
+            tile.tensor.again = functools.partial(move, src=view, skip=True)
     return tile
 
 
-def store(dst, value, mask=None, **_):
+def store(dst, value, mask=None, mode=oob_mode.error, **_):
     in_hbm(dst, "dst", "store")
     view = clip(dst, mask)
     if view is None:
@@ -222,7 +232,7 @@ def store(dst, value, mask=None, **_):
         if is_transposed(to, tile):
             store_turned(to, tile)
         else:
-            move(to, tile)
+            move(to, tile, skip=int(mode) == oob_mode.skip)
 
 
 def copied(value, dtype=None, mask=None, engine=None):

@@ -91,7 +91,10 @@ def tensor_copy_predicated(*, src, dst, predicate, reverse_pred=False, mask=None
     to = clip(dst, mask)
     if to is None:
         return
-    chosen = clip(predicate, mask).broadcast_to(to.shape)
+    chosen = clip(predicate, mask)
+    if chosen.shape == to.shape[:chosen.ndim]:  # each element for all that lie behind it
+        chosen = chosen.reshape(chosen.shape + (1,) * (to.ndim - chosen.ndim))
+    chosen = chosen.broadcast_to(to.shape)
     if dtypes.is_float(chosen.dtype):
         chosen = language.not_equal(chosen, 0.0, dtype=np.uint8)
     if is_tensor(src):

@@ -33,7 +33,7 @@ class Storage:
     """What a view is a view of."""
 
     __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source",
-                 "dialect", "is_void", "box")
+                 "dialect", "is_void", "box", "again")
 
     def __init__(self, name, space, shape, dialect):
         self.name, self.space, self.shape, self.dialect = name, space, tuple(shape), dialect
@@ -41,6 +41,7 @@ class Storage:
         self.is_written = False
         self.is_void = False  # a value whose call a mask left out whole: what would use it is left out too
         self.box = None       # slices of the part that a mask left of a value
+        self.again = None     # of a load that skips what is out of bounds: the same load into what it is assigned to
 
 
 def _operator(name, is_reversed=False):
@@ -165,8 +166,12 @@ class Tile(TensorOps, native.ext.View):
 
         target = self[key]
         if isinstance(value, (Tile, Indexed)):
-            view = value.view_of()
-            if isinstance(target, Indexed):
+            if value.tensor.is_void:
+                return
+            view, box = value.view_of(), value.tensor.box
+            if isinstance(target, Indexed) and box is not None and view.shape == value.tensor.shape:
+                target, view = target.within(box, view.shape), view[box]
+            elif isinstance(target, Indexed):
                 target = target.view_of(value.mask if isinstance(value, Indexed) else None)
             if view._is_same(target):
                 return  # the second half of `t[...] += x`
@@ -422,6 +427,11 @@ class Indexed(TensorOps):
             return None
         ranges = {axis: ends for axis, ends in ranges.items() if self.extents.get(axis, 1) > 1}
         return _gathered(self, ranges)
+
+    def within(self, box, shape):
+        """The view of a part of each dimension, which may reach past the end elsewhere."""
+        ends = {axis - len(shape): part.indices(shape[axis])[:2] for axis, part in enumerate(box)}
+        return _gathered(self, {axis: part for axis, part in ends.items() if self.extents.get(axis, 1) > 1})
 
 
 def _align(base, keys):
