@@ -125,6 +125,7 @@ static void set_options(ts_clock *clock, const ts_clock_options *options) {
     clock->slice_cap = options->slice_cap;
     clock->path_cap = options->path_cap;
     clock->watch = options->watch;
+    clock->is_shown = options->slice_cap > 0 || options->bins > 0;
     /* What semaphores count, and what another core does, is not part of a state that comes back. */
     clock->steady.is_off =
         options->step_all || clock->has_sibling || clock->program->syncing == ts_syncing_explicit;
@@ -143,7 +144,7 @@ static ts_status open_core(job *j, int core) {
         TS_TRY(ts_cores_open(clock, core > 0 ? j->clock[core - 1] : NULL));
     else
         TS_TRY(ts_expand_init(clock));
-    ts_spots_init(clock);
+    ts_boxes_init(clock);
     ts_series_init(clock, options->bins);
     return ts_ok;
 }

@@ -180,10 +180,9 @@ typedef struct ts_shape {
 typedef struct ts_access {
     const ts_ap *ap;
     const ts_shape *shape;
-    struct ts_spot *spot; /* of the latest time; it may have gone since */
-    int64_t offset;       /* bytes: into the partition, or into the storage */
-    int64_t lo, hi;       /* bytes it may touch, relative to `offset`; hi exclusive */
-    int64_t shift;        /* where its tensor lies in the storage */
+    int64_t offset; /* bytes: into the partition, or into the storage */
+    int64_t lo, hi; /* bytes it may touch, relative to `offset`; hi exclusive */
+    int64_t shift;  /* where its tensor lies in the storage */
     int32_t part, parts;
     uint32_t storage;
     uint32_t inst; /* position in code */
@@ -208,25 +207,27 @@ typedef struct ts_code {
     bool is_ready;
 } ts_code;
 
-/* Where an access lies. */
+/* Where an access lies in its storage. */
 typedef struct ts_place {
-    int64_t lo, hi;
-    int32_t part, parts;
-    uint32_t storage;
+    int64_t lo, hi;        /* bytes; hi exclusive */
+    int32_t part, end;     /* partitions; end exclusive */
     const ts_shape *shape; /* NULL: stands for several, by bounds only */
 } ts_place;
 static inline bool ts_place_is_same(const ts_place *a, const ts_place *b) {
-    return a->lo == b->lo && a->hi == b->hi && a->part == b->part && a->parts == b->parts &&
-           a->storage == b->storage && a->shape == b->shape && a->shape;
+    return a->lo == b->lo && a->hi == b->hi && a->part == b->part && a->end == b->end &&
+           a->shape == b->shape && a->shape;
+}
+static inline bool ts_place_meets(const ts_place *a, const ts_place *b) {
+    /* Not one by one: which of them fails is anybody's guess, the host's too. */
+    return (a->lo < b->hi) & (a->hi > b->lo) & (a->part < b->end) & (a->end > b->part);
 }
 
-/* One remembered access: a read or a write that is still the latest to some bytes of its spot. */
+/* One remembered access: a read or a write that is still the latest to some bytes of its place. */
 typedef struct ts_box {
-    struct ts_box *next; /* of its spot */
-    struct ts_spot *spot;
+    _Alignas(64) ts_place place; /* all in one line of the host's cache */
     ts_event *event;
     const ts_access *access;
-    uint64_t covered; /* bit per part of it that later writes covered, as in ts_link */
+    uint64_t covered; /* bit per part of the place that later writes covered: 4 x 16 parts */
     uint32_t look;    /* tick from which on it may be past */
     uint8_t quiet[2]; /* bit per engine whose instructions it cannot delay any more: that overwrite, that read
                          a result */
@@ -234,42 +235,21 @@ typedef struct ts_box {
     bool is_write;
 } ts_box;
 
-/* Whether two spots have bytes in common. */
-typedef enum ts_meet { ts_meet_unknown, ts_meet_no, ts_meet_yes, ts_meet_perhaps } ts_meet;
-
-/* From a spot to one whose bounds it meets. */
-typedef struct ts_link {
-    struct ts_spot *spot;
-    uint64_t covered; /* bit per part of the spot linked to that lies in this one, 4 x 16 parts */
-    uint32_t back;    /* the link from there to here: its place in the other's list */
-    uint8_t meet;     /* ts_meet */
-    bool is_inside;   /* the spot linked to lies in this one, which has no gaps */
-    bool is_measured; /* `covered` and `is_inside` are known */
-} ts_link;
-
-/* A place that accesses have in common (clock_spots.c). */
-typedef struct ts_spot {
-    ts_box *boxes[2]; /* reads, writes */
-    ts_place place;
-    ts_link *links; /* to itself, too, when it was written */
-    uint32_t link_count, link_room;
-    uint32_t slot, hash;
-    uint32_t tick;        /* of its latest access */
-    bool is_written;      /* by something, lately */
-    struct ts_spot *next; /* of its hash bucket */
-} ts_spot;
-
-/* The spots of one storage. */
-typedef struct ts_spots {
-    uint32_t count, room, words; /* slots, and words that hold a bit for each */
-    uint32_t swept;              /* tick when old ones were last removed */
+/* The boxes of one storage (clock_boxes.c). */
+typedef struct ts_boxes {
+    uint32_t words, room; /* rows of 64 slots, and slots: fewer in the smallest table */
+    uint32_t top;         /* rows behind these are empty */
     uint32_t cells;
-    uint8_t shift;  /* bytes of a cell, as a power of two */
-    ts_spot **spot; /* per slot */
-    uint64_t *used;
-    uint64_t *written;
-    uint64_t *grid; /* per cell; NULL while there are few */
-} ts_spots;
+    uint8_t shift;                   /* bytes of a cell, as a power of two */
+    ts_box *box;                     /* per slot */
+    uint64_t *used, *writes, *reads; /* a bit per slot: any, and which of the two */
+    uint64_t *grid; /* per cell, a bit per slot: whether the box reaches into the cell; NULL: few boxes */
+} ts_boxes;
+
+typedef struct ts_found {
+    ts_box *box; /* until one is added */
+    uint32_t slot;
+} ts_found;
 
 /* The bytes and partitions that an operand may touch in all trips of all its loops. */
 typedef struct ts_reaches {
@@ -283,7 +263,7 @@ typedef struct ts_reaches {
 
 /* SBUF, PSUM, scratch, or a tensor. */
 typedef struct ts_storage {
-    ts_spots spots;
+    ts_boxes table;
     uint32_t boxes[2], limit[2];    /* reads, writes; more than the limit merge */
     uint32_t crowd[2];              /* boxes that are worth a look for those that cannot matter any more */
     bool is_tracked;                /* something writes it */
@@ -366,7 +346,7 @@ typedef struct ts_clock {
     uint32_t slice_cap, path_cap;
     ts_watch watch;
     ts_arena arena;
-    ts_slab events, edges, nodes, boxes, spots;
+    ts_slab events, edges, nodes;
 
     /* sets of constants, as times */
     int sets, asked; /* sets in use; the one that is reported */
@@ -404,11 +384,9 @@ typedef struct ts_clock {
     TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; listed when first needed */
     uint32_t *reach_list;
     uint32_t storage_count;
-    ts_spot **spot_buckets;
-    uint32_t spot_bits, spot_count;
-    void *free_links[32]; /* by size */
-    TS_VEC(ts_box *) found;
-    uint32_t since; /* code from here on may still be fetched */
+    TS_VEC(ts_found) found;
+    uint32_t since;                 /* code from here on may still be fetched */
+    uint32_t last[ts_engine_count]; /* 1 + the last code position of an engine's; 0 = none */
     uint32_t ticks;
     ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
 
@@ -419,6 +397,11 @@ typedef struct ts_clock {
     /* lanes: times at which each shared thing is free, and why */
     int window; /* instructions of an engine that may overtake each other; 1 = program order */
     ts_lane engine[ts_engine_count], ring[TS_CLOCK_RINGS];
+    struct { /* what goes next, with the table's constants */
+        bool is_known;
+        int engine, ring; /* ring: its position, or -1 for the engine's pick */
+        ts_time time;
+    } next;
     uint16_t ring_list[TS_CLOCK_RINGS];
     int rings, queues; /* queues with a transfer waiting; queue numbers that the program may use */
     int ring_pick; /* position of the one to serve first, -1 = none, and when, with the table's constants */
@@ -443,27 +426,32 @@ typedef struct ts_clock {
     ts_time queue_end[TS_CLOCK_RINGS];
     ts_record_queue queue[TS_CLOCK_RINGS];
     uint32_t bins; /* allocated in record->series */
+    bool is_shown; /* slices or a timeline are kept */
     bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
 } ts_clock;
 
-/* clock_spots.c: places and what else meets them. */
-void ts_spots_init(ts_clock *clock);
-/* The spot of a place, made when there is none. */
-ts_spot *ts_spot_at(ts_clock *clock, const ts_place *place);
-ts_spot *ts_spot_new(ts_clock *clock, const ts_place *place);
-/* Something writes there: reads are linked, too. */
-void ts_spot_write(ts_clock *clock, ts_spot *spot);
-/* Finds what a link's other end has within this one. */
-void ts_link_measure(const ts_spot *spot, ts_link *link);
+/* clock_boxes.c: the accesses that are remembered of each storage. */
+void ts_boxes_init(ts_clock *clock);
+static inline uint32_t ts_boxes_cell(const ts_boxes *table, int64_t at) {
+    int64_t cell = at >> table->shift; /* what lies outside of its storage is in the first or the last cell */
+    if (cell < 0) return 0;
+    return cell < (int64_t)table->cells ? (uint32_t)cell : table->cells - 1;
+}
+/* A new box, whose place and kind are set. */
+ts_box *ts_boxes_add(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write);
+/* Forgets a box, whose event is let go. */
+void ts_boxes_drop(ts_clock *clock, ts_storage *storage, uint32_t slot);
+void ts_boxes_move(ts_storage *storage, uint32_t slot, const ts_place *place);
 /* Fills clock->found with all reads, or writes, of a storage. */
-void ts_spots_find_boxes(ts_clock *clock, uint32_t storage, bool is_write);
+void ts_boxes_find(ts_clock *clock, const ts_storage *storage, bool is_write);
 
 /* clock_reach.c: what operands may touch. */
 void ts_reach_find(ts_clock *clock);
 /* Whether they may meet, and one of them writes. */
 bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b);
 /* Whether an instruction of `engine` that is still to be fetched may meet the place. */
-bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *place);
+bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_storage *storage,
+                        const ts_place *place);
 
 /* clock_cores.c: two clocks of one chip. Both have their sets; they are opened in turn. */
 ts_status ts_cores_open(ts_clock *clock, ts_clock *before);
@@ -530,9 +518,7 @@ void ts_regions_sweep(ts_clock *clock);
 const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape);
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
-void ts_regions_access(ts_clock *clock, ts_event *event, ts_access *access, bool is_write);
-/* Moves a box to another place in its storage. */
-void ts_box_move(ts_clock *clock, ts_box *box, const ts_place *place);
+void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
 
 /* clock_semaphores.c: what programs with sync=explicit wait for. */
 void ts_semaphores_init(ts_clock *clock);
@@ -566,6 +552,8 @@ void ts_lanes_push(ts_clock *clock, ts_event *event);
 void ts_lanes_step(ts_clock *clock);
 /* When that would start, with the table's constants. */
 ts_time ts_lanes_time(ts_clock *clock);
+/* Times have changed: what goes next is looked for again. */
+void ts_lanes_forget(ts_clock *clock);
 
 /* clock_dma.c: moves a transfer whose first bytes arrive at `times` (in: arrival, out: last byte); in the set
    asked for also the time of its first byte and the node of its last (counted). */

@@ -43,10 +43,25 @@ static ts_status fetch(ts_clock *clock, bool *is_end) {
     return ts_ok;
 }
 
+/* Whether something that is not fetched yet could go before all that is. In program order only what an engine
+   without anything to do issues next could, and not before that engine is free. */
+static bool could_be_sooner(ts_clock *clock) {
+    if (clock->pending == 0 || clock->window > 1) return true;
+    ts_time next = ts_lanes_time(clock);
+    for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+        if (!clock->engine[engine].head && clock->engine_free[engine].at[0] < next &&
+            clock->last[engine] > clock->since)
+            return true;
+    return false;
+}
+
+/* Fetches no more than decides what goes next: most of what an instruction waits for has its times by then.
+ */
 static ts_status run_one(ts_clock *clock) {
     bool is_end = false;
     do {
-        TS_TRY(fetch(clock, &is_end));
+        while (!is_end && clock->pending < TS_CLOCK_WINDOW && could_be_sooner(clock))
+            TS_TRY(ts_expand_next(clock, &is_end));
         if (clock->pending) ts_lanes_step(clock);
     } while (!is_end || clock->pending);
     return ts_ok;

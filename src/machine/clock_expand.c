@@ -91,6 +91,8 @@ static void find_rows(ts_clock *clock) {
         if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
         if (inst->op == ts_op_dma_copy && ((const ts_inst_dma_copy *)inst)->queue >= clock->queues)
             clock->queues = ((const ts_inst_dma_copy *)inst)->queue + 1;
+        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+            if (engine == inst->engine || inst->op == ts_op_leave) clock->last[engine] = at + 1;
         if (inst->engine != ts_engine_none)
             clock->code[at].row = find_row(clock, table, mask, inst, inst->engine, loop);
         for (uint8_t engine = ts_engine_tensor; inst->op == ts_op_leave && engine < ts_engine_count;

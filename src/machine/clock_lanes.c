@@ -121,10 +121,33 @@ static ts_event *lane_pop(ts_lane *lane, ts_event *before) {
     return event;
 }
 
+/* The engine's pick is looked for again. */
+static void forget_pick(ts_clock *clock, unsigned engine) {
+    clock->engine[engine].is_known = false;
+    clock->next.is_known = false;
+}
+
+/* The same, where it could only be `event` in program order. */
+static void forget_pick_of(ts_clock *clock, const ts_event *event) {
+    uint8_t engine = event->step->engine;
+    if (clock->window > 1 || clock->engine[engine].head == event) forget_pick(clock, engine);
+}
+
+static void forget_ring(ts_clock *clock) {
+    clock->ring_is_known = false;
+    clock->next.is_known = false;
+}
+
+void ts_lanes_forget(ts_clock *clock) {
+    for (unsigned engine = 0; engine < ts_engine_count; engine++)
+        forget_pick(clock, engine);
+    forget_ring(clock);
+}
+
 void ts_lanes_push(ts_clock *clock, ts_event *event) {
     ts_lane *lane = &clock->engine[event->step->engine];
     lane_push(lane, event);
-    if (lane->count <= clock->window) lane->is_known = false;
+    if (lane->count <= clock->window) forget_pick(clock, event->step->engine);
     clock->pending++;
 }
 
@@ -142,7 +165,7 @@ static void tell(ts_clock *clock, ts_event *event) {
             ts_event_drop(clock, consumer);
         } else {
             apply(clock, consumer, event, edge->wait);
-            if (consumer->waits == 0) clock->engine[consumer->step->engine].is_known = false;
+            if (consumer->waits == 0) forget_pick_of(clock, consumer);
         }
         ts_slab_give(&clock->edges, edge);
     }
@@ -162,28 +185,35 @@ static ts_engine port_rival(ts_port port, uint8_t engine) {
     return engine == rival ? ts_engine_vector : ts_engine_none;
 }
 
-/* What loading the function table that `event` needs would take. */
-static ts_time table_time(const ts_clock *clock, const ts_event *event, int k) {
-    return event->table && event->table != clock->table ? clock->table_load[k] : 0;
+/* Whether the function table that `event` needs is to be loaded first. */
+static bool needs_table(const ts_clock *clock, const ts_event *event) {
+    return event->table && event->table != clock->table;
 }
 
-/* When the engine could issue `event` in set k. */
-static ts_time engine_start(const ts_clock *clock, const ts_event *event, int k) {
+/* When the engine could issue `event` in the first `sets` sets. */
+static inline void engine_starts(const ts_clock *clock, const ts_event *event, int sets, ts_time *start) {
     const ts_step *step = event->step;
-    ts_time start = clock->engine_free[step->engine].at[k] + table_time(clock, event, k);
-    start = later(start, event->of[k].earliest);
-    if (clock->has_free_ports[k]) return start;
-    for (int port = 0; port < ts_port_count; port++)
-        if (step->port[port])
-            start = later(start, clock->port_free[port][port_rival((ts_port)port, step->engine)].at[k]);
-    return start;
+    const ts_times *free = &clock->engine_free[step->engine];
+    for (int k = 0; k < sets; k++)
+        start[k] = free->at[k];
+    if (needs_table(clock, event))
+        for (int k = 0; k < sets; k++)
+            start[k] += clock->table_load[k];
+    for (int k = 0; k < sets; k++)
+        start[k] = later(start[k], event->of[k].earliest);
+    for (int port = 0; port < ts_port_count; port++) {
+        if (!step->port[port]) continue;
+        const ts_times *held = &clock->port_free[port][port_rival((ts_port)port, step->engine)];
+        for (int k = 0; k < sets; k++)
+            if (!clock->has_free_ports[k]) start[k] = later(start[k], held->at[k]);
+    }
 }
 
-/* The node of the start that engine_start gave in the set asked for. */
+/* The node of the start that engine_starts gave in the set asked for. */
 static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     const ts_step *step = event->step;
     int k = clock->asked;
-    ts_charge load = {step->row, ts_bound_scalar, table_time(clock, event, k)};
+    ts_charge load = {step->row, ts_bound_scalar, needs_table(clock, event) ? clock->table_load[k] : 0};
     if (start == clock->engine_free[step->engine].at[k] + load.amount)
         return ts_node_from(clock, &clock->engine_cause[step->engine], load);
     if (start == event->of[k].earliest) return ts_node_from(clock, &event->cause, (ts_charge){0});
@@ -195,8 +225,8 @@ static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     return NULL;
 }
 
-static void note_end(ts_clock *clock, ts_node *node, const ts_event *event, ts_cause_kind kind,
-                     const ts_times *end) {
+static inline void note_end(ts_clock *clock, ts_node *node, const ts_event *event, ts_cause_kind kind,
+                            const ts_times *end) {
     int asked = clock->asked;
     if (end->at[asked] > clock->end.at[asked]) ts_cause_set(clock, &clock->end_cause, node, event, kind);
     for (int k = 0; k < clock->sets; k++)
@@ -208,7 +238,7 @@ static void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, co
     for (int port = 0; port < ts_port_count; port++) {
         if (!step->port[port]) continue;
         ts_times_copy(clock, &clock->port_free[port][step->engine], until);
-        clock->engine[port_rival((ts_port)port, step->engine)].is_known = false;
+        forget_pick(clock, port_rival((ts_port)port, step->engine));
         ts_cause_set(clock, &clock->port_cause[port][step->engine], node, event, ts_cause_engine);
     }
 }
@@ -221,7 +251,7 @@ static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_
     ts_lane *ring = &clock->ring[event->queue];
     if (!ring->head) {
         clock->ring_list[clock->rings++] = event->queue;
-        clock->ring_is_known = false;
+        forget_ring(clock);
     }
     lane_push(ring, event);
 }
@@ -254,22 +284,22 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
 static void issue(ts_clock *clock, ts_engine engine) {
     ts_lane *lane = &clock->engine[engine];
     ts_event *event = lane_pop(lane, lane->before);
-    lane->is_known = false;
+    forget_pick(clock, engine);
     const ts_step *step = event->step;
     ts_times start, until, result;
+    engine_starts(clock, event, clock->sets, start.at);
     for (int k = 0; k < clock->sets; k++) {
-        start.at[k] = engine_start(clock, event, k);
         until.at[k] = start.at[k] + step->of[k].occupancy;
         result.at[k] = start.at[k] + step->of[k].stream + step->of[k].latency;
     }
     ts_time start_asked = start.at[clock->asked];
     ts_node *node = start_node(clock, event, start_asked);
-    if (event->table && event->table != clock->table) {
+    if (needs_table(clock, event)) {
         event->loads_table = true;
         clock->table = event->table;
         ts_tally_table(clock, event);
     }
-    if (!step->is_control) show_issue(clock, event, start_asked, until.at[clock->asked]);
+    if (clock->is_shown && !step->is_control) show_issue(clock, event, start_asked, until.at[clock->asked]);
     ts_times_copy(clock, &clock->engine_free[engine], &until);
     ts_cause_set(clock, &clock->engine_cause[engine], node, event, ts_cause_engine);
     if (step->is_dma) {
@@ -326,7 +356,7 @@ static void serve(ts_clock *clock, int position) {
     uint16_t queue = clock->ring_list[position];
     ts_event *event = lane_pop(&clock->ring[queue], NULL);
     if (!clock->ring[queue].head) clock->ring_list[position] = clock->ring_list[--clock->rings];
-    clock->ring_is_known = false;
+    forget_ring(clock);
     const ts_step *step = event->step;
     int asked = clock->asked;
     ts_time start[TS_CLOCK_SETS], first = 0;
@@ -357,11 +387,17 @@ static void serve(ts_clock *clock, int position) {
    listed. Transfers of one queue keep their order, and nothing passes an instruction that is not. */
 static void find_pick(ts_clock *clock, ts_engine engine) {
     ts_lane *lane = &clock->engine[engine];
-    uint64_t queues[TS_CLOCK_RINGS / 64] = {0};
-    ts_time best = INT64_MAX, free = clock->engine_free[engine].at[0];
+    ts_event *before = NULL, *event = lane->head;
     lane->pick = lane->before = NULL;
     lane->is_known = true;
-    ts_event *before = NULL, *event = lane->head;
+    if (clock->window == 1) {
+        if (!event || event->waits) return;
+        lane->pick = event;
+        engine_starts(clock, event, 1, &lane->start);
+        return;
+    }
+    uint64_t queues[TS_CLOCK_RINGS / 64] = {0};
+    ts_time best = INT64_MAX, free = clock->engine_free[engine].at[0];
     for (int i = 0; event && i < clock->window; i++, before = event, event = event->next) {
         if (!event->step->is_listed && before) return;
         if (event->step->is_dma) {
@@ -371,7 +407,8 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
             if (is_taken) continue;
         }
         if (!event->waits) {
-            ts_time start = engine_start(clock, event, 0);
+            ts_time start;
+            engine_starts(clock, event, 1, &start);
             if (start < best) {
                 lane->start = best = start;
                 lane->pick = event;
@@ -402,37 +439,36 @@ static void find_ring(ts_clock *clock) {
     }
 }
 
-/* What goes next: an engine's pick, *ring -1, or the first transfer of a queue. Its start with the table's
-   constants. */
-static ts_time find_next(ts_clock *clock, int *engine, int *ring) {
+/* What goes next: an engine's pick, or the first transfer of a queue. */
+static void find_next(ts_clock *clock) {
     const ts_event *first = NULL;
     ts_time best = 0;
+    clock->next.is_known = true;
     for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
         ts_lane *lane = &clock->engine[e];
         if (!lane->is_known) find_pick(clock, (ts_engine)e);
         if (!lane->pick || !is_sooner(lane->pick, lane->start, first, best)) continue;
         first = lane->pick;
         best = lane->start;
-        *engine = e;
+        clock->next.engine = e;
     }
     if (!clock->ring_is_known) find_ring(clock);
-    *ring = clock->ring_pick;
-    if (*ring >= 0 && is_sooner(clock->ring[clock->ring_list[*ring]].head, clock->ring_time, first, best))
-        return clock->ring_time;
-    *ring = -1;
-    return best;
+    int ring = clock->ring_pick;
+    bool is_ring =
+        ring >= 0 && is_sooner(clock->ring[clock->ring_list[ring]].head, clock->ring_time, first, best);
+    clock->next.ring = is_ring ? ring : -1;
+    clock->next.time = is_ring ? clock->ring_time : best;
 }
 
 ts_time ts_lanes_time(ts_clock *clock) {
-    int engine = 0, ring;
-    return find_next(clock, &engine, &ring);
+    if (!clock->next.is_known) find_next(clock);
+    return clock->next.time;
 }
 
 void ts_lanes_step(ts_clock *clock) {
-    int engine = 0, ring;
-    find_next(clock, &engine, &ring);
-    if (ring >= 0)
-        serve(clock, ring);
+    if (!clock->next.is_known) find_next(clock);
+    if (clock->next.ring >= 0)
+        serve(clock, clock->next.ring);
     else
-        issue(clock, (ts_engine)engine);
+        issue(clock, (ts_engine)clock->next.engine);
 }

@@ -111,18 +111,18 @@ void ts_reach_find(ts_clock *clock) {
     list_all(clock);
 }
 
-bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_place *place) {
+bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_storage *storage,
+                        const ts_place *place) {
     enum { FEW = 64 };
-    const ts_storage *storage = &clock->storages[place->storage];
     const uint32_t *list = clock->reach_list + storage->first_reach[engine];
-    ts_reaches own = {.storage = place->storage,
+    ts_reaches own = {.storage = (uint32_t)(storage - clock->storages),
                       .is_write = true,
                       .is_found = true,
                       .is_known = true,
                       .lo = place->lo,
                       .hi = place->hi,
                       .first = place->part,
-                      .last = place->part + place->parts - 1};
+                      .last = place->end - 1};
     uint32_t looked = 0;
     for (uint32_t i = storage->reaches[engine]; i-- > 0;) {
         ts_reaches *other = &clock->reaches.data[list[i]];

@@ -1,44 +1,9 @@
-/* What an access waits for: the accesses that are still the latest to some bytes, found through the spot
-   where it lies (clock_spots.c). */
+/* What an access waits for: the accesses that are still the latest to some bytes, found by the place where
+   they lie (clock_boxes.c). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "machine/clock_core.h"
-
-static void add_box(ts_clock *clock, ts_box *box, ts_spot *spot) {
-    box->spot = spot;
-    box->next = spot->boxes[box->is_write];
-    spot->boxes[box->is_write] = box;
-    clock->storages[spot->place.storage].boxes[box->is_write]++;
-}
-
-/* Takes out the box that *at points to. */
-static ts_box *remove_box(ts_clock *clock, ts_box **at) {
-    ts_box *box = *at;
-    *at = box->next;
-    clock->storages[box->spot->place.storage].boxes[box->is_write]--;
-    return box;
-}
-
-static void drop_box_at(ts_clock *clock, ts_box **at) {
-    ts_box *box = remove_box(clock, at);
-    ts_event_drop(clock, box->event);
-    ts_slab_give(&clock->boxes, box);
-}
-
-static ts_box **find_box(const ts_box *box) {
-    ts_box **at = &box->spot->boxes[box->is_write];
-    while (*at != box)
-        at = &(*at)->next;
-    return at;
-}
-
-void ts_box_move(ts_clock *clock, ts_box *box, const ts_place *place) {
-    remove_box(clock, find_box(box));
-    ts_spot *spot = ts_spot_at(clock, place);
-    if (box->is_write) ts_spot_write(clock, spot);
-    add_box(clock, box, spot);
-}
 
 /* Two rectangles of one pitch meet where both their rows and their columns do. *is_known false: a row of one
    wraps into the next row's columns of the other, so columns say nothing. */
@@ -53,9 +18,12 @@ static ts_ref ref_of(const ts_place *place) {
     ts_ref ref = place->shape->ref;
     ref.offset = place->lo - place->shape->lo;
     ref.part = place->part;
-    ref.parts = place->parts;
+    ref.parts = place->end - place->part;
     return ref;
 }
+
+/* Whether two places whose bounds meet have bytes in common. */
+typedef enum ts_meet { ts_meet_no, ts_meet_yes, ts_meet_perhaps } ts_meet;
 
 static ts_meet find_meet(const ts_place *a, const ts_place *b) {
     bool is_exact = false;
@@ -70,10 +38,10 @@ static ts_meet find_meet(const ts_place *a, const ts_place *b) {
     return is_exact ? ts_meet_yes : ts_meet_perhaps;
 }
 
-static bool conflicts(ts_clock *clock, const ts_spot *spot, ts_link *link) {
-    if (link->meet == ts_meet_unknown) link->meet = (uint8_t)find_meet(&spot->place, &link->spot->place);
-    if (link->meet == ts_meet_perhaps) clock->record->conservative_waits++;
-    return link->meet != ts_meet_no;
+static bool conflicts(ts_clock *clock, const ts_place *place, const ts_place *other) {
+    ts_meet meet = find_meet(place, other);
+    if (meet == ts_meet_perhaps) clock->record->conservative_waits++;
+    return meet != ts_meet_no;
 }
 
 /* Whether the dependence could delay `event` at all, given what is known. *is_over: nor any that its engine
@@ -94,37 +62,44 @@ static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_eve
     return false;
 }
 
-enum { NOBODY = UINT8_MAX };
+enum {
+    NOBODY = UINT8_MAX,
+    ROW = 8 /* words looked at together */
+};
 
 /* An access that looks for what it waits for. */
 typedef struct query {
     ts_event *event;
-    ts_spot *spot;
-    uint8_t engine; /* that waits: of a transfer, the one that triggers it */
-    uint8_t bit;    /* of that engine */
+    ts_storage *storage;
+    const ts_access *access;
+    ts_place place;
+    uint32_t first, last; /* cells */
+    uint8_t engine;       /* that waits: of a transfer, the one that triggers it */
+    uint8_t bit;          /* of that engine */
+    uint8_t issuer;       /* the same; of a transfer none */
+    uint8_t ignored;      /* boxes of this engine need no look: it is the same, and in order; or nobody */
     bool is_write;
-    uint8_t ignored; /* boxes of this engine need no look: it is the same, and in order; none = no such */
 } query;
 
 /* What the event waits for in an earlier one of its own engine: in order, only for a result. */
-static void depend_same(ts_clock *clock, const query *q, ts_link *link, const ts_box *box) {
+static void depend_same(ts_clock *clock, const query *q, const ts_box *box) {
     bool is_time = !q->is_write && q->engine != ts_engine_tensor, is_over;
     if (!is_time && box->event->is_done) return;
     if (is_time && !can_delay(clock, q->event, box->event, true, &is_over)) return;
-    if (conflicts(clock, q->spot, link))
+    if (conflicts(clock, &q->place, &box->place))
         ts_event_depend(clock, q->event, box->event, is_time ? ts_wait_same : ts_wait_issue);
 }
 
 /* A DMA's data is touched outside its engine's order. In program order, an engine that waited once for
    `ready` has it behind it. Returns whether the box may be past. */
-static bool depend(ts_clock *clock, const query *q, ts_link *link, ts_box *box) {
-    uint8_t bit = q->bit;
-    bool is_own = q->engine == box->engine, is_over;
-    if (is_own && !q->event->step->is_dma) {
-        depend_same(clock, q, link, box);
+static bool depend(ts_clock *clock, const query *q, ts_box *box) {
+    if (q->issuer != ts_engine_none && q->issuer == box->engine) {
+        depend_same(clock, q, box);
         return false;
     }
     ts_event *earlier = box->event;
+    uint8_t bit = q->bit;
+    bool is_over;
     if (clock->window == 1 && (earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0)) & bit) {
         box->quiet[0] |= bit;
         box->quiet[1] |= earlier->awaited[0] & bit;
@@ -136,14 +111,14 @@ static bool depend(ts_clock *clock, const query *q, ts_link *link, ts_box *box) 
         box->quiet[1] |= bit;
         return true;
     }
-    if (!conflicts(clock, q->spot, link)) return false;
+    if (!conflicts(clock, &q->place, &box->place)) return false;
     earlier->awaited[q->is_write] |= bit;
     ts_event_depend(clock, q->event, earlier, q->is_write ? ts_wait_reuse : ts_wait_ready);
     return false;
 }
 
 static bool is_quiet(const query *q, const ts_box *box) {
-    return box->quiet[!q->is_write] & q->bit || box->engine == q->ignored;
+    return (box->quiet[!q->is_write] & q->bit) != 0 || box->engine == q->ignored;
 }
 
 /* The box stands for another access from now on. */
@@ -153,15 +128,18 @@ static void renew(ts_box *box) {
     box->quiet[0] = box->quiet[1] = 0;
 }
 
-/* A box in the place of an earlier one, whose times it stands for from now on. */
-static void take_over(ts_clock *clock, ts_box *box, ts_event *event, const ts_access *access,
-                      uint8_t engine) {
-    ts_event_drop(clock, box->event);
-    box->event = event;
-    box->access = access;
-    box->engine = engine;
+/* A box for the query's access: a new one, or that of an earlier access, whose times it stands for. */
+static void fill_box(const query *q, ts_box *box) {
+    box->event = q->event;
+    box->access = q->access;
+    box->engine = q->issuer;
     renew(box);
-    event->refs++;
+    q->event->refs++;
+}
+
+static void take_over(ts_clock *clock, const query *q, ts_box *box) {
+    ts_event_drop(clock, box->event);
+    fill_box(q, box);
 }
 
 /* Brings up to date what no engine that may still touch the storage starts anything before. Engines that are
@@ -195,23 +173,69 @@ static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time
 }
 
 /* Nothing that is still to come can be delayed by what was over before the latest instruction of every engine
-   that may touch its place. What is not past is looked at again some ticks later. */
-static bool is_past(ts_clock *clock, ts_box *box) {
+   that may touch its place. What is not past is looked at again some ticks later; whether an engine that is
+   far behind may still touch the place only when asked to be `thorough`. */
+static bool is_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_thorough) {
     enum { SOON = 1, LATER = 8 };
     if (clock->ticks < box->look || !box->event->is_done) return false;
-    ts_storage *storage = &clock->storages[box->spot->place.storage];
     if (storage->tick != clock->ticks) find_free(clock, storage);
+    if (storage->lagging && !is_thorough) return false;
     box->look = clock->ticks + SOON;
     if (!was_over(clock, box->event, &storage->free)) return false;
     for (uint32_t engines = storage->lagging; engines; engines &= engines - 1) {
         uint8_t engine = (uint8_t)__builtin_ctz(engines);
         if (was_over(clock, box->event, &clock->engine_free[engine])) continue;
         ts_reach_find(clock);
-        if (!ts_reach_may_touch(clock, engine, &box->spot->place)) continue;
+        if (!ts_reach_may_touch(clock, engine, storage, &box->place)) continue;
         box->look = clock->ticks + LATER;
         return false;
     }
     return true;
+}
+
+static bool is_dense(const ts_place *place) {
+    return place->shape && place->shape->is_dense;
+}
+
+static bool covers(const ts_place *a, const ts_place *b) {
+    return a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part && a->end >= b->end && is_dense(a);
+}
+
+/* Of `count` equal parts of [0, length), a bit for each that lies within [from, to). */
+static uint64_t parts_within(int64_t from, int64_t to, int64_t length, int count) {
+    int64_t size = length / count;
+    int64_t first = from <= 0 ? 0 : (from + size - 1) / size, last = to >= length ? count : to / size;
+    return last > first ? (((uint64_t)1 << (last - first)) - 1) << first : 0;
+}
+
+/* Which parts of `b` the place `a` covers: 4 by partitions, 16 by bytes. */
+static uint64_t covered_parts(const ts_place *a, const ts_place *b) {
+    enum { ROWS = 4, COLUMNS = 16 };
+    int64_t length = b->hi - b->lo, top = a->part - b->part, left = a->lo - b->lo;
+    int32_t height = b->end - b->part;
+    if (!is_dense(a) || height % ROWS || length % COLUMNS || (a->hi - a->lo) < length / COLUMNS ||
+        a->end - a->part < height / ROWS)
+        return 0;
+    uint64_t columns = parts_within(left, a->hi - b->lo, length, COLUMNS), covered = 0;
+    uint64_t rows = parts_within(top, a->end - b->part, height, ROWS);
+    for (; columns && rows; rows &= rows - 1)
+        covered |= columns << __builtin_ctzll(rows) * COLUMNS;
+    return covered;
+}
+
+/* Some words of the boxes that may meet the query's place, from `first`; how many. */
+static uint32_t find_near(const query *q, uint32_t first, uint64_t near[ROW]) {
+    const ts_boxes *table = &q->storage->table;
+    uint32_t count = table->top - first < ROW ? table->top - first : ROW;
+    const uint64_t *cell = table->grid ? table->grid + (size_t)q->first * table->words : table->used;
+    for (uint32_t i = 0; i < count; i++)
+        near[i] = cell[first + i];
+    for (uint32_t left = table->grid ? q->last - q->first : 0; left; left--) {
+        cell += table->words;
+        for (uint32_t i = 0; i < count; i++)
+            near[i] |= cell[first + i];
+    }
+    return count;
 }
 
 /* With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
@@ -221,46 +245,43 @@ static bool is_apart(const ts_clock *clock, const query *q, const ts_box *box) {
 
 /* Whoever touches these bytes later waits for this write, which waited for what it covers. Returns whether an
    earlier write's box took this one over. */
-static bool query_write(ts_clock *clock, const query *q, const ts_access *access, uint8_t engine) {
+static bool query_write(ts_clock *clock, const query *q) {
+    const ts_boxes *table = &q->storage->table;
     ts_box *own = NULL;
-    for (uint32_t i = 0; i < q->spot->link_count; i++) {
-        ts_link *link = &q->spot->links[i];
-        if (!link->is_measured) ts_link_measure(q->spot, link);
-        bool is_same = link->spot == q->spot, is_gone = is_same || link->is_inside;
-        for (int kind = 0; kind < 2; kind++)
-            for (ts_box **at = &link->spot->boxes[kind], *box; (box = *at);) {
-                if (is_apart(clock, q, box)) {
-                    at = &box->next;
-                    continue;
-                }
-                bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, link, box);
-                if (is_same && kind && !own) {
+    uint64_t near[ROW];
+    for (uint32_t row = 0; row < table->top; row += ROW) {
+        uint32_t count = find_near(q, row, near);
+        for (uint32_t i = 0; i < count; i++)
+            for (uint64_t slots = near[i]; slots; slots &= slots - 1) {
+                uint32_t slot = 64 * (row + i) + (uint32_t)__builtin_ctzll(slots);
+                ts_box *box = &table->box[slot];
+                if (!ts_place_meets(&q->place, &box->place) || is_apart(clock, q, box)) continue;
+                bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, box);
+                bool is_same = ts_place_is_same(&q->place, &box->place);
+                if (is_same && box->is_write && !own)
                     own = box;
-                    at = &box->next;
-                } else if (is_gone || (may_be_past && is_past(clock, box)) ||
-                           (box->covered |= link->covered) == UINT64_MAX) {
-                    drop_box_at(clock, at);
-                } else {
-                    at = &box->next;
-                }
+                else if (is_same || covers(&q->place, &box->place) ||
+                         (may_be_past && is_past(clock, q->storage, box, true)) ||
+                         (box->covered |= covered_parts(&q->place, &box->place)) == UINT64_MAX)
+                    ts_boxes_drop(clock, q->storage, slot);
             }
     }
-    if (own) take_over(clock, own, q->event, access, engine);
+    if (own) take_over(clock, q, own);
     return own != NULL;
 }
 
 static int by_place(const void *a, const void *b) {
-    const ts_box *x = *(ts_box *const *)a, *y = *(ts_box *const *)b;
-    if (x->spot->place.lo != y->spot->place.lo) return x->spot->place.lo < y->spot->place.lo ? -1 : 1;
+    const ts_box *x = ((const ts_found *)a)->box, *y = ((const ts_found *)b)->box;
+    if (x->place.lo != y->place.lo) return x->place.lo < y->place.lo ? -1 : 1;
     return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
 }
 
 /* One event with the latest times of several that are done. */
-static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
-    const ts_event *last = boxes[0]->event;
+static ts_event *merge_events(ts_clock *clock, const ts_found *boxes, uint32_t count) {
+    const ts_event *last = boxes[0].box->event;
     ts_event *merged = ts_event_new(clock, last->step);
     for (uint32_t i = 0; i < count; i++) {
-        const ts_event *event = boxes[i]->event;
+        const ts_event *event = boxes[i].box->event;
         if (event->of[clock->asked].ready > last->of[clock->asked].ready) last = event;
         for (int k = 0; k < clock->sets; k++)
             if (event->of[k].ready > merged->of[k].ready)
@@ -273,33 +294,26 @@ static ts_event *merge_events(ts_clock *clock, ts_box **boxes, uint32_t count) {
     return merged;
 }
 
-/* One box for several; it keeps their spot when all have the same. */
-static void merge_boxes(ts_clock *clock, ts_box **boxes, uint32_t count) {
-    ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
-    *box = *boxes[0];
-    box->event = merge_events(clock, boxes, count);
-    box->engine = ts_engine_none;
-    box->look = 0;
-    box->quiet[0] = box->quiet[1] = 0;
-    ts_place all = box->spot->place;
-    int32_t last = all.part + all.parts;
-    bool is_one = true;
+/* One box for several; it keeps their place when all have the same. */
+static void merge_boxes(ts_clock *clock, ts_storage *storage, const ts_found *boxes, uint32_t count) {
+    ts_box merged = *boxes[0].box;
+    merged.event = merge_events(clock, boxes, count);
+    merged.engine = ts_engine_none;
+    merged.look = 0;
+    merged.quiet[0] = merged.quiet[1] = 0;
+    ts_place all = merged.place;
     for (uint32_t i = 0; i < count; i++) {
-        const ts_place *place = &boxes[i]->spot->place;
-        is_one &= boxes[i]->spot == box->spot;
+        const ts_place *place = &boxes[i].box->place;
+        if (!ts_place_is_same(place, &merged.place)) all.shape = NULL;
         if (place->hi > all.hi) all.hi = place->hi;
         if (place->lo < all.lo) all.lo = place->lo;
         if (place->part < all.part) all.part = place->part;
-        if (place->part + place->parts > last) last = place->part + place->parts;
+        if (place->end > all.end) all.end = place->end;
     }
-    all.parts = last - all.part;
-    all.shape = NULL;
-    ts_spot *spot = box->spot;
+    merged.place = all;
     for (uint32_t i = 0; i < count; i++)
-        drop_box_at(clock, find_box(boxes[i]));
-    if (!is_one) spot = ts_spot_new(clock, &all);
-    if (box->is_write) ts_spot_write(clock, spot);
-    add_box(clock, box, spot);
+        ts_boxes_drop(clock, storage, boxes[i].slot);
+    *ts_boxes_add(clock, storage, &all, merged.is_write) = merged;
 }
 
 /* The group of the transfers that read this place; the box's event becomes one when it is the first. NULL
@@ -318,121 +332,124 @@ static ts_event *group_of(ts_clock *clock, ts_box *box) {
 static bool may_join(const ts_clock *clock, const query *q) {
     const ts_code *code = &clock->code[q->event->inst];
     for (int i = 0; i < code->access_count; i++)
-        if (code->accesses[i].is_write && code->accesses[i].storage == q->spot->place.storage) return false;
-    return q->event->step->is_dma;
+        if (code->accesses[i].is_write && code->accesses[i].storage == q->access->storage) return false;
+    return true;
 }
 
-/* A read in the place of earlier ones. An engine ends its instructions in order, so its latest read stands
-   for the one before; transfers end in any order and are waited for together. Returns whether an earlier
-   read's box stands for this one, too. */
-static bool join_reads(ts_clock *clock, const query *q, const ts_access *access) {
-    for (ts_box *box = q->spot->boxes[0]; box; box = box->next) {
-        if (q->event->step->is_dma) {
-            bool can_join = box->engine == ts_engine_none && may_join(clock, q);
-            ts_event *group = can_join ? group_of(clock, box) : NULL;
-            if (!group) continue;
-            ts_event_join(clock, group, q->event);
-            renew(box);
-            return true;
-        }
-        if (box->engine != q->engine || (clock->window > 1 && !box->event->is_done)) continue;
-        take_over(clock, box, q->event, access, q->engine);
+/* A read in the place of an earlier one, if its box allows it. An engine ends its instructions in order, so
+   its latest read stands for the one before; transfers end in any order and are waited for together. */
+static bool join_read(ts_clock *clock, const query *q, ts_box *box) {
+    if (box->engine != q->issuer || !ts_place_is_same(&q->place, &box->place)) return false;
+    if (!q->event->step->is_dma) {
+        if (clock->window > 1 && !box->event->is_done) return false;
+        take_over(clock, q, box);
         return true;
     }
-    return false;
+    ts_event *group = may_join(clock, q) ? group_of(clock, box) : NULL;
+    if (!group) return false;
+    ts_event_join(clock, group, q->event);
+    renew(box);
+    return true;
 }
 
-static bool query_read(ts_clock *clock, const query *q, const ts_access *access) {
-    for (uint32_t i = 0; i < q->spot->link_count; i++) {
-        ts_link *link = &q->spot->links[i];
-        for (ts_box **at = &link->spot->boxes[1], *box; (box = *at);) {
-            if (!is_apart(clock, q, box) && !is_quiet(q, box) && depend(clock, q, link, box) &&
-                is_past(clock, box))
-                drop_box_at(clock, at);
-            else
-                at = &box->next;
+/* Returns whether an earlier read's box stands for this one, too. */
+static bool query_read(ts_clock *clock, const query *q) {
+    const ts_boxes *table = &q->storage->table;
+    bool is_joined = false;
+    uint64_t near[ROW];
+    for (uint32_t row = 0; row < table->top; row += ROW) {
+        uint32_t count = find_near(q, row, near);
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t reads = near[i] & table->reads[row + i];
+            for (uint64_t slots = near[i] & table->writes[row + i]; slots; slots &= slots - 1) {
+                uint32_t slot = 64 * (row + i) + (uint32_t)__builtin_ctzll(slots);
+                ts_box *box = &table->box[slot];
+                if (!is_quiet(q, box) && ts_place_meets(&q->place, &box->place) && !is_apart(clock, q, box) &&
+                    depend(clock, q, box) && is_past(clock, q->storage, box, true))
+                    ts_boxes_drop(clock, q->storage, slot);
+            }
+            for (; reads && !is_joined; reads &= reads - 1)
+                is_joined =
+                    join_read(clock, q, &table->box[64 * (row + i) + (uint32_t)__builtin_ctzll(reads)]);
         }
     }
-    return join_reads(clock, q, access);
+    return is_joined;
 }
 
 /* Bounds the memory of a run: neighbours whose times are known become one box that waits for the latest. */
-static void compact(ts_clock *clock, uint32_t index, bool is_write) {
+static void compact(ts_clock *clock, ts_storage *storage, bool is_write) {
     enum { TOGETHER = 8 };
-    ts_storage *storage = &clock->storages[index];
-    ts_arena scratch = {0};
-    ts_box **boxes = TS_NEW_ARRAY(&scratch, ts_box *, storage->boxes[is_write]);
+    ts_boxes_find(clock, storage, is_write);
+    ts_found *boxes = clock->found.data;
     uint32_t count = 0;
-    ts_spots_find_boxes(clock, index, is_write);
     for (uint32_t i = 0; i < clock->found.count; i++)
-        if (clock->found.data[i]->event->is_done) boxes[count++] = clock->found.data[i];
+        if (boxes[i].box->event->is_done) boxes[count++] = boxes[i];
     if (count) qsort(boxes, count, sizeof *boxes, by_place);
-    for (uint32_t at = 0; at < count;) {
-        uint32_t end = at + 1;
-        while (end < count && end - at < TOGETHER)
-            end++;
-        if (end - at > 1) merge_boxes(clock, boxes + at, end - at);
-        at = end;
+    for (uint32_t at = 0; at < count; at += TOGETHER) {
+        uint32_t together = count - at < TOGETHER ? count - at : TOGETHER;
+        if (together > 1) merge_boxes(clock, storage, boxes + at, together);
     }
-    ts_arena_free(&scratch);
     uint32_t left = storage->boxes[is_write];
     storage->limit[is_write] = left < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : left * 2;
 }
 
 /* Forgets the boxes that cannot delay anything any more. */
-static void thin_out(ts_clock *clock, uint32_t index, bool is_write) {
+static void thin_out(ts_clock *clock, ts_storage *storage, bool is_write, bool is_thorough) {
     enum { FEW = 32 };
-    ts_spots_find_boxes(clock, index, is_write);
+    ts_boxes_find(clock, storage, is_write);
     for (uint32_t i = 0; i < clock->found.count; i++)
-        if (is_past(clock, clock->found.data[i])) drop_box_at(clock, find_box(clock->found.data[i]));
-    clock->storages[index].crowd[is_write] = 2 * clock->storages[index].boxes[is_write] + FEW;
+        if (is_past(clock, storage, clock->found.data[i].box, is_thorough))
+            ts_boxes_drop(clock, storage, clock->found.data[i].slot);
+    if (is_thorough) storage->crowd[is_write] = 2 * storage->boxes[is_write] + FEW;
 }
 
 void ts_regions_tick(ts_clock *clock) {
+    enum { FEW = 32 };
     clock->ticks++;
+    for (uint32_t kind = 0; kind < 2 * TS_STORAGE_SCRATCH; kind++) {
+        ts_storage *storage = &clock->storages[kind / 2];
+        if (storage->boxes[kind % 2] > FEW) thin_out(clock, storage, kind % 2, false);
+    }
 }
 
 void ts_regions_sweep(ts_clock *clock) {
     ts_regions_tick(clock);
     for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
-        if (clock->storages[kind / 2].boxes[kind % 2] == 0) continue;
-        ts_spots_find_boxes(clock, kind / 2, kind % 2);
+        ts_storage *storage = &clock->storages[kind / 2];
+        if (storage->boxes[kind % 2] == 0) continue;
+        ts_boxes_find(clock, storage, kind % 2);
         for (uint32_t i = 0; i < clock->found.count; i++)
-            clock->found.data[i]->look = 0;
-        thin_out(clock, kind / 2, kind % 2);
+            clock->found.data[i].box->look = 0;
+        thin_out(clock, storage, kind % 2, true);
     }
 }
 
-/* Where the access lies now. */
-static ts_spot *spot_of(ts_clock *clock, ts_access *access) {
-    ts_place place = {.lo = access->offset + access->lo,
-                      .hi = access->offset + access->hi,
-                      .part = access->part,
-                      .parts = access->parts,
-                      .storage = access->storage,
-                      .shape = access->shape};
-    if (!access->spot || !ts_place_is_same(&access->spot->place, &place))
-        access->spot = ts_spot_at(clock, &place);
-    access->spot->tick = clock->ticks;
-    return access->spot;
-}
-
-void ts_regions_access(ts_clock *clock, ts_event *event, ts_access *access, bool is_write) {
-    if (!clock->storages[access->storage].is_tracked || (clock->is_explicit && event->step->is_dma)) return;
+void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
+    ts_storage *storage = &clock->storages[access->storage];
     bool is_dma = event->step->is_dma;
-    uint8_t own = event->step->engine, engine = is_dma ? ts_engine_none : own;
-    query q = {event, spot_of(clock, access), own, (uint8_t)(1u << own), is_write, NOBODY};
+    if (!storage->is_tracked || (clock->is_explicit && is_dma)) return;
+    uint8_t own = event->step->engine;
+    query q = {.event = event,
+               .storage = storage,
+               .access = access,
+               .place = {.lo = access->offset + access->lo,
+                         .hi = access->offset + access->hi,
+                         .part = access->part,
+                         .end = access->part + access->parts,
+                         .shape = access->shape},
+               .engine = own,
+               .bit = (uint8_t)(1u << own),
+               .issuer = is_dma ? ts_engine_none : own,
+               .ignored = NOBODY,
+               .is_write = is_write};
     if (!is_dma && clock->window == 1 && (is_write || own == ts_engine_tensor)) q.ignored = own;
-    if (is_write) ts_spot_write(clock, q.spot);
-    if (is_write ? query_write(clock, &q, access, engine) : query_read(clock, &q, access)) return;
-    ts_box *box = ts_slab_take(&clock->arena, &clock->boxes, sizeof *box);
-    *box = (ts_box){.event = event, .access = access, .engine = engine, .is_write = is_write};
-    event->refs++;
-    add_box(clock, box, q.spot);
-    const ts_storage *storage = &clock->storages[access->storage];
-    if (storage->boxes[is_write] > storage->crowd[is_write]) thin_out(clock, access->storage, is_write);
+    q.first = ts_boxes_cell(&storage->table, q.place.lo);
+    q.last = ts_boxes_cell(&storage->table, q.place.hi - 1);
+    if (is_write ? query_write(clock, &q) : query_read(clock, &q)) return;
+    fill_box(&q, ts_boxes_add(clock, storage, &q.place, is_write));
+    if (storage->boxes[is_write] > storage->crowd[is_write]) thin_out(clock, storage, is_write, true);
     if (storage->boxes[is_write] > storage->limit[is_write] && !clock->is_explicit)
-        compact(clock, access->storage, is_write);
+        compact(clock, storage, is_write);
 }
 
 const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape) {

@@ -140,7 +140,6 @@ static void visit_engines(ts_walk *walk) {
             visit_times(walk, &clock->port_free[port][e]);
             visit_cause(walk, &clock->port_cause[port][e], clock->port_free[port][e].at[clock->asked]);
         }
-        if (walk->mode == ts_walk_move) clock->engine[e].is_known = false;
     }
 }
 
@@ -161,7 +160,7 @@ static void visit_transfers(ts_walk *walk) {
     }
     visit_times(walk, &clock->hbm_free);
     visit_node(walk, &clock->hbm_node, clock->hbm_free.at[clock->asked], walk->mode == ts_walk_move);
-    clock->ring_is_known = false;
+    if (walk->mode == ts_walk_move) ts_lanes_forget(clock);
     visit_times(walk, &clock->end);
     visit_cause(walk, &clock->end_cause, clock->end.at[clock->asked]);
 }
@@ -183,11 +182,12 @@ static void visit_union(ts_walk *walk) {
     word(walk, -1);
 }
 
-static void visit_box(ts_walk *walk, ts_box *box) {
+static void visit_box(ts_walk *walk, ts_storage *storage, uint32_t slot) {
     ts_clock *clock = walk->clock;
     const ts_loop *loop = &clock->program->loops.data[walk->loop];
+    const ts_box *box = &storage->table.box[slot];
     const ts_access *access = box->access;
-    ts_place place = box->spot->place;
+    ts_place place = box->place;
     int64_t shift = 0, part_shift = 0;
     if (access->inst > loop->begin && access->inst < loop->end) {
         shift = ts_repeat_shift(clock->program, access->ap, walk->loop);
@@ -196,20 +196,21 @@ static void visit_box(ts_walk *walk, ts_box *box) {
     int64_t trip = clock->counters[walk->loop];
     if (!place.shape) walk->is_equal = false; /* it stands for several: nothing is known of how they move */
     pointer(walk, place.shape);
-    word(walk, (int64_t)place.storage << 16 | box->engine << 8 | box->is_write);
+    word(walk, (int64_t)(storage - clock->storages) << 16 | box->engine << 8 | box->is_write);
     word(walk, place.lo - shift * trip);
-    word(walk, (int64_t)place.parts << 32 | (uint32_t)(place.part - part_shift * trip));
+    word(walk, (int64_t)(place.end - place.part) << 32 | (uint32_t)(place.part - part_shift * trip));
     word(walk, number(walk, box->event));
     if (walk->mode != ts_walk_move || (!shift && !part_shift)) return;
     place.lo += shift * walk->trips;
     place.hi += shift * walk->trips;
     place.part += (int32_t)(part_shift * walk->trips);
-    ts_box_move(clock, box, &place);
+    place.end += (int32_t)(part_shift * walk->trips);
+    ts_boxes_move(storage, slot, &place);
 }
 
 static int by_place(const void *a, const void *b) {
-    const ts_box *x = *(ts_box *const *)a, *y = *(ts_box *const *)b;
-    const ts_place *p = &x->spot->place, *q = &y->spot->place;
+    const ts_box *x = ((const ts_found *)a)->box, *y = ((const ts_found *)b)->box;
+    const ts_place *p = &x->place, *q = &y->place;
     if (p->lo != q->lo) return p->lo < q->lo ? -1 : 1;
     if (p->part != q->part) return p->part < q->part ? -1 : 1;
     if (p->hi != q->hi) return p->hi < q->hi ? -1 : 1;
@@ -220,16 +221,18 @@ static int by_place(const void *a, const void *b) {
 static void visit_boxes(ts_walk *walk) {
     ts_clock *clock = walk->clock;
     for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
-        if (clock->storages[kind / 2].boxes[kind % 2] == 0) continue;
-        ts_spots_find_boxes(clock, kind / 2, kind % 2);
+        ts_storage *storage = &clock->storages[kind / 2];
+        if (storage->boxes[kind % 2] == 0) continue;
+        ts_boxes_find(clock, storage, kind % 2);
         uint32_t kept = 0;
         for (uint32_t i = 0; i < clock->found.count; i++) {
-            ts_box *box = clock->found.data[i];
-            if (!box->event->is_done || matters(walk, box->event)) clock->found.data[kept++] = box;
+            ts_found found = clock->found.data[i];
+            if (!found.box->event->is_done || matters(walk, found.box->event))
+                clock->found.data[kept++] = found;
         }
-        if (kept) qsort(clock->found.data, kept, sizeof(ts_box *), by_place);
+        if (kept) qsort(clock->found.data, kept, sizeof(ts_found), by_place);
         for (uint32_t i = 0; i < kept; i++)
-            visit_box(walk, clock->found.data[i]);
+            visit_box(walk, storage, clock->found.data[i].slot);
     }
     word(walk, -1);
 }
