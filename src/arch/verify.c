@@ -137,16 +137,31 @@ static bool is_inside(const ts_verifier *v, const void *context) {
     return low >= 0 && high + bytes <= test->bytes && ref.part >= 0 && ref.part + ref.parts <= test->parts;
 }
 
+/* What an operand reaches out of. */
+static void limit_text(const ts_verifier *v, const bounds_test *test, bool is_parts, char *text,
+                       size_t size) {
+    const char *space = ts_space_name(test->ap->space);
+    if (is_parts)
+        snprintf(text, size, "the chip has %lld (chip.def partitions)", (long long)test->parts);
+    else if (test->ap->space == ts_space_hbm)
+        snprintf(text, size, "tensor %.40s has %lld", v->program->tensors.data[test->ap->tensor].name,
+                 (long long)test->bytes);
+    else
+        snprintf(text, size, "%s has %lld (chip.def %s_partition_bytes)", space, (long long)test->bytes,
+                 space);
+}
+
 /* `ok` is what the forms say; when they cannot show it, the points decide. */
 static ts_status need_inside(ts_verifier *v, const operand *o, bool ok, const bounds_test *test,
-                             const char *what, ts_wide low, ts_wide high, const char *limit) {
-    char point[200] = "";
+                             bool is_parts, ts_wide low, ts_wide high) {
+    char point[200] = "", limit[120];
     if (ok) return ts_ok;
     ts_points points = ts_verify_points(v, is_inside, test);
     if (points == ts_points_hold) return ts_ok;
     if (points == ts_points_fail) ts_verify_point_text(v, point, sizeof point);
-    return ts_verify_refuse(v, ts_input, "%s reaches %s %lld to %lld%s, %s", o->name, what, (long long)low,
-                            (long long)high, point, limit);
+    limit_text(v, test, is_parts, limit, sizeof limit);
+    return ts_verify_refuse(v, ts_input, "%s reaches %s %lld to %lld%s, %s", o->name,
+                            is_parts ? "partitions" : "bytes", (long long)low, (long long)high, point, limit);
 }
 
 bool ts_affine_is_multiple(const ts_program *program, const ts_affine *affine, int64_t unit) {
@@ -178,9 +193,7 @@ static ts_status check_partitions(ts_verifier *v, const operand *o, const bounds
     ts_wide low, high;
     if (!ts_form_of(&v->nest, &ap->part, &start) || !ts_reach(&v->nest, &start, &span, 1, &low, &high))
         return too_large(v, o);
-    char limit[80];
-    snprintf(limit, sizeof limit, "the chip has %lld (chip.def partitions)", (long long)test->parts);
-    TS_TRY(need_inside(v, o, low >= 0 && high < test->parts, test, "partitions", low, high, limit));
+    TS_TRY(need_inside(v, o, low >= 0 && high < test->parts, test, true, low, high));
     int unit = ap->parts.max > 64 ? 128 : ap->parts.max > 32 ? 64 : 32;
     if (v->inst->op == ts_op_dma_copy || ts_affine_is_multiple(v->program, &ap->part, unit)) return ts_ok;
     return ts_verify_refuse(v, ts_input,
@@ -251,11 +264,7 @@ static ts_status check_on_chip(ts_verifier *v, const operand *o) {
         !ts_reach(&v->nest, &start, spans, free_spans(ap, bytes, spans), &low, &high))
         return too_large(v, o);
     TS_TRY(check_partitions(v, o, &test));
-    char limit[80];
-    snprintf(limit, sizeof limit, "%s has %lld (chip.def %s_partition_bytes)", ts_space_name(ap->space),
-             (long long)test.bytes, ts_space_name(ap->space));
-    TS_TRY(need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, "bytes", low, high + bytes - 1,
-                       limit));
+    TS_TRY(need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, false, low, high + bytes - 1));
     if (ts_affine_is_multiple(v->program, &ap->offset, bytes)) return ts_ok;
     return ts_verify_refuse(v, ts_input, "%s starts at a byte that is no multiple of its element, %lld bytes",
                             o->name, (long long)bytes);
@@ -315,10 +324,7 @@ static ts_status check_hbm(ts_verifier *v, const operand *o) {
         if (spans[i].step < -TS_RANGE_LIMIT || spans[i].step > TS_RANGE_LIMIT) return too_large(v, o);
     if (!ts_reach(&v->nest, &scaled, spans, dims, &low, &high)) return too_large(v, o);
     if (ap->index) return check_index(v, o); /* where it lands is checked as it runs */
-    char limit[120];
-    snprintf(limit, sizeof limit, "tensor %.40s has %lld", tensor->name, (long long)test.bytes);
-    return need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, "bytes", low, high + bytes - 1,
-                       limit);
+    return need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, false, low, high + bytes - 1);
 }
 
 static ts_status check_operand(ts_verifier *v, const operand *o) {

@@ -3,6 +3,7 @@
 
 #include "base/unit.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,19 +38,21 @@ void ts_text_add(ts_text *text, const char *string) {
     ts_text_add_n(text, string, strlen(string));
 }
 
+/* Into the room that there is; once more where that was too little. */
 void ts_text_format(ts_text *text, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    reserve(text, 0);
+    size_t room = text->capacity - text->length;
+    int length = vsnprintf(text->data + text->length, room, format, arguments);
     va_end(arguments);
-    if (length > 0) {
+    if (length >= 0 && (size_t)length >= room) {
         reserve(text, (size_t)length);
         vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
-        text->length += (size_t)length;
-    } else {
-        ts_text_add_n(text, "", 0);
     }
+    if (length > 0) text->length += (size_t)length;
+    text->data[text->length] = '\0';
     va_end(again);
 }
 
@@ -84,7 +87,9 @@ void ts_text_double(ts_text *text, double value) {
         ts_text_format(text, "%.0f", value);
         return;
     }
-    for (int precision = 1; precision <= 17; precision++) {
+    /* 15 digits name a number of at most that many, and %g drops its zeros: fewer need no try of their own.
+       Below the normal numbers that is not so. */
+    for (int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG; precision <= DBL_DECIMAL_DIG; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, value);
         if (strtod(digits, NULL) == value) break;
     }

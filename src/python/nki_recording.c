@@ -367,19 +367,35 @@ static PyObject *recording_peek(nki_recording *recording, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static PyObject *recording_record(nki_recording *recording, PyObject *unused) {
-    (void)unused;
+/* The text that `give` copies, of any length: most fits at once. */
+typedef size_t give_text(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error);
+static PyObject *text_of(nki_recording *recording, give_text *give) {
+    enum { USUAL = 1 << 16 };
     nki_state *state = nki_state_of(Py_TYPE(recording));
     ts_nki_error error = {0};
-    size_t size;
-    Py_BEGIN_ALLOW_THREADS size = ts_nki_record(recording->nki, NULL, 0, &error);
-    Py_END_ALLOW_THREADS if (!size) return nki_raise(state, &error);
-    char *text = PyMem_Malloc(size + 1);
-    if (!text) return PyErr_NoMemory();
-    ts_nki_record(recording->nki, text, size + 1, &error);
-    PyObject *string = PyUnicode_FromStringAndSize(text, (Py_ssize_t)size);
+    char *text = NULL;
+    for (size_t room = 0, size = USUAL; size >= room;) {
+        room = size + 1;
+        char *larger = PyMem_Realloc(text, room);
+        if (!larger) {
+            PyMem_Free(text);
+            return PyErr_NoMemory();
+        }
+        text = larger;
+        text[0] = 0;
+        Py_BEGIN_ALLOW_THREADS size = give(recording->nki, text, room, &error);
+        Py_END_ALLOW_THREADS if (size || !error.kind[0]) continue;
+        PyMem_Free(text);
+        return nki_raise(state, &error);
+    }
+    PyObject *string = PyUnicode_FromString(text);
     PyMem_Free(text);
     return string;
+}
+
+static PyObject *recording_record(nki_recording *recording, PyObject *unused) {
+    (void)unused;
+    return text_of(recording, ts_nki_record);
 }
 
 /* mark(what): see ts_nki_add_mark */
@@ -401,15 +417,14 @@ static PyObject *recording_repeat(nki_recording *recording, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+static size_t give_program(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) {
+    (void)error;
+    return ts_nki_text(nki, buffer, size);
+}
+
 static PyObject *recording_text(nki_recording *recording, PyObject *unused) {
     (void)unused;
-    size_t size = ts_nki_text(recording->nki, NULL, 0);
-    char *text = PyMem_Malloc(size + 1);
-    if (!text) return PyErr_NoMemory();
-    ts_nki_text(recording->nki, text, size + 1);
-    PyObject *string = PyUnicode_FromStringAndSize(text, (Py_ssize_t)size);
-    PyMem_Free(text);
-    return string;
+    return text_of(recording, give_program);
 }
 
 static PyMethodDef methods[] = {
