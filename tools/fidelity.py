@@ -272,8 +272,15 @@ recording has instructions that the source only implies.
   time that fits the other kernels (60 ns instead of 40 would meet this row); a kernel of AWS's that moves 128 rows at a time
   wants less than 43. One constant cannot serve both, and the student's vector addition by rows of 128 errs to the other side.
 - Mamba v1 issues fewer VectorE instructions here than in its profile: 2955 are published, 2592 follow from the source.
-- From 1024 steps on a broadcast row of Mamba v2 no longer fits a PSUM bank and is copied to SBUF. The measured time lies between
-  both engines taking turns with those copies, as here, and VectorE making them all.
+- From 1024 steps on a broadcast row of Mamba v2 no longer fits a PSUM bank and is copied to SBUF. The profile of 8192 steps
+  shows those copies on ScalarE and four passes of VectorE a trip, as recorded here, and as much VectorE time (4389). From
+  1024 to 4096 steps the measured time is that of VectorE and 14 to 17 % more, as if VectorE stood still while ScalarE
+  copies. No published profile shows such a run, so nothing here makes it wait.
+- Mamba v2 spills at 8192 steps as its profile shows it: `delta` is loaded again on every trip. AWS's compiler also reloads
+  `delta * u`, which finds room here, and neither overlaps with anything.
+- On Trainium2 the matmul with blocked free dimensions moves 6.7 GB here and, going by the bandwidth that its profile names,
+  8.7 GB on the chip: AWS's compiler loads the moving block again for every row of the stationary block. TensorE
+  is busy all the time either way.
 - Layer norm at 8192 columns leaves no room for two tiles of rows in SBUF. The published times lie between full overlap and none.
 - One 32 KiB transfer in a profile runs at 18.1 bytes a nanosecond with its gaps, above the 17 that the bandwidth guide calls
   sustained. The model takes the guide's figure and adds a descriptor's cost to each row.

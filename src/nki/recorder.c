@@ -1,6 +1,7 @@
 /* Recorder: buffers, source lines, and what ends a recording. */
 #include "nki/recorder.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ ts_recorder *ts_recorder_new(const char *name, const ts_chip *chip) {
     r->program = ts_program_new(name, chip->name);
     r->program->order = ts_order_list;
     r->chip = *chip;
+    r->chip.sbuf_partition_bytes -= fmin(chip->sbuf_compiler_bytes, chip->sbuf_partition_bytes);
     r->most_instructions = MOST_INSTRUCTIONS;
     ts_builder_init(&r->builder, r->program, &r->chip);
     r->builder.owns_banks = true;
@@ -36,6 +38,7 @@ void ts_recorder_free(ts_recorder *r) {
 ts_recorder *ts_recorder_copy(const ts_recorder *from) {
     ts_recorder *to = ts_recorder_new(from->program->name, &from->chip);
     if (!to) return NULL;
+    to->chip = from->chip;
     ts_arena *arena = &to->program->arena;
     const ts_program *program = from->program;
     COPY_VEC(to->buffers, from->buffers, arena);
@@ -107,12 +110,15 @@ static ts_status check_tile(const ts_recorder *r, const ts_nki_tile *spec, ts_di
         ts_diag_remedy(diag, "cut the first dimension into tiles of at most 128 partitions");
         return ts_input;
     }
-    if ((double)spec->bytes <= most) return ts_ok;
-    ts_fail(diag, ts_capacity,
-            "tile %s takes %lld bytes of each partition, %s has %.0f (chip.def %s_partition_bytes)",
-            spec->name[0] ? spec->name : "without a name", (long long)spec->bytes, ts_space_name(spec->space),
-            most, ts_space_name(spec->space));
-    ts_diag_remedy(diag, "cut its free dimensions");
+    int64_t end = spec->bytes;
+    for (uint32_t i = 0; spec->address && i < spec->blocks; i++)
+        if (spec->address[i] + spec->bytes > end) end = spec->address[i] + spec->bytes;
+    if ((double)end <= most) return ts_ok;
+    ts_fail(diag, ts_capacity, "tile %s %s %lld bytes of each partition, %s has %.0f (chip.def %s)",
+            spec->name[0] ? spec->name : "without a name", end > spec->bytes ? "ends beyond" : "takes",
+            (long long)(end > spec->bytes ? most : end), ts_space_name(spec->space), most,
+            is_psum ? "psum_partition_bytes" : "sbuf_partition_bytes less sbuf_compiler_bytes");
+    ts_diag_remedy(diag, end > spec->bytes ? "choose a lower address" : "cut its free dimensions");
     return ts_capacity;
 }
 

@@ -44,7 +44,7 @@ typedef struct ts_record_warning {
 
 typedef struct ts_recorder {
     ts_program *program;
-    ts_chip chip;
+    ts_chip chip; /* SBUF less what the compiler keeps for itself */
     ts_builder builder;
     TS_VEC(ts_buffer_info) buffers;
     TS_VEC(ts_tile) current;  /* the tile that holds a block now; 0 = nothing was written yet */

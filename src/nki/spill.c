@@ -1,9 +1,11 @@
 /* Spilling: where SBUF does not hold all tiles that are live at once, some lie in HBM between two uses, as
    AWS's compiler does it. When room is wanted, the tile goes whose next use is farthest; what one load made
-   is loaded again, or only then where nothing read it before; anything else is saved after its last write. A
-   kernel that chooses addresses itself is left alone. */
+   is loaded again, or only then where nothing read it before; anything else is saved after its last write.
+   What is wanted back comes ahead of its use by at most what one transfer takes, if something used later can
+   go for it. A kernel that chooses addresses itself is left alone. */
 #include <stdlib.h>
 
+#include "arch/cost.h"
 #include "arch/dtype.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
@@ -25,8 +27,14 @@ typedef struct piece {
     uint32_t last_write;            /* position */
     box written, kept;              /* so far; what lies in `saved` */
     uint32_t saved;                 /* 1 + tensor that holds its value; 0 = none */
+    uint32_t early;                 /* 1 + index of the DMA that brought it ahead of its use; 0 = none */
     const ts_inst_dma_copy *source; /* the load that makes it again; NULL = none */
 } piece;
+
+/* A tile that is away, and the position that wants it. */
+typedef struct request {
+    uint32_t tile, use;
+} request;
 
 /* A DMA to be put before the instruction at a position. */
 typedef struct added {
@@ -40,12 +48,17 @@ typedef struct spill {
     uint32_t tiles;
     uint32_t *first_access, *at; /* by tile: where its positions begin in `at` */
     piece *pieces;
-    TS_VEC(uint32_t) here;    /* tiles in SBUF */
-    TS_VEC(uint32_t) back;    /* of these, those that this instruction wants back */
-    bool *is_written;         /* by tensor */
-    bool *is_late;            /* by position: a load that is made before its first use instead */
-    int64_t held, room, most; /* bytes of a partition */
-    ts_diag *diag;            /* NULL: what does not fit is for placement to tell */
+    TS_VEC(uint32_t) here; /* tiles in SBUF */
+    TS_VEC(uint32_t) back; /* of these, those that this instruction wants back */
+    uint32_t *hbm_write;   /* by tensor: 1 + the position of its last write; 0 = none */
+    bool *is_late;         /* by position: a load that is made before its first use instead */
+    int64_t held, room;    /* bytes of a partition */
+    ts_time *start;        /* by position: when it could begin if no engine waited for another */
+    ts_time lead;          /* how long before its use a tile is asked for */
+    uint32_t seen;         /* positions whose tiles were asked for */
+    TS_VEC(request) asked;
+    uint32_t served; /* of these */
+    ts_diag *diag;   /* NULL: what does not fit is for placement to tell */
     TS_VEC(added) added;
 } spill;
 
@@ -80,16 +93,67 @@ static void list_access(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
     s->at[s->first_access[ap->tensor - 1] + p->next++] = at;
 }
 
+static const ts_buffer_info *buffer_of(const spill *s, uint32_t tile) {
+    return &s->r->buffers.data[s->r->uses.data[tile].buffer - 1];
+}
+
+/* The most bytes of a partition that hold values still to be used. */
+static int64_t most_live(spill *s) {
+    uint32_t count = s->r->program->code.count;
+    int64_t *change = TS_NEW_ARRAY(&s->scratch, int64_t, (size_t)count + 1), live = 0, most = 0;
+    for (uint32_t i = 0; i < s->tiles; i++) {
+        uint32_t first = s->first_access[i], end = s->first_access[i + 1];
+        if (first == end) continue;
+        change[s->at[first]] += s->r->builder.tiles.data[i].bytes;
+        change[s->at[end - 1] + 1] -= s->r->builder.tiles.data[i].bytes;
+    }
+    for (uint32_t at = 0; at < count; at++) {
+        live += change[at];
+        if (live > most) most = live;
+    }
+    return most;
+}
+
+/* From a transfer's trigger until an engine may use what it brought, alone. */
+static ts_time time_back(const ts_chip *chip, int64_t bytes) {
+    double of_row = chip->dma_descriptor_ns + (double)bytes / chip->dma_engine_bytes_per_ns,
+           ns = chip->dma_trigger_ns + chip->dma_first_byte_ns + chip->dma_completion_ns +
+                chip->dma_rows_per_engine * of_row;
+    return (ts_time)(ns * 1000);
+}
+
+static void estimate_starts(spill *s) {
+    const ts_program *program = s->r->program;
+    ts_time busy[ts_engine_count] = {0}, now = 0;
+    s->start = TS_NEW_ARRAY(&s->scratch, ts_time, program->code.count + 1);
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        ts_operands operands;
+        ts_cost cost;
+        s->start[at] = now;
+        if (inst->op == ts_op_dma_copy) continue;
+        ts_inst_operands(program, inst, NULL, &operands);
+        ts_inst_cost(&s->r->chip, inst, &operands, &cost);
+        busy[inst->engine] += cost.occupancy;
+        if (busy[inst->engine] > now) now = busy[inst->engine];
+    }
+    for (uint32_t i = 0; i < s->tiles; i++) {
+        const ts_tile_info *tile = &s->r->builder.tiles.data[i];
+        ts_time time = tile->space == ts_space_sbuf ? time_back(&s->r->chip, tile->bytes) : 0;
+        if (time > s->lead) s->lead = time;
+    }
+}
+
 static void list_accesses(spill *s) {
     ts_program *program = s->r->program;
     s->tiles = s->r->builder.tiles.count;
     s->first_access = TS_NEW_ARRAY(&s->scratch, uint32_t, s->tiles + 2);
     s->pieces = TS_NEW_ARRAY(&s->scratch, piece, s->tiles + 1);
-    s->is_written = TS_NEW_ARRAY(&s->scratch, bool, program->tensors.count + 1);
+    s->hbm_write = TS_NEW_ARRAY(&s->scratch, uint32_t, program->tensors.count + 1);
     s->is_late = TS_NEW_ARRAY(&s->scratch, bool, program->code.count + 1);
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_ap *dst = ts_operand_dst(program->code.data[at]);
-        if (dst && dst->space == ts_space_hbm) s->is_written[dst->tensor] = true;
+        if (dst && dst->space == ts_space_hbm) s->hbm_write[dst->tensor] = at + 1;
         for_each(s, at, count_access);
     }
     for (uint32_t i = 0; i < s->tiles; i++)
@@ -107,10 +171,6 @@ static int64_t next_use(const spill *s, uint32_t tile) {
 }
 
 /* ---- out and in ---- */
-
-static const ts_buffer_info *buffer_of(const spill *s, uint32_t tile) {
-    return &s->r->buffers.data[s->r->uses.data[tile].buffer - 1];
-}
 
 /* What is kept of a tile, on chip and in a tensor of its own. */
 static void both_ends(spill *s, uint32_t tile, uint32_t tensor, ts_ap *on_chip, ts_ap *hbm) {
@@ -160,11 +220,21 @@ static void save(spill *s, uint32_t tile) {
     r->spilled_out += bytes_of(&p->kept);
 }
 
+/* What is moved again because it was sent out. A load that nothing read before is only made later. */
+static uint64_t bytes_again(const piece *p) {
+    if (!p->source) return bytes_of(&p->kept);
+    return p->reads > 0 ? bytes_of(&p->written) : 0;
+}
+
 static void send_out(spill *s, uint32_t slot) {
     uint32_t tile = s->here.data[slot];
     piece *p = &s->pieces[tile];
     if (!p->source && !p->saved && p->written.end_byte > 0) save(s, tile);
-    if (p->source && p->reads == 0) {
+    if (p->early) {
+        s->added.data[p->early - 1].inst = NULL;
+        s->r->spilled_in -= bytes_again(p);
+        p->early = 0;
+    } else if (p->source && p->reads == 0) {
         s->is_late[p->last_write] = true;
         s->r->uses.data[p->now - 1].writes--;
     }
@@ -188,17 +258,17 @@ static void bring_in(spill *s, uint32_t tile, uint32_t at) {
     } else {
         both_ends(s, tile, p->saved - 1, &dma->dst, &dma->src);
     }
-    if (!source || p->reads > 0) r->spilled_in += bytes_of(source ? &p->written : &p->kept);
+    r->spilled_in += bytes_again(p);
 }
 
 /* ---- the walk ---- */
 
-/* Makes room by sending out what is used last of all that this instruction does not use; false when nothing
-   is left. */
-static bool make_room(spill *s, uint32_t at) {
-    while (s->held > s->room) {
+/* Makes room for so many bytes by sending out what is used last of all, and after the position; false when
+   nothing is left. */
+static bool make_room(spill *s, int64_t bytes, int64_t after) {
+    while (s->held + bytes > s->room) {
         uint32_t farthest = 0;
-        int64_t use = (int64_t)at;
+        int64_t use = after;
         for (uint32_t i = 0; i < s->here.count; i++) {
             int64_t next = next_use(s, s->here.data[i]);
             if (next > use) {
@@ -206,29 +276,60 @@ static bool make_room(spill *s, uint32_t at) {
                 farthest = i;
             }
         }
-        if (use == (int64_t)at) return false;
+        if (use == after) return false;
         send_out(s, farthest);
     }
     return true;
+}
+
+static void arrive(spill *s, uint32_t tile) {
+    s->pieces[tile].is_here = true;
+    s->held += s->r->builder.tiles.data[tile].bytes;
+    ts_vec_push(&s->here, &s->scratch, tile);
+}
+
+static bool is_away(const spill *s, uint32_t tile) {
+    const piece *p = &s->pieces[tile];
+    return !p->is_here && (p->source || p->saved);
+}
+
+static void ask_for(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
+    (void)is_write;
+    if (is_away(s, ap->tensor - 1))
+        ts_vec_push(&s->asked, &s->scratch, ((request){.tile = ap->tensor - 1, .use = at}));
+}
+
+/* Brings back what is used before a transfer that begins now would be over, as far as what is used later can
+   go for it. In AWS's profile of a spilling kernel (nki/img/mamba_v2_8K_seqlen_zoomed.png) a tile comes no
+   earlier either, and its reader still waits for some of the transfer. */
+static void look_ahead(spill *s, uint32_t at) {
+    if (s->seen < at) s->seen = at;
+    while (s->seen < s->r->program->code.count && s->start[s->seen] - s->start[at] < s->lead)
+        for_each(s, s->seen++, ask_for);
+    for (; s->served < s->asked.count; s->served++) {
+        uint32_t tile = s->asked.data[s->served].tile, use = s->asked.data[s->served].use;
+        if (!is_away(s, tile) || next_use(s, tile) != (int64_t)use) continue; /* it came in time */
+        if (!make_room(s, s->r->builder.tiles.data[tile].bytes, (int64_t)use)) return;
+        arrive(s, tile);
+        bring_in(s, tile, at);
+        s->pieces[tile].early = s->added.count;
+    }
 }
 
 static void take_place(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
     (void)at;
     (void)is_write;
     uint32_t tile = ap->tensor - 1;
-    piece *p = &s->pieces[tile];
-    if (p->is_here) return;
-    p->is_here = true;
-    s->held += s->r->builder.tiles.data[tile].bytes;
-    ts_vec_push(&s->here, &s->scratch, tile);
-    if (p->source || p->saved) ts_vec_push(&s->back, &s->scratch, tile);
+    if (s->pieces[tile].is_here) return;
+    if (is_away(s, tile)) ts_vec_push(&s->back, &s->scratch, tile);
+    arrive(s, tile);
 }
 
 /* The load that alone makes all of the tile, and would again. */
 static const ts_inst_dma_copy *load_of(const spill *s, uint32_t tile, uint32_t at) {
     const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)s->r->program->code.data[at];
     if (dma->head.op != ts_op_dma_copy || dma->rmw != ts_rmw_none || dma->oob != ts_oob_error ||
-        dma->src.space != ts_space_hbm || dma->src.index || s->is_written[dma->src.tensor])
+        dma->src.space != ts_space_hbm || dma->src.index || s->hbm_write[dma->src.tensor] > at)
         return NULL;
     const ts_buffer_info *info = buffer_of(s, tile);
     int64_t bytes = ts_operand_elems(&dma->dst) * ts_dtype_get(dma->dst.dtype)->bytes;
@@ -253,6 +354,7 @@ static void pass_access(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
     uint32_t tile = ap->tensor - 1;
     piece *p = &s->pieces[tile];
     p->next++;
+    p->early = 0;
     if (!is_write) p->reads++;
     if (is_write) {
         p->writes++;
@@ -310,9 +412,9 @@ static bool walk(spill *s) {
     ts_program *program = s->r->program;
     bool is_done = true;
     for (uint32_t at = 0; at < program->code.count && is_done; at++) {
+        look_ahead(s, at);
         for_each(s, at, take_place);
-        if (s->held > s->most) s->most = s->held;
-        is_done = make_room(s, at);
+        is_done = make_room(s, 0, at);
         if (!is_done && s->diag) refuse(s, at, s->diag);
         for (uint32_t i = 0; i < s->back.count; i++)
             bring_in(s, s->back.data[i], at);
@@ -339,7 +441,7 @@ static void put_in(spill *s) {
     uint32_t next = 0, to = 0;
     for (uint32_t at = 0; at <= count; at++) {
         for (; next < more && s->added.data[next].before == at; next++)
-            code[to++] = s->added.data[next].inst;
+            if (s->added.data[next].inst) code[to++] = s->added.data[next].inst;
         if (at < count && !s->is_late[at]) code[to++] = program->code.data[at];
     }
     program->code.data = code;
@@ -350,10 +452,12 @@ static void put_in(spill *s) {
 static int64_t spill_to(ts_recorder *r, int64_t room, bool *is_done, ts_diag *diag) {
     spill s = {.r = r, .room = room, .diag = diag};
     list_accesses(&s);
+    estimate_starts(&s);
+    int64_t most = most_live(&s);
     *is_done = walk(&s);
     put_in(&s);
     ts_arena_free(&s.scratch);
-    return s.most;
+    return most;
 }
 
 static bool has_chosen(const ts_recorder *r) {

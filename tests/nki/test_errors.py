@@ -58,6 +58,11 @@ def tiles_overlap(a):
     return stored(two)
 
 
+def in_the_compilers_share(a):
+    tile = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf, address=(0, nl.tile_size.total_available_sbuf_size - 255))  # here
+    return stored(tile)
+
+
 def out_of_bounds(a):
     tile = filled(128, 64)
     nisa.dma_copy(dst=tile, src=a[0:128, 10:74])  # here
@@ -110,11 +115,12 @@ FAULTS = [
     (never_filled, AssertionError, "tensor_tensor reads tile empty .*, to which nothing was written"),
     (product_never_made, AssertionError, "tensor_copy reads tile .*, to which nothing was written"),
     (tiles_overlap, AssertionError, "reads tile one .*, which tile two .* has overwritten .*sbuf addresses"),
+    (in_the_compilers_share, MemoryError, "tile .* ends beyond 180224 bytes of each partition"),
     (out_of_bounds, IndexError, r"`a` on dimension 1: index range \[10, 73\] exceed dimension size of 64"),
     (partitions_differ, AssertionError, "partitions of dst are 128 and partitions of data2 64"),
     (start_of_partitions, AssertionError, "64 partitions from partition 1"),
     (psum_by_dma, AssertionError, "'hbm|sbuf', but got a tile in 'psum'"),
-    (more_than_sbuf, MemoryError, "tensor_tensor uses 2 tiles of 240000 bytes of each partition at once, SBUF has 196608: .*one 120000"),
+    (more_than_sbuf, MemoryError, "tensor_tensor uses 2 tiles of 240000 bytes of each partition at once, SBUF has 180224: .*one 120000"),
     (newer_chip, Exception, "NeuronCore-v3"),
     (register_of_a_row, AssertionError, "register_load takes one element"),
 ]

@@ -60,7 +60,7 @@ def test_capture_and_view(neff):
 def test_capture_on_the_chip_of_the_kernel(tmp_path):
     path, trace = tmp_path / "double.neff", tmp_path / "run.ntff"
     measured = nki.benchmark(double, save_neff_name=str(path), platform_target="trn2")
-    measured(np.ones((128, 27 * 1024), np.float32))  # 216 KiB of a partition, which only Trainium2 has
+    measured(np.ones((128, 25 * 1024), np.float32))  # 200 KiB of a partition, which only Trainium2 has
     assert tool("capture", "-n", path, "-s", trace).returncode == 0
     assert json.loads(trace.read_text())["predicted_seconds"] == measured.benchmark_result.record["predicted_seconds"]
     assert tool("view", "--output-format", "summary-text", "-n", path, "-s", trace).returncode == 0

@@ -90,7 +90,7 @@ class _TileSize:
     bn_stats_fmax = property(lambda self: 512)
     psum_min_align = property(lambda self: 4)
     sbuf_min_align = property(lambda self: 1)
-    total_available_sbuf_size = property(lambda self: self._of("sbuf_partition_bytes"))
+    total_available_sbuf_size = property(lambda self: self._of("sbuf_partition_bytes") - self._of("sbuf_compiler_bytes"))
     sbuf_size_per_partition = property(lambda self: self._of("sbuf_partition_bytes"))
 
 
