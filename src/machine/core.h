@@ -21,6 +21,7 @@ enum { TS_LINE = 64 };
 enum { TS_SHADOWS = 5, TS_WORKSPACE = TS_SHADOWS - 1 };
 
 typedef struct ts_segment ts_segment;
+typedef struct ts_deferrals ts_deferrals;
 
 typedef struct ts_core {
     pthread_mutex_t lock; /* held by the run that uses the core */
@@ -30,6 +31,7 @@ typedef struct ts_core {
     float *stationary, *moving;                /* a matmul's operands where they need a copy */
     uint32_t *stationary_pairs, *moving_pairs; /* of bf16, along the partitions */
     ts_segment *segment;                       /* instructions that wait (segment.h) */
+    ts_deferrals *deferrals;                   /* moves that are put off (deferred.h) */
     uint64_t runs;                             /* begun */
     uint32_t seed[2];                          /* of VectorE's random numbers */
     uint64_t draws;                            /* since it was set */

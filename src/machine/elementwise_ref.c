@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "machine/engine.h"
+#include "machine/deferred.h"
 #include "machine/transfer.h"
 
 /* ---- operators: dst = data op0 b [op1 c] ---- */
@@ -254,10 +254,10 @@ static bool run_permuted(ts_operand_set *set, const copy *c) {
     return true;
 }
 
-static void run_copy(ts_operand_set *set, copy *c, ts_piece *task, double ns) {
+static ts_work work_of(copy *c, ts_piece *task, double ns) {
     c->chunks = ts_chunks_of(&c->dst);
     double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
-    ts_work_local(set, &(ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c});
+    return (ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c};
 }
 
 /* ScalarE copies through its fp32 datapath also when the dtypes agree (ISA:393-397). */
@@ -266,9 +266,13 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     ts_operand_set set = {.exec = exec};
     copy c = {.is_exact = inst->dst.dtype == inst->src.dtype && head->engine != ts_engine_scalar};
     ts_rows_whole(&set, &inst->dst, &c.dst);
-    ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
+    ts_rows_peek(&set, &inst->src, &c.src);
+    if (ts_defer_join(&set, &c.dst, &c.src)) return ts_ok;
+    ts_rows_meet(&set, &c.dst, true, &c.src);
     if (!ts_operands_known(&set)) return ts_ok;
-    if (!c.is_exact || !run_permuted(&set, &c)) run_copy(&set, &c, copy_rows, 0.2);
+    if (c.is_exact && run_permuted(&set, &c)) return ts_ok;
+    const ts_work work = work_of(&c, copy_rows, 0.2);
+    if (!ts_defer_halves(&set, &c.dst, &c.src, &work)) ts_work_local(&set, &work);
     return ts_ok;
 }
 
@@ -322,7 +326,9 @@ ts_status ts_exec_tensor_copy_predicated(ts_exec *exec, const ts_inst *head) {
     ts_rows_get(&set, &inst->dst, &c.dst);
     ts_rows_source(&set, &inst->src, &c.dst, true, &c.src);
     ts_rows_source(&set, &inst->predicate, &c.dst, true, &c.predicate);
-    if (ts_operands_known(&set)) run_copy(&set, &c, copy_predicated, 0.5);
+    if (!ts_operands_known(&set)) return ts_ok;
+    const ts_work work = work_of(&c, copy_predicated, 0.5);
+    ts_work_local(&set, &work);
     return ts_ok;
 }
 

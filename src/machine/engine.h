@@ -94,12 +94,24 @@ void ts_rows_across(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
 /* The same as ts_rows_source for a resolved source and one more destination. */
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
 
+/* A source in two steps: resolved, and then met, as ts_rows_source and ts_rows_across do it. */
+void ts_rows_peek(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
+void ts_rows_meet(ts_operand_set *set, const ts_rows *dst, bool is_pointwise, ts_rows *rows);
+void ts_rows_meet_across(ts_operand_set *set, ts_rows *rows);
+ts_area ts_rows_area(const ts_rows *rows);
+
+/* What is put off of an operand is done; not what a destination sets anew as a whole, once the operands are
+   known (deferred.c). */
+void ts_deferred_meet(ts_exec *exec, const ts_area *area, bool is_written, bool is_whole);
+void ts_deferred_known(ts_exec *exec, bool is_empty);
+
 /* Everything is resolved, and the instruction will set its destinations. */
 void ts_rows_end_unset(const ts_operand_set *set);
 /* Counts the instruction as executed unless it is empty; then it must not be executed. Its work must go
    through ts_work_local or ts_split: earlier instructions may be waiting. */
 static inline bool ts_operands_known(const ts_operand_set *set) {
     if (!set->is_empty) set->exec->stats.instructions++;
+    if (set->has_whole) ts_deferred_known(set->exec, set->is_empty);
     if (!set->is_empty && set->has_whole) ts_rows_end_unset(set);
     return !set->is_empty;
 }

@@ -1,5 +1,5 @@
 /* Machine: one chip's memories, reserved at their modelled size and touched on first use. */
-#include "machine/core.h"
+#include "machine/deferred.h"
 #include "machine/gemm.h"
 #include "machine/segment.h"
 
@@ -61,8 +61,10 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
     core->moving = ts_map(moving);
     core->moving_pairs = ts_map(moving);
     core->segment = ts_map(sizeof *core->segment);
-    return core->segment && is_open && core->stationary && core->stationary_pairs && core->moving &&
-           core->moving_pairs;
+    core->deferrals = ts_map(sizeof *core->deferrals);
+    if (core->deferrals) ts_deferred_drop(core);
+    return core->segment && core->deferrals && is_open && core->stationary && core->stationary_pairs &&
+           core->moving && core->moving_pairs;
 }
 
 static void close_core(const ts_chip *chip, ts_core *core) {
@@ -78,6 +80,7 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     ts_unmap(core->moving, moving);
     ts_unmap(core->moving_pairs, moving);
     ts_unmap(core->segment, sizeof *core->segment);
+    ts_unmap(core->deferrals, sizeof *core->deferrals);
     pthread_mutex_destroy(&core->lock);
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/copy.h"
-#include "machine/engine.h"
+#include "machine/deferred.h"
 
 static inline bool is_aligned(const void *at, unsigned size) {
     return ((uintptr_t)at & (size - 1)) == 0;
@@ -50,7 +50,7 @@ static void note_partitions(ts_operand_set *set, const ts_rows *rows) {
     set->is_crossing |= set->part != rows->part || set->parts != rows->parts;
 }
 
-static ts_area area_of(const ts_rows *rows) {
+ts_area ts_rows_area(const ts_rows *rows) {
     return (ts_area){.space = rows->space,
                      .part = rows->part,
                      .parts = (int32_t)rows->parts,
@@ -62,11 +62,15 @@ static ts_memory *memory_of(const ts_exec *exec, unsigned space) {
     return space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
 }
 
-/* What is not set of an operand becomes NaN before anybody looks. Without gaps, what the instruction sets in
-   all its partitions need not. */
-static void meet_unset(const ts_operand_set *set, const ts_rows *rows, bool is_whole) {
+/* An operand on chip is about to be read or written: what is put off of it is done, and what is not set of it
+   becomes NaN. Without gaps, what the instruction sets in all its partitions need be neither. */
+static void meet(const ts_operand_set *set, const ts_rows *rows, bool is_written, bool is_whole) {
+    if (set->is_empty || rows->space == ts_space_hbm) return;
     ts_memory *memory = memory_of(set->exec, rows->space);
-    int64_t low = rows->offset + rows->low, high = rows->offset + rows->high;
+    const ts_area area = ts_rows_area(rows);
+    int64_t low = area.low, high = area.high;
+    if (set->exec->core->deferrals->count > 0)
+        ts_deferred_meet(set->exec, &area, is_written, is_whole && ts_rows_are_adjacent(rows));
     if (!memory->is_poisoned) return;
     if (is_whole && ts_rows_are_adjacent(rows))
         ts_unset_write(memory, rows->part, rows->parts, low, high);
@@ -74,7 +78,7 @@ static void meet_unset(const ts_operand_set *set, const ts_rows *rows, bool is_w
         ts_unset_meet(memory, low, high);
 }
 
-static void resolve(ts_operand_set *set, const ts_ap *ap, bool is_whole, ts_rows *rows) {
+void ts_rows_peek(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     const ts_exec *exec = set->exec;
     ts_ref ref;
     ts_ap_resolve(exec->program, ap, exec->counters, &ref);
@@ -103,17 +107,17 @@ static void resolve(ts_operand_set *set, const ts_ap *ap, bool is_whole, ts_rows
         const ts_memory *memory = memory_of(exec, ref.space);
         rows->pitch = memory->pitch;
         rows->base = memory->data + ref.part * memory->pitch + ref.offset;
-        meet_unset(set, rows, is_whole);
     }
     rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
 }
 
 static void get(ts_operand_set *set, const ts_ap *ap, bool is_whole, ts_rows *rows) {
-    resolve(set, ap, is_whole, rows);
+    ts_rows_peek(set, ap, rows);
+    meet(set, rows, true, is_whole);
     note_partitions(set, rows);
     if (set->is_empty || rows->space == ts_space_hbm) return;
     set->has_whole |= is_whole;
-    set->written[set->writes++] = area_of(rows);
+    set->written[set->writes++] = ts_rows_area(rows);
 }
 
 void ts_rows_get(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
@@ -134,8 +138,13 @@ void ts_rows_end_unset(const ts_operand_set *set) {
 }
 
 void ts_rows_across(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
-    resolve(set, ap, false, rows);
-    if (!set->is_empty) set->read_across[set->across++] = area_of(rows);
+    ts_rows_peek(set, ap, rows);
+    ts_rows_meet_across(set, rows);
+}
+
+void ts_rows_meet_across(ts_operand_set *set, ts_rows *rows) {
+    meet(set, rows, false, false);
+    if (!set->is_empty) set->read_across[set->across++] = ts_rows_area(rows);
 }
 
 static bool is_same_pattern(const ts_rows *a, const ts_rows *b) {
@@ -152,7 +161,12 @@ static bool shares_bytes(const ts_rows *a, const ts_rows *b) {
 
 void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
                     ts_rows *rows) {
-    resolve(set, ap, false, rows);
+    ts_rows_peek(set, ap, rows);
+    ts_rows_meet(set, dst, is_pointwise, rows);
+}
+
+void ts_rows_meet(ts_operand_set *set, const ts_rows *dst, bool is_pointwise, ts_rows *rows) {
+    meet(set, rows, false, false);
     note_partitions(set, rows);
     ts_rows_protect(set, rows, dst, is_pointwise);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "machine/check_run.h"
+#include "machine/deferred.h"
 #include "machine/segment.h"
 
 /* ---- control ---- */
@@ -138,6 +139,7 @@ static void choose_rounding(ts_exec *exec, const ts_run *run) {
 /* The accumulators become NaN at once, SBUF and PSUM where an operand meets what the run has not set. */
 static void begin(ts_core *core, bool is_poisoned) {
     const ts_memory *sums = &core->accumulators;
+    if (is_poisoned) ts_deferred_drop(core);
     ts_unset_begin(&core->sbuf, is_poisoned);
     ts_unset_begin(&core->psum, is_poisoned);
     for (int64_t part = 0; is_poisoned && part < sums->partitions; part++)
@@ -177,6 +179,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
         pthread_mutex_lock(&exec.core->lock);
         choose_rounding(&exec, run);
         begin(exec.core, run->poison);
+        if (exec.checks) ts_deferred_settle(&exec);
         if (exec.checks) status = ts_check_begin(&exec);
         if (status == ts_ok) status = walk(&exec, run);
         if (status == ts_ok && exec.checks) ts_check_end(&exec);

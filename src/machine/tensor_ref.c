@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/copy.h"
+#include "machine/deferred.h"
 #include "machine/gemm.h"
 #include "machine/segment.h"
 #include "machine/turn.h"
@@ -337,7 +338,9 @@ ts_status ts_exec_nc_transpose(ts_exec *exec, const ts_inst *head) {
                  .from = exec->core->shadow[TS_WORKSPACE],
                  .to = exec->core->shadow[TS_WORKSPACE - 1]};
     ts_rows_whole(&set, &inst->dst, &t.dst);
-    ts_rows_across(&set, &inst->data, &t.data);
+    ts_rows_peek(&set, &inst->data, &t.data);
+    if (head->engine == ts_engine_tensor && ts_defer_turn(&set, &t.dst, &t.data)) return ts_ok;
+    ts_rows_meet_across(&set, &t.data);
     ts_rows_protect(&set, &t.data, &t.dst, false);
     if (!ts_operands_known(&set)) return ts_ok;
     t.is_exact = !t.is_product && t.data.dtype == t.dst.dtype;

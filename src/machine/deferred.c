@@ -1,0 +1,299 @@
+/* Moves that are put off (deferred.h). */
+#include <string.h>
+
+#include "base/clones.h"
+#include "machine/deferred.h"
+#include "machine/turn.h"
+
+static bool meets(const ts_area *a, const ts_area *b) {
+    return a->space == b->space && a->part < b->part + b->parts && b->part < a->part + a->parts &&
+           a->low < b->high && b->low < a->high;
+}
+
+static bool covers(const ts_area *outer, const ts_area *inner) {
+    return outer->space == inner->space && outer->part <= inner->part &&
+           outer->part + outer->parts >= inner->part + inner->parts && outer->low <= inner->low &&
+           outer->high >= inner->high;
+}
+
+/* ---- the list ---- */
+
+static void keep_area(ts_deferred_areas *areas, int at, const ts_area *area) {
+    areas->space[at] = area->space;
+    areas->part[at] = area->part;
+    areas->end[at] = area->part + area->parts;
+    areas->low[at] = (int32_t)area->low;
+    areas->high[at] = (int32_t)area->high;
+}
+
+/* Which of the first `count` areas share a byte with this one; false: none. */
+TS_CLONES
+static bool find_met(const ts_deferred_areas *areas, int count, const ts_area *area, uint8_t *is_met) {
+    const int32_t space = area->space, part = area->part, end = area->part + area->parts;
+    const int32_t low = (int32_t)area->low, high = (int32_t)area->high;
+    int any = 0;
+    for (int i = 0; i < count; i++) {
+        int met = (areas->space[i] == space) & (areas->part[i] < end) & (part < areas->end[i]) &
+                  (areas->low[i] < high) & (low < areas->high[i]);
+        is_met[i] = (uint8_t)met;
+        any |= met;
+    }
+    return any;
+}
+
+static void forget(ts_deferrals *all, int at) {
+    const uint8_t slot = all->slot[at];
+    all->covered -= all->list[slot].is_covered;
+    const int last = --all->count;
+    all->slot[at] = all->slot[last];
+    all->slot[last] = slot;
+    const ts_deferral *moved = &all->list[all->slot[at]];
+    keep_area(&all->places, at, &moved->place);
+    keep_area(&all->sources, at, &moved->source);
+}
+
+static void settle(ts_exec *exec, int at) {
+    ts_deferrals *all = exec->core->deferrals;
+    ts_deferral *d = &all->list[all->slot[at]];
+    forget(all, at);
+    d->set.exec = exec;
+    d->work.context = d->context;
+    ts_work_local(&d->set, &d->work);
+}
+
+static void add(ts_exec *exec, const ts_deferral *d, const ts_work *work) {
+    ts_deferrals *all = exec->core->deferrals;
+    if (all->count == TS_DEFERRED) settle(exec, all->next_victim++ % TS_DEFERRED);
+    const int at = all->count++;
+    ts_deferral *kept = &all->list[all->slot[at]];
+    *kept = *d;
+    kept->place = d->set.written[0];
+    kept->work = *work;
+    memcpy(kept->context, work->context, work->size);
+    keep_area(&all->places, at, &kept->place);
+    keep_area(&all->sources, at, &kept->source);
+}
+
+void ts_deferred_meet(ts_exec *exec, const ts_area *area, bool is_written, bool is_whole) {
+    ts_deferrals *all = exec->core->deferrals;
+    uint8_t is_met[TS_DEFERRED], is_changed[TS_DEFERRED] = {0};
+    bool any = find_met(&all->places, all->count, area, is_met);
+    if (is_written) any |= find_met(&all->sources, all->count, area, is_changed);
+    /* Backwards: what takes the place of one that is settled has been looked at. */
+    for (int i = any ? all->count : 0; i-- > 0;) {
+        ts_deferral *d = &all->list[all->slot[i]];
+        if (is_met[i] && is_written && is_whole && covers(area, &d->place)) {
+            all->covered += !d->is_covered;
+            d->is_covered = true;
+        } else if (is_met[i] || is_changed[i]) {
+            settle(exec, i);
+        }
+    }
+}
+
+void ts_deferred_known(ts_exec *exec, bool is_empty) {
+    ts_deferrals *all = exec->core->deferrals;
+    for (int i = all->covered > 0 ? all->count : 0; i-- > 0;) {
+        ts_deferral *d = &all->list[all->slot[i]];
+        if (d->is_covered && !is_empty) {
+            forget(all, i);
+        } else if (d->is_covered) {
+            all->covered--;
+            d->is_covered = false;
+        }
+    }
+}
+
+void ts_deferred_settle(ts_exec *exec) {
+    while (exec->core->deferrals->count > 0)
+        settle(exec, 0);
+}
+
+void ts_deferred_drop(ts_core *core) {
+    ts_deferrals *all = core->deferrals;
+    all->count = all->covered = 0;
+    for (int i = 0; i < TS_DEFERRED; i++)
+        all->slot[i] = (uint8_t)i;
+}
+
+/* ---- halves to floats ---- */
+
+bool ts_defer_halves(const ts_operand_set *set, const ts_rows *dst, const ts_rows *src, const ts_work *work) {
+    if (set->exec->checks || !dst->is_plain || dst->space != ts_space_sbuf || src->space != ts_space_sbuf ||
+        src->dtype != ts_dtype_u16 || set->is_crossing || work->size > TS_DEFERRED_CONTEXT)
+        return false;
+    const ts_deferral d = {.set = *set, .from = *src, .source = ts_rows_area(src)};
+    add(set->exec, &d, work);
+    return true;
+}
+
+/* ---- floats turned ---- */
+
+/* Rows of floats from halves in columns. */
+typedef struct turning {
+    ts_rows dst;
+    const uint8_t *from; /* of the first element of the first row */
+    int64_t pitch, step; /* from element to element of a row, and from row to row; bytes */
+} turning;
+
+static void turn_halves(void *context, int64_t first, int64_t last) {
+    const turning *t = context;
+    for (int64_t row = first; row < last; row++) {
+        float *to = (float *)(void *)ts_rows_at(&t->dst, row);
+        const uint8_t *from = t->from + row * t->step;
+        for (int64_t i = 0; i < t->dst.elems; i++, from += t->pitch) {
+            uint16_t half;
+            memcpy(&half, from, sizeof half);
+            to[i] = half;
+        }
+    }
+}
+
+/* Where elements [first, first + n) of rows lie; false when no one step leads through them. */
+static bool stretch(const ts_rows *rows, int64_t first, int64_t n, int64_t *offset, int64_t *step) {
+    int inner = rows->dims - 1;
+    if (first % rows->count[inner] + n > rows->count[inner]) return false;
+    *offset = rows->offset;
+    *step = rows->step[inner];
+    for (int i = inner; i >= 0; first /= rows->count[i--])
+        *offset += first % rows->count[i] * rows->step[i];
+    return true;
+}
+
+/* The copy to floats that would have made all of `data`; NULL: none. */
+static const ts_deferral *maker_of(const ts_deferrals *all, const ts_area *data) {
+    for (int i = 0; i < all->count; i++) {
+        const ts_deferral *d = &all->list[all->slot[i]];
+        if (!d->is_turned && covers(&d->place, data)) return d;
+    }
+    return NULL;
+}
+
+bool ts_defer_turn(ts_operand_set *set, const ts_rows *dst, const ts_rows *data) {
+    const ts_deferrals *all = set->exec->core->deferrals;
+    if (all->count == 0 || set->is_empty || !dst->is_plain || dst->space != ts_space_psum || !data->is_plain)
+        return false;
+    const ts_area area = ts_rows_area(data);
+    const ts_deferral *maker = maker_of(all, &area);
+    if (!maker) return false;
+    ts_deferral d = {.is_turned = true};
+    int64_t first = (area.low - maker->place.low) / (int64_t)sizeof(float);
+    if (!stretch(&maker->from, first, data->elems, &d.offset, &d.step) || d.step <= 0) return false;
+    ts_operands_known(set);
+    d.source = (ts_area){.space = ts_space_sbuf,
+                         .part = area.part,
+                         .parts = area.parts,
+                         .low = d.offset,
+                         .high = d.offset + d.step * (data->elems - 1) + (int64_t)sizeof(uint16_t)};
+    d.set = *set;
+    d.set.read_across[d.set.across++] = d.source;
+    const ts_memory *sbuf = &set->exec->core->sbuf;
+    turning t = {.dst = *dst,
+                 .from = sbuf->data + area.part * sbuf->pitch + d.offset,
+                 .pitch = sbuf->pitch,
+                 .step = d.step};
+    double ns = 2 * (double)dst->elems;
+    add(set->exec, &d, &(ts_work){turn_halves, dst->parts, 1, ns, &t, sizeof t});
+    return true;
+}
+
+/* ---- and put together ---- */
+
+/* Numbers of `size` bytes that lie in columns, to rows of the destination. */
+typedef struct block {
+    int64_t from, to; /* bytes into a partition */
+    int64_t size;
+} block;
+
+enum { BLOCKS = 16 };
+typedef struct joining {
+    ts_isa isa;
+    const uint8_t *from; /* partition of the first element */
+    uint8_t *to;         /* partition of the first row */
+    int64_t pitch, parts;
+    int blocks;
+    block block[BLOCKS];
+} joining;
+
+static void turn_numbers(void *context, int64_t first, int64_t last) {
+    const joining *j = context;
+    for (int i = 0; i < j->blocks; i++) {
+        const block *b = &j->block[i];
+        ts_turn turn = {.from = j->from + b->from + first * b->size,
+                        .to = j->to + first * j->pitch + b->to,
+                        .from_pitch = j->pitch,
+                        .to_pitch = j->pitch,
+                        .parts = j->parts,
+                        .elems = last - first,
+                        .from_size = (int)b->size};
+        ts_turn_run(j->isa, &turn);
+    }
+}
+
+/* The transpose that would have made the rows from `low` on; NULL: none. */
+static const ts_deferral *turned_at(const ts_deferrals *all, const ts_rows *src, int64_t low, int64_t *n) {
+    for (int i = 0; i < all->count; i++) {
+        const ts_deferral *d = &all->list[all->slot[i]];
+        if (!d->is_turned || all->places.low[i] != low || d->place.space != src->space ||
+            d->place.part != src->part || d->place.parts != src->parts)
+            continue;
+        *n = (d->place.high - d->place.low) / (int64_t)sizeof(float);
+        return d;
+    }
+    return NULL;
+}
+
+/* One more half: with the one before, where both are of the same numbers, or by itself where these have no
+   other. */
+static bool add_half(joining *j, const ts_deferral *d, int64_t to, int64_t step) {
+    block *last = &j->block[j->blocks - 1];
+    if (j->blocks > 0 && last->size == 0 && d->step == 4 && step == 4 && d->offset == last->from + 2 &&
+        to == last->to + 2) {
+        last->size = 4;
+        return true;
+    }
+    if (j->blocks == BLOCKS || (j->blocks > 0 && last->size == 0)) return false;
+    if (d->step != step || (step != 2 && step != 4)) return false;
+    j->block[j->blocks++] = (block){.from = d->offset, .to = to, .size = step == 2 ? 2 : 0};
+    return true;
+}
+
+/* The blocks that the copy consists of, and what they read. */
+static bool find_blocks(const ts_exec *exec, const ts_rows *dst, const ts_rows *src, joining *j,
+                        ts_area *source) {
+    for (int64_t at = 0, n; at < src->elems; at += n) {
+        int64_t low, step, to, to_step;
+        if (!stretch(src, at, 1, &low, &step)) return false;
+        const ts_deferral *d = turned_at(exec->core->deferrals, src, low, &n);
+        if (!d || !stretch(src, at, n, &low, &step) || step != (int64_t)sizeof(float) ||
+            !stretch(dst, at, n, &to, &to_step) || !add_half(j, d, to, to_step))
+            return false;
+        const ts_area *read = &d->source;
+        if (at == 0) *source = *read;
+        if (read->part != source->part || read->parts != source->parts) return false;
+        if (read->low < source->low) source->low = read->low;
+        if (read->high > source->high) source->high = read->high;
+    }
+    return j->blocks > 0 && j->block[j->blocks - 1].size > 0;
+}
+
+bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src) {
+    const ts_exec *exec = set->exec;
+    const ts_memory *sbuf = &exec->core->sbuf;
+    joining j = {.isa = exec->host.isa, .pitch = sbuf->pitch};
+    ts_area source;
+    if (exec->core->deferrals->count == 0 || set->is_empty || src->space != ts_space_psum ||
+        dst->space != ts_space_sbuf || src->dtype != ts_dtype_f32 || dst->dtype != ts_dtype_u16 ||
+        dst->parts != src->parts || !find_blocks(exec, dst, src, &j, &source) ||
+        meets(&source, &set->written[0]))
+        return false;
+    /* The two share no byte: what the destination meets of the source is not put off any more. */
+    j.from = sbuf->data + source.part * sbuf->pitch;
+    j.to = sbuf->data + dst->part * sbuf->pitch;
+    j.parts = source.parts;
+    ts_operands_known(set);
+    set->read_across[set->across++] = source;
+    double ns = 0.05 * (double)source.parts * (double)j.blocks;
+    ts_work_local(set, &(ts_work){turn_numbers, dst->parts, 1, ns, &j, sizeof j});
+    return true;
+}

@@ -1,0 +1,55 @@
+/* Moves that are put off. TensorE turns numbers of 32 bits, or of 16, as halves: a copy makes floats of them,
+   a product with the identity turns each half, and a copy puts the bits together again. The first two leave
+   floats that the third alone reads, as a rule, so they are put off: the third then turns the numbers
+   themselves, and what was put off is forgotten when an instruction sets its place anew. Whatever else meets
+   one of the places has it done first, so that no instruction can tell the difference. Private to
+   src/machine. */
+#ifndef TS_MACHINE_DEFERRED_H
+#define TS_MACHINE_DEFERRED_H
+
+#include "machine/engine.h"
+
+enum { TS_DEFERRED = 64, TS_DEFERRED_CONTEXT = 768 };
+
+typedef struct ts_deferral {
+    bool is_turned;
+    bool is_covered; /* the instruction at hand sets all of its place */
+    ts_area place;   /* what it would write: floats without gaps. No two share a byte */
+    ts_area source;  /* what its values come from, in SBUF */
+    ts_operand_set set;
+    ts_work work;
+    ts_rows from;         /* not turned: the halves, numbers of 16 bits */
+    int64_t offset, step; /* turned: where in each partition of the source the half of the first row lies, and
+                             from row to row; bytes */
+    _Alignas(16) uint8_t context[TS_DEFERRED_CONTEXT];
+} ts_deferral;
+
+/* Areas side by side, so that one pass sees which of them another one meets. */
+typedef struct ts_deferred_areas {
+    int32_t space[TS_DEFERRED], part[TS_DEFERRED], end[TS_DEFERRED], low[TS_DEFERRED], high[TS_DEFERRED];
+} ts_deferred_areas;
+
+/* What is put off, in any order: number i is list[slot[i]]. The slots after `count` are free. */
+struct ts_deferrals {
+    int count, covered, next_victim;
+    uint8_t slot[TS_DEFERRED];
+    ts_deferred_areas places, sources;
+    ts_deferral list[TS_DEFERRED];
+};
+
+/* A copy of halves to floats, all in SBUF, whose operands are known; false: it is not such a one, and must be
+ * done. */
+bool ts_defer_halves(const ts_operand_set *set, const ts_rows *dst, const ts_rows *src, const ts_work *work);
+/* TensorE's transpose of floats that are put off. True: it is, too, and counted as executed; `data` is not
+   met yet. */
+bool ts_defer_turn(ts_operand_set *set, const ts_rows *dst, const ts_rows *data);
+/* A copy of turned floats to halves. True: all of the floats are put off, so it is made from the numbers
+   themselves, and counted; `src` is not met yet. */
+bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src);
+
+/* All that is put off is done, before a run whose checks follow every instruction. */
+void ts_deferred_settle(ts_exec *exec);
+/* It is forgotten: nothing is set any more. */
+void ts_deferred_drop(ts_core *core);
+
+#endif
