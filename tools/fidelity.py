@@ -271,7 +271,10 @@ recording has instructions that the source only implies.
 - The tiled matmul loads rows of 256 bytes and of 1 KiB for every product. Short rows cost more on the chip than the descriptor
   time that fits the other kernels (60 ns instead of 40 would meet this row); a kernel of AWS's that moves 128 rows at a time
   wants less than 43. One constant cannot serve both, and the student's vector addition by rows of 128 errs to the other side.
-- Mamba v1 issues fewer VectorE instructions here than in its profile: 2955 are published, 2592 follow from the source.
+- Mamba v1 issues fewer VectorE instructions here than in its profile: 2955 are published, 2592 follow from the source. With 256
+  channels at least 21 of its 32 broadcast rows are copied from PSUM to SBUF by ScalarE in the profile, where TensorE runs ahead
+  and fills all banks. Here they stay in PSUM, where VectorE reads them in one cycle an element instead of two: twice 0.46 us
+  for each row, which is as much as the VectorE time that is missing.
 - From 1024 steps on a broadcast row of Mamba v2 no longer fits a PSUM bank and is copied to SBUF. The profile of 8192 steps
   shows those copies on ScalarE and four passes of VectorE a trip, as recorded here, and as much VectorE time (4389). From
   1024 to 4096 steps the measured time is that of VectorE and 14 to 17 % more, as if VectorE stood still while ScalarE
@@ -281,7 +284,9 @@ recording has instructions that the source only implies.
 - On Trainium2 the matmul with blocked free dimensions moves 6.7 GB here and, going by the bandwidth that its profile names,
   8.7 GB on the chip: AWS's compiler loads the moving block again for every row of the stationary block. TensorE
   is busy all the time either way.
-- Layer norm at 8192 columns leaves no room for two tiles of rows in SBUF. The published times lie between full overlap and none.
+- Layer norm at 8192 columns has room for three tiles of rows in SBUF. A trip is published to take 20 us (v1) and 16 us (v2)
+  more than VectorE works in it, about one transfer of a tile (17 us). Here it is 12 and 5 us, because the next rows begin to
+  come as soon as a tile is free.
 - One 32 KiB transfer in a profile runs at 18.1 bytes a nanosecond with its gaps, above the 17 that the bandwidth guide calls
   sustained. The model takes the guide's figure and adds a descriptor's cost to each row.
 - The fit rows alone would choose 20 ns a descriptor and 64 overhead cycles of TensorE. The constants stay, because the rows
