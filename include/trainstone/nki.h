@@ -126,6 +126,13 @@ TS_API int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warn
 TS_API int ts_nki_fills(const ts_nki *nki, uint32_t number);
 /* Runs what was finished, any number of times; data as above. */
 TS_API int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error);
+/* Two that were finished are the programs of the two cores of a chip: their records are those of both at
+   once. Until one of them is freed. */
+TS_API int ts_nki_pair(ts_nki *first, ts_nki *second, ts_nki_error *error);
+/* Runs a pair at the same time, so that they may wait for each other; data of each as above, and what both
+   see is the same memory. */
+TS_API int ts_nki_run_pair(ts_nki *first, ts_nki *second, void *const *first_data, void *const *second_data,
+                           ts_nki_error *error);
 /* The clock's record of what was finished, as in ts_last_run_json. 0 on failure. */
 TS_API size_t ts_nki_record(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error);
 /* What was finished in the text form of docs/trn.md. */

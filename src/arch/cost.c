@@ -286,12 +286,14 @@ void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *o
     }
     facts f = gather_facts(chip, inst, operands);
     ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
-    double cycles = larger(formula_cycles(chip, inst, &f), f.strided * chip->strided_access_factor);
-    bool is_sequencer = inst->op == ts_op_leave || inst->op == ts_op_event_semaphore;
+    double cycles = formula_cycles(chip, inst, &f);
+    bool is_sequencer = inst->op == ts_op_leave || inst->op == ts_op_event_semaphore ||
+                        inst->op == ts_op_core_signal || inst->op == ts_op_core_wait;
     if (is_sequencer) { /* no datapath, nothing to write */
         cost->stream = cost->occupancy = ts_cycles_time(cycles, chip->sync_ghz);
         return;
     }
+    cycles = larger(cycles, f.strided * chip->strided_access_factor);
     cost->stream = ts_cycles_time(cycles, engine.ghz);
     cost->occupancy = ts_cycles_time(cycles + engine.overhead_cycles, engine.ghz);
     cost->latency = ts_cycles_time(engine.latency_cycles, engine.ghz);

@@ -114,6 +114,12 @@ typedef struct operand {
     bool is_write, is_scalar;
 } operand;
 
+/* DMA, and what an engine only waits for: rules of the engines' access do not hold. */
+static bool is_free_of_engines(const ts_verifier *v) {
+    unsigned op = v->inst->op;
+    return op == ts_op_dma_copy || op == ts_op_core_signal || op == ts_op_core_wait;
+}
+
 typedef struct bounds_test {
     const ts_ap *ap;
     int64_t bytes, parts; /* of the space or tensor */
@@ -195,7 +201,7 @@ static ts_status check_partitions(ts_verifier *v, const operand *o, const bounds
         return too_large(v, o);
     TS_TRY(need_inside(v, o, low >= 0 && high < test->parts, test, true, low, high));
     int unit = ap->parts.max > 64 ? 128 : ap->parts.max > 32 ? 64 : 32;
-    if (v->inst->op == ts_op_dma_copy || ts_affine_is_multiple(v->program, &ap->part, unit)) return ts_ok;
+    if (is_free_of_engines(v) || ts_affine_is_multiple(v->program, &ap->part, unit)) return ts_ok;
     return ts_verify_refuse(v, ts_input,
                             "%s has up to %d partitions from partition %lld: more than 64 start at 0, more "
                             "than 32 at 0 or 64, others "
@@ -223,7 +229,7 @@ static ts_status check_pattern(ts_verifier *v, const operand *o) {
     }
     bool is_psum = ap->space == ts_space_psum;
     double most = is_psum ? v->chip->max_psum_free_elems : v->chip->max_sbuf_free_elems;
-    if (v->inst->op == ts_op_dma_copy || (double)elems <= most) return ts_ok;
+    if (is_free_of_engines(v) || (double)elems <= most) return ts_ok;
     return ts_verify_refuse(
         v, ts_input, "%s has %lld free elements, in %s at most %.0f (chip.def max_%s_free_elems)", o->name,
         (long long)elems, ts_space_name(ap->space), most, ts_space_name(ap->space));
@@ -306,10 +312,11 @@ static ts_status check_hbm(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     const ts_tensor *tensor = &v->program->tensors.data[ap->tensor];
     TS_TRY(check_scratch(v, tensor, true));
-    if (v->inst->op != ts_op_dma_copy && v->inst->op != ts_op_leave)
+    if (!is_free_of_engines(v) && v->inst->op != ts_op_leave)
         return ts_verify_refuse(v, ts_input, "%s lies in hbm, which only a DMA reaches (ARCH:120,784)",
                                 o->name);
-    if (o->is_write && (tensor->kind == ts_tensor_input || tensor->kind == ts_tensor_constant))
+    if (o->is_write && v->inst->op != ts_op_core_wait &&
+        (tensor->kind == ts_tensor_input || tensor->kind == ts_tensor_constant))
         return ts_verify_refuse(v, ts_input, "%s is %.60s, %s, which is read-only", o->name, tensor->name,
                                 tensor->kind == ts_tensor_input ? "an input" : "a constant");
     int64_t bytes = ts_dtype_get(ap->dtype)->bytes;

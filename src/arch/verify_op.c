@@ -4,11 +4,25 @@
 
 /* ---- data movement ---- */
 
+/* As bits, from SBUF to SBUF. */
+static ts_status check_exchange(ts_verifier *v, const ts_inst_dma_copy *inst) {
+    if (v->chip->generation < 3)
+        return ts_verify_refuse(v, ts_unsupported, "is_exchange needs NeuronCore-v3, %s has v%d",
+                                v->chip->name, v->chip->generation);
+    TS_TRY(ts_need_space(v, "dst", &inst->dst, ts_space_sbuf, "ISA:2971-3010"));
+    TS_TRY(ts_need_space(v, "src", &inst->src, ts_space_sbuf, "ISA:2971-3010"));
+    if (inst->dst.dtype != inst->src.dtype || inst->rmw != ts_rmw_none)
+        return ts_verify_refuse(v, ts_input, "an exchange moves bits: dst is %s, src %s",
+                                ts_dtype_get(inst->dst.dtype)->name, ts_dtype_get(inst->src.dtype)->name);
+    return ts_agree_shape(v, "dst", &inst->dst, "src", &inst->src);
+}
+
 static ts_status check_dma(ts_verifier *v, const ts_inst_dma_copy *inst) {
     const ts_dtype_info *to = ts_dtype_get(inst->dst.dtype), *from = ts_dtype_get(inst->src.dtype);
     if (inst->queue >= v->chip->dma_queues)
         return ts_verify_refuse(v, ts_input, "queue %u, the chip has %.0f (chip.def dma_queues)", inst->queue,
                                 v->chip->dma_queues);
+    if (inst->is_exchange) return check_exchange(v, inst);
     if ((inst->dst.dtype != inst->src.dtype || inst->rmw == ts_rmw_add) && !(to->native && from->native))
         return ts_verify_refuse(v, ts_unsupported,
                                 "a DMA that computes casts through fp32, which %s has no part in",

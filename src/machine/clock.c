@@ -151,8 +151,10 @@ static ts_status open_core(job *j, int core) {
 
 static ts_status run_within(void *context) {
     job *j = context;
-    for (int core = 0; core < j->count; core++)
+    for (int core = 0; core < j->count; core++) {
+        if (j->count == TS_CLOCK_CORES) j->clock[core]->sibling = j->clock[1 - core];
         TS_TRY(open_core(j, core));
+    }
     TS_TRY(ts_cores_run(j->clock, j->count));
     for (int core = 0; core < j->count; core++) {
         if (core > 0) ts_cores_hand_over(j->clock[core - 1], j->clock[core]);

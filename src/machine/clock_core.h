@@ -83,7 +83,7 @@ typedef struct ts_step {
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row;
     uint8_t engine;
-    bool is_dma, is_indexed, is_control, is_wait; /* is_wait: event_semaphore */
+    bool is_dma, is_indexed, is_control, is_wait; /* is_wait: a semaphore's, or one for the other core */
     bool is_listed;           /* may change places with neighbours of its engine that may, too */
     bool port[ts_port_count]; /* what it holds while it runs */
     int32_t shares;           /* DMA engines it is spread over */
@@ -341,7 +341,11 @@ typedef struct ts_clock {
     const ts_program *program;
     ts_record *record;
     ts_diag *diag;
-    bool has_sibling; /* another core is clocked along */
+    bool has_sibling;         /* another core is clocked along */
+    struct ts_clock *sibling; /* then; NULL until it is there */
+    TS_VEC(ts_event *)
+    core_signals; /* by number; held as long as the sibling's wait is not fetched, then NULL */
+    TS_VEC(ts_event *) core_waits; /* by number; there as long as the sibling's signal is not fetched */
     uint64_t instruction_cap;
     uint32_t slice_cap, path_cap;
     ts_watch watch;
@@ -461,6 +465,9 @@ ts_status ts_cores_run(ts_clock *const *clocks, int count);
 void ts_cores_hand_over(const ts_clock *from, ts_clock *to);
 /* What the sibling's rows hold of the path, which has been added up. */
 ts_time ts_cores_other(const ts_clock *clock);
+/* A core_signal or core_wait is fetched: the latter depends on the sibling's signal of its number. */
+void ts_cores_signal(ts_clock *clock, ts_event *event);
+void ts_cores_wait(ts_clock *clock, ts_event *event);
 
 /* clock_slab.c: items as they were given back, or zeroed when new. */
 void *ts_slab_more(ts_arena *arena, ts_slab *slab, size_t size);

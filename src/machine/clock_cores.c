@@ -1,7 +1,7 @@
 /* Two cores of one chip, each with a clock of its own. What they share is HBM, which serves their transfers
    in the order of their starts with the table's constants, and therefore the tree of instants: a transfer may
    wait for one of the other core, and that for whatever it waited for. One clock at a time has both; all
-   other state is a core's own. */
+   other state is a core's own, but for what a core_wait depends on: the core_signal of the same number. */
 #include <string.h>
 
 #include "machine/clock_core.h"
@@ -35,6 +35,36 @@ ts_status ts_cores_open(ts_clock *clock, ts_clock *before) {
     skip_rows(before, clock->rows.count);
     before->charge_sums = TS_NEW_ARRAY(&before->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
     return ts_ok;
+}
+
+/* The wait of that number, fetched before its signal, learns of it. */
+void ts_cores_signal(ts_clock *clock, ts_event *event) {
+    ts_clock *other = clock->sibling;
+    if (!other) return;
+    uint32_t number = clock->core_signals.count;
+    bool is_awaited = number < other->core_waits.count;
+    ts_vec_push(&clock->core_signals, &clock->arena, is_awaited ? NULL : event);
+    if (!is_awaited) {
+        event->refs++;
+        return;
+    }
+    ts_event *consumer = other->core_waits.data[number];
+    ts_event_depend(other, consumer, event, ts_wait_ready);
+    consumer->waits--;
+}
+
+void ts_cores_wait(ts_clock *clock, ts_event *event) {
+    ts_clock *other = clock->sibling;
+    if (!other) return;
+    uint32_t number = clock->core_waits.count;
+    ts_vec_push(&clock->core_waits, &clock->arena, event);
+    if (number >= other->core_signals.count) {
+        event->waits++; /* for what is not fetched yet */
+        return;
+    }
+    ts_event *signal = other->core_signals.data[number];
+    ts_event_depend(clock, event, signal, ts_wait_ready);
+    ts_event_drop(clock, signal);
 }
 
 static ts_status fetch(ts_clock *clock, bool *is_end) {
@@ -75,9 +105,15 @@ ts_status ts_cores_run(ts_clock *const *clocks, int count) {
         ts_clock *next = NULL;
         ts_time best = 0;
         for (int core = 0; core < count; core++) {
+            if (!is_end[core] && clocks[core]->pending < TS_CLOCK_WINDOW) {
+                ts_cores_hand_over(holder, clocks[core]);
+                holder = clocks[core];
+            }
             TS_TRY(fetch(clocks[core], &is_end[core]));
+        }
+        for (int core = 0; core < count; core++) {
             ts_time time = clocks[core]->pending ? ts_lanes_time(clocks[core]) : INT64_MAX;
-            if (!clocks[core]->pending || (next && time >= best)) continue;
+            if (time == INT64_MAX || (next && time >= best)) continue;
             next = clocks[core];
             best = time;
         }
@@ -87,6 +123,11 @@ ts_status ts_cores_run(ts_clock *const *clocks, int count) {
         ts_lanes_step(next);
     }
     ts_cores_hand_over(holder, clocks[0]);
+    for (int core = 0; core < count; core++)
+        if (clocks[core]->pending)
+            return ts_fail(clocks[core]->diag, ts_deadlock,
+                           "a core_wait of core %d waits for a core_signal that the other core does not have",
+                           core);
     return ts_ok;
 }
 

@@ -351,7 +351,8 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
     step->engine = inst->engine;
     step->is_dma = inst->op == ts_op_dma_copy;
     step->is_control = inst->op == ts_op_leave;
-    step->is_wait = inst->op == ts_op_event_semaphore;
+    step->is_wait =
+        inst->op == ts_op_event_semaphore || inst->op == ts_op_core_signal || inst->op == ts_op_core_wait;
     step->is_listed =
         !step->is_control && (clock->program->order == ts_order_list || inst->order == ts_order_list);
     set_costs(clock, step, inst, operands);
@@ -456,6 +457,8 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     event->table = code->table;
     if (clock->sequence % TICK == 0) ts_regions_tick(clock);
     if (clock->is_explicit) ts_semaphores_fetch(clock, event, inst);
+    if (inst->op == ts_op_core_signal) ts_cores_signal(clock, event);
+    if (inst->op == ts_op_core_wait) ts_cores_wait(clock, event);
     for (int i = 0; i < code->access_count; i++)
         if (code->accesses[i].is_read && !code->accesses[i].is_write)
             ts_regions_access(clock, event, &code->accesses[i], false);

@@ -166,6 +166,8 @@ static void tell(ts_clock *clock, ts_event *event) {
         } else {
             apply(clock, consumer, event, edge->wait);
             if (consumer->waits == 0) forget_pick_of(clock, consumer);
+            if (consumer->waits == 0 && clock->sibling)
+                forget_pick_of(clock->sibling, consumer); /* its own? */
         }
         ts_slab_give(&clock->edges, edge);
     }
@@ -439,10 +441,11 @@ static void find_ring(ts_clock *clock) {
     }
 }
 
-/* What goes next: an engine's pick, or the first transfer of a queue. */
+/* What goes next: an engine's pick, or the first transfer of a queue; at INT64_MAX nothing, because all wait
+   for the other core. */
 static void find_next(ts_clock *clock) {
     const ts_event *first = NULL;
-    ts_time best = 0;
+    ts_time best = INT64_MAX;
     clock->next.is_known = true;
     for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
         ts_lane *lane = &clock->engine[e];

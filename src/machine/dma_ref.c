@@ -270,6 +270,7 @@ static ts_status check_cast(const ts_exec *exec, const dma *d) {
 
 ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
     const ts_inst_dma_copy *inst = (const ts_inst_dma_copy *)head;
+    if (inst->is_exchange) return ts_exchange(exec, inst);
     ts_operand_set set = {.exec = exec};
     dma d = {.is_skipping = inst->oob == ts_oob_skip};
     get_side(&set, &inst->dst, NULL, &d.dst);

@@ -24,6 +24,9 @@ typedef struct ts_exec {
     ts_run_stats stats;
     ts_trace *trace; /* NULL: nobody asks */
     ts_host host;    /* isa is never ts_isa_auto */
+    ts_meeting *meeting;
+    int member;
+    const atomic_bool *cancel;
     bool is_stochastic;
     uint32_t key[2];          /* of the run's random words */
     uint64_t instructions;    /* begun, loop marks included */
@@ -104,6 +107,11 @@ ts_area ts_rows_area(const ts_rows *rows);
    known (deferred.c). */
 void ts_deferred_meet(ts_exec *exec, const ts_area *area, bool is_written, bool is_whole);
 void ts_deferred_known(ts_exec *exec, bool is_empty);
+
+/* meeting.c: dst = what the other core has in the src of its exchange of the same number. */
+ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst);
+/* The program of a member has ended: nobody need wait for it. */
+void ts_meeting_leave(ts_meeting *meeting, int member);
 
 /* Everything is resolved, and the instruction will set its destinations. */
 void ts_rows_end_unset(const ts_operand_set *set);

@@ -42,6 +42,11 @@ ts_status ts_hbm_import(ts_machine *machine, int core, const void *host, uint64_
 void ts_hbm_free(ts_machine *machine, ts_extent *extent);
 void ts_hbm_get_stats(ts_machine *machine, int core, ts_hbm_stats *stats);
 
+/* Where two programs that run at once on the two cores of a chip wait for each other (meeting.c). */
+typedef struct ts_meeting ts_meeting;
+ts_meeting *ts_meeting_new(void); /* NULL: no host memory */
+void ts_meeting_free(ts_meeting *meeting);
+
 /* What a run needs besides the program. data[t] is the host memory of program tensor t, at least
    tensor.bytes long; constants may be left NULL (the program's own bytes are used, read-only). */
 typedef struct ts_run {
@@ -51,6 +56,8 @@ typedef struct ts_run {
     ts_rounding rounding;       /* of what engines and DMA narrow */
     uint32_t rounding_seed;     /* stochastic: the same bits for the same seed and number of runs before */
     ts_host host;               /* which kernels compute on this CPU */
+    ts_meeting *meeting;        /* NULL: the other core runs nothing that this program waits for */
+    int member;                 /* of the meeting: 0 or 1 */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
     atomic_uint_fast64_t *done; /* optional: instructions executed so far, for others to look at */

@@ -169,6 +169,9 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
                     .trace = run->trace,
                     .checks = run->checks,
                     .host = run->host,
+                    .meeting = run->meeting,
+                    .member = run->member,
+                    .cancel = run->cancel,
                     .diag = diag};
     if (exec.host.isa == ts_isa_auto) exec.host.isa = ts_isa_best();
     uint8_t **data;
@@ -186,6 +189,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
         ts_segment_drop(exec.core->segment);
         pthread_mutex_unlock(&exec.core->lock);
     }
+    if (run->meeting) ts_meeting_leave(run->meeting, run->member);
     if (run->stats) *run->stats = exec.stats;
     free(memory);
     return status;

@@ -175,7 +175,8 @@ static void drop_unread(fold *f) {
     ts_program *program = f->r->program;
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_inst_dma_copy *load = (ts_inst_dma_copy *)program->code.data[at];
-        if (!load || load->head.op != ts_op_dma_copy || !ts_operand_is_tile(&load->dst)) continue;
+        if (!load || load->head.op != ts_op_dma_copy || load->is_exchange || !ts_operand_is_tile(&load->dst))
+            continue;
         const ts_tile_use *use = &f->r->uses.data[load->dst.tensor - 1];
         if (!f->r->buffers.data[use->buffer - 1].is_value || use->reads > 0) continue;
         if (load->src.space == ts_space_hbm && load->src.index)

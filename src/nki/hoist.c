@@ -38,7 +38,9 @@ static bool is_pure(const ts_inst *inst) {
     case ts_op_reciprocal:
     case ts_op_nc_transpose:
     case ts_op_affine_select: return true;
-    case ts_op_dma_copy: return ((const ts_inst_dma_copy *)inst)->rmw == ts_rmw_none;
+    case ts_op_dma_copy:
+        return ((const ts_inst_dma_copy *)inst)->rmw == ts_rmw_none &&
+               !((const ts_inst_dma_copy *)inst)->is_exchange;
     case ts_op_nc_matmul: return ((const ts_inst_nc_matmul *)inst)->accumulate.mode == ts_accum_never;
     case ts_op_activation:
         return ((const ts_inst_activation *)inst)->reduce.space == ts_space_none &&

@@ -33,7 +33,8 @@ static bool writes_all(const ts_inst *inst) {
     case ts_op_rng: return false;
     case ts_op_dma_copy:
         return ((const ts_inst_dma_copy *)inst)->rmw == ts_rmw_none &&
-               ((const ts_inst_dma_copy *)inst)->oob == ts_oob_error;
+               ((const ts_inst_dma_copy *)inst)->oob == ts_oob_error &&
+               !((const ts_inst_dma_copy *)inst)->is_exchange;
     case ts_op_nc_matmul: return ((const ts_inst_nc_matmul *)inst)->accumulate.mode == ts_accum_never;
     default: return true;
     }

@@ -343,6 +343,46 @@ static PyObject *recording_run(nki_recording *recording, PyObject *arrays) {
     Py_RETURN_NONE;
 }
 
+static nki_recording *other_of(nki_recording *recording, PyObject *object) {
+    if (Py_TYPE(object) == Py_TYPE(recording)) return (nki_recording *)object;
+    PyErr_SetString(PyExc_TypeError, "a pair is made of two recordings");
+    return NULL;
+}
+
+/* pair(other): the two are the programs of a chip's two cores */
+static PyObject *recording_pair(nki_recording *recording, PyObject *object) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    nki_recording *other = other_of(recording, object);
+    ts_nki_error error = {0};
+    if (!other) return NULL;
+    if (ts_nki_pair(recording->nki, other->nki, &error)) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
+/* run_pair(arrays, other, arrays): as run, of both at the same time */
+static PyObject *recording_run_pair(nki_recording *recording, PyObject *args) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    PyObject *first, *second, *object;
+    Py_buffer *held[2] = {NULL, NULL};
+    Py_ssize_t count[2] = {0, 0};
+    ts_nki_error error = {0};
+    if (!PyArg_ParseTuple(args, "O!OO!", &PyList_Type, &first, &object, &PyList_Type, &second)) return NULL;
+    nki_recording *other = other_of(recording, object);
+    if (!other) return NULL;
+    void **data = memory_of(first, &held[0], &count[0]), **more = NULL;
+    if (!PyErr_Occurred()) more = memory_of(second, &held[1], &count[1]);
+    int status = 0;
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS status = ts_nki_run_pair(recording->nki, other->nki, data, more, &error);
+        Py_END_ALLOW_THREADS
+    }
+    release(data, held[0], count[0]);
+    release(more, held[1], count[1]);
+    if (PyErr_Occurred()) return NULL;
+    if (status) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
 /* peek(view, arrays, out) */
 static PyObject *recording_peek(nki_recording *recording, PyObject *args) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -437,6 +477,8 @@ static PyMethodDef methods[] = {
     {"warnings", (PyCFunction)recording_warnings, METH_NOARGS, NULL},
     {"fills", (PyCFunction)recording_fills, METH_O, NULL},
     {"run", (PyCFunction)recording_run, METH_O, NULL},
+    {"pair", (PyCFunction)recording_pair, METH_O, NULL},
+    {"run_pair", (PyCFunction)recording_run_pair, METH_VARARGS, NULL},
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},
     {"mark", (PyCFunction)recording_mark, METH_O, NULL},

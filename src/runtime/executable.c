@@ -44,6 +44,8 @@ struct ts_executable {
     atomic_bool is_collected, is_clocked;
     atomic_uint_fast64_t run_instructions, run_ns; /* of the last run that ended; host time of all */
     bool has_control;
+    ts_executable *partner;      /* what the chip's other core runs at the same time; NULL: nothing */
+    bool is_second;              /* of the two */
     pthread_mutex_t record_lock; /* of what follows */
     bool has_trace;
     ts_trace trace;                /* of the run that ended last */
@@ -164,6 +166,12 @@ void ts_executable_share(ts_executable *executable, int cores) {
     executable->chip.hbm_bytes_per_ns /= cores;
 }
 
+void ts_executable_pair(ts_executable *first, ts_executable *second) {
+    first->partner = second;
+    second->partner = first;
+    second->is_second = true;
+}
+
 /* What is known once the program is there. */
 static ts_status make_ready(ts_executable *made, ts_status status, const char *path,
                             ts_executable **executable, ts_diag *diag) {
@@ -224,6 +232,8 @@ void ts_executable_unload(ts_executable *executable) {
         residence->data = NULL;
     }
     executable->runtime = NULL;
+    if (executable->partner) executable->partner->partner = NULL;
+    executable->partner = NULL;
 }
 
 static void forget_timing(ts_timing *timing) {
@@ -285,7 +295,16 @@ static ts_status make_timing(ts_executable *executable, ts_timing *timing, ts_di
         return ts_fail(diag, ts_system, "no host memory for a control trace");
     timing->has_trace = executable->has_trace;
     if (timing->has_trace) options.trace = &timing->trace;
-    ts_status status = ts_clock_run(executable->program, &executable->chip, &options, &timing->record, diag);
+    ts_record other = {0};
+    ts_clock_core cores[2] = {{executable->program, &options, &timing->record}};
+    if (executable->partner) cores[1] = (ts_clock_core){executable->partner->program, &options, &other};
+    if (executable->is_second) {
+        ts_clock_core own = cores[0];
+        cores[0] = cores[1];
+        cores[1] = own;
+    }
+    ts_status status = ts_clock_run_cores(cores, executable->partner ? 2 : 1, &executable->chip, diag);
+    if (executable->partner) ts_record_free(&other);
     timing->is_made = status == ts_ok;
     timing->record.host = executable->host;
     return status;
@@ -374,7 +393,9 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
                   .poison = options->poison,
                   .cancel = options->cancel,
                   .stats = options->stats,
-                  .checks = options->checks};
+                  .checks = options->checks,
+                  .meeting = options->meeting,
+                  .member = executable->is_second};
     run.host = ts_runtime_host(executable->runtime);
     run.rounding = ts_runtime_rounding(executable->runtime, &run.rounding_seed);
     if (options->poison && program->scratch_bytes)

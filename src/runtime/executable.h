@@ -30,6 +30,9 @@ void ts_executable_unload(ts_executable *executable);
 const ts_program *ts_executable_program(const ts_executable *executable);
 /* Its records are those of one of so many cores that are as busy and share HBM. Before the first record. */
 void ts_executable_share(ts_executable *executable, int cores);
+/* The two run at the same time, each on a core of one chip, and are clocked so. Before the first record;
+   until one of them is unloaded. */
+void ts_executable_pair(ts_executable *first, ts_executable *second);
 const ts_instance *ts_executable_instance(const ts_executable *executable);
 int ts_executable_inputs(const ts_executable *executable);
 int ts_executable_outputs(const ts_executable *executable);
@@ -50,6 +53,7 @@ typedef struct ts_execute_options {
     const atomic_bool *cancel; /* optional */
     ts_run_stats *stats;       /* optional, filled */
     ts_checks *checks;         /* optional, new: what they find is added */
+    ts_meeting *meeting;       /* optional: of the runs of a pair */
 } ts_execute_options;
 
 /* Runs on one device. inputs[i] and outputs[i] are host memory of the tensors' sizes; outputs must not

@@ -1,5 +1,6 @@
 /* The door of include/trainstone/nki.h: recorders, and executables of what was recorded. */
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "runtime/client_registry.h"
 #include "runtime/executable.h"
 #include "trainstone/nki.h"
+
+enum { TS_NKI_CORES = 2 }; /* that the programs of one kernel may lie on */
 
 struct ts_nki_device {
     ts_runtime *runtime;
@@ -60,7 +63,7 @@ size_t ts_nki_tables(char *buffer, size_t size) {
 
 ts_nki_device *ts_nki_open(const char *chip, ts_nki_error *error) {
     ts_diag diag = {0};
-    ts_runtime_options options = {.chip = chip, .devices = 1};
+    ts_runtime_options options = {.chip = chip, .devices = TS_NKI_CORES};
     ts_nki_device *device = calloc(1, sizeof *device);
     ts_status status = device ? ts_registry_enter(&diag) : ts_fail(&diag, ts_system, "no host memory");
     bool has_entered = status == ts_ok;
@@ -256,7 +259,8 @@ int ts_nki_fills(const ts_nki *nki, uint32_t number) {
 }
 
 /* data by tensor; the executable wants inputs and outputs by number. */
-static ts_status run(ts_executable *executable, void *const *data, void *more, ts_diag *diag) {
+static ts_status run(ts_executable *executable, int core, ts_meeting *meeting, void *const *data, void *more,
+                     ts_diag *diag) {
     const ts_program *program = ts_executable_program(executable);
     int inputs = ts_executable_inputs(executable), outputs = ts_executable_outputs(executable);
     void **numbered = calloc((size_t)(inputs + outputs) + 1, sizeof *numbered);
@@ -268,20 +272,73 @@ static ts_status run(ts_executable *executable, void *const *data, void *more, t
         if (tensor->kind == ts_tensor_output)
             numbered[inputs + (int)tensor->number] = is_last ? more : data[i];
     }
-    ts_execute_options options = {.poison = true};
-    ts_status status = ts_executable_run(executable, 0, numbered, numbered + inputs, &options, diag);
+    ts_execute_options options = {.poison = true, .meeting = meeting};
+    ts_status status = ts_executable_run(executable, core, numbered, numbered + inputs, &options, diag);
     free(numbered);
     return status;
 }
 
+static bool has_ended(const ts_nki *nki, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (nki->executable) return true;
+    ts_fail(&diag, ts_usage, "the kernel's recording has not ended");
+    tell(error, &diag);
+    return false;
+}
+
 int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error) {
     ts_diag diag = {0};
-    if (!nki->executable) {
-        ts_fail(&diag, ts_usage, "the kernel's recording has not ended");
+    if (!has_ended(nki, error)) return 1;
+    if (run(nki->executable, 0, NULL, data, NULL, &diag) != ts_ok) return tell(error, &diag);
+    ts_registry_ran(nki->executable);
+    return 0;
+}
+
+int ts_nki_pair(ts_nki *first, ts_nki *second, ts_nki_error *error) {
+    if (!has_ended(first, error) || !has_ended(second, error)) return 1;
+    ts_executable_pair(first->executable, second->executable);
+    return 0;
+}
+
+/* What one of a pair's threads runs. */
+typedef struct half {
+    ts_executable *executable;
+    int core;
+    ts_meeting *meeting;
+    void *const *data;
+    ts_status status;
+    ts_diag diag;
+} half;
+
+static void *run_half(void *context) {
+    half *h = context;
+    h->status = run(h->executable, h->core, h->meeting, h->data, NULL, &h->diag);
+    return NULL;
+}
+
+/* Of two failures the one that is not for the other's sake. */
+static const ts_diag *cause_of(const half *halves) {
+    return &halves[halves[0].status == ts_ok || (halves[0].status == ts_deadlock && halves[1].status)].diag;
+}
+
+int ts_nki_run_pair(ts_nki *first, ts_nki *second, void *const *first_data, void *const *second_data,
+                    ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!has_ended(first, error) || !has_ended(second, error)) return 1;
+    ts_meeting *meeting = ts_meeting_new();
+    half halves[2] = {{first->executable, 0, meeting, first_data, ts_ok, {0}},
+                      {second->executable, 1, meeting, second_data, ts_ok, {0}}};
+    pthread_t thread;
+    if (!meeting || pthread_create(&thread, NULL, run_half, &halves[1]) != 0) {
+        ts_meeting_free(meeting);
+        ts_fail(&diag, ts_system, "no thread for the program of the other core");
         return tell(error, &diag);
     }
-    if (run(nki->executable, data, NULL, &diag) != ts_ok) return tell(error, &diag);
-    ts_registry_ran(nki->executable);
+    run_half(&halves[0]);
+    pthread_join(thread, NULL);
+    ts_meeting_free(meeting);
+    if (halves[0].status != ts_ok || halves[1].status != ts_ok) return tell(error, cause_of(halves));
+    ts_registry_ran(first->executable);
     return 0;
 }
 
@@ -313,8 +370,8 @@ static ts_status emit_copy(ts_recorder *r, bool is_dma, const ts_nki_view *dst, 
                            ts_diag *diag) {
     ts_nki_value to = {.kind = ts_nki_tensor, .view = dst}, from = {.kind = ts_nki_tensor, .view = src},
                  none = {0};
-    ts_nki_value dma[] = {none, to, from, none, none}, copy[] = {to, from};
-    if (is_dma) return ts_record_inst(r, ts_op_dma_copy, ts_engine_sync, dma, 5, 0, diag);
+    ts_nki_value dma[] = {none, to, from, none, none, none}, copy[] = {to, from};
+    if (is_dma) return ts_record_inst(r, ts_op_dma_copy, ts_engine_sync, dma, 6, 0, diag);
     return ts_record_inst(r, ts_op_tensor_copy, ts_engine_vector, copy, 2, 0, diag);
 }
 
@@ -382,7 +439,7 @@ int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *v
     ts_executable *executable = NULL;
     if (status == ts_ok) status = finish(nki->device, copy, &executable, &diag);
     ts_recorder_free(copy);
-    if (status == ts_ok) status = run(executable, data, value, &diag);
+    if (status == ts_ok) status = run(executable, 0, NULL, data, value, &diag);
     if (executable) {
         ts_executable_unload(executable);
         ts_executable_release(executable);

@@ -203,6 +203,100 @@ static void test_what_ifs(void **state) {
     }
 }
 
+/* ---- programs that wait for each other ---- */
+
+/* `before` instructions of 16384 columns, a signal, a wait, and as many again. */
+static ts_program *waiting_program(int before, const char *between) {
+    char text[1024];
+    const char *work = "loop %%l%d = %d\nvector.memset dst=sbuf.f32[p0:128 +0 16384] value=0\nend\n";
+    int used = snprintf(text, sizeof text, "trn 1\nprogram w chip=trn2\n");
+    used += snprintf(text + used, sizeof text - (size_t)used, work, 0, before);
+    used += snprintf(text + used, sizeof text - (size_t)used, "%s", between);
+    snprintf(text + used, sizeof text - (size_t)used, work, 1, before);
+    return parse_text(text, "waiting");
+}
+
+static ts_chip newer_chip(void) {
+    ts_chip chip;
+    assert_int_equal(ts_chip_get("trn2", &chip, NULL), ts_ok);
+    return chip;
+}
+
+/* Both wait: the faster one ends its half as much later as the slower one took longer to come, and the slower
+   one is as fast as alone. */
+static void test_waits(void **state) {
+    (void)state;
+    const char *both =
+        "vector.core_signal data=sbuf.f32[p0:1 +0 1]\nvector.core_wait data=sbuf.f32[p0:1 +0 1]\n";
+    ts_program *slow = waiting_program(20, both), *fast = waiting_program(5, both);
+    ts_program *alone_20 = waiting_program(20, ""), *alone_5 = waiting_program(5, "");
+    ts_chip chip = newer_chip();
+    ts_time work_20 = clock_total(alone_20, &chip), work_5 = clock_total(alone_5, &chip);
+    for (int at = 0; at < 2; at++) {
+        pair p = run_pair(at ? fast : slow, at ? slow : fast, &chip, &WITH_BAND);
+        const ts_record *of_slow = &p.record[at], *of_fast = &p.record[1 - at];
+        assert_true(of_slow->total == clock_total(slow, &chip));
+        ts_time later = (work_20 - work_5) / 2; /* of the first half */
+        assert_true(llabs(of_fast->total - (clock_total(fast, &chip) + later)) < 1000 * 1000);
+        assert_true(of_fast->other_core > later / 2 && of_slow->other_core == 0);
+        check_invariants(of_slow);
+        check_invariants(of_fast);
+        free_pair(&p);
+    }
+    /* A signal without a wait holds nobody up; nor does a wait whose program is alone. */
+    ts_program *only = waiting_program(5, "vector.core_signal data=sbuf.f32[p0:1 +0 1]\n");
+    pair p = run_pair(fast, only, &chip, &WITH_BAND);
+    assert_true(p.record[1].total == clock_total(only, &chip));
+    free_pair(&p);
+    ts_program_free(only);
+    ts_program_free(slow);
+    ts_program_free(fast);
+    ts_program_free(alone_20);
+    ts_program_free(alone_5);
+}
+
+/* In a loop, signals and waits in any number of trips ahead of each other, on several engines. */
+static void test_many_waits(void **state) {
+    (void)state;
+    const char *text =
+        "trn 1\nprogram m chip=trn2\nloop %%i = 300\n"
+        "vector.memset dst=sbuf.f32[p0:128 +0 %d] value=0\n"
+        "vector.core_signal data=sbuf.f32[p0:128 +0 %d]\n"
+        "gpsimd.core_wait data=sbuf.f32[p0:128 +65536 8]\n"
+        "scalar.activation dst=sbuf.f32[p0:128 +65536 8] func=copy data=sbuf.f32[p0:128 +0 8] scale=1\nend\n";
+    char first[700], second[700];
+    snprintf(first, sizeof first, text, 4096, 4096);
+    snprintf(second, sizeof second, text, 64, 64);
+    ts_program *slow = parse_text(first, "slow"), *fast = parse_text(second, "fast");
+    ts_chip chip = newer_chip();
+    pair p = run_pair(slow, fast, &chip, &WITH_BAND), again = run_pair(slow, fast, &chip, &WITH_BAND);
+    assert_true(p.record[0].total == clock_total(slow, &chip));
+    assert_true(p.record[1].total > p.record[0].total - 10 * 1000 * 1000);
+    assert_true(p.record[1].total > 2 * clock_total(fast, &chip));
+    for (int core = 0; core < 2; core++) {
+        check_invariants(&p.record[core]);
+        assert_true(p.record[core].total == again.record[core].total);
+    }
+    free_pair(&p);
+    free_pair(&again);
+    ts_program_free(slow);
+    ts_program_free(fast);
+}
+
+static void test_a_wait_without_a_signal(void **state) {
+    (void)state;
+    ts_program *waits = waiting_program(2, "vector.core_wait data=sbuf.f32[p0:1 +0 1]\n");
+    ts_program *other = waiting_program(2, "");
+    ts_chip chip = newer_chip();
+    ts_record record[2];
+    ts_diag diag = {0};
+    const ts_clock_core cores[2] = {{other, NULL, &record[0]}, {waits, NULL, &record[1]}};
+    assert_int_equal(ts_clock_run_cores(cores, 2, &chip, &diag), ts_deadlock);
+    assert_non_null(strstr(diag.message, "a core_wait of core 1 waits for a core_signal"));
+    ts_program_free(waits);
+    ts_program_free(other);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     ts_program *program = parse_text("trn 1\nprogram s chip=trn1\n", "s");
@@ -226,6 +320,9 @@ int main(void) {
                                        cmocka_unit_test(test_invariants),
                                        cmocka_unit_test(test_slower_parts),
                                        cmocka_unit_test(test_what_ifs),
+                                       cmocka_unit_test(test_waits),
+                                       cmocka_unit_test(test_many_waits),
+                                       cmocka_unit_test(test_a_wait_without_a_signal),
                                        cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,21 @@ def dma_copy(dst, src, rmw=False, skip=False, engine=None):
     EMIT.dma_copy(engine_code(engine, SYNC), dst=dst, src=src, rmw=int(rmw), oob=int(skip))
 
 
+def core_signal(data, engine=None, default=GPSIMD):
+    EMIT.core_signal(engine_code(engine, default), data=data)
+
+
+def core_wait(data, engine=None, default=GPSIMD):
+    EMIT.core_wait(engine_code(engine, default), data=data)
+
+
+def exchange(dst, src, engine=None):
+    """dst = what the other core has in its src, once both cores are here."""
+    core_signal(src, engine, SYNC)
+    core_wait(dst, engine, SYNC)
+    EMIT.dma_copy(engine_code(engine, SYNC), dst=dst, src=src, is_exchange=1)
+
+
 def tensor_copy(dst, src, engine=None):
     for to, source in pieces(dst, src):
         EMIT.tensor_copy(engine_code(engine, 0), dst=to, src=source)  # 0: the library balances VectorE and ScalarE

@@ -7,7 +7,7 @@ import numpy as np
 
 from trainstone.nki import artifacts, errors, memory, native, traced
 from trainstone.nki.masks import with_joined_masks
-from trainstone.nki.programs import OneStream, Programs
+from trainstone.nki.programs import OneStream, Programs, check_meetings
 from trainstone.nki.run import Run, current, join_cores
 from trainstone.nki.spmd import grid_of, lengths_of, programs_by_core
 from trainstone.nki.tile import SPACES, is_tensor
@@ -138,15 +138,21 @@ class Kernel:
 
     def _record_cores(self, by_core, args, kwargs):
         """The same on several NeuronCores: a recording, and SBUF and PSUM, for each; HBM is the chip's."""
-        runs = [self._new_run(cores=len(by_core)) for _ in by_core]
+        count = len(by_core)
+        runs = [self._new_run(cores=1 if count == 2 else count) for _ in by_core]
         returned = [self._record_one(run, programs, args, kwargs, has_others=True)
                     for run, programs in zip(runs, by_core)]
+        check_meetings(runs)
+        if runs[0].meetings and count != 2:
+            raise OneStream
         join_cores(runs)
         for run, result in zip(runs, returned):
             with run:
                 run.finish(_leaves(result))
         if not all(run.first_core_has_all() for run in runs):
             raise OneStream
+        if count == 2:
+            runs[0].recording.pair(runs[1].recording)
         return runs[0], returned[0]
 
     def _takes(self, name):

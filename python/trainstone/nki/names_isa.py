@@ -223,18 +223,20 @@ def _need_v3(call):
 
 
 def core_barrier(data, cores, engine=None, name=None, **options):
-    """Orders the recording; the cores' semaphores are not timed."""
+    """Both cores come here before either reads what the other wrote to `data`."""
     _need_v3("core_barrier")
-    current().programs.barrier()
+    current().programs.core_barrier(data.view_of(), engine)
 
 
 def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id=0, dma_engine=None, name=None, **options):
-    """Both tiles lie in one SBUF here: a DMA from the other program's tile."""
     _need_v3("sendrecv")
-    programs = current().programs
-    received = programs.exchanged(_view(src, "src", "sendrecv"), int(recv_from_rank))
-    isa.dma_copy(_view(dst, "dst", "sendrecv"), received)
-    programs.barrier()
+    if int(send_to_rank) != int(recv_from_rank):
+        raise errors.NkiUnsupportedError(f"sendrecv that sends to {int(send_to_rank)} and receives from "
+                                         f"{int(recv_from_rank)}: of two programs each has one partner", current().where(),
+                                         "give both the same rank", "sendrecv")
+    is_gpsimd = getattr(dma_engine, "name", "") == "gpsimd_dma"
+    current().programs.sendrecv(_view(dst, "dst", "sendrecv"), _view(src, "src", "sendrecv"), int(recv_from_rank),
+                                gpsimd_engine if is_gpsimd else None)
 
 
 def _two(name, first):

@@ -1,12 +1,17 @@
 """The programs of a grid, recorded one after the other; they take turns where they wait for each other.
 
 Each program runs on a thread of its own, one at a time: it goes on until it ends or waits at a barrier. The programs of
-one NeuronCore are recorded into one stream of instructions; where programs of two cores wait for each other, those of both.
+one NeuronCore are recorded into one stream of instructions. Where one program on each of two cores waits for the other, each
+stream has the waiting as instructions; where they are more, those of both cores are one stream.
 """
 
+import itertools
+import math
 import threading
 
 from trainstone.nki import errors
+from trainstone.nki import instructions as isa
+from trainstone.nki.native import FREE
 
 
 class _Stopped(BaseException):
@@ -14,7 +19,20 @@ class _Stopped(BaseException):
 
 
 class OneStream(BaseException):
-    """A program of one core waits for one of another: all of them are recorded into one stream instead."""
+    """What the programs of several cores want of each other is not there: all are recorded into one stream instead."""
+
+
+def check_meetings(runs):
+    """The programs of all cores meet as often, and for the same."""
+    for number, meetings in enumerate(itertools.zip_longest(*(run.meetings for run in runs))):
+        names = {meeting and meeting[0] for meeting in meetings}
+        if len(names) > 1:
+            core = next(i for i, meeting in enumerate(meetings) if meeting)
+            others = ", ".join(meeting[0] if meeting else "no more" for i, meeting in enumerate(meetings) if i != core)
+            what, where = meetings[core]
+            raise errors.NkiValidationError(
+                f"meeting {number} of core {core} with the other core is {what}, that of the other core is {others}", where,
+                "let both programs call core_barrier and sendrecv in the same order", "core_barrier")
 
 
 class Programs:
@@ -66,10 +84,33 @@ class Programs:
             self.current = waiting[0]
         self.turn.notify_all()
 
-    def barrier(self):
-        """Lets every other program come as far."""
-        if self.has_others:
+    def _note(self, what):
+        """A meeting with the program of the other core, which must come to the same one."""
+        if len(self.indices) > 1:
             raise OneStream
+        self.run.meetings.append((what, self.run.where()))
+
+    def core_barrier(self, data, engine):
+        """Until every program has come as far; `data` is what they hand over."""
+        if not self.has_others:
+            self.barrier()
+            return
+        self._note("core_barrier")
+        whole = data._with([(1, math.prod(data.tensor.shape), FREE)], offset=0)
+        isa.core_signal(whole, engine)
+        isa.core_wait(whole, engine)
+
+    def sendrecv(self, dst, src, partner, engine):
+        """dst = the src of the partner's call."""
+        if not self.has_others:
+            isa.dma_copy(dst, self._exchanged(src, partner))
+            self.barrier()
+            return
+        self._note(f"sendrecv of {src.shape} {src.dtype}")
+        isa.exchange(dst, src, engine)
+
+    def barrier(self):
+        """Lets every other program of the stream come as far."""
         if len(self.live) < 2:
             return
         number, state = self.current, (self.run.program, self.run.shared_at)
@@ -78,11 +119,9 @@ class Programs:
         self._await(number)
         self.run.program, self.run.shared_at = state
 
-    def exchanged(self, value, sender):
+    def _exchanged(self, value, sender):
         """What the program `sender` gave in its call of this."""
         number = self.current
-        if self.has_others:
-            raise OneStream
         if sender not in self.live or len(self.live) < 2:
             raise errors.NkiValidationError(f"program {number} waits for program {sender}, which does not run",
                                             self.run.where(), "launch the kernel as kernel[2]", "sendrecv")

@@ -9,6 +9,7 @@ import numpy as np
 
 from trainstone.nki import dtypes, errors, native, traced
 from trainstone.nki.native import FREE, HBM
+from trainstone.nki.programs import OneStream
 from trainstone.nki.tile import SPACES, Storage, row_major
 
 _devices = {}
@@ -57,6 +58,7 @@ class Run:
         self.shared = []    # HBM tensors of a program of a grid, by order: all programs share them
         self.shared_at = 0
         self.grid, self.program, self.programs = (), (), None
+        self.meetings = []  # with the program of another core: what, where
         self.names = {}
         self.constants = {}
         self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: next number; addresses by number
@@ -175,6 +177,8 @@ class Run:
             raise errors.NkiUnsupportedError(
                 f"kernel {self.name} asks for a value that is known only when it runs: inside jax.jit there is none",
                 self.where(), "call the kernel outside of jax.jit to print, or to load registers from tensors")
+        if self.meetings:  # the value may be another core's
+            raise OneStream
         view = view.view_of()
         out = np.empty(view.shape, view.dtype)
         arrays = [np.array(array) if storage.is_written and array is not None else array
@@ -233,7 +237,8 @@ class Run:
         return [s for s in self.storages if s.source is not None] + [view.tensor for view in self.shared]
 
     def first_core_has_all(self):
-        """Takes the first core's arrays for what both see; False where that is not all results, or scratch."""
+        """Takes the first core's arrays for what both see; False where that is not all results, or scratch that nobody
+        waits for."""
         if self.first is None:
             return all(s.role != native.SCRATCH or not s.is_written for s in self.common())
         mine, its = self.common(), self.first.common()
@@ -242,8 +247,13 @@ class Run:
         return len(mine) == len(its) and [s.role for s in mine] == [s.role for s in its] and set(self.outputs()) <= set(mine)
 
     def execute(self):
-        for run in (self, *self.others):  # nobody waits for another core, so that one after the other will do
-            run.recording.run([run._bytes(i) for i in range(len(run.arrays))])
+        runs = (self, *self.others)
+        arrays = [[run._bytes(i) for i in range(len(run.arrays))] for run in runs]
+        if self.meetings:
+            self.recording.run_pair(arrays[0], self.others[0].recording, arrays[1])
+        else:  # nobody waits for another core, so that one after the other will do
+            for run, own in zip(runs, arrays):
+                run.recording.run(own)
         for storage in self.storages:  # arguments that the kernel wrote
             if storage.source is not None and storage.is_written:
                 write_back(storage.source, self.arrays[storage.number])
@@ -276,6 +286,8 @@ def join_cores(runs):
         is_written = any(storage.is_written for storage in storages)
         for storage in storages:
             storage.is_written = is_written
+            if is_written and storage.role == native.SCRATCH and runs[0].meetings:
+                storage.role = native.OUTPUT  # memory that both cores see
 
 
 def as_bytes(array):
