@@ -13,11 +13,11 @@ typedef struct activation {
 /* data * scale + bias: two roundings, as the two stages of the datapath are described (ARCH:421). */
 TS_CLONES
 static void prepare(const float *in, float *out, int64_t n, const float *scale, const float *bias) {
-    if (scale) {
+    if (scale && bias) {
+        _Pragma("omp simd") for (int64_t i = 0; i < n; i++) out[i] = in[i] * *scale + *bias;
+    } else if (scale) {
         _Pragma("omp simd") for (int64_t i = 0; i < n; i++) out[i] = in[i] * *scale;
-        in = out;
-    }
-    if (bias) {
+    } else {
         _Pragma("omp simd") for (int64_t i = 0; i < n; i++) out[i] = in[i] + *bias;
     }
 }
@@ -27,11 +27,13 @@ static const float *one_chunk(const activation *a, int64_t part, int64_t from, i
                               const float *bias, float *in, float *out) {
     const float *values = ts_rows_read(&a->data, part, from, n, in);
     float *target = ts_rows_target(&a->dst, part, from, n, out);
-    if (scale || bias) {
-        prepare(values, in, n, scale, bias);
-        values = in;
+    const bool is_prepared = scale || bias, is_copy = a->func == ts_act_copy;
+    if (is_prepared) {
+        float *to = is_copy ? target : in;
+        prepare(values, to, n, scale, bias);
+        values = to;
     }
-    ts_act_floats(a->func, values, target, n);
+    if (!is_prepared || !is_copy) ts_act_floats(a->func, values, target, n);
     ts_rows_write(&a->dst, part, from, n, target);
     return target;
 }

@@ -34,7 +34,7 @@ typedef struct nki_view {
 /* A dozen locations of the kernel's source are asked for again and again. */
 typedef struct nki_line {
     void *code;
-    int line;
+    int place;    /* in the code */
     uint32_t loc; /* 0 = empty */
 } nki_line;
 enum { NKI_CODES = 512 };

@@ -29,12 +29,12 @@ static bool is_internal(nki_state *state, PyCodeObject *code) {
     return tail > 0;
 }
 
-/* The place of a line in the table, taken or empty. */
-static nki_line *find_line(nki_line *lines, size_t room, const void *code, int line) {
-    size_t slot = hash_of(code) + (size_t)line * 0x9e3779b97f4a7c15u;
+/* A place's entry in the table, taken or empty. */
+static nki_line *find_line(nki_line *lines, size_t room, const void *code, int place) {
+    size_t slot = hash_of(code) + (size_t)place * 0x9e3779b97f4a7c15u;
     for (slot ^= slot >> 32;; slot++) {
         nki_line *known = &lines[slot & (room - 1)];
-        if (!known->loc || (known->code == code && known->line == line)) return known;
+        if (!known->loc || (known->code == code && known->place == place)) return known;
     }
 }
 
@@ -46,7 +46,7 @@ static bool grow_lines(nki_recording *recording) {
     if (!lines) return false;
     for (size_t i = 0; i < recording->line_room; i++) {
         const nki_line *known = &recording->lines[i];
-        if (known->loc) *find_line(lines, room, known->code, known->line) = *known;
+        if (known->loc) *find_line(lines, room, known->code, known->place) = *known;
     }
     PyMem_Free(recording->lines);
     recording->lines = lines;
@@ -54,14 +54,15 @@ static bool grow_lines(nki_recording *recording) {
     return true;
 }
 
-static uint32_t line_of(nki_recording *recording, PyCodeObject *code, int line) {
+static uint32_t line_of(nki_recording *recording, PyCodeObject *code, PyFrameObject *frame) {
+    const int place = PyFrame_GetLasti(frame); /* the line would take a walk over the code's table */
     nki_line *known =
-        recording->line_room ? find_line(recording->lines, recording->line_room, code, line) : NULL;
+        recording->line_room ? find_line(recording->lines, recording->line_room, code, place) : NULL;
     if (known && known->loc) return known->loc;
     const char *file = PyUnicode_AsUTF8(code->co_filename);
-    uint32_t loc = file ? ts_nki_line(recording->nki, file, line) : 0;
+    uint32_t loc = file ? ts_nki_line(recording->nki, file, PyFrame_GetLineNumber(frame)) : 0;
     if (loc && grow_lines(recording) && PyList_Append(recording->codes, (PyObject *)code) == 0) {
-        *find_line(recording->lines, recording->line_room, code, line) = (nki_line){code, line, loc};
+        *find_line(recording->lines, recording->line_room, code, place) = (nki_line){code, place, loc};
         recording->line_count++;
     }
     PyErr_Clear();
@@ -75,7 +76,7 @@ uint32_t nki_current_line(nki_state *state, nki_recording *recording) {
     while (frame) {
         PyCodeObject *code = PyFrame_GetCode(frame);
         if (!is_internal(state, code)) {
-            uint32_t loc = line_of(recording, code, PyFrame_GetLineNumber(frame));
+            uint32_t loc = line_of(recording, code, frame);
             Py_DECREF(code);
             Py_DECREF(frame);
             return loc;
