@@ -33,6 +33,12 @@ void ts_arena_free(ts_arena *arena);
         T *data;                                                                                             \
         uint32_t count, capacity;                                                                            \
     }
+/* Room for so many from the start, in an array that is empty. */
+#define ts_vec_reserve(vec, arena, room)                                                                     \
+    do {                                                                                                     \
+        (vec)->capacity = (room);                                                                            \
+        (vec)->data = ts_arena_array((arena), (vec)->capacity, sizeof *(vec)->data);                         \
+    } while (0)
 void *ts_vec_grow_(ts_arena *arena, void *data, uint32_t count, uint32_t *capacity, size_t size);
 #define ts_vec_push(vec, arena, value)                                                                       \
     do {                                                                                                     \

@@ -203,8 +203,11 @@ typedef struct ts_code {
     ts_step *steps, *latest;
     uint32_t row;
     int8_t access_count;
-    uint8_t table; /* function table an activation needs, 0 = any */
-    bool is_ready;
+    int8_t moving_count, tracked_count;
+    uint8_t moving[TS_MAX_OPERANDS];  /* accesses that move */
+    uint8_t tracked[TS_MAX_OPERANDS]; /* accesses of tracked storages: those that only read, then the others */
+    uint8_t table;                    /* function table an activation needs, 0 = any */
+    bool is_ready, is_ragged;
 } ts_code;
 
 /* Where an access lies in its storage. */
@@ -218,8 +221,7 @@ static inline bool ts_place_is_same(const ts_place *a, const ts_place *b) {
            a->shape == b->shape && a->shape;
 }
 static inline bool ts_place_meets(const ts_place *a, const ts_place *b) {
-    /* Not one by one: which of them fails is anybody's guess, the host's too. */
-    return (a->lo < b->hi) & (a->hi > b->lo) & (a->part < b->end) & (a->end > b->part);
+    return a->lo < b->hi && a->hi > b->lo && a->part < b->end && a->end > b->part;
 }
 
 /* One remembered access: a read or a write that is still the latest to some bytes of its place. */
@@ -387,6 +389,7 @@ typedef struct ts_clock {
     ts_storage *storages;
     TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; listed when first needed */
     uint32_t *reach_list;
+    uint32_t operands; /* of tracked storages, at most */
     uint32_t storage_count;
     TS_VEC(ts_found) found;
     uint32_t since;                 /* code from here on may still be fetched */

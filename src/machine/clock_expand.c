@@ -45,6 +45,7 @@ static void find_storages(ts_clock *clock) {
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
         ts_op_patterns found = ts_find_patterns(program, inst);
+        clock->operands += (uint32_t)found.count;
         for (int i = 0; i < found.count; i++) {
             ts_access access = {.ap = found.ap[i]};
             ts_access_place(clock, &access);
@@ -76,13 +77,16 @@ static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const 
 /* In order of appearance; row 0 is the launch. A `leave` has one row after the other for the engines. */
 static void find_rows(ts_clock *clock) {
     const ts_program *program = clock->program;
-    uint32_t slots = 64, mask, most = program->code.count;
-    for (uint32_t at = 0; at < program->code.count; at++)
+    uint32_t slots = 64, mask, most = 0;
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        if (program->code.data[at]->engine != ts_engine_none) most++;
         if (program->code.data[at]->op == ts_op_leave) most += ts_engine_count;
+    }
     while (slots < most * 2)
         slots *= 2;
     mask = slots - 1;
     uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* row, 0 = free */
+    if (!clock->has_sibling) ts_vec_reserve(&clock->rows, &clock->arena, most + 1);
     ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
     uint32_t loop = 0;
     for (uint32_t at = 0; at < program->code.count; at++) {
@@ -255,7 +259,13 @@ static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const
         access->moves_part = access->ap->space != ts_space_hbm && moves(&access->ap->part);
         access->is_ragged = is_ragged(access->ap);
         ts_access_place(clock, access);
+        code->is_ragged |= access->is_ragged;
+        if (access->moves_offset || access->moves_part) code->moving[code->moving_count++] = (uint8_t)i;
     }
+    for (int is_write = 0; is_write < 2; is_write++)
+        for (int i = 0; i < operands->count; i++)
+            if (operands->is_write[i] == is_write && clock->storages[code->accesses[i].storage].is_tracked)
+                code->tracked[code->tracked_count++] = (uint8_t)i;
     code->is_ready = true;
 }
 
@@ -374,6 +384,7 @@ static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, c
 
 /* Whether ragged operands have the counts of the latest time. */
 static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
+    if (!code->is_ragged) return true;
     for (int i = 0; i < code->access_count; i++) {
         const ts_access *access = &code->accesses[i];
         const ts_ap *ap = access->ap;
@@ -391,8 +402,8 @@ static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
 
 static void move_accesses(const ts_clock *clock, ts_code *code) {
     const ts_program *program = clock->program;
-    for (int i = 0; i < code->access_count; i++) {
-        ts_access *access = &code->accesses[i];
+    for (int i = 0; i < code->moving_count; i++) {
+        ts_access *access = &code->accesses[code->moving[i]];
         if (access->moves_offset) {
             int64_t offset = ts_affine_value(program, &access->ap->offset, clock->counters);
             if (access->ap->space == ts_space_hbm) offset *= ts_dtype_get(access->ap->dtype)->bytes;
@@ -426,7 +437,7 @@ static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
 
 /* What a write covers is not in the register any more. */
 static void note_write(ts_clock *clock, const ts_access *access) {
-    if (!clock->held.is_valid || access->storage != clock->held.storage) return;
+    if (access->storage != clock->held.storage) return;
     int64_t at = access->offset;
     bool meets = at + access->lo < clock->held.hi && at + access->hi > clock->held.lo &&
                  access->part <= clock->held.part && access->part + access->parts > clock->held.part;
@@ -459,13 +470,10 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     if (clock->is_explicit) ts_semaphores_fetch(clock, event, inst);
     if (inst->op == ts_op_core_signal) ts_cores_signal(clock, event);
     if (inst->op == ts_op_core_wait) ts_cores_wait(clock, event);
-    for (int i = 0; i < code->access_count; i++)
-        if (code->accesses[i].is_read && !code->accesses[i].is_write)
-            ts_regions_access(clock, event, &code->accesses[i], false);
-    for (int i = 0; i < code->access_count; i++) {
-        if (!code->accesses[i].is_write) continue;
-        ts_regions_access(clock, event, &code->accesses[i], true);
-        note_write(clock, &code->accesses[i]);
+    for (int i = 0; i < code->tracked_count; i++) {
+        const ts_access *access = &code->accesses[code->tracked[i]];
+        ts_regions_access(clock, event, access, access->is_write);
+        if (access->is_write && clock->held.is_valid) note_write(clock, access);
     }
     ts_tally_event(clock, inst, step, at);
     ts_lanes_push(clock, event);

@@ -47,6 +47,7 @@ static void find_bounds(const ts_clock *clock, ts_reaches *out) {
 static void find_all(ts_clock *clock) {
     const ts_program *program = clock->program;
     uint32_t loop = 0;
+    ts_vec_reserve(&clock->reaches, &clock->arena, clock->operands);
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
         if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;

@@ -427,7 +427,7 @@ void ts_regions_sweep(ts_clock *clock) {
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
     ts_storage *storage = &clock->storages[access->storage];
     bool is_dma = event->step->is_dma;
-    if (!storage->is_tracked || (clock->is_explicit && is_dma)) return;
+    if (clock->is_explicit && is_dma) return;
     uint8_t own = event->step->engine;
     query q = {.event = event,
                .storage = storage,

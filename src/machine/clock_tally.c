@@ -247,6 +247,7 @@ void ts_tally_finish(ts_clock *clock) {
     record->dma_busy = ts_union_length(&clock->dma_union);
     record->bound[ts_bound_launch] += record->launch;
     clock->rows.data[0].bound[ts_bound_launch] += record->launch;
+    ts_vec_reserve(&record->rows, &record->arena, clock->rows.count);
     for (uint32_t i = 0; i < clock->rows.count; i++) {
         ts_record_row row = clock->rows.data[i].total;
         for (int bound = 0; bound < ts_bound_count; bound++) {
