@@ -204,9 +204,10 @@ typedef struct ts_code {
     uint32_t row;
     int8_t access_count;
     int8_t moving_count, tracked_count;
-    uint8_t moving[TS_MAX_OPERANDS];  /* accesses that move */
-    uint8_t tracked[TS_MAX_OPERANDS]; /* accesses of tracked storages: those that only read, then the others */
-    uint8_t table;                    /* function table an activation needs, 0 = any */
+    uint8_t moving[TS_MAX_OPERANDS]; /* accesses that move */
+    uint8_t
+        tracked[TS_MAX_OPERANDS]; /* accesses of tracked storages: those that only read, then the others */
+    uint8_t table;                /* function table an activation needs, 0 = any */
     bool is_ready, is_ragged;
 } ts_code;
 
@@ -246,6 +247,7 @@ typedef struct ts_boxes {
     ts_box *box;                     /* per slot */
     uint64_t *used, *writes, *reads; /* a bit per slot: any, and which of the two */
     uint64_t *grid; /* per cell, a bit per slot: whether the box reaches into the cell; NULL: few boxes */
+    uint64_t *rows; /* per cell: bit per row of the grid, modulo 64, that may have such a slot */
 } ts_boxes;
 
 typedef struct ts_found {

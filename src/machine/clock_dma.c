@@ -63,27 +63,40 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
     if (clock->bins) ts_series_busy(clock, ts_engine_none, start, end, 1);
 }
 
-/* Moves the transfer through its DMA engines, each by itself, in set k; returns the last byte's time. In the
-   set asked for also its node (counted) and the time of the first byte. *is_level: all engines end at one
-   time, and for one reason. */
+/* Moves the transfer through its DMA engines, each by itself, in a set that is not asked for; returns the
+   last byte's time. *is_level: all engines end at one time. */
+static ts_time pass_shares(ts_clock *clock, const ts_step *step, int k, ts_time arrival, bool *is_level) {
+    ts_time row = step->of[k].descriptor_time + step->of[k].byte_time, full = step->rows_per_share * row;
+    ts_time done = arrival, least = INT64_MAX;
+    int engines = clock->dma_engines[k], engine = (int)(clock->rotation % (uint32_t)engines);
+    for (int left = step->shares - 1; left >= 0; left--) {
+        ts_time *free = &clock->dma_free[engine].at[k];
+        *free = later(arrival, *free) + (left ? full : share_rows(step, step->shares - 1) * row);
+        done = later(done, *free);
+        if (*free < least) least = *free;
+        if (++engine == engines) engine = 0;
+    }
+    if (least != done) *is_level = false;
+    return done;
+}
+
+/* The same in the set asked for, with the node (counted) of the last byte and the time of the first one.
+ *is_level: all engines end at one time, and for one reason. */
 static ts_time move_shares(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
                            ts_time *first, ts_node **last_byte, bool *is_level) {
     ts_time done = arrival, row = step->of[k].descriptor_time + step->of[k].byte_time, least = INT64_MAX;
     share_nodes nodes = {0};
-    bool is_asked = k == clock->asked;
     int engines = clock->dma_engines[k], engine = (int)(clock->rotation % (uint32_t)engines);
     for (int share = 0; share < step->shares; share++) {
         ts_time start = later(arrival, clock->dma_free[engine].at[k]);
         ts_time end = start + share_rows(step, share) * row;
-        if (is_asked) {
-            const ts_node *before = nodes.node;
-            charge_share(clock, issued, step, share, arrival, engine, start, end, &nodes);
-            if (before && before != nodes.node) *is_level = false;
-            if (share == 0 || start < *first) *first = start;
-            if (end > done || !*last_byte) {
-                ts_node_drop(clock, *last_byte);
-                *last_byte = ts_node_hold(nodes.node);
-            }
+        const ts_node *before = nodes.node;
+        charge_share(clock, issued, step, share, arrival, engine, start, end, &nodes);
+        if (before && before != nodes.node) *is_level = false;
+        if (share == 0 || start < *first) *first = start;
+        if (end > done || !*last_byte) {
+            ts_node_drop(clock, *last_byte);
+            *last_byte = ts_node_hold(nodes.node);
         }
         clock->dma_free[engine].at[k] = end;
         done = later(done, end);
@@ -91,11 +104,9 @@ static ts_time move_shares(ts_clock *clock, const ts_step *step, int k, ts_time 
         if (++engine == engines) engine = 0;
     }
     if (least != done) *is_level = false;
-    if (is_asked) {
-        flush_holds(&nodes);
-        flush_drops(clock, &nodes);
-        ts_node_drop(clock, nodes.node);
-    }
+    flush_holds(&nodes);
+    flush_drops(clock, &nodes);
+    ts_node_drop(clock, nodes.node);
     return done;
 }
 
@@ -203,7 +214,9 @@ void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times
     bool is_share = takes_share(clock, step, times->at[0]);
     for (int k = 0; k < clock->sets; k++) {
         ts_time arrival = times->at[k], done;
-        if (clock->dma_is_split)
+        if (clock->dma_is_split && k != clock->asked)
+            done = pass_shares(clock, step, k, arrival, &is_level);
+        else if (clock->dma_is_split)
             done = move_shares(clock, step, k, arrival, issued, first, last_byte, &is_level);
         else
             done = move_level(clock, step, k, arrival, issued, first, last_byte);

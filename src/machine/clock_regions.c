@@ -62,10 +62,7 @@ static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_eve
     return false;
 }
 
-enum {
-    NOBODY = UINT8_MAX,
-    ROW = 8 /* words looked at together */
-};
+enum { NOBODY = UINT8_MAX };
 
 /* An access that looks for what it waits for. */
 typedef struct query {
@@ -223,19 +220,25 @@ static uint64_t covered_parts(const ts_place *a, const ts_place *b) {
     return covered;
 }
 
-/* Some words of the boxes that may meet the query's place, from `first`; how many. */
-static uint32_t find_near(const query *q, uint32_t first, uint64_t near[ROW]) {
+/* The rows, modulo 64, that have boxes near the query's place. */
+static uint64_t find_rows(const query *q) {
+    const uint64_t *cell = q->storage->table.rows;
+    if (!cell) return 1;
+    uint64_t rows = cell[q->first];
+    for (uint32_t at = q->first + 1; at <= q->last; at++)
+        rows |= cell[at];
+    return rows;
+}
+
+/* Those boxes of a row. */
+static uint64_t find_near(const query *q, uint32_t row) {
     const ts_boxes *table = &q->storage->table;
-    uint32_t count = table->top - first < ROW ? table->top - first : ROW;
-    const uint64_t *cell = table->grid ? table->grid + (size_t)q->first * table->words : table->used;
-    for (uint32_t i = 0; i < count; i++)
-        near[i] = cell[first + i];
-    for (uint32_t left = table->grid ? q->last - q->first : 0; left; left--) {
-        cell += table->words;
-        for (uint32_t i = 0; i < count; i++)
-            near[i] |= cell[first + i];
-    }
-    return count;
+    if (!table->grid) return table->used[row];
+    const uint64_t *cell = table->grid + (size_t)q->first * table->words + row;
+    uint64_t slots = *cell;
+    for (uint32_t left = q->last - q->first; left; left--)
+        slots |= *(cell += table->words);
+    return slots;
 }
 
 /* With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
@@ -248,12 +251,10 @@ static bool is_apart(const ts_clock *clock, const query *q, const ts_box *box) {
 static bool query_write(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
     ts_box *own = NULL;
-    uint64_t near[ROW];
-    for (uint32_t row = 0; row < table->top; row += ROW) {
-        uint32_t count = find_near(q, row, near);
-        for (uint32_t i = 0; i < count; i++)
-            for (uint64_t slots = near[i]; slots; slots &= slots - 1) {
-                uint32_t slot = 64 * (row + i) + (uint32_t)__builtin_ctzll(slots);
+    for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
+        for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64)
+            for (uint64_t slots = find_near(q, row); slots; slots &= slots - 1) {
+                uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
                 ts_box *box = &table->box[slot];
                 if (!ts_place_meets(&q->place, &box->place) || is_apart(clock, q, box)) continue;
                 bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, box);
@@ -265,7 +266,6 @@ static bool query_write(ts_clock *clock, const query *q) {
                          (box->covered |= covered_parts(&q->place, &box->place)) == UINT64_MAX)
                     ts_boxes_drop(clock, q->storage, slot);
             }
-    }
     if (own) take_over(clock, q, own);
     return own != NULL;
 }
@@ -356,23 +356,19 @@ static bool join_read(ts_clock *clock, const query *q, ts_box *box) {
 static bool query_read(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
     bool is_joined = false;
-    uint64_t near[ROW];
-    for (uint32_t row = 0; row < table->top; row += ROW) {
-        uint32_t count = find_near(q, row, near);
-        for (uint32_t i = 0; i < count; i++) {
-            uint64_t reads = near[i] & table->reads[row + i];
-            for (uint64_t slots = near[i] & table->writes[row + i]; slots; slots &= slots - 1) {
-                uint32_t slot = 64 * (row + i) + (uint32_t)__builtin_ctzll(slots);
+    for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
+        for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64) {
+            uint64_t near = find_near(q, row), reads = near & table->reads[row];
+            for (uint64_t slots = near & table->writes[row]; slots; slots &= slots - 1) {
+                uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
                 ts_box *box = &table->box[slot];
                 if (!is_quiet(q, box) && ts_place_meets(&q->place, &box->place) && !is_apart(clock, q, box) &&
                     depend(clock, q, box) && is_past(clock, q->storage, box, true))
                     ts_boxes_drop(clock, q->storage, slot);
             }
             for (; reads && !is_joined; reads &= reads - 1)
-                is_joined =
-                    join_read(clock, q, &table->box[64 * (row + i) + (uint32_t)__builtin_ctzll(reads)]);
+                is_joined = join_read(clock, q, &table->box[64 * row + (uint32_t)__builtin_ctzll(reads)]);
         }
-    }
     return is_joined;
 }
 

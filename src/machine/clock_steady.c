@@ -7,9 +7,10 @@
 #include "machine/clock_steady.h"
 
 enum {
-    SHORTEST = TS_CLOCK_WINDOW, /* instructions left in a loop: fewer are not worth a snapshot */
-    MOST_SNAPSHOTS = 8,         /* in one loop */
-    LEAST_TRIPS = 3             /* left: one until the state is back, one to jump over, one to step */
+    FEWEST = 512,       /* instructions of a loop before it may be in a steady state */
+    SHORTEST = 512,     /* instructions left in a loop: fewer are not worth a snapshot */
+    MOST_SNAPSHOTS = 8, /* in one loop */
+    LEAST_TRIPS = 3     /* left: one until the state is back, one to jump over, one to step */
 };
 
 static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
@@ -271,8 +272,7 @@ static bool is_worth_it(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
     uint64_t done = clock->sequence - steady->entered;
     int64_t counter = clock->counters[loop], left = clock->trips[loop] - counter;
-    if (steady->snapshots == MOST_SNAPSHOTS || counter < steady->next || done < TS_CLOCK_WINDOW ||
-        !may_skip(clock))
+    if (steady->snapshots == MOST_SNAPSHOTS || counter < steady->next || done < FEWEST || !may_skip(clock))
         return false;
     if (left < LEAST_TRIPS || (double)done / (double)counter * (double)left < SHORTEST) return false;
     ts_repeat *repeat = &steady->repeat[loop];
