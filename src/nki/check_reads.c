@@ -54,10 +54,6 @@ static const char *name_of(const check *c, uint32_t tile) {
     return name[0] ? name : "without a name";
 }
 
-static uint32_t line_of(const check *c, uint32_t loc) {
-    return c->r->program->locs.data[loc].line;
-}
-
 static ts_status refuse(const check *c, const ts_inst *inst, ts_status status) {
     ts_diag_op(c->diag, ts_op_get(inst->op)->name);
     ts_record_where(c->r, inst->loc, c->diag);
@@ -75,16 +71,17 @@ static ts_status check_read(const check *c, const ts_inst *inst, uint32_t tile) 
     if (!s->is_written && buffer_of(c, tile)->is_value) return ts_ok;
     if (!s->is_written) {
         ts_fail(c->diag, ts_input, "%s reads tile %s (line %u), to which nothing was written",
-                ts_op_get(inst->op)->name, name_of(c, tile), line_of(c, buffer_of(c, tile)->loc));
+                ts_op_get(inst->op)->name, name_of(c, tile), ts_record_line(c->r, buffer_of(c, tile)->loc));
         ts_diag_remedy(c->diag, "fill it first, with nisa.memset, a load or another instruction");
         return refuse(c, inst, ts_input);
     }
     if (!s->taken_by) return ts_ok;
     const ts_inst *writer = c->r->program->code.data[s->taken_at];
-    ts_fail(
-        c->diag, ts_input, "%s reads tile %s (line %u), which tile %s (line %u) has overwritten in line %u",
-        ts_op_get(inst->op)->name, name_of(c, tile), line_of(c, buffer_of(c, tile)->loc),
-        name_of(c, s->taken_by - 1), line_of(c, buffer_of(c, s->taken_by - 1)->loc), line_of(c, writer->loc));
+    ts_fail(c->diag, ts_input,
+            "%s reads tile %s (line %u), which tile %s (line %u) has overwritten in line %u",
+            ts_op_get(inst->op)->name, name_of(c, tile), ts_record_line(c->r, buffer_of(c, tile)->loc),
+            name_of(c, s->taken_by - 1), ts_record_line(c->r, buffer_of(c, s->taken_by - 1)->loc),
+            ts_record_line(c->r, writer->loc));
     ts_diag_remedy(c->diag, "both were put on the same %s addresses: move one of them",
                    ts_space_name(buffer_of(c, tile)->space));
     return refuse(c, inst, ts_input);

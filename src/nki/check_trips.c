@@ -85,10 +85,6 @@ static places *places_of(const check *c, const ts_ap *ap) {
     return ap->space == ts_space_hbm ? &c->tensors[ap->tensor] : &c->tiles[ap->tensor - 1];
 }
 
-static uint32_t line_of(const check *c, uint32_t loc) {
-    return c->r->program->locs.data[loc].line;
-}
-
 static ts_buffer buffer_of(const check *c, const ts_ap *ap) {
     if (ap->space != ts_space_hbm) return c->r->uses.data[ap->tensor - 1].buffer;
     ts_buffer buffer = 0; /* tensors are few */
@@ -117,13 +113,13 @@ static void warn(check *c, const ts_ap *ap, const place *earlier, uint32_t at, c
         ts_fail(&made.diag, ts_input,
                 "%s reads %s `%s` (line %u), which another iteration of the affine_range in line %u wrote in "
                 "line %u",
-                ts_op_get(r->program->code.data[at]->op)->name, what, name, line_of(c, info->loc),
-                line_of(c, by->loc), line_of(c, first));
+                ts_op_get(r->program->code.data[at]->op)->name, what, name, ts_record_line(c->r, info->loc),
+                ts_record_line(c->r, by->loc), ts_record_line(c->r, first));
     else
         ts_fail(&made.diag, ts_input,
                 "Unexpected output dependencies, different iterations of the affine_range in line %u write "
                 "to %s `%s` (line %u)",
-                line_of(c, by->loc), what, name, line_of(c, info->loc));
+                ts_record_line(c->r, by->loc), what, name, ts_record_line(c->r, info->loc));
     ts_diag_op(&made.diag, "err_unexpected_output_dependencies");
     ts_diag_remedy(&made.diag, is_read
                                    ? "iterations may run in any order: use nl.sequential_range"

@@ -87,6 +87,10 @@ void ts_record_mark(ts_recorder *r, ts_nki_mark mark, uint32_t loc) {
     ts_vec_push(&r->marks, &r->program->arena, made);
 }
 
+uint32_t ts_record_line(const ts_recorder *r, uint32_t loc) {
+    return r->program->locs.data[loc].line;
+}
+
 void ts_record_where(const ts_recorder *r, uint32_t loc, ts_diag *diag) {
     const ts_loc *where = &r->program->locs.data[loc];
     if (where->file[0]) ts_diag_where(diag, where->file, (int)where->line);
@@ -207,6 +211,7 @@ void ts_record_close_gaps(ts_recorder *r) {
 ts_status ts_recorder_settle(ts_recorder *r, ts_diag *diag) {
     ts_record_fold(r);
     TS_TRY(ts_record_check_reads(r, diag));
+    ts_record_check_unset(r);
     ts_record_check_trips(r);
     ts_record_rename(r);
     ts_record_hoist(r);

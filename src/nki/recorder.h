@@ -83,6 +83,7 @@ void ts_record_mark(ts_recorder *recorder, ts_nki_mark mark, uint32_t loc);
 ts_status ts_record_repeat(ts_recorder *recorder, ts_diag *diag);
 /* Whether the recording takes so many instructions more. */
 ts_status ts_record_check_room(const ts_recorder *recorder, uint32_t more, uint32_t loc, ts_diag *diag);
+uint32_t ts_record_line(const ts_recorder *recorder, uint32_t loc);
 /* Fills where from a row of source lines. */
 void ts_record_where(const ts_recorder *recorder, uint32_t loc, ts_diag *diag);
 /* One more tile for a block of the buffer. */
@@ -93,6 +94,8 @@ ts_tile ts_record_new_tile(ts_recorder *recorder, ts_buffer buffer);
 void ts_record_fold(ts_recorder *recorder);
 /* Refuses reads of tiles that nothing was written to, or that another tile took over (check_reads.c). */
 ts_status ts_record_check_reads(ts_recorder *recorder, ts_diag *diag);
+/* Warns of elements that nothing was written to and that get into results or sums (check_unset.c). */
+void ts_record_check_unset(ts_recorder *recorder);
 /* Warns of trips of affine_range that depend on each other (check_trips.c). */
 void ts_record_check_trips(ts_recorder *recorder);
 /* Gives values that overwrite others a tile of their own (rename.c). */

@@ -396,7 +396,7 @@ static void refuse(spill *s, uint32_t at, ts_diag *diag) {
         int64_t bytes = r->builder.tiles.data[s->here.data[i]].bytes;
         wanted += bytes;
         ts_text_format(&names, "%s %s %lld (line %u)", i ? "," : "", info->name[0] ? info->name : "tile",
-                       (long long)bytes, r->program->locs.data[info->loc].line);
+                       (long long)bytes, ts_record_line(r, info->loc));
     }
     ts_fail(diag, ts_capacity, "%s uses %u tiles of %lld bytes of each partition at once, SBUF has %.0f:%s",
             ts_op_get(inst->op)->name, s->here.count, (long long)wanted, r->chip.sbuf_partition_bytes,

@@ -72,9 +72,15 @@ class NkiDependenceWarning(NkiWarning):
     """Trips of affine_range that depend on each other."""
 
 
+class NkiUnsetWarning(NkiWarning):
+    """Elements that nothing has written get into a result or a sum."""
+
+
+_WARNINGS = {"err_unexpected_output_dependencies": NkiDependenceWarning, "read_before_written": NkiUnsetWarning}
+
+
 def warning_of(error):
-    is_dependence = error.op == "err_unexpected_output_dependencies"
-    return (NkiDependenceWarning if is_dependence else NkiWarning)(error)
+    return _WARNINGS.get(error.op, NkiWarning)(error)
 
 
 _KINDS = {"capacity": NkiCapacityError, "unsupported": NkiUnsupportedError}
