@@ -311,6 +311,7 @@ typedef struct ts_clock_row {
 /* Whether a top-level loop may be skipped through, found when it is first asked for and after `last`. */
 typedef struct ts_repeat {
     bool is_known, is_able;
+    bool is_placed;   /* what its operands touch does not stand against it */
     uint32_t engines; /* bit per engine that has work in it up to `last` */
     int64_t period;   /* trips after which all rotations are where they were */
     int64_t

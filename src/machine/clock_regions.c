@@ -336,12 +336,25 @@ static bool may_join(const ts_clock *clock, const query *q) {
     return true;
 }
 
+/* Whether it is past at this moment: what is told by times alone comes back with them. */
+static bool is_past_now(const ts_clock *clock, const ts_storage *storage, const ts_event *event) {
+    if (!event->is_done) return false;
+    for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+        if (storage->last[engine] > clock->since && !was_over(clock, event, &clock->engine_free[engine]))
+            return false;
+    return true;
+}
+
 /* A read in the place of an earlier one, if its box allows it. An engine ends its instructions in order, so
    its latest read stands for the one before; transfers end in any order and are waited for together. */
 static bool join_read(ts_clock *clock, const query *q, ts_box *box) {
     if (box->engine != q->issuer || !ts_place_is_same(&q->place, &box->place)) return false;
     if (!q->event->step->is_dma) {
         if (clock->window > 1 && !box->event->is_done) return false;
+        take_over(clock, q, box);
+        return true;
+    }
+    if (is_past_now(clock, q->storage, box->event)) {
         take_over(clock, q, box);
         return true;
     }

@@ -164,6 +164,14 @@ void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out) {
         else
             look_at_inst(&r, inst);
     }
-    if (out->is_able) look_at_places(&r);
     if (!out->is_able) out->last = INT64_MAX;
+}
+
+bool ts_repeat_look(ts_clock *clock, uint32_t loop, ts_repeat *out) {
+    repeat r = {.clock = clock, .loop = loop, .out = out};
+    if (out->is_placed || !out->is_able) return out->is_able;
+    look_at_places(&r);
+    out->is_placed = out->is_able;
+    if (!out->is_able) out->last = INT64_MAX;
+    return out->is_able;
 }

@@ -295,9 +295,12 @@ static int64_t trips_since_sign(ts_clock *clock, uint32_t loop) {
 
 /* Takes a snapshot when the state may be one that comes back. */
 static void consider(ts_clock *clock, uint32_t loop) {
+    enum { FEW_SIGNS = 4 };
     ts_steady *steady = &clock->steady;
     if (!is_worth_it(clock, loop)) return;
     steady->period = trips_since_sign(clock, loop);
+    bool is_likely = steady->period || steady->signs >= FEW_SIGNS;
+    if (is_likely && !ts_repeat_look(clock, loop, &steady->repeat[loop])) return;
     if (!steady->period || (clock->trips[loop] - clock->counters[loop]) / steady->period < LEAST_TRIPS)
         return;
     ts_walk walk = start_walk(clock, loop, ts_walk_save);

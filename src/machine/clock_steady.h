@@ -5,8 +5,10 @@
 
 #include "machine/clock_core.h"
 
-/* clock_repeat.c: whether trips of the loop can repeat each other, from its code alone. */
+/* clock_repeat.c: whether trips of the loop can repeat each other, from its code alone: from what its
+   instructions do, and, which takes longer, from what they touch. */
 void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out);
+bool ts_repeat_look(ts_clock *clock, uint32_t loop, ts_repeat *out);
 /* How far a trip moves an operand: bytes, and partitions. */
 int64_t ts_repeat_shift(const ts_program *program, const ts_ap *ap, uint32_t loop);
 int64_t ts_repeat_part_shift(const ts_program *program, const ts_ap *ap, uint32_t loop);
