@@ -22,6 +22,8 @@ typedef struct ts_nki_error {
     char op[96];
     char where[512]; /* "kernel.py:31" */
     char remedy[256];
+    char rule[64]; /* which one was broken, where it has a name: AWS's ("err_num_partition_mismatch") or one
+                      of psum_bank_crossed, read_before_written and tile_overwritten */
 } ts_nki_error;
 
 enum { TS_NKI_DIMS = 8 };

@@ -11,6 +11,25 @@
 
 enum { POINTS_A_PROGRAM = 1 << 24, MAX_COUNT = UINT16_MAX, SCRATCH_ALIGNMENT = 64 };
 
+/* "nc_matmul dst=sums stationary=weights moving=rows", or whatever the names are. */
+static void name_operands(const ts_verifier *v, ts_text *text) {
+    const ts_op_info *info = ts_op_get(v->inst->op);
+    ts_text_add(text, info->name);
+    for (int i = 0; i < info->field_count; i++) {
+        const char *field = (const char *)v->inst + info->fields[i].offset;
+        const ts_ap *ap = (const ts_ap *)(const void *)field;
+        ts_field_kind kind = (ts_field_kind)info->fields[i].kind;
+        const ts_scalar *scalar = (const ts_scalar *)(const void *)field;
+        bool is_scalar = kind == ts_kind_scalar && scalar->is_ap;
+        if (is_scalar) ap = &scalar->ap;
+        bool is_operand = is_scalar || kind == ts_kind_dst || kind == ts_kind_src || kind == ts_kind_opt ||
+                          kind == ts_kind_optdst;
+        if (!is_operand || ap->space == ts_space_none) continue;
+        ts_text_format(text, " %s=", info->fields[i].name);
+        v->draft->name(v->draft->context, ap, text);
+    }
+}
+
 ts_status ts_verify_refuse(ts_verifier *v, ts_status status, const char *format, ...) {
     char rule[320];
     ts_text text = {0};
@@ -18,7 +37,10 @@ ts_status ts_verify_refuse(ts_verifier *v, ts_status status, const char *format,
     va_start(arguments, format);
     vsnprintf(rule, sizeof rule, format, arguments);
     va_end(arguments);
-    ts_inst_print(v->program, v->inst, &text);
+    if (v->draft)
+        name_operands(v, &text);
+    else
+        ts_inst_print(v->program, v->inst, &text);
     ts_fail(v->diag, status, "%s, in: %s", rule, text.data);
     ts_diag_inst(v->diag, v->program, v->inst);
     ts_text_free(&text);
@@ -166,8 +188,10 @@ static ts_status need_inside(ts_verifier *v, const operand *o, bool ok, const bo
     if (points == ts_points_hold) return ts_ok;
     if (points == ts_points_fail) ts_verify_point_text(v, point, sizeof point);
     limit_text(v, test, is_parts, limit, sizeof limit);
-    return ts_verify_refuse(v, ts_input, "%s reaches %s %lld to %lld%s, %s", o->name,
-                            is_parts ? "partitions" : "bytes", (long long)low, (long long)high, point, limit);
+    ts_verify_refuse(v, ts_input, "%s reaches %s %lld to %lld%s, %s", o->name,
+                     is_parts ? "partitions" : "bytes", (long long)low, (long long)high, point, limit);
+    if (o->ap->space == ts_space_hbm) ts_diag_rule(v->diag, "err_tensor_access_out_of_bound");
+    return ts_input;
 }
 
 bool ts_affine_is_multiple(const ts_program *program, const ts_affine *affine, int64_t unit) {
@@ -240,7 +264,7 @@ static ts_status check_space(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     const ts_dtype_info *dtype = ts_dtype_get(ap->dtype);
     bool is_dma = v->inst->op == ts_op_dma_copy;
-    if (ap->tensor)
+    if (ap->tensor && !v->draft)
         return ts_verify_refuse(v, ts_input, "%s lies in tile %u, which has no address yet", o->name,
                                 ap->tensor);
     if (!dtype->native) {
@@ -311,11 +335,11 @@ static ts_status check_scratch(const ts_verifier *v, const ts_tensor *tensor, bo
 static ts_status check_hbm(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     const ts_tensor *tensor = &v->program->tensors.data[ap->tensor];
-    TS_TRY(check_scratch(v, tensor, true));
+    if (!v->draft) TS_TRY(check_scratch(v, tensor, true));
     if (!is_free_of_engines(v) && v->inst->op != ts_op_leave)
         return ts_verify_refuse(v, ts_input, "%s lies in hbm, which only a DMA reaches (ARCH:120,784)",
                                 o->name);
-    if (o->is_write && v->inst->op != ts_op_core_wait &&
+    if (o->is_write && !v->draft && v->inst->op != ts_op_core_wait &&
         (tensor->kind == ts_tensor_input || tensor->kind == ts_tensor_constant))
         return ts_verify_refuse(v, ts_input, "%s is %.60s, %s, which is read-only", o->name, tensor->name,
                                 tensor->kind == ts_tensor_input ? "an input" : "a constant");
@@ -396,6 +420,18 @@ static ts_status check_inst(ts_verifier *v) {
         TS_TRY(check_field(v, &info->fields[i], (const char *)inst + info->fields[i].offset));
     TS_TRY(check_wait(v));
     return ts_verify_op(v);
+}
+
+ts_status ts_verify_draft(const ts_program *program, const ts_inst *inst, const ts_chip *chip,
+                          const ts_draft *draft, ts_diag *diag) {
+    ts_verifier v = {.program = program,
+                     .draft = draft,
+                     .chip = chip,
+                     .diag = diag,
+                     .inst = inst,
+                     .points_left = POINTS_A_PROGRAM};
+    v.nest.program = program;
+    return check_inst(&v);
 }
 
 static ts_status check_tensors(const ts_verifier *v) {

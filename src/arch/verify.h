@@ -7,8 +7,17 @@
 #include "arch/isa.h"
 #include "arch/range.h"
 
+/* What is known of tiles in a program that is being made: operands on chip name them, and have offsets in
+   them. Its tensors may still become anything. */
+typedef struct ts_draft {
+    const void *context;
+    void (*name)(const void *context, const ts_ap *ap, ts_text *text);
+    int64_t (*address)(const void *context, uint32_t tile); /* 0: not chosen yet, at the start of a bank */
+} ts_draft;
+
 typedef struct ts_verifier {
     const ts_program *program;
+    const ts_draft *draft; /* NULL: the program is whole */
     const ts_chip *chip;
     ts_diag *diag;
     ts_nesting nest;
@@ -32,6 +41,11 @@ void ts_verify_point_text(const ts_verifier *v, char *text, size_t size);
 
 /* Whether every value of the form is a multiple of `unit`, as far as its numbers show. */
 bool ts_affine_is_multiple(const ts_program *program, const ts_affine *affine, int64_t unit);
+
+/* Whether an instruction of a program that is being made, outside of loops, breaks a rule wherever its tiles
+   will lie. The failure names them. */
+ts_status ts_verify_draft(const ts_program *program, const ts_inst *inst, const ts_chip *chip,
+                          const ts_draft *draft, ts_diag *diag);
 
 /* Rules of one instruction beyond those of its operands, which hold. */
 ts_status ts_verify_op(ts_verifier *v);

@@ -76,6 +76,7 @@ static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
     ts_span spans[TS_AP_DIMS];
     ts_wide low, high;
     if (!ts_form_of(&v->nest, &dst->offset, &start)) return ts_usage; /* its operand check failed already */
+    if (v->draft) start.base += v->draft->address(v->draft->context, dst->tensor);
     rest.base = start.base % bank;
     for (int i = 0; i < v->nest.depth; i++)
         if (start.coef[i] % bank != 0) rest.coef[i] = start.coef[i];
@@ -92,11 +93,14 @@ static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
         return ts_ok;
     if (ts_reach(&v->nest, &rest, spans, dst->dims, &low, &high) && low >= 0 && high + bytes <= bank)
         return ts_ok;
-    return ts_verify_refuse(
+    ts_verify_refuse(
         v, ts_input,
         "dst takes bytes %lld to %lld counted from a bank's start: a matmul writes one PSUM bank "
         "of %lld bytes (chip.def psum_bank_bytes)",
         (long long)low, (long long)(high + bytes - 1), (long long)bank);
+    ts_diag_remedy(v->diag, "write the parts in each bank with a product of its own");
+    ts_diag_rule(v->diag, "psum_bank_crossed");
+    return ts_input;
 }
 
 /* [K, 2, *] of fp8: the products of both halves of the contraction add up. */
@@ -109,6 +113,15 @@ static ts_status check_double_row(ts_verifier *v, const char *field, const ts_ap
                                 ts_dtype_get(ap->dtype)->name);
     if (ap->dims >= 2 && ap->dim[0].count.max == 2 && !ap->dim[0].count.is_ragged) return ts_ok;
     return ts_verify_refuse(v, ts_input, "the first free dimension of %s is not 2 (T2:80-121)", field);
+}
+
+static ts_status need_columns(ts_verifier *v, const char *field, const ts_extent *columns, double most) {
+    if ((double)ts_extent_max(columns) <= most) return ts_ok;
+    ts_verify_refuse(v, ts_input, "%s has %lld columns, at most %.0f (chip.def max_%s_columns)", field,
+                     (long long)ts_extent_max(columns), most, field);
+    ts_diag_remedy(v->diag, "cut it into tiles of at most %.0f columns", most);
+    ts_diag_rule(v->diag, "err_size_of_dimension_exceed_arch_limit");
+    return ts_input;
 }
 
 static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
@@ -131,14 +144,8 @@ static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     }
     ts_extent m = ts_free_of("stationary", stationary, halves, stationary->dims);
     ts_extent n = ts_free_of("moving", moving, halves, moving->dims);
-    if ((double)ts_extent_max(&m) > v->chip->max_stationary_columns)
-        return ts_verify_refuse(v, ts_input,
-                                "stationary has %lld columns, at most %.0f (chip.def max_stationary_columns)",
-                                (long long)ts_extent_max(&m), v->chip->max_stationary_columns);
-    if ((double)ts_extent_max(&n) > v->chip->max_moving_columns)
-        return ts_verify_refuse(v, ts_input,
-                                "moving has %lld columns, at most %.0f (chip.def max_moving_columns)",
-                                (long long)ts_extent_max(&n), v->chip->max_moving_columns);
+    TS_TRY(need_columns(v, "stationary", &m, v->chip->max_stationary_columns));
+    TS_TRY(need_columns(v, "moving", &n, v->chip->max_moving_columns));
     TS_TRY(ts_agree(v, ts_parts_of("stationary", stationary), ts_parts_of("moving", moving)));
     TS_TRY(ts_agree(v, ts_parts_of("dst", dst), m));
     TS_TRY(ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), n));
@@ -150,10 +157,13 @@ static ts_status check_transpose(ts_verifier *v, const ts_inst_nc_transpose *ins
     bool is_tensor = inst->head.engine == ts_engine_tensor;
     ts_extent columns = ts_free_of("data", data, 0, data->dims), rows = ts_parts_of("data", data);
     double most = is_tensor ? v->chip->max_stationary_columns : 32;
-    if ((double)ts_extent_max(&columns) > most || (double)ts_extent_max(&rows) > most)
-        return ts_verify_refuse(
-            v, ts_input, "data is %lld x %lld, this engine transposes up to %.0f x %.0f (ISA:829-867)",
-            (long long)ts_extent_max(&rows), (long long)ts_extent_max(&columns), most, most);
+    if ((double)ts_extent_max(&columns) > most || (double)ts_extent_max(&rows) > most) {
+        ts_verify_refuse(v, ts_input,
+                         "data is %lld x %lld, this engine transposes up to %.0f x %.0f (ISA:829-867)",
+                         (long long)ts_extent_max(&rows), (long long)ts_extent_max(&columns), most, most);
+        ts_diag_rule(v->diag, "err_size_of_dimension_exceed_arch_limit");
+        return ts_input;
+    }
     TS_TRY(ts_agree(v, ts_parts_of("dst", dst), columns));
     TS_TRY(ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), rows));
     if (!is_tensor) {

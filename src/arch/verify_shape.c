@@ -5,7 +5,8 @@
 #include <math.h>
 
 ts_extent ts_parts_of(const char *field, const ts_ap *ap) {
-    return (ts_extent){.count = {&ap->parts}, .counts = 1, .field = field, .what = "partitions"};
+    return (ts_extent){
+        .count = {&ap->parts}, .counts = 1, .field = field, .what = "partitions", .is_parts = true};
 }
 
 ts_extent ts_free_of(const char *field, const ts_ap *ap, int from, int to) {
@@ -63,8 +64,10 @@ ts_status ts_agree(ts_verifier *v, ts_extent a, ts_extent b) {
                                 "%s of %s and %s of %s cannot be shown to be equal in every trip", a.what,
                                 a.field, b.what, b.field);
     ts_verify_point_text(v, point, sizeof point);
-    return ts_verify_refuse(v, ts_input, "%s of %s are %lld and %s of %s %lld%s", a.what, a.field,
-                            (long long)value_of(v, &a), b.what, b.field, (long long)value_of(v, &b), point);
+    ts_verify_refuse(v, ts_input, "%s of %s are %lld and %s of %s %lld%s", a.what, a.field,
+                     (long long)value_of(v, &a), b.what, b.field, (long long)value_of(v, &b), point);
+    if (a.is_parts && b.is_parts) ts_diag_rule(v->diag, "err_num_partition_mismatch");
+    return ts_input;
 }
 
 ts_status ts_agree_shape(ts_verifier *v, const char *a_field, const ts_ap *a, const char *b_field,

@@ -9,6 +9,7 @@ typedef struct ts_extent {
     const ts_count *count[TS_AP_DIMS + 1];
     int counts;
     const char *field, *what;
+    bool is_parts;
 } ts_extent;
 
 ts_extent ts_parts_of(const char *field, const ts_ap *ap);

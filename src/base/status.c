@@ -60,6 +60,10 @@ void ts_diag_remedy(ts_diag *diag, const char *format, ...) {
     va_end(arguments);
 }
 
+void ts_diag_rule(ts_diag *diag, const char *rule) {
+    if (diag && diag->status != ts_ok && !diag->rule) diag->rule = rule;
+}
+
 int ts_diag_format(const ts_diag *diag, char *buffer, size_t size) {
     const char *remedy_open = diag->remedy[0] ? " (" : "", *remedy_close = diag->remedy[0] ? ")" : "";
     const char *op = diag->op, *at = op[0] && diag->where[0] ? " at " : "";

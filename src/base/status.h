@@ -30,6 +30,7 @@ typedef struct ts_diag {
     char op[96];             /* operation or instruction, e.g. "stablehlo.convolution" */
     char where[512];         /* the user's source, "file.py:31" or a path in the input file */
     char remedy[256];        /* one thing to do about it */
+    const char *rule;        /* which rule was broken, a static word for programs; NULL: none with a name */
     const char *source_file; /* where in Trainstone it was raised */
     int source_line;
 } ts_diag;
@@ -41,6 +42,7 @@ ts_status ts_diag_fail(ts_diag *diag, const char *source_file, int source_line, 
 void ts_diag_op(ts_diag *diag, const char *op);
 void ts_diag_where(ts_diag *diag, const char *file, int line);
 void ts_diag_remedy(ts_diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ts_diag_rule(ts_diag *diag, const char *rule);
 
 /* Writes "unsupported: OP at FILE:LINE: MESSAGE (REMEDY)" into `buffer`, always terminated;
    returns the length it would have had, like snprintf. */

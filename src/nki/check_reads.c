@@ -73,6 +73,7 @@ static ts_status check_read(const check *c, const ts_inst *inst, uint32_t tile) 
         ts_fail(c->diag, ts_input, "%s reads tile %s (line %u), to which nothing was written",
                 ts_op_get(inst->op)->name, name_of(c, tile), ts_record_line(c->r, buffer_of(c, tile)->loc));
         ts_diag_remedy(c->diag, "fill it first, with nisa.memset, a load or another instruction");
+        ts_diag_rule(c->diag, "read_before_written");
         return refuse(c, inst, ts_input);
     }
     if (!s->taken_by) return ts_ok;
@@ -84,6 +85,7 @@ static ts_status check_read(const check *c, const ts_inst *inst, uint32_t tile) 
             ts_record_line(c->r, writer->loc));
     ts_diag_remedy(c->diag, "both were put on the same %s addresses: move one of them",
                    ts_space_name(buffer_of(c, tile)->space));
+    ts_diag_rule(c->diag, "tile_overwritten");
     return refuse(c, inst, ts_input);
 }
 

@@ -120,7 +120,8 @@ static void warn(check *c, const ts_ap *ap, const place *earlier, uint32_t at, c
                 "Unexpected output dependencies, different iterations of the affine_range in line %u write "
                 "to %s `%s` (line %u)",
                 ts_record_line(c->r, by->loc), what, name, ts_record_line(c->r, info->loc));
-    ts_diag_op(&made.diag, "err_unexpected_output_dependencies");
+    ts_diag_op(&made.diag, ts_op_get(c->r->program->code.data[at]->op)->name);
+    ts_diag_rule(&made.diag, "err_unexpected_output_dependencies");
     ts_diag_remedy(&made.diag, is_read
                                    ? "iterations may run in any order: use nl.sequential_range"
                                    : "index the destination with the loop's variable, allocate it inside of "

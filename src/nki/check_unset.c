@@ -228,7 +228,8 @@ static void warn(check *c, const ts_inst *inst, const ts_ap *ap, int64_t element
         "%s %s what nothing has written: byte %lld of partition %lld of tile %s (line %u), the first of them",
         ts_op_get(inst->op)->name, doing, (long long)byte, (long long)(ap->part.base + element / in_row),
         info->name[0] ? info->name : "without a name", ts_record_line(r, info->loc));
-    ts_diag_op(&made.diag, "read_before_written");
+    ts_diag_op(&made.diag, ts_op_get(inst->op)->name);
+    ts_diag_rule(&made.diag, "read_before_written");
     ts_diag_remedy(&made.diag, "fill the tile first, or leave those elements out by an index or a mask");
     ts_record_where(r, inst->loc, &made.diag);
     if (!is_told(c, &made.diag)) ts_vec_push(&r->warnings, &r->program->arena, made);
@@ -247,7 +248,7 @@ static bool is_elementwise(const ts_inst *inst) {
     case ts_op_activation:
     case ts_op_dropout:
     case ts_op_gpsimd_fold_angle: return true;
-    case ts_op_dma_copy: return !ts_inst_keeps_some(inst);
+    case ts_op_dma_copy: return !ts_inst_keeps_some(inst) && !((const ts_inst_dma_copy *)inst)->is_exchange;
     default: return false;
     }
 }

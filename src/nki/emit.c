@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "arch/dtype.h"
+#include "arch/verify.h"
+#include "nki/operands.h"
 #include "nki/recorder.h"
 
 typedef struct record {
@@ -192,6 +194,44 @@ static ts_status set_fields(const record *rec, ts_inst *inst) {
     return ts_ok;
 }
 
+/* ---- rules that hold wherever the tiles will lie ---- */
+
+/* "sums (line 12)": many have no name of the kernel's. */
+static void name_operand(const void *context, const ts_ap *ap, ts_text *text) {
+    const ts_recorder *r = context;
+    if (ap->space == ts_space_hbm) {
+        ts_text_add(text, r->program->tensors.data[ap->tensor].name);
+        return;
+    }
+    const ts_tile_info *info = &r->builder.tiles.data[ap->tensor - 1];
+    ts_text_add(text, info->name && info->name[0] ? info->name : "tile");
+    if (info->loc) ts_text_format(text, " (line %u)", r->program->locs.data[info->loc].line);
+}
+
+static int64_t address_of(const void *context, uint32_t tile) {
+    const ts_tile_info *info = &((const ts_recorder *)context)->builder.tiles.data[tile - 1];
+    return info->is_fixed ? info->address : 0;
+}
+
+/* `psum += product`, both in PSUM: the product will accumulate there (fold_values.c). */
+static bool is_accumulation(const ts_inst *inst) {
+    const ts_inst_tensor_tensor *add = (const ts_inst_tensor_tensor *)inst;
+    return inst->op == ts_op_tensor_tensor && add->op == ts_alu_add && add->dst.space == ts_space_psum &&
+           ts_operand_same(&add->dst, &add->data1);
+}
+
+/* The recording is verified again when it ends and has its addresses. */
+static ts_status check_inst(const record *rec, ts_inst *inst) {
+    ts_recorder *r = rec->r;
+    const ts_draft draft = {r, name_operand, address_of};
+    if (is_accumulation(inst)) return ts_ok;
+    bool is_open = inst->engine == ts_engine_none;
+    if (is_open) inst->engine = ts_engine_vector;
+    ts_status status = ts_verify_draft(r->program, inst, &r->chip, &draft, rec->diag);
+    if (is_open) inst->engine = ts_engine_none;
+    return status;
+}
+
 ts_status ts_record_inst(ts_recorder *r, ts_op op, ts_engine engine, const ts_nki_value *values, int count,
                          uint32_t loc, ts_diag *diag) {
     record rec = {.r = r, .op = op, .info = ts_op_get(op), .values = values, .loc = loc, .diag = diag};
@@ -209,6 +249,7 @@ ts_status ts_record_inst(ts_recorder *r, ts_op op, ts_engine engine, const ts_nk
     rec.keeps_dims = counts_dims(rec.info) || is_double_row(rec.info, values);
     ts_inst *inst = ts_program_append(r->program, op, engine, loc);
     ts_status status = set_fields(&rec, inst);
+    if (status == ts_ok) status = check_inst(&rec, inst);
     if (status != ts_ok) r->program->code.count--;
     return status;
 }

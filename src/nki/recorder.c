@@ -111,7 +111,9 @@ static ts_status check_tile(const ts_recorder *r, const ts_nki_tile *spec, ts_di
     if ((double)(spec->part + spec->parts) > r->chip.partitions) {
         ts_fail(diag, ts_input, "number of partitions %lld exceed architecture limitation of %.0f",
                 (long long)(spec->part + spec->parts), r->chip.partitions);
-        ts_diag_remedy(diag, "cut the first dimension into tiles of at most 128 partitions");
+        ts_diag_remedy(diag, "cut the first dimension into tiles of at most %.0f partitions",
+                       r->chip.partitions);
+        ts_diag_rule(diag, "err_num_partition_exceed_arch_limit");
         return ts_input;
     }
     int64_t end = spec->bytes;

@@ -2,8 +2,8 @@
 #include "python/nki_module.h"
 
 PyObject *nki_raise(nki_state *state, const ts_nki_error *error) {
-    PyObject *exception = PyObject_CallFunction(state->error, "sssss", error->kind, error->message, error->op,
-                                                error->where, error->remedy);
+    PyObject *exception = PyObject_CallFunction(state->error, "ssssss", error->kind, error->message,
+                                                error->op, error->where, error->remedy, error->rule);
     if (exception) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);
@@ -276,8 +276,8 @@ static PyObject *recording_warnings(nki_recording *recording, PyObject *unused) 
     ts_nki_error told = {0};
     PyObject *list = state ? PyList_New(0) : NULL;
     for (uint32_t i = 0; list && ts_nki_warning(recording->nki, i, &told); i++) {
-        PyObject *made = PyObject_CallFunction(state->error, "sssss", told.kind, told.message, told.op,
-                                               told.where, told.remedy);
+        PyObject *made = PyObject_CallFunction(state->error, "ssssss", told.kind, told.message, told.op,
+                                               told.where, told.remedy, told.rule);
         if (!made || PyList_Append(list, made) < 0) Py_CLEAR(list);
         Py_XDECREF(made);
     }

@@ -44,6 +44,7 @@ static int tell(ts_nki_error *error, const ts_diag *diag) {
     copy_text(error->op, sizeof error->op, diag->op);
     copy_text(error->where, sizeof error->where, diag->where);
     copy_text(error->remedy, sizeof error->remedy, diag->remedy);
+    copy_text(error->rule, sizeof error->rule, diag->rule ? diag->rule : "");
     return 1;
 }
 

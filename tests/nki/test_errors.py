@@ -1,6 +1,7 @@
 """Kernels with one fault each: the error says what is wrong and points to the line marked `# here`."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import nki  # noqa: E402
 import nki.isa as nisa  # noqa: E402
 import nki.language as nl  # noqa: E402
 from kernel_parts import ROWS, filled, stored  # noqa: E402
+
+from trainstone.nki.errors import NkiError  # noqa: E402
 
 
 def too_many_partitions(a):
@@ -142,3 +145,40 @@ def test_a_result_that_nothing_wrote():
 
     with pytest.raises(AssertionError, match="to which nothing was written"):
         kernel(ROWS)
+
+
+LINE = r"\(line \d+\)"
+AT_THE_CALL = [
+    (too_many_columns, "err_size_of_dimension_exceed_arch_limit",
+     f"nc_matmul dst=tile_2 {LINE} stationary=tile_1 {LINE} moving=tile {LINE}", "tiles of at most 512 columns"),
+    (across_banks, "psum_bank_crossed", f"nc_matmul dst=tile_2 {LINE} stationary=tile_1 {LINE} moving=tile {LINE}",
+     "each bank"),
+    (product_in_sbuf, "", f"nc_matmul dst=tile {LINE} stationary=tile {LINE} moving=tile {LINE}", ""),
+    (partitions_differ, "err_num_partition_mismatch", f"tensor_tensor dst=tile {LINE} data1=tile {LINE} data2=tile_1 {LINE}",
+     ""),
+    (start_of_partitions, "", f"memset dst=tile {LINE}", ""),
+    (newer_chip, "", f"range_select dst=tile {LINE} on_true=tile {LINE} bound0=tile {LINE} bound1=tile {LINE}", ""),
+    (too_many_partitions, "err_num_partition_exceed_arch_limit", "", "at most 128 partitions"),
+    (out_of_bounds, "err_tensor_access_out_of_bound", "", "")]
+
+
+@pytest.mark.parametrize("kernel, rule, names, remedy", AT_THE_CALL, ids=[fault[0].__name__ for fault in AT_THE_CALL])
+def test_a_rule_is_broken_where_the_call_is(kernel, rule, names, remedy):
+    """The exception leaves the kernel from that line, so that a debugger stops there, and names its tiles."""
+    with pytest.raises(NkiError) as raised:
+        nki.jit(kernel)(ROWS)
+    lines, first = inspect.getsourcelines(kernel)
+    assert "# here" in next(lines[frame.lineno + 1 - first] for frame in raised.traceback if frame.name == kernel.__name__)
+    assert raised.value.id == rule
+    assert re.search(names, raised.value.message) and remedy in raised.value.remedy
+
+
+def test_a_kernel_may_catch_what_it_asked_for_in_vain():
+    @nki.jit
+    def kernel(a):
+        wide, half = filled(128, 64), filled(64, 64)
+        with pytest.raises(NkiError, match="partitions of dst are 128"):
+            nisa.tensor_tensor(dst=wide, data1=wide, data2=half, op=nl.add)
+        return stored(wide)
+
+    assert np.array_equal(kernel(ROWS), ROWS)

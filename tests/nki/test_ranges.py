@@ -83,7 +83,7 @@ def test_dependences_are_told(kernel, message):
     message = message.format(loop=line_of("loop"), writes=line_of("writes"))
     with pytest.warns(NkiDependenceWarning, match=message) as told:
         nki.jit(kernel)(X, nl.affine_range)
-    assert told[0].message.op == "err_unexpected_output_dependencies"
+    assert told[0].message.id == "err_unexpected_output_dependencies"
     if kernel is carries_a_maximum:
         assert told[0].message.where.endswith(f"test_ranges.py:{line_of('reads')}")
 

@@ -89,7 +89,7 @@ def test_the_warning_says_what_and_where(kernel, message):
         nki.jit(kernel)(ROWS)
     assert len(told) == 1
     assert told[0].message.where.endswith(f"test_unset.py:{line}")
-    assert told[0].message.op == "read_before_written"
+    assert told[0].message.id == "read_before_written"
 
 
 def silent(kernel, *arrays):

@@ -1,38 +1,22 @@
 """What a kernel did that the chip, or NKI, does not allow."""
 
 import os
-import re
 import sys
 
 from trainstone.nki import native
 
 
-# AWS's id, or one of ours where AWS has none, by what the message says
-_IDS = [(re.compile(says), error_id) for says, error_id in (
-    (r"number of partitions \d+ exceed architecture", "err_num_partition_exceed_arch_limit"),
-    (r"partitions of \w+ are \d+ and partitions of", "err_num_partition_mismatch"),
-    (r"has \d+ columns, at most|this engine transposes up to", "err_size_of_dimension_exceed_arch_limit"),
-    (r"^Out-of-bound access", "err_tensor_access_out_of_bound"),
-    (r"one PSUM bank", "psum_bank_crossed"),
-    (r"reads tile .*, to which nothing was written", "read_before_written"),
-    (r"reads tile .* has overwritten", "tile_overwritten"))]
-
-
-def _id_of(op, message):
-    if op.startswith("err_"):
-        return op
-    return next((error_id for says, error_id in _IDS if says.search(message)), "")
-
-
 class NkiError(Exception):
-    """A kernel that cannot run: what is wrong, where in the kernel, and one thing to do about it."""
+    """A kernel that cannot run: what is wrong, where in the kernel, and one thing to do about it.
+
+    id is AWS's word for the rule, or one of ours where AWS has none; empty for rules without a word.
+    """
 
     kind = "input"
 
-    def __init__(self, message, where="", remedy="", op=""):
-        self.message, self.where, self.remedy, self.op = message, where, remedy, op
+    def __init__(self, message, where="", remedy="", op="", id=""):
+        self.message, self.where, self.remedy, self.op, self.id = message, where, remedy, op, id
         parts = [f"{where}: " if where else "", message, f" ({remedy})" if remedy else ""]
-        self.id = _id_of(op, message)
         super().__init__("".join(parts))
 
 
@@ -65,6 +49,7 @@ class NkiWarning(UserWarning):
 
     def __init__(self, error):
         self.message, self.where, self.remedy, self.op = error.message, error.where, error.remedy, error.op
+        self.id = error.id
         super().__init__(str(error))
 
 
@@ -80,17 +65,17 @@ _WARNINGS = {"err_unexpected_output_dependencies": NkiDependenceWarning, "read_b
 
 
 def warning_of(error):
-    return _WARNINGS.get(error.op, NkiWarning)(error)
+    return _WARNINGS.get(error.id, NkiWarning)(error)
 
 
 _KINDS = {"capacity": NkiCapacityError, "unsupported": NkiUnsupportedError}
 
 
-def from_native(kind, message, op, where, remedy):
+def from_native(kind, message, op, where, remedy, rule):
     """The exception for an error of the library."""
     if kind == "undefined" and message.startswith("index "):
         return _out_of_bounds(message)
-    made = _KINDS.get(kind, NkiValidationError)(message, where, remedy, op)
+    made = _KINDS.get(kind, NkiValidationError)(message, where, remedy, op, rule)
     made.kind = kind
     return made
 

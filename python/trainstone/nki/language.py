@@ -310,7 +310,7 @@ def axes_of(x, axis):
     if axes[0] == 0:
         raise errors.NkiValidationError(f"axes {tuple(axes)} of {x!r}: a reduction takes free dimensions",
                                         current().where(), "use nisa.tensor_partition_reduce, or transpose",
-                                        "err_unsupported_reduce_axis")
+                                        id="err_unsupported_reduce_axis")
     return axes
 
 

@@ -81,7 +81,7 @@ def on_chip(value, operand, call):
     if view._space == HBM:
         raise errors.NkiValidationError(
             f"Expected operand '{operand}' of '{call}' to be in address space 'sbuf|psum', but got a tile in 'hbm' "
-            "instead.", current().where(), "nl.load it first", "err_unexpected_tile_address_space")
+            "instead.", current().where(), "nl.load it first", id="err_unexpected_tile_address_space")
     return view
 
 
@@ -89,7 +89,7 @@ def in_hbm(value, operand, call):
     if value._space != HBM:
         raise errors.NkiValidationError(
             f"Expected operand '{operand}' of '{call}' to be in address space 'hbm', but got a tile in "
-            f"'{value.buffer.name}' instead.", current().where(), op="err_unexpected_tile_address_space")
+            f"'{value.buffer.name}' instead.", current().where(), id="err_unexpected_tile_address_space")
     return value
 
 
@@ -224,7 +224,7 @@ def store(dst, value, mask=None, mode=oob_mode.error, **_):
     if source._space == HBM:
         raise errors.NkiValidationError("Expected operand 'value' of 'store' to be in address space 'sbuf|psum', but "
                                         "got a tile in 'hbm' instead.", current().where(),
-                                        op="err_unexpected_tile_address_space")
+                                        id="err_unexpected_tile_address_space")
     targets, sources = list(tiles_of(view)), list(tiles_of(source))
     if len(sources) > 1:  # an array of tiles: its outer dimensions are the tensor's
         targets = [view[index] for index in np.ndindex(*view.shape[:source.ndim - sources[0].ndim])]

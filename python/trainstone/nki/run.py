@@ -204,7 +204,7 @@ class Run:
                 if not storage.is_written:
                     raise errors.NkiValidationError(
                         f"the kernel returns {view!r}, to which nothing was written", self.where(),
-                        "nl.store or nisa.dma_copy into it", "err_tensor_output_not_written_to")
+                        "nl.store or nisa.dma_copy into it", id="err_tensor_output_not_written_to")
         numbers = {native.INPUT: 0, native.OUTPUT: 0}
         for storage in self.storages:
             if storage.role == native.INPUT and storage.is_written and self.is_traced:

@@ -144,7 +144,8 @@ class Tile(TensorOps, native.ext.View):
     def _out_of_bounds(self, dim, low, high):
         raise errors.NkiIndexError(
             f"Out-of-bound access for tensor `{self.tensor.name}` on dimension {dim}: index range [{low}, {high}] "
-            f"exceed dimension size of {self.shape[dim]}", where=errors.where_is_kernel())
+            f"exceed dimension size of {self.shape[dim]}", where=errors.where_is_kernel(),
+            id="err_tensor_access_out_of_bound")
 
     def _index(self, key):
         keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
