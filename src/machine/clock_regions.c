@@ -170,13 +170,15 @@ static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time
 }
 
 /* Nothing that is still to come can be delayed by what was over before the latest instruction of every engine
-   that may touch its place. What is not past is looked at again some ticks later; whether an engine that is
-   far behind may still touch the place only when asked to be `thorough`. */
+   that may touch its place. What is not past is looked at again some ticks later. Whether an engine that is
+   far behind may still touch the place is looked at only when asked to be thorough, and what operands may
+   touch is not found out for that early in a run. */
 static bool is_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_thorough) {
-    enum { SOON = 1, LATER = 8 };
+    enum { SOON = 1, LATER = 8, EARLY = 32 };
     if (clock->ticks < box->look || !box->event->is_done) return false;
     if (storage->tick != clock->ticks) find_free(clock, storage);
-    if (storage->lagging && !is_thorough) return false;
+    bool is_early = clock->ticks < EARLY && !clock->reach_list;
+    if (storage->lagging && (!is_thorough || is_early)) return false;
     box->look = clock->ticks + SOON;
     if (!was_over(clock, box->event, &storage->free)) return false;
     for (uint32_t engines = storage->lagging; engines; engines &= engines - 1) {
