@@ -428,8 +428,6 @@ static void see(check *c, ts_inst *inst) {
 void ts_record_check_unset(ts_recorder *r) {
     check c = {.r = r};
     c.tiles = TS_NEW_ARRAY(&c.scratch, cover, r->uses.count + 1);
-    for (uint32_t i = 0; i < r->uses.count; i++)
-        c.tiles[i].is_whole = r->builder.tiles.data[i].is_fixed;
     for (uint32_t at = 0; at < r->program->code.count; at++)
         see(&c, r->program->code.data[at]);
     ts_arena_free(&c.scratch);
