@@ -145,8 +145,24 @@ static bool reach_up(const ts_nesting *nest, const ts_form *start, const ts_span
     return true;
 }
 
+/* Outside of loops every count is a number: most instructions of a kernel are there. False: they are not. */
+static bool reach_at_once(const ts_nesting *nest, const ts_form *start, const ts_span *spans, int count,
+                          ts_wide *low, ts_wide *high) {
+    if (nest->depth > 0) return false;
+    ts_wide down = start->base + start->low, up = start->base + start->high;
+    for (int i = 0; i < count; i++) {
+        if (spans[i].count->is_ragged || !is_sane(spans[i].step)) return false;
+        ts_wide reach = spans[i].count->max > 0 ? (ts_wide)spans[i].step * (spans[i].count->max - 1) : 0;
+        *(reach < 0 ? &down : &up) += reach;
+    }
+    *low = down;
+    *high = up;
+    return true;
+}
+
 bool ts_reach(const ts_nesting *nest, const ts_form *start, const ts_span *spans, int count, ts_wide *low,
               ts_wide *high) {
+    if (reach_at_once(nest, start, spans, count, low, high)) return true;
     ts_span mirror[TS_MAX_SPANS];
     ts_form negative = {0};
     if (!reach_up(nest, start, spans, count, high)) return false;
@@ -216,8 +232,8 @@ static bool same_form(const ts_form *a, const ts_form *b) {
     return is && a->low == 0 && a->high == 0; /* equal ranges of rotations do not make equal values */
 }
 
-bool ts_products_equal(const ts_nesting *nest, const ts_count *const *a, int a_count,
-                       const ts_count *const *b, int b_count) {
+static bool are_equal(const ts_nesting *nest, const ts_count *const *a, int a_count, const ts_count *const *b,
+                      int b_count) {
     product x = {.constant = 1}, y = {.constant = 1};
     if (a_count > TS_AP_DIMS + 1 || b_count > TS_AP_DIMS + 1) return false;
     for (int i = 0; i < a_count; i++)
@@ -236,4 +252,21 @@ bool ts_products_equal(const ts_nesting *nest, const ts_count *const *a, int a_c
         y.ragged[i] = found;
     }
     return true;
+}
+
+/* The product of counts that are all numbers; -1 when they are not, or it does not fit. */
+static int64_t plain_product(const ts_count *const *counts, int count) {
+    int64_t value = 1;
+    for (int i = 0; i < count; i++)
+        if (counts[i]->is_ragged || counts[i]->max < 0 ||
+            __builtin_mul_overflow(value, (int64_t)counts[i]->max, &value))
+            return -1;
+    return value;
+}
+
+bool ts_products_equal(const ts_nesting *nest, const ts_count *const *a, int a_count,
+                       const ts_count *const *b, int b_count) {
+    int64_t one = plain_product(a, a_count), other = plain_product(b, b_count);
+    if (one >= 0 && other >= 0) return one == other;
+    return are_equal(nest, a, a_count, b, b_count);
 }
