@@ -1,7 +1,7 @@
 /* Elements that nothing has written, followed from tile to tile. A kernel may compute on what a mask left
    out, as long as it is not stored: so elementwise instructions hand it on, and a warning comes where it is
    stored in a result, or added up with what was written. Where that depends on data, what comes out counts as
-   written, and so does what the kernel puts at addresses of its own, which other tiles may share. */
+   written. What tiles at addresses of the kernel's own take from each other is for check_reads.c to tell. */
 #include <string.h>
 
 #include "arch/dtype.h"

@@ -43,6 +43,14 @@ def stores_what_was_made_of_it(a):
     return out
 
 
+def stores_from_an_address(a):
+    tile = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf, address=(0, 1024), name="half")
+    nisa.memset(tile[0:64], 1.0)
+    out = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out, src=tile)  # here
+    return out
+
+
 def sums_a_row(a):
     total = nl.ndarray((128, 1), dtype=nl.float32, buffer=nl.sbuf)
     nisa.tensor_reduce(dst=total, data=half_filled(upto=32), op=nl.add, axis=1)  # here
@@ -74,6 +82,7 @@ def sums_beside(a):
 FAULTS = [
     (stores_a_column_too_many, "dma_copy stores .*: byte 128 of partition 0 of tile half "),
     (stores_what_was_made_of_it, "dma_copy stores .*: byte 0 of partition 96 of tile made "),
+    (stores_from_an_address, "dma_copy stores .*: byte 0 of partition 64 of tile half "),
     (sums_a_row, "tensor_reduce reduces .*: byte 128 of partition 0 of tile half "),
     (multiplies_rows, "nc_matmul adds up .*: byte 0 of partition 96 of tile half "),
     (turns_rows, "nc_transpose adds up .*: byte 0 of partition 96 of tile half "),
