@@ -3,7 +3,7 @@
 
 /* Whether somebody still reads it in HBM. */
 static bool is_stored(const ts_reside_tensor *tensor) {
-    return tensor->has_others || tensor->store_count + tensor->chosen < tensor->link_count;
+    return tensor->has_others || tensor->fill_count + tensor->chosen < tensor->link_count;
 }
 
 /* Whether it is stored for nobody. */
@@ -26,7 +26,7 @@ static void move_in(ts_reside *r, const ts_reside_tensor *tensor, const ts_resid
     for (uint32_t n = r->tiles[l->tile].uses; n; n = r->uses.data[n - 1].next) {
         const ts_reside_use *u = &r->uses.data[n - 1];
         ts_reside_patch(r->b, &tensor->form, &l->map, l->base, &l->start, resident, u->is.ap);
-        if (!l->is_store && u->is.is_write) is_gone[u->at] = true;
+        if (!l->is_store && !l->is_filling && u->is.is_write) is_gone[u->at] = true;
     }
     if (l->is_store) is_gone[l->at] = !is_stored(tensor);
 }
@@ -36,7 +36,7 @@ static void make_resident(ts_reside *r, uint32_t number, bool *is_gone) {
     r->b->loc = r->b->tensor_locs.data[number];
     ts_tile resident = ts_build_tile(r->b, ts_space_sbuf, tensor->form.parts, ts_reside_bytes(r, number), 1);
     r->b->tiles.data[resident - 1].is_lasting = true;
-    for (uint32_t i = 0; i < tensor->store_count + tensor->chosen; i++)
+    for (uint32_t i = 0; i < tensor->fill_count + tensor->chosen; i++)
         move_in(r, tensor, &r->links.data[tensor->first_link + i], resident, is_gone);
 }
 
@@ -59,7 +59,9 @@ static void drop_tensors(ts_reside *r) {
     uint32_t *number = TS_NEW_ARRAY(&r->arena, uint32_t, program->tensors.count), kept = 0;
     for (uint32_t t = 0; t < program->tensors.count; t++) {
         number[t] = kept;
-        if ((r->tensors[t].chosen && !is_stored(&r->tensors[t])) || is_unread(r, t)) continue;
+        bool is_scratch = program->tensors.data[t].kind == ts_tensor_scratch;
+        if (is_scratch && r->tensors[t].chosen && !is_stored(&r->tensors[t])) continue;
+        if (is_unread(r, t)) continue;
         program->tensors.data[kept] = program->tensors.data[t];
         r->b->tensor_locs.data[kept++] = r->b->tensor_locs.data[t];
     }

@@ -1,7 +1,8 @@
 /* Values that stay in SBUF between loop nests. Lowering hands values on through scratch tensors in HBM. Where
    all that is stored to one puts row r on partition r mod P, as its loads do, the tensor can lie in SBUF,
    rows behind one another in a partition: the tiles that were stored and loaded become parts of it, and the
-   DMAs are gone. Private to src/plan. */
+   DMAs are gone. Of an argument that a DMA loads as a whole, later loads are gone in the same way. Private to
+   src/plan. */
 #ifndef TS_PLAN_RESIDE_H
 #define TS_PLAN_RESIDE_H
 
@@ -33,6 +34,8 @@ typedef struct ts_reside_start {
     ts_term term[TS_MAX_LOOP_DEPTH];
 } ts_reside_start;
 
+/* How far each trip of a loop moves it. */
+int64_t ts_reside_coef(const ts_program *program, const ts_affine *affine, uint32_t loop);
 /* Of the operand in HBM of a DMA whose tile is at the operand `own`, when a copy of it is `stride` elements
    from the one before; false when the offset does not follow the rotation's index so. */
 bool ts_reside_begin(const ts_program *program, const ts_ap *hbm, const ts_ap *own, int64_t stride,
@@ -73,11 +76,11 @@ typedef struct ts_reside_tile {
     bool is_linked;               /* as a load of the tensor in hand */
 } ts_reside_tile;
 
-/* A tile that could be part of a scratch tensor, and the DMA between them; of a load with several, the first.
- */
+/* A tile that could be part of a tensor, and the DMA between them; of a load with several, the first. */
 typedef struct ts_reside_link {
     uint32_t at, tile; /* position of the DMA; index of the tile */
     bool is_store;
+    bool is_filling; /* the load that brings an argument: it stays, and fills the tensor in SBUF */
     ts_reside_map map;
     ts_reside_start start;
     ts_reside_columns columns;
@@ -88,11 +91,11 @@ typedef struct ts_reside_link {
 typedef struct ts_reside_tensor {
     uint32_t uses;
     ts_reside_form form;
-    uint32_t first_link, link_count; /* stores, then loads, nearest first */
-    uint32_t store_count;
-    bool has_others;      /* loads that are no links */
-    uint32_t chosen;      /* how many loads are served; 0 = it lies in HBM */
-    uint32_t first, last; /* positions over which it lies in SBUF, once chosen */
+    uint32_t first_link, link_count; /* those that fill it, then loads, nearest first */
+    uint32_t fill_count;             /* stores, or the one load that brings an argument */
+    bool has_others;                 /* loads that are no links */
+    uint32_t chosen;                 /* how many loads are served; 0 = it lies in HBM */
+    uint32_t first, last;            /* positions over which it lies in SBUF, once chosen */
 } ts_reside_tensor;
 
 typedef struct ts_reside {

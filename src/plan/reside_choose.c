@@ -1,4 +1,4 @@
-/* Which scratch tensors stay in SBUF, and for how long: those that save most bytes for the room and time that
+/* Which tensors stay in SBUF, and for how long: those that save most bytes for the room and time that
    they take. A tensor that is read again much later may stay for its near readers and lie in HBM, too, for
    the others. */
 #include <stdlib.h>
@@ -35,14 +35,14 @@ static void add_options(chooser *c, uint32_t number) {
     const ts_reside_link *links = r->links.data + tensor->first_link;
     option o = {.tensor = number, .first = (uint32_t)TS_TILE_UNUSED};
     double stored = 0, saved = 0;
-    for (uint32_t i = 0; i < tensor->store_count; i++) {
-        stored += links[i].bytes;
+    for (uint32_t i = 0; i < tensor->fill_count; i++) {
+        if (links[i].is_store) stored += links[i].bytes;
         cover_tile(r, &links[i], &o);
     }
-    for (uint32_t i = tensor->store_count; i < tensor->link_count; i++) {
+    for (uint32_t i = tensor->fill_count; i < tensor->link_count; i++) {
         cover_tile(r, &links[i], &o);
         saved += links[i].bytes;
-        o.loads = i - tensor->store_count + 1;
+        o.loads = i - tensor->fill_count + 1;
         bool is_all = i + 1 == tensor->link_count && !tensor->has_others;
         o.worth = (saved + (is_all ? stored : 0)) /
                   ((double)ts_reside_bytes(r, number) * (double)(o.last - o.first + 1));
@@ -83,7 +83,7 @@ static void count_tiles(chooser *c) {
 }
 
 static void take_tiles(ts_reside *r, const ts_reside_tensor *tensor, bool is_taken) {
-    uint32_t count = tensor->chosen ? tensor->store_count + tensor->chosen : 0;
+    uint32_t count = tensor->chosen ? tensor->fill_count + tensor->chosen : 0;
     for (uint32_t i = 0; i < count; i++)
         r->tiles[r->links.data[tensor->first_link + i].tile].is_taken = is_taken;
 }
@@ -91,7 +91,7 @@ static void take_tiles(ts_reside *r, const ts_reside_tensor *tensor, bool is_tak
 /* Of a tile that is stored to two tensors, or loaded and stored, only one can have it. */
 static bool are_free(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t loads) {
     const ts_reside_link *links = r->links.data + tensor->first_link;
-    for (uint32_t i = 0; i < tensor->store_count + loads; i++)
+    for (uint32_t i = 0; i < tensor->fill_count + loads; i++)
         if (r->tiles[links[i].tile].is_taken) return false;
     return true;
 }

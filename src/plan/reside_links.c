@@ -180,6 +180,7 @@ static int by_end(const void *a, const void *b, void *context) {
     const ts_reside_link *x = a, *y = b;
     const ts_reside_tile *tiles = context;
     if (x->is_store != y->is_store) return x->is_store ? -1 : 1;
+    if (x->is_filling != y->is_filling) return x->is_filling ? -1 : 1;
     uint32_t x_last = tiles[x->tile].last, y_last = tiles[y->tile].last;
     if (x_last != y_last) return x_last < y_last ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;
@@ -260,7 +261,7 @@ static void link_tensor(ts_reside *r, uint32_t number) {
         if (!find_link(r, tensor, number, u, &found) || meets_some(r, tensor, &found)) return;
         ts_vec_push(&r->links, &r->arena, found);
     }
-    tensor->store_count = r->links.count - tensor->first_link;
+    tensor->fill_count = r->links.count - tensor->first_link;
     for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
         const ts_reside_use *u = &r->uses.data[n - 1];
         ts_reside_link found;
@@ -281,9 +282,112 @@ static void link_tensor(ts_reside *r, uint32_t number) {
     qsort_r(r->links.data + tensor->first_link, tensor->link_count, sizeof(ts_reside_link), by_end, r->tiles);
 }
 
+/* ---- arguments ---- */
+
+/* How far apart an operand's elements lie along a dimension or a loop, and how many there are. */
+typedef struct stride {
+    int64_t step, count;
+} stride;
+
+static int by_step(const void *a, const void *b) {
+    const stride *x = a, *y = b;
+    return x->step < y->step ? -1 : x->step > y->step;
+}
+
+/* Of the operand in HBM, in all trips of its loops; returns how many, -1 when a count is ragged. */
+static int get_strides(const ts_reside *r, uint32_t at, const ts_ap *hbm, stride *strides) {
+    int count = 0;
+    for (int i = 0; i < hbm->dims; i++) {
+        if (hbm->dim[i].count.is_ragged) return -1;
+        strides[count++] = (stride){hbm->dim[i].step, hbm->dim[i].count.max};
+    }
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent) {
+        const ts_count *trip = &r->program->loops.data[loop - 1].trip;
+        if (trip->is_ragged) return -1;
+        strides[count++] = (stride){ts_reside_coef(r->program, &hbm->offset, loop - 1), trip->max};
+    }
+    return count;
+}
+
+/* Whether it is each element of its tensor once. */
+static bool is_all_once(const ts_reside *r, uint32_t at, const ts_ap *hbm, int64_t elems) {
+    stride strides[TS_AP_DIMS + TS_MAX_LOOP_DEPTH];
+    const int count = hbm->offset.base == 0 ? get_strides(r, at, hbm, strides) : -1;
+    int64_t all = 1;
+    if (count < 0) return false;
+    qsort(strides, (size_t)count, sizeof *strides, by_step);
+    for (int i = 0; i < count; i++) {
+        if (strides[i].count == 1) continue;
+        if (strides[i].step != all) return false;
+        all *= strides[i].count;
+    }
+    return all == elems;
+}
+
+/* The outermost loop around a position, from its beginning to its end; the position itself outside loops. */
+static void nest_around(const ts_reside *r, uint32_t at, uint32_t *begin, uint32_t *end) {
+    *begin = *end = at;
+    for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent) {
+        *begin = r->program->loops.data[loop - 1].begin;
+        *end = r->program->loops.data[loop - 1].end;
+    }
+}
+
+/* Whether all trips of the loops around a position run, whatever the data: nothing leaves them, as branches
+   are left that are not taken. */
+static bool is_certain(const ts_reside *r, uint32_t at) {
+    uint32_t begin, end;
+    nest_around(r, at, &begin, &end);
+    for (; begin <= end; begin++)
+        if (r->program->code.data[begin]->op == ts_op_leave) return false;
+    return true;
+}
+
+/* The first load that brings all of an argument; the tensor gets the form in which it does. */
+static bool find_filling(ts_reside *r, ts_reside_tensor *tensor, uint32_t number, ts_reside_link *filling) {
+    const ts_tensor *info = &r->program->tensors.data[number];
+    const int64_t bytes = ts_dtype_get((ts_dtype)info->dtype)->bytes;
+    ts_reside_form form = {0};
+    for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        ts_reside_link found;
+        if (u->is.is_write || u->is.ap->dims == 0 || u->is.ap->dim[0].step <= 0) continue;
+        tensor->form = (ts_reside_form){u->is.ap->dim[0].step, u->is.ap->dim[0].count.max, bytes};
+        if (tensor->form.parts < 2 || !is_certain(r, u->at) ||
+            !is_all_once(r, u->at, u->is.ap, (int64_t)info->bytes / bytes) ||
+            !find_link(r, tensor, number, u, &found) || r->tiles[found.tile].writes != 1)
+            continue;
+        form = tensor->form;
+        *filling = found;
+    }
+    tensor->form = form;
+    return form.row > 0;
+}
+
+static void link_argument(ts_reside *r, uint32_t number) {
+    ts_reside_tensor *tensor = &r->tensors[number];
+    ts_reside_link filling, found;
+    tensor->first_link = r->links.count;
+    if (!find_filling(r, tensor, number, &filling)) return;
+    filling.is_filling = true;
+    uint32_t begin, end;
+    nest_around(r, filling.at, &begin, &end);
+    ts_vec_push(&r->links, &r->arena, filling);
+    tensor->fill_count = 1;
+    for (uint32_t n = tensor->uses; n; n = r->uses.data[n - 1].next) {
+        const ts_reside_use *u = &r->uses.data[n - 1];
+        if (u->at > end && find_link(r, tensor, number, u, &found)) ts_vec_push(&r->links, &r->arena, found);
+    }
+    tensor->link_count = r->links.count - tensor->first_link;
+    qsort_r(r->links.data + tensor->first_link, tensor->link_count, sizeof(ts_reside_link), by_end, r->tiles);
+}
+
 void ts_reside_find(ts_reside *r) {
     for (uint32_t at = 0; at < r->program->code.count; at++)
         see(r, at);
-    for (uint32_t t = 0; t < r->program->tensors.count; t++)
-        if (r->program->tensors.data[t].kind == ts_tensor_scratch) link_tensor(r, t);
+    for (uint32_t t = 0; t < r->program->tensors.count; t++) {
+        unsigned kind = r->program->tensors.data[t].kind;
+        if (kind == ts_tensor_scratch) link_tensor(r, t);
+        if (kind == ts_tensor_input || kind == ts_tensor_constant) link_argument(r, t);
+    }
 }

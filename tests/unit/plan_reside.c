@@ -317,6 +317,57 @@ static void tiles_larger_than_the_store_do_not(void **state) {
     assert_int_equal(dmas_left(s), 3);
 }
 
+static void arguments_are_loaded_once(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->middle, false, false);
+    nest(s, s->in, s->out, false, false);
+    nest(s, s->middle, s->out, false, false);
+    assert_int_equal(dmas_left(s), 3); /* of six: one load, two stores of the output */
+    assert_int_equal(s->program->tensors.count, 2);
+}
+
+static void arguments_that_lie_otherwise_are_loaded_anew(void **state) {
+    setup *s = *state;
+    nest(s, s->in, s->out, false, false);
+    nest(s, s->in, s->out, true, true);
+    assert_int_equal(dmas_left(s), 4);
+}
+
+/* `trips` of a loop that moves the rows by `step` load `columns` of some rows of the input into a tile, and
+   something reads it. */
+static void load_some(setup *s, int64_t trips, int64_t step, int64_t rows, int64_t columns) {
+    uint32_t loop = ts_build_loop(&s->b, ts_count_const(trips));
+    ts_tile tile = ts_build_tile(&s->b, ts_space_sbuf, 128, columns * BYTES, 2);
+    ts_ap src = ts_build_hbm(s->in, ts_dtype_f32, ts_build_term(&s->b, ts_affine_const(0), step, loop));
+    ts_ap_dim(&src, COLUMNS, ts_count_const(rows));
+    ts_ap_dim(&src, 1, ts_count_const(columns));
+    ts_ap loaded = ts_build_ap(&s->b, tile, ts_dtype_f32, ts_count_const(rows), ts_count_const(columns));
+    ts_ap dst = src;
+    dst.tensor = s->out;
+    ts_emit_dma(&s->b, ts_engine_sync, 0, &loaded, &src);
+    ts_emit_dma(&s->b, ts_engine_tensor, 8, &dst, &loaded);
+    ts_build_end(&s->b);
+}
+
+/* Each of these leaves some of the argument out, so that the two whole loads after it are what is made one.
+ */
+static void loads_of_some_of_an_argument_fill_nothing(void **state) {
+    static const int64_t some[][4] = {
+        {2, 128 * COLUMNS, 128, COLUMNS / 2}, /* columns */
+        {1, 0, 128, COLUMNS},                 /* rows */
+        {2, 0, 128, COLUMNS},                 /* the same rows twice: as many bytes as there are */
+        {2, 64 * COLUMNS, 128, COLUMNS},      /* some rows twice */
+    };
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        if (i > 0) finish(state), start(state);
+        setup *s = *state;
+        load_some(s, some[i][0], some[i][1], some[i][2], some[i][3]);
+        nest(s, s->in, s->out, false, false);
+        nest(s, s->in, s->out, false, false);
+        assert_int_equal(dmas_left(s), 5); /* of six */
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
 int main(void) {
@@ -336,6 +387,9 @@ int main(void) {
         TEST(loads_of_what_trips_store_do_not),
         TEST(loads_move_out_only_into_room),
         TEST(tiles_larger_than_the_store_do_not),
+        TEST(arguments_are_loaded_once),
+        TEST(arguments_that_lie_otherwise_are_loaded_anew),
+        TEST(loads_of_some_of_an_argument_fill_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
