@@ -52,7 +52,7 @@ void ts_meeting_free(ts_meeting *meeting);
 typedef struct ts_run {
     int core;
     void *const *data;
-    bool poison;                /* fill SBUF and PSUM with NaN bytes first */
+    bool poison;                /* what the run has not set of SBUF and PSUM is NaN bytes */
     ts_rounding rounding;       /* of what engines and DMA narrow */
     uint32_t rounding_seed;     /* stochastic: the same bits for the same seed and number of runs before */
     ts_host host;               /* which kernels compute on this CPU */
