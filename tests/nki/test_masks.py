@@ -157,7 +157,8 @@ def test_a_load_that_skips_rows_leaves_them_as_they_were(dtype):
     expected[taken, 1] = X[rows[taken, 0], :32].astype(dtype).astype(np.float32)
     found = kernel(X, rows)
     assert np.array_equal(found, expected)
-    assert not np.array_equal(taken, np.ones(128))
+    assert 0 < taken.sum() < 128
+    assert kernel.last.recording.text().count("oob=skip") == 2  # one transfer each, into the tile itself
 
 
 def test_a_store_skips_rows_too_and_neither_does_unasked():
