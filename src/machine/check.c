@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/cost.h"
+#include "base/bitset.h"
 #include "machine/check_run.h"
 
 enum { ORIGIN_BYTES = 64 };
@@ -59,28 +60,6 @@ static uint64_t *bits_of(const ts_exec *exec, const ts_ref *ref, int64_t *first,
     }
 }
 
-static void set_bits(uint64_t *bits, int64_t from, int64_t to) {
-    for (; from < to && from % 64; from++)
-        bits[from / 64] |= UINT64_C(1) << from % 64;
-    for (; from + 64 <= to; from += 64)
-        bits[from / 64] = UINT64_MAX;
-    for (; from < to; from++)
-        bits[from / 64] |= UINT64_C(1) << from % 64;
-}
-
-/* The first byte that is not set; `to` when all are. */
-static int64_t first_clear(const uint64_t *bits, int64_t from, int64_t to) {
-    while (from < to) {
-        uint64_t clear = ~bits[from / 64] >> from % 64;
-        if (clear) {
-            from += __builtin_ctzll(clear);
-            return from < to ? from : to;
-        }
-        from += 64 - from % 64;
-    }
-    return to;
-}
-
 typedef struct bit_walk {
     uint64_t *bits;
     int64_t first, pitch, size;
@@ -93,7 +72,7 @@ static bool look_for_clear(void *context, int32_t part, int64_t byte, int64_t co
     int64_t pieces = step == w->size ? 1 : count, length = step == w->size ? count * w->size : w->size;
     for (int64_t i = 0; i < pieces; i++) {
         int64_t from = w->first + part * w->pitch + byte + i * step;
-        int64_t clear = first_clear(w->bits, from, from + length);
+        int64_t clear = ts_bitset_first_clear(w->bits, from, from + length);
         if (clear == from + length) continue;
         w->is_found = true;
         w->found.part = part;
@@ -108,7 +87,7 @@ static bool set_run(void *context, int32_t part, int64_t byte, int64_t count, in
     int64_t pieces = step == w->size ? 1 : count, length = step == w->size ? count * w->size : w->size;
     for (int64_t i = 0; i < pieces; i++) {
         int64_t from = w->first + part * w->pitch + byte + i * step;
-        set_bits(w->bits, from, from + length);
+        ts_bitset_fill(w->bits, from, from + length, true);
     }
     return true;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "arch/dtype.h"
-#include "base/bits.h"
+#include "base/bitset.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
@@ -54,32 +54,6 @@ static int64_t row_elems(const ts_ap *ap) {
     return ts_operand_elems(ap) / ap->parts.max;
 }
 
-/* ---- rows of bits ---- */
-
-static uint64_t mask_of(int64_t low, int64_t high) {
-    uint64_t upto = high == WORD ? ~0ull : (1ull << high) - 1;
-    return upto & ~((1ull << low) - 1);
-}
-
-static void fill(uint64_t *row, int64_t from, int64_t to, bool is_set) {
-    for (int64_t at = from; at < to;) {
-        int64_t word = at / WORD, end = (word + 1) * WORD < to ? (word + 1) * WORD : to;
-        uint64_t mask = mask_of(at - word * WORD, end - word * WORD);
-        row[word] = is_set ? row[word] | mask : row[word] & ~mask;
-        at = end;
-    }
-}
-
-static bool is_full(const uint64_t *row, int64_t from, int64_t to) {
-    for (int64_t at = from; at < to;) {
-        int64_t word = at / WORD, end = (word + 1) * WORD < to ? (word + 1) * WORD : to;
-        uint64_t mask = mask_of(at - word * WORD, end - word * WORD);
-        if ((row[word] & mask) != mask) return false;
-        at = end;
-    }
-    return true;
-}
-
 /* ---- the bytes of an operand ---- */
 
 /* The next run of a row, from {0}; `index` counts all dimensions but a contiguous last one. */
@@ -114,7 +88,9 @@ static bool is_written(const check *c, const ts_ap *ap) {
     int64_t words = row_words(c, ap);
     for (runs run = {0}; next_run(ap, &run);)
         for (int64_t p = ap->part.base; p < ap->part.base + ap->parts.max; p++)
-            if (!is_full(tile->bits + p * words, run.byte, run.byte + run.bytes)) return false;
+            if (ts_bitset_first_clear(tile->bits + p * words, run.byte, run.byte + run.bytes) <
+                run.byte + run.bytes)
+                return false;
     return true;
 }
 
@@ -146,7 +122,7 @@ static void close_whole(check *c, const ts_ap *ap) {
     const ts_buffer_info *info = buffer_of(c, ap);
     int64_t words = row_words(c, ap);
     for (int64_t p = 0; p < info->parts; p++)
-        if (!is_full(tile->bits + p * words, 0, info->bytes)) return;
+        if (ts_bitset_first_clear(tile->bits + p * words, 0, info->bytes) < info->bytes) return;
     ts_vec_push(&c->spares, &c->scratch, ((spare){.words = words * info->parts, .bits = tile->bits}));
     *tile = (cover){.is_whole = true};
 }
@@ -164,7 +140,7 @@ static void note_written(check *c, const ts_ap *ap) {
     int64_t words = row_words(c, ap);
     for (runs run = {0}; next_run(ap, &run);)
         for (int64_t p = ap->part.base; p < ap->part.base + ap->parts.max; p++)
-            fill(bits + p * words, run.byte, run.byte + run.bytes, true);
+            ts_bitset_fill(bits + p * words, run.byte, run.byte + run.bytes, true);
     close_whole(c, ap);
 }
 
@@ -199,7 +175,8 @@ static void write_made(check *c, const ts_ap *ap) {
     for (runs run = {0}; next_run(ap, &run);)
         for (int64_t byte = run.byte; byte < run.byte + run.bytes; byte += width, at++)
             for (int64_t p = 0; p < ap->parts.max; p++)
-                fill(bits + (ap->part.base + p) * words, byte, byte + width, !made[p * in_row + at]);
+                ts_bitset_fill(bits + (ap->part.base + p) * words, byte, byte + width,
+                               !made[p * in_row + at]);
     close_whole(c, ap);
 }
 
