@@ -78,7 +78,6 @@ static bool has_room(invariant *v) {
     ts_arena scratch = {0};
     uint32_t *loop_of = ts_live_loops(v->program, &scratch);
     ts_live_item *items = TS_NEW_ARRAY(&scratch, ts_live_item, b->tiles.count);
-    uint32_t *active = TS_NEW_ARRAY(&scratch, uint32_t, b->tiles.count + 1);
     ts_operand_use uses[TS_MOST_USES];
     for (uint32_t i = 0; i < b->tiles.count; i++)
         b->tiles.data[i].first = (uint32_t)TS_TILE_UNUSED;
@@ -87,7 +86,7 @@ static bool has_room(invariant *v) {
         for (int i = 0; i < count; i++)
             see(v, loop_of, uses[i].ap, at);
     }
-    int64_t top = ts_live_fit(items, ts_live_tiles(b, ts_space_sbuf, items), active, 0);
+    int64_t top = ts_live_fit(items, ts_live_tiles(b, ts_space_sbuf, items), INT64_MAX, &scratch);
     ts_arena_free(&scratch);
     return (double)top <= b->chip->sbuf_partition_bytes;
 }

@@ -108,50 +108,113 @@ static void enter(const ts_live_item *items, uint32_t *list, uint32_t live, uint
     list[slot] = i;
 }
 
-static bool meet(const ts_live_item *a, const ts_live_item *b) {
-    return a->first <= b->last && b->first <= a->last;
+/* The last position at which an item holds its room against the next one, to an ease; the one after all is
+   that of need. */
+static uint32_t held_to(const ts_live_item *item, const ts_live_item *next, int ease) {
+    if (ease == TS_LIVE_EASES) return item->last;
+    uint32_t held = item->far[ease];
+    if (!item->is_stored && !next->is_loaded && item->near < held) held = item->near;
+    return held > item->last ? held : item->last;
 }
 
-/* The lowest address for an item beside those of two lists by address that it meets. */
-static int64_t lowest(const ts_live_item *items, const ts_live_item *item, const uint32_t *lasting,
-                      uint32_t lasting_count, const uint32_t *active, uint32_t live, int64_t at) {
+static bool meet(const ts_live_item *a, const ts_live_item *b, int ease) {
+    if (a->is_tight || b->is_tight) ease = TS_LIVE_EASES;
+    return a->first <= held_to(b, a, ease) && b->first <= held_to(a, b, ease);
+}
+
+/* Items that have their address: two lists by address. */
+typedef struct placed {
+    const ts_live_item *items;
+    const uint32_t *lasting, *others;
+    uint32_t lasting_count, live;
+} placed;
+
+/* The lowest address for an item beside those that it meets. */
+static int64_t lowest(const placed *p, const ts_live_item *item, int ease) {
+    int64_t at = 0;
     uint32_t i = 0, j = 0;
-    while (i < lasting_count || j < live) {
-        bool is_lasting =
-            j == live || (i < lasting_count && items[lasting[i]].address <= items[active[j]].address);
-        const ts_live_item *other = &items[is_lasting ? lasting[i++] : active[j++]];
-        if (!meet(other, item)) continue;
+    while (i < p->lasting_count || j < p->live) {
+        bool is_lasting = j == p->live || (i < p->lasting_count &&
+                                           p->items[p->lasting[i]].address <= p->items[p->others[j]].address);
+        const ts_live_item *other = &p->items[is_lasting ? p->lasting[i++] : p->others[j++]];
+        if (!meet(other, item, ease)) continue;
         if (other->address >= at + item->bytes) break;
         if (other->address + other->bytes > at) at = other->address + other->bytes;
     }
     return at;
 }
 
-int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active, int64_t ring) {
-    int64_t top = 0, next = 0;
-    uint32_t lasting = 0, live = 0;
-    qsort(items, count, sizeof *items, by_order);
+/* In the order in which they lie; `active` has room for as many. */
+static int64_t fit(ts_live_item *items, uint32_t count, uint32_t *active, int64_t capacity) {
+    int64_t top = 0;
+    placed p = {.items = items, .lasting = active};
     for (uint32_t i = 0; i < count; i++) {
         ts_live_item *item = &items[i];
-        uint32_t *others = active + lasting, kept = 0;
-        for (uint32_t j = 0; j < live; j++)
-            if (items[others[j]].last >= item->first) others[kept++] = others[j];
-        live = kept;
+        uint32_t *others = active + p.lasting_count, kept = 0;
+        for (uint32_t j = 0; j < p.live; j++)
+            if (items[others[j]].last >= item->first || items[others[j]].far[0] >= item->first)
+                others[kept++] = others[j];
+        p.live = kept;
+        p.others = others;
         if (item->is_fixed) {
             if (item->address + item->bytes > top) top = item->address + item->bytes;
-            enter(items, active, lasting++, i);
+            enter(items, active, p.lasting_count++, i);
             continue;
         }
-        int64_t from = item->is_lasting ? 0 : next;
-        item->address = lowest(items, item, active, lasting, others, live, from);
-        if (from > 0 && item->address + item->bytes > ring)
-            item->address = lowest(items, item, active, lasting, others, live, 0);
-        next = item->address + item->bytes;
+        item->address = lowest(&p, item, 0);
+        for (int e = 1; item->address + item->bytes > capacity && e <= TS_LIVE_EASES; e++)
+            item->address = lowest(&p, item, e);
         if (item->is_lasting)
-            enter(items, active, lasting++, i);
+            enter(items, active, p.lasting_count++, i);
         else
-            enter(items, others, live++, i);
-        if (next > top) top = next;
+            enter(items, others, p.live++, i);
+        if (item->address + item->bytes > top) top = item->address + item->bytes;
     }
     return top;
+}
+
+static bool is_beyond(const ts_live_item *item, int64_t capacity) {
+    return item->address + item->bytes > capacity;
+}
+
+/* What is live beside an item that found no room, or beside one that was tightened for that, is tightened: it
+   waits for whom it must. False when all of it was before. */
+static bool tighten(ts_live_item *items, uint32_t count, int64_t capacity, uint32_t *busy,
+                    uint32_t positions) {
+    bool is_tighter = false;
+    memset(busy, 0, (positions + 1) * sizeof *busy);
+    for (uint32_t i = 0; i < count; i++) {
+        const ts_live_item *item = &items[i];
+        if (!is_beyond(item, capacity) && (item->is_lasting || !item->is_tight)) continue;
+        busy[item->first]++;
+        busy[item->last + 1]--;
+    }
+    /* From here on, of how many positions up to this one some such item is live. */
+    for (uint32_t at = 0, live = 0, so_far = 0; at <= positions; at++) {
+        live += busy[at];
+        busy[at] = so_far += live > 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        ts_live_item *item = &items[i];
+        uint32_t before = item->first > 0 ? busy[item->first - 1] : 0;
+        if (item->is_tight || busy[item->last] == before) continue;
+        item->is_tight = is_tighter = true;
+    }
+    return is_tighter;
+}
+
+int64_t ts_live_fit(ts_live_item *items, uint32_t count, int64_t capacity, ts_arena *arena) {
+    uint32_t *active = TS_NEW_ARRAY(arena, uint32_t, count + 1), *busy = NULL, positions = 0;
+    qsort(items, count, sizeof *items, by_order);
+    for (uint32_t i = 0; i < count; i++)
+        if (items[i].last >= positions) positions = items[i].last + 1;
+    for (;;) {
+        const int64_t top = fit(items, count, active, capacity);
+        if (top <= capacity) return top;
+        if (!busy) busy = TS_NEW_ARRAY(arena, uint32_t, positions + 1);
+        if (!tighten(items, count, capacity, busy, positions)) break;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        items[i].is_tight = true;
+    return fit(items, count, active, capacity);
 }

@@ -28,21 +28,39 @@ void ts_live_cover(const ts_program *program, const uint32_t *loop_of, uint32_t 
 /* The same for the tile that an operand in SBUF or PSUM names. */
 void ts_live_see(ts_builder *builder, const uint32_t *loop_of, const ts_ap *ap, uint32_t at);
 
-/* One thing that needs room while code positions [first, last] run. */
+/* Where positions lie in time, about: what runs before each, all trips of its loops counted. */
+typedef struct ts_live_pace {
+    const ts_program *program;
+    const uint32_t *loop_of;
+    double *before; /* by position, one more at the end: nanoseconds */
+    double *trips;  /* by loop: how often its body runs */
+} ts_live_pace;
+ts_live_pace ts_live_pace_make(const ts_builder *builder, const uint32_t *loop_of, ts_arena *arena);
+/* The last position that begins less than `ns` after the end of `position`; a trip of a loop does not see the
+   next one. */
+uint32_t ts_live_until(const ts_live_pace *pace, uint32_t position, double ns);
+
+/* One thing that needs room while code positions [first, last] run. What takes its room by one of the later
+   positions would have to wait for it: by far[i] where a DMA is at either side, as loads begin long before
+   their position and stores end long after it, less likely so for smaller i; by `near` otherwise. 0 where
+   that is of no interest. */
+enum { TS_LIVE_EASES = 4 };
 typedef struct ts_live_item {
     uint32_t first, last;
-    uint32_t owner; /* tile or tensor index */
+    uint32_t far[TS_LIVE_EASES], near; /* `far` is descending */
+    uint32_t owner;                    /* tile or tensor index */
     int64_t bytes, address;
-    bool is_lasting; /* placed before the others, so that these find room in one piece beside it */
-    bool is_fixed;   /* has its address */
+    bool is_loaded, is_stored; /* by DMAs */
+    bool is_tight;             /* set by ts_live_fit: far and near do not matter */
+    bool is_lasting;           /* placed before the others, so that these find room in one piece beside it */
+    bool is_fixed;             /* has its address */
 } ts_live_item;
 /* The tiles of a space that something uses, as items; returns how many. */
 uint32_t ts_live_tiles(const ts_builder *builder, ts_space space, ts_live_item *items);
 /* Sorts the items, gives each an address free over its positions and returns the highest end: beside the
-   fixed ones first the lasting ones, the longest first, as low as they go; then the others in the order of
-   `first`, each behind the one before, and from 0 again past `ring` bytes: what is loaded next then need not
-   wait for what was used last. With ring 0 all go as low as they can, which takes the least room. `active`
-   has room for as many. */
-int64_t ts_live_fit(ts_live_item *items, uint32_t count, uint32_t *active, int64_t ring);
+   fixed ones first the lasting ones, the longest first, then the others in the order of `first`, each as low
+   as it can with the least waiting that keeps it within `capacity`. Where that does not do, what is live
+   around there waits as much as it may need to, and it begins anew. */
+int64_t ts_live_fit(ts_live_item *items, uint32_t count, int64_t capacity, ts_arena *arena);
 
 #endif

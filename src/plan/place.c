@@ -1,15 +1,20 @@
 /* Placement: from virtual tiles to addresses. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "plan/liveness.h"
 
 static const uint32_t UNUSED = (uint32_t)TS_TILE_UNUSED;
 
+/* How long before its next use a tile's room had better be left, in the time of ts_live_pace: where a DMA is
+   at either side, and elsewhere. The first is enough for the next nest's loads to run ahead; more would
+   spread tiles over more of SBUF, and over more of the host's caches. */
+static const double FAR_NS[TS_LIVE_EASES] = {50000, 20000, 10000, 5000}, NEAR_NS = 30000;
+
 typedef struct placer {
     ts_builder *b;
     uint32_t *loop_of; /* per code position: 1 + innermost loop that contains it; 0 = none */
     uint32_t *tensor_first, *tensor_last;
+    ts_live_pace pace;
 } placer;
 
 /* What a condition leaves is kept for all trips of the loops that it depends on. */
@@ -54,14 +59,40 @@ static void each_ap(placer *p, ts_inst *inst, uint32_t at, bool is_patch) {
     }
 }
 
+/* Which tiles DMAs load, and which they store. */
+static void find_moved(const placer *p, bool *is_loaded, bool *is_stored) {
+    ts_operand_use uses[TS_MOST_USES];
+    for (uint32_t at = 0; at < p->b->program->code.count; at++) {
+        ts_inst *inst = p->b->program->code.data[at];
+        int count = inst->op == ts_op_dma_copy ? ts_live_uses(inst, uses) : 0;
+        for (int i = 0; i < count; i++)
+            if (uses[i].ap->space != ts_space_hbm)
+                (uses[i].is_write ? is_loaded : is_stored)[uses[i].ap->tensor - 1] = true;
+    }
+}
+
+/* Until when each tile keeps others out of its room, unless they need it. */
+static void ease(const placer *p, ts_live_item *items, uint32_t count, ts_arena *scratch) {
+    bool *is_loaded = TS_NEW_ARRAY(scratch, bool, p->b->tiles.count);
+    bool *is_stored = TS_NEW_ARRAY(scratch, bool, p->b->tiles.count);
+    find_moved(p, is_loaded, is_stored);
+    for (uint32_t i = 0; i < count; i++) {
+        ts_live_item *item = &items[i];
+        for (int e = 0; e < TS_LIVE_EASES; e++)
+            item->far[e] = ts_live_until(&p->pace, item->last, FAR_NS[e]);
+        item->near = ts_live_until(&p->pace, item->last, NEAR_NS);
+        item->is_loaded = is_loaded[item->owner];
+        item->is_stored = is_stored[item->owner];
+    }
+}
+
 static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_arena *scratch, ts_diag *diag) {
     ts_builder *b = p->b;
     if (b->owns_banks) return ts_plan_place_recent(b, space, capacity, diag);
     ts_live_item *items = TS_NEW_ARRAY(scratch, ts_live_item, b->tiles.count);
-    uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, b->tiles.count + 1);
     uint32_t count = ts_live_tiles(b, space, items);
-    int64_t top = ts_live_fit(items, count, active, (int64_t)capacity);
-    if ((double)top > capacity) top = ts_live_fit(items, count, active, 0);
+    ease(p, items, count, scratch);
+    int64_t top = ts_live_fit(items, count, (int64_t)capacity, scratch);
     if ((double)top > capacity) {
         ts_fail(diag, ts_capacity,
                 "%s: the tiles live at once need %lld bytes a partition, the chip has %.0f",
@@ -77,7 +108,7 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
 static void place_scratch(placer *p, ts_arena *scratch) {
     ts_program *program = p->b->program;
     ts_live_item *items = TS_NEW_ARRAY(scratch, ts_live_item, program->tensors.count);
-    uint32_t *active = TS_NEW_ARRAY(scratch, uint32_t, program->tensors.count + 1), count = 0;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < program->tensors.count; i++) {
         const ts_tensor *tensor = &program->tensors.data[i];
         if (tensor->kind != ts_tensor_scratch) continue;
@@ -87,7 +118,7 @@ static void place_scratch(placer *p, ts_arena *scratch) {
                                         .owner = i,
                                         .bytes = is_used ? (int64_t)((tensor->bytes + 63) / 64 * 64) : 0};
     }
-    program->scratch_bytes = (uint64_t)ts_live_fit(items, count, active, 0);
+    program->scratch_bytes = (uint64_t)ts_live_fit(items, count, INT64_MAX, scratch);
     for (uint32_t i = 0; i < count; i++)
         program->tensors.data[items[i].owner].address = (uint64_t)items[i].address;
 }
@@ -119,6 +150,7 @@ ts_status ts_plan_place(ts_builder *b, ts_diag *diag) {
     ts_program *program = b->program;
     ts_arena scratch = {0};
     placer p = new_placer(b, &scratch);
+    if (!b->owns_banks) p.pace = ts_live_pace_make(b, p.loop_of, &scratch);
     ts_status status = place_tiles(&p, ts_space_sbuf, b->chip->sbuf_partition_bytes, &scratch, diag);
     if (status == ts_ok)
         status = place_tiles(&p, ts_space_psum, b->chip->psum_partition_bytes, &scratch, diag);

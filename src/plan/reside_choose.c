@@ -127,11 +127,10 @@ static void forget_choice(chooser *c) {
     }
 }
 
-/* Whether tiles and tensors find addresses, which holes between them can prevent, and tiles in a ring. */
+/* Whether tiles and tensors find addresses, which holes between them can prevent. */
 static bool is_placed(ts_reside *r) {
     uint32_t most = r->b->tiles.count + r->program->tensors.count, count = 0;
     ts_live_item *items = TS_NEW_ARRAY(&r->arena, ts_live_item, most);
-    uint32_t *active = TS_NEW_ARRAY(&r->arena, uint32_t, most + 1);
     for (uint32_t i = 0; i < r->b->tiles.count; i++) {
         const ts_tile_info *tile = &r->b->tiles.data[i];
         if (tile->space != ts_space_sbuf || tile->first == (uint32_t)TS_TILE_UNUSED || r->tiles[i].is_taken)
@@ -151,7 +150,7 @@ static bool is_placed(ts_reside *r) {
                                             .bytes = ts_reside_bytes(r, t),
                                             .is_lasting = true};
     int64_t room = (int64_t)r->b->chip->sbuf_partition_bytes;
-    return ts_live_fit(items, count, active, room) <= room;
+    return ts_live_fit(items, count, room, &r->arena) <= room;
 }
 
 void ts_reside_choose(ts_reside *r) {
