@@ -5,11 +5,6 @@
 #include "machine/deferred.h"
 #include "machine/turn.h"
 
-static bool meets(const ts_area *a, const ts_area *b) {
-    return a->space == b->space && a->part < b->part + b->parts && b->part < a->part + a->parts &&
-           a->low < b->high && b->low < a->high;
-}
-
 static bool covers(const ts_area *outer, const ts_area *inner) {
     return outer->space == inner->space && outer->part <= inner->part &&
            outer->part + outer->parts >= inner->part + inner->parts && outer->low <= inner->low &&
@@ -231,9 +226,9 @@ static void turn_numbers(void *context, int64_t first, int64_t last) {
 }
 
 /* The transpose that would have made the rows from `low` on; NULL: none. */
-static const ts_deferral *turned_at(const ts_deferrals *all, const ts_rows *src, int64_t low, int64_t *n) {
+static ts_deferral *turned_at(ts_deferrals *all, const ts_rows *src, int64_t low, int64_t *n) {
     for (int i = 0; i < all->count; i++) {
-        const ts_deferral *d = &all->list[all->slot[i]];
+        ts_deferral *d = &all->list[all->slot[i]];
         if (!d->is_turned || all->places.low[i] != low || d->place.space != src->space ||
             d->place.part != src->part || d->place.parts != src->parts)
             continue;
@@ -258,35 +253,85 @@ static bool add_half(joining *j, const ts_deferral *d, int64_t to, int64_t step)
     return true;
 }
 
-/* The blocks that the copy consists of, and what they read. */
-static bool find_blocks(const ts_exec *exec, const ts_rows *dst, const ts_rows *src, joining *j,
-                        ts_area *source) {
+/* A transpose that is put off, and where the copy takes its halves. */
+typedef struct joined {
+    ts_deferral *turned;
+    int64_t to, step; /* bytes: of the first element in a partition, and from element to element */
+} joined;
+
+/* The blocks that the copy consists of, what they read, and the transposes; returns how many these are, 0
+   when not all of the copy is such. */
+static int find_blocks(const ts_exec *exec, const ts_rows *dst, const ts_rows *src, joining *j,
+                       ts_area *source, joined *halves) {
+    int count = 0;
     for (int64_t at = 0, n; at < src->elems; at += n) {
         int64_t low, step, to, to_step;
-        if (!stretch(src, at, 1, &low, &step)) return false;
-        const ts_deferral *d = turned_at(exec->core->deferrals, src, low, &n);
+        if (count == 2 * BLOCKS || !stretch(src, at, 1, &low, &step)) return 0;
+        ts_deferral *d = turned_at(exec->core->deferrals, src, low, &n);
         if (!d || !stretch(src, at, n, &low, &step) || step != (int64_t)sizeof(float) ||
             !stretch(dst, at, n, &to, &to_step) || !add_half(j, d, to, to_step))
-            return false;
+            return 0;
+        halves[count++] = (joined){d, to, to_step};
         const ts_area *read = &d->source;
         if (at == 0) *source = *read;
-        if (read->part != source->part || read->parts != source->parts) return false;
+        if (read->part != source->part || read->parts != source->parts) return 0;
         if (read->low < source->low) source->low = read->low;
         if (read->high > source->high) source->high = read->high;
     }
-    return j->blocks > 0 && j->block[j->blocks - 1].size > 0;
+    return j->blocks > 0 && j->block[j->blocks - 1].size > 0 ? count : 0;
+}
+
+/* Floats from halves of the same partition. */
+typedef struct widening {
+    ts_rows dst, from;
+} widening;
+
+static void widen(void *context, int64_t first, int64_t last) {
+    const widening *w = context;
+    _Alignas(64) float buffer[TS_CHUNK];
+    for (int64_t part = first; part < last; part++)
+        for (int64_t at = 0, n; at < w->dst.elems; at += n) {
+            n = w->dst.elems - at < TS_CHUNK ? w->dst.elems - at : TS_CHUNK;
+            ts_rows_write(&w->dst, part, at, n, ts_rows_read(&w->from, part, at, n, buffer));
+        }
+}
+
+/* What a transpose would leave comes from where its halves have been put together, from now on: what it
+   turned changes sooner, as a rule. */
+static void take_from(ts_exec *exec, const joined *half, const ts_rows *dst) {
+    ts_deferral *d = half->turned;
+    ts_deferrals *all = exec->core->deferrals;
+    widening w = {.dst = ((const turning *)(const void *)d->context)->dst, .from = *dst};
+    w.from.base += half->to - dst->offset;
+    w.from.offset = half->to;
+    w.from.low = 0;
+    w.from.high = half->step * (w.dst.elems - 1) + (int64_t)sizeof(uint16_t);
+    w.from.elems = w.dst.elems;
+    w.from.dims = 1;
+    w.from.step[0] = half->step;
+    w.from.count[0] = w.dst.elems;
+    d->is_turned = false;
+    d->from = w.from;
+    d->source = ts_rows_area(&w.from);
+    d->set.across = 0;
+    d->work = (ts_work){widen, w.dst.parts, 1, 0.2 * (double)w.dst.elems, NULL, sizeof w};
+    memcpy(d->context, &w, sizeof w);
+    for (int i = 0; i < all->count; i++)
+        if (&all->list[all->slot[i]] == d) keep_area(&all->sources, i, &d->source);
 }
 
 bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src) {
-    const ts_exec *exec = set->exec;
+    ts_exec *exec = set->exec;
     const ts_memory *sbuf = &exec->core->sbuf;
     joining j = {.isa = exec->host.isa, .pitch = sbuf->pitch};
+    joined halves[2 * BLOCKS];
     ts_area source;
     if (exec->core->deferrals->count == 0 || set->is_empty || src->space != ts_space_psum ||
         dst->space != ts_space_sbuf || src->dtype != ts_dtype_f32 || dst->dtype != ts_dtype_u16 ||
-        dst->parts != src->parts || !find_blocks(exec, dst, src, &j, &source) ||
-        meets(&source, &set->written[0]))
+        dst->parts != src->parts)
         return false;
+    const int count = find_blocks(exec, dst, src, &j, &source, halves);
+    if (count == 0) return false;
     /* The two share no byte: what the destination meets of the source is not put off any more. */
     j.from = sbuf->data + source.part * sbuf->pitch;
     j.to = sbuf->data + dst->part * sbuf->pitch;
@@ -295,5 +340,7 @@ bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src) 
     set->read_across[set->across++] = source;
     double ns = 0.05 * (double)source.parts * (double)j.blocks;
     ts_work_local(set, &(ts_work){turn_numbers, dst->parts, 1, ns, &j, sizeof j});
+    for (int i = 0; i < count && dst->part == src->part; i++)
+        take_from(exec, &halves[i], dst);
     return true;
 }

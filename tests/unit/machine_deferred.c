@@ -114,10 +114,24 @@ static void half_turns(void **unused) {
 static void what_is_turned_changes(void **unused) {
     (void)unused;
 #define CHANGE "vector.memset dst=sbuf.f32[p32:32 +64 8] value=5\n"
+#define RESULT "vector.memset dst=sbuf.f32[p32:32 +2112 8] value=5\n"
     compare(TENSORS BEGIN HALVES CHANGE TURN_LOW TURN_HIGH JOIN END, 9);
     compare(TENSORS BEGIN HALVES TURN_LOW CHANGE TURN_HIGH JOIN END, 10);
     compare(TENSORS BEGIN HALVES TURN_LOW TURN_HIGH CHANGE JOIN END, 11);
     compare(TENSORS BEGIN TURNED CHANGE END, 12);
+    compare(TENSORS BEGIN TURNED RESULT END, 23);
+    compare(TENSORS BEGIN TURNED CHANGE RESULT END, 24);
+}
+
+/* The result lies in other partitions than its floats. */
+static void results_move_to_other_partitions(void **unused) {
+    (void)unused;
+#define JOIN_ELSEWHERE                                                                                       \
+    "tensor.nc_transpose dst=psum.f32[p0:32 +0 128] data=sbuf.f32[p0:128 +1024 32]\n"                        \
+    "tensor.nc_transpose dst=psum.f32[p0:32 +512 128] data=sbuf.f32[p0:128 +1536 32]\n"                      \
+    "vector.tensor_copy dst=sbuf.u16[p64:32 +2048 2 128@2] src=psum.f32[p0:32 +0 2@128 128]\n"
+    compare(TENSORS BEGIN HALVES JOIN_ELSEWHERE END, 25);
+    compare(TENSORS BEGIN HALVES JOIN_ELSEWHERE CHANGE END, 26);
 }
 
 static void places_are_set_in_part(void **unused) {
@@ -286,6 +300,7 @@ int main(void) {
         cmocka_unit_test(what_nobody_reads_is_not_done),
         cmocka_unit_test(half_turns),
         cmocka_unit_test(what_is_turned_changes),
+        cmocka_unit_test(results_move_to_other_partitions),
         cmocka_unit_test(places_are_set_in_part),
         cmocka_unit_test(halves_of_different_numbers),
         cmocka_unit_test(a_later_run_finds_what_was_put_off),
