@@ -121,9 +121,8 @@ void ts_plan_reside(ts_builder *builder);
    (invariant.c). */
 void ts_plan_invariants(ts_builder *builder);
 /* Gives every tile an SBUF or PSUM address and every scratch tensor an HBM offset by liveness over the
-   loop tree: in SBUF one behind the other in a ring, elsewhere the lowest. ts_capacity names what does not
-   fit.
- */
+   loop tree: the lowest that was left some time before, where there is room. ts_capacity names what does not
+   fit. */
 ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
 /* The tiles of one space whose first and last are known, by age. */
 ts_status ts_plan_place_recent(ts_builder *builder, ts_space space, double capacity, ts_diag *diag);
