@@ -197,7 +197,7 @@ bool ts_defer_turn(ts_operand_set *set, const ts_rows *dst, const ts_rows *data)
 /* Numbers of `size` bytes that lie in columns, to rows of the destination. */
 typedef struct block {
     int64_t from, to; /* bytes into a partition */
-    int64_t size;
+    int64_t size;     /* 0: one half of a word is there, the other is still to come */
 } block;
 
 enum { BLOCKS = 16 };
@@ -241,14 +241,12 @@ static ts_deferral *turned_at(ts_deferrals *all, const ts_rows *src, int64_t low
 /* One more half: with the one before, where both are of the same numbers, or by itself where these have no
    other. */
 static bool add_half(joining *j, const ts_deferral *d, int64_t to, int64_t step) {
-    block *last = &j->block[j->blocks - 1];
-    if (j->blocks > 0 && last->size == 0 && d->step == 4 && step == 4 && d->offset == last->from + 2 &&
-        to == last->to + 2) {
-        last->size = 4;
+    block *open = j->blocks > 0 && j->block[j->blocks - 1].size == 0 ? &j->block[j->blocks - 1] : NULL;
+    if (open && d->step == 4 && step == 4 && d->offset == open->from + 2 && to == open->to + 2) {
+        open->size = 4;
         return true;
     }
-    if (j->blocks == BLOCKS || (j->blocks > 0 && last->size == 0)) return false;
-    if (d->step != step || (step != 2 && step != 4)) return false;
+    if (open || j->blocks == BLOCKS || d->step != step || (step != 2 && step != 4)) return false;
     j->block[j->blocks++] = (block){.from = d->offset, .to = to, .size = step == 2 ? 2 : 0};
     return true;
 }
