@@ -296,15 +296,13 @@ static ts_status make_timing(ts_executable *executable, ts_timing *timing, ts_di
     timing->has_trace = executable->has_trace;
     if (timing->has_trace) options.trace = &timing->trace;
     ts_record other = {0};
-    ts_clock_core cores[2] = {{executable->program, &options, &timing->record}};
-    if (executable->partner) cores[1] = (ts_clock_core){executable->partner->program, &options, &other};
-    if (executable->is_second) {
-        ts_clock_core own = cores[0];
-        cores[0] = cores[1];
-        cores[1] = own;
-    }
-    ts_status status = ts_clock_run_cores(cores, executable->partner ? 2 : 1, &executable->chip, diag);
-    if (executable->partner) ts_record_free(&other);
+    const ts_executable *partner = executable->partner;
+    const int own = partner && executable->is_second;
+    ts_clock_core cores[2];
+    cores[own] = (ts_clock_core){executable->program, &options, &timing->record};
+    if (partner) cores[1 - own] = (ts_clock_core){partner->program, &options, &other};
+    ts_status status = ts_clock_run_cores(cores, partner ? 2 : 1, &executable->chip, diag);
+    if (partner) ts_record_free(&other);
     timing->is_made = status == ts_ok;
     timing->record.host = executable->host;
     return status;
