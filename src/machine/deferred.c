@@ -286,12 +286,7 @@ typedef struct widening {
 
 static void widen(void *context, int64_t first, int64_t last) {
     const widening *w = context;
-    _Alignas(64) float buffer[TS_CHUNK];
-    for (int64_t part = first; part < last; part++)
-        for (int64_t at = 0, n; at < w->dst.elems; at += n) {
-            n = w->dst.elems - at < TS_CHUNK ? w->dst.elems - at : TS_CHUNK;
-            ts_rows_write(&w->dst, part, at, n, ts_rows_read(&w->from, part, at, n, buffer));
-        }
+    ts_rows_copy(&w->dst, &w->from, first, last);
 }
 
 /* What a transpose would leave comes from where its halves have been put together, from now on: what it

@@ -177,6 +177,9 @@ void ts_rows_narrow(const ts_rows *rows, int64_t part, int64_t from, int64_t n, 
                     void *raw);
 void ts_rows_write_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values);
 void ts_rows_write_raw(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const void *raw);
+/* Rows [first, last) of `from`, as many elements in each, to those of dst: bits where the dtypes agree, else
+   through fp32. */
+void ts_rows_copy(const ts_rows *dst, const ts_rows *from, int64_t first, int64_t last);
 /* 32-bit integers to the row's dtype: bits for 32-bit integers, saturation for narrower ones, floats
    rounded to nearest even. */
 void ts_rows_write_ints(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const uint32_t *values,

@@ -55,11 +55,16 @@ static ts_status await(const ts_exec *exec, const uint64_t *count, uint64_t want
     return ts_fail(exec->diag, ts_deadlock, "waits for the other core, whose program has ended");
 }
 
-ts_status ts_exec_core_signal(ts_exec *exec, const ts_inst *inst) {
-    (void)inst;
+/* Counts the instruction; what is before it is done. NULL: nobody is to be met. */
+static ts_meeting *arrive(ts_exec *exec) {
     exec->stats.instructions++;
     ts_segment_run(exec);
-    ts_meeting *meeting = exec->meeting;
+    return exec->meeting;
+}
+
+ts_status ts_exec_core_signal(ts_exec *exec, const ts_inst *inst) {
+    (void)inst;
+    ts_meeting *meeting = arrive(exec);
     if (!meeting) return ts_ok;
     pthread_mutex_lock(&meeting->lock);
     meeting->signals[exec->member]++;
@@ -70,9 +75,7 @@ ts_status ts_exec_core_signal(ts_exec *exec, const ts_inst *inst) {
 
 ts_status ts_exec_core_wait(ts_exec *exec, const ts_inst *inst) {
     (void)inst;
-    exec->stats.instructions++;
-    ts_segment_run(exec);
-    ts_meeting *meeting = exec->meeting;
+    ts_meeting *meeting = arrive(exec);
     if (!meeting) return ts_ok;
     pthread_mutex_lock(&meeting->lock);
     uint64_t wanted = ++meeting->waits[exec->member];
@@ -94,15 +97,6 @@ static ts_status meet(const ts_exec *exec, const ts_rows *offer, const ts_rows *
     return status;
 }
 
-static void copy_rows(const ts_rows *dst, const ts_rows *src) {
-    _Alignas(64) uint32_t buffer[TS_CHUNK];
-    for (int64_t part = 0; part < dst->parts; part++)
-        for (int64_t from = 0; from < dst->elems; from += TS_CHUNK) {
-            int64_t n = dst->elems - from < TS_CHUNK ? dst->elems - from : TS_CHUNK;
-            ts_rows_write_raw(dst, part, from, n, ts_rows_read_raw(src, part, from, n, buffer));
-        }
-}
-
 ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst) {
     ts_operand_set set = {.exec = exec};
     ts_rows dst, src;
@@ -114,7 +108,7 @@ ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst) {
         return ts_fail(exec->diag, ts_usage, "tiles are exchanged with the other core, which runs nothing");
     TS_TRY(meet(exec, &src, &other));
     bool fits = other->dtype == dst.dtype && other->parts == dst.parts && other->elems == dst.elems;
-    if (fits) copy_rows(&dst, other);
+    if (fits) ts_rows_copy(&dst, other, 0, dst.parts);
     TS_TRY(meet(exec, NULL, &done)); /* the other one has read, too: what it read may change */
     if (fits) return ts_ok;
     return ts_fail(exec->diag, ts_input,

@@ -547,6 +547,18 @@ void ts_rows_write_bits(const ts_rows *rows, int64_t part, int64_t from, int64_t
     ts_rows_write_raw(rows, part, from, n, raw);
 }
 
+void ts_rows_copy(const ts_rows *dst, const ts_rows *from, int64_t first, int64_t last) {
+    _Alignas(64) float buffer[TS_CHUNK];
+    for (int64_t part = first; part < last; part++)
+        for (int64_t at = 0, n; at < dst->elems; at += n) {
+            n = dst->elems - at < TS_CHUNK ? dst->elems - at : TS_CHUNK;
+            if (dst->dtype == from->dtype)
+                ts_rows_write_raw(dst, part, at, n, ts_rows_read_raw(from, part, at, n, buffer));
+            else
+                ts_rows_write(dst, part, at, n, ts_rows_read(from, part, at, n, buffer));
+        }
+}
+
 static int64_t clamp(int64_t value, int64_t low, int64_t high) {
     return value < low ? low : value > high ? high : value;
 }

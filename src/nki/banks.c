@@ -3,16 +3,13 @@
 
 #include "base/integer.h"
 #include "nki/operands.h"
+#include "plan/liveness.h"
 
-static int psum_operands(ts_inst *inst) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    int count = 0;
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        count += ap && !is_write && ap->space == ts_space_psum;
-    }
-    return count;
+static bool reads_psum(const ts_operand_use *uses, int count) {
+    bool is_some = false;
+    for (int i = 0; i < count; i++)
+        is_some |= !uses[i].is_write && uses[i].ap->space == ts_space_psum;
+    return is_some;
 }
 
 static void live(ts_banks *banks, const ts_ap *ap, uint32_t at, bool is_elsewhere) {
@@ -26,17 +23,16 @@ static void live(ts_banks *banks, const ts_ap *ap, uint32_t at, bool is_elsewher
 static void find_lives(ts_banks *banks, const ts_program *program) {
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_inst *inst = program->code.data[at];
-        const ts_op_info *info = ts_op_get(inst->op);
+        ts_operand_use uses[TS_MOST_USES];
+        int count = ts_live_uses(inst, uses);
         bool is_elsewhere = (inst->engine != ts_engine_vector && inst->engine != ts_engine_scalar &&
                              inst->engine != ts_engine_none) ||
-                            inst->op == ts_op_dma_copy || psum_operands(inst) > 0;
-        for (int i = 0; i < info->field_count; i++) {
-            bool is_write;
-            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-            if (!ap) continue;
+                            inst->op == ts_op_dma_copy || reads_psum(uses, count);
+        for (int i = 0; i < count; i++) {
+            const ts_ap *ap = uses[i].ap;
             if (ap->space == ts_space_hbm && ap->index)
                 live(banks, &program->indices.data[ap->index - 1], at, true);
-            live(banks, ap, at, !is_write && is_elsewhere);
+            live(banks, ap, at, !uses[i].is_write && is_elsewhere);
         }
     }
 }

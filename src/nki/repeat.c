@@ -5,6 +5,7 @@
 
 #include "nki/operands.h"
 #include "nki/recorder.h"
+#include "plan/liveness.h"
 
 /* The first trip of the innermost open loop. */
 typedef struct trip {
@@ -85,14 +86,12 @@ static void move_operand(const repeat *p, ts_ap *ap, bool is_write) {
 static void copy_inst(const repeat *p, uint32_t at) {
     ts_program *program = p->r->program;
     const ts_inst *from = program->code.data[at];
-    const ts_op_info *info = ts_op_get(from->op);
     ts_inst *inst = ts_program_append(program, (ts_op)from->op, (ts_engine)from->engine, from->loc);
-    memcpy(inst, program->code.data[at], info->size);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (ap) move_operand(p, ap, is_write);
-    }
+    memcpy(inst, program->code.data[at], ts_op_get(inst->op)->size);
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++)
+        move_operand(p, uses[i].ap, uses[i].is_write);
 }
 
 ts_status ts_record_repeat(ts_recorder *r, ts_diag *diag) {

@@ -7,6 +7,7 @@
 #include "arch/dtype.h"
 #include "nki/recorder.h"
 #include "plan/kernel.h"
+#include "plan/liveness.h"
 #include "runtime/client_registry.h"
 #include "runtime/executable.h"
 #include "trainstone/nki.h"
@@ -403,13 +404,11 @@ static void number_tensors(ts_recorder *r) {
     ts_program *program = r->program;
     uint32_t inputs = 0, outputs = 0;
     for (uint32_t at = 0; at < program->code.count; at++) {
-        ts_inst *inst = program->code.data[at];
-        const ts_op_info *info = ts_op_get(inst->op);
-        for (int i = 0; i < info->field_count; i++) {
-            bool is_write;
-            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-            if (!ap || !is_write || ap->space != ts_space_hbm) continue;
-            ts_tensor *tensor = &program->tensors.data[ap->tensor];
+        ts_operand_use uses[TS_MOST_USES];
+        int count = ts_live_uses(program->code.data[at], uses);
+        for (int i = 0; i < count; i++) {
+            if (!uses[i].is_write || uses[i].ap->space != ts_space_hbm) continue;
+            ts_tensor *tensor = &program->tensors.data[uses[i].ap->tensor];
             if (tensor->kind == ts_tensor_input) tensor->kind = ts_tensor_output;
         }
     }
