@@ -21,6 +21,7 @@ typedef struct ts_exec {
     int64_t *counters;    /* of each loop */
     int64_t *trips;
     uint32_t at; /* position in program->code; loop marks move it */
+    ts_stowing stowing;
     ts_run_stats stats;
     ts_trace *trace; /* NULL: nobody asks */
     ts_host host;    /* isa is never ts_isa_auto */

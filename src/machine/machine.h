@@ -9,6 +9,7 @@
 #include "arch/program.h"
 #include "base/host.h"
 #include "base/pool.h"
+#include "machine/stowage.h"
 #include "machine/trace.h"
 
 typedef struct ts_machine ts_machine;
@@ -56,6 +57,7 @@ typedef struct ts_run {
     ts_rounding rounding;       /* of what engines and DMA narrow */
     uint32_t rounding_seed;     /* stochastic: the same bits for the same seed and number of runs before */
     ts_host host;               /* which kernels compute on this CPU */
+    const ts_stowage *stowage;  /* optional: of the program's tiles; with checks it does not count */
     ts_meeting *meeting;        /* NULL: the other core runs nothing that this program waits for */
     int member;                 /* of the meeting: 0 or 1 */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */

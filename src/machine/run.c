@@ -105,6 +105,7 @@ static ts_status walk(ts_exec *exec, const ts_run *run) {
             return ts_fail(exec->diag, ts_cancelled, "interrupted before instruction %u of %u", exec->at,
                            program->code.count);
         exec->instructions++;
+        ts_stowing_at(&exec->stowing, exec->at);
         if (run->done) atomic_store_explicit(run->done, exec->instructions, memory_order_relaxed);
         ts_exec_function *function = function_of(inst->op);
         if (!function) return ts_fail(exec->diag, ts_input, "instruction %u is no instruction", exec->at);
@@ -176,7 +177,10 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
     if (exec.host.isa == ts_isa_auto) exec.host.isa = ts_isa_best();
     uint8_t **data;
     void *memory = allocate(program, &exec, &data);
-    if (!memory) return ts_fail(diag, ts_system, "no memory for the loops of a run");
+    if (!memory || !ts_stowing_begin(&exec.stowing, run->checks ? NULL : run->stowage)) {
+        free(memory);
+        return ts_fail(diag, ts_system, "no memory for the loops and tiles of a run");
+    }
     ts_status status = bind(program, run, data, diag);
     if (status == ts_ok) {
         pthread_mutex_lock(&exec.core->lock);
@@ -191,6 +195,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
     }
     if (run->meeting) ts_meeting_leave(run->meeting, run->member);
     if (run->stats) *run->stats = exec.stats;
+    ts_stowing_end(&exec.stowing);
     free(memory);
     return status;
 }

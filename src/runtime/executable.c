@@ -39,6 +39,7 @@ struct ts_executable {
     int inputs, outputs, devices;
     const ts_tensor **input, **output;
     uint64_t constant_bytes;
+    ts_stowage *stowage; /* or NULL */
     ts_residence *residences;
     atomic_int references;
     atomic_bool is_collected, is_clocked;
@@ -166,6 +167,11 @@ void ts_executable_share(ts_executable *executable, int cores) {
     executable->chip.hbm_bytes_per_ns /= cores;
 }
 
+void ts_executable_stow(ts_executable *executable, ts_stowage *stowage) {
+    ts_stowage_free(executable->stowage);
+    executable->stowage = stowage;
+}
+
 void ts_executable_pair(ts_executable *first, ts_executable *second) {
     first->partner = second;
     second->partner = first;
@@ -253,6 +259,7 @@ void ts_executable_release(ts_executable *executable) {
         forget_timing(&executable->timings[i]);
     free(executable->timings);
     ts_trace_free(&executable->trace);
+    ts_stowage_free(executable->stowage);
     ts_shared_program_release(executable->shared);
     free(executable->input);
     free(executable->output);
@@ -389,6 +396,7 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     }
     ts_run run = {.data = residence->data,
                   .poison = options->poison,
+                  .stowage = executable->stowage,
                   .cancel = options->cancel,
                   .stats = options->stats,
                   .checks = options->checks,
