@@ -107,12 +107,13 @@ ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst) {
     if (!exec->meeting)
         return ts_fail(exec->diag, ts_usage, "tiles are exchanged with the other core, which runs nothing");
     TS_TRY(meet(exec, &src, &other));
-    bool fits = other->dtype == dst.dtype && other->parts == dst.parts && other->elems == dst.elems;
-    if (fits) ts_rows_copy(&dst, other, 0, dst.parts);
+    const ts_rows sent = *other; /* the other core's own, which goes on after the second meeting */
+    bool fits = sent.dtype == dst.dtype && sent.parts == dst.parts && sent.elems == dst.elems;
+    if (fits) ts_rows_copy(&dst, &sent, 0, dst.parts);
     TS_TRY(meet(exec, NULL, &done)); /* the other one has read, too: what it read may change */
     if (fits) return ts_ok;
     return ts_fail(exec->diag, ts_input,
                    "the other core sends %lld x %lld elements of %s, this one takes %lld x %lld of %s",
-                   (long long)other->parts, (long long)other->elems, ts_dtype_get(other->dtype)->name,
+                   (long long)sent.parts, (long long)sent.elems, ts_dtype_get(sent.dtype)->name,
                    (long long)dst.parts, (long long)dst.elems, ts_dtype_get(dst.dtype)->name);
 }
