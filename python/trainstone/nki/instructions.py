@@ -67,6 +67,11 @@ def column(value):
     return wide
 
 
+def as_stored(value):
+    """The same in whatever type it has."""
+    return value.view_of() if is_tensor(value) else value
+
+
 def pieces(*views):
     """Views of one shape, cut along their outer dimensions where they have more than an instruction's four."""
     if views[0].ndim <= 5:
@@ -114,14 +119,13 @@ def tensor_tensor(dst, data1, data2, op, engine=None):
 
 
 def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, engine=None):
-    names = [alu_name(op0)] + ([alu_name(op1)] if op1 is not None else [])
-    fix = (lambda value: value.view_of() if is_tensor(value) else value) if names[0] in BITWISE else column
-    engine = engine_code(engine, GPSIMD if "pow" in names else VECTOR)
+    first, second = alu_name(op0), "bypass" if op1 is None else alu_name(op1)
+    fix = as_stored if first in BITWISE else column
+    engine = engine_code(engine, GPSIMD if first == "pow" or second == "pow" else VECTOR)
     operand0, operand1 = fix(operand0), 0.0 if operand1 is None else fix(operand1)
     for to, source in pieces(dst, data):
-        EMIT.tensor_scalar(engine, dst=to, data=source, op0=ALU[names[0]], operand0=operand0, reverse0=bool(reverse0),
-                           op1=ALU[names[1]] if len(names) > 1 else ALU["bypass"], operand1=operand1,
-                           reverse1=bool(reverse1))
+        EMIT.tensor_scalar(engine, dst=to, data=source, op0=ALU[first], operand0=operand0, reverse0=bool(reverse0),
+                           op1=ALU[second], operand1=operand1, reverse1=bool(reverse1))
 
 
 def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False):

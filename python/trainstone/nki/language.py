@@ -306,7 +306,8 @@ reciprocal.act, copy.act, negative.act = "reciprocal", "copy", "negative"
 
 def axes_of(x, axis):
     """The axes, in order; they may not be the partition dimension."""
-    axes = sorted(a % x.ndim for a in ((axis,) if isinstance(axis, (int, np.integer)) else axis))
+    ndim = x.ndim
+    axes = [axis % ndim] if isinstance(axis, (int, np.integer)) else sorted([a % ndim for a in axis])
     if axes[0] == 0:
         raise errors.NkiValidationError(f"axes {tuple(axes)} of {x!r}: a reduction takes free dimensions",
                                         current().where(), "use nisa.tensor_partition_reduce, or transpose",
@@ -324,7 +325,8 @@ def last_axes(x, axis):
 
 def axes_last(view, axes):
     """The view with the reduced dimensions behind the others: an access pattern may walk them in any order."""
-    if axes == list(range(view.ndim - len(axes), view.ndim)):
+    ndim = view.ndim
+    if axes == [*range(ndim - len(axes), ndim)]:
         return view
     return view.permute([a for a in range(view.ndim) if a not in axes] + axes)
 
@@ -347,15 +349,16 @@ def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
 
 def reduce_into(dst, op, view, count, negate=False):
     """dst has the kept dimensions, with or without the reduced ones as 1."""
-    while view.ndim - 1 > 4 or (count > 1 and view.ndim - 1 > 1):
+    while (dims := view.ndim - 1) > 4 or (count > 1 and dims > 1):
         joined = list(view.shape[:-2]) + [view.shape[-2] * view.shape[-1]]
         try:
             view = view.reshape(joined)
         except errors.NkiValidationError:
             break
         count -= 1
-    shape = (dst.shape[0], *(view.shape[1:view.ndim - count] or (1,)))
-    flat = dst if dst.shape == shape else dst.reshape(shape)
+    had = dst.shape
+    shape = (had[0], *(view.shape[1:dims + 1 - count] or (1,)))
+    flat = dst if had == shape else dst.reshape(shape)
     isa.tensor_reduce(flat, op, on_chip(view, "x", "reduce"), count, negate)
 
 

@@ -11,12 +11,14 @@ from trainstone.nki.control import register_alloc, register_load, register_move,
 from trainstone.nki.errors import NkiValidationError  # noqa: F401
 from trainstone.nki.memory import on_chip
 from trainstone.nki.names_isa_beta1 import _activate
-from trainstone.nki.native import PSUM
+from trainstone.nki.native import HBM, PSUM
 from trainstone.nki.run import current
-from trainstone.nki.tile import is_tensor
+from trainstone.nki.tile import Tile, is_tensor
 
 
 def _view(value, name, call):
+    if type(value) is Tile and value._space != HBM:
+        return value
     return on_chip(value, name, call) if is_tensor(value) else value
 
 

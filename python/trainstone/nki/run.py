@@ -150,11 +150,8 @@ class Run:
 
     def tile(self, shape, dtype, space, name="", is_value=False, address=None):
         """A tile on chip; dimensions before the partition dimension make it an array of tiles."""
-        at = 0
-        for i, length in enumerate(shape):
-            if isinstance(length, ParDim):
-                at = i
-                break
+        kinds = [*map(type, shape)]
+        at = kinds.index(ParDim) if ParDim in kinds else 0
         shape = tuple(map(int, shape))
         code = dtypes.code_of(dtype)
         storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self.dialect)
