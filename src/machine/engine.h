@@ -300,7 +300,7 @@ void ts_act_ref(unsigned func, const float *in, float *out, int64_t n);
 
 /* Rows folded side by side with add: their chains are independent, the order in each is kept. rows[lane] for
    all TS_LANES lanes must be readable; totals[lane] is where each chain stands. */
-enum { TS_LANES = 8 };
+enum { TS_LANES = 16 };
 void ts_fold_add(const float *const *rows, int64_t n, float *totals);
 
 #endif

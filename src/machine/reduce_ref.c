@@ -2,8 +2,13 @@
 #include <math.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 #include "base/bits.h"
 #include "machine/engine.h"
+#include "machine/vector.h"
 
 enum { LANES = TS_LANES, SHORT_ROW = 64, WIDE_ROW = 64 };
 
@@ -14,24 +19,36 @@ typedef struct reduction {
     int64_t reduced, kept; /* elements in one output, outputs of one partition */
 } reduction;
 
+/* Rows side by side, a total each: every chain is folded in its own order. */
+#ifdef __SSE2__
 #define FOLD(name, operator)                                                                                 \
     static void fold_##name(const float *const *rows, int64_t n, float *totals) {                            \
-        const float *const r0 = rows[0], *const r1 = rows[1], *const r2 = rows[2], *const r3 = rows[3];      \
-        const float *const r4 = rows[4], *const r5 = rows[5], *const r6 = rows[6], *const r7 = rows[7];      \
-        float t0 = totals[0], t1 = totals[1], t2 = totals[2], t3 = totals[3];                                \
-        float t4 = totals[4], t5 = totals[5], t6 = totals[6], t7 = totals[7];                                \
-        for (int64_t i = 0; i < n; i++) {                                                                    \
-            t0 = t0 operator r0[i];                                                                          \
-            t1 = t1 operator r1[i];                                                                          \
-            t2 = t2 operator r2[i];                                                                          \
-            t3 = t3 operator r3[i];                                                                          \
-            t4 = t4 operator r4[i];                                                                          \
-            t5 = t5 operator r5[i];                                                                          \
-            t6 = t6 operator r6[i];                                                                          \
-            t7 = t7 operator r7[i];                                                                          \
+        enum { FOUR = 4, GROUPS = LANES / FOUR };                                                            \
+        __m128 total[GROUPS];                                                                                \
+        int64_t i = 0;                                                                                       \
+        memcpy(total, totals, sizeof total);                                                                 \
+        for (; i + FOUR <= n; i += FOUR) {                                                                   \
+            TS_UNROLL for (int g = 0; g < GROUPS; g++) {                                                     \
+                const float *const *row = rows + FOUR * g;                                                   \
+                __m128 a = _mm_loadu_ps(row[0] + i), b = _mm_loadu_ps(row[1] + i);                           \
+                __m128 c = _mm_loadu_ps(row[2] + i), d = _mm_loadu_ps(row[3] + i);                           \
+                _MM_TRANSPOSE4_PS(a, b, c, d);                                                               \
+                total[g] = total[g] operator a operator b operator c operator d;                             \
+            }                                                                                                \
         }                                                                                                    \
-        memcpy(totals, (float[LANES]){t0, t1, t2, t3, t4, t5, t6, t7}, LANES * sizeof *totals);              \
+        memcpy(totals, total, sizeof total);                                                                 \
+        for (; i < n; i++)                                                                                   \
+            for (int lane = 0; lane < LANES; lane++)                                                         \
+                totals[lane] = totals[lane] operator rows[lane][i];                                          \
     }
+#else
+#define FOLD(name, operator)                                                                                 \
+    static void fold_##name(const float *const *rows, int64_t n, float *totals) {                            \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            for (int lane = 0; lane < LANES; lane++)                                                         \
+                totals[lane] = totals[lane] operator rows[lane][i];                                          \
+    }
+#endif
 FOLD(add, +)
 FOLD(subtract, -)
 FOLD(multiply, *)
