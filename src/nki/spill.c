@@ -452,10 +452,12 @@ static void put_in(spill *s) {
 static int64_t spill_to(ts_recorder *r, int64_t room, bool *is_done, ts_diag *diag) {
     spill s = {.r = r, .room = room, .diag = diag};
     list_accesses(&s);
-    estimate_starts(&s);
     int64_t most = most_live(&s);
-    *is_done = walk(&s);
-    put_in(&s);
+    if (most > room) {
+        estimate_starts(&s);
+        *is_done = walk(&s);
+        put_in(&s);
+    }
     ts_arena_free(&s.scratch);
     return most;
 }

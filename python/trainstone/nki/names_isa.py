@@ -132,15 +132,14 @@ def nc_transpose(dst, data, engine=None, name=None, **options):
 
 
 def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=None, engine=None, name=None, **options):
-    is_added = _adds("dma_copy", options.pop("dst_rmw_op", None))
+    is_added = bool(options) and _adds("dma_copy", options.pop("dst_rmw_op", None))
     _ignored("dma_copy", options)
     to, source = dst.view_of(), src.view_of()
-    for view, operand in ((to, "dst"), (source, "src")):
-        if view._space == PSUM:
-            raise errors.NkiValidationError(f"Expected operand '{operand}' of 'dma_copy' to be in address space "
-                                            "'hbm|sbuf', but got a tile in 'psum' instead.", current().where(),
-                                            "copy it to SBUF with nisa.tensor_copy first")
-    isa.dma_copy(to, source, rmw=is_added, skip=int(oob_mode) == 1, engine=engine)
+    if to._space == PSUM or source._space == PSUM:
+        raise errors.NkiValidationError(f"Expected operand '{'dst' if to._space == PSUM else 'src'}' of 'dma_copy' to "
+                                        "be in address space 'hbm|sbuf', but got a tile in 'psum' instead.",
+                                        current().where(), "copy it to SBUF with nisa.tensor_copy first")
+    isa.dma_copy(to, source, is_added, oob_mode == 1, engine)
 
 
 def _adds(call, op):
