@@ -212,6 +212,17 @@ static void get_tensors(reader *r) {
     }
 }
 
+static void get_tiles(reader *r) {
+    uint32_t count = get_length(r);
+    for (uint32_t i = 0; i < count && r->status == ts_ok; i++) {
+        ts_tile_row tile = {.space = (uint8_t)get_u(r, ts_space_hbm)};
+        tile.slots = (uint16_t)get_u(r, UINT16_MAX);
+        tile.address = (int64_t)get_u(r, INT64_MAX);
+        tile.bytes = (int64_t)get_u(r, INT64_MAX);
+        ts_vec_push(&r->program->tiles, &r->program->arena, tile);
+    }
+}
+
 static void get_rotations(reader *r) {
     uint32_t count = get_length(r);
     for (uint32_t i = 0; i < count && r->status == ts_ok; i++) {
@@ -282,6 +293,7 @@ static void get_program(reader *r) {
     r->program->scratch_bytes = get_u(r, UINT64_MAX);
     get_locs(r);
     get_tensors(r);
+    get_tiles(r);
     get_rotations(r);
     uint32_t count = get_length(r);
     for (uint32_t i = 0; i < count && r->status == ts_ok; i++) {

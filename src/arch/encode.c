@@ -156,6 +156,17 @@ static void put_tensors(ts_text *out, const ts_program *program) {
     }
 }
 
+static void put_tiles(ts_text *out, const ts_program *program) {
+    put_u(out, program->tiles.count);
+    for (uint32_t i = 0; i < program->tiles.count; i++) {
+        const ts_tile_row *tile = &program->tiles.data[i];
+        put_u(out, tile->space);
+        put_u(out, tile->slots);
+        put_u(out, (uint64_t)tile->address);
+        put_u(out, (uint64_t)tile->bytes);
+    }
+}
+
 /* 1: waits, 2: signals; then what for. */
 static void put_sync(ts_text *out, const ts_program *program, const ts_inst *inst) {
     static const ts_sync none = {0};
@@ -194,6 +205,7 @@ static void put_program(ts_text *out, const ts_program *program) {
     put_u(out, program->scratch_bytes);
     put_locs(out, program);
     put_tensors(out, program);
+    put_tiles(out, program);
     put_u(out, program->rotations.count);
     for (uint32_t i = 0; i < program->rotations.count; i++) {
         const ts_rotation *rotation = &program->rotations.data[i];

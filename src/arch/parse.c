@@ -165,6 +165,38 @@ static ts_status parse_tensor(ts_parser *p) {
     return ts_scan_line_end(&p->scan);
 }
 
+static ts_status parse_number(ts_parser *p, const char *name, int64_t most, int64_t *value) {
+    TS_TRY(ts_scan_expect(&p->scan, name));
+    TS_TRY(ts_scan_expect(&p->scan, "="));
+    return ts_scan_i64(&p->scan, 0, most, value, name);
+}
+
+/* tile N: SPACE address=N bytes=N [slots=N] */
+static ts_status parse_tile(ts_parser *p) {
+    ts_program *program = p->program;
+    ts_tile_row tile = {0};
+    int64_t number, slots = 1;
+    ts_scan_space(&p->scan);
+    const char *start = p->scan.at;
+    TS_TRY(ts_scan_i64(&p->scan, 1, UINT32_MAX, &number, "the number of a tile"));
+    if (number != (int64_t)program->tiles.count + 1)
+        return ts_scan_refuse(&p->scan, start, "tiles are numbered in order: %u is next",
+                              program->tiles.count + 1);
+    TS_TRY(ts_scan_expect(&p->scan, ":"));
+    tile.space = ts_space_sbuf;
+    if (!ts_scan_take(&p->scan, "sbuf")) {
+        TS_TRY(ts_scan_expect(&p->scan, "psum"));
+        tile.space = ts_space_psum;
+    }
+    TS_TRY(parse_number(p, "address", INT64_MAX, &tile.address));
+    TS_TRY(parse_number(p, "bytes", INT64_MAX, &tile.bytes));
+    ts_scan_space(&p->scan);
+    if (*p->scan.at == 's') TS_TRY(parse_number(p, "slots", UINT16_MAX, &slots));
+    tile.slots = (uint16_t)slots;
+    ts_vec_push(&program->tiles, &program->arena, tile);
+    return ts_scan_line_end(&p->scan);
+}
+
 /* loop %NAME = COUNT [@N] */
 static ts_status parse_loop(ts_parser *p) {
     const char *name, *start = p->scan.at;
@@ -280,8 +312,8 @@ static ts_status parse_inst(ts_parser *p, const char *word, size_t length) {
         engine++;
     if (engine == ts_engine_count || engine == ts_engine_none) {
         p->scan.at = word;
-        return ts_scan_fail(&p->scan,
-                            "an instruction, as in vector.tensor_copy, or loc, tensor, loop, leave or end");
+        return ts_scan_fail(
+            &p->scan, "an instruction, as in vector.tensor_copy, or loc, tensor, tile, loop, leave or end");
     }
     TS_TRY(ts_scan_expect(&p->scan, "."));
     TS_TRY(ts_scan_word(&p->scan, &name, &name_length, "the name of an instruction"));
@@ -301,10 +333,11 @@ static ts_status parse_inst(ts_parser *p, const char *word, size_t length) {
 static ts_status parse_statement(ts_parser *p) {
     const char *word;
     size_t length;
-    TS_TRY(ts_scan_word(&p->scan, &word, &length, "an instruction, loc, tensor, loop or end"));
+    TS_TRY(ts_scan_word(&p->scan, &word, &length, "an instruction, loc, tensor, tile, loop or end"));
     if (*p->scan.at == '.') return parse_inst(p, word, length); /* tensor is an engine too */
     if (ts_scan_is(word, length, "loc")) return parse_loc(p);
     if (ts_scan_is(word, length, "tensor")) return parse_tensor(p);
+    if (ts_scan_is(word, length, "tile")) return parse_tile(p);
     if (ts_scan_is(word, length, "loop")) return parse_loop(p);
     if (ts_scan_is(word, length, "end")) return parse_end(p);
     if (ts_scan_is(word, length, "leave")) return parse_leave(p);

@@ -328,6 +328,14 @@ static void print_tensor(printer *p, uint32_t index) {
     ts_text_add(p->out, "\n");
 }
 
+static void print_tile(printer *p, uint32_t index) {
+    const ts_tile_row *tile = &p->program->tiles.data[index];
+    ts_text_format(p->out, "tile %" PRIu32 ": %s address=%" PRId64 " bytes=%" PRId64, index + 1,
+                   ts_space_name(tile->space), tile->address, tile->bytes);
+    if (tile->slots > 1) ts_text_format(p->out, " slots=%u", tile->slots);
+    ts_text_add(p->out, "\n");
+}
+
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -386,6 +394,8 @@ void ts_program_print(const ts_program *program, ts_text *out) {
         print_loc(&p, i);
     for (uint32_t i = 0; i < program->tensors.count; i++)
         print_tensor(&p, i);
+    for (uint32_t i = 0; i < program->tiles.count; i++)
+        print_tile(&p, i);
     print_code(&p);
     ts_arena_free(&arena);
 }

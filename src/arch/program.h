@@ -69,13 +69,14 @@ typedef struct ts_dim {
      BYTES into the partition.
    hbm: pattern dim[0..dims) starting `offset` ELEMENTS into `tensor`; part and parts unused.
    A DMA pairs the two orders element by element, so only the total counts must agree.
+   tensor: in hbm which one; on chip 1 + index into program->tiles, 0 where the program names none.
    index (hbm only): 1 + position in program->indices of an sbuf i32 operand with one element a
      partition; element p of it, times index_step elements, is added where dim[0] has counter p. */
 typedef struct ts_ap {
     uint8_t space; /* ts_space; none = operand absent */
     uint8_t dtype; /* ts_dtype of the elements as stored there */
     uint8_t dims;
-    uint32_t tensor; /* hbm: index into program->tensors */
+    uint32_t tensor;
     uint32_t index;
     int64_t index_step;
     ts_affine part;
@@ -141,6 +142,17 @@ typedef struct ts_tensor {
     const void *data; /* constant: its bytes, owned by the program */
 } ts_tensor;
 
+/* Room on chip that a program uses for one thing at a time: `slots` places of `bytes` in each partition, from
+   `address` on. An operand that rotates starts in the first slot and goes on by `bytes`. Of two tiles that
+   share bytes one is done with before the other is written, and what a tile holds is not read as another's:
+   so one who executes the program may keep tiles elsewhere (machine/homes.h). A program has tiles for all of
+   its operands on chip, or none. */
+typedef struct ts_tile_row {
+    uint8_t space; /* sbuf or psum */
+    uint16_t slots;
+    int64_t address, bytes;
+} ts_tile_row;
+
 /* Where in the user's program: row 0 is "unknown". parent: 1 + index of the caller's row. */
 typedef struct ts_loc {
     const char *file; /* "" when unknown */
@@ -168,6 +180,7 @@ typedef struct ts_program {
     TS_VEC(ts_ap) indices;
     TS_VEC(ts_sync) syncs;
     TS_VEC(ts_tensor) tensors;
+    TS_VEC(ts_tile_row) tiles;
     TS_VEC(ts_loc) locs;
 } ts_program;
 

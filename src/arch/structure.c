@@ -102,6 +102,19 @@ static ts_status check_tensors(checker *c, ts_arena *scratch) {
     return ts_ok;
 }
 
+/* A tile's numbers are such that sums of them do not overflow. */
+static ts_status check_tiles(checker *c) {
+    enum { MOST = 1 << 30 };
+    for (uint32_t i = 0; i < c->program->tiles.count; i++) {
+        const ts_tile_row *tile = &c->program->tiles.data[i];
+        if ((tile->space != ts_space_sbuf && tile->space != ts_space_psum) || tile->slots < 1 ||
+            tile->bytes < 1 || tile->bytes > MOST || tile->address < 0 || tile->address > MOST)
+            return REFUSE(c, "tile %u: %u slots of %lld bytes at %lld in %s", i + 1, tile->slots,
+                          (long long)tile->bytes, (long long)tile->address, ts_space_name(tile->space));
+    }
+    return ts_ok;
+}
+
 static ts_status check_terms(checker *c, const ts_affine *affine, bool must_be_open) {
     uint32_t count = c->program->terms.count;
     if (affine->term_count > MAX_TERMS || affine->term_count > count ||
@@ -128,6 +141,18 @@ static ts_status check_count(checker *c, const ts_count *count) {
     return count->is_ragged ? check_affine(c, &count->limit) : ts_ok;
 }
 
+/* Programs that are being made have no table yet. */
+static ts_status check_tile(checker *c, const ts_ap *ap) {
+    const uint32_t count = c->program->tiles.count;
+    if (count == 0) return ts_ok;
+    if (ap->tensor == 0)
+        return REFUSE(c, "an operand in %s names no tile, others do", ts_space_name(ap->space));
+    if (ap->tensor > count) return REFUSE(c, "tile %u is not in the table", ap->tensor);
+    if (c->program->tiles.data[ap->tensor - 1].space == ap->space) return ts_ok;
+    return REFUSE(c, "an operand in %s names tile %u, which lies elsewhere", ts_space_name(ap->space),
+                  ap->tensor);
+}
+
 static ts_status check_ap(checker *c, const ts_ap *ap, bool may_be_absent, bool is_index) {
     if (ap->space == ts_space_none && may_be_absent) return ts_ok;
     if (ap->space == ts_space_none || ap->space > ts_space_hbm || ap->dtype == ts_dtype_none ||
@@ -139,6 +164,7 @@ static ts_status check_ap(checker *c, const ts_ap *ap, bool may_be_absent, bool 
         TS_TRY(check_count(c, &ap->dim[i].count));
     if (ap->space != ts_space_hbm) {
         TS_TRY(check_affine(c, &ap->part));
+        TS_TRY(check_tile(c, ap));
         return check_count(c, &ap->parts);
     }
     if (is_index) return REFUSE(c, "an index operand lies in sbuf");
@@ -269,6 +295,7 @@ static ts_status check_all(checker *c, ts_arena *scratch) {
     if (program->order == ts_order_list) TS_TRY(check_unlisted(c));
     TS_TRY(check_locs(c, scratch));
     TS_TRY(check_tensors(c, scratch));
+    TS_TRY(check_tiles(c));
     for (uint32_t i = 0; i < program->rotations.count; i++) {
         const ts_rotation *rotation = &program->rotations.data[i];
         if (rotation->count < 1 || rotation->index.rotation != 0)

@@ -144,7 +144,8 @@ static bool is_free_of_engines(const ts_verifier *v) {
 
 typedef struct bounds_test {
     const ts_ap *ap;
-    int64_t bytes, parts; /* of the space or tensor */
+    uint32_t tile;        /* 0: none is meant */
+    int64_t bytes, parts; /* of the tile, space or tensor */
 } bounds_test;
 
 /* Whether the operand stays inside at this point, by its plain numbers. */
@@ -171,6 +172,8 @@ static void limit_text(const ts_verifier *v, const bounds_test *test, bool is_pa
     const char *space = ts_space_name(test->ap->space);
     if (is_parts)
         snprintf(text, size, "the chip has %lld (chip.def partitions)", (long long)test->parts);
+    else if (test->tile)
+        snprintf(text, size, "tile %u has %lld there", test->tile, (long long)test->bytes);
     else if (test->ap->space == ts_space_hbm)
         snprintf(text, size, "tensor %.40s has %lld", v->program->tensors.data[test->ap->tensor].name,
                  (long long)test->bytes);
@@ -264,7 +267,7 @@ static ts_status check_space(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     const ts_dtype_info *dtype = ts_dtype_get(ap->dtype);
     bool is_dma = v->inst->op == ts_op_dma_copy;
-    if (ap->tensor && !v->draft)
+    if (ap->tensor && !v->draft && v->program->tiles.count == 0)
         return ts_verify_refuse(v, ts_input, "%s lies in tile %u, which has no address yet", o->name,
                                 ap->tensor);
     if (!dtype->native) {
@@ -279,6 +282,19 @@ static ts_status check_space(ts_verifier *v, const operand *o) {
     return ts_ok;
 }
 
+/* That the bytes an operand touches of each partition are among the first test->bytes. */
+static ts_status check_bytes(ts_verifier *v, const operand *o, const bounds_test *test) {
+    const ts_ap *ap = test->ap;
+    int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
+    ts_form start;
+    ts_span spans[TS_AP_DIMS];
+    ts_wide low, high;
+    if (!ts_form_of(&v->nest, &ap->offset, &start) ||
+        !ts_reach(&v->nest, &start, spans, free_spans(ap, bytes, spans), &low, &high))
+        return too_large(v, o);
+    return need_inside(v, o, low >= 0 && high + bytes <= test->bytes, test, false, low, high + bytes - 1);
+}
+
 static ts_status check_on_chip(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     TS_TRY(check_space(v, o));
@@ -287,14 +303,8 @@ static ts_status check_on_chip(ts_verifier *v, const operand *o) {
     int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
     bounds_test test = {.ap = ap, .parts = (int64_t)v->chip->partitions};
     test.bytes = (int64_t)(is_psum ? v->chip->psum_partition_bytes : v->chip->sbuf_partition_bytes);
-    ts_form start;
-    ts_span spans[TS_AP_DIMS];
-    ts_wide low, high;
-    if (!ts_form_of(&v->nest, &ap->offset, &start) ||
-        !ts_reach(&v->nest, &start, spans, free_spans(ap, bytes, spans), &low, &high))
-        return too_large(v, o);
     TS_TRY(check_partitions(v, o, &test));
-    TS_TRY(need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, false, low, high + bytes - 1));
+    TS_TRY(check_bytes(v, o, &test));
     if (ts_affine_is_multiple(v->program, &ap->offset, bytes)) return ts_ok;
     return ts_verify_refuse(v, ts_input, "%s starts at a byte that is no multiple of its element, %lld bytes",
                             o->name, (long long)bytes);
@@ -390,6 +400,43 @@ static ts_status check_field(ts_verifier *v, const ts_field *field, const void *
     return is_sane ? ts_ok : too_large(v, &o);
 }
 
+/* Where a tile has several slots an operand lies in one of them. */
+static ts_status check_tile(ts_verifier *v, const operand *o) {
+    const ts_ap *ap = o->ap;
+    if (ap->space == ts_space_hbm) {
+        if (!ap->index) return ts_ok;
+        operand index = {.name = o->name, .ap = &v->program->indices.data[ap->index - 1]};
+        return check_tile(v, &index);
+    }
+    const ts_tile_row *tile = &v->program->tiles.data[ap->tensor - 1];
+    ts_ap inner = *ap;
+    inner.offset.base -= tile->address;
+    if (ap->offset.rotation && tile->slots > 1) {
+        const ts_rotation *rotation = &v->program->rotations.data[ap->offset.rotation - 1];
+        if (rotation->step != tile->bytes || rotation->count > tile->slots)
+            return ts_verify_refuse(
+                v, ts_input, "%s rotates over %d slots of %lld bytes, tile %u has %u of %lld", o->name,
+                rotation->count, (long long)rotation->step, ap->tensor, tile->slots, (long long)tile->bytes);
+        inner.offset.rotation = 0;
+    }
+    bounds_test test = {.ap = &inner,
+                        .tile = ap->tensor,
+                        .parts = (int64_t)v->chip->partitions,
+                        .bytes = ap->offset.rotation ? tile->bytes : tile->bytes * tile->slots};
+    return check_bytes(v, o, &test);
+}
+
+static ts_status check_tiles(ts_verifier *v) {
+    const ts_op_info *info = ts_op_get(v->inst->op);
+    if (v->draft || v->program->tiles.count == 0) return ts_ok;
+    for (int i = 0; i < info->field_count; i++) {
+        operand o = {.name = info->fields[i].name};
+        o.ap = ts_inst_ap((ts_inst *)(uintptr_t)v->inst, &info->fields[i], &o.is_write);
+        if (o.ap) TS_TRY(check_tile(v, &o));
+    }
+    return ts_ok;
+}
+
 static ts_status check_loop(ts_verifier *v, const ts_inst_loop *inst) {
     ts_form limit;
     if (inst->trip.is_ragged && !ts_form_of(&v->nest, &inst->trip.limit, &limit))
@@ -419,7 +466,8 @@ static ts_status check_inst(ts_verifier *v) {
     for (int i = 0; i < info->field_count; i++)
         TS_TRY(check_field(v, &info->fields[i], (const char *)inst + info->fields[i].offset));
     TS_TRY(check_wait(v));
-    return ts_verify_op(v);
+    TS_TRY(ts_verify_op(v));
+    return check_tiles(v);
 }
 
 ts_status ts_verify_draft(const ts_program *program, const ts_inst *inst, const ts_chip *chip,
@@ -451,6 +499,7 @@ static ts_status verify_within(void *context) {
         v->inst = v->program->code.data[i];
         status = check_inst(v);
     }
+    if (status == ts_ok) status = ts_verify_tiles(v, &scratch);
     if (status == ts_ok && v->program->syncing == ts_syncing_explicit) status = ts_verify_sync(v);
     ts_arena_free(&scratch);
     return status;

@@ -49,6 +49,9 @@ ts_status ts_verify_draft(const ts_program *program, const ts_inst *inst, const 
 
 /* Rules of one instruction beyond those of its operands, which hold. */
 ts_status ts_verify_op(ts_verifier *v);
+/* The tiles that the program names, whose operands hold: each lies on the chip, and those that share bytes
+   are not needed at the same time. */
+ts_status ts_verify_tiles(const ts_verifier *v, ts_arena *scratch);
 /* Semaphores of the whole program, whose instructions hold by themselves: their numbers and sources, and that
    each wait ends. */
 ts_status ts_verify_sync(ts_verifier *v);

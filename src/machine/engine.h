@@ -17,11 +17,11 @@ typedef struct ts_exec {
     ts_machine *machine;
     ts_core *core;
     const ts_program *program;
-    uint8_t *const *data; /* host memory of each tensor */
-    int64_t *counters;    /* of each loop */
+    const ts_homes *homes; /* NULL: tiles lie at their addresses */
+    uint8_t *const *data;  /* host memory of each tensor */
+    int64_t *counters;     /* of each loop */
     int64_t *trips;
     uint32_t at; /* position in program->code; loop marks move it */
-    ts_stowing stowing;
     ts_run_stats stats;
     ts_trace *trace; /* NULL: nobody asks */
     ts_host host;    /* isa is never ts_isa_auto */

@@ -30,7 +30,7 @@ static uint64_t memory_bytes(const ts_memory *memory) {
 static bool map_memory(ts_memory *memory, double partitions, double bytes) {
     memory->partitions = (int64_t)partitions;
     memory->bytes = (int64_t)bytes;
-    memory->pitch = (memory->bytes + 63) / 64 * 64 + PITCH_PAD;
+    memory->pitch = (ts_homes_columns(memory->bytes) + 63) / 64 * 64 + PITCH_PAD;
     memory->data = ts_map(memory_bytes(memory));
     memory->set = calloc((size_t)memory->pitch / TS_LINE + 1, 1);
     return memory->data && memory->set;

@@ -9,7 +9,7 @@
 #include "arch/program.h"
 #include "base/host.h"
 #include "base/pool.h"
-#include "machine/stowage.h"
+#include "machine/homes.h"
 #include "machine/trace.h"
 
 typedef struct ts_machine ts_machine;
@@ -53,13 +53,13 @@ void ts_meeting_free(ts_meeting *meeting);
 typedef struct ts_run {
     int core;
     void *const *data;
-    bool poison;                /* what the run has not set of SBUF and PSUM is NaN bytes */
-    ts_rounding rounding;       /* of what engines and DMA narrow */
-    uint32_t rounding_seed;     /* stochastic: the same bits for the same seed and number of runs before */
-    ts_host host;               /* which kernels compute on this CPU */
-    const ts_stowage *stowage;  /* optional: of the program's tiles; with checks it does not count */
-    ts_meeting *meeting;        /* NULL: the other core runs nothing that this program waits for */
-    int member;                 /* of the meeting: 0 or 1 */
+    const ts_homes *homes;  /* optional: of the program's tiles. With checks these lie at their addresses */
+    bool poison;            /* what the run has not set of SBUF and PSUM is NaN bytes */
+    ts_rounding rounding;   /* of what engines and DMA narrow */
+    uint32_t rounding_seed; /* stochastic: the same bits for the same seed and number of runs before */
+    ts_host host;           /* which kernels compute on this CPU */
+    ts_meeting *meeting;    /* NULL: the other core runs nothing that this program waits for */
+    int member;             /* of the meeting: 0 or 1 */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
     atomic_uint_fast64_t *done; /* optional: instructions executed so far, for others to look at */

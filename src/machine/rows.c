@@ -82,13 +82,14 @@ void ts_rows_peek(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     const ts_exec *exec = set->exec;
     ts_ref ref;
     ts_ap_resolve(exec->program, ap, exec->counters, &ref);
-    if (ref.space != ts_space_hbm) ref.offset = ts_stowing_offset(&exec->stowing, ref.space, ref.offset);
     rows->space = ref.space;
     rows->dtype = ref.dtype;
     rows->size = (uint8_t)ts_dtype_get(ref.dtype)->bytes;
     rows->parts = ref.parts;
     rows->elems = ref.elems;
     rows->part = ref.part;
+    if (exec->homes && ref.space != ts_space_hbm)
+        ref.offset = ts_homes_column(exec->homes, ap->tensor, ref.offset);
     rows->offset = ref.offset;
     rows->casts = exec->casts;
     rows->is_stochastic = exec->is_stochastic && ts_dtype_is_narrow_float(ref.dtype);

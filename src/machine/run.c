@@ -105,7 +105,6 @@ static ts_status walk(ts_exec *exec, const ts_run *run) {
             return ts_fail(exec->diag, ts_cancelled, "interrupted before instruction %u of %u", exec->at,
                            program->code.count);
         exec->instructions++;
-        ts_stowing_at(&exec->stowing, exec->at);
         if (run->done) atomic_store_explicit(run->done, exec->instructions, memory_order_relaxed);
         ts_exec_function *function = function_of(inst->op);
         if (!function) return ts_fail(exec->diag, ts_input, "instruction %u is no instruction", exec->at);
@@ -147,6 +146,12 @@ static void begin(ts_core *core, bool is_poisoned) {
         memset(sums->data + part * sums->pitch, 0xff, (size_t)sums->bytes);
 }
 
+/* Checks tell of addresses. */
+static const ts_homes *homes_of(const ts_run *run) {
+    bool matter = run->homes && !run->checks && ts_homes_are_for(run->homes, run->poison);
+    return matter ? run->homes : NULL;
+}
+
 /* Everything a run allocates: counters and trips of the loops, then the address of each tensor. */
 static void *allocate(const ts_program *program, ts_exec *exec, uint8_t ***data) {
     size_t loops = program->loops.count;
@@ -167,6 +172,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
     ts_exec exec = {.machine = machine,
                     .core = &machine->cores[run->core],
                     .program = program,
+                    .homes = homes_of(run),
                     .trace = run->trace,
                     .checks = run->checks,
                     .host = run->host,
@@ -177,10 +183,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
     if (exec.host.isa == ts_isa_auto) exec.host.isa = ts_isa_best();
     uint8_t **data;
     void *memory = allocate(program, &exec, &data);
-    if (!memory || !ts_stowing_begin(&exec.stowing, run->checks ? NULL : run->stowage)) {
-        free(memory);
-        return ts_fail(diag, ts_system, "no memory for the loops and tiles of a run");
-    }
+    if (!memory) return ts_fail(diag, ts_system, "no memory for the loops of a run");
     ts_status status = bind(program, run, data, diag);
     if (status == ts_ok) {
         pthread_mutex_lock(&exec.core->lock);
@@ -195,7 +198,6 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
     }
     if (run->meeting) ts_meeting_leave(run->meeting, run->member);
     if (run->stats) *run->stats = exec.stats;
-    ts_stowing_end(&exec.stowing);
     free(memory);
     return status;
 }

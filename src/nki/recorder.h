@@ -4,7 +4,6 @@
 #ifndef TS_NKI_RECORDER_H
 #define TS_NKI_RECORDER_H
 
-#include "arch/tiles.h"
 #include "plan/builder.h"
 #include "trainstone/nki.h"
 
@@ -117,9 +116,6 @@ void ts_record_close_gaps(ts_recorder *recorder);
 ts_status ts_recorder_settle(ts_recorder *recorder, ts_diag *diag);
 /* Whether a recorded program writes every byte of the tensor, and reads none of it before (fills.c). */
 bool ts_record_fills(const ts_program *program, uint32_t tensor);
-/* Of a recorder that was finished: its tiles that something uses; returns how many, at most
-   builder.tiles.count (lives.c). */
-uint32_t ts_record_lives(const ts_recorder *recorder, ts_tile_life *lives);
 /* Settle, place, verify. */
 ts_status ts_recorder_finish(ts_recorder *recorder, ts_diag *diag);
 

@@ -6,6 +6,7 @@
 
 #include "arch/chip.h"
 #include "arch/isa.h"
+#include "arch/lifetime.h"
 
 enum { TS_BUILD_DEPTH = 64 };
 
@@ -128,7 +129,6 @@ ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
 ts_status ts_plan_place_recent(ts_builder *builder, ts_space space, double capacity, ts_diag *diag);
 /* Whether the tiles in SBUF find addresses as they are; of a builder that owns banks. */
 bool ts_plan_fits(ts_builder *builder);
-enum { TS_TILE_UNUSED = -1 }; /* `first` of a tile without accesses */
 /* ts_capacity when arguments, results, constants and scratch together exceed the HBM stack of one core. */
 ts_status ts_plan_check_hbm(const ts_builder *builder, ts_diag *diag);
 

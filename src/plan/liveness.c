@@ -1,63 +1,13 @@
-/* Liveness over the loop tree, and first fit. */
+/* Liveness of tiles, and first fit. */
 #include "plan/liveness.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const uint32_t UNUSED = (uint32_t)TS_TILE_UNUSED;
-
-int ts_live_uses(ts_inst *inst, ts_operand_use *uses) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    int count = 0;
-    for (int i = 0; i < info->field_count; i++) {
-        const ts_field *field = &info->fields[i];
-        ts_operand_use use;
-        use.ap = ts_inst_ap(inst, field, &use.is_write);
-        if (!use.ap) continue;
-        use.is_read = !use.is_write || field->kind == ts_kind_optdst || ts_inst_keeps_some(inst);
-        uses[count++] = use;
-    }
-    return count;
-}
+static const uint32_t UNUSED = (uint32_t)TS_LIVE_NEVER;
 
 bool ts_live_is_condition(const ts_loop *loop) {
     return loop->trip.max == 1 && loop->trip.is_ragged;
-}
-
-uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena) {
-    uint32_t *loop_of = TS_NEW_ARRAY(arena, uint32_t, program->code.count + 1), inner = 0;
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        const ts_inst *inst = program->code.data[at];
-        if (inst->op == ts_op_loop) inner = ((const ts_inst_loop *)inst)->id + 1;
-        loop_of[at] = inner;
-        if (inst->op == ts_op_end) inner = program->loops.data[inner - 1].parent;
-    }
-    return loop_of;
-}
-
-void ts_live_cover(const ts_program *program, const uint32_t *loop_of, uint32_t *first, uint32_t *last,
-                   uint32_t at) {
-    if (*first == UNUSED) {
-        *first = *last = at;
-        return;
-    }
-    uint32_t low = at < *first ? at : *first, high = at > *last ? at : *last;
-    for (bool grew = true; grew;) {
-        grew = false;
-        for (int side = 0; side < 2; side++) {
-            uint32_t at_loop = loop_of[side ? high : low];
-            while (at_loop) {
-                const ts_loop *loop = &program->loops.data[at_loop - 1];
-                if (loop->begin > low || loop->end < high) {
-                    if (loop->begin < low) low = loop->begin, grew = true;
-                    if (loop->end > high) high = loop->end, grew = true;
-                }
-                at_loop = loop->parent;
-            }
-        }
-    }
-    *first = low;
-    *last = high;
 }
 
 void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32_t at) {
@@ -65,13 +15,7 @@ void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32
     ts_tile_info *tile = &b->tiles.data[ap->tensor - 1];
     ts_live_cover(program, loop_of, &tile->first, &tile->last, at);
     /* A rotating tile holds all its slots while its loops run: that is what lets trips overlap. */
-    if (!ap->offset.rotation) return;
-    const ts_affine *index = &program->rotations.data[ap->offset.rotation - 1].index;
-    for (uint32_t i = 0; i < index->term_count; i++) {
-        const ts_loop *loop = &program->loops.data[program->terms.data[index->first_term + i].loop];
-        if (loop->begin < tile->first) tile->first = loop->begin;
-        if (loop->end > tile->last) tile->last = loop->end;
-    }
+    ts_live_cover_rotation(program, &ap->offset, &tile->first, &tile->last);
 }
 
 uint32_t ts_live_tiles(const ts_builder *b, ts_space space, ts_live_item *items) {

@@ -4,28 +4,11 @@
 
 #include "plan/builder.h"
 
-/* One operand of an instruction. */
-typedef struct ts_operand_use {
-    ts_ap *ap;
-    bool is_write, is_read; /* a destination that may keep some of what it held is read, too */
-} ts_operand_use;
-enum { TS_MOST_USES = 8 };
-/* Returns how many: those in SBUF, PSUM and HBM, not their indices. */
-int ts_live_uses(ts_inst *inst, ts_operand_use *uses);
-
 /* A loop of one trip or none: where its trip depends on a counter, what it leaves may be wanted in later
    trips of that counter's loop, without being made again in them. */
 bool ts_live_is_condition(const ts_loop *loop);
 
-/* By code position: 1 + innermost loop that contains it; 0 = none. In `arena`. */
-uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena);
-
-/* The positions over which an access at `at` holds its storage, when the other accesses lie at
-   [first, last], or nowhere yet with *first = TS_TILE_UNUSED: every loop that contains one of them but not
-   all is covered whole, since its next trip needs the value again. */
-void ts_live_cover(const ts_program *program, const uint32_t *loop_of, uint32_t *first, uint32_t *last,
-                   uint32_t at);
-/* The same for the tile that an operand in SBUF or PSUM names. */
+/* Covers an access at `at` to the tile that an operand in SBUF or PSUM names (ts_live_cover). */
 void ts_live_see(ts_builder *builder, const uint32_t *loop_of, const ts_ap *ap, uint32_t at);
 
 /* Where positions lie in time, about: what runs before each, all trips of its loops counted. */

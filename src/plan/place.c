@@ -3,7 +3,7 @@
 
 #include "plan/liveness.h"
 
-static const uint32_t UNUSED = (uint32_t)TS_TILE_UNUSED;
+static const uint32_t UNUSED = (uint32_t)TS_LIVE_NEVER;
 
 /* How long before its next use a tile's room had better be left, in the time of ts_live_pace: where a DMA is
    at either side, and elsewhere. The first is enough for the next nest's loads to run ahead; more would
@@ -12,6 +12,7 @@ static const double FAR_NS[TS_LIVE_EASES] = {50000, 20000, 10000, 5000}, NEAR_NS
 
 typedef struct placer {
     ts_builder *b;
+    uint32_t *row_of;  /* per tile: 1 + its row in the program's table; 0 = none */
     uint32_t *loop_of; /* per code position: 1 + innermost loop that contains it; 0 = none */
     uint32_t *tensor_first, *tensor_last;
     ts_live_pace pace;
@@ -45,7 +46,7 @@ static void see_ap(placer *p, const ts_ap *ap, uint32_t at) {
 static void patch_ap(placer *p, ts_ap *ap) {
     if (ap->space != ts_space_sbuf && ap->space != ts_space_psum) return;
     ap->offset.base += p->b->tiles.data[ap->tensor - 1].address;
-    ap->tensor = 0;
+    ap->tensor = p->row_of[ap->tensor - 1];
 }
 
 static void each_ap(placer *p, ts_inst *inst, uint32_t at, bool is_patch) {
@@ -123,6 +124,23 @@ static void place_scratch(placer *p, ts_arena *scratch) {
         program->tensors.data[items[i].owner].address = (uint64_t)items[i].address;
 }
 
+/* The tiles that the program names. Those that the user gave an address may be read through one another. */
+static void list_tiles(placer *p, ts_arena *scratch) {
+    ts_program *program = p->b->program;
+    uint32_t count = p->b->tiles.count;
+    p->row_of = TS_NEW_ARRAY(scratch, uint32_t, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        if (p->b->tiles.data[i].is_fixed) return;
+    for (uint32_t i = 0; i < count; i++) {
+        const ts_tile_info *tile = &p->b->tiles.data[i];
+        if (tile->first == UNUSED) continue;
+        ts_tile_row row = {
+            .space = tile->space, .slots = tile->slots, .address = tile->address, .bytes = tile->bytes};
+        ts_vec_push(&program->tiles, &program->arena, row);
+        p->row_of[i] = program->tiles.count;
+    }
+}
+
 static placer new_placer(ts_builder *b, ts_arena *scratch) {
     const ts_program *program = b->program;
     placer p = {.b = b,
@@ -156,6 +174,7 @@ ts_status ts_plan_place(ts_builder *b, ts_diag *diag) {
         status = place_tiles(&p, ts_space_psum, b->chip->psum_partition_bytes, &scratch, diag);
     if (status == ts_ok) {
         place_scratch(&p, &scratch);
+        list_tiles(&p, &scratch);
         for (uint32_t at = 0; at < program->code.count; at++)
             each_ap(&p, program->code.data[at], at, true);
         for (uint32_t i = 0; i < program->indices.count; i++)

@@ -19,7 +19,10 @@ typedef struct ts_residence {
     pthread_mutex_t lock; /* a device runs the program once at a time */
     ts_extent *extent;    /* scratch region, then room for the constants; NULL until the first run */
     void **data;          /* one pointer a program tensor */
-    uint64_t told;        /* of checks (notice.h) */
+    ts_homes
+        *homes[2];     /* of the program's tiles in the machine's memory: for plain runs, for poisoned ones */
+    bool has_homes[2]; /* they were looked for */
+    uint64_t told;     /* of checks (notice.h) */
 } ts_residence;
 
 /* The record of one control trace. */
@@ -39,7 +42,6 @@ struct ts_executable {
     int inputs, outputs, devices;
     const ts_tensor **input, **output;
     uint64_t constant_bytes;
-    ts_stowage *stowage; /* or NULL */
     ts_residence *residences;
     atomic_int references;
     atomic_bool is_collected, is_clocked;
@@ -167,11 +169,6 @@ void ts_executable_share(ts_executable *executable, int cores) {
     executable->chip.hbm_bytes_per_ns /= cores;
 }
 
-void ts_executable_stow(ts_executable *executable, ts_stowage *stowage) {
-    ts_stowage_free(executable->stowage);
-    executable->stowage = stowage;
-}
-
 void ts_executable_pair(ts_executable *first, ts_executable *second) {
     first->partner = second;
     second->partner = first;
@@ -234,7 +231,10 @@ void ts_executable_unload(ts_executable *executable) {
         if (residence->extent)
             ts_hbm_free(ts_runtime_machine(executable->runtime, i, NULL), residence->extent);
         free(residence->data);
+        for (int is_poisoned = 0; is_poisoned < 2; is_poisoned++)
+            ts_homes_free(residence->homes[is_poisoned]);
         residence->extent = NULL;
+        memset(residence->homes, 0, sizeof residence->homes);
         residence->data = NULL;
     }
     executable->runtime = NULL;
@@ -259,7 +259,6 @@ void ts_executable_release(ts_executable *executable) {
         forget_timing(&executable->timings[i]);
     free(executable->timings);
     ts_trace_free(&executable->trace);
-    ts_stowage_free(executable->stowage);
     ts_shared_program_release(executable->shared);
     free(executable->input);
     free(executable->output);
@@ -384,6 +383,16 @@ static ts_status settle(ts_executable *executable, int device, ts_residence *res
     return ts_ok;
 }
 
+/* NULL where host memory is short or the program has no use for them. */
+static const ts_homes *homes_for(ts_executable *executable, ts_residence *residence, bool is_poisoned) {
+    ts_diag unknown = {0};
+    if (!residence->has_homes[is_poisoned])
+        ts_homes_new(executable->program, &executable->chip, is_poisoned, &residence->homes[is_poisoned],
+                     &unknown);
+    residence->has_homes[is_poisoned] = true;
+    return residence->homes[is_poisoned];
+}
+
 static ts_status run_settled(ts_executable *executable, int device, ts_residence *residence,
                              void *const *inputs, void *const *outputs, const ts_execute_options *options,
                              ts_diag *diag) {
@@ -395,8 +404,8 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
         if (tensor->kind == ts_tensor_output) residence->data[i] = outputs[tensor->number];
     }
     ts_run run = {.data = residence->data,
+                  .homes = homes_for(executable, residence, options->poison),
                   .poison = options->poison,
-                  .stowage = executable->stowage,
                   .cancel = options->cancel,
                   .stats = options->stats,
                   .checks = options->checks,

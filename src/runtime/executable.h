@@ -33,8 +33,6 @@ void ts_executable_share(ts_executable *executable, int cores);
 /* The two run at the same time, each on a core of one chip, and are clocked so. Before the first record;
    until one of them is unloaded. */
 void ts_executable_pair(ts_executable *first, ts_executable *second);
-/* Where the host keeps the program's tiles; taken over. Before the first run. */
-void ts_executable_stow(ts_executable *executable, ts_stowage *stowage);
 const ts_instance *ts_executable_instance(const ts_executable *executable);
 int ts_executable_inputs(const ts_executable *executable);
 int ts_executable_outputs(const ts_executable *executable);

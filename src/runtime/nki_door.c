@@ -202,26 +202,14 @@ int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warning) {
     return 1;
 }
 
-/* Without host memory for it each tile lies at its address. */
-static ts_stowage *stow(const ts_recorder *recorder, const ts_chip *chip) {
-    ts_tile_life *lives = malloc((recorder->builder.tiles.count + 1) * sizeof *lives);
-    if (!lives) return NULL;
-    ts_stowage *stowage = ts_stowage_new(chip, lives, ts_record_lives(recorder, lives));
-    free(lives);
-    return stowage;
-}
-
 static ts_status finish(ts_nki_device *device, ts_recorder *recorder, ts_executable **executable,
                         ts_diag *diag) {
-    TS_TRY(ts_recorder_finish(recorder, diag));
-    ts_stowage *stowage = stow(recorder, ts_runtime_chip(device->runtime));
+    ts_status status = ts_recorder_finish(recorder, diag);
     ts_program *program = recorder->program;
-    recorder->program = ts_program_new("", recorder->chip.name);
-    ts_status status = ts_executable_new(device->runtime, program, executable, diag);
-    if (status == ts_ok)
-        ts_executable_stow(*executable, stowage);
-    else
-        ts_stowage_free(stowage);
+    if (status == ts_ok) {
+        recorder->program = ts_program_new("", recorder->chip.name);
+        status = ts_executable_new(device->runtime, program, executable, diag);
+    }
     return status;
 }
 

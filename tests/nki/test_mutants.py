@@ -93,10 +93,10 @@ def test_a_fault_has_its_id_and_line(name, mark, fault, error_id):
 
 
 CUTS = [
-    ("columns", r"moving=sbuf\.f32\[p0:128 \+(\d+) 512\]", r"moving=sbuf.f32[p0:128 +\1 513]", "at most 512"),
-    ("columns", r"dst=psum\.f32\[p0:128 \+(\d+) 512\] stationary", r"dst=psum.f32[p0:128 +1024 512] stationary",
+    ("columns", r"moving=sbuf\.f32\[((?:tile\d+ )?)p0:128 \+(\d+) 512\]", r"moving=sbuf.f32[\1p0:128 +\2 513]", "at most 512"),
+    ("columns", r"dst=psum\.f32\[((?:tile\d+ )?)p0:128 \+(\d+) 512\] stationary", r"dst=psum.f32[\1p0:128 +1024 512] stationary",
      "one PSUM bank"),
-    ("is_filled", r"dst=sbuf\.f32\[p0:128 (\+\d+ 512\] data1)", r"dst=sbuf.f32[p0:129 \1", "partitions"),
+    ("is_filled", r"dst=sbuf\.f32\[((?:tile\d+ )?)p0:128 (\+\d+ 512\] data1)", r"dst=sbuf.f32[\1p0:129 \2", "partitions"),
     ("last", r"src=hbm\.f32\[a \+0 16384\]", "src=hbm.f32[a +64 16384]", "tensor a has"),
 ]
 

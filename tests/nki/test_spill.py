@@ -79,11 +79,11 @@ def test_what_comes_back_does_so_ahead_of_its_use(tmp_path):
         np.testing.assert_array_equal(timed(x), np.stack([2 * x, 2 * x]))
     ahead, loaded, products = [], {}, 0
     for line in path.read_text().splitlines():
-        where = re.search(r"(?:dst|data)=sbuf\.f32\[p0:128 \+(\d+) 2048\]", line.replace("src=", "data="))
+        where = re.search(r"(?:dst|data)=sbuf\.f32\[(?:tile\d+ )?p0:128 \+(\d+) 2048\]", line.replace("src=", "data="))
         if "src=hbm" in line:
             loaded[where[1]] = products
         elif line.startswith("vector."):
-            source = re.search(r"data=sbuf\.f32\[p0:128 \+(\d+) 2048\]", line)[1]
+            source = re.search(r"data=sbuf\.f32\[(?:tile\d+ )?p0:128 \+(\d+) 2048\]", line)[1]
             if products >= 30:
                 ahead.append(products - loaded[source])
             products += 1

@@ -132,6 +132,39 @@ static void test_pattern(void **state) {
     dst("sbuf.f32[p0:1 +0+99999999999999*(0 mod 1) 1]", "a number beyond 2^44");
 }
 
+#define TILES                                                                                                \
+    "tile 1: sbuf address=1024 bytes=256 slots=2\ntile 2: sbuf address=1280 bytes=512\n"                     \
+    "tile 3: psum address=0 bytes=2048\n"
+#define SET(TILE, AT, COUNT) "vector.memset dst=sbuf.f32[tile" TILE " p0:128 +" AT " " COUNT "] value=0\n"
+#define COPY(TILE, AT, FROM, THERE)                                                                          \
+    "vector.tensor_copy dst=sbuf.f32[tile" TILE " p0:128 +" AT " 64] src=sbuf.f32[tile" FROM                 \
+    " p0:128 +" THERE " 64]\n"
+
+static void test_tiles(void **state) {
+    (void)state;
+    accept(TILES SET("1", "1024", "64") SET("2", "1280", "64"));
+    refuse(TILES SET("1", "1024", "64") SET("2", "1276", "64"),
+           "dst reaches bytes -4 to 251, tile 2 has 512 there");
+    refuse(TILES SET("1", "1280", "65"), "bytes 256 to 515, tile 1 has 512 there");
+    /* one slot after the other */
+    accept(TILES "loop %i = 3\n" SET("1", "1024+256*(%i mod 2)", "64") "end");
+    refuse(TILES "loop %i = 3\n" SET("1", "1028+256*(%i mod 2)", "64") "end",
+           "bytes 4 to 259 at %0=0, tile 1 has 256 there");
+    refuse(TILES "loop %i = 3\n" SET("1", "1024+128*(%i mod 2)", "32") "end",
+           "dst rotates over 2 slots of 128 bytes, tile 1 has 2 of 256");
+    accept(TILES "loop %i = 3\n" SET("2", "1280+128*(%i mod 4)", "32") "end");
+    refuse("tile 1: sbuf address=196352 bytes=512\n" SET("1", "196352", "64"),
+           "tile 1 ends at byte 196864, sbuf has 196608");
+    /* of two that share bytes one is over before the other begins */
+    accept(TILES COPY("1", "1024", "1", "1024") COPY("2", "1280", "2", "1280"));
+    refuse(TILES COPY("1", "1024", "1", "1024") COPY("2", "1280", "1", "1024"),
+           "tiles 1 and 2 of sbuf share bytes and are both needed from instruction 1 on");
+    /* a tile that is used inside of a loop and before it is needed to the loop's end */
+    refuse(TILES SET("1", "1024", "64") "loop %i = 3\n" SET("1", "1024", "64") SET("2", "1280", "64") "end",
+           "tiles 1 and 2 of sbuf share bytes");
+    accept(TILES "loop %i = 3\n" SET("1", "1024", "64") SET("2", "1280", "64") "end");
+}
+
 static void test_spaces(void **state) {
     (void)state;
     refuse("gpsimd.memset dst=psum.f32[p0:1 +0 1] value=0", "psum, which GpSimdE cannot reach");
@@ -623,16 +656,16 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_story),        cmocka_unit_test(test_partitions),
         cmocka_unit_test(test_leave),        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_pattern),      cmocka_unit_test(test_spaces),
-        cmocka_unit_test(test_dtypes),       cmocka_unit_test(test_elementwise),
-        cmocka_unit_test(test_reduce),       cmocka_unit_test(test_accumulators),
-        cmocka_unit_test(test_selections),   cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_searches),     cmocka_unit_test(test_matmul),
-        cmocka_unit_test(test_transpose),    cmocka_unit_test(test_dma),
-        cmocka_unit_test(test_index),        cmocka_unit_test(test_ragged),
-        cmocka_unit_test(test_ragged_trips), cmocka_unit_test(test_tensors),
-        cmocka_unit_test(test_generation),   cmocka_unit_test(test_structure),
-        cmocka_unit_test(test_semaphores),
+        cmocka_unit_test(test_pattern),      cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_spaces),       cmocka_unit_test(test_dtypes),
+        cmocka_unit_test(test_elementwise),  cmocka_unit_test(test_reduce),
+        cmocka_unit_test(test_accumulators), cmocka_unit_test(test_selections),
+        cmocka_unit_test(test_moves),        cmocka_unit_test(test_searches),
+        cmocka_unit_test(test_matmul),       cmocka_unit_test(test_transpose),
+        cmocka_unit_test(test_dma),          cmocka_unit_test(test_index),
+        cmocka_unit_test(test_ragged),       cmocka_unit_test(test_ragged_trips),
+        cmocka_unit_test(test_tensors),      cmocka_unit_test(test_generation),
+        cmocka_unit_test(test_structure),    cmocka_unit_test(test_semaphores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

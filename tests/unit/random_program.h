@@ -64,7 +64,12 @@ static inline ts_ap pick_ap(random_state *r, bool is_index) {
             ap.index_step = pick_number(r);
         }
     } else {
-        ap.tensor = pick(r, 10) ? 0 : (uint32_t)pick(r, 100);
+        /* tiles of the table are in SBUF and PSUM by turns; without a table a few operands name one */
+        uint32_t tiles = r->program->tiles.count;
+        if (tiles)
+            ap.tensor = 2 * (uint32_t)pick(r, tiles / 2) + (ap.space == ts_space_sbuf ? 1 : 2);
+        else
+            ap.tensor = pick(r, 10) ? 0 : (uint32_t)pick(r, 100);
         ap.part = pick_form(r, true);
         ap.parts = pick_count(r);
     }
@@ -219,6 +224,13 @@ static inline ts_program *random_program(uint64_t seed, int extra) {
         add_tensor(&r, ts_tensor_output, i);
     for (uint32_t i = 0; i < 4; i++)
         add_tensor(&r, i % 2 ? ts_tensor_scratch : ts_tensor_constant, 0);
+    for (uint64_t i = 0, tiles = 2 * pick(&r, 4); i < tiles; i++) {
+        ts_tile_row tile = {.space = i % 2 ? ts_space_psum : ts_space_sbuf,
+                            .slots = (uint16_t)(1 + pick(&r, 3)),
+                            .address = (int64_t)pick(&r, 99),
+                            .bytes = (int64_t)(1 + pick(&r, 99))};
+        ts_vec_push(&program->tiles, &program->arena, tile);
+    }
     for (unsigned i = 0; i < (unsigned)(ts_op_count + extra); i++) {
         unsigned op = i < ts_op_count ? i : (unsigned)pick(&r, ts_op_count);
         if (op == ts_op_event_semaphore && program->syncing != ts_syncing_explicit) continue;

@@ -1,0 +1,137 @@
+/* Homes of tiles: the lowest columns that are free while each is needed. */
+#include "machine/homes.h"
+
+#include <stdlib.h>
+
+#include "arch/chip.h"
+#include "arch/lifetime.h"
+#include "base/unit.h"
+
+enum { ALIGNMENT = 64 };
+
+typedef struct home {
+    int64_t address, slot; /* slot: 0, or the bytes of each that lie in one place */
+    int64_t column;
+} home;
+
+struct ts_homes {
+    bool is_poisoned;
+    home homes[1]; /* one a tile */
+};
+
+/* A tile that wants a home. */
+typedef struct guest {
+    uint32_t tile, first, last;
+    bool is_alone; /* its columns are no other's, before or after */
+    int64_t bytes, column;
+} guest;
+
+int64_t ts_homes_columns(int64_t bytes) {
+    return bytes + bytes / 4;
+}
+
+int64_t ts_homes_column(const ts_homes *homes, uint32_t tile, int64_t offset) {
+    const home *h = &homes->homes[tile - 1];
+    int64_t inside = offset - h->address;
+    return h->column + (h->slot ? inside % h->slot : inside);
+}
+
+static int by_first(const void *a, const void *b) {
+    const guest *x = a, *y = b;
+    if (x->first != y->first) return x->first < y->first ? -1 : 1;
+    return x->tile < y->tile ? -1 : x->tile > y->tile;
+}
+
+static int64_t end_of(const guest *g) {
+    return g->column + g->bytes;
+}
+
+/* First fit in the order in which they are needed. `live` holds those that are, by column. */
+static bool fit(guest *guests, uint32_t count, const guest **live, int64_t columns) {
+    int64_t top = 0; /* of all columns that were given out */
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        guest *g = &guests[i];
+        uint32_t kept = 0, slot;
+        for (uint32_t j = 0; j < held; j++)
+            if (live[j]->last >= g->first || live[j]->is_alone) live[kept++] = live[j];
+        if (g->is_alone) g->column = top;
+        for (slot = 0; slot < kept && live[slot]->column < g->column + g->bytes; slot++)
+            if (g->column < end_of(live[slot])) g->column = end_of(live[slot]);
+        if (end_of(g) > columns) return false;
+        if (end_of(g) > top) top = end_of(g);
+        for (uint32_t j = kept; j > slot; j--)
+            live[j] = live[j - 1];
+        live[slot] = g;
+        held = kept + 1;
+    }
+    return true;
+}
+
+static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_life *lives, ts_space space,
+                   int64_t columns, ts_arena *scratch) {
+    guest *guests = TS_NEW_ARRAY(scratch, guest, program->tiles.count);
+    const guest **live = TS_NEW_ARRAY(scratch, const guest *, program->tiles.count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < program->tiles.count; i++) {
+        const ts_tile_row *tile = &program->tiles.data[i];
+        const ts_tile_life *life = &lives[i];
+        if (tile->space != space || life->first == (uint32_t)TS_LIVE_NEVER) continue;
+        int64_t bytes = tile->bytes * (life->is_one_slot ? 1 : tile->slots);
+        guests[count++] = (guest){.tile = i,
+                                  .first = life->first,
+                                  .last = life->last,
+                                  .is_alone = homes->is_poisoned && !life->is_set_whole,
+                                  .bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT};
+        homes->homes[i] = (home){.address = tile->address, .slot = life->is_one_slot ? tile->bytes : 0};
+    }
+    qsort(guests, count, sizeof *guests, by_first);
+    if (!fit(guests, count, live, columns)) return false;
+    for (uint32_t i = 0; i < count; i++)
+        homes->homes[guests[i].tile].column = guests[i].column;
+    return true;
+}
+
+typedef struct task {
+    const ts_program *program;
+    const ts_chip *chip;
+    ts_homes *homes;
+    bool fits;
+} task;
+
+static ts_status settle_within(void *context) {
+    task *t = context;
+    ts_arena scratch = {0};
+    const ts_tile_life *lives = ts_tile_lives(t->program, &scratch);
+    t->fits = settle(t->homes, t->program, lives, ts_space_sbuf,
+                     ts_homes_columns((int64_t)t->chip->sbuf_partition_bytes), &scratch) &&
+              settle(t->homes, t->program, lives, ts_space_psum,
+                     ts_homes_columns((int64_t)t->chip->psum_partition_bytes), &scratch);
+    ts_arena_free(&scratch);
+    return ts_ok;
+}
+
+ts_status ts_homes_new(const ts_program *program, const ts_chip *chip, bool is_poisoned, ts_homes **homes,
+                       ts_diag *diag) {
+    *homes = NULL;
+    if (program->tiles.count == 0) return ts_ok;
+    ts_homes *made = calloc(1, sizeof *made + program->tiles.count * sizeof(home));
+    if (!made) return ts_fail(diag, ts_system, "no host memory for the tiles of a program");
+    made->is_poisoned = is_poisoned;
+    task t = {program, chip, made, false};
+    ts_status status =
+        ts_unit_run(NULL, settle_within, &t, "finding a home for the tiles of a program", diag);
+    if (status == ts_ok && t.fits)
+        *homes = made;
+    else
+        free(made);
+    return status;
+}
+
+bool ts_homes_are_for(const ts_homes *homes, bool is_poisoned) {
+    return homes->is_poisoned == is_poisoned;
+}
+
+void ts_homes_free(ts_homes *homes) {
+    free(homes);
+}
