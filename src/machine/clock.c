@@ -26,8 +26,6 @@ static void add_set(ts_clock *clock, const ts_chip *chip) {
     clock->queue_floor[k] = nanoseconds(chip->dma_queue_floor_ns);
     clock->table_load[k] = nanoseconds(chip->act_table_load_ns);
     clock->launch[k] = nanoseconds(chip->launch_us * 1000);
-    for (int queue = 0; queue < TS_CLOCK_RINGS; queue++)
-        clock->ring_of[k][queue] = (uint8_t)(queue % (int)chip->dma_queues);
     clock->dma_engines[k] = (int)chip->dma_engines;
     if (clock->dma_engines[k] > clock->most_engines) clock->most_engines = clock->dma_engines[k];
     clock->has_free_ports[k] = chip->ports_are_shared == 0;
@@ -64,8 +62,9 @@ static bool is_edited(const ts_chip *chip) {
     return false;
 }
 
-static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) {
+static ts_status make_sets(ts_clock *clock, const ts_chip *chip, const ts_clock_options *options) {
     ts_chip table;
+    clock->chip = TS_NEW_ARRAY(&clock->arena, ts_chip, options->what_if_count ? TS_CLOCK_SETS : 4);
     TS_TRY(ts_chip_get(chip->name, &table, clock->diag));
     if (chip->dma_queues < 1 || chip->dma_queues > TS_CLOCK_RINGS || chip->dma_engines < 1 ||
         chip->dma_engines > TS_CLOCK_DMA_ENGINES || chip->dma_rows_per_engine < 1 || chip->list_window < 1)
@@ -78,12 +77,34 @@ static ts_status make_sets(ts_clock *clock, const ts_chip *chip, bool has_band) 
         clock->asked = clock->sets;
         add_set(clock, chip);
     }
-    for (int corner = 0; has_band && corner < 2; corner++) {
+    for (int corner = 0; options->band && corner < 2; corner++) {
         ts_chip edge;
         ts_chip_corner(chip, corner == 0, &edge);
         add_set(clock, &edge);
     }
     return ts_ok;
+}
+
+/* What the program's queues, and the chip's, have. */
+static void make_queues(ts_clock *clock) {
+    ts_arena *arena = &clock->arena;
+    size_t queues = (size_t)clock->queues, rings = queues, engines = (size_t)clock->most_engines;
+    for (int k = 0; k < clock->sets; k++) {
+        size_t most = (size_t)clock->chip[k].dma_queues;
+        if (most > rings) rings = most;
+        clock->ring_of[k] = TS_NEW_ARRAY(arena, uint8_t, queues);
+        for (size_t queue = 0; queue < queues; queue++)
+            clock->ring_of[k][queue] = (uint8_t)(queue % most);
+    }
+    clock->ring = TS_NEW_ARRAY(arena, ts_lane, queues);
+    clock->ring_list = TS_NEW_ARRAY(arena, uint16_t, queues);
+    clock->queue = TS_NEW_ARRAY(arena, ts_record_queue, queues);
+    clock->steady.queue = TS_NEW_ARRAY(arena, ts_record_queue, queues);
+    clock->queue_end = TS_NEW_ARRAY(arena, ts_time, queues);
+    clock->ring_free = TS_NEW_ARRAY(arena, ts_times, rings);
+    clock->ring_node = TS_NEW_ARRAY(arena, ts_node *, rings);
+    clock->dma_free = TS_NEW_ARRAY(arena, ts_times, engines);
+    clock->dma_node = TS_NEW_ARRAY(arena, ts_node *, engines);
 }
 
 /* One core's record. With others, it has what they share. */
@@ -138,12 +159,14 @@ static ts_status open_core(job *j, int core) {
     const ts_clock_options *options = options_of(j, core);
     const ts_program *program = clock->program;
     clock->record->program_name = ts_arena_string(&clock->record->arena, program->name ? program->name : "");
-    TS_TRY(make_sets(clock, j->chip, options->band));
+    TS_TRY(make_sets(clock, j->chip, options));
     TS_TRY(add_what_ifs(clock, j->chip, options));
     if (clock->has_sibling)
         TS_TRY(ts_cores_open(clock, core > 0 ? j->clock[core - 1] : NULL));
     else
         TS_TRY(ts_expand_init(clock));
+    make_queues(clock);
+    ts_path_open(clock);
     ts_boxes_init(clock);
     ts_series_init(clock, options->bins);
     return ts_ok;
@@ -179,6 +202,7 @@ static ts_status new_clock(job *j, int core) {
     clock->record = j->cores[core].record;
     clock->diag = j->diag;
     clock->ticks = 1;
+    clock->idle = clock->unpicked = ((1u << ts_engine_count) - 1) & ~(1u << ts_engine_none);
     clock->has_sibling = j->count > 1;
     clock->window = is_listed(program) ? (int)j->chip->list_window : 1;
     set_options(clock, options_of(j, core));

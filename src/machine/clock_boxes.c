@@ -43,7 +43,7 @@ void ts_boxes_init(ts_clock *clock) {
 
 static void mark_cells(const ts_boxes *table, uint32_t slot, bool is_there) {
     if (!table->grid) return;
-    const ts_place *place = &table->box[slot].place;
+    const ts_place *place = &ts_boxes_at(table, slot)->place;
     uint64_t bit = (uint64_t)1 << slot % 64;
     uint32_t first = ts_boxes_cell(table, place->lo), last = ts_boxes_cell(table, place->hi - 1);
     uint64_t *word = &table->grid[(size_t)first * table->words + slot / 64];
@@ -57,31 +57,62 @@ static void mark_cells(const ts_boxes *table, uint32_t slot, bool is_there) {
     }
 }
 
+static void enlist(const ts_boxes *table, uint32_t slot) {
+    uint32_t *link = ts_boxes_chain(table, &ts_boxes_at(table, slot)->place);
+    table->next[slot] = *link;
+    *link = slot + 1;
+}
+
+static void delist(const ts_boxes *table, uint32_t slot) {
+    uint32_t *link = ts_boxes_chain(table, &ts_boxes_at(table, slot)->place);
+    while (*link != slot + 1)
+        link = &table->next[*link - 1];
+    *link = table->next[slot];
+}
+
+static ts_box *new_row(ts_clock *clock, uint32_t boxes) {
+    char *row = ts_arena_alloc(&clock->arena, (boxes + 1) * sizeof(ts_box));
+    return (ts_box *)(void *)(row + -(uintptr_t)row % sizeof(ts_box));
+}
+
+static void make_room(ts_clock *clock, ts_boxes *table, uint32_t room) {
+    enum { SETS = 3 + ts_engine_count };
+    table->room = room;
+    table->words = (room + 63) / 64;
+    table->row = TS_NEW_ARRAY(&clock->arena, ts_box *, table->words);
+    table->chains = TS_NEW_ARRAY(&clock->arena, uint32_t, 2 * (size_t)room);
+    table->next = table->chains + room;
+    table->used = TS_NEW_ARRAY(&clock->arena, uint64_t, SETS * (size_t)table->words);
+    table->writes = table->used + table->words;
+    table->reads = table->writes + table->words;
+    table->quiet = table->reads + table->words;
+    if (room <= FEW) return;
+    table->grid = TS_NEW_ARRAY(&clock->arena, uint64_t, (size_t)table->cells * table->words);
+    table->rows = TS_NEW_ARRAY(&clock->arena, uint64_t, table->cells);
+}
+
 /* Room for more; a box keeps its slot. */
 static void grow(ts_clock *clock, ts_boxes *table) {
     ts_boxes old = *table;
-    table->room = !old.room ? FEW : old.room < 64 ? 64 : 2 * old.room;
-    table->words = (table->room + 63) / 64;
-    table->box = TS_NEW_ARRAY(&clock->arena, ts_box, table->room + 1);
-    table->box = (ts_box *)(void *)((char *)table->box + -(uintptr_t)table->box % sizeof(ts_box));
-    table->used = TS_NEW_ARRAY(&clock->arena, uint64_t, 3 * (size_t)table->words);
-    table->writes = table->used + table->words;
-    table->reads = table->writes + table->words;
-    if (table->room > FEW) {
-        table->grid = TS_NEW_ARRAY(&clock->arena, uint64_t, (size_t)table->cells * table->words);
-        table->rows = TS_NEW_ARRAY(&clock->arena, uint64_t, table->cells);
-    }
+    make_room(clock, table, !old.room ? FEW : old.room < 64 ? 64 : 2 * old.room);
     if (!old.room) return;
-    memcpy(table->box, old.box, old.room * sizeof *old.box);
-    memcpy(table->used, old.used, old.words * sizeof *old.used);
-    memcpy(table->writes, old.writes, old.words * sizeof *old.used);
-    memcpy(table->reads, old.reads, old.words * sizeof *old.used);
+    memcpy(table->row, old.row, old.words * sizeof *old.row);
+    if (old.room == FEW) {
+        table->row[0] = new_row(clock, 64);
+        memcpy(table->row[0], old.row[0], FEW * sizeof(ts_box));
+    }
+    for (uint32_t set = 0; set < 3 + ts_engine_count; set++)
+        memcpy(table->used + (size_t)set * table->words, old.used + (size_t)set * old.words,
+               old.words * sizeof *old.used);
     for (uint32_t slot = 0; slot < old.room; slot++)
-        if (old.used[slot / 64] >> slot % 64 & 1) mark_cells(table, slot, true);
+        if (old.used[slot / 64] >> slot % 64 & 1) {
+            mark_cells(table, slot, true);
+            if (!ts_boxes_at(table, slot)->is_write) enlist(table, slot);
+        }
 }
 
 /* Neighbours share rows, so that a search looks at few. */
-static uint32_t free_slot(ts_clock *clock, ts_boxes *table, const ts_place *place) {
+static uint32_t free_slot(const ts_boxes *table, const ts_place *place) {
     uint32_t word = 0;
     for (uint64_t rows = table->rows ? table->rows[ts_boxes_cell(table, place->lo)] : 0; rows;
          rows &= rows - 1) {
@@ -91,45 +122,89 @@ static uint32_t free_slot(ts_clock *clock, ts_boxes *table, const ts_place *plac
     }
     while (word < table->top && table->used[word] == UINT64_MAX)
         word++;
-    uint32_t slot =
-        word < table->words ? 64 * word + (uint32_t)__builtin_ctzll(~table->used[word]) : table->room;
-    if (slot >= table->room) grow(clock, table);
-    return slot;
+    return word < table->words ? 64 * word + (uint32_t)__builtin_ctzll(~table->used[word]) : table->room;
 }
 
-ts_box *ts_boxes_add(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write) {
+static uint32_t find_slot(ts_clock *clock, ts_storage *storage, const ts_place *place) {
     ts_boxes *table = &storage->table;
-    uint32_t slot = free_slot(clock, table, place);
+    uint32_t slot = free_slot(table, place);
+    if (slot >= table->room && table->empty > table->room / 4) {
+        ts_boxes_tidy(clock, storage);
+        slot = free_slot(table, place);
+    }
+    if (slot < table->room) return slot;
+    grow(clock, table);
+    return free_slot(table, place);
+}
+
+uint32_t ts_boxes_add(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write) {
+    ts_boxes *table = &storage->table;
+    uint32_t slot = find_slot(clock, storage, place), row = slot / 64;
+    if (!table->row[row]) table->row[row] = new_row(clock, table->room < 64 ? table->room : 64);
     uint64_t bit = (uint64_t)1 << slot % 64;
-    ts_box *box = &table->box[slot];
-    table->used[slot / 64] |= bit;
-    (is_write ? table->writes : table->reads)[slot / 64] |= bit;
+    ts_box *box = ts_boxes_at(table, slot);
+    table->used[row] |= bit;
+    (is_write ? table->writes : table->reads)[row] |= bit;
     box->place = *place;
     box->is_write = is_write;
     mark_cells(table, slot, true);
-    if (slot / 64 >= table->top) table->top = slot / 64 + 1;
+    if (!is_write) enlist(table, slot);
+    if (row >= table->top) table->top = row + 1;
     storage->boxes[is_write]++;
-    return box;
+    return slot;
 }
 
-void ts_boxes_drop(ts_clock *clock, ts_storage *storage, uint32_t slot) {
-    ts_boxes *table = &storage->table;
-    const ts_box *box = &table->box[slot];
-    uint64_t others = ~((uint64_t)1 << slot % 64);
+static void give_back(ts_boxes *table, uint32_t slot) {
     mark_cells(table, slot, false);
-    table->used[slot / 64] &= others;
-    table->writes[slot / 64] &= others;
-    table->reads[slot / 64] &= others;
+    if (!ts_boxes_at(table, slot)->is_write) delist(table, slot);
+    table->used[slot / 64] &= ~((uint64_t)1 << slot % 64);
     while (table->top > 0 && table->used[table->top - 1] == 0)
         table->top--;
+}
+
+void ts_boxes_drop(ts_clock *clock, ts_storage *storage, uint32_t slot, bool is_kept) {
+    ts_boxes *table = &storage->table;
+    ts_box *box = ts_boxes_at(table, slot);
+    uint64_t others = ~((uint64_t)1 << slot % 64);
+    table->writes[slot / 64] &= others;
+    table->reads[slot / 64] &= others;
     storage->boxes[box->is_write]--;
     ts_event_drop(clock, box->event);
+    box->event = NULL;
+    box->look = clock->ticks;
+    if (is_kept && !box->is_write)
+        table->empty++;
+    else
+        give_back(table, slot);
+}
+
+void ts_boxes_fill(ts_storage *storage, uint32_t slot) {
+    storage->table.reads[slot / 64] |= (uint64_t)1 << slot % 64;
+    storage->table.empty--;
+    storage->boxes[false]++;
+}
+
+void ts_boxes_tidy(ts_clock *clock, ts_storage *storage) {
+    enum { LONG = 4 }; /* ticks */
+    ts_boxes *table = &storage->table;
+    for (uint32_t word = 0; word < table->top; word++)
+        for (uint64_t slots = table->used[word] & ~table->writes[word] & ~table->reads[word]; slots;
+             slots &= slots - 1) {
+            uint32_t slot = 64 * word + (uint32_t)__builtin_ctzll(slots);
+            if (clock->ticks - ts_boxes_at(table, slot)->look < LONG) continue;
+            table->empty--;
+            give_back(table, slot);
+        }
 }
 
 void ts_boxes_move(ts_storage *storage, uint32_t slot, const ts_place *place) {
-    mark_cells(&storage->table, slot, false);
-    storage->table.box[slot].place = *place;
-    mark_cells(&storage->table, slot, true);
+    ts_boxes *table = &storage->table;
+    bool is_write = ts_boxes_at(table, slot)->is_write;
+    mark_cells(table, slot, false);
+    if (!is_write) delist(table, slot);
+    ts_boxes_at(table, slot)->place = *place;
+    mark_cells(table, slot, true);
+    if (!is_write) enlist(table, slot);
 }
 
 void ts_boxes_find(ts_clock *clock, const ts_storage *storage, bool is_write) {
@@ -138,7 +213,7 @@ void ts_boxes_find(ts_clock *clock, const ts_storage *storage, bool is_write) {
     for (uint32_t word = 0; word < table->top; word++) {
         for (uint64_t slots = (is_write ? table->writes : table->reads)[word]; slots; slots &= slots - 1) {
             uint32_t slot = 64 * word + (uint32_t)__builtin_ctzll(slots);
-            ts_found found = {&table->box[slot], slot};
+            ts_found found = {ts_boxes_at(table, slot), slot};
             ts_vec_push(&clock->found, &clock->arena, found);
         }
     }

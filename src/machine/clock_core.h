@@ -41,28 +41,36 @@ typedef struct ts_charge {
 
 /* How an instant follows from what came before. */
 typedef enum ts_cause_kind {
-    ts_cause_engine, /* an engine or port was held for the occupancy */
-    ts_cause_same,   /* a result of the same engine */
-    ts_cause_ready,  /* a result or last access of another engine */
-    ts_cause_result, /* a result that nobody waits for: the end of the run */
-    ts_cause_done    /* a DMA's completion */
+    ts_cause_engine,  /* an engine or port was held for the occupancy */
+    ts_cause_same,    /* a result of the same engine */
+    ts_cause_ready,   /* a result or last access of another engine */
+    ts_cause_result,  /* a result that nobody waits for: the end of the run */
+    ts_cause_done,    /* a DMA's completion */
+    ts_cause_arrival, /* a transfer's last byte, from when it was issued */
+    ts_cause_turn,    /* the same, from when it was its turn */
+    ts_cause_other    /* what the node says itself */
 } ts_cause_kind;
 
 /* An instant on some path from the launch: the parent's instant plus the charges. References are counted:
    children, and whoever may still wait for this instant. Most nodes are dropped before anybody reads their
-   charges: these are made when first asked for. */
-enum { TS_NODE_CHARGES = 3 };
+   charges: these are found when asked for. */
+enum { TS_NODE_CHARGES = 3 }; /* of a node that was not merged */
 typedef struct ts_node {
-    _Alignas(64) struct ts_node *parent; /* all but `few` in one line of the host's cache */
-    const struct ts_step *step;          /* until its charges are made: whose, and how; NULL = they are */
-    ts_charge *many; /* malloc'ed, holds all charges once a chain of nodes was merged into this one */
+    _Alignas(64) struct ts_node *parent; /* all in one line of the host's cache */
+    const struct ts_step *step;          /* whose; NULL: all it has is `amount` */
+    union {
+        ts_charge
+            *many; /* malloc'ed, when there are `charges`: those of a chain of nodes merged into this one */
+        ts_time amount; /* of one more charge, or a transfer's descriptors */
+    };
+    ts_time
+        span; /* sum of its charges; of causes other than a transfer's it is right once they were added up */
     uint32_t charges, refs;
-    uint8_t kind;          /* ts_cause_kind */
-    bool is_inner;         /* scratch of merging */
+    uint32_t row;          /* of the one more charge */
     uint32_t anchor, mark; /* 1 + the first of its places in a steady state's snapshot, and in the comparison
                               with it; 0 = none */
-    ts_time span;          /* sum of its charges */
-    ts_charge few[TS_NODE_CHARGES];
+    uint8_t kind, bound;   /* ts_cause_kind; of the one more charge */
+    bool is_inner;         /* scratch of merging */
 } ts_node;
 
 /* Costs in one set of constants. */
@@ -162,9 +170,8 @@ typedef struct ts_semaphore {
 typedef struct ts_lane {
     ts_event *head, *tail;
     ts_event *pick, *before; /* the event that could start first, and the one in front of it in the lane */
-    ts_time start;           /* of `pick`, with the table's constants */
+    ts_time start;           /* of `pick`, with the table's constants; INT64_MAX: there is none */
     int32_t count;           /* events in it */
-    bool is_known;           /* `pick` is up to date */
 } ts_lane;
 
 /* How an access lies in its storage, wherever it begins: equal patterns share one shape. */
@@ -228,30 +235,34 @@ static inline bool ts_place_meets(const ts_place *a, const ts_place *b) {
 /* One remembered access: a read or a write that is still the latest to some bytes of its place. */
 typedef struct ts_box {
     _Alignas(64) ts_place place; /* all in one line of the host's cache */
-    ts_event *event;
+    ts_event *event;             /* NULL: empty, for a read that comes back to the place */
     const ts_access *access;
     uint64_t covered; /* bit per part of the place that later writes covered: 4 x 16 parts */
-    uint32_t look;    /* tick from which on it may be past */
+    uint32_t look;    /* tick from which on it may be past; since when it is empty */
     uint8_t quiet[2]; /* bit per engine whose instructions it cannot delay any more: that overwrite, that read
                          a result */
     uint8_t engine;   /* that issued it; none: a transfer, or several accesses */
     bool is_write;
 } ts_box;
 
-/* The boxes of one storage (clock_boxes.c). */
+/* The boxes of one storage (clock_boxes.c). Slots are numbered from 0; a list has 1 + the slot, and ends with
+   0. */
 typedef struct ts_boxes {
     uint32_t words, room; /* rows of 64 slots, and slots: fewer in the smallest table */
     uint32_t top;         /* rows behind these are empty */
+    uint32_t empty;       /* boxes that stand for no access */
     uint32_t cells;
-    uint8_t shift;                   /* bytes of a cell, as a power of two */
-    ts_box *box;                     /* per slot */
-    uint64_t *used, *writes, *reads; /* a bit per slot: any, and which of the two */
+    uint8_t shift;           /* bytes of a cell, as a power of two */
+    ts_box **row;            /* boxes of each row, which stay where they are */
+    uint32_t *chains, *next; /* reads by the hash of their place: lists, and per slot what comes next */
+    uint64_t *used, *writes, *reads; /* a bit per slot: any, and which of the two unless it is empty */
+    uint64_t *quiet;                 /* per engine, a bit per slot: it cannot delay its reads any more */
     uint64_t *grid; /* per cell, a bit per slot: whether the box reaches into the cell; NULL: few boxes */
     uint64_t *rows; /* per cell: bit per row of the grid, modulo 64, that may have such a slot */
 } ts_boxes;
 
 typedef struct ts_found {
-    ts_box *box; /* until one is added */
+    ts_box *box;
     uint32_t slot;
 } ts_found;
 
@@ -269,7 +280,8 @@ typedef struct ts_reaches {
 typedef struct ts_storage {
     ts_boxes table;
     uint32_t boxes[2], limit[2];    /* reads, writes; more than the limit merge */
-    uint32_t crowd[2];              /* boxes that are worth a look for those that cannot matter any more */
+    uint32_t few[2], crowd[2];      /* boxes that are worth a look for those that cannot matter any more: at a
+                                       tick,      and a thorough one at once */
     bool is_tracked;                /* something writes it */
     uint32_t last[ts_engine_count]; /* 1 + the last code position that touches it; 0 = none */
     uint32_t tick;                  /* of `free` */
@@ -289,7 +301,7 @@ enum {
     TS_SLAB_FEWEST = 64,
     TS_SLAB_DOUBLINGS = 4,
     TS_SLAB_LINE = 64, /* blocks begin on lines of the cache */
-    TS_CLOCK_SHAPES = 1024
+    TS_CLOCK_SHAPES = 256
 };
 
 /* Length of a union of intervals that arrive roughly in order. */
@@ -305,7 +317,6 @@ typedef struct ts_clock_row {
     ts_record_row total;
     bool is_noted; /* what its first instruction leans on */
     uint32_t loop; /* 1 + index; 0 = none */
-    ts_time bound[ts_bound_count];
 } ts_clock_row;
 
 /* Whether a top-level loop may be skipped through, found when it is first asked for and after `last`. */
@@ -338,7 +349,7 @@ typedef struct ts_steady {
     TS_VEC(uint64_t) counts;  /* of all steps */
     TS_VEC(ts_time) row_busy; /* of all rows */
     TS_VEC(ts_record_loop) loops;
-    ts_record_queue queue[TS_CLOCK_RINGS];
+    ts_record_queue *queue;
 } ts_steady;
 
 /* Everything of one run. */
@@ -359,14 +370,14 @@ typedef struct ts_clock {
 
     /* sets of constants, as times */
     int sets, asked; /* sets in use; the one that is reported */
-    ts_chip chip[TS_CLOCK_SETS];
+    ts_chip *chip;   /* one a set */
     ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
     ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS], launch[TS_CLOCK_SETS];
     ts_what_if what_if[TS_CLOCK_SETS];
-    bool frees_reuse;                               /* one of them does */
-    bool has_free_ports[TS_CLOCK_SETS];             /* engines do not exclude each other on a port */
-    int dma_engines[TS_CLOCK_SETS], most_engines;   /* of DMA, in the set that has most */
-    uint8_t ring_of[TS_CLOCK_SETS][TS_CLOCK_RINGS]; /* the queue that serves a number of the program */
+    bool frees_reuse;                             /* one of them does */
+    bool has_free_ports[TS_CLOCK_SETS];           /* engines do not exclude each other on a port */
+    int dma_engines[TS_CLOCK_SETS], most_engines; /* of DMA, in the set that has most */
+    uint8_t *ring_of[TS_CLOCK_SETS];              /* the queue that serves a number of the program */
 
     /* fetching */
     ts_code *code;
@@ -396,6 +407,7 @@ typedef struct ts_clock {
     uint32_t storage_count;
     TS_VEC(ts_found) found;
     uint32_t since;                 /* code from here on may still be fetched */
+    uint32_t coming;                /* bit per engine that has some there */
     uint32_t last[ts_engine_count]; /* 1 + the last code position of an engine's; 0 = none */
     uint32_t ticks;
     ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
@@ -406,26 +418,27 @@ typedef struct ts_clock {
 
     /* lanes: times at which each shared thing is free, and why */
     int window; /* instructions of an engine that may overtake each other; 1 = program order */
-    ts_lane engine[ts_engine_count], ring[TS_CLOCK_RINGS];
-    struct { /* what goes next, with the table's constants */
+    ts_lane engine[ts_engine_count], *ring;
+    uint32_t unpicked, idle; /* bit per engine: whose `pick` is not up to date, whose lane is empty */
+    struct {                 /* what goes next, with the table's constants */
         bool is_known;
         int engine, ring; /* ring: its position, or -1 for the engine's pick */
         ts_time time;
     } next;
-    uint16_t ring_list[TS_CLOCK_RINGS];
+    uint16_t *ring_list;
     int rings, queues; /* queues with a transfer waiting; queue numbers that the program may use */
     int ring_pick; /* position of the one to serve first, -1 = none, and when, with the table's constants */
     ts_time ring_time;
     bool ring_is_known;
     ts_times engine_free[ts_engine_count], port_free[ts_port_count][ts_engine_count];
-    ts_times ring_free[TS_CLOCK_RINGS], dma_free[TS_CLOCK_DMA_ENGINES], hbm_free, end;
+    ts_times *ring_free, *dma_free, hbm_free, end;
     ts_times share_free; /* with a sibling: when this core's bytes have passed HBM */
     ts_node *share_node;
     bool dma_is_split; /* DMA engines differ: each has its entry; otherwise entry 0 is all of theirs */
     uint32_t rotation; /* DMA engine that serves the next transfer's first share */
     uint8_t table;     /* in ScalarE after what was issued */
     ts_cause engine_cause[ts_engine_count], port_cause[ts_port_count][ts_engine_count], end_cause;
-    ts_node *ring_node[TS_CLOCK_RINGS], *dma_node[TS_CLOCK_DMA_ENGINES], *hbm_node;
+    ts_node **ring_node, **dma_node, *hbm_node;
     uint32_t live_nodes, node_limit;
     ts_time *charge_sums; /* scratch of merging: rows x bounds */
 
@@ -433,8 +446,8 @@ typedef struct ts_clock {
 
     /* tallies */
     ts_union dma_union;
-    ts_time queue_end[TS_CLOCK_RINGS];
-    ts_record_queue queue[TS_CLOCK_RINGS];
+    ts_time *queue_end;
+    ts_record_queue *queue;
     uint32_t bins; /* allocated in record->series */
     bool is_shown; /* slices or a timeline are kept */
     bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
@@ -447,10 +460,23 @@ static inline uint32_t ts_boxes_cell(const ts_boxes *table, int64_t at) {
     if (cell < 0) return 0;
     return cell < (int64_t)table->cells ? (uint32_t)cell : table->cells - 1;
 }
-/* A new box, whose place and kind are set. */
-ts_box *ts_boxes_add(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write);
-/* Forgets a box, whose event is let go. */
-void ts_boxes_drop(ts_clock *clock, ts_storage *storage, uint32_t slot);
+static inline ts_box *ts_boxes_at(const ts_boxes *table, uint32_t slot) {
+    return &table->row[slot / 64][slot % 64];
+}
+/* The slot of a new box, whose place and kind are set. */
+uint32_t ts_boxes_add(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write);
+/* Forgets a box, whose event is let go. A read's may be kept for a while without one: loops come back to the
+ * same places. */
+void ts_boxes_drop(ts_clock *clock, ts_storage *storage, uint32_t slot, bool is_kept);
+/* The list of reads that has those of this place. */
+static inline uint32_t *ts_boxes_chain(const ts_boxes *table, const ts_place *place) {
+    uint64_t hash = (uint64_t)place->lo ^ (uint64_t)place->part << 40 ^ (uint64_t)(uintptr_t)place->shape;
+    return &table->chains[(hash * 0x9E3779B97F4A7C15u >> 32) & (table->room - 1)];
+}
+/* An empty box is one again. */
+void ts_boxes_fill(ts_storage *storage, uint32_t slot);
+/* Empty boxes that nothing came back to are let go. */
+void ts_boxes_tidy(ts_clock *clock, ts_storage *storage);
 void ts_boxes_move(ts_storage *storage, uint32_t slot, const ts_place *place);
 /* Fills clock->found with all reads, or writes, of a storage. */
 void ts_boxes_find(ts_clock *clock, const ts_storage *storage, bool is_write);
@@ -493,9 +519,13 @@ static inline uint32_t ts_slab_items(uint32_t block) {
 }
 
 /* clock_path.c: the critical path. */
-ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count);
 /* The instant that follows from a cause; `extra` (amount 0: none) comes after it. */
 ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra);
+/* The last byte of a transfer, or of a part: from `issued`, or behind `from` where that is not NULL. */
+ts_node *ts_node_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from,
+                      ts_time descriptors, ts_time bytes);
+/* From now on its charges are these, malloc'ed. */
+void ts_node_take(ts_node *node, ts_charge *many, uint32_t count);
 static inline ts_node *ts_node_hold(ts_node *node) {
     if (node) node->refs++;
     return node;
@@ -505,8 +535,9 @@ void ts_node_end(ts_clock *clock, ts_node *node);
 static inline void ts_node_drop(ts_clock *clock, ts_node *node) {
     if (node && --node->refs == 0) ts_node_end(clock, node);
 }
-/* Its charges; the nodes's `charges` and `span` are right from then on. */
-const ts_charge *ts_node_charges(const ts_clock *clock, ts_node *node);
+/* Its charges: its own, or found and written to `few`. */
+const ts_charge *ts_node_charges(const ts_clock *clock, const ts_node *node, ts_charge few[TS_NODE_CHARGES],
+                                 uint32_t *count);
 static inline void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event,
                                 ts_cause_kind kind) {
     ts_node *old = cause->node;
@@ -519,6 +550,8 @@ static inline void ts_cause_clear(ts_clock *clock, ts_cause *cause) {
 }
 /* What holding an engine is charged to. */
 ts_bound ts_step_bound(const ts_step *step);
+/* Before the first node. */
+void ts_path_open(ts_clock *clock);
 /* Adds the charges from the launch to the end of the run to rows and bounds. */
 void ts_path_finish(ts_clock *clock);
 void ts_path_free(ts_clock *clock);
@@ -541,6 +574,8 @@ void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst);
 void ts_semaphores_signal(ts_clock *clock, ts_event *event);
 
 /* clock_expand.c: the program in order. */
+/* What may still be fetched begins at this position. */
+void ts_expand_since(ts_clock *clock, uint32_t at);
 ts_status ts_expand_init(ts_clock *clock);
 /* Fetches the next instruction into its lane; *is_end at the end of the program. */
 ts_status ts_expand_next(ts_clock *clock, bool *is_end);

@@ -78,10 +78,8 @@ static ts_status fetch(ts_clock *clock, bool *is_end) {
 static bool could_be_sooner(ts_clock *clock) {
     if (clock->pending == 0 || clock->window > 1) return true;
     ts_time next = ts_lanes_time(clock);
-    for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-        if (!clock->engine[engine].head && clock->engine_free[engine].at[0] < next &&
-            clock->last[engine] > clock->since)
-            return true;
+    for (uint32_t engines = clock->idle & clock->coming; engines; engines &= engines - 1)
+        if (clock->engine_free[__builtin_ctz(engines)].at[0] < next) return true;
     return false;
 }
 
@@ -136,6 +134,6 @@ ts_time ts_cores_other(const ts_clock *clock) {
     for (uint32_t row = 1; row < clock->rows.count && clock->has_sibling; row++)
         for (int bound = 0; bound < ts_bound_count && (row < clock->first_row || row >= clock->end_row);
              bound++)
-            sum += clock->rows.data[row].bound[bound];
+            sum += clock->rows.data[row].total.bounds[bound];
     return sum;
 }

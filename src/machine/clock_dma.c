@@ -40,11 +40,8 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
     ts_node *old = clock->dma_node[engine], *parent = start > arrival ? old : issued;
     if (!nodes->node || nodes->parent != parent || nodes->start != start || nodes->end != end) {
         ts_time descriptors = share_rows(step, share) * step->of[clock->asked].descriptor_time;
-        ts_charge charges[TS_NODE_CHARGES] = {
-            {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[clock->asked] : 0},
-            {step->row, ts_bound_dma_descriptors, descriptors},
-            {step->row, ts_bound_dma_bytes, end - start - descriptors}};
-        ts_node *node = ts_node_new(clock, parent, charges, TS_NODE_CHARGES);
+        ts_node *node = ts_node_move(clock, step, issued, parent == issued ? NULL : parent, descriptors,
+                                     end - start - descriptors);
         ts_union_add(&clock->dma_union, start, end);
         flush_holds(nodes);
         ts_node_drop(clock, nodes->node);
@@ -119,11 +116,8 @@ static ts_time move_level(ts_clock *clock, const ts_step *step, int k, ts_time a
     if (k != clock->asked) return end;
     ts_node *old = clock->dma_node[0], *parent = start > arrival ? old : issued;
     ts_time descriptors = step->rows_per_share * step->of[k].descriptor_time;
-    ts_charge charges[TS_NODE_CHARGES] = {
-        {step->row, ts_bound_dma_latency, parent == issued ? clock->first_byte[k] : 0},
-        {step->row, ts_bound_dma_descriptors, descriptors},
-        {step->row, ts_bound_dma_bytes, end - start - descriptors}};
-    clock->dma_node[0] = ts_node_new(clock, parent, charges, TS_NODE_CHARGES);
+    clock->dma_node[0] = ts_node_move(clock, step, issued, parent == issued ? NULL : parent, descriptors,
+                                      end - start - descriptors);
     ts_node_drop(clock, old);
     ts_union_add(&clock->dma_union, start, end);
     ts_series_busy(clock, ts_engine_none, start, end, clock->dma_engines[k]);
@@ -156,14 +150,6 @@ static void join_engines(ts_clock *clock) {
     clock->dma_is_split = false;
 }
 
-/* `time` that begins at the arrival, or when `from` ends: until then HBM is busy. */
-static ts_node *hbm_node(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from, ts_time time) {
-    const ts_charge charges[2] = {
-        {step->row, ts_bound_dma_latency, from ? 0 : clock->first_byte[clock->asked]},
-        {step->row, ts_bound_dma_bytes, time}};
-    return ts_node_new(clock, from ? from : issued, charges, 2);
-}
-
 static void replace(ts_clock *clock, ts_node **place, ts_node *node) {
     ts_node_drop(clock, *place);
     *place = node;
@@ -174,9 +160,9 @@ static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time 
     ts_time start = later(arrival, clock->hbm_free.at[k]);
     clock->hbm_free.at[k] = start + step->of[k].hbm_time;
     if (k == clock->asked)
-        replace(
-            clock, &clock->hbm_node,
-            hbm_node(clock, step, issued, start > arrival ? clock->hbm_node : NULL, step->of[k].hbm_time));
+        replace(clock, &clock->hbm_node,
+                ts_node_move(clock, step, issued, start > arrival ? clock->hbm_node : NULL, 0,
+                             step->of[k].hbm_time));
     return clock->hbm_free.at[k];
 }
 
@@ -202,7 +188,8 @@ static ts_time pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arr
     if (k != clock->asked) return end;
     ts_node *from = free > arrival ? clock->share_node : NULL;
     replace(clock, &clock->share_node,
-            is_share ? hbm_node(clock, step, issued, from, end - later(arrival, free)) : ts_node_hold(*node));
+            is_share ? ts_node_move(clock, step, issued, from, 0, end - later(arrival, free))
+                     : ts_node_hold(*node));
     *node = clock->share_node;
     return end;
 }

@@ -107,6 +107,13 @@ static void find_rows(ts_clock *clock) {
     }
 }
 
+void ts_expand_since(ts_clock *clock, uint32_t at) {
+    clock->since = at;
+    clock->coming = 0;
+    for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
+        if (clock->last[engine] > at) clock->coming |= 1u << engine;
+}
+
 ts_status ts_expand_init(ts_clock *clock) {
     const ts_program *program = clock->program;
     clock->code = TS_NEW_ARRAY(&clock->arena, ts_code, program->code.count);
@@ -119,6 +126,7 @@ ts_status ts_expand_init(ts_clock *clock) {
                            at);
     }
     find_rows(clock);
+    ts_expand_since(clock, 0);
     find_storages(clock);
     ts_semaphores_init(clock);
     clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
@@ -547,7 +555,7 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
             }
             if (!program->loops.data[id].parent) {
                 clock->steady.entered = clock->sequence;
-                clock->since = at;
+                ts_expand_since(clock, at);
             }
             clock->record->loops.data[id].entries++;
             clock->record->loops.data[id].trips++;
@@ -560,7 +568,7 @@ ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
             } else {
                 if (!program->loops.data[id].parent) {
                     ts_steady_end(clock);
-                    clock->since = clock->pc;
+                    ts_expand_since(clock, clock->pc);
                 }
                 clock->counters[id] = 0;
             }

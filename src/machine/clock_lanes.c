@@ -123,7 +123,7 @@ static ts_event *lane_pop(ts_lane *lane, ts_event *before) {
 
 /* The engine's pick is looked for again. */
 static void forget_pick(ts_clock *clock, unsigned engine) {
-    clock->engine[engine].is_known = false;
+    clock->unpicked |= 1u << engine;
     clock->next.is_known = false;
 }
 
@@ -139,7 +139,7 @@ static void forget_ring(ts_clock *clock) {
 }
 
 void ts_lanes_forget(ts_clock *clock) {
-    for (unsigned engine = 0; engine < ts_engine_count; engine++)
+    for (unsigned engine = ts_engine_tensor; engine < ts_engine_count; engine++)
         forget_pick(clock, engine);
     forget_ring(clock);
 }
@@ -147,6 +147,7 @@ void ts_lanes_forget(ts_clock *clock) {
 void ts_lanes_push(ts_clock *clock, ts_event *event) {
     ts_lane *lane = &clock->engine[event->step->engine];
     lane_push(lane, event);
+    clock->idle &= ~(1u << event->step->engine);
     if (lane->count <= clock->window) forget_pick(clock, event->step->engine);
     clock->pending++;
 }
@@ -286,6 +287,7 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
 static void issue(ts_clock *clock, ts_engine engine) {
     ts_lane *lane = &clock->engine[engine];
     ts_event *event = lane_pop(lane, lane->before);
+    if (!lane->head) clock->idle |= 1u << engine;
     forget_pick(clock, engine);
     const ts_step *step = event->step;
     ts_times start, until, result;
@@ -327,7 +329,9 @@ static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
 static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start) {
     if (start == event->of[clock->asked].earliest) return ts_node_from(clock, &event->cause, (ts_charge){0});
     ts_charge floor = {event->step->row, ts_bound_dma_queue, clock->queue_floor[clock->asked]};
-    return ts_node_new(clock, clock->ring_node[clock->ring_of[clock->asked][event->queue]], &floor, 1);
+    ts_cause behind = {.node = clock->ring_node[clock->ring_of[clock->asked][event->queue]],
+                       .kind = ts_cause_other};
+    return ts_node_from(clock, &behind, floor);
 }
 
 /* A queue's slices are the parts of its transfers that no earlier one covers. */
@@ -391,7 +395,7 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
     ts_lane *lane = &clock->engine[engine];
     ts_event *before = NULL, *event = lane->head;
     lane->pick = lane->before = NULL;
-    lane->is_known = true;
+    lane->start = INT64_MAX;
     if (clock->window == 1) {
         if (!event || event->waits) return;
         lane->pick = event;
@@ -447,10 +451,11 @@ static void find_next(ts_clock *clock) {
     const ts_event *first = NULL;
     ts_time best = INT64_MAX;
     clock->next.is_known = true;
+    for (; clock->unpicked; clock->unpicked &= clock->unpicked - 1)
+        find_pick(clock, (ts_engine)__builtin_ctz(clock->unpicked));
     for (int e = ts_engine_tensor; e < ts_engine_count; e++) {
-        ts_lane *lane = &clock->engine[e];
-        if (!lane->is_known) find_pick(clock, (ts_engine)e);
-        if (!lane->pick || !is_sooner(lane->pick, lane->start, first, best)) continue;
+        const ts_lane *lane = &clock->engine[e];
+        if (lane->start > best || !lane->pick || !is_sooner(lane->pick, lane->start, first, best)) continue;
         first = lane->pick;
         best = lane->start;
         clock->next.engine = e;

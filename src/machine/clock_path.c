@@ -8,9 +8,13 @@
 /* Fewer are not worth a pass of merging; merged, a path that is shown has lost its order. */
 enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
 
+static void forget_many(ts_node *node) {
+    if (node->charges) free(node->many);
+    node->charges = 0;
+}
+
 static void node_free(ts_clock *clock, ts_node *node) {
-    free(node->many);
-    node->many = NULL;
+    forget_many(node);
     node->refs = 0;
     ts_slab_give(&clock->nodes, node);
     clock->live_nodes--;
@@ -39,10 +43,9 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
     uint32_t most = 0, count = 0;
     ts_time longest = longest_node(clock), reach = 0;
     for (ts_node *at = node; at && (at == node || at->refs == 1); at = at->parent) {
-        ts_node_charges(clock, at);
         reach += at->span;
         if (at != node && reach > longest) break;
-        most += at->charges;
+        most += at->charges ? at->charges : TS_NODE_CHARGES;
     }
     uint32_t limit = clock->rows.count * ts_bound_count;
     ts_charge *many = malloc((most < limit ? most : limit) * sizeof *many + sizeof *many);
@@ -50,11 +53,13 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
     ts_node *at = node;
     ts_time span = 0;
     do {
-        const ts_charge *charges = ts_node_charges(clock, at);
-        for (uint32_t i = 0; i < at->charges; i++) {
-            ts_time *sum = &clock->charge_sums[charges[i].row * ts_bound_count + charges[i].bound];
-            if (*sum == 0) many[count++] = charges[i];
-            *sum += charges[i].amount;
+        ts_charge few[TS_NODE_CHARGES];
+        uint32_t charges;
+        const ts_charge *own = ts_node_charges(clock, at, few, &charges);
+        for (uint32_t i = 0; i < charges; i++) {
+            ts_time *sum = &clock->charge_sums[own[i].row * ts_bound_count + own[i].bound];
+            if (*sum == 0) many[count++] = own[i];
+            *sum += own[i].amount;
         }
         ts_node *parent = at->parent;
         span += at->span;
@@ -66,9 +71,7 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
         many[i].amount = *sum;
         *sum = 0;
     }
-    free(node->many);
-    node->many = many;
-    node->charges = count;
+    ts_node_take(node, many, count);
     node->span = span;
     node->parent = at;
 }
@@ -85,7 +88,14 @@ static void each_node(ts_clock *clock, node_visit *visit) {
 }
 
 static void mark_inner(ts_clock *clock, ts_node *node) {
-    ts_node_charges(clock, node);
+    if (!node->charges) {
+        ts_charge few[TS_NODE_CHARGES];
+        uint32_t count;
+        ts_node_charges(clock, node, few, &count);
+        node->span = 0;
+        for (uint32_t i = 0; i < count; i++)
+            node->span += few[i].amount;
+    }
     if (node->parent && node->parent->refs == 1) node->parent->is_inner = true;
 }
 
@@ -96,41 +106,35 @@ static void merge_outer(ts_clock *clock, ts_node *node) {
         if (node->span + node->parent->span <= longest_node(clock)) merge_chain(clock, node);
 }
 
+/* The next pass of merging is worth it when there are twice as many. */
+static void set_limit(ts_clock *clock) {
+    uint32_t fewest = is_shown(clock) ? FEWEST_SHOWN : FEWEST_NODES;
+    if (clock->path_cap > fewest) fewest = clock->path_cap;
+    clock->node_limit = clock->live_nodes * 2 > fewest ? clock->live_nodes * 2 : fewest;
+}
+
+void ts_path_open(ts_clock *clock) {
+    set_limit(clock);
+}
+
 static void merge_chains(ts_clock *clock) {
     if (!clock->charge_sums)
         clock->charge_sums = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
     each_node(clock, mark_inner);
     each_node(clock, merge_outer);
-    clock->node_limit = clock->live_nodes * 2;
-    uint32_t fewest = is_shown(clock) ? FEWEST_SHOWN : FEWEST_NODES;
-    if (clock->path_cap > fewest) fewest = clock->path_cap;
-    if (clock->node_limit < fewest) clock->node_limit = fewest;
+    set_limit(clock);
 }
 
-static ts_node *take_node(ts_clock *clock, ts_node *parent, const ts_step *step) {
+static ts_node *take_node(ts_clock *clock, ts_node *parent, const ts_step *step, ts_cause_kind kind) {
     if (++clock->live_nodes > clock->node_limit) merge_chains(clock);
     ts_node *node = ts_slab_take(&clock->arena, &clock->nodes, sizeof *node);
     node->parent = ts_node_hold(parent);
     node->step = step;
-    node->many = NULL;
     node->charges = 0;
     node->refs = 1;
     node->is_inner = false;
     node->anchor = node->mark = 0;
-    node->span = 0;
-    return node;
-}
-
-static void charge(ts_node *node, uint32_t row, ts_bound bound, ts_time amount) {
-    if (amount <= 0) return;
-    node->few[node->charges++] = (ts_charge){row, bound, amount};
-    node->span += amount;
-}
-
-ts_node *ts_node_new(ts_clock *clock, ts_node *parent, const ts_charge *charges, int count) {
-    ts_node *node = take_node(clock, parent, NULL);
-    for (int i = 0; i < count; i++)
-        charge(node, charges[i].row, charges[i].bound, charges[i].amount);
+    node->kind = (uint8_t)kind;
     return node;
 }
 
@@ -147,43 +151,72 @@ ts_bound ts_step_bound(const ts_step *step) {
     }
 }
 
-/* `extra` waits in the last place. */
 ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
-    ts_node *node = take_node(clock, cause->node, cause->node ? cause->step : NULL);
-    node->kind = (uint8_t)cause->kind;
-    node->few[node->step ? TS_NODE_CHARGES - 1 : 0] = extra;
-    if (node->step || extra.amount <= 0) return node;
-    node->charges = 1;
-    node->span = extra.amount;
+    ts_node *node = take_node(clock, cause->node, cause->step, cause->node ? cause->kind : ts_cause_other);
+    node->row = extra.row;
+    node->bound = (uint8_t)extra.bound;
+    node->amount = extra.amount;
     return node;
 }
 
-const ts_charge *ts_node_charges(const ts_clock *clock, ts_node *node) {
+ts_node *ts_node_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from,
+                      ts_time descriptors, ts_time bytes) {
+    ts_node *node = take_node(clock, from ? from : issued, step, from ? ts_cause_turn : ts_cause_arrival);
+    node->amount = descriptors;
+    node->span = (from ? 0 : clock->first_byte[clock->asked]) + descriptors + bytes;
+    return node;
+}
+
+void ts_node_take(ts_node *node, ts_charge *many, uint32_t count) {
+    forget_many(node);
+    node->kind = ts_cause_other;
+    node->charges = count;
+    node->many = many;
+    if (count) return;
+    free(many);
+    node->amount = 0;
+}
+
+static void charge(ts_charge *few, uint32_t *count, uint32_t row, ts_bound bound, ts_time amount) {
+    if (amount > 0) few[(*count)++] = (ts_charge){row, bound, amount};
+}
+
+static void charge_bytes(const ts_node *node, ts_time latency, ts_charge *few, uint32_t *count) {
+    uint32_t row = node->step->row;
+    charge(few, count, row, ts_bound_dma_latency, latency);
+    charge(few, count, row, ts_bound_dma_descriptors, node->amount);
+    charge(few, count, row, ts_bound_dma_bytes, node->span - latency - node->amount);
+}
+
+const ts_charge *ts_node_charges(const ts_clock *clock, const ts_node *node, ts_charge few[TS_NODE_CHARGES],
+                                 uint32_t *count) {
     const ts_step *step = node->step;
-    if (!step) return node->many ? node->many : node->few;
-    uint32_t row = step->row;
-    ts_bound bound = ts_step_bound(step);
-    const ts_set_costs *costs = &step->of[clock->asked];
-    ts_charge extra = node->few[TS_NODE_CHARGES - 1];
-    node->step = NULL;
+    int asked = clock->asked;
+    *count = node->charges;
+    if (node->charges) return node->many;
     switch ((ts_cause_kind)node->kind) {
-    case ts_cause_engine: charge(node, row, bound, costs->occupancy); break;
+    case ts_cause_engine:
+        charge(few, count, step->row, ts_step_bound(step), step->of[asked].occupancy);
+        break;
     case ts_cause_same:
-        charge(node, row, bound, costs->occupancy);
-        charge(node, row, ts_bound_wait, costs->dependent);
+        charge(few, count, step->row, ts_step_bound(step), step->of[asked].occupancy);
+        charge(few, count, step->row, ts_bound_wait, step->of[asked].dependent);
         break;
     case ts_cause_ready:
-        charge(node, row, bound, costs->stream);
-        charge(node, row, ts_bound_wait, costs->latency + clock->semaphore[clock->asked]);
+        charge(few, count, step->row, ts_step_bound(step), step->of[asked].stream);
+        charge(few, count, step->row, ts_bound_wait, step->of[asked].latency + clock->semaphore[asked]);
         break;
     case ts_cause_result:
-        charge(node, row, bound, costs->stream);
-        charge(node, row, ts_bound_wait, costs->latency);
+        charge(few, count, step->row, ts_step_bound(step), step->of[asked].stream);
+        charge(few, count, step->row, ts_bound_wait, step->of[asked].latency);
         break;
-    case ts_cause_done: charge(node, row, ts_bound_dma_latency, clock->completion[clock->asked]); break;
+    case ts_cause_done: charge(few, count, step->row, ts_bound_dma_latency, clock->completion[asked]); break;
+    case ts_cause_arrival: charge_bytes(node, clock->first_byte[asked], few, count); return few;
+    case ts_cause_turn: charge_bytes(node, 0, few, count); return few;
+    case ts_cause_other: break;
     }
-    charge(node, extra.row, extra.bound, extra.amount);
-    return node->few;
+    charge(few, count, node->row, (ts_bound)node->bound, node->amount);
+    return few;
 }
 
 /* The path in order of time. Charges of a merged node have lost their order: they share its stretch. */
@@ -196,13 +229,15 @@ static void show_path(ts_clock *clock, ts_node *end) {
         ts_vec_push(&nodes, &clock->arena, node);
     for (uint32_t n = nodes.count; n-- > 0;) {
         ts_node *node = nodes.data[n];
-        const ts_charge *charges = ts_node_charges(clock, node);
-        for (uint32_t i = 0; i < node->charges; i++) {
-            ts_time until = node->many ? at + node->span : at + charges[i].amount;
+        ts_charge few[TS_NODE_CHARGES];
+        uint32_t count;
+        const ts_charge *charges = ts_node_charges(clock, node, few, &count);
+        for (uint32_t i = 0; i < count; i++) {
+            ts_time until = node->charges ? at + node->span : at + charges[i].amount;
             ts_series_path(clock, at, until, &charges[i]);
-            if (!node->many) at = until;
+            if (!node->charges) at = until;
         }
-        if (node->many) at += node->span;
+        if (node->charges) at += node->span;
     }
 }
 
@@ -210,9 +245,11 @@ void ts_path_finish(ts_clock *clock) {
     ts_node *end = ts_node_from(clock, &clock->end_cause, (ts_charge){0});
     if (is_shown(clock)) show_path(clock, end);
     for (ts_node *node = end; node; node = node->parent) {
-        const ts_charge *charges = ts_node_charges(clock, node);
-        for (uint32_t i = 0; i < node->charges; i++) {
-            clock->rows.data[charges[i].row].bound[charges[i].bound] += charges[i].amount;
+        ts_charge few[TS_NODE_CHARGES];
+        uint32_t count;
+        const ts_charge *charges = ts_node_charges(clock, node, few, &count);
+        for (uint32_t i = 0; i < count; i++) {
+            clock->rows.data[charges[i].row].total.bounds[charges[i].bound] += charges[i].amount;
             clock->record->bound[charges[i].bound] += charges[i].amount;
         }
     }
@@ -221,8 +258,7 @@ void ts_path_finish(ts_clock *clock) {
 
 static void free_many(ts_clock *clock, ts_node *node) {
     (void)clock;
-    free(node->many);
-    node->many = NULL;
+    forget_many(node);
 }
 
 void ts_path_free(ts_clock *clock) {

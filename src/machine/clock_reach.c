@@ -114,7 +114,7 @@ void ts_reach_find(ts_clock *clock) {
 
 bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_storage *storage,
                         const ts_place *place) {
-    enum { FEW = 64 };
+    enum { FEW = 8 };
     const uint32_t *list = clock->reach_list + storage->first_reach[engine];
     ts_reaches own = {.storage = (uint32_t)(storage - clock->storages),
                       .is_write = true,

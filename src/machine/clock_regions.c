@@ -87,9 +87,19 @@ static void depend_same(ts_clock *clock, const query *q, const ts_box *box) {
         ts_event_depend(clock, q->event, box->event, is_time ? ts_wait_same : ts_wait_issue);
 }
 
+/* The box delays no instruction of the engine any more that overwrites, and none that reads if `is_all`. */
+static void hush(const query *q, ts_found found, bool is_all) {
+    const ts_boxes *table = &q->storage->table;
+    found.box->quiet[0] |= q->bit;
+    if (!is_all) return;
+    found.box->quiet[1] |= q->bit;
+    table->quiet[(size_t)q->engine * table->words + found.slot / 64] |= (uint64_t)1 << found.slot % 64;
+}
+
 /* A DMA's data is touched outside its engine's order. In program order, an engine that waited once for
    `ready` has it behind it. Returns whether the box may be past. */
-static bool depend(ts_clock *clock, const query *q, ts_box *box) {
+static bool depend(ts_clock *clock, const query *q, ts_found found) {
+    const ts_box *box = found.box;
     if (q->issuer != ts_engine_none && q->issuer == box->engine) {
         depend_same(clock, q, box);
         return false;
@@ -98,15 +108,12 @@ static bool depend(ts_clock *clock, const query *q, ts_box *box) {
     uint8_t bit = q->bit;
     bool is_over;
     if (clock->window == 1 && (earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0)) & bit) {
-        box->quiet[0] |= bit;
-        box->quiet[1] |= earlier->awaited[0] & bit;
+        hush(q, found, earlier->awaited[0] & bit);
         return false;
     }
     if (!can_delay(clock, q->event, earlier, false, &is_over)) {
-        if (!is_over) return false;
-        box->quiet[0] |= bit;
-        box->quiet[1] |= bit;
-        return true;
+        if (is_over) hush(q, found, true);
+        return is_over;
     }
     if (!conflicts(clock, &q->place, &box->place)) return false;
     earlier->awaited[q->is_write] |= bit;
@@ -119,24 +126,29 @@ static bool is_quiet(const query *q, const ts_box *box) {
 }
 
 /* The box stands for another access from now on. */
-static void renew(ts_box *box) {
+static void renew(const ts_boxes *table, ts_found found) {
+    ts_box *box = found.box;
+    for (uint32_t engines = box->quiet[1]; engines; engines &= engines - 1)
+        table->quiet[(size_t)__builtin_ctz(engines) * table->words + found.slot / 64] &=
+            ~((uint64_t)1 << found.slot % 64);
     box->covered = 0;
     box->look = 0;
     box->quiet[0] = box->quiet[1] = 0;
 }
 
 /* A box for the query's access: a new one, or that of an earlier access, whose times it stands for. */
-static void fill_box(const query *q, ts_box *box) {
+static void fill_box(const query *q, ts_found found) {
+    ts_box *box = found.box;
     box->event = q->event;
     box->access = q->access;
     box->engine = q->issuer;
-    renew(box);
+    renew(&q->storage->table, found);
     q->event->refs++;
 }
 
-static void take_over(ts_clock *clock, const query *q, ts_box *box) {
-    ts_event_drop(clock, box->event);
-    fill_box(q, box);
+static void take_over(ts_clock *clock, const query *q, ts_found found) {
+    ts_event_drop(clock, found.box->event);
+    fill_box(q, found);
 }
 
 /* Brings up to date what no engine that may still touch the storage starts anything before. Engines that are
@@ -200,25 +212,24 @@ static bool covers(const ts_place *a, const ts_place *b) {
     return a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part && a->end >= b->end && is_dense(a);
 }
 
-/* Of `count` equal parts of [0, length), a bit for each that lies within [from, to). */
-static uint64_t parts_within(int64_t from, int64_t to, int64_t length, int count) {
-    int64_t size = length / count;
-    int64_t first = from <= 0 ? 0 : (from + size - 1) / size, last = to >= length ? count : to / size;
+/* Of 1 << shift equal parts of [0, size << shift), a bit for each that lies within [from, to). */
+static uint64_t parts_within(int64_t from, int64_t to, int64_t size, int shift) {
+    int64_t count = (int64_t)1 << shift;
+    int64_t first = from <= 0 ? 0 : (from + size - 1) / size, last = to >= size << shift ? count : to / size;
     return last > first ? (((uint64_t)1 << (last - first)) - 1) << first : 0;
 }
 
 /* Which parts of `b` the place `a` covers: 4 by partitions, 16 by bytes. */
 static uint64_t covered_parts(const ts_place *a, const ts_place *b) {
-    enum { ROWS = 4, COLUMNS = 16 };
-    int64_t length = b->hi - b->lo, top = a->part - b->part, left = a->lo - b->lo;
-    int32_t height = b->end - b->part;
-    if (!is_dense(a) || height % ROWS || length % COLUMNS || (a->hi - a->lo) < length / COLUMNS ||
-        a->end - a->part < height / ROWS)
-        return 0;
-    uint64_t columns = parts_within(left, a->hi - b->lo, length, COLUMNS), covered = 0;
-    uint64_t rows = parts_within(top, a->end - b->part, height, ROWS);
-    for (; columns && rows; rows &= rows - 1)
-        covered |= columns << __builtin_ctzll(rows) * COLUMNS;
+    enum { ROWS = 2, COLUMNS = 4 }; /* as powers of two */
+    int64_t width = (b->hi - b->lo) >> COLUMNS, height = (b->end - b->part) >> ROWS;
+    bool is_even = width << COLUMNS == b->hi - b->lo && height << ROWS == b->end - b->part;
+    if (!is_even || a->hi - a->lo < width || a->end - a->part < height || !is_dense(a)) return 0;
+    uint64_t columns = parts_within(a->lo - b->lo, a->hi - b->lo, width, COLUMNS), covered = 0;
+    if (!columns) return 0;
+    for (uint64_t rows = parts_within(a->part - b->part, a->end - b->part, height, ROWS); rows;
+         rows &= rows - 1)
+        covered |= columns << (__builtin_ctzll(rows) << COLUMNS);
     return covered;
 }
 
@@ -232,15 +243,15 @@ static uint64_t find_rows(const query *q) {
     return rows;
 }
 
-/* Those boxes of a row. */
-static uint64_t find_near(const query *q, uint32_t row) {
+/* Of the boxes of a row that are wanted, those near it. */
+static uint64_t find_near(const query *q, uint32_t row, uint64_t wanted) {
     const ts_boxes *table = &q->storage->table;
-    if (!table->grid) return table->used[row];
+    if (!table->grid || !wanted) return wanted;
     const uint64_t *cell = table->grid + (size_t)q->first * table->words + row;
     uint64_t slots = *cell;
     for (uint32_t left = q->last - q->first; left; left--)
         slots |= *(cell += table->words);
-    return slots;
+    return slots & wanted;
 }
 
 /* With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
@@ -252,24 +263,26 @@ static bool is_apart(const ts_clock *clock, const query *q, const ts_box *box) {
    earlier write's box took this one over. */
 static bool query_write(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
-    ts_box *own = NULL;
+    ts_found own = {0};
     for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
         for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64)
-            for (uint64_t slots = find_near(q, row); slots; slots &= slots - 1) {
+            for (uint64_t slots = find_near(q, row, table->writes[row] | table->reads[row]); slots;
+                 slots &= slots - 1) {
                 uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
-                ts_box *box = &table->box[slot];
+                ts_found found = {&table->row[row][slot % 64], slot};
+                ts_box *box = found.box;
                 if (!ts_place_meets(&q->place, &box->place) || is_apart(clock, q, box)) continue;
-                bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, box);
+                bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, found);
                 bool is_same = ts_place_is_same(&q->place, &box->place);
-                if (is_same && box->is_write && !own)
-                    own = box;
+                if (is_same && box->is_write && !own.box)
+                    own = found;
                 else if (is_same || covers(&q->place, &box->place) ||
                          (may_be_past && is_past(clock, q->storage, box, true)) ||
                          (box->covered |= covered_parts(&q->place, &box->place)) == UINT64_MAX)
-                    ts_boxes_drop(clock, q->storage, slot);
+                    ts_boxes_drop(clock, q->storage, slot, true);
             }
-    if (own) take_over(clock, q, own);
-    return own != NULL;
+    if (own.box) take_over(clock, q, own);
+    return own.box != NULL;
 }
 
 static int by_place(const void *a, const void *b) {
@@ -298,24 +311,26 @@ static ts_event *merge_events(ts_clock *clock, const ts_found *boxes, uint32_t c
 
 /* One box for several; it keeps their place when all have the same. */
 static void merge_boxes(ts_clock *clock, ts_storage *storage, const ts_found *boxes, uint32_t count) {
-    ts_box merged = *boxes[0].box;
-    merged.event = merge_events(clock, boxes, count);
-    merged.engine = ts_engine_none;
-    merged.look = 0;
-    merged.quiet[0] = merged.quiet[1] = 0;
-    ts_place all = merged.place;
+    const ts_box first = *boxes[0].box;
+    ts_event *event = merge_events(clock, boxes, count);
+    ts_place all = first.place;
     for (uint32_t i = 0; i < count; i++) {
         const ts_place *place = &boxes[i].box->place;
-        if (!ts_place_is_same(place, &merged.place)) all.shape = NULL;
+        if (!ts_place_is_same(place, &first.place)) all.shape = NULL;
         if (place->hi > all.hi) all.hi = place->hi;
         if (place->lo < all.lo) all.lo = place->lo;
         if (place->part < all.part) all.part = place->part;
         if (place->end > all.end) all.end = place->end;
     }
-    merged.place = all;
     for (uint32_t i = 0; i < count; i++)
-        ts_boxes_drop(clock, storage, boxes[i].slot);
-    *ts_boxes_add(clock, storage, &all, merged.is_write) = merged;
+        ts_boxes_drop(clock, storage, boxes[i].slot, false);
+    uint32_t slot = ts_boxes_add(clock, storage, &all, first.is_write);
+    ts_box *merged = ts_boxes_at(&storage->table, slot);
+    renew(&storage->table, (ts_found){merged, slot});
+    merged->event = event;
+    merged->access = first.access;
+    merged->engine = ts_engine_none;
+    merged->covered = first.covered;
 }
 
 /* The group of the transfers that read this place; the box's event becomes one when it is the first. NULL
@@ -349,42 +364,57 @@ static bool is_past_now(const ts_clock *clock, const ts_storage *storage, const 
 
 /* A read in the place of an earlier one, if its box allows it. An engine ends its instructions in order, so
    its latest read stands for the one before; transfers end in any order and are waited for together. */
-static bool join_read(ts_clock *clock, const query *q, ts_box *box) {
-    if (box->engine != q->issuer || !ts_place_is_same(&q->place, &box->place)) return false;
+static bool join_read(ts_clock *clock, const query *q, ts_found found) {
+    ts_box *box = found.box;
     if (!q->event->step->is_dma) {
         if (clock->window > 1 && !box->event->is_done) return false;
-        take_over(clock, q, box);
+        take_over(clock, q, found);
         return true;
     }
     if (is_past_now(clock, q->storage, box->event)) {
-        take_over(clock, q, box);
+        take_over(clock, q, found);
         return true;
     }
     ts_event *group = may_join(clock, q) ? group_of(clock, box) : NULL;
     if (!group) return false;
     ts_event_join(clock, group, q->event);
-    renew(box);
+    renew(&q->storage->table, found);
     return true;
 }
 
-/* Returns whether an earlier read's box stands for this one, too. */
-static bool query_read(ts_clock *clock, const query *q) {
+/* Remembers a read in the box of an earlier one at the same place. */
+static bool join_reads(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
-    bool is_joined = false;
+    uint32_t empty = 0;
+    for (uint32_t at = table->room ? *ts_boxes_chain(table, &q->place) : 0; at; at = table->next[at - 1]) {
+        ts_found found = {ts_boxes_at(table, at - 1), at - 1};
+        if (!ts_place_is_same(&q->place, &found.box->place)) continue;
+        if (!found.box->event)
+            empty = at;
+        else if (found.box->engine == q->issuer && join_read(clock, q, found))
+            return true;
+    }
+    if (!empty) return false;
+    ts_boxes_fill(q->storage, empty - 1);
+    fill_box(q, (ts_found){ts_boxes_at(table, empty - 1), empty - 1});
+    return true;
+}
+
+static void query_read(ts_clock *clock, const query *q) {
+    const ts_boxes *table = &q->storage->table;
     for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
         for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64) {
-            uint64_t near = find_near(q, row), reads = near & table->reads[row];
-            for (uint64_t slots = near & table->writes[row]; slots; slots &= slots - 1) {
+            uint64_t wanted = table->writes[row] & ~table->quiet[(size_t)q->engine * table->words + row];
+            for (uint64_t slots = find_near(q, row, wanted); slots; slots &= slots - 1) {
                 uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
-                ts_box *box = &table->box[slot];
-                if (!is_quiet(q, box) && ts_place_meets(&q->place, &box->place) && !is_apart(clock, q, box) &&
-                    depend(clock, q, box) && is_past(clock, q->storage, box, true))
-                    ts_boxes_drop(clock, q->storage, slot);
+                ts_found found = {&table->row[row][slot % 64], slot};
+                ts_box *box = found.box;
+                if (box->engine != q->ignored && ts_place_meets(&q->place, &box->place) &&
+                    !is_apart(clock, q, box) && depend(clock, q, found) &&
+                    is_past(clock, q->storage, box, true))
+                    ts_boxes_drop(clock, q->storage, slot, false);
             }
-            for (; reads && !is_joined; reads &= reads - 1)
-                is_joined = join_read(clock, q, &table->box[64 * row + (uint32_t)__builtin_ctzll(reads)]);
         }
-    return is_joined;
 }
 
 /* Bounds the memory of a run: neighbours whose times are known become one box that waits for the latest. */
@@ -406,20 +436,24 @@ static void compact(ts_clock *clock, ts_storage *storage, bool is_write) {
 
 /* Forgets the boxes that cannot delay anything any more. */
 static void thin_out(ts_clock *clock, ts_storage *storage, bool is_write, bool is_thorough) {
-    enum { FEW = 32 };
+    enum { FEW = 8, PART = 64 };
+    if (!is_write) ts_boxes_tidy(clock, storage);
     ts_boxes_find(clock, storage, is_write);
     for (uint32_t i = 0; i < clock->found.count; i++)
         if (is_past(clock, storage, clock->found.data[i].box, is_thorough))
-            ts_boxes_drop(clock, storage, clock->found.data[i].slot);
-    if (is_thorough) storage->crowd[is_write] = 2 * storage->boxes[is_write] + FEW;
+            ts_boxes_drop(clock, storage, clock->found.data[i].slot, false);
+    uint32_t left = storage->boxes[is_write];
+    if (is_thorough) storage->crowd[is_write] = 2 * left + FEW;
+    storage->few[is_write] = left + left / PART + FEW;
 }
 
 void ts_regions_tick(ts_clock *clock) {
-    enum { FEW = 32 };
+    enum { FEW = 8 };
     clock->ticks++;
     for (uint32_t kind = 0; kind < 2 * TS_STORAGE_SCRATCH; kind++) {
         ts_storage *storage = &clock->storages[kind / 2];
-        if (storage->boxes[kind % 2] > FEW) thin_out(clock, storage, kind % 2, false);
+        if (storage->boxes[kind % 2] > storage->few[kind % 2]) thin_out(clock, storage, kind % 2, false);
+        if (storage->table.empty > storage->boxes[false] + FEW) ts_boxes_tidy(clock, storage);
     }
 }
 
@@ -456,8 +490,10 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
     if (!is_dma && clock->window == 1 && (is_write || own == ts_engine_tensor)) q.ignored = own;
     q.first = ts_boxes_cell(&storage->table, q.place.lo);
     q.last = ts_boxes_cell(&storage->table, q.place.hi - 1);
-    if (is_write ? query_write(clock, &q) : query_read(clock, &q)) return;
-    fill_box(&q, ts_boxes_add(clock, storage, &q.place, is_write));
+    if (!is_write) query_read(clock, &q);
+    if (is_write ? query_write(clock, &q) : join_reads(clock, &q)) return;
+    uint32_t slot = ts_boxes_add(clock, storage, &q.place, is_write);
+    fill_box(&q, (ts_found){ts_boxes_at(&storage->table, slot), slot});
     if (storage->boxes[is_write] > storage->crowd[is_write]) thin_out(clock, storage, is_write, true);
     if (storage->boxes[is_write] > storage->limit[is_write] && !clock->is_explicit)
         compact(clock, storage, is_write);

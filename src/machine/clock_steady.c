@@ -39,7 +39,7 @@ static void save_totals(ts_clock *clock) {
         ts_vec_push(&steady->row_busy, &clock->arena, clock->rows.data[i].total.busy);
     for (uint32_t i = 0; i < clock->record->loops.count; i++)
         ts_vec_push(&steady->loops, &clock->arena, clock->record->loops.data[i]);
-    memcpy(steady->queue, clock->queue, sizeof steady->queue);
+    memcpy(steady->queue, clock->queue, (size_t)clock->queues * sizeof *steady->queue);
 }
 
 #define GROW(now, old, field, times) ((now)->field += ((now)->field - (old)->field) * (times))
@@ -61,7 +61,7 @@ static void grow_totals(ts_clock *clock, int64_t periods) {
         GROW(&clock->record->loops.data[i], &steady->loops.data[i], entries, times);
         GROW(&clock->record->loops.data[i], &steady->loops.data[i], trips, times);
     }
-    for (int i = 0; i < TS_CLOCK_RINGS; i++) {
+    for (int i = 0; i < clock->queues; i++) {
         GROW(&clock->queue[i], &steady->queue[i], transfers, times);
         GROW(&clock->queue[i], &steady->queue[i], descriptors, times);
         GROW(&clock->queue[i], &steady->queue[i], bytes, times);
@@ -88,8 +88,10 @@ static const ts_node *add_up(ts_clock *clock, stretch *out) {
     TS_VEC(ts_charge) charges = {0};
     ts_node *at = out->node;
     for (; at && !at->anchor; at = at->parent) {
-        const ts_charge *own = ts_node_charges(clock, at);
-        for (uint32_t c = 0; c < at->charges; c++) {
+        ts_charge few[TS_NODE_CHARGES];
+        uint32_t count;
+        const ts_charge *own = ts_node_charges(clock, at, few, &count);
+        for (uint32_t c = 0; c < count; c++) {
             ts_time *sum = &clock->charge_sums[own[c].row * ts_bound_count + own[c].bound];
             if (*sum == 0 && own[c].amount > 0) ts_vec_push(&charges, &clock->arena, own[c]);
             *sum += own[c].amount;
@@ -150,26 +152,25 @@ static uint32_t follow(stretch *all, uint32_t count, uint32_t from, int64_t step
 /* The node that takes a node's place `periods` periods later. */
 static ts_node *jump_node(ts_clock *clock, stretch *all, uint32_t count, uint32_t from, int64_t periods) {
     uint32_t end = follow(all, count, from, periods), charges = 0;
-    ts_node *node = ts_node_new(clock, all[end].node, NULL, 0);
-    node->many = malloc((size_t)clock->rows.count * ts_bound_count * sizeof *node->many);
-    if (!node->many) {
-        ts_node_drop(clock, node);
-        return NULL;
-    }
+    ts_cause cause = {.node = all[end].node, .kind = ts_cause_other};
+    ts_charge *many = malloc((size_t)clock->rows.count * ts_bound_count * sizeof *many);
+    if (!many) return NULL;
+    ts_node *node = ts_node_from(clock, &cause, (ts_charge){0});
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t c = 0; c < all[i].count && all[i].visits; c++) {
             const ts_charge *own = &all[i].charges[c];
             ts_time *sum = &clock->charge_sums[own->row * ts_bound_count + own->bound];
-            if (*sum == 0 && own->amount > 0) node->many[charges++] = *own;
+            if (*sum == 0 && own->amount > 0) many[charges++] = *own;
             *sum += own->amount * all[i].visits;
         }
+    node->span = 0;
     for (uint32_t i = 0; i < charges; i++) {
-        ts_time *sum = &clock->charge_sums[node->many[i].row * ts_bound_count + node->many[i].bound];
-        node->many[i].amount = *sum;
+        ts_time *sum = &clock->charge_sums[many[i].row * ts_bound_count + many[i].bound];
+        many[i].amount = *sum;
         node->span += *sum;
         *sum = 0;
     }
-    node->charges = charges;
+    ts_node_take(node, many, charges);
     return node;
 }
 
@@ -200,8 +201,8 @@ static void turn_engines(ts_clock *clock, int64_t periods) {
     if (step == 0 || !clock->dma_is_split) return;
     ts_times free[TS_CLOCK_DMA_ENGINES];
     ts_node *node[TS_CLOCK_DMA_ENGINES];
-    memcpy(free, clock->dma_free, sizeof free);
-    memcpy(node, clock->dma_node, sizeof node);
+    memcpy(free, clock->dma_free, engines * sizeof *free);
+    memcpy(node, clock->dma_node, engines * sizeof *node);
     for (uint32_t engine = 0; engine < engines; engine++) {
         clock->dma_free[(engine + step) % engines] = free[engine];
         clock->dma_node[(engine + step) % engines] = node[engine];

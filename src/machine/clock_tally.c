@@ -246,14 +246,12 @@ void ts_tally_finish(ts_clock *clock) {
         add_step(clock, clock->steps.data[i]);
     record->dma_busy = ts_union_length(&clock->dma_union);
     record->bound[ts_bound_launch] += record->launch;
-    clock->rows.data[0].bound[ts_bound_launch] += record->launch;
+    clock->rows.data[0].total.bounds[ts_bound_launch] += record->launch;
     ts_vec_reserve(&record->rows, &record->arena, clock->rows.count);
     for (uint32_t i = 0; i < clock->rows.count; i++) {
         ts_record_row row = clock->rows.data[i].total;
-        for (int bound = 0; bound < ts_bound_count; bound++) {
-            row.bounds[bound] = clock->rows.data[i].bound[bound];
+        for (int bound = 0; bound < ts_bound_count; bound++)
             row.bound += row.bounds[bound];
-        }
         if (clock->rows.data[i].loop) {
             ts_record_loop *loop = &record->loops.data[clock->rows.data[i].loop - 1];
             loop->instructions += row.count;
@@ -264,7 +262,7 @@ void ts_tally_finish(ts_clock *clock) {
         ts_vec_push(&record->rows, &record->arena, row);
     }
     join_rows(record);
-    for (int queue = 0; queue < TS_CLOCK_RINGS; queue++) {
+    for (int queue = 0; queue < clock->queues; queue++) {
         clock->queue[queue].queue = (uint8_t)queue;
         if (clock->queue[queue].transfers) ts_vec_push(&record->queues, &record->arena, clock->queue[queue]);
     }

@@ -185,7 +185,7 @@ static void visit_union(ts_walk *walk) {
 static void visit_box(ts_walk *walk, ts_storage *storage, uint32_t slot) {
     ts_clock *clock = walk->clock;
     const ts_loop *loop = &clock->program->loops.data[walk->loop];
-    const ts_box *box = &storage->table.box[slot];
+    const ts_box *box = ts_boxes_at(&storage->table, slot);
     const ts_access *access = box->access;
     ts_place place = box->place;
     int64_t shift = 0, part_shift = 0;
