@@ -22,7 +22,7 @@ struct ts_homes {
 /* A tile that wants a home. */
 typedef struct guest {
     uint32_t tile, first, last;
-    bool is_alone; /* its columns are no other's, before or after */
+    bool is_new; /* no tile had its columns before, as long as there are such */
     int64_t bytes, column;
 } guest;
 
@@ -54,8 +54,8 @@ static bool fit(guest *guests, uint32_t count, const guest **live, int64_t colum
         guest *g = &guests[i];
         uint32_t kept = 0, slot;
         for (uint32_t j = 0; j < held; j++)
-            if (live[j]->last >= g->first || live[j]->is_alone) live[kept++] = live[j];
-        if (g->is_alone) g->column = top;
+            if (live[j]->last >= g->first) live[kept++] = live[j];
+        if (g->is_new && top + g->bytes <= columns) g->column = top;
         for (slot = 0; slot < kept && live[slot]->column < g->column + g->bytes; slot++)
             if (g->column < end_of(live[slot])) g->column = end_of(live[slot]);
         if (end_of(g) > columns) return false;
@@ -81,7 +81,7 @@ static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_lif
         guests[count++] = (guest){.tile = i,
                                   .first = life->first,
                                   .last = life->last,
-                                  .is_alone = homes->is_poisoned && !life->is_set_whole,
+                                  .is_new = homes->is_poisoned && !life->is_set_whole,
                                   .bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT};
         homes->homes[i] = (home){.address = tile->address, .slot = life->is_one_slot ? tile->bytes : 0};
     }

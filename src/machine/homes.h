@@ -13,7 +13,7 @@ typedef struct ts_homes ts_homes;
 /* For a program that has passed ts_program_verify; it must outlive the homes, which runs may share. *homes is
    NULL where its tiles stay at their addresses: it names none, or they do not fit. ts_system without host
    memory. is_poisoned: for runs in which what nothing has set reads as NaN. What its first instruction does
-   not set as a whole then gets columns that no other tile has. */
+   not set as a whole then gets columns that no tile had before, as far as there are such. */
 ts_status ts_homes_new(const ts_program *program, const ts_chip *chip, bool is_poisoned, ts_homes **homes,
                        ts_diag *diag);
 void ts_homes_free(ts_homes *homes);

@@ -133,6 +133,26 @@ static void what_is_set_in_parts_lies_alone_with_poison(void **state) {
         is_reused("loop %i = 2\nvector.memset dst=sbuf.f32[tile2 p0:64 +8192+4*%i 63] value=1\nend\n"));
 }
 
+#define IN_PARTS(tile, address, more)                                                                        \
+    "vector.memset dst=sbuf.f32[" tile " p0:128 +" address " 64] value=1\n"                                  \
+    "vector.memset dst=sbuf.f32[" tile " p0:128 +" more " 64] value=1\n"
+
+/* Three of 96 KiB, one after the other: the third finds no columns that none had. */
+static void columns_are_shared_where_they_are_short(void **state) {
+    (void)state;
+    ts_program *program =
+        program_of("tile 1: sbuf address=0 bytes=98304\ntile 2: sbuf address=98304 bytes=98304\n"
+                   "tile 3: sbuf address=0 bytes=98304\n" IN_PARTS("tile1", "0", "256")
+                       IN_PARTS("tile2", "98304", "98560") IN_PARTS("tile3", "0", "256"));
+    ts_homes *homes = homes_of(program, true);
+    assert_non_null(homes);
+    assert_int_equal(ts_homes_column(homes, 1, 0), 0);
+    assert_int_equal(ts_homes_column(homes, 2, 98304), 98304);
+    assert_int_equal(ts_homes_column(homes, 3, 0), 0);
+    ts_homes_free(homes);
+    ts_program_free(program);
+}
+
 static void programs_without_tiles_have_none(void **state) {
     (void)state;
     ts_program *program = program_of("vector.memset dst=sbuf.f32[p0:128 +4096 64] value=1\n");
@@ -259,6 +279,7 @@ int main(void) {
         cmocka_unit_test(programs_without_tiles_have_none),
         cmocka_unit_test(what_is_not_set_shows_with_poison),
         cmocka_unit_test(what_is_set_in_parts_lies_alone_with_poison),
+        cmocka_unit_test(columns_are_shared_where_they_are_short),
         cmocka_unit_test(values_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
