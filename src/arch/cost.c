@@ -277,33 +277,47 @@ static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands
     cost->elems = total;
 }
 
-void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
-    memset(cost, 0, sizeof *cost);
-    if (operands->is_skipped || inst->engine == ts_engine_none) return;
-    if (inst->op == ts_op_dma_copy) {
-        dma_cost(chip, inst, operands, cost);
-        return;
-    }
-    facts f = gather_facts(chip, inst, operands);
+static void engine_cost(const ts_chip *chip, const ts_inst *inst, const facts *f, ts_cost *cost) {
     ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
-    double cycles = formula_cycles(chip, inst, &f);
+    double cycles = formula_cycles(chip, inst, f);
     bool is_sequencer = inst->op == ts_op_leave || inst->op == ts_op_event_semaphore ||
                         inst->op == ts_op_core_signal || inst->op == ts_op_core_wait;
     if (is_sequencer) { /* no datapath, nothing to write */
         cost->stream = cost->occupancy = ts_cycles_time(cycles, chip->sync_ghz);
         return;
     }
-    cycles = larger(cycles, f.strided * chip->strided_access_factor);
+    cycles = larger(cycles, f->strided * chip->strided_access_factor);
     cost->stream = ts_cycles_time(cycles, engine.ghz);
     cost->occupancy = ts_cycles_time(cycles + engine.overhead_cycles, engine.ghz);
     cost->latency = ts_cycles_time(engine.latency_cycles, engine.ghz);
-    cost->elems = f.elems;
+    cost->elems = f->elems;
     if (inst->op == ts_op_nc_matmul) {
         const ts_inst_nc_matmul *product = (const ts_inst_nc_matmul *)inst;
-        double flops = (product->is_double_row ? 1 : 2) * f.k * f.m * f.n; /* m and n count both halves */
+        double flops = (product->is_double_row ? 1 : 2) * f->k * f->m * f->n; /* m and n count both halves */
         *(product->is_stationary_onezero ? &cost->selection_flops : &cost->flops) = (int64_t)flops;
     }
     if (inst->op == ts_op_nc_transpose && inst->engine == ts_engine_tensor)
-        cost->transpose_flops = (int64_t)(2 * f.p * f.n * f.p);
-    cost->is_fp32 = f.is_fp32;
+        cost->transpose_flops = (int64_t)(2 * f->p * f->n * f->p);
+    cost->is_fp32 = f->is_fp32;
+}
+
+void ts_inst_costs(const ts_chip *chips, int count, const ts_inst *inst, const ts_operands *operands,
+                   ts_cost *costs) {
+    facts f;
+    double limit = -1; /* of the chip that `f` is for */
+    memset(costs, 0, (size_t)count * sizeof *costs);
+    if (operands->is_skipped || inst->engine == ts_engine_none) return;
+    for (int i = 0; i < count; i++) {
+        if (inst->op == ts_op_dma_copy) {
+            dma_cost(&chips[i], inst, operands, &costs[i]);
+            continue;
+        }
+        if (chips[i].strided_access_bytes != limit) f = gather_facts(&chips[i], inst, operands);
+        limit = chips[i].strided_access_bytes;
+        engine_cost(&chips[i], inst, &f, &costs[i]);
+    }
+}
+
+void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
+    ts_inst_costs(chip, 1, inst, operands, cost);
 }

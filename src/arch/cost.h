@@ -50,5 +50,8 @@ ts_engine_cost ts_engine_cost_get(const ts_chip *chip, ts_engine engine);
 ts_time ts_cycles_time(double cycles, double ghz);
 
 void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost);
+/* The same on each of `count` chips. */
+void ts_inst_costs(const ts_chip *chips, int count, const ts_inst *inst, const ts_operands *operands,
+                   ts_cost *costs);
 
 #endif

@@ -183,14 +183,25 @@ typedef struct ts_shape {
     int64_t pitch, width; /* rows of `width` bytes, `pitch` apart; 0 when it is no such rectangle */
 } ts_shape;
 
+/* Where an access lies in its storage. */
+typedef struct ts_place {
+    int64_t lo, hi;        /* bytes; hi exclusive */
+    int32_t part, end;     /* partitions; end exclusive */
+    const ts_shape *shape; /* NULL: stands for several, by bounds only */
+} ts_place;
+static inline bool ts_place_is_same(const ts_place *a, const ts_place *b) {
+    return a->lo == b->lo && a->hi == b->hi && a->part == b->part && a->end == b->end &&
+           a->shape == b->shape && a->shape;
+}
+static inline bool ts_place_meets(const ts_place *a, const ts_place *b) {
+    return a->lo < b->hi && a->hi > b->lo && a->part < b->end && a->end > b->part;
+}
+
 /* One operand of a code position, kept up to date with the loop counters. */
 typedef struct ts_access {
     const ts_ap *ap;
-    const ts_shape *shape;
-    int64_t offset; /* bytes: into the partition, or into the storage */
-    int64_t lo, hi; /* bytes it may touch, relative to `offset`; hi exclusive */
-    int64_t shift;  /* where its tensor lies in the storage */
-    int32_t part, parts;
+    ts_place place;
+    int64_t shift; /* where its tensor lies in the storage */
     uint32_t storage;
     uint32_t inst; /* position in code */
     bool is_read, is_write;
@@ -217,20 +228,6 @@ typedef struct ts_code {
     uint8_t table;                /* function table an activation needs, 0 = any */
     bool is_ready, is_ragged;
 } ts_code;
-
-/* Where an access lies in its storage. */
-typedef struct ts_place {
-    int64_t lo, hi;        /* bytes; hi exclusive */
-    int32_t part, end;     /* partitions; end exclusive */
-    const ts_shape *shape; /* NULL: stands for several, by bounds only */
-} ts_place;
-static inline bool ts_place_is_same(const ts_place *a, const ts_place *b) {
-    return a->lo == b->lo && a->hi == b->hi && a->part == b->part && a->end == b->end &&
-           a->shape == b->shape && a->shape;
-}
-static inline bool ts_place_meets(const ts_place *a, const ts_place *b) {
-    return a->lo < b->hi && a->hi > b->lo && a->part < b->end && a->end > b->part;
-}
 
 /* One remembered access: a read or a write that is still the latest to some bytes of its place. */
 typedef struct ts_box {
@@ -388,8 +385,7 @@ typedef struct ts_clock {
     struct {                /* the bytes that the sequencers hold in a register since the last `leave` */
         bool is_valid;
         uint32_t storage;
-        int32_t part;
-        int64_t lo, hi;
+        ts_place place;
     } held;
     uint32_t pc;
     uint64_t sequence;
@@ -561,10 +557,15 @@ void ts_path_free(ts_clock *clock);
 void ts_regions_tick(ts_clock *clock);
 /* Forgets all that cannot delay anything any more. */
 void ts_regions_sweep(ts_clock *clock);
-const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape);
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
+
+/* clock_shapes.c: the shape of a resolved operand. */
+const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *ref);
+
+/* clock_steps.c: the costs of an instruction with these operands. */
+ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands);
 
 /* clock_semaphores.c: what programs with sync=explicit wait for. */
 void ts_semaphores_init(ts_clock *clock);

@@ -139,82 +139,6 @@ static bool moves(const ts_affine *affine) {
     return affine->term_count > 0 || affine->rotation != 0;
 }
 
-/* Whether the pattern touches every byte of its bounds: dimensions nest without gaps. */
-static bool is_gapless(const ts_ref *ref) {
-    bool used[TS_AP_DIMS] = {false};
-    int64_t span = 1;
-    for (;;) {
-        int next = -1;
-        for (int i = 0; i < ref->dims; i++) {
-            int64_t step = ref->step[i] < 0 ? -ref->step[i] : ref->step[i];
-            if (used[i] || ref->count[i] == 1 || step == 0) continue;
-            if (step > span) {
-                if (next < 0) next = -2;
-                continue;
-            }
-            next = i;
-            break;
-        }
-        if (next == -1) return true;
-        if (next == -2) return false;
-        used[next] = true;
-        int64_t step = ref->step[next] < 0 ? -ref->step[next] : ref->step[next];
-        span += step * (ref->count[next] - 1);
-    }
-}
-
-/* Rows of bytes at one distance, as tiles of a matrix are. */
-static void find_rectangle(ts_shape *shape) {
-    const ts_ref *ref = &shape->ref;
-    int64_t bytes = ts_dtype_get(ref->dtype)->bytes, width = bytes, pitch = 0, rows = 1;
-    for (int i = ref->dims; i-- > 0;) {
-        int64_t step = ref->step[i] * bytes;
-        if (ref->count[i] == 1) continue;
-        if (!pitch && step == width) {
-            width *= ref->count[i];
-        } else if (!pitch && step > width) {
-            pitch = step;
-            rows = ref->count[i];
-        } else if (pitch && step == pitch * rows) {
-            rows *= ref->count[i];
-        } else {
-            return;
-        }
-    }
-    shape->pitch = pitch;
-    shape->width = width;
-}
-
-static const ts_shape *find_shape(ts_clock *clock, const ts_ref *ref) {
-    ts_shape shape = {.ref = *ref, .is_dense = true};
-    shape.ref.part = shape.ref.parts = 0;
-    shape.ref.offset = 0;
-    shape.ref.tensor = 0;
-    if (ref->index) return ts_shape_get(clock, &shape);
-    int64_t width = ts_dtype_get(ref->dtype)->bytes, lo = 0, hi = 0;
-    for (int i = 0; i < ref->dims; i++) {
-        int64_t reach = ref->step[i] * (ref->count[i] - 1);
-        if (reach < 0)
-            lo += reach;
-        else
-            hi += reach;
-    }
-    shape.lo = lo * width;
-    shape.hi = (hi + 1) * width;
-    shape.is_dense = is_gapless(ref);
-    if (!shape.is_dense) find_rectangle(&shape);
-    return ts_shape_get(clock, &shape);
-}
-
-static void find_bounds(const ts_program *program, ts_access *access) {
-    access->lo = access->shape->lo;
-    access->hi = access->shape->hi;
-    if (access->shape->ref.index) { /* anywhere in its tensor */
-        access->lo = access->shift - access->offset;
-        access->hi = access->lo + (int64_t)program->tensors.data[access->ap->tensor].bytes;
-    }
-}
-
 void ts_access_place(const ts_clock *clock, ts_access *access) {
     const ts_ap *ap = access->ap;
     if (ap->space == ts_space_hbm) {
@@ -226,15 +150,28 @@ void ts_access_place(const ts_clock *clock, ts_access *access) {
     }
 }
 
+/* An indexed operand may be anywhere in its tensor. */
+static void set_offset(const ts_program *program, ts_access *access, int64_t offset) {
+    const ts_shape *shape = access->place.shape;
+    bool is_indexed = shape->ref.index != NULL;
+    access->place.lo = access->shift + (is_indexed ? 0 : offset + shape->lo);
+    access->place.hi =
+        access->shift +
+        (is_indexed ? (int64_t)program->tensors.data[access->ap->tensor].bytes : offset + shape->hi);
+}
+
+static void set_part(ts_access *access, int32_t part, int32_t parts) {
+    access->place.part = part;
+    access->place.end = part + parts;
+}
+
 static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index) {
     const ts_ref *ref = &operands->ref[index];
-    access->offset = ref->offset + access->shift;
-    access->part = ref->part;
-    access->parts = ref->parts;
     access->is_read = operands->is_read[index];
     access->is_write = operands->is_write[index];
-    access->shape = find_shape(clock, ref);
-    find_bounds(clock->program, access);
+    access->place.shape = ts_shape_of(clock, ref);
+    set_offset(clock->program, access, ref->offset);
+    set_part(access, ref->part, ref->parts);
 }
 
 static bool is_ragged(const ts_ap *ap) {
@@ -277,119 +214,6 @@ static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     code->is_ready = true;
 }
 
-static ts_time part_of(ts_time time, const float *parts, uint32_t at) {
-    return parts ? (ts_time)((double)time * (double)parts[at]) : time;
-}
-
-/* Takes away what the what-if of set k makes free. */
-static void free_costs(const ts_clock *clock, ts_step *step, uint32_t at, int k) {
-    const ts_what_if *what_if = &clock->what_if[k];
-    bool is_free = what_if->work && what_if->work[at] <= 0;
-    step->of[k].occupancy = part_of(step->of[k].occupancy, what_if->work, at);
-    step->of[k].stream = part_of(step->of[k].stream, what_if->work, at);
-    step->of[k].descriptor_time = part_of(step->of[k].descriptor_time, what_if->work, at);
-    step->of[k].byte_time = part_of(part_of(step->of[k].byte_time, what_if->work, at), what_if->bytes, at);
-    step->of[k].hbm_time = part_of(part_of(step->of[k].hbm_time, what_if->work, at), what_if->bytes, at);
-    if (what_if->free & 1u << ts_step_bound(step)) step->of[k].occupancy = step->of[k].stream = 0;
-    if (is_free || what_if->free & 1u << ts_bound_wait) step->of[k].latency = 0;
-    if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) step->of[k].dependent = 0;
-    if (what_if->free & 1u << ts_bound_dma_descriptors) step->of[k].descriptor_time = 0;
-    if (what_if->free & 1u << ts_bound_dma_bytes) step->of[k].byte_time = step->of[k].hbm_time = 0;
-}
-
-static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
-    for (int k = 0; k < clock->sets; k++) {
-        const ts_chip *chip = &clock->chip[k];
-        ts_cost cost;
-        ts_inst_cost(chip, inst, operands, &cost);
-        ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
-        step->of[k].occupancy = cost.occupancy;
-        step->of[k].stream = cost.stream;
-        step->of[k].latency = cost.latency;
-        step->of[k].dependent = ts_cycles_time(engine.dependent_cycles, engine.ghz);
-        step->of[k].descriptor_time = cost.descriptor_time;
-        step->of[k].byte_time = cost.byte_time;
-        double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
-        step->of[k].hbm_time = (ts_time)((double)(cost.hbm_read_bytes + cost.hbm_write_bytes) / hbm * 1000);
-        if (k == clock->asked) step->cost = cost;
-    }
-}
-
-/* Rows of a DMA that each take one share of a DMA engine's time. */
-static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operands) {
-    int32_t rows = 0;
-    for (int i = 0; i < operands->count; i++) {
-        step->is_indexed |= operands->ref[i].index != NULL;
-        if (operands->ref[i].space != ts_space_hbm && operands->ref[i].parts > rows &&
-            !(i > 0 && operands->ref[i - 1].index))
-            rows = operands->ref[i].parts;
-    }
-    step->shares = step->cost.dma_engines;
-    step->rows = rows > 0 ? rows : step->shares;
-    step->rows_per_share = rows > 0 ? (int32_t)clock->chip[clock->asked].dma_rows_per_engine : 1;
-    for (int k = 0; k < clock->sets; k++) {
-        step->of[k].descriptor_time = (step->of[k].descriptor_time + step->rows / 2) / step->rows;
-        step->of[k].byte_time = (step->of[k].byte_time + step->rows / 2) / step->rows;
-    }
-}
-
-static void count_bytes(ts_step *step, const ts_operands *operands) {
-    for (int i = 0; i < operands->count; i++) {
-        const ts_ref *ref = &operands->ref[i];
-        if (ref->space != ts_space_sbuf && ref->space != ts_space_psum) continue;
-        uint64_t bytes = (uint64_t)(ref->parts * ref->elems * ts_dtype_get(ref->dtype)->bytes);
-        uint64_t *sums = step->space_bytes[ref->space == ts_space_psum];
-        if (operands->is_read[i]) sums[0] += bytes;
-        if (operands->is_write[i]) sums[1] += bytes;
-    }
-}
-
-static uint64_t hash_counts(const ts_operands *operands) {
-    uint64_t hash = 0x9E3779B97F4A7C15u;
-    for (int i = 0; i < operands->count; i++) {
-        const ts_ref *ref = &operands->ref[i];
-        hash = (hash ^ (uint64_t)ref->parts) * 0x100000001B3u;
-        for (int d = 0; d < TS_AP_DIMS; d++)
-            hash = (hash ^ (uint64_t)ref->count[d]) * 0x100000001B3u;
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
-static ts_step *find_step(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
-    uint64_t counts = hash_counts(operands);
-    for (ts_step *step = code->steps; step; step = step->next)
-        if (step->counts == counts && step->engine == inst->engine) return step;
-    ts_step *step = ts_arena_alloc(&clock->arena, sizeof *step + (size_t)clock->sets * sizeof step->of[0]);
-    ts_vec_push(&clock->steps, &clock->arena, step);
-    step->next = code->steps;
-    code->steps = step;
-    step->counts = counts;
-    step->row = code->row;
-    step->engine = inst->engine;
-    step->is_dma = inst->op == ts_op_dma_copy;
-    step->is_control = inst->op == ts_op_leave;
-    step->is_wait =
-        inst->op == ts_op_event_semaphore || inst->op == ts_op_core_signal || inst->op == ts_op_core_wait;
-    step->is_listed =
-        !step->is_control && (clock->program->order == ts_order_list || inst->order == ts_order_list);
-    set_costs(clock, step, inst, operands);
-    if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
-    if (step->is_dma) set_shares(clock, step, operands);
-    for (int k = 0; k < clock->sets; k++)
-        free_costs(clock, step, (uint32_t)(code - clock->code), k);
-    count_bytes(step, operands);
-    if (step->is_control || step->is_dma) return step;
-    for (int i = 0; i < operands->count; i++) {
-        uint8_t space = operands->ref[i].space, engine = inst->engine;
-        if (space == ts_space_sbuf && (engine == ts_engine_vector || engine == ts_engine_gpsimd))
-            step->port[ts_port_sbuf] = true;
-        if (space == ts_space_psum && (engine == ts_engine_vector || engine == ts_engine_scalar))
-            step->port[ts_port_psum] = true;
-    }
-    return step;
-}
-
 /* Whether ragged operands have the counts of the latest time. */
 static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
     if (!code->is_ragged) return true;
@@ -398,11 +222,11 @@ static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
         const ts_ap *ap = access->ap;
         if (!access->is_ragged) continue;
         if (ap->space != ts_space_hbm && ap->parts.is_ragged &&
-            ts_count_value(clock->program, &ap->parts, clock->counters) != access->parts)
+            ts_count_value(clock->program, &ap->parts, clock->counters) != access->place.end - access->place.part)
             return false;
         for (int d = 0; d < ap->dims; d++)
             if (ap->dim[d].count.is_ragged && ts_count_value(clock->program, &ap->dim[d].count,
-                                                             clock->counters) != access->shape->ref.count[d])
+                                                             clock->counters) != access->place.shape->ref.count[d])
                 return false;
     }
     return true;
@@ -412,14 +236,15 @@ static void move_accesses(const ts_clock *clock, ts_code *code) {
     const ts_program *program = clock->program;
     for (int i = 0; i < code->moving_count; i++) {
         ts_access *access = &code->accesses[code->moving[i]];
+        const ts_place *place = &access->place;
         if (access->moves_offset) {
             int64_t offset = ts_affine_value(program, &access->ap->offset, clock->counters);
             if (access->ap->space == ts_space_hbm) offset *= ts_dtype_get(access->ap->dtype)->bytes;
-            access->offset = offset + access->shift;
-            if (access->shape->ref.index) find_bounds(program, access);
+            set_offset(program, access, offset);
         }
         if (access->moves_part)
-            access->part = (int32_t)ts_affine_value(program, &access->ap->part, clock->counters);
+            set_part(access, (int32_t)ts_affine_value(program, &access->ap->part, clock->counters),
+                     place->end - place->part);
     }
 }
 
@@ -440,16 +265,13 @@ static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
     if (operands.is_skipped) return NULL;
     for (int i = 0; i < operands.count; i++)
         set_access(clock, &code->accesses[i], &operands, i);
-    return code->latest = find_step(clock, code, inst, &operands);
+    return code->latest = ts_step_find(clock, code, inst, &operands);
 }
 
 /* What a write covers is not in the register any more. */
 static void note_write(ts_clock *clock, const ts_access *access) {
-    if (access->storage != clock->held.storage) return;
-    int64_t at = access->offset;
-    bool meets = at + access->lo < clock->held.hi && at + access->hi > clock->held.lo &&
-                 access->part <= clock->held.part && access->part + access->parts > clock->held.part;
-    if (meets) clock->held.is_valid = false;
+    if (access->storage == clock->held.storage && ts_place_meets(&access->place, &clock->held.place))
+        clock->held.is_valid = false;
 }
 
 /* Inside one of the trips that are watched. */
@@ -506,14 +328,13 @@ static bool decides_to_leave(ts_clock *clock, const ts_inst_leave *leave) {
 
 /* Whether the value that a `leave` compares is in the register already; it is from now on. */
 static bool is_held(ts_clock *clock, const ts_access *access) {
-    int64_t lo = access->offset + access->lo, hi = lo - access->lo + access->hi;
     bool is = clock->held.is_valid && clock->held.storage == access->storage &&
-              clock->held.part == access->part && clock->held.lo == lo && clock->held.hi == hi;
+              clock->held.place.part == access->place.part && clock->held.place.lo == access->place.lo &&
+              clock->held.place.hi == access->place.hi;
     clock->held.is_valid = true;
     clock->held.storage = access->storage;
-    clock->held.part = access->part;
-    clock->held.lo = lo;
-    clock->held.hi = hi;
+    clock->held.place = access->place;
+    clock->held.place.end = access->place.part + 1;
     return is;
 }
 

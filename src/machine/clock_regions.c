@@ -69,7 +69,7 @@ typedef struct query {
     ts_event *event;
     ts_storage *storage;
     const ts_access *access;
-    ts_place place;
+    const ts_place *place;
     uint32_t first, last; /* cells */
     uint8_t engine;       /* that waits: of a transfer, the one that triggers it */
     uint8_t bit;          /* of that engine */
@@ -83,7 +83,7 @@ static void depend_same(ts_clock *clock, const query *q, const ts_box *box) {
     bool is_time = !q->is_write && q->engine != ts_engine_tensor, is_over;
     if (!is_time && box->event->is_done) return;
     if (is_time && !can_delay(clock, q->event, box->event, true, &is_over)) return;
-    if (conflicts(clock, &q->place, &box->place))
+    if (conflicts(clock, q->place, &box->place))
         ts_event_depend(clock, q->event, box->event, is_time ? ts_wait_same : ts_wait_issue);
 }
 
@@ -115,7 +115,7 @@ static bool depend(ts_clock *clock, const query *q, ts_found found) {
         if (is_over) hush(q, found, true);
         return is_over;
     }
-    if (!conflicts(clock, &q->place, &box->place)) return false;
+    if (!conflicts(clock, q->place, &box->place)) return false;
     earlier->awaited[q->is_write] |= bit;
     ts_event_depend(clock, q->event, earlier, q->is_write ? ts_wait_reuse : ts_wait_ready);
     return false;
@@ -271,14 +271,14 @@ static bool query_write(ts_clock *clock, const query *q) {
                 uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
                 ts_found found = {&table->row[row][slot % 64], slot};
                 ts_box *box = found.box;
-                if (!ts_place_meets(&q->place, &box->place) || is_apart(clock, q, box)) continue;
+                if (!ts_place_meets(q->place, &box->place) || is_apart(clock, q, box)) continue;
                 bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, found);
-                bool is_same = ts_place_is_same(&q->place, &box->place);
+                bool is_same = ts_place_is_same(q->place, &box->place);
                 if (is_same && box->is_write && !own.box)
                     own = found;
-                else if (is_same || covers(&q->place, &box->place) ||
+                else if (is_same || covers(q->place, &box->place) ||
                          (may_be_past && is_past(clock, q->storage, box, true)) ||
-                         (box->covered |= covered_parts(&q->place, &box->place)) == UINT64_MAX)
+                         (box->covered |= covered_parts(q->place, &box->place)) == UINT64_MAX)
                     ts_boxes_drop(clock, q->storage, slot, true);
             }
     if (own.box) take_over(clock, q, own);
@@ -386,9 +386,9 @@ static bool join_read(ts_clock *clock, const query *q, ts_found found) {
 static bool join_reads(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
     uint32_t empty = 0;
-    for (uint32_t at = table->room ? *ts_boxes_chain(table, &q->place) : 0; at; at = table->next[at - 1]) {
+    for (uint32_t at = table->room ? *ts_boxes_chain(table, q->place) : 0; at; at = table->next[at - 1]) {
         ts_found found = {ts_boxes_at(table, at - 1), at - 1};
-        if (!ts_place_is_same(&q->place, &found.box->place)) continue;
+        if (!ts_place_is_same(q->place, &found.box->place)) continue;
         if (!found.box->event)
             empty = at;
         else if (found.box->engine == q->issuer && join_read(clock, q, found))
@@ -409,7 +409,7 @@ static void query_read(ts_clock *clock, const query *q) {
                 uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
                 ts_found found = {&table->row[row][slot % 64], slot};
                 ts_box *box = found.box;
-                if (box->engine != q->ignored && ts_place_meets(&q->place, &box->place) &&
+                if (box->engine != q->ignored && ts_place_meets(q->place, &box->place) &&
                     !is_apart(clock, q, box) && depend(clock, q, found) &&
                     is_past(clock, q->storage, box, true))
                     ts_boxes_drop(clock, q->storage, slot, false);
@@ -477,39 +477,20 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
     query q = {.event = event,
                .storage = storage,
                .access = access,
-               .place = {.lo = access->offset + access->lo,
-                         .hi = access->offset + access->hi,
-                         .part = access->part,
-                         .end = access->part + access->parts,
-                         .shape = access->shape},
+               .place = &access->place,
                .engine = own,
                .bit = (uint8_t)(1u << own),
                .issuer = is_dma ? ts_engine_none : own,
                .ignored = NOBODY,
                .is_write = is_write};
     if (!is_dma && clock->window == 1 && (is_write || own == ts_engine_tensor)) q.ignored = own;
-    q.first = ts_boxes_cell(&storage->table, q.place.lo);
-    q.last = ts_boxes_cell(&storage->table, q.place.hi - 1);
+    q.first = ts_boxes_cell(&storage->table, q.place->lo);
+    q.last = ts_boxes_cell(&storage->table, q.place->hi - 1);
     if (!is_write) query_read(clock, &q);
     if (is_write ? query_write(clock, &q) : join_reads(clock, &q)) return;
-    uint32_t slot = ts_boxes_add(clock, storage, &q.place, is_write);
+    uint32_t slot = ts_boxes_add(clock, storage, q.place, is_write);
     fill_box(&q, (ts_found){ts_boxes_at(&storage->table, slot), slot});
     if (storage->boxes[is_write] > storage->crowd[is_write]) thin_out(clock, storage, is_write, true);
     if (storage->boxes[is_write] > storage->limit[is_write] && !clock->is_explicit)
         compact(clock, storage, is_write);
-}
-
-const ts_shape *ts_shape_get(ts_clock *clock, const ts_shape *shape) {
-    const ts_ref *ref = &shape->ref;
-    uint64_t hash = (uint64_t)ref->space << 8 | ref->dtype;
-    for (int i = 0; i < ref->dims; i++)
-        hash = (hash ^ (uint64_t)ref->step[i] ^ (uint64_t)ref->count[i] << 32) * 0x9E3779B97F4A7C15u;
-    ts_shape **head = &clock->shapes[hash >> 32 & (TS_CLOCK_SHAPES - 1)];
-    for (const ts_shape *known = *head; known; known = known->next)
-        if (memcmp(&known->ref, ref, sizeof *ref) == 0) return known;
-    ts_shape *made = TS_NEW(&clock->arena, ts_shape);
-    *made = *shape;
-    made->next = *head;
-    *head = made;
-    return made;
 }

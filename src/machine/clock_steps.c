@@ -1,0 +1,116 @@
+/* What an instruction costs in each set of constants, kept for each choice of its counts. */
+#include "machine/clock_core.h"
+
+static ts_time part_of(ts_time time, const float *parts, uint32_t at) {
+    return parts ? (ts_time)((double)time * (double)parts[at]) : time;
+}
+
+/* Takes away what the what-if of set k makes free. */
+static void free_costs(const ts_clock *clock, ts_step *step, uint32_t at, int k) {
+    const ts_what_if *what_if = &clock->what_if[k];
+    bool is_free = what_if->work && what_if->work[at] <= 0;
+    step->of[k].occupancy = part_of(step->of[k].occupancy, what_if->work, at);
+    step->of[k].stream = part_of(step->of[k].stream, what_if->work, at);
+    step->of[k].descriptor_time = part_of(step->of[k].descriptor_time, what_if->work, at);
+    step->of[k].byte_time = part_of(part_of(step->of[k].byte_time, what_if->work, at), what_if->bytes, at);
+    step->of[k].hbm_time = part_of(part_of(step->of[k].hbm_time, what_if->work, at), what_if->bytes, at);
+    if (what_if->free & 1u << ts_step_bound(step)) step->of[k].occupancy = step->of[k].stream = 0;
+    if (is_free || what_if->free & 1u << ts_bound_wait) step->of[k].latency = 0;
+    if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) step->of[k].dependent = 0;
+    if (what_if->free & 1u << ts_bound_dma_descriptors) step->of[k].descriptor_time = 0;
+    if (what_if->free & 1u << ts_bound_dma_bytes) step->of[k].byte_time = step->of[k].hbm_time = 0;
+}
+
+static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
+    ts_cost costs[TS_CLOCK_SETS];
+    ts_inst_costs(clock->chip, clock->sets, inst, operands, costs);
+    step->cost = costs[clock->asked];
+    for (int k = 0; k < clock->sets; k++) {
+        const ts_chip *chip = &clock->chip[k];
+        const ts_cost *cost = &costs[k];
+        ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
+        step->of[k].occupancy = cost->occupancy;
+        step->of[k].stream = cost->stream;
+        step->of[k].latency = cost->latency;
+        step->of[k].dependent = ts_cycles_time(engine.dependent_cycles, engine.ghz);
+        step->of[k].descriptor_time = cost->descriptor_time;
+        step->of[k].byte_time = cost->byte_time;
+        double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
+        step->of[k].hbm_time = (ts_time)((double)(cost->hbm_read_bytes + cost->hbm_write_bytes) / hbm * 1000);
+    }
+}
+
+/* Rows of a DMA that each take one share of a DMA engine's time. */
+static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operands) {
+    int32_t rows = 0;
+    for (int i = 0; i < operands->count; i++) {
+        step->is_indexed |= operands->ref[i].index != NULL;
+        if (operands->ref[i].space != ts_space_hbm && operands->ref[i].parts > rows &&
+            !(i > 0 && operands->ref[i - 1].index))
+            rows = operands->ref[i].parts;
+    }
+    step->shares = step->cost.dma_engines;
+    step->rows = rows > 0 ? rows : step->shares;
+    step->rows_per_share = rows > 0 ? (int32_t)clock->chip[clock->asked].dma_rows_per_engine : 1;
+    for (int k = 0; k < clock->sets; k++) {
+        step->of[k].descriptor_time = (step->of[k].descriptor_time + step->rows / 2) / step->rows;
+        step->of[k].byte_time = (step->of[k].byte_time + step->rows / 2) / step->rows;
+    }
+}
+
+static void count_bytes(ts_step *step, const ts_operands *operands) {
+    for (int i = 0; i < operands->count; i++) {
+        const ts_ref *ref = &operands->ref[i];
+        if (ref->space != ts_space_sbuf && ref->space != ts_space_psum) continue;
+        uint64_t bytes = (uint64_t)(ref->parts * ref->elems * ts_dtype_get(ref->dtype)->bytes);
+        uint64_t *sums = step->space_bytes[ref->space == ts_space_psum];
+        if (operands->is_read[i]) sums[0] += bytes;
+        if (operands->is_write[i]) sums[1] += bytes;
+    }
+}
+
+static uint64_t hash_counts(const ts_operands *operands) {
+    uint64_t hash = 0x9E3779B97F4A7C15u;
+    for (int i = 0; i < operands->count; i++) {
+        const ts_ref *ref = &operands->ref[i];
+        hash = (hash ^ (uint64_t)ref->parts) * 0x100000001B3u;
+        for (int d = 0; d < TS_AP_DIMS; d++)
+            hash = (hash ^ (uint64_t)ref->count[d]) * 0x100000001B3u;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
+    uint64_t counts = hash_counts(operands);
+    for (ts_step *step = code->steps; step; step = step->next)
+        if (step->counts == counts && step->engine == inst->engine) return step;
+    ts_step *step = ts_arena_alloc(&clock->arena, sizeof *step + (size_t)clock->sets * sizeof step->of[0]);
+    ts_vec_push(&clock->steps, &clock->arena, step);
+    step->next = code->steps;
+    code->steps = step;
+    step->counts = counts;
+    step->row = code->row;
+    step->engine = inst->engine;
+    step->is_dma = inst->op == ts_op_dma_copy;
+    step->is_control = inst->op == ts_op_leave;
+    step->is_wait =
+        inst->op == ts_op_event_semaphore || inst->op == ts_op_core_signal || inst->op == ts_op_core_wait;
+    step->is_listed =
+        !step->is_control && (clock->program->order == ts_order_list || inst->order == ts_order_list);
+    set_costs(clock, step, inst, operands);
+    if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
+    if (step->is_dma) set_shares(clock, step, operands);
+    for (int k = 0; k < clock->sets; k++)
+        free_costs(clock, step, (uint32_t)(code - clock->code), k);
+    count_bytes(step, operands);
+    if (step->is_control || step->is_dma) return step;
+    for (int i = 0; i < operands->count; i++) {
+        uint8_t space = operands->ref[i].space, engine = inst->engine;
+        if (space == ts_space_sbuf && (engine == ts_engine_vector || engine == ts_engine_gpsimd))
+            step->port[ts_port_sbuf] = true;
+        if (space == ts_space_psum && (engine == ts_engine_vector || engine == ts_engine_scalar))
+            step->port[ts_port_psum] = true;
+    }
+    return step;
+}
