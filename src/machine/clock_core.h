@@ -229,6 +229,13 @@ typedef struct ts_code {
     bool is_ready, is_ragged;
 } ts_code;
 
+/* What was found of two places whose bounds and partitions meet. */
+typedef struct ts_pair {
+    const ts_shape *a, *b;
+    int64_t distance; /* of their first bytes */
+    int meet;
+} ts_pair;
+
 /* One remembered access: a read or a write that is still the latest to some bytes of its place. */
 typedef struct ts_box {
     _Alignas(64) ts_place place; /* all in one line of the host's cache */
@@ -298,7 +305,8 @@ enum {
     TS_SLAB_FEWEST = 64,
     TS_SLAB_DOUBLINGS = 4,
     TS_SLAB_LINE = 64, /* blocks begin on lines of the cache */
-    TS_CLOCK_SHAPES = 256
+    TS_CLOCK_SHAPES = 256,
+    TS_CLOCK_PAIRS = 256
 };
 
 /* Length of a union of intervals that arrive roughly in order. */
@@ -407,6 +415,7 @@ typedef struct ts_clock {
     uint32_t last[ts_engine_count]; /* 1 + the last code position of an engine's; 0 = none */
     uint32_t ticks;
     ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
+    ts_pair pairs[TS_CLOCK_PAIRS];     /* the latest ones, by hash */
 
     /* sync=explicit */
     bool is_explicit;

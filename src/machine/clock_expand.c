@@ -155,9 +155,8 @@ static void set_offset(const ts_program *program, ts_access *access, int64_t off
     const ts_shape *shape = access->place.shape;
     bool is_indexed = shape->ref.index != NULL;
     access->place.lo = access->shift + (is_indexed ? 0 : offset + shape->lo);
-    access->place.hi =
-        access->shift +
-        (is_indexed ? (int64_t)program->tensors.data[access->ap->tensor].bytes : offset + shape->hi);
+    access->place.hi = access->shift + (is_indexed ? (int64_t)program->tensors.data[access->ap->tensor].bytes
+                                                   : offset + shape->hi);
 }
 
 static void set_part(ts_access *access, int32_t part, int32_t parts) {
@@ -222,11 +221,13 @@ static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
         const ts_ap *ap = access->ap;
         if (!access->is_ragged) continue;
         if (ap->space != ts_space_hbm && ap->parts.is_ragged &&
-            ts_count_value(clock->program, &ap->parts, clock->counters) != access->place.end - access->place.part)
+            ts_count_value(clock->program, &ap->parts, clock->counters) !=
+                access->place.end - access->place.part)
             return false;
         for (int d = 0; d < ap->dims; d++)
-            if (ap->dim[d].count.is_ragged && ts_count_value(clock->program, &ap->dim[d].count,
-                                                             clock->counters) != access->place.shape->ref.count[d])
+            if (ap->dim[d].count.is_ragged &&
+                ts_count_value(clock->program, &ap->dim[d].count, clock->counters) !=
+                    access->place.shape->ref.count[d])
                 return false;
     }
     return true;
