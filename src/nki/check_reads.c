@@ -2,6 +2,7 @@
    on the same addresses was written since. */
 #include <stdlib.h>
 
+#include "arch/lifetime.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
@@ -117,15 +118,14 @@ static bool copies_nothing(check *c, uint32_t at) {
 /* pass 0: reads; pass 1: writes. */
 static ts_status see_operands(check *c, uint32_t at, int pass) {
     ts_inst *inst = c->r->program->code.data[at];
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (!ap) continue;
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++) {
+        const ts_ap *ap = uses[i].ap;
         if (pass == 0 && ap->space == ts_space_hbm && ap->index)
             TS_TRY(check_read(c, inst, c->r->program->indices.data[ap->index - 1].tensor - 1));
-        if (!is_on_chip(ap) || is_write != (pass == 1)) continue;
-        if (is_write)
+        if (!is_on_chip(ap) || uses[i].is_write != (pass == 1)) continue;
+        if (uses[i].is_write)
             note_write(c, at, ap->tensor - 1);
         else
             TS_TRY(check_read(c, inst, ap->tensor - 1));

@@ -3,6 +3,7 @@
    PSUM, and updates in place by an operator whose order does not matter. Both are warnings, since an unrolled
    recording runs the trips in order and has the values that the kernel means. */
 #include "arch/dtype.h"
+#include "arch/lifetime.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
@@ -187,14 +188,15 @@ static bool accumulates(const ts_inst *inst) {
 
 static void see_inst(check *c, uint32_t at) {
     ts_inst *inst = c->r->program->code.data[at];
-    const ts_op_info *info = ts_op_get(inst->op);
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
     const ts_ap *in_place = updated(inst);
     bool is_reduction = in_place || accumulates(inst);
     for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < info->field_count; i++) {
-            bool is_write;
-            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-            if (!ap || is_write != (pass == 1) || (ap->space == ts_space_hbm && ap->index)) continue;
+        for (int i = 0; i < count; i++) {
+            const ts_ap *ap = uses[i].ap;
+            const bool is_write = uses[i].is_write;
+            if (is_write != (pass == 1) || (ap->space == ts_space_hbm && ap->index)) continue;
             see(c, ap, at, !is_write, is_write ? is_reduction : ap == in_place);
             if (is_write) note(c, ap, at, is_reduction);
         }

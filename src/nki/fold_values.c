@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/dtype.h"
+#include "arch/lifetime.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
@@ -27,12 +28,12 @@ static bool meet(const fold *f, const ts_ap *a, const ts_ap *b) {
 }
 
 static bool touches(const fold *f, ts_inst *inst, const ts_ap *place) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (ap && meet(f, ap, place)) return true;
-        if (ap && ap->space == ts_space_hbm && ap->index &&
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++) {
+        const ts_ap *ap = uses[i].ap;
+        if (meet(f, ap, place)) return true;
+        if (ap->space == ts_space_hbm && ap->index &&
             meet(f, &f->r->program->indices.data[ap->index - 1], place))
             return true;
     }
@@ -149,13 +150,10 @@ static bool fold_sum(fold *f, uint32_t at) {
 }
 
 static void note_writes(fold *f, uint32_t at) {
-    ts_inst *inst = f->r->program->code.data[at];
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (ap && is_write && ts_operand_is_tile(ap)) f->writer[ap->tensor - 1] = at + 1;
-    }
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(f->r->program->code.data[at], uses);
+    for (int i = 0; i < count; i++)
+        if (uses[i].is_write && ts_operand_is_tile(uses[i].ap)) f->writer[uses[i].ap->tensor - 1] = at + 1;
 }
 
 static void fold_values(fold *f) {
@@ -231,17 +229,16 @@ static void start_products(fold *f) {
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_inst *inst = program->code.data[at];
         if (!inst) continue;
-        const ts_op_info *info = ts_op_get(inst->op);
         if (inst->op == ts_op_nc_matmul) {
             ts_inst_nc_matmul *product = (ts_inst_nc_matmul *)inst;
             start_product(f, &groups[product->dst.tensor - 1], product, &scratch);
             continue;
         }
-        for (int i = 0; i < info->field_count; i++) {
-            bool is_write;
-            const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-            if (ap && ap->space == ts_space_psum) see_access(groups, inst, at, ap, is_write);
-        }
+        ts_operand_use uses[TS_MOST_USES];
+        int count = ts_live_uses(inst, uses);
+        for (int i = 0; i < count; i++)
+            if (uses[i].ap->space == ts_space_psum)
+                see_access(groups, inst, at, uses[i].ap, uses[i].is_write);
     }
     ts_arena_free(&scratch);
 }

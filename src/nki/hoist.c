@@ -2,6 +2,7 @@
    readers take the earlier tile. In a recording, where loops are unrolled, this is what moving loop-invariant
    instructions out of the innermost loop comes to. Trips do the same one after the other, so that the n-th
    instruction of a trip is the n-th of the one before. */
+#include "arch/lifetime.h"
 #include "nki/banks.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
@@ -67,12 +68,11 @@ static ts_ap *index_of(const hoist *h, const ts_ap *ap) {
 
 /* Nothing that the instruction reads was written since the position. */
 static bool is_unchanged(const hoist *h, ts_inst *inst, uint32_t since) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (!ap || is_write) continue;
-        const ts_ap *index = index_of(h, ap);
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++) {
+        const ts_ap *ap = uses[i].ap, *index = index_of(h, ap);
+        if (uses[i].is_write) continue;
         if (latest_write(h, ap) > since + 1 || (index && latest_write(h, index) > since + 1)) return false;
     }
     return true;
@@ -103,23 +103,21 @@ static void follow(const hoist *h, ts_ap *ap) {
 }
 
 static void follow_all(const hoist *h, ts_inst *inst) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (!ap) continue;
-        ts_ap *index = index_of(h, ap);
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++) {
+        ts_ap *index = index_of(h, uses[i].ap);
         if (index) follow(h, index);
-        if (!is_write) follow(h, ap);
+        if (!uses[i].is_write) follow(h, uses[i].ap);
     }
 }
 
 static void note_writes(const hoist *h, ts_inst *inst, uint32_t at) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (!ap || !is_write) continue;
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++) {
+        const ts_ap *ap = uses[i].ap;
+        if (!uses[i].is_write) continue;
         if (ap->space == ts_space_hbm)
             h->hbm_write[ap->tensor] = at + 1;
         else
@@ -129,12 +127,11 @@ static void note_writes(const hoist *h, ts_inst *inst, uint32_t at) {
 
 /* The dropped instruction reads nothing any more. */
 static void drop(const hoist *h, ts_inst *inst, uint32_t at) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (ap && !is_write && ts_operand_is_tile(ap)) h->r->uses.data[ap->tensor - 1].reads--;
-    }
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++)
+        if (!uses[i].is_write && ts_operand_is_tile(uses[i].ap))
+            h->r->uses.data[uses[i].ap->tensor - 1].reads--;
     h->program->code.data[at] = NULL;
 }
 

@@ -1,6 +1,7 @@
 /* A row that is broadcast over the partitions is a product with a column of ones, which TensorE leaves in
    PSUM. VectorE and ScalarE read it there, and faster than from SBUF, so the copy to SBUF is dropped where
    nobody else reads it, where it fits a bank, and where enough banks are free for as long as it is read. */
+#include "arch/lifetime.h"
 #include "nki/banks.h"
 #include "nki/operands.h"
 
@@ -38,11 +39,11 @@ static bool stay(psum_reads *p, const ts_inst_tensor_copy *copy) {
 }
 
 static void redirect(const psum_reads *p, ts_inst *inst, const ts_tile *place) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-        if (!ap || is_write || !ts_operand_is_tile(ap) || !place[ap->tensor - 1]) continue;
+    ts_operand_use uses[TS_MOST_USES];
+    int count = ts_live_uses(inst, uses);
+    for (int i = 0; i < count; i++) {
+        ts_ap *ap = uses[i].ap;
+        if (uses[i].is_write || !ts_operand_is_tile(ap) || !place[ap->tensor - 1]) continue;
         ap->tensor = place[ap->tensor - 1];
         ap->space = ts_space_psum;
         p->r->uses.data[ap->tensor - 1].reads++;

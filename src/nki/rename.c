@@ -3,6 +3,7 @@
    waits for those who still read the old ones. Addresses that the kernel chose, PSUM, and updates in place
    keep theirs. */
 #include "arch/dtype.h"
+#include "arch/lifetime.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
@@ -25,16 +26,11 @@ typedef struct rename_pass {
     ts_arena *scratch;
 } rename_pass;
 
-/* What leaves elements of its dst as they were. */
-static bool writes_all(const ts_inst *inst) {
+/* Of what does not read its dst: whether another tile will do as well. */
+static bool is_free(const ts_inst *inst) {
     switch (inst->op) {
-    case ts_op_tensor_copy_predicated:
-    case ts_op_nc_stream_shuffle:
     case ts_op_rng: return false;
-    case ts_op_dma_copy:
-        return ((const ts_inst_dma_copy *)inst)->rmw == ts_rmw_none &&
-               ((const ts_inst_dma_copy *)inst)->oob == ts_oob_error &&
-               !((const ts_inst_dma_copy *)inst)->is_exchange;
+    case ts_op_dma_copy: return !((const ts_inst_dma_copy *)inst)->is_exchange;
     case ts_op_nc_matmul: return ((const ts_inst_nc_matmul *)inst)->accumulate.mode == ts_accum_never;
     default: return true;
     }
@@ -53,17 +49,16 @@ static void note(rename_pass *p, uint32_t at, ts_ap *ap, bool is_write, bool is_
 
 static void list_accesses(rename_pass *p) {
     ts_program *program = p->r->program;
+    ts_operand_use uses[TS_MOST_USES];
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_inst *inst = program->code.data[at];
-        const ts_op_info *info = ts_op_get(inst->op);
-        for (int i = 0; i < info->field_count; i++) {
-            bool is_write;
-            ts_ap *ap = ts_inst_ap(inst, &info->fields[i], &is_write);
-            if (!ap) continue;
+        int count = ts_live_uses(inst, uses);
+        for (int i = 0; i < count; i++) {
+            ts_ap *ap = uses[i].ap;
             if (ap->space == ts_space_hbm && ap->index)
                 note(p, at, &program->indices.data[ap->index - 1], false, false);
             else
-                note(p, at, ap, is_write, info->fields[i].kind == ts_kind_dst && writes_all(inst));
+                note(p, at, ap, uses[i].is_write, !uses[i].is_read && is_free(inst));
         }
     }
 }
