@@ -411,6 +411,7 @@ typedef struct ts_clock {
     uint32_t storage_count;
     TS_VEC(ts_found) found;
     uint32_t since;                 /* code from here on may still be fetched */
+    bool has_leaves;                /* some position is a `leave` */
     uint32_t coming;                /* bit per engine that has some there */
     uint32_t last[ts_engine_count]; /* 1 + the last code position of an engine's; 0 = none */
     uint32_t ticks;

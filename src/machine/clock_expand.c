@@ -46,6 +46,7 @@ static void find_storages(ts_clock *clock) {
         const ts_inst *inst = program->code.data[at];
         ts_op_patterns found = ts_find_patterns(program, inst);
         clock->operands += (uint32_t)found.count;
+        clock->has_leaves |= inst->op == ts_op_leave;
         for (int i = 0; i < found.count; i++) {
             ts_access access = {.ap = found.ap[i]};
             ts_access_place(clock, &access);

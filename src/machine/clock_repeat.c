@@ -98,13 +98,20 @@ static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, u
 
 /* Whether what comes after the loop, or in it after `last`, could be delayed by an access of a trip that was
    jumped over. All of those that could delay an engine that works in those trips are known after the jump;
-   other engines may be behind them. */
-static bool is_met_later(const repeat *r, ts_reaches *moving, uint32_t first) {
-    ts_reaches *all = r->clock->reaches.data;
-    for (uint32_t i = first; i < r->clock->reaches.count; i++) {
-        const ts_inst *inst = r->clock->program->code.data[all[i].inst];
-        bool is_behind = inst->op == ts_op_leave || !(r->out->engines >> inst->engine & 1);
-        if (is_behind && ts_reach_meets(r->clock, moving, &all[i])) return true;
+   other engines may be behind them, and so may all engines after a `leave`. */
+static bool is_met_later(const repeat *r, ts_reaches *moving) {
+    ts_clock *clock = r->clock;
+    const ts_storage *storage = &clock->storages[moving->storage];
+    uint32_t begin = clock->program->loops.data[r->loop].begin;
+    for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
+        bool is_behind = !(r->out->engines >> engine & 1);
+        if (!is_behind && !clock->has_leaves) continue;
+        const uint32_t *list = clock->reach_list + storage->first_reach[engine];
+        for (uint32_t i = storage->reaches[engine]; i-- > 0 && clock->reaches.data[list[i]].inst > begin;) {
+            ts_reaches *other = &clock->reaches.data[list[i]];
+            bool is_leave = clock->program->code.data[other->inst]->op == ts_op_leave;
+            if ((is_behind || is_leave) && ts_reach_meets(clock, moving, other)) return true;
+        }
     }
     return false;
 }
@@ -129,8 +136,7 @@ static void look_at_places(repeat *r) {
         ts_reaches *own = &r->clock->reaches.data[i];
         bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
                      ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
-        if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own, first)))
-            r->out->is_able = false;
+        if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own))) r->out->is_able = false;
     }
 }
 

@@ -17,6 +17,10 @@ void ts_union_add(ts_union *set, ts_time start, ts_time end) {
     if (start < set->closed) start = set->closed;
     if (end <= start) return;
     int first = set->count;
+    if (first > 0 && start >= set->start[first - 1] && start <= set->end[first - 1]) {
+        if (end > set->end[first - 1]) set->end[first - 1] = end;
+        return;
+    }
     while (first > 0 && set->end[first - 1] >= start)
         first--;
     int last = first;
