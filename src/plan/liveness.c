@@ -52,18 +52,14 @@ static void enter(const ts_live_item *items, uint32_t *list, uint32_t live, uint
     list[slot] = i;
 }
 
-/* The last position at which an item holds its room against the next one, to an ease; the one after all is
-   that of need. */
-static uint32_t held_to(const ts_live_item *item, const ts_live_item *next, int ease) {
-    if (ease == TS_LIVE_EASES) return item->last;
-    uint32_t held = item->far[ease];
-    if (!item->is_stored && !next->is_loaded && item->near < held) held = item->near;
-    return held > item->last ? held : item->last;
+/* The last position at which an item holds its room, to an ease; the one after all is that of need. */
+static uint32_t held_to(const ts_live_item *item, int ease) {
+    return ease < TS_LIVE_EASES && item->far[ease] > item->last ? item->far[ease] : item->last;
 }
 
 static bool meet(const ts_live_item *a, const ts_live_item *b, int ease) {
     if (a->is_tight || b->is_tight) ease = TS_LIVE_EASES;
-    return a->first <= held_to(b, a, ease) && b->first <= held_to(a, b, ease);
+    return a->first <= held_to(b, ease) && b->first <= held_to(a, ease);
 }
 
 /* Items that have their address: two lists by address. */

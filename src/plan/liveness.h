@@ -23,20 +23,18 @@ ts_live_pace ts_live_pace_make(const ts_builder *builder, const uint32_t *loop_o
    next one. */
 uint32_t ts_live_until(const ts_live_pace *pace, uint32_t position, double ns);
 
-/* One thing that needs room while code positions [first, last] run. What takes its room by one of the later
-   positions would have to wait for it: by far[i] where a DMA is at either side, as loads begin long before
-   their position and stores end long after it, less likely so for smaller i; by `near` otherwise. 0 where
-   that is of no interest. */
+/* One thing that needs room while code positions [first, last] run. What takes its room by far[i] would have
+   to wait for it, less likely so for smaller i: loads begin long before their position, stores end long after
+   it. 0 where that is of no interest. */
 enum { TS_LIVE_EASES = 4 };
 typedef struct ts_live_item {
     uint32_t first, last;
-    uint32_t far[TS_LIVE_EASES], near; /* `far` is descending */
-    uint32_t owner;                    /* tile or tensor index */
+    uint32_t far[TS_LIVE_EASES]; /* descending */
+    uint32_t owner;              /* tile or tensor index */
     int64_t bytes, address;
-    bool is_loaded, is_stored; /* by DMAs */
-    bool is_tight;             /* set by ts_live_fit: far and near do not matter */
-    bool is_lasting;           /* placed before the others, so that these find room in one piece beside it */
-    bool is_fixed;             /* has its address */
+    bool is_tight;   /* set by ts_live_fit: `far` does not matter */
+    bool is_lasting; /* placed before the others, so that these find room in one piece beside it */
+    bool is_fixed;   /* has its address */
 } ts_live_item;
 /* The tiles of a space that something uses, as items; returns how many. */
 uint32_t ts_live_tiles(const ts_builder *builder, ts_space space, ts_live_item *items);

@@ -5,10 +5,9 @@
 
 static const uint32_t UNUSED = (uint32_t)TS_LIVE_NEVER;
 
-/* How long before its next use a tile's room had better be left, in the time of ts_live_pace: where a DMA is
-   at either side, and elsewhere. The first is enough for the next nest's loads to run ahead; more would
-   spread tiles over more of SBUF, and over more of the host's caches. */
-static const double FAR_NS[TS_LIVE_EASES] = {50000, 20000, 10000, 5000}, NEAR_NS = 30000;
+/* How long before its next use a tile's room had better be left, in the time of ts_live_pace: the first is
+   enough for the next nest's loads to run ahead. */
+static const double EASE_NS[TS_LIVE_EASES] = {50000, 20000, 10000, 5000};
 
 typedef struct placer {
     ts_builder *b;
@@ -60,31 +59,11 @@ static void each_ap(placer *p, ts_inst *inst, uint32_t at, bool is_patch) {
     }
 }
 
-/* Which tiles DMAs load, and which they store. */
-static void find_moved(const placer *p, bool *is_loaded, bool *is_stored) {
-    ts_operand_use uses[TS_MOST_USES];
-    for (uint32_t at = 0; at < p->b->program->code.count; at++) {
-        ts_inst *inst = p->b->program->code.data[at];
-        int count = inst->op == ts_op_dma_copy ? ts_live_uses(inst, uses) : 0;
-        for (int i = 0; i < count; i++)
-            if (uses[i].ap->space != ts_space_hbm)
-                (uses[i].is_write ? is_loaded : is_stored)[uses[i].ap->tensor - 1] = true;
-    }
-}
-
 /* Until when each tile keeps others out of its room, unless they need it. */
-static void ease(const placer *p, ts_live_item *items, uint32_t count, ts_arena *scratch) {
-    bool *is_loaded = TS_NEW_ARRAY(scratch, bool, p->b->tiles.count);
-    bool *is_stored = TS_NEW_ARRAY(scratch, bool, p->b->tiles.count);
-    find_moved(p, is_loaded, is_stored);
-    for (uint32_t i = 0; i < count; i++) {
-        ts_live_item *item = &items[i];
+static void ease(const placer *p, ts_live_item *items, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
         for (int e = 0; e < TS_LIVE_EASES; e++)
-            item->far[e] = ts_live_until(&p->pace, item->last, FAR_NS[e]);
-        item->near = ts_live_until(&p->pace, item->last, NEAR_NS);
-        item->is_loaded = is_loaded[item->owner];
-        item->is_stored = is_stored[item->owner];
-    }
+            items[i].far[e] = ts_live_until(&p->pace, items[i].last, EASE_NS[e]);
 }
 
 static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_arena *scratch, ts_diag *diag) {
@@ -92,7 +71,7 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
     if (b->owns_banks) return ts_plan_place_recent(b, space, capacity, diag);
     ts_live_item *items = TS_NEW_ARRAY(scratch, ts_live_item, b->tiles.count);
     uint32_t count = ts_live_tiles(b, space, items);
-    ease(p, items, count, scratch);
+    ease(p, items, count);
     int64_t top = ts_live_fit(items, count, (int64_t)capacity, scratch);
     if ((double)top > capacity) {
         ts_fail(diag, ts_capacity,

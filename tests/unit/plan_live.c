@@ -13,7 +13,7 @@
 
 static ts_live_item item(uint32_t owner, uint32_t first, uint32_t last, uint32_t eased, int64_t bytes) {
     return (ts_live_item){
-        .first = first, .last = last, .far = {eased, eased}, .near = eased, .owner = owner, .bytes = bytes};
+        .first = first, .last = last, .far = {eased, eased}, .owner = owner, .bytes = bytes};
 }
 
 static int64_t address_of(const ts_live_item *items, uint32_t count, uint32_t owner) {
@@ -30,22 +30,6 @@ static void room_is_taken_once_it_has_eased(void **state) {
     assert_int_equal(address_of(items, 3, 1), 64); /* the first has not eased by 10 */
     assert_int_equal(address_of(items, 3, 2), 0);  /* it has by 20 */
     ts_arena_free(&arena);
-}
-
-/* Between engines room eases sooner than where a DMA stores what was there, or loads what comes. */
-static void dmas_need_more_time(void **state) {
-    (void)state;
-    for (int dma = 0; dma < 3; dma++) {
-        ts_arena arena = {0};
-        ts_live_item items[] = {item(0, 0, 9, 25, 64), item(1, 15, 19, 0, 64)};
-        items[0].near = 12;
-        items[0].is_stored = dma == 1;
-        items[1].is_loaded = dma == 2;
-        items[0].is_loaded = items[1].is_stored = true; /* at their other ends */
-        ts_live_fit(items, 2, 1000, &arena);
-        assert_int_equal(address_of(items, 2, 1), dma == 0 ? 0 : 64);
-        ts_arena_free(&arena);
-    }
 }
 
 static void where_there_is_no_other_room_it_is_taken_at_once(void **state) {
@@ -81,9 +65,6 @@ static void whatever_fits_is_placed(void **state) {
             plain[i] = item(i, first, last, 0, 64 * (1 + rand() % 8));
             plain[i].is_lasting = rand() % 6 == 0;
             eased[i] = plain[i];
-            eased[i].near = last + 3;
-            eased[i].is_loaded = rand() % 2 == 0;
-            eased[i].is_stored = rand() % 2 == 0;
             for (int e = 0, more = 12; e < TS_LIVE_EASES; e++, more /= 2)
                 eased[i].far[e] = last + (uint32_t)more;
         }
@@ -131,7 +112,6 @@ static void positions_lie_in_time(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room_is_taken_once_it_has_eased),
-        cmocka_unit_test(dmas_need_more_time),
         cmocka_unit_test(where_there_is_no_other_room_it_is_taken_at_once),
         cmocka_unit_test(what_is_live_beside_it_makes_room),
         cmocka_unit_test(whatever_fits_is_placed),
