@@ -75,35 +75,37 @@ bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b) {
     return a->lo < b->hi && b->lo < a->hi && a->first <= b->last && b->first <= a->last;
 }
 
-/* Whether the operand is one of `engine`: of a `leave`, it is of all. */
-static bool is_of(const ts_clock *clock, const ts_reaches *reach, uint8_t engine) {
+/* A bit for the operand's engine: of a `leave`, for all. */
+static uint32_t engines_of(const ts_clock *clock, const ts_reaches *reach) {
     const ts_inst *inst = clock->program->code.data[reach->inst];
-    return inst->engine == engine || inst->op == ts_op_leave;
+    const uint32_t all = ((1u << ts_engine_count) - 1) & ~(1u << ts_engine_none);
+    return inst->op == ts_op_leave ? all : 1u << inst->engine;
 }
 
 /* Lists the operands by storage and engine, in program order. */
 static void list_all(ts_clock *clock) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < clock->reaches.count; i++)
-        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-            if (is_of(clock, &clock->reaches.data[i], engine)) {
-                clock->storages[clock->reaches.data[i].storage].reaches[engine]++;
-                count++;
-            }
+    for (uint32_t i = 0; i < clock->reaches.count; i++) {
+        const ts_reaches *reach = &clock->reaches.data[i];
+        for (uint32_t engines = engines_of(clock, reach); engines; engines &= engines - 1)
+            clock->storages[reach->storage].reaches[__builtin_ctz(engines)]++;
+    }
+    for (uint32_t storage = 0; storage < clock->storage_count; storage++)
+        for (int engine = 0; engine < ts_engine_count; engine++) {
+            ts_storage *own = &clock->storages[storage];
+            own->first_reach[engine] = count;
+            count += own->reaches[engine];
+            own->reaches[engine] = 0;
+        }
     clock->reach_list = TS_NEW_ARRAY(&clock->arena, uint32_t, count + 1);
-    for (uint32_t storage = clock->storage_count; storage-- > 0;)
-        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-            clock->storages[storage].first_reach[engine] = count -= clock->storages[storage].reaches[engine];
-    for (uint32_t i = clock->reaches.count; i-- > 0;)
-        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-            if (is_of(clock, &clock->reaches.data[i], engine)) {
-                ts_storage *storage = &clock->storages[clock->reaches.data[i].storage];
-                clock->reach_list[storage->first_reach[engine] + --storage->reaches[engine]] = i;
-            }
-    for (uint32_t i = 0; i < clock->reaches.count; i++)
-        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-            if (is_of(clock, &clock->reaches.data[i], engine))
-                clock->storages[clock->reaches.data[i].storage].reaches[engine]++;
+    for (uint32_t i = 0; i < clock->reaches.count; i++) {
+        const ts_reaches *reach = &clock->reaches.data[i];
+        ts_storage *own = &clock->storages[reach->storage];
+        for (uint32_t engines = engines_of(clock, reach); engines; engines &= engines - 1) {
+            int engine = __builtin_ctz(engines);
+            clock->reach_list[own->first_reach[engine] + own->reaches[engine]++] = i;
+        }
+    }
 }
 
 void ts_reach_find(ts_clock *clock) {
