@@ -12,6 +12,26 @@ void ts_copy_lines(uint8_t *to, const uint8_t *from, size_t bytes) {
     memcpy(to + bytes - LINE, from + bytes - LINE, LINE);
 }
 
+enum { ABREAST = 8 };
+
+TS_CLONES
+static void copy_eight(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, size_t bytes) {
+    for (size_t at = 0; at + LINE <= bytes; at += LINE)
+        for (int i = 0; i < ABREAST; i++)
+            memcpy(to + i * to_step + at, from + i * from_step + at, LINE);
+    for (int i = 0; i < ABREAST; i++)
+        memcpy(to + i * to_step + bytes - LINE, from + i * from_step + bytes - LINE, LINE);
+}
+
+void ts_copy_abreast(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
+                     size_t bytes) {
+    int64_t i = 0;
+    for (; i + ABREAST <= count; i += ABREAST)
+        copy_eight(to + i * to_step, to_step, from + i * from_step, from_step, bytes);
+    for (; i < count; i++)
+        ts_copy(to + i * to_step, from + i * from_step, bytes);
+}
+
 /* Lengths that compilers turn into a few vectors; a call of memcpy costs more than such a run. */
 #define RUNS(length)                                                                                         \
     case length:                                                                                             \

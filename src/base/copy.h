@@ -23,6 +23,11 @@ static inline void ts_copy(void *to, const void *from, size_t bytes) {
         memcpy(to, from, bytes);
 }
 
+/* Runs of at least a cache line that lie in memory, not in the caches: eight side by side, so that as many
+   pages are read at once. No byte that is written is read. */
+void ts_copy_abreast(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
+                     size_t bytes);
+
 /* `count` runs of `bytes`, each its step after the one before: no byte that is written is read. */
 void ts_copy_runs(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
                   int64_t bytes);

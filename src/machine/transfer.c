@@ -296,12 +296,14 @@ static bool is_plane(const ts_pair *pair) {
            pair->src_step[inner] != pair->src_size && pair->src_step[inner - 1] == pair->src_size;
 }
 
-/* Short runs without gaps on both sides. */
+enum { SHORT_RUN = 512, FAR_RUN = 8192 }; /* bytes */
+
+/* Runs without gaps on both sides, of which several are faster together: short ones, and what lies far. */
 static bool is_of_runs(const ts_pair *pair) {
-    enum { SHORT = 512 };
     int inner = pair->dims - 1;
     return is_copy(pair) && !pair->is_streaming && inner > 0 && pair->dst_step[inner] == pair->dst_size &&
-           pair->src_step[inner] == pair->dst_size && pair->count[inner] * pair->dst_size <= SHORT;
+           pair->src_step[inner] == pair->dst_size &&
+           pair->count[inner] * pair->dst_size <= (pair->is_far ? FAR_RUN : SHORT_RUN);
 }
 
 /* Where the lowest of `count` runs begins. */
@@ -315,7 +317,10 @@ static void move_runs(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int
     const uint8_t *low = lowest(dst, dst_step, count), *from = lowest(src, src_step, count);
     if (low >= from + (count - 1) * magnitude(src_step) + bytes ||
         from >= low + (count - 1) * magnitude(dst_step) + bytes) {
-        ts_copy_runs(dst, dst_step, src, src_step, count, bytes);
+        if (bytes > SHORT_RUN)
+            ts_copy_abreast(dst, dst_step, src, src_step, count, (size_t)bytes);
+        else
+            ts_copy_runs(dst, dst_step, src, src_step, count, bytes);
         return;
     }
     for (int64_t i = 0; i < count; i++)

@@ -151,6 +151,28 @@ static void runs_are_copies(void **state) {
         }
 }
 
+/* The same for runs of a line and more, of any number. */
+static void runs_abreast_are_copies(void **state) {
+    (void)state;
+    enum { ROOM = 1 << 16, MIDDLE = ROOM / 2 };
+    static const int64_t steps[][2] = {{700, 690}, {700, -710}, {-690, 700}}, counts[] = {1, 7, 8, 9, 20};
+    static uint8_t from[ROOM], to[ROOM], expected[ROOM];
+    for (int i = 0; i < ROOM; i++)
+        from[i] = (uint8_t)(i * 11 + i / 256);
+    for (size_t s = 0; s < sizeof steps / sizeof *steps; s++)
+        for (int64_t bytes = 64; bytes <= 690; bytes = bytes < 66 ? bytes + 1 : bytes + 39)
+            for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+                memset(to, 0xee, ROOM);
+                memset(expected, 0xee, ROOM);
+                for (int64_t i = 0; i < counts[c]; i++)
+                    memcpy(expected + MIDDLE + i * steps[s][0], from + MIDDLE + i * steps[s][1],
+                           (size_t)bytes);
+                ts_copy_abreast(to + MIDDLE, steps[s][0], from + MIDDLE, steps[s][1], counts[c],
+                                (size_t)bytes);
+                assert_memory_equal(to, expected, ROOM);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -159,6 +181,7 @@ int main(void) {
         cmocka_unit_test(text_quotes_and_numbers),
         cmocka_unit_test(first_failure_is_kept),
         cmocka_unit_test(copies_are_exact),
+        cmocka_unit_test(runs_abreast_are_copies),
         cmocka_unit_test(runs_are_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,28 @@ static void streams_are_copies(void **state) {
         }
 }
 
+/* What lies far goes several rows at a time, unless the rows overlap. */
+static void far_rows_are_copied(void **state) {
+    (void)state;
+    enum { ROWS = 19, LENGTH = 600, ROOM = ROWS * (LENGTH + 8) };
+    static uint8_t memory[2 * ROOM], expected[2 * ROOM];
+    for (int start = 0; start <= ROOM; start += ROOM / 2) {
+        ts_pattern dst = {.base = memory + start, .size = 1, .dims = 2, .step = {LENGTH + 8, 1}};
+        ts_pattern src = {.base = memory, .size = 1, .dims = 2, .step = {LENGTH + 3, 1}};
+        ts_pair pair;
+        dst.count[0] = src.count[0] = ROWS;
+        dst.count[1] = src.count[1] = LENGTH;
+        for (int i = 0; i < 2 * ROOM; i++)
+            memory[i] = expected[i] = (uint8_t)(i * 7 + i / 251);
+        for (int row = 0; row < ROWS; row++)
+            memmove(expected + start + row * (LENGTH + 8), expected + row * (LENGTH + 3), LENGTH);
+        assert_true(ts_pair_make(&dst, &src, &pair));
+        pair.is_far = true;
+        ts_pair_move(&pair, 0, ROWS);
+        assert_memory_equal(memory, expected, 2 * ROOM);
+    }
+}
+
 static void patterns_without_a_cut_are_refused(void **state) {
     (void)state;
     uint8_t memory[64];
@@ -151,6 +173,7 @@ static void overlapping_patterns_are_seen(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_pairs_match),
+        cmocka_unit_test(far_rows_are_copied),
         cmocka_unit_test(streams_are_copies),
         cmocka_unit_test(patterns_without_a_cut_are_refused),
         cmocka_unit_test(overlapping_patterns_are_seen),
