@@ -6,7 +6,7 @@
 #include "machine/clock_core.h"
 
 /* Fewer are not worth a pass of merging; merged, a path that is shown has lost its order. */
-enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
+enum { FEWEST_NODES = 1 << 12, FEWEST_SHOWN = 1 << 13 };
 
 static void forget_many(ts_node *node) {
     if (node->charges) free(node->many);
@@ -106,11 +106,11 @@ static void merge_outer(ts_clock *clock, ts_node *node) {
         if (node->span + node->parent->span <= longest_node(clock)) merge_chain(clock, node);
 }
 
-/* The next pass of merging is worth it when there are twice as many. */
+/* The next pass of merging is worth it when there are four times as many. */
 static void set_limit(ts_clock *clock) {
     uint32_t fewest = is_shown(clock) ? FEWEST_SHOWN : FEWEST_NODES;
     if (clock->path_cap > fewest) fewest = clock->path_cap;
-    clock->node_limit = clock->live_nodes * 2 > fewest ? clock->live_nodes * 2 : fewest;
+    clock->node_limit = clock->live_nodes * 4 > fewest ? clock->live_nodes * 4 : fewest;
 }
 
 void ts_path_open(ts_clock *clock) {
