@@ -8,7 +8,7 @@
 enum {
     TS_SEGMENT_LENGTH = 64,
     TS_BLOCK_PARTS =
-        16, /* partitions that a thread takes at a time: what squares of a transpose are made of */
+        32, /* partitions that a thread takes at a time: what squares of a transpose are made of */
     TS_LEAST_ROWS =
         8, /* partitions that a thread takes at least of what reads across: rows of a product's tile */
     TS_NEAR_BYTES = 1 << 18, /* a segment that touches less stays in a core's own cache anyhow */
