@@ -159,6 +159,12 @@ static void conclude(const sight *seen, uint32_t slots, ts_tile_life *life) {
     if (seen->high > life->last) life->last = seen->high;
 }
 
+/* What a product adds to is read, too: without a value there, that shows. */
+static bool is_read(const ts_inst *inst, const ts_operand_use *use) {
+    if (!use->is_write || inst->op != ts_op_nc_matmul) return use->is_read;
+    return ((const ts_inst_nc_matmul *)inst)->accumulate.mode == ts_accum_always;
+}
+
 ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
     const uint32_t count = program->tiles.count;
     survey s = {.program = program,
@@ -169,9 +175,10 @@ ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
         s.lives[i].first = NEVER;
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_operand_use uses[TS_MOST_USES];
-        int used = ts_live_uses(program->code.data[at], uses);
+        ts_inst *inst = program->code.data[at];
+        int used = ts_live_uses(inst, uses);
         for (int i = 0; i < used; i++)
-            see(&s, uses[i].ap, uses[i].is_read, at);
+            see(&s, uses[i].ap, is_read(inst, &uses[i]), at);
     }
     for (uint32_t i = 0; i < count; i++)
         if (s.lives[i].first != NEVER) conclude(&s.sights[i], program->tiles.data[i].slots, &s.lives[i]);

@@ -153,6 +153,25 @@ static void columns_are_shared_where_they_are_short(void **state) {
     ts_program_free(program);
 }
 
+/* A product that adds to what nothing has set: tile 2 has room of its own, unless the product sets it. */
+static void what_a_product_adds_to_is_read(void **state) {
+    (void)state;
+    for (int adds = 0; adds < 2; adds++) {
+        ts_program *program = program_of(
+            "tile 1: psum address=0 bytes=2048\ntile 2: psum address=4096 bytes=2048\n"
+            "tile 3: sbuf address=0 bytes=512\n"
+            "vector.memset dst=sbuf.f32[tile3 p0:128 +0 128] value=1\n"
+            "vector.memset dst=psum.f32[tile1 p0:128 +0 128] value=1\n"
+            "tensor.nc_matmul dst=psum.f32[tile2 p0:128 +4096 128] stationary=sbuf.f32[tile3 p0:128 +0 128] "
+            "moving=sbuf.f32[tile3 p0:128 +0 128] accumulate=%s\n",
+            adds ? "always" : "never");
+        ts_homes *homes = homes_of(program, true);
+        assert_int_equal(ts_homes_column(homes, 2, 4096) == 0, !adds);
+        ts_homes_free(homes);
+        ts_program_free(program);
+    }
+}
+
 static void programs_without_tiles_have_none(void **state) {
     (void)state;
     ts_program *program = program_of("vector.memset dst=sbuf.f32[p0:128 +4096 64] value=1\n");
@@ -276,6 +295,7 @@ int main(void) {
         cmocka_unit_test(tiles_take_the_lowest_columns),
         cmocka_unit_test(slots_of_one_trip_share_a_place),
         cmocka_unit_test(slots_that_outlive_a_trip_do_not),
+        cmocka_unit_test(what_a_product_adds_to_is_read),
         cmocka_unit_test(programs_without_tiles_have_none),
         cmocka_unit_test(what_is_not_set_shows_with_poison),
         cmocka_unit_test(what_is_set_in_parts_lies_alone_with_poison),
