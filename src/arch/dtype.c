@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/bf16.h"
 #include "base/bits.h"
 #include "base/clones.h"
 
@@ -224,6 +225,10 @@ enum { SATURATED_AT_ONCE = 256 };
 
 TS_CLONES
 void ts_dtype_narrow(ts_dtype dtype, const float *from, void *to, size_t count) {
+    if (dtype == ts_dtype_bf16) {
+        const size_t done = ts_bf16_narrow(from, to, count);
+        from += done, to = (uint16_t *)to + done, count -= done;
+    }
     switch (dtype) {
         NARROW(i1, uint8_t, from[i] != 0)
         SATURATED(i4, int8_t, -8, 7)

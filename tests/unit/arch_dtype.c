@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "arch/dtype.h"
+#include "base/bits.h"
 
 typedef struct format {
     ts_dtype dtype;
@@ -367,8 +368,32 @@ static void test_table(void **state) {
     assert_false(ts_dtype_get(ts_dtype_f8e4m3fn)->native);
 }
 
+/* Numbers of every exponent, subnormal ones and NaN among them, in arrays that end anywhere. */
+static void test_bf16_rounds_alike(void **state) {
+    (void)state;
+    enum { MOST = 300 };
+    float from[MOST];
+    uint16_t got[MOST];
+    uint64_t seed = 5;
+    for (int round = 0; round < 4000; round++) {
+        const size_t count = (size_t)(round % MOST);
+        for (size_t i = 0; i < count; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            uint32_t bits = (uint32_t)(seed >> 32);
+            if (round % 3 == 0) bits &= 0x807fffff; /* zeros and subnormal numbers */
+            if (round % 7 == 1) bits |= 0x7f800000; /* infinities and NaN */
+            from[i] = ts_bits_float(bits);
+        }
+        ts_dtype_narrow(ts_dtype_bf16, from, got, count);
+        for (size_t i = 0; i < count; i++)
+            if (got[i] != ts_float_bf16(from[i]))
+                fail_msg("%08x: %04x, not %04x", ts_float_bits(from[i]), got[i], ts_float_bf16(from[i]));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bf16_rounds_alike),
         cmocka_unit_test(test_every_code_widens),
         cmocka_unit_test(test_every_code_comes_back),
         cmocka_unit_test(test_rounds_to_nearest_even),
