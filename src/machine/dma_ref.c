@@ -5,6 +5,7 @@
 #include "machine/segment.h"
 #include "machine/transfer.h"
 
+enum { FAR_BYTES = 1 << 20 };       /* a tensor that a core's own cache does not hold beside other things */
 enum { STREAMING_BYTES = 4 << 20 }; /* a tensor that would push what is in use out of the caches */
 
 typedef struct side {
@@ -287,7 +288,7 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
     d.pair.is_added = inst->rmw == ts_rmw_add;
     d.pair.is_streaming =
         d.dst.tensor && d.dst.tensor->bytes >= STREAMING_BYTES && d.dst.tensor != d.src.tensor;
-    d.pair.is_far = d.src.tensor && d.src.tensor->bytes >= STREAMING_BYTES;
+    d.pair.is_far = d.src.tensor && d.src.tensor->bytes >= FAR_BYTES;
     d.pair.casts = exec->casts;
     d.pair.is_stochastic = d.dst.rows.is_stochastic;
     memcpy(d.pair.key, d.dst.rows.key, sizeof d.pair.key);
