@@ -1,11 +1,7 @@
 /* Liveness over the loop tree. */
 #include "arch/lifetime.h"
 
-#include <string.h>
-
 #include "arch/isa.h"
-
-static const uint32_t NEVER = (uint32_t)TS_LIVE_NEVER;
 
 int ts_live_uses(ts_inst *inst, ts_operand_use *uses) {
     const ts_op_info *info = ts_op_get(inst->op);
@@ -34,7 +30,7 @@ uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena) {
 
 void ts_live_cover(const ts_program *program, const uint32_t *loop_of, uint32_t *first, uint32_t *last,
                    uint32_t at) {
-    if (*first == NEVER) {
+    if (*first == TS_LIVE_NEVER) {
         *first = *last = at;
         return;
     }
@@ -75,9 +71,8 @@ typedef struct box {
 
 /* What is seen of a tile. */
 typedef struct sight {
-    uint32_t at; /* of the first operand that names it */
-    uint32_t low,
-        high; /* what the loops of its indices add to its life where it has several slots at a time */
+    uint32_t at;        /* of the first operand that names it */
+    uint32_t low, high; /* from there on, with the loops that indices count */
     uint16_t rotation;  /* of the first operand */
     bool is_mixed;      /* another one has another slot */
     bool varies;        /* where some operand lies depends on loops */
@@ -92,12 +87,8 @@ typedef struct survey {
     sight *sights;
 } survey;
 
-static bool is_constant(const ts_affine *affine) {
-    return affine->term_count == 0 && affine->rotation == 0;
-}
-
 static bool is_plain(const ts_ap *ap) {
-    bool is = is_constant(&ap->offset) && is_constant(&ap->part) && !ap->parts.is_ragged;
+    bool is = ts_affine_is_constant(&ap->offset) && ts_affine_is_constant(&ap->part) && !ap->parts.is_ragged;
     for (int i = 0; i < ap->dims; i++)
         is &= !ap->dim[i].count.is_ragged;
     return is;
@@ -140,7 +131,7 @@ static void see(const survey *s, const ts_ap *ap, bool is_read, uint32_t at) {
     if (ap->space == ts_space_hbm || ap->space == ts_space_none || ap->tensor == 0) return;
     ts_tile_life *life = &s->lives[ap->tensor - 1];
     sight *seen = &s->sights[ap->tensor - 1];
-    if (life->first == NEVER)
+    if (life->first == TS_LIVE_NEVER)
         *seen = (sight){.at = at, .low = at, .high = at, .rotation = ap->offset.rotation};
     seen->is_mixed |= seen->rotation != ap->offset.rotation;
     seen->is_read_first |= is_read && at == seen->at;
@@ -172,7 +163,7 @@ ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
                 .lives = TS_NEW_ARRAY(arena, ts_tile_life, count + 1),
                 .sights = TS_NEW_ARRAY(arena, sight, count + 1)};
     for (uint32_t i = 0; i < count; i++)
-        s.lives[i].first = NEVER;
+        s.lives[i].first = TS_LIVE_NEVER;
     for (uint32_t at = 0; at < program->code.count; at++) {
         ts_operand_use uses[TS_MOST_USES];
         ts_inst *inst = program->code.data[at];
@@ -181,6 +172,7 @@ ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
             see(&s, uses[i].ap, is_read(inst, &uses[i]), at);
     }
     for (uint32_t i = 0; i < count; i++)
-        if (s.lives[i].first != NEVER) conclude(&s.sights[i], program->tiles.data[i].slots, &s.lives[i]);
+        if (s.lives[i].first != TS_LIVE_NEVER)
+            conclude(&s.sights[i], program->tiles.data[i].slots, &s.lives[i]);
     return s.lives;
 }

@@ -16,7 +16,7 @@ int ts_live_uses(ts_inst *inst, ts_operand_use *uses);
 /* By code position: 1 + innermost loop that contains it; 0 = none. In `arena`. */
 uint32_t *ts_live_loops(const ts_program *program, ts_arena *arena);
 
-enum { TS_LIVE_NEVER = -1 }; /* `first` of what nothing uses */
+#define TS_LIVE_NEVER UINT32_MAX /* `first` of what nothing uses */
 /* The positions over which an access at `at` holds its storage, when the other accesses lie at
    [first, last], or nowhere yet with *first = TS_LIVE_NEVER: every loop that contains one of them but not
    all is covered whole, since its next trip needs the value again. */

@@ -180,7 +180,7 @@ static ts_status parse_tensor_name(ts_parser *p, ts_ap *ap) {
     return ts_ok;
 }
 
-/* [tileN] pPART:COUNT; tileN is an operand of a program whose tiles have no address yet. */
+/* [tileN] pPART:COUNT */
 static ts_status parse_partitions(ts_parser *p, ts_ap *ap) {
     ts_scan_space(&p->scan);
     if (strncmp(p->scan.at, "tile", 4) == 0) {

@@ -190,6 +190,10 @@ void ts_program_free(ts_program *program);
 
 /* counters[loop] holds the current trip of each loop. */
 int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters);
+/* Its base alone, on every trip. */
+static inline bool ts_affine_is_constant(const ts_affine *affine) {
+    return affine->term_count == 0 && affine->rotation == 0;
+}
 /* The same base, terms in order, and rotation. */
 bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b);
 /* The tensor in whose place this one lies: the input that an output takes over, else itself. */

@@ -62,8 +62,7 @@ ts_status ts_verify_tiles(const ts_verifier *v, ts_arena *scratch) {
             return ts_fail(
                 v->diag, ts_input, "tile %u ends at byte %lld, %s has %.0f (chip.def %s_partition_bytes)",
                 i + 1, (long long)end_of(tile), ts_space_name(tile->space), room, ts_space_name(tile->space));
-        if (lives[i].first != (uint32_t)TS_LIVE_NEVER)
-            spans[used++] = (span){i, lives[i].first, lives[i].last};
+        if (lives[i].first != TS_LIVE_NEVER) spans[used++] = (span){i, lives[i].first, lives[i].last};
     }
     qsort(spans, used, sizeof *spans, by_first);
     return check_spans(v, spans, used, live);

@@ -76,7 +76,7 @@ static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_lif
     for (uint32_t i = 0; i < program->tiles.count; i++) {
         const ts_tile_row *tile = &program->tiles.data[i];
         const ts_tile_life *life = &lives[i];
-        if (tile->space != space || life->first == (uint32_t)TS_LIVE_NEVER) continue;
+        if (tile->space != space || life->first == TS_LIVE_NEVER) continue;
         int64_t bytes = tile->bytes * (life->is_one_slot ? 1 : tile->slots);
         guests[count++] = (guest){.tile = i,
                                   .first = life->first,

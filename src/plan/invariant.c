@@ -80,7 +80,7 @@ static bool has_room(invariant *v) {
     ts_live_item *items = TS_NEW_ARRAY(&scratch, ts_live_item, b->tiles.count);
     ts_operand_use uses[TS_MOST_USES];
     for (uint32_t i = 0; i < b->tiles.count; i++)
-        b->tiles.data[i].first = (uint32_t)TS_LIVE_NEVER;
+        b->tiles.data[i].first = TS_LIVE_NEVER;
     for (uint32_t at = 0; at < v->program->code.count; at++) {
         int count = ts_live_uses(v->program->code.data[at], uses);
         for (int i = 0; i < count; i++)

@@ -109,15 +109,12 @@ static ts_status get_tiles(void *context) {
     return r->at == r->end ? ts_ok : refuse(r, "bytes are left over");
 }
 
-static bool is_constant(const ts_affine *affine) {
-    return affine->term_count == 0 && affine->rotation == 0;
-}
-
 /* Whether every byte of an operand on chip lies in its tile. */
 static bool is_inside(const ts_builder *kernel, const ts_ap *ap) {
     if (ap->tensor == 0 || ap->tensor > kernel->tiles.count) return false;
     const ts_tile_info *tile = &kernel->tiles.data[ap->tensor - 1];
-    if (tile->space != ap->space || !is_constant(&ap->offset) || !is_constant(&ap->part)) return false;
+    if (tile->space != ap->space || !ts_affine_is_constant(&ap->offset) || !ts_affine_is_constant(&ap->part))
+        return false;
     int64_t width = ts_dtype_get(ap->dtype)->bytes, low = ap->offset.base, high = low + width;
     if (low < 0 || low > tile->bytes) return false;
     for (int i = 0; i < ap->dims; i++) {

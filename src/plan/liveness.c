@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint32_t UNUSED = (uint32_t)TS_LIVE_NEVER;
-
 bool ts_live_is_condition(const ts_loop *loop) {
     return loop->trip.max == 1 && loop->trip.is_ragged;
 }
@@ -22,7 +20,7 @@ uint32_t ts_live_tiles(const ts_builder *b, ts_space space, ts_live_item *items)
     uint32_t count = 0;
     for (uint32_t i = 0; i < b->tiles.count; i++) {
         const ts_tile_info *tile = &b->tiles.data[i];
-        if (tile->space != space || tile->first == UNUSED) continue;
+        if (tile->space != space || tile->first == TS_LIVE_NEVER) continue;
         items[count++] = (ts_live_item){.first = tile->first,
                                         .last = tile->last,
                                         .owner = i,

@@ -3,8 +3,6 @@
 
 #include "plan/liveness.h"
 
-static const uint32_t UNUSED = (uint32_t)TS_LIVE_NEVER;
-
 /* How long before its next use a tile's room had better be left, in the time of ts_live_pace: the first is
    enough for the next nest's loads to run ahead. */
 static const double EASE_NS[TS_LIVE_EASES] = {50000, 20000, 10000, 5000};
@@ -92,7 +90,7 @@ static void place_scratch(placer *p, ts_arena *scratch) {
     for (uint32_t i = 0; i < program->tensors.count; i++) {
         const ts_tensor *tensor = &program->tensors.data[i];
         if (tensor->kind != ts_tensor_scratch) continue;
-        bool is_used = p->tensor_first[i] != UNUSED;
+        bool is_used = p->tensor_first[i] != TS_LIVE_NEVER;
         items[count++] = (ts_live_item){.first = is_used ? p->tensor_first[i] : 0,
                                         .last = is_used ? p->tensor_last[i] : 0,
                                         .owner = i,
@@ -112,7 +110,7 @@ static void list_tiles(placer *p, ts_arena *scratch) {
         if (p->b->tiles.data[i].is_fixed) return;
     for (uint32_t i = 0; i < count; i++) {
         const ts_tile_info *tile = &p->b->tiles.data[i];
-        if (tile->first == UNUSED) continue;
+        if (tile->first == TS_LIVE_NEVER) continue;
         ts_tile_row row = {
             .space = tile->space, .slots = tile->slots, .address = tile->address, .bytes = tile->bytes};
         ts_vec_push(&program->tiles, &program->arena, row);
@@ -128,7 +126,7 @@ static placer new_placer(ts_builder *b, ts_arena *scratch) {
                 .tensor_last = TS_NEW_ARRAY(scratch, uint32_t, program->tensors.count + 1)};
     memset(p.tensor_first, 0xff, (program->tensors.count + 1) * sizeof(uint32_t));
     for (uint32_t i = 0; i < b->tiles.count; i++)
-        b->tiles.data[i].first = UNUSED;
+        b->tiles.data[i].first = TS_LIVE_NEVER;
     for (uint32_t at = 0; at < program->code.count; at++)
         each_ap(&p, program->code.data[at], at, false);
     return p;

@@ -77,7 +77,7 @@ static void list_tiles(room *p) {
     p->count = 1;
     for (uint32_t i = 0; i < p->b->tiles.count; i++) {
         const ts_tile_info *tile = &p->b->tiles.data[i];
-        if (tile->space != p->space || tile->first == (uint32_t)TS_LIVE_NEVER) continue;
+        if (tile->space != p->space || tile->first == TS_LIVE_NEVER) continue;
         if (tile->is_fixed)
             p->chosen[p->chosen_count++] = i;
         else
@@ -202,7 +202,7 @@ static ts_status refuse(const room *p, uint32_t failed, double capacity, ts_diag
     for (uint32_t i = 0; i < p->b->tiles.count; i++) {
         const ts_tile_info *other = &tiles[i];
         bool is_there = other->first <= (other->is_fixed ? tile->last : tile->first);
-        if (other->space != p->space || other->first == (uint32_t)TS_LIVE_NEVER || !is_there ||
+        if (other->space != p->space || other->first == TS_LIVE_NEVER || !is_there ||
             other->last < tile->first)
             continue;
         live++;

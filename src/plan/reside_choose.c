@@ -33,7 +33,7 @@ static void add_options(chooser *c, uint32_t number) {
     const ts_reside *r = c->r;
     const ts_reside_tensor *tensor = &r->tensors[number];
     const ts_reside_link *links = r->links.data + tensor->first_link;
-    option o = {.tensor = number, .first = (uint32_t)TS_LIVE_NEVER};
+    option o = {.tensor = number, .first = TS_LIVE_NEVER};
     double stored = 0, saved = 0;
     for (uint32_t i = 0; i < tensor->fill_count; i++) {
         if (links[i].is_store) stored += links[i].bytes;
@@ -71,13 +71,13 @@ static bool has_room(const chooser *c, const option *o, int64_t bytes, int64_t l
 static void count_tiles(chooser *c) {
     ts_reside *r = c->r;
     for (uint32_t i = 0; i < r->b->tiles.count; i++)
-        r->b->tiles.data[i].first = (uint32_t)TS_LIVE_NEVER;
+        r->b->tiles.data[i].first = TS_LIVE_NEVER;
     for (uint32_t i = 0; i < r->b->tiles.count; i++)
         for (uint32_t n = r->tiles[i].uses; n; n = r->uses.data[n - 1].next)
             ts_live_see(r->b, r->loop_of, r->uses.data[n - 1].is.ap, r->uses.data[n - 1].at);
     for (uint32_t i = 0; i < r->b->tiles.count; i++) {
         const ts_tile_info *tile = &r->b->tiles.data[i];
-        if (tile->space != ts_space_sbuf || tile->first == (uint32_t)TS_LIVE_NEVER) continue;
+        if (tile->space != ts_space_sbuf || tile->first == TS_LIVE_NEVER) continue;
         occupy(c, tile->first, tile->last, tile->bytes * tile->slots);
     }
 }
@@ -133,8 +133,7 @@ static bool is_placed(ts_reside *r) {
     ts_live_item *items = TS_NEW_ARRAY(&r->arena, ts_live_item, most);
     for (uint32_t i = 0; i < r->b->tiles.count; i++) {
         const ts_tile_info *tile = &r->b->tiles.data[i];
-        if (tile->space != ts_space_sbuf || tile->first == (uint32_t)TS_LIVE_NEVER || r->tiles[i].is_taken)
-            continue;
+        if (tile->space != ts_space_sbuf || tile->first == TS_LIVE_NEVER || r->tiles[i].is_taken) continue;
         items[count++] = (ts_live_item){.first = tile->first,
                                         .last = tile->last,
                                         .owner = i,
