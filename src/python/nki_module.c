@@ -41,12 +41,13 @@ static PyObject *module_chip_value(PyObject *module, PyObject *args) {
     return device ? PyFloat_FromDouble(ts_nki_chip_value(device, name)) : NULL;
 }
 
-/* setup(view class, dtypes, their bytes, error callable, folder of the package) */
+/* setup(view class, dtypes, their bytes, codes of what stands for a dtype, that of fp32, spaces sbuf and
+   psum, error callable, folder of the package) */
 static PyObject *module_setup(PyObject *module, PyObject *args) {
     nki_state *state = PyModule_GetState(module);
-    PyObject *class, *dtypes, *bytes, *error, *internal;
-    if (!PyArg_ParseTuple(args, "OO!O!OU", &class, &PyList_Type, &dtypes, &PyList_Type, &bytes, &error,
-                          &internal))
+    PyObject *class, *dtypes, *bytes, *codes, *sbuf, *psum, *error, *internal;
+    if (!PyArg_ParseTuple(args, "OO!O!O!iOOOU", &class, &PyList_Type, &dtypes, &PyList_Type, &bytes,
+                          &PyDict_Type, &codes, &state->f32, &sbuf, &psum, &error, &internal))
         return NULL;
     Py_ssize_t count = PyList_GET_SIZE(bytes);
     int *sizes = PyMem_Calloc((size_t)count + 1, sizeof *sizes);
@@ -58,6 +59,9 @@ static PyObject *module_setup(PyObject *module, PyObject *args) {
     state->dtype_count = count;
     Py_XSETREF(state->view_class, Py_NewRef(class));
     Py_XSETREF(state->dtypes, Py_NewRef(dtypes));
+    Py_XSETREF(state->dtype_codes, Py_NewRef(codes));
+    Py_XSETREF(state->sbuf, Py_NewRef(sbuf));
+    Py_XSETREF(state->psum, Py_NewRef(psum));
     Py_XSETREF(state->error, Py_NewRef(error));
     Py_XSETREF(state->internal, Py_NewRef(internal));
     if (PyErr_Occurred()) return NULL;
@@ -74,13 +78,6 @@ static PyObject *module_enter(PyObject *module, PyObject *recording) {
 
 /* ---- emit ---- */
 
-enum { MOST_FIELDS = 16 };
-
-typedef struct emission {
-    ts_nki_value value[MOST_FIELDS];
-    ts_nki_view view[MOST_FIELDS], index[MOST_FIELDS];
-} emission;
-
 static bool fill_steps(PyObject *steps, ts_nki_value *value) {
     Py_ssize_t count = PyTuple_GET_SIZE(steps);
     value->kind = ts_nki_steps;
@@ -90,7 +87,7 @@ static bool fill_steps(PyObject *steps, ts_nki_value *value) {
     return !PyErr_Occurred();
 }
 
-static bool fill_value(nki_state *state, PyObject *item, emission *e, Py_ssize_t i) {
+static bool fill_value(nki_state *state, PyObject *item, nki_emission *e, Py_ssize_t i) {
     ts_nki_value *value = &e->value[i];
     value->kind = ts_nki_none;
     if (item == Py_None) return true;
@@ -110,28 +107,39 @@ static bool fill_value(nki_state *state, PyObject *item, emission *e, Py_ssize_t
     return !(value->number == -1 && PyErr_Occurred());
 }
 
+PyObject *nki_emit(nki_state *state, int op, int engine, const nki_emission *e, int fields) {
+    nki_recording *recording = (nki_recording *)state->recording;
+    ts_nki_error error;
+    error.message[0] = 0;
+    if (ts_nki_emit(recording->nki, op, engine, e->value, fields, nki_current_line(state, recording), &error))
+        return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
 /* emit(op, engine, field, ...) */
 static PyObject *module_emit(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     nki_state *state = PyModule_GetState(module);
-    ts_nki_error error;
-    emission e;
+    nki_emission e;
     if (!state->recording) {
         PyErr_SetString(PyExc_RuntimeError,
                         "NKI instructions run inside a kernel (a function with @nki.jit)");
         return NULL;
     }
-    if (count < 2 || count > MOST_FIELDS + 2)
+    if (count < 2 || count > NKI_FIELDS + 2)
         return PyErr_Format(PyExc_TypeError, "emit(op, engine, field...)");
     for (Py_ssize_t i = 2; i < count; i++)
         if (!fill_value(state, args[i], &e, i - 2)) return NULL;
     long op = PyLong_AsLong(args[0]), engine = PyLong_AsLong(args[1]);
     if (PyErr_Occurred()) return NULL;
-    nki_recording *recording = (nki_recording *)state->recording;
-    error.message[0] = 0;
-    if (ts_nki_emit(recording->nki, (int)op, (int)engine, e.value, (int)count - 2,
-                    nki_current_line(state, recording), &error))
-        return nki_raise(state, &error);
-    Py_RETURN_NONE;
+    return nki_emit(state, (int)op, (int)engine, &e, (int)count - 2);
+}
+
+/* tile(shape, dtype, space, name, is_value): a tile, or None where Python has to sort out what is meant */
+static PyObject *module_tile(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    if (count != 5) return PyErr_Format(PyExc_TypeError, "tile(shape, dtype, space, name, is_value)");
+    PyObject *tile =
+        nki_plain_tile(PyModule_GetState(module), args[0], args[1], args[2], args[3], args[4] == Py_True);
+    return tile || PyErr_Occurred() ? tile : Py_NewRef(Py_None);
 }
 
 static PyMethodDef methods[] = {
@@ -141,6 +149,8 @@ static PyMethodDef methods[] = {
     {"setup", module_setup, METH_VARARGS, NULL},
     {"enter", module_enter, METH_O, NULL},
     {"emit", (PyCFunction)(void (*)(void))module_emit, METH_FASTCALL, NULL},
+    {"tile", (PyCFunction)(void (*)(void))module_tile, METH_FASTCALL, NULL},
+    {"call", nki_module_call, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -148,10 +158,16 @@ static int module_exec(PyObject *module) {
     nki_state *state = PyModule_GetState(module);
     state->view_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &nki_view_spec, NULL);
     state->recording_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &nki_recording_spec, NULL);
-    if (!state->view_type || !state->recording_type) return -1;
+    state->storage_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &nki_storage_spec, NULL);
+    state->call_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &nki_call_spec, NULL);
+    state->tile_word = PyUnicode_InternFromString("tile");
+    state->no_name = PyUnicode_InternFromString("");
+    if (!state->view_type || !state->recording_type || !state->storage_type || !state->call_type) return -1;
+    if (!state->tile_word || !state->no_name) return -1;
     state->view_class = Py_NewRef(state->view_type);
     return PyModule_AddType(module, state->view_type) < 0 ||
-                   PyModule_AddType(module, state->recording_type) < 0
+                   PyModule_AddType(module, state->recording_type) < 0 ||
+                   PyModule_AddType(module, state->storage_type) < 0
                ? -1
                : 0;
 }
@@ -161,6 +177,11 @@ static void module_free(void *module) {
     if (!state) return;
     Py_CLEAR(state->view_class);
     Py_CLEAR(state->dtypes);
+    Py_CLEAR(state->dtype_codes);
+    Py_CLEAR(state->sbuf);
+    Py_CLEAR(state->psum);
+    Py_CLEAR(state->tile_word);
+    Py_CLEAR(state->no_name);
     Py_CLEAR(state->error);
     Py_CLEAR(state->internal);
     Py_CLEAR(state->recording);
@@ -170,6 +191,8 @@ static void module_free(void *module) {
     }
     Py_CLEAR(state->view_type);
     Py_CLEAR(state->recording_type);
+    Py_CLEAR(state->storage_type);
+    Py_CLEAR(state->call_type);
     PyMem_Free(state->dtype_bytes);
     state->dtype_bytes = NULL;
 }

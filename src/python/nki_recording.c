@@ -93,21 +93,23 @@ uint32_t nki_current_line(nki_state *state, nki_recording *recording) {
 
 static int recording_init(nki_recording *recording, PyObject *args, PyObject *kwargs) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
-    PyObject *device;
+    PyObject *device, *dialect;
     const char *name;
     ts_nki_error error = {0};
     if (kwargs && PyDict_Size(kwargs)) {
         PyErr_SetString(PyExc_TypeError, "no keywords");
         return -1;
     }
-    if (!state || !PyArg_ParseTuple(args, "Os", &device, &name)) return -1;
+    if (!state || !PyArg_ParseTuple(args, "OsU", &device, &name, &dialect)) return -1;
     ts_nki_device *opened = PyCapsule_GetPointer(device, "trainstone.nki.device");
     if (!opened) return -1;
     recording->nki = ts_nki_new(opened, name, &error);
     recording->device = Py_NewRef(device);
+    recording->dialect = Py_NewRef(dialect);
     recording->codes = PyList_New(0);
+    recording->names = PyDict_New();
     if (!recording->nki) nki_raise(state, &error);
-    return recording->nki && recording->codes ? 0 : -1;
+    return recording->nki && recording->codes && recording->names ? 0 : -1;
 }
 
 static void recording_dealloc(nki_recording *recording) {
@@ -115,104 +117,11 @@ static void recording_dealloc(nki_recording *recording) {
     ts_nki_free(recording->nki);
     Py_XDECREF(recording->device);
     Py_XDECREF(recording->codes);
+    Py_XDECREF(recording->names);
+    Py_XDECREF(recording->dialect);
     PyMem_Free(recording->lines);
     type->tp_free((PyObject *)recording);
     Py_DECREF(type);
-}
-
-static nki_view *new_view(nki_state *state, nki_recording *recording, PyObject *tensor, uint32_t handle,
-                          int space, int dtype) {
-    nki_view start = {.tensor = tensor,
-                      .recording = (PyObject *)recording,
-                      .handle = handle,
-                      .space = (uint8_t)space,
-                      .dtype = (uint8_t)dtype};
-    return nki_view_like(state, &start);
-}
-
-/* A tile's shape: the dimensions before number `at` count tiles, that one partitions, the others elements. */
-typedef struct tile_shape {
-    long long length[TS_NKI_DIMS];
-    Py_ssize_t rank, at;
-} tile_shape;
-
-static bool fill_shape(PyObject *lengths, tile_shape *shape) {
-    shape->rank = PyTuple_GET_SIZE(lengths);
-    if (shape->rank + (shape->rank <= shape->at + 1) > TS_NKI_DIMS) {
-        PyErr_SetString(PyExc_ValueError, "more than 8 dimensions");
-        return false;
-    }
-    for (Py_ssize_t i = 0; i < shape->rank; i++)
-        shape->length[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(lengths, i));
-    return !PyErr_Occurred();
-}
-
-static long long elements(const tile_shape *shape, Py_ssize_t from, Py_ssize_t to) {
-    long long count = 1;
-    for (Py_ssize_t i = from; i < to; i++)
-        count *= shape->length[i];
-    return count;
-}
-
-static void fill_dims(const tile_shape *shape, nki_view *view) {
-    for (Py_ssize_t i = 0; i < shape->rank; i++) {
-        nki_walk walk = i < shape->at ? nki_block : i == shape->at ? nki_part : nki_free;
-        long long step =
-            walk == nki_part ? 1 : elements(shape, i + 1, walk == nki_block ? shape->at : shape->rank);
-        view->dim[view->dims++] = (nki_dim){step, shape->length[i], (uint8_t)walk};
-    }
-    if (shape->rank <= shape->at) view->dim[view->dims++] = (nki_dim){1, 1, nki_part};
-    if (shape->rank <= shape->at + 1) view->dim[view->dims++] = (nki_dim){1, 1, nki_free};
-}
-
-/* The addresses of a sequence, NULL for None; false with an exception. */
-static bool fill_addresses(PyObject *given, long long count, int64_t **addresses) {
-    *addresses = NULL;
-    if (given == Py_None) return true;
-    *addresses = PyMem_Calloc((size_t)count + 1, sizeof **addresses);
-    if (!*addresses) PyErr_NoMemory();
-    for (long long i = 0; *addresses && i < count; i++) {
-        PyObject *item = PySequence_GetItem(given, (Py_ssize_t)i);
-        (*addresses)[i] = item ? PyLong_AsLongLong(item) : -1;
-        Py_XDECREF(item);
-    }
-    if (!PyErr_Occurred()) return true;
-    PyMem_Free(*addresses);
-    return false;
-}
-
-/* tile(tensor, space, dtype, shape, at, is_value, addresses, part, name) -> view; dimension `at` of the shape
-   walks partitions */
-static PyObject *recording_tile(nki_recording *recording, PyObject *args) {
-    nki_state *state = nki_state_of(Py_TYPE(recording));
-    PyObject *tensor, *lengths, *addresses;
-    int space, dtype, is_value, part;
-    tile_shape shape;
-    const char *name;
-    int64_t *fixed;
-    ts_nki_error error;
-    if (!state || !PyArg_ParseTuple(args, "OiiO!npOis", &tensor, &space, &dtype, &PyTuple_Type, &lengths,
-                                    &shape.at, &is_value, &addresses, &part, &name))
-        return NULL;
-    if (!fill_shape(lengths, &shape)) return NULL;
-    const long long blocks = elements(&shape, 0, shape.at);
-    if (!fill_addresses(addresses, blocks, &fixed)) return NULL;
-    ts_nki_tile tile = {.space = (ts_nki_space)space,
-                        .dtype = (uint8_t)dtype,
-                        .parts = shape.rank > shape.at ? shape.length[shape.at] : 1,
-                        .bytes = elements(&shape, shape.at + 1, shape.rank) * state->dtype_bytes[dtype],
-                        .blocks = (uint32_t)blocks,
-                        .is_value = is_value,
-                        .address = fixed,
-                        .part = part,
-                        .name = name};
-    error.message[0] = 0;
-    uint32_t handle = ts_nki_add_tile(recording->nki, &tile, nki_current_line(state, recording), &error);
-    PyMem_Free(fixed);
-    if (!handle) return nki_raise(state, &error);
-    nki_view *view = new_view(state, recording, tensor, handle, space, dtype);
-    if (view) fill_dims(&shape, view);
-    return (PyObject *)view;
 }
 
 /* tensor(tensor, role, dtype, shape, dims, data, name) -> view */
@@ -237,7 +146,7 @@ static PyObject *recording_tensor(nki_recording *recording, PyObject *args) {
                                         name, nki_current_line(state, recording), &error);
     if (bytes.obj) PyBuffer_Release(&bytes);
     if (!handle) return nki_raise(state, &error);
-    nki_view *start = new_view(state, recording, tensor, handle, ts_nki_hbm, dtype);
+    nki_view *start = nki_view_new(state, recording, tensor, handle, ts_nki_hbm, dtype);
     if (!start) return NULL;
     PyObject *view = PyObject_CallMethod((PyObject *)start, "_with", "O", dims);
     Py_DECREF(start);
@@ -469,7 +378,8 @@ static PyObject *recording_text(nki_recording *recording, PyObject *unused) {
 }
 
 static PyMethodDef methods[] = {
-    {"tile", (PyCFunction)recording_tile, METH_VARARGS, NULL},
+    {"tile", (PyCFunction)nki_recording_tile, METH_VARARGS, NULL},
+    {"unique", (PyCFunction)nki_recording_unique, METH_O, NULL},
     {"tensor", (PyCFunction)recording_tensor, METH_VARARGS, NULL},
     {"set_role", (PyCFunction)recording_set_role, METH_VARARGS, NULL},
     {"share", (PyCFunction)recording_share, METH_O, NULL},

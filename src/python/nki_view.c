@@ -30,6 +30,16 @@ nki_view *nki_view_like(nki_state *state, const nki_view *from) {
     return view;
 }
 
+nki_view *nki_view_new(nki_state *state, nki_recording *recording, PyObject *tensor, uint32_t handle,
+                       int space, int dtype) {
+    nki_view start = {.tensor = tensor,
+                      .recording = (PyObject *)recording,
+                      .handle = handle,
+                      .space = (uint8_t)space,
+                      .dtype = (uint8_t)dtype};
+    return nki_view_like(state, &start);
+}
+
 static bool has_one_element(const ts_nki_view *view) {
     int64_t elems = view->parts;
     for (int i = 0; i < view->dims; i++)

@@ -41,18 +41,18 @@ def dtype_of(asked):
     return np.dtype(asked)
 
 
-_CODE_OF = {}  # what was asked for before
+KNOWN_CODES = {}  # of what was asked for before
 
 
 def code_of(asked):
     try:
-        return _CODE_OF[asked]
+        return KNOWN_CODES[asked]
     except (KeyError, TypeError):
         dtype = dtype_of(asked)
     if dtype not in CODES:
         raise TypeError(f"dtype {dtype} has no form on the chip")
     try:
-        _CODE_OF[asked] = CODES[dtype]
+        KNOWN_CODES[asked] = CODES[dtype]
     except TypeError:  # what has no hash is looked up again
         pass
     return CODES[dtype]

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from trainstone.nki import dtypes, errors
+from trainstone.nki import dtypes, errors, native
 from trainstone.nki import instructions as isa
 from trainstone.nki.constants import oob_mode
 from trainstone.nki.index import box_of
@@ -26,6 +26,12 @@ def ndarray(shape, dtype, buffer=None, name="", address=None, lazy_initializatio
     if space.code == HBM:
         return run.tensor(shape, dtype, space, name)
     return run.tile(shape, dtype, space, name, address=address)
+
+
+ndarray.in_python = ndarray
+ndarray = native.ext.call(ndarray, -1, 0, (), tuple(  # most tiles without Python
+    (name, "anything", 0, False, None)
+    for name in ("shape", "dtype", "buffer", "name", "address", "lazy_initialization")))
 
 
 def full(shape, fill_value, dtype, buffer=None, name=""):

@@ -11,7 +11,8 @@ from trainstone.nki.control import register_alloc, register_load, register_move,
 from trainstone.nki.errors import NkiValidationError  # noqa: F401
 from trainstone.nki.memory import on_chip
 from trainstone.nki.names_isa_beta1 import _activate
-from trainstone.nki.native import HBM, PSUM
+from trainstone.nki.native import ALU, HBM, PSUM, SCALAR, SYNC, TENSOR, VECTOR
+from trainstone.nki.quick import ACT_CODES, ALU_CODES, FLOAT_CODES, VECTOR_CODES, quick
 from trainstone.nki.run import current
 from trainstone.nki.tile import Tile, is_tensor
 
@@ -29,12 +30,16 @@ def _ignored(call, options):
             raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
 
 
+@quick(VECTOR, dst="tile", data1="tile", data2="tile", op=("code", "op", VECTOR_CODES))
 def tensor_tensor(dst, data1, data2, op, engine=None, name=None, **options):
     _ignored("tensor_tensor", options)
     call = "tensor_tensor"
     isa.tensor_tensor(_view(dst, "dst", call), _view(data1, "data1", call), _view(data2, "data2", call), op, engine)
 
 
+@quick(VECTOR, {"reverse0": 0, "op1": ALU["bypass"], "operand1": 0, "reverse1": 0}, dst="tile", data="tile",
+       op0=("code", "op0", FLOAT_CODES), operand0="column", reverse0="flag", op1=("code", "op1", FLOAT_CODES),
+       operand1="column", reverse1="flag")
 def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, engine=None,
                   name=None, **options):
     _ignored("tensor_scalar", options)
@@ -42,6 +47,8 @@ def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=N
                       reverse0, op1, operand1, reverse1, engine)
 
 
+@quick(VECTOR, {"reverse0": 0, "reverse1": 0}, dst="tile", data="tile", op0=("code", "op0", ALU_CODES),
+       operand0="column", op1=("code", "op1", ALU_CODES), operand1="tile", reverse0="flag", reverse1="flag")
 def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False, name=None,
                          **options):
     _ignored("scalar_tensor_tensor", options)
@@ -50,6 +57,7 @@ def scalar_tensor_tensor(dst, data, op0, operand0, op1, operand1, reverse0=False
                              _view(operand1, "operand1", call), reverse0, reverse1)
 
 
+@quick(0, dst="tile", src="tile")
 def tensor_copy(dst, src, engine=None, name=None, **options):
     _ignored("tensor_copy", options)
     isa.tensor_copy(_view(dst, "dst", "tensor_copy"), _view(src, "src", "tensor_copy"), engine)
@@ -69,6 +77,7 @@ def tensor_copy_predicated(dst, src, predicate, reverse_pred=False, name=None, *
                                reverse_pred)
 
 
+@quick(VECTOR, dst="tile", value="number")
 def memset(dst, value, engine=None, name=None, **options):
     _ignored("memset", options)
     isa.memset(_view(dst, "dst", "memset"), value, engine)
@@ -83,6 +92,8 @@ def iota(dst, pattern, offset=0, channel_multiplier=0, name=None, **options):
     isa.iota(view, steps, offset, channel_multiplier)
 
 
+@quick(SCALAR, {"scale": 1, "reduce_cmd": 0}, dst="tile", op=("code", "func", ACT_CODES), data="tile", bias="optional", scale="column",
+       reduce_op="anything", reduce_res=("reduced", "reduce", None))
 def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=None, reduce_cmd=None, name=None,
                **options):
     _ignored("activation", options)
@@ -91,15 +102,20 @@ def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=N
               _view(scale, "scale", call), _view(reduce_res, "reduce_res", call), reduce_cmd)
 
 
+@quick(SCALAR, {"scale": 1, "reduce_cmd": 0}, "activation", dst="tile", op=("code", "func", ACT_CODES), data="tile", bias="optional", scale="column",
+       reduce_op="anything", reduce_res=("reduced", "reduce", None))
 def activation_reduce(dst, op, data, reduce_op, reduce_res, bias=None, scale=1.0, name=None, **options):
     activation(dst, op, data, bias, scale, reduce_op, reduce_res, **options)
 
 
+@quick(VECTOR, dst="tile", data="tile")
 def reciprocal(dst, data, name=None, **options):
     _ignored("reciprocal", options)
     isa.reciprocal(_view(dst, "dst", "reciprocal"), _view(data, "data", "reciprocal"))
 
 
+@quick(VECTOR, {"axes": 1, "negate": 0}, dst="tile", op=("code", "op", ALU_CODES), data="tile", axis="last axis",
+       negate="flag", keepdims="anything")
 def tensor_reduce(dst, op, data, axis, negate=False, keepdims=False, name=None, **options):
     _ignored("tensor_reduce", options)
     to, view = _view(dst, "dst", "tensor_reduce"), _view(data, "data", "tensor_reduce")
@@ -114,6 +130,8 @@ def tensor_tensor_scan(dst, data0, data1, initial, op0, op1, reverse0=False, rev
                            _view(initial, "initial", call), op0, op1, reverse0, reverse1)
 
 
+@quick(TENSOR, {"accumulate": 1, "is_stationary_onezero": 0, "is_double_row": 0}, dst="tile", stationary="tile",
+       moving="tile")
 def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
               accumulate=None, tile_position=(), tile_size=(), perf_mode=None, name=None, **options):
     _ignored("nc_matmul", options)
@@ -131,6 +149,7 @@ def nc_transpose(dst, data, engine=None, name=None, **options):
     isa.nc_transpose(to, view, engine)
 
 
+@quick(SYNC, {"rmw": 0, "oob": 0}, dst="written", src="transfer")
 def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=None, engine=None, name=None, **options):
     is_added = bool(options) and _adds("dma_copy", options.pop("dst_rmw_op", None))
     _ignored("dma_copy", options)

@@ -50,7 +50,7 @@ class Run:
         self.operands = []          # what the caller gave for the inputs, by their numbers
         self.sealed = None          # the recording, as bytes, once it has ended as part of JAX's program
         self.device = device(target)
-        self.recording = native.ext.Recording(self.device, name)
+        self.recording = native.ext.Recording(self.device, name, dialect)
         self.recording.share(cores)
         self.first, self.others = None, []  # where the kernel runs on several cores: of the first one; on the first
         self.storages = []  # of HBM, in the order of the library's tensors
@@ -59,7 +59,6 @@ class Run:
         self.shared_at = 0
         self.grid, self.program, self.programs = (), (), None
         self.meetings = []  # with the program of another core: what, where
-        self.names = {}
         self.constants = {}
         self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: next number; addresses by number
 
@@ -101,11 +100,6 @@ class Run:
             self.addresses[key] = fixed_addresses(space, blocks, parts, size, address)
         return self.addresses[key]
 
-    def unique(self, name):
-        count = self.names.get(name, 0)
-        self.names[name] = count + 1
-        return f"{name}_{count}" if count else name
-
     # ---- tensors ----
 
     def _hbm(self, storage, role, dtype, shape, data):
@@ -122,7 +116,7 @@ class Run:
         """An HBM tensor that holds what the caller gave."""
         host = None if self.is_traced else host_array(array)
         shape, dtype = (array.shape, traced.check_dtype(name, array)) if self.is_traced else (host.shape, host.dtype)
-        storage = Storage(self.unique(name), SPACES["shared_hbm"], shape, self.dialect)
+        storage = Storage(self.recording.unique(name), SPACES["shared_hbm"], shape, self.dialect)
         storage.source = array
         view = self._hbm(storage, native.INPUT, dtype, shape, None)
         self.recording.set_role(storage.handle, native.INPUT, len(self.operands))
@@ -132,7 +126,7 @@ class Run:
 
     def constant(self, array, name):
         array = np.ascontiguousarray(array)
-        storage = Storage(self.unique(name), SPACES["hbm"], array.shape, self.dialect)
+        storage = Storage(self.recording.unique(name), SPACES["hbm"], array.shape, self.dialect)
         return self._hbm(storage, native.CONSTANT, array.dtype, array.shape, as_bytes(array))
 
     def tensor(self, shape, dtype, space, name=""):
@@ -141,7 +135,7 @@ class Run:
         if is_shared and self.shared_at < len(self.shared):
             self.shared_at += 1
             return self.shared[self.shared_at - 1]
-        storage = Storage(self.unique(name or "hbm"), space, shape, self.dialect)
+        storage = Storage(self.recording.unique(name or "hbm"), space, shape, self.dialect)
         view = self._hbm(storage, native.SCRATCH, dtype, shape, None)
         if is_shared:
             self.shared.append(view)
@@ -150,17 +144,18 @@ class Run:
 
     def tile(self, shape, dtype, space, name="", is_value=False, address=None):
         """A tile on chip; dimensions before the partition dimension make it an array of tiles."""
+        made = native.ext.tile(shape, dtype, space, name, is_value) if address is None else None
+        if made is not None:
+            return made
         kinds = [*map(type, shape)]
         at = kinds.index(ParDim) if ParDim in kinds else 0
         shape = tuple(map(int, shape))
         code = dtypes.code_of(dtype)
-        storage = Storage(name if is_value else self.unique(name or "tile"), space, shape, self.dialect)
-        storage.dtype = dtypes.BY_CODE[code]
         addresses, part = None, 0
         if address is not None or space.allocate is not None:
             size = math.prod(shape[at + 1:]) * dtypes.BYTES[code]
             addresses, part = self.addresses_of(space, shape[:at], shape[at] if shape else 1, size, address)
-        return self.recording.tile(storage, space.code, code, shape, at, is_value, addresses, part, storage.name)
+        return self.recording.tile(space, space.code, code, shape, at, is_value, addresses, part, name)
 
     def value(self, shape, dtype, space=None, name="value"):
         """The tile that a value-returning call writes."""

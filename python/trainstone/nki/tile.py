@@ -29,19 +29,7 @@ SPACES = {name: Space(name, code) for name, code in
           (("sbuf", SBUF), ("psum", PSUM), ("hbm", HBM), ("shared_hbm", HBM), ("private_hbm", HBM))}
 
 
-class Storage:
-    """What a view is a view of."""
-
-    __slots__ = ("name", "space", "shape", "dtype", "handle", "role", "number", "is_written", "source",
-                 "dialect", "is_void", "box", "again")
-
-    def __init__(self, name, space, shape, dialect):
-        self.name, self.space, self.shape, self.dialect = name, space, tuple(shape), dialect
-        self.dtype = self.handle = self.role = self.number = self.source = None
-        self.is_written = False
-        self.is_void = False  # a value whose call a mask left out whole: what would use it is left out too
-        self.box = None       # slices of the part that a mask left of a value
-        self.again = None     # of a load that skips what is out of bounds: the same load into what it is assigned to
+Storage = native.ext.Storage  # (name, space, shape, dialect): what a view is a view of
 
 
 def _operator(name, is_reversed=False):
@@ -577,4 +565,5 @@ def is_tensor(value):
     return isinstance(value, (Tile, Indexed))
 
 
-native.ext.setup(Tile, dtypes.BY_CODE, dtypes.BYTES, errors.from_native, native.FOLDER)
+native.ext.setup(Tile, dtypes.BY_CODE, dtypes.BYTES, dtypes.KNOWN_CODES, dtypes.F32, SPACES["sbuf"], SPACES["psum"],
+                 errors.from_native, native.FOLDER)
