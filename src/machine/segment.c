@@ -7,8 +7,9 @@
 
 #include "machine/segment.h"
 
-/* Below this a wake-up of the pool costs more than it saves. */
-static const double WORTH_NS = 5000;
+/* Below this a wake-up of the pool costs more than it saves. From the other on, a thread that is late for it
+   is late by a small part. */
+static const double WORTH_NS = 5000, LONG_NS = 300000;
 
 /* ---- pieces of one instruction ---- */
 
@@ -79,13 +80,15 @@ static void run_share(void *context, int index) {
     }
 }
 
-/* Of all partitions two shares a thread where there are so many blocks: one can be taken from a thread that
-   is late, and half the partitions are still one for each. Fewer partitions make smaller shares. */
+/* Of all partitions one share a thread in a long segment, as a product reads (and pairs) its moving operand
+   once a share; two in others, of which one can be taken from a thread that is late. Half the partitions, or
+   all, are then one thread's in every segment. Fewer partitions make smaller shares. */
 static int32_t share_size(const ts_exec *exec) {
     const ts_segment *s = exec->core->segment;
     int threads = ts_pool_threads(exec->machine->pool);
     if (threads == 1 || s->ns < WORTH_NS) return s->high;
-    int32_t size = (int32_t)exec->core->sbuf.partitions / (2 * threads) / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
+    int shares = s->ns < LONG_NS ? 2 * threads : threads;
+    int32_t size = (int32_t)exec->core->sbuf.partitions / shares / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
     if (size < TS_BLOCK_PARTS) size = TS_BLOCK_PARTS;
     while (size * threads > s->high - s->low && size > TS_LEAST_ROWS)
         size /= 2;
