@@ -56,9 +56,19 @@ static void settle(ts_exec *exec, int at) {
     ts_work_local(&d->set, &d->work);
 }
 
+/* What nothing needs any more is not done. */
+static void let_go(ts_exec *exec, int at) {
+    const ts_deferrals *all = exec->core->deferrals;
+    const uint32_t tile = all->list[all->slot[at]].tile;
+    if (exec->homes && !ts_homes_need(exec->homes, tile, exec->at))
+        forget(exec->core->deferrals, at);
+    else
+        settle(exec, at);
+}
+
 static void add(ts_exec *exec, const ts_deferral *d, const ts_work *work) {
     ts_deferrals *all = exec->core->deferrals;
-    if (all->count == TS_DEFERRED) settle(exec, all->next_victim++ % TS_DEFERRED);
+    if (all->count == TS_DEFERRED) let_go(exec, all->next_victim++ % TS_DEFERRED);
     const int at = all->count++;
     ts_deferral *kept = &all->list[all->slot[at]];
     *kept = *d;
@@ -81,7 +91,7 @@ void ts_deferred_meet(ts_exec *exec, const ts_area *area, bool is_written, bool 
             all->covered += !d->is_covered;
             d->is_covered = true;
         } else if (is_met[i] || is_changed[i]) {
-            settle(exec, i);
+            let_go(exec, i);
         }
     }
 }
@@ -117,7 +127,7 @@ bool ts_defer_halves(const ts_operand_set *set, const ts_rows *dst, const ts_row
     if (set->exec->checks || !dst->is_plain || dst->space != ts_space_sbuf || src->space != ts_space_sbuf ||
         src->dtype != ts_dtype_u16 || set->is_crossing || work->size > TS_DEFERRED_CONTEXT)
         return false;
-    const ts_deferral d = {.set = *set, .from = *src, .source = ts_rows_area(src)};
+    const ts_deferral d = {.set = *set, .from = *src, .source = ts_rows_area(src), .tile = dst->tile};
     add(set->exec, &d, work);
     return true;
 }
@@ -171,7 +181,7 @@ bool ts_defer_turn(ts_operand_set *set, const ts_rows *dst, const ts_rows *data)
     const ts_area area = ts_rows_area(data);
     const ts_deferral *maker = maker_of(all, &area);
     if (!maker) return false;
-    ts_deferral d = {.is_turned = true};
+    ts_deferral d = {.is_turned = true, .tile = dst->tile};
     int64_t first = (area.low - maker->place.low) / (int64_t)sizeof(float);
     if (!stretch(&maker->from, first, data->elems, &d.offset, &d.step) || d.step <= 0) return false;
     ts_operands_known(set);

@@ -1,9 +1,9 @@
 /* Moves that are put off. TensorE turns numbers of 32 bits, or of 16, as halves: a copy makes floats of them,
    a product with the identity turns each half, and a copy puts the bits together again. The first two leave
    floats that the third alone reads, as a rule, so they are put off: the third then turns the numbers
-   themselves, and what was put off is forgotten when an instruction sets its place anew. Whatever else meets
-   one of the places has it done first, so that no instruction can tell the difference. Private to
-   src/machine. */
+   themselves, and what was put off is forgotten when an instruction sets its place anew, or meets it when its
+   tile is not needed any more (homes.h). Whatever else meets one of the places has it done first, so that no
+   instruction can tell the difference. Private to src/machine. */
 #ifndef TS_MACHINE_DEFERRED_H
 #define TS_MACHINE_DEFERRED_H
 
@@ -16,6 +16,7 @@ typedef struct ts_deferral {
     bool is_covered; /* the instruction at hand sets all of its place */
     ts_area place;   /* what it would write: floats without gaps. No two share a byte */
     ts_area source;  /* what its values come from, in SBUF */
+    uint32_t tile;   /* that the place is of */
     ts_operand_set set;
     ts_work work;
     ts_rows from;         /* not turned: the halves, numbers of 16 bits */
@@ -49,7 +50,7 @@ bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src);
 
 /* All that is put off is done, before a run whose checks follow every instruction. */
 void ts_deferred_settle(ts_exec *exec);
-/* It is forgotten: nothing is set any more. */
+/* It is forgotten: what it would leave is not needed any more. */
 void ts_deferred_drop(ts_core *core);
 
 #endif

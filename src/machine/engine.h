@@ -55,6 +55,7 @@ typedef struct ts_rows {
     int64_t step[TS_AP_DIMS]; /* bytes */
     int64_t count[TS_AP_DIMS];
     int32_t part;       /* first partition */
+    uint32_t tile;      /* on chip: ts_ap.tensor */
     int64_t offset;     /* of base in its partition or tensor, bytes */
     bool is_stochastic; /* how what is written rounds, with the words of `key` */
     uint32_t key[2];

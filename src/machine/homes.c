@@ -12,6 +12,7 @@ enum { ALIGNMENT = 64 };
 typedef struct home {
     int64_t address, slot; /* slot: 0, or the bytes of each that lie in one place */
     int64_t column;
+    uint32_t first, last; /* code positions that need it */
 } home;
 
 struct ts_homes {
@@ -34,6 +35,11 @@ int64_t ts_homes_column(const ts_homes *homes, uint32_t tile, int64_t offset) {
     const home *h = &homes->homes[tile - 1];
     int64_t inside = offset - h->address;
     return h->column + (h->slot ? inside % h->slot : inside);
+}
+
+bool ts_homes_need(const ts_homes *homes, uint32_t tile, uint32_t at) {
+    const home *h = &homes->homes[tile - 1];
+    return h->first <= at && at <= h->last;
 }
 
 static int by_first(const void *a, const void *b) {
@@ -83,7 +89,10 @@ static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_lif
                                   .last = life->last,
                                   .is_new = homes->is_poisoned && !life->is_set_whole,
                                   .bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT};
-        homes->homes[i] = (home){.address = tile->address, .slot = life->is_one_slot ? tile->bytes : 0};
+        homes->homes[i] = (home){.address = tile->address,
+                                 .slot = life->is_one_slot ? tile->bytes : 0,
+                                 .first = life->first,
+                                 .last = life->last};
     }
     qsort(guests, count, sizeof *guests, by_first);
     if (!fit(guests, count, live, columns)) return false;

@@ -19,6 +19,8 @@ ts_status ts_homes_new(const ts_program *program, const ts_chip *chip, bool is_p
 void ts_homes_free(ts_homes *homes);
 bool ts_homes_are_for(const ts_homes *homes, bool is_poisoned);
 
+/* Whether the instruction at code position `at`, or one after it, may need what the tile holds. */
+bool ts_homes_need(const ts_homes *homes, uint32_t tile, uint32_t at);
 /* The column of byte `offset` of the partition, in tile number `tile` (ts_ap.tensor). */
 int64_t ts_homes_column(const ts_homes *homes, uint32_t tile, int64_t offset);
 

@@ -88,6 +88,7 @@ void ts_rows_peek(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     rows->parts = ref.parts;
     rows->elems = ref.elems;
     rows->part = ref.part;
+    rows->tile = ap->tensor;
     if (exec->homes && ref.space != ts_space_hbm)
         ref.offset = ts_homes_column(exec->homes, ap->tensor, ref.offset);
     rows->offset = ref.offset;

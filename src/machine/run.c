@@ -194,6 +194,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
         if (status == ts_ok) status = walk(&exec, run);
         if (status == ts_ok && exec.checks) ts_check_end(&exec);
         ts_segment_drop(exec.core->segment);
+        if (exec.homes) ts_deferred_drop(exec.core); /* the next run's tiles are others */
         pthread_mutex_unlock(&exec.core->lock);
     }
     if (run->meeting) ts_meeting_leave(run->meeting, run->member);

@@ -87,8 +87,8 @@ static int32_t share_size(const ts_exec *exec) {
     const ts_segment *s = exec->core->segment;
     int threads = ts_pool_threads(exec->machine->pool);
     if (threads == 1 || s->ns < WORTH_NS) return s->high;
-    int shares = s->ns < LONG_NS ? 2 * threads : threads;
-    int32_t size = (int32_t)exec->core->sbuf.partitions / shares / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
+    int number = s->ns < LONG_NS ? 2 * threads : threads;
+    int32_t size = (int32_t)exec->core->sbuf.partitions / number / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
     if (size < TS_BLOCK_PARTS) size = TS_BLOCK_PARTS;
     while (size * threads > s->high - s->low && size > TS_LEAST_ROWS)
         size /= 2;
