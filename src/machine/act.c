@@ -54,6 +54,29 @@ static bool are_near(const float *in, int64_t n) {
     return largest <= ts_float_bits(EXP_NEAR);
 }
 
+/* The check is made on the way: of a row that is far nothing in `out` counts. */
+#define TRY(name, argument)                                                                                  \
+    TS_CLONES                                                                                                \
+    static bool name(const float *in, float scale, float bias, float *out, int64_t n) {                      \
+        uint32_t largest = 0;                                                                                \
+        (void)scale;                                                                                         \
+        _Pragma("omp simd reduction(max : largest)") for (int64_t i = 0; i < n; i++) {                       \
+            const float x = argument;                                                                        \
+            const uint32_t magnitude = ts_float_bits(x) & 0x7fffffffu;                                       \
+            largest = magnitude > largest ? magnitude : largest;                                             \
+            out[i] = exp_near(x);                                                                            \
+        }                                                                                                    \
+        return largest <= ts_float_bits(EXP_NEAR);                                                           \
+    }
+TRY(try_moved, in[i] + bias)
+TRY(try_scaled, in[i] * scale + bias)
+
+bool ts_act_try(unsigned func, const float *in, const float *scale, const float *bias, float *out,
+                int64_t n) {
+    if (func != ts_act_exp || in == out) return false;
+    return (scale ? try_scaled : try_moved)(in, scale ? *scale : 1, bias ? *bias : -0.0f, out, n);
+}
+
 static inline float sigmoid_of(float x, float e) {
     return (x < 0 ? e : 1) / (1 + e);
 }

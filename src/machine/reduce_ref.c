@@ -3,7 +3,7 @@
 #include <string.h>
 
 #ifdef __SSE2__
-#include <xmmintrin.h>
+#include <immintrin.h>
 #endif
 
 #include "base/bits.h"
@@ -53,8 +53,63 @@ FOLD(add, +)
 FOLD(subtract, -)
 FOLD(multiply, *)
 
+/* The same for adding, eight rows and eight elements of each at a time. */
+#if defined(__x86_64__) && defined(__GNUC__)
+enum { EIGHT = 8 };
+
+/* Rows of eight become columns of eight. */
+__attribute__((target("avx2"))) static inline void turn_eight(const float *const *row, int64_t at,
+                                                              __m256 *column) {
+    __m256 half[EIGHT], pair[EIGHT];
+    TS_UNROLL for (int i = 0; i < EIGHT;
+                   i++) /* row i % 4: elements 0-3 of it and of row i % 4 + 4, then 4-7 */
+        half[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[i % 4] + at + i / 4 * 4)),
+                                       _mm_loadu_ps(row[i % 4 + 4] + at + i / 4 * 4), 1);
+    TS_UNROLL for (int i = 0; i < EIGHT; i += 2) {
+        pair[i] = _mm256_unpacklo_ps(half[i], half[i + 1]);
+        pair[i + 1] = _mm256_unpackhi_ps(half[i], half[i + 1]);
+    }
+    TS_UNROLL for (int i = 0; i < EIGHT; i += 4) TS_UNROLL for (int j = 0; j < 2; j++) {
+        column[i + 2 * j] = _mm256_shuffle_ps(pair[i + j], pair[i + 2 + j], 0x44);
+        column[i + 2 * j + 1] = _mm256_shuffle_ps(pair[i + j], pair[i + 2 + j], 0xee);
+    }
+}
+
+/* Of the first n / 8 * 8 elements. */
+__attribute__((target("avx2"))) static void add_eights(const float *const *rows, int64_t n, float *totals) {
+    __m256 low = _mm256_loadu_ps(totals), high = _mm256_loadu_ps(totals + EIGHT);
+    for (int64_t at = 0; at + EIGHT <= n; at += EIGHT) {
+        __m256 first[EIGHT], second[EIGHT];
+        turn_eight(rows, at, first);
+        turn_eight(rows + EIGHT, at, second);
+        TS_UNROLL for (int i = 0; i < EIGHT; i++) {
+            low = _mm256_add_ps(low, first[i]);
+            high = _mm256_add_ps(high, second[i]);
+        }
+    }
+    _mm256_storeu_ps(totals, low);
+    _mm256_storeu_ps(totals + EIGHT, high);
+}
+
+static int64_t begin_adding(const float *const *rows, int64_t n, float *totals) {
+    if (!__builtin_cpu_supports("avx2")) return 0;
+    add_eights(rows, n, totals);
+    return n / EIGHT * EIGHT;
+}
+#else
+static int64_t begin_adding(const float *const *rows, int64_t n, float *totals) {
+    (void)rows, (void)n, (void)totals;
+    return 0;
+}
+#endif
+
 void ts_fold_add(const float *const *rows, int64_t n, float *totals) {
-    fold_add(rows, n, totals);
+    const int64_t done = begin_adding(rows, n, totals);
+    const float *rest[LANES];
+    if (done == n) return;
+    for (int lane = 0; lane < LANES; lane++)
+        rest[lane] = rows[lane] + done;
+    fold_add(rest, n - done, totals);
 }
 
 /* Any order gives the same value: halves are folded together until one element is left. */
@@ -70,46 +125,48 @@ static float fold_halves(unsigned op, const float *row, int64_t n, float total) 
     return ts_alu_float(op, total, row[0]);
 }
 
-/* The bits of a float as an integer that is ordered as max and min order it, +0 above -0; NaN apart. Its own
-   inverse. */
-static inline int32_t ordered(uint32_t bits) {
-    return (int32_t)(bits ^ ((uint32_t)((int32_t)bits >> 31) & 0x7fffffffu));
-}
-
-/* The largest element, or with flip -1 the smallest, as ordered(), and the largest magnitude. */
-TS_CLONES
-static int32_t outermost(const float *row, int64_t n, int32_t flip, uint32_t *magnitude) {
-    int32_t best = INT32_MIN;
-    uint32_t largest = 0;
-    _Pragma("omp simd reduction(max : best, largest)") for (int64_t i = 0; i < n; i++) {
-        const uint32_t bits = ts_float_bits(row[i]), size = bits & 0x7fffffffu;
-        const int32_t key = ordered(bits) ^ flip;
-        best = key > best ? key : best;
-        largest = size > largest ? size : largest;
+/* The outermost element, of +0 and -0 either, and the largest magnitude, which tells of NaN. Two halves side
+   by side, which may share an element, because each comparison waits for the one before. */
+#define OUTERMOST(name, clause, operator, start)                                                             \
+    TS_CLONES                                                                                                \
+    static float name(const float *row, int64_t n, uint32_t *magnitude) {                                    \
+        const int64_t half = (n + 1) / 2;                                                                    \
+        const float *rest = row + n - half;                                                                  \
+        float best = start, other = start;                                                                   \
+        uint32_t most = 0;                                                                                   \
+        _Pragma(clause) for (int64_t i = 0; i < half; i++) {                                                 \
+            const float x = row[i], y = rest[i];                                                             \
+            const uint32_t a = ts_float_bits(x) & 0x7fffffffu, b = ts_float_bits(y) & 0x7fffffffu;           \
+            const uint32_t size = a > b ? a : b;                                                             \
+            best = x operator best ? x : best;                                                               \
+            other = y operator other ? y : other;                                                            \
+            most = size > most ? size : most;                                                                \
+        }                                                                                                    \
+        *magnitude = most;                                                                                   \
+        return best operator other ? best : other;                                                           \
     }
-    *magnitude = largest;
-    return best ^ flip;
-}
+OUTERMOST(largest, "omp simd reduction(max : best, other, most)", >, -INFINITY)
+OUTERMOST(smallest, "omp simd reduction(min : best, other) reduction(max : most)", <, INFINITY)
 
 static bool is_extreme(unsigned op) {
     return op == ts_alu_max || op == ts_alu_min;
 }
 
 /* The same as fold_halves of all elements but the first `begun`, which total has, in one pass where none is
- * NaN. */
+   NaN and the signs of zeros do not matter. */
 static float fold_extreme(unsigned op, const float *row, int64_t n, int begun, float total) {
-    uint32_t largest;
-    const int32_t found = outermost(row, n, op == ts_alu_min ? -1 : 0, &largest);
-    if (largest > ts_float_bits(INFINITY))
+    uint32_t magnitude;
+    const float found = (op == ts_alu_min ? smallest : largest)(row, n, &magnitude);
+    if (magnitude > ts_float_bits(INFINITY) || found == 0)
         return n > begun ? fold_halves(op, row + begun, n - begun, total) : total;
-    return ts_alu_float(op, total, ts_bits_float((uint32_t)ordered((uint32_t)found)));
+    return ts_alu_float(op, total, found);
 }
 
 /* Of an extreme, totals may have the first `begun` elements: whole vectors from the begin of a row are
  * faster. */
 static void fold(unsigned op, const float *const *rows, int lanes, int64_t n, int begun, float *totals) {
     switch (op) {
-    case ts_alu_add: fold_add(rows, n, totals); return;
+    case ts_alu_add: ts_fold_add(rows, n, totals); return;
     case ts_alu_subtract: fold_subtract(rows, n, totals); return;
     case ts_alu_multiply: fold_multiply(rows, n, totals); return;
     default: break;

@@ -22,11 +22,8 @@ static void prepare(const float *in, float *out, int64_t n, const float *scale, 
     }
 }
 
-/* Function values of one chunk; they may be the row itself. */
-static const float *one_chunk(const activation *a, int64_t part, int64_t from, int64_t n, const float *scale,
-                              const float *bias, float *in, float *out) {
-    const float *values = ts_rows_read(&a->data, part, from, n, in);
-    float *target = ts_rows_target(&a->dst, part, from, n, out);
+static void in_steps(const activation *a, const float *values, int64_t n, const float *scale,
+                     const float *bias, float *in, float *target) {
     const bool is_prepared = scale || bias, is_copy = a->func == ts_act_copy;
     if (is_prepared) {
         float *to = is_copy ? target : in;
@@ -34,6 +31,15 @@ static const float *one_chunk(const activation *a, int64_t part, int64_t from, i
         values = to;
     }
     if (!is_prepared || !is_copy) ts_act_floats(a->func, values, target, n);
+}
+
+/* Function values of one chunk; they may be the row itself. *tries: whether one pass is likely to do. */
+static const float *one_chunk(const activation *a, int64_t part, int64_t from, int64_t n, const float *scale,
+                              const float *bias, float *in, float *out, bool *tries) {
+    const float *values = ts_rows_read(&a->data, part, from, n, in);
+    float *target = ts_rows_target(&a->dst, part, from, n, out);
+    *tries = *tries && ts_act_try(a->func, values, scale, bias, target, n);
+    if (!*tries) in_steps(a, values, n, scale, bias, in, target);
     ts_rows_write(&a->dst, part, from, n, target);
     return target;
 }
@@ -43,6 +49,7 @@ static void activate(void *context, int64_t first, int64_t last) {
     _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
     _Alignas(64) float column[TS_CHUNK];
     float scale = 1, bias = 0;
+    bool tries = true;
     ts_chunk at = ts_chunk_at(&a->chunks, first);
     int64_t seen = -1;
     for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&a->chunks, &at)) {
@@ -52,7 +59,7 @@ static void activate(void *context, int64_t first, int64_t last) {
             seen = at.part;
         }
         one_chunk(a, at.part, at.from, at.n, a->has_scale ? &scale : NULL, a->has_bias ? &bias : NULL, in,
-                  out);
+                  out, &tries);
     }
 }
 
@@ -61,6 +68,7 @@ static void activate(void *context, int64_t first, int64_t last) {
 static void activate_and_sum(void *context, int64_t first, int64_t last) {
     const activation *a = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_LANES][TS_CHUNK];
+    bool tries = true;
     for (int64_t part = first; part < last; part += TS_LANES) {
         int lanes = last - part < TS_LANES ? (int)(last - part) : TS_LANES;
         float scale[TS_LANES], bias[TS_LANES] = {0}, totals[TS_LANES] = {0};
@@ -75,7 +83,7 @@ static void activate_and_sum(void *context, int64_t first, int64_t last) {
             for (int lane = 0; lane < TS_LANES; lane++) {
                 rows[lane] = lane < lanes
                                  ? one_chunk(a, part + lane, from, n, a->has_scale ? &scale[lane] : NULL,
-                                             a->has_bias ? &bias[lane] : NULL, in, out[lane])
+                                             a->has_bias ? &bias[lane] : NULL, in, out[lane], &tries)
                                  : rows[0];
             }
             if (ts_cmd_folds(a->sum.cmd)) ts_fold_add(rows, n, totals);

@@ -150,12 +150,39 @@ static void position_does_not_matter(void **state) {
     }
 }
 
+/* One pass gives the bits of several, or says that it does not. */
+static void one_pass_is_as_several(void **state) {
+    (void)state;
+    float x[67], moved[67], several[67], one[67];
+    uint64_t random = 12;
+    int tried = 0;
+    for (int round = 0; round < 400; round++) {
+        const float scale = 3 * next_float(&random), bias = 2 * next_float(&random);
+        const bool has_scale = round & 1, has_bias = round & 2;
+        const int n = 1 + round % 67;
+        for (int i = 0; i < n; i++) {
+            x[i] = (round % 5 ? 20 : 60) * next_float(&random);
+            moved[i] = has_scale ? x[i] * scale : x[i];
+            if (has_bias) moved[i] += bias;
+        }
+        if (!ts_act_try(ts_act_exp, x, has_scale ? &scale : NULL, has_bias ? &bias : NULL, one, n)) continue;
+        ts_act_floats(ts_act_exp, moved, several, n);
+        assert_memory_equal(one, several, (size_t)n * sizeof *one);
+        tried++;
+    }
+    assert_in_range(tried, 300, 399);
+    x[0] = NAN;
+    assert_false(ts_act_try(ts_act_exp, x, NULL, NULL, one, 3));
+    assert_false(ts_act_try(ts_act_exp, x, NULL, NULL, x, 3));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_small),
         cmocka_unit_test(plain_twins_are_closer),
         cmocka_unit_test(sin_leaves_its_range_as_documented),
         cmocka_unit_test(position_does_not_matter),
+        cmocka_unit_test(one_pass_is_as_several),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Operators on bf16 at once give the bits of the way through fp32, for every number on one side; loops for
-   one number on a side, and extremes of rows, those of the plain way. */
+   one number on a side, and extremes and sums of rows, those of the plain way. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -126,9 +126,36 @@ static void extremes_of_rows(void **state) {
     }
 }
 
+/* Rows side by side, each in its own order, where their lengths are no multiple of any vector's. */
+static void sums_of_rows(void **state) {
+    (void)state;
+    enum { LENGTH = 70 };
+    static float row[TS_LANES][LENGTH];
+    uint64_t random = 3;
+    for (int round = 0; round < 4000; round++) {
+        float totals[TS_LANES], chains[TS_LANES];
+        const float *rows[TS_LANES];
+        const int n = round % (LENGTH + 1);
+        for (int lane = 0; lane < TS_LANES; lane++) {
+            rows[lane] = row[lane];
+            chains[lane] = totals[lane] = some_number(&random, false);
+            for (int i = 0; i < n; i++) {
+                const float x = some_number(&random, false);
+                row[lane][i] = isinf(x) || fabsf(x) > 1e30f ? x / 1e30f : x + 0.1f;
+                chains[lane] += row[lane][i];
+            }
+        }
+        ts_fold_add(rows, n, totals);
+        for (int lane = 0; lane < TS_LANES; lane++)
+            assert_true(isnan(chains[lane]) ? isnan(totals[lane])
+                                            : memcmp(&chains[lane], &totals[lane], sizeof totals[lane]) == 0);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(arrays), cmocka_unit_test(numbers),
-                                       cmocka_unit_test(in_place), cmocka_unit_test(one_number_for_a_row),
-                                       cmocka_unit_test(extremes_of_rows)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrays),           cmocka_unit_test(numbers),
+        cmocka_unit_test(in_place),         cmocka_unit_test(one_number_for_a_row),
+        cmocka_unit_test(extremes_of_rows), cmocka_unit_test(sums_of_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
