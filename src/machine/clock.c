@@ -121,6 +121,7 @@ static void fill(ts_clock *clock, bool has_band, int what_ifs) {
         int k = clock->sets - what_ifs + i;
         record->what_if[i] = clock->launch[k] + clock->end.at[k];
     }
+    ts_tally_open_rows(clock);
     ts_path_finish(clock);
     record->other_core = ts_cores_other(clock);
     ts_tally_finish(clock);

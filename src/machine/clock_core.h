@@ -70,11 +70,17 @@ typedef struct ts_node {
 /* Costs in one set of constants. */
 typedef struct ts_set_costs {
     ts_time occupancy;
-    ts_time stream;                     /* from the start to the end of the cost formula */
-    ts_time latency;                    /* from there to the result */
-    ts_time dependent;                  /* from the end of the occupancy to a reader on the same engine */
-    ts_time descriptor_time, byte_time; /* DMA engine time of a row */
-    ts_time hbm_time;
+    union {
+        struct {
+            ts_time stream;    /* from the start to the end of the cost formula */
+            ts_time latency;   /* from there to the result */
+            ts_time dependent; /* from the end of the occupancy to a reader on the same engine */
+        };
+        struct { /* of a transfer */
+            ts_time descriptor_time, byte_time; /* DMA engine time of a row */
+            ts_time hbm_time;
+        };
+    };
 } ts_set_costs;
 
 /* Costs of one instruction at one choice of its counts. */
@@ -209,11 +215,13 @@ typedef struct ts_union {
     ts_time sum, closed; /* all before `closed` is in the sum */
 } ts_union;
 
-/* Totals of one (engine, op, source line, innermost loop) while the clock runs. */
+/* One (engine, op, source line, innermost loop). Its totals are made at the end, in the record. */
 typedef struct ts_clock_row {
-    ts_record_row total;
-    bool is_noted; /* what its first instruction leans on */
-    uint32_t loop; /* 1 + index; 0 = none */
+    uint32_t loc, loop; /* loop: 1 + index; 0 = none */
+    uint16_t op;
+    uint8_t engine;
+    bool is_noted;   /* what its first instruction leans on */
+    ts_time loading; /* of function tables */
 } ts_clock_row;
 
 /* Whether a top-level loop may be skipped through, found when it is first asked for and after `last`. */
@@ -244,7 +252,7 @@ typedef struct ts_steady {
     uint64_t conservative_waits;
     ts_time union_length;
     TS_VEC(uint64_t) counts;  /* of all steps */
-    TS_VEC(ts_time) row_busy; /* of all rows */
+    TS_VEC(ts_time) loading;  /* of all rows */
     TS_VEC(ts_record_loop) loops;
     ts_record_queue *queue;
 } ts_steady;
@@ -519,6 +527,8 @@ void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice);
 /* One more execution of a step; what all of them add up to is found at the end. */
 void ts_tally_event(ts_clock *clock, const ts_inst *inst, ts_step *step, uint32_t at);
 void ts_tally_table(ts_clock *clock, const ts_event *event);
+/* The record has the rows of the clock from here on, without anything in them. */
+void ts_tally_open_rows(ts_clock *clock);
 void ts_tally_finish(ts_clock *clock);
 
 /* clock_series.c: the timeline in bins. Times without the launch; no effect when no bins were asked for. */

@@ -134,6 +134,6 @@ ts_time ts_cores_other(const ts_clock *clock) {
     for (uint32_t row = 1; row < clock->rows.count && clock->has_sibling; row++)
         for (int bound = 0; bound < ts_bound_count && (row < clock->first_row || row >= clock->end_row);
              bound++)
-            sum += clock->rows.data[row].total.bounds[bound];
+            sum += clock->record->rows.data[row].bounds[bound];
     return sum;
 }

@@ -64,13 +64,12 @@ static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const 
     uint64_t key = ((uint64_t)loop << 44) ^ ((uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | engine);
     uint32_t slot = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 32) & mask;
     for (; table[slot]; slot = (slot + 1) & mask) {
-        const ts_record_row *row = &clock->rows.data[table[slot]].total;
-        if (row->engine == engine && row->op == inst->op && row->loc == inst->loc &&
-            clock->rows.data[table[slot]].loop == loop)
+        const ts_clock_row *row = &clock->rows.data[table[slot]];
+        if (row->engine == engine && row->op == inst->op && row->loc == inst->loc && row->loop == loop)
             return table[slot];
     }
     table[slot] = clock->rows.count;
-    ts_clock_row row = {.total = {.engine = engine, .op = inst->op, .loc = inst->loc}, .loop = loop};
+    ts_clock_row row = {.loc = inst->loc, .loop = loop, .op = inst->op, .engine = engine};
     ts_vec_push(&clock->rows, &clock->arena, row);
     return table[slot];
 }
@@ -193,7 +192,7 @@ static uint8_t find_table(const ts_inst *inst) {
 
 static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
     ts_op_patterns found = ts_find_patterns(clock->program, inst);
-    code->accesses = TS_NEW_ARRAY(&clock->arena, ts_access, (size_t)operands->count + 1);
+    code->accesses = TS_NEW_ARRAY(&clock->arena, ts_access, (size_t)operands->count);
     code->access_count = (int8_t)operands->count;
     code->table = find_table(inst);
     for (int i = 0; i < operands->count; i++) {

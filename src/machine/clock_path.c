@@ -6,7 +6,7 @@
 #include "machine/clock_core.h"
 
 /* Fewer are not worth a pass of merging; merged, a path that is shown has lost its order. */
-enum { FEWEST_NODES = 1 << 12, FEWEST_SHOWN = 1 << 13 };
+enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
 
 static void forget_many(ts_node *node) {
     if (node->charges) free(node->many);
@@ -249,7 +249,7 @@ void ts_path_finish(ts_clock *clock) {
         uint32_t count;
         const ts_charge *charges = ts_node_charges(clock, node, few, &count);
         for (uint32_t i = 0; i < count; i++) {
-            clock->rows.data[charges[i].row].total.bounds[charges[i].bound] += charges[i].amount;
+            clock->record->rows.data[charges[i].row].bounds[charges[i].bound] += charges[i].amount;
             clock->record->bound[charges[i].bound] += charges[i].amount;
         }
     }

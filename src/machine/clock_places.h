@@ -91,11 +91,12 @@ typedef struct ts_found {
 /* The bytes and partitions that an operand may touch in all trips of all its loops. */
 typedef struct ts_reaches {
     const ts_ap *ap;
+    int64_t lo, hi;
+    int32_t first, last;
     uint32_t inst, storage;
     uint32_t loop; /* 1 + the innermost loop that it is in; 0 = none */
     bool is_write;
     bool is_found, is_known; /* bounds are found when first asked for; not known: there are none */
-    __int128 lo, hi, first, last;
 } ts_reaches;
 
 /* SBUF, PSUM, scratch, or a tensor. */
@@ -108,7 +109,7 @@ typedef struct ts_storage {
     uint32_t last[ts_engine_count]; /* 1 + the last code position that touches it; 0 = none */
     uint32_t tick;                  /* of `free` */
     uint32_t lagging;               /* bit per engine that may still touch it and is far behind another */
-    ts_times free;                  /* no other engine that may still touch it starts anything before */
+    ts_time *free;                  /* one a set: no other engine that may still touch it starts anything before */
     uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list */
 } ts_storage;
 enum { TS_STORAGE_SBUF, TS_STORAGE_PSUM, TS_STORAGE_SCRATCH, TS_STORAGE_TENSOR };

@@ -8,6 +8,19 @@ static void open_loops(const ts_program *program, uint32_t loop, ts_nesting *nes
     nest->loop[nest->depth++] = loop - 1;
 }
 
+/* Bounds that no number holds are none. */
+static void set_bytes(ts_reaches *out, ts_wide lo, ts_wide hi) {
+    out->is_known = lo >= INT64_MIN && hi <= INT64_MAX;
+    out->lo = (int64_t)lo;
+    out->hi = (int64_t)hi;
+}
+
+static void set_parts(ts_reaches *out, ts_wide first, ts_wide last) {
+    out->is_known = first >= INT32_MIN && last <= INT32_MAX;
+    out->first = (int32_t)first;
+    out->last = (int32_t)last;
+}
+
 static void find_bounds(const ts_clock *clock, ts_reaches *out) {
     const ts_program *program = clock->program;
     const ts_ap *ap = out->ap;
@@ -18,30 +31,28 @@ static void find_bounds(const ts_clock *clock, ts_reaches *out) {
     open_loops(program, out->loop, &nest);
     out->is_found = out->is_known = true;
     if (ap->index) {
-        out->lo = access.shift;
-        out->hi = (ts_wide)program->tensors.data[ap->tensor].bytes + access.shift;
+        set_bytes(out, access.shift, (ts_wide)program->tensors.data[ap->tensor].bytes + access.shift);
         return;
     }
     ts_form offset, part;
     out->is_known = ts_form_of(&nest, &ap->offset, &offset);
     if (!out->is_known) return;
     ts_wide unit = ap->space == ts_space_hbm ? bytes : 1;
-    out->lo = ts_form_min(&nest, &offset) * unit + access.shift;
-    out->hi = ts_form_max(&nest, &offset) * unit + access.shift + bytes;
+    ts_wide lo = ts_form_min(&nest, &offset) * unit + access.shift;
+    ts_wide hi = ts_form_max(&nest, &offset) * unit + access.shift + bytes;
     for (int i = 0; i < ap->dims; i++) {
         ts_wide most = (ts_wide)ap->dim[i].step * (ap->dim[i].count.max - 1) * bytes;
-        *(most < 0 ? &out->lo : &out->hi) += most;
+        *(most < 0 ? &lo : &hi) += most;
     }
     if (ap->space == ts_space_hbm) { /* counts that go together with the offset keep it in its tensor */
         ts_wide end = (ts_wide)program->tensors.data[ap->tensor].bytes + access.shift;
-        if (out->lo < access.shift) out->lo = access.shift;
-        if (out->hi > end) out->hi = end;
+        set_bytes(out, lo < access.shift ? access.shift : lo, hi > end ? end : hi);
         return;
     }
-    out->is_known = ts_form_of(&nest, &ap->part, &part);
+    set_bytes(out, lo, hi);
+    if (out->is_known) out->is_known = ts_form_of(&nest, &ap->part, &part);
     if (!out->is_known) return;
-    out->first = ts_form_min(&nest, &part);
-    out->last = ts_form_max(&nest, &part) + ap->parts.max - 1;
+    set_parts(out, ts_form_min(&nest, &part), ts_form_max(&nest, &part) + ap->parts.max - 1);
 }
 
 static void find_all(ts_clock *clock) {

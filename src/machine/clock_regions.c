@@ -171,8 +171,9 @@ static void find_free(ts_clock *clock, ts_storage *storage) {
     ts_time ahead = 0;
     storage->tick = clock->ticks;
     storage->lagging = 0;
+    if (!storage->free) storage->free = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->sets);
     for (int k = 0; k < clock->sets; k++)
-        storage->free.at[k] = INT64_MAX;
+        storage->free[k] = INT64_MAX;
     for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
         if (storage->last[engine] > clock->since && clock->engine_free[engine].at[0] > ahead)
             ahead = clock->engine_free[engine].at[0];
@@ -184,13 +185,13 @@ static void find_free(ts_clock *clock, ts_storage *storage) {
             continue;
         }
         for (int k = 0; k < clock->sets; k++)
-            if (free->at[k] < storage->free.at[k]) storage->free.at[k] = free->at[k];
+            if (free->at[k] < storage->free[k]) storage->free[k] = free->at[k];
     }
 }
 
-static bool was_over(const ts_clock *clock, const ts_event *event, const ts_times *free) {
+static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time *free) {
     for (int k = 0; k < clock->sets; k++)
-        if (event->of[k].ready > free->at[k] || event->of[k].same > free->at[k]) return false;
+        if (event->of[k].ready > free[k] || event->of[k].same > free[k]) return false;
     return true;
 }
 
@@ -205,10 +206,10 @@ static bool is_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_t
     bool is_early = clock->ticks < EARLY && !clock->reach_list;
     if (storage->lagging && (!is_thorough || is_early)) return false;
     box->look = clock->ticks + SOON;
-    if (!was_over(clock, box->event, &storage->free)) return false;
+    if (!was_over(clock, box->event, storage->free)) return false;
     for (uint32_t engines = storage->lagging; engines; engines &= engines - 1) {
         uint8_t engine = (uint8_t)__builtin_ctz(engines);
-        if (was_over(clock, box->event, &clock->engine_free[engine])) continue;
+        if (was_over(clock, box->event, clock->engine_free[engine].at)) continue;
         ts_reach_find(clock);
         if (!ts_reach_may_touch(clock, engine, storage, &box->place)) continue;
         box->look = clock->ticks + LATER;
@@ -370,7 +371,7 @@ static bool may_join(const ts_clock *clock, const query *q) {
 static bool is_past_now(const ts_clock *clock, const ts_storage *storage, const ts_event *event) {
     if (!event->is_done) return false;
     for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-        if (storage->last[engine] > clock->since && !was_over(clock, event, &clock->engine_free[engine]))
+        if (storage->last[engine] > clock->since && !was_over(clock, event, clock->engine_free[engine].at))
             return false;
     return true;
 }

@@ -97,7 +97,7 @@ void ts_series_live(ts_clock *clock, uint32_t inst, ts_time start, ts_time end) 
 /* Kept as steps, up to the cap. */
 static void keep_step(ts_clock *clock, ts_time start, ts_time end, const ts_charge *charge) {
     ts_record *record = clock->record;
-    const ts_record_row *row = &clock->rows.data[charge->row].total;
+    const ts_clock_row *row = &clock->rows.data[charge->row];
     ts_path_step step = {.start = start,
                          .end = end,
                          .loc = row->loc,

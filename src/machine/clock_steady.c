@@ -32,11 +32,11 @@ static void save_totals(ts_clock *clock) {
     memcpy(steady->busy, clock->record->busy, sizeof steady->busy);
     steady->conservative_waits = clock->record->conservative_waits;
     steady->union_length = ts_union_length(&clock->dma_union);
-    steady->counts.count = steady->row_busy.count = steady->loops.count = 0;
+    steady->counts.count = steady->loading.count = steady->loops.count = 0;
     for (uint32_t i = 0; i < clock->steps.count; i++)
         ts_vec_push(&steady->counts, &clock->arena, clock->steps.data[i]->count);
     for (uint32_t i = 0; i < clock->rows.count; i++)
-        ts_vec_push(&steady->row_busy, &clock->arena, clock->rows.data[i].total.busy);
+        ts_vec_push(&steady->loading, &clock->arena, clock->rows.data[i].loading);
     for (uint32_t i = 0; i < clock->record->loops.count; i++)
         ts_vec_push(&steady->loops, &clock->arena, clock->record->loops.data[i]);
     memcpy(steady->queue, clock->queue, (size_t)clock->queues * sizeof *steady->queue);
@@ -55,8 +55,7 @@ static void grow_totals(ts_clock *clock, int64_t periods) {
         clock->steps.data[i]->count += (clock->steps.data[i]->count - before) * times;
     }
     for (uint32_t i = 0; i < clock->rows.count; i++)
-        clock->rows.data[i].total.busy +=
-            (clock->rows.data[i].total.busy - steady->row_busy.data[i]) * periods;
+        clock->rows.data[i].loading += (clock->rows.data[i].loading - steady->loading.data[i]) * periods;
     for (uint32_t i = 0; i < clock->record->loops.count; i++) {
         GROW(&clock->record->loops.data[i], &steady->loops.data[i], entries, times);
         GROW(&clock->record->loops.data[i], &steady->loops.data[i], trips, times);

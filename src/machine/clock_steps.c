@@ -5,20 +5,31 @@ static ts_time part_of(ts_time time, const float *parts, uint32_t at) {
     return parts ? (ts_time)((double)time * (double)parts[at]) : time;
 }
 
-/* Takes away what the what-if of set k makes free. */
+/* Takes away what the what-if makes free: of a transfer, and of what an engine does itself. */
+static void free_move(const ts_what_if *what_if, ts_set_costs *costs, uint32_t at) {
+    costs->descriptor_time = part_of(costs->descriptor_time, what_if->work, at);
+    costs->byte_time = part_of(part_of(costs->byte_time, what_if->work, at), what_if->bytes, at);
+    costs->hbm_time = part_of(part_of(costs->hbm_time, what_if->work, at), what_if->bytes, at);
+    if (what_if->free & 1u << ts_bound_dma_descriptors) costs->descriptor_time = 0;
+    if (what_if->free & 1u << ts_bound_dma_bytes) costs->byte_time = costs->hbm_time = 0;
+}
+
+static void free_result(const ts_what_if *what_if, ts_set_costs *costs, uint32_t at, bool is_bound_free) {
+    bool is_free = what_if->work && what_if->work[at] <= 0;
+    costs->stream = is_bound_free ? 0 : part_of(costs->stream, what_if->work, at);
+    if (is_free || what_if->free & 1u << ts_bound_wait) costs->latency = 0;
+    if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) costs->dependent = 0;
+}
+
 static void free_costs(const ts_clock *clock, ts_step *step, uint32_t at, int k) {
     const ts_what_if *what_if = &clock->what_if[k];
-    bool is_free = what_if->work && what_if->work[at] <= 0;
-    step->of[k].occupancy = part_of(step->of[k].occupancy, what_if->work, at);
-    step->of[k].stream = part_of(step->of[k].stream, what_if->work, at);
-    step->of[k].descriptor_time = part_of(step->of[k].descriptor_time, what_if->work, at);
-    step->of[k].byte_time = part_of(part_of(step->of[k].byte_time, what_if->work, at), what_if->bytes, at);
-    step->of[k].hbm_time = part_of(part_of(step->of[k].hbm_time, what_if->work, at), what_if->bytes, at);
-    if (what_if->free & 1u << ts_step_bound(step)) step->of[k].occupancy = step->of[k].stream = 0;
-    if (is_free || what_if->free & 1u << ts_bound_wait) step->of[k].latency = 0;
-    if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) step->of[k].dependent = 0;
-    if (what_if->free & 1u << ts_bound_dma_descriptors) step->of[k].descriptor_time = 0;
-    if (what_if->free & 1u << ts_bound_dma_bytes) step->of[k].byte_time = step->of[k].hbm_time = 0;
+    ts_set_costs *costs = &step->of[k];
+    bool is_bound_free = what_if->free & 1u << ts_step_bound(step);
+    costs->occupancy = is_bound_free ? 0 : part_of(costs->occupancy, what_if->work, at);
+    if (step->is_dma)
+        free_move(what_if, costs, at);
+    else
+        free_result(what_if, costs, at, is_bound_free);
 }
 
 static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
@@ -28,15 +39,19 @@ static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const
     for (int k = 0; k < clock->sets; k++) {
         const ts_chip *chip = &clock->chip[k];
         const ts_cost *cost = &costs[k];
-        ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
         step->of[k].occupancy = cost->occupancy;
-        step->of[k].stream = cost->stream;
-        step->of[k].latency = cost->latency;
-        step->of[k].dependent = ts_cycles_time(engine.dependent_cycles, engine.ghz);
-        step->of[k].descriptor_time = cost->descriptor_time;
-        step->of[k].byte_time = cost->byte_time;
-        double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
-        step->of[k].hbm_time = (ts_time)((double)(cost->hbm_read_bytes + cost->hbm_write_bytes) / hbm * 1000);
+        if (step->is_dma) {
+            double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
+            int64_t bytes = cost->hbm_read_bytes + cost->hbm_write_bytes;
+            step->of[k].descriptor_time = cost->descriptor_time;
+            step->of[k].byte_time = cost->byte_time;
+            step->of[k].hbm_time = (ts_time)((double)bytes / hbm * 1000);
+        } else {
+            ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
+            step->of[k].stream = cost->stream;
+            step->of[k].latency = cost->latency;
+            step->of[k].dependent = ts_cycles_time(engine.dependent_cycles, engine.ghz);
+        }
     }
 }
 

@@ -105,7 +105,7 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, ts_step *step, uint32_
 /* The engine is busy with the load of a function table, too. */
 void ts_tally_table(ts_clock *clock, const ts_event *event) {
     ts_time load = clock->table_load[clock->asked];
-    clock->rows.data[event->step->row].total.busy += load;
+    clock->rows.data[event->step->row].loading += load;
     clock->record->busy[event->step->engine] += load;
 }
 
@@ -141,7 +141,7 @@ static void add_sizes(ts_record *record, const ts_cost *cost, ts_time time, uint
 /* What all executions of a step add up to. */
 static void add_step(ts_clock *clock, const ts_step *step) {
     ts_record *record = clock->record;
-    ts_record_row *row = &clock->rows.data[step->row].total;
+    ts_record_row *row = &record->rows.data[step->row];
     const ts_cost *cost = &step->cost;
     const ts_set_costs *costs = &step->of[clock->asked];
     uint64_t count = step->count;
@@ -149,7 +149,7 @@ static void add_step(ts_clock *clock, const ts_step *step) {
     record->instructions += count;
     add_spaces(record, step);
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
-    ts_time moving = step->rows * (costs->descriptor_time + costs->byte_time);
+    ts_time moving = step->is_dma ? step->rows * (costs->descriptor_time + costs->byte_time) : 0;
     row->busy += (ts_time)count * (step->is_dma ? moving : costs->occupancy);
     row->bytes += count * (uint64_t)cost->bytes;
     row->flops += count * (uint64_t)cost->flops;
@@ -244,16 +244,22 @@ static void add_assumptions(ts_clock *clock) {
     if (clock->used_float_to_int) add_assumption(clock, "float_to_int_truncates");
 }
 
-void ts_tally_finish(ts_clock *clock) {
+void ts_tally_open_rows(ts_clock *clock) {
     ts_record *record = clock->record;
-    for (uint32_t i = 0; i < clock->steps.count; i++)
-        add_step(clock, clock->steps.data[i]);
-    record->dma_busy = ts_union_length(&clock->dma_union);
-    record->bound[ts_bound_launch] += record->launch;
-    clock->rows.data[0].total.bounds[ts_bound_launch] += record->launch;
     ts_vec_reserve(&record->rows, &record->arena, clock->rows.count);
     for (uint32_t i = 0; i < clock->rows.count; i++) {
-        ts_record_row row = clock->rows.data[i].total;
+        const ts_clock_row *row = &clock->rows.data[i];
+        ts_record_row total = {.engine = row->engine, .op = row->op, .loc = row->loc, .busy = row->loading};
+        ts_vec_push(&record->rows, &record->arena, total);
+    }
+}
+
+/* Adds up each row and its loop, and keeps the rows that have something. */
+static void finish_rows(ts_clock *clock) {
+    ts_record *record = clock->record;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < record->rows.count; i++) {
+        ts_record_row row = record->rows.data[i];
         for (int bound = 0; bound < ts_bound_count; bound++)
             row.bound += row.bounds[bound];
         if (clock->rows.data[i].loop) {
@@ -263,9 +269,20 @@ void ts_tally_finish(ts_clock *clock) {
         }
         if (row.count == 0 && row.bound == 0) continue;
         if (ts_op_is_off_engine(row.op)) record->off_engine_elems += row.elems;
-        ts_vec_push(&record->rows, &record->arena, row);
+        record->rows.data[kept++] = row;
     }
+    record->rows.count = kept;
     join_rows(record);
+}
+
+void ts_tally_finish(ts_clock *clock) {
+    ts_record *record = clock->record;
+    for (uint32_t i = 0; i < clock->steps.count; i++)
+        add_step(clock, clock->steps.data[i]);
+    record->dma_busy = ts_union_length(&clock->dma_union);
+    record->bound[ts_bound_launch] += record->launch;
+    record->rows.data[0].bounds[ts_bound_launch] += record->launch;
+    finish_rows(clock);
     for (int queue = 0; queue < clock->queues; queue++) {
         clock->queue[queue].queue = (uint8_t)queue;
         if (clock->queue[queue].transfers) ts_vec_push(&record->queues, &record->arena, clock->queue[queue]);
