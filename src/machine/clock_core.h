@@ -76,7 +76,7 @@ typedef struct ts_set_costs {
             ts_time latency;   /* from there to the result */
             ts_time dependent; /* from the end of the occupancy to a reader on the same engine */
         };
-        struct { /* of a transfer */
+        struct {                                /* of a transfer */
             ts_time descriptor_time, byte_time; /* DMA engine time of a row */
             ts_time hbm_time;
         };
@@ -89,7 +89,7 @@ typedef struct ts_step {
     uint64_t count;             /* executions so far */
     uint64_t counts;            /* hash of the counts */
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
-    uint32_t row;
+    uint32_t row, inst;         /* inst: position in code */
     uint8_t engine;
     bool is_dma, is_indexed, is_control, is_wait; /* is_wait: a semaphore's, or one for the other core */
     bool is_listed;           /* may change places with neighbours of its engine that may, too */
@@ -105,8 +105,8 @@ typedef struct ts_step {
 typedef struct ts_cause {
     ts_node *node; /* counted */
     const ts_step *step;
-    uint64_t sequence; /* of the execution */
-    ts_cause_kind kind;
+    uint64_t sequence : 56; /* of the execution */
+    uint64_t kind : 8;      /* ts_cause_kind */
 } ts_cause;
 
 /* What a consumer waits for in its producer. */
@@ -125,28 +125,33 @@ typedef struct ts_edge {
 } ts_edge;
 
 typedef struct ts_event_times {
-    ts_time earliest;    /* latest dependence known; of a triggered DMA, the trigger's end */
-    ts_time same, ready; /* when done: earliest start of dependents on this engine, and elsewhere */
+    union {
+        ts_time earliest; /* latest dependence known; of a triggered DMA, the trigger's end */
+        ts_time ready;    /* when done: earliest start of dependents elsewhere */
+    };
+    ts_time same; /* and on this engine */
 } ts_event_times;
 
-/* One executed instruction, from its fetch until nobody can wait for it any more. */
+/* One executed instruction, from its fetch until nobody can wait for it any more. With a band it takes two
+   lines of the host's cache. */
 struct ts_event {
     ts_event *next; /* in its lane */
     const ts_step *step;
     ts_edge *edges; /* who waits for its times */
     uint64_t sequence;
-    uint32_t inst;        /* position in code */
     uint32_t refs;        /* boxes, and one until it is done */
     uint32_t waits;       /* dependences whose times are not known yet */
-    uint32_t walk, mark;  /* its number in the walk of that number, clock_walk.c */
+    uint32_t mark;        /* 1 + its number in a walk, clock_walk.c */
     uint32_t signals;     /* 1 + the semaphore that it signals; 0 = none that anything waits for */
     uint8_t queue, table; /* table: the function table an activation needs, 0 = any */
     uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
                              overwrite */
     bool is_done, loads_table, is_watched;
-    bool is_group;       /* no instruction: the transfers that read one place, together */
-    ts_node *node;       /* compute: its start; DMA: its last byte */
-    ts_cause cause;      /* of `earliest` in the set asked for */
+    bool is_group; /* no instruction: the transfers that read one place, together */
+    union {
+        ts_cause cause; /* of `earliest` in the set asked for */
+        ts_node *node;  /* when done: compute: its start; DMA: its last byte */
+    };
     ts_event_times of[]; /* one a set in use */
 };
 
@@ -238,7 +243,7 @@ typedef struct ts_repeat {
 typedef struct ts_steady {
     ts_repeat *repeat; /* per loop */
     bool is_off, is_active;
-    uint32_t walks, snapshots;     /* snapshots of this loop */
+    uint32_t snapshots;            /* of this loop */
     uint64_t sign[TS_CLOCK_SIGNS]; /* of the last trips, in a circle */
     uint32_t signs, rotation;
     int64_t trip, period, next; /* of the snapshot; when its state is expected again; no other one before */
@@ -251,8 +256,8 @@ typedef struct ts_steady {
     ts_time busy[ts_engine_count];
     uint64_t conservative_waits;
     ts_time union_length;
-    TS_VEC(uint64_t) counts;  /* of all steps */
-    TS_VEC(ts_time) loading;  /* of all rows */
+    TS_VEC(uint64_t) counts; /* of all steps */
+    TS_VEC(ts_time) loading; /* of all rows */
     TS_VEC(ts_record_loop) loops;
     ts_record_queue *queue;
 } ts_steady;

@@ -293,7 +293,6 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     }
     ts_event *event = ts_event_new(clock, step);
     event->sequence = ++clock->sequence;
-    event->inst = at;
     event->is_watched = is_watched(clock, at);
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     event->table = code->table;

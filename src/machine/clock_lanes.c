@@ -23,8 +23,7 @@ ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
 
 void ts_event_drop(ts_clock *clock, ts_event *event) {
     if (--event->refs > 0) return;
-    ts_cause_clear(clock, &event->cause);
-    ts_node_drop(clock, event->node);
+    ts_node_drop(clock, event->node); /* or its cause's, which is in the same place */
     ts_slab_give(&clock->events, event);
 }
 
@@ -281,7 +280,7 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
     }
     ts_tally_slice(clock, event, slice);
     ts_series_busy(clock, engine, start, until, 1);
-    if (!event->step->is_dma) ts_series_live(clock, event->inst, start, until);
+    if (!event->step->is_dma) ts_series_live(clock, event->step->inst, start, until);
 }
 
 static void issue(ts_clock *clock, ts_engine engine) {
@@ -317,8 +316,8 @@ static void issue(ts_clock *clock, ts_engine engine) {
         event->of[k].same = until.at[k] + step->of[k].dependent;
         event->of[k].ready = result.at[k] + clock->semaphore[k];
     }
+    ts_node_drop(clock, event->cause.node);
     event->node = node;
-    ts_cause_clear(clock, &event->cause);
     settle(clock, event);
 }
 
@@ -355,7 +354,7 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
     queue->bytes += (uint64_t)cost->bytes;
     queue->held += start > event->of[k].earliest;
     ts_series_bytes(clock, first, last, (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes));
-    ts_series_live(clock, event->inst, first, last);
+    ts_series_live(clock, event->step->inst, first, last);
 }
 
 static void serve(ts_clock *clock, int position) {
@@ -381,11 +380,11 @@ static void serve(ts_clock *clock, int position) {
     ts_node_drop(clock, *ring);
     *ring = issued;
     show_transfer(clock, event, start[asked], first, done.at[asked] - clock->completion[asked]);
+    ts_node_drop(clock, event->cause.node);
     event->node = last_byte;
     for (int k = 0; k < clock->sets; k++)
         event->of[k].ready = event->of[k].same = done.at[k];
     note_end(clock, event->node, event, ts_cause_done, &done);
-    ts_cause_clear(clock, &event->cause);
     settle(clock, event);
 }
 

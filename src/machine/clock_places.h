@@ -109,7 +109,7 @@ typedef struct ts_storage {
     uint32_t last[ts_engine_count]; /* 1 + the last code position that touches it; 0 = none */
     uint32_t tick;                  /* of `free` */
     uint32_t lagging;               /* bit per engine that may still touch it and is far behind another */
-    ts_time *free;                  /* one a set: no other engine that may still touch it starts anything before */
+    ts_time *free; /* one a set: no other engine that may still touch it starts anything before */
     uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list */
 } ts_storage;
 enum { TS_STORAGE_SBUF, TS_STORAGE_PSUM, TS_STORAGE_SCRATCH, TS_STORAGE_TENSOR };

@@ -361,7 +361,7 @@ static ts_event *group_of(ts_clock *clock, ts_box *box) {
 
 /* A transfer inside one storage would wait for the group that it is in. */
 static bool may_join(const ts_clock *clock, const query *q) {
-    const ts_code *code = &clock->code[q->event->inst];
+    const ts_code *code = &clock->code[q->event->step->inst];
     for (int i = 0; i < code->access_count; i++)
         if (code->accesses[i].is_write && code->accesses[i].storage == q->access->storage) return false;
     return true;

@@ -21,15 +21,15 @@ static void free_result(const ts_what_if *what_if, ts_set_costs *costs, uint32_t
     if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) costs->dependent = 0;
 }
 
-static void free_costs(const ts_clock *clock, ts_step *step, uint32_t at, int k) {
+static void free_costs(const ts_clock *clock, ts_step *step, int k) {
     const ts_what_if *what_if = &clock->what_if[k];
     ts_set_costs *costs = &step->of[k];
     bool is_bound_free = what_if->free & 1u << ts_step_bound(step);
-    costs->occupancy = is_bound_free ? 0 : part_of(costs->occupancy, what_if->work, at);
+    costs->occupancy = is_bound_free ? 0 : part_of(costs->occupancy, what_if->work, step->inst);
     if (step->is_dma)
-        free_move(what_if, costs, at);
+        free_move(what_if, costs, step->inst);
     else
-        free_result(what_if, costs, at, is_bound_free);
+        free_result(what_if, costs, step->inst, is_bound_free);
 }
 
 static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
@@ -106,6 +106,7 @@ ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     code->steps = step;
     step->counts = counts;
     step->row = code->row;
+    step->inst = (uint32_t)(code - clock->code);
     step->engine = inst->engine;
     step->is_dma = inst->op == ts_op_dma_copy;
     step->is_control = inst->op == ts_op_leave;
@@ -117,7 +118,7 @@ ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
     if (step->is_dma) set_shares(clock, step, operands);
     for (int k = 0; k < clock->sets; k++)
-        free_costs(clock, step, (uint32_t)(code - clock->code), k);
+        free_costs(clock, step, k);
     count_bytes(step, operands);
     if (step->is_control || step->is_dma) return step;
     for (int i = 0; i < operands->count; i++) {

@@ -55,7 +55,7 @@ void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice) {
     }
     slice.start += record->launch;
     slice.end += record->launch;
-    slice.inst = event->inst;
+    slice.inst = event->step->inst;
     slice.sequence = (uint32_t)event->sequence;
     ts_vec_push(&record->slices, &record->arena, slice);
 }

@@ -81,10 +81,9 @@ static void visit_cause(ts_walk *walk, ts_cause *cause, ts_time time) {
 /* The event's number in this walk; it is visited in turn. */
 static uint32_t number(ts_walk *walk, ts_event *event) {
     ts_steady *steady = &walk->clock->steady;
-    if (event->walk != steady->walks) {
-        event->walk = steady->walks;
-        event->mark = steady->events.count;
+    if (!event->mark) {
         ts_vec_push(&steady->events, &walk->clock->arena, event);
+        event->mark = steady->events.count;
     }
     return event->mark;
 }
@@ -93,7 +92,7 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     uint64_t sequence = walk->clock->sequence - event->sequence;
     int sets = walk->clock->sets, asked = walk->clock->asked;
     pointer(walk, event->step);
-    word(walk, event->is_group ? -1 : (int64_t)event->inst);
+    word(walk, event->is_group ? -1 : (int64_t)event->step->inst);
     word(walk, event->queue | event->table << 8 | event->is_done << 16 | event->is_group << 17);
     word(walk, event->waits);
     for (ts_edge *edge = event->edges; edge; edge = edge->next) {
@@ -102,12 +101,11 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     }
     word(walk, -1);
     word(walk, event->is_group ? -1 : (int64_t)sequence);
-    if (!event->is_done) {
+    if (!event->is_done && !event->is_group) {
         for (int k = 0; k < sets; k++)
             visit_time(walk, k, &event->of[k].earliest);
         visit_cause(walk, &event->cause, event->of[asked].earliest);
-    }
-    if (event->is_done || event->is_group) {
+    } else {
         for (int k = 0; k < sets; k++) {
             visit_time(walk, k, &event->of[k].same);
             visit_time(walk, k, &event->of[k].ready);
@@ -120,7 +118,7 @@ static void visit_event(ts_walk *walk, ts_event *event) {
 static void number_lane(ts_walk *walk, const ts_lane *lane) {
     if (walk->mode == ts_walk_sign) {
         word(walk, lane->count);
-        word(walk, lane->head ? (int64_t)lane->head->inst : -1);
+        word(walk, lane->head ? (int64_t)lane->head->step->inst : -1);
         return;
     }
     for (ts_event *event = lane->head; event; event = event->next)
@@ -246,7 +244,6 @@ bool ts_walk_is_symmetric(const ts_clock *clock) {
 void ts_walk_state(ts_walk *walk) {
     ts_clock *clock = walk->clock;
     ts_steady *steady = &clock->steady;
-    steady->walks++;
     steady->events.count = 0;
     walk->at = walk->place = 0;
     walk->is_equal = true;
@@ -260,5 +257,7 @@ void ts_walk_state(ts_walk *walk) {
     if (walk->is_equal) visit_boxes(walk);
     for (uint32_t i = 0; i < steady->events.count && walk->is_equal; i++)
         visit_event(walk, steady->events.data[i]);
+    for (uint32_t i = 0; i < steady->events.count; i++)
+        steady->events.data[i]->mark = 0;
     if (walk->mode == ts_walk_compare && walk->at != steady->words.count) walk->is_equal = false;
 }
