@@ -7,7 +7,7 @@
 #include "machine/clock_core.h"
 
 enum {
-    FEW = 16,         /* slots of a table that has no cells */
+    FEW = 4,          /* slots of the smallest table; below 64 there are no cells */
     CELLS_NEAR = 192, /* at most, of SBUF and PSUM */
     CELLS_HBM = 64,   /* a tensor's tiles reach across many: fewer bits to set */
     LEAST_SHIFT = 9   /* bytes of a cell, as a power of two */
@@ -86,7 +86,7 @@ static void make_room(ts_clock *clock, ts_boxes *table, uint32_t room) {
     table->writes = table->used + table->words;
     table->reads = table->writes + table->words;
     table->quiet = table->reads + table->words;
-    if (room <= FEW) return;
+    if (room < 64) return;
     table->grid = TS_NEW_ARRAY(&clock->arena, uint64_t, (size_t)table->cells * table->words);
     table->rows = TS_NEW_ARRAY(&clock->arena, uint64_t, table->cells);
 }
@@ -94,12 +94,12 @@ static void make_room(ts_clock *clock, ts_boxes *table, uint32_t room) {
 /* Room for more; a box keeps its slot. */
 static void grow(ts_clock *clock, ts_boxes *table) {
     ts_boxes old = *table;
-    make_room(clock, table, !old.room ? FEW : old.room < 64 ? 64 : 2 * old.room);
+    make_room(clock, table, !old.room ? FEW : old.room < 64 ? 4 * old.room : 2 * old.room);
     if (!old.room) return;
     memcpy(table->row, old.row, old.words * sizeof *old.row);
-    if (old.room == FEW) {
-        table->row[0] = new_row(clock, 64);
-        memcpy(table->row[0], old.row[0], FEW * sizeof(ts_box));
+    if (old.room < 64) {
+        table->row[0] = new_row(clock, table->room);
+        memcpy(table->row[0], old.row[0], old.room * sizeof(ts_box));
     }
     for (uint32_t set = 0; set < 3 + ts_engine_count; set++)
         memcpy(table->used + (size_t)set * table->words, old.used + (size_t)set * old.words,

@@ -83,6 +83,19 @@ typedef struct ts_set_costs {
     };
 } ts_set_costs;
 
+/* What an instruction moves and computes. */
+typedef struct ts_amounts {
+    int64_t bytes, elems;
+    union {
+        struct {
+            int64_t flops, selection_flops, transpose_flops;
+        };
+        struct { /* of a transfer */
+            int64_t descriptors, hbm_read_bytes, hbm_write_bytes;
+        };
+    };
+} ts_amounts;
+
 /* Costs of one instruction at one choice of its counts. */
 typedef struct ts_step {
     struct ts_step *next;
@@ -91,14 +104,15 @@ typedef struct ts_step {
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row, inst;         /* inst: position in code */
     uint8_t engine;
-    bool is_dma, is_indexed, is_control, is_wait; /* is_wait: a semaphore's, or one for the other core */
+    bool is_dma, is_fp32, is_indexed, is_control,
+        is_wait;              /* is_wait: a semaphore's, or one for the other core */
     bool is_listed;           /* may change places with neighbours of its engine that may, too */
     bool port[ts_port_count]; /* what it holds while it runs */
     int32_t shares;           /* DMA engines it is spread over */
     int32_t rows,
         rows_per_share; /* partitions, and those of all shares but the last; HBM to HBM: one a share */
-    ts_cost cost;       /* of the chip asked for */
-    ts_set_costs of[];  /* one a set in use */
+    ts_amounts amounts;
+    ts_set_costs of[]; /* one a set in use */
 } ts_step;
 
 /* Why an instant is not earlier: the node of what came before (NULL: the launch) and the step from there. */

@@ -339,7 +339,7 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
     int k = clock->asked;
     ts_time *covered = &clock->queue_end[event->queue];
     ts_record_queue *queue = &clock->queue[event->queue];
-    const ts_cost *cost = &event->step->cost;
+    const ts_amounts *amounts = &event->step->amounts;
     ts_slice slice = {.start = later(first, *covered),
                       .end = last,
                       .wait = first - event->of[k].earliest,
@@ -350,10 +350,10 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
     *covered = later(*covered, last);
     queue->engines |= 1u << event->step->engine;
     queue->transfers++;
-    queue->descriptors += (uint64_t)cost->descriptors;
-    queue->bytes += (uint64_t)cost->bytes;
+    queue->descriptors += (uint64_t)amounts->descriptors;
+    queue->bytes += (uint64_t)amounts->bytes;
     queue->held += start > event->of[k].earliest;
-    ts_series_bytes(clock, first, last, (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes));
+    ts_series_bytes(clock, first, last, (uint64_t)(amounts->hbm_read_bytes + amounts->hbm_write_bytes));
     ts_series_live(clock, event->step->inst, first, last);
 }
 

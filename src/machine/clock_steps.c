@@ -32,10 +32,26 @@ static void free_costs(const ts_clock *clock, ts_step *step, int k) {
         free_result(what_if, costs, step->inst, is_bound_free);
 }
 
+static void set_amounts(ts_step *step, const ts_cost *cost) {
+    step->shares = cost->dma_engines;
+    step->is_fp32 = cost->is_fp32;
+    step->amounts.bytes = cost->bytes;
+    step->amounts.elems = cost->elems;
+    if (step->is_dma) {
+        step->amounts.descriptors = cost->descriptors;
+        step->amounts.hbm_read_bytes = cost->hbm_read_bytes;
+        step->amounts.hbm_write_bytes = cost->hbm_write_bytes;
+    } else {
+        step->amounts.flops = cost->flops;
+        step->amounts.selection_flops = cost->selection_flops;
+        step->amounts.transpose_flops = cost->transpose_flops;
+    }
+}
+
 static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const ts_operands *operands) {
     ts_cost costs[TS_CLOCK_SETS];
     ts_inst_costs(clock->chip, clock->sets, inst, operands, costs);
-    step->cost = costs[clock->asked];
+    set_amounts(step, &costs[clock->asked]);
     for (int k = 0; k < clock->sets; k++) {
         const ts_chip *chip = &clock->chip[k];
         const ts_cost *cost = &costs[k];
@@ -64,7 +80,6 @@ static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operan
             !(i > 0 && operands->ref[i - 1].index))
             rows = operands->ref[i].parts;
     }
-    step->shares = step->cost.dma_engines;
     step->rows = rows > 0 ? rows : step->shares;
     step->rows_per_share = rows > 0 ? (int32_t)clock->chip[clock->asked].dma_rows_per_engine : 1;
     for (int k = 0; k < clock->sets; k++) {

@@ -99,7 +99,7 @@ void ts_tally_event(ts_clock *clock, const ts_inst *inst, ts_step *step, uint32_
     }
     if (!clock->bins) return;
     clock->record->lives.data[at].count++;
-    clock->record->lives.data[at].bytes += (uint64_t)step->cost.bytes;
+    clock->record->lives.data[at].bytes += (uint64_t)step->amounts.bytes;
 }
 
 /* The engine is busy with the load of a function table, too. */
@@ -109,13 +109,17 @@ void ts_tally_table(ts_clock *clock, const ts_event *event) {
     clock->record->busy[event->step->engine] += load;
 }
 
-static void add_flops(ts_record *record, const ts_cost *cost, uint64_t count) {
-    record->pe_flops += count * (uint64_t)cost->flops;
-    record->pe_selection_flops += count * (uint64_t)cost->selection_flops;
-    record->pe_transpose_flops += count * (uint64_t)cost->transpose_flops;
-    if (!cost->is_fp32) return;
-    record->pe_fp32_flops += count * (uint64_t)(cost->flops + cost->selection_flops + cost->transpose_flops);
-    record->pe_fp32_transpose_flops += count * (uint64_t)cost->transpose_flops;
+static void add_flops(ts_record *record, const ts_step *step) {
+    const ts_amounts *amounts = &step->amounts;
+    uint64_t transposes = step->count * (uint64_t)amounts->transpose_flops;
+    uint64_t products = step->count * (uint64_t)amounts->flops;
+    uint64_t selections = step->count * (uint64_t)amounts->selection_flops;
+    record->pe_flops += products;
+    record->pe_selection_flops += selections;
+    record->pe_transpose_flops += transposes;
+    if (!step->is_fp32) return;
+    record->pe_fp32_flops += products + selections + transposes;
+    record->pe_fp32_transpose_flops += transposes;
 }
 
 static void add_spaces(ts_record *record, const ts_step *step) {
@@ -128,13 +132,13 @@ static void add_spaces(ts_record *record, const ts_step *step) {
     record->psum_to_sbuf_bytes += step->count * step->space_bytes[0][1];
 }
 
-static void add_sizes(ts_record *record, const ts_cost *cost, ts_time time, uint64_t count) {
+static void add_sizes(ts_record *record, const ts_amounts *amounts, ts_time time, uint64_t count) {
     int size = 0;
     while (size + 1 < TS_DMA_SIZES &&
-           cost->bytes >> (size + 1) >= (cost->descriptors > 0 ? cost->descriptors : 1))
+           amounts->bytes >> (size + 1) >= (amounts->descriptors > 0 ? amounts->descriptors : 1))
         size++;
-    record->sizes[size].descriptors += count * (uint64_t)cost->descriptors;
-    record->sizes[size].bytes += count * (uint64_t)cost->bytes;
+    record->sizes[size].descriptors += count * (uint64_t)amounts->descriptors;
+    record->sizes[size].bytes += count * (uint64_t)amounts->bytes;
     record->sizes[size].time += (ts_time)count * time;
 }
 
@@ -142,7 +146,7 @@ static void add_sizes(ts_record *record, const ts_cost *cost, ts_time time, uint
 static void add_step(ts_clock *clock, const ts_step *step) {
     ts_record *record = clock->record;
     ts_record_row *row = &record->rows.data[step->row];
-    const ts_cost *cost = &step->cost;
+    const ts_amounts *amounts = &step->amounts;
     const ts_set_costs *costs = &step->of[clock->asked];
     uint64_t count = step->count;
     row->count += count;
@@ -151,22 +155,22 @@ static void add_step(ts_clock *clock, const ts_step *step) {
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
     ts_time moving = step->is_dma ? step->rows * (costs->descriptor_time + costs->byte_time) : 0;
     row->busy += (ts_time)count * (step->is_dma ? moving : costs->occupancy);
-    row->bytes += count * (uint64_t)cost->bytes;
-    row->flops += count * (uint64_t)cost->flops;
-    row->elems += count * (uint64_t)cost->elems;
+    row->bytes += count * (uint64_t)amounts->bytes;
+    row->elems += count * (uint64_t)amounts->elems;
     record->busy[step->engine] += (ts_time)count * costs->occupancy;
-    add_flops(record, cost, count);
     if (!step->is_dma) {
-        record->elems += count * (uint64_t)cost->elems;
+        row->flops += count * (uint64_t)amounts->flops;
+        add_flops(record, step);
+        record->elems += count * (uint64_t)amounts->elems;
         return;
     }
-    row->descriptors += count * (uint64_t)cost->descriptors;
-    row->hbm_bytes += count * (uint64_t)(cost->hbm_read_bytes + cost->hbm_write_bytes);
-    add_sizes(record, cost, moving, count);
+    row->descriptors += count * (uint64_t)amounts->descriptors;
+    row->hbm_bytes += count * (uint64_t)(amounts->hbm_read_bytes + amounts->hbm_write_bytes);
+    add_sizes(record, amounts, moving, count);
     record->dma_transfers += count;
-    record->dma_descriptors += count * (uint64_t)cost->descriptors;
-    record->hbm_read_bytes += count * (uint64_t)cost->hbm_read_bytes;
-    record->hbm_write_bytes += count * (uint64_t)cost->hbm_write_bytes;
+    record->dma_descriptors += count * (uint64_t)amounts->descriptors;
+    record->hbm_read_bytes += count * (uint64_t)amounts->hbm_read_bytes;
+    record->hbm_write_bytes += count * (uint64_t)amounts->hbm_write_bytes;
 }
 
 static int by_busy(const void *a, const void *b) {
