@@ -37,19 +37,6 @@ const ts_op_info *ts_op_get(unsigned op) {
     return rows[op < ts_op_count ? op : ts_op_none]();
 }
 
-ts_ap *ts_inst_ap(ts_inst *inst, const ts_field *field, bool *is_write) {
-    void *at = (char *)inst + field->offset;
-    *is_write = field->kind == ts_kind_dst || field->kind == ts_kind_optdst;
-    switch (field->kind) {
-    case ts_kind_dst:
-    case ts_kind_src:
-    case ts_kind_opt:
-    case ts_kind_optdst: return ((ts_ap *)at)->space == ts_space_none ? NULL : at;
-    case ts_kind_scalar: return ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL;
-    default: return NULL;
-    }
-}
-
 bool ts_inst_keeps_some(const ts_inst *inst) {
     if (inst->op == ts_op_tensor_copy_predicated || inst->op == ts_op_nc_stream_shuffle) return true;
     if (inst->op != ts_op_dma_copy) return false;

@@ -119,7 +119,18 @@ typedef struct ts_op_info {
 const ts_op_info *ts_op_get(unsigned op);
 bool ts_op_allows(unsigned op, ts_engine engine);
 /* The operand in a field of the instruction; NULL when the field is none or absent. */
-ts_ap *ts_inst_ap(ts_inst *inst, const ts_field *field, bool *is_write);
+static inline ts_ap *ts_inst_ap(ts_inst *inst, const ts_field *field, bool *is_write) {
+    void *at = (char *)inst + field->offset;
+    *is_write = field->kind == ts_kind_dst || field->kind == ts_kind_optdst;
+    switch (field->kind) {
+    case ts_kind_dst:
+    case ts_kind_src:
+    case ts_kind_opt:
+    case ts_kind_optdst: return ((ts_ap *)at)->space == ts_space_none ? NULL : (ts_ap *)at;
+    case ts_kind_scalar: return ((ts_scalar *)at)->is_ap ? &((ts_scalar *)at)->ap : NULL;
+    default: return NULL;
+    }
+}
 /* Whether elements of the destination may stay as they were, or add to what is written. */
 bool ts_inst_keeps_some(const ts_inst *inst);
 /* Of all that the encoding of programs takes from the tables: the numbers of instructions, operators and

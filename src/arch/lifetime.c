@@ -5,13 +5,14 @@
 
 int ts_live_uses(ts_inst *inst, ts_operand_use *uses) {
     const ts_op_info *info = ts_op_get(inst->op);
+    const bool keeps_some = ts_inst_keeps_some(inst);
     int count = 0;
     for (int i = 0; i < info->field_count; i++) {
         const ts_field *field = &info->fields[i];
         ts_operand_use use;
         use.ap = ts_inst_ap(inst, field, &use.is_write);
         if (!use.ap) continue;
-        use.is_read = !use.is_write || field->kind == ts_kind_optdst || ts_inst_keeps_some(inst);
+        use.is_read = !use.is_write || field->kind == ts_kind_optdst || keeps_some;
         uses[count++] = use;
     }
     return count;

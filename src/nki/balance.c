@@ -26,9 +26,17 @@ static void choose(const ts_recorder *r, ts_inst *inst, const ts_time *busy) {
     if (scalar < busy[ts_engine_vector] + occupancy(r, inst)) inst->engine = ts_engine_scalar;
 }
 
+/* The count of instructions up to the last copy without an engine. */
+static uint32_t last_open(const ts_program *program) {
+    uint32_t count = program->code.count;
+    while (count > 0 && program->code.data[count - 1]->engine != ts_engine_none)
+        count--;
+    return count;
+}
+
 void ts_record_balance(ts_recorder *r) {
     ts_time busy[ts_engine_count] = {0};
-    for (uint32_t at = 0; at < r->program->code.count; at++) {
+    for (uint32_t at = 0, end = last_open(r->program); at < end; at++) {
         ts_inst *inst = r->program->code.data[at];
         if (inst->engine == ts_engine_none) choose(r, inst, busy);
         bool is_counted = inst->engine == ts_engine_vector || inst->engine == ts_engine_scalar;

@@ -218,6 +218,7 @@ static void pass_mark(check *c, const ts_loop_mark *mark) {
 
 void ts_record_check_trips(ts_recorder *r) {
     check c = {.r = r};
+    if (r->marks.count == 0) return;
     c.tiles = TS_NEW_ARRAY(&c.scratch, places, r->uses.count + 1);
     c.tensors = TS_NEW_ARRAY(&c.scratch, places, r->program->tensors.count + 1);
     uint32_t mark = 0;

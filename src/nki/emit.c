@@ -26,14 +26,16 @@ static ts_status refuse(const record *rec, const char *field, ts_status status, 
 
 static bool counts_dims(const ts_op_info *info) {
     for (int i = 0; i < info->field_count; i++)
-        if (info->fields[i].kind == ts_kind_steps || strcmp(info->fields[i].name, "axes") == 0) return true;
+        if (info->fields[i].kind == ts_kind_steps ||
+            (info->fields[i].kind == ts_kind_u8 && strcmp(info->fields[i].name, "axes") == 0))
+            return true;
     return false;
 }
 
 /* A matmul of [K, 2, *] operands. */
 static bool is_double_row(const ts_op_info *info, const ts_nki_value *values) {
     for (int i = 0; i < info->field_count; i++)
-        if (strcmp(info->fields[i].name, "is_double_row") == 0)
+        if (info->fields[i].kind == ts_kind_flag && strcmp(info->fields[i].name, "is_double_row") == 0)
             return values[i].kind == ts_nki_number && values[i].number != 0;
     return false;
 }

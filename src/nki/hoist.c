@@ -176,6 +176,7 @@ static void pass_mark(hoist *h, ts_nki_mark mark) {
 
 void ts_record_hoist(ts_recorder *r) {
     ts_arena scratch = {0};
+    if (r->marks.count == 0) return;
     hoist h = {.r = r, .program = r->program, .scratch = &scratch, .banks = ts_banks_find(r, &scratch)};
     h.same = TS_NEW_ARRAY(&scratch, ts_tile, r->uses.count + 1);
     h.tile_write = TS_NEW_ARRAY(&scratch, uint32_t, r->uses.count + 1);

@@ -68,8 +68,19 @@ static void forward(psum_reads *p, ts_arena *scratch) {
     ts_record_close_gaps(p->r);
 }
 
+/* Without one there is nothing to do, and most kernels have none. */
+static bool has_product_of_one_row(const ts_program *program) {
+    bool has = false;
+    for (uint32_t at = 0; at < program->code.count && !has; at++) {
+        const ts_inst *inst = program->code.data[at];
+        has = inst->op == ts_op_nc_matmul && ((const ts_inst_nc_matmul *)inst)->stationary.parts.max == 1;
+    }
+    return has;
+}
+
 void ts_record_read_psum(ts_recorder *r) {
     ts_arena scratch = {0};
+    if (!has_product_of_one_row(r->program)) return;
     psum_reads p = {.r = r, .banks = ts_banks_find(r, &scratch)};
     forward(&p, &scratch);
     ts_arena_free(&scratch);

@@ -92,7 +92,7 @@ nki_view *nki_view_new(nki_state *state, nki_recording *recording, PyObject *ten
                        int space, int dtype);
 /* False, with an exception, when the view is none of this recording. `index` is storage for its index. */
 bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index);
-/* recording.unique(name) */
+/* recording.unique(name): the name, with a number behind it from the second time on */
 PyObject *nki_recording_unique(nki_recording *recording, PyObject *name);
 /* recording.tile(space, its code, dtype, shape, at, is_value, addresses, part, name) -> view; dimension `at`
    of the shape walks partitions */

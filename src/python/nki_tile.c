@@ -60,7 +60,22 @@ PyType_Spec nki_storage_spec = {.name = "trainstone.nki.Storage",
                                 .flags = Py_TPFLAGS_DEFAULT,
                                 .slots = storage_slots};
 
-/* The name, with a number behind it from the second on. */
+/* "name_number": most tiles have no name of their own, and so one of these. */
+static PyObject *numbered(PyObject *name, long number) {
+    enum { ROOM = 128, DIGITS = 20 };
+    char text[ROOM];
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(name);
+    if (!PyUnicode_IS_COMPACT_ASCII(name) || length + 1 + DIGITS > ROOM)
+        return PyUnicode_FromFormat("%U_%ld", name, number);
+    char *at = text + ROOM;
+    for (; number > 0; number /= 10)
+        *--at = (char)('0' + number % 10);
+    *--at = '_';
+    at -= length;
+    memcpy(at, PyUnicode_DATA(name), (size_t)length);
+    return PyUnicode_FromStringAndSize(at, text + ROOM - at);
+}
+
 PyObject *nki_recording_unique(nki_recording *recording, PyObject *name) {
     PyObject *count = PyDict_GetItemWithError(recording->names, name);
     const long before = count ? PyLong_AsLong(count) : 0;
@@ -69,7 +84,7 @@ PyObject *nki_recording_unique(nki_recording *recording, PyObject *name) {
     const int status = next ? PyDict_SetItem(recording->names, name, next) : -1;
     Py_XDECREF(next);
     if (status < 0) return NULL;
-    return before ? PyUnicode_FromFormat("%U_%ld", name, before) : Py_NewRef(name);
+    return before ? numbered(name, before) : Py_NewRef(name);
 }
 
 /* ---- shapes ---- */
