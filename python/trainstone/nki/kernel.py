@@ -8,7 +8,7 @@ import numpy as np
 from trainstone.nki import artifacts, errors, memory, native, traced
 from trainstone.nki.masks import with_joined_masks
 from trainstone.nki.programs import OneStream, Programs, check_meetings
-from trainstone.nki.run import Run, current, join_cores
+from trainstone.nki.run import Run, is_inside, join_cores
 from trainstone.nki.spmd import grid_of, lengths_of, programs_by_core
 from trainstone.nki.tile import SPACES, is_tensor
 
@@ -107,8 +107,10 @@ class Kernel:
     def record(self, args, kwargs, is_traced=False):
         """(run, what the kernel returned): recorded and placed, not executed."""
         run = self._new_run(is_traced)
-        is_split = self.dialect == "new" and native.ext.chip_value(run.device, "generation") >= 3
-        by_core = programs_by_core(self.grid, is_split)
+        by_core = [[()]]  # one program, without a grid
+        if self.grid:
+            is_split = self.dialect == "new" and native.ext.chip_value(run.device, "generation") >= 3
+            by_core = programs_by_core(self.grid, is_split)
         if 1 < len(by_core) <= native.ext.chip_value(run.device, "cores") and not is_traced:
             try:
                 return self._record_cores(by_core, args, kwargs)
@@ -159,7 +161,7 @@ class Kernel:
         return name in self._names
 
     def __call__(self, *args, **kwargs):
-        if _inside():
+        if is_inside():
             return self.function(*args, **kwargs)  # one kernel calls another: its instructions are this one's
         if traced.is_traced((args, kwargs)):
             traced.check_mode(self)
@@ -173,14 +175,8 @@ class Kernel:
             save = artifacts.save_benchmark if self.mode == "benchmark" else artifacts.save_profile
             save(run, self.benchmark_result.record, **self.options)
         arrays = iter([run.result(view) for view in _leaves(returned)])
+        run.release()
         return _rebuild(returned, arrays)
-
-
-def _inside():
-    try:
-        return current() is not None
-    except RuntimeError:
-        return False
 
 
 def decorator(mode, dialect):

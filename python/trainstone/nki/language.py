@@ -35,13 +35,12 @@ def binary(name, x, y, dst=None, dtype=None, mask=None):
     """x op y with broadcasting; returns the tile it writes, dst when that is given."""
     if not is_tensor(x) and not is_tensor(y):
         return _FOLD[name](x, y)
-    shapes = [value.shape for value in (x, y) if is_tensor(value)]
-    shape = np.broadcast_shapes(*shapes)
     is_made = dst is None
     if is_made:
+        shapes = {value.shape for value in (x, y) if is_tensor(value)}
         if dtype is None:
-            dtype = dtypes.promote(*[value.dtype for value in (x, y) if is_tensor(value)])
-        dst = value_like(shape, dtype)
+            dtype = dtypes.promote(*{value.dtype for value in (x, y) if is_tensor(value)})
+        dst = value_like(shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes), dtype)
     x, y = (clip(value, mask) if is_tensor(value) else value for value in (x, y))
     to = masked(dst, mask) if is_made else clip(dst, mask)
     if to is None or x is None or y is None:
@@ -68,7 +67,7 @@ def _emit_binary(name, to, x, y):
     elif x.shape != y.shape and _is_column(x, to):
         isa.tensor_scalar(to, y, name, x, reverse0=True)
     else:
-        x, y = x.broadcast_to(to.shape), y.broadcast_to(to.shape)
+        x, y = (value if value.shape == to.shape else value.broadcast_to(to.shape) for value in (x, y))
         if x._space == PSUM and y._space == PSUM and not x._is_same(to):
             y = copied(y)
         isa.tensor_tensor(to, x, y, name)

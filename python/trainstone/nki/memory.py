@@ -10,7 +10,7 @@ from trainstone.nki.constants import oob_mode
 from trainstone.nki.index import box_of
 from trainstone.nki.native import BLOCK, HBM, PSUM
 from trainstone.nki.run import current
-from trainstone.nki.tile import SPACES, is_tensor
+from trainstone.nki.tile import SPACES, Tile, is_tensor
 
 
 def shape_of(shape):
@@ -56,6 +56,8 @@ def clip(value, mask):
         return value
     if value.tensor.is_void:
         return None
+    if mask is None and type(value) is Tile:
+        return value
     if hasattr(value, "exprs"):
         return value.view_of(mask)
     box = box_of(value.shape, mask)
@@ -64,7 +66,11 @@ def clip(value, mask):
 
 def masked(tile, mask):
     """What a mask leaves of the tile of a value, which remembers it for what it is assigned to."""
-    return boxed(tile, box_of(tile.shape, mask))
+    box = box_of(tile.shape, mask)
+    if mask is None:
+        tile.tensor.box = box
+        return tile
+    return boxed(tile, box)
 
 
 def boxed(tile, box):

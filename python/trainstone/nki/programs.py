@@ -38,7 +38,7 @@ def check_meetings(runs):
 class Programs:
     def __init__(self, run, indices, has_others=False):
         self.run, self.indices, self.has_others = run, indices, has_others
-        self.turn = threading.Condition()
+        self.turn = threading.Condition() if len(indices) > 1 or has_others else None
         self.current, self.live, self.failure = 0, set(), None
         self.returned = [None] * len(self.indices)
         self.posted = {}

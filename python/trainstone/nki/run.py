@@ -39,6 +39,11 @@ def current():
     return _stack[-1]
 
 
+def is_inside():
+    """Whether a kernel runs."""
+    return bool(_stack)
+
+
 class ParDim(int):
     """nl.par_dim(128): the dimension that runs over partitions."""
 
@@ -259,6 +264,13 @@ class Run:
         steps = [step * size for step, _, _ in view._dims]
         flat = array.reshape(-1)[view._offset // size:]
         return np.lib.stride_tricks.as_strided(flat, view.shape, steps).copy()
+
+    def release(self):
+        """Arguments and results are the caller's alone again: what stays is what was recorded, and its time."""
+        for run in (self, *self.others):
+            run.operands, run.arrays = [], [None] * len(run.arrays)
+            for storage in run.storages:
+                storage.source = None
 
     def latest(self):
         """The recording of the core that ends last, and its record."""
