@@ -146,10 +146,9 @@ static bool reach_up(const ts_nesting *nest, const ts_form *start, const ts_span
 }
 
 /* Outside of loops every count is a number: most instructions of a kernel are there. False: they are not. */
-static bool reach_at_once(const ts_nesting *nest, const ts_form *start, const ts_span *spans, int count,
+static bool reach_at_once(const ts_nesting *nest, ts_wide down, ts_wide up, const ts_span *spans, int count,
                           ts_wide *low, ts_wide *high) {
     if (nest->depth > 0) return false;
-    ts_wide down = start->base + start->low, up = start->base + start->high;
     for (int i = 0; i < count; i++) {
         if (spans[i].count->is_ragged || !is_sane(spans[i].step)) return false;
         ts_wide reach = spans[i].count->max > 0 ? (ts_wide)spans[i].step * (spans[i].count->max - 1) : 0;
@@ -162,7 +161,8 @@ static bool reach_at_once(const ts_nesting *nest, const ts_form *start, const ts
 
 bool ts_reach(const ts_nesting *nest, const ts_form *start, const ts_span *spans, int count, ts_wide *low,
               ts_wide *high) {
-    if (reach_at_once(nest, start, spans, count, low, high)) return true;
+    if (reach_at_once(nest, start->base + start->low, start->base + start->high, spans, count, low, high))
+        return true;
     ts_span mirror[TS_MAX_SPANS];
     ts_form negative = {0};
     if (!reach_up(nest, start, spans, count, high)) return false;
@@ -172,6 +172,15 @@ bool ts_reach(const ts_nesting *nest, const ts_form *start, const ts_span *spans
     if (!reach_up(nest, &negative, mirror, count, low)) return false;
     *low = -*low;
     return true;
+}
+
+bool ts_reach_from(const ts_nesting *nest, const ts_affine *start, const ts_span *spans, int count,
+                   ts_wide *low, ts_wide *high) {
+    ts_form form;
+    if (ts_affine_is_constant(start) && is_sane(start->base) &&
+        reach_at_once(nest, start->base, start->base, spans, count, low, high))
+        return true;
+    return ts_form_of(nest, start, &form) && ts_reach(nest, &form, spans, count, low, high);
 }
 
 /* ---- products of counts ---- */

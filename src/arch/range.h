@@ -42,6 +42,9 @@ enum { TS_MAX_SPANS = TS_AP_DIMS };
    beyond TS_RANGE_LIMIT. */
 bool ts_reach(const ts_nesting *nest, const ts_form *start, const ts_span *spans, int count, ts_wide *low,
               ts_wide *high);
+/* The same of an affine value. */
+bool ts_reach_from(const ts_nesting *nest, const ts_affine *start, const ts_span *spans, int count,
+                   ts_wide *low, ts_wide *high);
 
 /* Whether two products of counts are equal at every point, as far as their forms show: ragged counts match
    up to a common factor (min(8*x, 8*y) is 8*min(x, y)). */

@@ -222,10 +222,8 @@ static ts_status too_large(ts_verifier *v, const operand *o) {
 static ts_status check_partitions(ts_verifier *v, const operand *o, const bounds_test *test) {
     const ts_ap *ap = o->ap;
     ts_span span = {.step = 1, .count = &ap->parts};
-    ts_form start;
     ts_wide low, high;
-    if (!ts_form_of(&v->nest, &ap->part, &start) || !ts_reach(&v->nest, &start, &span, 1, &low, &high))
-        return too_large(v, o);
+    if (!ts_reach_from(&v->nest, &ap->part, &span, 1, &low, &high)) return too_large(v, o);
     TS_TRY(need_inside(v, o, low >= 0 && high < test->parts, test, true, low, high));
     int unit = ap->parts.max > 64 ? 128 : ap->parts.max > 32 ? 64 : 32;
     if (is_free_of_engines(v) || ts_affine_is_multiple(v->program, &ap->part, unit)) return ts_ok;
@@ -286,11 +284,9 @@ static ts_status check_space(ts_verifier *v, const operand *o) {
 static ts_status check_bytes(ts_verifier *v, const operand *o, const bounds_test *test) {
     const ts_ap *ap = test->ap;
     int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
-    ts_form start;
     ts_span spans[TS_AP_DIMS];
     ts_wide low, high;
-    if (!ts_form_of(&v->nest, &ap->offset, &start) ||
-        !ts_reach(&v->nest, &start, spans, free_spans(ap, bytes, spans), &low, &high))
+    if (!ts_reach_from(&v->nest, &ap->offset, spans, free_spans(ap, bytes, spans), &low, &high))
         return too_large(v, o);
     return need_inside(v, o, low >= 0 && high + bytes <= test->bytes, test, false, low, high + bytes - 1);
 }
