@@ -127,7 +127,8 @@ bool ts_defer_halves(const ts_operand_set *set, const ts_rows *dst, const ts_row
     if (set->exec->checks || !dst->is_plain || dst->space != ts_space_sbuf || src->space != ts_space_sbuf ||
         src->dtype != ts_dtype_u16 || set->is_crossing || work->size > TS_DEFERRED_CONTEXT)
         return false;
-    const ts_deferral d = {.set = *set, .from = *src, .source = ts_rows_area(src), .tile = dst->tile};
+    const ts_deferral d = {
+        .kind = ts_put_off_floats, .set = *set, .from = *src, .source = ts_rows_area(src), .tile = dst->tile};
     add(set->exec, &d, work);
     return true;
 }
@@ -169,7 +170,7 @@ static bool stretch(const ts_rows *rows, int64_t first, int64_t n, int64_t *offs
 static const ts_deferral *maker_of(const ts_deferrals *all, const ts_area *data) {
     for (int i = 0; i < all->count; i++) {
         const ts_deferral *d = &all->list[all->slot[i]];
-        if (!d->is_turned && covers(&d->place, data)) return d;
+        if (d->kind == ts_put_off_floats && covers(&d->place, data)) return d;
     }
     return NULL;
 }
@@ -181,7 +182,7 @@ bool ts_defer_turn(ts_operand_set *set, const ts_rows *dst, const ts_rows *data)
     const ts_area area = ts_rows_area(data);
     const ts_deferral *maker = maker_of(all, &area);
     if (!maker) return false;
-    ts_deferral d = {.is_turned = true, .tile = dst->tile};
+    ts_deferral d = {.kind = ts_put_off_turn, .tile = dst->tile};
     int64_t first = (area.low - maker->place.low) / (int64_t)sizeof(float);
     if (!stretch(&maker->from, first, data->elems, &d.offset, &d.step) || d.step <= 0) return false;
     ts_operands_known(set);
@@ -239,7 +240,7 @@ static void turn_numbers(void *context, int64_t first, int64_t last) {
 static ts_deferral *turned_at(ts_deferrals *all, const ts_rows *src, int64_t low, int64_t *n) {
     for (int i = 0; i < all->count; i++) {
         ts_deferral *d = &all->list[all->slot[i]];
-        if (!d->is_turned || all->places.low[i] != low || d->place.space != src->space ||
+        if (d->kind != ts_put_off_turn || all->places.low[i] != low || d->place.space != src->space ||
             d->place.part != src->part || d->place.parts != src->parts)
             continue;
         *n = (d->place.high - d->place.low) / (int64_t)sizeof(float);
@@ -313,7 +314,7 @@ static void take_from(ts_exec *exec, const joined *half, const ts_rows *dst) {
     w.from.dims = 1;
     w.from.step[0] = half->step;
     w.from.count[0] = w.dst.elems;
-    d->is_turned = false;
+    d->kind = ts_put_off_floats;
     d->from = w.from;
     d->source = ts_rows_area(&w.from);
     d->set.across = 0;
@@ -341,9 +342,49 @@ bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src) 
     j.parts = source.parts;
     ts_operands_known(set);
     set->read_across[set->across++] = source;
-    double ns = 0.05 * (double)source.parts * (double)j.blocks;
-    ts_work_local(set, &(ts_work){turn_numbers, dst->parts, 1, ns, &j, sizeof j});
+    const double ns = 0.05 * (double)source.parts * (double)j.blocks;
+    const ts_work work = {turn_numbers, dst->parts, 1, ns, &j, sizeof j};
+    if (exec->homes && ts_rows_are_dense(dst)) {
+        add(exec, &(ts_deferral){.kind = ts_put_off_join, .source = source, .tile = dst->tile, .set = *set},
+            &work);
+        return true;
+    }
+    ts_work_local(set, &work);
     for (int i = 0; i < count && dst->part == src->part; i++)
         take_from(exec, &halves[i], dst);
     return true;
+}
+
+/* ---- read turned ---- */
+
+/* The block that the bytes [low, high) of a partition are elements of; NULL: none, or they are halves. */
+static const block *block_at(const joining *j, int64_t low, int64_t high, int size) {
+    for (int i = 0; i < j->blocks; i++) {
+        const block *b = &j->block[i];
+        if (b->size == size && low >= b->to && high <= b->to + j->parts * size && (low - b->to) % size == 0)
+            return b;
+    }
+    return NULL;
+}
+
+bool ts_deferred_turned(const ts_exec *exec, const ts_rows *rows, ts_turned *turned) {
+    const ts_deferrals *all = exec->core->deferrals;
+    if (!ts_rows_are_adjacent(rows)) return false;
+    const ts_area area = ts_rows_area(rows);
+    for (int i = 0; i < all->count; i++) {
+        const ts_deferral *d = &all->list[all->slot[i]];
+        if (d->kind != ts_put_off_join || !covers(&d->place, &area)) continue;
+        const joining *j = (const joining *)(const void *)d->context;
+        const block *b = block_at(j, area.low, area.high, rows->size);
+        if (!b) return false;
+        const int64_t first = (area.low - b->to) / b->size, row = area.part - d->place.part;
+        ts_area source = {.space = d->source.space,
+                          .part = d->source.part + (int32_t)first,
+                          .parts = (int32_t)rows->elems,
+                          .low = b->from + row * b->size};
+        source.high = source.low + rows->parts * b->size;
+        *turned = (ts_turned){j->from + first * j->pitch + source.low, j->pitch, source};
+        return true;
+    }
+    return false;
 }

@@ -25,12 +25,15 @@ double ts_gemm_panel_ns(const ts_gemm *g) {
 }
 
 void ts_gemm_pair_a(const ts_gemm *g) {
-    g->kernel->pair(g->a, g->a_pitch, g->k, g->m, g->kernel->rows, g->a_pairs);
+    if (g->a_step == 1)
+        g->kernel->pair(g->a, g->a_pitch, g->k, g->m, g->kernel->rows, g->a_pairs);
+    else
+        g->kernel->pair_turned(g->a, g->a_step, g->k, g->m, g->a_pairs);
 }
 
 ts_gemm ts_gemm_rows(const ts_gemm *g, int64_t first, int64_t last) {
     ts_gemm cut = *g;
-    cut.a = (const uint8_t *)g->a + first * (g->a_pairs ? 2 : 4);
+    cut.a = (const uint8_t *)g->a + first * g->a_step * (g->a_pairs ? 2 : 4);
     cut.out = g->out + first * g->out_pitch;
     cut.m = last - first;
     return cut;
@@ -62,7 +65,7 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
         tile->next = (const uint8_t *)g->b + column_at(g, column + g->kernel->columns) * size;
         tile->next_pitch = g->a_pairs ? 2 * pitch : pitch;
         tile->next_line = g->a_pairs ? pitch : LINE;
-    } else if (is_first && !g->a_pairs) {
+    } else if (is_first && !g->a_pairs && g->a_step == 1) {
         tile->next = (const uint8_t *)tile->a + LINE;
         tile->next_pitch = g->a_pitch * size;
         tile->next_line = 0;
@@ -92,6 +95,7 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
     const uint8_t *b = (const uint8_t *)g->b + at * (g->a_pairs ? 2 : 4);
     ts_gemm_tile tile = {.b = (const uint32_t *)b,
                          .b_second = half_at,
+                         .a_step = g->a_pairs ? 1 : g->a_step,
                          .a_pitch = g->a_pitch,
                          .b_pitch = g->b_pitch,
                          .out_pitch = g->out_pitch,
@@ -107,7 +111,7 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
     }
     for (int64_t row = 0; row < g->m; row += rows) {
         const int height = (int)(g->m - row < rows ? g->m - row : rows);
-        tile.a = g->a_pairs ? g->a_pairs + half * row : (const uint32_t *)g->a + row;
+        tile.a = g->a_pairs ? g->a_pairs + half * row : (const uint32_t *)g->a + row * g->a_step;
         tile.out = g->out + row * g->out_pitch + column;
         fetch_later(g, column, row, is_first, &tile);
         if (tile.k >= WORTH_FETCHING) fetch_out(&tile, height, width);

@@ -18,7 +18,8 @@ typedef struct ts_gemm_tile {
     const uint32_t *a, *b; /* words of the first row and the first column */
     int64_t b_second;      /* words from there to the second vector of columns, if there are two */
     float *out;
-    int64_t a_pitch, b_pitch, out_pitch; /* words from row to row */
+    int64_t a_step;                      /* words of `a` from row to row of the result */
+    int64_t a_pitch, b_pitch, out_pitch; /* words from row to row: of `a` and `b`, from k to k */
     int64_t k;                           /* rows of words */
     bool is_added;
     const uint8_t *next; /* for each k, two lines that a later tile reads are fetched: `next` and next_line */
@@ -33,6 +34,10 @@ typedef void ts_gemm_tile_function(const ts_gemm_tile *tile, int rows, int colum
    or columns; room is needed for multiples of 32 columns. */
 typedef void ts_gemm_pair_function(const uint16_t *from, int64_t pitch, int64_t k, int64_t n, int width,
                                    uint32_t *to);
+/* The same from rows along k: row `row` of the result begins row * step elements on, and the panels have the
+   kernel's rows. */
+typedef void ts_gemm_pair_turned_function(const uint16_t *from, int64_t step, int64_t k, int64_t rows,
+                                          uint32_t *to);
 
 /* One for each instruction set and kind of word. */
 typedef struct ts_gemm_kernel {
@@ -42,6 +47,7 @@ typedef struct ts_gemm_kernel {
     double macs_per_ns; /* about */
     ts_gemm_tile_function *tile; /* rows and columns from 1 up */
     ts_gemm_pair_function *pair; /* NULL: words are floats */
+    ts_gemm_pair_turned_function *pair_turned;
 } ts_gemm_kernel;
 /* NULL where the instruction set has none for pairs of bf16. Subnormal numbers count as 0 in those, operands,
    sums and results: that is what vdpbf16ps does. */
@@ -63,12 +69,13 @@ bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *columns)
 
 /* A whole product. Operands of floats lie in rows, `pitch` floats apart. Operands of bf16 pairs lie as rows
    of bf16, `pitch` elements apart; a is paired by ts_gemm_pair_a before the run, b on the way, each into
-   memory of the caller. out shares no memory with the others. */
+   memory of the caller. Or `a` lies turned: its rows are those of the result, a_step elements apart, and
+   a_pitch is 1. out shares no memory with the others. */
 typedef struct ts_gemm {
     const ts_gemm_kernel *kernel;
     const void *a, *b;
     float *out;
-    int64_t a_pitch, b_pitch, out_pitch;
+    int64_t a_step, a_pitch, b_pitch, out_pitch; /* a_step: 1, or `a` lies turned */
     ts_gemm_columns columns;
     int64_t k, m, n;
     bool is_added;

@@ -48,8 +48,8 @@ static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
             edge[i] = b[whole + i];
         for (int row = 0; row < rows; row++) {
             for (int i = 0; i < whole; i += LANES)
-                fuse(a[row], b + i, sum[row] + i);
-            if (rest > 0) fuse(a[row], edge, sum[row] + whole);
+                fuse(a[row * tile->a_step], b + i, sum[row] + i);
+            if (rest > 0) fuse(a[row * tile->a_step], edge, sum[row] + whole);
         }
     }
     for (int row = 0; row < rows; row++)

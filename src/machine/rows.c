@@ -58,6 +58,20 @@ ts_area ts_rows_area(const ts_rows *rows) {
                      .high = rows->offset + rows->high};
 }
 
+bool ts_rows_are_dense(const ts_rows *rows) {
+    bool is_used[TS_AP_DIMS] = {0};
+    int64_t step = rows->size;
+    for (int n = 0; n < rows->dims; n++) {
+        int next = 0;
+        while (next < rows->dims && (is_used[next] || rows->step[next] != step))
+            next++;
+        if (next == rows->dims) return rows->elems == 1;
+        is_used[next] = true;
+        step *= rows->count[next];
+    }
+    return true;
+}
+
 static ts_memory *memory_of(const ts_exec *exec, unsigned space) {
     return space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
 }
@@ -70,7 +84,7 @@ static void meet(const ts_operand_set *set, const ts_rows *rows, bool is_written
     const ts_area area = ts_rows_area(rows);
     int64_t low = area.low, high = area.high;
     if (set->exec->core->deferrals->count > 0)
-        ts_deferred_meet(set->exec, &area, is_written, is_whole && ts_rows_are_adjacent(rows));
+        ts_deferred_meet(set->exec, &area, is_written, is_whole && ts_rows_are_dense(rows));
     if (!memory->is_poisoned) return;
     if (is_whole && ts_rows_are_adjacent(rows))
         ts_unset_write(memory, rows->part, rows->parts, low, high);

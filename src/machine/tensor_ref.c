@@ -145,7 +145,7 @@ static bool is_added(const ts_exec *exec, const ts_accum *accum) {
    the way back, about two steps an element. */
 static bool is_worth_swapping(const ts_gemm *g) {
     enum { LANES = 16 };
-    if (g->columns.run > 0) return false;
+    if (g->columns.run > 0 || g->a_step != 1) return false;
     int64_t along = (g->n + LANES - 1) / LANES * g->m, across = (g->m + LANES - 1) / LANES * g->n;
     return g->k * along > g->k * across + 2 * g->m * g->n;
 }
@@ -168,18 +168,23 @@ static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stati
     return paired ? paired : ts_gemm_kernel_of(exec->host.isa, false);
 }
 
-static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_rows *moving,
-                     const ts_rows *dst, bool is_accumulated) {
+/* turned: where the numbers of `stationary` lie, or NULL. */
+static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_turned *turned,
+                     const ts_rows *moving, const ts_rows *dst, bool is_accumulated) {
     const ts_exec *exec = set->exec;
     ts_core *core = exec->core;
     const ts_gemm_kernel *kernel = kernel_of(exec, stationary, moving);
     bool is_paired = kernel->pair != NULL;
     operand a, b;
-    get_operand(exec, stationary, kernel, false, core->stationary, &a);
+    if (turned)
+        a = (operand){.data = turned->data, .pitch = 1};
+    else
+        get_operand(exec, stationary, kernel, false, core->stationary, &a);
     get_operand(exec, moving, kernel, true, core->moving, &b);
     ts_gemm gemm = {.kernel = kernel,
                     .a = a.data,
                     .b = b.data,
+                    .a_step = turned ? turned->step / stationary->size : 1,
                     .a_pitch = a.pitch,
                     .b_pitch = b.pitch,
                     .columns = b.columns,
@@ -193,7 +198,7 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_ro
         gemm.out = (float *)dst->base;
         gemm.out_pitch = dst->pitch / 4;
         gemm.is_added = is_accumulated;
-        bool is_copied = a.data != stationary->base || b.data != moving->base;
+        bool is_copied = (!turned && a.data != stationary->base) || b.data != moving->base;
         if (is_copied || !can_wait(set, &gemm)) {
             run_gemm(exec, &gemm);
             return;
@@ -224,25 +229,42 @@ static ts_rows half_of(const ts_rows *rows, int half) {
     return made;
 }
 
+/* Whether the stationary operand is put off, to be turned, and the product reads it as it lies; otherwise it
+   is met. Few columns are worth swapping, for which it must be there. */
+static bool is_read_turned(ts_operand_set *set, ts_rows *stationary, const ts_rows *moving,
+                           ts_turned *turned) {
+    const int size = kernel_of(set->exec, stationary, moving)->pair ? 2 : 4;
+    if (!set->is_empty && size == stationary->size && moving->elems > TS_GEMM_COLUMNS &&
+        ts_deferred_turned(set->exec, stationary, turned)) {
+        set->read_across[set->across++] = turned->source;
+        return true;
+    }
+    ts_rows_meet_across(set, stationary);
+    return false;
+}
+
 ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     const ts_inst_nc_matmul *inst = (const ts_inst_nc_matmul *)head;
     ts_operand_set set = {.exec = exec};
     ts_rows dst, stationary, moving;
     const bool adds = is_added(exec, &inst->accumulate);
     (adds ? ts_rows_get : ts_rows_whole)(&set, &inst->dst, &dst);
-    ts_rows_across(&set, &inst->stationary, &stationary);
+    ts_turned turned;
+    ts_rows_peek(&set, &inst->stationary, &stationary);
     ts_rows_across(&set, &inst->moving, &moving);
+    const bool is_turned = !inst->is_double_row && is_read_turned(&set, &stationary, &moving, &turned);
+    if (inst->is_double_row) ts_rows_meet_across(&set, &stationary);
     if (!ts_operands_known(&set)) return ts_ok;
     uint64_t flops = 2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
     *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
         inst->is_double_row ? flops / 2 : flops;
     if (!inst->is_double_row) {
-        multiply(&set, &stationary, &moving, &dst, adds);
+        multiply(&set, &stationary, is_turned ? &turned : NULL, &moving, &dst, adds);
         return ts_ok;
     }
     for (int half = 0; half < 2; half++) {
         ts_rows a = half_of(&stationary, half), b = half_of(&moving, half);
-        multiply(&set, &a, &b, &dst, adds || half == 1);
+        multiply(&set, &a, NULL, &b, &dst, adds || half == 1);
     }
     return ts_ok;
 }

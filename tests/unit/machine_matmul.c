@@ -13,6 +13,10 @@ typedef struct operands {
     float a[MAX_K * (MAX_M + 16)], b[MAX_K * (MAX_N + 16)], out[MAX_M * (MAX_N + 16)],
         expected[MAX_M * MAX_N];
     uint16_t half_a[MAX_K * (MAX_M + 16)], half_b[MAX_K * (MAX_N + 16)];
+    union {
+        float word[MAX_M * (MAX_K + 5)];
+        uint16_t half[MAX_M * (MAX_K + 5)];
+    } turned;
     uint32_t a_pairs[MAX_K * (MAX_M + 32)], b_pairs[MAX_K * (MAX_N + 32)];
 } operands;
 
@@ -88,6 +92,23 @@ static void check(const char *what, const operands *o, int k, int m, int n, int 
 
 /* ---- kernels ---- */
 
+/* From now on `a` lies turned, its rows some elements apart. */
+static void turn_a(operands *o, ts_gemm *gemm) {
+    const bool is_paired = gemm->kernel->pair != NULL;
+    const int64_t step = gemm->k + 5;
+    for (int64_t i = 0; i < gemm->m; i++)
+        for (int64_t x = 0; x < step; x++) {
+            const int64_t to = i * step + x, from = x * gemm->a_pitch + i;
+            if (is_paired)
+                o->turned.half[to] = x < gemm->k ? o->half_a[from] : UINT16_C(0xffff);
+            else
+                o->turned.word[to] = x < gemm->k ? o->a[from] : NAN;
+        }
+    gemm->a = &o->turned;
+    gemm->a_step = step;
+    gemm->a_pitch = 1;
+}
+
 static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, int k, int m, int n,
                        int gap) {
     bool is_paired = kernel->pair != NULL;
@@ -101,6 +122,7 @@ static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, 
                     .a = is_paired ? (const void *)o->half_a : o->a,
                     .b = is_paired ? (const void *)o->half_b : o->b,
                     .out = o->out,
+                    .a_step = 1,
                     .a_pitch = a_pitch,
                     .b_pitch = b_pitch,
                     .out_pitch = pitch,
@@ -119,6 +141,20 @@ static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, 
     for (int i = 0; i < m; i++)
         for (int j = n; j < pitch; j++)
             assert_memory_equal(&o->out[i * pitch + j], &guard, 4);
+    turn_a(o, &gemm);
+    gemm.is_added = false;
+    if (is_paired) ts_gemm_pair_a(&gemm);
+    ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
+    check(kernel->name, o, k, m, n, pitch, false);
+    if (m < 3) return;
+    gemm = ts_gemm_rows(&gemm, 1, m - 1);
+    gemm.is_added = true;
+    if (is_paired) ts_gemm_pair_a(&gemm);
+    ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            if (i == 0 || i == m - 1) o->out[i * pitch + j] += o->out[i * pitch + j];
+    check(kernel->name, o, k, m, n, pitch, true);
 }
 
 static void every_kernel_gives_the_same_bits(void **state) {
@@ -149,6 +185,7 @@ static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m,
     ts_gemm gemm = {.kernel = kernel,
                     .a = is_paired ? (const void *)o->half_a : o->a,
                     .out = o->out,
+                    .a_step = 1,
                     .a_pitch = m,
                     .b_pitch = pitch,
                     .out_pitch = n,
