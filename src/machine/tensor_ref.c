@@ -81,20 +81,22 @@ static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
     ts_split(exec, ts_gemm_panels(gemm), ts_gemm_panel_ns(gemm), run_panels, gemm);
 }
 
-/* A product that waits in the segment, and the first partition of its result. */
+/* A product that waits in the segment, the first partition of its result, and the words of a place for pairs:
+   those of TS_LEAST_ROWS rows of the deepest product. */
 typedef struct product {
     ts_gemm gemm;
-    int64_t part;
+    int64_t part, place;
 } product;
 
-/* Whatever rows make up a share have their own room for pairs: other threads are at theirs. */
+/* Whatever rows make up a share have their own room for pairs: other threads are at theirs, and maybe at
+   another product. */
 static void run_rows(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
     if (gemm.a_pairs) {
-        int64_t half = (gemm.k + 1) / 2, place = (p->part + first) / TS_LEAST_ROWS;
-        gemm.a_pairs += place * half * TS_GEMM_COLUMNS;
-        gemm.b_pairs += place * half * TS_GEMM_COLUMNS;
+        const int64_t place = (p->part + first) / TS_LEAST_ROWS;
+        gemm.a_pairs += place * p->place;
+        gemm.b_pairs += place * p->place;
         ts_gemm_pair_a(&gemm);
     }
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
@@ -203,7 +205,7 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
             run_gemm(exec, &gemm);
             return;
         }
-        product p = {.gemm = gemm, .part = set->part};
+        product p = {.gemm = gemm, .part = set->part, .place = core->sbuf.partitions / 2 * TS_GEMM_COLUMNS};
         double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
         ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
         return;
