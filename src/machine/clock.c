@@ -20,6 +20,10 @@ static void add_set(ts_clock *clock, const ts_chip *chip) {
     int k = clock->sets++;
     clock->chip[k] = *chip;
     clock->chip[k].dma_engines = clock->chip[0].dma_engines;
+    for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
+        ts_engine_cost cost = ts_engine_cost_get(chip, engine);
+        clock->dependent[k][engine] = ts_cycles_time(cost.dependent_cycles, cost.ghz);
+    }
     clock->semaphore[k] = nanoseconds(chip->semaphore_ns);
     clock->first_byte[k] = nanoseconds(chip->dma_first_byte_ns);
     clock->completion[k] = nanoseconds(chip->dma_completion_ns);

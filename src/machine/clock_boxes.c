@@ -8,6 +8,7 @@
 
 enum {
     FEW = 4,          /* slots of the smallest table; below 64 there are no cells */
+    FOUND = 256,      /* boxes at once, to begin with */
     CELLS_NEAR = 192, /* at most, of SBUF and PSUM */
     CELLS_HBM = 64,   /* a tensor's tiles reach across many: fewer bits to set */
     LEAST_SHIFT = 9   /* bytes of a cell, as a power of two */
@@ -37,6 +38,7 @@ void ts_boxes_init(ts_clock *clock) {
             scratch = tensor->address + tensor->bytes;
     }
     find_cells(clock, TS_STORAGE_SCRATCH, scratch);
+    ts_vec_reserve(&clock->found, &clock->arena, FOUND);
     for (uint32_t i = 0; i < clock->storage_count; i++)
         clock->storages[i].limit[0] = clock->storages[i].limit[1] = TS_CLOCK_BOXES;
 }

@@ -220,6 +220,7 @@ typedef struct ts_slab {
 } ts_slab;
 enum {
     TS_SLAB_FEWEST = 64,
+    TS_SLAB_EQUAL = 4, /* blocks before they double */
     TS_SLAB_DOUBLINGS = 4,
     TS_SLAB_LINE = 64, /* blocks begin on lines of the cache */
     TS_CLOCK_SHAPES = 256,
@@ -295,6 +296,7 @@ typedef struct ts_clock {
     /* sets of constants, as times */
     int sets, asked; /* sets in use; the one that is reported */
     ts_chip *chip;   /* one a set */
+    ts_time dependent[TS_CLOCK_SETS][ts_engine_count];
     ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
     ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS], launch[TS_CLOCK_SETS];
     ts_what_if what_if[TS_CLOCK_SETS];
@@ -410,9 +412,10 @@ void ts_boxes_find(ts_clock *clock, const ts_storage *storage, bool is_write);
 void ts_reach_find(ts_clock *clock);
 /* Whether they may meet, and one of them writes. */
 bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b);
-/* Whether an instruction of `engine` that is still to be fetched may meet the place. */
-bool ts_reach_may_touch(const ts_clock *clock, uint8_t engine, const ts_storage *storage,
-                        const ts_place *place);
+/* Whether an instruction of `engine` that is still to be fetched may meet an access at the place, and one of
+   the two writes. */
+bool ts_reach_may_meet(const ts_clock *clock, uint8_t engine, const ts_storage *storage,
+                       const ts_place *place, bool is_write);
 
 /* clock_cores.c: two clocks of one chip. Both have their sets; they are opened in turn. */
 ts_status ts_cores_open(ts_clock *clock, ts_clock *before);
@@ -440,7 +443,8 @@ static inline void ts_slab_give(ts_slab *slab, void *item) {
 }
 /* Items of a block: small programs need few. */
 static inline uint32_t ts_slab_items(uint32_t block) {
-    return block < TS_SLAB_DOUBLINGS ? TS_SLAB_FEWEST << block : TS_SLAB_FEWEST << TS_SLAB_DOUBLINGS;
+    uint32_t doublings = block / TS_SLAB_EQUAL;
+    return TS_SLAB_FEWEST << (doublings < TS_SLAB_DOUBLINGS ? doublings : TS_SLAB_DOUBLINGS);
 }
 
 /* clock_path.c: the critical path. */

@@ -52,8 +52,11 @@ static void find_storages(ts_clock *clock) {
             ts_access_place(clock, &access);
             ts_storage *storage = &clock->storages[access.storage];
             if (found.is_write[i]) storage->is_tracked = true;
-            for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-                if (engine == inst->engine || inst->op == ts_op_leave) storage->last[engine] = at + 1;
+            for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
+                if (engine != inst->engine && inst->op != ts_op_leave) continue;
+                storage->users[true].last[engine] = at + 1;
+                if (found.is_write[i]) storage->users[false].last[engine] = at + 1;
+            }
         }
     }
 }
@@ -126,6 +129,7 @@ ts_status ts_expand_init(ts_clock *clock) {
                            at);
     }
     find_rows(clock);
+    ts_vec_reserve(&clock->steps, &clock->arena, program->code.count);
     ts_expand_since(clock, 0);
     find_storages(clock);
     ts_semaphores_init(clock);

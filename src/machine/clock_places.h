@@ -99,18 +99,23 @@ typedef struct ts_reaches {
     bool is_found, is_known; /* bounds are found when first asked for; not known: there are none */
 } ts_reaches;
 
+/* Whoever may still wait for a read in a storage, which writes there do, or for a write, which all do. */
+typedef struct ts_users {
+    uint32_t last[ts_engine_count]; /* 1 + their last code position; 0 = none */
+    uint32_t tick;                  /* of `free` */
+    uint32_t lagging;               /* bit per engine that may still come and is far behind another */
+    ts_time *free; /* one a set: no other engine that may still come starts anything before */
+    uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list */
+} ts_users;
+
 /* SBUF, PSUM, scratch, or a tensor. */
 typedef struct ts_storage {
     ts_boxes table;
-    uint32_t boxes[2], limit[2];    /* reads, writes; more than the limit merge */
-    uint32_t few[2], crowd[2];      /* boxes that are worth a look for those that cannot matter any more: at a
-                                  tick, and a thorough one at once */
-    bool is_tracked;                /* something writes it */
-    uint32_t last[ts_engine_count]; /* 1 + the last code position that touches it; 0 = none */
-    uint32_t tick;                  /* of `free` */
-    uint32_t lagging;               /* bit per engine that may still touch it and is far behind another */
-    ts_time *free; /* one a set: no other engine that may still touch it starts anything before */
-    uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list */
+    uint32_t boxes[2], limit[2]; /* reads, writes; more than the limit merge */
+    uint32_t few[2], crowd[2];   /* boxes that are worth a look for those that cannot matter any more: at a
+                               tick, and a thorough one at once */
+    bool is_tracked;             /* something writes it */
+    ts_users users[2];           /* of reads, of writes */
 } ts_storage;
 enum { TS_STORAGE_SBUF, TS_STORAGE_PSUM, TS_STORAGE_SCRATCH, TS_STORAGE_TENSOR };
 

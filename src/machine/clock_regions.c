@@ -164,28 +164,28 @@ static void take_over(ts_clock *clock, const query *q, ts_found found) {
     fill_box(q, found);
 }
 
-/* Brings up to date what no engine that may still touch the storage starts anything before. Engines that are
-   far behind the others are looked at one by one. */
-static void find_free(ts_clock *clock, ts_storage *storage) {
+/* Brings up to date what no engine that may still come starts anything before. Engines that are far behind
+   the others are looked at one by one. */
+static void find_free(ts_clock *clock, ts_users *users) {
     enum { FAR = 10000000 }; /* 10 us */
     ts_time ahead = 0;
-    storage->tick = clock->ticks;
-    storage->lagging = 0;
-    if (!storage->free) storage->free = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->sets);
+    users->tick = clock->ticks;
+    users->lagging = 0;
+    if (!users->free) users->free = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->sets);
     for (int k = 0; k < clock->sets; k++)
-        storage->free[k] = INT64_MAX;
+        users->free[k] = INT64_MAX;
     for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-        if (storage->last[engine] > clock->since && clock->engine_free[engine].at[0] > ahead)
+        if (users->last[engine] > clock->since && clock->engine_free[engine].at[0] > ahead)
             ahead = clock->engine_free[engine].at[0];
     for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
         const ts_times *free = &clock->engine_free[engine];
-        if (storage->last[engine] <= clock->since) continue;
+        if (users->last[engine] <= clock->since) continue;
         if (free->at[0] < ahead - FAR) {
-            storage->lagging |= 1u << engine;
+            users->lagging |= 1u << engine;
             continue;
         }
         for (int k = 0; k < clock->sets; k++)
-            if (free->at[k] < storage->free[k]) storage->free[k] = free->at[k];
+            if (free->at[k] < users->free[k]) users->free[k] = free->at[k];
     }
 }
 
@@ -196,22 +196,23 @@ static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time
 }
 
 /* Nothing that is still to come can be delayed by what was over before the latest instruction of every engine
-   that may touch its place. What is not past is looked at again some ticks later. Whether an engine that is
-   far behind may still touch the place is looked at only when asked to be thorough, and what operands may
+   that may still wait for it. What is not past is looked at again some ticks later. Whether an engine that is
+   far behind may still come to the place is looked at only when asked to be thorough, and what operands may
    touch is not found out for that early in a run. */
 static bool is_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_thorough) {
     enum { SOON = 1, LATER = 8, EARLY = 32 };
+    ts_users *users = &storage->users[box->is_write];
     if (clock->ticks < box->look || !box->event->is_done) return false;
-    if (storage->tick != clock->ticks) find_free(clock, storage);
+    if (users->tick != clock->ticks) find_free(clock, users);
     bool is_early = clock->ticks < EARLY && !clock->reach_list;
-    if (storage->lagging && (!is_thorough || is_early)) return false;
+    if (users->lagging && (!is_thorough || is_early)) return false;
     box->look = clock->ticks + SOON;
-    if (!was_over(clock, box->event, storage->free)) return false;
-    for (uint32_t engines = storage->lagging; engines; engines &= engines - 1) {
+    if (!was_over(clock, box->event, users->free)) return false;
+    for (uint32_t engines = users->lagging; engines; engines &= engines - 1) {
         uint8_t engine = (uint8_t)__builtin_ctz(engines);
         if (was_over(clock, box->event, clock->engine_free[engine].at)) continue;
         ts_reach_find(clock);
-        if (!ts_reach_may_touch(clock, engine, storage, &box->place)) continue;
+        if (!ts_reach_may_meet(clock, engine, storage, &box->place, box->is_write)) continue;
         box->look = clock->ticks + LATER;
         return false;
     }
@@ -368,10 +369,10 @@ static bool may_join(const ts_clock *clock, const query *q) {
 }
 
 /* Whether it is past at this moment: what is told by times alone comes back with them. */
-static bool is_past_now(const ts_clock *clock, const ts_storage *storage, const ts_event *event) {
+static bool is_past_now(const ts_clock *clock, const ts_users *users, const ts_event *event) {
     if (!event->is_done) return false;
     for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-        if (storage->last[engine] > clock->since && !was_over(clock, event, clock->engine_free[engine].at))
+        if (users->last[engine] > clock->since && !was_over(clock, event, clock->engine_free[engine].at))
             return false;
     return true;
 }
@@ -385,7 +386,7 @@ static bool join_read(ts_clock *clock, const query *q, ts_found found) {
         take_over(clock, q, found);
         return true;
     }
-    if (is_past_now(clock, q->storage, box->event)) {
+    if (is_past_now(clock, &q->storage->users[false], box->event)) {
         take_over(clock, q, found);
         return true;
     }

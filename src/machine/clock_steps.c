@@ -63,10 +63,9 @@ static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const
             step->of[k].byte_time = cost->byte_time;
             step->of[k].hbm_time = (ts_time)((double)bytes / hbm * 1000);
         } else {
-            ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
             step->of[k].stream = cost->stream;
             step->of[k].latency = cost->latency;
-            step->of[k].dependent = ts_cycles_time(engine.dependent_cycles, engine.ghz);
+            step->of[k].dependent = clock->dependent[k][inst->engine];
         }
     }
 }
