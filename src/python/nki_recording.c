@@ -124,16 +124,24 @@ static void recording_dealloc(nki_recording *recording) {
     Py_DECREF(type);
 }
 
-/* tensor(tensor, role, dtype, shape, dims, data, name) -> view */
+/* A contiguous tensor's dimensions. */
+static void fill_contiguous(nki_view *view, const int64_t *sizes, int rank) {
+    int64_t step = 1;
+    view->dims = (uint8_t)rank;
+    for (int i = rank; i-- > 0; step *= sizes[i])
+        view->dim[i] = (nki_dim){step, sizes[i], nki_free};
+}
+
+/* tensor(tensor, role, dtype, shape, data, name) -> view */
 static PyObject *recording_tensor(nki_recording *recording, PyObject *args) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
-    PyObject *tensor, *shape, *dims, *data;
+    PyObject *tensor, *shape, *data;
     int role, dtype;
     const char *name;
-    ts_nki_error error = {0};
+    ts_nki_error error;
     int64_t sizes[TS_NKI_DIMS] = {0};
-    if (!state || !PyArg_ParseTuple(args, "OiiO!OOs", &tensor, &role, &dtype, &PyTuple_Type, &shape, &dims,
-                                    &data, &name))
+    if (!state ||
+        !PyArg_ParseTuple(args, "OiiO!Os", &tensor, &role, &dtype, &PyTuple_Type, &shape, &data, &name))
         return NULL;
     Py_ssize_t rank = PyTuple_GET_SIZE(shape);
     if (rank > TS_NKI_DIMS) return PyErr_Format(PyExc_ValueError, "more than %d dimensions", TS_NKI_DIMS);
@@ -142,15 +150,14 @@ static PyObject *recording_tensor(nki_recording *recording, PyObject *args) {
     if (PyErr_Occurred()) return NULL;
     Py_buffer bytes = {0};
     if (data != Py_None && PyObject_GetBuffer(data, &bytes, PyBUF_C_CONTIGUOUS) < 0) return NULL;
+    error.message[0] = 0;
     uint32_t handle = ts_nki_add_tensor(recording->nki, (ts_nki_role)role, dtype, (int)rank, sizes, bytes.buf,
                                         name, nki_current_line(state, recording), &error);
     if (bytes.obj) PyBuffer_Release(&bytes);
     if (!handle) return nki_raise(state, &error);
-    nki_view *start = nki_view_new(state, recording, tensor, handle, ts_nki_hbm, dtype);
-    if (!start) return NULL;
-    PyObject *view = PyObject_CallMethod((PyObject *)start, "_with", "O", dims);
-    Py_DECREF(start);
-    return view;
+    nki_view *view = nki_view_new(state, recording, tensor, handle, ts_nki_hbm, dtype);
+    if (view) fill_contiguous(view, sizes, (int)rank);
+    return (PyObject *)view;
 }
 
 static PyObject *recording_set_role(nki_recording *recording, PyObject *args) {

@@ -8,9 +8,9 @@ import warnings
 import numpy as np
 
 from trainstone.nki import dtypes, errors, native, traced
-from trainstone.nki.native import FREE, HBM
+from trainstone.nki.native import HBM
 from trainstone.nki.programs import OneStream
-from trainstone.nki.tile import SPACES, Storage, row_major
+from trainstone.nki.tile import SPACES, Storage
 
 _devices = {}
 _stack = []
@@ -111,9 +111,7 @@ class Run:
         storage.role, storage.number, storage.dtype = role, len(self.storages), dtypes.dtype_of(dtype)
         self.storages.append(storage)
         self.arrays.append(None)
-        dims = [(step, length, FREE) for step, length in zip(row_major(shape), shape)]
-        flat = tuple(shape) if len(shape) <= 8 else (math.prod(shape),)
-        view = self.recording.tensor(storage, role, dtypes.code_of(dtype), flat, dims, data, storage.name)
+        view = self.recording.tensor(storage, role, dtypes.code_of(dtype), tuple(shape), data, storage.name)
         storage.handle = view._handle
         return view
 
