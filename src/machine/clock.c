@@ -50,6 +50,7 @@ static ts_status add_what_ifs(ts_clock *clock, const ts_chip *chip, const ts_clo
     if (count < 0 || count > TS_WHAT_IFS || (count && options->band))
         return ts_fail(clock->diag, ts_usage, "the clock takes up to %d what-ifs, and no band with them",
                        TS_WHAT_IFS);
+    clock->has_what_ifs = count > 0;
     for (int i = 0; i < count; i++) {
         const ts_what_if *what_if = &options->what_ifs[i];
         add_set(clock, what_if->chip ? what_if->chip : chip);

@@ -7,11 +7,12 @@
 #include "machine/clock_core.h"
 
 enum {
-    FEW = 4,          /* slots of the smallest table; below 64 there are no cells */
-    FOUND = 256,      /* boxes at once, to begin with */
-    CELLS_NEAR = 192, /* at most, of SBUF and PSUM */
-    CELLS_HBM = 64,   /* a tensor's tiles reach across many: fewer bits to set */
-    LEAST_SHIFT = 9   /* bytes of a cell, as a power of two */
+    SETS = 3 + 2 * ts_engine_count, /* of slots, in a table */
+    FEW = 4,                        /* slots of the smallest table; below 64 there are no cells */
+    FOUND = 256,                    /* boxes at once, to begin with */
+    CELLS_NEAR = 192,               /* at most, of SBUF and PSUM */
+    CELLS_HBM = 64,                 /* a tensor's tiles reach across many: fewer bits to set */
+    LEAST_SHIFT = 9                 /* bytes of a cell, as a power of two */
 };
 
 static void find_cells(ts_clock *clock, uint32_t storage, uint64_t bytes) {
@@ -39,8 +40,11 @@ void ts_boxes_init(ts_clock *clock) {
     }
     find_cells(clock, TS_STORAGE_SCRATCH, scratch);
     ts_vec_reserve(&clock->found, &clock->arena, FOUND);
-    for (uint32_t i = 0; i < clock->storage_count; i++)
-        clock->storages[i].limit[0] = clock->storages[i].limit[1] = TS_CLOCK_BOXES;
+    for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
+        ts_storage *storage = &clock->storages[kind / 2];
+        storage->limit[kind % 2] = TS_CLOCK_BOXES;
+        storage->few[kind % 2] = storage->crowd[kind % 2] = TS_CLOCK_FEW;
+    }
 }
 
 static void mark_cells(const ts_boxes *table, uint32_t slot, bool is_there) {
@@ -78,7 +82,6 @@ static ts_box *new_row(ts_clock *clock, uint32_t boxes) {
 }
 
 static void make_room(ts_clock *clock, ts_boxes *table, uint32_t room) {
-    enum { SETS = 3 + ts_engine_count };
     table->room = room;
     table->words = (room + 63) / 64;
     table->row = TS_NEW_ARRAY(&clock->arena, ts_box *, table->words);
@@ -87,7 +90,8 @@ static void make_room(ts_clock *clock, ts_boxes *table, uint32_t room) {
     table->used = TS_NEW_ARRAY(&clock->arena, uint64_t, SETS * (size_t)table->words);
     table->writes = table->used + table->words;
     table->reads = table->writes + table->words;
-    table->quiet = table->reads + table->words;
+    table->quiet[0] = table->reads + table->words;
+    table->quiet[1] = table->quiet[0] + (size_t)ts_engine_count * table->words;
     if (room < 64) return;
     table->grid = TS_NEW_ARRAY(&clock->arena, uint64_t, (size_t)table->cells * table->words);
     table->rows = TS_NEW_ARRAY(&clock->arena, uint64_t, table->cells);
@@ -103,7 +107,7 @@ static void grow(ts_clock *clock, ts_boxes *table) {
         table->row[0] = new_row(clock, table->room);
         memcpy(table->row[0], old.row[0], old.room * sizeof(ts_box));
     }
-    for (uint32_t set = 0; set < 3 + ts_engine_count; set++)
+    for (uint32_t set = 0; set < SETS; set++)
         memcpy(table->used + (size_t)set * table->words, old.used + (size_t)set * old.words,
                old.words * sizeof *old.used);
     for (uint32_t slot = 0; slot < old.room; slot++)

@@ -18,6 +18,7 @@ enum {
     TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
     TS_CLOCK_WINDOW = 1024,     /* fetched instructions that wait for their times */
     TS_CLOCK_BOXES = 8192, /* reads, or writes, of a storage remembered exactly; above that, old ones merge */
+    TS_CLOCK_FEW = 8,      /* as few are not worth a look */
     TS_CLOCK_SIGNS = 16    /* states remembered by a sign of what they are */
 };
 
@@ -300,7 +301,7 @@ typedef struct ts_clock {
     ts_time semaphore[TS_CLOCK_SETS], first_byte[TS_CLOCK_SETS], completion[TS_CLOCK_SETS];
     ts_time queue_floor[TS_CLOCK_SETS], table_load[TS_CLOCK_SETS], launch[TS_CLOCK_SETS];
     ts_what_if what_if[TS_CLOCK_SETS];
-    bool frees_reuse;                             /* one of them does */
+    bool has_what_ifs, frees_reuse;               /* some; one of them does */
     bool has_free_ports[TS_CLOCK_SETS];           /* engines do not exclude each other on a port */
     int dma_engines[TS_CLOCK_SETS], most_engines; /* of DMA, in the set that has most */
     uint8_t *ring_of[TS_CLOCK_SETS];              /* the queue that serves a number of the program */

@@ -78,9 +78,10 @@ typedef struct ts_boxes {
     ts_box **row;            /* boxes of each row, which stay where they are */
     uint32_t *chains, *next; /* reads by the hash of their place: lists, and per slot what comes next */
     uint64_t *used, *writes, *reads; /* a bit per slot: any, and which of the two unless it is empty */
-    uint64_t *quiet;                 /* per engine, a bit per slot: it cannot delay its reads any more */
-    uint64_t *grid; /* per cell, a bit per slot: whether the box reaches into the cell; NULL: few boxes */
-    uint64_t *rows; /* per cell: bit per row of the grid, modulo 64, that may have such a slot */
+    uint64_t *quiet[2]; /* per engine, a bit per slot: it cannot delay those of its instructions any
+                           more that overwrite, or that read a result */
+    uint64_t *grid;     /* per cell, a bit per slot: whether the box reaches into the cell; NULL: few boxes */
+    uint64_t *rows;     /* per cell: bit per row of the grid, modulo 64, that may have such a slot */
 } ts_boxes;
 
 typedef struct ts_found {

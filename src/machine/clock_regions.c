@@ -75,8 +75,6 @@ static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_eve
     return false;
 }
 
-enum { NOBODY = UINT8_MAX };
-
 /* An access that looks for what it waits for. */
 typedef struct query {
     ts_event *event;
@@ -87,7 +85,6 @@ typedef struct query {
     uint8_t engine;       /* that waits: of a transfer, the one that triggers it */
     uint8_t bit;          /* of that engine */
     uint8_t issuer;       /* the same; of a transfer none */
-    uint8_t ignored;      /* boxes of this engine need no look: it is the same, and in order; or nobody */
     bool is_write;
 } query;
 
@@ -100,13 +97,17 @@ static void depend_same(ts_clock *clock, const query *q, const ts_box *box) {
         ts_event_depend(clock, q->event, box->event, is_time ? ts_wait_same : ts_wait_issue);
 }
 
+static uint64_t *quiet_word(const ts_boxes *table, bool is_read, uint8_t engine, uint32_t row) {
+    return &table->quiet[is_read][(size_t)engine * table->words + row];
+}
+
 /* The box delays no instruction of the engine any more that overwrites, and none that reads if `is_all`. */
 static void hush(const query *q, ts_found found, bool is_all) {
-    const ts_boxes *table = &q->storage->table;
-    found.box->quiet[0] |= q->bit;
-    if (!is_all) return;
-    found.box->quiet[1] |= q->bit;
-    table->quiet[(size_t)q->engine * table->words + found.slot / 64] |= (uint64_t)1 << found.slot % 64;
+    uint64_t bit = (uint64_t)1 << found.slot % 64;
+    for (int is_read = 0; is_read <= is_all; is_read++) {
+        found.box->quiet[is_read] |= q->bit;
+        *quiet_word(&q->storage->table, is_read, q->engine, found.slot / 64) |= bit;
+    }
 }
 
 /* A DMA's data is touched outside its engine's order. In program order, an engine that waited once for
@@ -134,34 +135,33 @@ static bool depend(ts_clock *clock, const query *q, ts_found found) {
     return false;
 }
 
-static bool is_quiet(const query *q, const ts_box *box) {
-    return (box->quiet[!q->is_write] & q->bit) != 0 || box->engine == q->ignored;
-}
-
-/* The box stands for another access from now on. */
-static void renew(const ts_boxes *table, ts_found found) {
+/* The box stands for another access from now on, which `issuer` made. In program order an engine that writes
+   has its own accesses behind it. */
+static void renew(const ts_clock *clock, const ts_boxes *table, ts_found found, uint8_t issuer) {
     ts_box *box = found.box;
-    for (uint32_t engines = box->quiet[1]; engines; engines &= engines - 1)
-        table->quiet[(size_t)__builtin_ctz(engines) * table->words + found.slot / 64] &=
-            ~((uint64_t)1 << found.slot % 64);
+    uint32_t row = found.slot / 64;
+    uint64_t bit = (uint64_t)1 << found.slot % 64;
+    for (uint32_t engines = box->quiet[0] | 1u << box->engine; engines; engines &= engines - 1)
+        for (int is_read = 0; is_read < 2; is_read++)
+            *quiet_word(table, is_read, (uint8_t)__builtin_ctz(engines), row) &= ~bit;
+    if (clock->window == 1 && issuer != ts_engine_none) *quiet_word(table, false, issuer, row) |= bit;
+    box->engine = issuer;
     box->covered = 0;
     box->look = 0;
     box->quiet[0] = box->quiet[1] = 0;
 }
 
 /* A box for the query's access: a new one, or that of an earlier access, whose times it stands for. */
-static void fill_box(const query *q, ts_found found) {
-    ts_box *box = found.box;
-    box->event = q->event;
-    box->access = q->access;
-    box->engine = q->issuer;
-    renew(&q->storage->table, found);
+static void fill_box(const ts_clock *clock, const query *q, ts_found found) {
+    renew(clock, &q->storage->table, found, q->issuer);
+    found.box->event = q->event;
+    found.box->access = q->access;
     q->event->refs++;
 }
 
 static void take_over(ts_clock *clock, const query *q, ts_found found) {
     ts_event_drop(clock, found.box->event);
-    fill_box(q, found);
+    fill_box(clock, q, found);
 }
 
 /* Brings up to date what no engine that may still come starts anything before. Engines that are far behind
@@ -274,28 +274,56 @@ static bool is_apart(const ts_clock *clock, const query *q, const ts_box *box) {
     return clock->is_explicit && q->engine != box->engine;
 }
 
+/* Of the boxes of a row those that need no look at their times: its engine has them behind it. Of a transfer,
+   which need not be in the order of its engine, they are found one by one. */
+static uint64_t find_quiet(const query *q, uint32_t row) {
+    return q->issuer == ts_engine_none ? 0 : *quiet_word(&q->storage->table, !q->is_write, q->engine, row);
+}
+
+/* The boxes of a row that reach into the cells beside it: it does not cover them. */
+static uint64_t find_beyond(const query *q, uint32_t row) {
+    const ts_boxes *table = &q->storage->table;
+    uint64_t slots = 0;
+    if (!table->grid) return 0;
+    if (q->first > 0) slots |= table->grid[(size_t)(q->first - 1) * table->words + row];
+    if (q->last + 1 < table->cells) slots |= table->grid[(size_t)(q->last + 1) * table->words + row];
+    return slots;
+}
+
+/* Whether writes have covered it part by part. Whoever waits for the latest of them would wait for the box
+   anyhow, but in a what-if in which they did not. */
+static bool is_covered_by_now(const ts_clock *clock, const ts_place *place, ts_box *box) {
+    if (!clock->has_what_ifs) return false;
+    box->covered |= covered_parts(place, &box->place);
+    return box->covered == UINT64_MAX;
+}
+
 /* Whoever touches these bytes later waits for this write, which waited for what it covers. Returns whether an
    earlier write's box took this one over. */
 static bool query_write(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
     ts_found own = {0};
     for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
-        for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64)
-            for (uint64_t slots = find_near(q, row, table->writes[row] | table->reads[row]); slots;
-                 slots &= slots - 1) {
+        for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64) {
+            uint64_t slots = find_near(q, row, table->writes[row] | table->reads[row]);
+            uint64_t loud = slots & ~find_quiet(q, row);
+            if (!clock->has_what_ifs) slots = loud | (slots & ~find_beyond(q, row));
+            for (; slots; slots &= slots - 1) {
                 uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
                 ts_found found = {&table->row[row][slot % 64], slot};
                 ts_box *box = found.box;
                 if (!ts_place_meets(q->place, &box->place) || is_apart(clock, q, box)) continue;
-                bool may_be_past = !is_quiet(q, box) && box->event != q->event && depend(clock, q, found);
+                bool is_loud = loud & slots & -slots && !(box->quiet[0] & q->bit);
+                bool may_be_past = is_loud && box->event != q->event && depend(clock, q, found);
                 bool is_same = ts_place_is_same(q->place, &box->place);
                 if (is_same && box->is_write && !own.box)
                     own = found;
                 else if (is_same || covers(q->place, &box->place) ||
                          (may_be_past && is_past(clock, q->storage, box, true)) ||
-                         (box->covered |= covered_parts(q->place, &box->place)) == UINT64_MAX)
+                         is_covered_by_now(clock, q->place, box))
                     ts_boxes_drop(clock, q->storage, slot, true);
             }
+        }
     if (own.box) take_over(clock, q, own);
     return own.box != NULL;
 }
@@ -341,10 +369,9 @@ static void merge_boxes(ts_clock *clock, ts_storage *storage, const ts_found *bo
         ts_boxes_drop(clock, storage, boxes[i].slot, false);
     uint32_t slot = ts_boxes_add(clock, storage, &all, first.is_write);
     ts_box *merged = ts_boxes_at(&storage->table, slot);
-    renew(&storage->table, (ts_found){merged, slot});
+    renew(clock, &storage->table, (ts_found){merged, slot}, ts_engine_none);
     merged->event = event;
     merged->access = first.access;
-    merged->engine = ts_engine_none;
     merged->covered = first.covered;
 }
 
@@ -393,7 +420,7 @@ static bool join_read(ts_clock *clock, const query *q, ts_found found) {
     ts_event *group = may_join(clock, q) ? group_of(clock, box) : NULL;
     if (!group) return false;
     ts_event_join(clock, group, q->event);
-    renew(&q->storage->table, found);
+    renew(clock, &q->storage->table, found, ts_engine_none);
     return true;
 }
 
@@ -411,7 +438,7 @@ static bool join_reads(ts_clock *clock, const query *q) {
     }
     if (!empty) return false;
     ts_boxes_fill(q->storage, empty - 1);
-    fill_box(q, (ts_found){ts_boxes_at(table, empty - 1), empty - 1});
+    fill_box(clock, q, (ts_found){ts_boxes_at(table, empty - 1), empty - 1});
     return true;
 }
 
@@ -419,14 +446,13 @@ static void query_read(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
     for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
         for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64) {
-            uint64_t wanted = table->writes[row] & ~table->quiet[(size_t)q->engine * table->words + row];
+            uint64_t wanted = table->writes[row] & ~*quiet_word(table, true, q->engine, row);
             for (uint64_t slots = find_near(q, row, wanted); slots; slots &= slots - 1) {
                 uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
                 ts_found found = {&table->row[row][slot % 64], slot};
                 ts_box *box = found.box;
-                if (box->engine != q->ignored && ts_place_meets(q->place, &box->place) &&
-                    !is_apart(clock, q, box) && depend(clock, q, found) &&
-                    is_past(clock, q->storage, box, true))
+                if (ts_place_meets(q->place, &box->place) && !is_apart(clock, q, box) &&
+                    depend(clock, q, found) && is_past(clock, q->storage, box, true))
                     ts_boxes_drop(clock, q->storage, slot, false);
             }
         }
@@ -451,24 +477,23 @@ static void compact(ts_clock *clock, ts_storage *storage, bool is_write) {
 
 /* Forgets the boxes that cannot delay anything any more. */
 static void thin_out(ts_clock *clock, ts_storage *storage, bool is_write, bool is_thorough) {
-    enum { FEW = 8, PART = 64 };
+    enum { PART = 64 };
     if (!is_write) ts_boxes_tidy(clock, storage);
     ts_boxes_find(clock, storage, is_write);
     for (uint32_t i = 0; i < clock->found.count; i++)
         if (is_past(clock, storage, clock->found.data[i].box, is_thorough))
             ts_boxes_drop(clock, storage, clock->found.data[i].slot, false);
     uint32_t left = storage->boxes[is_write];
-    if (is_thorough) storage->crowd[is_write] = 2 * left + FEW;
-    storage->few[is_write] = left + left / PART + FEW;
+    if (is_thorough) storage->crowd[is_write] = 2 * left + TS_CLOCK_FEW;
+    storage->few[is_write] = left + left / PART + TS_CLOCK_FEW;
 }
 
 void ts_regions_tick(ts_clock *clock) {
-    enum { FEW = 8 };
     clock->ticks++;
     for (uint32_t kind = 0; kind < 2 * TS_STORAGE_SCRATCH; kind++) {
         ts_storage *storage = &clock->storages[kind / 2];
         if (storage->boxes[kind % 2] > storage->few[kind % 2]) thin_out(clock, storage, kind % 2, false);
-        if (storage->table.empty > storage->boxes[false] + FEW) ts_boxes_tidy(clock, storage);
+        if (storage->table.empty > storage->boxes[false] + TS_CLOCK_FEW) ts_boxes_tidy(clock, storage);
     }
 }
 
@@ -496,15 +521,13 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
                .engine = own,
                .bit = (uint8_t)(1u << own),
                .issuer = is_dma ? ts_engine_none : own,
-               .ignored = NOBODY,
                .is_write = is_write};
-    if (!is_dma && clock->window == 1 && (is_write || own == ts_engine_tensor)) q.ignored = own;
     q.first = ts_boxes_cell(&storage->table, q.place->lo);
     q.last = ts_boxes_cell(&storage->table, q.place->hi - 1);
     if (!is_write) query_read(clock, &q);
     if (is_write ? query_write(clock, &q) : join_reads(clock, &q)) return;
     uint32_t slot = ts_boxes_add(clock, storage, q.place, is_write);
-    fill_box(&q, (ts_found){ts_boxes_at(&storage->table, slot), slot});
+    fill_box(clock, &q, (ts_found){ts_boxes_at(&storage->table, slot), slot});
     if (storage->boxes[is_write] > storage->crowd[is_write]) thin_out(clock, storage, is_write, true);
     if (storage->boxes[is_write] > storage->limit[is_write] && !clock->is_explicit)
         compact(clock, storage, is_write);
