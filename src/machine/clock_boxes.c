@@ -1,7 +1,7 @@
 /* The accesses that the clock remembers, by storage: each has a slot of a table. To find those that meet a
    place, the storage is cut into equal cells, and for each cell there is a bit per slot: whether the access
-   reaches into the cell. Slots of other sets (what is a write, who issued it) are bits at the same places, so
-   that whole words of 64 are chosen at once. */
+   reaches into the cell. Slots of other sets (what is a write, what an engine has behind it) are bits at the
+   same places, so that whole words of 64 are chosen at once: a row. */
 #include <string.h>
 
 #include "machine/clock_core.h"
@@ -9,10 +9,12 @@
 enum {
     SETS = 3 + 2 * ts_engine_count, /* of slots, in a table */
     FEW = 4,                        /* slots of the smallest table; below 64 there are no cells */
-    FOUND = 256,                    /* boxes at once, to begin with */
-    CELLS_NEAR = 192,               /* at most, of SBUF and PSUM */
-    CELLS_HBM = 64,                 /* a tensor's tiles reach across many: fewer bits to set */
-    LEAST_SHIFT = 9                 /* bytes of a cell, as a power of two */
+    FEW_ROWS = 4,
+    MOST_ROWS = 64,   /* bits of a word */
+    FOUND = 256,      /* boxes at once, to begin with */
+    CELLS_NEAR = 192, /* at most, of SBUF and PSUM */
+    CELLS_HBM = 64,   /* a tensor's tiles reach across many: fewer bits to set */
+    LEAST_SHIFT = 9   /* bytes of a cell, as a power of two */
 };
 
 static void find_cells(ts_clock *clock, uint32_t storage, uint64_t bytes) {
@@ -58,7 +60,7 @@ static void mark_cells(const ts_boxes *table, uint32_t slot, bool is_there) {
         *word = is_there ? *word | bit : *word & ~bit;
         if (is_there)
             table->rows[first] |= row;
-        else if (*word == 0 && table->words <= 64)
+        else if (*word == 0 && table->words <= MOST_ROWS)
             table->rows[first] &= ~row;
     }
 }
@@ -100,6 +102,7 @@ static void make_room(ts_clock *clock, ts_boxes *table, uint32_t room) {
 /* Room for more; a box keeps its slot. */
 static void grow(ts_clock *clock, ts_boxes *table) {
     ts_boxes old = *table;
+    if (2 * old.words > MOST_ROWS) table->kinds[0] = table->kinds[1] = UINT64_MAX;
     make_room(clock, table, !old.room ? FEW : old.room < 64 ? 4 * old.room : 2 * old.room);
     if (!old.room) return;
     memcpy(table->row, old.row, old.words * sizeof *old.row);
@@ -117,38 +120,48 @@ static void grow(ts_clock *clock, ts_boxes *table) {
         }
 }
 
-/* Neighbours share rows, so that a search looks at few. */
-static uint32_t free_slot(const ts_boxes *table, const ts_place *place) {
+/* Whether a row may take one more box of the kind. Reads and writes have rows of their own, so that a read's
+   search looks at few: not where there are only few rows, nor where bits of `kinds` stand for several. */
+static bool has_room(const ts_boxes *table, uint32_t row, bool is_write) {
+    if (table->used[row] == UINT64_MAX) return false;
+    if (table->words <= FEW_ROWS || table->words > MOST_ROWS || table->used[row] == 0) return true;
+    return !(table->kinds[!is_write] >> row & 1);
+}
+
+/* Neighbours share rows, too. */
+static uint32_t free_slot(const ts_boxes *table, const ts_place *place, bool is_write) {
     uint32_t word = 0;
     for (uint64_t rows = table->rows ? table->rows[ts_boxes_cell(table, place->lo)] : 0; rows;
          rows &= rows - 1) {
         uint32_t near = (uint32_t)__builtin_ctzll(rows);
-        if (near < table->top && table->used[near] != UINT64_MAX)
+        if (near < table->top && has_room(table, near, is_write))
             return 64 * near + (uint32_t)__builtin_ctzll(~table->used[near]);
     }
-    while (word < table->top && table->used[word] == UINT64_MAX)
+    while (word < table->top && !has_room(table, word, is_write))
         word++;
     return word < table->words ? 64 * word + (uint32_t)__builtin_ctzll(~table->used[word]) : table->room;
 }
 
-static uint32_t find_slot(ts_clock *clock, ts_storage *storage, const ts_place *place) {
+static uint32_t find_slot(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write) {
     ts_boxes *table = &storage->table;
-    uint32_t slot = free_slot(table, place);
+    uint32_t slot = free_slot(table, place, is_write);
     if (slot >= table->room && table->empty > table->room / 4) {
         ts_boxes_tidy(clock, storage);
-        slot = free_slot(table, place);
+        slot = free_slot(table, place, is_write);
     }
     if (slot < table->room) return slot;
     grow(clock, table);
-    return free_slot(table, place);
+    return free_slot(table, place, is_write);
 }
 
 uint32_t ts_boxes_add(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write) {
     ts_boxes *table = &storage->table;
-    uint32_t slot = find_slot(clock, storage, place), row = slot / 64;
+    uint32_t slot = find_slot(clock, storage, place, is_write), row = slot / 64;
     if (!table->row[row]) table->row[row] = new_row(clock, table->room < 64 ? table->room : 64);
     uint64_t bit = (uint64_t)1 << slot % 64;
     ts_box *box = ts_boxes_at(table, slot);
+    if (table->used[row] == 0 && table->words <= MOST_ROWS) table->kinds[!is_write] &= ~((uint64_t)1 << row);
+    table->kinds[is_write] |= (uint64_t)1 << row % 64;
     table->used[row] |= bit;
     (is_write ? table->writes : table->reads)[row] |= bit;
     box->place = *place;

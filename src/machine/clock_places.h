@@ -82,6 +82,7 @@ typedef struct ts_boxes {
                            more that overwrite, or that read a result */
     uint64_t *grid;     /* per cell, a bit per slot: whether the box reaches into the cell; NULL: few boxes */
     uint64_t *rows;     /* per cell: bit per row of the grid, modulo 64, that may have such a slot */
+    uint64_t kinds[2];  /* bit per row, modulo 64, that may have reads, or writes: as a rule one of them */
 } ts_boxes;
 
 typedef struct ts_found {

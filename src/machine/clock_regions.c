@@ -444,7 +444,7 @@ static bool join_reads(ts_clock *clock, const query *q) {
 
 static void query_read(ts_clock *clock, const query *q) {
     const ts_boxes *table = &q->storage->table;
-    for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
+    for (uint64_t rows = find_rows(q) & table->kinds[true]; rows; rows &= rows - 1)
         for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64) {
             uint64_t wanted = table->writes[row] & ~*quiet_word(table, true, q->engine, row);
             for (uint64_t slots = find_near(q, row, wanted); slots; slots &= slots - 1) {
