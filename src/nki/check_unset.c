@@ -11,9 +11,11 @@
 
 enum { MOST_WARNINGS = 16, MOST_READS = 6, MOST_COLUMNS = 512, WORD = 64 };
 
-/* Which bytes of a tile were written: a bit each, rows of whole words. */
+/* Which bytes of a tile were written: a bit each, rows of whole words. Most instructions write all partitions
+   alike: then the first row stands for all. */
 typedef struct cover {
     bool is_whole;  /* then no bits */
+    bool is_even;   /* the first row stands for all */
     uint64_t *bits; /* NULL: none were */
 } cover;
 
@@ -81,39 +83,55 @@ static bool next_run(const ts_ap *ap, runs *run) {
     return true;
 }
 
+/* The operand's rows of bits, [first, last): one where it stands for all. */
+typedef struct extent {
+    int64_t first, last;
+} extent;
+
+static extent rows_of(const check *c, const ts_ap *ap) {
+    const int64_t first = ap->part.base - buffer_of(c, ap)->part;
+    return c->tiles[ap->tensor - 1].is_even ? (extent){0, 1} : (extent){first, first + ap->parts.max};
+}
+
 static bool is_written(const check *c, const ts_ap *ap) {
     const cover *tile = &c->tiles[ap->tensor - 1];
     if (tile->is_whole) return true;
     if (!tile->bits) return false;
     int64_t words = row_words(c, ap);
+    const extent of = rows_of(c, ap);
     for (runs run = {0}; next_run(ap, &run);)
-        for (int64_t p = ap->part.base; p < ap->part.base + ap->parts.max; p++)
+        for (int64_t p = of.first; p < of.last; p++)
             if (ts_bitset_first_clear(tile->bits + p * words, run.byte, run.byte + run.bytes) <
                 run.byte + run.bytes)
                 return false;
     return true;
 }
 
+/* From here on the tile has bits; where it had none they are those of one row for all. */
 static uint64_t *bits_of(check *c, const ts_ap *ap) {
     cover *tile = &c->tiles[ap->tensor - 1];
-    int64_t words = row_words(c, ap) * (int64_t)buffer_of(c, ap)->parts;
+    const int64_t row = row_words(c, ap), words = row * (int64_t)buffer_of(c, ap)->parts;
+    if (tile->bits) return tile->bits;
     for (uint32_t i = 0; !tile->bits && i < c->spares.count; i++) {
         if (c->spares.data[i].words != words) continue;
         tile->bits = c->spares.data[i].bits;
         c->spares.data[i] = c->spares.data[--c->spares.count];
-        memset(tile->bits, 0, (size_t)words * sizeof *tile->bits);
     }
     if (!tile->bits) tile->bits = TS_NEW_ARRAY(&c->scratch, uint64_t, (size_t)words);
+    memset(tile->bits, tile->is_whole ? 0xff : 0, (size_t)row * sizeof *tile->bits);
+    tile->is_whole = false;
+    tile->is_even = true;
     return tile->bits;
 }
 
-/* From here on the tile has bits, all of them set if it was whole. */
+/* The same with a row for each partition. */
 static uint64_t *open_bits(check *c, const ts_ap *ap) {
-    cover *tile = &c->tiles[ap->tensor - 1];
     uint64_t *bits = bits_of(c, ap);
-    if (tile->is_whole)
-        memset(bits, 0xff, (size_t)(row_words(c, ap) * buffer_of(c, ap)->parts) * sizeof *bits);
-    tile->is_whole = false;
+    cover *tile = &c->tiles[ap->tensor - 1];
+    const int64_t words = row_words(c, ap);
+    for (int64_t p = 1; tile->is_even && p < buffer_of(c, ap)->parts; p++)
+        memcpy(bits + p * words, bits, (size_t)words * sizeof *bits);
+    tile->is_even = false;
     return bits;
 }
 
@@ -121,7 +139,7 @@ static void close_whole(check *c, const ts_ap *ap) {
     cover *tile = &c->tiles[ap->tensor - 1];
     const ts_buffer_info *info = buffer_of(c, ap);
     int64_t words = row_words(c, ap);
-    for (int64_t p = 0; p < info->parts; p++)
+    for (int64_t p = 0; p < (tile->is_even ? 1 : info->parts); p++)
         if (ts_bitset_first_clear(tile->bits + p * words, 0, info->bytes) < info->bytes) return;
     ts_vec_push(&c->spares, &c->scratch, ((spare){.words = words * info->parts, .bits = tile->bits}));
     *tile = (cover){.is_whole = true};
@@ -136,10 +154,11 @@ static void note_written(check *c, const ts_ap *ap) {
         tile->is_whole = true;
         return;
     }
-    uint64_t *bits = bits_of(c, ap);
+    uint64_t *bits = ap->parts.max == info->parts ? bits_of(c, ap) : open_bits(c, ap);
     int64_t words = row_words(c, ap);
+    const extent of = rows_of(c, ap);
     for (runs run = {0}; next_run(ap, &run);)
-        for (int64_t p = ap->part.base; p < ap->part.base + ap->parts.max; p++)
+        for (int64_t p = of.first; p < of.last; p++)
             ts_bitset_fill(bits + p * words, run.byte, run.byte + run.bytes, true);
     close_whole(c, ap);
 }
@@ -158,10 +177,12 @@ static const uint8_t *unset_of(check *c, const ts_ap *ap) {
     int64_t in_row = row_elems(ap), width = width_of(ap), words = row_words(c, ap), at = 0;
     uint8_t *unset = clear(c, &c->read, ts_operand_elems(ap));
     if (tile->is_whole) return unset;
+    const extent of = rows_of(c, ap);
     for (runs run = {0}; next_run(ap, &run);)
         for (int64_t byte = run.byte; byte < run.byte + run.bytes; byte += width, at++)
             for (int64_t p = 0; p < ap->parts.max; p++) {
-                const uint64_t *row = tile->bits ? tile->bits + (ap->part.base + p) * words : NULL;
+                const int64_t number = tile->is_even ? 0 : of.first + p;
+                const uint64_t *row = tile->bits ? tile->bits + number * words : NULL;
                 unset[p * in_row + at] = !row || !(row[byte / WORD] >> byte % WORD & 1);
             }
     return unset;
@@ -172,11 +193,11 @@ static void write_made(check *c, const ts_ap *ap) {
     const uint8_t *made = c->made.data;
     int64_t in_row = row_elems(ap), width = width_of(ap), words = row_words(c, ap), at = 0;
     uint64_t *bits = open_bits(c, ap);
+    const extent of = rows_of(c, ap);
     for (runs run = {0}; next_run(ap, &run);)
         for (int64_t byte = run.byte; byte < run.byte + run.bytes; byte += width, at++)
             for (int64_t p = 0; p < ap->parts.max; p++)
-                ts_bitset_fill(bits + (ap->part.base + p) * words, byte, byte + width,
-                               !made[p * in_row + at]);
+                ts_bitset_fill(bits + (of.first + p) * words, byte, byte + width, !made[p * in_row + at]);
     close_whole(c, ap);
 }
 

@@ -51,6 +51,18 @@ def stores_from_an_address(a):
     return out
 
 
+def stores_from_a_partition(a):
+    """Of columns written in all partitions alike, then of some partitions, from partition 64 on."""
+    tile = nl.ndarray((64, 64), dtype=nl.float32, buffer=nl.sbuf, address=(64, 1024), name="half")
+    nisa.memset(tile[:, 0:16], 1.0)
+    nisa.memset(tile[:, 48:64], 1.0)
+    nisa.memset(tile[0:32, 16:48], 1.0)
+    out = nl.ndarray((64, 64), dtype=nl.float32, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=out[0:32], src=tile[0:32])
+    nisa.dma_copy(dst=out, src=tile)  # here
+    return out
+
+
 def sums_a_row(a):
     total = nl.ndarray((128, 1), dtype=nl.float32, buffer=nl.sbuf)
     nisa.tensor_reduce(dst=total, data=half_filled(upto=32), op=nl.add, axis=1)  # here
@@ -83,6 +95,7 @@ FAULTS = [
     (stores_a_column_too_many, "dma_copy stores .*: byte 128 of partition 0 of tile half "),
     (stores_what_was_made_of_it, "dma_copy stores .*: byte 0 of partition 96 of tile made "),
     (stores_from_an_address, "dma_copy stores .*: byte 0 of partition 64 of tile half "),
+    (stores_from_a_partition, "dma_copy stores .*: byte 64 of partition 96 of tile half "),
     (sums_a_row, "tensor_reduce reduces .*: byte 128 of partition 0 of tile half "),
     (multiplies_rows, "nc_matmul adds up .*: byte 0 of partition 96 of tile half "),
     (turns_rows, "nc_transpose adds up .*: byte 0 of partition 96 of tile half "),
