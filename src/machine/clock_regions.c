@@ -164,10 +164,9 @@ static void take_over(ts_clock *clock, const query *q, ts_found found) {
     fill_box(clock, q, found);
 }
 
-/* Brings up to date what no engine that may still come starts anything before. Engines that are far behind
-   the others are looked at one by one. */
-static void find_free(ts_clock *clock, ts_users *users) {
-    enum { FAR = 10000000 }; /* 10 us */
+/* Brings up to date what no engine that may still come starts anything before. Engines that are `far` behind
+   the first one are looked at one by one. */
+static void find_free(ts_clock *clock, ts_users *users, ts_time far) {
     ts_time ahead = 0;
     users->tick = clock->ticks;
     users->lagging = 0;
@@ -180,7 +179,7 @@ static void find_free(ts_clock *clock, ts_users *users) {
     for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
         const ts_times *free = &clock->engine_free[engine];
         if (users->last[engine] <= clock->since) continue;
-        if (free->at[0] < ahead - FAR) {
+        if (free->at[0] < ahead - far) {
             users->lagging |= 1u << engine;
             continue;
         }
@@ -200,10 +199,10 @@ static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time
    far behind may still come to the place is looked at only when asked to be thorough, and what operands may
    touch is not found out for that early in a run. */
 static bool is_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_thorough) {
-    enum { SOON = 1, LATER = 8, EARLY = 32 };
+    enum { SOON = 1, LATER = 8, EARLY = 32, FAR = 10000000 }; /* FAR: 10 us */
     ts_users *users = &storage->users[box->is_write];
     if (clock->ticks < box->look || !box->event->is_done) return false;
-    if (users->tick != clock->ticks) find_free(clock, users);
+    if (users->tick != clock->ticks) find_free(clock, users, FAR);
     bool is_early = clock->ticks < EARLY && !clock->reach_list;
     if (users->lagging && (!is_thorough || is_early)) return false;
     box->look = clock->ticks + SOON;
@@ -497,11 +496,14 @@ void ts_regions_tick(ts_clock *clock) {
     }
 }
 
+/* All engines are looked at one by one: what was forgotten when one of them was far behind, and would not be
+   now that it is not, must not make a difference between two states. */
 void ts_regions_sweep(ts_clock *clock) {
     ts_regions_tick(clock);
     for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
         ts_storage *storage = &clock->storages[kind / 2];
         if (storage->boxes[kind % 2] == 0) continue;
+        find_free(clock, &storage->users[kind % 2], 0);
         ts_boxes_find(clock, storage, kind % 2);
         for (uint32_t i = 0; i < clock->found.count; i++)
             clock->found.data[i].box->look = 0;
