@@ -55,8 +55,9 @@ static int64_t column_at(const ts_gemm *g, int64_t column) {
 }
 
 /* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
-   next line; in the second tile the columns of the next panel, from afar, and in the last again, to the first
-   cache, from where the rows that passed in between have pushed them. */
+   next line, or two more lines of all rows that are still to come where `a` lies turned; in the second tile
+   the columns of the next panel, from afar, and in the last again, to the first cache, from where the rows
+   that passed in between have pushed them. */
 static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_first, ts_gemm_tile *tile) {
     enum { LINE = 64 };
     const int64_t size = g->a_pairs ? 2 : 4, pitch = g->b_pitch * size, rows = g->kernel->rows;
@@ -69,6 +70,10 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
         tile->next = (const uint8_t *)tile->a + LINE;
         tile->next_pitch = g->a_pitch * size;
         tile->next_line = 0;
+    } else if (is_first && !g->a_pairs && row / rows * 2 * LINE < g->k * size) {
+        tile->next = (const uint8_t *)(tile->a + rows * g->a_step) + row / rows * 2 * LINE;
+        tile->next_pitch = g->a_step * size;
+        tile->next_line = LINE;
     } else {
         tile->next = (const uint8_t *)tile->b;
         tile->next_pitch = tile->next_line = 0;
