@@ -136,6 +136,9 @@ void ts_pointwise_function(ts_emitter *e, int index, ts_act func, const ts_value
    VectorE. */
 bool ts_pointwise_square(ts_emitter *e, int index, const ts_value_form *in);
 bool ts_pointwise_sum(ts_emitter *e, const ts_value_form *in, const ts_value_form *sum);
+/* A select of op number `index` between floats and a number, and the largest of fp32 rows. False, and nothing
+   emitted, where it is between others. */
+bool ts_pointwise_select(ts_emitter *e, int index, const ts_value_form *const *in);
 
 /* Integer arithmetic (pointwise_int.c): on VectorE where ranges show that fp32 is exact, else on GpSimdE. */
 bool ts_pointwise_int_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand);

@@ -255,9 +255,9 @@ void ts_pointwise_arithmetic(ts_emitter *e, int index, ts_alu alu, const ts_valu
 
 /* ---- functions ---- */
 
-/* The reduction of the group that adds up the rows of the value; -1 when there is none that one instruction a
+/* The reduction of the group that folds the rows of the value; -1 when there is none that one instruction a
    row can make on the way. */
-static int find_sum(const ts_emitter *e, int index) {
+static int find_fold(const ts_emitter *e, int index, ts_alu fold) {
     const ts_value *value = e->group->ops[index]->results[0];
     uint32_t rows = ts_pointwise_row_axes(e), all = ts_pointwise_all_axes(e);
     ts_alu alu;
@@ -266,7 +266,7 @@ static int find_sum(const ts_emitter *e, int index) {
     for (int i = index + 1; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
         if (op->kind == ts_hlo_reduce && !ts_group_is_sum(op) && e->needed >> i & 1 &&
-            op->operands[0] == value && ts_region_alu(op->regions[0], &alu) && alu == ts_alu_add)
+            op->operands[0] == value && ts_region_alu(op->regions[0], &alu) && alu == fold)
             return i;
     }
     return -1;
@@ -295,18 +295,23 @@ static void emit_function(ts_emitter *e, const ts_value_form *dst, const functio
     ts_pointwise_release(e);
 }
 
+/* What the reduction number `index` is made in, on the way. */
+static const ts_value_form *fold_tile(ts_emitter *e, int index) {
+    e->sums[index] = row_tile(e, ts_pointwise_row_axes(e));
+    e->has_sum |= (uint64_t)1 << index;
+    return &e->sums[index];
+}
+
 static void add_sum(ts_emitter *e, function *f, int index) {
     if (index < 0) return;
     f->rows |= ts_pointwise_row_axes(e);
-    e->sums[index] = row_tile(e, ts_pointwise_row_axes(e));
-    e->has_sum |= (uint64_t)1 << index;
-    f->sum = &e->sums[index];
+    f->sum = fold_tile(e, index);
 }
 
 void ts_pointwise_function(ts_emitter *e, int index, ts_act func, const ts_value_form *in) {
     function f = {.func = func, .data = in, .factor = 1};
     ts_value_form minus;
-    int sum = find_sum(e, index);
+    int sum = find_fold(e, index, ts_alu_add);
     uint32_t rows = sum >= 0 ? ts_pointwise_row_axes(e) : 0;
     if (in->kind == ts_form_later && !is_scalar(e, &e->later[in->later].step.scalar, &rows))
         settle(e, in->later);
@@ -330,7 +335,7 @@ void ts_pointwise_function(ts_emitter *e, int index, ts_act func, const ts_value
 
 bool ts_pointwise_square(ts_emitter *e, int index, const ts_value_form *in) {
     function f = {.func = ts_act_square, .data = in, .factor = 1};
-    int sum = find_sum(e, index);
+    int sum = find_fold(e, index, ts_alu_add);
     double rows = sum >= 0 ? (double)ts_pointwise_elems(e, ts_pointwise_row_axes(e)) : 1;
     if (in->kind == ts_form_immediate || in->kind == ts_form_later) return false;
     if (!is_for_scalar(e, sum >= 0 ? 3 : 2, rows)) return false;
@@ -350,4 +355,29 @@ bool ts_pointwise_sum(ts_emitter *e, const ts_value_form *in, const ts_value_for
     if (is_taken) emit_function(e, in, &f);
     e->axes = before;
     return is_taken;
+}
+
+/* ---- select ---- */
+
+bool ts_pointwise_select(ts_emitter *e, int index, const ts_value_form *const *in) {
+    const bool is_reversed = in[2]->kind != ts_form_immediate;
+    const ts_value_form *data = in[is_reversed ? 2 : 1], *number = in[is_reversed ? 1 : 2];
+    if (number->kind != ts_form_immediate || data->kind == ts_form_immediate ||
+        !ts_dtype_is_float(data->dtype) || data->dtype == ts_dtype_tf32) /* ISA:2899 */
+        return false;
+    const int most = find_fold(e, index, ts_alu_max);
+    const uint32_t rows = most >= 0 ? ts_pointwise_row_axes(e) : 0;
+    const ts_value_form *largest = most >= 0 ? fold_tile(e, most) : NULL;
+    ts_pointwise_busy(e, ts_engine_vector, is_in_psum(e, data) ? 1 : 2, (double)ts_pointwise_elems(e, rows));
+    ts_pointwise_fix(e, rows);
+    ts_ap to = ts_pointwise_ap(e, &e->forms[index]), from = ts_pointwise_ap(e, data),
+          predicate = ts_pointwise_ap(e, in[0]);
+    ts_inst_select_reduce *inst =
+        ts_emit_select_reduce(e->b, &to, &predicate, &from, number->value, is_reversed);
+    if (largest) {
+        inst->reduce = ts_pointwise_column(e, largest);
+        inst->reduce_cmd = ts_cmd_reset_reduce;
+    }
+    ts_pointwise_release(e);
+    return true;
 }

@@ -257,7 +257,7 @@ ts_status ts_pointwise_emit(ts_emitter *e, int index) {
     ts_ap dst = ts_pointwise_ap(e, result);
     if (op->kind == ts_hlo_convert) return ts_pointwise_convert(e, op, &dst, in[0]);
     if (op->kind == ts_hlo_select) {
-        emit_select(e, &dst, in[0], in[1], in[2]);
+        if (!ts_pointwise_select(e, index, in)) emit_select(e, &dst, in[0], in[1], in[2]);
         return ts_ok;
     }
     if (!ts_dtype_is_float(op->operands[op->operand_count - 1]->type.dtype))

@@ -1,6 +1,7 @@
 /* VectorE: select_reduce and range_select, which fold what they select. */
 #include <float.h>
 
+#include "base/clones.h"
 #include "machine/engine.h"
 
 typedef struct selection {
@@ -10,28 +11,37 @@ typedef struct selection {
     bool is_reversed;
 } selection;
 
-/* mask[i]: whether element `from` + i is taken from on_true. */
-static void predicate_mask(const selection *s, int64_t part, int64_t from, int64_t n, uint32_t *mask) {
-    _Alignas(64) uint32_t buffer[TS_CHUNK];
-    const uint32_t *bits = ts_rows_read_bits(&s->predicate, part, from, n, buffer);
-    for (int64_t i = 0; i < n; i++)
-        mask[i] = (bits[i] != 0) != s->is_reversed;
+#define PICK(type)                                                                                           \
+    do {                                                                                                     \
+        const type *bits = predicate;                                                                        \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            out[i] = is_reversed ? (bits[i] ? no : yes[i]) : (bits[i] ? yes[i] : no);                        \
+    } while (0)
+
+/* The predicate's elements have 1 or 2 bytes. */
+TS_CLONES
+static void pick(const void *predicate, int size, bool is_reversed, const float *yes, float no, float *out,
+                 int64_t n) {
+    if (size == 1)
+        PICK(uint8_t);
+    else
+        PICK(uint16_t);
 }
 
 /* Partitions [first, last). */
 static void select_parts(void *context, int64_t first, int64_t last) {
     const selection *s = context;
-    _Alignas(64) float in[TS_CHUNK], no[TS_CHUNK], out[TS_CHUNK];
-    _Alignas(64) uint32_t mask[TS_CHUNK];
+    _Alignas(64) float in[TS_CHUNK], buffer[TS_CHUNK];
+    _Alignas(64) uint16_t mask[TS_CHUNK];
     for (int64_t part = first; part < last; part++) {
-        const float other = ts_column_value(&s->on_false, part);
+        const float no = ts_column_value(&s->on_false, part);
         float total = ts_accumulation_begin(&s->sum, part);
-        for (int64_t i = 0; i < TS_CHUNK; i++)
-            no[i] = other;
         for (int64_t from = 0, n; from < s->dst.elems; from += n) {
             n = s->dst.elems - from < TS_CHUNK ? s->dst.elems - from : TS_CHUNK;
-            predicate_mask(s, part, from, n, mask);
-            ts_blend(4, mask, UINT32_MAX, ts_rows_read(&s->on_true, part, from, n, in), no, out, n);
+            const void *predicate = ts_rows_read_raw(&s->predicate, part, from, n, mask);
+            const float *yes = ts_rows_read(&s->on_true, part, from, n, in);
+            float *out = ts_rows_target(&s->dst, part, from, n, buffer);
+            pick(predicate, s->predicate.size, s->is_reversed, yes, no, out, n);
             if (ts_cmd_folds(s->sum.cmd)) total = ts_fold_row(ts_alu_max, out, n, total);
             ts_rows_write(&s->dst, part, from, n, out);
         }
@@ -53,7 +63,7 @@ ts_status ts_exec_select_reduce(ts_exec *exec, const ts_inst *head) {
         ts_rows_protect(&set, &s.predicate, &s.sum.result, false);
     }
     if (!ts_operands_known(&set)) return ts_ok;
-    ts_work_local(&set, &(ts_work){select_parts, s.dst.parts, 1, 2 * (double)s.dst.elems, &s, sizeof s});
+    ts_work_local(&set, &(ts_work){select_parts, s.dst.parts, 1, 0.3 * (double)s.dst.elems, &s, sizeof s});
     return ts_ok;
 }
 

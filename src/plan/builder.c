@@ -221,6 +221,17 @@ void ts_emit_copy_predicated(ts_builder *b, const ts_ap *dst, const ts_ap *src, 
     inst->predicate = *predicate;
 }
 
+ts_inst_select_reduce *ts_emit_select_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *predicate,
+                                             const ts_ap *on_true, double on_false, bool is_reversed) {
+    ts_inst_select_reduce *inst = EMIT(select_reduce, ts_engine_vector);
+    inst->dst = *dst;
+    inst->predicate = *predicate;
+    inst->on_true = *on_true;
+    inst->on_false = ts_scalar_const(on_false);
+    inst->reverse_pred = is_reversed;
+    return inst;
+}
+
 void ts_emit_memset(ts_builder *b, ts_engine engine, const ts_ap *dst, double value) {
     ts_inst_memset *inst = EMIT(memset, engine);
     inst->dst = *dst;

@@ -81,6 +81,9 @@ ts_inst_nc_matmul *ts_emit_matmul(ts_builder *b, const ts_ap *dst, const ts_ap *
 void ts_emit_transpose(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *data);
 void ts_emit_copy(ts_builder *b, ts_engine engine, const ts_ap *dst, const ts_ap *src);
 void ts_emit_copy_predicated(ts_builder *b, const ts_ap *dst, const ts_ap *src, const ts_ap *predicate);
+/* dst = predicate ? on_true : on_false, or the other way round where `is_reversed`. */
+ts_inst_select_reduce *ts_emit_select_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *predicate,
+                                             const ts_ap *on_true, double on_false, bool is_reversed);
 void ts_emit_memset(ts_builder *b, ts_engine engine, const ts_ap *dst, double value);
 void ts_emit_iota(ts_builder *b, const ts_ap *dst, ts_affine offset, int64_t channel_multiplier,
                   const int64_t *pattern);
