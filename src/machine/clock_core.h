@@ -486,11 +486,17 @@ void ts_path_open(ts_clock *clock);
 void ts_path_finish(ts_clock *clock);
 void ts_path_free(ts_clock *clock);
 
-/* clock_regions.c: what an access waits for. */
+/* clock_past.c: what cannot delay anything any more. */
+bool ts_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_thorough);
+bool ts_past_now(const ts_clock *clock, const ts_users *users, const ts_event *event);
+/* Forgets such reads, or writes, of a storage. */
+void ts_past_thin_out(ts_clock *clock, ts_storage *storage, bool is_write, bool is_thorough);
 /* Storages look again at what is behind all engines. */
-void ts_regions_tick(ts_clock *clock);
-/* Forgets all that cannot delay anything any more. */
-void ts_regions_sweep(ts_clock *clock);
+void ts_past_tick(ts_clock *clock);
+/* Forgets all of it. */
+void ts_past_sweep(ts_clock *clock);
+
+/* clock_regions.c: what an access waits for. */
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);

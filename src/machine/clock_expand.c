@@ -300,7 +300,7 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     event->is_watched = is_watched(clock, at);
     if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     event->table = code->table;
-    if (clock->sequence % TICK == 0) ts_regions_tick(clock);
+    if (clock->sequence % TICK == 0) ts_past_tick(clock);
     if (clock->is_explicit) ts_semaphores_fetch(clock, event, inst);
     if (inst->op == ts_op_core_signal) ts_cores_signal(clock, event);
     if (inst->op == ts_op_core_wait) ts_cores_wait(clock, event);

@@ -164,60 +164,6 @@ static void take_over(ts_clock *clock, const query *q, ts_found found) {
     fill_box(clock, q, found);
 }
 
-/* Brings up to date what no engine that may still come starts anything before. Engines that are `far` behind
-   the first one are looked at one by one. */
-static void find_free(ts_clock *clock, ts_users *users, ts_time far) {
-    ts_time ahead = 0;
-    users->tick = clock->ticks;
-    users->lagging = 0;
-    if (!users->free) users->free = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->sets);
-    for (int k = 0; k < clock->sets; k++)
-        users->free[k] = INT64_MAX;
-    for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-        if (users->last[engine] > clock->since && clock->engine_free[engine].at[0] > ahead)
-            ahead = clock->engine_free[engine].at[0];
-    for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
-        const ts_times *free = &clock->engine_free[engine];
-        if (users->last[engine] <= clock->since) continue;
-        if (free->at[0] < ahead - far) {
-            users->lagging |= 1u << engine;
-            continue;
-        }
-        for (int k = 0; k < clock->sets; k++)
-            if (free->at[k] < users->free[k]) users->free[k] = free->at[k];
-    }
-}
-
-static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time *free) {
-    for (int k = 0; k < clock->sets; k++)
-        if (event->of[k].ready > free[k] || event->of[k].same > free[k]) return false;
-    return true;
-}
-
-/* Nothing that is still to come can be delayed by what was over before the latest instruction of every engine
-   that may still wait for it. What is not past is looked at again some ticks later. Whether an engine that is
-   far behind may still come to the place is looked at only when asked to be thorough, and what operands may
-   touch is not found out for that early in a run. */
-static bool is_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_thorough) {
-    enum { SOON = 1, LATER = 8, EARLY = 32, FAR = 10000000 }; /* FAR: 10 us */
-    ts_users *users = &storage->users[box->is_write];
-    if (clock->ticks < box->look || !box->event->is_done) return false;
-    if (users->tick != clock->ticks) find_free(clock, users, FAR);
-    bool is_early = clock->ticks < EARLY && !clock->reach_list;
-    if (users->lagging && (!is_thorough || is_early)) return false;
-    box->look = clock->ticks + SOON;
-    if (!was_over(clock, box->event, users->free)) return false;
-    for (uint32_t engines = users->lagging; engines; engines &= engines - 1) {
-        uint8_t engine = (uint8_t)__builtin_ctz(engines);
-        if (was_over(clock, box->event, clock->engine_free[engine].at)) continue;
-        ts_reach_find(clock);
-        if (!ts_reach_may_meet(clock, engine, storage, &box->place, box->is_write)) continue;
-        box->look = clock->ticks + LATER;
-        return false;
-    }
-    return true;
-}
-
 static bool is_dense(const ts_place *place) {
     return place->shape && place->shape->is_dense;
 }
@@ -318,7 +264,7 @@ static bool query_write(ts_clock *clock, const query *q) {
                 if (is_same && box->is_write && !own.box)
                     own = found;
                 else if (is_same || covers(q->place, &box->place) ||
-                         (may_be_past && is_past(clock, q->storage, box, true)) ||
+                         (may_be_past && ts_past(clock, q->storage, box, true)) ||
                          is_covered_by_now(clock, q->place, box))
                     ts_boxes_drop(clock, q->storage, slot, true);
             }
@@ -394,15 +340,6 @@ static bool may_join(const ts_clock *clock, const query *q) {
     return true;
 }
 
-/* Whether it is past at this moment: what is told by times alone comes back with them. */
-static bool is_past_now(const ts_clock *clock, const ts_users *users, const ts_event *event) {
-    if (!event->is_done) return false;
-    for (int engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-        if (users->last[engine] > clock->since && !was_over(clock, event, clock->engine_free[engine].at))
-            return false;
-    return true;
-}
-
 /* A read in the place of an earlier one, if its box allows it. An engine ends its instructions in order, so
    its latest read stands for the one before; transfers end in any order and are waited for together. */
 static bool join_read(ts_clock *clock, const query *q, ts_found found) {
@@ -412,7 +349,7 @@ static bool join_read(ts_clock *clock, const query *q, ts_found found) {
         take_over(clock, q, found);
         return true;
     }
-    if (is_past_now(clock, &q->storage->users[false], box->event)) {
+    if (ts_past_now(clock, &q->storage->users[false], box->event)) {
         take_over(clock, q, found);
         return true;
     }
@@ -451,7 +388,7 @@ static void query_read(ts_clock *clock, const query *q) {
                 ts_found found = {&table->row[row][slot % 64], slot};
                 ts_box *box = found.box;
                 if (ts_place_meets(q->place, &box->place) && !is_apart(clock, q, box) &&
-                    depend(clock, q, found) && is_past(clock, q->storage, box, true))
+                    depend(clock, q, found) && ts_past(clock, q->storage, box, true))
                     ts_boxes_drop(clock, q->storage, slot, false);
             }
         }
@@ -474,43 +411,6 @@ static void compact(ts_clock *clock, ts_storage *storage, bool is_write) {
     storage->limit[is_write] = left < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : left * 2;
 }
 
-/* Forgets the boxes that cannot delay anything any more. */
-static void thin_out(ts_clock *clock, ts_storage *storage, bool is_write, bool is_thorough) {
-    enum { PART = 64 };
-    if (!is_write) ts_boxes_tidy(clock, storage);
-    ts_boxes_find(clock, storage, is_write);
-    for (uint32_t i = 0; i < clock->found.count; i++)
-        if (is_past(clock, storage, clock->found.data[i].box, is_thorough))
-            ts_boxes_drop(clock, storage, clock->found.data[i].slot, false);
-    uint32_t left = storage->boxes[is_write];
-    if (is_thorough) storage->crowd[is_write] = 2 * left + TS_CLOCK_FEW;
-    storage->few[is_write] = left + left / PART + TS_CLOCK_FEW;
-}
-
-void ts_regions_tick(ts_clock *clock) {
-    clock->ticks++;
-    for (uint32_t kind = 0; kind < 2 * TS_STORAGE_SCRATCH; kind++) {
-        ts_storage *storage = &clock->storages[kind / 2];
-        if (storage->boxes[kind % 2] > storage->few[kind % 2]) thin_out(clock, storage, kind % 2, false);
-        if (storage->table.empty > storage->boxes[false] + TS_CLOCK_FEW) ts_boxes_tidy(clock, storage);
-    }
-}
-
-/* All engines are looked at one by one: what was forgotten when one of them was far behind, and would not be
-   now that it is not, must not make a difference between two states. */
-void ts_regions_sweep(ts_clock *clock) {
-    ts_regions_tick(clock);
-    for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
-        ts_storage *storage = &clock->storages[kind / 2];
-        if (storage->boxes[kind % 2] == 0) continue;
-        find_free(clock, &storage->users[kind % 2], 0);
-        ts_boxes_find(clock, storage, kind % 2);
-        for (uint32_t i = 0; i < clock->found.count; i++)
-            clock->found.data[i].box->look = 0;
-        thin_out(clock, storage, kind % 2, true);
-    }
-}
-
 void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
     ts_storage *storage = &clock->storages[access->storage];
     bool is_dma = event->step->is_dma;
@@ -530,7 +430,7 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
     if (is_write ? query_write(clock, &q) : join_reads(clock, &q)) return;
     uint32_t slot = ts_boxes_add(clock, storage, q.place, is_write);
     fill_box(clock, &q, (ts_found){ts_boxes_at(&storage->table, slot), slot});
-    if (storage->boxes[is_write] > storage->crowd[is_write]) thin_out(clock, storage, is_write, true);
+    if (storage->boxes[is_write] > storage->crowd[is_write]) ts_past_thin_out(clock, storage, is_write, true);
     if (storage->boxes[is_write] > storage->limit[is_write] && !clock->is_explicit)
         compact(clock, storage, is_write);
 }
