@@ -131,23 +131,13 @@ static void what_a_product_reads_turned_is_not_made(void **unused) {
 /* ---- random programs ---- */
 
 typedef struct writer {
-    char text[7800];
-    size_t used;
+    ts_text text;
     uint64_t random;
     int rows, columns, blocks, size; /* of what was turned last */
 } writer;
 
 static int below(writer *w, int n) {
     return (int)(next_random(&w->random) % (uint32_t)n);
-}
-
-static void put(writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(writer *w, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    w->used += (size_t)vsnprintf(w->text + w->used, sizeof w->text - w->used, format, arguments);
-    va_end(arguments);
-    assert_true(w->used < sizeof w->text);
 }
 
 /* A turn of words (size 4) or of numbers of 16 bits, one or two blocks, with a step between two of its. */
@@ -161,28 +151,35 @@ static void put_turn(writer *w) {
     for (int b = 0; b < blocks; b++) {
         const int floats = 4096 + 1024 * b, bank = 1024 * b, source = from + size * columns * b;
         if (halves == 2)
-            put(w,
+            ts_text_format(
+                &w->text,
                 "scalar.tensor_copy dst=sbuf.f32[tile2 p0:%d +%d 2@%d %d] src=sbuf.u16[tile1 p0:%d +%d 2 "
                 "%d@2]\n",
                 rows, floats, columns, columns, rows, source, columns);
         else
-            put(w, "scalar.tensor_copy dst=sbuf.f32[tile2 p0:%d +%d %d] src=sbuf.u16[tile1 p0:%d +%d %d]\n",
+            ts_text_format(
+                &w->text,
+                "scalar.tensor_copy dst=sbuf.f32[tile2 p0:%d +%d %d] src=sbuf.u16[tile1 p0:%d +%d %d]\n",
                 rows, floats, columns, rows, source, columns);
         if (strange == b) put_step(w);
         for (int half = 0; half < halves; half++)
-            put(w, "tensor.nc_transpose dst=psum.f32[tile4 p0:%d +%d %d] data=sbuf.f32[tile2 p0:%d +%d %d]\n",
+            ts_text_format(
+                &w->text,
+                "tensor.nc_transpose dst=psum.f32[tile4 p0:%d +%d %d] data=sbuf.f32[tile2 p0:%d +%d %d]\n",
                 columns, bank + 4 * rows * half, rows, rows, floats + 4 * columns * half, columns);
     }
     if (strange == 2) put_step(w);
     const int to = 8192 + size * rows * blocks * below(w, 128 / rows / blocks + 1);
     if (halves == 2)
-        put(w,
+        ts_text_format(
+            &w->text,
             "vector.tensor_copy dst=sbuf.u16[tile3 p0:%d +%d %d@%d 2 %d@2] src=psum.f32[tile4 p0:%d +0 "
             "%d@256 "
             "2@%d %d]\n",
             columns, to, blocks, 2 * rows, rows, columns, blocks, rows, rows);
     else
-        put(w,
+        ts_text_format(
+            &w->text,
             "vector.tensor_copy dst=sbuf.u16[tile3 p0:%d +%d %d@%d %d] src=psum.f32[tile4 p0:%d +0 %d@256 "
             "%d]\n",
             columns, to, blocks, rows, rows, columns, blocks, rows);
@@ -194,7 +191,8 @@ static void put_product(writer *w) {
     const int n = moving[below(w, 6)], k = below(w, 4) ? w->columns : 32, m = below(w, 4) ? w->rows : 32;
     const int at = 8192 + w->size * 32 * below(w, 8), limit = 8192 + 1024 - w->size * m;
     const char *type = w->size == 4 ? "f32" : "bf16";
-    put(w,
+    ts_text_format(
+        &w->text,
         "tensor.nc_matmul dst=psum.f32[tile6 p0:%d +4096 %d] stationary=sbuf.%s[tile3 p0:%d +%d %d] "
         "moving=sbuf.%s[tile5 p0:%d +16384 %d] accumulate=%s\n",
         m, n, type, k, at < limit ? at : limit, m, w->size == 4 || below(w, 6) ? type : "f16", k, n,
@@ -204,18 +202,20 @@ static void put_product(writer *w) {
 static void put_step(writer *w) {
     switch (below(w, 6)) {
     case 0:
-        put(w, "vector.memset dst=sbuf.f32[tile1 p%d:32 +%d %d] value=%d\n", 32 * below(w, 4),
-            128 * below(w, 7), 1 + below(w, 32), below(w, 9));
+        ts_text_format(&w->text, "vector.memset dst=sbuf.f32[tile1 p%d:32 +%d %d] value=%d\n",
+                       32 * below(w, 4), 128 * below(w, 7), 1 + below(w, 32), below(w, 9));
         break;
     case 1:
-        put(w, "vector.memset dst=sbuf.f32[tile3 p%d:32 +%d %d] value=%d\n", 32 * below(w, 4),
-            8192 + 128 * below(w, 7), 1 + below(w, 32), below(w, 9));
+        ts_text_format(&w->text, "vector.memset dst=sbuf.f32[tile3 p%d:32 +%d %d] value=%d\n",
+                       32 * below(w, 4), 8192 + 128 * below(w, 7), 1 + below(w, 32), below(w, 9));
         break;
     case 2:
-        put(w, "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +0 256] src=hbm.f32[a +%d 128@1024 256]\n",
+        ts_text_format(
+            &w->text,
+            "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +0 256] src=hbm.f32[a +%d 128@1024 256]\n",
             256 * below(w, 4));
         break;
-    case 3: put(w, "%s", KEEP); break;
+    case 3: ts_text_format(&w->text, "%s", KEEP); break;
     default: put_product(w); break;
     }
 }
@@ -224,14 +224,15 @@ static void random_programs(void **unused) {
     (void)unused;
     for (uint64_t seed = 1; seed <= 96; seed++) {
         writer w = {.random = seed, .rows = 128, .columns = 128, .blocks = 1, .size = 4};
-        put(&w, "%s", HEAD);
-        for (int i = 0; i < 6 && w.used < 4000; i++) {
+        ts_text_format(&w.text, "%s", HEAD);
+        for (int i = 0; i < 6 && w.text.length < 4000; i++) {
             put_turn(&w);
             for (int steps = 1 + below(&w, 3); steps > 0; steps--)
                 below(&w, 3) ? put_product(&w) : put_step(&w);
         }
-        put(&w, "%s%s", TAIL, below(&w, 2) ? KEEP : "");
-        compare(w.text, seed);
+        ts_text_format(&w.text, "%s%s", TAIL, below(&w, 2) ? KEEP : "");
+        compare(w.text.data, seed);
+        ts_text_free(&w.text);
     }
 }
 
