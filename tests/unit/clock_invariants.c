@@ -120,6 +120,44 @@ static void test_adds_up(void **state) {
     assert_true(each_timing_file(check_adds_up_of, NULL) > 10);
 }
 
+/* ---- the short way ---- */
+
+/* Beside a what-if, places are followed part by part that otherwise need not be: one that takes nothing away
+   has the program's total, and leaves all the rest as it was. */
+static void check_short_way(const ts_program *program, void *context) {
+    (void)context;
+    ts_chip chip = table_chip();
+    const ts_what_if nothing = {0};
+    ts_record shorter, full;
+    ts_clock_options options = {.slice_cap = 1000000};
+    assert_int_equal(ts_clock_run(program, &chip, &options, &shorter, NULL), ts_ok);
+    options.what_ifs = &nothing;
+    options.what_if_count = 1;
+    assert_int_equal(ts_clock_run(program, &chip, &options, &full, NULL), ts_ok);
+    assert_true(full.what_if[0] == shorter.total && full.total == shorter.total);
+    assert_memory_equal(full.bound, shorter.bound, sizeof full.bound);
+    assert_int_equal(full.slices.count, shorter.slices.count);
+    for (uint32_t i = 0; i < full.slices.count; i++) {
+        const ts_slice *a = &full.slices.data[i], *b = &shorter.slices.data[i];
+        assert_true(a->start == b->start && a->end == b->end && a->after == b->after &&
+                    a->waited == b->waited);
+    }
+    ts_record_free(&shorter);
+    ts_record_free(&full);
+}
+
+static void test_short_way(void **state) {
+    (void)state;
+    for (uint64_t seed = 300; seed < 340; seed++) {
+        ts_program *program = random_program(seed, 300, 1 + (int)seed % 5);
+        check_short_way(program, NULL);
+        program->order = ts_order_list;
+        check_short_way(program, NULL);
+        ts_program_free(program);
+    }
+    assert_true(each_timing_file(check_short_way, NULL) > 10);
+}
+
 /* ---- each start is explained ---- */
 
 enum { CELL = 4, HBM_CELLS = 4 * 128 * 64 };
@@ -441,10 +479,11 @@ static void test_long_runs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slower_parts),    cmocka_unit_test(test_slower_parts_files),
-        cmocka_unit_test(test_adds_up),         cmocka_unit_test(test_starts),
-        cmocka_unit_test(test_instruction_cap), cmocka_unit_test(test_list_order),
-        cmocka_unit_test(test_nothing),         cmocka_unit_test(test_skipped),
-        cmocka_unit_test(test_slice_cap),       cmocka_unit_test(test_long_runs)};
+        cmocka_unit_test(test_slower_parts), cmocka_unit_test(test_slower_parts_files),
+        cmocka_unit_test(test_adds_up),      cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_short_way),    cmocka_unit_test(test_instruction_cap),
+        cmocka_unit_test(test_list_order),   cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_skipped),      cmocka_unit_test(test_slice_cap),
+        cmocka_unit_test(test_long_runs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
