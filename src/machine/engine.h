@@ -68,7 +68,7 @@ typedef struct ts_area {
     int32_t part, parts;
     int64_t low, high;
 } ts_area;
-enum { TS_WRITES = 4, TS_ACROSS = 2 };
+enum { TS_WRITES = 4, TS_ACROSS = 2, TS_PSUM_READS = 6 };
 
 /* An instruction's operands. `is_empty` once some count is 0: then the instruction does nothing. */
 typedef struct ts_operand_set {
@@ -80,8 +80,8 @@ typedef struct ts_operand_set {
     int shadows;         /* used so far */
     uint32_t operands;   /* resolved so far */
     int64_t bytes;       /* of all operands */
-    int writes, across;
-    ts_area written[TS_WRITES], read_across[TS_ACROSS]; /* on chip */
+    int writes, across, psum_reads;
+    ts_area written[TS_WRITES], read_across[TS_ACROSS], psum_read[TS_PSUM_READS]; /* on chip */
 } ts_operand_set;
 
 /* Resolves an operand, a destination as far as others know. */

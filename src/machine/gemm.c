@@ -127,7 +127,7 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
 /* Panels of one call share their room, which so stays in the first cache. */
 void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
     const int columns = g->kernel->columns;
-    uint32_t *room = g->b_pairs ? g->b_pairs + (g->k + 1) / 2 * columns * first : NULL;
+    uint32_t *room = g->b_pairs ? g->b_pairs + g->room * first : NULL;
     for (int64_t panel = first; panel < last; panel++)
         run_panel(g, panel * columns, panel == first, room);
 }

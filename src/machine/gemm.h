@@ -80,6 +80,7 @@ typedef struct ts_gemm {
     int64_t k, m, n;
     bool is_added;
     uint32_t *a_pairs, *b_pairs; /* room for them; NULL for floats */
+    int64_t room;                /* words of b_pairs for each panel */
 } ts_gemm;
 
 void ts_gemm_pair_a(const ts_gemm *gemm);

@@ -41,11 +41,20 @@ static void unmap_memory(ts_memory *memory) {
     free(memory->set);
 }
 
-/* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. Pairs lie in
-   a place for each TS_LEAST_ROWS of the result: one tile of columns for half the partitions. */
+/* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. Pairs of the
+   moving operand lie in a place for each TS_LEAST_ROWS of the result: one tile of columns for half the
+   partitions. */
 static uint64_t operand_bytes(const ts_chip *chip, double columns) {
     double places = chip->partitions / TS_LEAST_ROWS + 1, pairs = places * TS_GEMM_COLUMNS / 2;
     return (uint64_t)(chip->partitions * fmax(columns + TS_GEMM_COLUMNS, pairs + 3) * (double)sizeof(float));
+}
+
+/* Pairs of the stationary operand lie in such places, too, or in one for each tile of columns of the result:
+   all of it for half the partitions. */
+static uint64_t stationary_pair_bytes(const ts_chip *chip) {
+    double all = chip->partitions / 2 * chip->max_stationary_columns * (double)sizeof(float);
+    return (uint64_t)fmax((double)operand_bytes(chip, chip->max_stationary_columns),
+                          (chip->max_moving_columns / TS_GEMM_COLUMNS + 1) * all);
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {
@@ -57,7 +66,7 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
     core->stationary = ts_map(stationary);
-    core->stationary_pairs = ts_map(stationary);
+    core->stationary_pairs = ts_map(stationary_pair_bytes(chip));
     core->moving = ts_map(moving);
     core->moving_pairs = ts_map(moving);
     core->segment = ts_map(sizeof *core->segment);
@@ -76,7 +85,7 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
     ts_unmap(core->stationary, stationary);
-    ts_unmap(core->stationary_pairs, stationary);
+    ts_unmap(core->stationary_pairs, stationary_pair_bytes(chip));
     ts_unmap(core->moving, moving);
     ts_unmap(core->moving_pairs, moving);
     ts_unmap(core->segment, sizeof *core->segment);

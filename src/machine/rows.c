@@ -78,10 +78,11 @@ static ts_memory *memory_of(const ts_exec *exec, unsigned space) {
 
 /* An operand on chip is about to be read or written: what is put off of it is done, and what is not set of it
    becomes NaN. Without gaps, what the instruction sets in all its partitions need be neither. */
-static void meet(const ts_operand_set *set, const ts_rows *rows, bool is_written, bool is_whole) {
+static void meet(ts_operand_set *set, const ts_rows *rows, bool is_written, bool is_whole) {
     if (set->is_empty || rows->space == ts_space_hbm) return;
     ts_memory *memory = memory_of(set->exec, rows->space);
     const ts_area area = ts_rows_area(rows);
+    if (!is_written && area.space == ts_space_psum) set->psum_read[set->psum_reads++] = area;
     int64_t low = area.low, high = area.high;
     if (set->exec->core->deferrals->count > 0)
         ts_deferred_meet(set->exec, &area, is_written, is_whole && ts_rows_are_dense(rows));

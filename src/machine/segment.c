@@ -62,6 +62,7 @@ static void run_some(ts_segment *s, int from, int to, int32_t low, int32_t high)
 typedef struct shares {
     ts_segment *segment;
     int32_t size; /* partitions of each, from partition 0 on: a thread's are the same in every segment */
+    int count;
 } shares;
 
 /* All instructions for the partitions of one share: those that read across are worth the whole of it, as they
@@ -72,6 +73,13 @@ static void run_share(void *context, int index) {
     int32_t low = index * all->size, high = low + all->size < s->high ? low + all->size : s->high;
     if (low < s->low) low = s->low;
     for (int i = 0, next; i < s->count; i = next) {
+        const ts_waiting *w = &s->waiting[i];
+        if (w->columns > 0) {
+            next = i + 1;
+            w->task(s->contexts + w->context, w->columns * index / all->count,
+                    w->columns * (index + 1) / all->count);
+            continue;
+        }
         for (next = i + 1; next < s->count && !s->waiting[i].is_across && !s->waiting[next].is_across;)
             next++;
         int32_t block = next == i + 1 || s->bytes <= TS_NEAR_BYTES ? high - low : TS_BLOCK_PARTS;
@@ -99,12 +107,13 @@ void ts_segment_run(const ts_exec *exec) {
     ts_segment *s = exec->core->segment;
     if (s->count == 0) return;
     shares all = {.segment = s, .size = share_size(exec)};
-    ts_pool_run(exec->machine->pool, run_share, &all, (s->high + all.size - 1) / all.size);
+    all.count = (s->high + all.size - 1) / all.size;
+    ts_pool_run(exec->machine->pool, run_share, &all, all.count);
     ts_segment_drop(s);
 }
 
 void ts_segment_drop(ts_segment *s) {
-    s->count = s->transfers = s->writes = s->across = 0;
+    s->count = s->transfers = s->writes = s->across = s->psum_reads = s->in_columns = 0;
     s->used = 0;
     s->ns = 0;
     s->bytes = 0;
@@ -159,10 +168,34 @@ static bool meets_any(const ts_area *area, const ts_area *others, int count) {
 
 static bool is_in_order(const ts_segment *s, const ts_operand_set *set) {
     for (int i = 0; i < set->across; i++)
-        if (meets_any(&set->read_across[i], s->written, s->writes)) return false;
+        if (meets_any(&set->read_across[i], s->written, s->writes) ||
+            meets_any(&set->read_across[i], s->in_column, s->in_columns))
+            return false;
     for (int i = 0; i < set->writes; i++)
         if (meets_any(&set->written[i], s->read_across, s->across)) return false;
     return true;
+}
+
+/* ---- what is cut along columns ---- */
+
+static bool is_same(const ts_area *a, const ts_area *b) {
+    return a->space == b->space && a->part == b->part && a->parts == b->parts && a->low == b->low &&
+           a->high == b->high;
+}
+
+/* Whether something cut along partitions may wait beside what is cut along columns. */
+static bool is_beside_columns(const ts_segment *s, const ts_operand_set *set) {
+    for (int i = 0; i < set->writes; i++)
+        if (meets_any(&set->written[i], s->in_column, s->in_columns)) return false;
+    for (int i = 0; i < set->psum_reads; i++)
+        if (meets_any(&set->psum_read[i], s->in_column, s->in_columns)) return false;
+    return true;
+}
+
+static bool may_be_in_columns(const ts_segment *s, const ts_area *place) {
+    for (int i = 0; i < s->in_columns; i++)
+        if (meets_any(place, &s->in_column[i], 1) && !is_same(place, &s->in_column[i])) return false;
+    return !meets_any(place, s->written, s->writes) && !meets_any(place, s->psum_read, s->psum_reads);
 }
 
 /* ---- adding to a segment ---- */
@@ -174,13 +207,14 @@ static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, cons
            ns >= WORTH_NS;
 }
 
-static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work) {
+static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work, int64_t columns) {
     ts_waiting *w = &s->waiting[s->count++];
     *w = (ts_waiting){.task = work->task,
                       .units = work->units,
                       .part = set->part,
                       .parts = set->parts,
                       .is_across = set->across > 0,
+                      .columns = columns,
                       .context = s->used};
     memcpy(s->contexts + s->used, work->context, work->size);
     s->used += (work->size + TS_CONTEXT_ALIGN - 1) / TS_CONTEXT_ALIGN * TS_CONTEXT_ALIGN;
@@ -189,10 +223,20 @@ static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work
     if (is_first || w->part + w->parts > s->high) s->high = w->part + w->parts;
     s->ns += (double)(w->parts * w->units) * work->unit_ns;
     s->bytes += set->bytes;
-    memcpy(s->written + s->writes, set->written, (size_t)set->writes * sizeof *set->written);
     memcpy(s->read_across + s->across, set->read_across, (size_t)set->across * sizeof *set->read_across);
-    s->writes += set->writes;
     s->across += set->across;
+    if (columns > 0) {
+        s->in_column[s->in_columns++] = set->written[0];
+        return;
+    }
+    memcpy(s->written + s->writes, set->written, (size_t)set->writes * sizeof *set->written);
+    memcpy(s->psum_read + s->psum_reads, set->psum_read, (size_t)set->psum_reads * sizeof *set->psum_read);
+    s->writes += set->writes;
+    s->psum_reads += set->psum_reads;
+}
+
+static bool is_full(const ts_segment *s, const ts_work *work) {
+    return s->count == TS_SEGMENT_LENGTH || s->used + work->size > TS_CONTEXT_BYTES;
 }
 
 void ts_work_local(ts_operand_set *set, const ts_work *work) {
@@ -206,8 +250,16 @@ void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window 
         ts_split(exec, work->parts * work->units, work->unit_ns, work->task, work->context);
         return;
     }
-    bool is_full = s->count == TS_SEGMENT_LENGTH || s->used + work->size > TS_CONTEXT_BYTES;
-    if (is_full || (window && !may_wait(s, window)) || !is_in_order(s, set)) ts_segment_run(exec);
-    append(s, set, work);
+    if (is_full(s, work) || (window && !may_wait(s, window)) || !is_in_order(s, set) ||
+        !is_beside_columns(s, set))
+        ts_segment_run(exec);
+    append(s, set, work, 0);
     if (window) s->windows[s->transfers++] = *window;
+}
+
+void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns) {
+    ts_segment *s = set->exec->core->segment;
+    if (is_full(s, work) || !is_in_order(s, set) || !may_be_in_columns(s, &set->written[0]))
+        ts_segment_run(set->exec);
+    append(s, set, work, columns);
 }

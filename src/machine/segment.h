@@ -29,14 +29,17 @@ typedef struct ts_waiting {
     int64_t units;       /* of work, in each partition */
     int32_t part, parts; /* partitions it works in */
     bool is_across;      /* reads others, too */
+    int64_t columns;     /* its work is cut in so many columns of all its partitions, instead; or 0 */
     size_t context;      /* where it lies among the contexts */
 } ts_waiting;
 
 /* What waits is done partition by partition, in program order in each. So operands on chip need no watching
    but for those that are read across partitions: nothing that waits together with such a read writes there.
-   And windows may not mix: what one partition reads or writes no other writes. */
+   And windows may not mix: what one partition reads or writes no other writes. What is cut along columns
+   writes PSUM, where nothing else that waits reads or writes but what is cut so and writes just the same
+   place: a share has the same columns of it. */
 struct ts_segment {
-    int count, transfers, writes, across;
+    int count, transfers, writes, across, psum_reads, in_columns;
     int32_t low, high; /* partitions; low is a multiple of TS_BLOCK_PARTS */
     size_t used;       /* bytes of contexts */
     double ns;         /* what it costs about */
@@ -44,11 +47,16 @@ struct ts_segment {
     ts_waiting waiting[TS_SEGMENT_LENGTH];
     ts_window windows[TS_SEGMENT_LENGTH];
     ts_area written[TS_SEGMENT_LENGTH * TS_WRITES], read_across[TS_SEGMENT_LENGTH * TS_ACROSS];
+    ts_area psum_read[TS_SEGMENT_LENGTH * TS_PSUM_READS];
+    ts_area in_column[TS_SEGMENT_LENGTH]; /* written in columns, not among `written` */
     _Alignas(TS_CONTEXT_ALIGN) uint8_t contexts[TS_CONTEXT_BYTES];
 };
 
 /* The work of a DMA: `window` is what it touches of HBM, NULL when that is nothing. */
 void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window);
+/* The work of an instruction that writes one place in PSUM, cut along so many columns: task(context, first,
+ * last) does some of them for all its partitions. */
+void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns);
 /* Forgets what waits: the run failed. */
 void ts_segment_drop(ts_segment *segment);
 

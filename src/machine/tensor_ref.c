@@ -81,11 +81,10 @@ static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
     ts_split(exec, ts_gemm_panels(gemm), ts_gemm_panel_ns(gemm), run_panels, gemm);
 }
 
-/* A product that waits in the segment, the first partition of its result, and the words of a place for pairs:
-   those of TS_LEAST_ROWS rows of the deepest product. */
+/* A product that waits in the segment, and the first partition of its result. */
 typedef struct product {
     ts_gemm gemm;
-    int64_t part, place;
+    int64_t part;
 } product;
 
 /* Whatever rows make up a share have their own room for pairs: other threads are at theirs, and maybe at
@@ -95,11 +94,41 @@ static void run_rows(void *context, int64_t first, int64_t last) {
     ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
     if (gemm.a_pairs) {
         const int64_t place = (p->part + first) / TS_LEAST_ROWS;
-        gemm.a_pairs += place * p->place;
-        gemm.b_pairs += place * p->place;
+        gemm.a_pairs += place * gemm.room;
+        gemm.b_pairs += place * gemm.room;
         ts_gemm_pair_a(&gemm);
     }
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
+}
+
+/* Panels of all rows: whatever panels make up a share, their first one has its own room for the pairs of `a`.
+ */
+static void run_columns(void *context, int64_t first, int64_t last) {
+    const product *p = context;
+    ts_gemm gemm = p->gemm;
+    if (first >= last) return;
+    if (gemm.a_pairs) {
+        gemm.a_pairs += first * gemm.room * ((gemm.m + TS_GEMM_COLUMNS - 1) / TS_GEMM_COLUMNS);
+        ts_gemm_pair_a(&gemm);
+    }
+    ts_gemm_run(&gemm, first, last);
+}
+
+/* Threads that have columns of a wide result read less of the moving operand, and pair less, than those that
+   have rows; but what reads the result then waits for all, so that only sums of many large products are for
+   that. */
+static bool is_for_columns(const ts_exec *exec, const ts_gemm *gemm) {
+    enum { LARGE_NS = 50000 };
+    return ts_pool_threads(exec->machine->pool) > 1 && gemm->n >= 4 * gemm->m &&
+           gemm->n % gemm->kernel->columns == 0 &&
+           (double)ts_gemm_panels(gemm) * ts_gemm_panel_ns(gemm) >= LARGE_NS;
+}
+
+/* Whether the product is one of many that add up. */
+static bool is_of_many(const ts_exec *exec, const ts_accum *accum) {
+    enum { MANY = 4 };
+    return accum->mode == ts_accum_always ||
+           (accum->mode == ts_accum_unless_first && exec->trips[accum->loop] >= MANY);
 }
 
 /* Products of less than two tiles of rows are shared out by columns. */
@@ -172,7 +201,7 @@ static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stati
 
 /* turned: where the numbers of `stationary` lie, or NULL. */
 static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_turned *turned,
-                     const ts_rows *moving, const ts_rows *dst, bool is_accumulated) {
+                     const ts_rows *moving, const ts_rows *dst, bool is_accumulated, bool is_in_chain) {
     const ts_exec *exec = set->exec;
     ts_core *core = exec->core;
     const ts_gemm_kernel *kernel = kernel_of(exec, stationary, moving);
@@ -194,7 +223,8 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
                     .m = stationary->elems,
                     .n = moving->elems,
                     .a_pairs = is_paired ? core->stationary_pairs : NULL,
-                    .b_pairs = is_paired ? core->moving_pairs : NULL};
+                    .b_pairs = is_paired ? core->moving_pairs : NULL,
+                    .room = core->sbuf.partitions / 2 * TS_GEMM_COLUMNS};
     bool is_swapped = is_worth_swapping(&gemm), is_flat = is_in_place(dst, false);
     if (is_flat && !is_swapped) {
         gemm.out = (float *)dst->base;
@@ -205,7 +235,13 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
             run_gemm(exec, &gemm);
             return;
         }
-        product p = {.gemm = gemm, .part = set->part, .place = core->sbuf.partitions / 2 * TS_GEMM_COLUMNS};
+        product p = {.gemm = gemm, .part = set->part};
+        if (is_in_chain && is_for_columns(exec, &gemm)) {
+            const ts_work work = {run_columns, dst->parts, 1, (double)(gemm.k * gemm.n) / kernel->macs_per_ns,
+                                  &p,          sizeof p};
+            ts_work_columns(set, &work, ts_gemm_panels(&gemm));
+            return;
+        }
         double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
         ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
         return;
@@ -257,16 +293,17 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     const bool is_turned = !inst->is_double_row && is_read_turned(&set, &stationary, &moving, &turned);
     if (inst->is_double_row) ts_rows_meet_across(&set, &stationary);
     if (!ts_operands_known(&set)) return ts_ok;
+    const bool is_in_chain = is_of_many(exec, &inst->accumulate);
     uint64_t flops = 2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
     *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
         inst->is_double_row ? flops / 2 : flops;
     if (!inst->is_double_row) {
-        multiply(&set, &stationary, is_turned ? &turned : NULL, &moving, &dst, adds);
+        multiply(&set, &stationary, is_turned ? &turned : NULL, &moving, &dst, adds, is_in_chain);
         return ts_ok;
     }
     for (int half = 0; half < 2; half++) {
         ts_rows a = half_of(&stationary, half), b = half_of(&moving, half);
-        multiply(&set, &a, NULL, &b, &dst, adds || half == 1);
+        multiply(&set, &a, NULL, &b, &dst, adds || half == 1, is_in_chain);
     }
     return ts_ok;
 }

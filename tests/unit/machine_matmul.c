@@ -130,7 +130,8 @@ static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, 
                     .m = m,
                     .n = n,
                     .a_pairs = is_paired ? o->a_pairs : NULL,
-                    .b_pairs = is_paired ? o->b_pairs : NULL};
+                    .b_pairs = is_paired ? o->b_pairs : NULL,
+                    .room = MAX_K / 2 * TS_GEMM_COLUMNS};
     if (is_paired) ts_gemm_pair_a(&gemm);
     for (int64_t panel = 0; panel < ts_gemm_panels(&gemm); panel++)
         ts_gemm_run(&gemm, panel, panel + 1);
@@ -197,7 +198,8 @@ static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m,
                     .m = m,
                     .n = n,
                     .a_pairs = is_paired ? o->a_pairs : NULL,
-                    .b_pairs = is_paired ? o->b_pairs : NULL};
+                    .b_pairs = is_paired ? o->b_pairs : NULL,
+                    .room = MAX_K / 2 * TS_GEMM_COLUMNS};
     if (!ts_gemm_takes(kernel, &gemm.columns)) return;
     fill(o, ordinary, k, m, n, m, n);
     expect(o, k, m, n, m, n, is_paired);

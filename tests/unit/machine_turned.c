@@ -18,10 +18,14 @@ enum { PARTS = 128, ROW = 1024, RESULT = 512, TURNED = 256 };
     "sync.dma_copy queue=0 dst=sbuf.f32[tile3 p0:128 +8192 256] src=hbm.f32[a +256 128@1024 256]\n"          \
     "sync.dma_copy queue=0 dst=sbuf.f32[tile5 p0:128 +16384 512] src=hbm.f32[a +512 128@1024 512]\n"         \
     "vector.memset dst=psum.f32[tile4 p0:128 +0 512] value=3\n"                                              \
-    "vector.memset dst=psum.f32[tile6 p0:128 +4096 512] value=0.5\n"
+    "vector.memset dst=psum.f32[tile6 p0:128 +4096 512] value=0.5\n"                                         \
+    "vector.memset dst=sbuf.u32[tile7 p0:128 +20480 512] value=0\n"
+/* Bits of the result so far, over those of before. */
+#define TAKE                                                                                                 \
+    "vector.tensor_tensor dst=sbuf.u32[tile7 p0:128 +20480 512] data1=sbuf.u32[tile7 p0:128 +20480 512] "    \
+    "data2=psum.u32[tile6 p0:128 +4096 512] op=bitwise_xor\n"
 #define TAIL                                                                                                 \
-    "vector.tensor_copy dst=sbuf.f32[tile7 p0:128 +20480 512] src=psum.f32[tile6 p0:128 +4096 512]\n"        \
-    "sync.dma_copy queue=0 dst=hbm.f32[b +0 128@512 512] src=sbuf.f32[tile7 p0:128 +20480 512]\n"
+    TAKE "sync.dma_copy queue=0 dst=hbm.f32[b +0 128@512 512] src=sbuf.f32[tile7 p0:128 +20480 512]\n"
 #define KEEP "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@256 256] src=sbuf.f32[tile3 p0:128 +8192 256]\n"
 
 typedef struct state {
@@ -200,7 +204,12 @@ static void put_product(writer *w) {
 }
 
 static void put_step(writer *w) {
-    switch (below(w, 6)) {
+    switch (below(w, 8)) {
+    case 6: ts_text_add(&w->text, TAKE); break;
+    case 7:
+        ts_text_format(&w->text, "vector.memset dst=psum.f32[tile6 p%d:32 +%d %d] value=%d\n",
+                       32 * below(w, 4), 4096 + 128 * below(w, 8), 1 + below(w, 200), below(w, 9));
+        break;
     case 0:
         ts_text_format(&w->text, "vector.memset dst=sbuf.f32[tile1 p%d:32 +%d %d] value=%d\n",
                        32 * below(w, 4), 128 * below(w, 7), 1 + below(w, 32), below(w, 9));
