@@ -4,7 +4,8 @@ clock.
 usage: cubes.py [--size N] [--command TRAINSTONE]
 
 The stream is the fewest nc_matmul that make the product, one after the other. A step has besides: the program's launch, the blocks
-that TensorE turns because they lie along depth, and what it waits for.
+that TensorE turns because they lie along depth, and what it waits for. The column after the stream's share has that of all of TensorE's
+instructions, the transposes included: what is left of it is launch and waits.
 """
 
 import argparse
@@ -59,14 +60,15 @@ def main():
     if options.size % COLUMNS:
         parser.error(f"--size: {options.size} is no multiple of {COLUMNS}")
     chip = chip_rows(options.command)
-    print("| type | product | step ms | stream ms | of it % | transposes ms | HBM MB |\n|---|---|---|---|---|---|---|")
+    print("| type | product | step ms | stream ms | of it % | with transposes % | transposes ms | HBM MB |\n"
+          "|---|---|---|---|---|---|---|---|")
     for precision, dtype in DTYPES.items():
         for name, form in FORMS.items():
             record = record_of(options.command, form, dtype, options.size)
             step, stream = record["predicted_seconds"], stream_seconds(chip, options.size, precision)
             turned = sum(row["busy_seconds"] for row in record["rows"] if row["op"] == "nc_transpose")
             print(f"| {precision} | {name} | {1e3 * step:.3f} | {1e3 * stream:.3f} | {100 * stream / step:.1f} | "
-                  f"{1e3 * turned:.3f} | {record['hbm_bytes'] / 1e6:.0f} |")
+                  f"{100 * (stream + turned) / step:.1f} | {1e3 * turned:.3f} | {record['hbm_bytes'] / 1e6:.0f} |")
 
 
 if __name__ == "__main__":
