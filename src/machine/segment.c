@@ -7,9 +7,10 @@
 
 #include "machine/segment.h"
 
-/* Below this a wake-up of the pool costs more than it saves. From the other on, a thread that is late for it
-   is late by a small part. */
-static const double WORTH_NS = 5000, LONG_NS = 300000;
+/* Below this a wake-up of the pool costs more than it saves. */
+static const double WORTH_NS = 5000;
+/* In a segment from this on, a thread that wakes up late is late by a small part. */
+static const double LONG_NS = 300000;
 
 /* ---- pieces of one instruction ---- */
 

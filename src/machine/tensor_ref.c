@@ -271,9 +271,9 @@ static ts_rows half_of(const ts_rows *rows, int half) {
    is met. Few columns are worth swapping, for which it must be there. */
 static bool is_read_turned(ts_operand_set *set, ts_rows *stationary, const ts_rows *moving,
                            ts_turned *turned) {
-    const int size = kernel_of(set->exec, stationary, moving)->pair ? 2 : 4;
-    if (!set->is_empty && size == stationary->size && moving->elems > TS_GEMM_COLUMNS &&
-        ts_deferred_turned(set->exec, stationary, turned)) {
+    const bool is_paired = kernel_of(set->exec, stationary, moving)->pair != NULL;
+    if (!set->is_empty && (is_paired || stationary->dtype == ts_dtype_f32) &&
+        moving->elems > TS_GEMM_COLUMNS && ts_deferred_turned(set->exec, stationary, turned)) {
         set->read_across[set->across++] = turned->source;
         return true;
     }

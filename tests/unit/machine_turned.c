@@ -194,7 +194,7 @@ static void put_product(writer *w) {
     static const int moving[] = {16, 32, 33, 64, 256, 512};
     const int n = moving[below(w, 6)], k = below(w, 4) ? w->columns : 32, m = below(w, 4) ? w->rows : 32;
     const int at = 8192 + w->size * 32 * below(w, 8), limit = 8192 + 1024 - w->size * m;
-    const char *type = w->size == 4 ? "f32" : "bf16";
+    const char *type = w->size == 2 ? "bf16" : below(w, 5) ? "f32" : "tf32";
     ts_text_format(
         &w->text,
         "tensor.nc_matmul dst=psum.f32[tile6 p0:%d +4096 %d] stationary=sbuf.%s[tile3 p0:%d +%d %d] "
