@@ -236,14 +236,12 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
             return;
         }
         product p = {.gemm = gemm, .part = set->part};
-        if (is_in_chain && is_for_columns(exec, &gemm)) {
-            const ts_work work = {run_columns, dst->parts, 1, (double)(gemm.k * gemm.n) / kernel->macs_per_ns,
-                                  &p,          sizeof p};
-            ts_work_columns(set, &work, ts_gemm_panels(&gemm));
-            return;
-        }
-        double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
-        ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
+        const double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
+        if (is_in_chain && is_for_columns(exec, &gemm))
+            ts_work_columns(set, &(ts_work){run_columns, dst->parts, 1, ns, &p, sizeof p},
+                            ts_gemm_panels(&gemm));
+        else
+            ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
         return;
     }
     if (is_swapped) gemm = swapped(&gemm);
@@ -268,11 +266,11 @@ static ts_rows half_of(const ts_rows *rows, int half) {
 }
 
 /* Whether the stationary operand is put off, to be turned, and the product reads it as it lies; otherwise it
-   is met. Few columns are worth swapping, for which it must be there. */
+   is met. Few columns are worth swapping, for which it must be there, and halves of it lie in two places. */
 static bool is_read_turned(ts_operand_set *set, ts_rows *stationary, const ts_rows *moving,
-                           ts_turned *turned) {
+                           bool is_double_row, ts_turned *turned) {
     const bool is_paired = kernel_of(set->exec, stationary, moving)->pair != NULL;
-    if (!set->is_empty && (is_paired || stationary->dtype == ts_dtype_f32) &&
+    if (!set->is_empty && !is_double_row && (is_paired || stationary->dtype == ts_dtype_f32) &&
         moving->elems > TS_GEMM_COLUMNS && ts_deferred_turned(set->exec, stationary, turned)) {
         set->read_across[set->across++] = turned->source;
         return true;
@@ -290,8 +288,7 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     ts_turned turned;
     ts_rows_peek(&set, &inst->stationary, &stationary);
     ts_rows_across(&set, &inst->moving, &moving);
-    const bool is_turned = !inst->is_double_row && is_read_turned(&set, &stationary, &moving, &turned);
-    if (inst->is_double_row) ts_rows_meet_across(&set, &stationary);
+    const bool is_turned = is_read_turned(&set, &stationary, &moving, inst->is_double_row, &turned);
     if (!ts_operands_known(&set)) return ts_ok;
     const bool is_in_chain = is_of_many(exec, &inst->accumulate);
     uint64_t flops = 2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
