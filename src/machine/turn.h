@@ -23,8 +23,7 @@ bool ts_turn_run(ts_isa isa, const ts_turn *turn);
 /* The plain twin, for any CPU. */
 bool ts_turn_ref(const ts_turn *turn);
 
-/* For one instruction set each. Elements of 1 byte are left to ts_turn_ref, with AVX2 those of 2 bytes that
-   stay such, too. */
+/* For one instruction set each. Elements of 1 byte are left to ts_turn_ref. */
 bool ts_turn_avx2(const ts_turn *turn);
 bool ts_turn_avx512(const ts_turn *turn);
 

@@ -70,8 +70,7 @@ bool ts_turn_ref(const ts_turn *t) {
 bool ts_turn_run(ts_isa isa, const ts_turn *turn) {
 #ifdef __x86_64__
     if (isa >= ts_isa_avx512 && turn->from_size > 1) return ts_turn_avx512(turn);
-    if (isa == ts_isa_avx2 && (turn->from_size == 4 || (turn->from_size == 2 && turn->is_product)))
-        return ts_turn_avx2(turn);
+    if (isa == ts_isa_avx2 && turn->from_size > 1) return ts_turn_avx2(turn);
 #endif
     (void)isa;
     return ts_turn_ref(turn);

@@ -47,13 +47,14 @@ static void fill(arrays *a, ts_turn *t, uint64_t *random) {
     }
 }
 
+static const struct {
+    int size;
+    bool is_product;
+} kinds[] = {{1, false}, {2, false}, {4, false}, {2, true}, {4, true}};
+
 static void every_level_moves_the_same_bits(void **state) {
     (void)state;
     static const int sizes[] = {1, 2, 3, 8, 15, 16, 17, 32, 64, 100, 128};
-    static const struct {
-        int size;
-        bool is_product;
-    } kinds[] = {{1, false}, {2, false}, {4, false}, {2, true}, {4, true}};
     arrays *a = malloc(sizeof *a);
     uint64_t random = 1;
     for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
@@ -73,6 +74,40 @@ static void every_level_moves_the_same_bits(void **state) {
                     assert_true(ts_turn_run(isa, &t));
                     check(isa, &t);
                 }
+    free(a);
+}
+
+/* Every number of rows and of elements up to more than two blocks of any level, against the plain twin: the
+   result and the bytes around it. */
+static void every_edge_is_that_of_the_plain_twin(void **state) {
+    (void)state;
+    enum { EDGE = 41, PITCH = EDGE * 4 + GAP };
+    arrays *a = malloc(sizeof *a);
+    uint8_t *expected = malloc(sizeof a->to);
+    uint64_t random = 3;
+    for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
+        for (int kind = 0; kind < 5; kind++) {
+            ts_turn t = {.from = a->from,
+                         .from_pitch = PITCH,
+                         .to_pitch = PITCH,
+                         .from_size = kinds[kind].size,
+                         .is_product = kinds[kind].is_product};
+            fill(a, &t, &random);
+            for (t.parts = 1; t.parts <= EDGE; t.parts++)
+                for (t.elems = 1; t.elems <= EDGE; t.elems++) {
+                    const size_t bytes = (size_t)(EDGE * PITCH);
+                    memset(a->to, GUARD, bytes);
+                    memset(expected, GUARD, bytes);
+                    t.to = expected;
+                    assert_true(ts_turn_ref(&t));
+                    t.to = a->to;
+                    assert_true(ts_turn_run(isa, &t));
+                    if (memcmp(a->to, expected, bytes) != 0)
+                        fail_msg("%s: size %d, product %d, %lld x %lld", ts_isa_name(isa), t.from_size,
+                                 t.is_product, (long long)t.parts, (long long)t.elems);
+                }
+        }
+    free(expected);
     free(a);
 }
 
@@ -107,6 +142,7 @@ static void a_product_sees_what_is_not_finite(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_level_moves_the_same_bits),
+        cmocka_unit_test(every_edge_is_that_of_the_plain_twin),
         cmocka_unit_test(a_product_sees_what_is_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
