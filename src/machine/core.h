@@ -26,15 +26,15 @@ typedef struct ts_deferrals ts_deferrals;
 typedef struct ts_core {
     pthread_mutex_t lock; /* held by the run that uses the core */
     ts_memory sbuf, psum;
-    ts_memory accumulators;                    /* in each partition an fp32 number of VectorE, then ScalarE */
-    ts_memory shadow[TS_SHADOWS];              /* SBUF-sized, touched only when an instruction needs it */
-    float *stationary, *moving;                /* a matmul's operands where they need a copy */
-    uint32_t *stationary_pairs, *moving_pairs; /* of bf16, along the partitions */
-    ts_segment *segment;                       /* instructions that wait (segment.h) */
-    ts_deferrals *deferrals;                   /* moves that are put off (deferred.h) */
-    uint64_t runs;                             /* begun */
-    uint32_t seed[2];                          /* of VectorE's random numbers */
-    uint64_t draws;                            /* since it was set */
+    ts_memory accumulators;       /* in each partition an fp32 number of VectorE, then ScalarE */
+    ts_memory shadow[TS_SHADOWS]; /* SBUF-sized, touched only when an instruction needs it */
+    float *stationary, *moving;   /* a matmul's operands where they need a copy */
+    uint32_t *stationary_packed, *moving_packed; /* words for a kernel of gemm.h */
+    ts_segment *segment;                         /* instructions that wait (segment.h) */
+    ts_deferrals *deferrals;                     /* moves that are put off (deferred.h) */
+    uint64_t runs;                               /* begun */
+    uint32_t seed[2];                            /* of VectorE's random numbers */
+    uint64_t draws;                              /* since it was set */
 } ts_core;
 
 /* Free range of one core's HBM stack; the list is in address order and no two holes touch. */

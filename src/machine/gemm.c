@@ -1,14 +1,14 @@
 /* The multiply as a whole: the kernel of a CPU, and the walk over the tiles of a product. */
 #include "machine/gemm.h"
 
-const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_paired) {
+const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_bf16) {
 #ifdef __x86_64__
-    if (is_paired) return isa == ts_isa_avx512bf16 ? &ts_gemm_avx512bf16 : NULL;
+    if (isa == ts_isa_avx2) return is_bf16 ? &ts_gemm_avx2_bf16 : &ts_gemm_avx2;
+    if (is_bf16) return isa == ts_isa_avx512bf16 ? &ts_gemm_avx512bf16 : NULL;
     if (isa >= ts_isa_avx512) return &ts_gemm_avx512;
-    if (isa == ts_isa_avx2) return &ts_gemm_avx2;
 #endif
     (void)isa;
-    return is_paired ? NULL : &ts_gemm_plain;
+    return is_bf16 ? NULL : &ts_gemm_plain;
 }
 
 static int64_t groups_of(int64_t count, int64_t size) {
@@ -24,16 +24,29 @@ double ts_gemm_panel_ns(const ts_gemm *g) {
     return (double)(g->k * g->m * columns) / g->kernel->macs_per_ns;
 }
 
-void ts_gemm_pair_a(const ts_gemm *g) {
+/* Words of one row or column. */
+static int64_t words_of(const ts_gemm_kernel *kernel, int64_t k) {
+    return kernel->is_paired ? (k + 1) / 2 : k;
+}
+
+int64_t ts_gemm_a_words(const ts_gemm_kernel *kernel, int64_t k, int64_t m) {
+    return groups_of(m, kernel->rows) * kernel->rows * words_of(kernel, k) + TS_GEMM_SLACK;
+}
+
+int64_t ts_gemm_panel_words(const ts_gemm_kernel *kernel, int64_t k) {
+    return kernel->columns * words_of(kernel, k);
+}
+
+void ts_gemm_pack_a(const ts_gemm *g) {
     if (g->a_step == 1)
-        g->kernel->pair(g->a, g->a_pitch, g->k, g->m, g->kernel->rows, g->a_pairs);
+        g->kernel->pack_a(g->a, g->a_pitch, g->k, g->m, g->a_packed);
     else
-        g->kernel->pair_turned(g->a, g->a_step, g->k, g->m, g->a_pairs);
+        g->kernel->pack_a_turned(g->a, g->a_step, g->k, g->m, g->a_packed);
 }
 
 ts_gemm ts_gemm_rows(const ts_gemm *g, int64_t first, int64_t last) {
     ts_gemm cut = *g;
-    cut.a = (const uint8_t *)g->a + first * g->a_step * (g->a_pairs ? 2 : 4);
+    cut.a = (const uint8_t *)g->a + first * g->a_step * g->kernel->size;
     cut.out = g->out + first * g->out_pitch;
     cut.m = last - first;
     return cut;
@@ -55,27 +68,28 @@ static int64_t column_at(const ts_gemm *g, int64_t column) {
 }
 
 /* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
-   next line, or two more lines of all rows that are still to come where `a` lies turned; in the second tile
-   the columns of the next panel, from afar, and in the last again, to the first cache, from where the rows
-   that passed in between have pushed them. */
+   next line, or two more lines of all rows that are still to come where `a` lies turned, unless it is packed;
+   in the second tile the columns of the next panel, from afar, and in the last again, to the first cache,
+   from where the rows that passed in between have pushed them. */
 static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_first, ts_gemm_tile *tile) {
     enum { LINE = 64 };
-    const int64_t size = g->a_pairs ? 2 : 4, pitch = g->b_pitch * size, rows = g->kernel->rows;
+    const int64_t size = g->kernel->size, pitch = g->b_pitch * size, rows = g->kernel->rows;
     const bool has_next = column + g->kernel->columns < g->n;
-    if (has_next && (row == rows || g->m - row <= rows)) {
+    if (has_next && ((row > 0 && row <= rows) || g->m - row <= rows)) {
         tile->next = (const uint8_t *)g->b + column_at(g, column + g->kernel->columns) * size;
-        tile->next_pitch = g->a_pairs ? 2 * pitch : pitch;
-        tile->next_line = g->a_pairs ? pitch : LINE;
-    } else if (is_first && !g->a_pairs && g->a_step == 1) {
+        tile->next_pitch = g->kernel->is_paired ? 2 * pitch : pitch;
+        tile->next_line = g->kernel->is_paired ? pitch : LINE;
+        if (g->kernel->columns * size <= LINE) tile->next += g->kernel->columns * size - 1;
+    } else if (is_first && !g->a_packed && g->a_step == 1) {
         tile->next = (const uint8_t *)tile->a + LINE;
         tile->next_pitch = g->a_pitch * size;
         tile->next_line = 0;
-    } else if (is_first && !g->a_pairs && row / rows * 2 * LINE < g->k * size) {
+    } else if (is_first && !g->a_packed && row / rows * 2 * LINE < g->k * size) {
         tile->next = (const uint8_t *)(tile->a + rows * g->a_step) + row / rows * 2 * LINE;
         tile->next_pitch = g->a_step * size;
         tile->next_line = LINE;
     } else {
-        tile->next = (const uint8_t *)tile->b;
+        tile->next = tile->b;
         tile->next_pitch = tile->next_line = 0;
     }
 }
@@ -88,46 +102,67 @@ static void fetch_out(const ts_gemm_tile *tile, int rows, int columns) {
             __builtin_prefetch(tile->out + row * tile->out_pitch + column, 1);
 }
 
+/* The panel's words for the tiles after the first. */
+static void find_packed(const ts_gemm *g, uint32_t *packed, ts_gemm_tile *tile) {
+    tile->moving = ts_gemm_words;
+    tile->b = packed;
+    tile->b_pitch = g->kernel->columns;
+    tile->b_second = g->kernel->columns / 2;
+}
+
+/* With fewer k a tile is over before packing has paid. */
+enum { WORTH_PACKING = 32 };
+
+/* Where the first tile finds the panel. */
+static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *packed, ts_gemm_tile *tile) {
+    const ts_gemm_kernel *kernel = g->kernel;
+    const int64_t at = column_at(g, column), half_at = kernel->columns / 2;
+    const uint8_t *b = (const uint8_t *)g->b + at * kernel->size;
+    if (kernel->pack_b) {
+        kernel->pack_b(b, g->b_pitch, g->k, width, packed);
+        find_packed(g, packed, tile);
+        return;
+    }
+    tile->b = b;
+    tile->b_pitch = g->b_pitch;
+    tile->b_second = width > half_at ? column_at(g, column + half_at) - at : half_at;
+    tile->kept = packed;
+    if (kernel->size == 2)
+        tile->moving = ts_gemm_kept_halves;
+    else if (packed && g->m > kernel->rows && words_of(kernel, g->k) >= WORTH_PACKING)
+        tile->moving = ts_gemm_kept_words;
+}
+
 /* A tile of fewer rows is over before what it fetches arrives. */
 enum { WORTH_FETCHING = 32 };
 
-/* b_pairs: room for the panel's pairs. */
-static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t *b_pairs) {
-    const int rows = g->kernel->rows, columns = g->kernel->columns;
-    const int64_t half = (g->k + 1) / 2, left = g->n - column;
-    const int width = (int)(left < columns ? left : columns);
-    const int64_t at = column_at(g, column), half_at = columns / 2;
-    const uint8_t *b = (const uint8_t *)g->b + at * (g->a_pairs ? 2 : 4);
-    ts_gemm_tile tile = {.b = (const uint32_t *)b,
-                         .b_second = half_at,
-                         .a_step = g->a_pairs ? 1 : g->a_step,
-                         .a_pitch = g->a_pitch,
-                         .b_pitch = g->b_pitch,
+/* packed: room for the panel. */
+static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t *packed) {
+    const ts_gemm_kernel *kernel = g->kernel;
+    const int64_t left = g->n - column, words = words_of(kernel, g->k);
+    const int width = (int)(left < kernel->columns ? left : kernel->columns);
+    ts_gemm_tile tile = {.a = g->a_packed ? g->a_packed : g->a,
+                         .a_step = g->a_packed ? 1 : g->a_step,
+                         .a_pitch = g->a_packed ? kernel->rows : g->a_pitch,
                          .out_pitch = g->out_pitch,
-                         .k = g->k,
+                         .k = words,
                          .is_added = g->is_added};
-    if (!g->a_pairs && width > half_at) tile.b_second = column_at(g, column + half_at) - at;
-    if (g->a_pairs) {
-        g->kernel->pair((const uint16_t *)b, g->b_pitch, g->k, width, columns, b_pairs);
-        tile.b = b_pairs;
-        tile.b_pitch = columns;
-        tile.a_pitch = rows;
-        tile.k = half;
-    }
-    for (int64_t row = 0; row < g->m; row += rows) {
-        const int height = (int)(g->m - row < rows ? g->m - row : rows);
-        tile.a = g->a_pairs ? g->a_pairs + half * row : (const uint32_t *)g->a + row * g->a_step;
+    find_panel(g, column, width, packed, &tile);
+    for (int64_t row = 0, height; row < g->m; row += height) {
+        height = ts_gemm_height(kernel, g->m - row);
         tile.out = g->out + row * g->out_pitch + column;
         fetch_later(g, column, row, is_first, &tile);
-        if (tile.k >= WORTH_FETCHING) fetch_out(&tile, height, width);
-        g->kernel->tile(&tile, height, width);
+        if (words >= WORTH_FETCHING) fetch_out(&tile, (int)height, width);
+        kernel->tile(&tile, (int)height, width);
+        if (tile.moving != ts_gemm_words) find_packed(g, packed, &tile);
+        tile.a += g->a_packed ? kernel->rows * words : height * g->a_step;
     }
 }
 
 /* Panels of one call share their room, which so stays in the first cache. */
 void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
     const int columns = g->kernel->columns;
-    uint32_t *room = g->b_pairs ? g->b_pairs + g->room * first : NULL;
+    uint32_t *room = g->b_packed ? g->b_packed + g->room * first : NULL;
     for (int64_t panel = first; panel < last; panel++)
         run_panel(g, panel * columns, panel == first, room);
 }

@@ -11,6 +11,7 @@ const ts_gemm_kernel ts_gemm_avx512 = {.name = "avx512",
                                        .rows = ROWS,
                                        .columns = 2 * LANES,
                                        .lanes = LANES,
+                                       .size = 4,
                                        .macs_per_ns = 50,
                                        .tile = tile_any};
 #else

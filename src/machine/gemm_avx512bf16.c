@@ -41,14 +41,20 @@ TARGET TS_INLINE void pair_step(const uint16_t *from, int64_t pitch, int64_t k, 
     }
 }
 
-TARGET static void pair(const uint16_t *from, int64_t pitch, int64_t k, int64_t n, int width, uint32_t *to) {
+TARGET TS_INLINE void pair(const uint16_t *from, int64_t pitch, int64_t k, int64_t n, const bool is_narrow,
+                           uint32_t *to) {
     for (; n > 0; n -= STEP, from += STEP, to += (k + 1) / 2 * STEP) {
         const __mmask32 mask = n < STEP ? (1u << n) - 1 : ~0u;
-        if (width == ROWS)
-            pair_step(from, pitch, k, mask, true, to);
-        else
-            pair_step(from, pitch, k, mask, false, to);
+        pair_step(from, pitch, k, mask, is_narrow, to);
     }
+}
+
+TARGET static void pair_a(const void *from, int64_t pitch, int64_t k, int64_t n, uint32_t *to) {
+    pair(from, pitch, k, n, true, to);
+}
+
+TARGET static void pair_b(const void *from, int64_t pitch, int64_t k, int64_t n, uint32_t *to) {
+    pair(from, pitch, k, n, false, to);
 }
 
 /* Eight rows of eight words to eight of eight. */
@@ -70,8 +76,9 @@ TARGET TS_INLINE void turn_words(__m256i r[ROWS]) {
 }
 
 /* Two elements of a row that follow each other are a word, but for their order. */
-TARGET static void pair_turned(const uint16_t *from, int64_t step, int64_t k, int64_t rows, uint32_t *to) {
+TARGET static void pair_turned(const void *turned, int64_t step, int64_t k, int64_t rows, uint32_t *to) {
     enum { HALVES = 2 * ROWS };
+    const uint16_t *from = turned;
     const int64_t half = (k + 1) / 2;
     for (int64_t row = 0; row < rows; row += ROWS, from += ROWS * step, to += ROWS * half)
         for (int64_t at = 0; at < half; at += ROWS) {
@@ -92,10 +99,13 @@ TARGET static void pair_turned(const uint16_t *from, int64_t step, int64_t k, in
 const ts_gemm_kernel ts_gemm_avx512bf16 = {.name = "avx512bf16",
                                            .rows = ROWS,
                                            .columns = 2 * LANES,
+                                           .size = 2,
+                                           .is_paired = true,
                                            .macs_per_ns = 100,
                                            .tile = tile_any,
-                                           .pair = pair,
-                                           .pair_turned = pair_turned};
+                                           .pack_a = pair_a,
+                                           .pack_a_turned = pair_turned,
+                                           .pack_b = pair_b};
 #else
 typedef int ts_gemm_avx512bf16_is_empty;
 #endif

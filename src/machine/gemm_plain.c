@@ -40,7 +40,7 @@ static inline float clean(float value) {
 
 /* Columns at the edge go through copies that fill a vector. */
 static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
-    const float *a = (const float *)tile->a, *b = (const float *)tile->b;
+    const float *a = (const float *)tile->a, *b = tile->b;
     const int whole = columns / LANES * LANES, rest = columns - whole;
     float sum[ROWS][COLUMNS] = {0}, edge[LANES] = {0};
     for (int64_t k = 0; k < tile->k; k++, a += tile->a_pitch, b += tile->b_pitch) {
@@ -60,4 +60,4 @@ static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
 }
 
 const ts_gemm_kernel ts_gemm_plain = {
-    .name = "generic", .rows = ROWS, .columns = COLUMNS, .macs_per_ns = 0.8, .tile = tile_any};
+    .name = "generic", .rows = ROWS, .columns = COLUMNS, .size = 4, .macs_per_ns = 0.8, .tile = tile_any};

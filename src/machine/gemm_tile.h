@@ -1,9 +1,13 @@
 /* One tile of a matmul in vector registers. Each gemm_ISA.c includes this once, after it has defined
      TARGET               attribute that names the instruction set
      ROWS, LANES          rows of a tile, words of a vector; a tile has up to two vectors of columns
+     UNROLL_K             pragma for the loop over k
+     LINES                of the cache that a tile fetches for each k
      VECTOR, MASK         types
      mask_of(n)           the first n lanes
-     load, load_some, store, store_some, broadcast, fuse(a, b, sum), add, clean (NaN to TS_GEMM_NAN), zero. */
+     load, load_some, store, store_some, broadcast, fuse(a, b, sum), add, clean (NaN to TS_GEMM_NAN), zero
+   and for kernels whose first tile packs
+     load_halves, load_halves_some   bf16 to floats. */
 #ifndef TS_MACHINE_GEMM_TILE_H
 #define TS_MACHINE_GEMM_TILE_H
 
@@ -18,36 +22,91 @@ TS_INLINE const uint32_t *turned_at(const uint32_t *a, const uint32_t *a_4, cons
     return (const uint32_t *)(const void *)(base + by);
 }
 
-/* rows, vectors, is_ragged and is_turned are constants at each call, so that `sum` lies in registers. Ragged:
-   the last vector has the lanes of `mask` alone. Turned: in `a` the words of a row of the result follow each
-   other, otherwise those of a k do. */
+/* What a tile is made for. Turned: in `a` the words of a row of the result follow each other, otherwise those
+   of a k do. Packed: both operands are, and nothing is to be fetched. */
+typedef enum tile_form { form_any, form_turned, form_keeps_words, form_keeps_halves, form_packed } tile_form;
+
+/* A vector of words of b. */
+TARGET TS_INLINE VECTOR moving_at(const uint8_t *at, const tile_form form, const bool is_some, MASK mask) {
+#ifdef load_halves
+    if (form == form_keeps_halves)
+        return is_some ? load_halves_some((const uint16_t *)at, mask) : load_halves((const uint16_t *)at);
+#endif
+    (void)form;
+    return is_some ? load_some((const uint32_t *)at, mask) : load((const uint32_t *)at);
+}
+
+/* What a tile reads and fetches for one k, and where it leaves words of b; each is at the next after that. */
+typedef struct cursor {
+    const uint32_t *a, *a_4;
+    const uint8_t *b, *next;
+    uint32_t *kept;
+} cursor;
+/* Words of a and bytes of the others from one to the next: of a, from row to row, too, where it lies turned.
+ */
+typedef struct pitches {
+    int64_t a, b, next;
+    int64_t step, step_3;
+    int64_t b_second, next_line;
+} pitches;
+
+TARGET TS_INLINE void add_k(cursor *at, pitches *by, VECTOR sum[ROWS][2], const int rows, const int vectors,
+                            const bool is_ragged, const tile_form form, MASK mask) {
+    VECTOR word[2];
+    if (form == form_turned)
+        __asm__("" : "+r"(by->step)); /* its multiples are not kept: there are no registers for them */
+    if (form != form_packed) {
+        __builtin_prefetch(at->next);
+        if (LINES > 1) __builtin_prefetch(at->next + by->next_line);
+    }
+    for (int v = 0; v < vectors; v++)
+        word[v] = moving_at(at->b + v * by->b_second, form, is_ragged && v == vectors - 1, mask);
+    if (form == form_keeps_words || form == form_keeps_halves) {
+        for (int v = 0; v < vectors; v++)
+            store((float *)at->kept + v * LANES, word[v]);
+        at->kept += 2 * LANES;
+    }
+    TS_UNROLL for (int row = 0; row < rows; row++) {
+        const VECTOR stationary = broadcast(
+            form == form_turned ? turned_at(at->a, at->a_4, row, by->step, by->step_3) : at->a + row);
+        for (int v = 0; v < vectors; v++)
+            sum[row][v] = fuse(stationary, word[v], sum[row][v]);
+    }
+    at->a += by->a;
+    at->a_4 += by->a;
+    at->b += by->b;
+    at->next += by->next;
+}
+
+TARGET TS_INLINE pitches pitches_of(const ts_gemm_tile *tile, const tile_form form) {
+    const int64_t size = form == form_keeps_halves ? 2 : 4;
+    if (form == form_packed) return (pitches){.a = ROWS, .b = 8 * LANES, .b_second = 4 * LANES};
+    return (pitches){.a = form == form_turned ? 1 : tile->a_pitch,
+                     .b = tile->b_pitch * size,
+                     .next = tile->next_pitch,
+                     .step = 4 * tile->a_step,
+                     .step_3 = 12 * tile->a_step,
+                     .b_second = tile->b_second * size,
+                     .next_line = tile->next_line};
+}
+
+/* rows, vectors, is_ragged and form are constants at each call, so that `sum` lies in registers. Ragged: the
+   last vector has the lanes of `mask` alone. */
 TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const int vectors,
-                              const bool is_ragged, const bool is_turned, MASK mask) {
+                              const bool is_ragged, const tile_form form, MASK mask) {
     const int last = vectors - 1;
-    const uint32_t *a = tile->a, *b = tile->b;
-    const uint8_t *next = tile->next;
-    const uint32_t *a_4 = a + 4 * tile->a_step;
-    int64_t step = 4 * tile->a_step, step_3 = 3 * step;
-    const int64_t a_pitch = is_turned ? 1 : tile->a_pitch, b_pitch = tile->b_pitch, second = tile->b_second;
-    const int64_t next_pitch = tile->next_pitch, next_line = tile->next_line;
-    VECTOR sum[ROWS][2], moving[2];
+    cursor at = {.a = tile->a,
+                 .a_4 = tile->a + 4 * tile->a_step,
+                 .b = tile->b,
+                 .next = tile->next,
+                 .kept = tile->kept};
+    pitches by = pitches_of(tile, form);
+    VECTOR sum[ROWS][2];
     TS_UNROLL for (int row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++)
             sum[row][v] = zero();
     }
-    for (int64_t k = tile->k; k > 0; k--, a += a_pitch, a_4 += a_pitch, b += b_pitch, next += next_pitch) {
-        if (is_turned)
-            __asm__("" : "+r"(step)); /* its multiples are not kept: there are no registers for them */
-        __builtin_prefetch(next);
-        __builtin_prefetch(next + next_line);
-        for (int v = 0; v < vectors; v++)
-            moving[v] = is_ragged && v == last ? load_some(b + v * second, mask) : load(b + v * second);
-        TS_UNROLL for (int row = 0; row < rows; row++) {
-            const VECTOR stationary = broadcast(is_turned ? turned_at(a, a_4, row, step, step_3) : a + row);
-            for (int v = 0; v < vectors; v++)
-                sum[row][v] = fuse(stationary, moving[v], sum[row][v]);
-        }
-    }
+    UNROLL_K for (int64_t k = tile->k; k > 0; k--) add_k(&at, &by, sum, rows, vectors, is_ragged, form, mask);
     float *out = tile->out;
     TS_UNROLL for (int row = 0; row < rows; row++, out += tile->out_pitch) {
         for (int v = 0; v < vectors; v++) {
@@ -69,14 +128,14 @@ TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const in
 #define TILE_ROWS(rows)                                                                                      \
     case rows:                                                                                               \
         if (columns == 2 * LANES)                                                                            \
-            tile_of(tile, rows, 2, false, is_turned, mask);                                                  \
+            tile_of(tile, rows, 2, false, form, mask);                                                       \
         else if (columns > LANES)                                                                            \
-            tile_of(tile, rows, 2, true, is_turned, mask);                                                   \
+            tile_of(tile, rows, 2, true, form, mask);                                                        \
         else                                                                                                 \
-            tile_of(tile, rows, 1, true, is_turned, mask);                                                   \
+            tile_of(tile, rows, 1, true, form, mask);                                                        \
         break;
 
-TARGET TS_INLINE void tile_some(const ts_gemm_tile *tile, int rows, int columns, const bool is_turned) {
+TARGET TS_INLINE void tile_some(const ts_gemm_tile *tile, int rows, int columns, const tile_form form) {
     MASK mask = mask_of(columns > LANES ? columns - LANES : columns);
     switch (rows) {
         TILE_ROWS(1)
@@ -90,13 +149,6 @@ TARGET TS_INLINE void tile_some(const ts_gemm_tile *tile, int rows, int columns,
         TILE_ROWS(8)
 #endif
     }
-}
-
-TARGET static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
-    if (tile->a_step == 1)
-        tile_some(tile, rows, columns, false);
-    else
-        tile_some(tile, rows, columns, true);
 }
 
 #endif

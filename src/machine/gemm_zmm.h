@@ -6,6 +6,8 @@
 #define MASK   __mmask16
 #define ROWS   8
 #define LANES  16
+#define UNROLL_K
+#define LINES 2
 
 #define mask_of(n)              ((__mmask16)((1u << (n)) - 1))
 #define load(at)                _mm512_loadu_ps(at)
@@ -18,5 +20,12 @@
     _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q),                                            \
                        _mm512_castsi512_ps(_mm512_set1_epi32(TS_GEMM_NAN)))
 #include "machine/gemm_tile.h"
+
+TARGET static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
+    if (tile->a_step == 1)
+        tile_some(tile, rows, columns, form_any);
+    else
+        tile_some(tile, rows, columns, form_turned);
+}
 
 #endif

@@ -41,20 +41,17 @@ static void unmap_memory(ts_memory *memory) {
     free(memory->set);
 }
 
-/* Columns are rounded up to those of a kernel's tile, or get up to two lines more for the pitch. Pairs of the
-   moving operand lie in a place for each TS_LEAST_ROWS of the result: one tile of columns for half the
-   partitions. */
+/* Columns get up to two lines more for the pitch. */
 static uint64_t operand_bytes(const ts_chip *chip, double columns) {
-    double places = chip->partitions / TS_LEAST_ROWS + 1, pairs = places * TS_GEMM_COLUMNS / 2;
-    return (uint64_t)(chip->partitions * fmax(columns + TS_GEMM_COLUMNS, pairs + 3) * (double)sizeof(float));
+    return (uint64_t)(chip->partitions * (columns + TS_GEMM_COLUMNS) * (double)sizeof(float));
 }
 
-/* Pairs of the stationary operand lie in such places, too, or in one for each tile of columns of the result:
-   all of it for half the partitions. */
-static uint64_t stationary_pair_bytes(const ts_chip *chip) {
-    double all = chip->partitions / 2 * chip->max_stationary_columns * (double)sizeof(float);
-    return (uint64_t)fmax((double)operand_bytes(chip, chip->max_stationary_columns),
-                          (chip->max_moving_columns / TS_GEMM_COLUMNS + 1) * all);
+/* Words of a product whose one operand has one column for each partition at most. Those of one whole operand
+   for each panel of the result, which covers a panel for each TS_LEAST_ROWS of it, too. */
+static uint64_t packed_bytes(const ts_chip *chip) {
+    const double panels = chip->max_moving_columns / TS_GEMM_LEAST_COLUMNS + 1;
+    const double columns = fmax(chip->max_stationary_columns, chip->partitions) + TS_GEMM_COLUMNS;
+    return (uint64_t)(panels * (chip->partitions * columns + TS_GEMM_SLACK) * (double)sizeof(uint32_t));
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {
@@ -66,14 +63,14 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
     core->stationary = ts_map(stationary);
-    core->stationary_pairs = ts_map(stationary_pair_bytes(chip));
+    core->stationary_packed = ts_map(packed_bytes(chip));
     core->moving = ts_map(moving);
-    core->moving_pairs = ts_map(moving);
+    core->moving_packed = ts_map(packed_bytes(chip));
     core->segment = ts_map(sizeof *core->segment);
     core->deferrals = ts_map(sizeof *core->deferrals);
     if (core->deferrals) ts_deferred_drop(core);
-    return core->segment && core->deferrals && is_open && core->stationary && core->stationary_pairs &&
-           core->moving && core->moving_pairs;
+    return core->segment && core->deferrals && is_open && core->stationary && core->stationary_packed &&
+           core->moving && core->moving_packed;
 }
 
 static void close_core(const ts_chip *chip, ts_core *core) {
@@ -85,9 +82,9 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
     ts_unmap(core->stationary, stationary);
-    ts_unmap(core->stationary_pairs, stationary_pair_bytes(chip));
+    ts_unmap(core->stationary_packed, packed_bytes(chip));
     ts_unmap(core->moving, moving);
-    ts_unmap(core->moving_pairs, moving);
+    ts_unmap(core->moving_packed, packed_bytes(chip));
     ts_unmap(core->segment, sizeof *core->segment);
     ts_unmap(core->deferrals, sizeof *core->deferrals);
     pthread_mutex_destroy(&core->lock);

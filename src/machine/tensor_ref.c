@@ -10,7 +10,7 @@
 
 /* ---- nc_matmul ---- */
 
-/* An operand as the multiply takes it: rows of floats, or of bf16 where a kernel pairs them. */
+/* An operand as the multiply takes it: rows of floats, or of bf16 where a kernel packs those. */
 typedef struct operand {
     const ts_rows *rows;
     const uint8_t *data;
@@ -19,19 +19,19 @@ typedef struct operand {
     ts_gemm_columns columns; /* of a moving operand that lies in runs */
 } operand;
 
-static bool is_in_place(const ts_rows *rows, bool is_paired) {
-    return (is_paired || rows->dtype == ts_dtype_f32) && ts_rows_are_arrays(rows);
+/* size: of the elements that the kernel takes. */
+static bool is_in_place(const ts_rows *rows, int size) {
+    return (size == 2 || rows->dtype == ts_dtype_f32) && ts_rows_are_arrays(rows);
 }
 
 /* Whether the elements of a row lie in runs that the kernel takes where they are. */
-static bool are_runs(const ts_rows *rows, bool is_paired, const ts_gemm_kernel *kernel,
-                     ts_gemm_columns *columns) {
+static bool are_runs(const ts_rows *rows, const ts_gemm_kernel *kernel, ts_gemm_columns *columns) {
     int inner = rows->dims - 1;
     if (inner == 0 || inner > TS_GEMM_DIMS || rows->step[inner] != rows->size) return false;
     ts_rows run = *rows;
     run.dims = 1;
     run.step[0] = rows->size;
-    if (!is_in_place(&run, is_paired)) return false;
+    if (!is_in_place(&run, kernel->size)) return false;
     *columns = (ts_gemm_columns){.run = rows->count[inner], .dims = inner};
     for (int i = 0; i < inner; i++) {
         if (rows->step[i] % rows->size != 0) return false;
@@ -58,9 +58,8 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
 static void get_operand(const ts_exec *exec, const ts_rows *rows, const ts_gemm_kernel *kernel,
                         bool is_moving, void *buffer, operand *o) {
     enum { LINE = 16 };
-    bool is_paired = kernel->pair != NULL;
-    *o = (operand){.rows = rows, .size = is_paired ? 2 : 4};
-    if (is_in_place(rows, is_paired) || (is_moving && are_runs(rows, is_paired, kernel, &o->columns))) {
+    *o = (operand){.rows = rows, .size = kernel->size};
+    if (is_in_place(rows, kernel->size) || (is_moving && are_runs(rows, kernel, &o->columns))) {
         o->data = rows->base;
         o->pitch = rows->pitch / o->size;
         return;
@@ -77,7 +76,7 @@ static void run_panels(void *context, int64_t first, int64_t last) {
 
 static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
     ts_segment_run(exec);
-    if (gemm->a_pairs) ts_gemm_pair_a(gemm);
+    if (gemm->a_packed) ts_gemm_pack_a(gemm);
     ts_split(exec, ts_gemm_panels(gemm), ts_gemm_panel_ns(gemm), run_panels, gemm);
 }
 
@@ -87,29 +86,28 @@ typedef struct product {
     int64_t part;
 } product;
 
-/* Whatever rows make up a share have their own room for pairs: other threads are at theirs, and maybe at
-   another product. */
+/* Whatever rows make up a share have their own room for packed words: other threads are at theirs, and maybe
+   at another product. */
 static void run_rows(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
-    if (gemm.a_pairs) {
-        const int64_t place = (p->part + first) / TS_LEAST_ROWS;
-        gemm.a_pairs += place * gemm.room;
-        gemm.b_pairs += place * gemm.room;
-        ts_gemm_pair_a(&gemm);
+    const int64_t room = (p->part + first) / TS_LEAST_ROWS * gemm.room;
+    if (gemm.b_packed) gemm.b_packed += room;
+    if (gemm.a_packed) {
+        gemm.a_packed += room;
+        ts_gemm_pack_a(&gemm);
     }
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
 }
 
-/* Panels of all rows: whatever panels make up a share, their first one has its own room for the pairs of `a`.
- */
+/* Panels of all rows: whatever panels make up a share, their first one has its own room for `a`. */
 static void run_columns(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = p->gemm;
     if (first >= last) return;
-    if (gemm.a_pairs) {
-        gemm.a_pairs += first * gemm.room * ((gemm.m + TS_GEMM_COLUMNS - 1) / TS_GEMM_COLUMNS);
-        ts_gemm_pair_a(&gemm);
+    if (gemm.a_packed) {
+        gemm.a_packed += first * ts_gemm_a_words(gemm.kernel, gemm.k, gemm.m);
+        ts_gemm_pack_a(&gemm);
     }
     ts_gemm_run(&gemm, first, last);
 }
@@ -185,18 +183,30 @@ static ts_gemm swapped(const ts_gemm *g) {
     ts_gemm s = *g;
     s.a = g->b, s.b = g->a;
     s.a_pitch = g->b_pitch, s.b_pitch = g->a_pitch;
-    s.a_pairs = g->b_pairs, s.b_pairs = g->a_pairs;
     s.m = g->n, s.n = g->m;
     return s;
 }
 
-/* The kernel for these operands. Pairs only where both are bf16. */
+/* The kernel for these operands. Its elements are bf16 only where both are; pairs of them are not the same on
+   every CPU. */
 static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stationary,
                                        const ts_rows *moving) {
-    bool is_bf16 = stationary->dtype == ts_dtype_bf16 && moving->dtype == ts_dtype_bf16;
-    const ts_gemm_kernel *paired = NULL;
-    if (is_bf16 && !exec->host.is_repro) paired = ts_gemm_kernel_of(exec->host.isa, true);
-    return paired ? paired : ts_gemm_kernel_of(exec->host.isa, false);
+    if (stationary->dtype == ts_dtype_bf16 && moving->dtype == ts_dtype_bf16) {
+        const ts_gemm_kernel *kernel = ts_gemm_kernel_of(exec->host.isa, true);
+        if (kernel && !(kernel->is_paired && exec->host.is_repro)) return kernel;
+    }
+    return ts_gemm_kernel_of(exec->host.isa, false);
+}
+
+/* Room for packed words. Floats of `a` that are read little are read where they lie. */
+static void give_room(const ts_core *core, ts_gemm *g) {
+    enum { FEW_PANELS = 2, FEW_K = 31 };
+    if (!g->kernel->pack_a) return;
+    g->room = ts_gemm_panel_words(g->kernel, core->sbuf.partitions);
+    g->a_packed = core->stationary_packed;
+    g->b_packed = core->moving_packed;
+    if (g->kernel->size == 4 && g->a_step == 1 && (g->k <= FEW_K || ts_gemm_panels(g) <= FEW_PANELS))
+        g->a_packed = NULL;
 }
 
 /* turned: where the numbers of `stationary` lie, or NULL. */
@@ -205,7 +215,6 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
     const ts_exec *exec = set->exec;
     ts_core *core = exec->core;
     const ts_gemm_kernel *kernel = kernel_of(exec, stationary, moving);
-    bool is_paired = kernel->pair != NULL;
     operand a, b;
     if (turned)
         a = (operand){.data = turned->data, .pitch = 1};
@@ -221,11 +230,10 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
                     .columns = b.columns,
                     .k = stationary->parts,
                     .m = stationary->elems,
-                    .n = moving->elems,
-                    .a_pairs = is_paired ? core->stationary_pairs : NULL,
-                    .b_pairs = is_paired ? core->moving_pairs : NULL,
-                    .room = core->sbuf.partitions / 2 * TS_GEMM_COLUMNS};
-    bool is_swapped = is_worth_swapping(&gemm), is_flat = is_in_place(dst, false);
+                    .n = moving->elems};
+    bool is_swapped = is_worth_swapping(&gemm), is_flat = is_in_place(dst, sizeof(float));
+    if (is_swapped) gemm = swapped(&gemm);
+    give_room(core, &gemm);
     if (is_flat && !is_swapped) {
         gemm.out = (float *)dst->base;
         gemm.out_pitch = dst->pitch / 4;
@@ -244,7 +252,6 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
             ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
         return;
     }
-    if (is_swapped) gemm = swapped(&gemm);
     gemm.out = (float *)core->shadow[TS_WORKSPACE].data;
     gemm.out_pitch = gemm.n;
     run_gemm(exec, &gemm);
@@ -269,9 +276,10 @@ static ts_rows half_of(const ts_rows *rows, int half) {
    is met. Few columns are worth swapping, for which it must be there, and halves of it lie in two places. */
 static bool is_read_turned(ts_operand_set *set, ts_rows *stationary, const ts_rows *moving,
                            bool is_double_row, ts_turned *turned) {
-    const bool is_paired = kernel_of(set->exec, stationary, moving)->pair != NULL;
-    if (!set->is_empty && !is_double_row && (is_paired || stationary->dtype == ts_dtype_f32) &&
-        moving->elems > TS_GEMM_COLUMNS && ts_deferred_turned(set->exec, stationary, turned)) {
+    const bool is_taken =
+        kernel_of(set->exec, stationary, moving)->size == 2 || stationary->dtype == ts_dtype_f32;
+    if (!set->is_empty && !is_double_row && is_taken && moving->elems > TS_GEMM_COLUMNS &&
+        ts_deferred_turned(set->exec, stationary, turned)) {
         set->read_across[set->across++] = turned->source;
         return true;
     }

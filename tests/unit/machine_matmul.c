@@ -17,7 +17,7 @@ typedef struct operands {
         float word[MAX_M * (MAX_K + 5)];
         uint16_t half[MAX_M * (MAX_K + 5)];
     } turned;
-    uint32_t a_pairs[MAX_K * (MAX_M + 32)], b_pairs[MAX_K * (MAX_N + 32)];
+    uint32_t a_packed[MAX_K * (MAX_M + 32)], b_packed[MAX_K * (MAX_N + 32)];
 } operands;
 
 typedef enum numbers { ordinary, edges, count_of_numbers } numbers;
@@ -94,12 +94,12 @@ static void check(const char *what, const operands *o, int k, int m, int n, int 
 
 /* From now on `a` lies turned, its rows some elements apart. */
 static void turn_a(operands *o, ts_gemm *gemm) {
-    const bool is_paired = gemm->kernel->pair != NULL;
+    const bool is_half = gemm->kernel->size == 2;
     const int64_t step = gemm->k + 5;
     for (int64_t i = 0; i < gemm->m; i++)
         for (int64_t x = 0; x < step; x++) {
             const int64_t to = i * step + x, from = x * gemm->a_pitch + i;
-            if (is_paired)
+            if (is_half)
                 o->turned.half[to] = x < gemm->k ? o->half_a[from] : UINT16_C(0xffff);
             else
                 o->turned.word[to] = x < gemm->k ? o->a[from] : NAN;
@@ -111,16 +111,16 @@ static void turn_a(operands *o, ts_gemm *gemm) {
 
 static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, int k, int m, int n,
                        int gap) {
-    bool is_paired = kernel->pair != NULL;
+    bool is_half = kernel->size == 2, is_packed = kernel->pack_a != NULL;
     int a_pitch = m + gap, b_pitch = n + gap, pitch = n + gap;
     uint32_t guard = GUARD;
     fill(o, kind, k, m, n, a_pitch, b_pitch);
-    expect(o, k, m, n, a_pitch, b_pitch, is_paired);
+    expect(o, k, m, n, a_pitch, b_pitch, kernel->is_paired);
     for (int i = 0; i < m * pitch; i++)
         memcpy(&o->out[i], &guard, 4);
     ts_gemm gemm = {.kernel = kernel,
-                    .a = is_paired ? (const void *)o->half_a : o->a,
-                    .b = is_paired ? (const void *)o->half_b : o->b,
+                    .a = is_half ? (const void *)o->half_a : o->a,
+                    .b = is_half ? (const void *)o->half_b : o->b,
                     .out = o->out,
                     .a_step = 1,
                     .a_pitch = a_pitch,
@@ -129,10 +129,10 @@ static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, 
                     .k = k,
                     .m = m,
                     .n = n,
-                    .a_pairs = is_paired ? o->a_pairs : NULL,
-                    .b_pairs = is_paired ? o->b_pairs : NULL,
-                    .room = MAX_K / 2 * TS_GEMM_COLUMNS};
-    if (is_paired) ts_gemm_pair_a(&gemm);
+                    .a_packed = is_packed ? o->a_packed : NULL,
+                    .b_packed = is_packed ? o->b_packed : NULL,
+                    .room = ts_gemm_panel_words(kernel, MAX_K)};
+    if (is_packed) ts_gemm_pack_a(&gemm);
     for (int64_t panel = 0; panel < ts_gemm_panels(&gemm); panel++)
         ts_gemm_run(&gemm, panel, panel + 1);
     check(kernel->name, o, k, m, n, pitch, false);
@@ -142,15 +142,21 @@ static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, 
     for (int i = 0; i < m; i++)
         for (int j = n; j < pitch; j++)
             assert_memory_equal(&o->out[i * pitch + j], &guard, 4);
-    turn_a(o, &gemm);
     gemm.is_added = false;
-    if (is_paired) ts_gemm_pair_a(&gemm);
+    if (is_packed && !is_half) {
+        gemm.a_packed = NULL;
+        ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
+        check(kernel->name, o, k, m, n, pitch, false);
+        gemm.a_packed = o->a_packed;
+    }
+    turn_a(o, &gemm);
+    if (is_packed) ts_gemm_pack_a(&gemm);
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
     check(kernel->name, o, k, m, n, pitch, false);
     if (m < 3) return;
     gemm = ts_gemm_rows(&gemm, 1, m - 1);
     gemm.is_added = true;
-    if (is_paired) ts_gemm_pair_a(&gemm);
+    if (is_packed) ts_gemm_pack_a(&gemm);
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++)
@@ -164,8 +170,8 @@ static void every_kernel_gives_the_same_bits(void **state) {
                      columns[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 70};
     operands *o = malloc(sizeof *o);
     for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
-        for (int is_paired = 0; is_paired < 2; is_paired++) {
-            const ts_gemm_kernel *kernel = ts_gemm_kernel_of(isa, is_paired);
+        for (int is_half = 0; is_half < 2; is_half++) {
+            const ts_gemm_kernel *kernel = ts_gemm_kernel_of(isa, is_half);
             if (!kernel) continue;
             print_message("kernel %s\n", kernel->name);
             for (int kind = 0; kind < count_of_numbers; kind++)
@@ -181,10 +187,10 @@ static void every_kernel_gives_the_same_bits(void **state) {
 /* Columns in runs with gaps between: rows of `across` runs, as a window over an image has them. */
 static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m, int run, int across, int n) {
     enum { GAP = 3, ROW_GAP = 7 };
-    bool is_paired = kernel->pair != NULL;
-    int pitch = (n / run + 1) * (run + GAP + ROW_GAP), size = is_paired ? 2 : 4;
+    bool is_half = kernel->size == 2, is_packed = kernel->pack_a != NULL;
+    int pitch = (n / run + 1) * (run + GAP + ROW_GAP), size = kernel->size;
     ts_gemm gemm = {.kernel = kernel,
-                    .a = is_paired ? (const void *)o->half_a : o->a,
+                    .a = is_half ? (const void *)o->half_a : o->a,
                     .out = o->out,
                     .a_step = 1,
                     .a_pitch = m,
@@ -197,13 +203,13 @@ static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m,
                     .k = k,
                     .m = m,
                     .n = n,
-                    .a_pairs = is_paired ? o->a_pairs : NULL,
-                    .b_pairs = is_paired ? o->b_pairs : NULL,
-                    .room = MAX_K / 2 * TS_GEMM_COLUMNS};
+                    .a_packed = is_packed ? o->a_packed : NULL,
+                    .b_packed = is_packed ? o->b_packed : NULL,
+                    .room = ts_gemm_panel_words(kernel, MAX_K)};
     if (!ts_gemm_takes(kernel, &gemm.columns)) return;
     fill(o, ordinary, k, m, n, m, n);
-    expect(o, k, m, n, m, n, is_paired);
-    char *b = malloc((size_t)(k * pitch * size)), *from = is_paired ? (char *)o->half_b : (char *)o->b;
+    expect(o, k, m, n, m, n, kernel->is_paired);
+    char *b = malloc((size_t)(k * pitch * size)), *from = is_half ? (char *)o->half_b : (char *)o->b;
     memset(b, 0xff, (size_t)(k * pitch * size));
     for (int x = 0; x < k; x++)
         for (int j = 0; j < n; j++) {
@@ -211,7 +217,7 @@ static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m,
             memcpy(b + (x * pitch + at + j % run) * size, from + (x * n + j) * size, (size_t)size);
         }
     gemm.b = b;
-    if (is_paired) ts_gemm_pair_a(&gemm);
+    if (is_packed) ts_gemm_pack_a(&gemm);
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
     check(kernel->name, o, k, m, n, n, false);
     free(b);
@@ -222,8 +228,8 @@ static void every_kernel_takes_columns_in_runs(void **state) {
     static const int depths[] = {1, 3, 48, 128}, rows[] = {1, 8, 13, 64}, runs[] = {8, 16, 32, 64};
     operands *o = malloc(sizeof *o);
     for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
-        for (int is_paired = 0; is_paired < 2; is_paired++) {
-            const ts_gemm_kernel *kernel = ts_gemm_kernel_of(isa, is_paired);
+        for (int is_half = 0; is_half < 2; is_half++) {
+            const ts_gemm_kernel *kernel = ts_gemm_kernel_of(isa, is_half);
             for (int k = 0; kernel && k < 4; k++)
                 for (int m = 0; m < 4; m++)
                     for (int r = 0; r < 4; r++)
