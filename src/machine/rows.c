@@ -289,10 +289,19 @@ static void copy_every_other(void *to, const void *from, int64_t n, int size) {
     }
 }
 
+#define FILL(type)                                                                                           \
+    for (int64_t i = 0; i < n; i++)                                                                          \
+        ((type *)to)[i] = *(const type *)from;
+
 TS_CLONES
-static void fill_words(uint32_t *to, uint32_t word, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        to[i] = word;
+static void fill(void *restrict to, const void *restrict from, int64_t n, int size) {
+    if (size == 4) {
+        FILL(uint32_t)
+    } else if (size == 2) {
+        FILL(uint16_t)
+    } else {
+        FILL(uint8_t)
+    }
 }
 
 #define ZIP(type)                                                                                            \
@@ -345,8 +354,9 @@ static void copy_strided(uint8_t *to, int64_t to_step, const uint8_t *from, int6
         copy_every_other(to, from, n, size);
         return;
     }
-    if (size == 4 && to_step == 4 && from_step == 0 && is_aligned(to, 4) && is_aligned(from, 4)) {
-        fill_words((uint32_t *)to, *(const uint32_t *)from, n);
+    if (size <= 4 && to_step == size && from_step == 0 && is_aligned(to, (unsigned)size) &&
+        is_aligned(from, (unsigned)size)) {
+        fill(to, from, n, size);
         return;
     }
     switch (size) {
