@@ -3,6 +3,7 @@
 #include "base/bf16.h"
 #include "base/host.h"
 #include "machine/engine.h"
+#include "machine/vector.h"
 
 bool ts_alu_is_bf16(unsigned op) {
     return op == ts_alu_add || op == ts_alu_subtract || op == ts_alu_multiply;
@@ -58,43 +59,52 @@ static int64_t do_vectors(unsigned op, operands o, uint16_t *out, int64_t n) {
 
 /* ---- for any CPU ---- */
 
-#define EACH(name, y_of_i, expression)                                                                       \
-    case ts_alu_##name:                                                                                      \
-        _Pragma("omp simd") for (int64_t i = from; i < n; i++) {                                             \
-            const float x = ts_bf16_float(a[i]), y = (y_of_i);                                               \
-            out[i] = ts_float_bf16(expression);                                                              \
-        }                                                                                                    \
-        break;
+/* Which operands are arrays; the other is the number. */
+typedef enum sides { both_arrays, first_array, second_array } sides;
+
+/* op and which are constants at each call of these three. */
+TS_INLINE float apply(const unsigned op, const sides which, float a, float b, float number) {
+    const float x = which == second_array ? number : a, y = which == first_array ? number : b;
+    return op == ts_alu_add ? x + y : op == ts_alu_subtract ? x - y : x * y;
+}
+
+TS_INLINE void each(const unsigned op, const sides which, operands o, uint16_t *out, int64_t n) {
+    const uint16_t *a = which == second_array ? o.b : o.a, *b = which == first_array ? o.a : o.b;
+    _Pragma("omp simd") for (int64_t i = 0; i < n / 2; i++) {
+        const uint32_t x = ts_bf16_pair(a + 2 * i), y = ts_bf16_pair(b + 2 * i);
+        const float lower = apply(op, which, ts_pair_lower(x), ts_pair_lower(y), o.number);
+        const float upper = apply(op, which, ts_pair_upper(x), ts_pair_upper(y), o.number);
+        const uint32_t result = ts_floats_pair(lower, upper);
+        memcpy(out + 2 * i, &result, sizeof result);
+    }
+    if (n % 2 == 0) return;
+    const float x = ts_bf16_float(a[n - 1]), y = ts_bf16_float(b[n - 1]);
+    out[n - 1] = ts_float_bf16(apply(op, which, x, y, o.number));
+}
+
+TS_INLINE void all(unsigned op, const sides which, operands o, uint16_t *out, int64_t n) {
+    const int64_t done = do_vectors(op, o, out, n);
+    if (which != second_array) o.a += done;
+    if (which != first_array) o.b += done;
+    switch (op) {
+    case ts_alu_add: each(ts_alu_add, which, o, out + done, n - done); break;
+    case ts_alu_subtract: each(ts_alu_subtract, which, o, out + done, n - done); break;
+    case ts_alu_multiply: each(ts_alu_multiply, which, o, out + done, n - done); break;
+    default: break;
+    }
+}
 
 TS_CLONES
 void ts_alu_bf16(unsigned op, const uint16_t *a, const uint16_t *b, uint16_t *out, int64_t n) {
-    const int64_t from = do_vectors(op, (operands){.a = a, .b = b}, out, n);
-    switch (op) {
-        EACH(add, ts_bf16_float(b[i]), x + y)
-        EACH(subtract, ts_bf16_float(b[i]), x - y)
-        EACH(multiply, ts_bf16_float(b[i]), x * y)
-    default: break;
-    }
+    all(op, both_arrays, (operands){.a = a, .b = b}, out, n);
 }
 
 TS_CLONES
 void ts_alu_bf16_by(unsigned op, const uint16_t *a, float b, uint16_t *out, int64_t n) {
-    const int64_t from = do_vectors(op, (operands){.a = a, .number = b}, out, n);
-    switch (op) {
-        EACH(add, b, x + y)
-        EACH(subtract, b, x - y)
-        EACH(multiply, b, x * y)
-    default: break;
-    }
+    all(op, first_array, (operands){.a = a, .number = b}, out, n);
 }
 
 TS_CLONES
 void ts_alu_bf16_of(unsigned op, float b, const uint16_t *a, uint16_t *out, int64_t n) {
-    const int64_t from = do_vectors(op, (operands){.b = a, .number = b}, out, n);
-    switch (op) {
-        EACH(add, b, y + x)
-        EACH(subtract, b, y - x)
-        EACH(multiply, b, y * x)
-    default: break;
-    }
+    all(op, second_array, (operands){.b = a, .number = b}, out, n);
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/bits.h"
 #include "machine/engine.h"
 
 enum { NUMBERS = 1 << 16 };
@@ -23,11 +24,15 @@ enum { OPS = sizeof ops / sizeof *ops, OTHERS = sizeof others / sizeof *others }
 static uint16_t all[NUMBERS], side[NUMBERS], got[NUMBERS], wanted[NUMBERS];
 static float wide[2][NUMBERS];
 
+static void want_some(unsigned op, const uint16_t *a, const uint16_t *b, size_t n) {
+    ts_dtype_widen(ts_dtype_bf16, a, wide[0], n);
+    ts_dtype_widen(ts_dtype_bf16, b, wide[1], n);
+    ts_alu_floats(op, wide[0], wide[1], wide[0], (int64_t)n);
+    ts_dtype_narrow(ts_dtype_bf16, wide[0], wanted, n);
+}
+
 static void want(unsigned op, const uint16_t *a, const uint16_t *b) {
-    ts_dtype_widen(ts_dtype_bf16, a, wide[0], NUMBERS);
-    ts_dtype_widen(ts_dtype_bf16, b, wide[1], NUMBERS);
-    ts_alu_floats(op, wide[0], wide[1], wide[0], NUMBERS);
-    ts_dtype_narrow(ts_dtype_bf16, wide[0], wanted, NUMBERS);
+    want_some(op, a, b, NUMBERS);
 }
 
 static void fill(uint16_t other) {
@@ -68,6 +73,29 @@ static void numbers(void **state) {
         ts_alu_bf16_of(ops[k % OPS], other, all, got, NUMBERS);
         check();
     }
+}
+
+/* Arrays that begin and end anywhere, and what lies before and behind them. */
+static void parts_of_arrays(void **state) {
+    (void)state;
+    enum { MOST = 100, GUARD = 0xa5a5 };
+    const float number = ts_bf16_float(0x4049);
+    fill(0x4049);
+    for (int n = 0; n <= MOST; n++)
+        for (int k = 0; k < OPS * 3; k++) {
+            const int from = (n * 37 + k) % 3, kind = k / OPS;
+            const uint16_t *a = all + 0x3f00 + from, *b = side + from;
+            uint16_t *out = got + 1 + (n + k) % 2;
+            want_some(ops[k % OPS], kind == 2 ? b : a, kind == 2 ? a : b, MOST);
+            for (int i = 0; i < MOST + 4; i++)
+                got[i] = GUARD;
+            if (kind == 0) ts_alu_bf16(ops[k % OPS], a, b, out, n);
+            if (kind == 1) ts_alu_bf16_by(ops[k % OPS], a, number, out, n);
+            if (kind == 2) ts_alu_bf16_of(ops[k % OPS], number, a, out, n);
+            assert_memory_equal(out, wanted, (size_t)n * sizeof *out);
+            assert_int_equal(out[-1], GUARD);
+            assert_int_equal(out[n], GUARD);
+        }
 }
 
 static void in_place(void **state) {
@@ -153,9 +181,12 @@ static void sums_of_rows(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arrays),           cmocka_unit_test(numbers),
-        cmocka_unit_test(in_place),         cmocka_unit_test(one_number_for_a_row),
-        cmocka_unit_test(extremes_of_rows), cmocka_unit_test(sums_of_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(arrays),
+                                       cmocka_unit_test(numbers),
+                                       cmocka_unit_test(parts_of_arrays),
+                                       cmocka_unit_test(in_place),
+                                       cmocka_unit_test(one_number_for_a_row),
+                                       cmocka_unit_test(extremes_of_rows),
+                                       cmocka_unit_test(sums_of_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
