@@ -168,6 +168,15 @@ static inline float clamp(float value, float low, float high) {
         break;                                                                                               \
     }
 
+static inline void widen_bf16(const uint16_t *from, float *to, size_t count) {
+    for (size_t i = 0; i < count / 2; i++) {
+        const uint32_t pair = ts_bf16_pair(from + 2 * i);
+        to[2 * i] = ts_pair_lower(pair);
+        to[2 * i + 1] = ts_pair_upper(pair);
+    }
+    if (count % 2) to[count - 1] = ts_bf16_float(from[count - 1]);
+}
+
 TS_CLONES
 void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
     switch (dtype) {
@@ -187,9 +196,9 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
         WIDEN(f8e4m3fn, uint8_t, widen_one(in[i], F8E4M3FN))
         WIDEN(f8e3m4, uint8_t, widen_one(in[i], F8E3M4))
         WIDEN(f16, uint16_t, widen_one(in[i], F16))
-        WIDEN(bf16, uint16_t, ts_bf16_float(in[i]))
         WIDEN(tf32, uint32_t, ts_bits_float(in[i] & ~((1u << TF32_SPARE) - 1)))
         WIDEN(f64, double, (float)in[i])
+    case ts_dtype_bf16: widen_bf16(from, to, count); break;
     case ts_dtype_f32: memmove(to, from, count * sizeof *to); break;
     case ts_dtype_none:
     case ts_dtype_c64:

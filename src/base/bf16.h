@@ -1,5 +1,5 @@
-/* bf16 on CPUs that round to it in one instruction. It takes subnormal numbers for 0, which are looked for;
-   all others it rounds as ts_float_bf16 does, NaN included. */
+/* bf16 in whole vectors. CPUs that round to it in one instruction take subnormal numbers for 0, which are
+   looked for; all others they round as ts_float_bf16 does, NaN included. */
 #ifndef TS_BASE_BF16_H
 #define TS_BASE_BF16_H
 
