@@ -30,7 +30,7 @@ typedef struct setting {
     ts_machine *machine;
     ts_program *program;
 #ifdef HAVE_DNNL
-    dnnl_primitive_t product;
+    dnnl_primitive_t product; /* NULL: the library has none for this CPU */
     dnnl_stream_t stream;
     dnnl_exec_arg_t operands[3];
 #endif
@@ -39,7 +39,7 @@ typedef struct setting {
 typedef void contender_function(const setting *set, void *out);
 typedef struct contender {
     const char *name;
-    contender_function *run;
+    contender_function *run; /* NULL: the peer has nothing for this CPU */
     void *out;
     double rate[MOST_WINDOWS];
 } contender;
@@ -109,26 +109,34 @@ static void need_dnnl(dnnl_status_t status) {
 }
 
 /* Rows without gaps for all three. */
+static void make_operands(setting *set, const dnnl_memory_desc_t *matrix, dnnl_engine_t engine) {
+    const int roles[3] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
+    for (int i = 0; i < 3; i++) {
+        set->operands[i].arg = roles[i];
+        need_dnnl(dnnl_memory_create(&set->operands[i].memory, matrix, engine, DNNL_MEMORY_NONE));
+    }
+    need_dnnl(dnnl_memory_set_data_handle(set->operands[0].memory, set->x));
+    need_dnnl(dnnl_memory_set_data_handle(set->operands[1].memory, set->y));
+}
+
 static void make_dnnl(setting *set) {
     dnnl_engine_t engine;
     dnnl_memory_desc_t matrix;
     dnnl_matmul_desc_t product;
     dnnl_primitive_desc_t kind;
     const dnnl_dims_t size = {set->n, set->n};
-    const int roles[3] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
+    set->product = NULL;
     need_dnnl(dnnl_engine_create(&engine, dnnl_cpu, 0));
-    need_dnnl(dnnl_stream_create(&set->stream, engine, dnnl_stream_default_flags));
     need_dnnl(dnnl_memory_desc_init_by_tag(&matrix, 2, size, set->is_bf16 ? dnnl_bf16 : dnnl_f32, dnnl_ab));
     need_dnnl(dnnl_matmul_desc_init(&product, &matrix, &matrix, NULL, &matrix));
-    need_dnnl(dnnl_primitive_desc_create(&kind, &product, NULL, engine, NULL));
-    need_dnnl(dnnl_primitive_create(&set->product, kind));
-    for (int i = 0; i < 3; i++) {
-        set->operands[i].arg = roles[i];
-        need_dnnl(dnnl_memory_create(&set->operands[i].memory, &matrix, engine, DNNL_MEMORY_NONE));
+    const dnnl_status_t status = dnnl_primitive_desc_create(&kind, &product, NULL, engine, NULL);
+    if (status != dnnl_unimplemented) {
+        need_dnnl(status);
+        need_dnnl(dnnl_primitive_create(&set->product, kind));
+        need_dnnl(dnnl_stream_create(&set->stream, engine, dnnl_stream_default_flags));
+        make_operands(set, &matrix, engine);
+        need_dnnl(dnnl_primitive_desc_destroy(kind));
     }
-    need_dnnl(dnnl_memory_set_data_handle(set->operands[0].memory, set->x));
-    need_dnnl(dnnl_memory_set_data_handle(set->operands[1].memory, set->y));
-    need_dnnl(dnnl_primitive_desc_destroy(kind));
     need_dnnl(dnnl_engine_destroy(engine));
 }
 
@@ -139,6 +147,7 @@ static void run_dnnl(const setting *set, void *out) {
 }
 
 static void free_dnnl(const setting *set) {
+    if (!set->product) return;
     for (int i = 0; i < 3; i++)
         dnnl_memory_destroy(set->operands[i].memory);
     dnnl_primitive_destroy(set->product);
@@ -154,7 +163,7 @@ static int contenders_for(const setting *set, contender *list) {
     if (!set->is_bf16) list[count].name = "OpenBLAS", list[count++].run = run_openblas;
 #endif
 #ifdef HAVE_DNNL
-    list[count].name = "oneDNN", list[count++].run = run_dnnl;
+    list[count].name = "oneDNN", list[count++].run = set->product ? run_dnnl : NULL;
 #endif
     (void)set;
     for (int c = 0; c < count; c++)
@@ -196,7 +205,9 @@ static void print_rows(const setting *set, const contender *list, int count, int
     const double *own = list[0].rate;
     for (int c = 0; c < count; c++) {
         const double *rate = list[c].rate, best = rate[windows - 1], median = rate[windows / 2];
-        if (c == 0)
+        if (!list[c].run)
+            printf("| | %s | not on this CPU | | |\n", list[c].name);
+        else if (c == 0)
             printf("| %s %d | %s | %.1f | %.1f | |\n", set->is_bf16 ? "bf16" : "fp32", set->n, list[c].name,
                    best, median);
         else
@@ -218,11 +229,13 @@ static void measure(setting *set, const ts_chip *chip, int windows, contender *l
     int count = contenders_for(set, list);
     for (int w = -1; w < windows; w++)
         for (int c = 0; c < count; c++) {
+            if (!list[c].run) continue;
             double start = seconds(set);
             list[c].run(set, list[c].out);
             if (w >= 0) list[c].rate[w] = 2e-9 * pow(set->n, 3) / (seconds(set) - start);
         }
     for (int c = 0; c < count; c++) {
+        if (!list[c].run) continue;
         check(set, &list[0], &list[c]);
         qsort(list[c].rate, (size_t)windows, sizeof(double), by_value);
     }

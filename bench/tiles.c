@@ -43,7 +43,7 @@ typedef struct setting {
 typedef void contender_function(const setting *set);
 typedef struct contender {
     const char *name;
-    contender_function *run;
+    contender_function *run; /* NULL: the peer has nothing for this CPU */
     double rate[MOST_WINDOWS];
 } contender;
 
@@ -111,23 +111,35 @@ static void run_machine(const setting *set) {
 
 #ifdef HAVE_XSMM
 /* Column-major, so the product is the transposed one: moving [N,K] times stationary [K,M]. */
-static void run_xsmm(const setting *set) {
-    const shape *s = &set->shape;
+static libxsmm_smmfunction xsmm_of(const shape *s) {
     const int flags = LIBXSMM_GEMM_FLAG_TRANS_B, prefetch = LIBXSMM_GEMM_PREFETCH_NONE, m = s->m, n = s->n;
     const float one = 1;
-    libxsmm_smmfunction call = libxsmm_smmdispatch(n, m, s->k, &n, &m, &n, &one, &one, &flags, &prefetch);
-    for (int i = 0; call && i < set->times; i++)
+    return libxsmm_smmdispatch(n, m, s->k, &n, &m, &n, &one, &one, &flags, &prefetch);
+}
+
+static void run_xsmm(const setting *set) {
+    const libxsmm_smmfunction call = xsmm_of(&set->shape);
+    for (int i = 0; i < set->times; i++)
         call(set->b, set->a, set->out);
 }
 
 /* The library has no transposed form: stationary lies as [M,K]. */
-static void run_xsmm_bf16(const setting *set) {
-    const shape *s = &set->shape;
+static libxsmm_bsmmfunction xsmm_bf16_of(const shape *s) {
     const int flags = LIBXSMM_GEMM_FLAG_VNNI_A, prefetch = LIBXSMM_GEMM_PREFETCH_NONE, k = s->k, n = s->n;
     const float one = 1;
-    libxsmm_bsmmfunction call = libxsmm_bsmmdispatch(n, s->m, k, &n, &k, &n, &one, &one, &flags, &prefetch);
-    for (int i = 0; call && i < set->times; i++)
+    return libxsmm_bsmmdispatch(n, s->m, k, &n, &k, &n, &one, &one, &flags, &prefetch);
+}
+
+static void run_xsmm_bf16(const setting *set) {
+    const shape *s = &set->shape;
+    const libxsmm_bsmmfunction call = xsmm_bf16_of(s);
+    for (int i = 0; i < set->times; i++)
         call(set->pairs, (const libxsmm_bfloat16 *)set->pairs + (size_t)s->k * (size_t)s->n, set->out);
+}
+
+static contender_function *xsmm_for(const shape *s) {
+    if (s->is_bf16) return xsmm_bf16_of(s) ? run_xsmm_bf16 : NULL;
+    return xsmm_of(s) ? run_xsmm : NULL;
 }
 #endif
 
@@ -145,7 +157,7 @@ static int contenders_for(const shape *s, contender *list) {
     list[count].name = "nc_matmul", list[count++].run = run_machine;
 #ifdef HAVE_XSMM
     list[count].name = s->is_bf16 ? "libxsmm (paired before)" : "libxsmm";
-    list[count++].run = s->is_bf16 ? run_xsmm_bf16 : run_xsmm;
+    list[count++].run = xsmm_for(s);
 #endif
 #ifdef HAVE_OPENBLAS
     if (!s->is_bf16) list[count].name = "OpenBLAS", list[count++].run = run_openblas;
@@ -164,6 +176,10 @@ static void print_row(const shape *s, const contender *list, int count, int wind
     const double *own = list[0].rate;
     for (int c = 0; c < count; c++) {
         const double *rate = list[c].rate, best = rate[windows - 1], median = rate[windows / 2];
+        if (!list[c].run) {
+            printf("| | %s | not on this CPU | | |\n", list[c].name);
+            continue;
+        }
         if (c == 0)
             printf("| %s %dx%dx%d ", s->is_bf16 ? "bf16" : "fp32", s->k, s->m, s->n);
         else
@@ -186,13 +202,14 @@ static void measure(setting *set, int windows, contender *list) {
     int count = contenders_for(s, list);
     for (int w = -2; w < windows; w++)
         for (int c = 0; c < count; c++) {
+            if (!list[c].run) continue;
             double start = cpu_seconds();
             list[c].run(set);
             double rate = 2e-9 * work * set->times / (cpu_seconds() - start);
             if (w >= 0) list[c].rate[w] = rate;
         }
     for (int c = 0; c < count; c++)
-        qsort(list[c].rate, (size_t)windows, sizeof(double), by_value);
+        if (list[c].run) qsort(list[c].rate, (size_t)windows, sizeof(double), by_value);
     print_row(s, list, count, windows);
     ts_program_free(set->program);
 }
