@@ -34,6 +34,12 @@ typedef struct ts_charge {
     ts_time amount;
 } ts_charge;
 
+/* Calls `function` with the number of sets behind its other arguments. Runs have a band as a rule: inlined,
+   loops over three sets unroll. */
+#define TS_WITH_SETS(clock, function, ...)                                                                   \
+    ((clock)->sets == 3 ? function(__VA_ARGS__, 3) : function(__VA_ARGS__, (clock)->sets))
+#define TS_INLINE static inline __attribute__((always_inline))
+
 /* How an instant follows from what came before. */
 typedef enum ts_cause_kind {
     ts_cause_engine,  /* an engine or port was held for the occupancy */
@@ -526,8 +532,8 @@ ts_op_patterns ts_find_patterns(const ts_program *program, const ts_inst *inst);
 void ts_access_place(const ts_clock *clock, ts_access *access);
 
 /* clock_lanes.c: the event loop. */
-static inline void ts_times_copy(const ts_clock *clock, ts_times *to, const ts_times *from) {
-    for (int k = 0; k < clock->sets; k++)
+TS_INLINE void ts_times_copy(ts_times *to, const ts_times *from, int sets) {
+    for (int k = 0; k < sets; k++)
         to->at[k] = from->at[k];
 }
 /* Of `step`, held once, with all its times 0. */

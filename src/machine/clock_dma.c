@@ -136,7 +136,7 @@ static bool takes_all(const ts_clock *clock, const ts_step *step) {
 /* From entry 0 for all engines to one each. */
 static void split_engines(ts_clock *clock) {
     for (int engine = 1; engine < clock->most_engines; engine++) {
-        ts_times_copy(clock, &clock->dma_free[engine], &clock->dma_free[0]);
+        ts_times_copy(&clock->dma_free[engine], &clock->dma_free[0], clock->sets);
         clock->dma_node[engine] = ts_node_hold(clock->dma_node[0]);
     }
     clock->dma_is_split = true;

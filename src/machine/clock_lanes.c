@@ -39,6 +39,11 @@ static void apply_reuse(const ts_clock *clock, ts_event *consumer, const ts_even
             consumer->of[k].earliest = later(consumer->of[k].earliest, times[k].ready);
 }
 
+TS_INLINE void apply_times(ts_event *consumer, const ts_event_times *times, bool is_same, int sets) {
+    for (int k = 0; k < sets; k++)
+        consumer->of[k].earliest = later(consumer->of[k].earliest, is_same ? times[k].same : times[k].ready);
+}
+
 static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, ts_wait wait) {
     if (wait == ts_wait_issue) return;
     const ts_event_times *times = producer->of;
@@ -50,14 +55,10 @@ static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer,
                      wait == ts_wait_same     ? ts_cause_same
                      : producer->step->is_dma ? ts_cause_done
                                               : ts_cause_ready);
-    if (wait == ts_wait_reuse && clock->frees_reuse) {
+    if (wait == ts_wait_reuse && clock->frees_reuse)
         apply_reuse(clock, consumer, times);
-        return;
-    }
-    for (int k = 0; k < clock->sets; k++) {
-        ts_time time = is_same ? times[k].same : times[k].ready;
-        if (time > consumer->of[k].earliest) consumer->of[k].earliest = time;
-    }
+    else
+        TS_WITH_SETS(clock, apply_times, consumer, times, is_same);
 }
 
 static void add_edge(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
@@ -193,7 +194,7 @@ static bool needs_table(const ts_clock *clock, const ts_event *event) {
 }
 
 /* When the engine could issue `event` in the first `sets` sets. */
-static inline void engine_starts(const ts_clock *clock, const ts_event *event, int sets, ts_time *start) {
+TS_INLINE void engine_starts(const ts_clock *clock, const ts_event *event, ts_time *start, int sets) {
     const ts_step *step = event->step;
     const ts_times *free = &clock->engine_free[step->engine];
     for (int k = 0; k < sets; k++)
@@ -227,19 +228,20 @@ static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     return NULL;
 }
 
-static inline void note_end(ts_clock *clock, ts_node *node, const ts_event *event, ts_cause_kind kind,
-                            const ts_times *end) {
+TS_INLINE void note_end(ts_clock *clock, ts_node *node, const ts_event *event, ts_cause_kind kind,
+                        const ts_times *end, int sets) {
     int asked = clock->asked;
     if (end->at[asked] > clock->end.at[asked]) ts_cause_set(clock, &clock->end_cause, node, event, kind);
-    for (int k = 0; k < clock->sets; k++)
+    for (int k = 0; k < sets; k++)
         clock->end.at[k] = later(clock->end.at[k], end->at[k]);
 }
 
-static void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, const ts_times *until) {
+TS_INLINE void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, const ts_times *until,
+                          int sets) {
     const ts_step *step = event->step;
     for (int port = 0; port < ts_port_count; port++) {
         if (!step->port[port]) continue;
-        ts_times_copy(clock, &clock->port_free[port][step->engine], until);
+        ts_times_copy(&clock->port_free[port][step->engine], until, sets);
         forget_pick(clock, port_rival((ts_port)port, step->engine));
         ts_cause_set(clock, &clock->port_cause[port][step->engine], node, event, ts_cause_engine);
     }
@@ -283,15 +285,15 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
     if (!event->step->is_dma) ts_series_live(clock, event->step->inst, start, until);
 }
 
-static void issue(ts_clock *clock, ts_engine engine) {
+TS_INLINE void issue_in(ts_clock *clock, ts_engine engine, int sets) {
     ts_lane *lane = &clock->engine[engine];
     ts_event *event = lane_pop(lane, lane->before);
     if (!lane->head) clock->idle |= 1u << engine;
     forget_pick(clock, engine);
     const ts_step *step = event->step;
     ts_times start, until, result;
-    engine_starts(clock, event, clock->sets, start.at);
-    for (int k = 0; k < clock->sets; k++) {
+    engine_starts(clock, event, start.at, sets);
+    for (int k = 0; k < sets; k++) {
         until.at[k] = start.at[k] + step->of[k].occupancy;
         result.at[k] = start.at[k] + step->of[k].stream + step->of[k].latency;
     }
@@ -303,22 +305,26 @@ static void issue(ts_clock *clock, ts_engine engine) {
         ts_tally_table(clock, event);
     }
     if (clock->is_shown && !step->is_control) show_issue(clock, event, start_asked, until.at[clock->asked]);
-    ts_times_copy(clock, &clock->engine_free[engine], &until);
+    ts_times_copy(&clock->engine_free[engine], &until, sets);
     ts_cause_set(clock, &clock->engine_cause[engine], node, event, ts_cause_engine);
     if (step->is_dma) {
         push_ring(clock, event, node, &until);
         ts_node_drop(clock, node);
         return;
     }
-    hold_ports(clock, node, event, &until);
-    note_end(clock, node, event, ts_cause_result, &result);
-    for (int k = 0; k < clock->sets; k++) {
+    hold_ports(clock, node, event, &until, sets);
+    note_end(clock, node, event, ts_cause_result, &result, sets);
+    for (int k = 0; k < sets; k++) {
         event->of[k].same = until.at[k] + step->of[k].dependent;
         event->of[k].ready = result.at[k] + clock->semaphore[k];
     }
     ts_node_drop(clock, event->cause.node);
     event->node = node;
     settle(clock, event);
+}
+
+static void issue(ts_clock *clock, ts_engine engine) {
+    TS_WITH_SETS(clock, issue_in, clock, engine);
 }
 
 static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
@@ -384,7 +390,7 @@ static void serve(ts_clock *clock, int position) {
     event->node = last_byte;
     for (int k = 0; k < clock->sets; k++)
         event->of[k].ready = event->of[k].same = done.at[k];
-    note_end(clock, event->node, event, ts_cause_done, &done);
+    note_end(clock, event->node, event, ts_cause_done, &done, clock->sets);
     settle(clock, event);
 }
 
@@ -398,7 +404,7 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
     if (clock->window == 1) {
         if (!event || event->waits) return;
         lane->pick = event;
-        engine_starts(clock, event, 1, &lane->start);
+        engine_starts(clock, event, &lane->start, 1);
         return;
     }
     uint64_t queues[TS_CLOCK_RINGS / 64] = {0};
@@ -413,7 +419,7 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
         }
         if (!event->waits) {
             ts_time start;
-            engine_starts(clock, event, 1, &start);
+            engine_starts(clock, event, &start, 1);
             if (start < best) {
                 lane->start = best = start;
                 lane->pick = event;

@@ -25,10 +25,15 @@ static void find_free(ts_clock *clock, ts_users *users, ts_time far) {
     }
 }
 
+TS_INLINE bool was_over_in(const ts_event *event, const ts_time *free, int sets) {
+    bool is = true;
+    for (int k = 0; k < sets; k++)
+        is &= (event->of[k].ready <= free[k]) & (event->of[k].same <= free[k]);
+    return is;
+}
+
 static bool was_over(const ts_clock *clock, const ts_event *event, const ts_time *free) {
-    for (int k = 0; k < clock->sets; k++)
-        if (event->of[k].ready > free[k] || event->of[k].same > free[k]) return false;
-    return true;
+    return TS_WITH_SETS(clock, was_over_in, event, free);
 }
 
 /* Nothing that is still to come can be delayed by what was over before the latest instruction of every engine

@@ -59,20 +59,23 @@ static bool conflicts(ts_clock *clock, const ts_place *place, const ts_place *ot
 
 /* Whether the dependence could delay `event` at all, given what is known. *is_over: nor any that its engine
    issues later. */
+TS_INLINE bool can_delay_in(const ts_event *event, const ts_event *earlier, const ts_time *free, bool is_same,
+                            bool *is_over, int sets) {
+    bool is_ahead = false, can = false;
+    for (int k = 0; k < sets; k++) {
+        ts_time time = is_same ? earlier->of[k].same : earlier->of[k].ready;
+        is_ahead |= time > free[k];
+        can |= (time > free[k]) & (time >= event->of[k].earliest);
+    }
+    *is_over = !is_ahead;
+    return can;
+}
+
 static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same,
                       bool *is_over) {
     *is_over = false;
-    if (!earlier->is_done) return true;
-    const ts_times *free = &clock->engine_free[event->step->engine];
-    bool is_ahead = false;
-    for (int k = 0; k < clock->sets; k++) {
-        ts_time time = is_same ? earlier->of[k].same : earlier->of[k].ready;
-        if (time <= free->at[k]) continue;
-        if (time >= event->of[k].earliest) return true;
-        is_ahead = true;
-    }
-    *is_over = !is_ahead;
-    return false;
+    const ts_time *free = clock->engine_free[event->step->engine].at;
+    return !earlier->is_done || TS_WITH_SETS(clock, can_delay_in, event, earlier, free, is_same, is_over);
 }
 
 /* An access that looks for what it waits for. */
