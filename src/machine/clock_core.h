@@ -154,12 +154,16 @@ typedef struct ts_event_times {
 } ts_event_times;
 
 /* One executed instruction, from its fetch until nobody can wait for it any more. With a band it takes two
-   lines of the host's cache. */
+   lines of the host's cache, of which whoever asks whether it matters needs the second. */
 struct ts_event {
     ts_event *next; /* in its lane */
     const ts_step *step;
     ts_edge *edges; /* who waits for its times */
     uint64_t sequence;
+    union {
+        ts_cause cause; /* of `earliest` in the set asked for */
+        ts_node *node;  /* when done: compute: its start; DMA: its last byte */
+    };
     uint32_t refs;        /* boxes, and one until it is done */
     uint32_t waits;       /* dependences whose times are not known yet */
     uint32_t mark;        /* 1 + its number in a walk, clock_walk.c */
@@ -168,11 +172,7 @@ struct ts_event {
     uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
                              overwrite */
     bool is_done, loads_table, is_watched;
-    bool is_group; /* no instruction: the transfers that read one place, together */
-    union {
-        ts_cause cause; /* of `earliest` in the set asked for */
-        ts_node *node;  /* when done: compute: its start; DMA: its last byte */
-    };
+    bool is_group;       /* no instruction: the transfers that read one place, together */
     ts_event_times of[]; /* one a set in use */
 };
 
@@ -442,6 +442,7 @@ static inline void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size) {
     void *item = slab->free;
     if (!item) return ts_slab_more(arena, slab, size);
     memcpy(&slab->free, item, sizeof slab->free);
+    __builtin_prefetch(slab->free, 1);
     return item;
 }
 static inline void ts_slab_give(ts_slab *slab, void *item) {
