@@ -198,16 +198,9 @@ typedef struct ts_lane {
     int32_t count;           /* events in it */
 } ts_lane;
 
-/* The access patterns of an instruction in the order of ts_inst_operands. */
-typedef struct ts_op_patterns {
-    int count;
-    const ts_ap *ap[TS_MAX_OPERANDS];
-    bool is_write[TS_MAX_OPERANDS];
-} ts_op_patterns;
-
 /* One code position. */
 typedef struct ts_code {
-    ts_access *accesses;
+    ts_access *accesses; /* in the order of ts_inst_operands */
     ts_step *steps, *latest;
     uint32_t row;
     int8_t access_count;
@@ -527,8 +520,6 @@ void ts_expand_since(ts_clock *clock, uint32_t at);
 ts_status ts_expand_init(ts_clock *clock);
 /* Fetches the next instruction into its lane; *is_end at the end of the program. */
 ts_status ts_expand_next(ts_clock *clock, bool *is_end);
-
-ts_op_patterns ts_find_patterns(const ts_program *program, const ts_inst *inst);
 /* The storage of an access, and where its tensor lies in it. */
 void ts_access_place(const ts_clock *clock, ts_access *access);
 

@@ -6,7 +6,14 @@
 
 enum { TICK = 64 }; /* instructions */
 
-static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, ts_op_patterns *out) {
+/* The access patterns of an instruction in the order of ts_inst_operands. */
+typedef struct patterns {
+    int count;
+    const ts_ap *ap[TS_MAX_OPERANDS];
+    bool is_write[TS_MAX_OPERANDS];
+} patterns;
+
+static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, patterns *out) {
     if (ap->space == ts_space_none || out->count == TS_MAX_OPERANDS) return;
     out->is_write[out->count] = is_write;
     out->ap[out->count++] = ap;
@@ -14,18 +21,44 @@ static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_writ
         add_pattern(program, &program->indices.data[ap->index - 1], false, out);
 }
 
-ts_op_patterns ts_find_patterns(const ts_program *program, const ts_inst *inst) {
+static void find_patterns(const ts_program *program, const ts_inst *inst, patterns *out) {
     const ts_op_info *info = ts_op_get(inst->op);
-    ts_op_patterns out = {0};
+    out->count = 0;
     for (int i = 0; i < info->field_count; i++) {
         const void *field = (const char *)inst + info->fields[i].offset;
         ts_field_kind kind = info->fields[i].kind;
         if (kind == ts_kind_dst || kind == ts_kind_optdst || kind == ts_kind_src || kind == ts_kind_opt)
-            add_pattern(program, field, kind == ts_kind_dst || kind == ts_kind_optdst, &out);
+            add_pattern(program, field, kind == ts_kind_dst || kind == ts_kind_optdst, out);
         if (kind == ts_kind_scalar && ((const ts_scalar *)field)->is_ap)
-            add_pattern(program, &((const ts_scalar *)field)->ap, false, &out);
+            add_pattern(program, &((const ts_scalar *)field)->ap, false, out);
     }
-    return out;
+}
+
+void ts_access_place(const ts_clock *clock, ts_access *access) {
+    const ts_ap *ap = access->ap;
+    if (ap->space == ts_space_hbm) {
+        const ts_tensor *tensor = &clock->program->tensors.data[ap->tensor];
+        access->storage = clock->storage_of[ap->tensor];
+        access->shift = tensor->kind == ts_tensor_scratch ? (int64_t)tensor->address : 0;
+    } else {
+        access->storage = ap->space == ts_space_psum ? TS_STORAGE_PSUM : TS_STORAGE_SBUF;
+    }
+}
+
+static void find_accesses(ts_clock *clock, uint32_t at) {
+    ts_code *code = &clock->code[at];
+    patterns found;
+    find_patterns(clock->program, clock->program->code.data[at], &found);
+    clock->operands += (uint32_t)found.count;
+    code->access_count = (int8_t)found.count;
+    if (found.count) code->accesses = TS_NEW_ARRAY(&clock->arena, ts_access, (size_t)found.count);
+    for (int i = 0; i < found.count; i++) {
+        ts_access *access = &code->accesses[i];
+        access->inst = at;
+        access->ap = found.ap[i];
+        access->is_write = found.is_write[i];
+        ts_access_place(clock, access);
+    }
 }
 
 /* Outputs that take over an input share its storage; scratch tensors share one by address. */
@@ -44,18 +77,16 @@ static void find_storages(ts_clock *clock) {
     }
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
-        ts_op_patterns found = ts_find_patterns(program, inst);
-        clock->operands += (uint32_t)found.count;
         clock->has_leaves |= inst->op == ts_op_leave;
-        for (int i = 0; i < found.count; i++) {
-            ts_access access = {.ap = found.ap[i]};
-            ts_access_place(clock, &access);
-            ts_storage *storage = &clock->storages[access.storage];
-            if (found.is_write[i]) storage->is_tracked = true;
+        find_accesses(clock, at);
+        for (int i = 0; i < clock->code[at].access_count; i++) {
+            const ts_access *access = &clock->code[at].accesses[i];
+            ts_storage *storage = &clock->storages[access->storage];
+            if (access->is_write) storage->is_tracked = true;
             for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
                 if (engine != inst->engine && inst->op != ts_op_leave) continue;
                 storage->users[true].last[engine] = at + 1;
-                if (found.is_write[i]) storage->users[false].last[engine] = at + 1;
+                if (access->is_write) storage->users[false].last[engine] = at + 1;
             }
         }
     }
@@ -143,17 +174,6 @@ static bool moves(const ts_affine *affine) {
     return affine->term_count > 0 || affine->rotation != 0;
 }
 
-void ts_access_place(const ts_clock *clock, ts_access *access) {
-    const ts_ap *ap = access->ap;
-    if (ap->space == ts_space_hbm) {
-        const ts_tensor *tensor = &clock->program->tensors.data[ap->tensor];
-        access->storage = clock->storage_of[ap->tensor];
-        access->shift = tensor->kind == ts_tensor_scratch ? (int64_t)tensor->address : 0;
-    } else {
-        access->storage = ap->space == ts_space_psum ? TS_STORAGE_PSUM : TS_STORAGE_SBUF;
-    }
-}
-
 /* An indexed operand may be anywhere in its tensor. */
 static void set_offset(const ts_program *program, ts_access *access, int64_t offset) {
     const ts_shape *shape = access->place.shape;
@@ -194,25 +214,20 @@ static uint8_t find_table(const ts_inst *inst) {
     return 0;
 }
 
-static void open_code(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
-    ts_op_patterns found = ts_find_patterns(clock->program, inst);
-    code->accesses = TS_NEW_ARRAY(&clock->arena, ts_access, (size_t)operands->count);
-    code->access_count = (int8_t)operands->count;
+static void open_code(const ts_clock *clock, ts_code *code, const ts_inst *inst) {
     code->table = find_table(inst);
-    for (int i = 0; i < operands->count; i++) {
+    for (int i = 0; i < code->access_count; i++) {
         ts_access *access = &code->accesses[i];
-        access->inst = (uint32_t)(code - clock->code);
-        access->ap = found.ap[i];
         access->moves_offset = moves(&access->ap->offset);
         access->moves_part = access->ap->space != ts_space_hbm && moves(&access->ap->part);
         access->is_ragged = is_ragged(access->ap);
-        ts_access_place(clock, access);
         code->is_ragged |= access->is_ragged;
         if (access->moves_offset || access->moves_part) code->moving[code->moving_count++] = (uint8_t)i;
     }
     for (int is_write = 0; is_write < 2; is_write++)
-        for (int i = 0; i < operands->count; i++)
-            if (operands->is_write[i] == is_write && clock->storages[code->accesses[i].storage].is_tracked)
+        for (int i = 0; i < code->access_count; i++)
+            if (code->accesses[i].is_write == is_write &&
+                clock->storages[code->accesses[i].storage].is_tracked)
                 code->tracked[code->tracked_count++] = (uint8_t)i;
     code->is_ready = true;
 }
@@ -266,7 +281,7 @@ static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
     }
     ts_operands operands;
     ts_inst_operands(program, inst, clock->counters, &operands);
-    if (!code->is_ready) open_code(clock, code, inst, &operands);
+    if (!code->is_ready) open_code(clock, code, inst);
     if (operands.is_skipped) return NULL;
     for (int i = 0; i < operands.count; i++)
         set_access(clock, &code->accesses[i], &operands, i);

@@ -115,6 +115,8 @@ static void lane_push(ts_lane *lane, ts_event *event) {
 static ts_event *lane_pop(ts_lane *lane, ts_event *before) {
     ts_event **link = before ? &before->next : &lane->head, *event = *link;
     *link = event->next;
+    __builtin_prefetch(event->next);
+    __builtin_prefetch(event->next ? event->next->of : NULL);
     if (lane->tail == event) lane->tail = before;
     event->next = NULL;
     lane->count--;

@@ -63,16 +63,14 @@ static void find_all(ts_clock *clock) {
         const ts_inst *inst = program->code.data[at];
         if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
         if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
-        ts_op_patterns found = ts_find_patterns(program, inst);
-        for (int i = 0; i < found.count; i++) {
-            ts_access access = {.ap = found.ap[i]};
-            ts_access_place(clock, &access);
-            if (!clock->storages[access.storage].is_tracked) continue;
-            ts_reaches own = {.ap = access.ap,
+        for (int i = 0; i < clock->code[at].access_count; i++) {
+            const ts_access *access = &clock->code[at].accesses[i];
+            if (!clock->storages[access->storage].is_tracked) continue;
+            ts_reaches own = {.ap = access->ap,
                               .inst = at,
-                              .storage = access.storage,
+                              .storage = access->storage,
                               .loop = loop,
-                              .is_write = found.is_write[i]};
+                              .is_write = access->is_write};
             ts_vec_push(&clock->reaches, &clock->arena, own);
         }
     }

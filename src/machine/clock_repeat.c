@@ -140,13 +140,14 @@ static void look_at_places(repeat *r) {
     }
 }
 
-static void look_at_inst(repeat *r, const ts_inst *inst) {
+static void look_at_inst(repeat *r, uint32_t at) {
+    const ts_inst *inst = r->clock->program->code.data[at];
+    const ts_code *code = &r->clock->code[at];
     r->out->engines |= 1u << inst->engine;
     if (inst->op == ts_op_leave) r->out->is_able = false;
     open_loops(&r->nest, inst);
-    ts_op_patterns found = ts_find_patterns(r->clock->program, inst);
-    for (int i = 0; i < found.count; i++) {
-        const ts_ap *ap = found.ap[i];
+    for (int i = 0; i < code->access_count; i++) {
+        const ts_ap *ap = code->accesses[i].ap;
         add_period(r, &ap->offset);
         for (int d = 0; d < ap->dims; d++)
             add_count(r, &ap->dim[d].count);
@@ -168,7 +169,7 @@ void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out) {
         if (inner && add_count(&r, &inner->trip))
             at = program->loops.data[inner->id].end; /* not entered up to `last` */
         else
-            look_at_inst(&r, inst);
+            look_at_inst(&r, at);
     }
     if (!out->is_able) out->last = INT64_MAX;
 }
