@@ -64,8 +64,7 @@ typedef struct ts_node {
             *many; /* malloc'ed, when there are `charges`: those of a chain of nodes merged into this one */
         ts_time amount; /* of one more charge, or a transfer's descriptors */
     };
-    ts_time
-        span; /* sum of its charges; of causes other than a transfer's it is right once they were added up */
+    ts_time span; /* sum of its charges; of causes other than a transfer's 0 until somebody adds them up */
     uint32_t charges, refs;
     uint32_t row;          /* of the one more charge */
     uint32_t anchor, mark; /* 1 + the first of its places in a steady state's snapshot, and in the comparison

@@ -87,15 +87,18 @@ static void each_node(ts_clock *clock, node_visit *visit) {
     }
 }
 
+static void find_span(ts_clock *clock, ts_node *node) {
+    ts_charge few[TS_NODE_CHARGES];
+    uint32_t count;
+    if (node->charges) return;
+    ts_node_charges(clock, node, few, &count);
+    node->span = 0;
+    for (uint32_t i = 0; i < count; i++)
+        node->span += few[i].amount;
+}
+
 static void mark_inner(ts_clock *clock, ts_node *node) {
-    if (!node->charges) {
-        ts_charge few[TS_NODE_CHARGES];
-        uint32_t count;
-        ts_node_charges(clock, node, few, &count);
-        node->span = 0;
-        for (uint32_t i = 0; i < count; i++)
-            node->span += few[i].amount;
-    }
+    (void)clock;
     if (node->parent && node->parent->refs == 1) node->parent->is_inner = true;
 }
 
@@ -120,6 +123,7 @@ void ts_path_open(ts_clock *clock) {
 static void merge_chains(ts_clock *clock) {
     if (!clock->charge_sums)
         clock->charge_sums = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
+    if (is_shown(clock)) each_node(clock, find_span); /* nothing else asks for it */
     each_node(clock, mark_inner);
     each_node(clock, merge_outer);
     set_limit(clock);
@@ -130,6 +134,7 @@ static ts_node *take_node(ts_clock *clock, ts_node *parent, const ts_step *step,
     ts_node *node = ts_slab_take(&clock->arena, &clock->nodes, sizeof *node);
     node->parent = ts_node_hold(parent);
     node->step = step;
+    node->span = 0;
     node->charges = 0;
     node->refs = 1;
     node->is_inner = false;
