@@ -18,7 +18,7 @@ enum {
     TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
     TS_CLOCK_WINDOW = 1024,     /* fetched instructions that wait for their times */
     TS_CLOCK_BOXES = 8192, /* reads, or writes, of a storage remembered exactly; above that, old ones merge */
-    TS_CLOCK_FEW = 8,      /* as few are not worth a look */
+    TS_CLOCK_FEW = 16,     /* as few are not worth a look */
     TS_CLOCK_SIGNS = 16    /* states remembered by a sign of what they are */
 };
 

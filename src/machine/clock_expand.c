@@ -4,7 +4,7 @@
 
 #include "machine/clock_steady.h"
 
-enum { TICK = 64 }; /* instructions */
+enum { TICK = 32 }; /* instructions */
 
 /* The access patterns of an instruction in the order of ts_inst_operands. */
 typedef struct patterns {
