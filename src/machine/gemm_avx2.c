@@ -74,17 +74,21 @@ TARGET TS_INLINE __m256 load_any(const uint8_t *at, const int size, bool is_some
    constant at each call. */
 TARGET TS_INLINE void pack(const ts_gemm_kernel *kernel, const uint8_t *from, int64_t pitch, int64_t k,
                            int64_t m, const int size, uint32_t *to) {
+    enum { LINE = 64 };
     for (int64_t height; m > 0; m -= height, from += height * size) {
         height = ts_gemm_height(kernel, m);
         const uint8_t *row = from;
-        for (int64_t i = 0; i < k; i++, row += pitch * size, to += ROWS)
+        for (int64_t i = 0; i < k; i++, row += pitch * size, to += ROWS) {
+            __builtin_prefetch(row + LINE);
             store((float *)to, load_any(row, size, true, (int)height));
+        }
     }
 }
 
 /* The same from rows along k, by squares. */
 TARGET TS_INLINE void pack_turned(const ts_gemm_kernel *kernel, const uint8_t *from, int64_t step, int64_t k,
                                   int64_t m, const int size, uint32_t *to) {
+    enum { LINE = 64 };
     for (int64_t height; m > 0; m -= height, from += height * step * size) {
         height = ts_gemm_height(kernel, m);
         for (int64_t at = 0; at < k; at += LANES) {
@@ -92,6 +96,7 @@ TARGET TS_INLINE void pack_turned(const ts_gemm_kernel *kernel, const uint8_t *f
             __m256 r[LANES];
             TS_UNROLL for (int i = 0; i < LANES; i++) {
                 const uint8_t *row = from + (i * step + at) * size;
+                __builtin_prefetch(row + LINE);
                 r[i] = i < height ? load_any(row, size, left < LANES, (int)left) : zero();
             }
             ts_square_turn(r);
