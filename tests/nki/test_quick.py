@@ -112,8 +112,11 @@ def test_names_are_counted_as_python_counts_them():
     def kernel(x):
         names.extend(tile.name for tile in (sbuf(1, 1), nl.ndarray([1, 1], nl.float32), sbuf(1, 1),
                                             nl.ndarray((1, 1), nl.float32, name="a"),
-                                            nl.ndarray([1, 1], nl.float32, name="a")))
+                                            nl.ndarray([1, 1], nl.float32, name="a"),
+                                            nl.ndarray((1, 1), nl.float32, name=None),
+                                            nl.ndarray((1, 1), nl.float32, name=7),
+                                            nl.ndarray((1, 1), nl.float32, nl.shared_hbm, name=None)))
         return stored(filled(128, 64))
 
     kernel(X)
-    assert names == ["tile", "tile_1", "tile_2", "a", "a_1"]
+    assert names == ["tile", "tile_1", "tile_2", "a", "a_1", "tile_3", "7", "hbm"]

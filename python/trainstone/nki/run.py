@@ -138,7 +138,7 @@ class Run:
         if is_shared and self.shared_at < len(self.shared):
             self.shared_at += 1
             return self.shared[self.shared_at - 1]
-        storage = Storage(self.recording.unique(name or "hbm"), space, shape, self.dialect)
+        storage = Storage(self.recording.unique(str(name or "hbm")), space, shape, self.dialect)
         view = self._hbm(storage, native.SCRATCH, dtype, shape, None)
         if is_shared:
             self.shared.append(view)
@@ -158,7 +158,7 @@ class Run:
         if address is not None or space.allocate is not None:
             size = math.prod(shape[at + 1:]) * dtypes.BYTES[code]
             addresses, part = self.addresses_of(space, shape[:at], shape[at] if shape else 1, size, address)
-        return self.recording.tile(space, space.code, code, shape, at, is_value, addresses, part, name)
+        return self.recording.tile(space, space.code, code, shape, at, is_value, addresses, part, str(name or ""))
 
     def value(self, shape, dtype, space=None, name="value"):
         """The tile that a value-returning call writes."""
