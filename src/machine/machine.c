@@ -46,12 +46,18 @@ static uint64_t operand_bytes(const ts_chip *chip, double columns) {
     return (uint64_t)(chip->partitions * (columns + TS_GEMM_COLUMNS) * (double)sizeof(float));
 }
 
-/* Words of a product whose one operand has one column for each partition at most. Those of one whole operand
-   for each panel of the result, which covers a panel for each TS_LEAST_ROWS of it, too. */
-static uint64_t packed_bytes(const ts_chip *chip) {
-    const double panels = chip->max_moving_columns / TS_GEMM_LEAST_COLUMNS + 1;
+/* Rooms for packed words: one for each TS_LEAST_ROWS of the result, of a panel for all partitions, and one
+   for each panel of it, of an operand with as many columns as partitions or as a stationary one has. */
+static void measure_rooms(const ts_chip *chip, ts_core *core) {
     const double columns = fmax(chip->max_stationary_columns, chip->partitions) + TS_GEMM_COLUMNS;
-    return (uint64_t)(panels * (chip->partitions * columns + TS_GEMM_SLACK) * (double)sizeof(uint32_t));
+    const double places = chip->partitions / TS_LEAST_ROWS + 1;
+    core->rows_room = (int64_t)(places * chip->partitions * TS_GEMM_LEAST_COLUMNS) + TS_GEMM_SLACK;
+    core->whole_room = (int64_t)(chip->partitions * columns) + TS_GEMM_SLACK;
+}
+
+static uint64_t packed_bytes(const ts_chip *chip, const ts_core *core) {
+    const int64_t panels = (int64_t)chip->max_moving_columns / TS_GEMM_LEAST_COLUMNS + 1;
+    return (uint64_t)(core->rows_room + panels * core->whole_room) * sizeof(uint32_t);
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {
@@ -62,10 +68,11 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
         is_open = map_memory(&core->shadow[i], chip->partitions, chip->sbuf_partition_bytes);
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
+    measure_rooms(chip, core);
     core->stationary = ts_map(stationary);
-    core->stationary_packed = ts_map(packed_bytes(chip));
+    core->stationary_packed = ts_map(packed_bytes(chip, core));
     core->moving = ts_map(moving);
-    core->moving_packed = ts_map(packed_bytes(chip));
+    core->moving_packed = ts_map(packed_bytes(chip, core));
     core->segment = ts_map(sizeof *core->segment);
     core->deferrals = ts_map(sizeof *core->deferrals);
     if (core->deferrals) ts_deferred_drop(core);
@@ -82,9 +89,9 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
     ts_unmap(core->stationary, stationary);
-    ts_unmap(core->stationary_packed, packed_bytes(chip));
+    ts_unmap(core->stationary_packed, packed_bytes(chip, core));
     ts_unmap(core->moving, moving);
-    ts_unmap(core->moving_packed, packed_bytes(chip));
+    ts_unmap(core->moving_packed, packed_bytes(chip, core));
     ts_unmap(core->segment, sizeof *core->segment);
     ts_unmap(core->deferrals, sizeof *core->deferrals);
     pthread_mutex_destroy(&core->lock);

@@ -84,6 +84,7 @@ static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
 typedef struct product {
     ts_gemm gemm;
     int64_t part;
+    int64_t rows_room, a_room; /* words that shares of rows take together, and the whole `a` of any product */
 } product;
 
 /* Whatever rows make up a share have their own room for packed words: other threads are at theirs, and maybe
@@ -100,13 +101,15 @@ static void run_rows(void *context, int64_t first, int64_t last) {
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
 }
 
-/* Panels of all rows: whatever panels make up a share, their first one has its own room for `a`. */
+/* Panels of all rows: whatever panels make up a share, their first one has its own room, after the rooms of
+   rows, with which other threads may be at another product. */
 static void run_columns(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = p->gemm;
     if (first >= last) return;
+    if (gemm.b_packed) gemm.b_packed += p->rows_room;
     if (gemm.a_packed) {
-        gemm.a_packed += first * ts_gemm_a_words(gemm.kernel, gemm.k, gemm.m);
+        gemm.a_packed += p->rows_room + first * p->a_room;
         ts_gemm_pack_a(&gemm);
     }
     ts_gemm_run(&gemm, first, last);
@@ -243,7 +246,8 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
             run_gemm(exec, &gemm);
             return;
         }
-        product p = {.gemm = gemm, .part = set->part};
+        product p = {
+            .gemm = gemm, .part = set->part, .rows_room = core->rows_room, .a_room = core->whole_room};
         const double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
         if (is_in_chain && is_for_columns(exec, &gemm))
             ts_work_columns(set, &(ts_work){run_columns, dst->parts, 1, ns, &p, sizeof p},

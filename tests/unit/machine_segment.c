@@ -178,6 +178,35 @@ static void few_rows_of_pairs_are_shared(void **state) {
           of_counts);
 }
 
+static float of_both_counts(const float *a, int p, int i) {
+    int count = 0;
+    for (int k = 0; k < PARTS; k++) {
+        const float *row = a + k * COLUMNS;
+        count += (row[i] > 0) * (200 * (row[p] > 0) + (row[PARTS + p] > 0));
+    }
+    return (float)count;
+}
+
+/* A sum of large products, which threads share by columns, and between them others, shared by rows: a thread
+   that is ahead is at the next while another still reads what it packed for the one before. */
+static void products_shared_both_ways_keep_apart(void **state) {
+    (void)state;
+    check(FROM_A
+          "vector.tensor_scalar dst=sbuf.bf16[p0:128 +2048 512] data=sbuf.f32[p0:128 +0 512] op0=is_gt "
+          "operand0=0\n"
+          "loop %i = 200\n"
+          "  tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.bf16[p0:128 +2048 128] "
+          "moving=sbuf.bf16[p0:128 +2048 512] accumulate=unless_first(%i)\n"
+          "  tensor.nc_matmul dst=psum.f32[p0:128 +2048 512] stationary=sbuf.bf16[p0:128 +2304 128] "
+          "moving=sbuf.bf16[p0:128 +2048 512]\n"
+          "end %i\n"
+          "vector.tensor_copy dst=sbuf.f32[p0:128 +0 512] src=psum.f32[p0:128 +0 512]\n"
+          "vector.tensor_tensor dst=sbuf.f32[p0:128 +0 512] data1=sbuf.f32[p0:128 +0 512] "
+          "data2=psum.f32[p0:128 +2048 512] op=add\n"
+          "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +0 512]\n",
+          of_both_counts);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_waits_for_stores_of_other_partitions),
@@ -189,6 +218,7 @@ int main(void) {
         cmocka_unit_test(what_is_turned_waits_for_its_writer_and_is_kept),
         cmocka_unit_test(operands_of_products_wait_for_their_writers_and_are_kept),
         cmocka_unit_test(few_rows_of_pairs_are_shared),
+        cmocka_unit_test(products_shared_both_ways_keep_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
