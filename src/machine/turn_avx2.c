@@ -3,29 +3,13 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
+#include "machine/square_avx2.h"
 #include "machine/turn.h"
-#include "machine/vector.h"
 
 #define TARGET __attribute__((target("avx2,fma")))
 enum { SIDE = 8, HALVES = 16 /* rows of 2-byte elements */, NEAR = 32 /* rows and columns of one visit */ };
 
 /* ---- elements of 4 bytes ---- */
-
-TARGET TS_INLINE void turn_registers(__m256 r[SIDE]) {
-    __m256 t[SIDE];
-    TS_UNROLL for (int i = 0; i < SIDE; i += 4) {
-        const __m256 a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);
-        const __m256 c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
-        t[i] = _mm256_shuffle_ps(a, c, 0x44);
-        t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
-        t[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
-        t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
-    }
-    TS_UNROLL for (int i = 0; i < 4; i++) {
-        r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
-        r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
-    }
-}
 
 TARGET TS_INLINE __m256 load(const uint8_t *at, const int size) {
     if (size == 4) return _mm256_loadu_ps((const float *)(const void *)at);
@@ -47,7 +31,7 @@ TARGET TS_INLINE void turn_words(const ts_turn *t, int64_t p, int64_t e, const i
         *found = _mm256_or_si256(*found, _mm256_cmpeq_epi32(exponent, ones));
         r[i] = _mm256_add_ps(r[i], _mm256_setzero_ps());
     }
-    turn_registers(r);
+    ts_square_turn(r);
     TS_UNROLL for (int i = 0; i < SIDE; i++) _mm256_storeu_ps((float *)(void *)(to + i * t->to_pitch), r[i]);
 }
 
