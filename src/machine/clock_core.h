@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "machine/clock_places.h"
+#include "machine/vector.h"
 
 enum {
     TS_CLOCK_RINGS = 256,       /* queue numbers a program may name */
@@ -38,7 +39,6 @@ typedef struct ts_charge {
    loops over three sets unroll. */
 #define TS_WITH_SETS(clock, function, ...)                                                                   \
     ((clock)->sets == 3 ? function(__VA_ARGS__, 3) : function(__VA_ARGS__, (clock)->sets))
-#define TS_INLINE static inline __attribute__((always_inline))
 
 /* How an instant follows from what came before. */
 typedef enum ts_cause_kind {

@@ -1,5 +1,5 @@
-/* What files for one instruction set share: loops over registers that are written out. Private to
- * src/machine. */
+/* What files for one instruction set share, and others whose loops over few things are worth writing out.
+   Private to src/machine. */
 #ifndef TS_MACHINE_VECTOR_H
 #define TS_MACHINE_VECTOR_H
 
