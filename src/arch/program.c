@@ -28,13 +28,18 @@ static int64_t sum_terms(const ts_program *program, const ts_affine *affine, con
     return value;
 }
 
+/* index modulo the slots. Most rotations have two or four, which need no division. */
+static int64_t slot_of(const ts_rotation *rotation, int64_t index) {
+    if ((rotation->count & (rotation->count - 1)) == 0) return index & (rotation->count - 1);
+    const int64_t slot = index % rotation->count;
+    return slot < 0 ? slot + rotation->count : slot;
+}
+
 int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters) {
     int64_t value = affine->term_count ? sum_terms(program, affine, counters) : affine->base;
     if (affine->rotation) {
         const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
-        int64_t slot = sum_terms(program, &rotation->index, counters) % rotation->count;
-        if (slot < 0) slot += rotation->count;
-        value += rotation->step * slot;
+        value += rotation->step * slot_of(rotation, sum_terms(program, &rotation->index, counters));
     }
     return value;
 }

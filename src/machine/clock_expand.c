@@ -252,36 +252,19 @@ static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
     return true;
 }
 
-static inline int64_t sum_terms(const ts_clock *clock, const ts_affine *affine) {
-    const ts_term *term = clock->program->terms.data + affine->first_term;
-    int64_t sum = affine->base;
-    for (uint32_t left = affine->term_count; left; left--, term++)
-        sum += term->coef * clock->counters[term->loop];
-    return sum;
-}
-
-/* As ts_affine_value finds it; two or four slots, as rotations have them, need no division. */
-static inline int64_t affine_value(const ts_clock *clock, const ts_affine *affine) {
-    if (!affine->rotation) return sum_terms(clock, affine);
-    const ts_rotation *rotation = &clock->program->rotations.data[affine->rotation - 1];
-    if (rotation->count & (rotation->count - 1))
-        return ts_affine_value(clock->program, affine, clock->counters);
-    return sum_terms(clock, affine) +
-           rotation->step * (sum_terms(clock, &rotation->index) & (rotation->count - 1));
-}
-
 static void move_accesses(const ts_clock *clock, ts_code *code) {
     const ts_program *program = clock->program;
     for (int i = 0; i < code->moving_count; i++) {
         ts_access *access = &code->accesses[code->moving[i]];
         const ts_place *place = &access->place;
         if (access->moves_offset) {
-            int64_t offset = affine_value(clock, &access->ap->offset);
+            int64_t offset = ts_affine_value(program, &access->ap->offset, clock->counters);
             if (access->ap->space == ts_space_hbm) offset *= ts_dtype_get(access->ap->dtype)->bytes;
             set_offset(program, access, offset);
         }
         if (access->moves_part)
-            set_part(access, (int32_t)affine_value(clock, &access->ap->part), place->end - place->part);
+            set_part(access, (int32_t)ts_affine_value(program, &access->ap->part, clock->counters),
+                     place->end - place->part);
     }
 }
 

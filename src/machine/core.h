@@ -29,14 +29,15 @@ typedef struct ts_core {
     ts_memory accumulators;       /* in each partition an fp32 number of VectorE, then ScalarE */
     ts_memory shadow[TS_SHADOWS]; /* SBUF-sized, touched only when an instruction needs it */
     float *stationary, *moving;   /* a matmul's operands where they need a copy */
-    uint32_t *stationary_packed,
-        *moving_packed;            /* words for a kernel of gemm.h: of shares of rows, then of */
-    int64_t rows_room, whole_room; /* whole operands, one for each panel; how many in each */
-    ts_segment *segment;           /* instructions that wait (segment.h) */
-    ts_deferrals *deferrals;       /* moves that are put off (deferred.h) */
-    uint64_t runs;                 /* begun */
-    uint32_t seed[2];              /* of VectorE's random numbers */
-    uint64_t draws;                /* since it was set */
+    /* Words packed for a kernel of gemm.h: by shares of rows, a panel's room for each TS_LEAST_ROWS of the
+       result, then by shares of columns, a whole operand's room for each panel. */
+    uint32_t *stationary_packed, *moving_packed;
+    int64_t panel_room, rows_room, operand_room; /* words: of a panel, of all rows, of a whole operand */
+    ts_segment *segment;                         /* instructions that wait (segment.h) */
+    ts_deferrals *deferrals;                     /* moves that are put off (deferred.h) */
+    uint64_t runs;                               /* begun */
+    uint32_t seed[2];                            /* of VectorE's random numbers */
+    uint64_t draws;                              /* since it was set */
 } ts_core;
 
 /* Free range of one core's HBM stack; the list is in address order and no two holes touch. */

@@ -29,12 +29,14 @@ static int64_t words_of(const ts_gemm_kernel *kernel, int64_t k) {
     return kernel->is_paired ? (k + 1) / 2 : k;
 }
 
-int64_t ts_gemm_a_words(const ts_gemm_kernel *kernel, int64_t k, int64_t m) {
-    return groups_of(m, kernel->rows) * kernel->rows * words_of(kernel, k) + TS_GEMM_SLACK;
-}
+/* With fewer k a tile is over before packing floats has paid. */
+enum { WORTH_PACKING = 32 };
 
-int64_t ts_gemm_panel_words(const ts_gemm_kernel *kernel, int64_t k) {
-    return kernel->columns * words_of(kernel, k);
+bool ts_gemm_packs_a(const ts_gemm *g) {
+    enum { FEW_PANELS = 2 };
+    if (!g->kernel->pack_a) return false;
+    return g->kernel->size == 2 || g->a_step != 1 ||
+           (g->k >= WORTH_PACKING && ts_gemm_panels(g) > FEW_PANELS);
 }
 
 void ts_gemm_pack_a(const ts_gemm *g) {
@@ -70,7 +72,8 @@ static int64_t column_at(const ts_gemm *g, int64_t column) {
 /* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
    next line, or two more lines of all rows that are still to come where `a` lies turned, unless it is packed;
    in the second tile the columns of the next panel, from afar, and in the last again, to the first cache,
-   from where the rows that passed in between have pushed them. */
+   from where the rows that passed in between have pushed them. Of columns that fill no more than a line the
+   last byte is fetched: their first may be in the line of this panel's last. */
 static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_first, ts_gemm_tile *tile) {
     enum { LINE = 64 };
     const int64_t size = g->kernel->size, pitch = g->b_pitch * size, rows = g->kernel->rows;
@@ -110,9 +113,6 @@ static void find_packed(const ts_gemm *g, uint32_t *packed, ts_gemm_tile *tile) 
     tile->b_second = g->kernel->columns / 2;
 }
 
-/* With fewer k a tile is over before packing has paid. */
-enum { WORTH_PACKING = 32 };
-
 /* Where the first tile finds the panel. */
 static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *packed, ts_gemm_tile *tile) {
     const ts_gemm_kernel *kernel = g->kernel;
@@ -129,7 +129,7 @@ static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *pa
     tile->kept = packed;
     if (kernel->size == 2)
         tile->moving = ts_gemm_kept_halves;
-    else if (packed && g->m > kernel->rows && words_of(kernel, g->k) >= WORTH_PACKING)
+    else if (packed && g->m > kernel->rows && g->k >= WORTH_PACKING)
         tile->moving = ts_gemm_kept_words;
 }
 

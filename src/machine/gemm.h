@@ -13,7 +13,7 @@
 enum {
     TS_GEMM_NAN = 0x7fc00000,
     TS_GEMM_COLUMNS = 32,       /* at most, of a kernel's tile */
-    TS_GEMM_LEAST_COLUMNS = 16, /* at least */
+    TS_GEMM_LEAST_COLUMNS = 16, /* at least; a word of one with more is two bf16 where it is packed */
     TS_GEMM_SLACK = 8           /* words after packed ones, which a vector may write */
 };
 
@@ -96,10 +96,16 @@ typedef struct ts_gemm {
     int64_t room;                  /* words of b_packed for each panel */
 } ts_gemm;
 
+/* Whether `a` is better packed, or must be. */
+bool ts_gemm_packs_a(const ts_gemm *gemm);
 void ts_gemm_pack_a(const ts_gemm *gemm);
-/* Words that packing takes: of `a`, and of a panel of b. */
-int64_t ts_gemm_a_words(const ts_gemm_kernel *kernel, int64_t k, int64_t m);
-int64_t ts_gemm_panel_words(const ts_gemm_kernel *kernel, int64_t k);
+/* Words that packing takes at most with any kernel: of a panel of b, or of an operand of `columns`. */
+static inline int64_t ts_gemm_panel_room(int64_t k) {
+    return (k + 1) * TS_GEMM_LEAST_COLUMNS;
+}
+static inline int64_t ts_gemm_operand_room(int64_t k, int64_t columns) {
+    return k * (columns + TS_GEMM_COLUMNS) + TS_GEMM_SLACK;
+}
 /* The same product cut to rows [first, last) of the result. */
 ts_gemm ts_gemm_rows(const ts_gemm *gemm, int64_t first, int64_t last);
 /* The panels of columns that the result is cut into, independent of each other, what one costs about, and the

@@ -8,6 +8,7 @@
 #define broadcast(at)   _mm512_castsi512_ps(_mm512_set1_epi32((int)*(at)))
 #define fuse(a, b, sum) _mm512_dpbf16_ps(sum, (__m512bh)(a), (__m512bh)(b))
 #include "machine/gemm_zmm.h"
+#include "machine/square_avx2.h"
 
 enum { STEP = 2 * LANES };
 
@@ -57,24 +58,6 @@ TARGET static void pair_b(const void *from, int64_t pitch, int64_t k, int64_t n,
     pair(from, pitch, k, n, false, to);
 }
 
-/* Eight rows of eight words to eight of eight. */
-TARGET TS_INLINE void turn_words(__m256i r[ROWS]) {
-    __m256i t[ROWS];
-    TS_UNROLL for (int i = 0; i < ROWS; i += 4) {
-        const __m256i a = _mm256_unpacklo_epi32(r[i], r[i + 1]), b = _mm256_unpackhi_epi32(r[i], r[i + 1]);
-        const __m256i c = _mm256_unpacklo_epi32(r[i + 2], r[i + 3]),
-                      d = _mm256_unpackhi_epi32(r[i + 2], r[i + 3]);
-        t[i] = _mm256_unpacklo_epi64(a, c);
-        t[i + 1] = _mm256_unpackhi_epi64(a, c);
-        t[i + 2] = _mm256_unpacklo_epi64(b, d);
-        t[i + 3] = _mm256_unpackhi_epi64(b, d);
-    }
-    TS_UNROLL for (int i = 0; i < 4; i++) {
-        r[i] = _mm256_permute2x128_si256(t[i], t[i + 4], 0x20);
-        r[i + 4] = _mm256_permute2x128_si256(t[i], t[i + 4], 0x31);
-    }
-}
-
 /* Two elements of a row that follow each other are a word, but for their order. */
 TARGET static void pair_turned(const void *turned, int64_t step, int64_t k, int64_t rows, uint32_t *to) {
     enum { HALVES = 2 * ROWS };
@@ -84,15 +67,15 @@ TARGET static void pair_turned(const void *turned, int64_t step, int64_t k, int6
         for (int64_t at = 0; at < half; at += ROWS) {
             const int64_t left = k - 2 * at, words = half - at;
             const __mmask16 mask = left < HALVES ? (__mmask16)((1u << left) - 1) : 0xffff;
-            __m256i r[ROWS];
+            __m256 r[ROWS];
             TS_UNROLL for (int i = 0; i < ROWS; i++) {
                 const uint16_t *next = from + i * step + 2 * at;
-                r[i] = row + i < rows ? _mm256_rol_epi32(_mm256_maskz_loadu_epi16(mask, next), 16)
-                                      : _mm256_setzero_si256();
+                const __m256i pairs = _mm256_maskz_loadu_epi16(row + i < rows ? mask : 0, next);
+                r[i] = _mm256_castsi256_ps(_mm256_rol_epi32(pairs, 16));
             }
-            turn_words(r);
+            ts_square_turn(r);
             TS_UNROLL for (int i = 0; i < ROWS; i++) if (i < words)
-                _mm256_storeu_si256((__m256i *)(to + (at + i) * ROWS), r[i]);
+                _mm256_storeu_ps((float *)(to + (at + i) * ROWS), r[i]);
         }
 }
 

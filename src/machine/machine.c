@@ -46,18 +46,17 @@ static uint64_t operand_bytes(const ts_chip *chip, double columns) {
     return (uint64_t)(chip->partitions * (columns + TS_GEMM_COLUMNS) * (double)sizeof(float));
 }
 
-/* Rooms for packed words: one for each TS_LEAST_ROWS of the result, of a panel for all partitions, and one
-   for each panel of it, of an operand with as many columns as partitions or as a stationary one has. */
 static void measure_rooms(const ts_chip *chip, ts_core *core) {
-    const double columns = fmax(chip->max_stationary_columns, chip->partitions) + TS_GEMM_COLUMNS;
-    const double places = chip->partitions / TS_LEAST_ROWS + 1;
-    core->rows_room = (int64_t)(places * chip->partitions * TS_GEMM_LEAST_COLUMNS) + TS_GEMM_SLACK;
-    core->whole_room = (int64_t)(chip->partitions * columns) + TS_GEMM_SLACK;
+    const int64_t parts = (int64_t)chip->partitions, places = parts / TS_LEAST_ROWS + 1;
+    const double columns = fmax(chip->max_stationary_columns, chip->partitions);
+    core->panel_room = ts_gemm_panel_room(parts);
+    core->rows_room = places * core->panel_room + TS_GEMM_SLACK;
+    core->operand_room = ts_gemm_operand_room(parts, (int64_t)columns);
 }
 
 static uint64_t packed_bytes(const ts_chip *chip, const ts_core *core) {
     const int64_t panels = (int64_t)chip->max_moving_columns / TS_GEMM_LEAST_COLUMNS + 1;
-    return (uint64_t)(core->rows_room + panels * core->whole_room) * sizeof(uint32_t);
+    return (uint64_t)(core->rows_room + panels * core->operand_room) * sizeof(uint32_t);
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {

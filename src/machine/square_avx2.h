@@ -8,7 +8,7 @@
 
 enum { TS_SQUARE_SIDE = 8 };
 
-__attribute__((target("avx2,fma"))) TS_INLINE void ts_square_turn(__m256 r[TS_SQUARE_SIDE]) {
+__attribute__((target("avx2"))) TS_INLINE void ts_square_turn(__m256 r[TS_SQUARE_SIDE]) {
     __m256 t[TS_SQUARE_SIDE];
     TS_UNROLL for (int i = 0; i < TS_SQUARE_SIDE; i += 4) {
         const __m256 a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);

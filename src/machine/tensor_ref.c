@@ -82,9 +82,9 @@ static void run_gemm(const ts_exec *exec, ts_gemm *gemm) {
 
 /* A product that waits in the segment, and the first partition of its result. */
 typedef struct product {
+    const ts_core *core;
     ts_gemm gemm;
     int64_t part;
-    int64_t rows_room, a_room; /* words that shares of rows take together, and the whole `a` of any product */
 } product;
 
 /* Whatever rows make up a share have their own room for packed words: other threads are at theirs, and maybe
@@ -107,9 +107,9 @@ static void run_columns(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = p->gemm;
     if (first >= last) return;
-    if (gemm.b_packed) gemm.b_packed += p->rows_room;
+    if (gemm.b_packed) gemm.b_packed += p->core->rows_room;
     if (gemm.a_packed) {
-        gemm.a_packed += p->rows_room + first * p->a_room;
+        gemm.a_packed += p->core->rows_room + first * p->core->operand_room;
         ts_gemm_pack_a(&gemm);
     }
     ts_gemm_run(&gemm, first, last);
@@ -201,15 +201,12 @@ static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stati
     return ts_gemm_kernel_of(exec->host.isa, false);
 }
 
-/* Room for packed words. Floats of `a` that are read little are read where they lie. */
+/* Room for packed words. */
 static void give_room(const ts_core *core, ts_gemm *g) {
-    enum { FEW_PANELS = 2, FEW_K = 31 };
     if (!g->kernel->pack_a) return;
-    g->room = ts_gemm_panel_words(g->kernel, core->sbuf.partitions);
-    g->a_packed = core->stationary_packed;
+    g->room = core->panel_room;
     g->b_packed = core->moving_packed;
-    if (g->kernel->size == 4 && g->a_step == 1 && (g->k <= FEW_K || ts_gemm_panels(g) <= FEW_PANELS))
-        g->a_packed = NULL;
+    if (ts_gemm_packs_a(g)) g->a_packed = core->stationary_packed;
 }
 
 /* turned: where the numbers of `stationary` lie, or NULL. */
@@ -246,8 +243,7 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
             run_gemm(exec, &gemm);
             return;
         }
-        product p = {
-            .gemm = gemm, .part = set->part, .rows_room = core->rows_room, .a_room = core->whole_room};
+        product p = {.core = core, .gemm = gemm, .part = set->part};
         const double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
         if (is_in_chain && is_for_columns(exec, &gemm))
             ts_work_columns(set, &(ts_work){run_columns, dst->parts, 1, ns, &p, sizeof p},

@@ -131,7 +131,7 @@ static void run_kernel(const ts_gemm_kernel *kernel, operands *o, numbers kind, 
                     .n = n,
                     .a_packed = is_packed ? o->a_packed : NULL,
                     .b_packed = is_packed ? o->b_packed : NULL,
-                    .room = ts_gemm_panel_words(kernel, MAX_K)};
+                    .room = ts_gemm_panel_room(MAX_K)};
     if (is_packed) ts_gemm_pack_a(&gemm);
     for (int64_t panel = 0; panel < ts_gemm_panels(&gemm); panel++)
         ts_gemm_run(&gemm, panel, panel + 1);
@@ -205,7 +205,7 @@ static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m,
                     .n = n,
                     .a_packed = is_packed ? o->a_packed : NULL,
                     .b_packed = is_packed ? o->b_packed : NULL,
-                    .room = ts_gemm_panel_words(kernel, MAX_K)};
+                    .room = ts_gemm_panel_room(MAX_K)};
     if (!ts_gemm_takes(kernel, &gemm.columns)) return;
     fill(o, ordinary, k, m, n, m, n);
     expect(o, k, m, n, m, n, kernel->is_paired);
