@@ -21,10 +21,10 @@ import os, jax, jax.numpy as jnp
 x = jnp.ones((1024, 1024))
 step = jax.jit(lambda x: jax.lax.fori_loop(0, int(os.environ["TRIPS"]), lambda i, a: a @ x * 0.001, x).sum())
 compiled = step.lower(x).compile()
-print("ready", flush=True)
 for _ in range(int(os.environ.get("RUNS", "1"))):
     y = compiled(x)
 try:
+    print("ready", flush=True)
     y.block_until_ready()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
