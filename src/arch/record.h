@@ -62,6 +62,7 @@ typedef struct ts_series {
     uint32_t count;                 /* bins in use; 0 = not asked for */
     ts_time *busy[ts_engine_count]; /* time that an engine is busy in each bin; ts_engine_none: all DMA
                                        engines, added up */
+    ts_time *transposes;            /* of TensorE's, what turns operands and multiplies nothing */
     ts_time *bound[ts_bound_count]; /* time of the critical path; adds up to the bin's width */
     uint64_t *hbm_bytes;
 } ts_series;

@@ -561,6 +561,7 @@ void ts_tally_finish(ts_clock *clock);
 /* clock_series.c: the timeline in bins. Times without the launch; no effect when no bins were asked for. */
 void ts_series_init(ts_clock *clock, uint32_t bins);
 void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end, int engines);
+void ts_series_transpose(ts_clock *clock, ts_time start, ts_time end);
 void ts_series_bytes(ts_clock *clock, ts_time start, ts_time end, uint64_t bytes);
 void ts_series_live(ts_clock *clock, uint32_t inst, ts_time start, ts_time end);
 /* A stretch of the critical path, in order of time and launch included; `amount` of its length is the

@@ -284,6 +284,8 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
     }
     ts_tally_slice(clock, event, slice);
     ts_series_busy(clock, engine, start, until, 1);
+    if (event->step->amounts.transpose_flops > 0 && event->step->amounts.flops == 0)
+        ts_series_transpose(clock, start, until);
     if (!event->step->is_dma) ts_series_live(clock, event->step->inst, start, until);
 }
 

@@ -23,14 +23,14 @@ static void launches(ts_advisor *to) {
 static void optimizer(ts_advisor *to) {
     ts_report *report = to->report;
     const ts_program *program = report->program;
-    const char *beside = ts_report_phase(program, "");
+    const char *beside = ts_report_phase_of(program, "");
     ts_time all = 0, dma = 0, tensor = 0;
     if (!beside[0]) return; /* no gradient in the program */
     for (uint32_t i = 0; i < report->record.rows.count; i++) {
         const ts_record_row *row = &report->record.rows.data[i];
         const char *name = program->locs.data[row->loc].name;
         if (row->engine == ts_engine_none || !name || !name[0] ||
-            strcmp(ts_report_phase(program, name), beside) != 0)
+            strcmp(ts_report_phase_of(program, name), beside) != 0)
             continue;
         all += row->bound;
         for (unsigned b = ts_bound_dma_bytes; b <= ts_bound_dma_latency; b++)
@@ -46,7 +46,7 @@ static void optimizer(ts_advisor *to) {
     ts_advise_work(to, advice);
     for (uint32_t at = 0; at < program->code.count; at++) {
         const char *name = program->locs.data[program->code.data[at]->loc].name;
-        if (name && name[0] && strcmp(ts_report_phase(program, name), beside) == 0) advice->work[at] = 0;
+        if (name && name[0] && strcmp(ts_report_phase_of(program, name), beside) == 0) advice->work[at] = 0;
     }
     ts_text out = {0};
     ts_figure_time(&out, all);

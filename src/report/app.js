@@ -20,11 +20,12 @@ function mark(){
     var x=Math.max(X0,xOf(q[0])),y=Math.min(X0+W,xOf(q[1]));
     if(y<=x)return;
     var r=document.createElementNS(svg.namespaceURI,"rect");
-    r.setAttribute("class","hl");r.setAttribute("x",x);r.setAttribute("y",0);
-    r.setAttribute("width",Math.max(1,y-x));r.setAttribute("height",D.height);svg.appendChild(r)})}
+    r.setAttribute("class","hl");r.setAttribute("x",x);r.setAttribute("y",D.top);
+    r.setAttribute("width",Math.max(1,y-x));r.setAttribute("height",D.height-D.top);svg.appendChild(r)})}
 function draw(){
   $$("#tl svg.z").forEach(function(z){var v=z.getAttribute("viewBox").split(" ");
     z.setAttribute("viewBox",a/T*N+" 0 "+(b-a)/T*N+" "+v[3])});
+  var names=$("#ph");if(names)names.style.display=a>0||b<T?"none":"";
   var step=Math.pow(10,Math.floor(Math.log10((b-a)/4)));
   [5,2].forEach(function(f){if((b-a)/(step*f)>=4&&(b-a)/step>10){step*=f}});
   var first=Math.ceil(a/step)*step;

@@ -30,6 +30,11 @@ static void add_figures(const ts_report *report, ts_text *out) {
     big(out, "MFU", word.data, record->model_flops ? "%" : "");
     ts_text_format(out, record->model_flops ? "of %.4g TFLOP/s bf16" : "no matmul in the source program",
                    record->chip.peak_bf16_tflops);
+    if (ts_report_mfu_ceiling(report) >= 0) {
+        ts_text_add(out, ", at most ");
+        ts_figure_percent(out, ts_report_mfu_ceiling(report));
+        ts_text_add(out, " with this much HBM traffic");
+    }
     ts_text_add(out, "</p></div>");
     word.length = 0;
     double rate = record->total > 0 ? 1e12 / (double)record->total : 0;
@@ -82,7 +87,7 @@ static void add_stack(const ts_report *report, ts_text *out) {
         ts_figure_time(&tip, bound->time);
         ts_text_format(&tip, ", %.1f %%", 100 * share);
         ts_svg_rect(out, x, 20, width, 34, ts_page_color(bound->bound), tip.data);
-        ts_svg_fit(out, x + 2, 13, width - 4, "", ts_figure_bound(bound->bound));
+        if (width > 70) ts_svg_fit(out, x + 2, 13, width - 4, "", ts_figure_bound(bound->bound));
         ts_text_free(&tip);
         tip = (ts_text){0};
         ts_text_format(&tip, "%.0f %%", 100 * share);
@@ -146,7 +151,7 @@ static void add_bounds(const ts_report *report, ts_text *out) {
     }
     ts_text_add(out, "</table>");
     const ts_report_bound *first = report->bounds.data;
-    if (first->has_gain && report->second >= 0 && first->gain * 2 < first->time) {
+    if (ts_report_has_next(report)) {
         ts_text_format(out, "<p class=say>Freeing %s alone gains only ", ts_figure_bound(first->bound));
         ts_figure_time(out, first->gain);
         ts_text_format(out, ": %s is right behind. Both together gain ",
@@ -164,7 +169,7 @@ static void add_range(const ts_report_remedy *remedy, ts_text *out) {
         least = ends[i] < least ? ends[i] : least;
         most = ends[i] > most ? ends[i] : most;
     }
-    ts_text_add(out, "range &minus;");
+    ts_text_add(out, least ? "range &minus;" : "range ");
     ts_figure_time(out, least);
     ts_text_add(out, " to &minus;");
     ts_figure_time(out, most);
@@ -233,30 +238,34 @@ static void add_remedies(const ts_report *report, ts_text *out) {
     ts_text_add(out, "</section>");
 }
 
-static void add_cost(const ts_report *report, ts_text *out) {
-    double seconds = (double)report->record.total * 1e-12;
-    ts_text_add(out, "<section><h2>Cost</h2><p class=lede>One NeuronCore takes the step; the others of the "
-                     "instance are paid for and idle, unless they run programs of their own.</p><table "
-                     "class=cost><thead><tr><th>Instance<th class=n>cores<th class=n>$/h<th class=n>$ per "
-                     "million steps<th class=n>with every core busy<th></tr></thead>");
-    for (int i = 0; i < ts_instance_count(); i++) {
-        const ts_instance *instance = ts_instance_at(i);
-        ts_chip chip;
-        if (ts_chip_get(instance->chip, &chip, NULL) != ts_ok) continue;
-        ts_text_format(out, "<tr><th>%s<td class=n>%d", instance->name, instance->cores);
-        if (instance->usd_per_hour > 0) {
-            ts_text_format(out, "<td class=n>%.3f<td class=n>", instance->usd_per_hour);
-            ts_figure_dollars(out, 1e6 * seconds / 3600 * instance->usd_per_hour);
-            ts_text_add(out, "<td class=n>");
-            ts_figure_dollars(out, 1e6 * seconds / 3600 * instance->usd_per_hour / instance->cores);
-        } else {
-            ts_text_add(out, "<td class=n>-<td class=n>-<td class=n>-");
-        }
-        ts_text_format(out, "<td class=mu>%s</tr>",
-                       instance == report->instance ? "this report"
-                       : instance->usd_per_hour > 0 ? ""
-                                                    : "no published price");
+static void add_price(const ts_report *report, const ts_report_price *price, ts_text *out) {
+    const ts_instance *instance = price->instance;
+    double dollars = 1e6 * ts_report_step_usd(price);
+    ts_text_format(out, "<tr><th>%s<td class=n>%d<td class=n>", instance->name, instance->cores);
+    ts_figure_time(out, price->total);
+    if (dollars > 0) {
+        ts_text_format(out, "<td class=n>%.3f<td class=n>", instance->usd_per_hour);
+        ts_figure_dollars(out, dollars);
+        ts_text_add(out, "<td class=n>");
+        ts_figure_dollars(out, dollars / instance->cores);
+    } else {
+        ts_text_add(out, "<td class=n>-<td class=n>-<td class=n>-");
     }
+    ts_text_format(out, "<td class=mu>%s</tr>",
+                   instance == report->instance ? "this report"
+                   : dollars > 0                ? ""
+                                                : "no published price");
+}
+
+static void add_cost(const ts_report *report, ts_text *out) {
+    if (report->prices.count == 0) return;
+    ts_text_add(out, "<section><h2>Cost</h2><p class=lede>One NeuronCore takes the step; the others of the "
+                     "instance are paid for and idle, unless they run programs of their own. On another "
+                     "chip it is the same program, clocked with that chip's numbers.</p><table "
+                     "class=cost><thead><tr><th>Instance<th class=n>cores<th class=n>step<th class=n>$/h<th "
+                     "class=n>$ per million steps<th class=n>with every core busy<th></tr></thead>");
+    for (uint32_t i = 0; i < report->prices.count; i++)
+        add_price(report, &report->prices.data[i], out);
     ts_text_add(out, "</table><p class=note>On-demand prices as AWS's benchmark pages published them in 2022 "
                      "and 2023; <code>trainstone chip --instances</code> has the sources. Several cores at "
                      "one program are not modelled.</p></section>");
@@ -319,10 +328,11 @@ static void add_data(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     uint32_t lines = report->lines.count < LINES ? report->lines.count : LINES;
     ts_text_add(out, "<script type=\"application/json\" id=d>{\"schema\":\"trainstone.report/1.0\"");
-    ts_text_format(out, ",\"total\":%.9g,\"unit\":\"%s\",\"bins\":%.6g,\"height\":%.0f,\"lines\":{",
+    ts_text_format(out,
+                   ",\"total\":%.9g,\"unit\":\"%s\",\"bins\":%.6g,\"top\":%d,\"height\":%.0f,\"lines\":{",
                    ts_figure_in(record->total, record->total), ts_figure_unit(record->total),
                    record->series.width ? (double)record->total / (double)record->series.width : 0,
-                   ts_page_time_height(report));
+                   report->phases.count ? TS_PAGE_PHASES : 0, ts_page_time_height(report));
     for (uint32_t i = 0; i < lines; i++) {
         ts_text_format(out, "%s\"%u\":[", i ? "," : "", i + 1);
         add_moments(report, &report->lines.data[i], out);

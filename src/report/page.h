@@ -4,10 +4,13 @@
 
 #include "report/report.h"
 
-enum { TS_PAGE_WIDTH = 1056 };
+enum { TS_PAGE_WIDTH = 1056, TS_PAGE_LABEL = 96, TS_PAGE_TICKS = 12, TS_PAGE_PHASES = 24 };
+
+/* Steps of an axis at 1, 2 or 5 times a power of ten, 4 to 10 of them. */
+double ts_page_tick_step(double span);
 
 void ts_page_over_time(const ts_report *report, ts_text *out); /* page_time.c */
-void ts_page_loop(const ts_report *report, ts_text *out);
+void ts_page_loop(const ts_report *report, ts_text *out);      /* page_loop.c */
 void ts_page_memory(const ts_report *report, ts_text *out);
 double ts_page_time_height(const ts_report *report);
 void ts_page_listing(const ts_report *report, ts_text *out); /* page_listing.c */

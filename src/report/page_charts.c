@@ -64,7 +64,7 @@ static bool has_point(const ts_report *report, const ts_report_line *line, doubl
 }
 
 void ts_page_roofline(const ts_report *report, ts_text *out) {
-    const ts_chip *chip = &report->record.chip;
+    const ts_report_roofs roofs = ts_report_roofline(report);
     axes a = {.x_low = 0, .x_high = 4, .y_low = 0, .y_high = 2};
     double intensity, speed;
     int points = 0;
@@ -81,13 +81,11 @@ void ts_page_roofline(const ts_report *report, ts_text *out) {
     ts_svg_open(out, NULL, WIDTH, HEIGHT, "Roofline");
     add_grid(&a, out);
     ts_text name = {0};
-    double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
-    ts_text_format(&name, "%.0f bf16", chip->peak_bf16_tflops);
-    add_roof(&a, chip->peak_bf16_tflops, hbm, "rf", name.data, out);
+    ts_text_format(&name, "%.0f bf16", roofs.bf16);
+    add_roof(&a, roofs.bf16, roofs.hbm, "rf", name.data, out);
     name.length = 0;
-    ts_text_format(&name, "%.0f fp32", chip->peak_bf16_tflops / chip->fp32_matmul_passes);
-    add_roof(&a, chip->peak_bf16_tflops / chip->fp32_matmul_passes,
-             chip->dma_engines * chip->dma_engine_bytes_per_ns, "rf dash", name.data, out);
+    ts_text_format(&name, "%.0f fp32", roofs.fp32);
+    add_roof(&a, roofs.fp32, roofs.dma, "rf dash", name.data, out);
     enum { MOST_LABELS = 6 };
     double label_y[MOST_LABELS];
     for (uint32_t i = 0, labels = 0; i < report->lines.count; i++) {

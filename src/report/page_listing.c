@@ -68,9 +68,7 @@ static void add_detail(const ts_report *report, uint32_t index, ts_text *out) {
 
 static void add_line(const ts_report *report, uint32_t index, ts_time most, ts_text *out) {
     const ts_report_line *line = &report->lines.data[index];
-    double share = ts_figure_share(line->time, report->record.total),
-           peak = report->record.chip.peak_bf16_tflops * 1e12;
-    ts_time work = ts_report_line_work(report, line);
+    double share = ts_figure_share(line->time, report->record.total);
     size_t length = 0;
     const char *source = source_line(report, line->file, line->line, &length);
     ts_text_format(out, "<tr class=\"ln%s\" data-l=\"%u\" tabindex=0 aria-expanded=false><td class=n>",
@@ -81,7 +79,7 @@ static void add_line(const ts_report *report, uint32_t index, ts_time most, ts_t
     ts_text_add(out, "<td class=seg>");
     add_segments(line, most, out);
     ts_text_add(out, "<td class=n>");
-    if (line->flops && work > 0) ts_figure_percent(out, (double)line->flops / ((double)work * 1e-12) / peak);
+    if (line->flops) ts_figure_percent(out, ts_report_line_mfu(report, line));
     ts_text_add(out, "<td class=code>");
     if (line->line) ts_text_format(out, "<b>%u</b>", line->line);
     if (source)

@@ -1,4 +1,4 @@
-/* What happens when: engines over the step, three trips of the hottest loop, and SBUF and PSUM. */
+/* What happens when: engines over the step, and SBUF and PSUM. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,61 +7,84 @@
 #include "report/page.h"
 #include "report/svg.h"
 
-enum { LABEL = 96, LANE = 34, STEP = 42, TICKS = 12 };
+enum { LABEL = TS_PAGE_LABEL, LANE = 34, STEP = 42 };
 static const double PLOT = TS_PAGE_WIDTH - LABEL;
 
 typedef struct plot_lane {
     const char *name, *color;
-    unsigned engine;
-    double most; /* of a bin, in widths */
+    const ts_time *values; /* of the bins; NULL: bytes of SBUF in use */
+    double most;           /* of a bin */
 } plot_lane;
 
 static int lanes_of(const ts_report *report, plot_lane *lanes) {
-    const plot_lane all[] = {{"Tensor", "pe", ts_engine_tensor, 1},
-                             {"Vector", "ve", ts_engine_vector, 1},
-                             {"Scalar", "ac", ts_engine_scalar, 1},
-                             {"GpSimd", "gp", ts_engine_gpsimd, 1},
-                             {"DMA engines", "dm", ts_engine_none, report->record.chip.dma_engines}};
+    const ts_series *series = &report->record.series;
+    double width = (double)series->width;
+    const plot_lane all[] = {
+        {"Tensor", "pe", series->busy[ts_engine_tensor], width},
+        {"Vector", "ve", series->busy[ts_engine_vector], width},
+        {"Scalar", "ac", series->busy[ts_engine_scalar], width},
+        {"GpSimd", "gp", series->busy[ts_engine_gpsimd], width},
+        {"DMA engines", "dm", series->busy[ts_engine_none], width * report->record.chip.dma_engines}};
     int count = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         ts_time sum = 0;
-        for (uint32_t bin = 0; bin < report->record.series.count; bin++)
-            sum += report->record.series.busy[all[i].engine][bin];
+        for (uint32_t bin = 0; bin < series->count; bin++)
+            sum += all[i].values[bin];
         if (sum > 0) lanes[count++] = all[i];
     }
+    if (report->sbuf_peak > 0)
+        lanes[count++] = (plot_lane){"SBUF", "m0", NULL, report->record.chip.sbuf_partition_bytes};
     return count;
+}
+
+/* Where the lanes begin: below the names of the phases, if there are any. */
+static double top_of(const ts_report *report) {
+    return report->phases.count ? TS_PAGE_PHASES : 0;
 }
 
 double ts_page_time_height(const ts_report *report) {
     plot_lane lanes[8];
-    return 26 + STEP * lanes_of(report, lanes);
+    return top_of(report) + 26 + STEP * lanes_of(report, lanes);
 }
 
-/* Steps at 1, 2 or 5 times a power of ten, 4 to 10 of them. */
-static double tick_step(double span) {
+double ts_page_tick_step(double span) {
     double step = pow(10, floor(log10(span / 4)));
     if (span / step > 10) step *= span / (step * 5) >= 4 ? 5 : 2;
     return step;
 }
 
-static void add_axis(double span, const char *unit, double x0, double width, double bottom, ts_text *out) {
-    double step = tick_step(span);
-    for (int i = 0; i < TICKS; i++) {
+static void add_axis(double span, const char *unit, double x0, double width, double top, double bottom,
+                     ts_text *out) {
+    double step = ts_page_tick_step(span);
+    for (int i = 0; i < TS_PAGE_TICKS; i++) {
         double t = i * step, x = x0 + t / span * width;
-        ts_text_format(out, "<line x1=\"%.1f\" y1=\"0\" x2=\"%.1f\" y2=\"%.1f\" class=\"gl\"%s/>", x, x,
-                       bottom, t > span ? " style=\"display:none\"" : "");
+        ts_text_format(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"gl\"%s/>", x, top,
+                       x, bottom, t > span ? " style=\"display:none\"" : "");
         ts_text_format(
             out, "<text class=\"ax mu\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\"%s>%.6g%s%s</text>", x,
             bottom + 17, t > span ? " style=\"display:none\"" : "", t, i ? "" : " ", i ? "" : unit);
     }
 }
 
-static void add_lane(const ts_series *series, const plot_lane *lane, double bins, ts_text *out) {
-    ts_text_format(out, "<path class=\"%s\" d=\"M0 %d", lane->color, LANE);
+/* A part of the drawing that zooms: its x counts bins. */
+static void open_zoomed(double y, int height, double bins, ts_text *out) {
+    ts_text_format(out,
+                   "<svg class=z x=\"%d\" y=\"%.0f\" width=\"%.0f\" height=\"%d\" viewBox=\"0 0 %.3f "
+                   "%d\" preserveAspectRatio=\"none\">",
+                   LABEL, y, PLOT, height, bins, height);
+}
+
+static double height_of(const ts_report *report, const ts_time *values, double most, uint32_t bin) {
+    double share = (values ? (double)values[bin] : (double)report->sbuf_fill[bin]) / most;
+    return LANE * (share > 1 ? 1 : share);
+}
+
+static void add_curve(const ts_report *report, const char *color, const ts_time *values, double most,
+                      double bins, ts_text *out) {
+    ts_text_format(out, "<path class=\"%s\" d=\"M0 %d", color, LANE);
     double last = LANE;
-    for (uint32_t bin = 0; bin < series->count; bin++) {
-        double share = (double)series->busy[lane->engine][bin] / ((double)series->width * lane->most);
-        double y = LANE - LANE * (share > 1 ? 1 : share);
+    for (uint32_t bin = 0; bin < report->record.series.count; bin++) {
+        double y = LANE - height_of(report, values, most, bin);
         if (fabs(y - last) >= 0.05) ts_text_format(out, "H%u V%.1f", bin, y);
         last = y;
     }
@@ -83,6 +106,53 @@ static void add_bound_strip(const ts_series *series, ts_text *out) {
     }
 }
 
+/* Names above, which only fit the whole step, and brackets that zoom with the rest. */
+static void add_phases(const ts_report *report, double bins, ts_text *out) {
+    double total = (double)report->record.total;
+    if (report->phases.count == 0) return;
+    ts_text_add(out, "<g id=ph>");
+    for (uint32_t i = 0; i < report->phases.count; i++) {
+        const ts_report_phase *phase = &report->phases.data[i];
+        double x = LABEL + PLOT * (double)phase->start / total;
+        ts_text name = {0};
+        ts_text_format(&name, "%s ", report->modules.data[phase->module].name);
+        ts_figure_time(&name, phase->end - phase->start);
+        ts_svg_fit(out, x + 3, 12, PLOT * (double)(phase->end - phase->start) / total - 6, "sm", name.data);
+        ts_text_free(&name);
+    }
+    ts_text_add(out, "</g>");
+    open_zoomed(17, 3, bins, out);
+    for (uint32_t i = 0; i < report->phases.count; i++) {
+        const ts_report_phase *phase = &report->phases.data[i];
+        double gap = bins / 600, x = bins * (double)phase->start / total;
+        ts_svg_rect(out, x + gap, 0, bins * (double)phase->end / total - x - 2 * gap, 2, "br", NULL);
+    }
+    ts_text_add(out, "</svg>");
+}
+
+/* A lane with its name, and the share of the step in which its engine is busy. */
+static void add_lane(const ts_report *report, const plot_lane *lane, double y, double bins, ts_text *out) {
+    const ts_series *series = &report->record.series;
+    ts_text share = {0};
+    ts_time sum = 0;
+    for (uint32_t bin = 0; bin < series->count && lane->values; bin++)
+        sum += lane->values[bin];
+    if (lane->values)
+        ts_figure_percent(&share,
+                          (double)sum * (double)series->width / lane->most / (double)report->record.total);
+    else
+        ts_figure_bytes(&share, report->sbuf_peak);
+    ts_svg_rect(out, LABEL, y, PLOT, LANE, "tr", NULL);
+    ts_svg_text(out, 0, y + 15, "", 's', lane->name);
+    ts_svg_text(out, 0, y + 31, "mu", 's', share.data);
+    ts_text_free(&share);
+    open_zoomed(y, LANE, bins, out);
+    add_curve(report, lane->color, lane->values, lane->most, bins, out);
+    if (lane->values == series->busy[ts_engine_tensor] && report->record.pe_transpose_flops > 0)
+        add_curve(report, "tp", series->transposes, lane->most, bins, out);
+    ts_text_add(out, "</svg>");
+}
+
 void ts_page_over_time(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     const ts_series *series = &record->series;
@@ -90,157 +160,26 @@ void ts_page_over_time(const ts_report *report, ts_text *out) {
     plot_lane lanes[8];
     int count = lanes_of(report, lanes);
     double bins = (double)record->total / (double)series->width, height = ts_page_time_height(report);
-    ts_text_add(out, "<section><h2>Over time</h2><p class=lede>Share of each engine that is busy; the strip "
-                     "on top is what bounds the step at that moment. Drag to zoom, double-click to go back. "
-                     "<span id=now></span></p>");
+    double top = top_of(report);
+    ts_text_add(out, "<section><h2>Over time</h2><p class=lede>Share of each engine that is busy, and bytes "
+                     "of SBUF in use; the strip on top is what bounds the step at that moment. ");
+    ts_text_add(out, record->pe_transpose_flops > 0 ? "Lighter: transposes. " : "");
+    ts_text_add(out, "Drag to zoom, double-click to go back. <span id=now></span></p>");
     ts_svg_open(out, "tl", TS_PAGE_WIDTH, height + 26, "Engines over the step");
-    ts_svg_text(out, 0, 12, "mu", 's', "bound by");
-    ts_text_format(out,
-                   "<svg class=z x=\"%d\" y=\"0\" width=\"%.0f\" height=\"16\" viewBox=\"0 0 %.3f 16\" "
-                   "preserveAspectRatio=\"none\">",
-                   LABEL, PLOT, bins);
+    add_phases(report, bins, out);
+    ts_svg_text(out, 0, top + 12, "mu", 's', "bound by");
+    open_zoomed(top, 16, bins, out);
     add_bound_strip(series, out);
     ts_text_add(out, "</svg>");
-    for (int i = 0; i < count; i++) {
-        double y = 24 + STEP * i;
-        ts_time sum = 0;
-        for (uint32_t bin = 0; bin < series->count; bin++)
-            sum += series->busy[lanes[i].engine][bin];
-        ts_svg_rect(out, LABEL, y, PLOT, LANE, "tr", NULL);
-        ts_svg_text(out, 0, y + 15, "", 's', lanes[i].name);
-        ts_text share = {0};
-        ts_figure_percent(&share, (double)sum / lanes[i].most / (double)record->total);
-        ts_svg_text(out, 0, y + 31, "mu", 's', share.data);
-        ts_text_free(&share);
-        ts_text_format(out,
-                       "<svg class=z x=\"%d\" y=\"%.0f\" width=\"%.0f\" height=\"%d\" viewBox=\"0 0 %.3f "
-                       "%d\" preserveAspectRatio=\"none\">",
-                       LABEL, y, PLOT, LANE, bins, LANE);
-        add_lane(series, &lanes[i], bins, out);
-        ts_text_add(out, "</svg>");
-    }
-    add_axis(ts_figure_in(record->total, record->total), ts_figure_unit(record->total), LABEL, PLOT, height,
-             out);
+    for (int i = 0; i < count; i++)
+        add_lane(report, &lanes[i], top + 24 + STEP * i, bins, out);
+    add_axis(ts_figure_in(record->total, record->total), ts_figure_unit(record->total), LABEL, PLOT, top,
+             height, out);
     ts_text_format(out,
-                   "<line id=cur class=cur y1=\"0\" y2=\"%.0f\" style=\"display:none\"/><rect id=brush "
-                   "class=brush y=\"0\" height=\"%.0f\" width=\"0\"/><rect id=hit x=\"%d\" y=\"0\" "
+                   "<line id=cur class=cur y1=\"%.0f\" y2=\"%.0f\" style=\"display:none\"/><rect id=brush "
+                   "class=brush y=\"%.0f\" height=\"%.0f\" width=\"0\"/><rect id=hit x=\"%d\" y=\"%.0f\" "
                    "width=\"%.0f\" height=\"%.0f\" fill=\"transparent\"/>",
-                   height, height, LABEL, PLOT, height);
-    ts_svg_close(out);
-    ts_text_add(out, "</section>");
-}
-
-/* ---- the hottest loop ---- */
-
-static const char *lane_color(unsigned lane) {
-    static const char *const colors[] = {"wa", "pe", "ve", "ac", "gp", "wa"};
-    return lane >= TS_LANE_QUEUE ? "dm" : colors[lane < ts_engine_count ? lane : 0];
-}
-
-static void lane_name(unsigned lane, ts_text *out) {
-    static const char *const names[] = {"", "Tensor", "Vector", "Scalar", "GpSimd", "Sync"};
-    out->length = 0;
-    if (lane >= TS_LANE_QUEUE)
-        ts_text_format(out, "queue %u", lane - TS_LANE_QUEUE);
-    else
-        ts_text_add(out, names[lane < ts_engine_count ? lane : 0]);
-}
-
-static void add_wait(const ts_report *report, const ts_slice *slice, double x, double y, double scale,
-                     ts_text *out) {
-    static const char *const words[] = {"", "waits for the port", "waits for a result", "waits for a DMA",
-                                        "waits for its queue or DMA engines"};
-    double width = (double)slice->wait * scale;
-    if (slice->wait == 0 || width < 3 || slice->lane >= TS_LANE_QUEUE) return;
-    ts_text tip = {0};
-    ts_text_format(&tip, "%s, ", words[slice->waited]);
-    ts_figure_time(&tip, slice->wait);
-    for (uint32_t i = 0; i < report->loop_record.slices.count && slice->after; i++)
-        if (report->loop_record.slices.data[i].sequence == slice->after) {
-            const ts_inst *inst = report->program->code.data[report->loop_record.slices.data[i].inst];
-            ts_text_format(&tip, ": %s", ts_op_get(inst->op)->name);
-            break;
-        }
-    ts_svg_rect(out, x - width, y + 4, width, 16, "idle", tip.data);
-    ts_svg_fit(out, x - width + 4, y + 16, width - 8, "mu sm", words[slice->waited]);
-    ts_text_free(&tip);
-}
-
-static void add_slice(const ts_report *report, const ts_slice *slice, double x, double y, double width,
-                      ts_text *out) {
-    const ts_inst *inst = report->program->code.data[slice->inst];
-    const ts_loc *loc = &report->program->locs.data[inst->loc];
-    ts_text tip = {0};
-    ts_text_format(&tip, "%s, ", ts_op_get(inst->op)->name);
-    ts_figure_time(&tip, slice->end - slice->start);
-    ts_text_add(&tip, ", ");
-    ts_report_place(loc->file ? loc->file : "", loc->line, &tip);
-    if (loc->name && loc->name[0]) ts_text_format(&tip, ", %s", loc->name);
-    ts_svg_rect(out, x, y, width < 1 ? 1 : width, 24, lane_color(slice->lane), tip.data);
-    ts_svg_fit(out, x + 4, y + 16, width - 8, "in sm", ts_op_get(inst->op)->name);
-    ts_text_free(&tip);
-}
-
-void ts_page_loop(const ts_report *report, ts_text *out) {
-    enum { MOST = 900, ROW = 30 };
-    const ts_record *record = &report->loop_record;
-    uint32_t count = record->slices.count < MOST ? record->slices.count : MOST;
-    if (report->loop < 0 || count == 0) return;
-    const ts_record_loop *loop = &report->record.loops.data[report->loop];
-    ts_time first = record->slices.data[0].start, last = 0;
-    int row[256], rows = 0;
-    memset(row, -1, sizeof row);
-    for (uint32_t i = 0; i < count; i++)
-        if (record->slices.data[i].end > last) last = record->slices.data[i].end;
-    for (int l = 255; l >= 0; l--) { /* queues above, then engines */
-        int at = l >= TS_LANE_QUEUE ? 255 - l + TS_LANE_QUEUE : l;
-        bool is_used = false;
-        for (uint32_t i = 0; i < count && !is_used; i++)
-            is_used = record->slices.data[i].lane == at;
-        if (is_used) row[at] = rows++;
-    }
-    double scale = PLOT / (double)(last - first), height = ROW * rows + 4;
-    const ts_inst *begin = report->program->code.data[report->program->loops.data[report->loop].begin];
-    uint32_t body = report->program->loops.data[report->loop].begin + 1;
-    const ts_loc *loc =
-        &report->program->locs.data[begin->loc ? begin->loc : report->program->code.data[body]->loc];
-    ts_text place = {0};
-    ts_report_place(loc->file ? loc->file : "", loc->line, &place);
-    ts_text_add(out, "<section><h2>The hottest loop</h2><p class=lede>");
-    ts_html_text(out, place.data);
-    ts_text_add(out, ": ");
-    ts_figure_count(out, (double)loop->trips);
-    ts_text_add(out, " trips in a step; three from the middle are drawn. Dashed: an engine waits. ");
-    if (record->slices.count > count || record->slices_truncated)
-        ts_text_add(out, "Only the first slices fit here. ");
-    ts_text_add(out, "All of them bound ");
-    ts_figure_time(out, report->loop_time);
-    ts_text_add(out, ", ");
-    ts_figure_percent(out, ts_figure_share(report->loop_time, report->record.total));
-    ts_text_add(out, " of the step.</p>");
-    ts_svg_open(out, NULL, TS_PAGE_WIDTH, height + 26, "Three trips of the hottest loop");
-    for (int l = 0; l < 256; l++) {
-        if (row[l] < 0) continue;
-        place.length = 0;
-        lane_name((unsigned)l, &place);
-        ts_svg_text(out, 0, ROW * row[l] + 17, "", 's', place.data);
-        ts_svg_rect(out, LABEL, ROW * row[l], PLOT, 24, "tr", NULL);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const ts_slice *slice = &record->slices.data[i];
-        double x = LABEL + (double)(slice->start - first) * scale, y = ROW * row[slice->lane];
-        if (x - (double)slice->wait * scale >= LABEL) add_wait(report, slice, x, y, scale, out);
-        add_slice(report, slice, x, y, (double)(slice->end - slice->start) * scale, out);
-    }
-    ts_time span = last - first;
-    double step = tick_step(ts_figure_in(span, span));
-    for (int i = 0; i < TICKS && i * step <= ts_figure_in(span, span); i++) {
-        double x = LABEL + i * step / ts_figure_in(span, span) * PLOT;
-        place.length = 0;
-        ts_text_format(&place, "%.6g%s%s", i * step, i ? "" : " ", i ? "" : ts_figure_unit(span));
-        ts_svg_text(out, x, height + 16, "mu", 'm', place.data);
-    }
-    ts_text_free(&place);
+                   top, height, top, height - top, LABEL, top, PLOT, height - top);
     ts_svg_close(out);
     ts_text_add(out, "</section>");
 }
@@ -342,8 +281,8 @@ void ts_page_memory(const ts_report *report, ts_text *out) {
     ts_text_free(&label);
     uint32_t left_out = add_space(report, false, 0, 200, most, out) +
                         add_space(report, true, 216, 84, record->chip.psum_partition_bytes, out);
-    double span = ts_figure_in(record->total, record->total), step = tick_step(span);
-    for (int i = 0; i < TICKS && i * step <= span; i++) {
+    double span = ts_figure_in(record->total, record->total), step = ts_page_tick_step(span);
+    for (int i = 0; i < TS_PAGE_TICKS && i * step <= span; i++) {
         ts_text tick = {0};
         ts_text_format(&tick, "%.6g%s%s", i * step, i ? "" : " ", i ? "" : ts_figure_unit(record->total));
         ts_svg_text(out, LABEL + i * step / span * PLOT, 318, "mu", 'm', tick.data);

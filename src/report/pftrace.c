@@ -206,6 +206,8 @@ static int by_time(const void *a, const void *b) {
 /* Bytes of a partition in use, whenever they change by the nanosecond. */
 static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
     const ts_report *report = w->report;
+    const ts_chip *chip = &report->record.chip;
+    int64_t most = (int64_t)(is_psum ? chip->psum_partition_bytes : chip->sbuf_partition_bytes);
     ts_arena scratch = {0};
     change *changes = TS_NEW_ARRAY(&scratch, change, 2 * (size_t)report->boxes.count);
     uint32_t count = 0;
@@ -219,9 +221,10 @@ static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
     qsort(changes, count, sizeof *changes, by_time);
     for (uint32_t i = 0; i < count; i++) {
         bytes += changes[i].bytes;
-        if ((i + 1 < count && changes[i + 1].at / 1000 == changes[i].at / 1000) || bytes == shown) continue;
-        ts_pf_count(w, track, changes[i].at, (double)bytes / 1024);
-        shown = bytes;
+        int64_t used = bytes < most ? bytes : most;
+        if ((i + 1 < count && changes[i + 1].at / 1000 == changes[i].at / 1000) || used == shown) continue;
+        ts_pf_count(w, track, changes[i].at, (double)used / 1024);
+        shown = used;
     }
     ts_arena_free(&scratch);
 }

@@ -105,6 +105,18 @@ typedef enum ts_report_kind {
     ts_kind_psum
 } ts_report_kind;
 
+/* A stretch of the step that belongs to one part of the program, forward or backward say. */
+typedef struct ts_report_phase {
+    uint32_t module; /* whose path fills most of it */
+    ts_time start, end;
+} ts_report_phase;
+
+/* The step on one core of an instance. */
+typedef struct ts_report_price {
+    const ts_instance *instance;
+    ts_time total; /* on its chip, as the program was compiled */
+} ts_report_price;
+
 /* Bytes of each partition that hold one thing for a time. */
 typedef struct ts_report_box {
     bool is_psum;
@@ -130,6 +142,7 @@ typedef struct ts_report {
     TS_VEC(ts_report_line) lines;      /* most costly first, then by file and line */
     TS_VEC(ts_report_module) modules;  /* parents before children */
     uint32_t *module_of;               /* per location 1 + the deepest module that it is in; 0 = none */
+    TS_VEC(ts_report_phase) phases;    /* one after the other; none = the step has no order to speak of */
     TS_VEC(ts_report_remedy) remedies; /* largest gain first */
     ts_time together;                  /* gain of all remedies at once */
     TS_VEC(ts_report_note) notes;
@@ -140,6 +153,8 @@ typedef struct ts_report {
     TS_VEC(ts_report_box) boxes;      /* by first use */
     int32_t sbuf_peak, psum_peak;     /* bytes of a partition in use at once, at most */
     ts_time sbuf_peak_at;
+    int32_t *sbuf_fill;             /* in each bin of the series, at most; NULL = not known */
+    TS_VEC(ts_report_price) prices; /* of instances whose chip runs the program */
     uint64_t argument_bytes, result_bytes, scratch_bytes, constant_bytes;
     int loop;          /* the hottest, -1 = none */
     ts_time loop_time; /* of the step, with the short loops in it; three trips of it: */
@@ -158,16 +173,20 @@ void ts_report_free(ts_report *report);
 
 /* "forward", "backward" or "beside the gradient", from the name that JAX gave an operation; "" in a program
    without a gradient. */
-const char *ts_report_phase(const ts_program *program, const char *name);
+const char *ts_report_phase_of(const ts_program *program, const char *name);
 
 /* Parts of ts_report_make. */
 void ts_report_arrange(ts_report *report); /* report_arrange.c: bounds, lines */
 void ts_report_modules(ts_report *report); /* report_modules.c */
+void ts_report_phases(ts_report *report);  /* report_phases.c */
 void ts_report_memory(ts_report *report);  /* report_memory.c */
 ts_status ts_report_gains(ts_report *report, const ts_report_options *options,
                           ts_diag *diag); /* report_gains.c */
 ts_status ts_report_advise(ts_report *report, const ts_report_options *options,
                            ts_diag *diag); /* report_advice.c */
+ts_status ts_report_prices(ts_report *report, const ts_report_options *options,
+                           ts_diag *diag);               /* report_prices.c */
+double ts_report_step_usd(const ts_report_price *price); /* 0 = no published price */
 /* A total to clock. */
 typedef struct ts_report_ask {
     ts_what_if what_if; /* what it points to is borrowed */
@@ -179,6 +198,8 @@ ts_clock_options ts_report_clock_options(const ts_report_options *options);
 ts_status ts_report_clock(ts_report *report, const ts_report_options *options, ts_report_ask *asks, int count,
                           ts_diag *diag);
 
+/* Whether freeing the largest bound gains less than half of it, and report->second is right behind. */
+bool ts_report_has_next(const ts_report *report);
 /* "A step takes T. X bounds ..." */
 void ts_report_verdict(const ts_report *report, ts_text *out);
 /* At most 25 lines of at most 100 columns, ASCII. */
@@ -191,6 +212,9 @@ void ts_report_json_views(const ts_report *report, ts_text *out); /* its part in
 /* Neuron's metric names and definitions: "name   value" lines, and one flat object. */
 void ts_report_summary_text(const ts_report *report, ts_text *out);
 void ts_report_summary_json(const ts_report *report, ts_text *out);
+/* The share of the bf16 peak that a program with these FLOPs and this HBM traffic reaches when HBM alone
+   bounds it, at most 1; -1 where there is nothing to divide. */
+double ts_report_mfu_ceiling(const ts_report *report);
 /* One self-contained page. */
 void ts_report_html(const ts_report *report, ts_text *out);
 /* Perfetto's protobuf trace of a record with slices (of report->program). */
@@ -204,6 +228,17 @@ void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_tex
 const char *ts_report_function(ts_arena *arena, const char *name);
 /* The line's location: "file.py:31", the file's last part only. */
 void ts_report_place(const char *file, uint32_t line, ts_text *out);
+/* Roofs in TFLOP/s and in bytes/ns. */
+typedef struct ts_report_roofs {
+    double bf16, fp32, hbm, dma;
+} ts_report_roofs;
+ts_report_roofs ts_report_roofline(const ts_report *report);
+/* Of the hottest loop (report->loop >= 0): where it is, and the time from a trip to the next in its middle; 0
+   = not seen there. */
+const ts_loc *ts_report_loop_place(const ts_report *report);
+ts_time ts_report_loop_period(const ts_report *report);
+/* What the line's own matmuls reach of the bf16 peak while it works. */
+double ts_report_line_mfu(const ts_report *report, const ts_report_line *line);
 /* Time of the largest engine or of the DMA engines that the line needs, whatever else waits. */
 ts_time ts_report_line_work(const ts_report *report, const ts_report_line *line);
 

@@ -137,6 +137,21 @@ ts_time ts_report_line_work(const ts_report *report, const ts_report_line *line)
     return work;
 }
 
+double ts_report_line_mfu(const ts_report *report, const ts_report_line *line) {
+    ts_time work = ts_report_line_work(report, line);
+    return work > 0 ? (double)line->flops / (double)work / report->record.chip.peak_bf16_tflops : 0;
+}
+
+ts_report_roofs ts_report_roofline(const ts_report *report) {
+    const ts_chip *chip = &report->record.chip;
+    return (ts_report_roofs){
+        .bf16 = chip->peak_bf16_tflops,
+        .fp32 = chip->peak_bf16_tflops / chip->fp32_matmul_passes,
+        .hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores),
+        .dma = chip->dma_engines * chip->dma_engine_bytes_per_ns,
+    };
+}
+
 /* ---- bounds ---- */
 
 static double busy_share(const ts_record *record, unsigned bound) {

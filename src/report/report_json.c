@@ -27,6 +27,7 @@ static void add_step(const ts_report *report, ts_text *out) {
     ts_member_number(out, "low_s", seconds(record->total_low));
     ts_member_number(out, "high_s", seconds(record->total_high));
     ts_member_number(out, "launch_time_s", seconds(record->launch));
+    ts_member_number(out, "steps_per_s", record->total > 0 ? 1 / seconds(record->total) : 0);
     ts_member_integer(out, "instructions", (int64_t)record->instructions);
     ts_member_integer(out, "assumed_trips", (int64_t)record->assumed_trips);
     ts_text_add(out, "},\n \"summary\": ");
@@ -72,6 +73,8 @@ static void add_lines(const ts_report *report, ts_text *out) {
         add_shares(line->bounds, out);
         ts_member_integer(out, "count", (int64_t)line->count);
         ts_member_integer(out, "flops", (int64_t)line->flops);
+        if (line->flops) ts_member_number(out, "mfu_percent", 100 * ts_report_line_mfu(report, line));
+        ts_member_integer(out, "hbm_bytes", (int64_t)line->hbm_bytes);
         ts_member_integer(out, "bytes", (int64_t)line->bytes);
         ts_member_integer(out, "descriptors", (int64_t)line->descriptors);
         if (line->has_gain) ts_member_integer(out, "gain_ps", line->gain);
@@ -99,6 +102,19 @@ static void add_lines(const ts_report *report, ts_text *out) {
         ts_member_integer(out, "parent", (int64_t)module->parent - 1);
         ts_member_integer(out, "time_ps", module->time);
         add_shares(module->bounds, out);
+        ts_text_add(out, "}");
+    }
+    ts_text_add(out, "]");
+}
+
+static void add_phases(const ts_report *report, ts_text *out) {
+    ts_member_list(out, "phases");
+    for (uint32_t i = 0; i < report->phases.count; i++) {
+        const ts_report_phase *phase = &report->phases.data[i];
+        ts_member_item(out, i == 0);
+        ts_member_string(out, "name", report->modules.data[phase->module].name);
+        ts_member_integer(out, "start_ps", phase->start);
+        ts_member_integer(out, "end_ps", phase->end);
         ts_text_add(out, "}");
     }
     ts_text_add(out, "]");
@@ -191,25 +207,22 @@ static void add_dma(const ts_report *report, ts_text *out) {
 }
 
 static void add_cost(const ts_report *report, ts_text *out) {
-    bool is_first = true;
     ts_member_list(out, "cost");
-    for (int i = 0; i < ts_instance_count(); i++) {
-        const ts_instance *instance = ts_instance_at(i);
-        ts_chip chip;
-        if (ts_chip_get(instance->chip, &chip, NULL) != ts_ok) continue;
-        ts_member_item(out, is_first);
-        is_first = false;
-        ts_member_string(out, "instance", instance->name);
-        ts_member_integer(out, "cores", instance->cores);
+    for (uint32_t i = 0; i < report->prices.count; i++) {
+        const ts_report_price *price = &report->prices.data[i];
+        ts_member_item(out, i == 0);
+        ts_member_string(out, "instance", price->instance->name);
+        ts_member_string(out, "chip", price->instance->chip);
+        ts_member_integer(out, "cores", price->instance->cores);
+        ts_member_integer(out, "step_ps", price->total);
         ts_member_key(out, "per_hour_usd");
-        if (instance->usd_per_hour > 0)
-            ts_text_double(out, instance->usd_per_hour);
+        if (price->instance->usd_per_hour > 0)
+            ts_text_double(out, price->instance->usd_per_hour);
         else
             ts_text_add(out, "null");
-        if (instance->usd_per_hour > 0)
-            ts_member_number(out, "per_step_usd",
-                             seconds(report->record.total) / 3600 * instance->usd_per_hour);
-        ts_member_string(out, "price_source", instance->source);
+        if (price->instance->usd_per_hour > 0)
+            ts_member_number(out, "per_step_usd", ts_report_step_usd(price));
+        ts_member_string(out, "price_source", price->instance->source);
         ts_text_add(out, "}");
     }
     ts_text_add(out, "]");
@@ -277,6 +290,7 @@ void ts_report_json(const ts_report *report, ts_text *out) {
     add_step(report, out);
     add_bounds(report, out);
     add_lines(report, out);
+    add_phases(report, out);
     add_remedies(report, out);
     add_memory(report, out);
     ts_report_json_views(report, out);

@@ -31,7 +31,20 @@ static void add_series(const ts_report *report, ts_text *out) {
     ts_text_add(out, "{");
     for (unsigned bound = 0; bound < ts_bound_count; bound++)
         add_bins(out, ts_bound_name(bound), series->bound[bound], series->count);
-    ts_text_add(out, "}}");
+    ts_text_add(out, "}");
+    add_bins(out, "tensor_transpose_ps", series->transposes, series->count);
+    if (report->sbuf_fill) {
+        ts_member_key(out, "sbuf_partition_bytes");
+        ts_text_add(out, "[");
+        for (uint32_t i = 0; i < series->count; i++)
+            ts_text_format(out, "%s%d", i ? "," : "", report->sbuf_fill[i]);
+        ts_text_add(out, "]");
+    }
+    ts_member_key(out, "hbm_bytes");
+    ts_text_add(out, "[");
+    for (uint32_t i = 0; i < series->count; i++)
+        ts_text_format(out, "%s%llu", i ? "," : "", (unsigned long long)series->hbm_bytes[i]);
+    ts_text_add(out, "]}");
 }
 
 static void add_loop(const ts_report *report, ts_text *out) {
@@ -41,7 +54,11 @@ static void add_loop(const ts_report *report, ts_text *out) {
     const ts_record_loop *loop = &report->record.loops.data[report->loop];
     const ts_record *record = &report->loop_record;
     ts_text_add(out, ",\n \"loop\": {");
+    const ts_loc *loc = ts_report_loop_place(report);
+    ts_member_string(out, "file", loc->file);
+    ts_member_integer(out, "line", loc->line);
     ts_member_integer(out, "trips", (int64_t)loop->trips);
+    if (ts_report_loop_period(report) > 0) ts_member_integer(out, "period_ps", ts_report_loop_period(report));
     ts_member_integer(out, "time_ps", report->loop_time);
     ts_member_list(out, "slices");
     for (uint32_t i = 0; i < record->slices.count && i < MOST; i++) {
@@ -86,7 +103,34 @@ static void add_boxes(const ts_report *report, ts_text *out) {
     ts_text_add(out, "]");
 }
 
+static void add_roofline(const ts_report *report, ts_text *out) {
+    const ts_report_roofs roofs = ts_report_roofline(report);
+    bool is_first = true;
+    ts_text_add(out, ",\n \"roofline\": {\"peak_tflops\": {");
+    ts_member_number(out, "bf16", roofs.bf16);
+    ts_member_number(out, "fp32", roofs.fp32);
+    ts_text_add(out, "}, \"bytes_per_ns\": {");
+    ts_member_number(out, "hbm", roofs.hbm);
+    ts_member_number(out, "dma", roofs.dma);
+    ts_text_add(out, "}");
+    ts_member_list(out, "points");
+    for (uint32_t i = 0; i < report->lines.count; i++) {
+        const ts_report_line *line = &report->lines.data[i];
+        ts_time work = ts_report_line_work(report, line);
+        if (line->flops == 0 || line->hbm_bytes == 0 || work <= 0) continue;
+        ts_member_item(out, is_first);
+        is_first = false;
+        ts_member_string(out, "file", line->file);
+        ts_member_integer(out, "line", line->line);
+        ts_member_number(out, "flop_per_byte", (double)line->flops / (double)line->hbm_bytes);
+        ts_member_number(out, "tflops", (double)line->flops / (double)work);
+        ts_text_add(out, "}");
+    }
+    ts_text_add(out, "]}");
+}
+
 void ts_report_json_views(const ts_report *report, ts_text *out) {
+    add_roofline(report, out);
     add_series(report, out);
     add_loop(report, out);
     add_boxes(report, out);

@@ -27,6 +27,36 @@ static int hottest_loop(ts_report *report) {
     return best;
 }
 
+const ts_loc *ts_report_loop_place(const ts_report *report) {
+    const ts_program *program = report->program;
+    uint32_t begin = program->loops.data[report->loop].begin, loc = program->code.data[begin]->loc;
+    return &program->locs.data[loc ? loc : program->code.data[begin + 1]->loc];
+}
+
+/* Whether the trips that begin at these times are as long as each other, to a fifth. */
+static bool is_steady(const ts_time at[TS_REPORT_LOOP_TRIPS]) {
+    ts_time first = at[1] - at[0], second = at[2] - at[1];
+    return first > 0 && second > 0 && first * 5 >= second * 4 && second * 5 >= first * 4;
+}
+
+/* By the first instruction that an engine or a queue has once a trip, at even distances. */
+ts_time ts_report_loop_period(const ts_report *report) {
+    const ts_record *record = &report->loop_record;
+    for (uint32_t i = 0; i < record->slices.count; i++) {
+        const ts_slice *first = &record->slices.data[i];
+        ts_time at[TS_REPORT_LOOP_TRIPS];
+        int count = 0;
+        for (uint32_t j = i; j < record->slices.count; j++) {
+            const ts_slice *slice = &record->slices.data[j];
+            if (slice->inst != first->inst || slice->lane != first->lane) continue;
+            if (count < TS_REPORT_LOOP_TRIPS) at[count] = slice->start;
+            count++;
+        }
+        if (count == TS_REPORT_LOOP_TRIPS && is_steady(at)) return (at[2] - at[0]) / 2;
+    }
+    return 0;
+}
+
 /* Three trips from the middle of the loop's middle entry. */
 static ts_status clock_loop(ts_report *report, const ts_report_options *options, ts_diag *diag) {
     enum { SLICES = 4000 };
@@ -60,6 +90,7 @@ static void read_record(ts_report *report) {
     count_bytes(report);
     ts_report_arrange(report);
     ts_report_modules(report);
+    ts_report_phases(report);
     report->has_memory = report->record.lives.count > 0;
     if (report->has_memory) ts_report_memory(report);
 }
@@ -100,8 +131,9 @@ static ts_status make_within(void *context) {
     TS_TRY(ts_clock_run(report->program, j->chip, &clock, &report->record, j->diag));
     read_record(report);
     TS_TRY(clock_loop(report, j->options, j->diag));
-    if (j->options->without_gains || report->record.instructions > MOST_CLOCKED) return ts_ok;
-    report->has_gains = true;
+    report->has_gains = !j->options->without_gains && report->record.instructions <= MOST_CLOCKED;
+    TS_TRY(ts_report_prices(report, j->options, j->diag));
+    if (!report->has_gains) return ts_ok;
     TS_TRY(ts_report_gains(report, j->options, j->diag));
     return ts_report_advise(report, j->options, j->diag);
 }

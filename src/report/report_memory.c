@@ -141,8 +141,15 @@ static int by_edge(const void *a, const void *b) {
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-/* The most bytes of a partition in use at once: boxes count from their first use to their last. */
-static int32_t find_peak(ts_report *report, bool is_psum, double capacity, ts_time *when) {
+/* `bytes` are in use from `start` to `end`. */
+static void fill_bins(const ts_series *series, int32_t *fill, ts_time start, ts_time end, int64_t bytes) {
+    for (ts_time bin = start / series->width; bin * series->width < end && bin < series->count; bin++)
+        if (bytes > fill[bin]) fill[bin] = (int32_t)bytes;
+}
+
+/* The most bytes of a partition in use at once, over all and in each bin (none: NULL): boxes count from their
+   first use to their last. */
+static int32_t find_peak(ts_report *report, bool is_psum, double capacity, ts_time *when, int32_t *fill) {
     edge *edges = TS_NEW_ARRAY(&report->arena, edge, 2 * (size_t)report->boxes.count + 1);
     size_t count = 0;
     int64_t bytes = 0, peak = 0;
@@ -155,6 +162,9 @@ static int32_t find_peak(ts_report *report, bool is_psum, double capacity, ts_ti
     qsort(edges, count, sizeof *edges, by_edge);
     for (size_t i = 0; i < count; i++) {
         bytes += edges[i].bytes;
+        if (fill && i + 1 < count)
+            fill_bins(&report->record.series, fill, edges[i].at, edges[i + 1].at,
+                      bytes < (int64_t)capacity ? bytes : (int64_t)capacity);
         if (bytes <= peak) continue;
         peak = bytes;
         *when = edges[i].at;
@@ -200,7 +210,9 @@ void ts_report_memory(ts_report *report) {
     if (touches.count) qsort(touches.data, touches.count, sizeof *touches.data, by_first);
     for (uint32_t i = 0; i < touches.count; i++)
         add_touch(report, index, &touches.data[i]);
-    report->sbuf_peak = find_peak(report, false, chip->sbuf_partition_bytes, &report->sbuf_peak_at);
-    report->psum_peak = find_peak(report, true, chip->psum_partition_bytes, &psum_at);
+    report->sbuf_fill = TS_NEW_ARRAY(&report->arena, int32_t, report->record.series.count + 1);
+    report->sbuf_peak =
+        find_peak(report, false, chip->sbuf_partition_bytes, &report->sbuf_peak_at, report->sbuf_fill);
+    report->psum_peak = find_peak(report, true, chip->psum_partition_bytes, &psum_at, NULL);
     find_tensors(report);
 }

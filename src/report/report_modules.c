@@ -60,7 +60,7 @@ static void add_name(ts_arena *arena, path *to, const char *name) {
     }
 }
 
-const char *ts_report_phase(const ts_program *program, const char *name) {
+const char *ts_report_phase_of(const ts_program *program, const char *name) {
     bool has_gradient = false;
     for (uint32_t i = 0; i < program->locs.count && !has_gradient; i++)
         has_gradient = program->locs.data[i].name && strstr(program->locs.data[i].name, "transpose(");
@@ -90,7 +90,7 @@ static path path_of(ts_report *report, const ts_report_line *line, uint32_t inde
         add_part(&result, "(no source)");
         return result;
     }
-    add_part(&result, ts_report_phase(program, name));
+    add_part(&result, ts_report_phase_of(program, name));
     for (uint32_t at = loc->parent; at && depth < MOST_FRAMES; at = program->locs.data[at - 1].parent)
         if (is_frame(program->locs.data[at - 1].name))
             frames[depth++] = ts_report_function(&report->arena, program->locs.data[at - 1].name);

@@ -60,6 +60,14 @@ static void engines(const ts_report *report, emit *add, void *to) {
     add(to, "activate_instruction_count", count_of(report, ts_op_activation, ts_engine_scalar));
 }
 
+double ts_report_mfu_ceiling(const ts_report *report) {
+    const ts_record *record = &report->record;
+    double moved = (double)(record->hbm_read_bytes + record->hbm_write_bytes);
+    double hbm = record->chip.hbm_bytes_per_ns * 1e9 / record->chip.cores; /* of a stack: one a core */
+    if (record->model_flops == 0 || moved == 0) return -1;
+    return fmin(1, (double)record->model_flops / moved * hbm / (record->chip.peak_bf16_tflops * 1e12));
+}
+
 /* Floating point operations of the PE array and what they are a share of. bf16-equivalent: fp32 takes four
    passes. */
 static void flops(const ts_report *report, emit *add, void *to) {

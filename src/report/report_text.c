@@ -27,6 +27,11 @@ static void right(ts_text *out, size_t start, size_t column, const char *word) {
     ts_text_add(out, word);
 }
 
+bool ts_report_has_next(const ts_report *report) {
+    const ts_report_bound *first = report->bounds.data;
+    return report->second >= 0 && first->has_gain && first->gain * 2 < first->time;
+}
+
 void ts_report_verdict(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     const ts_report_bound *bound = report->bounds.data;
@@ -76,6 +81,10 @@ static void add_head(const ts_report *report, ts_text *out) {
     if (record->model_flops)
         ts_text_format(out, "   MFU %.3g %% of %.4g TFLOP/s bf16", 100 * ts_record_mfu(record),
                        record->chip.peak_bf16_tflops);
+    if (ts_report_mfu_ceiling(report) >= 0) {
+        ts_text_add(out, ", at most ");
+        ts_figure_percent(out, ts_report_mfu_ceiling(report));
+    }
     end_line(out, start);
 }
 
@@ -111,6 +120,8 @@ static void add_bounds(const ts_report *report, ts_text *out) {
             ts_text_format(&word, " %s", unit);
             right(out, start, 74, word.data);
         }
+        if (i == 0 && ts_report_has_next(report))
+            ts_text_format(out, "   %s is next", ts_figure_bound((unsigned)report->second));
         ts_text_free(&word);
         end_line(out, start);
     }

@@ -81,6 +81,39 @@ def test_gains(folder):
         assert round(record["predicted_seconds"] * 1e12) == total - gain
 
 
+def test_views(folder):
+    """What is drawn is in the JSON: phases, the timeline in bins, the roofs."""
+    report = load(folder, "json")
+    total, series = report["step"]["total_ps"], report["series"]
+    assert [phase["name"] for phase in report["phases"]][:2] == ["forward", "backward"]
+    assert all(0 <= phase["start_ps"] < phase["end_ps"] <= total for phase in report["phases"])
+    assert sum(series["tensor_transpose_ps"]) < sum(series["busy_ps"]["tensor"])
+    assert all(some <= whole for some, whole in zip(series["tensor_transpose_ps"], series["busy_ps"]["tensor"]))
+    assert max(series["sbuf_partition_bytes"]) == report["memory"]["sbuf_peak_partition_bytes"]
+    flat = load(folder, "summary-json")
+    assert sum(series["hbm_bytes"]) == flat["hbm_read_bytes"] + flat["hbm_write_bytes"]
+    roofs = report["roofline"]
+    assert roofs["peak_tflops"] == {"bf16": 91.75, "fp32": pytest.approx(91.75 / 4)}
+    assert roofs["points"] and all(0 < point["tflops"] <= roofs["peak_tflops"]["fp32"] for point in roofs["points"])
+    assert {line["line"] for line in report["lines"] if line.get("mfu_percent")} == \
+        {line["line"] for line in report["lines"] if line["flops"]}
+
+
+def test_cost_of_other_chips(folder, tmp_path):
+    """An instance with another chip is priced by what the clock says of that chip."""
+    compiled = tmp_path / "step.trn"
+    assert trainstone("compile", folder / "step.mlirbc", "-o", compiled).returncode == 0
+    trainstone("report", compiled, "-q", "--json", tmp_path / "r.json")
+    report = json.loads((tmp_path / "r.json").read_text())
+    steps = {row["chip"]: row["step_ps"] for row in report["cost"]}
+    assert steps["trn1"] == steps["inf2"] == report["step"]["total_ps"] != steps["trn2"]
+    record = json.loads(trainstone("time", compiled, "--chip", "trn2", "--json").stdout)
+    assert steps["trn2"] == round(record["predicted_seconds"] * 1e12)
+    for row in report["cost"]:
+        if row["per_hour_usd"]:
+            assert row["per_step_usd"] == pytest.approx(row["step_ps"] * 1e-12 / 3600 * row["per_hour_usd"])
+
+
 def test_summary(folder):
     """Neuron's names, flat, the same in both forms."""
     flat = load(folder, "summary-json")

@@ -212,6 +212,10 @@ static void test_loop(void **state) {
     /* three trips of two transfers (trigger and queue) and an addition */
     assert_int_equal(report.loop_record.slices.count, 3 * 5);
     assert_string_equal(report.modules.data[0].name, "backward");
+    assert_int_equal(ts_report_loop_place(&report)->line, 31);
+    ts_time period = ts_report_loop_period(&report);
+    assert_true(period * 15 < report.record.total &&
+                period * 17 > report.record.total - report.record.launch);
     assert_true(report.sbuf_peak >= 512 && report.sbuf_peak <= 1536);
     assert_int_equal(report.record.queues.count, 2);
     assert_int_equal(report.record.queues.data[0].transfers, 16);
@@ -220,6 +224,67 @@ static void test_loop(void **state) {
         moved += report.record.sizes[i].bytes;
     assert_int_equal(moved, 2 * 16 * 128 * 128 * 4);
     assert_int_equal(report.record.sizes[9].bytes, moved); /* rows of 512 B */
+    ts_report_free(&report);
+    ts_program_free(program);
+}
+
+/* A step of two halves, the first forward and the second backward: two phases that meet in the middle. Half
+   of TensorE's work are transposes, all of them in the second. */
+static void test_over_time(void **state) {
+    (void)state;
+    static const char code[] =
+        "trn 1\nprogram halves chip=trn1\n"
+        "loc @1 \"step.py\":1:1 \"jit(step)/jvp(block)/dot_general\"\n"
+        "loc @2 \"step.py\":2:1 \"jit(step)/transpose(jvp(block))/dot_general\"\n"
+        "loop %0 = 2000\n"
+        "  tensor.nc_matmul dst=psum.f32[p0:128 +0 128] stationary=sbuf.f32[p0:128 +0 128] "
+        "moving=sbuf.f32[p0:128 +1024 128] @1\nend %0\n"
+        "loop %0 = 2000\n"
+        "  tensor.nc_transpose dst=psum.f32[p0:128 +0 128] data=sbuf.f32[p0:128 +0 128] @2\nend %0\n";
+    ts_program *program = parse_text(code, "halves");
+    ts_report report;
+    make(program, true, &report);
+    const ts_record *record = &report.record;
+    ts_time turned = 0, half = record->total / 2, early = 0;
+    for (uint32_t bin = 0; bin < record->series.count; bin++) {
+        turned += record->series.transposes[bin];
+        if ((ts_time)(bin + 1) * record->series.width < record->launch + record->busy[ts_engine_tensor] / 4)
+            early += record->series.transposes[bin];
+    }
+    assert_int_equal(early, 0);
+    assert_true(turned > 0 && turned < record->busy[ts_engine_tensor]);
+    assert_int_equal(report.phases.count, 2);
+    assert_string_equal(report.modules.data[report.phases.data[0].module].name, "forward");
+    assert_string_equal(report.modules.data[report.phases.data[1].module].name, "backward");
+    assert_int_equal(report.phases.data[0].end, report.phases.data[1].start);
+    assert_int_equal(report.phases.data[1].end, record->total);
+    ts_time first = record->busy[ts_engine_tensor] - turned + record->launch;
+    assert_true(llabs(report.phases.data[0].end - first) < half / 50);
+    ts_report_free(&report);
+    ts_program_free(program);
+}
+
+/* On an instance of another chip a step takes what the clock says of that chip. */
+static void test_prices(void **state) {
+    (void)state;
+    ts_program *program = parse_text(LOOP, "loop");
+    ts_report report;
+    make(program, false, &report);
+    int chips[2] = {0};
+    for (uint32_t i = 0; i < report.prices.count; i++) {
+        const ts_report_price *price = &report.prices.data[i];
+        bool is_other = strcmp(price->instance->chip, "trn2") == 0;
+        ts_chip chip;
+        ts_record record;
+        assert_int_equal(ts_chip_get(price->instance->chip, &chip, NULL), ts_ok);
+        clock_run(program, &chip, &record);
+        assert_int_equal(price->total, record.total);
+        if (is_other) assert_int_not_equal(price->total, report.record.total);
+        assert_true((ts_report_step_usd(price) > 0) == (price->instance->usd_per_hour > 0));
+        chips[is_other]++;
+        ts_record_free(&record);
+    }
+    assert_true(chips[0] >= 7 && chips[1] == 1);
     ts_report_free(&report);
     ts_program_free(program);
 }
@@ -307,6 +372,8 @@ int main(void) {
         cmocka_unit_test(test_asks),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_over_time),
+        cmocka_unit_test(test_prices),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_diff),
         cmocka_unit_test(test_empty),

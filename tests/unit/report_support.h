@@ -57,6 +57,16 @@ static inline void check_timeline(const ts_report *report) {
         }
         assert_int_equal(sum, record->busy[engine]);
     }
+    for (uint32_t bin = 0; bin < record->series.count; bin++) {
+        assert_in_range(record->series.transposes[bin], 0, record->series.busy[ts_engine_tensor][bin]);
+        assert_in_range(report->sbuf_fill[bin], 0, report->sbuf_peak);
+    }
+    for (uint32_t i = 0; i < report->phases.count; i++) {
+        const ts_report_phase *phase = &report->phases.data[i];
+        assert_true(phase->start < phase->end && phase->end <= record->total);
+        assert_true(i == 0 || report->phases.data[i - 1].end <= phase->start);
+        assert_int_equal(report->modules.data[phase->module].parent, 0);
+    }
     for (uint32_t i = 0; i < record->path.count; i++) {
         assert_true(record->path.data[i].start >= at);
         at = record->path.data[i].end;
