@@ -47,8 +47,16 @@ def check_file(path):
     return problems
 
 
+def unrun_tests():
+    """Tests in Python that CMake does not know, so that nothing runs them."""
+    tests = tree.ROOT / "tests"
+    known = "".join(path.read_text() for path in tests.glob("*.cmake")) if tests.exists() else ""
+    return [f"{tree.name(path)}: no ts_pytest in tests/*.cmake runs it" for path in sorted(tests.glob("*/test_*.py"))
+            if not re.search(rf"ts_pytest\({path.parent.name}/{path.stem}\b", known)]
+
+
 def main():
-    problems = unique_names()
+    problems = unique_names() + unrun_tests()
     folders = ("src", "include", "tests", "tools", "python", "examples", "bench", "docs", ".ci")
     for path in tree.files(*(f for f in folders if (tree.ROOT / f).exists()), suffixes=TEXT):
         problems += check_file(path)

@@ -72,6 +72,7 @@ def test_layers(project, path, text, says):
     ("src/base/a.c", "int x;\n", "one sentence on what the file is"),
     ("src/base/a.c", "/* x */\n\tint x;\n", "tab"),
     ("docs/a.md", "no end", "no newline"),
+    ("tests/nki/test_new.py", "", "tests/nki/test_new.py: no ts_pytest"),
 ])
 def test_tree(project, path, text, says):
     write(project / path, text)
