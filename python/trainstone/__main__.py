@@ -11,8 +11,8 @@ USAGE = """usage: python -m trainstone [--lint] SCRIPT.py [ARGUMENT...]
        python -m trainstone [--lint] -m MODULE [ARGUMENT...]
 
 Runs the script with JAX and NKI on the modelled chip, then tells what the chip would have done.
-With --lint an NKI kernel whose trips of affine_range depend on each other, or that stores or adds up what nothing has
-written, is an error, not a warning.
+With --lint an NKI kernel whose trips of affine_range depend on each other, that stores or adds up what nothing has
+written, or that is written in Python which AWS's kernel compiler rejects, is an error.
 TRAINSTONE_OUT names a folder for a record of every program that ran, which trainstone report opens, and for that of
 the last one, last_run.json."""
 
@@ -40,8 +40,10 @@ def be_strict():
     """What the kernel compiler refuses and an unrolled recording runs anyway becomes an error."""
     import warnings
 
+    from trainstone.nki import lint
     from trainstone.nki.errors import NkiDependenceWarning, NkiUnsetWarning
 
+    lint.turn_on()
     warnings.filterwarnings("error", category=NkiDependenceWarning)
     warnings.filterwarnings("error", category=NkiUnsetWarning)
 

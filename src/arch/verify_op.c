@@ -115,13 +115,24 @@ static ts_status check_double_row(ts_verifier *v, const char *field, const ts_ap
     return ts_verify_refuse(v, ts_input, "the first free dimension of %s is not 2 (T2:80-121)", field);
 }
 
-static ts_status need_columns(ts_verifier *v, const char *field, const ts_extent *columns, double most) {
-    if ((double)ts_extent_max(columns) <= most) return ts_ok;
-    ts_verify_refuse(v, ts_input, "%s has %lld columns, at most %.0f (chip.def max_%s_columns)", field,
-                     (long long)ts_extent_max(columns), most, field);
-    ts_diag_remedy(v->diag, "cut it into tiles of at most %.0f columns", most);
+/* A dimension of [rows, columns] that is more than an engine takes, for a reason. */
+static ts_status refuse_size(ts_verifier *v, const char *field, int dimension, const int64_t *size,
+                             double most, const char *reason) {
+    ts_verify_refuse(
+        v, ts_input,
+        "size of dimension %d in '%s[%lld, %lld]' of '%s' exceed architecture limitation of %.0f (%s)",
+        dimension, field, (long long)size[0], (long long)size[1], ts_op_get(v->inst->op)->name, most, reason);
+    ts_diag_remedy(v->diag, "cut it into tiles of at most %.0f %s", most, dimension ? "columns" : "rows");
     ts_diag_rule(v->diag, "err_size_of_dimension_exceed_arch_limit");
     return ts_input;
+}
+
+static ts_status need_columns(ts_verifier *v, const char *field, const ts_ap *ap, const ts_extent *columns,
+                              double most, const char *reason) {
+    const ts_extent rows = ts_parts_of(field, ap);
+    const int64_t size[2] = {ts_extent_max(&rows), ts_extent_max(columns)};
+    if ((double)size[1] <= most) return ts_ok;
+    return refuse_size(v, field, 1, size, most, reason);
 }
 
 static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
@@ -144,8 +155,9 @@ static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     }
     ts_extent m = ts_free_of("stationary", stationary, halves, stationary->dims);
     ts_extent n = ts_free_of("moving", moving, halves, moving->dims);
-    TS_TRY(need_columns(v, "stationary", &m, v->chip->max_stationary_columns));
-    TS_TRY(need_columns(v, "moving", &n, v->chip->max_moving_columns));
+    TS_TRY(need_columns(v, "stationary", stationary, &m, v->chip->max_stationary_columns,
+                        "chip.def max_stationary_columns"));
+    TS_TRY(need_columns(v, "moving", moving, &n, v->chip->max_moving_columns, "chip.def max_moving_columns"));
     TS_TRY(ts_agree(v, ts_parts_of("stationary", stationary), ts_parts_of("moving", moving)));
     TS_TRY(ts_agree(v, ts_parts_of("dst", dst), m));
     TS_TRY(ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), n));
@@ -157,13 +169,10 @@ static ts_status check_transpose(ts_verifier *v, const ts_inst_nc_transpose *ins
     bool is_tensor = inst->head.engine == ts_engine_tensor;
     ts_extent columns = ts_free_of("data", data, 0, data->dims), rows = ts_parts_of("data", data);
     double most = is_tensor ? v->chip->max_stationary_columns : 32;
-    if ((double)ts_extent_max(&columns) > most || (double)ts_extent_max(&rows) > most) {
-        ts_verify_refuse(v, ts_input,
-                         "data is %lld x %lld, this engine transposes up to %.0f x %.0f (ISA:829-867)",
-                         (long long)ts_extent_max(&rows), (long long)ts_extent_max(&columns), most, most);
-        ts_diag_rule(v->diag, "err_size_of_dimension_exceed_arch_limit");
-        return ts_input;
-    }
+    const int64_t size[2] = {ts_extent_max(&rows), ts_extent_max(&columns)};
+    for (int i = 0; i < 2; i++)
+        if ((double)size[i] > most)
+            return refuse_size(v, "data", i, size, most, is_tensor ? "ISA:829-867" : "VectorE, ISA:829-867");
     TS_TRY(ts_agree(v, ts_parts_of("dst", dst), columns));
     TS_TRY(ts_agree(v, ts_free_of("dst", dst, 0, dst->dims), rows));
     if (!is_tensor) {
@@ -223,9 +232,13 @@ static ts_status check_elementwise_field(ts_verifier *v, const ts_field *field, 
     case ts_kind_opt:
     case ts_kind_optdst:
         if (ap->space == ts_space_none) return ts_ok;
-        if (!ts_ap_is_float(ap))
-            return ts_verify_refuse(v, ts_input, "%s is %s, it must be a float", field->name,
-                                    ts_dtype_get(ap->dtype)->name);
+        if (!ts_ap_is_float(ap)) {
+            ts_verify_refuse(v, ts_input, "%s is %s, it must be a float", field->name,
+                             ts_dtype_get(ap->dtype)->name);
+            if (v->inst->op == ts_op_activation && field->kind == ts_kind_opt)
+                ts_diag_rule(v->diag, "err_activation_bias_invalid_type");
+            return ts_input;
+        }
         return ts_verify_column(v, field->name, ap, dst);
     case ts_kind_scalar: return ts_verify_scalar(v, field->name, value, dst, is_bits);
     default: return ts_ok;

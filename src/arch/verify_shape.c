@@ -64,9 +64,16 @@ ts_status ts_agree(ts_verifier *v, ts_extent a, ts_extent b) {
                                 "%s of %s and %s of %s cannot be shown to be equal in every trip", a.what,
                                 a.field, b.what, b.field);
     ts_verify_point_text(v, point, sizeof point);
-    ts_verify_refuse(v, ts_input, "%s of %s are %lld and %s of %s %lld%s", a.what, a.field,
-                     (long long)value_of(v, &a), b.what, b.field, (long long)value_of(v, &b), point);
-    if (a.is_parts && b.is_parts) ts_diag_rule(v->diag, "err_num_partition_mismatch");
+    long long has = value_of(v, &a), other = value_of(v, &b);
+    if (!a.is_parts || !b.is_parts)
+        return ts_verify_refuse(v, ts_input, "%s of %s are %lld and %s of %s %lld%s", a.what, a.field, has,
+                                b.what, b.field, other, point);
+    ts_verify_refuse(
+        v, ts_input,
+        "number of partitions (dimension 0 size of a tile) mismatch in parameters (%s[%lld, ...], "
+        "%s[%lld, ...]) of '%s'%s",
+        a.field, has, b.field, other, ts_op_get(v->inst->op)->name, point);
+    ts_diag_rule(v->diag, "err_num_partition_mismatch");
     return ts_input;
 }
 
@@ -79,9 +86,13 @@ ts_status ts_agree_shape(ts_verifier *v, const char *a_field, const ts_ap *a, co
 ts_status ts_need_space(ts_verifier *v, const char *field, const ts_ap *ap, ts_space space,
                         const char *source) {
     if (ap->space == space) return ts_ok;
-    return ts_verify_refuse(v, ts_input, "%s lies in %s, %s takes it in %s (%s)", field,
-                            ts_space_name(ap->space), ts_op_get(v->inst->op)->name, ts_space_name(space),
-                            source);
+    ts_verify_refuse(v, ts_input,
+                     "Expected operand '%s' of '%s' to be in address space '%s', but got a tile in '%s' "
+                     "instead (%s)",
+                     field, ts_op_get(v->inst->op)->name, ts_space_name(space), ts_space_name(ap->space),
+                     source);
+    ts_diag_rule(v->diag, "err_unsupported_memory");
+    return ts_input;
 }
 
 ts_status ts_need_elems(ts_verifier *v, const char *field, const ts_ap *ap, int32_t count) {

@@ -121,8 +121,9 @@ static PyObject *module_emit(PyObject *module, PyObject *const *args, Py_ssize_t
     nki_state *state = PyModule_GetState(module);
     nki_emission e;
     if (!state->recording) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "NKI instructions run inside a kernel (a function with @nki.jit)");
+        PyErr_SetString(PyExc_RuntimeError, "Calling NKI API outside of NKI kernels is not supported "
+                                            "(err_nki_api_outside_of_nki_kernel): decorate the function with "
+                                            "@nki.jit and call that");
         return NULL;
     }
     if (count < 2 || count > NKI_FIELDS + 2)

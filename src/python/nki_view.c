@@ -47,6 +47,18 @@ static bool has_one_element(const ts_nki_view *view) {
     return elems == 1;
 }
 
+/* False, with the error of an instruction that cannot take the view; `message` has a %R for it. */
+static bool refuse(const nki_view *view, const char *message, const char *remedy, const char *rule) {
+    PyObject *text = PyUnicode_FromFormat(message, view);
+    PyObject *exception = text ? PyObject_CallFunction(nki_state_of(Py_TYPE(view))->error, "sOssss", "input",
+                                                       text, "", "", remedy, rule)
+                               : NULL;
+    if (exception) PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+    Py_XDECREF(exception);
+    Py_XDECREF(text);
+    return false;
+}
+
 bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index) {
     *out = (ts_nki_view){.buffer = view->handle,
                          .dtype = view->dtype,
@@ -59,21 +71,17 @@ bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index) {
         if (dim->walk == nki_free) {
             out->dim[out->dims++] = (ts_nki_dim){dim->step, dim->count};
         } else if (dim->walk == nki_part) {
-            if (dim->step != 1 && dim->count != 1) {
-                PyErr_SetString(PyExc_ValueError,
-                                "an instruction's partitions are neighbours: this tile takes "
-                                "every other one; copy it with a DMA first");
-                return false;
-            }
+            if (dim->step != 1 && dim->count != 1)
+                return refuse(view, "%R takes partitions that are no neighbours, which no engine does",
+                              "copy it with a DMA first", "");
             out->parts = (int32_t)dim->count;
-            if (out->dims > 0) {
-                PyErr_SetString(PyExc_ValueError, "the partition dimension must come first");
-                return false;
-            }
+            if (out->dims > 0)
+                return refuse(view, "the partition dimension of %R does not come first",
+                              "turn it with nisa.nc_transpose", "err_failed_to_infer_tile_from_local_tensor");
         } else if (dim->count != 1) {
-            PyErr_SetString(PyExc_ValueError, "an instruction takes one tile of an array of tiles: index the "
-                                              "dimensions before the partition dimension");
-            return false;
+            return refuse(view, "Failed to infer tile from tensor %R: it is an array of tiles",
+                          "index the dimensions before the partition dimension",
+                          "err_failed_to_infer_tile_from_local_tensor");
         }
     }
     if (!view->index || !index) return true;

@@ -101,7 +101,7 @@ def test_what_is_wrong_is_said_by_python():
 
     with pytest.raises(TypeError, match="src"):
         wrong(X)
-    with pytest.raises(RuntimeError, match="inside a kernel"):
+    with pytest.raises(RuntimeError, match="outside of NKI kernels"):
         nl.ndarray((128, 1), dtype=nl.float32)
 
 

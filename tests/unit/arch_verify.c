@@ -210,7 +210,9 @@ static void test_elementwise(void **state) {
     (void)state;
     accept("scalar.tensor_copy dst=sbuf.f32[p0:8 +0 12] src=sbuf.bf16[p32:8 +0 3@4 4]");
     refuse("scalar.tensor_copy dst=sbuf.f32[p0:8 +0 12] src=sbuf.bf16[p32:7 +0 12]",
-           "partitions of dst are 8 and partitions of src 7");
+           "number of partitions (dimension 0 size of a tile) mismatch in parameters (dst[8, ...], src[7, "
+           "...]) of "
+           "'tensor_copy'");
     refuse("scalar.tensor_copy dst=sbuf.f32[p0:8 +0 12] src=sbuf.bf16[p32:8 +0 13]",
            "free elements of dst are 12 and free elements of src 13");
     accept("vector.tensor_scalar dst=sbuf.f32[p0:8 +0 4] data=sbuf.f32[p0:8 +0 4] op0=add "
@@ -220,7 +222,7 @@ static void test_elementwise(void **state) {
            "free elements of operand0 are 2");
     refuse("vector.tensor_scalar dst=sbuf.f32[p0:8 +0 4] data=sbuf.f32[p0:8 +0 4] op0=add "
            "operand0=sbuf.f32[p0:4 +64 1]",
-           "partitions of operand0 4");
+           "operand0[4, ...]");
     refuse("vector.tensor_scalar dst=sbuf.f32[p0:8 +0 4] data=sbuf.f32[p0:8 +0 4] op0=add "
            "operand0=sbuf.bf16[p0:8 +64 1]",
            "a scalar operand is f32");
@@ -253,7 +255,7 @@ static void test_reduce(void **state) {
     refuse("vector.tensor_reduce dst=sbuf.f32[p0:8 +0 4] data=sbuf.f32[p0:8 +64 4@5 5] op=divide axes=1",
            "divide does not reduce");
     refuse("vector.tensor_reduce dst=sbuf.f32[p0:4 +0 4] data=sbuf.f32[p0:8 +64 4@5 5] op=add axes=1",
-           "partitions of dst are 4");
+           "(dst[4, ...], data[8, ...]) of 'tensor_reduce'");
 }
 
 #define FOLD "vector.tensor_scalar_reduce dst=sbuf.f32[p0:8 +0 4] data=sbuf.f32[p0:8 +0 4] "
@@ -363,11 +365,11 @@ static void test_matmul(void **state) {
     accept(MATMUL("psum.f32[p0:128 +2048 512]", "sbuf.bf16[p0:128 +0 128]", "sbuf.f16[p0:128 +1024 512]"));
     accept(MATMUL("psum.f32[p0:16 +4 511]", "sbuf.f32[p0:9 +0 16]", "sbuf.f32[p0:9 +1024 511]"));
     refuse(MATMUL("sbuf.f32[p0:16 +0 64]", "sbuf.f32[p0:9 +0 16]", "sbuf.f32[p0:9 +1024 64]"),
-           "takes it in psum");
+           "to be in address space 'psum'");
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "psum.f32[p0:9 +0 16]", "sbuf.f32[p0:9 +1024 64]"),
-           "stationary lies in psum");
+           "operand 'stationary' of 'nc_matmul' to be in address space 'sbuf', but got a tile in 'psum'");
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "sbuf.f32[p0:9 +0 16]", "psum.f32[p0:9 +1024 64]"),
-           "moving lies in psum");
+           "operand 'moving' of 'nc_matmul' to be in address space 'sbuf'");
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "sbuf.f32[p0:9 +0 16]", "sbuf.bf16[p0:9 +1024 64]"),
            "f32 and tf32 multiply only each other");
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "sbuf.i32[p0:9 +0 16]", "sbuf.i32[p0:9 +1024 64]"),
@@ -375,11 +377,11 @@ static void test_matmul(void **state) {
     refuse(MATMUL("psum.bf16[p0:16 +0 64]", "sbuf.bf16[p0:9 +0 16]", "sbuf.bf16[p0:9 +1024 64]"),
            "TensorE writes f32");
     refuse(MATMUL("psum.f32[p0:128 +0 64]", "sbuf.bf16[p0:9 +0 129]", "sbuf.bf16[p0:9 +1024 64]"),
-           "stationary has 129 columns, at most 128");
+           "dimension 1 in 'stationary[9, 129]' of 'nc_matmul' exceed architecture limitation of 128");
     refuse(MATMUL("psum.f32[p0:16 +0 513]", "sbuf.bf16[p0:9 +0 16]", "sbuf.bf16[p0:9 +1024 513]"),
-           "moving has 513 columns, at most 512");
+           "dimension 1 in 'moving[9, 513]' of 'nc_matmul' exceed architecture limitation of 512");
     refuse(MATMUL("psum.f32[p0:16 +0 64]", "sbuf.bf16[p0:9 +0 16]", "sbuf.bf16[p0:8 +1024 64]"),
-           "partitions of stationary are 9 and partitions of moving 8");
+           "(stationary[9, ...], moving[8, ...]) of 'nc_matmul'");
     refuse(MATMUL("psum.f32[p0:15 +0 64]", "sbuf.bf16[p0:9 +0 16]", "sbuf.bf16[p0:9 +1024 64]"),
            "partitions of dst are 15 and free elements of stationary 16");
     refuse(MATMUL("psum.f32[p0:16 +0 63]", "sbuf.bf16[p0:9 +0 16]", "sbuf.bf16[p0:9 +1024 64]"),
@@ -405,8 +407,10 @@ static void test_transpose(void **state) {
     accept("tensor.nc_transpose dst=psum.bf16[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]");
     refuse("tensor.nc_transpose dst=psum.f16[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]",
            "transposes floats into f32");
-    refuse("tensor.nc_transpose dst=sbuf.f32[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]", "takes it in psum");
-    refuse("tensor.nc_transpose dst=psum.f32[p0:128 +0 4] data=sbuf.bf16[p0:4 +0 129]", "data is 4 x 129");
+    refuse("tensor.nc_transpose dst=sbuf.f32[p0:64 +0 128] data=sbuf.bf16[p0:128 +0 64]",
+           "to be in address space 'psum'");
+    refuse("tensor.nc_transpose dst=psum.f32[p0:128 +0 4] data=sbuf.bf16[p0:4 +0 129]",
+           "dimension 1 in 'data[4, 129]' of 'nc_transpose' exceed architecture limitation of 128");
     refuse("tensor.nc_transpose dst=psum.f32[p0:64 +1792 128] data=sbuf.bf16[p0:128 +0 64]", "one PSUM bank");
     refuse("tensor.nc_transpose dst=psum.f32[p0:63 +0 128] data=sbuf.bf16[p0:128 +0 64]",
            "partitions of dst are 63");
@@ -414,7 +418,7 @@ static void test_transpose(void **state) {
     refuse("vector.nc_transpose dst=sbuf.f32[p0:32 +0 16] data=sbuf.bf16[p0:16 +0 32]",
            "transposes without a cast");
     refuse("vector.nc_transpose dst=sbuf.i16[p0:33 +0 16] data=sbuf.i16[p0:16 +0 33]",
-           "transposes up to 32 x 32");
+           "exceed architecture limitation of 32 (VectorE");
 }
 
 static void test_dma(void **state) {

@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-from trainstone.nki import collectives, control, dtypes, kernel, names_compiler, names_isa, names_isa_beta1, names_language
+from trainstone.nki import collectives, control, dtypes, kernel, names_absent, names_compiler, names_isa, names_isa_beta1, names_language
 from trainstone.nki.kernel import decorator
 
 
@@ -55,8 +55,8 @@ def _entries(dialect):
 
 def _install(root, dialect, isa):
     _module(root, **_entries(dialect))
-    _module(f"{root}.language", names_language)
-    _module(f"{root}.isa", isa)
+    _module(f"{root}.language", names_language, **names_absent.of_language())
+    _module(f"{root}.isa", isa, **(names_absent.of_isa() if dialect == "new" else names_absent.of_isa_beta1()))
     _module(f"{root}.isa.constants", importlib.import_module("trainstone.nki.constants"))
     _module(f"{root}.compiler", names_compiler)
     _module(f"{root}.typing", tensor=names_language.tensor, mutable_tensor=names_language.mutable_tensor,

@@ -85,16 +85,27 @@ class _TileSize:
 
     pmax = property(lambda self: self._of("partitions"))
     psum_fmax = property(lambda self: self._of("psum_bank_bytes") // 4)
+    psum_bank_fmax = psum_fmax
+    psum_bank_fmax_bytes = property(lambda self: self._of("psum_bank_bytes"))
     gemm_stationary_fmax = property(lambda self: self._of("max_stationary_columns"))
     gemm_moving_fmax = property(lambda self: self._of("max_moving_columns"))
     bn_stats_fmax = property(lambda self: 512)
+    psum_num_banks = property(lambda self: self._of("psum_partition_bytes") // self._of("psum_bank_bytes"))
     psum_min_align = property(lambda self: 4)
     sbuf_min_align = property(lambda self: 1)
     total_available_sbuf_size = property(lambda self: self._of("sbuf_partition_bytes") - self._of("sbuf_compiler_bytes"))
+    sbuf_size_bytes = property(lambda self: self.pmax * self.sbuf_fmax_bytes)
+    sbuf_fmax_bytes = total_available_sbuf_size
+    sbuf_fmax = property(lambda self: self.sbuf_fmax_bytes // 4)
     sbuf_size_per_partition = property(lambda self: self._of("sbuf_partition_bytes"))
 
 
 tile_size = _TileSize()
+
+
+def get_nc_sub_version():
+    """The first revision of a generation's silicon, the one that is modelled."""
+    return 0
 
 
 def get_nc_version():

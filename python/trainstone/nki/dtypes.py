@@ -3,6 +3,7 @@
 import ml_dtypes
 import numpy as np
 
+from trainstone.nki import errors
 from trainstone.nki.native import TABLES
 
 _NAMES = {
@@ -14,6 +15,9 @@ _NAMES = {
 _SPELLINGS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "fp8_e4m3": "float8_e4m3",
               "fp8_e5m2": "float8_e5m2", "tfloat32": "V4", "fp32r": "float32", "float8e4": "float8_e4m3",
               "float8e5": "float8_e5m2", "float8e3": "float8_e3m4", "bool_": "bool"}
+
+# NumPy's type of that size for what torch has under the same name and NumPy has not.
+TORCH_BITS = {"bfloat16": "i2", "float8_e5m2": "u1", "float8_e4m3fn": "u1", "float8_e8m0fnu": "u1"}
 
 BY_CODE = [None] * (1 + max(row["code"] for row in TABLES["dtypes"]))
 BYTES = [0] * len(BY_CODE)
@@ -33,12 +37,16 @@ def dtype_of(asked):
         return asked
     if isinstance(asked, str):
         name = asked.rsplit(".", 1)[-1]
-        return np.dtype(_SPELLINGS.get(name, name))
+        asked = _SPELLINGS.get(name, name)
     if hasattr(asked, "numpy_dtype"):
         return asked.numpy_dtype
     if type(asked).__module__ == "torch":
         return dtype_of(str(asked))
-    return np.dtype(asked)
+    try:
+        return np.dtype(asked)
+    except TypeError:
+        raise errors.kernel_error(errors.NkiTypeError, f"{asked!r} is no data type of NKI",
+                                  "name one of nki.language's, such as nl.float32") from None
 
 
 KNOWN_CODES = {}  # of what was asked for before

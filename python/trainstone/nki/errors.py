@@ -75,7 +75,7 @@ def from_native(kind, message, op, where, remedy, rule):
     """The exception for an error of the library."""
     if kind == "undefined" and message.startswith("index "):
         return _out_of_bounds(message)
-    made = _KINDS.get(kind, NkiValidationError)(message, where, remedy, op, rule)
+    made = _KINDS.get(kind, NkiValidationError)(message, where or where_is_kernel(), remedy, op, rule)
     made.kind = kind
     return made
 
@@ -92,4 +92,30 @@ def where_is_kernel():
     frame = sys._getframe(1)
     while frame and frame.f_code.co_filename.startswith(native.FOLDER):
         frame = frame.f_back
-    return f"{os.path.relpath(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else ""
+    if not frame:
+        return ""
+    return f"{shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def shown(file):
+    """A source file's path, from here when it lies under here."""
+    beside = os.path.relpath(file)
+    return file if beside.startswith(os.pardir) else beside
+
+
+def ends_in_kernel(error):
+    """Leaves this package's frames out of an error's traceback, but for the call of the kernel: it ends in the kernel's
+    line."""
+    first = error.__traceback__
+    frames, at = [], first.tb_next
+    while at:
+        if not at.tb_frame.f_code.co_filename.startswith(native.FOLDER):
+            frames.append(at)
+        at = at.tb_next
+    for before, after in zip([first, *frames], [*frames, None]):
+        before.tb_next = after
+
+
+def kernel_error(kind, message, remedy="", id="", op=""):
+    """The error of a call that is on its way."""
+    return kind(message, where_is_kernel(), remedy, op, id)

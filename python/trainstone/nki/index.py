@@ -9,6 +9,11 @@ import numpy as np
 from trainstone.nki import errors
 
 
+def _no_condition():
+    return errors.kernel_error(errors.NkiTypeError, "Control-flow depending on `nl.arange` or `nl.mgrid` is not supported",
+                               "give it as mask=, and join masks with &", "err_control_flow_condition_depending_on_arange")
+
+
 class Index:
     __slots__ = ("coefs", "extents", "const", "ndim")
     __array_ufunc__ = None
@@ -73,12 +78,24 @@ class Index:
     def __neg__(self):
         return self * -1
 
+    def __setitem__(self, key, value):
+        raise errors.kernel_error(errors.NkiTypeError, "'index' tensor does not support item assignment",
+                                  "make a tile of it with nisa.iota", "err_cannot_assign_to_index")
+
+    def __bool__(self):
+        raise _no_condition()
+
+    def __mod__(self, other):
+        raise errors.kernel_error(errors.NkiValidationError, f"an index array modulo {other} is not an affine expression",
+                                  "write the index with one array for the quotient and one for the remainder",
+                                  "err_unsupported_expression_in_mask")
+
     def __floordiv__(self, other):
         other = int(other)
         if self.const % other or any(coef % other for coef in self.coefs.values()):
-            raise errors.NkiUnsupportedError(f"an index array divided by {other} is not affine",
-                                             remedy="write the index with one array for the quotient and one for the "
-                                                    "remainder")
+            raise errors.NkiUnsupportedError(f"an index array divided by {other} is not affine", errors.where_is_kernel(),
+                                             "write the index with one array for the quotient and one for the "
+                                             "remainder")
         return Index({a: c // other for a, c in self.coefs.items()}, self.extents, self.const // other, self.ndim)
 
     def __lt__(self, other):
@@ -127,7 +144,7 @@ class Mask:
     __rand__ = __and__
 
     def __bool__(self):
-        raise errors.NkiTypeError("a mask has no truth value", remedy="join masks with &, and do not branch on them")
+        raise _no_condition()
 
     def ranges(self):
         """{axis: (first, last + 1)} of the box that the mask is; None where it is empty."""
@@ -155,7 +172,7 @@ class Mask:
         for form in slanted:
             if form.span(found)[0] < 0:
                 raise errors.NkiUnsupportedError("a mask that joins two axes in one comparison is not modelled",
-                                                 remedy="use nisa.affine_select or nl.where")
+                                                 errors.where_is_kernel(), "use nisa.affine_select or nl.where")
         return found
 
 

@@ -17,6 +17,7 @@ _ALU_NAMES = {"multiply": "multiply", "maximum": "max", "minimum": "min", "amax"
               "right_shift": "logical_shift_right", "fmod": "mod", "true_divide": "divide", "all": "logical_and",
               "float_power": "pow", "remainder": "mod", "any": "logical_or"}
 _ACT_NAMES = {"absolute": "abs", "negative": "copy", "tan": "tan", "identity": "copy"}
+GPSIMD_ONLY = {"pow", "rsqrt"}
 BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor", "logical_shift_left", "logical_shift_right", "arith_shift_right"}
 
 
@@ -25,7 +26,8 @@ def alu_name(op):
     name = getattr(op, "alu", None) or (op if isinstance(op, str) else getattr(op, "__name__", str(op)))
     name = _ALU_NAMES.get(name, name)
     if name not in ALU:
-        raise errors.NkiValidationError(f"{name} is no operator of this instruction", op=name)
+        raise errors.kernel_error(errors.NkiValidationError, f"{name} is no operator of this instruction",
+                                  "use one of nki.isa's table of operators, such as nl.add", op=name)
     return name
 
 
@@ -56,7 +58,10 @@ def command_code(command, reduces):
 def column(value):
     """A [P, 1] operand in fp32, which is what the engines take."""
     if not is_tensor(value):
-        return float(value)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise errors.kernel_error(errors.NkiTypeError, f"{value!r} is no number, and no tile of one column") from None
     view = value.view_of()
     if view._dtype == dtypes.F32 or not dtypes.is_float(view.dtype):
         return view
@@ -121,7 +126,7 @@ def tensor_tensor(dst, data1, data2, op, engine=None):
 def tensor_scalar(dst, data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, engine=None):
     first, second = alu_name(op0), "bypass" if op1 is None else alu_name(op1)
     fix = as_stored if first in BITWISE else column
-    engine = engine_code(engine, GPSIMD if first == "pow" or second == "pow" else VECTOR)
+    engine = engine_code(engine, GPSIMD if {first, second} & GPSIMD_ONLY else VECTOR)
     operand0, operand1 = fix(operand0), 0.0 if operand1 is None else fix(operand1)
     for to, source in pieces(dst, data):
         EMIT.tensor_scalar(engine, dst=to, data=source, op0=ALU[first], operand0=operand0, reverse0=bool(reverse0),
@@ -153,7 +158,8 @@ def _bias(bias, data):
 def activation(dst, op, data, bias=None, scale=1.0, reduce_res=None, command=None):
     name = act_name(op)
     if name not in ACT:
-        raise errors.NkiUnsupportedError(f"activation function {name} is not modelled on this chip", op="activation")
+        raise errors.kernel_error(errors.NkiUnsupportedError, f"activation function {name} is not modelled on this chip",
+                                  op="activation")
     EMIT.activation(SCALAR, dst=dst, func=ACT[name], data=data, scale=column(scale), bias=_bias(bias, data),
                     reduce=reduce_res, reduce_cmd=command_code(command, reduce_res))
 
@@ -174,7 +180,7 @@ _ROW_MODES = {None: False, "none": False, "double_row": True, "double_row_gen3":
 def is_double_row(perf_mode):
     name = getattr(perf_mode, "value", perf_mode)
     if name not in _ROW_MODES:
-        raise errors.NkiUnsupportedError(f"perf_mode={name} is not modelled", op="nc_matmul")
+        raise errors.kernel_error(errors.NkiUnsupportedError, f"perf_mode={name} is not modelled", op="nc_matmul")
     return _ROW_MODES[name]
 
 
@@ -231,8 +237,9 @@ def select_reduce(dst, predicate, on_true, on_false, reverse_pred=False, reduce_
 
 def check_on_false(value):
     if float(value) != float(np.finfo(np.float32).min):
-        raise errors.NkiValidationError(f"range_select writes the lowest fp32 where it does not select, not {value}",
-                                        op="range_select", remedy="leave on_false_value out, or say nl.fp32.min")
+        raise errors.kernel_error(errors.NkiValidationError,
+                                  f"range_select writes the lowest fp32 where it does not select, not {value}",
+                                  "leave on_false_value out, or say nl.fp32.min", op="range_select")
 
 
 def range_select(dst, on_true, range_start, comp_op0, bound0, comp_op1, bound1, reduce_res=None, command=None):
@@ -281,6 +288,10 @@ def bn_stats(dst, data):
 
 def bn_aggr(dst, data):
     EMIT.bn_aggr(VECTOR, dst=dst, data=data)
+
+
+def set_rng_seed(seeds):
+    EMIT.set_rng_seed(VECTOR, seeds=seeds)
 
 
 def rng(dst):

@@ -2,13 +2,14 @@
 
 import functools
 import inspect
+import warnings
 
 import numpy as np
 
-from trainstone.nki import artifacts, errors, memory, native, traced
+from trainstone.nki import artifacts, errors, lint, memory, native, traced
 from trainstone.nki.masks import with_joined_masks
 from trainstone.nki.programs import OneStream, Programs, check_meetings
-from trainstone.nki.run import Run, is_inside, join_cores
+from trainstone.nki.run import Run, is_inside, join_cores, like
 from trainstone.nki.spmd import grid_of, lengths_of, programs_by_core
 from trainstone.nki.tile import SPACES, is_tensor
 
@@ -16,6 +17,15 @@ from trainstone.nki.tile import SPACES, is_tensor
 def _is_array(value):
     is_kind = isinstance(value, (type, np.dtype)) or is_tensor(value) or np.isscalar(value)
     return not is_kind and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _arrays(value):
+    """The arrays among arguments, in their order."""
+    if _is_array(value):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _arrays(item)
 
 
 def _bind(run, name, value):
@@ -96,6 +106,14 @@ class Kernel:
     def with_mode(self, mode, **options):
         return Kernel(self.function, mode, self.grid, self.dialect, **{**self.options, **options})
 
+    def with_schedule(self, edges):
+        """The kernel itself: its engines take what can start first, and edges between named instructions are not
+        modelled."""
+        warnings.warn(errors.NkiWarning(errors.NkiError(
+            f"with_schedule of {self.__name__}: edges between instructions are not modelled", remedy="the values are "
+            "right; the time is that of the order in which each engine's instructions can start")), stacklevel=2)
+        return self
+
     def __getitem__(self, grid):
         made = self.with_mode(self.mode)
         made.grid = grid_of(grid)
@@ -162,19 +180,51 @@ class Kernel:
 
     def __call__(self, *args, **kwargs):
         if is_inside():
+            if self.grid:
+                raise errors.kernel_error(
+                    errors.NkiValidationError, f"Calling kernel with spmd grid ({self.__name__}{list(lengths_of(self.grid))}) "
+                    "inside another kernel is not supported", "call it without a grid", "err_nested_kernel_with_spmd_grid")
             return self.function(*args, **kwargs)  # one kernel calls another: its instructions are this one's
+        try:
+            return self._run(args, kwargs)
+        except errors.NkiError as error:
+            errors.ends_in_kernel(error)
+            raise
+
+    def _lint_call(self, args, kwargs):
+        found = list(lint.of_source(self.function, self.dialect))
+        if self.dialect == "new":
+            named = {**dict(zip(self._names, args)), **kwargs}
+            found += lint.of_arguments(named, errors.where_is_kernel())
+        lint.refuse(found)
+
+    def _lint_writes(self, run, returned):
+        """After a run of the first dialect: which parameters it changed."""
+        mutable = [name for name, kind in getattr(self.function, "__annotations__", {}).items()
+                   if "mutable" in getattr(kind, "__name__", str(kind))]
+        code = self.function.__code__
+        lint.refuse(lint.of_writes({s.name for s in run.storages if s.source is not None and s.is_written}, mutable,
+                                   {view.tensor.name for view in _leaves(returned)},
+                                   f"{errors.shown(code.co_filename)}:{code.co_firstlineno}"))
+
+    def _run(self, args, kwargs):
+        if lint.is_on():
+            self._lint_call(args, kwargs)
         if traced.is_traced((args, kwargs)):
             traced.check_mode(self)
             run, returned = self.record(args, kwargs, is_traced=True)
             return _rebuild(returned, iter(traced.results(self, run, _leaves(returned))))
         run, returned = self.record(args, kwargs)
+        if lint.is_on() and self.dialect == "beta1":
+            self._lint_writes(run, returned)
         run.execute()
         self.last = run
         if self.mode in ("benchmark", "profile"):
             self.benchmark_result = BenchmarkResult(run.record())
             save = artifacts.save_benchmark if self.mode == "benchmark" else artifacts.save_profile
             save(run, self.benchmark_result.record, **self.options)
-        arrays = iter([run.result(view) for view in _leaves(returned)])
+        example = next(_arrays((args, kwargs)), None)
+        arrays = iter([like(example, run.result(view)) for view in _leaves(returned)])
         run.release()
         return _rebuild(returned, arrays)
 

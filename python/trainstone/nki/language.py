@@ -40,7 +40,7 @@ def binary(name, x, y, dst=None, dtype=None, mask=None):
         shapes = {value.shape for value in (x, y) if is_tensor(value)}
         if dtype is None:
             dtype = dtypes.promote(*{value.dtype for value in (x, y) if is_tensor(value)})
-        dst = value_like(shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes), dtype)
+        dst = value_like(shapes.pop() if len(shapes) == 1 else _joined_shape(name, x, y), dtype)
     x, y = (clip(value, mask) if is_tensor(value) else value for value in (x, y))
     to = masked(dst, mask) if is_made else clip(dst, mask)
     if to is None or x is None or y is None:
@@ -52,6 +52,14 @@ def binary(name, x, y, dst=None, dtype=None, mask=None):
         on_chip(y, "y", name)
     _emit_binary(name, to, x, y)
     return dst
+
+
+def _joined_shape(name, x, y):
+    try:
+        return np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        raise errors.kernel_error(errors.NkiValidationError, f"shapes of {x!r} and {y!r} cannot be broadcast to one",
+                                  "slice, reshape or transpose one of them", op=name) from None
 
 
 def _emit_binary(name, to, x, y):
@@ -116,7 +124,7 @@ def _flat(view):
 
 
 def _two(alu, name, is_bool=False):
-    def call(x, y, dtype=None, mask=None, **_):
+    def call(x, y, dtype=None, mask=None, name=None, max_free_vec_size=None):
         return binary(alu, x, y, dtype=dtype or (np.bool_ if is_bool else None), mask=mask)
 
     call.__name__ = call.__qualname__ = name
@@ -128,7 +136,7 @@ add, subtract, multiply = _two("add", "add"), _two("subtract", "subtract"), _two
 divide, power = _two("divide", "divide"), _two("pow", "power")
 maximum, minimum = _two("max", "maximum"), _two("min", "minimum")
 abs_max, abs_min = _two("abs_max", "abs_max"), _two("abs_min", "abs_min")
-fmod, mod = _two("mod", "fmod"), _two("mod", "mod")
+fmod = _two("mod", "fmod")
 equal, not_equal = _two("is_equal", "equal", True), _two("not_equal", "not_equal", True)
 greater, greater_equal = _two("is_gt", "greater", True), _two("is_ge", "greater_equal", True)
 less, less_equal = _two("is_lt", "less", True), _two("is_le", "less_equal", True)
@@ -136,7 +144,17 @@ logical_and, logical_or = _two("logical_and", "logical_and", True), _two("logica
 logical_xor = _two("logical_xor", "logical_xor", True)
 bitwise_and, bitwise_or = _two("bitwise_and", "bitwise_and"), _two("bitwise_or", "bitwise_or")
 bitwise_xor = _two("bitwise_xor", "bitwise_xor")
+bypass, average = _two("bypass", "bypass"), _two("average", "average")
 left_shift, right_shift = _two("logical_shift_left", "left_shift"), _two("logical_shift_right", "right_shift")
+
+
+def mod(x, y, dtype=None, mask=None, name=None):
+    """With the sign of y: ((x mod y) + y) mod y."""
+    kept = binary("add", binary("mod", x, y, mask=mask), y, mask=mask)
+    return binary("mod", kept, y, dtype=dtype, mask=mask)
+
+
+mod.alu = "mod"
 
 
 # ---- one operand ----
@@ -144,7 +162,8 @@ left_shift, right_shift = _two("logical_shift_left", "left_shift"), _two("logica
 def unary(emit, x, dtype=None, mask=None):
     """A tile of x's shape that `emit(dst, x)` fills."""
     if not is_tensor(x):
-        raise errors.NkiTypeError(f"{x!r} is no tile")
+        current()
+        raise errors.kernel_error(errors.NkiTypeError, f"{x!r} is no tile")
     dst = value_like(x.shape, dtype or x.dtype)
     view = clip(x, mask)
     to = boxed(dst, None) if view is None else masked(dst, mask)
@@ -232,8 +251,9 @@ def _floor(dst, x, compare="is_gt", step="subtract"):
 
 
 def _cos(dst, x):
+    """sin(pi / 2 - |x|), which stays within sin's valid range for x in [-pi, pi]."""
     shifted = value_like(x.shape, np.float32)
-    isa.tensor_scalar(shifted, x, "add", math.pi / 2)
+    isa.activation(shifted, "copy", _wide(x, "abs"), bias=math.pi / 2, scale=-1.0)
     isa.activation(dst, "sin", shifted)
 
 
@@ -248,7 +268,7 @@ RECIPES = {"silu": _silu, "gelu": _gelu, "gelu_apprx_sigmoid": _gelu_sigmoid, "g
 
 
 def _one(act, name=None):
-    def call(x, dtype=None, mask=None, **_):
+    def call(x, dtype=None, mask=None, name=None):
         return unary(lambda dst, view: activate(act, dst, view), x, dtype, mask)
 
     call.__name__ = call.__qualname__ = name or act
@@ -263,38 +283,39 @@ gelu_apprx_sigmoid, gelu_apprx_tanh = _one("gelu_apprx_sigmoid"), _one("gelu_app
 softplus, mish, silu_dx, cos, tan = _one("softplus"), _one("mish"), _one("silu_dx"), _one("cos"), _one("tan")
 gelu_dx, erf_dx = _one("gelu_dx"), _one("erf_dx")
 gelu_apprx_sigmoid_dx = _one("gelu_apprx_sigmoid_dx")
+prelu = _one("prelu")
 square.alu = "square"
 
 
-def reciprocal(x, dtype=None, mask=None, **_):
+def reciprocal(x, dtype=None, mask=None, name=None):
     return unary(isa.reciprocal, x, dtype, mask)
 
 
-def negative(x, dtype=None, mask=None, **_):
+def negative(x, dtype=None, mask=None, name=None):
     return unary(lambda dst, view: isa.tensor_scalar(dst, view, "multiply", -1.0), x, dtype, mask)
 
 
-def invert(x, dtype=None, mask=None, **_):
+def invert(x, dtype=None, mask=None, name=None):
     return unary(lambda dst, view: isa.tensor_scalar(dst, view, "bitwise_xor", -1), x, dtype, mask)
 
 
-def logical_not(x, dtype=None, mask=None, **_):
+def logical_not(x, dtype=None, mask=None, name=None):
     return unary(lambda dst, view: isa.tensor_scalar(dst, view, "is_equal", 0.0), x, dtype or np.bool_, mask)
 
 
-def trunc(x, dtype=None, mask=None, **_):
+def trunc(x, dtype=None, mask=None, name=None):
     return unary(_trunc, x, dtype, mask)
 
 
-def floor(x, dtype=None, mask=None, **_):
+def floor(x, dtype=None, mask=None, name=None):
     return unary(_floor, x, dtype, mask)
 
 
-def ceil(x, dtype=None, mask=None, **_):
+def ceil(x, dtype=None, mask=None, name=None):
     return unary(lambda dst, view: _floor(dst, view, "is_lt", "add"), x, dtype, mask)
 
 
-def copy(x=None, dtype=None, mask=None, *, src=None, **_):
+def copy(x=None, dtype=None, mask=None, *, src=None, name=None):
     return copied(src if x is None else x, dtype, mask)
 
 
@@ -362,7 +383,7 @@ def reduce_into(dst, op, view, count, negate=False):
 
 
 def _reduction(op, name):
-    def call(x, axis, dtype=None, mask=None, keepdims=False, **_):
+    def call(x, axis, dtype=None, keepdims=False, mask=None, name=None):
         return reduce(op, x, axis, dtype, mask, keepdims)
 
     call.__name__ = call.__qualname__ = name
@@ -374,7 +395,7 @@ sum, prod = _reduction("add", "sum"), _reduction("multiply", "prod")
 max, min = _reduction("max", "max"), _reduction("min", "min")
 
 
-def all(x, axis, dtype=np.bool_, mask=None, **_):
+def all(x, axis, dtype=np.bool_, mask=None, name=None):
     return reduce("logical_and", x, axis, dtype, mask)
 
 
@@ -382,22 +403,22 @@ def _count(x, axis):
     return math.prod(x.shape[a] for a in axes_of(x, axis))
 
 
-def mean(x, axis, dtype=None, mask=None, keepdims=False, **_):
+def mean(x, axis, dtype=None, keepdims=False, mask=None, name=None):
     total = reduce("add", x, axis, np.float32, mask, keepdims)
     return unary(lambda dst, view: isa.tensor_scalar(dst, view, "multiply", 1.0 / _count(x, axis)), total,
                  dtype or x.dtype)
 
 
-def var(x, axis, dtype=None, mask=None, keepdims=False, **_):
+def var(x, axis, dtype=None, keepdims=False, mask=None, name=None):
     """Mean of the squared distance from the mean."""
-    middle = mean(x, axis, np.float32, mask, keepdims=True)
+    middle = mean(x, axis, np.float32, keepdims=True, mask=mask)
     apart = binary("subtract", x, middle, dtype=np.float32, mask=mask)
-    return mean(square(apart), axis, dtype or x.dtype, mask, keepdims)
+    return mean(square(apart), axis, dtype or x.dtype, keepdims, mask)
 
 
 # ---- composites ----
 
-def softmax(x, axis=-1, dtype=None, compute_dtype=None, mask=None, **_):
+def softmax(x, axis=-1, dtype=None, compute_dtype=None, mask=None, name=None):
     """reduce max, exp(x - max) with its sum in one activation, reciprocal, multiply."""
     top = reduce("max", x, axis, np.float32, mask, keepdims=True, negate=True)
     view, powers = clip(x, mask), value_like(x.shape, np.float32)
@@ -413,7 +434,7 @@ def softmax(x, axis=-1, dtype=None, compute_dtype=None, mask=None, **_):
     return binary("multiply", powers, reciprocal(total), dtype=dtype or x.dtype, mask=mask)
 
 
-def rms_norm(x, w, axis, n, epsilon=1e-06, dtype=None, compute_dtype=None, mask=None, **_):
+def rms_norm(x, w, axis, n, epsilon=1e-06, dtype=None, compute_dtype=None, mask=None, name=None):
     """square, sum, sum / n + epsilon, rsqrt, multiply twice."""
     total = reduce("add", unary(lambda dst, view: isa.activation(dst, "square", view), x, np.float32, mask), axis,
                    np.float32, mask, keepdims=True)
@@ -423,7 +444,7 @@ def rms_norm(x, w, axis, n, epsilon=1e-06, dtype=None, compute_dtype=None, mask=
     return binary("multiply", normal, w, dtype=dtype or x.dtype, mask=mask)
 
 
-def where(condition, x, y, dtype=None, mask=None, **_):
+def where(condition, x, y, dtype=None, mask=None, name=None):
     """dst = y, then a predicated copy of x."""
     if dtype is None:
         dtype = dtypes.promote(*[v.dtype for v in (x, y) if is_tensor(v)] or [np.dtype(np.float32)])
@@ -477,7 +498,7 @@ def _flat_slice(shape, box):
     return slice(first, first + count)
 
 
-def transpose(x, dtype=None, mask=None, on_vector=None, **_):
+def transpose(x, dtype=None, mask=None, on_vector=None, name=None):
     """On the PE into PSUM; unless the kernel says where (on_vector), tiles up to 32 x 32 on VectorE."""
     shape, whole = (math.prod(x.shape[1:]), x.shape[0]), clip(x, mask)
     if whole is None:
@@ -494,7 +515,7 @@ def transpose(x, dtype=None, mask=None, on_vector=None, **_):
     return dst if dtype is None or dst.dtype == dtypes.dtype_of(dtype) else copied(dst, dtype)
 
 
-def matmul(x, y, transpose_x=False, mask=None, **_):
+def matmul(x, y, transpose_x=False, mask=None, name=None):
     """nc_matmul, after a transpose of x unless transpose_x says that it is one."""
     left, right = clip(x, mask), clip(y, mask)
     if left is None or right is None:
@@ -507,7 +528,7 @@ def matmul(x, y, transpose_x=False, mask=None, **_):
     return dst
 
 
-def load_transpose2d(src, mask=None, dtype=None, **_):
+def load_transpose2d(src, dtype=None, mask=None, name=None):
     """Loads of up to 128 rows, each transposed; integers, and few rows or columns, by a transfer that turns them."""
     view = clip(src, mask)
     rows, columns = view.shape
@@ -520,6 +541,11 @@ def load_transpose2d(src, mask=None, dtype=None, **_):
         last = builtins.min(first + 128, rows)
         isa.tensor_copy(out[:, first:last], transpose(memory.load(view[first:last], dtype=dtype)))
     return out
+
+
+def placed(indexed):
+    """The same elements, with indices that tiles hold as the numbers that they are now."""
+    return indexed.of(indexed.base, indexed.known(current().peek)) if isinstance(indexed, Indexed) else indexed
 
 
 def from_hbm(src):
@@ -545,32 +571,57 @@ def dma_transposed(dst, src, axes=None):
     memory.move(dst, src.permute(axes))
 
 
-def rand(shape, dtype=np.float32, **_):
+def random_seed(seed, mask=None, name=None):
+    """The numbers of rand and dropout begin anew."""
+    if not is_tensor(seed):
+        number, seed = seed, value_like((1, 1), np.int32)
+        isa.memset(seed, number)
+    isa.set_rng_seed(seed.view_of())
+
+
+def rand(shape, dtype=np.float32, buffer=None, name=None):
     """Uniform in [0, 1): the upper 24 of 32 random bits, times 2^-24."""
     bits, whole = value_like(shape, np.uint32), value_like(shape, np.uint32)
     isa.rng(bits)
     isa.tensor_scalar(whole, bits, "logical_shift_right", 8)
     dst = value_like(shape, dtype)
     isa.tensor_scalar(dst, whole, "multiply", 2.0 ** -24)
-    return dst
+    if buffer is None or buffer == SPACES["sbuf"]:
+        return dst
+    made = memory.ndarray(shape, dtype, buffer, name or "")
+    assign(made, dst)
+    return made
 
 
-def dropout(x, rate, dtype=None, mask=None, **_):
+def dropout(x, rate, dtype=None, mask=None, name=None):
     return unary(lambda dst, view: isa.dropout(dst, view, rate), x, dtype, mask)
 
 
-def gather_flattened(data, indices, axis=0, dtype=None, mask=None, **_):
+def gather_flattened(data, indices, axis=0, dtype=None, mask=None, name=None):
     dst = value_like(indices.shape, dtype or data.dtype)
     isa.nc_n_gather(_flat(dst), _flat(data.view_of()), _flat(indices.view_of()))
     return dst
 
 
-def broadcast_to(x=None, shape=None, dtype=None, *, src=None, **_):
+def broadcast_to(x=None, shape=None, dtype=None, *, src=None, name=None):
     view = (src if x is None else x).view_of().broadcast_to(tuple(shape))
     return view if dtype is None or dtypes.dtype_of(dtype) == view.dtype else copied(view, dtype)
 
 
-def expand_dims(data, axis):
-    return data.view_of().expand_dims(axis)
+def expand_dims(x=None, axis=None, *, data=None):
+    return (data if x is None else x).view_of().expand_dims(axis)
+
+
+def atomic_rmw(dst, value, op, mask=None, name=None):
+    """dst += value in HBM, by a DMA that adds."""
+    if isa.alu_name(op) != "add":
+        raise errors.kernel_error(errors.NkiUnsupportedError, "atomic_rmw with an operator other than add is not modelled")
+    view = clip(memory.in_hbm(dst, "dst", "atomic_rmw"), mask)
+    if view is None:
+        return
+    if not is_tensor(value):
+        number, value = value, value_like(view.shape, view.dtype)
+        isa.memset(value, number)
+    memory.move(view, clip(value, mask), rmw=True)
 
 

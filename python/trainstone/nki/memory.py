@@ -34,7 +34,7 @@ ndarray = native.ext.call(ndarray, -1, 0, (), tuple(  # most tiles without Pytho
     for name in ("shape", "dtype", "buffer", "name", "address", "lazy_initialization")))
 
 
-def full(shape, fill_value, dtype, buffer=None, name=""):
+def full(shape, fill_value, dtype, buffer=None, name="", lazy_initialization=False):
     made = ndarray(shape, dtype, buffer, name)
     assign(made, fill_value)
     return made
@@ -93,7 +93,7 @@ def on_chip(value, operand, call):
     if view._space == HBM:
         raise errors.NkiValidationError(
             f"Expected operand '{operand}' of '{call}' to be in address space 'sbuf|psum', but got a tile in 'hbm' "
-            "instead.", current().where(), "nl.load it first", id="err_unexpected_tile_address_space")
+            "instead.", current().where(), "nl.load it first", id="err_unsupported_memory")
     return view
 
 
@@ -101,7 +101,7 @@ def in_hbm(value, operand, call):
     if value._space != HBM:
         raise errors.NkiValidationError(
             f"Expected operand '{operand}' of '{call}' to be in address space 'hbm', but got a tile in "
-            f"'{value.buffer.name}' instead.", current().where(), id="err_unexpected_tile_address_space")
+            f"'{value.buffer.name}' instead.", current().where(), id="err_unsupported_memory")
     return value
 
 
@@ -120,6 +120,11 @@ def assign(target, value):
     if again is not None:  # what is skipped stays as it was
         again(target)
         return
+    if view.size > target.size:
+        raise errors.kernel_error(
+            errors.NkiValidationError, f"Illegal assignment destination shape in 'a = b': shape {list(target.shape)} of "
+            f"parameter '{target.name}' is smaller than other parameter shapes {view.name}{list(view.shape)}",
+            "assign to a tile of that shape", "err_store_dst_shape_smaller_than_other_shape")
     for to, source in zip(tiles_of(target), tiles_of(view)):
         if source.shape != to.shape and source.size != to.size:
             source = source.broadcast_to(to.shape)
@@ -208,7 +213,7 @@ def store_turned(view, tile):
         move(view[:, part].permute((1, 0)), turned(tile[:, part]))
 
 
-def load(src, mask=None, dtype=None, mode=oob_mode.error, **_):
+def load(src, dtype=None, mask=None, mode=oob_mode.error, name=None):
     in_hbm(src, "src", "load")
     view = clip(src, mask)
     shape = src.shape if len(src.shape) > 1 else (src.shape[0] if src.shape else 1, 1)
@@ -224,7 +229,7 @@ def load(src, mask=None, dtype=None, mode=oob_mode.error, **_):
     return tile
 
 
-def store(dst, value, mask=None, mode=oob_mode.error, **_):
+def store(dst, value, mask=None, mode=oob_mode.error, name=None):
     in_hbm(dst, "dst", "store")
     view = clip(dst, mask)
     if view is None:
@@ -236,7 +241,7 @@ def store(dst, value, mask=None, mode=oob_mode.error, **_):
     if source._space == HBM:
         raise errors.NkiValidationError("Expected operand 'value' of 'store' to be in address space 'sbuf|psum', but "
                                         "got a tile in 'hbm' instead.", current().where(),
-                                        id="err_unexpected_tile_address_space")
+                                        id="err_unsupported_memory")
     targets, sources = list(tiles_of(view)), list(tiles_of(source))
     if len(sources) > 1:  # an array of tiles: its outer dimensions are the tensor's
         targets = [view[index] for index in np.ndindex(*view.shape[:source.ndim - sources[0].ndim])]

@@ -5,8 +5,9 @@ import numpy as np
 from trainstone.nki import dtypes, errors, language
 from trainstone.nki import instructions as isa
 from trainstone.nki.constants import (  # noqa: F401
-    dge_mode, dma_engine, engine, fp32, get_nc_version, gpsimd_engine, matmul_perf_mode, nc_version, oob_mode,
+    dge_mode, dma_engine, engine, fp32, get_nc_sub_version, get_nc_version, gpsimd_engine, matmul_perf_mode, nc_version, oob_mode,
     reduce_cmd, scalar_engine, tensor_engine, unknown_engine, vector_engine)
+from trainstone.nki.control import Register as VirtualRegister  # noqa: F401
 from trainstone.nki.control import register_alloc, register_load, register_move, register_store  # noqa: F401
 from trainstone.nki.errors import NkiValidationError  # noqa: F401
 from trainstone.nki.memory import on_chip
@@ -27,7 +28,7 @@ def _ignored(call, options):
     """Arguments of later or earlier releases that change nothing here: dtype, mask and name."""
     for name in options:
         if name not in ("dtype", "mask", "name", "priority"):
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+            raise errors.kernel_error(errors.NkiTypeError, f"{call}() got an unexpected keyword argument {name!r}", op=call)
 
 
 @quick(VECTOR, dst="tile", data1="tile", data2="tile", op=("code", "op", VECTOR_CODES))
@@ -157,7 +158,8 @@ def dma_copy(dst, src, priority=None, oob_mode=oob_mode.error, dge_mode=None, en
     if to._space == PSUM or source._space == PSUM:
         raise errors.NkiValidationError(f"Expected operand '{'dst' if to._space == PSUM else 'src'}' of 'dma_copy' to "
                                         "be in address space 'hbm|sbuf', but got a tile in 'psum' instead.",
-                                        current().where(), "copy it to SBUF with nisa.tensor_copy first")
+                                        current().where(), "copy it to SBUF with nisa.tensor_copy first", "dma_copy",
+                                        "err_unsupported_memory")
     isa.dma_copy(to, source, is_added, oob_mode == 1, engine)
 
 
@@ -262,7 +264,9 @@ def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id=0, dma_engine=None,
 def _two(name, first):
     """An instruction of a destination and one source."""
     def call(dst, source=None, name=None, **options):
-        source = options.pop(first) if source is None else source
+        source = options.pop(first, None) if source is None else source
+        if source is None:
+            raise errors.kernel_error(errors.NkiTypeError, f"{call.__name__}() missing 1 required argument: {first!r}")
         _ignored(call.__name__, options)
         getattr(isa, call.__name__)(_view(dst, "dst", call.__name__), _view(source, first, call.__name__))
 
@@ -322,9 +326,11 @@ def rng(dst, engine=None, name=None, **options):
     isa.rng(_view(dst, "dst", "rng"))
 
 
-def dma_transpose(dst, src, axes=None, name=None, **options):
+def set_rng_seed(src_seeds, name=None):
+    isa.set_rng_seed(_view(src_seeds, "src_seeds", "set_rng_seed"))
+
+
+def dma_transpose(dst, src, axes=None, priority=None, dge_mode=None, oob_mode=None, name=None, **options):
     """Written as a DMA whose HBM side is turned; between tiles it goes through HBM."""
-    for ignored in ("priority", "dge_mode", "oob_mode"):
-        options.pop(ignored, None)
     _ignored("dma_transpose", options)
     language.dma_transposed(dst.view_of(), src.view_of(), axes)

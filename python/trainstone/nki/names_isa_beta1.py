@@ -33,13 +33,18 @@ def _operand(value, mask, name, call):
     return None if view is None else memory.on_chip(view, name, call)
 
 
-def _common(one, other):
+def _common(one, other, names="data1 data2"):
     """The shape of two operands; one element of a free dimension is read again for each of the other's."""
+    if one[0] != other[0]:
+        first, second = (f"{name}[{', '.join(map(str, shape))}]" for name, shape in zip(names.split(), (one, other)))
+        raise errors.kernel_error(
+            errors.NkiValidationError, "number of partitions (dimension 0 size of a tile) mismatch in parameters "
+            f"({first}, {second}) of 'tensor_tensor'", "use broadcast_to", "err_num_partition_mismatch", "tensor_tensor")
     fits = len(one) == len(other) and all(a == b or 1 in (a, b) for a, b in zip(one[1:], other[1:]))
     return (one[0], *map(max, one[1:], other[1:])) if fits and one[0] == other[0] else one
 
 
-def tensor_tensor(data1, data2, op, *, dtype=None, mask=None, engine=None, **_):
+def tensor_tensor(data1, data2, op, *, dtype=None, mask=None, engine=None, name=None):
     shape = _common(data1.shape, data2.shape)
     dst, to = _made(shape, dtype or dtypes.promote(data1.dtype, data2.dtype), mask)
     if to is not None:
@@ -51,7 +56,7 @@ def tensor_tensor(data1, data2, op, *, dtype=None, mask=None, engine=None, **_):
 
 
 def tensor_scalar(data, op0, operand0, reverse0=False, op1=None, operand1=None, reverse1=False, *, dtype=None,
-                  mask=None, engine=None, **_):
+                  mask=None, engine=None, name=None):
     dst, to = _made(data.shape, dtype or data.dtype, mask)
     if to is not None:
         isa.tensor_scalar(to, _operand(data, mask, "data", "tensor_scalar"), op0, _column(operand0, mask), reverse0,
@@ -72,7 +77,7 @@ def _column(value, mask):
 
 
 def scalar_tensor_tensor(*, data, op0, operand0, op1, operand1, reverse0=False, reverse1=False, dtype=None, mask=None,
-                         **_):
+                         name=None):
     dst, to = _made(data.shape, dtype or data.dtype, mask)
     if to is not None:
         isa.scalar_tensor_tensor(to, clip(data, mask), op0, _column(operand0, mask), op1, clip(operand1, mask),
@@ -80,14 +85,14 @@ def scalar_tensor_tensor(*, data, op0, operand0, op1, operand1, reverse0=False, 
     return dst
 
 
-def tensor_copy(src, *, mask=None, dtype=None, engine=None, **_):
+def tensor_copy(src, *, mask=None, dtype=None, engine=None, name=None):
     dst, to = _made(src.shape, dtype or src.dtype, mask)
     if to is not None:
         isa.tensor_copy(to, _operand(src, mask, "src", "tensor_copy"), engine)
     return dst
 
 
-def tensor_copy_predicated(*, src, dst, predicate, reverse_pred=False, mask=None, dtype=None, **_):
+def tensor_copy_predicated(*, src, dst, predicate, reverse_pred=False, mask=None, dtype=None, name=None):
     to = clip(dst, mask)
     if to is None:
         return
@@ -105,14 +110,14 @@ def tensor_copy_predicated(*, src, dst, predicate, reverse_pred=False, mask=None
     isa.tensor_copy_predicated(to, source, chosen, reverse_pred)
 
 
-def memset(shape, value, dtype, *, mask=None, engine=None, **_):
+def memset(shape, value, dtype, *, mask=None, engine=None, name=None):
     dst, to = _made(memory.shape_of(shape), dtype, mask)
     if to is not None:
         isa.memset(to, value, engine)
     return dst
 
 
-def iota(expr, dtype, *, mask=None, **_):
+def iota(expr, dtype, *, mask=None, name=None):
     """Values of an affine index expression; its first axis is the partitions."""
     if not isinstance(expr, Index):
         raise errors.NkiTypeError(f"iota takes an expression of nl.arange, not {expr!r}")
@@ -128,8 +133,8 @@ def iota(expr, dtype, *, mask=None, **_):
 
 
 def activation(op, data, *, bias=None, scale=1.0, reduce_op=None, reduce_res=None, reduce_cmd=reduce_cmd.idle,
-               mask=None, dtype=None, **_):
-    dst, to = _made(data.shape, dtype or data.dtype, mask)
+               mask=None, dtype=None, buffer=None, name=None):
+    dst, to = _made(data.shape, dtype or data.dtype, mask, "sbuf" if buffer is None else buffer.name)
     if to is None:
         return dst
     source = _operand(data, mask, "data", "activation")
@@ -148,20 +153,20 @@ def _activate(to, op, source, bias, scale, reduce_res, command=None):
         language.reduce_into(reduce_res, "add", to, to.ndim - 1)
 
 
-def activation_reduce(op, data, *, reduce_op, reduce_res, bias=None, scale=1.0, mask=None, dtype=None, **_):
+def activation_reduce(op, data, *, reduce_op, reduce_res, bias=None, scale=1.0, mask=None, dtype=None, name=None):
     return activation(op, data, bias=bias, scale=scale, reduce_op=reduce_op, reduce_res=reduce_res, mask=mask,
                       dtype=dtype)
 
 
-def reciprocal(data, *, dtype=None, mask=None, **_):
+def reciprocal(data, *, dtype=None, mask=None, name=None):
     return language.reciprocal(data, dtype, mask)
 
 
-def tensor_reduce(op, data, axis, *, mask=None, dtype=None, negate=False, keepdims=False, **_):
+def tensor_reduce(op, data, axis, *, mask=None, dtype=None, negate=False, keepdims=False, name=None):
     return language.reduce(op, data, axis, dtype, mask, keepdims, negate)
 
 
-def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1=False, *, dtype=None, mask=None, **_):
+def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1=False, *, dtype=None, mask=None, name=None):
     dst, to = _made(data0.shape, dtype or data0.dtype, mask)
     if to is not None:
         isa.tensor_tensor_scan(to, clip(data0, mask), clip(data1, mask), _column(initial, mask), op0, op1,
@@ -170,7 +175,7 @@ def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1
 
 
 def nc_matmul(stationary, moving, *, is_stationary_onezero=False, is_moving_onezero=False, is_transpose=False,
-              tile_position=(), tile_size=(), mask=None, perf_mode=None, **_):
+              tile_position=(), tile_size=(), mask=None, perf_mode=None, name=None):
     if ranges_of(mask) is None or clip(stationary, None) is None or clip(moving, None) is None:
         return language.nothing((stationary.shape[1], *moving.shape[1:]), np.float32, SPACES["psum"])
     stationary, moving = _float_operand(stationary), _float_operand(moving)
@@ -187,12 +192,12 @@ def _float_operand(value):
     return language.copied(view) if view._space == PSUM else view
 
 
-def nc_transpose(data, *, mask=None, dtype=None, engine=None, **_):
+def nc_transpose(data, *, mask=None, dtype=None, engine=None, name=None):
     chosen = isa.engine_code(engine, 0)
     return language.transpose(data, dtype, mask, chosen == isa.VECTOR if chosen else None)
 
 
-def dma_copy(*, dst, src, mask=None, dst_rmw_op=None, oob_mode=oob_mode.error, dge_mode=None, **_):
+def dma_copy(*, dst, src, mask=None, dst_rmw_op=None, oob_mode=oob_mode.error, dge_mode=None, name=None):
     to, source = clip(dst, mask), clip(src, mask)
     if to is None or source is None:
         return
@@ -215,15 +220,19 @@ def _tiled_offloaded_fma(*srcs, dst, scales=None):
         dma_copy(dst=dst, src=src, dst_rmw_op="add" if i else None)
 
 
-def tensor_copy_dynamic_src(src, **options):
-    raise errors.NkiUnsupportedError("tensor_copy_dynamic_src is not modelled", current().where())
+def tensor_copy_dynamic_src(src, *, mask=None, dtype=None, engine=None, name=None):
+    """A copy from where a tile's value says, as that is in this run."""
+    return tensor_copy(language.placed(src), mask=mask, dtype=dtype, engine=engine)
 
 
-def tensor_copy_dynamic_dst(**options):
-    raise errors.NkiUnsupportedError("tensor_copy_dynamic_dst is not modelled", current().where())
+def tensor_copy_dynamic_dst(*, dst, src, mask=None, dtype=None, engine=None, name=None):
+    to = clip(language.placed(dst), mask)
+    if to is not None:
+        isa.tensor_copy(to, _operand(src, mask, "src", "tensor_copy_dynamic_dst"), engine)
+    return dst
 
 
-def tensor_scalar_reduce(*, data, op0, operand0, reduce_op, reduce_res, reverse0=False, dtype=None, mask=None, **_):
+def tensor_scalar_reduce(*, data, op0, operand0, reduce_op, reduce_res, reverse0=False, dtype=None, mask=None, name=None):
     dst, to = _made(data.shape, dtype or data.dtype, mask)
     if to is not None:
         isa.tensor_scalar_reduce(to, clip(data, mask), op0, _column(operand0, mask), reduce_op,
@@ -232,19 +241,19 @@ def tensor_scalar_reduce(*, data, op0, operand0, reduce_op, reduce_res, reverse0
 
 
 def tensor_scalar_cumulative(*, src, dst, op0, op1, imm0, imm1=None, reduce_cmd=reduce_cmd.reset_reduce, mask=None,
-                             **_):
+                             name=None):
     to = clip(dst, mask)
     if to is not None:
         isa.tensor_scalar_cumulative(to, clip(src, mask), op0, op1, imm0, imm1, reduce_cmd)
 
 
-def tensor_partition_reduce(op, data, *, mask=None, dtype=None, **_):
+def tensor_partition_reduce(op, data, *, mask=None, dtype=None, name=None):
     dst = current().value((1,) + tuple(data.shape[1:]), dtype or data.dtype)
     isa.tensor_partition_reduce(dst, op, clip(data, mask))
     return dst
 
 
-def affine_select(pred, on_true_tile, on_false_value, *, mask=None, dtype=None, **_):
+def affine_select(pred, on_true_tile, on_false_value, *, mask=None, dtype=None, name=None):
     """pred: one comparison of index expressions."""
     if len(pred.forms) != 1:
         raise errors.NkiUnsupportedError("affine_select takes one comparison", current().where())
@@ -261,7 +270,7 @@ def affine_select(pred, on_true_tile, on_false_value, *, mask=None, dtype=None, 
 
 
 def select_reduce(*, dst, predicate, on_true, on_false, reduce_res=None, reduce_cmd=reduce_cmd.idle, reduce_op=None,
-                  reverse_pred=False, mask=None, dtype=None, **_):
+                  reverse_pred=False, mask=None, dtype=None, name=None):
     to = clip(dst, mask)
     if to is not None:
         isa.select_reduce(to, clip(predicate, mask), clip(on_true, mask), _column(on_false, mask), reverse_pred,
@@ -269,7 +278,7 @@ def select_reduce(*, dst, predicate, on_true, on_false, reduce_res=None, reduce_
 
 
 def range_select(*, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_cmd=reduce_cmd.idle, reduce_res=None,
-                 reduce_op=np.amax, range_start=0, on_false_value=fp32.min, mask=None, dtype=None, **_):
+                 reduce_op=np.amax, range_start=0, on_false_value=fp32.min, mask=None, dtype=None, name=None):
     isa.check_on_false(on_false_value)
     dst, to = _made(on_true_tile.shape, dtype or on_true_tile.dtype, mask)
     if to is not None:
@@ -278,13 +287,13 @@ def range_select(*, on_true_tile, comp_op0, comp_op1, bound0, bound1, reduce_cmd
     return dst
 
 
-def nc_stream_shuffle(src, dst, shuffle_mask, *, dtype=None, mask=None, **_):
+def nc_stream_shuffle(src, dst, shuffle_mask, *, dtype=None, mask=None, name=None):
     to = clip(dst, mask)
     if to is not None:
         isa.nc_stream_shuffle(to, clip(src, mask), shuffle_mask)
 
 
-def local_gather(src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, *, mask=None, **_):
+def local_gather(src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, *, mask=None, name=None):
     """[P, indices, elements of each]"""
     parts, step = index.shape[0], int(num_elem_per_idx)
     count = 16 * index.size // parts if num_valid_indices is None else int(num_valid_indices)
@@ -293,28 +302,28 @@ def local_gather(src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, 
     return dst
 
 
-def sequence_bounds(*, segment_ids, dtype=None, **_):
+def sequence_bounds(*, segment_ids, dtype=None, name=None):
     rows, count = segment_ids.shape
     dst = current().value((rows, 2, count), dtype or segment_ids.dtype)
     isa.sequence_bounds(dst, segment_ids.view_of())
     return dst
 
 
-def max8(*, src, mask=None, dtype=None, **_):
+def max8(*, src, mask=None, dtype=None, name=None):
     dst, to = _made_rows(8, dtype or src.dtype, src, mask)
     if to is not None:
         isa.max8(to, clip(src, mask))
     return dst
 
 
-def nc_find_index8(*, data, vals, mask=None, dtype=None, **_):
+def nc_find_index8(*, data, vals, mask=None, dtype=None, name=None):
     dst, to = _made_rows(8, dtype or np.uint32, data, mask)
     if to is not None:
         isa.nc_find_index8(to, clip(data, mask), vals.view_of()[dst.tensor.box[0]])
     return dst
 
 
-def nc_match_replace8(*, data, vals, imm, dst_idx=None, mask=None, dtype=None, **_):
+def nc_match_replace8(*, data, vals, imm, dst_idx=None, mask=None, dtype=None, name=None):
     dst, to = _made(data.shape, dtype or data.dtype, mask)
     if to is not None:
         rows = dst.tensor.box[0]
@@ -323,28 +332,28 @@ def nc_match_replace8(*, data, vals, imm, dst_idx=None, mask=None, dtype=None, *
     return dst
 
 
-def bn_stats(data, *, mask=None, dtype=None, **_):
+def bn_stats(data, *, mask=None, dtype=None, name=None):
     dst, to = _made_rows(6, dtype or np.float32, data, mask)
     if to is not None:
         isa.bn_stats(to, clip(data, mask))
     return dst
 
 
-def bn_aggr(data, *, mask=None, dtype=None, **_):
+def bn_aggr(data, *, mask=None, dtype=None, name=None):
     dst, to = _made_rows(2, dtype or np.float32, data, mask)
     if to is not None:
         isa.bn_aggr(to, clip(data, mask))
     return dst
 
 
-def dropout(data, prob, *, mask=None, dtype=None, **_):
+def dropout(data, prob, *, mask=None, dtype=None, name=None):
     dst, to = _made(data.shape, dtype or data.dtype, mask)
     if to is not None:
         isa.dropout(to, clip(data, mask), _column(prob, mask))
     return dst
 
 
-def dma_transpose(src, *, axes=None, mask=None, dtype=None, **_):
+def dma_transpose(src, *, axes=None, mask=None, dtype=None, dge_mode=None, name=None):
     view = clip(language.from_hbm(src), mask)
     turned = tuple(axes) if axes is not None else tuple(range(view.ndim))[::-1]
     dst = current().value([view.shape[axis] for axis in turned], dtype or view.dtype)

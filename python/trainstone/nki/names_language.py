@@ -16,6 +16,7 @@ from trainstone.nki.run import ParDim as par_dim
 from trainstone.nki.run import current
 from trainstone.nki.spmd import nc, spmd_dim  # noqa: F401
 from trainstone.nki.tile import SPACES
+from trainstone.nki.tile import TensorOps as NkiTensor  # noqa: F401
 
 sbuf, psum, hbm = SPACES["sbuf"], SPACES["psum"], SPACES["hbm"]
 shared_hbm, private_hbm = SPACES["shared_hbm"], SPACES["private_hbm"]
@@ -29,9 +30,15 @@ bool_ = np.dtype(np.bool_)
 float8_e4m3fn_x4, float8_e5m2_x4, float4_e2m1fn_x4 = (
     np.dtype([(name, dtype)]) for name, dtype in (("float8_e4m3fn_x4", "u4"), ("float8_e5m2_x4", "u4"),
                                                   ("float4_e2m1fn_x4", "u2")))
-dtype = np.dtype
+dtype = DType = np.dtype
 finfo = ml_dtypes.finfo
 par_dim = par_dim
+
+
+class MemoryRegion:
+    """The places of tensors by name."""
+
+    sbuf, psum, hbm, shared_hbm, private_hbm = sbuf, psum, hbm, shared_hbm, private_hbm
 
 
 class tensor:
@@ -55,7 +62,7 @@ def ds(start, size):
     return slice(int(start), int(start) + int(size))
 
 
-def _range(start, stop=None, step=1, **_):
+def _range(start, stop=None, step=1, directives=None, precise_schedule=None, name=None):
     return range(int(start)) if stop is None else range(int(start), int(stop), int(step))
 
 
@@ -64,39 +71,41 @@ def _trips(counted, is_affine):
     return current().trips(counted, is_affine) if current().dialect == "beta1" else counted
 
 
-def affine_range(start, stop=None, step=1, **_):
+def affine_range(start, stop=None, step=1, directives=None, precise_schedule=None, name=None):
     return _trips(_range(start, stop, step), True)
 
 
-def sequential_range(start, stop=None, step=1, **_):
+def sequential_range(start, stop=None, step=1, directives=None, precise_schedule=None, name=None):
     return _trips(_range(start, stop, step), False)
 
 
 static_range = _range
 
 
-def zeros(shape, dtype, buffer=None, name="", **_):
+def zeros(shape, dtype, buffer=None, name="", lazy_initialization=False):
     return full(shape, 0.0, dtype, buffer, name)
 
 
-def ones(shape, dtype, buffer=None, name="", **_):
+def ones(shape, dtype, buffer=None, name=""):
     return full(shape, 1.0, dtype, buffer, name)
 
 
-def zeros_like(x, dtype=None, buffer=None, name="", **_):
+def zeros_like(x=None, dtype=None, buffer=None, name="", *, a=None):
+    x = a if x is None else x
     return zeros(x.shape, dtype or x.dtype, buffer or x.buffer, name)
 
 
-def empty_like(x, dtype=None, buffer=None, name="", **_):
+def empty_like(x=None, dtype=None, buffer=None, name="", *, a=None):
+    x = a if x is None else x
     return ndarray(x.shape, dtype or x.dtype, buffer or x.buffer, name)
 
 
-def shared_constant(constant, dtype=None, **_):
+def shared_constant(constant, dtype=None, name=None):
     array = np.load(constant) if isinstance(constant, str) else np.asarray(constant)
     return memory.constant(array if dtype is None else array.astype(memory.dtypes.dtype_of(dtype)))
 
 
-def shared_identity_matrix(n, dtype=np.uint8, dst=None, **_):
+def shared_identity_matrix(n, dtype=np.uint8, dst=None, name=None):
     made = memory.identity(n, dtype)
     if dst is not None:
         memory.move(dst, made)
@@ -109,7 +118,7 @@ def program_id(axis=0):
     return program[axis] if program else 0
 
 
-def num_programs(axes="", **_):
+def num_programs(axes="", name=None):
     """Without axes: all programs, or, in the newer dialect, those of the first axis."""
     grid = current().grid or (1,)
     if axes == "":
@@ -123,12 +132,12 @@ def program_ndim():
     return len(current().grid)
 
 
-def device_print(print_prefix="", x=None, tensor=None, mask=None, **_):
-    memory.printed(print_prefix, tensor if x is None else x)
+def device_print(print_prefix="", x=None, tensor=None, mask=None, name=None, prefix=None):
+    memory.printed(print_prefix if prefix is None else prefix, tensor if x is None else x)
 
 
-def static_cast(value, dtype):
-    return memory.copied(value, dtype)
+def static_cast(input_data, dtype):
+    return memory.copied(input_data, dtype)
 
 
 class _Reduction:
@@ -141,7 +150,7 @@ class _Reduction:
         language.binary(instructions.alu_name(self.op), target, self.x, dst=target, mask=self.mask)
 
 
-def loop_reduce(x, op, loop_indices=None, dtype=None, mask=None, **_):
+def loop_reduce(x, op, loop_indices=None, dtype=None, mask=None, name=None):
     """Assigned to a tile, t[...] = loop_reduce(x, op): t = t op x, on every trip."""
     return _Reduction(x, op, mask)
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 import warnings
 
 import numpy as np
@@ -35,7 +36,8 @@ def chip_value(name):
 
 def current():
     if not _stack:
-        raise RuntimeError("NKI calls work inside a kernel: decorate the function with @nki.jit and call that")
+        raise RuntimeError("Calling NKI API outside of NKI kernels is not supported (err_nki_api_outside_of_nki_kernel): "
+                           "decorate the function with @nki.jit and call that")
     return _stack[-1]
 
 
@@ -313,6 +315,20 @@ def host_array(array):
                       stacklevel=2)
         array = array.astype(_NARROWER[array.dtype])
     return np.ascontiguousarray(array).reshape(array.shape)
+
+
+def like(example, array):
+    """The array as what `example` is: of torch, of JAX, or of NumPy."""
+    if hasattr(example, "detach"):
+        torch = __import__("torch")
+        bits = dtypes.TORCH_BITS.get(array.dtype.name)
+        if bits is None:
+            return torch.from_numpy(array)
+        return torch.from_numpy(array.view(bits)).view(getattr(torch, array.dtype.name))
+    jax = sys.modules.get("jax")
+    if jax is not None and isinstance(example, jax.Array):
+        return jax.device_put(array, *([next(iter(example.devices()))] if len(example.devices()) == 1 else []))
+    return array
 
 
 def write_back(target, array):

@@ -54,6 +54,12 @@ def _in_place(name):
     return call
 
 
+def _language():
+    from trainstone.nki import language
+
+    return language
+
+
 class TensorOps:
     """Operators and methods of everything that stands for elements."""
 
@@ -65,12 +71,29 @@ class TensorOps:
     __sub__, __rsub__ = _operator("subtract"), _operator("subtract", True)
     __mul__, __rmul__ = _operator("multiply"), _operator("multiply", True)
     __truediv__, __rtruediv__ = _operator("divide"), _operator("divide", True)
-    __pow__ = _operator("pow")
+    __pow__, __rpow__ = _operator("pow"), _operator("pow", True)
+    __lshift__, __rshift__ = _operator("logical_shift_left"), _operator("logical_shift_right")
     __lt__, __le__ = _operator("is_lt"), _operator("is_le")
     __gt__, __ge__ = _operator("is_gt"), _operator("is_ge")
     __and__, __or__, __xor__ = _operator("bitwise_and"), _operator("bitwise_or"), _operator("bitwise_xor")
     __iadd__, __isub__, __imul__ = _in_place("add"), _in_place("subtract"), _in_place("multiply")
     __itruediv__ = _in_place("divide")
+
+    def __mod__(self, other):
+        return _language().mod(self, other)
+
+    def __rmod__(self, other):
+        return _language().mod(other, self)
+
+    def __floordiv__(self, other):
+        return _language().floor(_language().divide(self, other, dtype=np.float32), self.dtype)
+
+    def __invert__(self):
+        is_truth = self.dtype == np.bool_
+        return _language().logical_not(self) if is_truth else _language().invert(self)
+
+    def __abs__(self):
+        return _language().abs(self)
 
     def __neg__(self):
         from trainstone.nki import language
@@ -81,9 +104,12 @@ class TensorOps:
         view = self.view_of() if isinstance(self, Indexed) else self
         if view.tensor.role == native.INPUT:
             return True
-        raise errors.NkiTypeError("the value of a tile decides nothing while a kernel is traced "
-                                  "(err_dynamic_control_flow_not_supported)",
-                                  remedy="use a mask, nl.where or a predicated copy")
+        if view.size > 1:
+            raise errors.kernel_error(errors.NkiTypeError, "Cannot evaluate truth value of a multi-element tensor/array",
+                                      "use ~, & and | between tiles, `is not None` to ask whether there is one",
+                                      "err_ambiguous_tensor_truth_value")
+        raise errors.kernel_error(errors.NkiTypeError, "dynamic control-flow depending on tensor value is not supported",
+                                  "use a mask, nl.where or a predicated copy", "err_dynamic_control_flow_not_supported")
 
     @property
     def itemsize(self):
@@ -137,6 +163,9 @@ class Tile(TensorOps, native.ext.View):
 
     def _index(self, key):
         keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
+        if not self.is_hbm and all(isinstance(item, (Index, int)) and getattr(item, "ndim", 0) < 2 for item in keys):
+            raise errors.kernel_error(errors.NkiValidationError, f"indexing tensor `{self.name}` with 1d arange is not supported",
+                                      "say which axis it is: nl.arange(n)[:, None]", "err_1d_arange_not_supported")
         if len(keys) == 1 and is_mask(keys[0]):
             return Indexed(self, (slice(None),) * self.ndim, keys[0])
         if any(is_mask(item) for item in keys):
@@ -236,7 +265,79 @@ class Tile(TensorOps, native.ext.View):
         dims.pop(dim)
         return self._with(dims)
 
+    # ---- where the elements lie ----
+
+    def _row(self):
+        """Elements of the view's dtype from one partition to the next; of HBM tensors, which have none, 0."""
+        tensor = self.tensor
+        return 0 if self.is_hbm else math.prod(tensor.shape[1:]) * tensor.dtype.itemsize // dtypes.BYTES[self._dtype]
+
+    @property
+    def strides(self):
+        row = self._row()
+        return tuple(step * row if walk == PART else step for step, _, walk in self._dims)
+
+    @property
+    def offset(self):
+        return self._part * self._row() + self._offset // dtypes.BYTES[self._dtype]
+
+    def get_pattern(self):
+        """[[stride, count], ...], as ap takes it."""
+        return [[stride, count] for stride, count in zip(self.strides, self.shape)]
+
+    def is_contiguous(self):
+        """Whether the elements of each partition, or of the HBM tensor, follow each other."""
+        step = 1
+        for stride, count, walk in reversed(self._dims):
+            if walk != PART and count != 1 and stride != step:
+                return False
+            step *= count
+        return True
+
+    def is_indirect(self):
+        return self._index_view is not None
+
+    def rearrange(self, src_pattern, dst_pattern, fixed_sizes=None):
+        """Dimensions by name: a tuple of names on the left is one that is cut, on the right one that is joined."""
+        sizes, names, view = dict(fixed_sizes or {}), [], self
+        for group, length in zip(src_pattern, self.shape, strict=True):
+            group = (group,) if isinstance(group, str) else tuple(group)
+            parts = [sizes.get(name, -1) for name in group]
+            if len(group) > 1:
+                view = view.reshape_dim(len(names), parts)
+            elif parts[0] not in (-1, length):
+                raise errors.kernel_error(errors.NkiValidationError, f"dimension {group[0]} of {self!r} is not {parts[0]}")
+            names += group
+        flat = [name for group in dst_pattern for name in ((group,) if isinstance(group, str) else group)]
+        if sorted(flat) != sorted(names):
+            raise errors.kernel_error(errors.NkiValidationError, f"rearrange of {names} to {flat}", "name the same dimensions")
+        view = view.permute([names.index(name) for name in flat])
+        for at, group in enumerate(dst_pattern):
+            if not isinstance(group, str) and len(group) > 1:
+                view = view.flatten_dims(at, at + len(group) - 1)
+        return view
+
+    def vector_select(self, dim, vector_offset):
+        """Of an HBM tensor: for each row of the offsets what lies at that index of dimension 0."""
+        if dim != 0 or not self.is_hbm or self.is_indirect():
+            raise errors.kernel_error(errors.NkiValidationError,
+                                      f"vector_select on dimension {dim} of {self!r}: it takes dimension 0 of an HBM tensor",
+                                      "permute the tensor, or use nisa.local_gather on chip")
+        index = as_indices(vector_offset.view_of())
+        return self._with([(0, index.shape[0], FREE), *self._dims[1:]], index=index, index_step=self._dims[0][0])
+
+    def indirect(self, index, num_elem=None):
+        raise errors.kernel_error(errors.NkiUnsupportedError, "indirect needs NeuronCore-v4",
+                                  "use nisa.local_gather or nisa.nc_n_gather")
+
     def select(self, dim, index):
+        if is_tensor(index):
+            if not self.is_hbm or self.is_indirect():
+                raise errors.kernel_error(errors.NkiUnsupportedError,
+                                          f"select of {self!r} by a tile: that of an HBM tensor is modelled, once",
+                                          "load the index into a register")
+            rest = [side for at, side in enumerate(self._dims) if at != dim % self.ndim]
+            return self._with(rest, index=as_indices(index.view_of()), index_step=self._dims[dim][0])
         keys = [slice(None)] * self.ndim
         keys[dim] = index
         return self[tuple(keys)]
@@ -269,6 +370,7 @@ class Tile(TensorOps, native.ext.View):
 
     def ap(self, pattern, offset=0, scalar_offset=None, vector_offset=None, indirect_dim=0, dtype=None):
         """An access pattern written out: [[step, count], ...] in elements, the first of a tile its partitions."""
+        offset = offset or 0
         base = self.view(dtype) if dtype is not None and dtypes.dtype_of(dtype) != self.dtype else self
         size = dtypes.BYTES[base._dtype]
         pattern = [(int(step), int(count)) for step, count in pattern]
@@ -371,11 +473,24 @@ class Indexed(TensorOps):
         self.exprs, self.extents = _align(base, keys)
         self.ndim = max([2 if not base.is_hbm else 1] + [-axis for axis in self.extents])
 
-    def of(self, base):
-        """The same indices into another tensor of that shape."""
+    def of(self, base, exprs=None):
+        """The same indices, or others of that form, into another tensor of that shape."""
         made = object.__new__(Indexed)
         made.base, made.exprs, made.extents, made.ndim, made.mask = base, self.exprs, self.extents, self.ndim, self.mask
+        if exprs is not None:
+            made.exprs = exprs
         return made
+
+    def known(self, value_of):
+        """The indices with the value of a tile of one element in its place."""
+        def number(expr):
+            tile = expr.start if isinstance(expr, Moved) else expr
+            if not is_tensor(tile) or tile.size != 1:
+                return expr
+            first = int(value_of(tile).reshape(-1)[0])
+            return expr.index + first if isinstance(expr, Moved) else Index({}, {}, first, 0)
+
+        return [number(expr) for expr in self.exprs]
 
     @property
     def is_gathered(self):
