@@ -142,9 +142,9 @@ static inline uint8_t *ts_rows_at(const ts_rows *rows, int64_t part) {
 static inline bool ts_rows_are_adjacent(const ts_rows *rows) {
     return rows->dims == 1 && (rows->step[0] == rows->size || rows->elems == 1);
 }
-/* Adjacent, and each element where one of its size may be. */
 /* Whether the elements of a row are all of its bytes from low to high, in whatever order. */
 bool ts_rows_are_dense(const ts_rows *rows);
+/* Adjacent, and each element where one of its size may be. */
 static inline bool ts_rows_are_arrays(const ts_rows *rows) {
     return ts_rows_are_adjacent(rows) &&
            (((uint64_t)(uintptr_t)rows->base | (uint64_t)rows->pitch) & (rows->size - 1u)) == 0;
