@@ -1,4 +1,5 @@
-/* The instruction set as tables: rows of isa.def, alu.def and act.def with their names and layouts. */
+/* The instruction set as tables: rows of isa.def, kind.def, alu.def and act.def with their names
+   and layouts. */
 #include "arch/isa.h"
 
 #include <string.h>
@@ -67,6 +68,11 @@ uint64_t ts_isa_digest(void) {
     return digest;
 }
 
+bool ts_op_is_sequencers(unsigned op) {
+    const char *engines = ts_op_get(op)->engines;
+    return engines[0] == 'S' && engines[1] == 'E'; /* which is no engine's letter */
+}
+
 bool ts_op_allows(unsigned op, ts_engine engine) {
     static const char letter[ts_engine_count] = {[ts_engine_tensor] = 'T',
                                                  [ts_engine_vector] = 'V',
@@ -77,7 +83,23 @@ bool ts_op_allows(unsigned op, ts_engine engine) {
     if ((unsigned)engine >= ts_engine_count) return false;
     if (strcmp(engines, "NONE") == 0) return op != ts_op_none && engine == ts_engine_none;
     if (engine == ts_engine_none) return false;
-    return strcmp(engines, "DMA") == 0 || strchr(engines, letter[engine]) != NULL;
+    return strchr(engines, letter[engine]) || strcmp(engines, "DMA") == 0 || ts_op_is_sequencers(op);
+}
+
+const char *ts_kind_name(ts_field_kind kind) {
+    static const char *const names[] = {
+#define KIND(name, ...) #name,
+#include "arch/kind.def"
+    };
+    return names[kind];
+}
+
+const char *ts_kind_meaning(ts_field_kind kind) {
+    static const char *const meanings[] = {
+#define KIND(name, type, meaning) meaning,
+#include "arch/kind.def"
+    };
+    return meanings[kind];
 }
 
 typedef struct alu_row {

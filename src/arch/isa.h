@@ -1,4 +1,5 @@
-/* The instruction set as C types: everything here is made from isa.def, alu.def and act.def. */
+/* The instruction set as C types: everything here is made from isa.def, kind.def, alu.def and
+   act.def. */
 #ifndef TS_ARCH_ISA_H
 #define TS_ARCH_ISA_H
 
@@ -43,49 +44,24 @@ typedef enum ts_cmd {
 } ts_cmd;
 enum { TS_QUADRANT = 32, TS_LANE_KEPT = 255 }; /* partitions of a quadrant; in a mask: dst keeps its row */
 
-/* Field kinds and the C type of each. */
-typedef ts_ap ts_field_dst;    /* written; present */
-typedef ts_ap ts_field_src;    /* read; present */
-typedef ts_ap ts_field_opt;    /* read; may be absent (space none) */
-typedef ts_ap ts_field_optdst; /* written; may be absent */
-typedef ts_scalar ts_field_scalar;
-typedef ts_accum ts_field_accum;
-typedef ts_affine ts_field_affine;
-typedef ts_count ts_field_trip;
-typedef uint32_t ts_field_loop; /* index into program->loops */
-typedef uint8_t ts_field_alu, ts_field_act, ts_field_rmw, ts_field_oob, ts_field_flag, ts_field_u8,
-    ts_field_cmd;
-typedef int64_t ts_field_i64;
-typedef double ts_field_f64;
-typedef struct ts_field_steps {
+struct ts_field_steps {
     int64_t step[4]; /* one per free dimension of dst, unused ones 0 */
-} ts_field_steps;
-typedef struct ts_field_lanes {
+};
+struct ts_field_lanes {
     uint8_t from[TS_QUADRANT]; /* partition of a quadrant that each one takes, or TS_LANE_KEPT */
-} ts_field_lanes;
+};
+
+/* Field kinds and the C type of each. */
+#define KIND(name, type, meaning) typedef type ts_field_##name;
+#include "arch/kind.def"
 
 typedef enum ts_field_kind {
-    ts_kind_dst,
-    ts_kind_src,
-    ts_kind_opt,
-    ts_kind_optdst,
-    ts_kind_scalar,
-    ts_kind_accum,
-    ts_kind_affine,
-    ts_kind_trip,
-    ts_kind_loop,
-    ts_kind_alu,
-    ts_kind_act,
-    ts_kind_rmw,
-    ts_kind_oob,
-    ts_kind_flag,
-    ts_kind_u8,
-    ts_kind_i64,
-    ts_kind_f64,
-    ts_kind_steps,
-    ts_kind_cmd,
-    ts_kind_lanes
+#define KIND(name, ...) ts_kind_##name,
+#include "arch/kind.def"
 } ts_field_kind;
+const char *ts_kind_name(ts_field_kind kind);
+/* What text may write for it. */
+const char *ts_kind_meaning(ts_field_kind kind);
 
 /* ts_inst_nc_matmul and so on: head, then the fields of the row. */
 #define F(kind, name) ts_field_##kind name;
@@ -106,7 +82,7 @@ typedef struct ts_field {
 
 typedef struct ts_op_info {
     const char *name;
-    const char *engines; /* "T", "VSG", "DMA", "NONE" */
+    const char *engines; /* "T", "VSG", "DMA", "SEQ", "NONE" */
     int since;           /* NeuronCore generation */
     size_t size;         /* of the typed struct */
     int field_count;
@@ -118,6 +94,8 @@ typedef struct ts_op_info {
 /* Row of an op; the row of ts_op_none when out of range. */
 const ts_op_info *ts_op_get(unsigned op);
 bool ts_op_allows(unsigned op, ts_engine engine);
+/* Whether an engine only waits or tells others in it: its sequencer executes it, not its datapath. */
+bool ts_op_is_sequencers(unsigned op);
 /* The operand in a field of the instruction; NULL when the field is none or absent. */
 static inline ts_ap *ts_inst_ap(ts_inst *inst, const ts_field *field, bool *is_write) {
     void *at = (char *)inst + field->offset;

@@ -26,40 +26,6 @@ static const doc_row *act_rows(int *count) {
     return rows;
 }
 
-static const char *kind_name(ts_field_kind kind) {
-    static const char *const names[] = {"dst",  "src",  "opt", "optdst", "scalar", "accum", "affine",
-                                        "trip", "loop", "alu", "act",    "rmw",    "oob",   "flag",
-                                        "u8",   "i64",  "f64", "steps",  "cmd",    "lanes"};
-    return names[kind];
-}
-
-/* What text may write for the kind, in docs/trn.md's words. */
-static const char *kind_meaning(ts_field_kind kind) {
-    static const char *const meanings[] = {
-        "operand, written",
-        "operand, read",
-        "operand, read; may be absent",
-        "operand, written; may be absent",
-        "number, or an f32 operand of one element a partition",
-        "`never`, `always` or `unless_first(%loop)`",
-        "affine form",
-        "count",
-        "loop",
-        "ALU operator",
-        "activation function",
-        "`none` or `add`",
-        "`error` or `skip`",
-        "present or not",
-        "integer from 0 to 255",
-        "integer",
-        "number",
-        "up to four integers, one for each free dimension of dst",
-        "`idle`, `reset`, `reset_reduce`, `reduce` or `load_reduce`",
-        "32 integers: the partition of its quadrant that each one takes, 255 to keep",
-    };
-    return meanings[kind];
-}
-
 /* A bar would end the table cell. */
 static void add_escaped(ts_text *out, const char *text) {
     for (const char *c = text; *c; c++) {
@@ -95,8 +61,8 @@ static void add_instruction(ts_text *out, unsigned op) {
     ts_text_format(out, "\n- Source: %s\n", info->source);
     if (info->field_count > 0) ts_text_add(out, "\n| Field | Kind | Value |\n|---|---|---|\n");
     for (int i = 0; i < info->field_count; i++)
-        ts_text_format(out, "| `%s` | %s | %s |\n", info->fields[i].name, kind_name(info->fields[i].kind),
-                       kind_meaning(info->fields[i].kind));
+        ts_text_format(out, "| `%s` | %s | %s |\n", info->fields[i].name, ts_kind_name(info->fields[i].kind),
+                       ts_kind_meaning(info->fields[i].kind));
 }
 
 static void add_alu(ts_text *out) {
@@ -171,7 +137,7 @@ static void json_instruction(ts_text *out, unsigned op) {
                    strcmp(info->engines, "DMA") == 0 ? "true" : "false", info->since);
     for (int i = 0; i < info->field_count; i++)
         ts_text_format(out, "%s{\"name\": \"%s\", \"kind\": \"%s\"}", i ? ", " : "", info->fields[i].name,
-                       kind_name(info->fields[i].kind));
+                       ts_kind_name(info->fields[i].kind));
     ts_text_add(out, "]");
     add_member(out, "cost", info->cost);
     add_member(out, "semantics", info->semantics);

@@ -151,10 +151,13 @@ static void conclude(const sight *seen, uint32_t slots, ts_tile_life *life) {
     if (seen->high > life->last) life->last = seen->high;
 }
 
-/* What a product adds to is read, too: without a value there, that shows. */
-static bool is_read(const ts_inst *inst, const ts_operand_use *use) {
-    if (!use->is_write || inst->op != ts_op_nc_matmul) return use->is_read;
-    return ((const ts_inst_nc_matmul *)inst)->accumulate.mode == ts_accum_always;
+/* What a sum goes on from is read, too: without a value there, that shows. */
+static bool is_added_to(const ts_inst *inst) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    for (int i = 0; i < info->field_count; i++)
+        if (info->fields[i].kind == ts_kind_accum)
+            return ((const ts_accum *)((const char *)inst + info->fields[i].offset))->mode == ts_accum_always;
+    return false;
 }
 
 ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
@@ -170,7 +173,7 @@ ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
         ts_inst *inst = program->code.data[at];
         int used = ts_live_uses(inst, uses);
         for (int i = 0; i < used; i++)
-            see(&s, uses[i].ap, is_read(inst, &uses[i]), at);
+            see(&s, uses[i].ap, uses[i].is_read || (uses[i].is_write && is_added_to(inst)), at);
     }
     for (uint32_t i = 0; i < count; i++)
         if (s.lives[i].first != TS_LIVE_NEVER)

@@ -4,24 +4,12 @@
 #include "arch/isa.h"
 #include "cli/verbs.h"
 
-static const char *kind_name(ts_field_kind kind) {
-    static const char *const names[] = {
-        [ts_kind_dst] = "dst",       [ts_kind_src] = "src",       [ts_kind_opt] = "opt",
-        [ts_kind_optdst] = "optdst", [ts_kind_scalar] = "scalar", [ts_kind_accum] = "accum",
-        [ts_kind_affine] = "affine", [ts_kind_trip] = "trip",     [ts_kind_loop] = "loop",
-        [ts_kind_alu] = "alu",       [ts_kind_act] = "act",       [ts_kind_rmw] = "rmw",
-        [ts_kind_oob] = "oob",       [ts_kind_flag] = "flag",     [ts_kind_u8] = "u8",
-        [ts_kind_i64] = "i64",       [ts_kind_f64] = "f64",       [ts_kind_steps] = "steps",
-    };
-    return names[kind];
-}
-
 static void add_row_json(const ts_op_info *info, ts_text *out) {
     ts_text_format(out, "{\"name\": \"%s\", \"engines\": \"%s\", \"since\": %d, \"fields\": [", info->name,
                    info->engines, info->since);
     for (int i = 0; i < info->field_count; i++)
         ts_text_format(out, "%s{\"kind\": \"%s\", \"name\": \"%s\"}", i ? ", " : "",
-                       kind_name(info->fields[i].kind), info->fields[i].name);
+                       ts_kind_name(info->fields[i].kind), info->fields[i].name);
     const char *const keys[] = {"cost", "semantics", "source"};
     const char *const values[] = {info->cost, info->semantics, info->source};
     ts_text_add(out, "]");
@@ -35,7 +23,8 @@ static void add_row_json(const ts_op_info *info, ts_text *out) {
 static void add_row_text(const ts_op_info *info, ts_text *out) {
     ts_text_format(out, "%s (engines %s)\n  ", info->name, info->engines);
     for (int i = 0; i < info->field_count; i++)
-        ts_text_format(out, "%s%s:%s", i ? " " : "", info->fields[i].name, kind_name(info->fields[i].kind));
+        ts_text_format(out, "%s%s:%s", i ? " " : "", info->fields[i].name,
+                       ts_kind_name(info->fields[i].kind));
     ts_text_format(out, "\n  what    %s\n  cycles  %s\n  source  %s\n", info->semantics, info->cost,
                    info->source);
 }
@@ -92,10 +81,11 @@ const ts_verb ts_verb_isa = {
     .name = "isa",
     .summary = "the instruction set that the model executes",
     .synopsis = "[NAME] [OPTION...]",
-    .about = "Prints the instructions of the model, or the one called NAME: engines that may execute it (T "
-             "tensor, V vector, "
-             "S scalar, G gpsimd, Y sync; DMA: triggered by any), operands in text order, meaning, cycles, "
-             "source.",
+    .about =
+        "Prints the instructions of the model, or the one called NAME: engines that may execute it (T "
+        "tensor, V vector, "
+        "S scalar, G gpsimd, Y sync; DMA: triggered by any; SEQ: the sequencer of any), operands in text "
+        "order, meaning, cycles, source.",
     .examples = "trainstone isa nc_matmul\n"
                 "trainstone isa --json",
     .options = options,

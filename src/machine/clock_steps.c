@@ -124,8 +124,7 @@ ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     step->engine = inst->engine;
     step->is_dma = inst->op == ts_op_dma_copy;
     step->is_control = inst->op == ts_op_leave;
-    step->is_wait =
-        inst->op == ts_op_event_semaphore || inst->op == ts_op_core_signal || inst->op == ts_op_core_wait;
+    step->is_wait = ts_op_is_sequencers(inst->op);
     step->is_listed =
         !step->is_control && (clock->program->order == ts_order_list || inst->order == ts_order_list);
     set_costs(clock, step, inst, operands);

@@ -264,6 +264,9 @@ def test_isa():
     only = json.loads(succeed("isa", "nc_matmul", "--json"))["instructions"]
     assert [row["name"] for row in only] == ["nc_matmul"]
     assert [field["name"] for field in only[0]["fields"]][:3] == ["dst", "stationary", "moving"]
+    [shuffle] = json.loads(succeed("isa", "nc_stream_shuffle", "--json"))["instructions"]
+    assert [field["kind"] for field in shuffle["fields"]] == ["dst", "src", "lanes"]
+    assert "reduce:optdst reduce_cmd:cmd\n" in succeed("isa", "range_select")
     text = succeed("isa", "nc_matmul")
     assert text.startswith("nc_matmul (engines T)\n") and "source" in text
     assert "did you mean nc_matmul?" in refuse("isa", "nc_matmull")
