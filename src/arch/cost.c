@@ -225,64 +225,79 @@ static int64_t count_descriptors(int64_t total, int64_t a, int64_t b, int64_t mo
     return runs > by_size ? runs : by_size;
 }
 
-static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
+/* What a transfer moves between. */
+typedef struct transfer {
+    const ts_ref *dst, *src; /* NULL: there is none */
+    bool is_indexed, is_chip_side;
+    int64_t parts, total, width; /* partitions on chip; elements and bytes of one, of the larger side */
+} transfer;
+
+static int64_t larger_count(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static transfer transfer_of(const ts_inst *inst, const ts_operands *operands) {
     const ts_op_info *info = ts_op_get(inst->op);
-    const ts_ref *side[2] = {NULL, NULL}; /* dst, src */
-    bool is_indexed = false, is_chip_side = false;
-    int64_t parts = 1, width = 1, total = 1;
+    transfer t = {.parts = 1, .total = 1, .width = 1};
     for (int i = 0; i < operands->count; i++) {
         const ts_ref *ref = &operands->ref[i];
-        int at = info->fields[operands->field[i]].kind == ts_kind_dst ? 0 : 1;
-        if (side[at]) continue; /* an index operand follows its access pattern */
-        side[at] = ref;
-        int64_t bytes = ts_dtype_get(ref->dtype)->bytes, elems = ref->parts * ref->elems;
-        if (bytes > width) width = bytes;
-        if (elems > total) total = elems;
-        if (ref->index) is_indexed = true;
-        if (ref->space != ts_space_hbm) {
-            is_chip_side = true;
-            if (ref->parts > parts) parts = ref->parts;
-        } else if (at == 0) {
-            cost->hbm_write_bytes = elems * bytes;
-        } else {
-            cost->hbm_read_bytes = elems * bytes;
-        }
+        const ts_ref **side = info->fields[operands->field[i]].kind == ts_kind_dst ? &t.dst : &t.src;
+        if (*side) continue; /* an index operand follows its access pattern */
+        *side = ref;
+        t.width = larger_count(t.width, ts_dtype_get(ref->dtype)->bytes);
+        t.total = larger_count(t.total, ref->parts * ref->elems);
+        t.is_indexed |= ref->index != NULL;
+        if (ref->space == ts_space_hbm) continue;
+        t.is_chip_side = true;
+        t.parts = larger_count(t.parts, ref->parts);
     }
-    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
-    if (dma->rmw != ts_rmw_none && side[0] && side[0]->space == ts_space_hbm)
-        cost->hbm_read_bytes += cost->hbm_write_bytes;
-    int64_t a = side[0] ? run_elems(side[0]) : 1, b = side[1] ? run_elems(side[1]) : a;
-    int64_t most = (int64_t)(chip->dma_descriptor_max_bytes / (double)width);
-    cost->bytes = total * width;
-    cost->descriptors = count_descriptors(total, a < 1 ? 1 : a, b < 1 ? 1 : b, most < 1 ? 1 : most);
-    int64_t shares = is_chip_side ? ts_ceil_div(parts, (int64_t)chip->dma_rows_per_engine)
-                                  : ts_ceil_div(cost->bytes, (int64_t)chip->dma_packet_bytes);
-    if (shares > (int64_t)chip->dma_engines && !is_chip_side) shares = (int64_t)chip->dma_engines;
-    cost->dma_engines = shares < 1 ? 1 : (int32_t)shares;
-    if (cost->descriptors < shares && !is_chip_side) cost->descriptors = shares;
+    return t;
+}
 
-    ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
-    double trigger = chip->dma_trigger_ns * 1000, work = 0;
-    if (is_indexed)
+static int64_t hbm_bytes(const ts_ref *ref) {
+    if (!ref || ref->space != ts_space_hbm) return 0;
+    return ref->parts * ref->elems * ts_dtype_get(ref->dtype)->bytes;
+}
+
+/* DMA engines that it is spread over: by partitions, or by packets where it does not touch the chip. */
+static int64_t dma_shares(const ts_chip *chip, const transfer *t, int64_t bytes) {
+    if (t->is_chip_side) return larger_count(ts_ceil_div(t->parts, (int64_t)chip->dma_rows_per_engine), 1);
+    int64_t shares = larger_count(ts_ceil_div(bytes, (int64_t)chip->dma_packet_bytes), 1);
+    return shares < (int64_t)chip->dma_engines ? shares : (int64_t)chip->dma_engines;
+}
+
+static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
+    const transfer t = transfer_of(inst, operands);
+    const bool is_adding = ((const ts_inst_dma_copy *)inst)->rmw != ts_rmw_none;
+    cost->hbm_write_bytes = hbm_bytes(t.dst);
+    cost->hbm_read_bytes = hbm_bytes(t.src) + (is_adding ? cost->hbm_write_bytes : 0);
+    int64_t a = t.dst ? run_elems(t.dst) : 1, b = t.src ? run_elems(t.src) : a;
+    int64_t most = (int64_t)(chip->dma_descriptor_max_bytes / (double)t.width);
+    cost->bytes = t.total * t.width;
+    cost->descriptors =
+        count_descriptors(t.total, larger_count(a, 1), larger_count(b, 1), larger_count(most, 1));
+    int64_t shares = dma_shares(chip, &t, cost->bytes);
+    cost->dma_engines = (int32_t)shares;
+    if (!t.is_chip_side) cost->descriptors = larger_count(cost->descriptors, shares);
+
+    double trigger = chip->dma_trigger_ns * 1000;
+    if (t.is_indexed)
         trigger += (chip->dma_software_dge_cycles +
                     chip->dma_software_dge_per_descriptor_cycles * (double)cost->descriptors) /
-                   engine.ghz * 1000;
+                   ts_engine_cost_get(chip, inst->engine).ghz * 1000;
     cost->occupancy = (ts_time)llround(trigger);
-    double factor = dma->rmw != ts_rmw_none ? chip->dma_accumulate_factor : 1;
-    work = (double)cost->descriptors * chip->dma_descriptor_ns * 1000;
-    cost->descriptor_time = (ts_time)llround(work);
+    double factor = is_adding ? chip->dma_accumulate_factor : 1;
+    cost->descriptor_time = (ts_time)llround((double)cost->descriptors * chip->dma_descriptor_ns * 1000);
     cost->byte_time = (ts_time)llround((double)cost->bytes * factor / chip->dma_engine_bytes_per_ns * 1000);
     cost->latency = (ts_time)llround((chip->dma_first_byte_ns + chip->dma_completion_ns) * 1000) +
                     (cost->descriptor_time + cost->byte_time) / cost->dma_engines;
-    cost->elems = total;
+    cost->elems = t.total;
 }
 
 static void engine_cost(const ts_chip *chip, const ts_inst *inst, const facts *f, ts_cost *cost) {
     ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
     double cycles = formula_cycles(chip, inst, f);
-    bool is_sequencer = inst->op == ts_op_leave || inst->op == ts_op_event_semaphore ||
-                        inst->op == ts_op_core_signal || inst->op == ts_op_core_wait;
-    if (is_sequencer) { /* no datapath, nothing to write */
+    if (inst->op == ts_op_leave || ts_op_is_sequencers(inst->op)) { /* no datapath, nothing to write */
         cost->stream = cost->occupancy = ts_cycles_time(cycles, chip->sync_ghz);
         return;
     }

@@ -1,5 +1,5 @@
-/* The verifier's state, shared by its rules for operands (verify.c) and for whole instructions
-   (verify_op.c). */
+/* The verifier's state, shared by its rules for operands (verify.c), for whole instructions (verify_op.c,
+   verify_shape.c, verify_rows.c) and for whole programs (verify_tiles.c, verify_sync.c). */
 #ifndef TS_ARCH_VERIFY_H
 #define TS_ARCH_VERIFY_H
 
@@ -22,7 +22,7 @@ typedef struct ts_verifier {
     ts_diag *diag;
     ts_nesting nest;
     const ts_inst *inst;
-    int64_t *counters;   /* per loop: the point that each_point visits */
+    int64_t *counters;   /* per loop: the point that ts_verify_points visits */
     bool *matters;       /* per loop: the instruction's operands differ from trip to trip */
     int64_t points_left; /* how many more may be visited for this program */
 } ts_verifier;
@@ -31,6 +31,7 @@ typedef struct ts_verifier {
 ts_status ts_verify_refuse(ts_verifier *v, ts_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* verify_points.c */
 typedef bool ts_point_test(const ts_verifier *v, const void *context);
 typedef enum ts_points { ts_points_hold, ts_points_fail, ts_points_too_many } ts_points;
 /* Tests every point of the open loops: the last resort where forms alone decide nothing. At a failure the
