@@ -254,63 +254,85 @@ static bool find_identity(search *s, const ts_view *init) {
     return init->kind == ts_view_splat && init->value == s->identity;
 }
 
-ts_status ts_lower_argmax(ts_lower *lower, ts_op_node *op) {
-    search s = {.lower = lower, .b = &lower->b};
+static ts_status read_operands(search *s, const ts_op_node *op, ts_view *init) {
+    TS_TRY(ts_lower_tensor(s->lower, op->operands[0], &s->view[VALUES]));
+    TS_TRY(ts_lower_view(s->lower, op->operands[1], &s->view[INDICES]));
+    for (uint32_t i = 0; i < 2; i++)
+        TS_TRY(ts_lower_view(s->lower, op->operands[2 + i], &init[i]));
+    return ts_ok;
+}
+
+/* The indices, and what is past them. */
+static ts_status check_indices(search *s, const ts_op_node *op) {
+    ts_view *indices = &s->view[INDICES];
+    if (indices->kind == ts_view_splat) { /* a count along an axis of size 1 */
+        indices->kind = ts_view_iota;
+        indices->offset = (int64_t)indices->value;
+        memset(indices->stride, 0, sizeof indices->stride);
+    }
+    if (indices->kind != ts_view_iota || indices->offset != 0 || ts_view_is_shifted(indices))
+        return refuse(s->lower, op, "argmax over indices that are not an iota",
+                      "use jnp.argmax or jnp.argmin");
+    for (int i = 0; i < op->operands[0]->type.rank; i++) {
+        int64_t step = indices->stride[i];
+        if (step < 0)
+            return refuse(s->lower, op, "argmax over a reversed iota", "use jnp.argmax or jnp.argmin");
+        s->past += (double)((indices->dim[i] - 1) * step);
+    }
+    s->past += 1;
+    if (s->past >= (double)FP32_EXACT)
+        return refuse(s->lower, op, "argmax over 2^24 or more elements", "split the axis");
+    return ts_ok;
+}
+
+/* The axes that are kept, then the reduced ones. */
+static void order_axes(const ts_op_node *op, int *perm) {
     int64_t dims[TS_MAX_RANK];
-    int perm[TS_VIEW_RANK], kept = 0, at = 0,
-                            count = ts_op_ints(op, "dimensions", dims, TS_MAX_RANK, &at) ? at : 0;
-    int rank = op->operands[0]->type.rank;
+    bool is_reduced[TS_MAX_RANK] = {0};
+    int at = 0, count = 0, rank = op->operands[0]->type.rank;
+    if (!ts_op_ints(op, "dimensions", dims, TS_MAX_RANK, &count)) count = 0;
+    for (int i = 0; i < count; i++)
+        is_reduced[dims[i]] = true;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < rank; i++)
+            if (is_reduced[i] == (pass == 1)) perm[at++] = i;
+}
+
+/* The results' views; those over no elements hold where the search would have begun. */
+static ts_status make_results(search *s, ts_op_node *op, const ts_view *init, bool is_empty) {
+    s->wants_value = ((ts_lowered *)op->results[0]->note)->uses > 0;
+    for (uint32_t i = s->wants_value ? 0 : 1; i < 2; i++) {
+        ts_lower_result(s->lower, op->results[i]);
+        ts_view *out = &((ts_lowered *)op->results[i]->note)->view;
+        ts_view fill = ts_view_of_splat(out->dtype, init[i].value, &op->results[i]->type);
+        if (is_empty) TS_TRY(ts_lower_copy(s->lower, out, &fill));
+        s->view[i == 0 ? OUT_VALUE : OUT_INDEX] = *out;
+    }
+    if (!s->wants_value) s->view[OUT_VALUE] = s->view[OUT_INDEX];
+    return ts_ok;
+}
+
+ts_status ts_lower_argmax(ts_lower *lower, ts_op_node *op) {
+    search s = {.lower = lower, .b = &lower->b, .dtype = ts_chip_dtype(op->operands[0]->type.dtype)};
     ts_view init[2];
-    s.dtype = ts_chip_dtype(op->operands[0]->type.dtype);
     s.is_word = s.dtype == ts_dtype_i32 || s.dtype == ts_dtype_u32;
     s.is_float = ts_dtype_get(s.dtype)->kind == 'f';
     s.wide = s.is_word ? s.dtype : ts_dtype_f32;
     if (op->operand_count != 4 || !ts_region_argmax(op->regions[0], s.is_float, &s.alu))
         return refuse(lower, op, "a reduction of several arrays that is not argmax or argmin",
                       "reduce one array at a time");
-    TS_TRY(ts_lower_tensor(lower, op->operands[0], &s.view[VALUES]));
-    TS_TRY(ts_lower_view(lower, op->operands[1], &s.view[INDICES]));
-    for (uint32_t i = 0; i < 2; i++)
-        TS_TRY(ts_lower_view(lower, op->operands[2 + i], &init[i]));
-    if (s.view[INDICES].kind == ts_view_splat) { /* a count along an axis of size 1 */
-        s.view[INDICES].kind = ts_view_iota;
-        s.view[INDICES].offset = (int64_t)s.view[INDICES].value;
-        memset(s.view[INDICES].stride, 0, sizeof s.view[INDICES].stride);
-    }
-    if (s.view[INDICES].kind != ts_view_iota || s.view[INDICES].offset != 0 ||
-        ts_view_is_shifted(&s.view[INDICES]))
-        return refuse(lower, op, "argmax over indices that are not an iota", "use jnp.argmax or jnp.argmin");
-    for (int i = 0; i < rank; i++) {
-        int64_t step = s.view[INDICES].stride[i];
-        if (step < 0) return refuse(lower, op, "argmax over a reversed iota", "use jnp.argmax or jnp.argmin");
-        s.past += (double)((s.view[INDICES].dim[i] - 1) * step);
-    }
-    s.past += 1;
-    if (s.past >= (double)FP32_EXACT)
-        return refuse(lower, op, "argmax over 2^24 or more elements", "split the axis");
+    TS_TRY(read_operands(&s, op, init));
+    TS_TRY(check_indices(&s, op));
     if (!find_identity(&s, &init[0]) || init[1].kind != ts_view_splat || init[1].value != 0)
         return refuse(lower, op, "argmax from a start that is not the least value and index 0",
                       "use jnp.argmax or jnp.argmin");
-    bool is_reduced[TS_MAX_RANK] = {0};
-    for (int i = 0; i < count; i++)
-        is_reduced[dims[i]] = true;
-    at = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < rank; i++)
-            if (is_reduced[i] == (pass == 1)) perm[at++] = i, kept += pass == 0;
     bool is_empty = ts_type_elems(&op->operands[0]->type) == 0;
-    s.wants_value = ((ts_lowered *)op->results[0]->note)->uses > 0;
-    for (uint32_t i = s.wants_value ? 0 : 1; i < 2; i++) {
-        ts_lower_result(lower, op->results[i]);
-        ts_view *out = &((ts_lowered *)op->results[i]->note)->view;
-        ts_view fill = ts_view_of_splat(out->dtype, init[i].value, &op->results[i]->type);
-        if (is_empty) TS_TRY(ts_lower_copy(lower, out, &fill));
-        s.view[i == 0 ? OUT_VALUE : OUT_INDEX] = *out;
-    }
-    if (!s.wants_value) s.view[OUT_VALUE] = s.view[OUT_INDEX];
+    TS_TRY(make_results(&s, op, init, is_empty));
     if (is_empty) return ts_ok;
+    int perm[TS_VIEW_RANK];
+    order_axes(op, perm);
     for (int v = VALUES; v < VIEWS; v++)
-        s.view[v] = ts_view_permute(&s.view[v], rank, perm);
+        s.view[v] = ts_view_permute(&s.view[v], op->operands[0]->type.rank, perm);
     for (int v = 0; v < VALUES; v++)
         s.view[v] = spread(&s.view[v], &s.view[VALUES]);
     run(&s);

@@ -1,8 +1,6 @@
 /* Recipes as instructions: reads the steps of recipe.def and emits them on registers in SBUF. */
 #include "compiler/recipe.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +13,6 @@ typedef struct step {
 
 typedef struct kitchen {
     ts_emitter *e;
-    const ts_recipe *recipe;
     int count;
     char name[MAX_REGISTERS][WORD_BYTES];
     ts_value_form form[MAX_REGISTERS];
@@ -215,7 +212,7 @@ static ts_value_form as_fp32(ts_emitter *e, const ts_value_form *form) {
 
 ts_status ts_recipe_emit(ts_emitter *e, const ts_recipe *recipe, const ts_value_form *dst,
                          const ts_value_form *const *in, int count) {
-    kitchen k = {.e = e, .recipe = recipe};
+    kitchen k = {.e = e};
     static const char *const operands[] = {"a", "b"};
     for (int i = 0; i < count && i < 2; i++) {
         ts_value_form form = *in[i];

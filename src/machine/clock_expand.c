@@ -14,7 +14,7 @@ typedef struct patterns {
 } patterns;
 
 static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, patterns *out) {
-    if (ap->space == ts_space_none || out->count == TS_MAX_OPERANDS) return;
+    if (out->count == TS_MAX_OPERANDS) return;
     out->is_write[out->count] = is_write;
     out->ap[out->count++] = ap;
     if (ap->space == ts_space_hbm && ap->index)
@@ -25,12 +25,9 @@ static void find_patterns(const ts_program *program, const ts_inst *inst, patter
     const ts_op_info *info = ts_op_get(inst->op);
     out->count = 0;
     for (int i = 0; i < info->field_count; i++) {
-        const void *field = (const char *)inst + info->fields[i].offset;
-        ts_field_kind kind = info->fields[i].kind;
-        if (kind == ts_kind_dst || kind == ts_kind_optdst || kind == ts_kind_src || kind == ts_kind_opt)
-            add_pattern(program, field, kind == ts_kind_dst || kind == ts_kind_optdst, out);
-        if (kind == ts_kind_scalar && ((const ts_scalar *)field)->is_ap)
-            add_pattern(program, &((const ts_scalar *)field)->ap, false, out);
+        bool is_write;
+        const ts_ap *ap = ts_inst_ap((ts_inst *)(uintptr_t)inst, &info->fields[i], &is_write);
+        if (ap) add_pattern(program, ap, is_write, out);
     }
 }
 

@@ -1,4 +1,5 @@
 /* Whether a program's tensors fit the HBM of one NeuronCore. */
+#include "arch/lifetime.h"
 #include "plan/builder.h"
 
 static uint64_t add(uint64_t a, uint64_t b) {
@@ -10,13 +11,11 @@ static uint64_t add(uint64_t a, uint64_t b) {
 static uint32_t loc_of(const ts_builder *b, uint32_t tensor) {
     if (b->tensor_locs.data[tensor]) return b->tensor_locs.data[tensor];
     for (uint32_t i = 0; i < b->program->code.count; i++) {
-        const ts_inst *inst = b->program->code.data[i];
-        const ts_op_info *info = ts_op_get(inst->op);
-        for (int f = 0; f < info->field_count; f++) {
-            const ts_ap *ap = (const ts_ap *)((const char *)inst + info->fields[f].offset);
-            bool is_ap = info->fields[f].kind == ts_kind_dst || info->fields[f].kind == ts_kind_src;
-            if (is_ap && ap->space == ts_space_hbm && ap->tensor == tensor) return inst->loc;
-        }
+        ts_operand_use uses[TS_MOST_USES];
+        int count = ts_live_uses(b->program->code.data[i], uses);
+        for (int u = 0; u < count; u++)
+            if (uses[u].ap->space == ts_space_hbm && uses[u].ap->tensor == tensor)
+                return b->program->code.data[i]->loc;
     }
     return 0;
 }

@@ -2,7 +2,6 @@
    in the tile. A carried value then goes from SBUF to all its places, and none waits for it in HBM. */
 #include <string.h>
 
-#include "arch/dtype.h"
 #include "plan/reside.h"
 
 enum { MOST_DIMS = 2 * TS_AP_DIMS };

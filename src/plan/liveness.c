@@ -16,19 +16,22 @@ void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32
     ts_live_cover_rotation(program, &ap->offset, &tile->first, &tile->last);
 }
 
+ts_live_item ts_live_item_of(const ts_builder *b, uint32_t tile) {
+    const ts_tile_info *info = &b->tiles.data[tile];
+    return (ts_live_item){.first = info->first,
+                          .last = info->last,
+                          .owner = tile,
+                          .bytes = info->bytes * info->slots,
+                          .address = info->is_fixed ? info->address : 0,
+                          .is_lasting = info->is_lasting,
+                          .is_fixed = info->is_fixed};
+}
+
 uint32_t ts_live_tiles(const ts_builder *b, ts_space space, ts_live_item *items) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < b->tiles.count; i++) {
-        const ts_tile_info *tile = &b->tiles.data[i];
-        if (tile->space != space || tile->first == TS_LIVE_NEVER) continue;
-        items[count++] = (ts_live_item){.first = tile->first,
-                                        .last = tile->last,
-                                        .owner = i,
-                                        .bytes = tile->bytes * tile->slots,
-                                        .address = tile->is_fixed ? tile->address : 0,
-                                        .is_lasting = tile->is_lasting,
-                                        .is_fixed = tile->is_fixed};
-    }
+    for (uint32_t i = 0; i < b->tiles.count; i++)
+        if (b->tiles.data[i].space == space && b->tiles.data[i].first != TS_LIVE_NEVER)
+            items[count++] = ts_live_item_of(b, i);
     return count;
 }
 

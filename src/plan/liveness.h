@@ -36,7 +36,8 @@ typedef struct ts_live_item {
     bool is_lasting; /* placed before the others, so that these find room in one piece beside it */
     bool is_fixed;   /* has its address */
 } ts_live_item;
-/* The tiles of a space that something uses, as items; returns how many. */
+/* A tile that something uses, as an item; all of a space, and how many they are. */
+ts_live_item ts_live_item_of(const ts_builder *builder, uint32_t tile);
 uint32_t ts_live_tiles(const ts_builder *builder, ts_space space, ts_live_item *items);
 /* Sorts the items, gives each an address free over its positions and returns the highest end: beside the
    fixed ones first the lasting ones, the longest first, then the others in the order of `first`, each as low

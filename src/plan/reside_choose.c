@@ -134,12 +134,7 @@ static bool is_placed(ts_reside *r) {
     for (uint32_t i = 0; i < r->b->tiles.count; i++) {
         const ts_tile_info *tile = &r->b->tiles.data[i];
         if (tile->space != ts_space_sbuf || tile->first == TS_LIVE_NEVER || r->tiles[i].is_taken) continue;
-        items[count++] = (ts_live_item){.first = tile->first,
-                                        .last = tile->last,
-                                        .owner = i,
-                                        .bytes = tile->bytes * tile->slots,
-                                        .address = tile->address,
-                                        .is_fixed = tile->is_fixed};
+        items[count++] = ts_live_item_of(r->b, i);
     }
     for (uint32_t t = 0; t < r->program->tensors.count; t++)
         if (r->tensors[t].chosen)
