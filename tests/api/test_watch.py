@@ -129,7 +129,6 @@ def test_terminal_line_is_erased():
         teller = progress.Teller(lambda: told.pop(0) if told else None, stream, False, True)
         teller.start()
         wait_for(lambda: not told)
-        time.sleep(2 * progress.POLL)
         teller.stop()
     shown = os.read(parent, 4096).decode()
     os.close(parent)

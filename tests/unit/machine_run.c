@@ -4,7 +4,7 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <time.h>
+#include <sched.h>
 
 static ts_status run_on(ts_machine *machine, const ts_program *program, int core, void **data,
                         ts_run_stats *stats, ts_diag *diag) {
@@ -40,10 +40,16 @@ static void nested_loops_count(void **state) {
     ts_program_free(program);
 }
 
-static void *cancel_soon(void *argument) {
-    struct timespec wait = {.tv_nsec = 20000000};
-    nanosleep(&wait, NULL);
-    atomic_store((atomic_bool *)argument, true);
+typedef struct canceller {
+    atomic_bool cancel;
+    atomic_uint_fast64_t done;
+} canceller;
+
+static void *cancel_once_it_runs(void *argument) {
+    canceller *c = argument;
+    while (atomic_load(&c->done) < 3) /* the loop, what is in it, its end */
+        sched_yield();
+    atomic_store(&c->cancel, true);
     return NULL;
 }
 
@@ -53,14 +59,14 @@ static void a_run_can_be_cancelled(void **state) {
                                      "  vector.memset dst=sbuf.f32[p0:1 +0 1] value=1\nend %%i\n");
     ts_machine *machine = machine_of(NULL);
     ts_diag diag = {0};
-    atomic_bool cancel = true;
+    canceller c = {.cancel = true};
     ts_run_stats stats;
-    ts_run run = {.cancel = &cancel, .stats = &stats};
+    ts_run run = {.cancel = &c.cancel, .done = &c.done, .stats = &stats};
     assert_int_equal(ts_machine_run(machine, program, &run, &diag), ts_cancelled);
     assert_int_equal(stats.instructions, 0);
-    atomic_store(&cancel, false);
+    atomic_store(&c.cancel, false);
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &cancel), 0);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_once_it_runs, &c), 0);
     assert_int_equal(ts_machine_run(machine, program, &run, NULL), ts_cancelled);
     pthread_join(thread, NULL);
     assert_true(stats.instructions > 0 && stats.instructions < 2000000000);
