@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/trn_text.h"
-
 ts_status ts_scan_open(ts_scan *scan, const char *text, const char *path, ts_diag *diag) {
     *scan = (ts_scan){.at = text, .line_start = text, .line = 1, .path = path, .diag = diag};
     scan->locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);

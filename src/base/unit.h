@@ -3,8 +3,6 @@
 #ifndef TS_BASE_UNIT_H
 #define TS_BASE_UNIT_H
 
-#include <stddef.h>
-
 #include "base/status.h"
 
 typedef ts_status ts_unit_work(void *context);

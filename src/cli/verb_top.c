@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "cli/console.h"
-#include "cli/interrupt.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "runtime/live.h"

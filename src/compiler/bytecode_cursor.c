@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 static ts_status fail_at(ts_bc *b, const uint8_t *at, ts_status status, const char *message) {
     return ts_fail(b->diag, status, "%s: %s (byte %zu)", b->path, message, (size_t)(at - b->data));

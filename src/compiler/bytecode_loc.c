@@ -2,8 +2,6 @@
    operation names them. */
 #include "compiler/bytecode.h"
 
-#include <string.h>
-
 enum {
     CHAIN_MAX = 64, /* frames copied when a call site's callee is a chain itself */
     NO_LOC = 0

@@ -57,11 +57,6 @@ ts_status ts_lex_expect(ts_parser *p, const char *punctuation) {
     return ts_parse_fail(p, p->at, "expected `%s`, found `%c`", punctuation, *p->at);
 }
 
-bool ts_lex_at_word(ts_parser *p) {
-    ts_lex_skip(p);
-    return is_word_char(*p->at);
-}
-
 ts_status ts_lex_word(ts_parser *p, const char *wanted, const char **word, size_t *length) {
     ts_lex_skip(p);
     *word = p->at;

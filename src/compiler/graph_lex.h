@@ -42,7 +42,6 @@ void ts_lex_skip(ts_parser *p); /* white space and comments */
 bool ts_lex_accept(ts_parser *p, const char *punctuation);
 bool ts_lex_accept_word(ts_parser *p, const char *word);
 ts_status ts_lex_expect(ts_parser *p, const char *punctuation);
-bool ts_lex_at_word(ts_parser *p); /* a letter, digit or one of _ . $ comes next */
 /* Letters, digits and _ . $; length 0 is an error that says what was wanted. */
 ts_status ts_lex_word(ts_parser *p, const char *wanted, const char **word, size_t *length);
 ts_status ts_lex_string(ts_parser *p, const char **string); /* double-quoted, in the module's arena */

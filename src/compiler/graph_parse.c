@@ -1,7 +1,6 @@
 /* Text form of the graph, ops and functions: what graph_print.c writes and tests write by hand. */
 #include "compiler/graph_lex.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 

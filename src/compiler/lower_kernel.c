@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/dtype.h"
 #include "compiler/lower.h"
 #include "compiler/passes.h"
 #include "plan/kernel.h"

@@ -1,7 +1,6 @@
 /* Integer operations of pointwise groups. VectorE computes in fp32, which is exact while operands and result
    are at most 2^24; GpSimdE has 32-bit integers, exact and wrapping. Narrower integers are computed in 32
    bits and cut, unless ranges show that nothing wraps. */
-#include <math.h>
 
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"

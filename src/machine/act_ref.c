@@ -2,7 +2,6 @@
    that they stay within 1 ULP of the exact value and vectorise. Polynomials are Taylor series or our own fits
    at Chebyshev nodes; tests/unit/machine_act.c measures them. */
 #include <math.h>
-#include <string.h>
 
 #include "machine/act_double.h"
 #include "machine/engine.h"

@@ -13,7 +13,6 @@ typedef enum ts_check_kind {
     ts_check_races,    /* accesses that no semaphore orders, in a program with sync=explicit */
     ts_check_kinds
 } ts_check_kind;
-const char *ts_check_name(ts_check_kind kind);
 /* "unset,nan" or "all" to a set of bits 1 << kind. `source` says whose text it is. ts_usage for another one.
  */
 ts_status ts_check_parse(const char *text, const char *source, uint32_t *kinds, ts_diag *diag);

@@ -1,8 +1,6 @@
 /* What has happened before what, by semaphores: vector clocks over engines and queues. */
 #include "machine/check_order.h"
 
-#include <string.h>
-
 static const ts_sync *sync_of(const ts_ordering *order, uint32_t at) {
     uint32_t sync = order->program->code.data[at]->sync;
     return sync ? &order->program->syncs.data[sync - 1] : NULL;

@@ -1,5 +1,4 @@
 /* What checks are called, and what they found, told to a person or a program. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +13,6 @@ static const char *const REMEDIES[ts_check_kinds] = {
     NULL,
     NULL,
 };
-
-const char *ts_check_name(ts_check_kind kind) {
-    return NAMES[kind];
-}
 
 ts_status ts_check_parse(const char *text, const char *source, uint32_t *kinds, ts_diag *diag) {
     for (*kinds = 0; *text;) {

@@ -2,7 +2,6 @@
    in the order of their starts with the table's constants, and therefore the tree of instants: a transfer may
    wait for one of the other core, and that for whatever it waited for. One clock at a time has both; all
    other state is a core's own, but for what a core_wait depends on: the core_signal of the same number. */
-#include <string.h>
 
 #include "machine/clock_core.h"
 

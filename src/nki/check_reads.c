@@ -1,6 +1,5 @@
 /* Reads of tiles that hold nothing of theirs: nothing was ever written, or another tile that the kernel put
    on the same addresses was written since. */
-#include <stdlib.h>
 
 #include "arch/lifetime.h"
 #include "nki/operands.h"

@@ -11,7 +11,6 @@ enum {
     TS_REPORT_REMEDIES = 5,
     TS_REPORT_BINS = 1024,
     TS_REPORT_SLICES = 1 << 18, /* in a timeline: it, and its record, stay within 64 MB for any step */
-    TS_REPORT_OPS = ts_op_count,
     TS_REPORT_LOOP_TRIPS = 3,
     TS_REPORT_DEEPEST = 6
 };

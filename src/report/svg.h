@@ -2,8 +2,6 @@
 #ifndef TS_REPORT_SVG_H
 #define TS_REPORT_SVG_H
 
-#include <stdbool.h>
-
 #include "base/text.h"
 
 /* Escapes & < > " ' and control characters. */

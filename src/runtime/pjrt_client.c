@@ -1,5 +1,4 @@
 /* PJRT client: the runtime behind a framework's platform object, made from options and drained at its end. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
 /* PJRT errors: made from our diagnostics, read by the framework. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* Compile options: the few fields of XLA's CompileOptionsProto that matter here, read from the wire format.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "runtime/pjrt_objects.h"
