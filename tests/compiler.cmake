@@ -2,6 +2,7 @@
 ts_unit_test(reader_damage LINK compiler)
 ts_unit_test(reader_text LINK compiler)
 ts_unit_test(reader_check LINK compiler)
+ts_unit_test(magnitude LINK compiler)
 # The compiler. Each file of tests/compiler is one test.
 add_executable(compiler_runner unit/compiler_runner.c unit/compiler_reference.c unit/reference_window.c)
 target_link_libraries(compiler_runner PRIVATE ts_compiler ts_machine)

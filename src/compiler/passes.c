@@ -47,6 +47,11 @@ static ts_status run_narrow(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
+static ts_status run_divide(compilation *c) {
+    TS_TRY(ts_split_divisions(c->module, c->main, c->diag));
+    return ts_fold(c->module, c->main, c->diag);
+}
+
 /* Rows keep their numbers, so that an op's loc is its instructions'. */
 static void copy_locs(const ts_module *module, ts_program *program) {
     const char *file = NULL, *file_copy = "";
@@ -100,6 +105,7 @@ static const pass passes[] = {
     {"cast", run_cast, false},         /* --auto-cast */
     {"fold", run_fold, false},         /* constants, identities, equal and dead ops */
     {"narrow", run_narrow, false},     /* integers as the engines have them */
+    {"divide", run_divide, false},     /* quotients as products with a reciprocal */
     {"channels", run_channels, false}, /* images between convolutions by channel */
     {"lower", run_lower, true},        /* ops to loop nests of instructions over virtual tiles */
     {"reside", run_reside, true},      /* what stays in SBUF from nest to nest */

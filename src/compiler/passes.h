@@ -36,6 +36,9 @@ ts_status ts_auto_cast_run(ts_module *module, ts_func *main, ts_auto_cast mode, 
    Fold again afterwards. */
 ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Quotients as products with a reciprocal, where that is a normal number. Fold afterwards. */
+ts_status ts_split_divisions(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Images between convolutions lie channel by channel, as far as their ops allow; folded afterwards. */
 ts_status ts_channels_first(ts_module *module, ts_func *main, ts_diag *diag);
 
@@ -59,6 +62,10 @@ ts_op_node *ts_cse_find(ts_cse *table, ts_op_node *op);
 bool ts_constant_splat(const ts_value *value, double *number);
 /* The same of an op applied to numbers, rounded as the chip rounds; false when it must run there. */
 bool ts_fold_number(const ts_op_node *op, const double *operands, double *result);
+
+/* Whether the value is, under whatever shape, the sum that a softmax divides by (softmax.c): NaN, or 1 or
+   more. */
+bool ts_softmax_is_sum(const ts_value *value);
 
 /* A custom_call of a recorded NKI kernel (lower_kernel.c): it has no effect but its results. */
 bool ts_op_is_kernel(const ts_op_node *op);

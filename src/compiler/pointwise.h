@@ -152,9 +152,6 @@ ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap 
                                const ts_value_form *from);
 ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, const ts_value_form *dst,
                                         const ts_value_form *from);
-/* Whether the value is, under whatever shape, the sum that a softmax divides by (softmax.c): NaN, or 1 or
- * more. */
-bool ts_softmax_is_sum(const ts_value *value);
 
 /* group_sums.c: views of the sums over rows, after those of the inputs; whether the nest that was chosen
    suits them; what comes before its loops, with each trip's data, and after them. */

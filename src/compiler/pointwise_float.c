@@ -227,22 +227,46 @@ static ts_value_form row_step(ts_emitter *e, const ts_value_form *form, ts_alu a
     return result;
 }
 
-/* VectorE divides in eight passes: by a row value whose reciprocal is a normal number, one division a row and
-   a product for each element, rounded once more. */
-static bool is_for_reciprocal(const ts_emitter *e, int index, ts_alu alu, const ts_value_form *divisor) {
-    bool is_row = divisor->kind == ts_form_column || divisor->kind == ts_form_tile;
-    return alu == ts_alu_divide && is_row && divisor->dtype == ts_dtype_f32 && divisor->axes != e->axes &&
-           ts_softmax_is_sum(e->group->ops[index]->operands[1]);
+/* dst = func(data * scale + bias) for each of the rows, and the sum of each where `sum` is asked for. */
+typedef struct function {
+    ts_act func;
+    const ts_value_form *data, *scale, *bias; /* the last two may be NULL */
+    double factor;                            /* where scale is NULL */
+    uint32_t rows;
+    const ts_value_form *sum; /* NULL = none */
+} function;
+
+static void emit_function(ts_emitter *e, const ts_value_form *dst, const function *f) {
+    ts_pointwise_busy(e, ts_engine_scalar, 1, (double)ts_pointwise_elems(e, f->rows));
+    ts_pointwise_fix(e, f->rows);
+    ts_ap to = ts_pointwise_ap(e, dst), from = ts_pointwise_ap(e, f->data);
+    ts_inst_activation *inst = ts_emit_activation(e->b, &to, f->func, &from, f->factor);
+    if (f->scale) inst->scale = scalar_of(e, f->scale);
+    if (f->bias) inst->bias = ts_pointwise_column(e, f->bias);
+    if (f->sum) {
+        inst->reduce = ts_pointwise_column(e, f->sum);
+        inst->reduce_cmd = ts_cmd_reset_reduce;
+    }
+    ts_pointwise_release(e);
+}
+
+/* 1 / x, which ScalarE rounds as VectorE does. False, and nothing emitted, where it has more to do, or where
+   the op is another. */
+static bool take_reciprocal(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
+                            const ts_value_form *b) {
+    bool is_one = a->kind == ts_form_immediate && a->value == 1;
+    if (alu != ts_alu_divide || !is_one || b->kind == ts_form_immediate ||
+        !is_for_scalar(e, e->b->chip->vector_divide_cycles, 1))
+        return false;
+    if (b->kind == ts_form_later) settle(e, b->later);
+    emit_function(e, &e->forms[index], &(function){.func = ts_act_reciprocal, .data = b, .factor = 1});
+    return true;
 }
 
 void ts_pointwise_arithmetic(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
                              const ts_value_form *b) {
-    ts_value_form *result = &e->forms[index], reciprocal;
-    if (is_for_reciprocal(e, index, alu, b)) {
-        reciprocal = row_step(e, b, ts_alu_divide, 1, true);
-        b = &reciprocal;
-        alu = ts_alu_multiply;
-    }
+    ts_value_form *result = &e->forms[index];
+    if (take_reciprocal(e, index, alu, a, b)) return;
     if (take_one_along(e, result, alu, a, b)) return;
     bool is_left_number = a->kind == ts_form_immediate && b->kind != ts_form_immediate;
     if (!is_left_number && take_scalar(e, index, alu, a, b, false)) return;
@@ -270,29 +294,6 @@ static int find_fold(const ts_emitter *e, int index, ts_alu fold) {
             return i;
     }
     return -1;
-}
-
-/* dst = func(data * scale + bias) for each of the rows, and the sum of each where `sum` is asked for. */
-typedef struct function {
-    ts_act func;
-    const ts_value_form *data, *scale, *bias; /* the last two may be NULL */
-    double factor;                            /* where scale is NULL */
-    uint32_t rows;
-    const ts_value_form *sum; /* NULL = none */
-} function;
-
-static void emit_function(ts_emitter *e, const ts_value_form *dst, const function *f) {
-    ts_pointwise_busy(e, ts_engine_scalar, 1, (double)ts_pointwise_elems(e, f->rows));
-    ts_pointwise_fix(e, f->rows);
-    ts_ap to = ts_pointwise_ap(e, dst), from = ts_pointwise_ap(e, f->data);
-    ts_inst_activation *inst = ts_emit_activation(e->b, &to, f->func, &from, f->factor);
-    if (f->scale) inst->scale = scalar_of(e, f->scale);
-    if (f->bias) inst->bias = ts_pointwise_column(e, f->bias);
-    if (f->sum) {
-        inst->reduce = ts_pointwise_column(e, f->sum);
-        inst->reduce_cmd = ts_cmd_reset_reduce;
-    }
-    ts_pointwise_release(e);
 }
 
 /* What the reduction number `index` is made in, on the way. */

@@ -3,12 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "compiler/pointwise.h"
+#include "compiler/lower.h"
+#include "compiler/passes.h"
 
 static bool is_number(const ts_value *value, double number) {
-    const ts_lowered *lowered = value->note;
-    return lowered && lowered->has_view && lowered->view.kind == ts_view_splat &&
-           lowered->view.value == number;
+    double found;
+    return ts_constant_splat(value, &found) && found == number;
 }
 
 /* A value under another shape, and which axis of that shape each of its own is; -1 for those of size 1. */

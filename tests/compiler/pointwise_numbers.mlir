@@ -4,11 +4,12 @@
 func @main(%x: f32[3,43]) -> (f32[3,43], f32[3,43], f32[3,43], f32[3,43], f32[3,43], i1[3,43], f32[3,43]) {
   %two = constant 2.0 : f32[3,43]
   %three = constant 3.0 : f32[3,43]
+  %huge = constant 9e37 : f32[3,43]
   %flags = compare GT %x, %two : i1[3,43]
   %before = subtract %two, %x
   %behind = subtract %x, %two
   %over = divide %three, %x
-  %under = divide %x, %three
+  %under = divide %x, %huge
   %most = maximum %two, %x
   %late = compare LT %two, %x : i1[3,43]
   %chosen = select %flags, %two, %three : f32[3,43]

@@ -87,6 +87,8 @@ def binary(p):
         p.add(op, function, operands, np.nextafter)
     elif op in SHIFTS:
         p.add(op, function, operands, lambda x, y: ref.shift(x, y, op))
+    elif op == "div" and name == "f32":
+        p.add(op, function, operands, lambda x, y: ref.divide(v.widen(x), v.widen(y)), v.quotient)
     else:
         p.add(op, function, operands, BINARY[op])
 

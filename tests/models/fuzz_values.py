@@ -174,6 +174,15 @@ def within(ulps, narrow_ulps=1.0):
     return check
 
 
+def quotient(got, want, operands, judged):
+    """Of fp32: rounded once or, as a product with a reciprocal, twice. Zeros, infinities and NaN as IEEE 754 has them."""
+    rounded = round_to(want, got.dtype)
+    is_number = np.isfinite(rounded) & np.isfinite(got) & (np.signbit(rounded) == np.signbit(got))
+    with np.errstate(invalid="ignore"):
+        is_near = np.abs(widen(got) - want) <= 1.5 * ulp(want, got.dtype)
+    return strict_differences(got, rounded) & ~(is_number & is_near)
+
+
 def composed(ulps):
     """JAX makes these functions of several: within `ulps` of float64, or no more than four times as far as XLA:CPU."""
     strict = within(ulps, 2.0)

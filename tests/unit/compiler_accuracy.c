@@ -61,7 +61,8 @@ typedef struct row {
 } row;
 
 static const row rows[] = {
-    {ts_hlo_divide, 2, exact_divide, "VectorE tensor_tensor, tensor_scalar: divide", 0.5},
+    {ts_hlo_divide, 2, exact_divide,
+     "VectorE tensor_tensor, tensor_scalar: divide (1.5 where a reciprocal will do: numerics.md)", 0.5},
     {ts_hlo_erf, 1, exact_erf, "ScalarE activation: erf", 1.5},
     {ts_hlo_exponential, 1, exact_exp, "ScalarE activation: exp", 1},
     {ts_hlo_log, 1, exact_log, "ScalarE activation: log", 0.6},
