@@ -16,6 +16,21 @@ bool ts_console_color(FILE *stream) {
     return isatty(fileno(stream)) == 1;
 }
 
+/* The first of these that is set decides the encoding, as for any program. */
+static bool is_utf8(void) {
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value) return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+    }
+    return false;
+}
+
+ts_report_style ts_console_style(void) {
+    return (ts_report_style){.has_blocks = isatty(fileno(stdout)) == 1 && is_utf8(),
+                             .has_color = ts_console_color(stdout)};
+}
+
 /* Length of the UTF-8 character at `at`, 0 when the bytes are none or a control character. */
 static int character(const unsigned char *at) {
     if (*at < 0x80) return *at >= 0x20 && *at != 0x7f;

@@ -7,9 +7,14 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "report/report.h"
 
 /* Whether ANSI sequences suit the stream: a terminal, and neither NO_COLOR nor TERM=dumb. */
 bool ts_console_color(FILE *stream);
+
+/* What standard output shows of a report: bars of blocks and in colour on a terminal, as its locale and
+   NO_COLOR allow. */
+ts_report_style ts_console_style(void);
 
 /* Makes the words of a diagnostic fit a line of a terminal: a broken file or name may have put anything in.
  */

@@ -2,11 +2,16 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/console.h"
 #include "cli/report_files.h"
 #include "cli/verbs.h"
 #include "report/report.h"
 
 typedef void writer(const ts_report *report, ts_text *out);
+
+static void write_text(const ts_report *report, ts_text *out) {
+    ts_report_text_styled(report, ts_console_style(), out);
+}
 
 static void write_trace(const ts_report *report, ts_text *out) {
     ts_report_pftrace(report, &report->record, out);
@@ -16,7 +21,7 @@ typedef struct form {
     const char *name;
     writer *write;
 } form;
-static const form forms[] = {{"text", ts_report_text},
+static const form forms[] = {{"text", write_text},
                              {"html", ts_report_html},
                              {"json", ts_report_json},
                              {"pftrace", write_trace},

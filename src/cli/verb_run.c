@@ -81,7 +81,7 @@ static ts_status describe_record(const ts_arguments *arguments, const ts_session
         ts_report report;
         describe_numerics(session->runtime, out);
         ts_status status = ts_report_view(program, record, instance, &report, diag);
-        if (status == ts_ok) ts_report_text(&report, out);
+        if (status == ts_ok) ts_report_text_styled(&report, ts_console_style(), out);
         ts_report_free(&report);
         return status;
     }

@@ -58,7 +58,7 @@ static ts_status show(const ts_arguments *arguments, const ts_record *record, co
                       const ts_instance *instance, ts_text *out, ts_diag *diag) {
     ts_report report;
     ts_status status = ts_report_view(program, record, instance, &report, diag);
-    if (status == ts_ok) ts_report_text(&report, out);
+    if (status == ts_ok) ts_report_text_styled(&report, ts_console_style(), out);
     if (status == ts_ok && arguments->slices) add_slices(record, program, out);
     ts_report_free(&report);
     return status;

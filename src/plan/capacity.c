@@ -41,7 +41,9 @@ ts_status ts_plan_check_hbm(const ts_builder *b, ts_diag *diag) {
     const ts_loc *loc = &program->locs.data[loc_of(b, largest)];
     ts_diag_op(diag, tensor->name);
     if (loc->file[0]) ts_diag_where(diag, loc->file, (int)loc->line);
-    ts_diag_remedy(diag, "use a smaller batch or model, or split it over more NeuronCores; to see its time all the same, "
-                         "give --chip a file with a larger hbm_bytes");
+    ts_diag_remedy(
+        diag,
+        "use a smaller batch or model, or split it over more NeuronCores; to see its time all the same, "
+        "give --chip a file with a larger hbm_bytes");
     return ts_capacity;
 }

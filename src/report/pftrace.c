@@ -5,7 +5,7 @@
 
 #include "report/pfwriter.h"
 
-enum { HBM = TS_PF_COUNTERS, DMA, SBUF, PSUM };
+enum { HBM = TS_PF_COUNTERS, DMA, SBUF, PSUM, PENDING };
 
 /* ---- tracks ---- */
 
@@ -47,6 +47,7 @@ static void add_tracks(ts_pfwriter *w, const ts_record *record) {
     ts_pf_track(w, DMA, "DMA engines busy", 301, "");
     ts_pf_track(w, SBUF, "SBUF KiB a partition", 302, "KiB");
     ts_pf_track(w, PSUM, "PSUM KiB a partition", 303, "KiB");
+    ts_pf_track(w, PENDING, "pending DMA", 304, "");
     ts_text_free(&name);
 }
 
@@ -150,6 +151,19 @@ static void find_flows(const ts_record *record, uint8_t *is_source) {
     ts_arena_free(&scratch);
 }
 
+/* Of a transfer: what it moves, on average of all its executions, and between the chip and which tensor. */
+static void add_transfer(ts_pfwriter *w, const ts_slice *slice, const ts_inst *inst) {
+    const ts_report *report = w->report;
+    const ts_life *life = &report->record.lives.data[slice->inst];
+    if (life->count) ts_pf_number(w, ts_pf_bytes, life->bytes / life->count);
+    if (inst->op != ts_op_dma_copy) return;
+    const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
+    const ts_ap *hbm = dma->src.space == ts_space_hbm ? &dma->src : &dma->dst;
+    if (hbm->space != ts_space_hbm) return;
+    const char *name = report->program->tensors.data[hbm->tensor].name;
+    if (name && name[0]) ts_pf_word(w, ts_pf_variable, name);
+}
+
 static void add_slices(ts_pfwriter *w, const ts_record *record) {
     static const char *const waits[] = {"", "port", "result", "dma", "queue"};
     ts_arena scratch = {0};
@@ -164,6 +178,10 @@ static void add_slices(ts_pfwriter *w, const ts_record *record) {
         ts_pf_number(w, ts_pf_duration, (uint64_t)(slice->end - slice->start));
         if (slice->wait) ts_pf_number(w, ts_pf_wait, (uint64_t)(slice->wait / 1000));
         if (slice->wait) ts_pf_word(w, ts_pf_waits_for, waits[slice->waited]);
+        if (slice->lane >= TS_LANE_QUEUE)
+            add_transfer(w, slice, inst);
+        else
+            ts_pf_shape_of(w, slice->inst);
         if (is_source[i]) ts_pf_flow(w, slice->sequence, false);
         if ((slice->waited == ts_waited_result || slice->waited == ts_waited_dma) && slice->after)
             ts_pf_flow(w, slice->after, true);
@@ -194,13 +212,13 @@ static void add_rates(ts_pfwriter *w) {
 
 typedef struct change {
     ts_time at;
-    int32_t bytes;
+    int32_t by;
 } change;
 
 static int by_time(const void *a, const void *b) {
     const change *x = a, *y = b;
     if (x->at != y->at) return x->at < y->at ? -1 : 1;
-    return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+    return x->by < y->by ? -1 : x->by > y->by;
 }
 
 /* Bytes of a partition in use, whenever they change by the nanosecond. */
@@ -220,11 +238,33 @@ static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
     }
     qsort(changes, count, sizeof *changes, by_time);
     for (uint32_t i = 0; i < count; i++) {
-        bytes += changes[i].bytes;
+        bytes += changes[i].by;
         int64_t used = bytes < most ? bytes : most;
         if ((i + 1 < count && changes[i + 1].at / 1000 == changes[i].at / 1000) || used == shown) continue;
         ts_pf_count(w, track, changes[i].at, (double)used / 1024);
         shown = used;
+    }
+    ts_arena_free(&scratch);
+}
+
+/* Transfers that were triggered and are not over, of those that are shown. */
+static void add_pending(ts_pfwriter *w, const ts_record *record) {
+    ts_arena scratch = {0};
+    change *changes = TS_NEW_ARRAY(&scratch, change, 2 * (size_t)record->slices.count + 1);
+    uint32_t count = 0;
+    int32_t pending = 0, shown = -1;
+    for (uint32_t i = 0; i < record->slices.count; i++) {
+        const ts_slice *slice = &record->slices.data[i];
+        if (slice->lane < TS_LANE_QUEUE) continue;
+        changes[count++] = (change){slice->start > slice->wait ? slice->start - slice->wait : 0, 1};
+        changes[count++] = (change){slice->end, -1};
+    }
+    qsort(changes, count, sizeof *changes, by_time);
+    for (uint32_t i = 0; i < count; i++) {
+        pending += changes[i].by;
+        if ((i + 1 < count && changes[i + 1].at / 1000 == changes[i].at / 1000) || pending == shown) continue;
+        ts_pf_count(w, PENDING, changes[i].at, pending);
+        shown = pending;
     }
     ts_arena_free(&scratch);
 }
@@ -238,5 +278,6 @@ void ts_report_pftrace(const ts_report *report, const ts_record *record, ts_text
     add_rates(&w);
     add_fill(&w, false, SBUF);
     add_fill(&w, true, PSUM);
+    add_pending(&w, record);
     ts_pf_free(&w);
 }

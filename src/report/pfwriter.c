@@ -95,9 +95,38 @@ static void intern_places(ts_pfwriter *w, ts_text *interned) {
     ts_text_free(&place);
 }
 
+static const ts_ap *destination(const ts_inst *inst) {
+    const ts_op_info *info = ts_op_get(inst->op);
+    for (int f = 0; f < info->field_count; f++) {
+        if (info->fields[f].kind != ts_kind_dst) continue;
+        const ts_ap *ap = (const ts_ap *)(const void *)((const char *)inst + info->fields[f].offset);
+        if (ap->space != ts_space_none) return ap;
+    }
+    return NULL;
+}
+
+/* The destination's shape of each code position that has one, as words behind those of the places. */
+static void intern_shapes(ts_pfwriter *w, ts_text *interned) {
+    const ts_program *program = w->report->program;
+    ts_text shape = {0};
+    for (uint32_t i = 0; i < program->code.count; i++) {
+        const ts_ap *dst = destination(program->code.data[i]);
+        if (!dst) continue;
+        shape.length = 0;
+        ts_text_add(&shape, "[");
+        if (dst->space != ts_space_hbm) ts_text_format(&shape, "%lld", (long long)dst->parts.max);
+        for (int d = 0; d < dst->dims; d++)
+            ts_text_format(&shape, "%s%lld", d || dst->space != ts_space_hbm ? "," : "",
+                           (long long)dst->dim[d].count.max);
+        ts_text_format(&shape, "] %s", ts_dtype_get(dst->dtype)->name);
+        intern(w, interned, I_WORDS, 2 * program->locs.count + 1 + i, shape.data);
+    }
+    ts_text_free(&shape);
+}
+
 void ts_pf_names(ts_pfwriter *w) {
     static const char *const arguments[ts_pf_argument_count] = {
-        "op", "line", "start_ps", "dur_ps", "evt_wait_time_ns", "wait_on"};
+        "op", "line", "start_ps", "dur_ps", "evt_wait_time_ns", "wait_on", "shape", "bytes", "variable"};
     const ts_report *report = w->report;
     ts_text interned = {0}, place = {0};
     for (unsigned op = 1; op < ts_op_count; op++)
@@ -116,6 +145,7 @@ void ts_pf_names(ts_pfwriter *w) {
     for (uint32_t i = 0; i < ts_pf_argument_count; i++)
         intern(w, &interned, I_ARGUMENTS, i + 1, arguments[i]);
     intern_places(w, &interned);
+    intern_shapes(w, &interned);
     ts_pb_message(&w->packet, P_INTERNED, &interned);
     flush(w, false);
     ts_text_free(&interned);
@@ -148,6 +178,12 @@ void ts_pf_place(ts_pfwriter *w, uint32_t loc) {
     const char *name = w->report->program->locs.data[loc].name;
     if (name && name[0]) annotate(w, ts_pf_op, A_WORD, 2 * (uint64_t)loc + 1);
     annotate(w, ts_pf_line, A_WORD, 2 * (uint64_t)loc + 2);
+}
+
+void ts_pf_shape_of(ts_pfwriter *w, uint32_t inst) {
+    const ts_program *program = w->report->program;
+    if (destination(program->code.data[inst]))
+        annotate(w, ts_pf_shape, A_WORD, 2 * (uint64_t)program->locs.count + 1 + inst);
 }
 
 void ts_pf_flow(ts_pfwriter *w, uint64_t id, bool is_end) {

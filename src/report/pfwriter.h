@@ -22,6 +22,9 @@ typedef enum ts_pf_argument {
     ts_pf_duration,
     ts_pf_wait,
     ts_pf_waits_for,
+    ts_pf_shape,
+    ts_pf_bytes,
+    ts_pf_variable,
     ts_pf_argument_count
 } ts_pf_argument;
 
@@ -42,7 +45,8 @@ void ts_pf_names(ts_pfwriter *w);
 void ts_pf_begin(ts_pfwriter *w, uint64_t track, uint32_t name);
 void ts_pf_number(ts_pfwriter *w, ts_pf_argument argument, uint64_t value);
 void ts_pf_word(ts_pfwriter *w, ts_pf_argument argument, const char *word);
-void ts_pf_place(ts_pfwriter *w, uint32_t loc); /* its operation and its source line */
+void ts_pf_place(ts_pfwriter *w, uint32_t loc);     /* its operation and its source line */
+void ts_pf_shape_of(ts_pfwriter *w, uint32_t inst); /* "[128,512] bf16", what it writes at most */
 void ts_pf_flow(ts_pfwriter *w, uint64_t id, bool is_end);
 void ts_pf_add(ts_pfwriter *w, ts_time at);
 void ts_pf_end(ts_pfwriter *w, uint64_t track, ts_time at);

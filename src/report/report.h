@@ -203,6 +203,11 @@ bool ts_report_has_next(const ts_report *report);
 void ts_report_verdict(const ts_report *report, ts_text *out);
 /* At most 25 lines of at most 100 columns, ASCII. */
 void ts_report_text(const ts_report *report, ts_text *out);
+/* The same for a terminal that shows UTF-8, colours, or both. */
+typedef struct ts_report_style {
+    bool has_blocks, has_color;
+} ts_report_style;
+void ts_report_text_styled(const ts_report *report, ts_report_style style, ts_text *out);
 /* The ten most costly lines: why, and what to try. */
 void ts_report_explain(const ts_report *report, int lines, ts_text *out);
 /* {"schema": "trainstone.report/1.0", ...} */

@@ -1,10 +1,17 @@
-/* The report for a terminal: at most 25 lines of 100 columns, ASCII. */
+/* The report for a terminal: at most 25 lines of 100 columns, ASCII unless the terminal can do more. */
 #include <string.h>
 
 #include "report/figures.h"
 #include "report/report.h"
 
-enum { COLUMNS = 100, BAR = 20, BOUNDS = 5, LINES = 4, REMEDIES = 3 }; /* so that 25 lines hold all */
+enum {
+    COLUMNS = 100,
+    BAR_AT = 28,
+    BAR = 14,
+    BOUNDS = 5,
+    LINES = 4,
+    REMEDIES = 3
+}; /* so that 25 lines hold all */
 
 /* Cuts what was added since `start` at the width of the page and ends the line. */
 static void end_line(ts_text *out, size_t start) {
@@ -88,7 +95,35 @@ static void add_head(const ts_report *report, ts_text *out) {
     end_line(out, start);
 }
 
-static void add_bounds(const ts_report *report, ts_text *out) {
+/* Eighths of a column as one block character each; "" = none. */
+static void add_blocks(int eighths, ts_text *out) {
+    static const char *const parts[] = {"",       "\u258f", "\u258e", "\u258d",
+                                        "\u258c", "\u258b", "\u258a", "\u2589"};
+    for (; eighths >= 8; eighths -= 8)
+        ts_text_add(out, "\u2588");
+    ts_text_add(out, parts[eighths]);
+}
+
+/* Draws the bar of the line from `start` again as the terminal can show it. What follows it keeps its place.
+ */
+static void style_bar(ts_text *out, size_t start, double share, ts_bound bound, ts_report_style style) {
+    static const int colors[ts_bound_count] = {39, 34, 33, 35, 93, 32, 32, 32, 32, 90};
+    int eighths = (int)(share * BAR * 8 + 0.5), columns = (eighths + 7) / 8;
+    if (!style.has_blocks && !style.has_color) return;
+    if (!style.has_blocks) columns = (int)(share * BAR + 0.5);
+    ts_text tail = {0};
+    ts_text_add(&tail, out->data + start + BAR_AT + BAR);
+    out->length = start + BAR_AT;
+    if (style.has_color) ts_text_format(out, "\033[%dm", colors[bound]);
+    if (style.has_blocks) add_blocks(eighths, out);
+    for (int i = 0; !style.has_blocks && i < columns; i++)
+        ts_text_add(out, "#");
+    if (style.has_color) ts_text_add(out, "\033[0m");
+    ts_text_format(out, "%*s%s", BAR - columns, "", tail.data);
+    ts_text_free(&tail);
+}
+
+static void add_bounds(const ts_report *report, ts_report_style style, ts_text *out) {
     const ts_record *record = &report->record;
     const char *unit = ts_figure_unit(record->total);
     ts_time rest = record->total;
@@ -106,11 +141,11 @@ static void add_bounds(const ts_report *report, ts_text *out) {
         start = out->length;
         ts_text_format(out, " %s", ts_figure_bound(bound->bound));
         ts_figure_column(&word, bound->time, record->total);
-        right(out, start, 26, word.data);
-        ts_text_add(out, "  ");
+        right(out, start, BAR_AT - 2, word.data);
+        pad(out, start, BAR_AT);
         for (int b = 0; b < (int)(share * BAR + 0.5); b++)
             ts_text_add(out, "#");
-        pad(out, start, 43);
+        pad(out, start, BAR_AT + BAR + 1);
         ts_text_format(out, "%4.0f %%  ", 100 * share);
         ts_text_format(out, bound->busy < 0 ? "     -" : "%4.0f %%", 100 * bound->busy);
         if (bound->has_gain) {
@@ -124,6 +159,7 @@ static void add_bounds(const ts_report *report, ts_text *out) {
             ts_text_format(out, "   %s is next", ts_figure_bound((unsigned)report->second));
         ts_text_free(&word);
         end_line(out, start);
+        style_bar(out, start, share, bound->bound, style);
     }
     if (rest > 0) {
         start = out->length;
@@ -293,8 +329,12 @@ static void add_foot(const ts_report *report, ts_text *out) {
 }
 
 void ts_report_text(const ts_report *report, ts_text *out) {
+    ts_report_text_styled(report, (ts_report_style){0}, out);
+}
+
+void ts_report_text_styled(const ts_report *report, ts_report_style style, ts_text *out) {
     add_head(report, out);
-    add_bounds(report, out);
+    add_bounds(report, style, out);
     if (report->lines.count) add_lines(report, out);
     add_remedies(report, out);
     add_foot(report, out);

@@ -213,7 +213,8 @@ def test_trace(folder):
     tracks, slices, counters, ends = read_trace(folder / "step.pftrace")
     assert {"module", "source line", "bound by", "Tensor", "Vector", "Scalar"} <= set(tracks)
     assert any(re.fullmatch(r"queue 0 \((\w+)(, \w+)*\)", name) for name in tracks)
-    assert set(counters) == {"HBM GB/s", "DMA engines busy", "SBUF KiB a partition", "PSUM KiB a partition"}
+    assert set(counters) == {"HBM GB/s", "DMA engines busy", "SBUF KiB a partition", "PSUM KiB a partition",
+                             "pending DMA"}
     assert ends
     flat, report = load(folder, "summary-json"), load(folder, "json")
     for engine in ("Tensor", "Vector", "Scalar"):
@@ -221,6 +222,14 @@ def test_trace(folder):
         assert busy == pytest.approx(flat[f"{engine.lower()}_engine_active_time"] * 1e12, abs=1)
     assert max(value for _, value in counters["SBUF KiB a partition"]) * 1024 == \
         report["memory"]["sbuf_peak_partition_bytes"]
+    # A transfer says how much it moves of which tensor, an instruction what it writes; what is pending comes and goes.
+    moves = [notes for track, _, _, _, notes in slices if track.startswith("queue ")]
+    assert sum(notes["bytes"] for notes in moves) == pytest.approx(flat["dma_transfer_total_bytes"], rel=0.01)
+    assert {notes["variable"] for notes in moves if "variable" in notes} <= \
+        {tensor["variable_name"] for tensor in report["tensors"]}
+    assert all(re.fullmatch(r"\[\d+(,\d+)*\] \w+", notes["shape"]) for track, _, _, _, notes in slices
+               if track in ("Tensor", "Vector", "Scalar"))
+    assert counters["pending DMA"][-1][1] == 0 and max(value for _, value in counters["pending DMA"]) > 1
     # The critical path, three times: by bound, by line, by module; each stretch is cut to nanoseconds.
     total = report["step"]["total_ps"] / 1000
     spans = collections.defaultdict(collections.Counter)
@@ -314,6 +323,17 @@ def test_page(folder, tmp_path, width, theme):
     subprocess.run([*options[:-2], f"--window-size={width},{height}", f"--screenshot={shot}", f"file://{themed}"],
                    capture_output=True, timeout=120, check=True)
     assert shot.stat().st_size > 20_000
+
+
+def test_print(folder, tmp_path):
+    """On paper: A4 across, a dozen pages at most."""
+    paper = tmp_path / "step.pdf"
+    subprocess.run([browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile",
+                    f"--print-to-pdf={paper}", f"file://{folder / 'step.html'}"], capture_output=True, timeout=120, check=True)
+    pdf = paper.read_bytes()
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    assert 3 <= len(boxes) <= 12
+    assert {(round(float(width)), round(float(height))) for width, height in boxes} == {(842, 595)}
 
 
 DEMO = """

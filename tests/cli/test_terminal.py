@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from programs import COMMAND, LONG, trainstone
+from programs import ADD, COMMAND, LONG, trainstone
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -123,3 +123,27 @@ def test_long_runs_show_progress_on_a_terminal_only(tmp_path, long_run):
     time.sleep(2.5)
     process.send_signal(signal.SIGINT)
     assert "running" not in process.communicate(timeout=30)[1]
+
+
+def test_bars_are_as_the_terminal_shows_them(tmp_path):
+    """Blocks where the locale is UTF-8, colour unless NO_COLOR, and columns in their places whichever it is."""
+
+    def shown(**environment):
+        locale = dict.fromkeys(("LC_ALL", "LC_CTYPE", "LANG"), "")
+        text = on_terminal("time", path, **{**locale, **environment}).replace("\r\n", "\n")
+        return text.replace("\r\033[K", "")  # where progress would have been
+
+    path = tmp_path / "add.trn"
+    path.write_text(ADD)
+    plain = trainstone("time", path).stdout
+    assert plain.isascii() and "#" in plain
+    bare = shown(NO_COLOR="1", LANG="C")
+    assert bare == plain
+    colored = shown(LC_ALL="C", LANG="en_US.UTF-8")
+    assert "\033[32m#" in colored and re.sub(r"\033\[\d+m", "", colored) == plain
+    blocks = shown(NO_COLOR="1", LANG="C.UTF-8")
+    assert "\u2588" in blocks and "#" not in blocks and "\033" not in blocks
+    for drawn, line in zip(blocks.splitlines(), plain.splitlines(), strict=True):
+        assert re.sub("[\u2588-\u258f#]", " ", drawn) == line.replace("#", " ")
+    both = shown(LC_CTYPE="en_US.utf8")
+    assert re.sub(r"\033\[\d+m", "", both) == blocks
