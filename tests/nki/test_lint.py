@@ -36,16 +36,6 @@ def kernel(a):
     nl.store(out, tile)  # here
     return out
 """, "", "Local variable 'tile' is referenced outside of its parent scope"),
-    ("scope of a branch", OLD, f"""
-@nki.jit
-def kernel(a, is_loaded=True):
-{OUT}    if is_loaded:
-        tile = nl.load(a)
-    else:
-        tile = nl.load(a)
-    nl.store(out, tile)  # here
-    return out
-""", "", "Local variable 'tile' is referenced outside of its parent scope"),
     ("shared_hbm in a loop", OLD, """
 @nki.jit
 def kernel(a):
@@ -142,7 +132,8 @@ def test_lint_lets_right_kernels_run(tmp_path):
     path.write_text(OLD + f"""
 @nki.jit
 def kernel(a, flag=None):
-{OUT}    tile = nl.ndarray(a.shape, dtype=a.dtype)
+{OUT}    if flag is None:
+        tile = nl.ndarray(a.shape, dtype=a.dtype)
     for i in nl.sequential_range(2):
         part = nl.load(a)
         count = nl.program_id(0)
@@ -150,7 +141,7 @@ def kernel(a, flag=None):
             part = nl.exp(part)
         tile[...] = part
     for i in nl.sequential_range(2):
-        part = nl.copy(tile)
+        part: nt.tensor[128, 64] = nl.copy(tile)
         nl.store(out, part)
     return out
 """ + CALL.format("") + NEW + """

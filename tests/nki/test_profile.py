@@ -98,3 +98,10 @@ def test_profile_leaves_traces_and_reports(tmp_path):
     with pytest.raises(FileExistsError, match="overwrite=True"):
         profiled(TILE)
     nki.profile(double, working_directory=str(tmp_path), num_execs=5, profile_nth=2, overwrite=True)(TILE)
+
+
+def test_baremetal_saves_what_it_is_asked_to(tmp_path):
+    path, trace = tmp_path / "double.neff", tmp_path / "double.ntff"
+    kernel = nki.baremetal(save_neff_name=str(path), save_trace_name=str(trace))(double)
+    assert np.array_equal(kernel(TILE), 2 * TILE)
+    assert path.read_text().startswith("trn ") and json.loads(trace.read_text())["program"] == "double"

@@ -87,6 +87,21 @@ def test_dynamic_copies_of_the_first_dialect():
     assert np.array_equal(kernel(A, np.array([[5]], np.int32)), A[:, 5:13])
 
 
+def test_atomic_rmw_adds_rows_that_indices_pick():
+    @old.jit
+    def kernel(table, rows, values):
+        out = old_nl.ndarray(table.shape, dtype=table.dtype, buffer=old_nl.shared_hbm)
+        for first in range(0, 300, 100):
+            old_nl.store(out[first:first + 100], old_nl.load(table[first:first + 100]))
+        old_nl.atomic_rmw(out[old_nl.load(rows), old_nl.arange(64)[None, :]], old_nl.load(values), op=np.add)
+        return out
+
+    rows = R.permutation(300)[:128].reshape(128, 1).astype(np.int32)
+    want = LONG.copy()
+    want[rows[:, 0]] += A
+    np.testing.assert_allclose(kernel(LONG, rows, A), want, rtol=1e-6)
+
+
 def test_the_seed_begins_the_numbers_anew():
     @nki.jit
     def kernel(a):

@@ -72,6 +72,10 @@ def shapes_apart(a):
     nl.load(a[:, 0:32]) + nl.load(a[:, 0:48])  # here
 
 
+def stores_too_little(a):
+    nl.store(nl.ndarray((128, 64), dtype=a.dtype, buffer=nl.shared_hbm), nl.load(a[:, 0:32]))  # here
+
+
 def unknown_type(a):
     nl.zeros((128, 64), dtype="flot32")  # here
 
@@ -105,7 +109,7 @@ WRONG = [
     (array_of_tiles, "err_failed_to_infer_tile_from_local_tensor"),
     (small_target, "err_store_dst_shape_smaller_than_other_shape"), (load_from_sbuf, "err_unsupported_memory"),
     (engine_on_hbm, "err_unsupported_memory"), (one_partition, "err_num_partition_mismatch"),
-    (integer_bias, "err_activation_bias_invalid_type"), (shapes_apart, ""), (unknown_type, ""), (unknown_operator, ""),
+    (integer_bias, "err_activation_bias_invalid_type"), (shapes_apart, ""), (stores_too_little, ""), (unknown_type, ""), (unknown_operator, ""),
     (word_for_a_number, ""), (past_the_end, "err_tensor_access_out_of_bound"),
     (grid_within, "err_nested_kernel_with_spmd_grid")]
 

@@ -223,6 +223,8 @@ class Kernel:
             self.benchmark_result = BenchmarkResult(run.record())
             save = artifacts.save_benchmark if self.mode == "benchmark" else artifacts.save_profile
             save(run, self.benchmark_result.record, **self.options)
+        elif any(self.options.get(name) for name in ("save_neff_name", "save_trace_name")):
+            artifacts.save_benchmark(run, run.record(), **self.options)
         example = next(_arrays((args, kwargs)), None)
         arrays = iter([like(example, run.result(view)) for view in _leaves(returned)])
         run.release()

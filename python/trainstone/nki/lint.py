@@ -39,7 +39,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
         self.depth -= 1
 
-    visit_For = visit_While = visit_If = within
+    visit_For = visit_While = within
 
 
 def _place_of(call):
@@ -56,7 +56,7 @@ class _Beta1(_Reader):
     def visit_Call(self, node):
         if _called(node) == "ndarray" and _place_of(node) == "shared_hbm" and self.depth:
             self.note(node, "shared_hbm buffer can only be created top level kernel scope",
-                      "create it before the loop or condition", "err_shared_hbm_must_in_kernel_level")
+                      "create it before the loop", "err_shared_hbm_must_in_kernel_level")
         if _called(node) in ("full", "zeros", "ones") and _place_of(node).endswith("hbm"):
             self.note(node, "Creating HBM tensor with init value is not supported", "use nl.ndarray, and nl.store the value",
                       "err_hbm_tensor_with_init_value_not_supported")
@@ -71,43 +71,48 @@ def _made_by_nki(node):
 
 
 class _Scopes(ast.NodeVisitor):
-    """Tiles that a loop or a branch made first and that are read after it."""
+    """Tiles that a loop made first and that are read after it. Branches are none: most are decided when the kernel is
+    compiled, and then have no scope of their own."""
 
     def __init__(self):
         self.made, self.path, self.found = {}, (), []
 
     def block(self, node):
-        for body in (node.body, node.orelse):
-            outer, self.path = self.path, (*self.path, (node.lineno, id(body)))
-            for item in body:
-                self.visit(item)
-            self.path = outer
+        outer, self.path = self.path, (*self.path, node.lineno)
+        for item in (*node.body, *node.orelse):
+            self.visit(item)
+        self.path = outer
 
     def visit_For(self, node):
         self.visit(node.iter)
         self.block(node)
 
-    def visit_If(self, node):
+    def visit_While(self, node):
         self.visit(node.test)
         self.block(node)
 
-    visit_While = visit_If
+    def visit_AnnAssign(self, node):
+        if node.value:
+            self.assign([node.target], node.value)
 
     def visit_Assign(self, node):
-        self.visit(node.value)
-        for target in node.targets:
+        self.assign(node.targets, node.value)
+
+    def assign(self, targets, value):
+        self.visit(value)
+        for target in targets:
             if not isinstance(target, ast.Name):
                 self.visit(target)
                 continue
             known = self.made.get(target.id)
             if known is None or self.path[:len(known[0])] != known[0]:
-                self.made[target.id] = (self.path, _made_by_nki(node.value))
+                self.made[target.id] = (self.path, _made_by_nki(value))
 
     def visit_Name(self, node):
         path, is_tile = self.made.get(node.id, ((), False))
         if isinstance(node.ctx, ast.Load) and is_tile and self.path[:len(path)] != path:
             self.found.append((node.lineno, f"Local variable '{node.id}' is referenced outside of its parent scope",
-                               "make it with nl.ndarray before the loop or condition, and assign to it with [...]",
+                               "make it with nl.ndarray before the loop, and assign to it with [...]",
                                "err_local_variable_used_out_of_scope"))
 
 

@@ -246,6 +246,9 @@ def store(dst, value, mask=None, mode=oob_mode.error, name=None):
     if len(sources) > 1:  # an array of tiles: its outer dimensions are the tensor's
         targets = [view[index] for index in np.ndindex(*view.shape[:source.ndim - sources[0].ndim])]
     for to, tile in zip(targets, sources):
+        if to.size != tile.size:
+            raise errors.kernel_error(errors.NkiValidationError, f"store of {tile!r} into {to!r}: their shapes differ",
+                                      "index the tensor to the tile's shape, or broadcast_to the tile", op="store")
         if is_transposed(to, tile):
             store_turned(to, tile)
         else:
