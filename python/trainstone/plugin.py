@@ -38,7 +38,7 @@ def initialize():
     # JAX warns that a platform is experimental unless the plugin puts its name on this list before it registers.
     xla_bridge._nonexperimental_plugins.add(PLATFORM)
     try:
-        from trainstone import library, progress
+        from trainstone import library, progress, refusals
 
         found = str(library.path())
     except FileNotFoundError as error:
@@ -46,6 +46,7 @@ def initialize():
         xla_bridge.register_backend_factory(PLATFORM, _refuse(str(error)), priority=PRIORITY, fail_quietly=False)
         return
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
+    refusals.register(PLATFORM)
     progress.start(library.status)
     atexit.register(_end)
 

@@ -14,6 +14,10 @@ int ts_lower_load_queue(ts_lower *lower) {
     return TS_LOAD_QUEUE + lower->next_queue++ % TS_LOAD_QUEUES;
 }
 
+static const char COMPLEX_REMEDY[] =
+    "carry real and imaginary parts as two arrays; what needs complex numbers, as jnp.fft does, runs on the "
+    "host: jax.device_put(x, jax.devices(\"cpu\")[0])";
+
 /* Types that arguments and results may have, as bytes or halves that expand_fp8.c and expand_wide.c made of
  * them. */
 static bool is_carried(unsigned dtype) {
@@ -30,7 +34,10 @@ ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
         if (!is_tensor || !(info->native || (is_carried(value->type.dtype) && is_cast))) {
             ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "%s has no datapath for %s",
                        lower->b.chip->name, is_tensor ? info->name : "values that are not tensors");
-            ts_diag_remedy(lower->diag, "use f32, bf16, f16 or 32-bit integers (jax_enable_x64 off)");
+            bool is_complex = value->type.dtype == ts_dtype_c64 || value->type.dtype == ts_dtype_c128;
+            ts_diag_remedy(lower->diag, is_complex ? COMPLEX_REMEDY
+                                                   : "use f32, bf16, f16 or 32-bit integers (jax_enable_x64 "
+                                                     "off)");
             return ts_unsupported;
         }
         for (int k = 0; k < value->type.rank; k++)
@@ -233,6 +240,31 @@ static ts_status check_depth(ts_lower *lower, const ts_op_node *op) {
     return ts_unsupported;
 }
 
+/* What a user can do instead of an operation that has no lowering. */
+static const char *remedy_of(const ts_op_node *op, const char *target) {
+    switch (op->kind) {
+    case ts_hlo_complex:
+    case ts_hlo_real:
+    case ts_hlo_imag:
+    case ts_hlo_fft: return COMPLEX_REMEDY;
+    case ts_hlo_cholesky:
+    case ts_hlo_triangular_solve:
+        return "of linear algebra products, jnp.linalg.qr, norm and det run; solve this on the host: "
+               "jax.device_put(x, jax.devices(\"cpu\")[0])";
+    case ts_hlo_rng: return "use jax.random, whose bits are defined";
+    case ts_hlo_all_gather:
+    case ts_hlo_all_reduce:
+    case ts_hlo_all_to_all:
+    case ts_hlo_collective_broadcast:
+    case ts_hlo_collective_permute:
+    case ts_hlo_reduce_scatter: return "a program runs on one NeuronCore: leave collectives out";
+    default: break;
+    }
+    if (strcmp(target, "ApproxTopK") == 0) return "use jax.lax.top_k";
+    if (strcmp(target, "mhlo.erf") == 0) return "of PyTorch's GELU, nn.GELU(approximate=\"tanh\") runs";
+    return "docs/conformance.md counts what runs, operation by operation";
+}
+
 static ts_status lower_op(ts_lower *lower, ts_op_node *op) {
     bool is_done = false;
     lower->b.loc = op->loc;
@@ -244,7 +276,7 @@ static ts_status lower_op(ts_lower *lower, ts_op_node *op) {
         const char *target = ts_op_string(op, "call_target_name");
         ts_op_fail(lower->module, op, lower->diag, ts_unsupported,
                    "the compiler has no lowering for this operation%s%.64s", target[0] ? ": " : "", target);
-        ts_diag_remedy(lower->diag, "see docs/hlo.md for the operations that run");
+        ts_diag_remedy(lower->diag, "%s", remedy_of(op, target));
         return ts_unsupported;
     }
     TS_TRY(ts_lower_check_dtypes(lower, op));

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import jax
+import jax.experimental
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
@@ -161,6 +162,26 @@ def test_compile_error_names_the_operation_and_the_line():
         jax.jit(user_code)(jnp.eye(4, dtype=jnp.float32))
     text = str(caught.value)
     assert text.startswith("UNIMPLEMENTED: unsupported") and "cholesky" in text and f"{HERE}:{line}" in text, text
+
+
+@pytest.mark.parametrize("name, remedy, call", [
+    ("debug_print", "print it there", lambda x: jax.debug.print("{}", x)),
+    ("debug_callback", "print it there", lambda x: jax.debug.callback(print, x)),
+    ("pure_callback", "call it between steps", lambda x: jax.pure_callback(np.sin, x, x)),
+    ("io_callback", "call it between steps", lambda x: jax.experimental.io_callback(print, None, x)),
+    ("eigh", "on the host", lambda x: jnp.linalg.eigh(x)),
+    ("tridiagonal", "on the host", lambda x: jax.lax.linalg.tridiagonal(x)),
+])
+def test_what_jax_has_no_rule_for_names_itself_the_line_and_a_remedy(name, remedy, call):
+    with pytest.raises(NotImplementedError) as caught:
+        jax.jit(call)(np.eye(4, dtype=np.float32))
+    assert re.search(rf"^unsupported: {name} at .*{HERE}:\d+: .*{remedy}", str(caught.value)), caught.value
+
+
+def test_what_is_refused_on_the_chip_runs_on_the_host_as_the_remedy_says():
+    on_host = jax.device_put(np.diag(np.float32([3, 1])), jax.devices("cpu")[0])
+    assert jnp.linalg.eigh(on_host)[0].tolist() == [1, 3]
+    assert np.allclose(jax.jit(jnp.fft.fft)(on_host[0]), 3)
 
 
 def test_several_devices_are_refused():

@@ -156,7 +156,7 @@ static void test_unsupported(void **state) {
         {HEAD "  %y = custom_call %x {call_target_name = \"my_kernel\"} : f32[2,3]" AT "\n  return %y\n}\n",
          "unsupported: stablehlo.custom_call at train.py:12: the compiler has no lowering for this "
          "operation: "
-         "my_kernel (see docs/hlo.md for the operations that run)"},
+         "my_kernel (docs/conformance.md counts what runs, operation by operation)"},
         {"func @main(%x: f64[2]) -> (f64[2]) {\n  %y = add %x, %x" AT "\n  return %y\n}\n",
          "unsupported: stablehlo.add at train.py:12: trn1 has no datapath for f64 (use f32, bf16, f16 or "
          "32-bit "
