@@ -72,6 +72,12 @@ double ts_param_value(const ts_chip *chip, int index) {
     return value;
 }
 
+bool ts_chip_is_edited(const ts_chip *chip) {
+    for (int i = 0; i < ts_param_count(); i++)
+        if (ts_param_value(chip, i) != ts_param_of(chip, i)->value) return true;
+    return false;
+}
+
 const char *ts_basis_name(ts_basis basis) {
     static const char *const names[] = {"documented", "derived", "assumed"};
     return (unsigned)basis <= ts_assumed ? names[basis] : "?";

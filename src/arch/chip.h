@@ -33,6 +33,8 @@ const ts_param *ts_param_of(const ts_chip *chip, int index);
 int ts_param_find(const char *name);
 /* The value that a chip holds for a row. */
 double ts_param_value(const ts_chip *chip, int index);
+/* Whether a row differs from its table. */
+bool ts_chip_is_edited(const ts_chip *chip);
 const char *ts_basis_name(ts_basis basis);
 
 /* Fills a chip by name: "trn1", "inf2", "trn2". ts_unsupported for a chip without rows (inf1, trn3),

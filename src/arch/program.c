@@ -92,3 +92,27 @@ void ts_ap_resolve(const ts_program *program, const ts_ap *ap, const int64_t *co
         ref->elems *= ref->count[i];
     }
 }
+
+/* Frames of the Python library and of installed packages are not the user's. */
+static bool is_internal(const char *file) {
+    static const char *const marks[] = {"/site-packages/", "/dist-packages/", "/jax/_src/", "/lib/python3"};
+    if (file[0] == '<') return true;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strstr(file, marks[i])) return true;
+    return false;
+}
+
+uint32_t ts_loc_user(const ts_loc *locs, uint32_t count, uint32_t loc) {
+    uint32_t innermost = 0;
+    /* A chain visits each row at most once; the bound guards against rows that form a ring. */
+    for (uint32_t steps = 0; loc < count && steps < count; steps++) {
+        const ts_loc *row = &locs[loc];
+        if (row->file && row->file[0]) {
+            if (!is_internal(row->file)) return loc;
+            if (!innermost) innermost = loc;
+        }
+        if (row->parent == 0) break;
+        loc = row->parent - 1;
+    }
+    return innermost;
+}

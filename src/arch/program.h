@@ -188,6 +188,11 @@ typedef struct ts_program {
 ts_program *ts_program_new(const char *name, const char *chip);
 void ts_program_free(ts_program *program);
 
+/* Index of the innermost row on the way from `loc` to its callers that is the user's: its file belongs
+   neither to the Python library nor to an installed package. Where no row does, that of the innermost with a
+   file. */
+uint32_t ts_loc_user(const ts_loc *locs, uint32_t count, uint32_t loc);
+
 /* counters[loop] holds the current trip of each loop. */
 int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters);
 /* Its base alone, on every trip. */

@@ -176,28 +176,8 @@ const char *ts_op_string(const ts_op_node *op, const char *name) {
     return attr && attr->kind == ts_attr_string ? attr->string : "";
 }
 
-/* Frames of the Python library and of installed packages are not the user's. */
-static bool is_internal(const char *file) {
-    static const char *const marks[] = {"/site-packages/", "/dist-packages/", "/jax/_src/", "/lib/python3"};
-    if (file[0] == '<') return true;
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (strstr(file, marks[i])) return true;
-    return false;
-}
-
 uint32_t ts_module_user_loc(const ts_module *module, uint32_t loc) {
-    uint32_t innermost = 0;
-    /* A chain visits each row at most once; the bound guards against rows that form a ring. */
-    for (uint32_t steps = 0; loc < module->locs.count && steps < module->locs.count; steps++) {
-        const ts_loc *row = &module->locs.data[loc];
-        if (row->file && row->file[0]) {
-            if (!is_internal(row->file)) return loc;
-            if (!innermost) innermost = loc;
-        }
-        if (row->parent == 0) break;
-        loc = row->parent - 1;
-    }
-    return innermost;
+    return ts_loc_user(module->locs.data, module->locs.count, loc);
 }
 
 ts_status ts_op_fail(const ts_module *module, const ts_op_node *op, ts_diag *diag, ts_status status,

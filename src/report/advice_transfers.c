@@ -160,7 +160,7 @@ static void add_alive(const ts_report *report, int most, ts_text *out) {
         below = best->high - best->low;
         ts_text_add(out, n ? ", " : "; largest at the peak: ");
         ts_figure_bytes(out, best->high - best->low);
-        const ts_loc *loc = &report->program->locs.data[best->loc];
+        const ts_loc *loc = ts_report_loc(report, best->loc);
         ts_text_add(out, " of ");
         ts_report_place(loc->file ? loc->file : "", loc->line, out);
     }

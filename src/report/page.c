@@ -45,8 +45,8 @@ static void add_figures(const ts_report *report, ts_text *out) {
     big(out, "Steps a second", word.data, "");
     ts_text_add(out, "on one NeuronCore, launches included</p></div>");
     word.length = 0;
-    if (report->instance && report->instance->usd_per_hour > 0)
-        ts_figure_dollars(&word, 1e6 * (double)record->total * 1e-12 / 3600 * report->instance->usd_per_hour);
+    if (ts_report_hour_usd(report) > 0)
+        ts_figure_dollars(&word, 1e6 * (double)record->total * 1e-12 / 3600 * ts_report_hour_usd(report));
     else
         ts_text_add(&word, "-");
     big(out, "A million steps", word.data, "");
@@ -308,7 +308,7 @@ static void add_moments(const ts_report *report, const ts_report_line *line, ts_
     int count = 0;
     for (uint32_t i = 0; i <= record->path.count; i++) {
         const ts_path_step *step = i < record->path.count ? &record->path.data[i] : NULL;
-        const ts_loc *loc = step ? &report->program->locs.data[step->loc] : NULL;
+        const ts_loc *loc = step ? ts_report_loc(report, step->loc) : NULL;
         bool is_own = step && step->bound != ts_bound_launch && loc->line == line->line &&
                       strcmp(loc->file ? loc->file : "", line->file) == 0;
         if (start >= 0 && (!step || (is_own && step->start > end + gap))) {
@@ -362,8 +362,8 @@ static void add_head(const ts_report *report, ts_text *out) {
     ts_text_add(out, ts_page_style);
     ts_text_add(out, "</style><header><span><b>");
     ts_html_text(out, record->program_name[0] ? record->program_name : "program");
-    ts_text_format(out, "</b> &middot; %s", report->instance ? report->instance->name : record->chip.name);
-    if (report->instance) ts_text_format(out, ", 1 of %d cores", report->instance->cores);
+    ts_text_add(out, "</b> &middot; ");
+    ts_report_machine(report, out);
     ts_text_add(out, "</span><span>modelled, not measured</span></header><main><h1>");
     ts_text verdict = {0};
     ts_report_verdict(report, &verdict);

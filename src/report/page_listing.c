@@ -38,6 +38,7 @@ static void add_segments(const ts_report_line *line, ts_time most, ts_text *out)
 static void add_detail(const ts_report *report, uint32_t index, ts_text *out) {
     enum { ROWS = 8 };
     const ts_report_line *line = &report->lines.data[index];
+    ts_text place = {0};
     for (uint32_t r = line->first_row; r < line->first_row + line->row_count && r < line->first_row + ROWS;
          r++) {
         const ts_record_row *row = &report->rows.data[r];
@@ -51,6 +52,9 @@ static void add_detail(const ts_report *report, uint32_t index, ts_text *out) {
         ts_html_text(
             out, report->program->locs.data[row->loc].name ? report->program->locs.data[row->loc].name : "");
         ts_text_add(out, "</code>");
+        place.length = 0;
+        ts_report_library_place(report, row->loc, &place);
+        ts_html_text(out, place.data ? place.data : "");
         if (row->bytes) {
             ts_text_add(out, " ");
             ts_figure_bytes(out, (double)row->bytes);
@@ -58,6 +62,7 @@ static void add_detail(const ts_report *report, uint32_t index, ts_text *out) {
         }
         ts_text_add(out, "</tr>");
     }
+    ts_text_free(&place);
     if (!line->has_gain) return;
     ts_text_format(
         out, "<tr class=\"sub s%u\" hidden><td colspan=6>With this line's own work free the step takes ",

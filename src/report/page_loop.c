@@ -89,7 +89,8 @@ static void add_arrow(double x1, double y1, double x2, double y2, ts_text *out) 
 static void add_slice(const ts_report *report, const ts_slice *slice, double x, double y, double width,
                       ts_text *out) {
     const ts_inst *inst = report->program->code.data[slice->inst];
-    const ts_loc *loc = &report->program->locs.data[inst->loc];
+    const ts_loc *loc = ts_report_loc(report, inst->loc);
+    const char *op = report->program->locs.data[inst->loc].name;
     ts_text tip = {0};
     const char *name = slice_name(report, slice);
     ts_text_format(&tip, "%s%s%s, ", ts_op_get(inst->op)->name,
@@ -98,7 +99,7 @@ static void add_slice(const ts_report *report, const ts_slice *slice, double x, 
     ts_figure_time(&tip, slice->end - slice->start);
     ts_text_add(&tip, ", ");
     ts_report_place(loc->file ? loc->file : "", loc->line, &tip);
-    if (loc->name && loc->name[0]) ts_text_format(&tip, ", %s", loc->name);
+    if (op && op[0]) ts_text_format(&tip, ", %s", op);
     ts_svg_rect(out, x, y, width < 1 ? 1 : width, 24, lane_color(slice->lane), tip.data);
     ts_svg_fit(out, x + 4, y + 16, width - 8, "in sm", name);
     ts_text_free(&tip);

@@ -190,7 +190,7 @@ static void add_box(const ts_report *report, const ts_report_box *box, double x,
                     double height, ts_text *out) {
     static const char *const colors[] = {"m0", "m1", "m2", "m3", "m4"};
     static const char *const words[] = {"argument", "reloaded from HBM", "constant", "computed", "PSUM"};
-    const ts_loc *loc = &report->program->locs.data[box->loc];
+    const ts_loc *loc = ts_report_loc(report, box->loc);
     const char *name = box->tensor ? report->program->tensors.data[box->tensor - 1].name : "";
     ts_text tip = {0}, place = {0};
     ts_report_place(loc->file ? loc->file : "", loc->line, &place);

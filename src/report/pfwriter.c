@@ -86,10 +86,11 @@ static void intern_places(ts_pfwriter *w, ts_text *interned) {
     const ts_program *program = w->report->program;
     ts_text place = {0};
     for (uint32_t i = 0; i < program->locs.count; i++) {
-        const ts_loc *loc = &program->locs.data[i];
+        const ts_loc *loc = ts_report_loc(w->report, i);
+        const char *name = program->locs.data[i].name;
         place.length = 0;
         ts_report_place(loc->file ? loc->file : "", loc->line, &place);
-        intern(w, interned, I_WORDS, 2 * i + 1, loc->name ? loc->name : "");
+        intern(w, interned, I_WORDS, 2 * i + 1, name ? name : "");
         intern(w, interned, I_WORDS, 2 * i + 2, place.data);
     }
     ts_text_free(&place);

@@ -140,6 +140,7 @@ typedef struct ts_report {
     TS_VEC(ts_record_row) rows;        /* of one line after the other, most costly first */
     TS_VEC(ts_report_line) lines;      /* most costly first, then by file and line */
     TS_VEC(ts_report_module) modules;  /* parents before children */
+    uint32_t *user_locs;               /* per location that of the user's line: ts_loc_user */
     uint32_t *module_of;               /* per location 1 + the deepest module that it is in; 0 = none */
     TS_VEC(ts_report_phase) phases;    /* one after the other; none = the step has no order to speak of */
     TS_VEC(ts_report_remedy) remedies; /* largest gain first */
@@ -199,6 +200,10 @@ ts_status ts_report_clock(ts_report *report, const ts_report_options *options, t
 
 /* Whether freeing the largest bound gains less than half of it, and report->second is right behind. */
 bool ts_report_has_next(const ts_report *report);
+/* "trn1.2xlarge, 1 of 2 cores", and what the chip in it is where that is not the instance's own. */
+void ts_report_machine(const ts_report *report, ts_text *out);
+/* Dollars an hour of the instance; 0 where no document has a price, or the chip is another one. */
+double ts_report_hour_usd(const ts_report *report);
 /* "A step takes T. X bounds ..." */
 void ts_report_verdict(const ts_report *report, ts_text *out);
 /* At most 25 lines of at most 100 columns, ASCII. */
@@ -232,6 +237,10 @@ void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_tex
 const char *ts_report_function(ts_arena *arena, const char *name);
 /* The line's location: "file.py:31", the file's last part only. */
 void ts_report_place(const char *file, uint32_t line, ts_text *out);
+/* The user's line that a location belongs to, as the rows of `lines` do. */
+const ts_loc *ts_report_loc(const ts_report *report, uint32_t loc);
+/* "  file.py:31", the innermost place, where that is not the user's line but a library's. */
+void ts_report_library_place(const ts_report *report, uint32_t loc, ts_text *out);
 /* Roofs in TFLOP/s and in bytes/ns. */
 typedef struct ts_report_roofs {
     double bf16, fp32, hbm, dma;

@@ -5,8 +5,25 @@
 #include "report/figures.h"
 #include "report/report.h"
 
-static const ts_loc *loc_of(const ts_report *report, uint32_t loc) {
-    return &report->program->locs.data[loc < report->program->locs.count ? loc : 0];
+const ts_loc *ts_report_loc(const ts_report *report, uint32_t loc) {
+    return &report->program->locs.data[loc < report->program->locs.count ? report->user_locs[loc] : 0];
+}
+
+/* A line is the user's own: what a library's frames cost is its caller's. */
+static void find_user_locs(ts_report *report) {
+    const ts_loc *locs = report->program->locs.data;
+    uint32_t count = report->program->locs.count;
+    report->user_locs = TS_NEW_ARRAY(&report->arena, uint32_t, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        report->user_locs[i] = ts_loc_user(locs, count, i);
+}
+
+void ts_report_library_place(const ts_report *report, uint32_t loc, ts_text *out) {
+    if (loc >= report->program->locs.count || report->user_locs[loc] == loc) return;
+    const ts_loc *place = &report->program->locs.data[loc];
+    if (!place->file || !place->file[0]) return;
+    ts_text_add(out, "  ");
+    ts_report_place(place->file, place->line, out);
 }
 
 void ts_report_place(const char *file, uint32_t line, ts_text *out) {
@@ -103,7 +120,7 @@ static void find_lines(ts_report *report) {
     for (uint32_t i = 0; i < record->rows.count; i++) {
         const ts_record_row *row = &record->rows.data[i];
         if (row->engine == ts_engine_none) continue; /* the launch */
-        const ts_loc *loc = loc_of(report, row->loc);
+        const ts_loc *loc = ts_report_loc(report, row->loc);
         rows[count++] =
             (keyed_row){loc->file ? loc->file : "", loc->file && loc->file[0] ? loc->line : 0, *row};
     }
@@ -111,11 +128,11 @@ static void find_lines(ts_report *report) {
     ts_report_line *line = NULL;
     for (uint32_t i = 0; i < count; i++) {
         if (!line || line->line != rows[i].line || strcmp(line->file, rows[i].file) != 0) {
-            const ts_loc *loc = loc_of(report, rows[i].row.loc);
+            const ts_loc *loc = ts_report_loc(report, rows[i].row.loc);
             ts_report_line next = {.file = rows[i].file,
                                    .line = rows[i].line,
                                    .loc = rows[i].row.loc,
-                                   .op = op_of(loc),
+                                   .op = op_of(&report->program->locs.data[rows[i].row.loc]),
                                    .first_row = report->rows.count};
             next.function = next.file[0] ? function_of(report, loc) : "";
             ts_vec_push(&report->lines, &report->arena, next);
@@ -182,6 +199,7 @@ static int by_bound(const void *a, const void *b) {
 
 void ts_report_arrange(ts_report *report) {
     const ts_record *record = &report->record;
+    find_user_locs(report);
     find_lines(report);
     for (unsigned b = 0; b < ts_bound_count; b++) {
         ts_report_bound bound = {

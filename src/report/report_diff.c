@@ -84,7 +84,7 @@ void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *ou
     ts_arena scratch = {0};
     change *changes = TS_NEW_ARRAY(&scratch, change, before->lines.count + after->lines.count);
     uint32_t count = find_changes(before, after, changes);
-    ts_text_add(out, "\n  source lines that changed most\n");
+    if (count && changes[0].delta != 0) ts_text_add(out, "\n  source lines that changed most\n");
     for (uint32_t i = 0; i < count && i < SHOWN && changes[i].delta != 0; i++) {
         const ts_report_line *line = changes[i].after ? changes[i].after : changes[i].before;
         ts_text name = {0};

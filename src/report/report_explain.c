@@ -66,10 +66,12 @@ static void add_rows(const ts_report *report, const ts_report_line *line, ts_tex
          r++) {
         const ts_record_row *row = &report->rows.data[r];
         if (row->bound == 0) break;
-        ts_text_format(out, "         %5.1f %%  %-20s %-7s x %-6llu %s\n",
+        ts_text_format(out, "         %5.1f %%  %-20s %-7s x %-6llu %s",
                        100 * ts_figure_share(row->bound, line->time), ts_op_get(row->op)->name,
                        row->op == ts_op_dma_copy ? "DMA" : ts_engine_name(row->engine),
                        (unsigned long long)row->count, report->program->locs.data[row->loc].name);
+        ts_report_library_place(report, row->loc, out);
+        ts_text_add(out, "\n");
     }
 }
 

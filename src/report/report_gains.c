@@ -54,7 +54,7 @@ static void ask_lines(ts_report *report, asks *to) {
         if (line->time == 0) continue;
         float *work = TS_NEW_ARRAY(&report->arena, float, program->code.count + 1);
         for (uint32_t at = 0; at < program->code.count; at++) {
-            const ts_loc *loc = &program->locs.data[program->code.data[at]->loc];
+            const ts_loc *loc = ts_report_loc(report, program->code.data[at]->loc);
             const char *file = loc->file ? loc->file : "";
             bool is_own = strcmp(file, line->file) == 0 && (file[0] ? loc->line : 0) == line->line;
             work[at] = is_own ? 0 : 1;

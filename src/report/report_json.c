@@ -86,6 +86,8 @@ static void add_lines(const ts_report *report, ts_text *out) {
             ts_member_string(out, "engine", ts_engine_name(row->engine));
             ts_member_string(out, "opcode", ts_op_get(row->op)->name);
             ts_member_string(out, "hlo_name", report->program->locs.data[row->loc].name);
+            ts_member_string(out, "file", report->program->locs.data[row->loc].file);
+            ts_member_integer(out, "line", report->program->locs.data[row->loc].line);
             ts_member_integer(out, "count", (int64_t)row->count);
             ts_member_integer(out, "busy_ps", row->busy);
             ts_member_integer(out, "time_ps", row->bound);
@@ -234,7 +236,7 @@ static void add_off_engine(const ts_report *report, ts_text *out) {
     ts_member_list(out, "off_engine");
     for (uint32_t i = 0; i < report->record.rows.count; i++) {
         const ts_record_row *row = &report->record.rows.data[i];
-        const ts_loc *loc = &report->program->locs.data[row->loc];
+        const ts_loc *loc = ts_report_loc(report, row->loc);
         if (!ts_op_is_off_engine(row->op)) continue;
         ts_member_item(out, is_first);
         is_first = false;

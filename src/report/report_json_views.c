@@ -71,7 +71,7 @@ static void add_loop(const ts_report *report, ts_text *out) {
         else
             ts_text_quote(out, ts_engine_name(slice->lane));
         ts_member_string(out, "name", ts_op_get(inst->op)->name);
-        ts_member_integer(out, "line", report->program->locs.data[inst->loc].line);
+        ts_member_integer(out, "line", ts_report_loc(report, inst->loc)->line);
         ts_member_integer(out, "start_ps", slice->start);
         ts_member_integer(out, "dur_ps", slice->end - slice->start);
         if (slice->wait > 0) ts_member_integer(out, "wait_ps", slice->wait);
@@ -86,7 +86,7 @@ static void add_boxes(const ts_report *report, ts_text *out) {
     ts_member_list(out, "boxes");
     for (uint32_t i = 0; i < report->boxes.count; i++) {
         const ts_report_box *box = &report->boxes.data[i];
-        const ts_loc *loc = &report->program->locs.data[box->loc];
+        const ts_loc *loc = ts_report_loc(report, box->loc);
         ts_member_item(out, i == 0);
         ts_member_string(out, "space", box->is_psum ? "psum" : "sbuf");
         ts_member_string(out, "kind", kinds[box->kind]);

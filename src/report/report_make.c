@@ -30,7 +30,7 @@ static int hottest_loop(ts_report *report) {
 const ts_loc *ts_report_loop_place(const ts_report *report) {
     const ts_program *program = report->program;
     uint32_t begin = program->loops.data[report->loop].begin, loc = program->code.data[begin]->loc;
-    return &program->locs.data[loc ? loc : program->code.data[begin + 1]->loc];
+    return ts_report_loc(report, loc ? loc : program->code.data[begin + 1]->loc);
 }
 
 /* Whether the trips that begin at these times are as long as each other, to a fifth. */

@@ -69,12 +69,27 @@ void ts_report_verdict(const ts_report *report, ts_text *out) {
     ts_text_add(out, ".");
 }
 
+static bool is_own_chip(const ts_report *report) {
+    return strcmp(report->instance->chip, report->record.chip.name) == 0;
+}
+
+void ts_report_machine(const ts_report *report, ts_text *out) {
+    const ts_chip *chip = &report->record.chip;
+    ts_text_add(out, report->instance ? report->instance->name : chip->name);
+    if (report->instance) ts_text_format(out, ", 1 of %d cores", report->instance->cores);
+    if (report->instance && !is_own_chip(report)) ts_text_format(out, ", with chip %s", chip->name);
+    if (ts_chip_is_edited(chip)) ts_text_add(out, ", edited chip");
+}
+
+double ts_report_hour_usd(const ts_report *report) {
+    return report->instance && is_own_chip(report) ? report->instance->usd_per_hour : 0;
+}
+
 static void add_head(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     size_t start = out->length;
-    ts_text_format(out, "%s   %s", record->program_name[0] ? record->program_name : "program",
-                   report->instance ? report->instance->name : record->chip.name);
-    if (report->instance) ts_text_format(out, ", 1 of %d cores", report->instance->cores);
+    ts_text_format(out, "%s   ", record->program_name[0] ? record->program_name : "program");
+    ts_report_machine(report, out);
     ts_text_add(out, "   modelled, not measured");
     end_line(out, start);
     start = out->length;
@@ -270,7 +285,7 @@ static void add_off_engine(const ts_report *report, ts_text *out) {
     }
     if (sum == 0) return;
     ts_text_add(out, " (assumed cost), ");
-    const ts_loc *place = &report->program->locs.data[loc];
+    const ts_loc *place = ts_report_loc(report, loc);
     ts_report_place(place->file ? place->file : "", place->line, out);
     end_line(out, start);
 }
@@ -300,16 +315,29 @@ static void add_lean(const ts_report *report, ts_text *out) {
     end_line(out, start);
 }
 
+static void add_cost(const ts_report *report, ts_text *out) {
+    double price = ts_report_hour_usd(report);
+    const char *name = report->instance->name;
+    if (price > 0) {
+        ts_figure_dollars(out, 1e6 * (double)report->record.total * 1e-12 / 3600 * price);
+        ts_text_format(out, " per million steps on %s, of which one core is used", name);
+    } else if (is_own_chip(report)) {
+        ts_text_format(out, "-, as no document read has a price of %s", name);
+    } else {
+        ts_text_format(out, "-, as %s has no chip %s: --instance names one that has", name,
+                       report->record.chip.name);
+    }
+}
+
 static void add_foot(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     ts_text_add(out, "\n");
     add_memory(report, out);
     add_off_engine(report, out);
     size_t start = out->length;
-    if (report->instance && report->instance->usd_per_hour > 0) {
+    if (report->instance) {
         ts_text_add(out, "cost     ");
-        ts_figure_dollars(out, 1e6 * (double)record->total * 1e-12 / 3600 * report->instance->usd_per_hour);
-        ts_text_format(out, " per million steps on %s, of which one core is used", report->instance->name);
+        add_cost(report, out);
         end_line(out, start);
     }
     add_lean(report, out);

@@ -66,10 +66,8 @@ static ts_status write_text(ts_arena *arena, const job *j, const char *name, con
 }
 
 static ts_status write_files(ts_arena *arena, const job *j, const char *name) {
-    bool is_edited = false;
+    bool is_edited = ts_chip_is_edited(&j->record->chip);
     ts_text chip = {0}, text = {0};
-    for (int i = 0; i < ts_param_count(); i++)
-        is_edited |= ts_param_value(&j->record->chip, i) != ts_param_of(&j->record->chip, i)->value;
     ts_chip_print(&j->record->chip, &chip);
     ts_record_json(j->record, j->program, j->instance, &text);
     add_replay(j->trace, j->instance, name, ts_hash(j->data, j->size, 0), is_edited, &text);

@@ -391,7 +391,52 @@ def test_diff(tmp_path):
     assert done.returncode == 0 and "slower" in done.stdout and "DMA queue" in done.stdout, done.stdout
     both = json.loads(trainstone("diff", tmp_path / "a.trn", tmp_path / "b.trn", "--json").stdout)
     assert both["after_ps"] > both["before_ps"]
-    assert "the same" in trainstone("diff", tmp_path / "a.trn", tmp_path / "a.trn").stdout
+    same = trainstone("diff", tmp_path / "a.trn", tmp_path / "a.trn").stdout
+    assert "the same" in same and "changed most" in done.stdout and "changed most" not in same
+
+
+LIBRARY = "/venv/lib/python3.11/site-packages/layers/dense.py"
+# A load belongs to line 7 of the user's own function through a library, the store to no frame of the user's.
+THROUGH = ADD.replace("tensor x", f"""loc @1 "/home/me/train.py":7:3 "step"
+loc @2 "{LIBRARY}":31:5 "jit(step)/dot_general" from @1
+loc @3 "{LIBRARY}":40:5 "jit(step)/add"
+tensor x""", 1).replace("y +0 4@8 8]", "y +0 4@8 8] @2", 1).replace("+64 8]\n", "+64 8] @3\n")
+
+
+def test_a_librarys_lines_are_their_callers(tmp_path):
+    """The line that a user can change is named, and the library's beside the instruction."""
+    (tmp_path / "step.trn").write_text(THROUGH)
+    done = trainstone("report", tmp_path / "step.trn", "--json", tmp_path / "step.json", "--html", tmp_path / "step.html")
+    assert "train.py:7" in done.stdout and "dense.py:40" in done.stdout and "dense.py:31" not in done.stdout, done.stdout
+    lines = {(line["file"], line["line"]): line for line in json.loads((tmp_path / "step.json").read_text())["lines"]}
+    assert set(lines) == {("/home/me/train.py", 7), (LIBRARY, 40), ("", 0)}
+    row, = lines["/home/me/train.py", 7]["rows"]
+    assert (row["file"], row["line"], row["hlo_name"]) == (LIBRARY, 31, "jit(step)/dot_general")
+    told = trainstone("explain", tmp_path / "step.trn").stdout
+    assert re.search(r"^ \d train.py:7  in step ", told, re.M), told
+    assert re.search(r"jit\(step\)/dot_general  dense.py:31$", told, re.M), told
+    assert re.search(r"jit\(step\)/add$", told, re.M), told
+    assert "</code>  dense.py:31" in (tmp_path / "step.html").read_text()
+
+
+def test_the_chip_that_was_clocked_is_named_and_no_other_is_priced(tmp_path):
+    (tmp_path / "add.trn").write_text(ADD)
+    (tmp_path / "slow.chip").write_text("chip trn1\ndma_engine_bytes_per_ns = 8.5\n")
+
+    def told(*arguments):
+        text = trainstone("report", tmp_path / "add.trn", "--html", tmp_path / "add.html", *arguments).stdout
+        machine = text.splitlines()[0].split("   ")[1]
+        assert f"&middot; {machine}</span>" in (tmp_path / "add.html").read_text()
+        return machine, re.search(r"^cost +(.*)$", text, re.M).group(1)
+
+    machine, cost = told()
+    assert machine == "trn1.2xlarge, 1 of 2 cores" and cost.startswith("$")
+    machine, cost = told("--chip", tmp_path / "slow.chip")
+    assert machine == "trn1.2xlarge, 1 of 2 cores, edited chip" and cost.startswith("$")
+    machine, cost = told("--chip", "trn2")
+    assert machine == "trn1.2xlarge, 1 of 2 cores, with chip trn2" and "no chip trn2: --instance" in cost
+    machine, cost = told("--instance", "trn2.48xlarge")
+    assert machine == "trn2.48xlarge, 1 of 128 cores" and cost.startswith("-, as no document")
 
 
 def test_refusals(tmp_path):
