@@ -50,7 +50,13 @@ static ts_status parse_header(ts_parser *p) {
     int64_t version;
     ts_program *program = p->program;
     ts_scan_at_end(&p->scan);
-    if (!ts_scan_take(&p->scan, "trn")) return ts_scan_fail(&p->scan, "'trn %d'", TS_TRN_VERSION);
+    if (!ts_scan_take(&p->scan, "trn")) {
+        ts_scan_fail(&p->scan, "'trn %d'", TS_TRN_VERSION);
+        ts_diag_remedy(p->scan.diag,
+                       "a program is a .trn, or StableHLO as a portable artifact, which is binary; "
+                       "trainstone run --help tells how JAX writes one");
+        return ts_input;
+    }
     const char *start = p->scan.at;
     TS_TRY(ts_scan_i64(&p->scan, 0, INT32_MAX, &version, "the version of the text form"));
     if (version != TS_TRN_VERSION)

@@ -191,8 +191,8 @@ const ts_verb ts_verb_time = {
     .examples = "trainstone time step.mlirbc\n"
                 "trainstone time step.mlirbc --slices 20\n"
                 "trainstone time step.mlirbc step.mlirbc\n"
-                "printf 'chip trn1\\nhbm_bytes_per_ns = 410\\n' > half.chip && trainstone time step.mlirbc "
-                "--chip ./half.chip",
+                "printf 'chip trn1\\ndma_engine_bytes_per_ns = 8.5\\n' > half.chip && trainstone time "
+                "step.mlirbc --chip ./half.chip",
     .options = options,
     .least_files = 1,
     .most_files = 2,

@@ -80,10 +80,13 @@ static ts_status read_text(const uint8_t *data, size_t size, const char *path, t
 static ts_status read_trn(const uint8_t *data, size_t size, const char *path, const ts_chip *chip,
                           ts_shared_program **shared, ts_diag *diag) {
     ts_program *program = NULL;
-    if (is_text(data, size))
+    if (is_text(data, size)) {
         TS_TRY(read_text(data, size, path, &program, diag));
-    else
-        TS_TRY(ts_program_decode(data, size, &program, diag));
+    } else {
+        ts_status status = ts_program_decode(data, size, &program, diag);
+        if (status != ts_ok) ts_diag_where(diag, path, 0);
+        TS_TRY(status);
+    }
     *shared = ts_shared_program_new(program);
     if (!*shared) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
     return ts_program_verify(program, chip, diag);

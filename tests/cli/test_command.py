@@ -415,7 +415,9 @@ def test_what_is_no_program(tmp_path, verb, content):
     if verb == "print" and b"p0:400" in content:
         pytest.skip("a listing may be printed before it is verified")
     flags = ("-o", "out.trn") if verb == "compile" else ()
-    refuse(verb, "bad.trn", *flags, cwd=tmp_path)
+    told = refuse(verb, "bad.trn", *flags, cwd=tmp_path)
+    assert "bad.trn" in told or "vector.tensor_tensor" in told or "dma_copy" in told, told
+    assert ("portable artifact" in told) == content.startswith(b"hello"), told
     assert os.listdir(tmp_path) == ["bad.trn"]
 
 
