@@ -123,7 +123,7 @@ def test_steps_and_what_they_print(folder):
 def test_progress_on_a_terminal(folder):
     count = 2_000_000  # minutes, which are interrupted
     np.save(folder / "many.npy", np.broadcast_to(np.float32([1, 2, 3]), (count, 3)))
-    shown = on_terminal("run", "count.mlirbc", "--stream", "x=many.npy", "--save", "final.safetensors", seconds=4.5,
+    shown = on_terminal("run", "count.mlirbc", "--stream", "x=many.npy", "--save", "final.safetensors", until=f"/{count}  result 1 ",
                         cwd=folder)
     lines = re.findall(rf"\r\x1b\[\?7lstep (\d+)/{count}  result 1 (\S+)  ETA (\d+) s  wall \S+ ms/step  "
                        r"predicted \S+ ms/step\x1b\[K\x1b\[\?7h", shown)
