@@ -27,6 +27,35 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
     ts_nest_close(&nest, 0, nest.rank);
 }
 
+/* A copy of numbers each of which is repeated along the last axis: a DMA would take a descriptor for each
+   element. VectorE repeats what was loaded once. False, and nothing emitted, where a partition's share of a
+   tile is not one number. */
+static bool copy_repeated(ts_lower *lower, ts_view *views) {
+    int last = views[1].rank - 1;
+    if (views[1].stride[last] != 0 || views[1].dim[last] == 1) return false;
+    ts_nest nest = ts_nest_plan(&lower->b, views, 2, views[0].rank, 2048);
+    if (ts_nest_axes(&nest, &views[1]) != 0) return false;
+    ts_builder *b = &lower->b;
+    ts_dtype dtype = ts_chip_dtype(views[1].dtype);
+    int64_t parts = ts_nest_max_parts(&nest), bytes = ts_dtype_get(dtype)->bytes;
+    int depth = ts_nest_depth(&nest, &views[1]);
+    ts_tile one = ts_build_tile(b, ts_space_sbuf, parts, bytes, 1);
+    ts_tile many = ts_build_tile(b, ts_space_sbuf, parts, bytes * ts_nest_max_free(&nest, 0, nest.rank), 2);
+    ts_nest_open(&nest, 0, depth);
+    ts_ap from = ts_nest_hbm_column(&nest, &views[1]);
+    ts_ap column = ts_build_ap(b, one, dtype, ts_nest_parts(&nest), ts_count_const(1));
+    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(lower), &column, &from);
+    ts_nest_open(&nest, depth, nest.rank);
+    ts_count free = ts_nest_free(&nest, 0, nest.rank);
+    ts_ap repeated = ts_build_ap(b, one, dtype, ts_nest_parts(&nest), free);
+    repeated.dim[0].step = 0;
+    ts_ap tile = ts_build_ap(b, many, dtype, ts_nest_parts(&nest), free), to = ts_nest_hbm(&nest, &views[0]);
+    ts_emit_copy(b, ts_engine_vector, &tile, &repeated);
+    ts_emit_dma(b, ts_engine_gpsimd, TS_STORE_QUEUE, &to, &tile);
+    ts_nest_close(&nest, 0, nest.rank);
+    return true;
+}
+
 void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_view *view) {
     ts_affine offset = ts_view_offset(&lower->b, view);
     for (int i = 0; i < nest->rank; i++)
@@ -59,6 +88,7 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
         copy_generated(lower, views);
         return ts_ok;
     }
+    if (copy_repeated(lower, views)) return ts_ok;
     if (ts_view_is_across(&views[0], &views[1])) {
         ts_lower_transposed(lower, &views[0], &views[1]);
         return ts_ok;
