@@ -134,26 +134,30 @@ static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol,
     return ts_ok;
 }
 
-/* Composites that an instruction computes; the others run as their decomposition. */
-static ts_hlo composite_op(const ts_op_node *op) {
+/* Composites and custom calls of frameworks that an instruction computes: JAX's erf, and PyTorch's. */
+static ts_hlo named_op(const ts_op_node *op) {
     static const struct {
         const char *name;
         ts_hlo kind;
-    } rows[] = {{"chlo.erf", ts_hlo_erf}};
+    } rows[] = {{"chlo.erf", ts_hlo_erf}, {"mhlo.erf", ts_hlo_erf}};
     if (op->operand_count != 1 || op->result_count != 1 ||
         !ts_type_equal(&op->operands[0]->type, &op->results[0]->type) ||
         ts_dtype_get(op->operands[0]->type.dtype)->kind != 'f')
         return ts_hlo_none;
+    const char *name = ts_op_string(op, op->kind == ts_hlo_composite ? "name" : "call_target_name");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (strcmp(rows[i].name, ts_op_string(op, "name")) == 0) return rows[i].kind;
+        if (strcmp(rows[i].name, name) == 0) return rows[i].kind;
     return ts_hlo_none;
 }
 
 static ts_status put_op(inliner *in, const ts_op_node *op, ts_block *to, uint32_t caller) {
+    bool is_composite = op->kind == ts_hlo_composite;
     if (op->kind == ts_hlo_call) return put_call(in, op, ts_op_string(op, "callee"), to, caller);
-    if (op->kind != ts_hlo_composite) return put_copy(in, op, to, caller);
-    ts_hlo kind = composite_op(op);
-    if (kind == ts_hlo_none) return put_call(in, op, ts_op_string(op, "decomposition"), to, caller);
+    if (!is_composite && op->kind != ts_hlo_custom_call) return put_copy(in, op, to, caller);
+    ts_hlo kind = named_op(op);
+    if (kind == ts_hlo_none)
+        return is_composite ? put_call(in, op, ts_op_string(op, "decomposition"), to, caller)
+                            : put_copy(in, op, to, caller);
     ts_op_node plain = *op;
     plain.kind = (uint16_t)kind;
     plain.attr_count = 0;

@@ -261,7 +261,6 @@ static const char *remedy_of(const ts_op_node *op, const char *target) {
     default: break;
     }
     if (strcmp(target, "ApproxTopK") == 0) return "use jax.lax.top_k";
-    if (strcmp(target, "mhlo.erf") == 0) return "of PyTorch's GELU, nn.GELU(approximate=\"tanh\") runs";
     return "docs/conformance.md counts what runs, operation by operation";
 }
 
