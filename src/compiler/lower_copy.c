@@ -32,12 +32,13 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
    tile is not one number. */
 static bool copy_repeated(ts_lower *lower, ts_view *views) {
     int last = views[1].rank - 1;
-    if (views[1].stride[last] != 0 || views[1].dim[last] == 1) return false;
+    ts_dtype dtype = ts_chip_dtype(views[1].dtype);
+    int64_t bytes = ts_dtype_get(dtype)->bytes;
+    if (bytes > 4 || views[1].stride[last] != 0 || views[1].dim[last] == 1) return false;
     ts_nest nest = ts_nest_plan(&lower->b, views, 2, views[0].rank, 2048);
     if (ts_nest_axes(&nest, &views[1]) != 0) return false;
     ts_builder *b = &lower->b;
-    ts_dtype dtype = ts_chip_dtype(views[1].dtype);
-    int64_t parts = ts_nest_max_parts(&nest), bytes = ts_dtype_get(dtype)->bytes;
+    int64_t parts = ts_nest_max_parts(&nest);
     int depth = ts_nest_depth(&nest, &views[1]);
     ts_tile one = ts_build_tile(b, ts_space_sbuf, parts, bytes, 1);
     ts_tile many = ts_build_tile(b, ts_space_sbuf, parts, bytes * ts_nest_max_free(&nest, 0, nest.rank), 2);
