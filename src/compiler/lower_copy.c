@@ -34,7 +34,7 @@ static bool copy_repeated(ts_lower *lower, ts_view *views) {
     int last = views[1].rank - 1;
     ts_dtype dtype = ts_chip_dtype(views[1].dtype);
     int64_t bytes = ts_dtype_get(dtype)->bytes;
-    if (bytes > 4 || views[1].stride[last] != 0 || views[1].dim[last] == 1) return false;
+    if (bytes > 4 || last < 0 || views[1].stride[last] != 0 || views[1].dim[last] == 1) return false;
     ts_nest nest = ts_nest_plan(&lower->b, views, 2, views[0].rank, 2048);
     if (ts_nest_axes(&nest, &views[1]) != 0) return false;
     ts_builder *b = &lower->b;
