@@ -28,10 +28,9 @@ static ts_value *reciprocal(ts_maker *make, ts_value *value) {
 }
 
 static bool is_to_split(const divisions *d, const ts_op_node *op) {
-    double number;
     if (op->kind != ts_hlo_divide || op->results[0]->type.dtype != ts_dtype_f32) return false;
-    if (ts_constant_splat(op->operands[0], &number) && number == 1) return false;
-    return ts_magnitude_has_reciprocal(d->magnitudes[op->operands[1]->id]);
+    return !ts_constant_is(op->operands[0], 1) &&
+           ts_magnitude_has_reciprocal(d->magnitudes[op->operands[1]->id]);
 }
 
 static void split(const divisions *d, ts_block *block) {

@@ -24,6 +24,11 @@ bool ts_constant_splat(const ts_value *value, double *number) {
     return true;
 }
 
+bool ts_constant_is(const ts_value *value, double number) {
+    double found;
+    return ts_constant_splat(value, &found) && found == number;
+}
+
 static double round_float(unsigned dtype, float value) {
     uint8_t bytes[8];
     if (dtype == ts_dtype_f32) return value;

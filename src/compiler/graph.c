@@ -56,6 +56,19 @@ bool ts_hlo_is_pointwise(unsigned kind) {
     return kind < ts_hlo_count && is_pointwise[kind];
 }
 
+bool ts_hlo_picks(unsigned kind) {
+    switch (kind) {
+    case ts_hlo_broadcast_in_dim:
+    case ts_hlo_reshape:
+    case ts_hlo_reverse:
+    case ts_hlo_slice:
+    case ts_hlo_transpose:
+    case ts_hlo_dynamic_slice:
+    case ts_hlo_gather: return true;
+    default: return false;
+    }
+}
+
 ts_module *ts_module_new(void) {
     ts_arena arena = {0};
     ts_module *module = TS_NEW(&arena, ts_module);

@@ -18,6 +18,7 @@ typedef enum ts_hlo {
 } ts_hlo;
 const char *ts_hlo_name(unsigned kind);  /* "dot_general" */
 bool ts_hlo_is_pointwise(unsigned kind); /* its class in hlo.def */
+bool ts_hlo_picks(unsigned kind);        /* each element of its result is one of its first operand */
 
 typedef enum ts_type_kind { ts_type_tensor, ts_type_token, ts_type_tuple, ts_type_other } ts_type_kind;
 typedef struct ts_type {

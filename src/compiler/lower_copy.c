@@ -29,7 +29,7 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
 
 /* A copy of numbers each of which is repeated along the last axis: a DMA would take a descriptor for each
    element. VectorE repeats what was loaded once. False, and nothing emitted, where a partition's share of a
-   tile is not one number. */
+   tile is not one number, or an element has 64 bits, which no engine takes. */
 static bool copy_repeated(ts_lower *lower, ts_view *views) {
     int last = views[1].rank - 1;
     ts_dtype dtype = ts_chip_dtype(views[1].dtype);

@@ -2,7 +2,6 @@
 #include "compiler/magnitude.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "compiler/lower.h"
 #include "compiler/passes.h"
@@ -90,6 +89,7 @@ static ts_magnitude of_reduction(const ts_op_node *op, ts_magnitude data, ts_mag
 
 static ts_magnitude of_op(const ts_op_node *op, const ts_magnitude *in, ts_magnitude all) {
     const ts_magnitude a = in[0], b = in[1];
+    if (ts_hlo_picks(op->kind)) return a;
     switch (op->kind) {
     case ts_hlo_abs: return within(a.low, a.high, true, a.is_positive);
     case ts_hlo_negate: return within(a.low, a.high, false, false);
@@ -109,13 +109,6 @@ static ts_magnitude of_op(const ts_op_node *op, const ts_magnitude *in, ts_magni
         return ts_dtype_get((ts_dtype)op->operands[0]->type.dtype)->kind == 'f'
                    ? within(a.low, a.high, a.is_natural, false)
                    : of_integer(op->operands[0]->type.dtype);
-    case ts_hlo_broadcast_in_dim:
-    case ts_hlo_reshape:
-    case ts_hlo_reverse:
-    case ts_hlo_slice:
-    case ts_hlo_transpose:
-    case ts_hlo_dynamic_slice:
-    case ts_hlo_gather: return a;
     case ts_hlo_concatenate: return all;
     case ts_hlo_pad:
     case ts_hlo_dynamic_update_slice: return join(a, b);

@@ -12,8 +12,8 @@ typedef struct ts_magnitude {
     bool is_positive; /* nor zero */
 } ts_magnitude;
 
-/* By value id, of every value of the function, regions included. Of what is not a float, the whole range of
- * fp32. */
+/* By value id, of every value of the function, regions included. Of what is not a float, the whole
+   range of fp32. */
 ts_magnitude *ts_value_magnitudes(const ts_func *func, ts_arena *arena);
 
 /* The reciprocal of each number is a normal fp32 number. */

@@ -60,6 +60,7 @@ ts_op_node *ts_cse_find(ts_cse *table, ts_op_node *op);
 
 /* The number that every element of the value has, when it is a constant of a native type. */
 bool ts_constant_splat(const ts_value *value, double *number);
+bool ts_constant_is(const ts_value *value, double number);
 /* The same of an op applied to numbers, rounded as the chip rounds; false when it must run there. */
 bool ts_fold_number(const ts_op_node *op, const double *operands, double *result);
 

@@ -6,11 +6,6 @@
 #include "compiler/lower.h"
 #include "compiler/passes.h"
 
-static bool is_number(const ts_value *value, double number) {
-    double found;
-    return ts_constant_splat(value, &found) && found == number;
-}
-
 /* A value under another shape, and which axis of that shape each of its own is; -1 for those of size 1. */
 typedef struct shaped {
     const ts_value *value;
@@ -49,7 +44,7 @@ static bool strip_reshape(shaped *s, const ts_op_node *op) {
 /* To what it is made of; the larger of a value and -inf is that value. */
 static bool strip(shaped *s) {
     for (const ts_op_node *op; (op = s->value->def);) {
-        bool is_same = op->kind == ts_hlo_maximum && is_number(op->operands[0], -INFINITY);
+        bool is_same = op->kind == ts_hlo_maximum && ts_constant_is(op->operands[0], -INFINITY);
         if (is_same)
             s->value = op->operands[1];
         else if (op->kind == ts_hlo_broadcast_in_dim ? !strip_broadcast(s, op)
@@ -73,8 +68,8 @@ static const ts_op_node *reduction(const shaped *s, ts_alu alu, double start, ui
     int64_t dims[TS_MAX_RANK];
     ts_alu found;
     int count = 0;
-    if (!op || op->kind != ts_hlo_reduce || op->operand_count != 2 || !is_number(op->operands[1], start) ||
-        !ts_region_alu(op->regions[0], &found) || found != alu)
+    if (!op || op->kind != ts_hlo_reduce || op->operand_count != 2 ||
+        !ts_constant_is(op->operands[1], start) || !ts_region_alu(op->regions[0], &found) || found != alu)
         return NULL;
     ts_op_ints(op, "dimensions", dims, TS_MAX_RANK, &count);
     *axes = 0;

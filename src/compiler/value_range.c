@@ -187,16 +187,10 @@ static ts_range of_op(const ts_op_node *op, const ts_range *ranges) {
         if (i < 3) in[i] = r;
         all = join(all, r);
     }
+    if (ts_hlo_picks(op->kind)) return in[0];
     switch (op->kind) {
     case ts_hlo_constant: return of_constant(op);
     case ts_hlo_iota: return of_iota(op);
-    case ts_hlo_broadcast_in_dim:
-    case ts_hlo_reshape:
-    case ts_hlo_reverse:
-    case ts_hlo_slice:
-    case ts_hlo_transpose:
-    case ts_hlo_dynamic_slice:
-    case ts_hlo_gather: return in[0];
     case ts_hlo_optimization_barrier: return UNKNOWN; /* as its results' own operands; not worth a row */
     case ts_hlo_concatenate: return all;
     case ts_hlo_pad:
