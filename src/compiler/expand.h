@@ -22,6 +22,8 @@ ts_expander ts_expand_reduce;
 ts_expander ts_expand_qr;
 /* dot_general, convolution and select_and_scatter of integers, exact as floats of few bits. */
 ts_expander ts_expand_limbs;
+/* ApproxTopK, as jax.lax.approx_max_k asks for it. */
+ts_expander ts_expand_top;
 /* 64-bit integers as pairs of 32-bit ones. */
 ts_expander ts_expand_wide;
 

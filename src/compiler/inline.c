@@ -150,6 +150,30 @@ static ts_hlo named_op(const ts_op_node *op) {
     return ts_hlo_none;
 }
 
+static bool calls_nothing(const ts_block *block) {
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        unsigned kind = block->ops.data[i]->kind;
+        if (kind == ts_hlo_call || kind == ts_hlo_composite || kind == ts_hlo_custom_call) return false;
+        if (block->ops.data[i]->region_count > 0) return false;
+    }
+    return true;
+}
+
+/* A custom call that names one computation has it for its region. */
+static ts_status put_custom_call(inliner *in, const ts_op_node *op, ts_block *to, uint32_t caller) {
+    const ts_attr *called = ts_op_attr(op, "called_computations");
+    if (!called || called->kind != ts_attr_array || called->count != 1 || op->region_count > 0 ||
+        called->array[0]->kind != ts_attr_string)
+        return put_copy(in, op, to, caller);
+    const ts_func *callee = ts_module_func(in->module, called->array[0]->string);
+    if (!callee || !callee->body || !calls_nothing(callee->body)) return put_copy(in, op, to, caller);
+    ts_op_node whole = *op;
+    ts_block *region = callee->body;
+    whole.region_count = 1;
+    whole.regions = &region;
+    return put_copy(in, &whole, to, caller);
+}
+
 static ts_status put_op(inliner *in, const ts_op_node *op, ts_block *to, uint32_t caller) {
     bool is_composite = op->kind == ts_hlo_composite;
     if (op->kind == ts_hlo_call) return put_call(in, op, ts_op_string(op, "callee"), to, caller);
@@ -157,7 +181,7 @@ static ts_status put_op(inliner *in, const ts_op_node *op, ts_block *to, uint32_
     ts_hlo kind = named_op(op);
     if (kind == ts_hlo_none)
         return is_composite ? put_call(in, op, ts_op_string(op, "decomposition"), to, caller)
-                            : put_copy(in, op, to, caller);
+                            : put_custom_call(in, op, to, caller);
     ts_op_node plain = *op;
     plain.kind = (uint16_t)kind;
     plain.attr_count = 0;

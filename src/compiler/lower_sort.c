@@ -80,8 +80,7 @@ static ts_tile new_tile(const sorting *s, int64_t parts, int64_t elems, ts_dtype
     return ts_build_tile(s->b, ts_space_sbuf, parts, elems * ts_dtype_get(dtype)->bytes, slots);
 }
 
-/* Signed integers of the width of a key's dtype: its bits. */
-static ts_dtype bits_dtype(unsigned dtype) {
+ts_dtype ts_sort_bits(unsigned dtype) {
     const ts_dtype_info *info = ts_dtype_get(dtype);
     bool is_unsigned = info->kind == 'u' || info->kind == 'b';
     switch (info->bytes) {
@@ -120,7 +119,7 @@ static ts_status make_key(sorting *s, ts_value *operand, bool is_descending, arr
     ts_views_merge(views, 2);
     ts_nest nest = ts_nest_plan(s->b, views, 2, views[0].rank, ts_build_at_most(s->b, 2048));
     int64_t parts = ts_nest_max_parts(&nest), elems = ts_nest_max_free(&nest, 0, nest.rank);
-    ts_dtype bits = bits_dtype(operand->type.dtype);
+    ts_dtype bits = ts_sort_bits(operand->type.dtype);
     ts_nest_open(&nest, 0, nest.rank);
     ts_count rows = ts_nest_parts(&nest), columns = ts_nest_free(&nest, 0, nest.rank);
     ts_ap raw = ts_build_ap(s->b, new_tile(s, parts, elems, bits, 2), bits, rows, columns), word = raw;
@@ -372,7 +371,7 @@ static void run_network(sorting *s) {
     }
 }
 
-static bool is_read(const ts_value *value) {
+bool ts_sort_is_read(const ts_value *value) {
     const ts_lowered *lowered = value->note;
     return lowered->uses > 0 || lowered->output;
 }
@@ -384,6 +383,7 @@ static ts_status copy_all(ts_lower *lower, const ts_op_node *op) {
         ts_view from;
         TS_TRY(ts_lower_view(lower, op->operands[i], &from));
         ts_lower_result(lower, op->results[i]);
+        memcpy(from.dim, op->results[i]->type.dim, sizeof op->results[i]->type.dim);
         TS_TRY(ts_lower_copy(lower, &((ts_lowered *)op->results[i]->note)->view, &from));
     }
     return ts_ok;
@@ -395,7 +395,7 @@ static ts_status store_results(sorting *s, const int *follower) {
         if (follower[i] < 0) continue;
         ts_lower_result(s->lower, result);
         ts_view to = sorted_last(s, &((ts_lowered *)result->note)->view);
-        ts_view from = part_of(s, &s->arrays[follower[i]], 0, s->count);
+        ts_view from = part_of(s, &s->arrays[follower[i]], 0, to.dim[to.rank - 1]);
         TS_TRY(ts_lower_copy(s->lower, &to, &from));
     }
     return ts_ok;
@@ -413,6 +413,11 @@ ts_status ts_lower_sort(ts_lower *lower, ts_op_node *op) {
     s.lines = ts_type_elems(type) / s.count;
     while (s.length < s.count)
         s.length *= 2;
+    int first = ts_sort_operand(op->regions[0], &keys[0]);
+    bool is_done = false;
+    if (count == 1 && first >= 0 && keys[0].is_total)
+        TS_TRY(ts_lower_top(lower, op, s.axis, first, !keys[0].is_descending, &is_done));
+    if (is_done) return ts_ok;
     for (int k = 0; k < count; k++) {
         int at = ts_sort_operand(op->regions[0], &keys[k]);
         if (at < 0 || !keys[k].is_total) count = -1;
@@ -424,7 +429,7 @@ ts_status ts_lower_sort(ts_lower *lower, ts_op_node *op) {
     TS_TRY(make_positions(&s, &s.arrays[count]));
     s.array_count = count + 1;
     for (uint32_t i = 0; i < op->operand_count; i++) {
-        follower[i] = is_read(op->results[i]) ? s.array_count : -1;
+        follower[i] = ts_sort_is_read(op->results[i]) ? s.array_count : -1;
         if (follower[i] >= 0) TS_TRY(make_follower(&s, op->operands[i], &s.arrays[s.array_count++]));
     }
     run_network(&s);

@@ -22,6 +22,7 @@ static ts_status run_inline(compilation *c) {
 }
 
 static ts_status run_sort(compilation *c) {
+    TS_TRY(ts_expand_sorts(c->module, c->main, c->diag));
     return ts_sort_keys(c->module, c->main, c->diag);
 }
 
@@ -44,6 +45,11 @@ static ts_status run_fold(compilation *c) {
 static ts_status run_narrow(compilation *c) {
     TS_TRY(ts_narrow_int(c->module, c->main, c->diag));
     TS_TRY(ts_split_integers(c->module, c->main, c->diag));
+    return ts_fold(c->module, c->main, c->diag);
+}
+
+static ts_status run_first(compilation *c) {
+    TS_TRY(ts_sort_first(c->module, c->main, c->diag));
     return ts_fold(c->module, c->main, c->diag);
 }
 
@@ -106,6 +112,7 @@ static const pass passes[] = {
     {"fold", run_fold, false},         /* constants, identities, equal and dead ops */
     {"narrow", run_narrow, false},     /* integers as the engines have them */
     {"divide", run_divide, false},     /* quotients as products with a reciprocal */
+    {"first", run_first, false},       /* of sorts what is read */
     {"channels", run_channels, false}, /* images between convolutions by channel */
     {"lower", run_lower, true},        /* ops to loop nests of instructions over virtual tiles */
     {"reside", run_reside, true},      /* what stays in SBUF from nest to nest */

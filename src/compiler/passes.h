@@ -9,9 +9,16 @@
    from looking through it. Every value has id and note of its own. */
 ts_status ts_inline(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Ops that sorts compute as those. */
+ts_status ts_expand_sorts(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Every sort's comparator compares its arguments alone: what it computes from them first becomes one more
    operand. ts_unsupported for a comparator that is no known order. */
 ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
+
+/* Results of sorts no longer than what is read of them. Fold afterwards: slices may have become identities.
+ */
+ts_status ts_sort_first(ts_module *module, ts_func *main, ts_diag *diag);
 
 /* Constant splats folded with the chip's arithmetic, exact identities removed, equal ops merged, dead
    ops dropped. No op that is left is the identity. */

@@ -2,7 +2,7 @@
 #ifndef TS_COMPILER_SORT_H
 #define TS_COMPILER_SORT_H
 
-#include "compiler/graph.h"
+#include "compiler/lower.h"
 
 enum { TS_SORT_KEYS = 8 };
 
@@ -21,5 +21,13 @@ int ts_sort_order(const ts_block *comparator, ts_sort_key keys[TS_SORT_KEYS]);
 
 /* Operand that the key is, -1 when it is computed. */
 int ts_sort_operand(const ts_block *comparator, const ts_sort_key *key);
+
+/* Lowering: integers of the width of a key's dtype, its bits, unsigned where it is; whether anybody wants a
+   result. */
+ts_dtype ts_sort_bits(unsigned dtype);
+bool ts_sort_is_read(const ts_value *value);
+/* Searches the first elements of a sort by operand `key` alone, as many as its results have.
+ *is_done false, and nothing emitted, where the whole sort costs less or the search is not exact. */
+ts_status ts_lower_top(ts_lower *lower, ts_op_node *op, int axis, int key, bool is_ascending, bool *is_done);
 
 #endif

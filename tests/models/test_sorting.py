@@ -84,8 +84,40 @@ def test_top_k(dtype, k):
     agree(lambda x: jax.lax.top_k(x, k), draw(dtype, 5, 17))
 
 
-def test_top_k_of_a_vocabulary():
-    agree(lambda x: jax.lax.top_k(x, 8), draw(np.float32, 4, 5003))
+# In parts or as a whole, several rows a partition, more rows than partitions, and as many results as elements.
+@pytest.mark.parametrize("shape, k", [((4, 5003), 8), ((1, 20000), 50), ((3, 9001), 64), ((300, 40), 5), ((260, 8), 2),
+                                      ((1024, 6), 6), ((384, 100), 33), ((7, 300), 200), ((2, 3, 130), 9)])
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16, np.int32])
+def test_top_k_of_many(shape, k, dtype):
+    agree(lambda x: jax.lax.top_k(x, k), draw(dtype, *shape, seed=k))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint32])
+def test_top_k_of_any_bits(dtype):
+    """Keys that agree in their upper bits and not in the lower ones, NaN of every payload, subnormal numbers."""
+    random = np.random.default_rng(8)
+    words = random.integers(0, 2**32, size=(40, 1), dtype=np.uint32) & np.uint32(0xFFFFFF00)
+    words[:6, 0] = 0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FFFFF00, 0xFFFFFF00
+    words = words + random.integers(0, 5, size=(40, 64), dtype=np.uint32) * np.uint32(random.integers(1, 60))
+    agree(lambda x: jax.lax.top_k(x, 20), words.view(dtype))
+    agree(lambda x: jax.lax.top_k(x.T, 11), words.view(dtype))
+
+
+@pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
+def test_first_of_a_sort(dtype):
+    """The smallest ones, and an array that follows."""
+    x, other = draw(dtype, 9, 70), draw(np.float16, 9, 70, seed=3)
+    agree(lambda x: jax.lax.sort(x, dimension=1)[:, :7], x)
+    agree(lambda x, y: [z[:, :12] for z in jax.lax.sort((x, y), dimension=1, num_keys=1)], x, other)
+    agree(lambda x, y: [z[2:4] for z in jax.lax.sort((x, y), dimension=0, num_keys=1)], x, other)
+    agree(lambda x: jnp.argsort(x, axis=1)[:, 1:3], x)
+
+
+def test_approximate():
+    """Exactly, as where no TPU is."""
+    x = np.random.default_rng(9).permutation(9 * 600).reshape(9, 600).astype(np.float32)
+    agree(lambda x: jax.lax.approx_max_k(x, 10), x)
+    agree(lambda x: jax.lax.approx_min_k(x, 3), x)
 
 
 def test_along_a_computed_key():
