@@ -45,10 +45,10 @@ AVX2 static size_t narrow_avx2(const float *from, uint16_t *to, size_t count) {
 
 size_t ts_bf16_narrow(const float *from, uint16_t *to, size_t count) {
 #ifdef TS_BF16_TARGET
-    if (count >= TS_BF16_STEP && ts_isa_best() == ts_isa_avx512bf16) return narrow(from, to, count);
+    if (count >= TS_BF16_STEP && ts_isa_vectors() == ts_isa_avx512bf16) return narrow(from, to, count);
 #endif
 #ifdef __x86_64__
-    if (count >= 2 * LANES && ts_isa_best() == ts_isa_avx2) return narrow_avx2(from, to, count);
+    if (count >= 2 * LANES && ts_isa_vectors() == ts_isa_avx2) return narrow_avx2(from, to, count);
 #endif
     (void)from, (void)to, (void)count;
     return 0;

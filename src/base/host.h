@@ -13,6 +13,7 @@ typedef enum ts_isa {
     ts_isa_avx2,       /* x86-64 with AVX2 and FMA */
     ts_isa_avx512,     /* F, BW, DQ, VL */
     ts_isa_avx512bf16, /* and AVX512_BF16 */
+    ts_isa_amx,        /* and AMX_BF16 */
     ts_isa_count
 } ts_isa;
 
@@ -22,7 +23,10 @@ typedef struct ts_host {
     bool is_repro; /* bits that no other CPU would change */
 } ts_host;
 
+/* The first asks the operating system for the use of tiles, which a process must do once before it uses them;
+   the second goes no further than vectors, and is cheap enough for every call of a kernel. */
 ts_isa ts_isa_best(void);
+ts_isa ts_isa_vectors(void);
 const char *ts_isa_name(unsigned isa); /* "generic", "avx2", ... */
 /* ts_usage for a name that is none, ts_unsupported for a level that this CPU lacks. `source` is where the
    name stands, for the message. */

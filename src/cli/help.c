@@ -104,7 +104,7 @@ const ts_help_row *ts_help_environment(void) {
         {"TRAINSTONE_THREADS", "host threads (default: all CPUs); results do not depend on it"},
         {"TRAINSTONE_CHECK", "unset, nan, overflow, rounding, races or all: look for it (docs/checks.md)"},
         {"TRAINSTONE_REPRO", "1: the bits that any CPU gives (docs/numerics.md)"},
-        {"TRAINSTONE_HOST_ISA", "kernels of TensorE: auto, generic, avx2, avx512, avx512bf16"},
+        {"TRAINSTONE_HOST_ISA", "kernels of TensorE: auto, generic, avx2, avx512, avx512bf16, amx"},
         {"TRAINSTONE_OUT", "a folder for a record of every program that runs"},
         {"TRAINSTONE_RUNTIME_DIR",
          "the folder through which trainstone top sees what runs; none: out of sight"},

@@ -51,7 +51,7 @@ TS_BF16_TARGET static int64_t vectors(unsigned op, operands o, uint16_t *out, in
 /* How many elements it has done. */
 static int64_t do_vectors(unsigned op, operands o, uint16_t *out, int64_t n) {
 #ifdef TS_BF16_TARGET
-    if (ts_isa_best() == ts_isa_avx512bf16) return vectors(op, o, out, n);
+    if (ts_isa_vectors() == ts_isa_avx512bf16) return vectors(op, o, out, n);
 #endif
     (void)op, (void)o, (void)out, (void)n;
     return 0;

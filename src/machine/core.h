@@ -69,6 +69,7 @@ typedef struct ts_hbm {
 struct ts_machine {
     ts_chip chip;
     ts_pool *pool;
+    ts_isa best_isa; /* of the host */
     int core_count;
     ts_core *cores;
     ts_hbm hbm;

@@ -4,6 +4,7 @@
 const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_bf16) {
 #ifdef __x86_64__
     if (isa == ts_isa_avx2) return is_bf16 ? &ts_gemm_avx2_bf16 : &ts_gemm_avx2;
+    if (is_bf16 && isa == ts_isa_amx) return &ts_gemm_amx;
     if (is_bf16) return isa == ts_isa_avx512bf16 ? &ts_gemm_avx512bf16 : NULL;
     if (isa >= ts_isa_avx512) return &ts_gemm_avx512;
 #endif
@@ -26,6 +27,7 @@ double ts_gemm_panel_ns(const ts_gemm *g) {
 
 /* Words of one row or column. */
 static int64_t words_of(const ts_gemm_kernel *kernel, int64_t k) {
+    if (kernel->block) k = groups_of(k, kernel->block) * kernel->block;
     return kernel->is_paired ? (k + 1) / 2 : k;
 }
 
@@ -148,6 +150,12 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
                          .k = words,
                          .is_added = g->is_added};
     find_panel(g, column, width, packed, &tile);
+    if (kernel->panel) {
+        tile.out = g->out + column;
+        fetch_later(g, column, kernel->rows, is_first, &tile);
+        kernel->panel(&tile, g->m, width);
+        return;
+    }
     for (int64_t row = 0, height; row < g->m; row += height) {
         height = ts_gemm_height(kernel, g->m - row);
         tile.out = g->out + row * g->out_pitch + column;
@@ -163,6 +171,8 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
 void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
     const int columns = g->kernel->columns;
     uint32_t *room = g->b_packed ? g->b_packed + g->room * first : NULL;
+    if (g->kernel->begin) g->kernel->begin();
     for (int64_t panel = first; panel < last; panel++)
         run_panel(g, panel * columns, panel == first, room);
+    if (g->kernel->end) g->kernel->end();
 }

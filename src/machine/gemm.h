@@ -13,7 +13,8 @@
 enum {
     TS_GEMM_NAN = 0x7fc00000,
     TS_GEMM_COLUMNS = 32,       /* at most, of a kernel's tile */
-    TS_GEMM_LEAST_COLUMNS = 16, /* at least; a word of one with more is two bf16 where it is packed */
+    TS_GEMM_LEAST_COLUMNS = 16, /* at least */
+    TS_GEMM_BLOCK = 32,         /* at most, of k that a kernel makes up with zeros */
     TS_GEMM_SLACK = 8           /* words after packed ones, which a vector may write */
 };
 
@@ -40,6 +41,8 @@ typedef struct ts_gemm_tile {
 } ts_gemm_tile;
 
 typedef void ts_gemm_tile_function(const ts_gemm_tile *tile, int rows, int columns);
+/* All tiles of a panel of m rows, of which the first is given. */
+typedef void ts_gemm_panel_function(const ts_gemm_tile *first, int64_t m, int columns);
 
 /* Rows of elements (pitch in elements) to rows of words: columns [0, n) of k rows to panels of the words of
    all k, of as many columns as a tile has rows, or columns; one panel after the other. In a panel of fewer,
@@ -53,21 +56,25 @@ typedef struct ts_gemm_kernel {
     int lanes;          /* of a vector of columns that may lie elsewhere than after the first; 0 = none */
     int size;           /* bytes of an element: 4, floats; 2, bf16, which must be packed */
     bool is_paired;     /* two elements make a word */
+    int block;          /* k for each word row to be made up to whole ones with zeros; 0: as they come */
     bool is_even;       /* tiles have as many rows as each other, or one less */
     double macs_per_ns; /* about */
-    ts_gemm_tile_function *tile;   /* rows and columns from 1 up */
-    ts_gemm_pack_function *pack_a; /* NULL: `a` is read where it lies */
+    void (*begin)(void), (*end)(void); /* of a thread's tiles in a row; NULL: nothing to do */
+    ts_gemm_tile_function *tile;       /* rows and columns from 1 up */
+    ts_gemm_panel_function *panel;     /* instead, where packed tiles overlap in time; NULL: one by one */
+    ts_gemm_pack_function *pack_a;     /* NULL: `a` is read where it lies */
     ts_gemm_pack_function
         *pack_a_turned;            /* the same from rows along k, pitch from row to row of the result */
     ts_gemm_pack_function *pack_b; /* NULL: the first tile of a panel leaves its words to the others */
 } ts_gemm_kernel;
 /* NULL where the instruction set has none for bf16. Subnormal numbers count as 0 in pairs, operands, sums and
-   results: that is what vdpbf16ps does. */
+   results: that is what vdpbf16ps and tdpbf16ps do. With blocks each adds up by itself, the even k in one
+   chain, the odd ones in another, and then both. */
 const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_bf16);
 
 /* Kernels for one instruction set each; ts_gemm_kernel_of calls them where the CPU has it. */
 extern const ts_gemm_kernel ts_gemm_plain, ts_gemm_avx2, ts_gemm_avx2_bf16, ts_gemm_avx512,
-    ts_gemm_avx512bf16;
+    ts_gemm_avx512bf16, ts_gemm_amx;
 
 /* How the columns of b lie: runs of `run` adjacent ones, and these in the order of `dims` dimensions,
    outermost first, `step` elements from one to the next. run = 0: all are adjacent. */
@@ -101,10 +108,10 @@ bool ts_gemm_packs_a(const ts_gemm *gemm);
 void ts_gemm_pack_a(const ts_gemm *gemm);
 /* Words that packing takes at most with any kernel: of a panel of b, or of an operand of `columns`. */
 static inline int64_t ts_gemm_panel_room(int64_t k) {
-    return (k + 1) * TS_GEMM_LEAST_COLUMNS;
+    return (k + TS_GEMM_BLOCK) / TS_GEMM_BLOCK * TS_GEMM_BLOCK * TS_GEMM_COLUMNS;
 }
 static inline int64_t ts_gemm_operand_room(int64_t k, int64_t columns) {
-    return k * (columns + TS_GEMM_COLUMNS) + TS_GEMM_SLACK;
+    return (k + TS_GEMM_BLOCK) / TS_GEMM_BLOCK * TS_GEMM_BLOCK * (columns + TS_GEMM_COLUMNS) + TS_GEMM_SLACK;
 }
 /* The same product cut to rows [first, last) of the result. */
 ts_gemm ts_gemm_rows(const ts_gemm *gemm, int64_t first, int64_t last);

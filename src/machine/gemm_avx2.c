@@ -55,8 +55,7 @@ TARGET static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
         tile_some(tile, rows, columns, form_keeps_words);
     else if (tile->moving == ts_gemm_kept_halves)
         tile_some(tile, rows, columns, form_keeps_halves);
-    else if (tile->a_pitch == ROWS && tile->b_pitch == 2 * LANES && tile->b_second == LANES &&
-             tile->next_pitch == 0)
+    else if (is_packed(tile))
         tile_some(tile, rows, columns, form_packed);
     else
         tile_some(tile, rows, columns, form_any);

@@ -5,57 +5,35 @@
 #include <immintrin.h>
 
 #define TARGET          __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define ROWS            8
 #define broadcast(at)   _mm512_castsi512_ps(_mm512_set1_epi32((int)*(at)))
 #define fuse(a, b, sum) _mm512_dpbf16_ps(sum, (__m512bh)(a), (__m512bh)(b))
 #include "machine/gemm_zmm.h"
+
+#include "machine/gemm_pairs.h"
 #include "machine/square_avx2.h"
 
-enum { STEP = 2 * LANES };
-
-/* Rows k (high halves) and k + 1 (low halves) of 32 columns as two vectors of words. */
-TARGET TS_INLINE void interleave(const uint16_t *high, const uint16_t *low, __mmask32 mask, __m512i word[2]) {
-    const __m512i h = _mm512_maskz_loadu_epi16(mask, high),
-                  l = low ? _mm512_maskz_loadu_epi16(mask, low) : _mm512_setzero_si512();
-    const __m512i first = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39,
-                                           7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
-    const __m512i second = _mm512_or_si512(first, _mm512_set1_epi16(16));
-    word[0] = _mm512_permutex2var_epi16(l, first, h);
-    word[1] = _mm512_permutex2var_epi16(l, second, h);
-}
-
-/* 32 columns to one panel of 32 words or to four of 8. */
-TARGET TS_INLINE void pair_step(const uint16_t *from, int64_t pitch, int64_t k, __mmask32 mask,
-                                const bool is_narrow, uint32_t *to) {
+/* Panels of 8 words: four of 32 columns. */
+TARGET static void pair_a(const void *halves, int64_t pitch, int64_t k, int64_t n, uint32_t *to) {
     const int64_t panel = (k + 1) / 2 * ROWS;
-    for (; k > 0; k -= 2, from += 2 * pitch, to += is_narrow ? ROWS : STEP) {
-        __m512i word[2];
-        interleave(from, k > 1 ? from + pitch : NULL, mask, word);
-        for (int i = 0; i < 2; i++) {
-            if (is_narrow) {
+    const uint16_t *from = halves;
+    for (; n > 0; n -= TS_PAIRS_STEP, from += TS_PAIRS_STEP, to += 3 * panel) {
+        const __mmask32 mask = n < TS_PAIRS_STEP ? (1u << n) - 1 : ~0u;
+        const uint16_t *row = from;
+        for (int64_t at = 0; at < k; at += 2, row += 2 * pitch, to += ROWS) {
+            __m512i word[2];
+            ts_interleave(row, at + 1 < k ? row + pitch : NULL, mask, word);
+            for (int i = 0; i < 2; i++) {
                 uint32_t *two = to + 2 * i * panel;
                 _mm256_storeu_si256((__m256i *)two, _mm512_castsi512_si256(word[i]));
                 _mm256_storeu_si256((__m256i *)(two + panel), _mm512_extracti64x4_epi64(word[i], 1));
-            } else {
-                _mm512_storeu_si512(to + i * LANES, word[i]);
             }
         }
     }
 }
 
-TARGET TS_INLINE void pair(const uint16_t *from, int64_t pitch, int64_t k, int64_t n, const bool is_narrow,
-                           uint32_t *to) {
-    for (; n > 0; n -= STEP, from += STEP, to += (k + 1) / 2 * STEP) {
-        const __mmask32 mask = n < STEP ? (1u << n) - 1 : ~0u;
-        pair_step(from, pitch, k, mask, is_narrow, to);
-    }
-}
-
-TARGET static void pair_a(const void *from, int64_t pitch, int64_t k, int64_t n, uint32_t *to) {
-    pair(from, pitch, k, n, true, to);
-}
-
 TARGET static void pair_b(const void *from, int64_t pitch, int64_t k, int64_t n, uint32_t *to) {
-    pair(from, pitch, k, n, false, to);
+    ts_pair_columns(from, pitch, k, n, (k + 1) / 2, to);
 }
 
 /* Two elements of a row that follow each other are a word, but for their order. */

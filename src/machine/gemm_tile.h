@@ -14,17 +14,13 @@
 #include "machine/gemm.h"
 #include "machine/vector.h"
 
-/* The word of `a` for row `row` of the result, in addresses of two bases and one step. */
-TS_INLINE const uint32_t *turned_at(const uint32_t *a, const uint32_t *a_4, const int row, int64_t step,
-                                    int64_t step_3) {
-    const uint8_t *base = (const uint8_t *)(row < 4 ? a : a_4);
-    const int64_t by = row % 4 == 3 ? step_3 : row % 4 * step;
-    return (const uint32_t *)(const void *)(base + by);
-}
+/* What a tile is made for. Packed: both operands are, and nothing is to be fetched. */
+typedef enum tile_form { form_any, form_keeps_words, form_keeps_halves, form_packed } tile_form;
 
-/* What a tile is made for. Turned: in `a` the words of a row of the result follow each other, otherwise those
-   of a k do. Packed: both operands are, and nothing is to be fetched. */
-typedef enum tile_form { form_any, form_turned, form_keeps_words, form_keeps_halves, form_packed } tile_form;
+TS_INLINE bool is_packed(const ts_gemm_tile *tile) {
+    return tile->a_pitch == ROWS && tile->b_pitch == 2 * LANES && tile->b_second == LANES &&
+           tile->next_pitch == 0;
+}
 
 /* A vector of words of b. */
 TARGET TS_INLINE VECTOR moving_at(const uint8_t *at, const tile_form form, const bool is_some, MASK mask) {
@@ -38,23 +34,19 @@ TARGET TS_INLINE VECTOR moving_at(const uint8_t *at, const tile_form form, const
 
 /* What a tile reads and fetches for one k, and where it leaves words of b; each is at the next after that. */
 typedef struct cursor {
-    const uint32_t *a, *a_4;
+    const uint32_t *a;
     const uint8_t *b, *next;
     uint32_t *kept;
 } cursor;
-/* Words of a and bytes of the others from one to the next: of a, from row to row, too, where it lies turned.
- */
+/* Words of a and bytes of the others from one to the next. */
 typedef struct pitches {
     int64_t a, b, next;
-    int64_t step, step_3;
     int64_t b_second, next_line;
 } pitches;
 
-TARGET TS_INLINE void add_k(cursor *at, pitches *by, VECTOR sum[ROWS][2], const int rows, const int vectors,
-                            const bool is_ragged, const tile_form form, MASK mask) {
+TARGET TS_INLINE void add_k(cursor *at, const pitches *by, VECTOR sum[ROWS][2], const int rows,
+                            const int vectors, const bool is_ragged, const tile_form form, MASK mask) {
     VECTOR word[2];
-    if (form == form_turned)
-        __asm__("" : "+r"(by->step)); /* its multiples are not kept: there are no registers for them */
     if (form != form_packed) {
         __builtin_prefetch(at->next);
         if (LINES > 1) __builtin_prefetch(at->next + by->next_line);
@@ -67,13 +59,11 @@ TARGET TS_INLINE void add_k(cursor *at, pitches *by, VECTOR sum[ROWS][2], const 
         at->kept += 2 * LANES;
     }
     TS_UNROLL for (int row = 0; row < rows; row++) {
-        const VECTOR stationary = broadcast(
-            form == form_turned ? turned_at(at->a, at->a_4, row, by->step, by->step_3) : at->a + row);
+        const VECTOR stationary = broadcast(at->a + row);
         for (int v = 0; v < vectors; v++)
             sum[row][v] = fuse(stationary, word[v], sum[row][v]);
     }
     at->a += by->a;
-    at->a_4 += by->a;
     at->b += by->b;
     at->next += by->next;
 }
@@ -81,11 +71,9 @@ TARGET TS_INLINE void add_k(cursor *at, pitches *by, VECTOR sum[ROWS][2], const 
 TARGET TS_INLINE pitches pitches_of(const ts_gemm_tile *tile, const tile_form form) {
     const int64_t size = form == form_keeps_halves ? 2 : 4;
     if (form == form_packed) return (pitches){.a = ROWS, .b = 8 * LANES, .b_second = 4 * LANES};
-    return (pitches){.a = form == form_turned ? 1 : tile->a_pitch,
+    return (pitches){.a = tile->a_pitch,
                      .b = tile->b_pitch * size,
                      .next = tile->next_pitch,
-                     .step = 4 * tile->a_step,
-                     .step_3 = 12 * tile->a_step,
                      .b_second = tile->b_second * size,
                      .next_line = tile->next_line};
 }
@@ -95,12 +83,8 @@ TARGET TS_INLINE pitches pitches_of(const ts_gemm_tile *tile, const tile_form fo
 TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const int vectors,
                               const bool is_ragged, const tile_form form, MASK mask) {
     const int last = vectors - 1;
-    cursor at = {.a = tile->a,
-                 .a_4 = tile->a + 4 * tile->a_step,
-                 .b = tile->b,
-                 .next = tile->next,
-                 .kept = tile->kept};
-    pitches by = pitches_of(tile, form);
+    cursor at = {.a = tile->a, .b = tile->b, .next = tile->next, .kept = tile->kept};
+    const pitches by = pitches_of(tile, form);
     VECTOR sum[ROWS][2];
     TS_UNROLL for (int row = 0; row < rows; row++) {
         for (int v = 0; v < vectors; v++)
@@ -147,6 +131,12 @@ TARGET TS_INLINE void tile_some(const ts_gemm_tile *tile, int rows, int columns,
 #if ROWS > 6
         TILE_ROWS(7)
         TILE_ROWS(8)
+#endif
+#if ROWS > 8
+        TILE_ROWS(9)
+        TILE_ROWS(10)
+        TILE_ROWS(11)
+        TILE_ROWS(12)
 #endif
     }
 }

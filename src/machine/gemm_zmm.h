@@ -1,10 +1,10 @@
-/* Vectors of 16 words for gemm_tile.h, which this includes; TARGET, broadcast and fuse are defined before. */
+/* Vectors of 16 words for gemm_tile.h, which this includes; TARGET, ROWS, broadcast and fuse are defined
+ * before. */
 #ifndef TS_MACHINE_GEMM_ZMM_H
 #define TS_MACHINE_GEMM_ZMM_H
 
 #define VECTOR __m512
 #define MASK   __mmask16
-#define ROWS   8
 #define LANES  16
 #define UNROLL_K
 #define LINES 2
@@ -22,10 +22,12 @@
 #include "machine/gemm_tile.h"
 
 TARGET static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
-    if (tile->a_step == 1)
-        tile_some(tile, rows, columns, form_any);
+    if (tile->moving == ts_gemm_kept_words)
+        tile_some(tile, rows, columns, form_keeps_words);
+    else if (is_packed(tile))
+        tile_some(tile, rows, columns, form_packed);
     else
-        tile_some(tile, rows, columns, form_turned);
+        tile_some(tile, rows, columns, form_any);
 }
 
 #endif

@@ -10,17 +10,27 @@
 
 enum { PITCH_PAD = 320, MAX_CORES = 64, HUGE_BYTES = 2 << 20 };
 
+/* Rows of a memory lie far apart: with small pages each would need a translation of its own. What fills huge
+   pages begins at one. */
+static uint64_t mapped_bytes(uint64_t bytes) {
+    return bytes < HUGE_BYTES ? bytes : (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+}
+
 void *ts_map(uint64_t bytes) {
-    void *data =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const uint64_t size = mapped_bytes(bytes), slack = bytes < HUGE_BYTES ? 0 : HUGE_BYTES;
+    uint8_t *data =
+        mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED) return NULL;
-    /* Rows of SBUF lie far apart: with small pages each would need a translation of its own. */
-    if (bytes >= HUGE_BYTES) madvise(data, bytes, MADV_HUGEPAGE);
-    return data;
+    if (slack == 0) return data;
+    const uint64_t before = (HUGE_BYTES - (uint64_t)(uintptr_t)data % HUGE_BYTES) % HUGE_BYTES;
+    if (before > 0) munmap(data, before);
+    if (before < slack) munmap(data + before + size, slack - before);
+    madvise(data + before, size, MADV_HUGEPAGE);
+    return data + before;
 }
 
 void ts_unmap(void *data, uint64_t bytes) {
-    if (data) munmap(data, bytes);
+    if (data) munmap(data, mapped_bytes(bytes));
 }
 
 static uint64_t memory_bytes(const ts_memory *memory) {
@@ -135,6 +145,7 @@ ts_status ts_machine_new(const ts_chip *chip, ts_pool *pool, ts_machine **result
     if (!machine) return ts_fail(diag, ts_system, "no memory for a machine");
     machine->chip = *chip;
     machine->pool = pool;
+    machine->best_isa = ts_isa_best();
     pthread_mutex_init(&machine->hbm.lock, NULL);
     machine->cores = calloc((size_t)chip->cores, sizeof *machine->cores);
     if (!machine->cores) return out_of_memory(machine, diag);

@@ -167,7 +167,7 @@ static void *allocate(const ts_program *program, ts_exec *exec, uint8_t ***data)
 ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const ts_run *run, ts_diag *diag) {
     if (run->core < 0 || run->core >= machine->core_count)
         return ts_fail(diag, ts_usage, "no core %d: the chip has %d", run->core, machine->core_count);
-    if (run->host.isa > ts_isa_best())
+    if (run->host.isa > machine->best_isa)
         return ts_fail(diag, ts_usage, "this CPU has no %s", ts_isa_name(run->host.isa));
     ts_exec exec = {.machine = machine,
                     .core = &machine->cores[run->core],
@@ -180,7 +180,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
                     .member = run->member,
                     .cancel = run->cancel,
                     .diag = diag};
-    if (exec.host.isa == ts_isa_auto) exec.host.isa = ts_isa_best();
+    if (exec.host.isa == ts_isa_auto) exec.host.isa = machine->best_isa;
     uint8_t **data;
     void *memory = allocate(program, &exec, &data);
     if (!memory) return ts_fail(diag, ts_system, "no memory for the loops of a run");

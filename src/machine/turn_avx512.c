@@ -2,34 +2,12 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
+#include "machine/square_avx512.h"
 #include "machine/turn.h"
 #include "machine/vector.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
-enum { SIDE = 16, NAN_OR_INFINITY = 0x99 /* of vfpclassps: quiet, +Inf, -Inf, signaling */ };
-
-/* Columns of 4 x 4 blocks within each quarter, then the quarters. */
-TARGET TS_INLINE void turn_registers(__m512 r[SIDE]) {
-    __m512 t[SIDE];
-    TS_UNROLL for (int i = 0; i < SIDE; i += 4) {
-        const __m512 a = _mm512_unpacklo_ps(r[i], r[i + 1]), b = _mm512_unpackhi_ps(r[i], r[i + 1]);
-        const __m512 c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), d = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
-        t[i] = _mm512_shuffle_ps(a, c, 0x44);
-        t[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
-        t[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
-        t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
-    }
-    TS_UNROLL for (int i = 0; i < 4; i++) {
-        const __m512 a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88),
-                     b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
-        const __m512 c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88),
-                     d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
-        r[i] = _mm512_shuffle_f32x4(a, c, 0x88);
-        r[i + 8] = _mm512_shuffle_f32x4(a, c, 0xdd);
-        r[i + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
-        r[i + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
-    }
-}
+enum { SIDE = TS_SQUARE_SIDE_512, NAN_OR_INFINITY = 0x99 /* of vfpclassps: quiet, +Inf, -Inf, signaling */ };
 
 TARGET TS_INLINE __m512 load(const uint8_t *at, __mmask16 mask, const int size, const bool is_product) {
     if (size == 4) return _mm512_maskz_loadu_ps(mask, at);
@@ -66,7 +44,7 @@ TARGET TS_INLINE bool turn_all(const ts_turn *t, const int size, const bool is_p
                 found |= _mm512_fpclass_ps_mask(r[i], NAN_OR_INFINITY);
                 r[i] = _mm512_add_ps(r[i], _mm512_setzero_ps());
             }
-            turn_registers(r);
+            ts_square_turn_512(r);
             TS_UNROLL for (int i = 0; i < SIDE; i++) if (i < columns)
                 store(to + i * t->to_pitch, out, r[i], size, is_product);
         }

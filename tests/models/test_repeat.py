@@ -9,7 +9,7 @@ import sys
 import pytest
 
 SCRIPT = pathlib.Path(__file__).with_name("hash_run.py")
-LEVELS = ["generic", "avx2", "avx512", "avx512bf16"]
+LEVELS = ["generic", "avx2", "avx512", "avx512bf16", "amx"]
 
 
 def train(name, precision, steps=4, **settings):
