@@ -1,17 +1,22 @@
 /* Copies that change which axis is contiguous. An element a DMA descriptor would be the cost of leaving the
-   work to the DMA; so tiles come in along one axis, VectorE turns their blocks, bit exact, and they leave
-   along the other. */
+   work to the DMA; so tiles come in along one axis, are turned and leave along the other. Large ones are
+   TensorE's (lower_turned.c); of small ones VectorE turns blocks of 32 x 32, bit exact. */
 #include <string.h>
 
-#include "compiler/lower.h"
+#include "base/integer.h"
+#include "compiler/turned.h"
 
-enum { TILE = 128, BLOCK = 32, SHORTEST = 16 };
+enum {
+    TILE = 128,
+    BLOCK = 32,
+    SHORTEST = 16,
+    FEWEST_BLOCKS = 8 /* that are worth TensorE's time, which passes a tile on through two engines */
+};
 
 typedef struct transposition {
     ts_builder *b;
     ts_nest in; /* loaded with `rows` on the partitions */
-    ts_view
-        view[2]; /* destination, source: outer axes, rows, columns; columns are contiguous in the source */
+    ts_view view[2];
     int rows, columns;
 } transposition;
 
@@ -73,21 +78,13 @@ static ts_ap destination(const transposition *t) {
     return ap;
 }
 
-void ts_lower_transposed(ts_lower *lower, const ts_view *dst, const ts_view *src) {
-    transposition t = {.b = &lower->b};
-    int perm[TS_VIEW_RANK], at = 0, rows = contiguous_axis(dst), columns = contiguous_axis(src);
-    for (int i = 0; i < dst->rank; i++)
-        if (i != rows && i != columns) perm[at++] = i;
-    t.rows = at;
-    perm[at++] = rows;
-    t.columns = at;
-    perm[at++] = columns;
-    t.view[0] = ts_view_permute(dst, at, perm);
-    t.view[1] = ts_view_permute(src, at, perm);
+static void turn_small(ts_lower *lower, const ts_turned *copy) {
+    transposition t = {.b = &lower->b, .rows = copy->rows, .columns = copy->columns};
+    memcpy(t.view, copy->view, sizeof t.view);
     cut(&t);
-    ts_dtype dtype = ts_chip_dtype(src->dtype);
+    ts_dtype dtype = ts_chip_dtype(t.view[1].dtype);
     int64_t bytes = ts_dtype_get(dtype)->bytes;
-    ts_nest_open(&t.in, 0, at);
+    ts_nest_open(&t.in, 0, t.in.rank);
     ts_tile from = ts_build_tile(t.b, ts_space_sbuf, t.in.tile[t.rows], t.in.tile[t.columns] * bytes, 2);
     ts_tile to = ts_build_tile(t.b, ts_space_sbuf, t.in.tile[t.columns], t.in.tile[t.rows] * bytes, 2);
     ts_count count[2] = {ts_nest_axis_count(&t.in, t.rows), ts_nest_axis_count(&t.in, t.columns)};
@@ -97,5 +94,23 @@ void ts_lower_transposed(ts_lower *lower, const ts_view *dst, const ts_view *src
     turn_blocks(&t, from, to, dtype);
     ts_ap turned = ts_build_ap(t.b, to, dtype, count[1], count[0]), place = destination(&t);
     ts_emit_dma(t.b, ts_engine_scalar, TS_STORE_QUEUE, &place, &turned);
-    ts_nest_close(&t.in, 0, at);
+    ts_nest_close(&t.in, 0, t.in.rank);
+}
+
+void ts_lower_transposed(ts_lower *lower, const ts_view *dst, const ts_view *src) {
+    ts_turned t;
+    int perm[TS_VIEW_RANK], at = 0, rows = contiguous_axis(dst), columns = contiguous_axis(src);
+    for (int i = 0; i < dst->rank; i++)
+        if (i != rows && i != columns) perm[at++] = i;
+    t.rows = at;
+    perm[at++] = rows;
+    t.columns = at;
+    perm[at++] = columns;
+    t.view[0] = ts_view_permute(dst, at, perm);
+    t.view[1] = ts_view_permute(src, at, perm);
+    int64_t blocks = ts_ceil_div(src->dim[rows], BLOCK) * ts_ceil_div(src->dim[columns], BLOCK);
+    if (blocks >= FEWEST_BLOCKS && ts_dtype_get(ts_chip_dtype(src->dtype))->bytes <= 4)
+        ts_lower_turned(lower, &t);
+    else
+        turn_small(lower, &t);
 }
