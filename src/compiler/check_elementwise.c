@@ -103,10 +103,19 @@ static kinds kinds_of(unsigned op) {
     case ts_hlo_ceil:
     case ts_hlo_erf:
     case ts_hlo_floor:
+    case ts_hlo_gelu:
+    case ts_hlo_gelu_dx:
+    case ts_hlo_gelu_apprx_tanh:
+    case ts_hlo_gelu_apprx_sigmoid:
+    case ts_hlo_gelu_apprx_sigmoid_dx:
     case ts_hlo_is_finite:
+    case ts_hlo_mish:
     case ts_hlo_reduce_precision:
     case ts_hlo_round_nearest_afz:
-    case ts_hlo_round_nearest_even: return (kinds){"f", "floats"};
+    case ts_hlo_round_nearest_even:
+    case ts_hlo_silu:
+    case ts_hlo_silu_dx:
+    case ts_hlo_softplus: return (kinds){"f", "floats"};
     case ts_hlo_atan2:
     case ts_hlo_cbrt:
     case ts_hlo_cosine:

@@ -101,7 +101,8 @@ static ts_magnitude of_op(const ts_op_node *op, const ts_magnitude *in, ts_magni
     case ts_hlo_clamp: return join(largest(in[0], in[1]), in[2]);
     case ts_hlo_sqrt: return within(half_down(a.low), half_down(a.high + 1), true, a.is_positive);
     case ts_hlo_rsqrt: return within(half_down(-a.high), half_down(1 - a.low), true, false);
-    case ts_hlo_exponential: return within(LEAST, MOST, true, false);
+    case ts_hlo_exponential:
+    case ts_hlo_softplus: return within(LEAST, MOST, true, false);
     case ts_hlo_logistic: return within(LEAST, 0, true, false);
     case ts_hlo_select: return join(in[1], in[2]);
     case ts_hlo_reduce: return of_reduction(op, a, b);

@@ -42,6 +42,10 @@ static ts_status run_fold(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
+static ts_status run_find(compilation *c) {
+    return ts_find_functions(c->module, c->main, c->diag);
+}
+
 static ts_status run_narrow(compilation *c) {
     TS_TRY(ts_narrow_int(c->module, c->main, c->diag));
     TS_TRY(ts_split_integers(c->module, c->main, c->diag));
@@ -110,6 +114,7 @@ static const pass passes[] = {
     {"fp8", run_fp8, false},           /* f8E4M3FN as bytes */
     {"cast", run_cast, false},         /* --auto-cast */
     {"fold", run_fold, false},         /* constants, identities, equal and dead ops */
+    {"find", run_find, false},         /* functions of ScalarE that are spelt out */
     {"narrow", run_narrow, false},     /* integers as the engines have them */
     {"divide", run_divide, false},     /* quotients as products with a reciprocal */
     {"first", run_first, false},       /* of sorts what is read */

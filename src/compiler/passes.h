@@ -39,6 +39,9 @@ ts_status ts_expand_fp8(ts_module *module, ts_func *main, ts_diag *diag);
    keep their types. Fold afterwards. */
 ts_status ts_auto_cast_run(ts_module *module, ts_func *main, ts_auto_cast mode, ts_dtype type);
 
+/* Functions of ScalarE in place of the operations that spell them out (functions.def). Fold afterwards. */
+ts_status ts_find_functions(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* 64-bit integers whose values are known to fit become 32-bit ones; integers of one possible value constants.
    Fold again afterwards. */
 ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag);

@@ -43,9 +43,18 @@ ts_act ts_pointwise_act(unsigned hlo) {
     case ts_hlo_erf: return ts_act_erf;
     case ts_hlo_exponential: return ts_act_exp;
     case ts_hlo_log: return ts_act_log;
+    case ts_hlo_gelu: return ts_act_gelu;
+    case ts_hlo_gelu_dx: return ts_act_gelu_dx;
+    case ts_hlo_gelu_apprx_tanh: return ts_act_gelu_apprx_tanh;
+    case ts_hlo_gelu_apprx_sigmoid: return ts_act_gelu_apprx_sigmoid;
+    case ts_hlo_gelu_apprx_sigmoid_dx: return ts_act_gelu_apprx_sigmoid_dx;
     case ts_hlo_logistic: return ts_act_sigmoid;
+    case ts_hlo_mish: return ts_act_mish;
     case ts_hlo_rsqrt: return ts_act_rsqrt;
     case ts_hlo_sign: return ts_act_sign;
+    case ts_hlo_silu: return ts_act_silu;
+    case ts_hlo_silu_dx: return ts_act_silu_dx;
+    case ts_hlo_softplus: return ts_act_softplus;
     case ts_hlo_sqrt: return ts_act_sqrt;
     case ts_hlo_tanh: return ts_act_tanh;
     default: return ts_act_count;

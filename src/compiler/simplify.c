@@ -156,23 +156,6 @@ static ts_value *divide_by_power(ts_fold_state *state, const ts_op_node *op) {
                          (ts_value *[]){op->operands[0], inverse}, 1, &op->results[0]->type, 0, NULL, 0));
 }
 
-static const ts_op_node *made_by(const ts_value *value, unsigned kind) {
-    return value->def && value->def->kind == kind ? value->def : NULL;
-}
-
-/* 1 / (1 + e^-x) is the logistic function, as frameworks spell it: one pass of ScalarE. */
-static ts_value *find_logistic(ts_fold_state *state, const ts_op_node *op) {
-    if (op->kind != ts_hlo_divide || !ts_constant_is(op->operands[0], 1)) return NULL;
-    const ts_op_node *sum = made_by(op->operands[1], ts_hlo_add);
-    if (!sum) return NULL;
-    int one = ts_constant_is(sum->operands[0], 1) ? 0 : 1;
-    const ts_op_node *power = made_by(sum->operands[!one], ts_hlo_exponential);
-    const ts_op_node *minus = power ? made_by(power->operands[0], ts_hlo_negate) : NULL;
-    if (!minus || !ts_constant_is(sum->operands[one], 1)) return NULL;
-    return put(state, ts_op_new(state->module, state->func, ts_hlo_logistic, op->loc, 1, minus->operands, 1,
-                                &op->results[0]->type, 0, NULL, 0));
-}
-
 /* A reduction of axes of size 1 by an operator whose neutral number it starts from is a reshape. */
 static ts_value *reduce_of_ones(ts_fold_state *state, const ts_op_node *op) {
     ts_alu alu;
@@ -256,8 +239,6 @@ ts_value *ts_simplify(ts_fold_state *state, ts_op_node *op) {
     if ((value = drop_neutral(op)) || (value = pick_select(op)) ||
         (op->operand_count == 1 && ((value = undo_widening(op)) || (value = undo_bitcast(op)))))
         return value;
-    if ((value = divide_by_power(state, op)) || (value = find_logistic(state, op)) ||
-        (value = reduce_of_ones(state, op)))
-        return value;
+    if ((value = divide_by_power(state, op)) || (value = reduce_of_ones(state, op))) return value;
     return op->operand_count == 1 ? swap_dot(state, op) : NULL;
 }

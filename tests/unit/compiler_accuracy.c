@@ -27,6 +27,50 @@ static double exact_logistic(double x, double y) {
     (void)y;
     return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
 }
+static double exact_gelu(double x, double y) {
+    (void)y;
+    return x < -1000 ? -0.0 : 0.5 * x * erfc(-x * M_SQRT1_2);
+}
+static double exact_gelu_dx(double x, double y) {
+    (void)y;
+    const double near = x < -37 ? -37 : x > 37 ? 37 : x; /* beyond, the limits in fp32 */
+    return 0.5 * erfc(-near * M_SQRT1_2) + near * exp(-0.5 * near * near) * (0.5 * M_SQRT1_2 * M_2_SQRTPI);
+}
+/* x * logistic(by * (x + a x^3)) and, without a, its derivative. */
+static double gated(double x, double by, double a) {
+    return x < -1000 ? -0.0 : x * exact_logistic(by * (a > 0 ? x + a * x * x * x : x), 0);
+}
+static double gated_slope(double x, double by) {
+    const double near = x < -1000 ? -1000 : x > 1000 ? 1000 : x;
+    return exact_logistic(by * near, 0) * (1 + by * near * exact_logistic(-by * near, 0));
+}
+static double exact_gelu_apprx_tanh(double x, double y) {
+    (void)y;
+    return gated(x, M_2_SQRTPI * M_SQRT2, 0.044715);
+}
+static double exact_gelu_apprx_sigmoid(double x, double y) {
+    (void)y;
+    return gated(x, 1.702, 0);
+}
+static double exact_gelu_apprx_sigmoid_dx(double x, double y) {
+    (void)y;
+    return gated_slope(x, 1.702);
+}
+static double exact_silu(double x, double y) {
+    (void)y;
+    return gated(x, 1, 0);
+}
+static double exact_silu_dx(double x, double y) {
+    (void)y;
+    return gated_slope(x, 1);
+}
+static double exact_softplus(double x, double y) {
+    (void)y;
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+static double exact_mish(double x, double y) {
+    return x < -1000 ? -0.0 : x * tanh(exact_softplus(x, y));
+}
 static double exact_divide(double x, double y) {
     return x / y;
 }
@@ -65,11 +109,21 @@ static const row rows[] = {
      "VectorE tensor_tensor, tensor_scalar: divide (1.5 where a reciprocal will do: numerics.md)", 0.5},
     {ts_hlo_erf, 1, exact_erf, "ScalarE activation: erf", 1.5},
     {ts_hlo_exponential, 1, exact_exp, "ScalarE activation: exp", 1},
+    {ts_hlo_gelu, 1, exact_gelu, "ScalarE activation: gelu", 0.6},
+    {ts_hlo_gelu_dx, 1, exact_gelu_dx, "ScalarE activation: gelu_dx", 0.6},
+    {ts_hlo_gelu_apprx_tanh, 1, exact_gelu_apprx_tanh, "ScalarE activation: gelu_apprx_tanh", 0.6},
+    {ts_hlo_gelu_apprx_sigmoid, 1, exact_gelu_apprx_sigmoid, "ScalarE activation: gelu_apprx_sigmoid", 0.6},
+    {ts_hlo_gelu_apprx_sigmoid_dx, 1, exact_gelu_apprx_sigmoid_dx,
+     "ScalarE activation: gelu_apprx_sigmoid_dx", 0.6},
     {ts_hlo_log, 1, exact_log, "ScalarE activation: log", 0.6},
     {ts_hlo_logistic, 1, exact_logistic, "ScalarE activation: sigmoid", 2.5},
+    {ts_hlo_mish, 1, exact_mish, "ScalarE activation: mish", 0.6},
     {ts_hlo_power, 2, pow, "GpSimdE tensor_tensor, tensor_scalar: pow", 0.6},
     {ts_hlo_remainder, 2, fmod, "VectorE tensor_tensor, tensor_scalar: mod", 0},
     {ts_hlo_rsqrt, 1, exact_rsqrt, "ScalarE activation: rsqrt", 1.5},
+    {ts_hlo_silu, 1, exact_silu, "ScalarE activation: silu", 0.6},
+    {ts_hlo_silu_dx, 1, exact_silu_dx, "ScalarE activation: silu_dx", 0.6},
+    {ts_hlo_softplus, 1, exact_softplus, "ScalarE activation: softplus", 0.6},
     {ts_hlo_sqrt, 1, exact_sqrt, "ScalarE activation: sqrt", 0.5},
     {ts_hlo_tanh, 1, exact_tanh, "ScalarE activation: tanh", 3},
     {ts_hlo_atan2, 2, atan2, NULL, 0},
@@ -266,6 +320,22 @@ static worst measure(bench *b, const row *r, bool is_dense) {
 
 /* ---- the page ---- */
 
+/* The formulas of functions.def. */
+static void write_formulas(ts_text *out) {
+    static const struct {
+        const char *name, *text;
+    } formulas[] = {
+#define FUNCTION(name, mark, text) {#name, text},
+#include "compiler/functions.def"
+    };
+    ts_text_add(out, "\n## Formulas\nWhat the compiler replaces by a function (numerics.md), as "
+                     "src/compiler/functions.def "
+                     "lists it. `erfc` is XLA's, a name only.\n\n| formula of x | function |\n|---|---|\n");
+    for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++)
+        if (strcmp(formulas[i].name, "erfc") != 0)
+            ts_text_format(out, "| `%s` | %s |\n", formulas[i].text, formulas[i].name);
+}
+
 static void write_page(ts_text *out) {
     ts_text_add(
         out,
@@ -283,6 +353,7 @@ static void write_page(ts_text *out) {
         else
             ts_text_format(out, "| %s | %g | the recipe below |\n", ts_hlo_name(rows[i].kind),
                            limit_of(&rows[i]));
+    write_formulas(out);
     ts_text_add(out,
                 "\n## Recipes\nFunctions that the chip has no instruction for, as steps on registers in SBUF "
                 "(src/compiler/recipe.def says how to read them).\n");

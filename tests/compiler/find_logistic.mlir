@@ -2,8 +2,8 @@
 //: in 0 = 0 1 -1 20 -20 87 -87 -100 inf -inf nan 1e-30
 //: close 3e-7 1e-38
 //: reference
-//: after fold has 1 logistic
-//: after fold has 1 divide
+//: after narrow has 1 logistic
+//: after narrow has 1 divide
 func @main(%x: f32[12]) -> (f32[12], f32[12], f32[12]) {
   %one = constant 1.0 : f32[12]
   %two = constant 2.0 : f32[12]
