@@ -7,7 +7,7 @@
 #include "machine/clock_steady.h"
 
 enum {
-    FEWEST = 512,       /* instructions of a loop before it may be in a steady state */
+    FEWEST = 256,       /* instructions of a loop before it may be in a steady state */
     SHORTEST = 512,     /* instructions left in a loop: fewer are not worth a snapshot */
     MOST_SNAPSHOTS = 8, /* in one loop */
     LEAST_TRIPS = 3     /* left: one until the state is back, one to jump over, one to step */
