@@ -106,6 +106,7 @@ static kinds kinds_of(unsigned op) {
     case ts_hlo_gelu:
     case ts_hlo_gelu_dx:
     case ts_hlo_gelu_apprx_tanh:
+    case ts_hlo_gelu_apprx_tanh_dx:
     case ts_hlo_gelu_apprx_sigmoid:
     case ts_hlo_gelu_apprx_sigmoid_dx:
     case ts_hlo_is_finite:

@@ -89,6 +89,7 @@ static bool is_final(unsigned kind) {
     case ts_hlo_gelu:
     case ts_hlo_gelu_dx:
     case ts_hlo_gelu_apprx_tanh:
+    case ts_hlo_gelu_apprx_tanh_dx:
     case ts_hlo_gelu_apprx_sigmoid:
     case ts_hlo_gelu_apprx_sigmoid_dx:
     case ts_hlo_silu:

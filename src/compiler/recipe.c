@@ -203,6 +203,18 @@ static bool reads_bits(const ts_recipe *recipe, const char *name) {
     return strstr(recipe->steps, word) != NULL;
 }
 
+/* Whether the last step makes the result and no other touches it. */
+static bool writes_result_once(const ts_recipe *recipe) {
+    step s = {0};
+    int count = 0;
+    for (const char *at = recipe->steps; *at;) {
+        at = next_step(at, &s);
+        for (int i = 0; i < s.count; i++)
+            count += s.word[i][0] == 'r' && (s.word[i][1] == '\0' || s.word[i][1] == '.');
+    }
+    return count == 1 && s.count > 1 && strcmp(s.word[0], "r") == 0 && strcmp(s.word[1], "=") == 0;
+}
+
 static ts_value_form as_fp32(ts_emitter *e, const ts_value_form *form) {
     ts_value_form wide = ts_pointwise_tile(e, ts_dtype_f32, 1);
     ts_ap to = ts_pointwise_ap(e, &wide), from = ts_pointwise_ap(e, form);
@@ -220,7 +232,7 @@ ts_status ts_recipe_emit(ts_emitter *e, const ts_recipe *recipe, const ts_value_
             form = as_fp32(e, in[i]);
         add_register(&k, operands[i], &form);
     }
-    bool is_direct = dst->dtype == ts_dtype_f32 || ts_dtype_is_word(dst->dtype);
+    bool is_direct = dst->dtype == ts_dtype_f32 || ts_dtype_is_word(dst->dtype) || writes_result_once(recipe);
     ts_value_form *result = add_register(&k, "r", is_direct ? dst : NULL);
     step s;
     for (const char *at = recipe->steps; *at;) {

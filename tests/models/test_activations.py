@@ -18,7 +18,7 @@ CPU, CHIP = jax.devices("cpu")[0], jax.devices("neuron")[0]
 # What they are, and which operations with a function of ScalarE's name the graph must have, forward and for the gradient.
 ACTIVATIONS = {
     "gelu, exact": (lambda x: jax.nn.gelu(x, approximate=False), "gelu", "gelu_dx"),
-    "gelu, tanh": (jax.nn.gelu, "gelu_apprx_tanh", None),
+    "gelu, tanh": (jax.nn.gelu, "gelu_apprx_tanh", "gelu_apprx_tanh_dx"),
     "gelu, sigmoid": (lambda x: x * jax.nn.sigmoid(1.702 * x), "gelu_apprx_sigmoid", "gelu_apprx_sigmoid_dx"),
     "silu": (jax.nn.silu, "silu", "silu_dx"),
     "softplus": (jax.nn.softplus, "softplus", "logistic"),
@@ -75,7 +75,7 @@ def test_activation(name, dtype, fn, arguments, kind, tmp_path):
         kinds = kinds_of(fn, arguments, tmp_path)
         assert kind in kinds and kinds <= ARITHMETIC | {kind}, kinds
     chip, cpu = errors_of(fn, arguments)
-    assert chip <= max(cpu, 3), f"{name}: {chip:.2f} ULP, XLA:CPU {cpu:.2f}"
+    assert chip <= max(min(cpu, 60) if kind else 1.05 * cpu, 3), f"{name}: {chip:.2f} ULP, XLA:CPU {cpu:.2f}"
 
 
 if __name__ == "__main__":
