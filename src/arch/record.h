@@ -96,7 +96,7 @@ typedef struct ts_record_queue {
 } ts_record_queue;
 
 /* Descriptors of 2^i to 2^(i+1)-1 bytes. */
-enum { TS_DMA_SIZES = 24, TS_RECORD_WHAT_IFS = 14 };
+enum { TS_DMA_SIZES = 24, TS_RECORD_WHAT_IFS = 30 };
 typedef struct ts_record_size {
     uint64_t descriptors, bytes;
     ts_time time; /* of DMA engines */
