@@ -84,8 +84,9 @@ bool ts_home_slot(ts_lower *lower, const ts_value *value, ts_view *view) {
 
 static bool reads_late(const ts_value *value, uint32_t tensor, uint32_t limit, const ts_value *over) {
     const ts_lowered *lowered = note(value);
-    if (!lowered->has_view || lowered->view.kind != ts_view_tensor || lowered->view.tensor != tensor)
-        return false;
+    bool is_there =
+        lowered->has_view && lowered->view.kind == ts_view_tensor && lowered->view.tensor == tensor;
+    if (!is_there && !(lowered->has_whole && lowered->whole.tensor == tensor)) return false;
     return value == over ? lowered->last_use > limit : lowered->last_use >= limit;
 }
 

@@ -165,3 +165,15 @@ def test_time_follows_the_data():
         assert seconds.setdefault(trips, record["predicted_seconds"]) == record["predicted_seconds"]
     assert seconds[3] - seconds[2] == pytest.approx(seconds[2] - seconds[1], rel=0.01)
     assert seconds[3] > seconds[2] > seconds[1]
+
+
+def test_slice_that_an_update_starts_from():
+    """The update leaves the copy of the slice that is read after it as it was."""
+
+    def body(i, total):
+        piece = lax.dynamic_slice(x, (i, 0), (1, 8))
+        changed = lax.dynamic_update_slice(piece, jnp.full((1, 2), 9, x.dtype), (0, 3))
+        return total + jnp.concatenate([lax.sort(changed, dimension=1), lax.sort(piece, dimension=1)], 1)
+
+    x = jnp.arange(32, dtype=np.float32).reshape(4, 8)
+    compare(lambda: lax.fori_loop(0, 4, body, jnp.zeros((1, 16), x.dtype)))
