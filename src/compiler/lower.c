@@ -81,20 +81,26 @@ ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view) {
     return ts_view_is_shifted(view) ? materialise(lower, value, view) : ts_ok;
 }
 
+/* For operands of DMAs: numbers that no tensor holds, and what would move element by element. */
+static bool needs_copy(const ts_view *view) {
+    return view->kind != ts_view_tensor || ts_view_is_stepped(view);
+}
+
 ts_status ts_lower_tensor(ts_lower *lower, ts_value *value, ts_view *view) {
     TS_TRY(ts_lower_view(lower, value, view));
-    return view->kind == ts_view_tensor ? ts_ok : materialise(lower, value, view);
+    return needs_copy(view) ? materialise(lower, value, view) : ts_ok;
 }
 
 ts_status ts_lower_shifted_tensor(ts_lower *lower, ts_value *value, ts_view *view) {
     TS_TRY(ts_lower_shifted(lower, value, view));
-    return view->kind == ts_view_tensor ? ts_ok : materialise(lower, value, view);
+    return needs_copy(view) ? materialise(lower, value, view) : ts_ok;
 }
 
 ts_status ts_lower_along(ts_lower *lower, ts_value *value, ts_view *view) {
     TS_TRY(ts_lower_shifted(lower, value, view));
     ts_view whole = ts_view_of_tensor(0, &value->type);
-    return ts_view_is_across(&whole, view) ? materialise(lower, value, view) : ts_ok;
+    bool is_copied = ts_view_is_across(&whole, view) || ts_view_is_stepped(view);
+    return is_copied ? materialise(lower, value, view) : ts_ok;
 }
 
 ts_status ts_lower_whole(ts_lower *lower, ts_value *value, ts_view *view) {

@@ -84,7 +84,8 @@ ts_status ts_lower_main(ts_lower *lower);
 ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view);
 /* The same for callers that address by ts_view_offset: the view may be shifted by control loops' counters. */
 ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view);
-/* The same as a tensor view: splats and iotas are written to HBM. */
+/* The same as a tensor view: splats and iotas are written to HBM, what a DMA would move element by element is
+   copied. */
 ts_status ts_lower_tensor(ts_lower *lower, ts_value *value, ts_view *view);
 ts_status ts_lower_shifted_tensor(ts_lower *lower, ts_value *value, ts_view *view);
 /* The same as ts_lower_shifted, for reading in the order of a contiguous tensor: what lies across it is
@@ -106,6 +107,9 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
 /* Whether a copy between views of equal dims changes which axis is contiguous, and that copy by VectorE. */
 bool ts_view_is_across(const ts_view *dst, const ts_view *src);
 void ts_lower_transposed(ts_lower *lower, const ts_view *dst, const ts_view *src);
+/* Whether a view's elements lie close together but not side by side, and a copy of it. */
+bool ts_view_is_stepped(const ts_view *view);
+ts_status ts_lower_stepped(ts_lower *lower, const ts_view *dst, const ts_view *src);
 /* Writes the numbers of an iota view's tile of the nest into SBUF. */
 void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_view *view);
 int ts_lower_load_queue(ts_lower *lower);

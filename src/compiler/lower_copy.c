@@ -78,9 +78,19 @@ void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_
     ts_emit_iota(&lower->b, &dst, offset, nest->part < 0 ? 0 : view->stride[nest->part], pattern);
 }
 
+/* The same elements: the axis from its other end in both. */
+static void walk_forwards(ts_view *views, int axis) {
+    for (int v = 0; v < 2; v++) {
+        views[v].offset += (views[v].dim[axis] - 1) * views[v].stride[axis];
+        views[v].stride[axis] = -views[v].stride[axis];
+    }
+}
+
 ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src) {
     if (ts_view_elems(dst) == 0) return ts_ok;
     ts_view views[2] = {*dst, *src};
+    for (int i = 0; i < dst->rank; i++)
+        if (dst->stride[i] < 0) walk_forwards(views, i);
     ts_views_merge(views, 2);
     bool is_there = ts_view_same_start(lower->program, &views[0], &views[1]) &&
                     memcmp(views[0].stride, views[1].stride, sizeof views[0].stride) == 0;
@@ -90,6 +100,8 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
         return ts_ok;
     }
     if (copy_repeated(lower, views)) return ts_ok;
+    if (ts_view_is_stepped(&views[1]) && views[1].rank < TS_VIEW_RANK)
+        return ts_lower_stepped(lower, &views[0], &views[1]);
     if (ts_view_is_across(&views[0], &views[1])) {
         ts_lower_transposed(lower, &views[0], &views[1]);
         return ts_ok;

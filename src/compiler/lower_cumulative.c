@@ -181,33 +181,51 @@ static void run(running *r) {
     ts_nest_close(nest, 0, nest->rank);
 }
 
-/* Axes other than the running one join where they lie together. */
+/* Where the running axis does not lie together, or lies backwards, the running value is computed over copies;
+   `out` then goes to where it belongs. */
+static ts_view straight(const running *r, const ts_view *view) {
+    ts_type type = {.dtype = view->dtype, .rank = view->rank};
+    memcpy(type.dim, view->dim, sizeof type.dim);
+    ts_view whole = ts_view_of_tensor(TS_VIEW_NO_TENSOR, &type);
+    if (!ts_view_is_across(&whole, view) && view->stride[view->rank - 1] > 0) return *view;
+    whole.tensor = ts_lower_scratch(r->lower, &type, "straight");
+    return whole;
+}
+
+/* The running axis last, walked from its start. */
 static void order_axes(running *r, const ts_cumulative *c) {
     int perm[TS_VIEW_RANK], rank = r->in.rank, at = 0;
     for (int i = 0; i < rank; i++)
         if (i != c->axis) perm[at++] = i;
     perm[at] = c->axis;
-    ts_view kept[2], *views[2] = {&r->in, &r->out};
-    for (int v = 0; v < 2; v++) {
+    ts_view *views[2] = {&r->in, &r->out};
+    for (int v = 0; v < 2; v++)
         *views[v] = ts_view_permute(views[v], rank, perm);
+    /* Longer than a tile, a reversed axis is walked backwards in memory instead. */
+    int64_t dim = r->in.dim[rank - 1];
+    if (!c->is_reverse || dim <= ts_build_at_most(r->b, CHUNK)) return;
+    for (int v = 0; v < 2; v++) {
+        views[v]->offset += (dim - 1) * views[v]->stride[rank - 1];
+        views[v]->stride[rank - 1] = -views[v]->stride[rank - 1];
+    }
+    r->is_reverse = false;
+}
+
+/* Axes other than the running one join where they lie together. */
+static void join_axes(running *r) {
+    ts_view kept[2], *views[2] = {&r->in, &r->out};
+    int last = r->in.rank - 1;
+    int64_t dim = r->in.dim[last], stride[2] = {r->in.stride[last], r->out.stride[last]};
+    for (int v = 0; v < 2; v++) {
         kept[v] = *views[v];
         kept[v].rank--;
     }
-    int64_t dim = r->in.dim[rank - 1], stride[2] = {r->in.stride[rank - 1], r->out.stride[rank - 1]};
     ts_views_merge(kept, 2);
     for (int v = 0; v < 2; v++) {
         kept[v].dim[kept[v].rank] = dim;
         kept[v].stride[kept[v].rank++] = stride[v];
         *views[v] = kept[v];
     }
-    /* Longer than a tile, a reversed axis is walked backwards in memory instead. */
-    if (!c->is_reverse || dim <= ts_build_at_most(r->b, CHUNK)) return;
-    for (int v = 0; v < 2; v++) {
-        int axis = views[v]->rank - 1;
-        views[v]->offset += (dim - 1) * views[v]->stride[axis];
-        views[v]->stride[axis] = -views[v]->stride[axis];
-    }
-    r->is_reverse = false;
 }
 
 /* fp32 holds the extremes of narrow integers, not their sums and products. */
@@ -229,7 +247,13 @@ ts_status ts_lower_cumulative(ts_lower *lower, ts_op_node *op, const ts_cumulati
     ts_lower_result(lower, op->results[0]);
     r.out = ((ts_lowered *)op->results[0]->note)->view;
     order_axes(&r, cumulative);
+    ts_view in = r.in, out = r.out;
+    r.in = straight(&r, &in);
+    r.out = straight(&r, &out);
+    if (r.in.tensor != in.tensor) TS_TRY(ts_lower_copy(lower, &r.in, &in));
+    ts_view done = r.out;
+    join_axes(&r);
     cut(&r);
     run(&r);
-    return ts_ok;
+    return done.tensor != out.tensor ? ts_lower_copy(lower, &out, &done) : ts_ok;
 }
