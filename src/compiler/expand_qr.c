@@ -61,7 +61,7 @@ static ts_value *column_of(factors *f, ts_value *matrix, int64_t j) {
 /* matrix - tau v (v' matrix) */
 static ts_value *reflect(factors *f, ts_value *matrix, ts_value *v, ts_value *tau) {
     ts_value *wide = spread(f, v, &f->matrix, 1);
-    ts_value *w = ts_make_sum(f->make, binary(f, ts_hlo_multiply, wide, matrix), 1);
+    ts_value *w = ts_make_sum(f->make, binary(f, ts_hlo_multiply, wide, matrix), 1, 1);
     w = binary(f, ts_hlo_multiply, spread(f, tau, &f->row, 0), w);
     return binary(f, ts_hlo_subtract, matrix, binary(f, ts_hlo_multiply, wide, spread(f, w, &f->matrix, 2)));
 }
@@ -78,8 +78,8 @@ static ts_value *factor_column(factors *f, ts_value *matrix, int64_t j, ts_value
     ts_value *zero = number(f, &f->scalar, 0), *one = number(f, &f->scalar, 1);
     ts_value *is_below = test(f, "GT", f->row_number, j), *is_at = test(f, "EQ", f->row_number, j);
     ts_value *x = choose(f, is_below, column, zeros);
-    ts_value *alpha = ts_make_sum(f->make, choose(f, is_at, column, zeros), 1);
-    ts_value *rest = ts_make_sum(f->make, binary(f, ts_hlo_multiply, x, x), 1);
+    ts_value *alpha = ts_make_sum(f->make, choose(f, is_at, column, zeros), 1, 1);
+    ts_value *rest = ts_make_sum(f->make, binary(f, ts_hlo_multiply, x, x), 1, 1);
     ts_value *is_done = ts_make_compare(f->make, "EQ", rest, zero);
     ts_value *norm = binary(f, ts_hlo_add, binary(f, ts_hlo_multiply, alpha, alpha), rest);
     norm = ts_make_unary(f->make, ts_hlo_sqrt, norm, &f->scalar);

@@ -126,13 +126,16 @@ static ts_block *add_region(ts_maker *m, unsigned dtype) {
     return block;
 }
 
-ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis) {
+ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count) {
     ts_type type = a->type, scalar = ts_type_make(a->type.dtype, 0, NULL);
-    type.rank--;
+    int64_t axes[TS_MAX_RANK];
+    type.rank = (uint8_t)(type.rank - count);
     for (int i = (int)axis; i < type.rank; i++)
-        type.dim[i] = a->type.dim[i + 1];
+        type.dim[i] = a->type.dim[i + count];
+    for (int i = 0; i < count; i++)
+        axes[i] = axis + i;
     ts_value *operands[2] = {a, ts_make_number(m, &scalar, 0)};
-    ts_named_attr named = {.name = "dimensions", .value = ts_make_ints(m, 1, &axis)};
+    ts_named_attr named = {.name = "dimensions", .value = ts_make_ints(m, count, axes)};
     ts_op_node *op =
         ts_op_new(m->module, m->func, ts_hlo_reduce, m->loc, 2, operands, 1, &type, 1, &named, 1);
     op->regions[0] = add_region(m, a->type.dtype);

@@ -52,6 +52,10 @@ static ts_status run_narrow(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
+static ts_status run_rows(compilation *c) {
+    return ts_sum_rows(c->module, c->main, c->diag);
+}
+
 static ts_status run_first(compilation *c) {
     TS_TRY(ts_sort_first(c->module, c->main, c->diag));
     return ts_fold(c->module, c->main, c->diag);
@@ -118,6 +122,7 @@ static const pass passes[] = {
     {"narrow", run_narrow, false},     /* integers as the engines have them */
     {"divide", run_divide, false},     /* quotients as products with a reciprocal */
     {"first", run_first, false},       /* of sorts what is read */
+    {"rows", run_rows, false},         /* sums of everything by rows */
     {"channels", run_channels, false}, /* images between convolutions by channel */
     {"lower", run_lower, true},        /* ops to loop nests of instructions over virtual tiles */
     {"reside", run_reside, true},      /* what stays in SBUF from nest to nest */

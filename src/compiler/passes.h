@@ -16,6 +16,9 @@ ts_status ts_expand_sorts(ts_module *module, ts_func *main, ts_diag *diag);
    operand. ts_unsupported for a comparator that is no known order. */
 ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Large sums of everything that a pointwise op computes, as sums of the sums of its rows. */
+ts_status ts_sum_rows(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Results of sorts no longer than what is read of them. Fold afterwards: slices may have become identities.
  */
 ts_status ts_sort_first(ts_module *module, ts_func *main, ts_diag *diag);
