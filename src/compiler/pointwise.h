@@ -110,11 +110,19 @@ void ts_pointwise_load(ts_emitter *e, int opened, bool is_looped);
 ts_status ts_pointwise_compute(ts_emitter *e, int first);
 ts_status ts_pointwise_end(ts_emitter *e);
 
+/* Engines cast what they read and write. Whether a conversion of floats is left to the ops that read it, or
+   was made as `in` was written; and the number of the op whose dtype an op's result is written in: its own,
+   or that of the conversion that alone reads it. */
+bool ts_pointwise_is_cast_by_others(const ts_emitter *e, int index, const ts_value_form *in);
+int ts_pointwise_caster(const ts_emitter *e, int index);
+
 ts_status ts_pointwise_refuse(ts_emitter *e, const ts_op_node *op);
 
 /* dst = a op b in fp32 or on bits, choosing the instruction by where the operands are. */
 void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_alu alu,
                          const ts_value_form *a, const ts_value_form *b);
+/* The one op of the group that reads the value and is emitted; -1 when it is not one, or reads it twice. */
+int ts_pointwise_only_reader(const ts_emitter *e, int index);
 /* Whether the op takes the operand, when it is a number, inside an instruction and not from memory. */
 bool ts_pointwise_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand);
 /* One op of the group: its result becomes e->forms[index]. */

@@ -18,6 +18,52 @@ bool ts_pointwise_is_relabel(const ts_op_node *op) {
     return op->kind == ts_hlo_convert && is_same_width && is_plain_integer(from) && is_plain_integer(to);
 }
 
+static bool is_half(unsigned dtype) {
+    return dtype == ts_dtype_bf16 || dtype == ts_dtype_f16;
+}
+
+/* Computes in fp32 whatever float it reads, and casts what it writes. */
+static bool is_casting(const ts_op_node *op) {
+    switch (op->kind) {
+    case ts_hlo_add:
+    case ts_hlo_subtract:
+    case ts_hlo_multiply:
+    case ts_hlo_divide:
+    case ts_hlo_maximum:
+    case ts_hlo_minimum:
+    case ts_hlo_negate: return ts_dtype_is_float(op->results[0]->type.dtype);
+    default: return ts_pointwise_act(op->kind) != ts_act_count;
+    }
+}
+
+bool ts_pointwise_is_cast_by_others(const ts_emitter *e, int index, const ts_value_form *in) {
+    const ts_op_node *op = e->group->ops[index];
+    if (op->kind != ts_hlo_convert || in->kind != ts_form_tile) return false;
+    unsigned from = op->operands[0]->type.dtype, to = op->results[0]->type.dtype;
+    if (from == ts_dtype_f32 && is_half(to) && in->dtype == to) return true; /* as its maker wrote it */
+    if (!is_half(from) || to != ts_dtype_f32 || e->fate[index] == ts_fate_stored ||
+        in->axes != ts_pointwise_all_axes(e))
+        return false;
+    for (int i = index + 1; i < e->group->op_count; i++) {
+        const ts_op_node *reader = e->group->ops[i];
+        bool is_row = reader->kind == ts_hlo_reduce && !ts_group_is_sum(reader);
+        for (uint32_t j = 0; j < ts_group_operands(reader); j++)
+            if (reader->operands[j] == op->results[0] && !is_row && !is_casting(reader)) return false;
+    }
+    return true;
+}
+
+int ts_pointwise_caster(const ts_emitter *e, int index) {
+    const ts_op_node *op = e->group->ops[index];
+    if (op->results[0]->type.dtype != ts_dtype_f32 || e->fate[index] == ts_fate_stored || !is_casting(op))
+        return index;
+    int reader = ts_pointwise_only_reader(e, index);
+    if (reader < 0 || e->group->ops[reader]->kind != ts_hlo_convert ||
+        !is_half(e->group->ops[reader]->results[0]->type.dtype))
+        return index;
+    return reader;
+}
+
 static ts_dtype signed_dtype(int bytes) {
     return bytes == 1 ? ts_dtype_i8 : bytes == 2 ? ts_dtype_i16 : ts_dtype_i32;
 }

@@ -106,8 +106,7 @@ static bool is_taken_by_function(const ts_op_node *op, const ts_step *step) {
     return step->scalar.kind != ts_form_immediate && is_plain(step->alu);
 }
 
-/* The one op of the group that reads the value and is emitted; -1 when it is not one, or reads it twice. */
-static int only_reader(const ts_emitter *e, int index) {
+int ts_pointwise_only_reader(const ts_emitter *e, int index) {
     const ts_value *value = e->group->ops[index]->results[0];
     int reader = -1;
     for (int i = index + 1; i < e->group->op_count; i++) {
@@ -124,7 +123,7 @@ static int only_reader(const ts_emitter *e, int index) {
 /* What is not rounded between the two may wait. */
 static bool can_wait(const ts_emitter *e, int index, const ts_step *step) {
     if (e->fate[index] == ts_fate_stored || e->forms[index].dtype != ts_dtype_f32) return false;
-    int reader = only_reader(e, index);
+    int reader = ts_pointwise_only_reader(e, index);
     if (reader < 0) return false;
     const ts_op_node *op = e->group->ops[reader];
     return is_taken_by_operator(op) || is_taken_by_function(op, step);
@@ -348,7 +347,7 @@ bool ts_pointwise_square(ts_emitter *e, int index, const ts_value_form *in) {
 bool ts_pointwise_sum(ts_emitter *e, const ts_value_form *in, const ts_value_form *sum) {
     uint32_t rows = ts_pointwise_row_axes(e), all = ts_pointwise_all_axes(e), before = e->axes;
     function f = {.func = ts_act_copy, .data = in, .factor = 1, .rows = rows, .sum = sum};
-    if (in->kind != ts_form_tile || in->dtype != ts_dtype_f32 || in->axes != all || is_in_psum(e, in))
+    if (in->kind != ts_form_tile || !ts_dtype_is_float(in->dtype) || in->axes != all || is_in_psum(e, in))
         return false;
     e->axes = all;
     bool is_taken = ts_pointwise_elems(e, all & ~rows) >= SHORTEST_ROW && ts_pointwise_can_fix(e, rows) &&

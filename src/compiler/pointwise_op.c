@@ -259,10 +259,16 @@ ts_status ts_pointwise_emit(ts_emitter *e, int index) {
         result->dtype = ts_chip_dtype(op->results[0]->type.dtype);
         return ts_ok;
     }
+    if (ts_pointwise_is_cast_by_others(e, index, in[0])) {
+        *result = *in[0];
+        return ts_ok;
+    }
     e->axes = 0;
     for (uint32_t i = 0; i < op->operand_count; i++)
         e->axes |= in[i]->axes;
-    *result = ts_pointwise_tile(e, op->results[0]->type.dtype, e->fate[index] == ts_fate_stored ? 2 : 1);
+    int caster = ts_pointwise_caster(e, index);
+    bool is_stored = e->fate[caster] == ts_fate_stored;
+    *result = ts_pointwise_tile(e, e->group->ops[caster]->results[0]->type.dtype, is_stored ? 2 : 1);
     ts_ap dst = ts_pointwise_ap(e, result);
     if (op->kind == ts_hlo_convert) return ts_pointwise_convert(e, op, &dst, in[0]);
     if (op->kind == ts_hlo_select) {

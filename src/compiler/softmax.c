@@ -41,9 +41,19 @@ static bool strip_reshape(shaped *s, const ts_op_node *op) {
     return true;
 }
 
+/* Below conversions between floats: all keep 0, 1 and what is more than 1; only `is_exact` ones, to wider
+   floats, keep every number. */
+static const ts_value *below_converts(const ts_value *value, bool is_exact) {
+    for (const ts_op_node *op; (op = value->def) && op->kind == ts_hlo_convert; value = op->operands[0]) {
+        const ts_dtype_info *from = ts_dtype_get((ts_dtype)op->operands[0]->type.dtype);
+        if (from->kind != 'f' || (is_exact && (from->bytes != 2 || value->type.dtype != ts_dtype_f32))) break;
+    }
+    return value;
+}
+
 /* To what it is made of; the larger of a value and -inf is that value. */
-static bool strip(shaped *s) {
-    for (const ts_op_node *op; (op = s->value->def);) {
+static bool strip(shaped *s, bool is_exact) {
+    for (const ts_op_node *op; (op = (s->value = below_converts(s->value, is_exact))->def);) {
         bool is_same = op->kind == ts_hlo_maximum && ts_constant_is(op->operands[0], -INFINITY);
         if (is_same)
             s->value = op->operands[1];
@@ -92,12 +102,14 @@ static bool is_in_place(const shaped *s, const ts_op_node *op, uint32_t axes) {
 bool ts_softmax_is_sum(const ts_value *value) {
     uint32_t axes, others;
     shaped below = shaped_of(value);
-    const ts_op_node *sum = strip(&below) ? reduction(&below, ts_alu_add, 0, &axes) : NULL;
-    const ts_op_node *power = sum ? sum->operands[0]->def : NULL;
-    const ts_op_node *apart = power && power->kind == ts_hlo_exponential ? power->operands[0]->def : NULL;
+    const ts_op_node *sum = strip(&below, false) ? reduction(&below, ts_alu_add, 0, &axes) : NULL;
+    const ts_op_node *power = sum ? below_converts(sum->operands[0], false)->def : NULL;
+    bool is_power = power && power->kind == ts_hlo_exponential;
+    const ts_op_node *apart = is_power ? below_converts(power->operands[0], false)->def : NULL;
     if (!apart || apart->kind != ts_hlo_subtract) return false;
     shaped largest = shaped_of(apart->operands[1]);
-    const ts_op_node *most = strip(&largest) ? reduction(&largest, ts_alu_max, -INFINITY, &others) : NULL;
-    return most && most->operands[0] == apart->operands[0] && axes == others &&
-           is_in_place(&largest, most, others);
+    const ts_op_node *most =
+        strip(&largest, true) ? reduction(&largest, ts_alu_max, -INFINITY, &others) : NULL;
+    return most && below_converts(most->operands[0], true) == below_converts(apart->operands[0], true) &&
+           axes == others && is_in_place(&largest, most, others);
 }
