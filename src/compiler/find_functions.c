@@ -15,6 +15,7 @@ enum {
     MOST_MARKS = 6,  /* of these */
     MOST_X = 10,     /* values below one that x may be */
     MOST_DEPTH = 48, /* of the operations of a polynomial */
+    MOST_POWER = 4,
     UNREACHED = 255
 };
 
@@ -132,29 +133,49 @@ static bool depends_on_x(finder *f, const ts_value *value, int depth) {
     return of->depends_on_x;
 }
 
+/* How expand() takes an op: as a sum, a product, a multiple or a small power of its operands; or not. */
+typedef enum how { as_atom, as_sum, as_product, as_multiple, as_power } how;
+
+static how how_to_expand(const ts_op_node *op, double *number) {
+    switch (op->kind) {
+    case ts_hlo_add:
+    case ts_hlo_subtract: *number = op->kind == ts_hlo_add ? 1 : -1; return as_sum;
+    case ts_hlo_multiply: return as_product;
+    case ts_hlo_negate: *number = -1; return as_multiple;
+    case ts_hlo_convert: *number = 1; return is_float(&op->operands[0]->type) ? as_multiple : as_atom;
+    case ts_hlo_divide:
+        if (!ts_constant_splat(op->operands[1], number) || *number == 0) return as_atom;
+        *number = 1 / *number;
+        return as_multiple;
+    case ts_hlo_power:
+        if (!ts_constant_splat(op->operands[1], number) || *number != rint(*number)) return as_atom;
+        return *number >= 2 && *number <= MOST_POWER ? as_power : as_atom;
+    default: return as_atom;
+    }
+}
+
 /* What has nothing to do with x is one atom, however it is computed. */
 static void expand(finder *f, const ts_value *value, int depth, ts_poly *out) {
     const ts_op_node *op = value->def;
     double number;
+    ts_poly a, b;
     ts_poly_atom(out, value->id);
     if (value == f->x || !op || !is_float(&value->type) || depth == MOST_DEPTH || is_read(f, value)) return;
     if (ts_constant_splat(value, &number)) {
         ts_poly_number(out, number);
         return;
     }
-    bool is_sum = op->kind == ts_hlo_add || op->kind == ts_hlo_subtract;
-    bool is_scaled = op->kind == ts_hlo_divide && ts_constant_splat(op->operands[1], &number) && number != 0;
-    bool is_unary =
-        op->kind == ts_hlo_negate || (op->kind == ts_hlo_convert && is_float(&op->operands[0]->type));
-    if ((!is_sum && !is_scaled && !is_unary && op->kind != ts_hlo_multiply) || !depends_on_x(f, value, 0))
-        return;
-    ts_poly a, b;
+    how way = how_to_expand(op, &number);
+    if (way == as_atom || !depends_on_x(f, value, 0)) return;
     expand(f, op->operands[0], depth + 1, &a);
-    if (is_sum || op->kind == ts_hlo_multiply) expand(f, op->operands[1], depth + 1, &b);
-    if (op->kind == ts_hlo_multiply) ts_poly_multiply(&a, &b);
-    if (is_sum) ts_poly_add(&a, &b, op->kind == ts_hlo_add ? 1 : -1);
-    if (op->kind == ts_hlo_negate || is_scaled) {
-        ts_poly_number(&b, op->kind == ts_hlo_negate ? -1 : 1 / number);
+    if (way == as_sum || way == as_product) expand(f, op->operands[1], depth + 1, &b);
+    if (way == as_sum) ts_poly_add(&a, &b, number);
+    if (way == as_product) ts_poly_multiply(&a, &b);
+    if (way == as_power) ts_poly_copy(&b, &a);
+    for (int i = 1; way == as_power && i < (int)number; i++)
+        ts_poly_multiply(&a, &b);
+    if (way == as_multiple) {
+        ts_poly_number(&b, number);
         ts_poly_multiply(&a, &b);
     }
     if (a.count >= 0) ts_poly_copy(out, &a);
@@ -203,7 +224,17 @@ static bool match_call(match *m, const ts_formula_call *call, const ts_value *va
     return (is_same && match_args(m, call, op, false)) || (is_either && match_args(m, call, op, true));
 }
 
+static bool has_atom(const ts_poly *poly, uint32_t atom) {
+    for (int i = 0; i < poly->count; i++)
+        for (int j = 0; j < poly->term[i].count; j++)
+            if (poly->term[i].factor[j].atom == atom) return true;
+    return false;
+}
+
+/* The value among the polynomial's that is the call: the one found before, or, where regions compute it
+   twice, another. */
 static bool find_call(match *m, uint32_t call, const ts_poly *have) {
+    if (m->found[call] && has_atom(have, m->found[call]->id)) return true;
     for (int i = 0; i < have->count; i++)
         for (int j = 0; j < have->term[i].count; j++) {
             const ts_value *value = m->f->facts[have->term[i].factor[j].atom].value;
@@ -222,8 +253,7 @@ static bool substitute(match *m, const ts_poly *want, const ts_poly *have, ts_po
         ts_poly_number(&term, want->term[i].number);
         for (int j = 0; j < want->term[i].count; j++) {
             const ts_factor *at = &want->term[i].factor[j];
-            if (at->atom != TS_FORMULA_X && !m->found[at->atom - 1] && !find_call(m, at->atom - 1, have))
-                return false;
+            if (at->atom != TS_FORMULA_X && !find_call(m, at->atom - 1, have)) return false;
             ts_poly_atom(&factor, at->atom == TS_FORMULA_X ? m->f->x->id : m->found[at->atom - 1]->id);
             factor.term[0].factor[0].power = at->power;
             ts_poly_multiply(&term, &factor);
