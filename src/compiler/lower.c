@@ -255,8 +255,7 @@ static const char *remedy_of(const ts_op_node *op, const char *target) {
     case ts_hlo_fft: return COMPLEX_REMEDY;
     case ts_hlo_cholesky:
     case ts_hlo_triangular_solve:
-        return "of linear algebra products, jnp.linalg.qr, norm and det run; solve this on the host: "
-               "jax.device_put(x, jax.devices(\"cpu\")[0])";
+        return "of fp32 they run; solve this on the host: jax.device_put(x, jax.devices(\"cpu\")[0])";
     case ts_hlo_rng: return "use jax.random, whose bits are defined";
     case ts_hlo_all_gather:
     case ts_hlo_all_reduce:

@@ -29,11 +29,7 @@ ARCHIVE = ROOT.parent / "shared/reference/programs.tar.zst"
 # What their data types or operations exclude; each must say what is missing, and where in its user's source.
 REFUSED = {
     "consts.jit__lambda": "i4",
-    "lin.jit__lambda": "triangular_solve",
-    "lin.jit__lambda.2": "triangular_solve",
-    "lin.jit_cholesky": "cholesky",
     "lin.jit_fft": "c64",
-    "lin.jit_inv": "triangular_solve",
     "misc.jit_f": "complex",
     "ops.jit_multiply.4": "c64",
     "ops.jit_stage.3": "c64",
