@@ -105,12 +105,23 @@ static void cut(ts_emitter *e, const ts_ap *dst, const landing *l) {
     if (l->is_word) ts_pointwise_low_bytes(e, dst, &l->word);
 }
 
+/* Of two arrays of words: VectorE takes two passes, GpSimdE one after it has begun. The two exclude each
+   other at SBUF, so that the one that needs less time is best whatever the other has to do. */
+static ts_engine bits_engine(const ts_emitter *e, const ts_ap *dst, const ts_value_form *const *in) {
+    const ts_chip *chip = e->b->chip;
+    bool is_pair = in[0]->kind == ts_form_tile && in[1]->kind == ts_form_tile;
+    if (!is_pair || !ts_dtype_is_word(dst->dtype)) return ts_engine_vector;
+    double elems = (double)ts_pointwise_elems(e, e->axes);
+    bool is_faster = (chip->gpsimd_start_cycles + elems) / chip->gpsimd_ghz < 2 * elems / chip->vector_ghz;
+    return is_faster ? ts_engine_gpsimd : ts_engine_vector;
+}
+
 static ts_status binary(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
                         const ts_value_form *const *in) {
     ts_alu alu = alu_of(op);
     if (alu == ts_alu_bypass) return ts_pointwise_refuse(e, op);
     if (ts_alu_kind(alu) == 'b') {
-        ts_pointwise_binary(e, ts_engine_vector, dst, alu, in[0], in[1]);
+        ts_pointwise_binary(e, bits_engine(e, dst, in), dst, alu, in[0], in[1]);
         return ts_ok;
     }
     placing p = place(e, op);

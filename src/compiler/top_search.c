@@ -64,10 +64,10 @@ static void emit_find(const ts_top *s, const ts_ap *dst, const ts_ap *data, cons
     inst->vals = *vals;
 }
 
-static void bits2(const ts_top *s, ts_engine engine, const ts_ap *dst, const ts_ap *data, ts_alu op0,
-                  double operand0, ts_alu op1, double operand1) {
+static void bits2(const ts_top *s, const ts_ap *dst, const ts_ap *data, ts_alu op0, double operand0,
+                  ts_alu op1, double operand1) {
     ts_inst_tensor_scalar *inst =
-        ts_emit_tensor_scalar(s->b, engine, dst, data, op0, ts_scalar_const(operand0), false);
+        ts_emit_tensor_scalar(s->b, ts_engine_vector, dst, data, op0, ts_scalar_const(operand0), false);
     inst->op1 = (uint8_t)op1;
     inst->operand1 = ts_scalar_const(operand1);
 }
@@ -106,7 +106,7 @@ static ts_tile make_numbers(const ts_top *s, ts_dtype *dtype) {
     if (!ts_top_is_float(s)) return turn(s, key->data, dtype);
     ts_tile tile = ts_top_tile(s, elems, key->dtype, 2);
     ts_ap data = ts_top_all(s, key->data, key->dtype, elems), number = ts_top_all(s, tile, key->dtype, elems);
-    bits2(s, ts_engine_scalar, &number, &data, ts_alu_arith_shift_right, 8 * bytes - 1, ts_alu_bitwise_and,
+    bits2(s, &number, &data, ts_alu_arith_shift_right, 8 * bytes - 1, ts_alu_bitwise_and,
           ldexp(1, 8 * bytes - 1) - 1);
     pair(s, &number, &number, &data, ts_alu_bitwise_xor);
     return turn(s, tile, dtype);
@@ -121,10 +121,9 @@ static ts_tile make_upper(ts_top *s, ts_dtype *dtype) {
           upper = ts_top_all(s, tile, ts_dtype_i32, elems);
     *dtype = ts_top_is_float(s) ? ts_dtype_f32 : ts_dtype_i32;
     if (ts_top_is_float(s))
-        bits2(s, ts_engine_scalar, &upper, &data, ts_alu_arith_shift_right, 1, ts_alu_bitwise_and,
-              0xbfffffff);
+        bits2(s, &upper, &data, ts_alu_arith_shift_right, 1, ts_alu_bitwise_and, 0xbfffffff);
     else
-        bits2(s, ts_engine_scalar, &upper, &data, ts_alu_bitwise_and, 0xffffff00, ts_alu_bitwise_xor,
+        bits2(s, &upper, &data, ts_alu_bitwise_and, 0xffffff00, ts_alu_bitwise_xor,
               ts_dtype_get(s->dtype)->kind == 'u' ? 0x80000000 : 0);
     return turn(s, tile, dtype);
 }
@@ -136,8 +135,8 @@ static ts_tile make_lower(ts_top *s) {
     ts_tile tile = ts_top_tile(s, elems, ts_dtype_i32, 2);
     ts_ap data = ts_top_all(s, s->arrays[0].data, ts_dtype_i32, elems),
           lower = ts_top_all(s, tile, ts_dtype_i32, elems);
-    bits2(s, ts_engine_scalar, &lower, &data, ts_alu_bitwise_and, ts_top_is_float(s) ? 0x80000001 : 0xff,
-          ts_alu_bitwise_or, 0x3e800000);
+    bits2(s, &lower, &data, ts_alu_bitwise_and, ts_top_is_float(s) ? 0x80000001 : 0xff, ts_alu_bitwise_or,
+          0x3e800000);
     ts_dtype dtype = ts_dtype_f32;
     return turn(s, tile, &dtype);
 }
