@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/dot.h"
+#include "compiler/passes.h"
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 #include "compiler/recompute.h"
@@ -75,6 +76,12 @@ static int64_t row_elems(const ts_group *group) {
     return elems;
 }
 
+/* What instructions take inside them, or from one element a partition. */
+static bool is_number(const ts_value *value) {
+    double number;
+    return ts_type_elems(&value->type) == 1 || ts_constant_splat(value, &number);
+}
+
 static double input_bytes(const ts_group *group) {
     const ts_value *seen[TS_GROUP_OPS * 3];
     double bytes = 0, row = (double)row_elems(group);
@@ -87,7 +94,7 @@ static double input_bytes(const ts_group *group) {
                 is_new = group->ops[k]->results[0] != value;
             for (int k = 0; k < count && is_new; k++)
                 is_new = seen[k] != value;
-            if (!is_new) continue;
+            if (!is_new || is_number(value)) continue;
             seen[count++] = value;
             bytes += 2 * bytes_of(value) / (ts_group_span(group, &value->type) == ts_span_whole ? 1 : row);
         }

@@ -1,0 +1,48 @@
+//: title numbers take no room in a group's tiles: rows of 2048 stay whole
+//: random 1
+//: close 1e-6 1e-6
+//: reference
+//: after lower lacks loop
+func @main(%x: f32[128,2048]) -> (f32[128,2048]) {
+  %c0 = constant 0.5 : f32[128,2048]
+  %v0 = maximum %x, %c0 : f32[128,2048]
+  %c1 = constant 1.75 : f32[128,2048]
+  %v1 = multiply %v0, %c1 : f32[128,2048]
+  %c2 = constant 0.75 : f32[128,2048]
+  %v2 = minimum %v1, %c2 : f32[128,2048]
+  %c3 = constant 2.25 : f32[128,2048]
+  %v3 = add %v2, %c3 : f32[128,2048]
+  %c4 = constant 1.0 : f32[128,2048]
+  %v4 = maximum %v3, %c4 : f32[128,2048]
+  %c5 = constant 2.75 : f32[128,2048]
+  %v5 = multiply %v4, %c5 : f32[128,2048]
+  %c6 = constant 1.25 : f32[128,2048]
+  %v6 = minimum %v5, %c6 : f32[128,2048]
+  %c7 = constant 3.25 : f32[128,2048]
+  %v7 = add %v6, %c7 : f32[128,2048]
+  %c8 = constant 1.5 : f32[128,2048]
+  %v8 = maximum %v7, %c8 : f32[128,2048]
+  %c9 = constant 3.75 : f32[128,2048]
+  %v9 = multiply %v8, %c9 : f32[128,2048]
+  %c10 = constant 1.75 : f32[128,2048]
+  %v10 = minimum %v9, %c10 : f32[128,2048]
+  %c11 = constant 4.25 : f32[128,2048]
+  %v11 = add %v10, %c11 : f32[128,2048]
+  %c12 = constant 2.0 : f32[128,2048]
+  %v12 = maximum %v11, %c12 : f32[128,2048]
+  %c13 = constant 4.75 : f32[128,2048]
+  %v13 = multiply %v12, %c13 : f32[128,2048]
+  %c14 = constant 2.25 : f32[128,2048]
+  %v14 = minimum %v13, %c14 : f32[128,2048]
+  %c15 = constant 5.25 : f32[128,2048]
+  %v15 = add %v14, %c15 : f32[128,2048]
+  %c16 = constant 2.5 : f32[128,2048]
+  %v16 = maximum %v15, %c16 : f32[128,2048]
+  %c17 = constant 5.75 : f32[128,2048]
+  %v17 = multiply %v16, %c17 : f32[128,2048]
+  %c18 = constant 2.75 : f32[128,2048]
+  %v18 = minimum %v17, %c18 : f32[128,2048]
+  %c19 = constant 6.25 : f32[128,2048]
+  %v19 = add %v18, %c19 : f32[128,2048]
+  return %v19
+}
