@@ -59,6 +59,8 @@ ts_status ts_expand_sorts(ts_module *module, ts_func *main, ts_diag *diag) {
 
 ts_status ts_split_integers(ts_module *module, ts_func *main, ts_diag *diag) {
     static ts_expander *const limbs[] = {ts_expand_limbs}, *const wide[] = {ts_expand_wide};
+    static ts_expander *const rows[] = {ts_expand_wide_rows};
     TS_TRY(ts_expand_ops(module, main, limbs, 1, diag));
+    TS_TRY(ts_expand_ops(module, main, rows, 1, diag));
     return ts_expand_ops(module, main, wide, 1, diag);
 }

@@ -26,6 +26,8 @@ ts_expander ts_expand_cholesky, ts_expand_triangular;
 ts_expander ts_expand_limbs;
 /* ApproxTopK, as jax.lax.approx_max_k asks for it. */
 ts_expander ts_expand_top;
+/* scatter and sort of 64-bit integers; runs while their regions still compare and combine whole ones. */
+ts_expander ts_expand_wide_rows;
 /* 64-bit integers as pairs of 32-bit ones. */
 ts_expander ts_expand_wide;
 

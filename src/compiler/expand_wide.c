@@ -7,77 +7,19 @@
 #include "compiler/wide.h"
 
 static bool is_wide(const ts_value *value) {
-    return value->type.kind == ts_type_tensor && value->type.rank < TS_MAX_RANK &&
-           (value->type.dtype == ts_dtype_i64 || value->type.dtype == ts_dtype_u64);
+    return ts_is_wide(value);
 }
 
 static bool is_signed(const ts_value *value) {
     return value->type.dtype == ts_dtype_i64;
 }
 
-/* ---- one value, two halves ---- */
-
-static ts_type pair_type(const ts_type *type) {
-    ts_type pair = *type;
-    pair.dtype = ts_dtype_u32;
-    pair.dim[pair.rank++] = 2;
-    return pair;
-}
-
-static ts_value *half_of(ts_maker *m, ts_value *pair, const ts_type *type, int half) {
-    int64_t start[TS_MAX_RANK] = {0}, limit[TS_MAX_RANK];
-    memcpy(limit, pair->type.dim, sizeof limit);
-    start[type->rank] = half;
-    limit[type->rank] = half + 1;
-    return ts_make_reshape(m, ts_make_slice(m, pair, start, limit), type->rank, type->dim);
-}
-
-/* The halves that `join` put together, or NULL. */
-static ts_op_node *joined(const ts_value *value) {
-    const ts_op_node *cast = value->def;
-    if (!cast || cast->kind != ts_hlo_bitcast_convert) return NULL;
-    ts_op_node *both = cast->operands[0]->def;
-    if (!both || both->kind != ts_hlo_concatenate || both->operand_count != 2) return NULL;
-    for (int i = 0; i < 2; i++)
-        if (!both->operands[i]->def || both->operands[i]->def->kind != ts_hlo_reshape ||
-            both->operands[i]->type.dtype != ts_dtype_u32 ||
-            both->operands[i]->def->operands[0]->type.rank != value->type.rank)
-            return NULL;
-    return both;
-}
-
-static ts_wide split_constant(ts_maker *m, const ts_op_node *op) {
-    const ts_attr *old = ts_op_attr(op, "value");
-    size_t count = old->data_bytes / 8;
-    ts_wide w;
-    for (int half = 0; half < 2; half++) {
-        ts_attr *attr = TS_NEW(&m->module->arena, ts_attr);
-        uint32_t *words = TS_NEW_ARRAY(&m->module->arena, uint32_t, count + 1);
-        for (size_t i = 0; i < count; i++)
-            memcpy(&words[i], old->data + 8 * i + 4 * half, sizeof *words);
-        *attr = *old;
-        attr->type.dtype = ts_dtype_u32;
-        attr->data = (const uint8_t *)words;
-        attr->data_bytes = 4 * count;
-        *(half ? &w.high : &w.low) = ts_make_constant(m, attr);
-    }
-    return w;
-}
-
 static ts_wide split(ts_maker *m, ts_value *value) {
-    const ts_op_node *both = joined(value);
-    if (both) return (ts_wide){both->operands[0]->def->operands[0], both->operands[1]->def->operands[0]};
-    ts_type type = pair_type(&value->type);
-    ts_value *pair = ts_make_bitcast(m, value, &type);
-    return (ts_wide){half_of(m, pair, &value->type, 0), half_of(m, pair, &value->type, 1)};
+    return ts_wide_split(m, value);
 }
 
 static ts_value *join(ts_maker *m, ts_wide w, const ts_type *type) {
-    ts_type column = pair_type(type);
-    column.dim[type->rank] = 1;
-    ts_value *halves[2] = {ts_make_reshape(m, w.low, column.rank, column.dim),
-                           ts_make_reshape(m, w.high, column.rank, column.dim)};
-    return ts_make_bitcast(m, ts_make_concatenate(m, 2, halves, type->rank), type);
+    return ts_wide_join(m, w, type);
 }
 
 /* ---- ops ---- */
@@ -208,6 +150,8 @@ static bool compute(ts_maker *m, const ts_op_node *op, ts_wide *r) {
         return true;
     }
     case ts_hlo_count_leading_zeros: *r = ts_wide_of_word(m, ts_wide_leading_zeros(m, a)); return true;
+    case ts_hlo_divide:
+    case ts_hlo_remainder: *r = ts_wide_divide(m, a, b, has_sign, op->kind == ts_hlo_remainder); return true;
     case ts_hlo_maximum:
     case ts_hlo_minimum: *r = extreme(m, op->kind == ts_hlo_maximum, a, b, has_sign); return true;
     case ts_hlo_multiply: *r = ts_wide_multiply(m, a, b); return true;
@@ -252,7 +196,7 @@ static void pair_arguments(ts_maker *m, ts_block *block) {
         ts_value *arg = block->args[i];
         ts_type type = arg->type;
         if (!is_wide(arg)) continue;
-        arg->type = pair_type(&type);
+        arg->type = ts_wide_pair(&type);
         replace_uses(block, arg, ts_make_bitcast(&inside, arg, &type));
     }
     for (uint32_t i = 0; i < block->ops.count; i++)
@@ -264,7 +208,7 @@ static void pair_arguments(ts_maker *m, ts_block *block) {
 
 static void cast_operands(ts_maker *m, ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++) {
-        ts_type pair = pair_type(&op->operands[i]->type);
+        ts_type pair = ts_wide_pair(&op->operands[i]->type);
         if (is_wide(op->operands[i])) op->operands[i] = ts_make_bitcast(m, op->operands[i], &pair);
     }
 }
@@ -274,7 +218,7 @@ static void pair_region_op(ts_maker *m, ts_op_node *op) {
     ts_type *types = TS_NEW_ARRAY(&m->module->arena, ts_type, op->result_count + 1);
     for (uint32_t i = 0; i < op->result_count; i++) {
         types[i] = op->results[i]->type;
-        if (is_wide(op->results[i])) types[i] = pair_type(&types[i]);
+        if (is_wide(op->results[i])) types[i] = ts_wide_pair(&types[i]);
     }
     cast_operands(m, op);
     ts_op_node *copy =
@@ -305,7 +249,7 @@ static bool has_wide(const ts_op_node *op) {
 
 static ts_value *expand(ts_maker *m, ts_op_node *op) {
     ts_wide w;
-    if (op->kind == ts_hlo_constant) return join(m, split_constant(m, op), &op->results[0]->type);
+    if (op->kind == ts_hlo_constant) return join(m, ts_wide_of_constant(m, op), &op->results[0]->type);
     if (op->kind == ts_hlo_iota) return join(m, count_up(m, op), &op->results[0]->type);
     if (op->kind == ts_hlo_convert) return convert(m, op);
     if (op->kind == ts_hlo_compare)

@@ -107,8 +107,7 @@ ts_value *ts_make_transpose(ts_maker *m, ts_value *a, const int *axes) {
     return put(m, ts_hlo_transpose, 1, &a, &type, 1, &named);
 }
 
-/* (a, b) -> a + b on scalars. */
-static ts_block *add_region(ts_maker *m, unsigned dtype) {
+ts_block *ts_make_combiner(ts_maker *m, unsigned dtype, ts_hlo kind) {
     ts_arena *arena = &m->module->arena;
     ts_type scalar = ts_type_make(dtype, 0, NULL);
     ts_block *block = TS_NEW(arena, ts_block);
@@ -120,8 +119,9 @@ static ts_block *add_region(ts_maker *m, unsigned dtype) {
     }
     ts_maker inside = *m;
     inside.block = block;
-    ts_value *sum = ts_make_binary(&inside, ts_hlo_add, block->args[0], block->args[1]);
-    ts_op_node *last = ts_op_new(m->module, m->func, ts_hlo_return, m->loc, 1, &sum, 0, NULL, 0, NULL, 0);
+    ts_value *made = block->args[1];
+    if (kind != ts_hlo_return) made = ts_make_binary(&inside, kind, block->args[0], block->args[1]);
+    ts_op_node *last = ts_op_new(m->module, m->func, ts_hlo_return, m->loc, 1, &made, 0, NULL, 0, NULL, 0);
     ts_vec_push(&block->ops, arena, last);
     return block;
 }
@@ -138,7 +138,7 @@ ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count) {
     ts_named_attr named = {.name = "dimensions", .value = ts_make_ints(m, count, axes)};
     ts_op_node *op =
         ts_op_new(m->module, m->func, ts_hlo_reduce, m->loc, 2, operands, 1, &type, 1, &named, 1);
-    op->regions[0] = add_region(m, a->type.dtype);
+    op->regions[0] = ts_make_combiner(m, a->type.dtype, ts_hlo_add);
     ts_vec_push(&m->block->ops, &m->module->arena, op);
     return op->results[0];
 }

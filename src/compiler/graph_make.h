@@ -33,6 +33,8 @@ ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type);
 ts_value *ts_make_broadcast(ts_maker *m, ts_value *a, const ts_type *type, const int64_t *axes);
 /* Axis i of the result is axis axes[i] of `a`. */
 ts_value *ts_make_transpose(ts_maker *m, ts_value *a, const int *axes);
+/* The region (a, b) -> a op b on scalars; (a, b) -> b for ts_hlo_return. */
+ts_block *ts_make_combiner(ts_maker *m, unsigned dtype, ts_hlo kind);
 /* The sum over `count` axes from `axis` on, which the result does not have. */
 ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count);
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);

@@ -93,7 +93,20 @@ static bool is_index(const ts_op_node *op, uint32_t i) {
     }
 }
 
-static void see_op(narrower *n, const ts_op_node *op) {
+static bool has_own_region(const ts_op_node *op) {
+    return op && (op->kind == ts_hlo_scatter || op->kind == ts_hlo_sort);
+}
+
+/* The arguments of a sort's or a scatter's region are elements of its operands. */
+static const ts_value *operand_of_argument(const ts_op_node *owner, uint32_t i) {
+    return owner->operands[owner->kind == ts_hlo_sort ? i / 2 : i % owner->result_count];
+}
+
+static void see_op(narrower *n, const ts_op_node *owner, const ts_op_node *op) {
+    if (op->kind == ts_hlo_return && owner && owner->kind == ts_hlo_scatter) return;
+    for (uint32_t i = 0; i < op->operand_count && op->kind == ts_hlo_sort; i++)
+        if (is_wide(op->operands[i])) tie(n, op->operands[i], op->results[i]);
+    if (op->kind == ts_hlo_sort) return;
     uint32_t all = op->operand_count + op->result_count;
     for (uint32_t pass = 0; pass < 2; pass++) {
         const ts_value *first = NULL;
@@ -107,29 +120,38 @@ static void see_op(narrower *n, const ts_op_node *op) {
     }
 }
 
-static void see_block(narrower *n, const ts_block *block) {
-    for (uint32_t i = 0; i < block->arg_count; i++)
-        keep(n, block->args[i]);
+static void see_block(narrower *n, const ts_op_node *owner, const ts_block *block) {
+    for (uint32_t i = 0; i < block->arg_count; i++) {
+        if (!is_wide(block->args[i])) continue;
+        if (has_own_region(owner))
+            tie(n, block->args[i], operand_of_argument(owner, i));
+        else
+            keep(n, block->args[i]);
+    }
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) see_block(n, op->regions[j]);
-        see_op(n, op);
+            if (op->regions[j]) see_block(n, op, op->regions[j]);
+        see_op(n, owner, op);
     }
 }
 
+static void start_value(narrower *n, const ts_value *value) {
+    ts_range range = n->ranges[value->id];
+    if (is_wide(value))
+        n->fits[value->id] = (uint8_t)((ts_range_fits(range, ts_dtype_u32) ? FITS_U32 : 0) |
+                                       (ts_range_fits(range, ts_dtype_i32) ? FITS_I32 : 0));
+}
+
 static void start(narrower *n, const ts_block *block) {
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        start_value(n, block->args[i]);
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->region_count; j++)
             if (op->regions[j]) start(n, op->regions[j]);
-        for (uint32_t j = 0; j < op->result_count; j++) {
-            const ts_value *value = op->results[j];
-            if (!is_wide(value)) continue;
-            ts_range range = n->ranges[value->id];
-            n->fits[value->id] = (uint8_t)((ts_range_fits(range, ts_dtype_u32) ? FITS_U32 : 0) |
-                                           (ts_range_fits(range, ts_dtype_i32) ? FITS_I32 : 0));
-        }
+        for (uint32_t j = 0; j < op->result_count; j++)
+            start_value(n, op->results[j]);
     }
 }
 
@@ -155,8 +177,9 @@ static void rewrite_value(narrower *n, ts_value *value, const uint8_t *roots) {
     if (!is_wide(value)) return;
     unsigned dtype = roots[root_of(n, value->id)];
     if (dtype == ts_dtype_none) return;
-    if (value->def->kind == ts_hlo_constant) narrow_constant(n, value->def, dtype);
     value->type.dtype = (uint8_t)dtype;
+    if (!value->def) return;
+    if (value->def->kind == ts_hlo_constant) narrow_constant(n, value->def, dtype);
     /* Natural numbers from 2^31 on are negative to an arithmetic shift of 32 bits. */
     if (value->def->kind == ts_hlo_shift_right_arithmetic && dtype == ts_dtype_u32)
         value->def->kind = ts_hlo_shift_right_logical;
@@ -185,6 +208,8 @@ static void make_constant(narrower *n, ts_op_node *op) {
 }
 
 static void rewrite_block(narrower *n, const ts_block *block, const uint8_t *roots) {
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        rewrite_value(n, block->args[i], roots);
     for (uint32_t i = 0; i < block->ops.count; i++) {
         ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->region_count; j++)
@@ -207,7 +232,7 @@ ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag) {
     for (uint32_t i = 0; i < main->value_count; i++)
         n.parent[i] = i;
     start(&n, main->body);
-    see_block(&n, main->body);
+    see_block(&n, NULL, main->body);
     for (uint32_t i = 0; i < main->value_count; i++) {
         uint8_t fits = n.fits[root_of(&n, i)];
         roots[root_of(&n, i)] = fits & FITS_I32   ? ts_dtype_i32

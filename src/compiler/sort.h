@@ -19,6 +19,10 @@ typedef struct ts_sort_key {
    comparisons of its arguments. Found by evaluating it for every outcome of its comparisons. */
 int ts_sort_order(const ts_block *comparator, ts_sort_key keys[TS_SORT_KEYS]);
 
+/* A comparator for `sort` that has its operands: by keys, of which key k is operand at[k]. */
+ts_block *ts_sort_comparator(ts_module *module, ts_func *func, ts_op_node *sort, const ts_sort_key *keys,
+                             const int *at, int count);
+
 /* Operand that the key is, -1 when it is computed. */
 int ts_sort_operand(const ts_block *comparator, const ts_sort_key *key);
 

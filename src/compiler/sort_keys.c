@@ -155,6 +155,12 @@ static ts_block *plain_comparator(maker *m, const ts_sort_key *keys, const int *
     return block;
 }
 
+ts_block *ts_sort_comparator(ts_module *module, ts_func *func, ts_op_node *sort, const ts_sort_key *keys,
+                             const int *at, int count) {
+    maker m = {.module = module, .func = func, .sort = sort};
+    return plain_comparator(&m, keys, at, count);
+}
+
 /* One more operand, with a result that nobody reads. */
 static int add_operand(maker *m, ts_value *value) {
     ts_op_node *op = m->sort;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compiler/lower_index.h"
+
 static const ts_range UNKNOWN = {INT64_MIN, INT64_MAX};
 
 ts_range ts_range_of_dtype(unsigned dtype) {
@@ -180,6 +182,26 @@ static ts_range of_iota(const ts_op_node *op) {
     return size > 0 ? (ts_range){0, size - 1} : UNKNOWN;
 }
 
+int64_t ts_scatter_updates(const ts_op_node *op) {
+    const ts_type *type = &op->operands[op->operand_count - 1]->type;
+    int64_t window[TS_MAX_RANK], count = 1;
+    int windows = ts_index_dims(op, "update_window_dims", window);
+    for (int i = 0; i < type->rank; i++)
+        if (!ts_index_has(window, windows, i)) count *= type->dim[i];
+    return count;
+}
+
+/* Of what stands there after any of its updates. */
+static ts_range of_scatter(const ts_op_node *op, const ts_range *ranges) {
+    ts_alu alu;
+    if (op->operand_count != 3 || !ts_region_alu(op->regions[0], &alu)) return UNKNOWN;
+    ts_range old = ranges[op->operands[0]->id], update = ranges[op->operands[2]->id];
+    if (alu == ts_alu_bypass || alu == ts_alu_max || alu == ts_alu_min) return join(old, update);
+    if (alu != ts_alu_add || !has_bounds(update)) return UNKNOWN;
+    int64_t most = ts_scatter_updates(op);
+    return add(old, multiply(join(update, (ts_range){0, 0}), (ts_range){most, most}));
+}
+
 static ts_range of_op(const ts_op_node *op, const ts_range *ranges) {
     ts_range in[3] = {UNKNOWN, UNKNOWN, UNKNOWN}, all = {INT64_MAX, INT64_MIN};
     for (uint32_t i = 0; i < op->operand_count; i++) {
@@ -204,18 +226,34 @@ static ts_range of_op(const ts_op_node *op, const ts_range *ranges) {
     return is_pointwise ? ts_range_apply(op, in) : UNKNOWN;
 }
 
-static void walk(const ts_block *block, ts_range *ranges) {
-    for (uint32_t i = 0; i < block->arg_count; i++)
-        ranges[block->args[i]->id] = ts_range_of_dtype(block->args[i]->type.dtype);
+static ts_range of_result(const ts_op_node *op, uint32_t j, const ts_range *ranges) {
+    if (op->kind == ts_hlo_sort) return ranges[op->operands[j]->id];
+    if (j > 0) return UNKNOWN;
+    return op->kind == ts_hlo_scatter ? of_scatter(op, ranges) : of_op(op, ranges);
+}
+
+/* A region's argument: a sort compares elements of its operands, a scatter combines what it may leave. */
+static ts_range of_argument(const ts_op_node *owner, uint32_t i, const ts_range *ranges) {
+    if (owner && owner->kind == ts_hlo_sort) return ranges[owner->operands[i / 2]->id];
+    if (owner && owner->kind == ts_hlo_scatter) return of_scatter(owner, ranges);
+    return UNKNOWN;
+}
+
+static void walk(const ts_op_node *owner, const ts_block *block, ts_range *ranges) {
+    for (uint32_t i = 0; i < block->arg_count; i++) {
+        ts_range r = of_argument(owner, i, ranges), own = ts_range_of_dtype(block->args[i]->type.dtype);
+        ranges[block->args[i]->id] = ts_range_is_within(r, own.low, own.high) ? r : own;
+    }
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) walk(op->regions[j], ranges);
+            if (op->regions[j]) walk(op, op->regions[j], ranges);
         for (uint32_t j = 0; j < op->result_count; j++) {
             unsigned dtype = op->results[j]->type.dtype;
             ts_range r = UNKNOWN, own = ts_range_of_dtype(dtype);
-            if (op->results[j]->type.kind == ts_type_tensor && ts_dtype_is_integer(dtype) && j == 0)
-                r = of_op(op, ranges);
+            if (op->results[j]->type.kind == ts_type_tensor && ts_dtype_is_integer(dtype))
+                r = of_result(op, j, ranges);
+            if (owner && owner->kind == ts_hlo_scatter) r = of_scatter(owner, ranges);
             ranges[op->results[j]->id] = ts_range_is_within(r, own.low, own.high) ? r : own;
         }
     }
@@ -223,6 +261,6 @@ static void walk(const ts_block *block, ts_range *ranges) {
 
 ts_range *ts_value_ranges(const ts_func *func, ts_arena *arena) {
     ts_range *ranges = TS_NEW_ARRAY(arena, ts_range, func->value_count);
-    walk(func->body, ranges);
+    walk(NULL, func->body, ranges);
     return ranges;
 }

@@ -31,6 +31,9 @@ static inline bool ts_range_is_small(ts_range range) {
    nothing is known. */
 ts_range ts_range_apply(const ts_op_node *op, const ts_range *in);
 
+/* Most updates that one element of a scatter's result can have. */
+int64_t ts_scatter_updates(const ts_op_node *op);
+
 /* By value id, of every value of the function, regions included. Arguments have the range of their dtype. */
 ts_range *ts_value_ranges(const ts_func *func, ts_arena *arena);
 

@@ -9,11 +9,21 @@ typedef struct ts_wide {
     ts_value *low, *high;
 } ts_wide;
 
+/* Integers of 64 bits that have room for the axis of their halves. */
+bool ts_is_wide(const ts_value *value);
+/* u32, with that axis last. */
+ts_type ts_wide_pair(const ts_type *type);
+ts_wide ts_wide_split(ts_maker *m, ts_value *value);
+ts_value *ts_wide_join(ts_maker *m, ts_wide w, const ts_type *type);
+ts_wide ts_wide_of_constant(ts_maker *m, const ts_op_node *op);
+
 /* `of` is any value of the shape; its dtype does not count. */
 ts_wide ts_wide_number(ts_maker *m, const ts_value *of, uint64_t number);
 ts_wide ts_wide_add(ts_maker *m, ts_wide a, ts_wide b);
 ts_wide ts_wide_subtract(ts_maker *m, ts_wide a, ts_wide b);
 ts_wide ts_wide_multiply(ts_maker *m, ts_wide a, ts_wide b);
+/* The quotient towards 0, or the rest, which has the dividend's sign. */
+ts_wide ts_wide_divide(ts_maker *m, ts_wide a, ts_wide b, bool is_signed, bool wants_rest);
 ts_wide ts_wide_negate(ts_maker *m, ts_wide a);
 ts_wide ts_wide_bits(ts_maker *m, ts_hlo kind, ts_wide a, ts_wide b); /* and, or, xor */
 ts_wide ts_wide_select(ts_maker *m, ts_value *predicate, ts_wide yes, ts_wide no);
