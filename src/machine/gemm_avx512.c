@@ -12,16 +12,18 @@
 
 enum { LINE_WORDS = 16 };
 
-/* The rows of a tile, k by k. */
+/* Row by row, whose lines follow each other, so that the CPU fetches them beforehand. */
 TARGET static void pack_words(const void *words, int64_t pitch, int64_t k, int64_t m, uint32_t *to) {
-    const float *from = words;
-    for (int64_t height; m > 0; m -= height, from += height) {
-        height = ts_gemm_height(&ts_gemm_avx512, m);
-        const float *row = from;
-        for (int64_t i = 0; i < k; i++, row += pitch, to += ROWS) {
-            __builtin_prefetch(row + LINE_WORDS);
-            store_some(to, mask_of(ROWS), load_some(row, mask_of(height)));
-        }
+    const float *row = words;
+    const int64_t tiles = (m + ROWS - 1) / ROWS, height = ts_gemm_height(&ts_gemm_avx512, m),
+                  tall = m - tiles * (height - 1);
+    for (int64_t i = 0; i < k; i++, row += pitch, to += ROWS) {
+        uint32_t *tile = to;
+        const float *from = row;
+        for (int64_t t = 0; t < tall; t++, from += height, tile += k * ROWS)
+            store_some(tile, mask_of(ROWS), load_some(from, mask_of(height)));
+        for (int64_t t = tall; t < tiles; t++, from += height - 1, tile += k * ROWS)
+            store_some(tile, mask_of(ROWS), load_some(from, mask_of(height - 1)));
     }
 }
 
