@@ -6,6 +6,7 @@
 #   make long    the tests of many minutes, which `make test` leaves out: ResNet-20 and the GPT of examples/ to their end,
 #                a thousand kills, the threaded tests under ThreadSanitizer
 #   make tsan    these alone
+#   make torch   .venv-torch/ with PyTorch/XLA (some 6 GB), and the tests that train on the modelled chip with it
 #   make bench   how fast the model itself runs; BENCH=... passes options on (docs/performance.md)
 #   make format  clang-format over the tree
 #   make clean   remove what the builds made (.venv stays; distclean removes it too)
@@ -16,7 +17,7 @@ PYTHON ?=
 BENCH ?=
 export PYTHON
 
-.PHONY: all system venv build demo test short long tsan sanitize bench format clean distclean
+.PHONY: all system venv build demo test short long tsan torch sanitize bench format clean distclean
 
 all: build venv
 
@@ -52,6 +53,10 @@ tsan: system
 	@cmake --build --preset tsan --parallel $(JOBS) --target threaded_tests
 	ctest --preset tsan --parallel $(JOBS)
 
+torch: build
+	@bash tools/setup.sh venv-torch
+	ctest --preset torch
+
 sanitize: system
 	@bash tools/setup.sh configure dev
 	@cmake --build --preset dev --parallel $(JOBS)
@@ -74,4 +79,4 @@ clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
 distclean: clean
-	rm -rf .venv
+	rm -rf .venv .venv-torch

@@ -3,20 +3,24 @@
 if(TS_SANITIZE OR TS_FUZZ OR CMAKE_C_FLAGS MATCHES "-fsanitize")
   return()
 endif()
-# ts_pytest(file LABEL short|medium|long): tests/<file>.py. Those that run models use every core. AS gives the test
-# another name, LOOPS how often it tries.
+# ts_pytest(file LABEL short|medium|long|torch): tests/<file>.py. Those that run models use every core. AS gives the test
+# another name, LOOPS how often it tries, IN the environment whose Python runs it, if not .venv.
 function(ts_pytest file)
-  cmake_parse_arguments(ARG "" "LABEL;AS;LOOPS" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;AS;LOOPS;IN" "" ${ARGN})
   set(name ${file})
   if(ARG_AS)
     set(name ${ARG_AS})
+  endif()
+  set(folder .venv)
+  if(ARG_IN)
+    set(folder ${ARG_IN})
   endif()
   set(environment "TRAINSTONE_BUILD=${CMAKE_BINARY_DIR};TRAINSTONE_LIBRARY=${CMAKE_BINARY_DIR}/libtrainstone.so;JAX_PLATFORMS=neuron,cpu")
   if(ARG_LOOPS)
     list(APPEND environment "TRAINSTONE_LOOPS=${ARG_LOOPS}")
   endif()
   add_test(NAME ${name}
-           COMMAND ${CMAKE_SOURCE_DIR}/.venv/bin/python -m pytest -q -p no:cacheprovider
+           COMMAND ${CMAKE_SOURCE_DIR}/${folder}/bin/python -m pytest -q -p no:cacheprovider
                    --junitxml=${CMAKE_BINARY_DIR}/junit/${name}.xml ${CMAKE_SOURCE_DIR}/tests/${file}.py)
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL};python" TIMEOUT 900 ENVIRONMENT "${environment}")
   if(NOT ARG_LABEL STREQUAL short)
@@ -65,6 +69,8 @@ ts_pytest(models/test_examples_train LABEL medium)
 ts_pytest(models/test_examples_long LABEL long)
 ts_pytest(api/test_programs LABEL medium)
 ts_pytest(api/test_plugin LABEL medium)
+ts_pytest(api/test_torch_plugin LABEL short)
+ts_pytest(torch/test_training LABEL torch IN .venv-torch)
 ts_pytest(api/test_watch LABEL medium)
 ts_pytest(api/test_bench LABEL medium)
 ts_pytest(install/test_install LABEL medium)

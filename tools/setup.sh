@@ -4,6 +4,7 @@
 #   setup.sh configure PRESET    one CMake configure, only when it was not done yet
 #   setup.sh venv                .venv with pinned packages and the trainstone package
 #   setup.sh venv-test           the packages that only the tests use
+#   setup.sh venv-torch          .venv-torch with PyTorch/XLA and the trainstone package
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -124,10 +125,20 @@ configure() {
     touch "$directory/CMakeCache.txt"
 }
 
-# pip_install STAMP INPUT... -- ARGUMENTS: pip install, skipped while the stamp holds the inputs' hash.
+# make_venv FOLDER: an environment of a Python that is new enough, unless it is there.
+make_venv() {
+    local python
+    "$1/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return
+    python=$(find_python)
+    say "making $1 with $python"
+    rm -rf "$1"
+    "$python" -m venv "$1"
+}
+
+# pip_install FOLDER STAMP INPUT... -- ARGUMENTS: pip install, skipped while the stamp holds the inputs' hash.
 pip_install() {
-    local stamp=.venv/$1 inputs=() hash
-    shift
+    local folder=$1 stamp=$1/$2 inputs=() hash
+    shift 2
     while [ "$1" != -- ]; do
         inputs+=("$1")
         shift
@@ -136,28 +147,41 @@ pip_install() {
     hash=$(cat "${inputs[@]}" | cksum)
     [ "$(cat "$stamp" 2>/dev/null || true)" = "$hash" ] && return
     say "pip install $*"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@" </dev/null ||
-        fail "pip could not install into .venv: $*"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" </dev/null ||
+        fail "pip could not install into $folder: $*"
     printf '%s\n' "$hash" >"$stamp"
 }
 
+# add_checkout FOLDER: the checkout's own package. JAX finds jax_plugins wherever Python looks for modules, torch_xla
+# asks for entry points, which only an installed package has: this much of one.
+add_checkout() {
+    local site info version
+    site=$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    version=$(sed -n 's/^project(trainstone VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+    printf '%s\n' "$PWD/python" >"$site/trainstone.pth"
+    rm -rf "$site"/trainstone-*.dist-info
+    info=$site/trainstone-$version.dist-info
+    mkdir "$info"
+    printf 'Metadata-Version: 2.1\nName: trainstone\nVersion: %s\n' "$version" >"$info/METADATA"
+    printf '[torch_xla.plugins]\ntrainstone = trainstone.torch_plugin:Plugin\n' >"$info/entry_points.txt"
+}
+
 venv() {
-    local python
-    if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        python=$(find_python)
-        say "making .venv with $python"
-        rm -rf .venv
-        "$python" -m venv .venv
-    fi
-    pip_install stamp-requirements tools/requirements.txt -- -r tools/requirements.txt
-    # The checkout's own package; JAX finds jax_plugins wherever Python looks for modules.
-    printf '%s\n' "$PWD/python" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/trainstone.pth"
+    make_venv .venv
+    pip_install .venv stamp-requirements tools/requirements.txt -- -r tools/requirements.txt
+    add_checkout .venv
 }
 
 venv_test() {
     venv
-    pip_install stamp-requirements-test tools/requirements.txt tools/requirements-test.txt -- \
+    pip_install .venv stamp-requirements-test tools/requirements.txt tools/requirements-test.txt -- \
         -r tools/requirements.txt -r tools/requirements-test.txt
+}
+
+venv_torch() {
+    make_venv .venv-torch
+    pip_install .venv-torch stamp-requirements tools/requirements-torch.txt -- -r tools/requirements-torch.txt
+    add_checkout .venv-torch
 }
 
 case ${1:-} in
@@ -165,5 +189,6 @@ case ${1:-} in
     configure) configure "${2:?preset}" ;;
     venv) venv ;;
     venv-test) venv_test ;;
-    *) fail "usage: setup.sh system|configure PRESET|venv|venv-test" ;;
+    venv-torch) venv_torch ;;
+    *) fail "usage: setup.sh system|configure PRESET|venv|venv-test|venv-torch" ;;
 esac

@@ -24,6 +24,8 @@ ts_expander ts_expand_qr;
 ts_expander ts_expand_cholesky, ts_expand_triangular;
 /* dot_general, convolution and select_and_scatter of integers, exact as floats of few bits. */
 ts_expander ts_expand_limbs;
+/* Batch norms and their gradients. */
+ts_expander ts_expand_norm;
 /* ApproxTopK, as jax.lax.approx_max_k asks for it. */
 ts_expander ts_expand_top;
 /* scatter and sort of 64-bit integers; runs while their regions still compare and combine whole ones. */

@@ -24,6 +24,15 @@ static void pass_through(ts_op_node *op) {
         op->results[i]->note = op->operands[i];
 }
 
+/* A function that returns several values as one, as PyTorch/XLA's loops call them, has been inlined. */
+static void take_element(ts_op_node *op) {
+    const ts_op_node *tuple = op->operands[0]->def;
+    int64_t index = ts_op_int(op, "index", -1);
+    if (!tuple || tuple->kind != ts_hlo_tuple || index < 0 || index >= tuple->operand_count) return;
+    if (ts_type_equal(&tuple->operands[index]->type, &op->results[0]->type))
+        op->results[0]->note = tuple->operands[index];
+}
+
 ts_status ts_expand_static(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     (void)diag;
     int64_t axis = ts_op_int(op, "dimension", 0);
@@ -33,6 +42,7 @@ ts_status ts_expand_static(ts_maker *make, ts_op_node *op, ts_diag *diag) {
             op->results[0]->note =
                 ts_make_number(make, &op->results[0]->type, (uint64_t)op->operands[0]->type.dim[axis]);
         break;
+    case ts_hlo_get_tuple_element: take_element(op); break;
     case ts_hlo_partition_id:
     case ts_hlo_replica_id: op->results[0]->note = ts_make_number(make, &op->results[0]->type, 0); break;
     case ts_hlo_all_gather:

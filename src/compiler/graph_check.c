@@ -227,6 +227,9 @@ static ts_status check_family(const ts_check *check) {
     case ts_hlo_case:
     case ts_hlo_optimization_barrier:
     case ts_hlo_rng_bit_generator: return ts_check_control(check);
+    case ts_hlo_batch_norm_grad:
+    case ts_hlo_batch_norm_inference:
+    case ts_hlo_batch_norm_training: return ts_check_norm(check);
     case ts_hlo_constant:
     case ts_hlo_bitcast_convert:
     case ts_hlo_sdy_sharding_constraint: return ts_check_view(check);
