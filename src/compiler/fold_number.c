@@ -1,4 +1,5 @@
-/* Folding of numbers: what an op makes of constants, rounded after each op as the engines round. */
+/* Folding of numbers: what an op makes of constants, rounded after each op as the engines round; e^x and ln x
+   exactly before that. */
 #include <math.h>
 #include <string.h>
 
@@ -63,6 +64,8 @@ static bool fold_float(const ts_op_node *op, const double *in, double *out) {
     case ts_hlo_negate: value = -a; break;
     case ts_hlo_abs: value = fabsf(a); break;
     case ts_hlo_sqrt: value = sqrtf(a); break;
+    case ts_hlo_log: value = (float)log(in[0]); break;
+    case ts_hlo_exponential: value = (float)exp(in[0]); break;
     default: return false;
     }
     *out = round_float(dtype, value);
