@@ -20,6 +20,8 @@ ts_expander ts_expand_rng;
 ts_expander ts_expand_reduce;
 /* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal ask for it. */
 ts_expander ts_expand_qr;
+/* torch_xla's custom calls for nearest and bilinear resizing of images. */
+ts_expander ts_expand_resize;
 /* Linear algebra of fp32: cholesky and triangular_solve. */
 ts_expander ts_expand_cholesky, ts_expand_triangular;
 /* dot_general, convolution and select_and_scatter of integers, exact as floats of few bits. */
