@@ -100,17 +100,20 @@ static ts_value *as_matrix(factors *f, ts_value *value) {
     return ts_make_reshape(f->make, value, 3, f->matrix.dim);
 }
 
-static void factor(factors *f, ts_op_node *op) {
+static void factor(factors *f, ts_op_node *op, const ts_type *second) {
     const int64_t count = f->rows < f->cols ? f->rows : f->cols, dims[2] = {f->batch, 1};
-    const ts_type *first = &op->results[0]->type, *second = &op->results[1]->type;
+    const ts_type *first = &op->operands[0]->type;
     ts_value *matrix = as_matrix(f, op->operands[0]), *taus[MAX_REFLECTIONS];
     for (int64_t j = 0; j < count; j++) {
         matrix = factor_column(f, matrix, j, &taus[j]);
         taus[j] = ts_make_reshape(f->make, taus[j], 2, dims);
     }
     ts_value *all = ts_make_concatenate(f->make, (int)count, taus, 1);
-    op->results[0]->note = ts_make_reshape(f->make, matrix, first->rank, first->dim);
-    op->results[1]->note = ts_make_reshape(f->make, all, second->rank, second->dim);
+    ts_value *both[2] = {ts_make_reshape(f->make, matrix, first->rank, first->dim),
+                         ts_make_reshape(f->make, all, second->rank, second->dim)};
+    for (uint32_t i = 0; i < op->result_count; i++)
+        op->results[i]->note = both[i];
+    if (op->result_count == 1) op->results[0]->note = ts_make_tuple(f->make, 2, both, &op->results[0]->type);
 }
 
 static void multiply_reflections(factors *f, ts_op_node *op, int64_t count) {
@@ -129,21 +132,37 @@ static void multiply_reflections(factors *f, ts_op_node *op, int64_t count) {
     op->results[0]->note = ts_make_reshape(f->make, product, type->rank, type->dim);
 }
 
+/* As XLA's own call of two results is spelt; its parts' types are those that they must have. */
+static bool is_tuple(const ts_op_node *op) {
+    return op->result_count == 1 && op->results[0]->type.kind == ts_type_tuple;
+}
+
+static ts_type tau_type(const ts_type *matrices, int64_t count) {
+    ts_type type = *matrices;
+    type.rank--;
+    type.dim[type.rank - 1] = count;
+    return type;
+}
+
 ts_status ts_expand_qr(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     if (op->kind != ts_hlo_custom_call) return ts_ok;
     const char *target = ts_op_string(op, "call_target_name");
-    bool is_factor = strcmp(target, "Qr") == 0 && op->operand_count == 1 && op->result_count == 2;
+    bool is_factor =
+        strcmp(target, "Qr") == 0 && op->operand_count == 1 && (op->result_count == 2 || is_tuple(op));
     bool is_product = strcmp(target, "ProductOfElementaryHouseholderReflectors") == 0 &&
                       op->operand_count == 2 && op->result_count == 1;
     if (!is_factor && !is_product) return ts_ok;
     const ts_type *type = &op->operands[0]->type;
     if (type->kind != ts_type_tensor || type->dtype != ts_dtype_f32 || type->rank < 2 ||
-        ts_type_elems(type) <= 0 || !ts_type_equal(type, &op->results[0]->type))
+        ts_type_elems(type) <= 0 || !(is_tuple(op) || ts_type_equal(type, &op->results[0]->type)))
         return ts_ok;
     factors f = begin(make, type);
-    const ts_type *taus = is_factor ? &op->results[1]->type : &op->operands[1]->type;
-    int64_t count = taus->rank > 0 ? taus->dim[taus->rank - 1] : 0,
-            smaller = f.rows < f.cols ? f.rows : f.cols;
+    int64_t smaller = f.rows < f.cols ? f.rows : f.cols;
+    ts_type in_tuple = tau_type(type, smaller);
+    const ts_type *taus = !is_factor     ? &op->operands[1]->type
+                          : is_tuple(op) ? &in_tuple
+                                         : &op->results[1]->type;
+    int64_t count = taus->rank > 0 ? taus->dim[taus->rank - 1] : 0;
     if (taus->dtype != ts_dtype_f32 || count < 1 || count > smaller || (is_factor && count != smaller) ||
         ts_type_elems(taus) != f.batch * count)
         return ts_ok;
@@ -151,7 +170,7 @@ ts_status ts_expand_qr(ts_maker *make, ts_op_node *op, ts_diag *diag) {
         return ts_op_fail(make->module, op, diag, ts_unsupported, "QR of %lld columns, at most %d run",
                           (long long)count, MAX_REFLECTIONS);
     if (is_factor)
-        factor(&f, op);
+        factor(&f, op, taus);
     else
         multiply_reflections(&f, op, count);
     return ts_ok;

@@ -81,6 +81,10 @@ ts_value *ts_make_select(ts_maker *m, ts_value *predicate, ts_value *yes, ts_val
     return put(m, ts_hlo_select, 3, (ts_value *[]){predicate, yes, no}, &no->type, 0, NULL);
 }
 
+ts_value *ts_make_tuple(ts_maker *m, int count, ts_value *const *parts, const ts_type *type) {
+    return put(m, ts_hlo_tuple, (uint32_t)count, parts, type, 0, NULL);
+}
+
 ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis) {
     ts_named_attr named = {.name = "iota_dimension", .value = ts_make_integer(m, axis)};
     return put(m, ts_hlo_iota, 0, NULL, type, 1, &named);

@@ -26,6 +26,7 @@ ts_value *ts_make_unary(ts_maker *m, ts_hlo kind, ts_value *a, const ts_type *ty
 ts_value *ts_make_binary(ts_maker *m, ts_hlo kind, ts_value *a, ts_value *b);
 ts_value *ts_make_compare(ts_maker *m, const char *direction, ts_value *a, ts_value *b);
 ts_value *ts_make_select(ts_maker *m, ts_value *predicate, ts_value *yes, ts_value *no);
+ts_value *ts_make_tuple(ts_maker *m, int count, ts_value *const *parts, const ts_type *type);
 ts_value *ts_make_iota(ts_maker *m, const ts_type *type, int64_t axis);
 /* A scalar repeated. */
 ts_value *ts_make_splat(ts_maker *m, ts_value *scalar, const ts_type *type);
