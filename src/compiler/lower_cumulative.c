@@ -3,9 +3,15 @@
    steps on GpSimdE. */
 #include <string.h>
 
+#include "compiler/group.h"
 #include "compiler/lower_window.h"
 
-enum { PARTITIONS = 128, CHUNK = 4096 };
+enum {
+    PARTITIONS = 128,
+    CHUNK = 4096,
+    FEWEST = 4096, /* elements of a row that is worth parts */
+    FEWEST_PARTS = 8
+};
 
 typedef struct running {
     ts_lower *lower;
@@ -17,6 +23,8 @@ typedef struct running {
     bool is_word;    /* ... which is an integer of 32 bits */
     bool is_reverse; /* walked from the end of each tile */
     double init;
+    uint32_t totals, starts; /* f32[rows]: what the rows add up to, and what they start from */
+    enum { RUN_FROM_INIT, RUN_TOTALS, RUN_FROM_STARTS } pass;
     ts_nest nest;
 } running;
 
@@ -156,29 +164,161 @@ static ts_ap narrow(const running *r, ts_tile result) {
     return to;
 }
 
+/* Of a number for each row. */
+static ts_ap row_numbers(const running *r, uint32_t tensor) {
+    ts_view view = r->out;
+    for (int i = 0; i < view.rank; i++)
+        view.stride[i] = 0;
+    if (r->nest.part >= 0) view.stride[r->nest.part] = 1;
+    view.tensor = tensor;
+    view.dtype = ts_dtype_f32;
+    view.offset = 0;
+    view.shift = ts_affine_const(0);
+    return ts_nest_hbm_column(&r->nest, &view);
+}
+
+static ts_tile load_chunk(running *r) {
+    ts_tile data = new_tile(r, r->nest.tile[r->nest.rank - 1], r->dtype, 2);
+    ts_ap to = chunk_ap(r, data, r->dtype), from = ts_nest_hbm(&r->nest, &r->in);
+    ts_emit_dma(r->b, ts_engine_sync, ts_lower_load_queue(r->lower), &to, &from);
+    return data;
+}
+
+static void add_chunk(running *r, const ts_ap *carry) {
+    ts_ap chunk = chunk_ap(r, load_chunk(r), r->dtype);
+    ts_ap sum = column_ap(r, new_tile(r, 1, ts_dtype_f32, 2), ts_dtype_f32);
+    ts_emit_reduce(r->b, &sum, &chunk, r->alu, 1);
+    ts_emit_tensor_tensor(r->b, ts_engine_vector, carry, carry, &sum, r->alu);
+}
+
+static void run_chunk(running *r, const ts_ap *carry, ts_tile ones) {
+    ts_tile data = load_chunk(r);
+    if (r->is_word && r->dtype != r->wide) data = widen(r, data);
+    ts_tile result = r->is_word ? scan_words(r, data, carry) : scan_floats(r, data, carry, ones);
+    ts_ap done = r->dtype == r->wide ? chunk_ap(r, result, r->wide) : narrow(r, result);
+    ts_ap out = ts_nest_hbm(&r->nest, &r->out);
+    ts_emit_dma(r->b, ts_engine_tensor, TS_STORE_QUEUE, &out, &done);
+}
+
+static ts_tile make_ones(running *r) {
+    if (r->is_word) return 0;
+    ts_tile ones = new_tile(r, 1, ts_dtype_f32, 1);
+    ts_count parts = ts_count_const(ts_nest_max_parts(&r->nest));
+    ts_ap one = ts_build_ap(r->b, ones, ts_dtype_f32, parts, ts_count_const(1));
+    ts_emit_memset(r->b, ts_engine_vector, &one, 1);
+    return ones;
+}
+
 static void run(running *r) {
+    cut(r);
     ts_nest *nest = &r->nest;
     int axis = nest->rank - 1;
-    ts_tile ones = 0;
-    if (!r->is_word) {
-        ones = new_tile(r, 1, ts_dtype_f32, 1);
-        ts_ap one =
-            ts_build_ap(r->b, ones, ts_dtype_f32, ts_count_const(ts_nest_max_parts(nest)), ts_count_const(1));
-        ts_emit_memset(r->b, ts_engine_vector, &one, 1);
-    }
+    ts_tile ones = r->pass == RUN_TOTALS ? 0 : make_ones(r);
     ts_nest_open(nest, 0, axis);
     ts_ap carry = column_ap(r, new_tile(r, 1, r->wide, 1), r->wide);
-    ts_emit_memset(r->b, ts_engine_vector, &carry, r->init);
+    if (r->pass == RUN_FROM_STARTS) {
+        ts_ap starts = row_numbers(r, r->starts);
+        ts_emit_dma(r->b, ts_engine_sync, ts_lower_load_queue(r->lower), &carry, &starts);
+    } else {
+        ts_emit_memset(r->b, ts_engine_vector, &carry, r->init);
+    }
     ts_nest_open(nest, axis, axis + 1);
-    ts_tile data = new_tile(r, nest->tile[axis], r->dtype, 2);
-    ts_ap to = chunk_ap(r, data, r->dtype), from = ts_nest_hbm(nest, &r->in);
-    ts_emit_dma(r->b, ts_engine_sync, ts_lower_load_queue(r->lower), &to, &from);
-    if (r->is_word && r->dtype != r->wide) data = widen(r, data);
-    ts_tile result = r->is_word ? scan_words(r, data, &carry) : scan_floats(r, data, &carry, ones);
-    ts_ap done = r->dtype == r->wide ? chunk_ap(r, result, r->wide) : narrow(r, result);
-    ts_ap out = ts_nest_hbm(nest, &r->out);
-    ts_emit_dma(r->b, ts_engine_tensor, TS_STORE_QUEUE, &out, &done);
-    ts_nest_close(nest, 0, nest->rank);
+    if (r->pass == RUN_TOTALS)
+        add_chunk(r, &carry);
+    else
+        run_chunk(r, &carry, ones);
+    ts_nest_close(nest, axis, axis + 1);
+    if (r->pass == RUN_TOTALS) {
+        ts_ap totals = row_numbers(r, r->totals);
+        ts_emit_dma(r->b, ts_engine_tensor, TS_STORE_QUEUE, &totals, &carry);
+    }
+    ts_nest_close(nest, 0, axis);
+}
+
+/* ---- few rows ---- */
+
+/* Axes other than the running one join where they lie together. */
+static void join_axes(running *r) {
+    ts_view kept[2], *views[2] = {&r->in, &r->out};
+    int last = r->in.rank - 1;
+    int64_t dim = r->in.dim[last], stride[2] = {r->in.stride[last], r->out.stride[last]};
+    for (int v = 0; v < 2; v++) {
+        kept[v] = *views[v];
+        kept[v].rank--;
+    }
+    ts_views_merge(kept, 2);
+    for (int v = 0; v < 2; v++) {
+        kept[v].dim[kept[v].rank] = dim;
+        kept[v].stride[kept[v].rank++] = stride[v];
+        *views[v] = kept[v];
+    }
+}
+
+/* Whether rows lie one after another. */
+static bool is_joined(const ts_view *view) {
+    return view->rank == 1 || (view->rank == 2 && view->stride[0] == view->dim[1] * view->stride[1]);
+}
+
+/* Parts of each row that are walked side by side, so that there is something on all partitions; 1 = none. */
+static int64_t parts_of(const running *r) {
+    int64_t dim = r->in.dim[r->in.rank - 1], rows = ts_view_elems(&r->in) / dim;
+    if (!is_joined(&r->in) || !is_joined(&r->out) || r->is_word || r->is_reverse || dim < FEWEST ||
+        rows > PARTITIONS / 2)
+        return 1;
+    for (int64_t parts = PARTITIONS / rows; parts >= FEWEST_PARTS; parts--)
+        if (dim % parts == 0) return parts;
+    return 1;
+}
+
+/* starts[row, part] = what is before the part */
+static void make_starts(const running *r, int64_t rows, int64_t parts) {
+    ts_builder *b = r->b;
+    ts_tile from = ts_build_tile(b, ts_space_sbuf, rows, parts * 4, 1);
+    ts_tile to = ts_build_tile(b, ts_space_sbuf, rows, (parts + 1) * 4, 1);
+    ts_ap data = ts_build_ap(b, from, ts_dtype_f32, ts_count_const(rows), ts_count_const(parts)), hbm;
+    ts_ap starts = ts_build_ap(b, to, ts_dtype_f32, ts_count_const(rows), ts_count_const(parts)),
+          sums = starts;
+    hbm = ts_build_hbm(r->totals, ts_dtype_f32, ts_affine_const(0));
+    ts_ap_dim(&hbm, parts, ts_count_const(rows));
+    ts_ap_dim(&hbm, 1, ts_count_const(parts));
+    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &data, &hbm);
+    ts_emit_memset(b, ts_engine_vector, &starts, 1); /* as ones until the sums are there */
+    ts_ap ones = starts, first = starts;
+    first.dim[0].count = ts_count_const(1);
+    sums.offset.base += 4;
+    ts_inst_tensor_tensor_scan *inst = (ts_inst_tensor_tensor_scan *)ts_program_append(
+        b->program, ts_op_tensor_tensor_scan, ts_engine_vector, b->loc);
+    ones.dim[0].step = 0;
+    inst->dst = sums;
+    inst->data0 = ones;
+    inst->data1 = data;
+    inst->initial = ts_scalar_const(r->init);
+    inst->op0 = ts_alu_multiply;
+    inst->op1 = (uint8_t)r->alu;
+    ts_emit_memset(b, ts_engine_vector, &first, r->init);
+    hbm.tensor = r->starts;
+    ts_emit_dma(b, ts_engine_tensor, TS_STORE_QUEUE, &hbm, &starts);
+}
+
+/* What the parts add up to, what is before each, and from there the running value. */
+static void run_parts(running *r, int64_t parts) {
+    int64_t dim = r->in.dim[r->in.rank - 1], rows = ts_view_elems(&r->in) / dim;
+    ts_view views[2] = {r->in, r->out};
+    ts_type type = {.dtype = ts_dtype_f32, .rank = 1, .dim = {rows * parts}};
+    ts_views_split(views, 2, r->in.rank - 1, dim / parts);
+    r->in = views[0];
+    r->out = views[1];
+    join_axes(r);
+    r->totals = ts_lower_scratch(r->lower, &type, "totals");
+    r->starts = ts_lower_scratch(r->lower, &type, "starts");
+    double init = r->init;
+    r->pass = RUN_TOTALS;
+    ts_reduce_identity(r->alu, ts_dtype_f32, &r->init);
+    run(r);
+    r->init = init;
+    make_starts(r, rows, parts);
+    r->pass = RUN_FROM_STARTS;
+    run(r);
 }
 
 /* Where the running axis does not lie together, or lies backwards, the running value is computed over copies;
@@ -211,23 +351,6 @@ static void order_axes(running *r, const ts_cumulative *c) {
     r->is_reverse = false;
 }
 
-/* Axes other than the running one join where they lie together. */
-static void join_axes(running *r) {
-    ts_view kept[2], *views[2] = {&r->in, &r->out};
-    int last = r->in.rank - 1;
-    int64_t dim = r->in.dim[last], stride[2] = {r->in.stride[last], r->out.stride[last]};
-    for (int v = 0; v < 2; v++) {
-        kept[v] = *views[v];
-        kept[v].rank--;
-    }
-    ts_views_merge(kept, 2);
-    for (int v = 0; v < 2; v++) {
-        kept[v].dim[kept[v].rank] = dim;
-        kept[v].stride[kept[v].rank++] = stride[v];
-        *views[v] = kept[v];
-    }
-}
-
 /* fp32 holds the extremes of narrow integers, not their sums and products. */
 static void choose_wide(running *r) {
     const ts_dtype_info *info = ts_dtype_get(r->dtype);
@@ -253,7 +376,10 @@ ts_status ts_lower_cumulative(ts_lower *lower, ts_op_node *op, const ts_cumulati
     if (r.in.tensor != in.tensor) TS_TRY(ts_lower_copy(lower, &r.in, &in));
     ts_view done = r.out;
     join_axes(&r);
-    cut(&r);
-    run(&r);
+    int64_t parts = parts_of(&r);
+    if (parts > 1)
+        run_parts(&r, parts);
+    else
+        run(&r);
     return done.tensor != out.tensor ? ts_lower_copy(lower, &out, &done) : ts_ok;
 }

@@ -1,7 +1,7 @@
 //: title running sums, products and extremes of narrow integers, in more than one chunk, both ways
 //: random 200
 //: reference
-//: after lower has 2 tensor_tensor_scan
+//: after lower has 3 tensor_tensor_scan
 func @main(%x: i16[2,5000], %y: u8[3,37], %z: i8[4,50], %w: u16[4500]) -> (i16[2,5000], u8[3,37], i8[4,50], u16[4500]) {
   %nought = constant 0 : i16[]
   %one = constant 1 : u8[]
