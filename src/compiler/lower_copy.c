@@ -27,31 +27,70 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
     ts_nest_close(&nest, 0, nest.rank);
 }
 
+/* The tile of [parts, the free axes of `axes`], read with step 0 along the others. */
+static ts_ap repeated_ap(const ts_nest *nest, ts_tile tile, ts_dtype dtype, uint32_t axes) {
+    ts_ap ap = ts_build_ap(nest->b, tile, dtype, ts_nest_parts(nest), ts_nest_free(nest, 0, nest->rank));
+    int64_t step = 1;
+    ap.dim[0].step = 0;
+    if (axes == 0) return ap;
+    ap.dims = 0;
+    for (int i = nest->first_free; i < nest->rank; i++)
+        ts_ap_dim(&ap, 0, ts_nest_axis_count(nest, i));
+    for (int i = nest->rank; i-- > nest->first_free;) {
+        if (!(axes >> i & 1)) continue;
+        ap.dim[i - nest->first_free].step = step;
+        step *= nest->tile[i];
+    }
+    return ap;
+}
+
+static ts_count axis_product(const ts_nest *nest, uint32_t axes) {
+    int first = nest->first_free;
+    int64_t others = 1;
+    while (first < nest->rank && !(axes >> first & 1))
+        first++;
+    if (first == nest->rank) return ts_count_const(1);
+    for (int i = first + 1; i < nest->rank; i++)
+        if (axes >> i & 1) others *= nest->tile[i];
+    return ts_nest_axis_times(nest, first, others);
+}
+
+/* Whether rows that a DMA loads and stores as they lie are worth the repeating of their elements. */
+static bool is_along_rows(const ts_nest *nest, const ts_view *views) {
+    int last = nest->rank - 1, dims = nest->rank - nest->first_free;
+    return nest->part != last && dims > 1 && dims < TS_AP_DIMS && views[0].stride[last] == 1 &&
+           views[1].stride[last] == 0 && views[1].stride[last - 1] == 1;
+}
+
 /* A copy of numbers each of which is repeated along the last axis: a DMA would take a descriptor for each
    element. VectorE repeats what was loaded once. False, and nothing emitted, where a partition's share of a
-   tile is not one number, or an element has 64 bits, which no engine takes. */
-static bool copy_repeated(ts_lower *lower, ts_view *views) {
+   tile is neither one number nor elements in a row, or an element has 64 bits, which no engine takes. */
+static bool copy_repeated(ts_lower *lower, const ts_view *whole) {
+    ts_view views[2] = {whole[0], whole[1]};
     int last = views[1].rank - 1;
     ts_dtype dtype = ts_chip_dtype(views[1].dtype);
-    int64_t bytes = ts_dtype_get(dtype)->bytes;
+    int64_t bytes = ts_dtype_get(dtype)->bytes, held = 1;
     if (bytes > 4 || last < 0 || views[1].stride[last] != 0 || views[1].dim[last] == 1) return false;
     ts_nest nest = ts_nest_plan(&lower->b, views, 2, views[0].rank, 2048);
-    if (ts_nest_axes(&nest, &views[1]) != 0) return false;
+    uint32_t axes = ts_nest_axes(&nest, &views[1]), all = ts_nest_axes(&nest, &views[0]);
+    if (axes != 0 && !is_along_rows(&nest, views)) return false;
+    for (int i = nest.first_free; i < nest.rank; i++)
+        if (axes >> i & 1) held *= nest.tile[i];
     ts_builder *b = &lower->b;
     int64_t parts = ts_nest_max_parts(&nest);
     int depth = ts_nest_depth(&nest, &views[1]);
-    ts_tile one = ts_build_tile(b, ts_space_sbuf, parts, bytes, 1);
+    ts_tile some = ts_build_tile(b, ts_space_sbuf, parts, bytes * held, axes ? 2 : 1);
     ts_tile many = ts_build_tile(b, ts_space_sbuf, parts, bytes * ts_nest_max_free(&nest, 0, nest.rank), 2);
     ts_nest_open(&nest, 0, depth);
-    ts_ap from = ts_nest_hbm_column(&nest, &views[1]);
-    ts_ap column = ts_build_ap(b, one, dtype, ts_nest_parts(&nest), ts_count_const(1));
-    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(lower), &column, &from);
+    ts_ap from = ts_nest_hbm_axes(&nest, &views[1], axes);
+    ts_ap loaded = ts_build_ap(b, some, dtype, ts_nest_parts(&nest), axis_product(&nest, axes));
+    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(lower), &loaded, &from);
     ts_nest_open(&nest, depth, nest.rank);
-    ts_count free = ts_nest_free(&nest, 0, nest.rank);
-    ts_ap repeated = ts_build_ap(b, one, dtype, ts_nest_parts(&nest), free);
-    repeated.dim[0].step = 0;
-    ts_ap tile = ts_build_ap(b, many, dtype, ts_nest_parts(&nest), free), to = ts_nest_hbm(&nest, &views[0]);
+    ts_ap repeated = repeated_ap(&nest, some, dtype, axes);
+    ts_ap tile = repeated_ap(&nest, many, dtype, axes ? all : 0), to = ts_nest_hbm(&nest, &views[0]);
+    if (axes == 0) tile.dim[0].step = 1;
     ts_emit_copy(b, ts_engine_vector, &tile, &repeated);
+    tile = ts_build_ap(b, many, dtype, ts_nest_parts(&nest), ts_nest_free(&nest, 0, nest.rank));
     ts_emit_dma(b, ts_engine_gpsimd, TS_STORE_QUEUE, &to, &tile);
     ts_nest_close(&nest, 0, nest.rank);
     return true;
