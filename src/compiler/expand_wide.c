@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/expand.h"
+#include "compiler/passes.h"
 #include "compiler/wide.h"
 
 static bool is_wide(const ts_value *value) {
@@ -129,6 +130,26 @@ static ts_wide count_ones(ts_maker *m, ts_wide a) {
     return ts_wide_of_word(m, ts_make_binary(m, ts_hlo_add, low, high));
 }
 
+/* The number that every element is, where that is known. */
+static bool is_known(const ts_value *word, double *number) {
+    while (word->def && word->def->kind == ts_hlo_broadcast_in_dim)
+        word = word->def->operands[0];
+    return ts_constant_splat(word, number);
+}
+
+/* By squares, one for each bit of an exponent that is a known natural number. */
+static bool power(ts_maker *m, ts_wide base, ts_wide exponent, bool has_sign, ts_wide *r) {
+    double low, high;
+    if (!is_known(exponent.low, &low) || !is_known(exponent.high, &high)) return false;
+    uint64_t bits = (uint64_t)high << 32 | (uint64_t)low;
+    if (has_sign && bits >> 63) return false;
+    for (*r = ts_wide_number(m, base.low, 1); bits; bits >>= 1) {
+        if (bits & 1) *r = ts_wide_multiply(m, *r, base);
+        if (bits > 1) base = ts_wide_multiply(m, base, base);
+    }
+    return true;
+}
+
 /* Arithmetic whose operands and result are of 64 bits; false when it is none known here. */
 static bool compute(ts_maker *m, const ts_op_node *op, ts_wide *r) {
     for (uint32_t i = 0; i < op->operand_count; i++)
@@ -155,6 +176,7 @@ static bool compute(ts_maker *m, const ts_op_node *op, ts_wide *r) {
     case ts_hlo_maximum:
     case ts_hlo_minimum: *r = extreme(m, op->kind == ts_hlo_maximum, a, b, has_sign); return true;
     case ts_hlo_multiply: *r = ts_wide_multiply(m, a, b); return true;
+    case ts_hlo_power: return power(m, a, b, has_sign, r);
     case ts_hlo_negate: *r = ts_wide_negate(m, a); return true;
     case ts_hlo_not: *r = ts_wide_bits(m, ts_hlo_xor, a, ts_wide_number(m, a.low, UINT64_MAX)); return true;
     case ts_hlo_popcnt: *r = count_ones(m, a); return true;
