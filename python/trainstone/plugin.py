@@ -38,7 +38,7 @@ def initialize():
     # JAX warns that a platform is experimental unless the plugin puts its name on this list before it registers.
     xla_bridge._nonexperimental_plugins.add(PLATFORM)
     try:
-        from trainstone import library, progress, refusals
+        from trainstone import library, refusals
 
         found = str(library.path())
     except FileNotFoundError as error:
@@ -47,13 +47,20 @@ def initialize():
         return
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
     refusals.register(PLATFORM)
+    watch()
+
+
+def watch():
+    """Tells of long runs while the script waits for them, and ends them with it."""
+    from trainstone import library, progress
+
     progress.start(library.status)
     atexit.register(_end)
 
 
 def _end():
-    """After Ctrl-C nobody waits for the step under way. JAX's own exit, which is registered earlier and so comes
-    later, would."""
+    """After Ctrl-C nobody waits for the step under way. The framework's own exit, which is registered earlier and so
+    comes later, would."""
     from trainstone import library
 
     if issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt):

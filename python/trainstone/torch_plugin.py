@@ -10,7 +10,7 @@ import torch_xla
 from torch_xla._internal.neuron import NeuronPlugin
 
 from trainstone import library
-from trainstone.plugin import is_wanted
+from trainstone.plugin import is_wanted, watch
 
 # Read when the client starts, which is after this. One core, as a program is compiled for all that are visible.
 SETTINGS = {"NEURON_RT_VISIBLE_CORES": "0", "XLA_STABLEHLO_COMPILE": "1"}
@@ -28,7 +28,9 @@ def library_path(self):
     be_alone(os.environ.get("WORLD_SIZE", "1"))
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    return str(library.path())
+    found = str(library.path())
+    watch()
+    return found
 
 
 def configure_multiprocess(self, local_rank, local_world_size):
