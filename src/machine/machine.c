@@ -10,23 +10,18 @@
 
 enum { PITCH_PAD = 320, MAX_CORES = 64, HUGE_BYTES = 2 << 20 };
 
-/* Rows of a memory lie far apart: with small pages each would need a translation of its own. What fills huge
-   pages begins at one. */
+/* Rows of a memory lie far apart: with small pages each would need a translation of its own. Linux begins at
+   a huge page what is a multiple of one long. */
 static uint64_t mapped_bytes(uint64_t bytes) {
     return bytes < HUGE_BYTES ? bytes : (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
 }
 
 void *ts_map(uint64_t bytes) {
-    const uint64_t size = mapped_bytes(bytes), slack = bytes < HUGE_BYTES ? 0 : HUGE_BYTES;
-    uint8_t *data =
-        mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const uint64_t size = mapped_bytes(bytes);
+    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED) return NULL;
-    if (slack == 0) return data;
-    const uint64_t before = (HUGE_BYTES - (uint64_t)(uintptr_t)data % HUGE_BYTES) % HUGE_BYTES;
-    if (before > 0) munmap(data, before);
-    if (before < slack) munmap(data + before + size, slack - before);
-    madvise(data + before, size, MADV_HUGEPAGE);
-    return data + before;
+    if (size >= HUGE_BYTES) madvise(data, size, MADV_HUGEPAGE);
+    return data;
 }
 
 void ts_unmap(void *data, uint64_t bytes) {
