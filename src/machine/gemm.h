@@ -1,7 +1,7 @@
 /* TensorE's multiply on the host: out[M,N] = sum over k of a[k][m] * b[k][n], each product added in one
    rounding (fused), k ascending from +0; is_added: out + that sum, rounded once more. A NaN result is
-   TS_GEMM_NAN. The bits do not depend on the instruction set, nor on how the work is cut. Private to
-   src/machine. */
+   TS_GEMM_NAN. The bits do not depend on the instruction set, but where it multiplies bf16 in pairs, nor on
+   how the work is cut. Private to src/machine. */
 #ifndef TS_MACHINE_GEMM_H
 #define TS_MACHINE_GEMM_H
 
@@ -52,13 +52,13 @@ typedef void ts_gemm_pack_function(const void *from, int64_t pitch, int64_t k, i
 /* One for each instruction set and kind of element. */
 typedef struct ts_gemm_kernel {
     const char *name;
-    int rows, columns;  /* of a tile, at most */
-    int lanes;          /* of a vector of columns that may lie elsewhere than after the first; 0 = none */
-    int size;           /* bytes of an element: 4, floats; 2, bf16, which must be packed */
-    bool is_paired;     /* two elements make a word */
-    int block;          /* k for each word row to be made up to whole ones with zeros; 0: as they come */
-    bool is_even;       /* tiles have as many rows as each other, or one less */
-    double macs_per_ns; /* about */
+    int rows, columns; /* of a tile, at most */
+    int lanes;         /* of a vector of columns that may lie elsewhere than after the first; 0 = none */
+    int size;          /* bytes of an element: 4, floats; 2, bf16, which must be packed */
+    bool is_paired;    /* two elements make a word */
+    int block;    /* packed operands are made up to a multiple of so many k with zeros; 0: they are not */
+    bool is_even; /* tiles have as many rows as each other, or one less */
+    double macs_per_ns;                /* about */
     void (*begin)(void), (*end)(void); /* of a thread's tiles in a row; NULL: nothing to do */
     ts_gemm_tile_function *tile;       /* rows and columns from 1 up */
     ts_gemm_panel_function *panel;     /* instead, where packed tiles overlap in time; NULL: one by one */
