@@ -5,6 +5,8 @@ the library from AWS's package; here the library is the modelled chip's.
 """
 
 import os
+import signal
+import threading
 
 import torch_xla
 from torch_xla._internal.neuron import NeuronPlugin
@@ -30,7 +32,30 @@ def library_path(self):
         os.environ.setdefault(name, value)
     found = str(library.path())
     watch()
+    end_on_second_interrupt()
     return found
+
+
+def end_on_second_interrupt():
+    """PyTorch waits for a step where Python cannot raise KeyboardInterrupt: the second Ctrl-C drops the step. Whoever
+    watches signals already, as asyncio does, goes on doing so alone."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    try:
+        before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    except ValueError:  # not in the main thread
+        return
+    if before != -1:
+        signal.set_wakeup_fd(before)
+        return
+
+    def watch_signals():
+        for _ in range(2):
+            while os.read(read, 1) != bytes([signal.SIGINT]):
+                pass
+        library.cancel()
+
+    threading.Thread(target=watch_signals, daemon=True).start()
 
 
 def configure_multiprocess(self, local_rank, local_world_size):

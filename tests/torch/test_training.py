@@ -3,8 +3,10 @@
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -144,6 +146,27 @@ def test_a_script_as_it_is(tmp_path):
     record = max(tmp_path.glob("SyncTensorsGraph*.json"), key=lambda path: path.stat().st_size)
     done = subprocess.run([library.path().with_name("trainstone"), "explain", record], capture_output=True, text=True)
     assert re.search(r"^ 1 script.py:\d+ .*\n   \| ", done.stdout, re.MULTILINE), done.stdout
+
+
+LONG = """
+import torch, torch_xla
+x = torch.ones(4096, 4096).to(torch_xla.device())
+for _ in range(400):
+    x = x @ x * 1e-3
+print("begins", flush=True)
+print(x.sum().item())
+"""
+
+
+def test_a_second_interrupt_ends_a_long_step():
+    process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begins\n"
+    for _ in range(2):
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+    output, story = process.communicate(timeout=60)
+    assert process.returncode != 0 and output == ""
+    assert "interrupted before instruction" in story or "KeyboardInterrupt" in story
 
 
 def test_what_is_not_there_says_so():
