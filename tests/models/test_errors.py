@@ -97,6 +97,18 @@ def test_model_beyond_hbm(tmp_path):
     assert "capacity" in text and "HBM" in text, text
 
 
+def test_a_program_written_out_too_far_is_refused():
+    def products(x):
+        for _ in range(4000):
+            x = x @ x * 1e-3
+        return x
+
+    with pytest.raises(Exception) as caught:
+        jax.jit(products).lower(jax.ShapeDtypeStruct((2048, 2048), jnp.float32)).compile()
+    text = str(caught.value)
+    assert "the program rotates " in text and "put what repeats into a loop" in text, text
+
+
 def test_truncated_program(program, tmp_path):
     data = program.read_bytes()
     broken, out = tmp_path / "broken.mlirbc", tmp_path / "out"
