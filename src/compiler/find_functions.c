@@ -48,6 +48,7 @@ typedef struct finder {
     ts_module *module;
     ts_func *main;
     row rows[ROWS];
+    bool is_called[ts_hlo_count]; /* by a formula; functions that are not are wholes */
     fact *facts;
     const ts_value *x;  /* what the formula's variable is taken to be */
     uint32_t tried;     /* number of that try */
@@ -84,20 +85,14 @@ static bool is_mark(unsigned kind) {
     return false;
 }
 
-/* Functions that no formula reads. */
-static bool is_final(unsigned kind) {
-    switch (kind) {
-    case ts_hlo_gelu:
-    case ts_hlo_gelu_dx:
-    case ts_hlo_gelu_apprx_tanh:
-    case ts_hlo_gelu_apprx_tanh_dx:
-    case ts_hlo_gelu_apprx_sigmoid:
-    case ts_hlo_gelu_apprx_sigmoid_dx:
-    case ts_hlo_silu:
-    case ts_hlo_silu_dx:
-    case ts_hlo_mish: return true;
-    default: return false;
-    }
+/* A function was found that no formula reads. */
+static bool is_final(const finder *f, unsigned kind) {
+    return kind != ts_hlo_none && !f->is_called[kind];
+}
+
+static void note_calls(finder *f, const ts_formula *formula) {
+    for (int i = 0; i < formula->count; i++)
+        f->is_called[formula->call[i].kind] = true;
 }
 
 /* The value is just kind(x). */
@@ -108,7 +103,7 @@ static bool is_plain(const fact *of) {
 /* ---- values as polynomials ---- */
 
 static bool is_whole(finder *f, const ts_value *value) {
-    bool is_one = is_final(fact_of(f, value)->kind);
+    bool is_one = is_final(f, fact_of(f, value)->kind);
     f->has_met_whole |= is_one;
     return is_one && f->is_whole;
 }
@@ -116,7 +111,7 @@ static bool is_whole(finder *f, const ts_value *value) {
 /* It was found to be a function that formulas read. */
 static bool is_read(const finder *f, const ts_value *value) {
     const fact *of = fact_of(f, value);
-    return is_plain(of) && !is_final(of->kind);
+    return is_plain(of) && !is_final(f, of->kind);
 }
 
 static bool depends_on_x(finder *f, const ts_value *value, int depth) {
@@ -478,7 +473,19 @@ static void replace_found(finder *f, ts_block *block) {
     block->ops.capacity = out.ops.capacity;
 }
 
+/* Without one of them there is nothing to find, and no formula need be read. */
+static bool has_mark(const ts_block *block) {
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        const ts_op_node *op = block->ops.data[i];
+        if (is_mark(op->kind)) return true;
+        for (uint32_t j = 0; j < op->region_count; j++)
+            if (op->regions[j] && has_mark(op->regions[j])) return true;
+    }
+    return false;
+}
+
 ts_status ts_find_functions(ts_module *module, ts_func *main, ts_diag *diag) {
+    if (!has_mark(main->body)) return ts_ok;
     ts_arena scratch = {0};
     finder f = {.module = module, .main = main};
     ts_status status = ts_ok;
@@ -488,6 +495,8 @@ ts_status ts_find_functions(ts_module *module, ts_func *main, ts_diag *diag) {
         if (!f.rows[i].formula)
             status = ts_fail(diag, ts_usage, "the formula of %s is none: '%s'", ts_hlo_name(table[i].kind),
                              table[i].text);
+        else
+            note_calls(&f, f.rows[i].formula);
     }
     if (status == ts_ok) {
         find(&f, main->body);

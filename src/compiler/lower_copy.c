@@ -86,11 +86,10 @@ static bool copy_repeated(ts_lower *lower, const ts_view *whole) {
     ts_ap loaded = ts_build_ap(b, some, dtype, ts_nest_parts(&nest), axis_product(&nest, axes));
     ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(lower), &loaded, &from);
     ts_nest_open(&nest, depth, nest.rank);
-    ts_ap repeated = repeated_ap(&nest, some, dtype, axes);
-    ts_ap tile = repeated_ap(&nest, many, dtype, axes ? all : 0), to = ts_nest_hbm(&nest, &views[0]);
-    if (axes == 0) tile.dim[0].step = 1;
-    ts_emit_copy(b, ts_engine_vector, &tile, &repeated);
-    tile = ts_build_ap(b, many, dtype, ts_nest_parts(&nest), ts_nest_free(&nest, 0, nest.rank));
+    ts_ap tile = ts_build_ap(b, many, dtype, ts_nest_parts(&nest), ts_nest_free(&nest, 0, nest.rank));
+    ts_ap repeated = repeated_ap(&nest, some, dtype, axes), to = ts_nest_hbm(&nest, &views[0]);
+    ts_ap written = axes == 0 ? tile : repeated_ap(&nest, many, dtype, all);
+    ts_emit_copy(b, ts_engine_vector, &written, &repeated);
     ts_emit_dma(b, ts_engine_gpsimd, TS_STORE_QUEUE, &to, &tile);
     ts_nest_close(&nest, 0, nest.rank);
     return true;

@@ -121,6 +121,8 @@ ts_status ts_pointwise_refuse(ts_emitter *e, const ts_op_node *op);
 /* dst = a op b in fp32 or on bits, choosing the instruction by where the operands are. */
 void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_alu alu,
                          const ts_value_form *a, const ts_value_form *b);
+/* An ALU operator of two floats. */
+bool ts_pointwise_is_operator(const ts_op_node *op);
 /* The one op of the group that reads the value and is emitted; -1 when it is not one, or reads it twice. */
 int ts_pointwise_only_reader(const ts_emitter *e, int index);
 /* Whether the op takes the operand, when it is a number, inside an instruction and not from memory. */

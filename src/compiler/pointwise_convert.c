@@ -24,16 +24,9 @@ static bool is_half(unsigned dtype) {
 
 /* Computes in fp32 whatever float it reads, and casts what it writes. */
 static bool is_casting(const ts_op_node *op) {
-    switch (op->kind) {
-    case ts_hlo_add:
-    case ts_hlo_subtract:
-    case ts_hlo_multiply:
-    case ts_hlo_divide:
-    case ts_hlo_maximum:
-    case ts_hlo_minimum:
-    case ts_hlo_negate: return ts_dtype_is_float(op->results[0]->type.dtype);
-    default: return ts_pointwise_act(op->kind) != ts_act_count;
-    }
+    if (ts_pointwise_is_operator(op) || op->kind == ts_hlo_negate)
+        return ts_dtype_is_float(op->results[0]->type.dtype);
+    return ts_pointwise_act(op->kind) != ts_act_count;
 }
 
 bool ts_pointwise_is_cast_by_others(const ts_emitter *e, int index, const ts_value_form *in) {

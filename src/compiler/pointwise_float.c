@@ -87,7 +87,7 @@ static void emit_steps(ts_emitter *e, const ts_value_form *dst, const ts_value_f
 
 /* ---- steps that wait for their reader ---- */
 
-static bool is_taken_by_operator(const ts_op_node *op) {
+bool ts_pointwise_is_operator(const ts_op_node *op) {
     switch (op->kind) {
     case ts_hlo_add:
     case ts_hlo_subtract:
@@ -126,7 +126,7 @@ static bool can_wait(const ts_emitter *e, int index, const ts_step *step) {
     int reader = ts_pointwise_only_reader(e, index);
     if (reader < 0) return false;
     const ts_op_node *op = e->group->ops[reader];
-    return is_taken_by_operator(op) || is_taken_by_function(op, step);
+    return ts_pointwise_is_operator(op) || is_taken_by_function(op, step);
 }
 
 static void settle(ts_emitter *e, int index) {

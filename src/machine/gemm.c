@@ -72,7 +72,7 @@ static int64_t column_at(const ts_gemm *g, int64_t column) {
 }
 
 /* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
-   next line, or two more lines of all rows that are still to come where `a` lies turned, unless it is packed;
+   next line, unless it is packed, as kernels that fetch have it where it lies turned;
    in the second tile the columns of the next panel, from afar, and in the last again, to the first cache,
    from where the rows that passed in between have pushed them. Of columns that fill no more than a line the
    last byte is fetched: their first may be in the line of this panel's last. */
@@ -85,14 +85,10 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
         tile->next_pitch = g->kernel->is_paired ? 2 * pitch : pitch;
         tile->next_line = g->kernel->is_paired ? pitch : LINE;
         if (g->kernel->columns * size <= LINE) tile->next += g->kernel->columns * size - 1;
-    } else if (is_first && !g->a_packed && g->a_step == 1) {
+    } else if (is_first && !g->a_packed) {
         tile->next = (const uint8_t *)tile->a + LINE;
         tile->next_pitch = g->a_pitch * size;
         tile->next_line = 0;
-    } else if (is_first && !g->a_packed && row / rows * 2 * LINE < g->k * size) {
-        tile->next = (const uint8_t *)(tile->a + rows * g->a_step) + row / rows * 2 * LINE;
-        tile->next_pitch = g->a_step * size;
-        tile->next_line = LINE;
     } else {
         tile->next = tile->b;
         tile->next_pitch = tile->next_line = 0;
