@@ -7,6 +7,7 @@ import pathlib
 import re
 
 FORMAT = 1
+VERSION = "1.13.0"  # of StableHLO, the one that the compiler reads
 
 # What the format of .safetensors calls each dtype.
 STORED = {
@@ -52,7 +53,7 @@ def export(fn, *args, path, carry=None):
     }
     tensors = [(leaf, _value(value, leaf.aval)) for leaf, (_, value) in zip(arguments, leaves, strict=True)]
     stem = _stem(path)
-    _write(f"{stem}.mlirbc", exported.mlir_module_serialized)
+    _write(f"{stem}.mlirbc", _program(exported))
     _write(f"{stem}.safetensors", _safetensors([(leaf, value) for leaf, value in tensors if value is not None]))
     _write(f"{stem}.json", (json.dumps(manifest, indent=1) + "\n").encode())
     return manifest
@@ -205,6 +206,21 @@ def _distinct(pairs):
 
 
 # ---- files ----
+
+
+def _program(exported):
+    """The program as the compiler reads it: for several NeuronCores that of one of them."""
+    if exported.nr_devices == 1:
+        return exported.mlir_module_serialized
+    from jax._src.interpreters import mlir
+    from jax._src.lib import _jax
+    from jaxlib.mlir.dialects import stablehlo
+
+    from trainstone import partition
+
+    with mlir.make_ir_context():
+        local = partition.local_module(_jax.mlir.deserialize_portable_artifact(exported.mlir_module_serialized))
+        return stablehlo.serialize_portable_artifact(local, VERSION)
 
 
 def _value(leaf, aval):

@@ -38,7 +38,7 @@ def initialize():
     # JAX warns that a platform is experimental unless the plugin puts its name on this list before it registers.
     xla_bridge._nonexperimental_plugins.add(PLATFORM)
     try:
-        from trainstone import library, refusals
+        from trainstone import library, partition, refusals
 
         found = str(library.path())
     except FileNotFoundError as error:
@@ -47,6 +47,7 @@ def initialize():
         return
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
     refusals.register(PLATFORM)
+    partition.register(PLATFORM)
     watch()
 
 

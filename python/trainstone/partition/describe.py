@@ -1,0 +1,72 @@
+"""What the compiler and JAX need to know of the program of one partition."""
+
+import math
+
+import numpy as np
+from jaxlib._hlo import HloSharding, OpSharding_Type
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import sdy
+
+from trainstone.partition import places
+from trainstone.partition.pipe import Refused
+
+
+def describe(module):
+    """Marks the module as the program of one partition, and says how its arguments and results are parts of the
+    global ones, in the words of XLA's HloSharding, which JAX compares."""
+    main = _main(module)
+    meshes = {ir.StringAttr(op.attributes["sym_name"]).value: op.attributes["mesh"] for op in module.body.operations
+              if op.operation.name == "sdy.mesh"}
+
+    def texts(key, count):
+        rows = main.attributes[key] if key in main.attributes else [{}] * count
+        found = [row["sdy.sharding"] if "sdy.sharding" in row else None for row in rows]
+        return ir.ArrayAttr.get([ir.StringAttr.get(sharding_text(one, meshes)) for one in found])
+
+    attributes = module.operation.attributes
+    kind = main.attributes["function_type"].value
+    attributes["trainstone.local"] = ir.BoolAttr.get(True)
+    attributes["trainstone.parameter_shardings"] = texts("arg_attrs", len(kind.inputs))
+    attributes["trainstone.output_shardings"] = texts("res_attrs", len(kind.results))
+
+
+def sharding_text(sharding, meshes):
+    """A sharding over the axes of a mesh as XLA writes it: "{devices=[2,1]<=[2]}", "{replicated}"."""
+    if sharding is None:
+        return str(HloSharding.replicate())
+    sharding = sdy.TensorShardingAttr(sharding)
+    mesh = sharding.mesh_or_ref
+    mesh = sdy.MeshAttr(meshes[ir.FlatSymbolRefAttr(mesh).value] if isinstance(mesh, ir.FlatSymbolRefAttr) else mesh)
+    names = [sdy.MeshAxisAttr(axis).name for axis in mesh.axes]
+    sizes = [sdy.MeshAxisAttr(axis).size for axis in mesh.axes]
+    rows = [[names.index(sdy.AxisRefAttr(axis).name) for axis in sdy.DimensionShardingAttr(row).axes]
+            for row in sharding.dimension_shardings]
+    used = [axis for row in rows for axis in row]
+    if not used:
+        return str(HloSharding.replicate())
+    order = used + [axis for axis in range(len(names)) if axis not in used]
+    tile = [math.prod(sizes[axis] for axis in row) for row in rows]
+    copies = math.prod(sizes) // math.prod(tile)
+    groups = [OpSharding_Type.REPLICATED] if copies > 1 else []
+    tile += [copies] * len(groups)
+    if not list(mesh.device_ids):
+        return str(HloSharding.iota_tile(tile, sizes, order, groups))
+    devices = np.array(list(mesh.device_ids)).reshape(sizes).transpose(order).reshape(tile)
+    return str(HloSharding.subgroup_with_device_ordering(devices, groups))
+
+
+def check(module):
+    """Nothing global is left."""
+    def look(op):
+        if op.name.startswith("sdy.") or op.name == "builtin.unrealized_conversion_cast":
+            raise Refused(f"{op.name}{places.words(op.location)} is left over")
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(look)
+
+
+def _main(module):
+    return next(op for op in module.body.operations
+                if "sym_name" in op.attributes and ir.StringAttr(op.attributes["sym_name"]).value == "main")
+
+
