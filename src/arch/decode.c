@@ -82,9 +82,10 @@ static double get_f64(reader *r) {
 
 static void get_affine(reader *r, ts_affine *affine) {
     affine->base = get_i(r);
-    uint64_t counts = get_u(r, UINT32_MAX);
-    affine->rotation = (uint16_t)(counts >> 16);
-    affine->term_count = (uint16_t)(counts & UINT16_MAX);
+    uint64_t counts = get_u(r, (uint64_t)TS_MOST_ROTATIONS << 16 | UINT16_MAX);
+    if ((counts & UINT16_MAX) > TS_MOST_TERMS) refuse(r, "an offset has too many terms");
+    affine->rotation = (uint32_t)(counts >> 16) & TS_MOST_ROTATIONS;
+    affine->term_count = (uint8_t)counts;
     affine->first_term = r->program->terms.count;
     for (uint32_t i = 0; i < affine->term_count && r->status == ts_ok; i++) {
         ts_term term = {.coef = get_i(r)};

@@ -40,7 +40,8 @@ static void put_f64(ts_text *out, double value) {
 
 static void put_affine(ts_text *out, const ts_program *program, const ts_affine *affine) {
     put_i(out, affine->base);
-    /* One number for both: most forms have neither. */
+    /* One number for both: most forms have neither. (More than 8 bits are left to the number of terms
+       because there once were.) */
     put_u(out, (uint64_t)affine->rotation << 16 | affine->term_count);
     for (uint32_t i = 0; i < affine->term_count; i++) {
         const ts_term *term = &program->terms.data[affine->first_term + i];

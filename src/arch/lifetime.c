@@ -74,7 +74,7 @@ typedef struct box {
 typedef struct sight {
     uint32_t at;        /* of the first operand that names it */
     uint32_t low, high; /* from there on, with the loops that indices count */
-    uint16_t rotation;  /* of the first operand */
+    uint32_t rotation;  /* of the first operand */
     bool is_mixed;      /* another one has another slot */
     bool varies;        /* where some operand lies depends on loops */
     bool is_read_first; /* by the first instruction */

@@ -28,10 +28,7 @@ bool ts_parse_declare(ts_parser *p, const char *name) {
     return true;
 }
 
-/* Equal rotations share a row: an affine form counts them in 16 bits. */
-static ts_status intern_rotation(ts_parser *p, const ts_rotation *rotation, const char *at, uint16_t *index) {
-    enum { SLOTS = 1 << 18 };
-    ts_program *program = p->program;
+static uint64_t hash_rotation(const ts_program *program, const ts_rotation *rotation) {
     uint64_t hash = ts_hash(&rotation->step, sizeof rotation->step, (uint64_t)rotation->count);
     hash = ts_hash(&rotation->index.base, sizeof rotation->index.base, hash);
     for (uint32_t i = 0; i < rotation->index.term_count; i++) {
@@ -39,20 +36,44 @@ static ts_status intern_rotation(ts_parser *p, const ts_rotation *rotation, cons
         hash = ts_hash(&term->coef, sizeof term->coef, hash);
         hash = ts_hash(&term->loop, sizeof term->loop, hash);
     }
-    if (!p->rotation_slots) p->rotation_slots = TS_NEW_ARRAY(&p->scratch, uint32_t, SLOTS);
-    uint32_t slot = (uint32_t)hash % SLOTS;
-    for (; p->rotation_slots[slot]; slot = (slot + 1) % SLOTS) {
+    return hash;
+}
+
+/* The slot of an equal rotation, or the free one where it belongs. */
+static uint32_t *rotation_slot(ts_parser *p, const ts_rotation *rotation) {
+    const ts_program *program = p->program;
+    uint32_t slot = (uint32_t)hash_rotation(program, rotation) & (p->rotation_slot_count - 1);
+    for (; p->rotation_slots[slot]; slot = (slot + 1) & (p->rotation_slot_count - 1)) {
         const ts_rotation *row = &program->rotations.data[p->rotation_slots[slot] - 1];
-        if (row->step != rotation->step || row->count != rotation->count) continue;
-        if (!ts_affine_same(program, &row->index, &rotation->index)) continue;
-        *index = (uint16_t)p->rotation_slots[slot];
-        return ts_ok;
+        if (row->step == rotation->step && row->count == rotation->count &&
+            ts_affine_same(program, &row->index, &rotation->index))
+            break;
     }
-    if (program->rotations.count == UINT16_MAX)
-        return ts_scan_refuse(&p->scan, at, "more than %d different rotations", UINT16_MAX);
-    ts_vec_push(&program->rotations, &program->arena, *rotation);
-    *index = (uint16_t)program->rotations.count;
-    p->rotation_slots[slot] = program->rotations.count;
+    return &p->rotation_slots[slot];
+}
+
+/* At most half of the slots are taken. */
+static void grow_rotations(ts_parser *p) {
+    const ts_program *program = p->program;
+    if (p->rotation_slots && program->rotations.count < p->rotation_slot_count / 2) return;
+    p->rotation_slot_count = p->rotation_slots ? 2 * p->rotation_slot_count : 1024;
+    p->rotation_slots = TS_NEW_ARRAY(&p->scratch, uint32_t, p->rotation_slot_count);
+    for (uint32_t i = 0; i < program->rotations.count; i++)
+        *rotation_slot(p, &program->rotations.data[i]) = i + 1;
+}
+
+/* Equal rotations share a row: an affine form counts them in 24 bits. */
+static ts_status intern_rotation(ts_parser *p, const ts_rotation *rotation, const char *at, uint32_t *index) {
+    ts_program *program = p->program;
+    grow_rotations(p);
+    uint32_t *slot = rotation_slot(p, rotation);
+    if (!*slot) {
+        if (program->rotations.count == TS_MOST_ROTATIONS)
+            return ts_scan_refuse(&p->scan, at, "more than %d different rotations", TS_MOST_ROTATIONS);
+        ts_vec_push(&program->rotations, &program->arena, *rotation);
+        *slot = program->rotations.count;
+    }
+    *index = *slot;
     return ts_ok;
 }
 
@@ -103,14 +124,15 @@ static ts_status parse_rotation(ts_parser *p, int64_t step, const char *at, ts_a
     TS_TRY(ts_scan_i64(&p->scan, 1, INT32_MAX, &count, "the number of slots"));
     TS_TRY(ts_scan_expect(&p->scan, ")"));
     rotation.count = (int32_t)count;
-    return intern_rotation(p, &rotation, at, &affine->rotation);
+    uint32_t index = 0;
+    TS_TRY(intern_rotation(p, &rotation, at, &index));
+    affine->rotation = index & TS_MOST_ROTATIONS;
+    return ts_ok;
 }
-
-enum { MAX_TERMS = 64 };
 
 /* NUMBER | [NUMBER *] %LOOP | [NUMBER *] (AFFINE mod N), joined by + and -. */
 static ts_status parse_affine(ts_parser *p, ts_affine *affine, bool is_index) {
-    ts_term terms[MAX_TERMS];
+    ts_term terms[TS_MOST_TERMS];
     uint32_t count = 0;
     *affine = (ts_affine){0};
     for (;;) {
@@ -122,8 +144,8 @@ static ts_status parse_affine(ts_parser *p, ts_affine *affine, bool is_index) {
         bool has_star = has_number && ts_scan_take(&p->scan, "*");
         ts_scan_space(&p->scan);
         if (*p->scan.at == '%' && (has_star || !has_number)) {
-            if (count == MAX_TERMS)
-                return ts_scan_refuse(&p->scan, start, "an offset has at most %d terms", MAX_TERMS);
+            if (count == TS_MOST_TERMS)
+                return ts_scan_refuse(&p->scan, start, "an offset has at most %d terms", TS_MOST_TERMS);
             terms[count].coef = coef;
             TS_TRY(parse_loop_name(p, &terms[count++].loop));
         } else if (*p->scan.at == '(' && (has_star || !has_number) && !is_index) {
@@ -138,7 +160,7 @@ static ts_status parse_affine(ts_parser *p, ts_affine *affine, bool is_index) {
         if (*p->scan.at != '+' && *p->scan.at != '-') break;
     }
     affine->first_term = p->program->terms.count;
-    affine->term_count = (uint16_t)count;
+    affine->term_count = (uint8_t)count;
     for (uint32_t i = 0; i < count; i++)
         ts_vec_push(&p->program->terms, &p->program->arena, terms[i]);
     return ts_ok;

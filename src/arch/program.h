@@ -16,6 +16,8 @@ enum {
     TS_MAX_RANK = 8, /* axes of an HBM tensor */
     TS_AP_DIMS = 5,  /* free dimensions of an access pattern: at most 4 on chip, 5 in HBM */
     TS_MAX_LOOP_DEPTH = 12,
+    TS_MOST_TERMS = 64,                /* of one affine form */
+    TS_MOST_ROTATIONS = (1 << 24) - 1, /* of a program: as many as a form can name */
     TS_NO_INDEX = 0
 };
 
@@ -35,8 +37,8 @@ typedef enum ts_engine {
 typedef struct ts_affine {
     int64_t base;
     uint32_t first_term;
-    uint16_t term_count;
-    uint16_t rotation; /* 1 + index into program->rotations; 0 = none */
+    uint32_t term_count : 8;
+    uint32_t rotation : 24; /* 1 + index into program->rotations; 0 = none */
 } ts_affine;
 
 typedef struct ts_term {

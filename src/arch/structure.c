@@ -7,8 +7,6 @@
 #include "arch/isa.h"
 #include "base/unit.h"
 
-enum { MAX_TERMS = 64 }; /* of one affine form, as in text */
-
 typedef struct checker {
     const ts_program *program;
     ts_diag *diag;
@@ -117,9 +115,9 @@ static ts_status check_tiles(checker *c) {
 
 static ts_status check_terms(checker *c, const ts_affine *affine, bool must_be_open) {
     uint32_t count = c->program->terms.count;
-    if (affine->term_count > MAX_TERMS || affine->term_count > count ||
+    if (affine->term_count > TS_MOST_TERMS || affine->term_count > count ||
         affine->first_term > count - affine->term_count)
-        return REFUSE(c, "an offset with %u terms, at most %d", affine->term_count, MAX_TERMS);
+        return REFUSE(c, "an offset with %u terms, at most %d", affine->term_count, TS_MOST_TERMS);
     for (uint32_t i = 0; i < affine->term_count; i++) {
         uint32_t loop = c->program->terms.data[affine->first_term + i].loop;
         if (loop >= c->program->loops.count || (must_be_open && !c->is_open[loop]))

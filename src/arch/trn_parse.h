@@ -19,7 +19,7 @@ typedef struct ts_parser {
     int depth;
     /* Open addressing, 1 + index into the program's tensors (by name) and rotations (by value). */
     uint32_t *tensor_slots, tensor_slot_count;
-    uint32_t *rotation_slots;
+    uint32_t *rotation_slots, rotation_slot_count; /* a power of two */
 } ts_parser;
 
 /* Enters the name of the tensor that is about to be appended; false when it is taken. */

@@ -233,7 +233,7 @@ static void choose_half(conv *c, uint32_t loop) {
                             .step = c->chunks * in_bytes(c),
                             .count = 2};
     ts_vec_push(&program->rotations, &program->arena, rotation);
-    c->slot.rotation = (uint16_t)program->rotations.count;
+    c->slot.rotation = program->rotations.count & TS_MOST_ROTATIONS;
 }
 
 /* ---- computing ---- */

@@ -105,8 +105,8 @@ ts_tile ts_build_ring(ts_builder *builder, ts_space space, int64_t parts, int64_
     return builder->tiles.count;
 }
 
-/* Operands near each other often name the same slot; rows are counted in 16 bits. */
-static uint16_t add_rotation(ts_builder *builder, const ts_tile_info *tile, ts_affine index) {
+/* Operands near each other often name the same slot: one row serves them. */
+static uint32_t add_rotation(ts_builder *builder, const ts_tile_info *tile, ts_affine index) {
     enum { NEAR = 16 };
     ts_program *program = builder->program;
     ts_rotation rotation = {.index = index, .step = tile->bytes, .count = tile->slots};
@@ -114,15 +114,15 @@ static uint16_t add_rotation(ts_builder *builder, const ts_tile_info *tile, ts_a
         const ts_rotation *row = &program->rotations.data[i];
         if (row->step == rotation.step && row->count == rotation.count &&
             ts_affine_same(program, &row->index, &index))
-            return (uint16_t)(i + 1);
+            return i + 1;
     }
     ts_vec_push(&program->rotations, &program->arena, rotation);
-    return (uint16_t)program->rotations.count;
+    return program->rotations.count;
 }
 
 void ts_build_slot(ts_builder *builder, ts_ap *ap, ts_affine index) {
     const ts_tile_info *tile = &builder->tiles.data[ap->tensor - 1];
-    if (tile->slots > 1) ap->offset.rotation = add_rotation(builder, tile, index);
+    if (tile->slots > 1) ap->offset.rotation = add_rotation(builder, tile, index) & TS_MOST_ROTATIONS;
 }
 
 ts_tile ts_build_tile(ts_builder *builder, ts_space space, int64_t parts, int64_t bytes, int slots) {

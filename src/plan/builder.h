@@ -18,7 +18,7 @@ typedef struct ts_tile_info {
     uint16_t slots;
     int32_t parts;
     int64_t bytes;        /* per partition and slot, 64-byte multiple (PSUM: whole banks) */
-    uint16_t rotation;    /* 1 + index into program->rotations; 0 = none, or a ring */
+    uint32_t rotation;    /* 1 + index into program->rotations; 0 = none, or a ring */
     uint32_t first, last; /* code positions of its accesses, filled by place.c */
     int64_t address;      /* byte offset in the partition, filled by placement unless is_fixed */
     bool is_fixed;        /* the user chose the address */

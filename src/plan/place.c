@@ -141,11 +141,10 @@ bool ts_plan_fits(ts_builder *b) {
     return fits;
 }
 
-/* An affine form counts rotations in 16 bits. */
 static ts_status check_rotations(const ts_builder *b, ts_diag *diag) {
     const uint32_t count = b->program->rotations.count;
-    if (count <= UINT16_MAX) return ts_ok;
-    ts_fail(diag, ts_capacity, "the program rotates %u buffers, and may rotate %d", count, UINT16_MAX);
+    if (count <= TS_MOST_ROTATIONS) return ts_ok;
+    ts_fail(diag, ts_capacity, "the program rotates %u buffers, and may rotate %d", count, TS_MOST_ROTATIONS);
     ts_diag_remedy(diag, "put what repeats into a loop, as jax.lax.scan does, instead of writing it out");
     return ts_capacity;
 }

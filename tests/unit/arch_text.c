@@ -131,6 +131,35 @@ static void test_readable_text(void **state) {
     ts_program_free(program);
 }
 
+/* Rotations past 65535: one more than a form could name when it counted them in 16 bits. */
+static void test_many_rotations(void **state) {
+    (void)state;
+    enum { COUNT = 70000 };
+    ts_text text = {0};
+    ts_text_add(&text, "trn 1\nprogram p chip=trn1\nloop %0 = 4\n");
+    for (int i = 0; i < COUNT; i++)
+        ts_text_format(&text, "  vector.memset dst=sbuf.f32[p0:1 +0+64*(%d+%%0 mod 2) 1] value=0\n", i);
+    ts_text_add(&text, "end %0\n");
+    ts_program *program, *again;
+    ts_diag diag = {0};
+    uint8_t *data;
+    size_t size;
+    if (ts_program_parse(text.data, "a.trn", &program, &diag) != ts_ok)
+        fail_msg("%s: %s", diag.where, diag.message);
+    assert_int_equal(program->rotations.count, COUNT);
+    assert_int_equal(ts_program_encode(program, &data, &size, &diag), ts_ok);
+    assert_int_equal(ts_program_decode(data, size, &again, &diag), ts_ok);
+    char *first = text_of(program), *second = text_of(again);
+    assert_non_null(strstr(first, "(69999+%0 mod 2)"));
+    assert_string_equal(first, second);
+    free(first);
+    free(second);
+    free(data);
+    ts_text_free(&text);
+    ts_program_free(program);
+    ts_program_free(again);
+}
+
 /* The example of docs/trn.md is a program that verifies. */
 static void test_documented_example(void **state) {
     (void)state;
@@ -446,17 +475,12 @@ static void test_claimed_size(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_round_trip),
-        cmocka_unit_test(test_container_round_trip),
-        cmocka_unit_test(test_container_is_small),
-        cmocka_unit_test(test_readable_text),
-        cmocka_unit_test(test_documented_example),
-        cmocka_unit_test(test_documents_are_current),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_deep_nesting),
-        cmocka_unit_test(test_damaged_text),
-        cmocka_unit_test(test_damaged_container),
-        cmocka_unit_test(test_damaged_payload),
+        cmocka_unit_test(test_text_round_trip),       cmocka_unit_test(test_container_round_trip),
+        cmocka_unit_test(test_container_is_small),    cmocka_unit_test(test_readable_text),
+        cmocka_unit_test(test_many_rotations),        cmocka_unit_test(test_documented_example),
+        cmocka_unit_test(test_documents_are_current), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_deep_nesting),          cmocka_unit_test(test_damaged_text),
+        cmocka_unit_test(test_damaged_container),     cmocka_unit_test(test_damaged_payload),
         cmocka_unit_test(test_claimed_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
