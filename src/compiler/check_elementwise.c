@@ -101,6 +101,7 @@ static kinds kinds_of(unsigned op) {
     case ts_hlo_shift_right_arithmetic:
     case ts_hlo_shift_right_logical: return (kinds){"su", "integers"};
     case ts_hlo_ceil:
+    case ts_hlo_cosine_small:
     case ts_hlo_erf:
     case ts_hlo_floor:
     case ts_hlo_gelu:
@@ -116,6 +117,7 @@ static kinds kinds_of(unsigned op) {
     case ts_hlo_round_nearest_even:
     case ts_hlo_silu:
     case ts_hlo_silu_dx:
+    case ts_hlo_sine_small:
     case ts_hlo_softplus: return (kinds){"f", "floats"};
     case ts_hlo_atan2:
     case ts_hlo_cbrt:

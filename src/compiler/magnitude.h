@@ -1,5 +1,5 @@
 /* Bounds of the magnitudes of floats, from what operations make of them: where they show that a reciprocal is
-   a normal number. */
+   a normal number, or an angle small. */
 #ifndef TS_COMPILER_MAGNITUDE_H
 #define TS_COMPILER_MAGNITUDE_H
 
@@ -10,6 +10,7 @@ typedef struct ts_magnitude {
     int16_t low, high;
     bool is_natural;  /* no element is negative */
     bool is_positive; /* nor zero */
+    bool is_opposite; /* no element is positive */
 } ts_magnitude;
 
 /* By value id, of every value of the function, regions included. Of what is not a float, the whole

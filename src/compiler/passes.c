@@ -66,6 +66,10 @@ static ts_status run_divide(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
+static ts_status run_angles(compilation *c) {
+    return ts_small_angles(c->module, c->main, c->diag);
+}
+
 /* Rows keep their numbers, so that an op's loc is its instructions'. */
 static void copy_locs(const ts_module *module, ts_program *program) {
     const char *file = NULL, *file_copy = "";
@@ -120,6 +124,7 @@ static const pass passes[] = {
     {"fold", run_fold, false},         /* constants, identities, equal and dead ops */
     {"find", run_find, false},         /* functions of ScalarE that are spelt out */
     {"narrow", run_narrow, false},     /* integers as the engines have them */
+    {"angles", run_angles, false},     /* sines and cosines of known bounds */
     {"divide", run_divide, false},     /* quotients as products with a reciprocal */
     {"first", run_first, false},       /* of sorts what is read */
     {"rows", run_rows, false},         /* sums of everything by rows */
@@ -135,7 +140,7 @@ static ts_status check_dump(const ts_compile_options *options, ts_diag *diag) {
     if (!options || !options->dump_pass) return ts_ok;
     for (int i = 0; i < PASS_COUNT; i++)
         if (strcmp(passes[i].name, options->dump_pass) == 0) return ts_ok;
-    char names[128] = "";
+    char names[160] = "";
     for (size_t i = 0, at = 0; i < PASS_COUNT && at < sizeof names; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", passes[i].name);
     return ts_fail(diag, ts_usage, "no pass is named '%s'; there are %s", options->dump_pass, names);

@@ -49,6 +49,9 @@ ts_status ts_find_functions(ts_module *module, ts_func *main, ts_diag *diag);
    Fold again afterwards. */
 ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Sines and cosines of angles known to be small as ops of their own. */
+ts_status ts_small_angles(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Quotients as products with a reciprocal, where that is a normal number. Fold afterwards. */
 ts_status ts_split_divisions(ts_module *module, ts_func *main, ts_diag *diag);
 

@@ -162,7 +162,8 @@ static double apply(const ts_op_node *op, const double *in, bool *is_known) {
     case ts_hlo_atan2: return atan2(a, b);
     case ts_hlo_cbrt: return cbrt(a);
     case ts_hlo_ceil: return ceil(a);
-    case ts_hlo_cosine: return cos(a);
+    case ts_hlo_cosine:
+    case ts_hlo_cosine_small: return cos(a);
     case ts_hlo_erf: return erf(a);
     case ts_hlo_exponential: return exp(a);
     case ts_hlo_exponential_minus_one: return expm1(a);
@@ -173,7 +174,8 @@ static double apply(const ts_op_node *op, const double *in, bool *is_known) {
     case ts_hlo_round_nearest_afz: return round(a);
     case ts_hlo_round_nearest_even: return rint(a);
     case ts_hlo_rsqrt: return 1 / sqrt(a);
-    case ts_hlo_sine: return sin(a);
+    case ts_hlo_sine:
+    case ts_hlo_sine_small: return sin(a);
     case ts_hlo_sqrt: return sqrt(a);
     case ts_hlo_tan: return tan(a);
     case ts_hlo_tanh: return tanh(a);

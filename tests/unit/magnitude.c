@@ -46,17 +46,19 @@ static void test_arguments_and_what_may_cancel_may_be_anything(void **state) {
     EXPECT("  %r = negate %x\n", LEAST, MOST, false, false);
     EXPECT("  %r = subtract %x, %y\n", LEAST, MOST, false, false);
     EXPECT("  %r = add %x, %ten\n", LEAST, MOST, false, false);
-    EXPECT("  %r = sine %x\n", LEAST, MOST, false, false);
+    EXPECT("  %r = sine %x\n", LEAST, 0, false, false);
+    EXPECT("  %r = subtract %ten, %ten\n", LEAST, 5, false, false);
     assert_false(ts_magnitude_has_reciprocal(bounds("  %r = negate %x\n")));
 }
 
 static void test_numbers(void **state) {
     (void)state;
     EXPECT("  %r = constant 10.0 : f32[4,8]\n", 3, 4, true, true);
-    EXPECT("  %r = constant -0.25 : f32[4,8]\n", -2, -1, false, false);
+    EXPECT("  %r = constant -0.25 : f32[4,8]\n", -2, -2, false, false);
     EXPECT("  %r = constant 0.0 : f32[4,8]\n", MOST, LEAST, true, false);
-    EXPECT("  %r = convert %n : f32[4,8]\n", 0, 64, false, false);
-    EXPECT("  %r = convert %b : f32[4,8]\n", 0, 64, true, false);
+    EXPECT("  %r = convert %n : f32[4,8]\n", 0, 31, false, false);
+    EXPECT("  %r = convert %b : f32[4,8]\n", 0, 0, true, false);
+    EXPECT("  %r = iota {iota_dimension = 1} : f32[4,8]\n", 0, 3, true, false);
 }
 
 static void test_roots(void **state) {
@@ -83,8 +85,24 @@ static void test_choices(void **state) {
     EXPECT("  %a = abs %x\n  %r = maximum %a, %ten\n", 3, MOST, true, true);
     EXPECT("  %s = sqrt %x\n  %r = minimum %s, %ten\n", -75, 64, true, false);
     EXPECT("  %r = select %b, %ten, %small\n", -27, 4, true, true);
-    EXPECT("  %r = clamp %small, %x, %ten\n", -27, MOST, true, true);
+    EXPECT("  %r = clamp %small, %x, %ten\n", -27, 4, true, true);
     EXPECT("  %a = negate %ten\n  %r = maximum %x, %a\n", LEAST, MOST, false, false);
+}
+
+/* Positions times frequencies, as rotary embeddings have them: 10^e for e from 0 down to -7, and up to 7. */
+static void test_powers_and_angles(void **state) {
+    (void)state;
+#define IOTA "  %i = iota {iota_dimension = 1} : f32[4,8]\n"
+    EXPECT(IOTA "  %e = negate %i\n  %r = power %ten, %e\n", -32, 0, true, true);
+    EXPECT(IOTA "  %r = power %ten, %i\n", 0, 32, true, true);
+    EXPECT(IOTA "  %e = negate %i\n  %r = exponential %e\n", LEAST, 0, true, false);
+    EXPECT(IOTA "  %e = negate %i\n  %p = power %ten, %e\n  %r = multiply %i, %p\n", -32, 3, true, false);
+    EXPECT(IOTA "  %k = constant -3.0 : f32[4,8]\n  %m = multiply %i, %k\n  %r = multiply %m, %k\n", 2, 7,
+           true, false);
+    EXPECT("  %a = constant [1.0, -4.5, 0.25, 2.0] : f32[4]\n  %two = constant 2.0 : f32[8]\n"
+           "  %r = dot_general %a, %two {lhs_contracting_dimensions = [], rhs_contracting_dimensions = []} : "
+           "f32[4,8]\n",
+           LEAST, 4, false, false);
 }
 
 #define SUM_OF(data)                                                                                         \
@@ -96,7 +114,7 @@ static void test_sums_of_rows(void **state) {
     (void)state;
     EXPECT(SUM_OF("%x"), LEAST, MOST, false, false);
     EXPECT(SUM_OF("%ten"), 3, 9, true, true);
-    EXPECT("  %f = convert %b : f32[4,8]\n" SUM_OF("%f"), 0, 69, true, false);
+    EXPECT("  %f = convert %b : f32[4,8]\n" SUM_OF("%f"), 0, 5, true, false);
 }
 
 /* Each exponential may round to zero, but not that of the largest. */
@@ -117,6 +135,7 @@ int main(void) {
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_powers_and_angles),
         cmocka_unit_test(test_sums_of_rows),
         cmocka_unit_test(test_sum_of_a_softmax_is_one_or_more),
     };
