@@ -1,7 +1,7 @@
 /* Ops that compute nothing: constants, views, concatenate, pad, barriers. */
 #include <string.h>
 
-#include "compiler/lower.h"
+#include "compiler/assemble.h"
 #include "compiler/passes.h"
 
 static ts_lowered *note(const ts_value *value) {
@@ -49,51 +49,67 @@ ts_status ts_lower_view_op(ts_lower *lower, ts_op_node *op) {
 
 ts_status ts_lower_concatenate(ts_lower *lower, ts_op_node *op) {
     int64_t axis = ts_op_int(op, "dimension", 0), at = 0;
-    ts_view *views = TS_NEW_ARRAY(&lower->arena, ts_view, op->operand_count);
+    ts_lowered *result = note(op->results[0]);
+    ts_piece *pieces = TS_NEW_ARRAY(&lower->arena, ts_piece, op->operand_count);
     for (uint32_t i = 0; i < op->operand_count; i++)
-        TS_TRY(ts_lower_shifted(lower, op->operands[i], &views[i]));
-    if (note(op->results[0])->is_reserved)
-        note(op->results[0])->has_view = true;
+        TS_TRY(ts_lower_shifted(lower, op->operands[i], &pieces[i].from));
+    if (result->is_reserved)
+        result->has_view = true;
     else
         ts_lower_result(lower, op->results[0]);
     for (uint32_t i = 0; i < op->operand_count; i++) {
-        ts_view part = note(op->results[0])->view;
-        part.offset += at * part.stride[axis];
-        part.dim[axis] = views[i].dim[axis];
-        at += part.dim[axis];
-        TS_TRY(ts_lower_copy(lower, &part, &views[i]));
+        ts_view *to = &pieces[i].to;
+        *to = result->view;
+        to->offset += at * to->stride[axis];
+        to->dim[axis] = pieces[i].from.dim[axis];
+        at += to->dim[axis];
     }
+    if (!result->is_reserved && ts_lower_assemble(lower, &result->view, NULL, pieces, (int)op->operand_count))
+        return ts_ok;
+    for (uint32_t i = 0; i < op->operand_count; i++)
+        TS_TRY(ts_lower_copy(lower, &pieces[i].to, &pieces[i].from));
     return ts_ok;
 }
 
-/* Fills the result with the padding value, then copies the operand into its place: element i of an axis
-   goes to low + i * (interior + 1), and what falls outside is cut off. */
-ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op) {
+/* Where the operand's elements go: element i of an axis to low + i * (interior + 1). What falls outside is
+   cut off; false when nothing is left. */
+static bool find_inside(const ts_op_node *op, ts_piece *piece) {
     int64_t low[TS_MAX_RANK], interior[TS_MAX_RANK];
     int count;
-    ts_view source, value;
     ts_op_ints(op, "edge_padding_low", low, TS_MAX_RANK, &count);
     ts_op_ints(op, "interior_padding", interior, TS_MAX_RANK, &count);
-    TS_TRY(ts_lower_shifted(lower, op->operands[0], &source));
+    ts_view *to = &piece->to, *from = &piece->from;
+    for (int i = 0; i < from->rank; i++) {
+        int64_t step = interior[i] + 1, first = low[i] < 0 ? (-low[i] + step - 1) / step : 0;
+        int64_t most = to->dim[i] - 1 - low[i], last = from->dim[i] - 1;
+        if (most < 0) return false;
+        if (last > most / step) last = most / step;
+        if (last < first) return false;
+        from->offset += first * from->stride[i];
+        from->dim[i] = to->dim[i] = last - first + 1;
+        to->offset += (low[i] + first * step) * to->stride[i];
+        to->stride[i] = step * to->stride[i];
+    }
+    return true;
+}
+
+/* Fills the result with the padding value, then copies the operand into its place. */
+ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op) {
+    ts_piece piece;
+    ts_view value;
+    TS_TRY(ts_lower_shifted(lower, op->operands[0], &piece.from));
     TS_TRY(ts_lower_view(lower, op->operands[1], &value));
     ts_lower_result(lower, op->results[0]);
-    ts_view whole = note(op->results[0])->view, inside = whole, fill = value;
-    fill.rank = whole.rank;
-    memcpy(fill.dim, whole.dim, sizeof fill.dim);
-    memset(fill.stride, 0, sizeof fill.stride);
-    TS_TRY(ts_lower_copy(lower, &whole, &fill));
-    for (int i = 0; i < source.rank; i++) {
-        int64_t step = interior[i] + 1, first = low[i] < 0 ? (-low[i] + step - 1) / step : 0;
-        int64_t most = whole.dim[i] - 1 - low[i], last = source.dim[i] - 1;
-        if (most < 0) return ts_ok;
-        if (last > most / step) last = most / step;
-        if (last < first) return ts_ok;
-        source.offset += first * source.stride[i];
-        source.dim[i] = inside.dim[i] = last - first + 1;
-        inside.offset += (low[i] + first * step) * whole.stride[i];
-        inside.stride[i] = step * whole.stride[i];
-    }
-    return ts_lower_copy(lower, &inside, &source);
+    const ts_view whole = note(op->results[0])->view;
+    piece.to = whole;
+    bool is_inside = find_inside(op, &piece);
+    if (is_inside && value.kind == ts_view_splat && ts_lower_assemble(lower, &whole, &value.value, &piece, 1))
+        return ts_ok;
+    value.rank = whole.rank;
+    memcpy(value.dim, whole.dim, sizeof value.dim);
+    memset(value.stride, 0, sizeof value.stride);
+    TS_TRY(ts_lower_copy(lower, &whole, &value));
+    return is_inside ? ts_lower_copy(lower, &piece.to, &piece.from) : ts_ok;
 }
 
 /* Each result is its operand; the op only kept earlier passes from looking through it. */
