@@ -113,9 +113,12 @@ static void place_piece(const assembly *a, const ts_piece *piece, const ts_view 
 static int make_rows(const assembly *a, ts_view *rows, int *at) {
     int count = 1;
     rows[0] = rows_of(a->whole, a->first);
+    rows[0].tensor = TS_VIEW_NO_TENSOR;
     for (int p = 0; p < a->count; p++) {
         at[p] = count;
-        if (a->pieces[p].from.kind == ts_view_tensor) rows[count++] = rows_of(&a->pieces[p].from, a->first);
+        if (a->pieces[p].from.kind != ts_view_tensor) continue;
+        rows[count] = rows_of(&a->pieces[p].from, a->first);
+        rows[count++].tensor = TS_VIEW_NO_TENSOR;
     }
     ts_views_merge(rows, count);
     return count;
@@ -128,6 +131,9 @@ static void emit(assembly *a, const double *fill) {
     int64_t bytes = ts_dtype_get(a->dtype)->bytes, capacity = ts_build_at_most(b, LONGEST) / a->row;
     int count = make_rows(a, rows, at);
     a->nest = ts_nest_plan(b, rows, count, rows[0].rank, capacity > 1 ? capacity : 1);
+    rows[0].tensor = a->whole->tensor;
+    for (int p = 0; p < a->count; p++)
+        if (a->pieces[p].from.kind == ts_view_tensor) rows[at[p]].tensor = a->pieces[p].from.tensor;
     ts_nest_open(&a->nest, 0, a->nest.rank);
     ts_tile tile = ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(&a->nest),
                                  ts_nest_max_free(&a->nest, 0, a->nest.rank) * a->row * bytes, 2);

@@ -80,7 +80,9 @@ static ts_status collect_inputs(ts_emitter *e) {
     }
     for (int i = 0; i < e->input_count; i++) {
         ts_view view;
-        TS_TRY(ts_lower_along(e->lower, e->inputs[i].value, &view));
+        TS_TRY(ts_lower_shifted(e->lower, e->inputs[i].value, &view));
+        if (!e->has_spans || !ts_pointwise_spans(&view))
+            TS_TRY(ts_lower_along(e->lower, e->inputs[i].value, &view));
         e->views[TS_EMIT_INPUTS + i] = space_view(e->group, &view);
     }
     mark_number_pairs(e);
@@ -121,7 +123,7 @@ void ts_pointwise_load(ts_emitter *e, int opened, bool is_looped) {
         int depth = view->kind == ts_view_splat ? 0 : ts_nest_depth(&e->nest, view);
         if (depth > opened || e->inputs[i].is_loaded) continue;
         e->inputs[i].is_loaded = true;
-        load_input(e, &e->inputs[i], view, is_looped);
+        if (!ts_pointwise_load_span(e, i, is_looped)) load_input(e, &e->inputs[i], view, is_looped);
     }
 }
 
@@ -194,6 +196,20 @@ int ts_pointwise_views(const ts_emitter *e) {
     return TS_EMIT_INPUTS + e->input_count + e->column_count;
 }
 
+/* Elements of a tile, where those of inputs with gaps are larger. */
+static int64_t capacity(const ts_emitter *e) {
+    const int64_t elems = ts_group_capacity(e->group);
+    double bytes = ts_group_bytes(e->group), more = 0;
+    for (int i = 0; i < e->input_count && e->has_spans; i++) {
+        const ts_view *view = &e->views[TS_EMIT_INPUTS + i];
+        if (!ts_pointwise_spans(view)) continue;
+        more += 2.0 * ts_dtype_get(ts_chip_dtype(view->dtype))->bytes *
+                (double)(ts_pointwise_span_factor(view) - 1);
+    }
+    int64_t fewer = (int64_t)((double)e->group->budget / (bytes + more));
+    return more > 0 && fewer < elems ? fewer : elems;
+}
+
 /* Axes on the partitions are those of rows, and of all rows that are summed. */
 static void plan_nest(ts_emitter *e) {
     int count = ts_pointwise_views(e), kept = 0;
@@ -205,7 +221,7 @@ static void plan_nest(ts_emitter *e) {
     for (int i = 0; i < e->column_count; i++)
         while (across > 0 && e->views[e->column[i].view].stride[across - 1] != 0)
             across--;
-    e->nest = ts_nest_plan(e->b, e->views, count, across, ts_group_capacity(e->group));
+    e->nest = ts_nest_plan(e->b, e->views, count, across, capacity(e));
     e->first_reduced = kept + e->nest.rank - rank;
 }
 
@@ -223,13 +239,17 @@ static uint64_t find_needed(const ts_emitter *e) {
     return needed;
 }
 
-ts_status ts_pointwise_begin(ts_emitter *e) {
-    ts_recompute_choose(e->lower, e->group, e->fate);
-    e->needed = find_needed(e);
+static ts_status make_views(ts_emitter *e) {
     make_spaces(e);
     TS_TRY(collect_inputs(e));
     ts_pointwise_sum_views(e);
     return ts_ok;
+}
+
+ts_status ts_pointwise_begin(ts_emitter *e) {
+    ts_recompute_choose(e->lower, e->group, e->fate);
+    e->needed = find_needed(e);
+    return make_views(e);
 }
 
 ts_status ts_pointwise_compute(ts_emitter *e, int first) {
@@ -252,11 +272,21 @@ static bool has_whole_rows(const ts_emitter *e) {
     return true;
 }
 
+/* Inputs that the nest does not let be loaded with gaps are copied without. */
+static ts_status choose_nest(ts_emitter *e) {
+    plan_nest(e);
+    if (ts_pointwise_spans_fit(e)) return ts_ok;
+    e->has_spans = false;
+    TS_TRY(make_views(e));
+    plan_nest(e);
+    return ts_ok;
+}
+
 static ts_status emit_group(ts_lower *lower, ts_group *group) {
-    ts_emitter e = {.lower = lower, .b = &lower->b, .group = group};
+    ts_emitter e = {.lower = lower, .b = &lower->b, .group = group, .has_spans = true};
     TS_TRY(ts_pointwise_begin(&e));
     if (ts_view_elems(&e.views[TS_EMIT_WHOLE]) > 0) {
-        plan_nest(&e);
+        TS_TRY(choose_nest(&e));
         if (!ts_pointwise_sums_fit(&e) && ts_group_split_sums(group)) return emit_group(lower, group);
         if (!has_whole_rows(&e))
             return ts_op_fail(lower->module, group->ops[0], lower->diag, ts_unsupported,

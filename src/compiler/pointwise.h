@@ -16,11 +16,13 @@ typedef enum ts_form_kind {
 } ts_form_kind;
 typedef struct ts_value_form {
     ts_form_kind kind;
-    ts_tile tile;   /* of an immediate: its column, where some instruction needs one; else 0 */
-    ts_dtype dtype; /* as engines see it */
-    uint32_t axes;  /* a bit for each axis of the nest that the tile holds */
-    double value;   /* immediate */
-    int later;      /* number of the op that waits */
+    ts_tile tile;          /* of an immediate: its column, where some instruction needs one; else 0 */
+    ts_dtype dtype;        /* as engines see it */
+    uint32_t axes;         /* a bit for each axis of the nest that the tile holds */
+    const int64_t *stride; /* by axis, where the tile lies as in HBM, gaps included; NULL = without gaps */
+    int64_t start;         /* of that: its first element in the tile */
+    double value;          /* immediate */
+    int later;             /* number of the op that waits */
 } ts_value_form;
 
 /* data alu scalar, or scalar alu data: one operator of tensor_scalar. */
@@ -38,7 +40,8 @@ typedef struct ts_group_input {
     ts_value *value;
     ts_value_form form;
     bool is_loaded;
-    bool needs_column; /* an immediate that some instruction can only read from memory */
+    bool needs_column;            /* an immediate that some instruction can only read from memory */
+    int64_t stride[TS_VIEW_RANK]; /* its form's, where that has gaps */
 } ts_group_input;
 
 /* A sum over the group's rows: its tiles are added up in `acc`. */
@@ -68,6 +71,7 @@ typedef struct ts_emitter {
     ts_value_form sums[TS_GROUP_OPS]; /* of reductions that were made on the way, as bits of has_sum say */
     uint64_t has_sum;
     ts_nest nest;
+    bool has_spans; /* inputs may be loaded with gaps */
     uint32_t axes;  /* free axes that the op being emitted runs over */
     uint32_t fixed; /* of these, axes along which loops step over single positions */
     uint32_t fixed_loop[TS_VIEW_RANK];
@@ -107,6 +111,13 @@ void ts_pointwise_release(ts_emitter *e);
    no more; the ops from number `first` on, and stores; and what readers outside have to know. */
 ts_status ts_pointwise_begin(ts_emitter *e);
 void ts_pointwise_load(ts_emitter *e, int opened, bool is_looped);
+/* Inputs of short runs, as x[..., :32] and x[:, ::2] (pointwise_span.c). Whether a view may be one; how many
+   times its elements the bytes are that its tile needs; and an input's load, gaps and all, together with
+   others of the same runs. False, and nothing emitted, where runs are loaded one by one. */
+bool ts_pointwise_spans(const ts_view *view);
+bool ts_pointwise_spans_fit(const ts_emitter *e); /* the nest that was chosen */
+int64_t ts_pointwise_span_factor(const ts_view *view);
+bool ts_pointwise_load_span(ts_emitter *e, int input, bool is_looped);
 ts_status ts_pointwise_compute(ts_emitter *e, int first);
 ts_status ts_pointwise_end(ts_emitter *e);
 

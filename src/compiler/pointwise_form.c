@@ -19,26 +19,29 @@ static int form_ap(const ts_emitter *e, const ts_value_form *form, uint32_t axes
     *ap = ts_build_ap(e->b, form->tile, form->dtype, ts_nest_parts(nest), ts_count_const(1));
     axis_run run[TS_VIEW_RANK];
     int runs = 0, inside = 0, last_fixed = TS_VIEW_RANK;
-    int64_t step = 1, bytes = ts_dtype_get(form->dtype)->bytes;
+    int64_t dense = 1, bytes = ts_dtype_get(form->dtype)->bytes;
+    ap->offset.base += form->start * bytes;
     for (int i = nest->rank; i-- > nest->first_free;) {
         bool is_held = form->axes >> i & 1;
+        int64_t step = !is_held ? 0 : form->stride ? form->stride[i] : dense;
+        if (is_held) dense *= nest->tile[i];
         if (e->fixed >> i & 1) {
             if (is_held && nest->tile[i] > 1)
                 ap->offset = ts_build_term(e->b, ap->offset, step * bytes, e->fixed_loop[i]);
-            if (is_held) step *= nest->tile[i];
             last_fixed = i;
             continue;
         }
         if (!(axes >> i & 1)) continue;
+        const axis_run last = runs > 0 ? run[runs - 1] : (axis_run){.axis = TS_VIEW_RANK};
         int64_t inner = 1;
-        bool is_next = runs > 0 && run[runs - 1].axis < last_fixed;
-        if (is_next && run[runs - 1].is_held == is_held && i + 1 != border) {
+        if (last.axis < last_fixed && last.is_held == is_held && i + 1 != border &&
+            step == last.step * last.inner * nest->tile[last.axis]) {
             runs--;
-            inner = run[runs].inner * nest->tile[run[runs].axis];
+            inner = last.inner * nest->tile[last.axis];
+            step = last.step;
         }
-        run[runs++] = (axis_run){i, inner, is_held ? step / inner : 0, is_held};
+        run[runs++] = (axis_run){i, inner, step, is_held};
         if (i >= border) inside = runs;
-        if (is_held) step *= nest->tile[i];
     }
     if (runs == 0) return 0;
     ap->dims = inside == runs; /* a dimension of one element before those that are reduced */
