@@ -6,6 +6,8 @@
 #include <string.h>
 
 enum { MAX_FREE = 4096, STAGE_MIN = 1024, LANES = 128 };
+/* Of an axis that is kept and lies side by side: shorter rows, or fewer elements, are left to the DMA. */
+enum { SHORTEST_ROW = 16, FEWEST_ACROSS = 16384, FEWEST_LANES = 16 };
 
 typedef struct reduction {
     ts_lower *lower;
@@ -185,12 +187,81 @@ static int64_t stage_lanes(const ts_view *views, int kept_rank) {
     return 0;
 }
 
+static ts_status reduce_views(reduction *r, ts_view *views, int kept_rank, const ts_view *init);
+
+static int64_t lanes_of(int64_t size) {
+    int64_t lanes = size < LANES ? size : LANES;
+    while (size % lanes != 0)
+        lanes--;
+    return lanes;
+}
+
+/* Where the contiguous axis is kept and too few others are to feed the lanes, those that a part of the first
+   reduced axis gives; 0 elsewhere. */
+static int64_t across_lanes(const ts_view *views, int kept_rank) {
+    int64_t others = 1;
+    if (kept_rank == 0 || kept_rank == views[0].rank || views[0].rank + 1 > TS_MAX_RANK) return 0;
+    for (int i = 0; i + 1 < kept_rank; i++)
+        others *= views[1].dim[i];
+    if (views[1].kind != ts_view_tensor || views[1].stride[kept_rank - 1] != 1 ||
+        views[1].dim[kept_rank - 1] < SHORTEST_ROW || others >= LANES / 2 ||
+        ts_view_elems(&views[1]) < FEWEST_ACROSS || ts_dtype_get(ts_chip_dtype(views[1].dtype))->bytes > 4)
+        return 0;
+    int64_t lanes = lanes_of(views[1].dim[kept_rank]);
+    return lanes >= FEWEST_LANES ? lanes : 0;
+}
+
+/* A view with the axis at `from` first, or the first one at `to`. */
+static ts_view with_axis_moved(const ts_view *view, int from, int to) {
+    int perm[TS_VIEW_RANK], at = 0;
+    for (int i = 0; i < view->rank; i++) {
+        if (at == to) perm[at++] = from;
+        if (i != from) perm[at++] = i;
+    }
+    if (at == to) perm[at++] = from;
+    return ts_view_permute(view, view->rank, perm);
+}
+
+/* Reduces to so many rows on the partitions, then turns those, and reduces what is side by side then. */
+static ts_status reduce_across(reduction *r, ts_view *views, int kept_rank, int64_t lanes,
+                               const ts_view *init) {
+    ts_type type = {.dtype = views[0].dtype, .rank = (uint8_t)(kept_rank + 1)}, turned;
+    if (ts_dtype_get(type.dtype)->kind == 'f') type.dtype = ts_dtype_f32;
+    ts_views_split(views, 2, kept_rank, views[0].dim[kept_rank] / lanes);
+    ts_view stage[2], partial;
+    for (int v = 0; v < 2; v++)
+        stage[v] = with_axis_moved(&views[v], kept_rank, 0);
+    memcpy(type.dim, stage[0].dim, (size_t)type.rank * sizeof *type.dim);
+    partial = ts_view_of_tensor(ts_lower_scratch(r->lower, &type, "partial"), &type);
+    stage[0].tensor = partial.tensor;
+    stage[0].dtype = type.dtype;
+    stage[0].offset = 0;
+    stage[0].shift = (ts_affine){0};
+    memset(stage[0].stride, 0, sizeof stage[0].stride);
+    memcpy(stage[0].stride, partial.stride, (size_t)type.rank * sizeof *partial.stride);
+    ts_view identity = {.kind = ts_view_splat, .value = r->identity};
+    reduce_nest(r, stage, kept_rank + 1, &identity);
+
+    turned = type;
+    partial = with_axis_moved(&partial, 0, kept_rank);
+    memcpy(turned.dim, partial.dim, (size_t)type.rank * sizeof *type.dim);
+    ts_view rows = ts_view_of_tensor(ts_lower_scratch(r->lower, &turned, "turned"), &turned);
+    TS_TRY(ts_lower_copy(r->lower, &rows, &partial));
+    ts_view last[2] = {views[0], rows};
+    last[0].rank = rows.rank;
+    reduction second = *r;
+    second.dtype = ts_chip_dtype(type.dtype);
+    return reduce_views(&second, last, kept_rank, init);
+}
+
 static ts_status reduce_views(reduction *r, ts_view *views, int kept_rank, const ts_view *init) {
     ts_views_merge(views, 2);
     kept_rank = 0;
     while (kept_rank < views[0].rank && views[0].stride[kept_rank] != 0)
         kept_rank++;
     if (r->alu == ts_alu_add && ts_lower_column_sum(r->lower, views, init)) return ts_ok;
+    int64_t across = across_lanes(views, kept_rank);
+    if (across > 0) return reduce_across(r, views, kept_rank, across, init);
     int64_t lanes = stage_lanes(views, kept_rank);
     if (lanes == 0 || views[0].rank + 1 > TS_VIEW_RANK || kept_rank + 1 > TS_MAX_RANK) {
         reduce_nest(r, views, kept_rank, init);
