@@ -39,12 +39,20 @@ static int bytes_of(const ts_value *value) {
     return ts_dtype_get(ts_chip_dtype(value->type.dtype))->bytes;
 }
 
+static bool has_words_only(const ts_op_node *op) {
+    bool is = ts_dtype_is_word(op->results[0]->type.dtype);
+    for (uint32_t i = 0; i < op->operand_count; i++)
+        is &= ts_dtype_is_word(op->operands[i]->type.dtype);
+    return is;
+}
+
 /* Bytes an element that an op needs beside its result: a recipe's registers, words of narrow integers. */
 static int working_bytes(const ts_op_node *op) {
     const ts_recipe *recipe = ts_recipe_find(op->kind);
     enum { WORD = 4 };
     if (recipe) return WORD * (ts_recipe_registers(recipe) + 3);
     if (op->kind == ts_hlo_reduce_precision) return WORD * 7;
+    if (has_words_only(op)) return op->kind == ts_hlo_clamp ? WORD : 0;
     return ts_dtype_is_float(op->results[0]->type.dtype) ? 0 : WORD * 3;
 }
 

@@ -105,14 +105,18 @@ static void cut(ts_emitter *e, const ts_ap *dst, const landing *l) {
     if (l->is_word) ts_pointwise_low_bytes(e, dst, &l->word);
 }
 
-/* Of two arrays of words: VectorE takes two passes, GpSimdE one after it has begun. The two exclude each
-   other at SBUF, so that the one that needs less time is best whatever the other has to do. */
+/* Of words: VectorE takes two passes of two arrays and one of an array and a number, GpSimdE one after it has
+   begun. The two exclude each other at SBUF, so that the one that needs less time is best whatever the other
+   has to do. */
 static ts_engine bits_engine(const ts_emitter *e, const ts_ap *dst, const ts_value_form *const *in) {
     const ts_chip *chip = e->b->chip;
-    bool is_pair = in[0]->kind == ts_form_tile && in[1]->kind == ts_form_tile;
-    if (!is_pair || !ts_dtype_is_word(dst->dtype)) return ts_engine_vector;
-    double elems = (double)ts_pointwise_elems(e, e->axes);
-    bool is_faster = (chip->gpsimd_start_cycles + elems) / chip->gpsimd_ghz < 2 * elems / chip->vector_ghz;
+    bool is_array[2] = {in[0]->kind == ts_form_tile, in[1]->kind == ts_form_tile};
+    bool has_number = in[0]->kind == ts_form_immediate || in[1]->kind == ts_form_immediate;
+    if (!ts_dtype_is_word(dst->dtype) || !(is_array[0] || is_array[1])) return ts_engine_vector;
+    if (!(is_array[0] && is_array[1]) && !has_number) return ts_engine_vector;
+    double elems = (double)ts_pointwise_elems(e, e->axes), passes = is_array[0] && is_array[1] ? 2 : 1;
+    bool is_faster =
+        (chip->gpsimd_start_cycles + elems) / chip->gpsimd_ghz < passes * elems / chip->vector_ghz;
     return is_faster ? ts_engine_gpsimd : ts_engine_vector;
 }
 

@@ -89,7 +89,7 @@ static bool is_scalar(const ts_value_form *form, const ts_value_form *data, bool
 void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_alu alu,
                          const ts_value_form *a, const ts_value_form *b) {
     bool is_bits = ts_alu_kind(alu) == 'b';
-    bool is_integer = engine == ts_engine_gpsimd && ts_dtype_is_word(a->dtype);
+    bool is_integer = engine == ts_engine_gpsimd && ts_dtype_is_word(a->dtype) && !is_bits;
     bool a_scalar = is_scalar(a, b, is_bits, is_integer), b_scalar = is_scalar(b, a, is_bits, is_integer);
     bool is_reversed = !b_scalar || (a->kind == ts_form_immediate && b->kind != ts_form_immediate);
     const ts_value_form *scalar = is_reversed ? a : b, *data = is_reversed ? b : a;
