@@ -2,7 +2,7 @@
    same elements: the vector functions of glibc's libmvec, memcpy, a plain loop. CPU time of one thread, both
    sides in turn, window by window.
 
-   usage: engines [WINDOWS]   (201 when not given) */
+   usage: engines [WINDOWS [LEVEL]]   (201 when not given; the level of the host that functions use) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,8 +123,8 @@ static ts_program *program_of(const char *code) {
     return program;
 }
 
-static void run_program(ts_machine *machine, const ts_program *program, float *x, float *z) {
-    ts_run run = {.data = (void *const[]){x, z}};
+static void run_program(ts_machine *machine, const ts_program *program, ts_isa isa, float *x, float *z) {
+    ts_run run = {.data = (void *const[]){x, z}, .host.isa = isa};
     if (ts_machine_run(machine, program, &run, NULL) != ts_ok) die("the machine refuses a program");
 }
 
@@ -136,14 +136,15 @@ static double cpu_seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void measure(ts_machine *machine, const row *r, int windows, float *x, float *y, float *z) {
+static void measure(ts_machine *machine, const row *r, int windows, ts_isa isa, float *x, float *y,
+                    float *z) {
     char code[1024];
     double ours = INFINITY, theirs = INFINITY;
     snprintf(code, sizeof code, "loop %%i = %d\n  %s\nend %%i\n", TIMES, r->instruction);
     ts_program *program = program_of(code);
     for (int i = 0; i < windows; i++) {
         double start = cpu_seconds();
-        run_program(machine, program, x, z);
+        run_program(machine, program, isa, x, z);
         double middle = cpu_seconds();
         for (int j = 0; j < TIMES; j++)
             r->run(x, y, z);
@@ -159,10 +160,12 @@ static void measure(ts_machine *machine, const row *r, int windows, float *x, fl
 
 int main(int argc, char **argv) {
     int windows = argc > 1 ? atoi(argv[1]) : 201;
+    ts_isa isa = ts_isa_auto;
     ts_chip chip;
     ts_machine *machine;
     float *x = malloc(ELEMS * sizeof *x), *y = malloc(ELEMS * sizeof *y), *z = calloc(ELEMS, sizeof *z);
-    if (windows < 1 || !x || !y || !z) die("usage: engines [WINDOWS]");
+    if (windows < 1 || !x || !y || !z) die("usage: engines [WINDOWS [LEVEL]]");
+    if (argc > 2 && ts_isa_parse(argv[2], "LEVEL", &isa, NULL) != ts_ok) die("this CPU has no such level");
     if (ts_chip_get("trn1", &chip, NULL) != ts_ok || ts_machine_new(&chip, NULL, &machine, NULL) != ts_ok)
         die("no machine");
     for (int i = 0; i < ELEMS; i++) {
@@ -172,10 +175,10 @@ int main(int argc, char **argv) {
     ts_program *fill =
         program_of("sync.dma_copy queue=0 dst=" X " src=hbm.f32[x +0 128@512 512]\n"
                    "vector.tensor_copy dst=" Y " src=" X "\nvector.tensor_copy dst=" X16 " src=" X "\n");
-    run_program(machine, fill, x, z);
+    run_program(machine, fill, isa, x, z);
     puts("| instruction | ns an element | against | ns | ratio |\n|---|---|---|---|---|");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        measure(machine, &rows[i], windows, x, y, z);
+        measure(machine, &rows[i], windows, isa, x, y, z);
     ts_program_free(fill);
     ts_machine_free(machine);
     free(x);

@@ -1,47 +1,52 @@
-/* Fast activation functions: fp32 arithmetic, each operation rounded (no fused ones), so that every vector
-   width gives the same bits. Their errors stay below 3 ULP (docs/accuracy.md has them); polynomials are our
-   own fits for the least largest error. act_ref.c has the plain twins, and the functions that gain nothing
-   here. */
+/* Fast activation functions: fp32 arithmetic, each operation rounded, those that are written as fused once,
+   so that every level of the host gives the same bits. Their errors stay below 3 ULP (docs/accuracy.md has
+   them); polynomials are our own fits for the least largest error. act_ref.c has the plain twins, and the
+   functions that gain nothing here. */
 #include <math.h>
 
 #include "base/bits.h"
 #include "machine/engine.h"
+#include "machine/fused.h"
 
-/* e^x = 2^n * p, n the nearest integer to x / ln 2 in the low bits of `shifted`; ln 2 in two parts, of which
-   n times the first is exact. */
+/* e^x = 2^n * e^r, n the nearest integer to x / ln 2 in the low bits of `shifted`; ln 2 in two parts, and the
+   subtraction of n times the first is exact. e^r = 1 + r + r^2 * q. */
 typedef struct power {
-    float shifted, less_one; /* p - 1 */
+    float shifted, r, q;
 } power;
 
-static inline power split(float x) {
-    const float magic = 0x1.8p23f, log2_e = 0x1.715476p0f, ln_2 = 0x1.62e4p-1f, rest = 0x1.7f7d1cp-20f;
-    const float shifted = x * log2_e + magic, n = shifted - magic;
-    const float r = (x - n * ln_2) - n * rest;
+TS_INLINE power split(int fuses, float x) {
+    const float magic = 0x1.8p23f, log2_e = 0x1.715476p0f, ln_2 = 0x1.62e43p-1f, rest = -0x1.05c61p-29f;
+    const float shifted = ts_fused(fuses, x, log2_e, magic), n = shifted - magic;
+    const float r = ts_fused(fuses, n, -rest, ts_fused(fuses, n, -ln_2, x));
     float q = 0x1.6a2252p-10f;
-    q = q * r + 0x1.123b04p-7f;
-    q = q * r + 0x1.5558f8p-5f;
-    q = q * r + 0x1.55549p-3f;
-    q = q * r + 0x1.fffffcp-2f;
-    return (power){.shifted = shifted, .less_one = q * (r * r) + r};
+    q = ts_fused(fuses, q, r, 0x1.123b04p-7f);
+    q = ts_fused(fuses, q, r, 0x1.5558f8p-5f);
+    q = ts_fused(fuses, q, r, 0x1.55549p-3f);
+    q = ts_fused(fuses, q, r, 0x1.fffffcp-2f);
+    return (power){.shifted = shifted, .r = r, .q = q};
+}
+
+TS_INLINE float mantissa(int fuses, power e) {
+    return ts_fused(fuses, ts_fused(fuses, e.q, e.r, 1), e.r, 1);
 }
 
 /* Up to here e^x and e^-x are normal numbers, and n goes into the exponent. */
 #define EXP_NEAR 87.0f
 
-static inline float exp_near(float x) {
-    const power e = split(x);
-    return ts_bits_float(ts_float_bits(e.less_one + 1) + (ts_float_bits(e.shifted) << 23));
+TS_INLINE float exp_near(int fuses, float x) {
+    const power e = split(fuses, x);
+    return ts_bits_float(ts_float_bits(mantissa(fuses, e)) + (ts_float_bits(e.shifted) << 23));
 }
 
 /* Two factors: 2^n alone need not be a number. */
-static inline float exp_far(float x) {
+TS_INLINE float exp_far(int fuses, float x) {
     x = x < -105 ? -105 : x;
     x = x > 89.5f ? 89.5f : x;
-    const power e = split(x);
+    const power e = split(fuses, x);
     const int32_t n = (int32_t)(ts_float_bits(e.shifted) - ts_float_bits(0x1.8p23f)), half = n >> 1;
     const float first = ts_bits_float((uint32_t)(half + 127) << 23),
                 second = ts_bits_float((uint32_t)(n - half + 127) << 23);
-    return (e.less_one + 1) * first * second;
+    return mantissa(fuses, e) * first * second;
 }
 
 TS_CLONES
@@ -55,59 +60,63 @@ static bool are_near(const float *in, int64_t n) {
 }
 
 /* The check is made on the way: of a row that is far nothing in `out` counts. */
-#define TRY(name, argument)                                                                                  \
-    TS_CLONES                                                                                                \
-    static bool name(const float *in, float scale, float bias, float *out, int64_t n) {                      \
+#define TRY_AT(target, level, name, argument)                                                                \
+    target static bool name##_##level(const float *in, float scale, float bias, float *out, int64_t n) {     \
         uint32_t largest = 0;                                                                                \
         (void)scale;                                                                                         \
         _Pragma("omp simd reduction(max : largest)") for (int64_t i = 0; i < n; i++) {                       \
             const float x = argument;                                                                        \
             const uint32_t magnitude = ts_float_bits(x) & 0x7fffffffu;                                       \
             largest = magnitude > largest ? magnitude : largest;                                             \
-            out[i] = exp_near(x);                                                                            \
+            out[i] = exp_near(TS_FUSES_##level, x);                                                          \
         }                                                                                                    \
         return largest <= ts_float_bits(EXP_NEAR);                                                           \
     }
+#define TRY(name, argument)                                                                                  \
+    TRY_AT(TS_TARGET_512, 512, name, argument)                                                               \
+    TRY_AT(TS_TARGET_256, 256, name, argument)                                                               \
+    TRY_AT(, plain, name, argument)
 TRY(try_moved, in[i] + bias)
 TRY(try_scaled, in[i] * scale + bias)
 
-bool ts_act_try(unsigned func, const float *in, const float *scale, const float *bias, float *out,
+bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias, float *out,
                 int64_t n) {
     if (func != ts_act_exp || in == out) return false;
-    return (scale ? try_scaled : try_moved)(in, scale ? *scale : 1, bias ? *bias : -0.0f, out, n);
+    return (scale ? TS_AT(isa, try_scaled) : TS_AT(isa, try_moved))(in, scale ? *scale : 1,
+                                                                    bias ? *bias : -0.0f, out, n);
 }
 
-static inline float sigmoid_of(float x, float e) {
+TS_INLINE float sigmoid_of(float x, float e) {
     return (x < 0 ? e : 1) / (1 + e);
 }
 
 /* tanh |x| = (e^2|x| - 1) / (e^2|x| + 1); near 0 n is 0 and nothing cancels. */
-static inline float tanh_float(float x) {
+TS_INLINE float tanh_float(int fuses, float x) {
     const float a = 2 * fabsf(x), limited = a > 18.06f ? 18.06f : a;
-    const power e = split(limited);
+    const power e = split(fuses, limited);
     const float scale = ts_bits_float((ts_float_bits(e.shifted) << 23) + ts_float_bits(1));
-    const float less_one = scale * e.less_one + (scale - 1);
+    const float less_one = ts_fused(fuses, scale, ts_fused(fuses, e.q, e.r * e.r, e.r), scale - 1);
     return copysignf(less_one / (less_one + 2), x);
 }
 
 /* |x| < 7/8: x times a polynomial in x^2. Beyond: 1 - erfc, whose logarithm is a polynomial. */
-static inline float erf_float(float x) {
+TS_INLINE float erf_float(int fuses, float x) {
     const float magnitude = fabsf(x), a = magnitude > 4.05f ? 4.05f : magnitude, z = a * a;
     float near = -0x1.40685ep-11f;
-    near = near * z + 0x1.48be58p-8f;
-    near = near * z - 0x1.b6cbacp-6f;
-    near = near * z + 0x1.ce1ec2p-4f;
-    near = near * z - 0x1.8127p-2f;
-    near = near * z + 0x1.06eba6p-3f;
-    near = a + a * near;
+    near = ts_fused(fuses, near, z, 0x1.48be58p-8f);
+    near = ts_fused(fuses, near, z, -0x1.b6cbacp-6f);
+    near = ts_fused(fuses, near, z, 0x1.ce1ec2p-4f);
+    near = ts_fused(fuses, near, z, -0x1.8127p-2f);
+    near = ts_fused(fuses, near, z, 0x1.06eba6p-3f);
+    near = ts_fused(fuses, near, a, a);
     float far = 0x1.a8bbaap-13f;
-    far = far * a - 0x1.9743fap-9f;
-    far = far * a + 0x1.704bcep-6f;
-    far = far * a - 0x1.abd1c6p-4f;
-    far = far * a - 0x1.45f0a4p-1f;
-    far = far * a - 0x1.20c5ap+0f;
-    far = far * a - 0x1.e11114p-14f;
-    far = 1 - exp_near(far);
+    far = ts_fused(fuses, far, a, -0x1.9743fap-9f);
+    far = ts_fused(fuses, far, a, 0x1.704bcep-6f);
+    far = ts_fused(fuses, far, a, -0x1.abd1c6p-4f);
+    far = ts_fused(fuses, far, a, -0x1.45f0a4p-1f);
+    far = ts_fused(fuses, far, a, -0x1.20c5ap+0f);
+    far = ts_fused(fuses, far, a, -0x1.e11114p-14f);
+    far = 1 - exp_near(fuses, far);
     return copysignf(!(a >= 0.875f) ? near : far, x); /* NaN comes from the near side */
 }
 
@@ -128,31 +137,37 @@ static inline float arctan_float(float x) {
     return copysignf((float)(base + (t + t * (z * p))), x);
 }
 
-#define EACH(name, expression)                                                                               \
-    TS_CLONES                                                                                                \
-    static void name(const float *in, float *out, int64_t n) {                                               \
+#define EACH_AT(target, level, name, expression)                                                             \
+    target static void name##_##level(const float *in, float *out, int64_t n) {                              \
+        enum { FUSES = TS_FUSES_##level };                                                                   \
         _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                \
             const float x = in[i];                                                                           \
             out[i] = (expression);                                                                           \
         }                                                                                                    \
     }
-EACH(exps_near, exp_near(x))
-EACH(exps_far, exp_far(x))
-EACH(sigmoids_near, sigmoid_of(x, exp_near(-fabsf(x))))
-EACH(sigmoids_far, sigmoid_of(x, exp_far(-fabsf(x))))
-EACH(tanhs, tanh_float(x))
-EACH(erfs, erf_float(x))
+#define EACH(name, expression)                                                                               \
+    EACH_AT(TS_TARGET_512, 512, name, expression)                                                            \
+    EACH_AT(TS_TARGET_256, 256, name, expression)                                                            \
+    EACH_AT(, plain, name, expression)
+EACH(exps_near, exp_near(FUSES, x))
+EACH(exps_far, exp_far(FUSES, x))
+EACH(sigmoids_near, sigmoid_of(x, exp_near(FUSES, -fabsf(x))))
+EACH(sigmoids_far, sigmoid_of(x, exp_far(FUSES, -fabsf(x))))
+EACH(tanhs, tanh_float(FUSES, x))
+EACH(erfs, erf_float(FUSES, x))
 EACH(arctans, arctan_float(x))
 EACH(rsqrts, 1 / sqrtf(x))
 
-void ts_act_floats(unsigned func, const float *in, float *out, int64_t n) {
+void ts_act_floats(ts_isa isa, unsigned func, const float *in, float *out, int64_t n) {
     switch (func) {
-    case ts_act_exp: (are_near(in, n) ? exps_near : exps_far)(in, out, n); break;
-    case ts_act_sigmoid: (are_near(in, n) ? sigmoids_near : sigmoids_far)(in, out, n); break;
-    case ts_act_tanh: tanhs(in, out, n); break;
-    case ts_act_erf: erfs(in, out, n); break;
-    case ts_act_arctan: arctans(in, out, n); break;
-    case ts_act_rsqrt: rsqrts(in, out, n); break;
+    case ts_act_exp: (are_near(in, n) ? TS_AT(isa, exps_near) : TS_AT(isa, exps_far))(in, out, n); break;
+    case ts_act_sigmoid:
+        (are_near(in, n) ? TS_AT(isa, sigmoids_near) : TS_AT(isa, sigmoids_far))(in, out, n);
+        break;
+    case ts_act_tanh: TS_AT(isa, tanhs)(in, out, n); break;
+    case ts_act_erf: TS_AT(isa, erfs)(in, out, n); break;
+    case ts_act_arctan: TS_AT(isa, arctans)(in, out, n); break;
+    case ts_act_rsqrt: TS_AT(isa, rsqrts)(in, out, n); break;
     case ts_act_gelu:
     case ts_act_gelu_apprx_tanh:
     case ts_act_gelu_apprx_sigmoid:

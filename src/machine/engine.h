@@ -294,11 +294,12 @@ float ts_accumulation_begin(const ts_accumulation *a, int64_t part);
 void ts_accumulation_end(const ts_accumulation *a, int64_t part, float total);
 
 double ts_act_ns(unsigned func);
-/* out[i] = func(in[i]); the arrays may be the same. */
-void ts_act_floats(unsigned func, const float *in, float *out, int64_t n);
+/* out[i] = func(in[i]); the arrays may be the same. Every level that the CPU has gives the same bits. */
+void ts_act_floats(ts_isa isa, unsigned func, const float *in, float *out, int64_t n);
 /* out[i] = func(in[i] * scale + bias) at once, NULL leaving either out; false, and anything in `out`, where
    the function or the values want more than one pass. */
-bool ts_act_try(unsigned func, const float *in, const float *scale, const float *bias, float *out, int64_t n);
+bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias, float *out,
+                int64_t n);
 /* The part of it in act_unit.c. */
 void ts_act_units(unsigned func, const float *in, float *out, int64_t n);
 /* The plain twin, within 1 ULP. */

@@ -6,6 +6,7 @@ typedef struct activation {
     ts_accumulation sum;
     ts_column scale;
     ts_chunks chunks;
+    ts_isa isa;
     uint8_t func;
     bool has_bias, has_scale;
 } activation;
@@ -30,7 +31,7 @@ static void in_steps(const activation *a, const float *values, int64_t n, const 
         prepare(values, to, n, scale, bias);
         values = to;
     }
-    if (!is_prepared || !is_copy) ts_act_floats(a->func, values, target, n);
+    if (!is_prepared || !is_copy) ts_act_floats(a->isa, a->func, values, target, n);
 }
 
 /* Function values of one chunk; they may be the row itself. *tries: whether one pass is likely to do. */
@@ -38,7 +39,7 @@ static const float *one_chunk(const activation *a, int64_t part, int64_t from, i
                               const float *bias, float *in, float *out, bool *tries) {
     const float *values = ts_rows_read(&a->data, part, from, n, in);
     float *target = ts_rows_target(&a->dst, part, from, n, out);
-    *tries = *tries && ts_act_try(a->func, values, scale, bias, target, n);
+    *tries = *tries && ts_act_try(a->isa, a->func, values, scale, bias, target, n);
     if (!*tries) in_steps(a, values, n, scale, bias, in, target);
     ts_rows_write(&a->dst, part, from, n, target);
     return target;
@@ -96,7 +97,8 @@ static void activate_and_sum(void *context, int64_t first, int64_t last) {
 ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
     const ts_inst_activation *inst = (const ts_inst_activation *)head;
     ts_operand_set set = {.exec = exec};
-    activation a = {.func = inst->func,
+    activation a = {.isa = exec->host.isa,
+                    .func = inst->func,
                     .has_bias = inst->bias.space != ts_space_none,
                     .sum = {.op = ts_alu_add, .cmd = inst->reduce_cmd}};
     ts_rows_whole(&set, &inst->dst, &a.dst);

@@ -125,7 +125,7 @@ static const row rows[] = {
     {ts_hlo_silu_dx, 1, exact_silu_dx, "ScalarE activation: silu_dx", 0.6},
     {ts_hlo_softplus, 1, exact_softplus, "ScalarE activation: softplus", 0.6},
     {ts_hlo_sqrt, 1, exact_sqrt, "ScalarE activation: sqrt", 0.5},
-    {ts_hlo_tanh, 1, exact_tanh, "ScalarE activation: tanh", 3},
+    {ts_hlo_tanh, 1, exact_tanh, "ScalarE activation: tanh", 2.8},
     {ts_hlo_atan2, 2, atan2, NULL, 0},
     {ts_hlo_cbrt, 1, exact_cbrt, NULL, 0},
     {ts_hlo_ceil, 1, exact_ceil, NULL, 0},

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "machine/engine.h"
+#include "machine/fused.h"
 
 enum { BLOCK = 1024 };
 
@@ -116,9 +117,13 @@ static void check_errors(functions *run, double allowed) {
     }
 }
 
+static void fastest(unsigned func, const float *in, float *out, int64_t n) {
+    ts_act_floats(ts_isa_best(), func, in, out, n);
+}
+
 static void errors_are_small(void **state) {
     (void)state;
-    check_errors(ts_act_floats, 3);
+    check_errors(fastest, 3);
 }
 
 static void plain_twins_are_closer(void **state) {
@@ -129,7 +134,7 @@ static void plain_twins_are_closer(void **state) {
 static void sin_leaves_its_range_as_documented(void **state) {
     (void)state;
     float x[3] = {9.0f, -9.0f, INFINITY};
-    ts_act_floats(ts_act_sin, x, x, 3);
+    fastest(ts_act_sin, x, x, 3);
     assert_true(fabsf(x[0] - 27.65f) < 0.01f && x[1] == -x[0] && isinf(x[2]));
 }
 
@@ -141,13 +146,57 @@ static void position_does_not_matter(void **state) {
     for (int i = 0; i < 67; i++)
         x[i] = (i % 8 ? 20 : 150) * next_float(&random);
     for (unsigned func = 0; func < ts_act_count; func++) {
-        ts_act_floats(func, x, y, 67);
+        fastest(func, x, y, 67);
         for (int i = 0; i < 67; i++) {
             float one;
-            ts_act_floats(func, &x[i], &one, 1);
+            fastest(func, &x[i], &one, 1);
             assert_memory_equal(&one, &y[i], sizeof one);
         }
     }
+}
+
+/* The multiply-add that is made of double precision is the CPU's, or the C library's: near ties and
+   cancellation, too, with subnormal and infinite results. */
+static void fused_without_the_instruction(void **state) {
+    (void)state;
+    uint64_t random = 13;
+    for (int i = 0; i < 2000000; i++) {
+        const float scale = ldexpf(1, (int)(next_random(&random) % 240) - 120);
+        float a = ldexpf(next_float(&random), (int)(next_random(&random) % 20)),
+              b = scale * next_float(&random);
+        float c = -a * b;
+        if (i % 4 == 1) c = nextafterf(c, i % 8 == 1 ? INFINITY : -INFINITY);
+        if (i % 4 == 2) c = ldexpf(c, (int)(next_random(&random) % 60) - 30);
+        if (i % 4 == 3) c = next_float(&random);
+        if (i % 1000 == 0) a = i % 3000 ? INFINITY : NAN;
+        const float actual = ts_fused_plain(a, b, c), expected = fmaf(a, b, c);
+        if (isnan(actual) && isnan(expected)) continue;
+        if (memcmp(&actual, &expected, sizeof actual) != 0)
+            fail_msg("%a * %a + %a = %a, not %a", (double)a, (double)b, (double)c, (double)expected,
+                     (double)actual);
+    }
+}
+
+/* Each level of the host that this CPU has gives the bits of the best one; NaN is NaN. */
+static void levels_agree(void **state) {
+    (void)state;
+    _Alignas(64) float in[BLOCK], best[BLOCK], out[BLOCK];
+    for (unsigned isa = ts_isa_generic; isa < ts_isa_best(); isa++)
+        for (unsigned func = 0; func < ts_act_count; func++)
+            for (uint64_t at = 0; at < UINT64_C(1) << 32;) {
+                int n = 0;
+                for (; n < BLOCK && at < UINT64_C(1) << 32; at += 25013, n++) {
+                    const uint32_t bits = (uint32_t)at;
+                    memcpy(&in[n], &bits, sizeof bits);
+                }
+                fastest(func, in, best, n);
+                ts_act_floats((ts_isa)isa, func, in, out, n);
+                for (int i = 0; i < n; i++)
+                    if (memcmp(&best[i], &out[i], sizeof *out) != 0 && !(isnan(best[i]) && isnan(out[i])))
+                        fail_msg("%s(%a) = %a with %s, %a with %s", ts_act_name(func), (double)in[i],
+                                 (double)out[i], ts_isa_name(isa), (double)best[i],
+                                 ts_isa_name(ts_isa_best()));
+            }
 }
 
 /* One pass gives the bits of several, or says that it does not. */
@@ -165,15 +214,17 @@ static void one_pass_is_as_several(void **state) {
             moved[i] = has_scale ? x[i] * scale : x[i];
             if (has_bias) moved[i] += bias;
         }
-        if (!ts_act_try(ts_act_exp, x, has_scale ? &scale : NULL, has_bias ? &bias : NULL, one, n)) continue;
-        ts_act_floats(ts_act_exp, moved, several, n);
+        const ts_isa isa = (ts_isa)(ts_isa_generic + (unsigned)round % ts_isa_best());
+        if (!ts_act_try(isa, ts_act_exp, x, has_scale ? &scale : NULL, has_bias ? &bias : NULL, one, n))
+            continue;
+        ts_act_floats(isa, ts_act_exp, moved, several, n);
         assert_memory_equal(one, several, (size_t)n * sizeof *one);
         tried++;
     }
     assert_in_range(tried, 300, 399);
     x[0] = NAN;
-    assert_false(ts_act_try(ts_act_exp, x, NULL, NULL, one, 3));
-    assert_false(ts_act_try(ts_act_exp, x, NULL, NULL, x, 3));
+    assert_false(ts_act_try(ts_isa_best(), ts_act_exp, x, NULL, NULL, one, 3));
+    assert_false(ts_act_try(ts_isa_best(), ts_act_exp, x, NULL, NULL, x, 3));
 }
 
 int main(void) {
@@ -182,6 +233,8 @@ int main(void) {
         cmocka_unit_test(plain_twins_are_closer),
         cmocka_unit_test(sin_leaves_its_range_as_documented),
         cmocka_unit_test(position_does_not_matter),
+        cmocka_unit_test(fused_without_the_instruction),
+        cmocka_unit_test(levels_agree),
         cmocka_unit_test(one_pass_is_as_several),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
