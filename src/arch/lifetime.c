@@ -134,6 +134,7 @@ static void see(const survey *s, const ts_ap *ap, bool is_read, uint32_t at) {
     sight *seen = &s->sights[ap->tensor - 1];
     if (life->first == TS_LIVE_NEVER)
         *seen = (sight){.at = at, .low = at, .high = at, .rotation = ap->offset.rotation};
+    life->uses++;
     seen->is_mixed |= seen->rotation != ap->offset.rotation;
     seen->is_read_first |= is_read && at == seen->at;
     see_bytes(seen, ap, is_read, at == seen->at);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "machine/segment.h"
+#include "machine/through.h"
 #include "machine/transfer.h"
 
 enum { FAR_BYTES = 1 << 20 };       /* a tensor that a core's own cache does not hold beside other things */
@@ -256,6 +257,7 @@ static bool wait_for_neighbours(const dma *d, ts_operand_set *set, double ns) {
     ts_window window;
     bool is_hbm = d->dst.tensor || d->src.tensor;
     if (is_hbm) window = window_of(d, &s, set);
+    if (d->dst.tensor && ts_write_through(set, &s.pair, s.dim, &d->src.rows, &window)) return true;
     ts_work work = {move_strip, set->parts, 1, ns / set->parts, &s, sizeof s};
     ts_work_transfer(set, &work, is_hbm ? &window : NULL);
     return true;

@@ -128,7 +128,7 @@ static void run_chain(ts_operand_set *set, chain *c) {
     c->is_signed = ts_dtype_get(c->data.dtype)->kind == 's';
     double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
     ts_piece *task = c->is_integer ? chain_ints : takes_bf16(c) ? chain_bf16 : chain_floats;
-    ts_work_local(set, &(ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c});
+    ts_work_rows(set, &(ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c});
 }
 
 ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {
@@ -272,7 +272,7 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     if (!ts_operands_known(&set)) return ts_ok;
     if (c.is_exact && run_permuted(&set, &c)) return ts_ok;
     const ts_work work = work_of(&c, copy_rows, 0.2);
-    if (!ts_defer_halves(&set, &c.dst, &c.src, &work)) ts_work_local(&set, &work);
+    if (!ts_defer_halves(&set, &c.dst, &c.src, &work)) ts_work_rows(&set, &work);
     return ts_ok;
 }
 
@@ -375,6 +375,6 @@ ts_status ts_exec_memset(ts_exec *exec, const ts_inst *head) {
     if (!ts_operands_known(&set)) return ts_ok;
     f.chunks = ts_chunks_of(&f.dst);
     double unit_ns = 0.1 * (double)(f.chunks.per_row > 1 ? f.chunks.size : f.dst.elems);
-    ts_work_local(&set, &(ts_work){fill_rows, f.dst.parts, f.chunks.per_row, unit_ns, &f, sizeof f});
+    ts_work_rows(&set, &(ts_work){fill_rows, f.dst.parts, f.chunks.per_row, unit_ns, &f, sizeof f});
     return ts_ok;
 }

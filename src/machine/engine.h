@@ -225,6 +225,9 @@ typedef struct ts_work {
 } ts_work;
 /* Executes it now or later, together with its neighbours. */
 void ts_work_local(ts_operand_set *set, const ts_work *work);
+/* The same where the context begins with the rows of the destination, and the work writes them by the
+   functions for rows alone. */
+void ts_work_rows(ts_operand_set *set, const ts_work *work);
 /* The chunks of all rows of `dst`, in order: unit u is chunk u % chunks of row u / chunks. */
 typedef struct ts_chunks {
     int64_t size, per_row, elems;

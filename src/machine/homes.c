@@ -13,6 +13,7 @@ typedef struct home {
     int64_t address, slot; /* slot: 0, or the bytes of each that lie in one place */
     int64_t column;
     uint32_t first, last; /* code positions that need it */
+    bool is_passed_on;    /* two operands name it */
 } home;
 
 struct ts_homes {
@@ -40,6 +41,11 @@ int64_t ts_homes_column(const ts_homes *homes, uint32_t tile, int64_t offset) {
 bool ts_homes_need(const ts_homes *homes, uint32_t tile, uint32_t at) {
     const home *h = &homes->homes[tile - 1];
     return h->first <= at && at <= h->last;
+}
+
+bool ts_homes_pass_on(const ts_homes *homes, uint32_t tile, uint32_t at) {
+    const home *h = &homes->homes[tile - 1];
+    return h->is_passed_on && h->last == at;
 }
 
 static int by_first(const void *a, const void *b) {
@@ -92,7 +98,8 @@ static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_lif
         homes->homes[i] = (home){.address = tile->address,
                                  .slot = life->is_one_slot ? tile->bytes : 0,
                                  .first = life->first,
-                                 .last = life->last};
+                                 .last = life->last,
+                                 .is_passed_on = life->uses == 2};
     }
     qsort(guests, count, sizeof *guests, by_first);
     if (!fit(guests, count, live, columns)) return false;

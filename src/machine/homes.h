@@ -21,6 +21,9 @@ bool ts_homes_are_for(const ts_homes *homes, bool is_poisoned);
 
 /* Whether the instruction at code position `at`, or one after it, may need what the tile holds. */
 bool ts_homes_need(const ts_homes *homes, uint32_t tile, uint32_t at);
+/* Whether the instruction at code position `at` is the last to need it, and one operand alone named it
+ * before. */
+bool ts_homes_pass_on(const ts_homes *homes, uint32_t tile, uint32_t at);
 /* The column of byte `offset` of the partition, in tile number `tile` (ts_ap.tensor). */
 int64_t ts_homes_column(const ts_homes *homes, uint32_t tile, int64_t offset);
 

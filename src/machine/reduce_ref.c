@@ -341,6 +341,6 @@ ts_status ts_exec_tensor_reduce(ts_exec *exec, const ts_inst *head) {
         work.units = 1;
         work.unit_ns = row_ns * (double)r.kept;
     }
-    ts_work_local(&set, &work);
+    ts_work_rows(&set, &work);
     return ts_ok;
 }

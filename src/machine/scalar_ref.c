@@ -119,6 +119,6 @@ ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
     ts_work work = {activate, a.dst.parts, a.chunks.per_row, unit_ns, &a, sizeof a};
     if (a.sum.has_result || a.sum.cmd != ts_cmd_idle)
         work = (ts_work){activate_and_sum, a.dst.parts, 1, ns * (double)a.dst.elems, &a, sizeof a};
-    ts_work_local(&set, &work);
+    ts_work_rows(&set, &work);
     return ts_ok;
 }

@@ -148,6 +148,14 @@ static bool is_mixed(const ts_window *a, const ts_window *b) {
     return larger(a->high, b->high) - smaller(a->low, b->low) > step;
 }
 
+bool ts_windows_meet(const ts_window *a, const ts_window *b) {
+    int64_t low_a, high_a, low_b, high_b;
+    extent(a, &low_a, &high_a);
+    extent(b, &low_b, &high_b);
+    if (high_a <= low_b || high_b <= low_a) return false;
+    return is_mixed(a, b) || (a->low < b->high && b->low < a->high);
+}
+
 static bool may_wait(const ts_segment *s, const ts_window *window) {
     for (int i = 0; i < s->transfers; i++)
         if ((window->is_written || s->windows[i].is_written) && is_mixed(window, &s->windows[i]))
@@ -237,25 +245,37 @@ static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work
 }
 
 static bool is_full(const ts_segment *s, const ts_work *work) {
-    return s->count == TS_SEGMENT_LENGTH || s->used + work->size > TS_CONTEXT_BYTES;
+    return s->count == TS_SEGMENT_LENGTH || s->transfers == TS_SEGMENT_LENGTH ||
+           s->used + work->size > TS_CONTEXT_BYTES;
 }
 
-void ts_work_local(ts_operand_set *set, const ts_work *work) {
-    ts_work_transfer(set, work, NULL);
-}
-
-void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window) {
+/* Whether it waits; otherwise it is done. */
+static bool take(const ts_operand_set *set, const ts_work *work, const ts_window *window) {
     const ts_exec *exec = set->exec;
     ts_segment *s = exec->core->segment;
     if (set->is_crossing || set->shadows > 0 || is_better_apart(exec, set, work)) {
         ts_split(exec, work->parts * work->units, work->unit_ns, work->task, work->context);
-        return;
+        return false;
     }
     if (is_full(s, work) || (window && !may_wait(s, window)) || !is_in_order(s, set) ||
         !is_beside_columns(s, set))
         ts_segment_run(exec);
     append(s, set, work, 0);
     if (window) s->windows[s->transfers++] = *window;
+    return true;
+}
+
+void ts_work_local(ts_operand_set *set, const ts_work *work) {
+    take(set, work, NULL);
+}
+
+void ts_work_rows(ts_operand_set *set, const ts_work *work) {
+    ts_segment *s = set->exec->core->segment;
+    if (take(set, work, NULL)) s->waiting[s->count - 1].begins_with_dst = true;
+}
+
+void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window) {
+    take(set, work, window);
 }
 
 void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns) {

@@ -31,6 +31,7 @@ typedef struct ts_waiting {
     bool is_across;      /* reads others, too */
     int64_t columns;     /* its work is cut in so many columns of all its partitions, instead; or 0 */
     size_t context;      /* where it lies among the contexts */
+    bool begins_with_dst;
 } ts_waiting;
 
 /* What waits is done partition by partition, in program order in each. So operands on chip need no watching
@@ -54,6 +55,8 @@ struct ts_segment {
 
 /* The work of a DMA: `window` is what it touches of HBM, NULL when that is nothing. */
 void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window);
+/* Whether two windows may share a byte, of one of which at least is written. */
+bool ts_windows_meet(const ts_window *a, const ts_window *b);
 /* The work of an instruction that writes one place in PSUM, cut along so many columns: task(context, first,
  * last) does some of them for all its partitions. */
 void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns);

@@ -1,0 +1,52 @@
+/* Tiles that are only passed on (through.h). */
+#include "machine/through.h"
+
+#include "machine/homes.h"
+
+/* Whether what a partition moves is adjacent on both sides, and not converted. */
+static bool is_of_rows(const ts_pair *pair, int dim) {
+    if (pair->dst_dtype != pair->src_dtype || pair->is_added || pair->dims > (dim >= 0) + 1) return false;
+    for (int i = 0; i < pair->dims; i++)
+        if (i != dim && (pair->dst_step[i] != pair->dst_size || pair->src_step[i] != pair->src_size))
+            return false;
+    return true;
+}
+
+/* The rows that an instruction which waits will write, when they are just these; NULL: it does not wait, or
+   they are not. What waits last has made them: nothing else names the tile. */
+static ts_rows *waiting_rows(ts_segment *s, const ts_operand_set *set, const ts_rows *src) {
+    for (int i = s->count; i-- > 0;) {
+        const ts_waiting *w = &s->waiting[i];
+        ts_rows *dst = (ts_rows *)(void *)(s->contexts + w->context);
+        if (!w->begins_with_dst || dst->tile != src->tile) continue;
+        const bool is_same = dst->base == src->base && dst->parts == src->parts && dst->elems == src->elems &&
+                             dst->dtype == src->dtype && w->part == set->part && w->parts == set->parts &&
+                             w->columns == 0 && !w->is_across;
+        return is_same && ts_rows_are_adjacent(dst) && ts_rows_are_adjacent(src) ? dst : NULL;
+    }
+    return NULL;
+}
+
+/* A transfer that touches the same bytes may wait between the instruction and the store. */
+static bool is_free(const ts_segment *s, const ts_window *window) {
+    if (s->transfers == TS_SEGMENT_LENGTH) return false;
+    for (int i = 0; i < s->transfers; i++)
+        if (ts_windows_meet(window, &s->windows[i])) return false;
+    return true;
+}
+
+bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *src,
+                      const ts_window *window) {
+    const ts_exec *exec = set->exec;
+    ts_segment *s = exec->core->segment;
+    if (!exec->homes || src->space == ts_space_none || !ts_homes_pass_on(exec->homes, src->tile, exec->at) ||
+        !is_of_rows(pair, dim))
+        return false;
+    ts_rows *dst = waiting_rows(s, set, src);
+    if (!dst || !is_free(s, window)) return false;
+    dst->base = pair->dst;
+    dst->pitch = dim >= 0 ? pair->dst_step[dim] : 0;
+    dst->is_plain = dst->dtype == ts_dtype_f32 && ts_rows_are_arrays(dst);
+    s->windows[s->transfers++] = *window;
+    return true;
+}

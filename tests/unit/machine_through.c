@@ -1,0 +1,179 @@
+/* Tiles that are only passed on between an instruction and a DMA: that they are not made, and that a run
+   gives the bits of one in which they are. */
+#include "machine_support.h"
+
+#include "machine/core.h"
+#include "machine/homes.h"
+
+enum { ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, TENSORS = 3, STEPS = 24, MARK = 0x5a };
+
+#define TENSORS_TEXT                                                                                         \
+    "tensor x: output 0 f32[192,64]\ntensor y: output 1 f32[192,64]\ntensor z: output 2 f32[192,64]\n"
+
+static ts_homes *homes_of(const ts_program *program) {
+    ts_homes *homes;
+    ts_chip chip = trn1();
+    assert_int_equal(ts_homes_new(program, &chip, false, &homes, NULL), ts_ok);
+    assert_non_null(homes);
+    return homes;
+}
+
+static void run(ts_machine *machine, const ts_program *program, const ts_homes *homes, float *data) {
+    void *tensors[TENSORS];
+    for (int i = 0; i < TENSORS; i++)
+        tensors[i] = data + i * ELEMS;
+    ts_run once = {.data = tensors, .homes = homes};
+    assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
+}
+
+/* ---- tiles that are not made ---- */
+
+/* Whether a run of the program writes the columns of tile 2, which begins at 8192. */
+static bool is_made(const char *code) {
+    static float data[TENSORS * ELEMS];
+    ts_program *program =
+        program_of(TENSORS_TEXT
+                   "tile 1: sbuf address=4096 bytes=256\ntile 2: sbuf address=8192 bytes=256\n"
+                   "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +4096 64] src=hbm.f32[x +0 128@64 64]\n%s"
+                   "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 64] value=1\n",
+                   code);
+    ts_machine *machine = machine_of(NULL);
+    ts_homes *homes = homes_of(program);
+    for (int i = 0; i < ELEMS; i++)
+        data[i] = (float)i;
+    uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
+    memset(place, MARK, 256);
+    run(machine, program, homes, data);
+    const bool is = place[0] != MARK || place[200] != MARK;
+    ts_homes_free(homes);
+    ts_machine_free(machine);
+    ts_program_free(program);
+    return is;
+}
+
+#define SCALE                                                                                                \
+    "vector.tensor_scalar dst=sbuf.f32[tile2 p0:128 +8192 64] data=sbuf.f32[tile1 p0:128 +4096 64] op0=add " \
+    "operand0=1\n"
+#define STORE "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 64] src=sbuf.f32[tile2 p0:128 +8192 64]\n"
+
+static void what_is_only_stored_is_written_to_hbm(void **state) {
+    (void)state;
+    assert_false(is_made(SCALE STORE));
+    assert_false(is_made("scalar.activation dst=sbuf.f32[tile2 p0:128 +8192 64] func=exp "
+                         "data=sbuf.f32[tile1 p0:128 +4096 64] scale=1\n" STORE));
+    assert_false(is_made("vector.tensor_copy dst=sbuf.f32[tile2 p0:128 +8192 64] "
+                         "src=sbuf.f32[tile1 p0:128 +4096 64]\n" STORE));
+    assert_false(is_made("vector.memset dst=sbuf.f32[tile2 p0:128 +8192 64] value=1\n" STORE));
+    assert_false(
+        is_made("vector.tensor_reduce dst=sbuf.f32[tile2 p0:128 +8192 1] "
+                "data=sbuf.f32[tile1 p0:128 +4096 64] op=max axes=1\n"
+                "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 1] src=sbuf.f32[tile2 p0:128 +8192 1]\n"));
+}
+
+static void what_is_needed_besides_is_made(void **state) {
+    (void)state;
+    assert_true(is_made(SCALE STORE STORE)); /* again */
+    assert_true(is_made("vector.memset dst=sbuf.f32[tile2 p0:128 +8192 64] value=1\n" SCALE STORE));
+    assert_true(
+        is_made(SCALE /* another width, another type */
+                "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 32] src=sbuf.f32[tile2 p0:128 +8192 32]\n"));
+    assert_true(is_made(
+        SCALE "sync.dma_copy queue=0 dst=hbm.f32[x +0 128@64 64] src=sbuf.f32[tile2 p0:128 +8192 64]\n"));
+    assert_true(is_made(SCALE "loop %i = 2\n" STORE "end\n"));
+}
+
+/* ---- values ---- */
+
+typedef struct writer {
+    uint64_t seed;
+    ts_text text;
+    int tiles, width[STEPS + 1];
+} writer;
+
+static int below(writer *w, int n) {
+    return (int)(next_random(&w->seed) % (uint32_t)n);
+}
+
+static void put_tile(writer *w, const char *field, int tile) {
+    ts_text_format(&w->text, " %s=sbuf.f32[tile%d p0:128 +%d %d]", field, tile, 1024 * tile, w->width[tile]);
+}
+
+/* Half the time the rows and columns of one before. */
+static void put_tensor(writer *w, const char *field, int width) {
+    const int row = below(w, 2) ? 0 : below(w, ROWS - 127), column = below(w, COLUMNS - width + 1);
+    ts_text_format(&w->text, " %s=hbm.f32[%c +%d 128@64 %d]", field, "xyz"[below(w, TENSORS)],
+                   64 * row + column, width);
+}
+
+static void put_step(writer *w) {
+    const int tile = w->tiles + 1, kind = w->tiles == 0 ? 0 : below(w, 4), last = w->tiles;
+    const int other = w->tiles > 1 && below(w, 2) ? last - 1 : last;
+    if (kind == 0) {
+        w->width[++w->tiles] = below(w, 3) ? COLUMNS : COLUMNS / 2;
+        ts_text_add(&w->text, "sync.dma_copy queue=0");
+        put_tile(w, "dst", tile);
+        put_tensor(w, "src", w->width[tile]);
+    } else if (kind == 1) {
+        ts_text_add(&w->text, "sync.dma_copy queue=0");
+        put_tile(w, "src", other);
+        put_tensor(w, "dst", w->width[other]);
+    } else if (kind == 2 || w->width[last] != w->width[other]) {
+        w->width[++w->tiles] = w->width[other];
+        ts_text_add(&w->text, "vector.tensor_scalar op0=multiply operand0=-0.5");
+        put_tile(w, "dst", tile);
+        put_tile(w, "data", other);
+    } else {
+        w->width[++w->tiles] = w->width[other];
+        ts_text_add(&w->text, "vector.tensor_tensor op=add");
+        put_tile(w, "dst", tile);
+        put_tile(w, "data1", last);
+        put_tile(w, "data2", other);
+    }
+    ts_text_add(&w->text, "\n");
+}
+
+/* Loads, steps and stores between parts of three tensors that overlap, each tile made once. */
+static ts_program *random_program(uint64_t seed) {
+    writer w = {.seed = seed};
+    ts_text head = {0};
+    for (int i = 0; i < STEPS; i++)
+        put_step(&w);
+    for (int i = 1; i <= w.tiles; i++)
+        ts_text_format(&head, "tile %d: sbuf address=%d bytes=%d\n", i, 1024 * i, 4 * w.width[i]);
+    ts_program *program = program_of(TENSORS_TEXT "%s%s", head.data, w.text.data);
+    ts_text_free(&head);
+    ts_text_free(&w.text);
+    return program;
+}
+
+static void values_are_the_same(void **state) {
+    (void)state;
+    static float first[TENSORS * ELEMS], plain[TENSORS * ELEMS], passed[TENSORS * ELEMS];
+    uint64_t seed = 1;
+    ts_pool *pool = pool_of(2);
+    ts_machine *machine = machine_of(pool);
+    for (int i = 0; i < TENSORS * ELEMS; i++)
+        first[i] = next_float(&seed);
+    for (uint64_t i = 0; i < 300; i++) {
+        ts_program *program = random_program(i);
+        ts_homes *homes = homes_of(program);
+        memcpy(plain, first, sizeof plain);
+        memcpy(passed, first, sizeof passed);
+        run(machine, program, NULL, plain);
+        run(machine, program, homes, passed);
+        if (memcmp(plain, passed, sizeof plain) != 0) fail_msg("program %llu", (unsigned long long)i);
+        ts_homes_free(homes);
+        ts_program_free(program);
+    }
+    ts_machine_free(machine);
+    ts_pool_free(pool);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_only_stored_is_written_to_hbm),
+        cmocka_unit_test(what_is_needed_besides_is_made),
+        cmocka_unit_test(values_are_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
