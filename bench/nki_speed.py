@@ -1,11 +1,15 @@
-"""How fast kernels run: CPU seconds of one thread for a whole call, recording, planning, values and clock.
+"""How fast kernels run: seconds for a whole call, recording, planning, values and clock.
 
 usage: nki_speed.py [--turns 7] [--json FILE] [--beside FILE]
 
 The kernels are the lessons' (examples/nki). Beside two of them stands what an interpreter in NumPy needs for the same
 instructions, values only: each tile an array, each instruction a call that reads whole tiles and writes one. FILE is a
 Python module with an interpreter of one's own, whose matmul(at, b, c) and softmax(x, y) leave at.T @ b and the softmax of
-x's rows in their last argument. All take turns, and the least of each is taken. Everything runs on one CPU.
+x's rows in their last argument.
+
+Times are CPU seconds of one thread on one CPU, the least of several calls. Two that are compared take turns, where each
+finds that the other has used the caches; and are then called alone, several times in a row, blocks of each in turn. Last
+they are called so with as many threads as each takes by itself, on all CPUs of the process: wall seconds.
 """
 
 import argparse
@@ -13,11 +17,13 @@ import importlib.util
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
 ONE_THREAD = {"TRAINSTONE_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):  # before NumPy reads them
+IS_WALL = "--wall" in sys.argv
+if not IS_WALL and any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):  # before NumPy reads them
     os.environ.update(ONE_THREAD)
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
@@ -32,7 +38,7 @@ import nki.isa as nisa  # noqa: E402
 import nki.language as nl  # noqa: E402
 
 BF16 = ml_dtypes.bfloat16
-TRIPS, CALLS = 20000, 500
+TRIPS, CALLS, IN_A_ROW = 20000, 500, 16
 
 
 # ---- an interpreter in NumPy ----
@@ -133,6 +139,21 @@ def least(turns, *calls):
     return seconds, results
 
 
+def least_alone(blocks, clock, *calls):
+    """The least seconds of each call by `clock`, in blocks of calls in a row, of which the first is not counted."""
+    seconds = [float("inf")] * len(calls)
+    for _ in range(blocks):
+        for i, call in enumerate(calls):
+            result = call()
+            for _ in range(IN_A_ROW):
+                result = None  # its memory is free for the next
+                start = clock()
+                result = call()
+                seconds[i] = min(seconds[i], clock() - start)
+            del result
+    return seconds
+
+
 def random(*shape, dtype=np.float32, seed=0):
     return np.random.default_rng(seed).standard_normal(shape, np.float32).astype(dtype)
 
@@ -215,9 +236,48 @@ def beside(path):
     return {"product": of(module.matmul, (1024, 1024)), "softmax": of(module.softmax, (1024, 1024))}
 
 
+def lessons_of(*names):
+    return {name: importlib.import_module(name) for name in names}
+
+
+def compared(others):
+    """(name, our kernel, its arguments, {contender: its call}, how often as many calls) of those with contenders."""
+    lessons = lessons_of("3_softmax", "4_matmul")
+    a, b, x = random(1024, 1024), random(1024, 1024, seed=1), random(1024, 1024, seed=2)
+    for name, kernel, arguments, theirs, often in (
+            ("product 1024 cubed, fp32", lessons["4_matmul"].blocked, (a, b), numpy_matmul, 1),
+            ("softmax 1024 x 1024", lessons["3_softmax"].fused, (x,), numpy_softmax, 8)):
+        contenders = {"NumPy": theirs}
+        if others:
+            contenders["the module given"] = others[name.split()[0]]
+        yield name, kernel, arguments, contenders, often
+
+
+def compare_alone(turns, clock, others):
+    """{what: seconds by the clock, or a ratio} of calls in a row."""
+    free_large_arrays()
+    found = {}
+    for name, kernel, arguments, contenders, often in compared(others):
+        calls = [lambda: kernel(*arguments), *(lambda call=call: call(*arguments) for call in contenders.values())]
+        mine, *theirs = least_alone(turns * often, clock, *calls)
+        found[name] = mine
+        for contender, seconds in zip(contenders, theirs):
+            found[f"{name}, in {contender}"] = seconds
+            found[f"{name}: {contender} / ours"] = seconds / mine
+    return found
+
+
+def wall_seconds(arguments):
+    """What compare_alone finds in a process whose threads are not limited."""
+    limited = {name for name, value in ONE_THREAD.items() if os.environ.get(name) == value}
+    env = {name: value for name, value in os.environ.items() if name not in limited}
+    done = subprocess.run([sys.executable, __file__, "--wall", *arguments], env=env, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
+
+
 def measure(turns, others):
     """{what: value}, in CPU seconds, ratios, or instructions a second; `others` as of `beside`."""
-    lessons = {name: importlib.import_module(name) for name in ("3_softmax", "4_matmul", "6_attention", "conv2d")}
+    lessons = lessons_of("4_matmul", "6_attention", "conv2d")
     found = {}
     q, k = random(128, 4096, dtype=BF16), random(128, 4096, dtype=BF16, seed=1)
     v = random(4096, 128, dtype=BF16, seed=2)
@@ -231,14 +291,9 @@ def measure(turns, others):
     image, weights, bias = random(1, 256, 224, 224), random(256, 256, 3, 3, seed=1), random(256, seed=2)
     (found["convolution of CS149, fp32, 58 GFLOP"],), _ = least(
         1, lambda: lessons["conv2d"].fused_conv2d_maxpool(image, weights, bias))
-    a, b, x = random(1024, 1024), random(1024, 1024, seed=1), random(1024, 1024, seed=2)
     free_large_arrays()
-    for name, kernel, arguments, theirs, often in (
-            ("product 1024 cubed, fp32", lessons["4_matmul"].blocked, (a, b), numpy_matmul, 4 * turns),
-            ("softmax 1024 x 1024", lessons["3_softmax"].fused, (x,), numpy_softmax, 32 * turns)):
-        contenders = {"NumPy": theirs}
-        if others:
-            contenders["the module given"] = others[name.split()[0]]
+    for name, kernel, arguments, contenders, often in compared(others):
+        often *= 4 * turns
         for contender, call in contenders.items():  # one at a time: each pushes ours out of the caches
             (mine, other), (one, another) = least(often, lambda: kernel(*arguments), lambda: call(*arguments))
             check(one, another, 1e-4)
@@ -251,17 +306,30 @@ def measure(turns, others):
     return found
 
 
+def tell(found):
+    for name, value in found.items():
+        text = f"{value:12,.0f}" if value > 1000 else f"{value:12.2f}" if "/" in name else f"{value:12.5f} s"
+        print(f"{name:64} {text}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--beside", type=pathlib.Path, help="a module with another interpreter")
+    parser.add_argument("--wall", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    others = arguments.beside and beside(arguments.beside)
+    if IS_WALL:
+        print(json.dumps(compare_alone(arguments.turns, time.perf_counter, others)))
+        return
+    cpus = len(os.sched_getaffinity(0))
+    wall = wall_seconds(sys.argv[1:])
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    found = measure(arguments.turns, arguments.beside and beside(arguments.beside))
-    for name, value in found.items():
-        text = f"{value:12,.0f}" if value > 1000 else f"{value:12.2f}" if "/" in name else f"{value:12.5f} s"
-        print(f"{name:56} {text}")
+    found = measure(arguments.turns, others)
+    found |= {f"{name}, alone": value for name, value in compare_alone(arguments.turns, time.process_time, others).items()}
+    found |= {f"{name}, alone, wall, {cpus} CPUs": value for name, value in wall.items()}
+    tell(found)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
