@@ -76,6 +76,7 @@ typedef struct sight {
     uint32_t low, high; /* from there on, with the loops that indices count */
     uint32_t rotation;  /* of the first operand */
     bool is_mixed;      /* another one has another slot */
+    uint32_t loop;      /* of the first instruction */
     bool varies;        /* where some operand lies depends on loops */
     bool is_read_first; /* by the first instruction */
     box all, set;       /* of all operands; what the first instruction sets without gaps */
@@ -127,14 +128,20 @@ static void see_bytes(sight *seen, const ts_ap *ap, bool is_read, bool is_first)
     join(&seen->all, &b);
 }
 
-static void see(const survey *s, const ts_ap *ap, bool is_read, uint32_t at) {
-    if (ap->space == ts_space_hbm && ap->index) see(s, &s->program->indices.data[ap->index - 1], true, at);
+static void see(const survey *s, const ts_ap *ap, bool is_read, bool is_written, uint32_t at) {
+    if (ap->space == ts_space_hbm && ap->index)
+        see(s, &s->program->indices.data[ap->index - 1], true, false, at);
     if (ap->space == ts_space_hbm || ap->space == ts_space_none || ap->tensor == 0) return;
     ts_tile_life *life = &s->lives[ap->tensor - 1];
     sight *seen = &s->sights[ap->tensor - 1];
     if (life->first == TS_LIVE_NEVER)
-        *seen = (sight){.at = at, .low = at, .high = at, .rotation = ap->offset.rotation};
+        *seen =
+            (sight){.at = at, .low = at, .high = at, .loop = s->loop_of[at], .rotation = ap->offset.rotation};
     life->uses++;
+    if (at != seen->at) {
+        life->readers |= UINT64_C(1) << s->program->code.data[at]->op;
+        life->is_kept |= is_written || s->loop_of[at] != seen->loop;
+    }
     seen->is_mixed |= seen->rotation != ap->offset.rotation;
     seen->is_read_first |= is_read && at == seen->at;
     see_bytes(seen, ap, is_read, at == seen->at);
@@ -161,6 +168,7 @@ static bool is_added_to(const ts_inst *inst) {
     return false;
 }
 
+_Static_assert(ts_op_count <= 64, "a bit for each");
 ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
     const uint32_t count = program->tiles.count;
     survey s = {.program = program,
@@ -174,7 +182,8 @@ ts_tile_life *ts_tile_lives(const ts_program *program, ts_arena *arena) {
         ts_inst *inst = program->code.data[at];
         int used = ts_live_uses(inst, uses);
         for (int i = 0; i < used; i++)
-            see(&s, uses[i].ap, uses[i].is_read || (uses[i].is_write && is_added_to(inst)), at);
+            see(&s, uses[i].ap, uses[i].is_read || (uses[i].is_write && is_added_to(inst)), uses[i].is_write,
+                at);
     }
     for (uint32_t i = 0; i < count; i++)
         if (s.lives[i].first != TS_LIVE_NEVER)

@@ -31,6 +31,8 @@ typedef struct ts_tile_life {
     uint32_t first, last; /* first = TS_LIVE_NEVER: no operand names it */
     bool is_set_whole; /* the first instruction that names it sets all bytes that any does, and reads none */
     uint32_t uses;     /* operands that name it */
+    uint64_t readers;  /* instructions, a bit for each ts_op, that name it after the first one */
+    bool is_kept;      /* one of these writes there, or is of another loop than the first */
     bool is_one_slot;  /* all operands in a trip name the same slot, and no later trip needs what it holds */
 } ts_tile_life;
 /* Of each of the program's tiles. Where operands differ in their slot, over whole loops of the index. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "machine/deferred.h"
-#include "machine/transfer.h"
+#include "machine/through.h"
 
 /* ---- operators: dst = data op0 b [op1 c] ---- */
 
@@ -121,8 +121,11 @@ static void chain_ints(void *context, int64_t first, int64_t last) {
 
 static void run_chain(ts_operand_set *set, chain *c) {
     double ns = 0.2;
-    for (int i = 0; i < c->steps; i++)
+    ts_read_through(set, &c->data);
+    for (int i = 0; i < c->steps; i++) {
         ns += ts_alu_ns(c->step[i].op);
+        if (!c->step[i].is_column) ts_read_through(set, &c->step[i].rows);
+    }
     c->chunks = ts_chunks_of(&c->dst);
     c->is_bits = ts_alu_kind(c->step[c->steps - 1].op) == 'b';
     c->is_signed = ts_dtype_get(c->data.dtype)->kind == 's';
@@ -270,6 +273,7 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     if (ts_defer_join(&set, &c.dst, &c.src)) return ts_ok;
     ts_rows_meet(&set, &c.dst, true, &c.src);
     if (!ts_operands_known(&set)) return ts_ok;
+    if (c.src.dtype != ts_dtype_u16) ts_read_through(&set, &c.src); /* those may be put off */
     if (c.is_exact && run_permuted(&set, &c)) return ts_ok;
     const ts_work work = work_of(&c, copy_rows, 0.2);
     if (!ts_defer_halves(&set, &c.dst, &c.src, &work)) ts_work_rows(&set, &work);

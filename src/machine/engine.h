@@ -68,7 +68,15 @@ typedef struct ts_area {
     int32_t part, parts;
     int64_t low, high;
 } ts_area;
-enum { TS_WRITES = 4, TS_ACROSS = 2, TS_PSUM_READS = 6 };
+enum { TS_WRITES = 4, TS_ACROSS = 2, TS_PSUM_READS = 6, TS_READS = 3 };
+
+/* What is touched of HBM: partition p (numbered as on chip) the bytes from low + p * step to high + p * step,
+   host addresses. */
+typedef struct ts_window {
+    int64_t low, high, step;
+    int32_t part, parts;
+    bool is_written;
+} ts_window;
 
 /* An instruction's operands. `is_empty` once some count is 0: then the instruction does nothing. */
 typedef struct ts_operand_set {
@@ -81,6 +89,8 @@ typedef struct ts_operand_set {
     uint32_t operands;   /* resolved so far */
     int64_t bytes;       /* of all operands */
     int writes, across, psum_reads;
+    int reads;
+    ts_window read[TS_READS]; /* of HBM, by an instruction that is no DMA (through.h) */
     ts_area written[TS_WRITES], read_across[TS_ACROSS], psum_read[TS_PSUM_READS]; /* on chip */
 } ts_operand_set;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "arch/chip.h"
+#include "arch/isa.h"
 #include "arch/lifetime.h"
 #include "base/unit.h"
 
@@ -13,13 +14,19 @@ typedef struct home {
     int64_t address, slot; /* slot: 0, or the bytes of each that lie in one place */
     int64_t column;
     uint32_t first, last; /* code positions that need it */
-    bool is_passed_on;    /* two operands name it */
+    uint32_t uses;        /* operands that name it */
+    bool is_only_read;    /* after the first instruction, which sets it as a whole, by `by_rows` alone */
 } home;
 
 struct ts_homes {
     bool is_poisoned;
     home homes[1]; /* one a tile */
 };
+
+/* Instructions that read a partition's bytes as they come (ts_read_through). */
+#define BIT(op) (UINT64_C(1) << ts_op_##op)
+static const uint64_t by_rows = BIT(tensor_tensor) | BIT(tensor_scalar) | BIT(scalar_tensor_tensor) |
+                                BIT(reciprocal) | BIT(activation) | BIT(tensor_reduce) | BIT(tensor_copy);
 
 /* A tile that wants a home. */
 typedef struct guest {
@@ -45,7 +52,12 @@ bool ts_homes_need(const ts_homes *homes, uint32_t tile, uint32_t at) {
 
 bool ts_homes_pass_on(const ts_homes *homes, uint32_t tile, uint32_t at) {
     const home *h = &homes->homes[tile - 1];
-    return h->is_passed_on && h->last == at;
+    return h->uses == 2 && h->last == at;
+}
+
+uint32_t ts_homes_readers(const ts_homes *homes, uint32_t tile, uint32_t at) {
+    const home *h = &homes->homes[tile - 1];
+    return h->is_only_read && h->first == at ? h->uses - 1 : 0;
 }
 
 static int by_first(const void *a, const void *b) {
@@ -95,11 +107,13 @@ static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_lif
                                   .last = life->last,
                                   .is_new = homes->is_poisoned && !life->is_set_whole,
                                   .bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT};
-        homes->homes[i] = (home){.address = tile->address,
-                                 .slot = life->is_one_slot ? tile->bytes : 0,
-                                 .first = life->first,
-                                 .last = life->last,
-                                 .is_passed_on = life->uses == 2};
+        homes->homes[i] =
+            (home){.address = tile->address,
+                   .slot = life->is_one_slot ? tile->bytes : 0,
+                   .first = life->first,
+                   .last = life->last,
+                   .uses = life->uses,
+                   .is_only_read = life->is_set_whole && !life->is_kept && (life->readers & ~by_rows) == 0};
     }
     qsort(guests, count, sizeof *guests, by_first);
     if (!fit(guests, count, live, columns)) return false;

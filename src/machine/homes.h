@@ -24,6 +24,10 @@ bool ts_homes_need(const ts_homes *homes, uint32_t tile, uint32_t at);
 /* Whether the instruction at code position `at` is the last to need it, and one operand alone named it
  * before. */
 bool ts_homes_pass_on(const ts_homes *homes, uint32_t tile, uint32_t at);
+/* How many operands read what the instruction at `at` sets as a whole, where nothing else is done with the
+   tile, all are of the same trip, and the instructions take a partition's bytes from where ts_read_through
+   finds them; otherwise 0. */
+uint32_t ts_homes_readers(const ts_homes *homes, uint32_t tile, uint32_t at);
 /* The column of byte `offset` of the partition, in tile number `tile` (ts_ap.tensor). */
 int64_t ts_homes_column(const ts_homes *homes, uint32_t tile, int64_t offset);
 

@@ -7,7 +7,7 @@
 #endif
 
 #include "base/bits.h"
-#include "machine/engine.h"
+#include "machine/through.h"
 #include "machine/vector.h"
 
 enum { LANES = TS_LANES, SHORT_ROW = 64, WIDE_ROW = 64 };
@@ -331,6 +331,7 @@ ts_status ts_exec_tensor_reduce(ts_exec *exec, const ts_inst *head) {
     ts_rows_whole(&set, &inst->dst, &r.dst);
     ts_rows_source(&set, is_wide ? &wide : data, &r.dst, false, &r.data);
     if (!ts_operands_known(&set)) return ts_ok;
+    ts_read_through(&set, &r.data);
     double row_ns = 0.3 * (double)r.reduced;
     ts_work work = {reduce_long, r.dst.parts, r.kept, row_ns, &r, sizeof r};
     if (is_bits) {

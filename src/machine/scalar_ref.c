@@ -1,5 +1,5 @@
 /* ScalarE: activation. */
-#include "machine/engine.h"
+#include "machine/through.h"
 
 typedef struct activation {
     ts_rows dst, data, bias;
@@ -112,6 +112,7 @@ ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
         if (a.has_bias) ts_rows_protect(&set, &a.bias, &a.sum.result, false);
     }
     if (!ts_operands_known(&set)) return ts_ok;
+    ts_read_through(&set, &a.data);
     a.has_scale = !a.scale.is_constant || a.scale.value != 1;
     a.chunks = ts_chunks_of(&a.dst);
     double ns = 0.3 + ts_act_ns(a.func);

@@ -114,7 +114,7 @@ void ts_segment_run(const ts_exec *exec) {
 }
 
 void ts_segment_drop(ts_segment *s) {
-    s->count = s->transfers = s->writes = s->across = s->psum_reads = s->in_columns = 0;
+    s->count = s->transfers = s->loads = s->writes = s->across = s->psum_reads = s->in_columns = 0;
     s->used = 0;
     s->ns = 0;
     s->bytes = 0;
@@ -258,8 +258,11 @@ static bool take(const ts_operand_set *set, const ts_work *work, const ts_window
         return false;
     }
     if (is_full(s, work) || (window && !may_wait(s, window)) || !is_in_order(s, set) ||
-        !is_beside_columns(s, set))
-        ts_segment_run(exec);
+        !is_beside_columns(s, set)) {
+        ts_segment_run(exec); /* and with it the windows of loads that the instruction reads instead */
+        for (int i = 0; i < set->reads; i++)
+            s->windows[s->transfers++] = set->read[i];
+    }
     append(s, set, work, 0);
     if (window) s->windows[s->transfers++] = *window;
     return true;
@@ -274,8 +277,8 @@ void ts_work_rows(ts_operand_set *set, const ts_work *work) {
     if (take(set, work, NULL)) s->waiting[s->count - 1].begins_with_dst = true;
 }
 
-void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window) {
-    take(set, work, window);
+bool ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window) {
+    return take(set, work, window);
 }
 
 void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns) {

@@ -16,14 +16,6 @@ enum {
     TS_CONTEXT_ALIGN = 64
 };
 
-/* What a DMA touches of HBM: partition p (numbered as on chip) the bytes from low + p * step to high + p *
-   step, host addresses. */
-typedef struct ts_window {
-    int64_t low, high, step;
-    int32_t part, parts;
-    bool is_written;
-} ts_window;
-
 typedef struct ts_waiting {
     ts_piece *task;
     int64_t units;       /* of work, in each partition */
@@ -34,27 +26,39 @@ typedef struct ts_waiting {
     bool begins_with_dst;
 } ts_waiting;
 
+/* A load that waits, of a tile that is only read: readers which find its bytes in HBM do without it. */
+typedef struct ts_load {
+    uint32_t tile;
+    int waiting;      /* its number */
+    uint32_t readers; /* operands that are still to come */
+    ts_area area;     /* that it sets */
+    uint8_t *data;    /* in HBM, of the first byte of the area */
+    int64_t pitch;
+    ts_window window;
+} ts_load;
+
 /* What waits is done partition by partition, in program order in each. So operands on chip need no watching
    but for those that are read across partitions: nothing that waits together with such a read writes there.
    And windows may not mix: what one partition reads or writes no other writes. What is cut along columns
    writes PSUM, where nothing else that waits reads or writes but what is cut so and writes just the same
    place: a share has the same columns of it. */
 struct ts_segment {
-    int count, transfers, writes, across, psum_reads, in_columns;
+    int count, transfers, loads, writes, across, psum_reads, in_columns;
     int32_t low, high; /* partitions; low is a multiple of TS_BLOCK_PARTS */
     size_t used;       /* bytes of contexts */
     double ns;         /* what it costs about */
     int64_t bytes;     /* that it touches */
     ts_waiting waiting[TS_SEGMENT_LENGTH];
     ts_window windows[TS_SEGMENT_LENGTH];
+    ts_load load[TS_SEGMENT_LENGTH];
     ts_area written[TS_SEGMENT_LENGTH * TS_WRITES], read_across[TS_SEGMENT_LENGTH * TS_ACROSS];
     ts_area psum_read[TS_SEGMENT_LENGTH * TS_PSUM_READS];
     ts_area in_column[TS_SEGMENT_LENGTH]; /* written in columns, not among `written` */
     _Alignas(TS_CONTEXT_ALIGN) uint8_t contexts[TS_CONTEXT_BYTES];
 };
 
-/* The work of a DMA: `window` is what it touches of HBM, NULL when that is nothing. */
-void ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window);
+/* The work of a DMA: `window` is what it touches of HBM, NULL when that is nothing. False: it is done. */
+bool ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window);
 /* Whether two windows may share a byte, of one of which at least is written. */
 bool ts_windows_meet(const ts_window *a, const ts_window *b);
 /* The work of an instruction that writes one place in PSUM, cut along so many columns: task(context, first,

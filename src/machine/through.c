@@ -50,3 +50,52 @@ bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, c
     s->windows[s->transfers++] = *window;
     return true;
 }
+
+enum { SHORT_ROW = 2048 }; /* bytes; of such rows, far away, a copy takes several at a time */
+
+void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
+                  const ts_window *window) {
+    const ts_exec *exec = set->exec;
+    ts_segment *s = exec->core->segment;
+    if (!exec->homes || dst->space != ts_space_sbuf || !is_of_rows(pair, dim) || !ts_rows_are_adjacent(dst) ||
+        (pair->is_far && dst->high < SHORT_ROW))
+        return;
+    const uint32_t readers = ts_homes_readers(exec->homes, dst->tile, exec->at);
+    if (readers == 0) return;
+    s->load[s->loads++] = (ts_load){.tile = dst->tile,
+                                    .waiting = s->count - 1,
+                                    .readers = readers,
+                                    .area = ts_rows_area(dst),
+                                    .data = pair->src,
+                                    .pitch = dim >= 0 ? pair->src_step[dim] : 0,
+                                    .window = *window};
+}
+
+static bool is_inside(const ts_area *inner, const ts_area *outer) {
+    return inner->part >= outer->part && inner->part + inner->parts <= outer->part + outer->parts &&
+           inner->low >= outer->low && inner->high <= outer->high;
+}
+
+/* Whether something that waits changes what was to be loaded. */
+static bool is_changed(const ts_segment *s, const ts_load *load) {
+    for (int i = 0; i < s->transfers; i++)
+        if (s->windows[i].is_written && ts_windows_meet(&s->windows[i], &load->window)) return true;
+    return false;
+}
+
+void ts_read_through(ts_operand_set *set, ts_rows *rows) {
+    ts_segment *s = set->exec->core->segment;
+    if (rows->space != ts_space_sbuf || set->is_crossing || set->reads == TS_READS) return;
+    int i = s->loads - 1;
+    while (i >= 0 && s->load[i].tile != rows->tile)
+        i--;
+    if (i < 0) return;
+    ts_load *load = &s->load[i];
+    const ts_area area = ts_rows_area(rows);
+    if (!is_inside(&area, &load->area) || is_changed(s, load)) return;
+    rows->base = load->data + (rows->part - load->area.part) * load->pitch + (rows->offset - load->area.low);
+    rows->pitch = load->pitch;
+    rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
+    set->read[set->reads++] = load->window;
+    if (--load->readers == 0) s->waiting[load->waiting].parts = 0; /* nobody needs it */
+}

@@ -1,5 +1,6 @@
 /* Copies between chip and HBM that need not be made: what one instruction leaves in a tile for a DMA alone,
-   which stores it, is written where the DMA would put it. Private to src/machine. */
+   which stores it, is written where the DMA would put it; and what a DMA loads to be read soon and no more is
+   read where it lies. Private to src/machine. */
 #ifndef TS_MACHINE_THROUGH_H
 #define TS_MACHINE_THROUGH_H
 
@@ -10,5 +11,12 @@
    instruction that makes src waits, and will write to HBM; the store is done with. */
 bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *src,
                       const ts_window *window);
+
+/* A load of `dst` that waits, the last in the segment. */
+void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
+                  const ts_window *window);
+/* Once the instruction's operands are known: rows that it reads, in its own partitions and before it ends,
+   point to HBM where a load of them waits. They must not be met again. */
+void ts_read_through(ts_operand_set *set, ts_rows *rows);
 
 #endif

@@ -2,10 +2,10 @@
    gives the bits of one in which they are. */
 #include "machine_support.h"
 
-#include "machine/core.h"
 #include "machine/homes.h"
+#include "machine/segment.h"
 
-enum { ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, TENSORS = 3, STEPS = 24, MARK = 0x5a };
+enum { PARTS = 128, ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, TENSORS = 3, STEPS = 90, MARK = 0x5a };
 
 #define TENSORS_TEXT                                                                                         \
     "tensor x: output 0 f32[192,64]\ntensor y: output 1 f32[192,64]\ntensor z: output 2 f32[192,64]\n"
@@ -82,6 +82,90 @@ static void what_is_needed_besides_is_made(void **state) {
     assert_true(is_made(SCALE "loop %i = 2\n" STORE "end\n"));
 }
 
+/* Whether a run loads tile 2. */
+static bool is_loaded(const char *code) {
+    static float data[TENSORS * ELEMS];
+    ts_program *program =
+        program_of(TENSORS_TEXT
+                   "tile 1: sbuf address=4096 bytes=512\ntile 2: sbuf address=8192 bytes=256\n"
+                   "tile 3: psum address=0 bytes=2048\n"
+                   "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 128] value=1\n"
+                   "sync.dma_copy queue=0 dst=sbuf.f32[tile2 p0:128 +8192 64] src=hbm.f32[x +0 128@64 64]\n%s"
+                   "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 64] src=sbuf.f32[tile1 p0:128 +4096 64]\n",
+                   code);
+    ts_machine *machine = machine_of(NULL);
+    ts_homes *homes = homes_of(program);
+    for (int i = 0; i < ELEMS; i++)
+        data[i] = 0.25f + (float)(i % 100);
+    uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
+    memset(place, MARK, 256);
+    run(machine, program, homes, data);
+    const bool is = place[3] != MARK || place[203] != MARK;
+    if (!is) assert_true(data[ELEMS + 64] > 0 && data[ELEMS + 64] != 1);
+    ts_homes_free(homes);
+    ts_machine_free(machine);
+    ts_program_free(program);
+    return is;
+}
+
+#define SQUARE                                                                                               \
+    "vector.tensor_tensor dst=sbuf.f32[tile1 p0:128 +4096 64] data1=sbuf.f32[tile2 p0:128 +8192 64] "        \
+    "data2=sbuf.f32[tile2 p0:128 +8192 64] op=multiply\n"
+#define HALF "vector.tensor_copy dst=sbuf.f32[tile1 p32:32 +4096 32] src=sbuf.f32[tile2 p32:32 +8320 32]\n"
+
+static void what_is_only_read_is_not_loaded(void **state) {
+    (void)state;
+    assert_false(is_loaded(SQUARE));
+    assert_false(is_loaded(HALF SQUARE));
+    assert_false(is_loaded("vector.tensor_reduce dst=sbuf.f32[tile1 p0:128 +4096 1] "
+                           "data=sbuf.f32[tile2 p0:128 +8192 64] op=max axes=1\n"
+                           "scalar.activation dst=sbuf.f32[tile1 p0:128 +4096 64] func=exp "
+                           "data=sbuf.f32[tile2 p0:128 +8192 64] scale=1\n"));
+    assert_false(is_loaded("loop %i = 2\n"
+                           "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +4096 64] "
+                           "src=hbm.f32[x +64 128@64 64]\nend\n" SQUARE));
+}
+
+static void what_is_needed_besides_is_loaded(void **state) {
+    (void)state;
+    assert_true(is_loaded("tensor.nc_transpose dst=psum.f32[tile3 p0:64 +0 128] "
+                          "data=sbuf.f32[tile2 p0:128 +8192 64]\n" SQUARE));
+    assert_true(is_loaded("vector.memset dst=sbuf.f32[tile2 p0:1 +8192 1] value=0\n" SQUARE));
+    assert_true(is_loaded("loop %i = 2\n" SQUARE "end\n"));
+    assert_true(is_loaded("sync.dma_copy queue=0 dst=hbm.f32[x +0 128@64 64] "
+                          "src=sbuf.f32[tile1 p0:128 +4096 64]\n" SQUARE)); /* what it was is gone */
+}
+
+/* The product waits first in a segment of its own, as the load was the last of a full one: the store to x, of
+   other partitions' rows, must not wait there with it. */
+static void what_is_read_in_hbm_stays_until_then(void **state) {
+    (void)state;
+    enum { WIDE = 512 };
+    static float data[2][(PARTS + 1) * WIDE];
+    ts_program *program = program_of(
+        "tensor x: output 0 f32[129,512]\ntensor y: output 1 f32[129,512]\n"
+        "tile 1: sbuf address=4096 bytes=2048\ntile 2: sbuf address=8192 bytes=2048\n"
+        "tile 3: sbuf address=16384 bytes=2048\n"
+        "loop %%i = %d\nvector.memset dst=sbuf.f32[tile3 p0:128 +16384 512] value=-1\nend\n"
+        "sync.dma_copy queue=0 dst=sbuf.f32[tile2 p0:128 +8192 512] src=hbm.f32[x +0 128@512 512]\n"
+        "vector.tensor_tensor dst=sbuf.f32[tile1 p0:128 +4096 512] data1=sbuf.f32[tile2 p0:128 +8192 512] "
+        "data2=sbuf.f32[tile2 p0:128 +8192 512] op=add\n"
+        "sync.dma_copy queue=0 dst=hbm.f32[x +512 128@512 512] src=sbuf.f32[tile3 p0:128 +16384 512]\n"
+        "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@512 512] src=sbuf.f32[tile1 p0:128 +4096 512]\n",
+        TS_SEGMENT_LENGTH - 1);
+    ts_machine *machine = machine_of(NULL);
+    ts_homes *homes = homes_of(program);
+    for (int i = 0; i < PARTS * WIDE; i++)
+        data[0][i] = (float)i;
+    ts_run once = {.data = (void *const[]){data[0], data[1]}, .homes = homes};
+    assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
+    for (int i = 0; i < PARTS * WIDE; i++)
+        assert_true(data[1][i] == 2 * (float)i);
+    ts_homes_free(homes);
+    ts_machine_free(machine);
+    ts_program_free(program);
+}
+
 /* ---- values ---- */
 
 typedef struct writer {
@@ -136,11 +220,17 @@ static void put_step(writer *w) {
 static ts_program *random_program(uint64_t seed) {
     writer w = {.seed = seed};
     ts_text head = {0};
+    ts_program *program = NULL;
+    ts_diag diag = {0};
+    ts_chip chip = trn1();
+    ts_text_add(&head, "trn 1\nprogram test chip=trn1\n" TENSORS_TEXT);
     for (int i = 0; i < STEPS; i++)
         put_step(&w);
     for (int i = 1; i <= w.tiles; i++)
         ts_text_format(&head, "tile %d: sbuf address=%d bytes=%d\n", i, 1024 * i, 4 * w.width[i]);
-    ts_program *program = program_of(TENSORS_TEXT "%s%s", head.data, w.text.data);
+    ts_text_add(&head, w.text.data);
+    assert_int_equal(ts_program_parse(head.data, "random", &program, &diag), ts_ok);
+    assert_int_equal(ts_program_verify(program, &chip, &diag), ts_ok);
     ts_text_free(&head);
     ts_text_free(&w.text);
     return program;
@@ -173,6 +263,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_only_stored_is_written_to_hbm),
         cmocka_unit_test(what_is_needed_besides_is_made),
+        cmocka_unit_test(what_is_only_read_is_not_loaded),
+        cmocka_unit_test(what_is_needed_besides_is_loaded),
+        cmocka_unit_test(what_is_read_in_hbm_stays_until_then),
         cmocka_unit_test(values_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
