@@ -70,6 +70,8 @@ typedef struct ts_emitter {
     ts_later later[TS_GROUP_OPS];     /* of ops whose form says so */
     ts_value_form sums[TS_GROUP_OPS]; /* of reductions that were made on the way, as bits of has_sum say */
     uint64_t has_sum;
+    ts_value_form opposite; /* of the predicate in this tile, once it was made */
+    ts_tile opposite_of;
     ts_nest nest;
     bool has_spans; /* inputs may be loaded with gaps */
     uint32_t axes;  /* free axes that the op being emitted runs over */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compiler/passes.h"
 #include "compiler/pointwise.h"
 #include "compiler/recipe.h"
 
@@ -61,9 +62,36 @@ ts_act ts_pointwise_act(unsigned hlo) {
     }
 }
 
+/* A choice between two numbers as a predicate, 0 or 1, times `factor` plus `start`; is_opposite: the
+   predicate that is 1 where this one is 0. */
+typedef struct choice {
+    float factor, start;
+    bool is_opposite;
+} choice;
+
+/* Exactly, zeros' signs included. */
+static bool is_exact(float yes, float no) {
+    const float factor = yes - no;
+    bool has_minus_zero = (yes == 0 && signbit(yes)) || (no == 0 && signbit(no));
+    return isfinite(factor) && isfinite(no) && factor + no == yes && !has_minus_zero;
+}
+
+static bool find_choice(const ts_op_node *op, choice *c) {
+    double first, second;
+    if (!ts_constant_splat(op->operands[1], &first) || !ts_constant_splat(op->operands[2], &second))
+        return false;
+    const float yes = (float)first, no = (float)second;
+    if ((double)yes != first || (double)no != second) return false;
+    *c = (choice){yes - no, no, false};
+    if (is_exact(yes, no)) return true;
+    *c = (choice){no - yes, yes, true};
+    return is_exact(no, yes);
+}
+
 bool ts_pointwise_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand) {
     unsigned dtype = op->operands[op->operand_count - 1]->type.dtype;
-    if (op->kind == ts_hlo_select) return operand == 2;
+    choice c;
+    if (op->kind == ts_hlo_select) return operand == 2 || (operand == 1 && find_choice(op, &c));
     if (!ts_dtype_is_float(dtype)) return ts_pointwise_int_takes_number(e, op, operand);
     if (op->kind == ts_hlo_clamp) return operand != 1;
     return op->operand_count == 2 && !ts_recipe_find(op->kind) && !is_total_order(op);
@@ -105,6 +133,39 @@ void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_a
     ts_pointwise_busy(e, engine, 2, 1);
     ts_ap a_ap = ts_pointwise_ap(e, a), b_ap = ts_pointwise_ap(e, b);
     ts_emit_tensor_tensor(e->b, engine, dst, &a_ap, &b_ap, alu);
+}
+
+/* 1 where the predicate is 0; made once for choices in a row. */
+static ts_value_form opposite_of(ts_emitter *e, const ts_value_form *pred) {
+    if (e->opposite.tile && e->opposite_of == pred->tile) return e->opposite;
+    const uint32_t axes = e->axes;
+    e->axes = pred->axes;
+    e->opposite = ts_pointwise_tile(e, pred->dtype, 1);
+    e->opposite_of = pred->tile;
+    ts_ap from = ts_pointwise_ap(e, pred), to = ts_pointwise_ap(e, &e->opposite);
+    ts_pointwise_busy(e, ts_engine_vector, 1, 1);
+    ts_emit_tensor_scalar(e->b, ts_engine_vector, &to, &from, ts_alu_is_equal, ts_scalar_const(0), false);
+    e->axes = axes;
+    return e->opposite;
+}
+
+/* A choice between two numbers. False, and nothing emitted, where it is none or would be rounded. */
+static bool emit_choice(ts_emitter *e, const ts_op_node *op, const ts_ap *dst, const ts_value_form *pred) {
+    choice c;
+    if (!find_choice(op, &c)) return false;
+    if (pred->kind == ts_form_immediate) {
+        bool is_factor = (pred->value != 0) != c.is_opposite;
+        ts_emit_memset(e->b, ts_engine_vector, dst, (double)(is_factor ? c.factor + c.start : c.start));
+        return true;
+    }
+    const ts_value_form by = c.is_opposite ? opposite_of(e, pred) : *pred;
+    ts_ap data = ts_pointwise_ap(e, &by);
+    ts_pointwise_busy(e, ts_engine_vector, 1, 1);
+    ts_inst_tensor_scalar *inst = ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &data, ts_alu_multiply,
+                                                        ts_scalar_const((double)c.factor), false);
+    inst->op1 = ts_alu_add;
+    inst->operand1 = ts_scalar_const((double)c.start);
+    return true;
 }
 
 static void emit_select(ts_emitter *e, const ts_ap *dst, const ts_value_form *pred, const ts_value_form *yes,
@@ -272,7 +333,8 @@ ts_status ts_pointwise_emit(ts_emitter *e, int index) {
     ts_ap dst = ts_pointwise_ap(e, result);
     if (op->kind == ts_hlo_convert) return ts_pointwise_convert(e, op, &dst, in[0]);
     if (op->kind == ts_hlo_select) {
-        if (!ts_pointwise_select(e, index, in)) emit_select(e, &dst, in[0], in[1], in[2]);
+        if (!emit_choice(e, op, &dst, in[0]) && !ts_pointwise_select(e, index, in))
+            emit_select(e, &dst, in[0], in[1], in[2]);
         return ts_ok;
     }
     if (!ts_dtype_is_float(op->operands[op->operand_count - 1]->type.dtype))
