@@ -152,6 +152,7 @@ static void get_field(reader *r, const ts_field *field, void *value) {
     case ts_kind_oob:
     case ts_kind_flag:
     case ts_kind_cmd:
+    case ts_kind_cc:
     case ts_kind_u8: *(uint8_t *)value = (uint8_t)get_u(r, UINT8_MAX); break;
     case ts_kind_i64: *(int64_t *)value = get_i(r); break;
     case ts_kind_f64: *(double *)value = get_f64(r); break;
@@ -290,6 +291,7 @@ static void get_program(reader *r) {
     r->program->chip = get_string(r);
     r->program->order = (uint8_t)get_u(r, ts_order_list);
     r->program->syncing = (uint8_t)get_u(r, ts_syncing_explicit);
+    r->program->ranks = (uint32_t)get_u(r, TS_MAX_RANKS);
     r->program->model_flops = get_u(r, UINT64_MAX);
     r->program->scratch_bytes = get_u(r, UINT64_MAX);
     get_locs(r);

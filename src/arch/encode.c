@@ -104,6 +104,7 @@ static void put_field(ts_text *out, const ts_program *program, const ts_field *f
     case ts_kind_oob:
     case ts_kind_flag:
     case ts_kind_cmd:
+    case ts_kind_cc:
     case ts_kind_u8: put_u(out, *(const uint8_t *)value); break;
     case ts_kind_i64: put_i(out, *(const int64_t *)value); break;
     case ts_kind_f64: put_f64(out, *(const double *)value); break;
@@ -202,6 +203,7 @@ static void put_program(ts_text *out, const ts_program *program) {
     put_string(out, program->chip);
     put_u(out, program->order);
     put_u(out, program->syncing);
+    put_u(out, program->ranks);
     put_u(out, program->model_flops);
     put_u(out, program->scratch_bytes);
     put_locs(out, program);

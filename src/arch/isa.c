@@ -68,6 +68,10 @@ uint64_t ts_isa_digest(void) {
     return digest;
 }
 
+bool ts_op_is_transfer(unsigned op) {
+    return op == ts_op_dma_copy || op == ts_op_collective;
+}
+
 bool ts_op_is_sequencers(unsigned op) {
     const char *engines = ts_op_get(op)->engines;
     return engines[0] == 'S' && engines[1] == 'E'; /* which is no engine's letter */
@@ -83,7 +87,7 @@ bool ts_op_allows(unsigned op, ts_engine engine) {
     if ((unsigned)engine >= ts_engine_count) return false;
     if (strcmp(engines, "NONE") == 0) return op != ts_op_none && engine == ts_engine_none;
     if (engine == ts_engine_none) return false;
-    return strchr(engines, letter[engine]) || strcmp(engines, "DMA") == 0 || ts_op_is_sequencers(op);
+    return strchr(engines, letter[engine]) || ts_op_is_transfer(op) || ts_op_is_sequencers(op);
 }
 
 const char *ts_kind_name(ts_field_kind kind) {
@@ -127,6 +131,12 @@ char ts_alu_kind(unsigned op) {
 
 bool ts_alu_is_unary(unsigned op) {
     return alu_get(op)->operands == 1;
+}
+
+const char *ts_cc_name(unsigned kind) {
+    static const char *const names[] = {"all_reduce", "reduce_scatter", "all_gather", "all_to_all",
+                                        "broadcast",  "permute",        "?"};
+    return names[kind < ts_cc_count ? kind : ts_cc_count];
 }
 
 const char *ts_cmd_name(unsigned cmd) {

@@ -32,6 +32,17 @@ typedef enum ts_act {
 typedef enum ts_rmw { ts_rmw_none, ts_rmw_add } ts_rmw;
 typedef enum ts_oob { ts_oob_error, ts_oob_skip } ts_oob;
 
+/* What the ranks of a group do together. */
+typedef enum ts_cc {
+    ts_cc_all_reduce,
+    ts_cc_reduce_scatter,
+    ts_cc_all_gather,
+    ts_cc_all_to_all,
+    ts_cc_broadcast,
+    ts_cc_permute,
+    ts_cc_count
+} ts_cc;
+
 /* What an instruction does with its engine's accumulators, one fp32 number a partition that stays between
    instructions: begin anew or go on, and whether what the instruction makes is folded in (ISA:52-70). */
 typedef enum ts_cmd {
@@ -94,6 +105,8 @@ typedef struct ts_op_info {
 /* Row of an op; the row of ts_op_none when out of range. */
 const ts_op_info *ts_op_get(unsigned op);
 bool ts_op_allows(unsigned op, ts_engine engine);
+/* Whether an engine only triggers it: a DMA or a collective, which moves bytes on its own. */
+bool ts_op_is_transfer(unsigned op);
 /* Whether an engine only waits or tells others in it: its sequencer executes it, not its datapath. */
 bool ts_op_is_sequencers(unsigned op);
 /* The operand in a field of the instruction; NULL when the field is none or absent. */
@@ -118,6 +131,7 @@ uint64_t ts_isa_digest(void);
 const char *ts_alu_name(unsigned op);
 char ts_alu_kind(unsigned op);     /* a c l b */
 bool ts_alu_is_unary(unsigned op); /* the other operand does not matter */
+const char *ts_cc_name(unsigned kind);
 const char *ts_cmd_name(unsigned cmd);
 /* Whether what the instruction makes goes into the accumulators, whether they begin anew. */
 static inline bool ts_cmd_folds(unsigned cmd) {

@@ -51,7 +51,9 @@ static void add_engines(ts_text *out, unsigned op, bool is_json) {
 static void add_instruction(ts_text *out, unsigned op) {
     const ts_op_info *info = ts_op_get(op);
     ts_text_format(out, "\n### %s\n\n%s.\n\n", info->name, info->semantics);
-    ts_text_add(out, strcmp(info->engines, "DMA") == 0 ? "- DMA, triggered by: " : "- Engines: ");
+    ts_text_add(out, ts_op_is_transfer(op)
+                         ? op == ts_op_collective ? "- CC-cores, triggered by: " : "- DMA, triggered by: "
+                         : "- Engines: ");
     add_engines(out, op, false);
     ts_text_format(out, "\n- Since NeuronCore-v%d\n- Cost in cycles: ", info->since);
     if (strcmp(info->cost, "0") == 0)

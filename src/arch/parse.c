@@ -32,7 +32,7 @@ static ts_status parse_order(ts_parser *p, uint8_t *order) {
     return ts_ok;
 }
 
-/* [order=list] [sync=explicit] */
+/* [order=list] [sync=explicit] [ranks=N] */
 static ts_status parse_policies(ts_parser *p) {
     TS_TRY(parse_order(p, &p->program->order));
     if (ts_scan_take(&p->scan, "sync")) {
@@ -41,6 +41,12 @@ static ts_status parse_policies(ts_parser *p) {
             p->program->syncing = ts_syncing_explicit;
         else if (!ts_scan_take(&p->scan, "derived"))
             return ts_scan_fail(&p->scan, "derived or explicit");
+    }
+    if (ts_scan_take(&p->scan, "ranks")) {
+        int64_t ranks;
+        TS_TRY(ts_scan_expect(&p->scan, "="));
+        TS_TRY(ts_scan_i64(&p->scan, 1, TS_MAX_RANKS, &ranks, "how many NeuronCores run it together"));
+        p->program->ranks = (uint32_t)ranks;
     }
     return ts_ok;
 }

@@ -374,6 +374,7 @@ ts_status ts_parse_field(ts_parser *p, const ts_field *field, void *value) {
     case ts_kind_steps: return parse_steps(p, value);
     case ts_kind_cmd:
         return parse_word(p, ts_cmd_name, ts_cmd_count, "what to do with the accumulators", value);
+    case ts_kind_cc: return parse_word(p, ts_cc_name, ts_cc_count, "a kind of collective", value);
     case ts_kind_lanes: return parse_lanes(p, value);
     case ts_kind_flag: break;
     }

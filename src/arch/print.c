@@ -187,6 +187,7 @@ static void print_value(printer *p, const ts_field *field, const void *value) {
     case ts_kind_f64: ts_text_double(out, *(const double *)value); break;
     case ts_kind_steps: print_steps(p, value); break;
     case ts_kind_cmd: ts_text_add(out, ts_cmd_name(*(const uint8_t *)value)); break;
+    case ts_kind_cc: ts_text_add(out, ts_cc_name(*(const uint8_t *)value)); break;
     case ts_kind_lanes: print_lanes(p, value); break;
     }
 }
@@ -387,6 +388,7 @@ void ts_program_print(const ts_program *program, ts_text *out) {
     print_name(&p, program->chip);
     if (program->order == ts_order_list) ts_text_add(out, " order=list");
     if (program->syncing == ts_syncing_explicit) ts_text_add(out, " sync=explicit");
+    if (program->ranks != 1) ts_text_format(out, " ranks=%" PRIu32, program->ranks);
     if (program->model_flops) ts_text_format(out, " model_flops=%" PRIu64, program->model_flops);
     if (program->scratch_bytes) ts_text_format(out, " scratch_bytes=%" PRIu64, program->scratch_bytes);
     ts_text_add(out, "\n");

@@ -9,6 +9,7 @@ ts_program *ts_program_new(const char *name, const char *chip) {
     program->arena = arena;
     program->name = ts_arena_string(&program->arena, name);
     program->chip = ts_arena_string(&program->arena, chip);
+    program->ranks = 1;
     ts_loc unknown = {.file = "", .name = ""};
     ts_vec_push(&program->locs, &program->arena, unknown);
     return program;

@@ -1,6 +1,6 @@
 /* ts_program: instructions with their loops, the tensors they move, and where in the user's source
-   each came from. One program runs on one NeuronCore. Sequential meaning: executing the list in
-   program order is always right; the clock finds the overlap. */
+   each came from. One program runs on one NeuronCore, or the same on several that meet in collectives.
+   Sequential meaning: executing the list in program order is always right; the clock finds the overlap. */
 #ifndef TS_ARCH_PROGRAM_H
 #define TS_ARCH_PROGRAM_H
 
@@ -18,6 +18,7 @@ enum {
     TS_MAX_LOOP_DEPTH = 12,
     TS_MOST_TERMS = 64,                /* of one affine form */
     TS_MOST_ROTATIONS = (1 << 24) - 1, /* of a program: as many as a form can name */
+    TS_MAX_RANKS = 128,                /* NeuronCores of the largest instance, trn2.48xlarge */
     TS_NO_INDEX = 0
 };
 
@@ -173,6 +174,7 @@ typedef struct ts_program {
     const char *chip;     /* chip name it was placed for, "trn1" */
     uint8_t order;        /* ts_order: issue order policy of the clock; list: of every instruction */
     uint8_t syncing;      /* ts_syncing */
+    uint32_t ranks;       /* NeuronCores that run it together, each with inputs of its own; 1: alone */
     uint64_t model_flops; /* 2 x multiply-adds of the source program's dots and convolutions */
     uint64_t scratch_bytes;
     TS_VEC(ts_inst *) code;

@@ -195,6 +195,7 @@ static ts_status check_field(checker *c, const ts_field *field, const void *valu
     case ts_kind_rmw:
     case ts_kind_oob:
     case ts_kind_flag: return byte <= 1 ? ts_ok : REFUSE(c, "%s is %u, not 0 or 1", field->name, byte);
+    case ts_kind_cc: return byte < ts_cc_count ? ts_ok : REFUSE(c, "collective %u", byte);
     case ts_kind_cmd: return byte < ts_cmd_count ? ts_ok : REFUSE(c, "accumulator command %u", byte);
     case ts_kind_loop:
         if (*(const uint32_t *)value < c->program->loops.count && c->is_open[*(const uint32_t *)value])
@@ -290,6 +291,8 @@ static ts_status check_all(checker *c, ts_arena *scratch) {
     if (!program->name || !program->chip || program->order > ts_order_list ||
         program->syncing > ts_syncing_explicit)
         return REFUSE(c, "a program without a name, chip, issue order or synchronisation that exists");
+    if (program->ranks < 1 || program->ranks > TS_MAX_RANKS)
+        return REFUSE(c, "a program of %u ranks, at most %d", program->ranks, TS_MAX_RANKS);
     if (program->order == ts_order_list) TS_TRY(check_unlisted(c));
     TS_TRY(check_locs(c, scratch));
     TS_TRY(check_tensors(c, scratch));

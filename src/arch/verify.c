@@ -48,9 +48,9 @@ typedef struct operand {
     bool is_write;
 } operand;
 
-/* DMA, and what an engine only waits for: rules of the engines' access do not hold. */
+/* Transfers, and what an engine only waits for: rules of the engines' access do not hold. */
 static bool is_free_of_engines(const ts_verifier *v) {
-    return v->inst->op == ts_op_dma_copy || ts_op_is_sequencers(v->inst->op);
+    return ts_op_is_transfer(v->inst->op) || ts_op_is_sequencers(v->inst->op);
 }
 
 typedef struct bounds_test {

@@ -261,6 +261,7 @@ ts_status ts_verify_op(ts_verifier *v) {
     switch (v->inst->op) {
     case ts_op_leave: return check_leave(v, inst);
     case ts_op_dma_copy: return check_dma(v, inst);
+    case ts_op_collective: return ts_verify_collective(v, inst);
     case ts_op_nc_matmul: return check_matmul(v, inst);
     case ts_op_nc_transpose: return check_transpose(v, inst);
     case ts_op_tensor_reduce: return check_reduce(v, inst);

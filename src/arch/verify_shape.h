@@ -49,6 +49,9 @@ ts_status ts_verify_reduce_op(ts_verifier *v, unsigned op);
 /* Every source has the shape of dst, scalar operands are numbers or columns. The row's first field is dst. */
 ts_status ts_verify_elementwise(ts_verifier *v);
 
+/* verify_collective.c: where its operands lie, how large they are, and who takes part. */
+ts_status ts_verify_collective(ts_verifier *v, const ts_inst_collective *inst);
+
 /* verify_rows.c: the rules of instructions that select, search, gather and so on. */
 ts_status ts_verify_row(ts_verifier *v);
 

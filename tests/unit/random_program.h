@@ -114,6 +114,7 @@ static inline void fill_field(random_state *r, const ts_field *field, void *valu
     case ts_kind_oob:
     case ts_kind_flag: *(uint8_t *)value = (uint8_t)pick(r, 2); break;
     case ts_kind_cmd: *(uint8_t *)value = (uint8_t)pick(r, ts_cmd_count); break;
+    case ts_kind_cc: *(uint8_t *)value = (uint8_t)pick(r, ts_cc_count); break;
     case ts_kind_lanes:
         for (int i = 0; i < TS_QUADRANT; i++)
             ((ts_field_lanes *)value)->from[i] = (uint8_t)pick(r, 256);
@@ -216,6 +217,7 @@ static inline ts_program *random_program(uint64_t seed, int extra) {
     }
     program->order = (uint8_t)pick(&r, 2);
     program->syncing = program->order == ts_order_program ? (uint8_t)pick(&r, 2) : ts_syncing_derived;
+    program->ranks = 1 + (uint32_t)pick(&r, TS_MAX_RANKS);
     program->model_flops = pick(&r, 2) ? UINT64_MAX : 0;
     program->scratch_bytes = pick(&r, 1000);
     for (uint32_t i = 0; i < 3; i++)
