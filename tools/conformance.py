@@ -93,25 +93,31 @@ def differ(got, want, kind, check, tolerance):
     return bad, worst
 
 
-def judge(case, out, outputs):
-    """None when every expected array of process 0 is there and close enough, else what is wrong."""
-    for expected in outputs:
+def processes(meta):
+    """How many run the program together."""
+    return meta["num_partitions"] * meta["num_replicas"]
+
+
+def judge(case, out, meta):
+    """None when every expected array of every process is there and close enough, else what is wrong."""
+    for expected in meta["expected"]:
         index, kind = expected["index"], element(expected["type"])
-        if expected["process"] != 0:
-            return "a program of several processes ran as one"
-        path = out / f"output_{index}.npy"
+        folder = out / f"rank_{expected['process']}" if processes(meta) > 1 else out
+        path, name = folder / f"output_{index}.npy", f"output {index}"
+        if processes(meta) > 1:
+            name += f" of process {expected['process']}"
         if not path.exists():
-            return f"output {index} is missing"
+            return f"{name} is missing"
         got, want = np.load(path), np.load(case / expected["file"])
         if got.shape != want.shape or got.dtype != want.dtype:
-            return f"output {index} is {got.dtype}{list(got.shape)}, wanted {want.dtype}{list(want.shape)}"
+            return f"{name} is {got.dtype}{list(got.shape)}, wanted {want.dtype}{list(want.shape)}"
         if want.size == 0:
             continue
         bad, worst = differ(np.atleast_1d(got), np.atleast_1d(want), kind, expected["check"], expected["tol"])
         if bad:
             unit = {"close": " ULP", "almost": " apart"}.get(expected["check"])
             size = f", up to {worst:.4g}{unit}" if unit and worst is not None else ""
-            return f"output {index}: {bad} of {want.size} {kind} differ ({expected['check']}{size})"
+            return f"{name}: {bad} of {want.size} {kind} differ ({expected['check']}{size})"
     return None
 
 
@@ -128,7 +134,7 @@ def scope_of(case, meta):
     text = (case / "program.mlir").read_text()
     text = re.sub(r"<\{.*?\}>", "", text)  # attributes: their types are not data
     kinds = set(re.findall(r"tensor<(?:[\d?]+x)*((?:complex<\w+>|!?[\w.]+))", text))
-    several = "several processes, " if meta["num_partitions"] * meta["num_replicas"] > 1 else ""
+    several = "several processes, " if processes(meta) > 1 else ""
     if "tensor<?" in text or re.search(r"x\?x|\?x", text):
         return several + "dynamic shapes"
     if kinds & {"i2", "ui2", "i4", "ui4"}:
@@ -156,17 +162,18 @@ def reason(stdout, stderr):
 def run_case(case, options):
     meta = json.loads((case / "case.json").read_text())
     result = {"case": f"{case.parent.name}/{case.name}", "op": op_of(case), "scope": scope_of(case, meta)}
-    inputs = [case / x["file"] for x in sorted(meta["inputs"], key=lambda x: x["index"]) if x["process"] == 0]
+    inputs = [case / x["file"] for x in sorted(meta["inputs"], key=lambda x: (x["process"], x["index"]))]
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "out"
         command = [options.binary, "run", case / "program.mlirbc", "--out", out, "--json", "--threads", "1"]
         command += ["--input", *inputs] if inputs else []
+        command += ["--instance", "trn1.32xlarge"] if processes(meta) > 1 else []
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=options.limit)
         except subprocess.TimeoutExpired:
             return result | {"verdict": "time-out", "why": f"longer than {options.limit} s"}
         if done.returncode == 0:
-            why = judge(case, out, meta["expected"])
+            why = judge(case, out, meta)
             routines = json.loads(done.stdout)["off_engine"]
             return result | {"verdict": "wrong" if why else "pass", "why": why or "", "off_engine": routines}
     kind, story = reason(done.stdout, done.stderr)

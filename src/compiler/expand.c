@@ -53,6 +53,11 @@ ts_status ts_expand(ts_module *module, ts_func *main, ts_diag *diag) {
     return ts_expand_ops(module, main, list, sizeof list / sizeof *list, diag);
 }
 
+ts_status ts_expand_ranks(ts_module *module, ts_func *main, ts_diag *diag) {
+    static ts_expander *const list[] = {ts_expand_collectives};
+    return ts_expand_ops(module, main, list, 1, diag);
+}
+
 ts_status ts_expand_sorts(ts_module *module, ts_func *main, ts_diag *diag) {
     static ts_expander *const list[] = {ts_expand_top};
     return ts_expand_ops(module, main, list, 1, diag);

@@ -12,7 +12,9 @@ typedef ts_status ts_expander(ts_maker *make, ts_op_node *op, ts_diag *diag);
 ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *expanders, int count,
                         ts_diag *diag);
 
-/* Sizes of dimensions, and what one device alone decides. */
+/* Collectives by rank, of one operand each, as the instruction has them; which rank this is. */
+ts_expander ts_expand_collectives;
+/* Sizes of dimensions, elements of tuples. */
 ts_expander ts_expand_static;
 /* rng_bit_generator as the integer operations that compute it. */
 ts_expander ts_expand_rng;

@@ -84,8 +84,12 @@ static ts_value *encode(ts_maker *m, ts_value *value) {
 /* Ops that move elements and do not look at them; `while` and the like hand them on. */
 static bool moves(unsigned kind) {
     switch (kind) {
+    case ts_hlo_all_gather:
+    case ts_hlo_all_to_all:
     case ts_hlo_broadcast_in_dim:
     case ts_hlo_case:
+    case ts_hlo_collective_broadcast:
+    case ts_hlo_collective_permute:
     case ts_hlo_concatenate:
     case ts_hlo_constant:
     case ts_hlo_dynamic_slice:

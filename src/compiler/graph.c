@@ -74,6 +74,7 @@ ts_module *ts_module_new(void) {
     ts_module *module = TS_NEW(&arena, ts_module);
     module->arena = arena;
     module->name = "";
+    module->replicas = module->partitions = 1;
     ts_vec_push(&module->locs, &module->arena, ((ts_loc){.file = "", .name = ""}));
     return module;
 }

@@ -115,7 +115,8 @@ typedef struct ts_module {
     TS_VEC(ts_loc) locs;      /* row 0 = unknown */
     const ts_named_attr *attrs;
     uint32_t attr_count;
-    uint32_t op_count; /* as read, all functions and regions */
+    uint32_t op_count;             /* as read, all functions and regions */
+    uint32_t replicas, partitions; /* of the program, each 1 or more; ts_module_find_ranks */
 } ts_module;
 
 ts_module *ts_module_new(void);

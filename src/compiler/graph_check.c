@@ -149,6 +149,8 @@ static int region_count(unsigned kind) {
 static bool has_one_result(unsigned kind) {
     switch (kind) {
     case ts_hlo_bitcast_convert:
+    case ts_hlo_collective_broadcast:
+    case ts_hlo_collective_permute:
     case ts_hlo_concatenate:
     case ts_hlo_constant:
     case ts_hlo_convolution:
@@ -157,6 +159,10 @@ static bool has_one_result(unsigned kind) {
     case ts_hlo_dynamic_update_slice:
     case ts_hlo_gather:
     case ts_hlo_pad:
+    case ts_hlo_partition_id:
+    case ts_hlo_rank:
+    case ts_hlo_reduce_scatter:
+    case ts_hlo_replica_id:
     case ts_hlo_sdy_sharding_constraint:
     case ts_hlo_select_and_scatter: return true;
     default: return op_classes[kind] == class_pointwise || op_classes[kind] == class_view;
@@ -230,6 +236,15 @@ static ts_status check_family(const ts_check *check) {
     case ts_hlo_batch_norm_grad:
     case ts_hlo_batch_norm_inference:
     case ts_hlo_batch_norm_training: return ts_check_norm(check);
+    case ts_hlo_all_gather:
+    case ts_hlo_all_reduce:
+    case ts_hlo_all_to_all:
+    case ts_hlo_collective_broadcast:
+    case ts_hlo_collective_permute:
+    case ts_hlo_partition_id:
+    case ts_hlo_rank:
+    case ts_hlo_reduce_scatter:
+    case ts_hlo_replica_id: return ts_check_collective(check);
     case ts_hlo_constant:
     case ts_hlo_bitcast_convert:
     case ts_hlo_sdy_sharding_constraint: return ts_check_view(check);

@@ -55,5 +55,6 @@ ts_status ts_check_scatter(const ts_check *check);
 ts_status ts_check_reduction(const ts_check *check); /* reduce, windows, sort */
 ts_status ts_check_norm(const ts_check *check);      /* batch norms */
 ts_status ts_check_control(const ts_check *check);   /* while, if, case, barriers, rng */
+ts_status ts_check_collective(const ts_check *check);
 
 #endif

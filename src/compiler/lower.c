@@ -1,6 +1,7 @@
 /* Lowering's driver: walks @main once, dispatches each op, and hands out storage. */
 #include "compiler/lower.h"
 
+#include "compiler/collective.h"
 #include "compiler/home.h"
 #include "compiler/passes.h"
 
@@ -25,7 +26,8 @@ static bool is_carried(unsigned dtype) {
 }
 
 ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
-    bool is_cast = op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return;
+    bool is_cast =
+        op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return || ts_hlo_is_collective(op->kind);
     const int64_t most = (int64_t)1 << 46; /* far above any memory, far below where sizes overflow */
     for (uint32_t i = 0; i < op->operand_count + op->result_count; i++) {
         const ts_value *value = i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
@@ -210,8 +212,13 @@ static lowering *lowering_of(const ts_op_node *op) {
 #include "compiler/hlo.def"
     };
     static lowering *const own[ts_hlo_count] = {
+        [ts_hlo_all_gather] = ts_lower_collective,
+        [ts_hlo_all_reduce] = ts_lower_collective,
+        [ts_hlo_all_to_all] = ts_lower_collective,
         [ts_hlo_case] = ts_lower_case,
         [ts_hlo_bitcast_convert] = ts_lower_bitcast,
+        [ts_hlo_collective_broadcast] = ts_lower_collective,
+        [ts_hlo_collective_permute] = ts_lower_collective,
         [ts_hlo_concatenate] = ts_lower_concatenate,
         [ts_hlo_constant] = ts_lower_constant,
         [ts_hlo_convolution] = ts_lower_convolution,
@@ -222,7 +229,9 @@ static lowering *lowering_of(const ts_op_node *op) {
         [ts_hlo_if] = ts_lower_case,
         [ts_hlo_optimization_barrier] = ts_lower_barrier,
         [ts_hlo_pad] = ts_lower_pad,
+        [ts_hlo_rank] = ts_lower_rank,
         [ts_hlo_reduce] = lower_reduce,
+        [ts_hlo_reduce_scatter] = ts_lower_collective,
         [ts_hlo_reduce_window] = ts_lower_reduce_window,
         [ts_hlo_scatter] = ts_lower_scatter,
         [ts_hlo_select_and_scatter] = ts_lower_select_and_scatter,
@@ -257,12 +266,6 @@ static const char *remedy_of(const ts_op_node *op, const char *target) {
     case ts_hlo_triangular_solve:
         return "of fp32 they run; solve this on the host: jax.device_put(x, jax.devices(\"cpu\")[0])";
     case ts_hlo_rng: return "use jax.random, whose bits are defined";
-    case ts_hlo_all_gather:
-    case ts_hlo_all_reduce:
-    case ts_hlo_all_to_all:
-    case ts_hlo_collective_broadcast:
-    case ts_hlo_collective_permute:
-    case ts_hlo_reduce_scatter: return "a program runs on one NeuronCore: leave collectives out";
     default: break;
     }
     if (strcmp(target, "ApproxTopK") == 0) return "use jax.lax.top_k";

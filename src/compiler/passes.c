@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/unit.h"
+#include "compiler/collective.h"
 #include "compiler/lower.h"
 #include "compiler/passes.h"
 
@@ -19,6 +20,10 @@ typedef struct compilation {
 
 static ts_status run_inline(compilation *c) {
     return ts_inline(c->module, c->main, c->diag);
+}
+
+static ts_status run_ranks(compilation *c) {
+    return ts_expand_ranks(c->module, c->main, c->diag);
 }
 
 static ts_status run_sort(compilation *c) {
@@ -117,6 +122,7 @@ typedef struct pass {
 
 static const pass passes[] = {
     {"inline", run_inline, false},     /* one function, no calls */
+    {"ranks", run_ranks, false},       /* collectives by rank */
     {"sort", run_sort, false},         /* sorts compare operands alone */
     {"expand", run_expand, false},     /* ops that others compute */
     {"fp8", run_fp8, false},           /* f8E4M3FN as bytes */
@@ -173,22 +179,6 @@ static ts_status check_arguments(const ts_func *main, ts_diag *diag) {
     return ts_ok;
 }
 
-/* Programs for several devices run on one only as a whole; a part of one would wait for the others. */
-static ts_status check_devices(const ts_module *module, ts_diag *diag) {
-    static const char *const names[2] = {"mhlo.num_partitions", "mhlo.num_replicas"};
-    for (uint32_t i = 0; i < module->attr_count; i++)
-        for (int j = 0; j < 2; j++) {
-            const ts_attr *attr = module->attrs[i].value;
-            if (strcmp(module->attrs[i].name, names[j]) != 0 || attr->kind != ts_attr_int) continue;
-            if (attr->integer <= 1) continue;
-            ts_fail(diag, ts_unsupported, "a program of %lld %s: programs run on one NeuronCore",
-                    (long long)attr->integer, j == 0 ? "partitions" : "replicas");
-            ts_diag_remedy(diag, "%s", "compile it for one device");
-            return ts_unsupported;
-        }
-    return ts_ok;
-}
-
 typedef struct job {
     ts_module *module;
     const ts_chip *chip;
@@ -207,6 +197,7 @@ static ts_status run_passes(job *j, ts_func *main) {
         c.auto_cast = j->options->auto_cast;
         c.auto_cast_type = j->options->auto_cast_type;
     }
+    c.lower.program->ranks = ts_module_ranks(j->module);
     ts_builder_init(&c.lower.b, c.lower.program, j->chip);
     ts_status status = ts_ok;
     for (int i = 0; i < PASS_COUNT && status == ts_ok; i++) {
@@ -225,7 +216,7 @@ static ts_status compile_within(void *context) {
     ts_func *main = ts_module_func(j->module, "main");
     if (!main) return fail_no_main(j->module, j->diag);
     TS_TRY(check_arguments(main, j->diag));
-    TS_TRY(check_devices(j->module, j->diag));
+    TS_TRY(ts_module_find_ranks(j->module, j->diag));
     return run_passes(j, main);
 }
 

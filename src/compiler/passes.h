@@ -9,6 +9,9 @@
    from looking through it. Every value has id and note of its own. */
 ts_status ts_inline(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Collectives as the instruction has them (expand_collectives.c). */
+ts_status ts_expand_ranks(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Ops that sorts compute as those. */
 ts_status ts_expand_sorts(ts_module *module, ts_func *main, ts_diag *diag);
 

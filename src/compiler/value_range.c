@@ -213,6 +213,7 @@ static ts_range of_op(const ts_op_node *op, const ts_range *ranges) {
     switch (op->kind) {
     case ts_hlo_constant: return of_constant(op);
     case ts_hlo_iota: return of_iota(op);
+    case ts_hlo_rank: return (ts_range){0, ts_op_int(op, "ranks", 1) - 1};
     case ts_hlo_optimization_barrier: return UNKNOWN; /* as its results' own operands; not worth a row */
     case ts_hlo_concatenate: return all;
     case ts_hlo_pad:

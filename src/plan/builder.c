@@ -309,6 +309,21 @@ void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu o
     inst->axes = (uint8_t)axes;
 }
 
+void ts_emit_collective(ts_builder *b, ts_engine trigger, ts_cc kind, const ts_ap *dst, const ts_ap *src,
+                        ts_alu op, const ts_ap *groups) {
+    ts_inst_collective *inst = EMIT(collective, trigger);
+    inst->kind = (uint8_t)kind;
+    inst->dst = *dst;
+    inst->src = *src;
+    inst->op = (uint8_t)op;
+    inst->groups = *groups;
+}
+
+void ts_emit_rank(ts_builder *b, const ts_ap *dst) {
+    ts_inst_gpsimd_rank *inst = EMIT(gpsimd_rank, ts_engine_gpsimd);
+    inst->dst = *dst;
+}
+
 ts_scalar ts_scalar_const(double value) {
     return (ts_scalar){.value = value};
 }

@@ -103,6 +103,10 @@ void ts_emit_fold_angle(ts_builder *b, const ts_ap *dst, const ts_ap *data, int 
 ts_inst_activation *ts_emit_activation(ts_builder *b, const ts_ap *dst, ts_act func, const ts_ap *data,
                                        double scale);
 void ts_emit_reduce(ts_builder *b, const ts_ap *dst, const ts_ap *data, ts_alu op, int axes);
+/* groups: of a permute the pairs, i32[rows, ranks of a row]. */
+void ts_emit_collective(ts_builder *b, ts_engine trigger, ts_cc kind, const ts_ap *dst, const ts_ap *src,
+                        ts_alu op, const ts_ap *groups);
+void ts_emit_rank(ts_builder *b, const ts_ap *dst);
 ts_scalar ts_scalar_const(double value);
 ts_scalar ts_scalar_ap(const ts_ap *ap);
 

@@ -1,0 +1,16 @@
+//: title groups of several sizes take one instruction each; a rank in no group of a broadcast gets zeros
+//: after ranks has ranks = [[0, 1], [2, -1]]
+//: after lower has 1 constant i32[1,1] = {2}
+//: after lower has 1 constant i32[1,2] = {0 1}
+//: after lower has 2 kind=all_reduce dst=hbm.i32[result0 +0 4] src=hbm.i32[argument0 +0 4] op=add
+//: after lower has 1 kind=broadcast
+//: after lower has 1 dma_copy
+module @m {mhlo.num_replicas = 3}
+func @main(%x: i32[4]) -> (i32[4], i32[4]) {
+  %r0 = all_reduce %x {replica_groups = [[0, 1], [2, -1]]} : i32[4] (%a: i32[], %b: i32[]) {
+    %c = add %a, %b
+    return %c
+  }
+  %r1 = collective_broadcast %x {replica_groups = [[2, 1]]} : i32[4]
+  return %r0, %r1
+}
