@@ -24,14 +24,21 @@ static const ts_param *params(int *count) {
 /* The rows that a chip has of its own. */
 static const ts_param *own_params(const char *chip, int *count) {
     enum { documented = ts_documented, derived = ts_derived, assumed = ts_assumed };
-    static const ts_param trn2[] = {
 #define PARAM(name, unit, value, low, high, basis, source)                                                   \
     {#name, unit, value, low, high, (ts_basis)basis, source, offsetof(ts_chip, name)},
+    static const ts_param trn2[] = {
 #include "arch/trn2.def"
     };
-    bool is_trn2 = strcmp(chip, "trn2") == 0;
-    *count = is_trn2 ? (int)(sizeof trn2 / sizeof trn2[0]) : 0;
-    return trn2;
+#define PARAM(name, unit, value, low, high, basis, source)                                                   \
+    {#name, unit, value, low, high, (ts_basis)basis, source, offsetof(ts_chip, name)},
+    static const ts_param inf2[] = {
+#include "arch/inf2.def"
+    };
+    bool is_trn2 = strcmp(chip, "trn2") == 0, is_inf2 = strcmp(chip, "inf2") == 0;
+    *count = 0;
+    if (is_trn2) *count = (int)(sizeof trn2 / sizeof trn2[0]);
+    if (is_inf2) *count = (int)(sizeof inf2 / sizeof inf2[0]);
+    return is_inf2 ? inf2 : trn2;
 }
 
 int ts_param_count(void) {

@@ -68,17 +68,20 @@ void ts_chip_markdown(ts_text *out) {
         out,
         "# The modelled chip\n\n"
         "Generated from `src/arch/chip.def` and `src/arch/instance.def`; do not edit.\n\n"
-        "Trainium (trn1) and Inferentia2 (inf2) carry the same NeuronCore-v2 and share these values. Low "
-        "and\n"
-        "high span what the evidence leaves open; the band of a prediction comes from them. Basis:\n"
+        "Trainium (trn1) and Inferentia2 (inf2) carry the same NeuronCore-v2 and share these values, but for "
+        "those of "
+        "inf2 below.\nLow and high span what the evidence leaves open; the band of a prediction comes from "
+        "them. Basis:\n"
         "`documented` by AWS, `derived` from published figures (\"fit\": by comparing the clock with them), "
         "or\n"
         "`assumed` because the public documents are silent. ARCH is\n"
         "nki/guides/architecture/trainium_inferentia2_arch.rst, ISA is nki/api/nki/isa/__init__.py, HW is\n"
         "about-neuron/arch/neuron-hardware, all in aws-neuron-sdk.\n\n"
         "## Parameters\n\n");
-    ts_chip trn1 = {.name = "trn1"}, trn2 = {.name = "trn2"};
+    ts_chip trn1 = {.name = "trn1"}, inf2 = {.name = "inf2"}, trn2 = {.name = "trn2"};
     add_parameters(&trn1, false, out);
+    ts_text_add(out, "\n## Inferentia2\n\nThe rows in which it differs, from `src/arch/inf2.def`.\n\n");
+    add_parameters(&inf2, true, out);
     ts_text_add(out,
                 "\n## Trainium2\n\n"
                 "trn2 carries NeuronCore-v3. The rows in which it differs, from `src/arch/trn2.def`; the "

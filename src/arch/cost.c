@@ -294,6 +294,21 @@ static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands
     cost->elems = t.total;
 }
 
+double ts_hbm_sharers(const ts_program *program, const ts_chip *chip) {
+    if (program->ranks > 1) return program->ranks < chip->cores ? program->ranks : chip->cores;
+    return chip->sibling_core_idle != 0 ? 1 : chip->cores;
+}
+
+/* Its trigger alone: the rest is the group's (collective_cost.h). */
+static void collective_cost(const ts_chip *chip, const ts_operands *operands, ts_cost *cost) {
+    cost->occupancy = (ts_time)llround(chip->dma_trigger_ns * 1000);
+    for (int i = 0; i < operands->count; i++) {
+        const ts_ref *ref = &operands->ref[i];
+        if (operands->is_write[i]) cost->elems = ref->elems;
+        cost->bytes = larger_count(cost->bytes, ref->elems * ts_dtype_get(ref->dtype)->bytes);
+    }
+}
+
 static void engine_cost(const ts_chip *chip, const ts_inst *inst, const facts *f, ts_cost *cost) {
     ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
     double cycles = formula_cycles(chip, inst, f);
@@ -325,6 +340,10 @@ void ts_inst_costs(const ts_chip *chips, int count, const ts_inst *inst, const t
     for (int i = 0; i < count; i++) {
         if (inst->op == ts_op_dma_copy) {
             dma_cost(&chips[i], inst, operands, &costs[i]);
+            continue;
+        }
+        if (inst->op == ts_op_collective) {
+            collective_cost(&chips[i], operands, &costs[i]);
             continue;
         }
         if (chips[i].strided_access_bytes != limit) f = gather_facts(&chips[i], inst, operands);

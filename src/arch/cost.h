@@ -47,6 +47,10 @@ typedef struct ts_engine_cost {
 } ts_engine_cost;
 ts_engine_cost ts_engine_cost_get(const ts_chip *chip, ts_engine engine);
 
+/* Cores of a chip that move bytes through its HBM at once: ranks of one program do the same at the same time.
+ */
+double ts_hbm_sharers(const ts_program *program, const ts_chip *chip);
+
 ts_time ts_cycles_time(double cycles, double ghz);
 
 void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost);

@@ -5,9 +5,9 @@
 #include <string.h>
 
 const char *ts_bound_name(unsigned bound) {
-    static const char *const names[] = {"launch",    "tensor",          "vector",    "scalar",      "gpsimd",
-                                        "dma_bytes", "dma_descriptors", "dma_queue", "dma_latency", "wait",
-                                        "?"};
+    static const char *const names[] = {
+        "launch",          "tensor",    "vector",      "scalar",     "gpsimd", "dma_bytes",
+        "dma_descriptors", "dma_queue", "dma_latency", "collective", "wait",   "?"};
     return names[bound < ts_bound_count ? bound : ts_bound_count];
 }
 

@@ -18,6 +18,7 @@ typedef enum ts_bound {
     ts_bound_dma_descriptors, /* DMA engines paying per contiguous run */
     ts_bound_dma_queue,       /* queue floor between instructions of a queue */
     ts_bound_dma_latency,     /* trigger to first byte and completion */
+    ts_bound_collective,      /* collectives between cores, from their trigger to the last byte */
     ts_bound_wait,            /* semaphores and result latency between engines */
     ts_bound_count
 } ts_bound;
@@ -51,10 +52,10 @@ typedef struct ts_slice {
     uint32_t inst;     /* position in program->code */
     uint32_t sequence; /* of the execution, from 1; one instruction has one number on all its lanes */
     uint32_t after;    /* sequence of what it waited for; 0 = none */
-    uint8_t lane;      /* ts_engine, or TS_LANE_QUEUE + queue */
+    uint8_t lane;      /* ts_engine, TS_LANE_COLLECTIVE or TS_LANE_QUEUE + queue */
     uint8_t waited;    /* ts_waited */
 } ts_slice;
-enum { TS_LANE_QUEUE = 16 };
+enum { TS_LANE_COLLECTIVE = 15, TS_LANE_QUEUE = 16 };
 
 /* The timeline in equal bins. */
 typedef struct ts_series {
@@ -63,6 +64,7 @@ typedef struct ts_series {
     ts_time *busy[ts_engine_count]; /* time that an engine is busy in each bin; ts_engine_none: all DMA
                                        engines, added up */
     ts_time *transposes;            /* of TensorE's, what turns operands and multiplies nothing */
+    ts_time *collectives;           /* time that the stream of collectives is at work */
     ts_time *bound[ts_bound_count]; /* time of the critical path; adds up to the bin's width */
     uint64_t *hbm_bytes;
 } ts_series;
@@ -115,6 +117,11 @@ typedef struct ts_record {
     ts_time
         other_core; /* of it, what the other core's work holds that ran along: HBM that was busy. Of no row */
     uint64_t instructions, dma_transfers, dma_descriptors;
+    uint32_t ranks; /* NeuronCores that run the program together; the record is that of each */
+    uint64_t collectives;
+    uint64_t collective_bytes; /* their messages: of the operand that has all parts */
+    uint64_t link_bytes;       /* what the core sends to other chips, the mean of all ranks */
+    ts_time collective_busy;   /* the stream of collectives at work */
     uint64_t hbm_read_bytes, hbm_write_bytes;
     uint64_t model_flops;        /* of the source program */
     uint64_t pe_flops;           /* 2KMN of executed nc_matmul, but for: */

@@ -79,6 +79,11 @@ static void add_counts(const ts_record *record, ts_text *out) {
     add_count(out, "instructions", record->instructions);
     add_count(out, "dma_transfers", record->dma_transfers);
     add_count(out, "dma_descriptors", record->dma_descriptors);
+    add_count(out, "ranks", record->ranks);
+    add_count(out, "collectives", record->collectives);
+    add_count(out, "collective_bytes", record->collective_bytes);
+    add_count(out, "link_bytes", record->link_bytes);
+    add_double(out, "collective_seconds", seconds(record->collective_busy));
     add_count(out, "pe_flops", record->pe_flops);
     add_count(out, "pe_selection_flops", record->pe_selection_flops);
     add_count(out, "model_flops", record->model_flops);

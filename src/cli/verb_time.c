@@ -9,6 +9,8 @@
 static void add_lane(ts_text *out, const ts_slice *slice) {
     if (slice->lane >= TS_LANE_QUEUE)
         ts_text_format(out, "queue%d", slice->lane - TS_LANE_QUEUE);
+    else if (slice->lane == TS_LANE_COLLECTIVE)
+        ts_text_add(out, "collectives");
     else
         ts_text_add(out, ts_engine_name(slice->lane));
 }

@@ -97,9 +97,10 @@ static void make_queues(ts_clock *clock) {
     for (int k = 0; k < clock->sets; k++) {
         size_t most = (size_t)clock->chip[k].dma_queues;
         if (most > rings) rings = most;
-        clock->ring_of[k] = TS_NEW_ARRAY(arena, uint8_t, queues);
+        clock->ring_of[k] = TS_NEW_ARRAY(arena, uint16_t, queues);
         for (size_t queue = 0; queue < queues; queue++)
-            clock->ring_of[k][queue] = (uint8_t)(queue % most);
+            clock->ring_of[k][queue] = (uint16_t)(queue % most);
+        if (clock->stream >= 0) clock->ring_of[k][clock->stream] = (uint16_t)clock->stream;
     }
     clock->ring = TS_NEW_ARRAY(arena, ts_lane, queues);
     clock->ring_list = TS_NEW_ARRAY(arena, uint16_t, queues);
@@ -213,6 +214,7 @@ static ts_status new_clock(job *j, int core) {
     clock->window = is_listed(program) ? (int)j->chip->list_window : 1;
     set_options(clock, options_of(j, core));
     clock->record->chip = *j->chip;
+    clock->record->ranks = program->ranks;
     clock->record->launch = nanoseconds(j->chip->launch_us * 1000);
     return ts_ok;
 }
@@ -233,6 +235,11 @@ ts_status ts_clock_run_cores(const ts_clock_core *cores, int count, const ts_chi
                        chip->name, chip->cores, TS_CLOCK_CORES);
     for (int core = 0; core < count; core++)
         memset(cores[core].record, 0, sizeof(ts_record));
+    for (int core = 0; core < count && count > 1; core++)
+        if (cores[core].program->ranks > 1)
+            return ts_fail(diag, ts_usage,
+                           "%s is a program of %u ranks: it is clocked alone, for all of them",
+                           cores[core].program->name, cores[core].program->ranks);
     ts_status status = ts_ok;
     for (int core = 0; core < count && status == ts_ok; core++)
         status = new_clock(&j, core);

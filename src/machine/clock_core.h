@@ -115,6 +115,8 @@ static inline void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node,
 }
 /* What holding an engine is charged to. */
 ts_bound ts_step_bound(const ts_step *step);
+/* And what moving bytes is. */
+ts_bound ts_step_bytes_bound(const ts_step *step);
 /* Before the first node. */
 void ts_path_open(ts_clock *clock);
 /* Adds the charges from the launch to the end of the run to rows and bounds. */
@@ -182,6 +184,18 @@ void ts_lanes_forget(ts_clock *clock);
 void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times *times, ts_time *first,
                  ts_node **last_byte);
 
+/* The end of the way of some bytes through HBM, which take it `time`; in the set asked for its node, not
+ * counted. */
+ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
+                        ts_node *issued, bool is_share, ts_node **node);
+/* Whether they get their core's share of the rate beside a core that keeps HBM busy. */
+bool ts_dma_takes_share(const ts_clock *clock, ts_time time, ts_time arrival);
+
+/* clock_collective.c: what of a collective happens next, on its way from the stream's `free`; false: it is
+   over, and the stream free again, at the end of the last one. */
+void ts_collective_costs(ts_clock *clock, ts_step *step, const ts_inst *inst);
+bool ts_collective_move(ts_clock *clock, ts_event *event, ts_node *issued, const ts_time *start);
+
 /* clock_tally.c: totals. */
 void ts_union_add(ts_union *set, ts_time start, ts_time end);
 ts_time ts_union_length(const ts_union *set);
@@ -198,6 +212,7 @@ void ts_tally_finish(ts_clock *clock);
 void ts_series_init(ts_clock *clock, uint32_t bins);
 void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end, int engines);
 void ts_series_transpose(ts_clock *clock, ts_time start, ts_time end);
+void ts_series_collective(ts_clock *clock, ts_time start, ts_time end);
 void ts_series_bytes(ts_clock *clock, ts_time start, ts_time end, uint64_t bytes);
 void ts_series_live(ts_clock *clock, uint32_t inst, ts_time start, ts_time end);
 /* A stretch of the critical path, in order of time and launch included; `amount` of its length is the

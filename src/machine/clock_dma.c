@@ -156,34 +156,33 @@ static void replace(ts_clock *clock, ts_node **place, ts_node *node) {
 }
 
 /* HBM moves the bytes of all transfers one after the other: a cap on their sum. */
-static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued) {
+static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
+                           ts_node *issued) {
     ts_time start = later(arrival, clock->hbm_free.at[k]);
-    clock->hbm_free.at[k] = start + step->of[k].hbm_time;
+    clock->hbm_free.at[k] = start + time;
     if (k == clock->asked)
         replace(clock, &clock->hbm_node,
-                ts_node_move(clock, step, issued, start > arrival ? clock->hbm_node : NULL, 0,
-                             step->of[k].hbm_time));
+                ts_node_move(clock, step, issued, start > arrival ? clock->hbm_node : NULL, 0, time));
     return clock->hbm_free.at[k];
 }
 
 /* Beside another core, which keeps HBM busy, a core has its share of the rate for what it moves at least. */
-static ts_time own_share(const ts_clock *clock, const ts_step *step, int k, ts_time arrival) {
-    return later(arrival, clock->share_free.at[k]) + (ts_time)clock->chip[k].cores * step->of[k].hbm_time;
+static ts_time own_share(const ts_clock *clock, int k, ts_time time, ts_time arrival) {
+    return later(arrival, clock->share_free.at[k]) + (ts_time)clock->chip[k].cores * time;
 }
 
 /* Which of the two a transfer gets is decided with the table's constants. */
-static bool takes_share(const ts_clock *clock, const ts_step *step, ts_time arrival) {
-    ts_time end = later(arrival, clock->hbm_free.at[0]) + step->of[0].hbm_time;
-    return clock->has_sibling && own_share(clock, step, 0, arrival) < end;
+bool ts_dma_takes_share(const ts_clock *clock, ts_time time, ts_time arrival) {
+    ts_time end = later(arrival, clock->hbm_free.at[0]) + time;
+    return clock->has_sibling && own_share(clock, 0, time, arrival) < end;
 }
 
-/* The end of its way through HBM; in the set asked for its node, not counted. */
-static ts_time pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
-                        bool is_share, ts_node **node) {
-    ts_time end = through_hbm(clock, step, k, arrival, issued), free = clock->share_free.at[k];
+ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
+                        ts_node *issued, bool is_share, ts_node **node) {
+    ts_time end = through_hbm(clock, step, k, time, arrival, issued), free = clock->share_free.at[k];
     *node = clock->hbm_node;
     if (!clock->has_sibling) return end;
-    if (is_share) end = own_share(clock, step, k, arrival);
+    if (is_share) end = own_share(clock, k, time, arrival);
     clock->share_free.at[k] = end;
     if (k != clock->asked) return end;
     ts_node *from = free > arrival ? clock->share_node : NULL;
@@ -198,7 +197,7 @@ void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times
                  ts_node **last_byte) {
     bool is_all = takes_all(clock, step), is_level = is_all;
     if (!is_all && !clock->dma_is_split) split_engines(clock);
-    bool is_share = takes_share(clock, step, times->at[0]);
+    bool is_share = ts_dma_takes_share(clock, step->of[0].hbm_time, times->at[0]);
     for (int k = 0; k < clock->sets; k++) {
         ts_time arrival = times->at[k], done;
         if (clock->dma_is_split && k != clock->asked)
@@ -210,7 +209,7 @@ void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times
         times->at[k] = done;
         if (step->of[k].hbm_time == 0) continue;
         ts_node *node;
-        ts_time end = pass_hbm(clock, step, k, arrival, issued, is_share, &node);
+        ts_time end = ts_dma_pass_hbm(clock, step, k, step->of[k].hbm_time, arrival, issued, is_share, &node);
         if (end <= done) continue;
         times->at[k] = end;
         if (k == clock->asked) replace(clock, last_byte, ts_node_hold(node));

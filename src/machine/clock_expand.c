@@ -120,12 +120,14 @@ static void find_rows(ts_clock *clock) {
     if (!clock->has_sibling) ts_vec_reserve(&clock->rows, &clock->arena, most + 1);
     ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
     uint32_t loop = 0;
+    bool has_collectives = false;
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
         if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
         if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
         if (inst->op == ts_op_dma_copy && ((const ts_inst_dma_copy *)inst)->queue >= clock->queues)
             clock->queues = ((const ts_inst_dma_copy *)inst)->queue + 1;
+        has_collectives |= inst->op == ts_op_collective;
         for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
             if (engine == inst->engine || inst->op == ts_op_leave) clock->last[engine] = at + 1;
         if (inst->engine != ts_engine_none)
@@ -136,6 +138,7 @@ static void find_rows(ts_clock *clock) {
             if (engine == ts_engine_tensor) clock->code[at].row = row;
         }
     }
+    clock->stream = has_collectives ? clock->queues++ : -1;
 }
 
 void ts_expand_since(ts_clock *clock, uint32_t at) {
@@ -156,6 +159,7 @@ ts_status ts_expand_init(ts_clock *clock) {
             return ts_fail(clock->diag, ts_input, "instruction %u has no engine or operation that exists",
                            at);
     }
+    TS_TRY(ts_cc_check(program, &clock->chip[clock->asked], clock->diag));
     find_rows(clock);
     ts_vec_reserve(&clock->steps, &clock->arena, program->code.count);
     ts_expand_since(clock, 0);
@@ -310,7 +314,6 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     ts_event *event = ts_event_new(clock, step);
     event->sequence = ++clock->sequence;
     event->is_watched = is_watched(clock, at);
-    if (step->is_dma) event->queue = ((const ts_inst_dma_copy *)inst)->queue;
     event->table = code->table;
     if (clock->sequence % TICK == 0) ts_past_tick(clock);
     if (clock->is_explicit) ts_semaphores_fetch(clock, event, inst);

@@ -254,9 +254,9 @@ static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_
     for (int k = 0; k < clock->sets; k++)
         event->of[k].earliest = until->at[k];
     ts_cause_set(clock, &event->cause, node, event, ts_cause_engine);
-    ts_lane *ring = &clock->ring[event->queue];
+    ts_lane *ring = &clock->ring[event->step->queue];
     if (!ring->head) {
-        clock->ring_list[clock->rings++] = event->queue;
+        clock->ring_list[clock->rings++] = event->step->queue;
         forget_ring(clock);
     }
     lane_push(ring, event);
@@ -284,9 +284,10 @@ static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts
     }
     ts_tally_slice(clock, event, slice);
     ts_series_busy(clock, engine, start, until, 1);
+    if (event->step->is_dma) return;
     if (event->step->amounts.transpose_flops > 0 && event->step->amounts.flops == 0)
         ts_series_transpose(clock, start, until);
-    if (!event->step->is_dma) ts_series_live(clock, event->step->inst, start, until);
+    ts_series_live(clock, event->step->inst, start, until);
 }
 
 TS_INLINE void issue_in(ts_clock *clock, ts_engine engine, int sets) {
@@ -332,13 +333,14 @@ static void issue(ts_clock *clock, ts_engine engine) {
 }
 
 static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
-    return later(event->of[k].earliest, clock->ring_free[clock->ring_of[k][event->queue]].at[k]);
+    return later(event->of[k].earliest, clock->ring_free[clock->ring_of[k][event->step->queue]].at[k]);
 }
 
 static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start) {
     if (start == event->of[clock->asked].earliest) return ts_node_from(clock, &event->cause, (ts_charge){0});
-    ts_charge floor = {event->step->row, ts_bound_dma_queue, clock->queue_floor[clock->asked]};
-    ts_cause behind = {.node = clock->ring_node[clock->ring_of[clock->asked][event->queue]],
+    ts_charge floor = {event->step->row, ts_bound_dma_queue,
+                       event->step->is_collective ? 0 : clock->queue_floor[clock->asked]};
+    ts_cause behind = {.node = clock->ring_node[clock->ring_of[clock->asked][event->step->queue]],
                        .kind = ts_cause_other};
     return ts_node_from(clock, &behind, floor);
 }
@@ -347,14 +349,14 @@ static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start)
 static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start, ts_time first,
                           ts_time last) {
     int k = clock->asked;
-    ts_time *covered = &clock->queue_end[event->queue];
-    ts_record_queue *queue = &clock->queue[event->queue];
+    ts_time *covered = &clock->queue_end[event->step->queue];
+    ts_record_queue *queue = &clock->queue[event->step->queue];
     const ts_amounts *amounts = &event->step->amounts;
     ts_slice slice = {.start = later(first, *covered),
                       .end = last,
                       .wait = first - event->of[k].earliest,
                       .after = (uint32_t)event->sequence,
-                      .lane = (uint8_t)(TS_LANE_QUEUE + event->queue),
+                      .lane = (uint8_t)(TS_LANE_QUEUE + event->step->queue),
                       .waited = ts_waited_queue};
     ts_tally_slice(clock, event, slice);
     *covered = later(*covered, last);
@@ -367,10 +369,50 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
     ts_series_live(clock, event->step->inst, first, last);
 }
 
-static void serve(ts_clock *clock, int position) {
+static ts_event *ring_pop(ts_clock *clock, int position) {
     uint16_t queue = clock->ring_list[position];
     ts_event *event = lane_pop(&clock->ring[queue], NULL);
     if (!clock->ring[queue].head) clock->ring_list[position] = clock->ring_list[--clock->rings];
+    return event;
+}
+
+/* The transfer, or collective, whose last byte is `last_byte`, is over. */
+static void end_transfer(ts_clock *clock, ts_event *event, ts_node *last_byte, ts_times *done) {
+    for (int k = 0; k < clock->sets; k++)
+        done->at[k] += clock->completion[k];
+    ts_node_drop(clock, event->cause.node);
+    event->node = last_byte;
+    for (int k = 0; k < clock->sets; k++)
+        event->of[k].ready = event->of[k].same = done->at[k];
+    note_end(clock, event->node, event, ts_cause_done, done, clock->sets);
+    settle(clock, event);
+}
+
+/* The next piece of the stream's collective. */
+static void serve_collective(ts_clock *clock, int position) {
+    ts_event *event = clock->ring[clock->stream].head;
+    ts_time start[TS_CLOCK_SETS];
+    forget_ring(clock);
+    for (int k = 0; k < clock->sets; k++)
+        start[k] = ring_start(clock, event, k);
+    bool is_first = clock->moving.pieces == 0;
+    ts_node *issued = is_first ? ring_node(clock, event, start[clock->asked])
+                               : ts_node_hold(clock->ring_node[clock->stream]);
+    bool is_over = !ts_collective_move(clock, event, issued, start);
+    ts_node_drop(clock, issued);
+    if (!is_over) return;
+    ts_times done = clock->ring_free[clock->stream];
+    ring_pop(clock, position);
+    end_transfer(clock, event, ts_node_hold(clock->ring_node[clock->stream]), &done);
+}
+
+static void serve(ts_clock *clock, int position) {
+    uint16_t queue = clock->ring_list[position];
+    if (queue == clock->stream) {
+        serve_collective(clock, position);
+        return;
+    }
+    ts_event *event = ring_pop(clock, position);
     forget_ring(clock);
     const ts_step *step = event->step;
     int asked = clock->asked;
@@ -384,18 +426,11 @@ static void serve(ts_clock *clock, int position) {
         done.at[k] = start[k] + clock->first_byte[k];
     }
     ts_dma_move(clock, step, issued, &done, &first, &last_byte);
-    for (int k = 0; k < clock->sets; k++)
-        done.at[k] += clock->completion[k];
     ts_node **ring = &clock->ring_node[clock->ring_of[asked][queue]];
     ts_node_drop(clock, *ring);
     *ring = issued;
-    show_transfer(clock, event, start[asked], first, done.at[asked] - clock->completion[asked]);
-    ts_node_drop(clock, event->cause.node);
-    event->node = last_byte;
-    for (int k = 0; k < clock->sets; k++)
-        event->of[k].ready = event->of[k].same = done.at[k];
-    note_end(clock, event->node, event, ts_cause_done, &done, clock->sets);
-    settle(clock, event);
+    show_transfer(clock, event, start[asked], first, done.at[asked]);
+    end_transfer(clock, event, last_byte, &done);
 }
 
 /* The event of a lane that could start first: in program order the head, else any of the next few that are
@@ -411,12 +446,12 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
         engine_starts(clock, event, &lane->start, 1);
         return;
     }
-    uint64_t queues[TS_CLOCK_RINGS / 64] = {0};
+    uint64_t queues[TS_CLOCK_RINGS / 64 + 1] = {0};
     ts_time best = INT64_MAX, free = clock->engine_free[engine].at[0];
     for (int i = 0; event && i < clock->window; i++, before = event, event = event->next) {
         if (!event->step->is_listed && before) return;
         if (event->step->is_dma) {
-            uint64_t bit = (uint64_t)1 << event->queue % 64, *queue = &queues[event->queue / 64];
+            uint64_t bit = (uint64_t)1 << event->step->queue % 64, *queue = &queues[event->step->queue / 64];
             bool is_taken = *queue & bit;
             *queue |= bit;
             if (is_taken) continue;

@@ -145,6 +145,7 @@ static ts_node *take_node(ts_clock *clock, ts_node *parent, const ts_step *step,
 
 ts_bound ts_step_bound(const ts_step *step) {
     if (step->is_control || step->is_wait) return ts_bound_wait;
+    if (step->is_collective) return ts_bound_collective;
     if (step->is_dma)
         return step->is_indexed && step->engine == ts_engine_gpsimd ? ts_bound_gpsimd : ts_bound_dma_latency;
     switch (step->engine) {
@@ -154,6 +155,10 @@ ts_bound ts_step_bound(const ts_step *step) {
     case ts_engine_gpsimd: return ts_bound_gpsimd;
     default: return ts_bound_wait;
     }
+}
+
+ts_bound ts_step_bytes_bound(const ts_step *step) {
+    return step->is_collective ? ts_bound_collective : ts_bound_dma_bytes;
 }
 
 ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
@@ -166,9 +171,11 @@ ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
 
 ts_node *ts_node_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from,
                       ts_time descriptors, ts_time bytes) {
-    ts_node *node = take_node(clock, from ? from : issued, step, from ? ts_cause_turn : ts_cause_arrival);
+    bool is_arrival = !from && !step->is_collective; /* whose pieces follow at once */
+    ts_node *node =
+        take_node(clock, from ? from : issued, step, is_arrival ? ts_cause_arrival : ts_cause_turn);
     node->amount = descriptors;
-    node->span = (from ? 0 : clock->first_byte[clock->asked]) + descriptors + bytes;
+    node->span = (is_arrival ? clock->first_byte[clock->asked] : 0) + descriptors + bytes;
     return node;
 }
 
@@ -190,7 +197,7 @@ static void charge_bytes(const ts_node *node, ts_time latency, ts_charge *few, u
     uint32_t row = node->step->row;
     charge(few, count, row, ts_bound_dma_latency, latency);
     charge(few, count, row, ts_bound_dma_descriptors, node->amount);
-    charge(few, count, row, ts_bound_dma_bytes, node->span - latency - node->amount);
+    charge(few, count, row, ts_step_bytes_bound(node->step), node->span - latency - node->amount);
 }
 
 const ts_charge *ts_node_charges(const ts_clock *clock, const ts_node *node, ts_charge few[TS_NODE_CHARGES],

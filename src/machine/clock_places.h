@@ -2,6 +2,7 @@
 #ifndef TS_MACHINE_CLOCK_PLACES_H
 #define TS_MACHINE_CLOCK_PLACES_H
 
+#include "arch/collective_cost.h"
 #include "arch/record.h"
 #include "machine/clock.h"
 

@@ -15,6 +15,7 @@ void ts_series_init(ts_clock *clock, uint32_t bins) {
     for (int bound = 0; bound < ts_bound_count; bound++)
         series->bound[bound] = TS_NEW_ARRAY(&record->arena, ts_time, clock->bins);
     series->transposes = TS_NEW_ARRAY(&record->arena, ts_time, clock->bins);
+    series->collectives = TS_NEW_ARRAY(&record->arena, ts_time, clock->bins);
     series->hbm_bytes = TS_NEW_ARRAY(&record->arena, uint64_t, clock->bins);
     for (uint32_t at = 0; at < clock->program->code.count; at++)
         ts_vec_push(&record->lives, &record->arena, (ts_life){0});
@@ -33,6 +34,7 @@ static void halve(ts_clock *clock) {
     for (int bound = 0; bound < ts_bound_count; bound++)
         halve_times(series->bound[bound], clock->bins);
     halve_times(series->transposes, clock->bins);
+    halve_times(series->collectives, clock->bins);
     for (uint32_t i = 0; i < clock->bins / 2; i++)
         series->hbm_bytes[i] = series->hbm_bytes[2 * i] + series->hbm_bytes[2 * i + 1];
     memset(series->hbm_bytes + clock->bins / 2, 0,
@@ -70,12 +72,20 @@ void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end
     spread(&clock->record->series, clock->record->series.busy[engine], start, end, engines * (end - start));
 }
 
-void ts_series_transpose(ts_clock *clock, ts_time start, ts_time end) {
+static void fill(ts_clock *clock, ts_time *values, ts_time start, ts_time end) {
     if (clock->bins == 0 || end <= start) return;
     start += clock->record->launch;
     end += clock->record->launch;
     reach(clock, end);
-    spread(&clock->record->series, clock->record->series.transposes, start, end, end - start);
+    spread(&clock->record->series, values, start, end, end - start);
+}
+
+void ts_series_transpose(ts_clock *clock, ts_time start, ts_time end) {
+    fill(clock, clock->record->series.transposes, start, end);
+}
+
+void ts_series_collective(ts_clock *clock, ts_time start, ts_time end) {
+    fill(clock, clock->record->series.collectives, start, end);
 }
 
 void ts_series_bytes(ts_clock *clock, ts_time start, ts_time end, uint64_t bytes) {

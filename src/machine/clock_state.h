@@ -72,6 +72,10 @@ typedef struct ts_set_costs {
             ts_time descriptor_time, byte_time; /* DMA engine time of a row */
             ts_time hbm_time;
         };
+        struct {                           /* of a collective */
+            ts_time start_time, move_time; /* until its first byte moves, and from then on */
+            ts_time pass_time;             /* of its bytes through HBM */
+        };
     };
 } ts_set_costs;
 
@@ -96,8 +100,13 @@ typedef struct ts_step {
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row, inst;         /* inst: position in code */
     uint8_t engine;
-    bool is_dma, is_fp32, is_indexed, is_control,
-        is_wait;              /* is_wait: a semaphore's, or one for the other core */
+    bool is_dma, is_fp32, is_indexed,
+        is_control, /* is_dma: also a collective, which its engine only triggers */
+        is_wait;    /* a semaphore's, or one for the other core */
+    bool is_collective;
+    uint16_t queue;           /* of a transfer; of a collective the lane of all of them */
+    uint16_t pieces;          /* of a collective, which pass HBM one after the other */
+    int64_t link_bytes;       /* of a collective, what the rank sends to other chips */
     bool is_listed;           /* may change places with neighbours of its engine that may, too */
     bool port[ts_port_count]; /* what it holds while it runs */
     int32_t shares;           /* DMA engines it is spread over */
@@ -149,13 +158,13 @@ struct ts_event {
         ts_cause cause; /* of `earliest` in the set asked for */
         ts_node *node;  /* when done: compute: its start; DMA: its last byte */
     };
-    uint32_t refs;        /* boxes, and one until it is done */
-    uint32_t waits;       /* dependences whose times are not known yet */
-    uint32_t mark;        /* 1 + its number in a walk, clock_walk.c */
-    uint32_t signals;     /* 1 + the semaphore that it signals; 0 = none that anything waits for */
-    uint8_t queue, table; /* table: the function table an activation needs, 0 = any */
-    uint8_t awaited[2];   /* bit per engine one of whose instructions waits for `ready`: for a result, to
-                             overwrite */
+    uint32_t refs;      /* boxes, and one until it is done */
+    uint32_t waits;     /* dependences whose times are not known yet */
+    uint32_t mark;      /* 1 + its number in a walk, clock_walk.c */
+    uint32_t signals;   /* 1 + the semaphore that it signals; 0 = none that anything waits for */
+    uint8_t table;      /* the function table an activation needs, 0 = any */
+    uint8_t awaited[2]; /* bit per engine one of whose instructions waits for `ready`: for a result, to
+                           overwrite */
     bool is_done, loads_table, is_watched;
     bool is_group;       /* no instruction: the transfers that read one place, together */
     ts_event_times of[]; /* one a set in use */
@@ -255,7 +264,7 @@ typedef struct ts_steady {
     TS_VEC(ts_event *) events;
     ts_time busy[ts_engine_count];
     uint64_t conservative_waits;
-    ts_time union_length;
+    ts_time union_length, collective_busy;
     TS_VEC(uint64_t) counts; /* of all steps */
     TS_VEC(ts_time) loading; /* of all rows */
     TS_VEC(ts_record_loop) loops;
@@ -288,7 +297,7 @@ typedef struct ts_clock {
     bool has_what_ifs, frees_reuse;               /* some; one of them does */
     bool has_free_ports[TS_CLOCK_SETS];           /* engines do not exclude each other on a port */
     int dma_engines[TS_CLOCK_SETS], most_engines; /* of DMA, in the set that has most */
-    uint8_t *ring_of[TS_CLOCK_SETS];              /* the queue that serves a number of the program */
+    uint16_t *ring_of[TS_CLOCK_SETS];             /* the queue that serves a number of the program */
 
     /* fetching */
     ts_code *code;
@@ -338,7 +347,15 @@ typedef struct ts_clock {
         ts_time time;
     } next;
     uint16_t *ring_list;
-    int rings, queues; /* queues with a transfer waiting; queue numbers that the program may use */
+    int rings, queues;   /* queues with a transfer waiting; queue numbers that the program may use, and the
+                            stream of its collectives, the last one */
+    int stream;          /* number of that one; -1: there is none */
+    struct {             /* the collective that the stream is at */
+        uint32_t pieces; /* of it that are over, the time until its first byte included */
+        ts_time start;
+        ts_times passed; /* when the last piece is through HBM, 0 = none is on its way; and why */
+        ts_node *node;
+    } moving;
     int ring_pick; /* position of the one to serve first, -1 = none, and when, with the table's constants */
     ts_time ring_time;
     bool ring_is_known;
@@ -362,7 +379,7 @@ typedef struct ts_clock {
     ts_record_queue *queue;
     uint32_t bins; /* allocated in record->series */
     bool is_shown; /* slices or a timeline are kept */
-    bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control;
+    bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control, used_collective;
 } ts_clock;
 
 #endif

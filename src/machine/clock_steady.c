@@ -31,6 +31,7 @@ static void save_totals(ts_clock *clock) {
     ts_steady *steady = &clock->steady;
     memcpy(steady->busy, clock->record->busy, sizeof steady->busy);
     steady->conservative_waits = clock->record->conservative_waits;
+    steady->collective_busy = clock->record->collective_busy;
     steady->union_length = ts_union_length(&clock->dma_union);
     steady->counts.count = steady->loading.count = steady->loops.count = 0;
     for (uint32_t i = 0; i < clock->steps.count; i++)
@@ -50,6 +51,7 @@ static void grow_totals(ts_clock *clock, int64_t periods) {
     for (int e = 0; e < ts_engine_count; e++)
         GROW(clock->record, steady, busy[e], periods);
     GROW(clock->record, steady, conservative_waits, times);
+    GROW(clock->record, steady, collective_busy, periods);
     for (uint32_t i = 0; i < clock->steps.count; i++) {
         uint64_t before = i < steady->counts.count ? steady->counts.data[i] : 0;
         clock->steps.data[i]->count += (clock->steps.data[i]->count - before) * times;

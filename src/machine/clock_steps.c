@@ -21,12 +21,22 @@ static void free_result(const ts_what_if *what_if, ts_set_costs *costs, uint32_t
     if (is_free || what_if->free & (1u << ts_bound_wait | TS_FREE_CHAINS)) costs->dependent = 0;
 }
 
+static void free_collective(const ts_what_if *what_if, ts_set_costs *costs, uint32_t at, bool is_bound_free) {
+    costs->start_time = is_bound_free ? 0 : part_of(costs->start_time, what_if->work, at);
+    costs->move_time =
+        is_bound_free ? 0 : part_of(part_of(costs->move_time, what_if->work, at), what_if->bytes, at);
+    costs->pass_time =
+        is_bound_free ? 0 : part_of(part_of(costs->pass_time, what_if->work, at), what_if->bytes, at);
+}
+
 static void free_costs(const ts_clock *clock, ts_step *step, int k) {
     const ts_what_if *what_if = &clock->what_if[k];
     ts_set_costs *costs = &step->of[k];
     bool is_bound_free = what_if->free & 1u << ts_step_bound(step);
     costs->occupancy = is_bound_free ? 0 : part_of(costs->occupancy, what_if->work, step->inst);
-    if (step->is_dma)
+    if (step->is_collective)
+        free_collective(what_if, costs, step->inst, is_bound_free);
+    else if (step->is_dma)
         free_move(what_if, costs, step->inst);
     else
         free_result(what_if, costs, step->inst, is_bound_free);
@@ -57,7 +67,7 @@ static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const
         const ts_cost *cost = &costs[k];
         step->of[k].occupancy = cost->occupancy;
         if (step->is_dma) {
-            double hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores);
+            double hbm = chip->hbm_bytes_per_ns / ts_hbm_sharers(clock->program, chip);
             int64_t bytes = cost->hbm_read_bytes + cost->hbm_write_bytes;
             step->of[k].descriptor_time = cost->descriptor_time;
             step->of[k].byte_time = cost->byte_time;
@@ -122,14 +132,22 @@ ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     step->row = code->row;
     step->inst = (uint32_t)(code - clock->code);
     step->engine = inst->engine;
-    step->is_dma = inst->op == ts_op_dma_copy;
+    step->is_dma = ts_op_is_transfer(inst->op);
+    step->is_collective = inst->op == ts_op_collective;
+    if (step->is_collective)
+        step->queue = (uint16_t)clock->stream;
+    else if (step->is_dma)
+        step->queue = ((const ts_inst_dma_copy *)inst)->queue;
     step->is_control = inst->op == ts_op_leave;
     step->is_wait = ts_op_is_sequencers(inst->op);
     step->is_listed =
         !step->is_control && (clock->program->order == ts_order_list || inst->order == ts_order_list);
     set_costs(clock, step, inst, operands);
     if (step->is_control) step->row += (uint32_t)(inst->engine - ts_engine_tensor);
-    if (step->is_dma) set_shares(clock, step, operands);
+    if (step->is_collective)
+        ts_collective_costs(clock, step, inst);
+    else if (step->is_dma)
+        set_shares(clock, step, operands);
     for (int k = 0; k < clock->sets; k++)
         free_costs(clock, step, k);
     count_bytes(step, operands);

@@ -66,6 +66,7 @@ static void note_use(ts_clock *clock, const ts_inst *inst, const ts_step *step) 
         return;
     }
     if (step->engine == ts_engine_gpsimd && !step->is_dma) clock->used_gpsimd = true;
+    if (step->is_collective) clock->used_collective = true;
     if (step->is_dma) clock->used_dma = true;
     if (step->is_indexed) clock->used_indexed = true;
     if (inst->op == ts_op_tensor_tensor && ((const ts_inst_tensor_tensor *)inst)->op == ts_alu_divide)
@@ -142,6 +143,22 @@ static void add_sizes(ts_record *record, const ts_amounts *amounts, ts_time time
     record->sizes[size].time += (ts_time)count * time;
 }
 
+static void add_collective(ts_record *record, ts_record_row *row, const ts_step *step,
+                           const ts_set_costs *costs) {
+    const ts_amounts *amounts = &step->amounts;
+    uint64_t count = step->count;
+    row->busy += (ts_time)count * (costs->start_time + costs->move_time);
+    row->bytes += count * (uint64_t)amounts->bytes;
+    row->elems += count * (uint64_t)amounts->elems;
+    row->hbm_bytes += count * (uint64_t)(amounts->hbm_read_bytes + amounts->hbm_write_bytes);
+    record->busy[step->engine] += (ts_time)count * costs->occupancy;
+    record->hbm_read_bytes += count * (uint64_t)amounts->hbm_read_bytes;
+    record->hbm_write_bytes += count * (uint64_t)amounts->hbm_write_bytes;
+    record->collectives += count;
+    record->collective_bytes += count * (uint64_t)amounts->bytes;
+    record->link_bytes += count * (uint64_t)step->link_bytes;
+}
+
 /* What all executions of a step add up to. */
 static void add_step(ts_clock *clock, const ts_step *step) {
     ts_record *record = clock->record;
@@ -153,6 +170,10 @@ static void add_step(ts_clock *clock, const ts_step *step) {
     record->instructions += count;
     add_spaces(record, step);
     if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
+    if (step->is_collective) {
+        add_collective(record, row, step, costs);
+        return;
+    }
     ts_time moving = step->is_dma ? step->rows * (costs->descriptor_time + costs->byte_time) : 0;
     row->busy += (ts_time)count * (step->is_dma ? moving : costs->occupancy);
     row->bytes += count * (uint64_t)amounts->bytes;
@@ -234,6 +255,9 @@ static void add_assumption(ts_clock *clock, const char *name) {
 }
 
 static void add_assumptions(ts_clock *clock) {
+    static const char *const collectives[] = {"cc_bytes_per_ns", "cc_pair_bytes_per_ns",
+                                              "cc_mesh_bytes_per_ns", "cc_start_us",
+                                              "cc_dma_engines_are_own"};
     if (clock->used_divide) add_assumption(clock, "vector_divide_cycles");
     if (clock->used_gpsimd) {
         add_assumption(clock, "gpsimd_latency_cycles");
@@ -244,7 +268,11 @@ static void add_assumptions(ts_clock *clock) {
         add_assumption(clock, "dma_software_dge_per_descriptor_cycles");
     }
     if (clock->used_control) add_assumption(clock, "register_load_cycles");
-    if (clock->used_dma && !clock->has_sibling) add_assumption(clock, "sibling_core_idle");
+    if (clock->used_dma && !clock->has_sibling && clock->program->ranks == 1)
+        add_assumption(clock, "sibling_core_idle");
+    if (clock->used_collective)
+        for (size_t i = 0; i < sizeof collectives / sizeof collectives[0]; i++)
+            add_assumption(clock, collectives[i]);
     if (clock->used_float_to_int) add_assumption(clock, "float_to_int_truncates");
 }
 

@@ -93,7 +93,7 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     int sets = walk->clock->sets, asked = walk->clock->asked;
     pointer(walk, event->step);
     word(walk, event->is_group ? -1 : (int64_t)event->step->inst);
-    word(walk, event->queue | event->table << 8 | event->is_done << 16 | event->is_group << 17);
+    word(walk, event->table | event->is_done << 16 | event->is_group << 17);
     word(walk, event->waits);
     for (ts_edge *edge = event->edges; edge; edge = edge->next) {
         word(walk, number(walk, edge->consumer));
@@ -156,6 +156,9 @@ static void visit_transfers(ts_walk *walk) {
         visit_node(walk, &clock->dma_node[engine], clock->dma_free[engine].at[clock->asked],
                    walk->mode == ts_walk_move);
     }
+    word(walk, clock->moving.pieces);
+    visit_times(walk, &clock->moving.passed);
+    visit_node(walk, &clock->moving.node, clock->moving.passed.at[clock->asked], walk->mode == ts_walk_move);
     visit_times(walk, &clock->hbm_free);
     visit_node(walk, &clock->hbm_node, clock->hbm_free.at[clock->asked], walk->mode == ts_walk_move);
     if (walk->mode == ts_walk_move) ts_lanes_forget(clock);

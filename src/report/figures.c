@@ -78,8 +78,8 @@ void ts_figure_dollars(ts_text *out, double value) {
 }
 
 const char *ts_figure_bound(unsigned bound) {
-    static const char *const names[] = {"Launch",    "Tensor",          "Vector",    "Scalar",      "GpSimd",
-                                        "DMA bytes", "DMA descriptors", "DMA queue", "DMA latency", "Waits",
-                                        "?"};
+    static const char *const names[] = {"Launch",      "Tensor",      "Vector",          "Scalar",
+                                        "GpSimd",      "DMA bytes",   "DMA descriptors", "DMA queue",
+                                        "DMA latency", "Collectives", "Waits",           "?"};
     return names[bound < ts_bound_count ? bound : ts_bound_count];
 }

@@ -247,7 +247,7 @@ static void add_price(const ts_report *report, const ts_report_price *price, ts_
         ts_text_format(out, "<td class=n>%.3f<td class=n>", instance->usd_per_hour);
         ts_figure_dollars(out, dollars);
         ts_text_add(out, "<td class=n>");
-        ts_figure_dollars(out, dollars / instance->cores);
+        ts_figure_dollars(out, dollars * report->program->ranks / instance->cores);
     } else {
         ts_text_add(out, "<td class=n>-<td class=n>-<td class=n>-");
     }
@@ -259,7 +259,12 @@ static void add_price(const ts_report *report, const ts_report_price *price, ts_
 
 static void add_cost(const ts_report *report, ts_text *out) {
     if (report->prices.count == 0) return;
-    ts_text_add(out, "<section><h2>Cost</h2><p class=lede>One NeuronCore takes the step; the others of the "
+    ts_text_add(out, "<section><h2>Cost</h2><p class=lede>");
+    if (report->program->ranks == 1)
+        ts_text_add(out, "One NeuronCore takes the step");
+    else
+        ts_text_format(out, "%u NeuronCores take the step together", report->program->ranks);
+    ts_text_add(out, "; the others of the "
                      "instance are paid for and idle, unless they run programs of their own. On another "
                      "chip it is the same program, clocked with that chip's numbers.</p><table "
                      "class=cost><thead><tr><th>Instance<th class=n>cores<th class=n>step<th class=n>$/h<th "
@@ -267,8 +272,7 @@ static void add_cost(const ts_report *report, ts_text *out) {
     for (uint32_t i = 0; i < report->prices.count; i++)
         add_price(report, &report->prices.data[i], out);
     ts_text_add(out, "</table><p class=note>On-demand prices as AWS's benchmark pages published them in 2022 "
-                     "and 2023; <code>trainstone chip --instances</code> has the sources. Several cores at "
-                     "one program are not modelled.</p></section>");
+                     "and 2023; <code>trainstone chip --instances</code> has the sources.</p></section>");
 }
 
 static void add_counters(const ts_report *report, ts_text *out) {

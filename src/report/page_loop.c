@@ -8,6 +8,7 @@ static const double PLOT = TS_PAGE_WIDTH - LABEL;
 
 static const char *lane_color(unsigned lane) {
     static const char *const colors[] = {"wa", "pe", "ve", "ac", "gp", "wa"};
+    if (lane == TS_LANE_COLLECTIVE) return "cc";
     return lane >= TS_LANE_QUEUE ? "dm" : colors[lane < ts_engine_count ? lane : 0];
 }
 
@@ -29,6 +30,8 @@ static void add_lane_name(unsigned lane, ts_text *out) {
     static const char *const names[] = {"", "Tensor", "Vector", "Scalar", "GpSimd", "Sync"};
     if (lane >= TS_LANE_QUEUE)
         ts_text_format(out, "q%u", lane - TS_LANE_QUEUE);
+    else if (lane == TS_LANE_COLLECTIVE)
+        ts_text_add(out, "CC-cores");
     else
         ts_text_add(out, names[lane < ts_engine_count ? lane : 0]);
 }
@@ -41,6 +44,7 @@ static const char *slice_name(const ts_report *report, const ts_slice *slice) {
         const ts_ap *hbm = dma->src.space == ts_space_hbm ? &dma->src : &dma->dst;
         if (hbm->space == ts_space_hbm) return report->program->tensors.data[hbm->tensor].name;
     }
+    if (slice->lane == TS_LANE_COLLECTIVE) return ts_cc_name(((const ts_inst_collective *)inst)->kind);
     return ts_op_get(inst->op)->name;
 }
 

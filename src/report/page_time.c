@@ -24,7 +24,8 @@ static int lanes_of(const ts_report *report, plot_lane *lanes) {
         {"Vector", "ve", series->busy[ts_engine_vector], width},
         {"Scalar", "ac", series->busy[ts_engine_scalar], width},
         {"GpSimd", "gp", series->busy[ts_engine_gpsimd], width},
-        {"DMA engines", "dm", series->busy[ts_engine_none], width * report->record.chip.dma_engines}};
+        {"DMA engines", "dm", series->busy[ts_engine_none], width * report->record.chip.dma_engines},
+        {"Collectives", "cc", series->collectives, width}};
     int count = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         ts_time sum = 0;

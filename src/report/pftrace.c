@@ -39,6 +39,8 @@ static void add_tracks(ts_pfwriter *w, const ts_record *record) {
         name.length = 0;
         if (lane >= TS_LANE_QUEUE)
             queue_name(record, lane - TS_LANE_QUEUE, &name);
+        else if (lane == TS_LANE_COLLECTIVE)
+            ts_text_add(&name, "collectives");
         else
             ts_text_add(&name, engines[lane < ts_engine_count ? lane : 0]);
         ts_pf_track(w, TS_PF_LANES + lane, name.data, 10 + (int)lane, NULL);
@@ -156,10 +158,12 @@ static void add_transfer(ts_pfwriter *w, const ts_slice *slice, const ts_inst *i
     const ts_report *report = w->report;
     const ts_life *life = &report->record.lives.data[slice->inst];
     if (life->count) ts_pf_number(w, ts_pf_bytes, life->bytes / life->count);
-    if (inst->op != ts_op_dma_copy) return;
     const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
-    const ts_ap *hbm = dma->src.space == ts_space_hbm ? &dma->src : &dma->dst;
-    if (hbm->space != ts_space_hbm) return;
+    const ts_ap *hbm = inst->op == ts_op_collective     ? &((const ts_inst_collective *)inst)->dst
+                       : inst->op != ts_op_dma_copy     ? NULL
+                       : dma->src.space == ts_space_hbm ? &dma->src
+                                                        : &dma->dst;
+    if (!hbm || hbm->space != ts_space_hbm) return;
     const char *name = report->program->tensors.data[hbm->tensor].name;
     if (name && name[0]) ts_pf_word(w, ts_pf_variable, name);
 }
@@ -172,13 +176,15 @@ static void add_slices(ts_pfwriter *w, const ts_record *record) {
     for (uint32_t i = 0; i < record->slices.count; i++) {
         const ts_slice *slice = &record->slices.data[i];
         const ts_inst *inst = w->report->program->code.data[slice->inst];
-        ts_pf_begin(w, TS_PF_LANES + slice->lane, inst->op);
+        bool is_collective = slice->lane == TS_LANE_COLLECTIVE;
+        ts_pf_begin(w, TS_PF_LANES + slice->lane,
+                    is_collective ? w->collective_name + ((const ts_inst_collective *)inst)->kind : inst->op);
         ts_pf_place(w, inst->loc);
         ts_pf_number(w, ts_pf_start, (uint64_t)slice->start);
         ts_pf_number(w, ts_pf_duration, (uint64_t)(slice->end - slice->start));
         if (slice->wait) ts_pf_number(w, ts_pf_wait, (uint64_t)(slice->wait / 1000));
         if (slice->wait) ts_pf_word(w, ts_pf_waits_for, waits[slice->waited]);
-        if (slice->lane >= TS_LANE_QUEUE)
+        if (slice->lane >= TS_LANE_QUEUE || is_collective)
             add_transfer(w, slice, inst);
         else
             ts_pf_shape_of(w, slice->inst);

@@ -132,7 +132,10 @@ void ts_pf_names(ts_pfwriter *w) {
     ts_text interned = {0}, place = {0};
     for (unsigned op = 1; op < ts_op_count; op++)
         intern(w, &interned, I_NAMES, op, ts_op_get(op)->name);
-    w->bound_name = ts_op_count;
+    w->collective_name = ts_op_count;
+    for (unsigned kind = 0; kind < ts_cc_count; kind++)
+        intern(w, &interned, I_NAMES, w->collective_name + kind, ts_cc_name(kind));
+    w->bound_name = w->collective_name + ts_cc_count;
     for (unsigned bound = 0; bound < ts_bound_count; bound++)
         intern(w, &interned, I_NAMES, w->bound_name + bound, ts_figure_bound(bound));
     w->module_name = w->bound_name + ts_bound_count;

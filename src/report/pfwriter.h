@@ -32,8 +32,8 @@ typedef struct ts_pfwriter {
     const ts_report *report;
     ts_text *out;
     ts_text event, packet, part;
-    uint32_t bound_name,
-        module_name; /* names of bounds and modules come behind those of operations, from here */
+    uint32_t collective_name, bound_name, module_name; /* names of kinds of collectives, bounds and modules
+                                                          come behind those of operations, from here */
 } ts_pfwriter;
 
 /* `unit` NULL: a track of slices, else of a counter. */

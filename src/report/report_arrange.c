@@ -102,7 +102,8 @@ static void add_row(ts_report *report, ts_report_line *line, const ts_record_row
     line->time += row->bound;
     for (int bound = 0; bound < ts_bound_count; bound++)
         line->bounds[bound] += row->bounds[bound];
-    line->busy[row->op == ts_op_dma_copy ? ts_engine_none : row->engine] += row->busy;
+    if (row->op != ts_op_collective) /* whose time is the stream's */
+        line->busy[row->op == ts_op_dma_copy ? ts_engine_none : row->engine] += row->busy;
     line->count += row->count;
     line->flops += row->flops;
     line->bytes += row->bytes;
@@ -164,7 +165,7 @@ ts_report_roofs ts_report_roofline(const ts_report *report) {
     return (ts_report_roofs){
         .bf16 = chip->peak_bf16_tflops,
         .fp32 = chip->peak_bf16_tflops / chip->fp32_matmul_passes,
-        .hbm = chip->hbm_bytes_per_ns / (chip->sibling_core_idle != 0 ? 1 : chip->cores),
+        .hbm = chip->hbm_bytes_per_ns / ts_hbm_sharers(report->program, chip),
         .dma = chip->dma_engines * chip->dma_engine_bytes_per_ns,
     };
 }
@@ -187,6 +188,8 @@ static double busy_share(const ts_record *record, unsigned bound) {
         double part = bound == ts_bound_dma_bytes ? bytes : both - bytes;
         return all > 0 && part > 0 ? part / all : 0;
     }
+    if (bound == ts_bound_collective && record->collectives)
+        return ts_figure_share(record->collective_busy, record->total);
     if (engines[bound] == ts_engine_none) return -1;
     return ts_figure_share(record->busy[engines[bound]], record->total);
 }

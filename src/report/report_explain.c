@@ -94,6 +94,7 @@ static void add_try(const ts_report *report, const ts_report_line *line, uint32_
         [ts_bound_dma_queue] = "fewer, larger transfers",
         [ts_bound_dma_latency] =
             "fuse dependent operations; larger batches, so that each round trip carries more",
+        [ts_bound_collective] = "fewer, larger messages; work that does not need them beside them",
         [ts_bound_wait] = "longer instructions, or independent work between dependent ones",
     };
     unsigned best = ts_bound_wait;

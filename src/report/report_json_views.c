@@ -33,6 +33,7 @@ static void add_series(const ts_report *report, ts_text *out) {
         add_bins(out, ts_bound_name(bound), series->bound[bound], series->count);
     ts_text_add(out, "}");
     add_bins(out, "tensor_transpose_ps", series->transposes, series->count);
+    add_bins(out, "collectives_ps", series->collectives, series->count);
     if (report->sbuf_fill) {
         ts_member_key(out, "sbuf_partition_bytes");
         ts_text_add(out, "[");
@@ -68,6 +69,8 @@ static void add_loop(const ts_report *report, ts_text *out) {
         ts_member_key(out, "track");
         if (slice->lane >= TS_LANE_QUEUE)
             ts_text_format(out, "\"queue %d\"", slice->lane - TS_LANE_QUEUE);
+        else if (slice->lane == TS_LANE_COLLECTIVE)
+            ts_text_quote(out, "collectives");
         else
             ts_text_quote(out, ts_engine_name(slice->lane));
         ts_member_string(out, "name", ts_op_get(inst->op)->name);

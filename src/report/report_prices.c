@@ -1,4 +1,5 @@
-/* The step on one core of each instance: what it takes on the instance's chip, and so what it costs. */
+/* The step on as many cores of each instance as run it together, one as a rule: what it takes on the
+ * instance's chip, and so what it costs. */
 #include <string.h>
 
 #include "report/report.h"
@@ -42,6 +43,7 @@ ts_status ts_report_prices(ts_report *report, const ts_report_options *options, 
         ts_chip chip;
         int at = 0;
         if (ts_chip_get(instance->chip, &chip, NULL) != ts_ok) continue;
+        if (instance->cores < (int)report->program->ranks) continue;
         while (at < count && strcmp(chips[at].name, instance->chip) != 0)
             at++;
         if (at == MOST_CHIPS) continue;

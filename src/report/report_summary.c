@@ -151,10 +151,11 @@ static void each(const ts_report *report, emit *add, void *to) {
     engines(report, add, to);
     transfers(report, add, to);
     memory(report, add, to);
-    static const char *const none[] = {"cc_op_time", "cc_op_active_time", "cc_op_active_time_percent",
-                                       "cc_op_count"};
-    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
-        add(to, none[i], 0);                               /* one core: no collectives */
+    double collectives = (double)record->collective_busy / 1e12;
+    add(to, "cc_op_time", collectives); /* of one stream: no two at a time */
+    add(to, "cc_op_active_time", collectives);
+    add(to, "cc_op_active_time_percent", share(record->collective_busy, record->total));
+    add(to, "cc_op_count", (double)record->collectives);
     add(to, "launch_time", (double)record->launch / 1e12); /* ours: inside total_time */
 }
 

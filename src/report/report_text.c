@@ -76,7 +76,11 @@ static bool is_own_chip(const ts_report *report) {
 void ts_report_machine(const ts_report *report, ts_text *out) {
     const ts_chip *chip = &report->record.chip;
     ts_text_add(out, report->instance ? report->instance->name : chip->name);
-    if (report->instance) ts_text_format(out, ", 1 of %d cores", report->instance->cores);
+    if (report->instance && report->program->ranks > (uint32_t)report->instance->cores)
+        ts_text_format(out, ", which has %d of its %u cores", report->instance->cores,
+                       report->program->ranks);
+    else if (report->instance)
+        ts_text_format(out, ", %u of %d cores", report->program->ranks, report->instance->cores);
     if (report->instance && !is_own_chip(report)) ts_text_format(out, ", with chip %s", chip->name);
     if (ts_chip_is_edited(chip)) ts_text_add(out, ", edited chip");
 }
@@ -122,7 +126,7 @@ static void add_blocks(int eighths, ts_text *out) {
 /* Draws the bar of the line from `start` again as the terminal can show it. What follows it keeps its place.
  */
 static void style_bar(ts_text *out, size_t start, double share, ts_bound bound, ts_report_style style) {
-    static const int colors[ts_bound_count] = {39, 34, 33, 35, 93, 32, 32, 32, 32, 90};
+    static const int colors[ts_bound_count] = {39, 34, 33, 35, 93, 32, 32, 32, 32, 36, 90};
     int eighths = (int)(share * BAR * 8 + 0.5), columns = (eighths + 7) / 8;
     if (!style.has_blocks && !style.has_color) return;
     if (!style.has_blocks) columns = (int)(share * BAR + 0.5);
@@ -320,7 +324,12 @@ static void add_cost(const ts_report *report, ts_text *out) {
     const char *name = report->instance->name;
     if (price > 0) {
         ts_figure_dollars(out, 1e6 * (double)report->record.total * 1e-12 / 3600 * price);
-        ts_text_format(out, " per million steps on %s, of which one core is used", name);
+        ts_text_format(out, " per million steps on %s, of which ", name);
+        uint32_t ranks = report->program->ranks;
+        if (ranks == 1)
+            ts_text_add(out, "one core is used");
+        else
+            ts_text_format(out, "%u of %d cores are used", ranks, report->instance->cores);
     } else if (is_own_chip(report)) {
         ts_text_format(out, "-, as no document read has a price of %s", name);
     } else {

@@ -82,7 +82,7 @@ void ts_svg_fit(ts_text *out, double x, double y, double width, const char *clas
 }
 
 const char *ts_page_color(unsigned bound) {
-    static const char *const colors[ts_bound_count] = {"la", "pe", "ve", "ac", "gp",
-                                                       "dm", "dd", "dq", "dl", "wa"};
+    static const char *const colors[ts_bound_count] = {"la", "pe", "ve", "ac", "gp", "dm",
+                                                       "dd", "dq", "dl", "cc", "wa"};
     return colors[bound < ts_bound_count ? bound : ts_bound_wait];
 }

@@ -36,6 +36,7 @@ static double metric(const ts_record *record, const char *name) {
     if (strcmp(name, "pe_flops") == 0) return (double)record->pe_flops;
     if (strcmp(name, "dma_descriptors") == 0) return (double)record->dma_descriptors;
     if (strcmp(name, "dma_busy_ns") == 0) return nanoseconds(record->dma_busy);
+    if (strcmp(name, "collective_busy_ns") == 0) return nanoseconds(record->collective_busy);
     for (unsigned e = 0; e < ts_engine_count; e++) {
         snprintf(key, sizeof key, "busy_%s_ns", ts_engine_name(e));
         if (strcmp(name, key) == 0) return nanoseconds(record->busy[e]);
