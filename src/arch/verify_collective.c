@@ -50,6 +50,33 @@ static ts_status check_groups(ts_verifier *v, const ts_inst_collective *inst, in
     return tensor->data ? check_members(v, tensor->data, tensor->dim[0], *size, is_pairs) : ts_ok;
 }
 
+/* An operator that the type has: bits of integers, 64 bits of them as well, and no sums of predicates. */
+static ts_status check_op(ts_verifier *v, unsigned op, ts_dtype dtype) {
+    TS_TRY(ts_verify_reduce_op(v, op));
+    const ts_dtype_info *type = ts_dtype_get(dtype);
+    const bool is_sum = op == ts_alu_add || op == ts_alu_subtract, is_of_bits = ts_alu_kind(op) == 'b';
+    const bool is_wide = dtype == ts_dtype_i64 || dtype == ts_dtype_u64;
+    if ((type->native || is_wide || dtype == ts_dtype_f8e4m3fn) && !(type->kind == 'f' && is_of_bits) &&
+        !(type->kind == 'b' && is_sum))
+        return ts_ok;
+    return ts_verify_refuse(v, ts_input, "%s of %s: no datapath", ts_alu_name(op), type->name);
+}
+
+/* What a rank writes is its own alone to read, in place, or lies elsewhere. */
+static ts_status check_apart(ts_verifier *v, const ts_inst_collective *inst) {
+    const ts_ap *dst = &inst->dst, *src = &inst->src;
+    if (ts_tensor_place(v->program, dst->tensor) != ts_tensor_place(v->program, src->tensor)) return ts_ok;
+    ts_affine from = src->offset;
+    from.base = dst->offset.base;
+    const bool is_fixed = ts_affine_same(v->program, &from, &dst->offset);
+    const int64_t ahead = dst->offset.base - src->offset.base;
+    if (is_fixed && (ahead >= src->dim[0].count.max || -ahead >= dst->dim[0].count.max)) return ts_ok;
+    if (is_fixed && ahead == 0 && (inst->kind == ts_cc_all_reduce || inst->kind == ts_cc_broadcast))
+        return ts_ok;
+    return ts_verify_refuse(v, ts_input, "dst and src share memory of tensor '%s'",
+                            v->program->tensors.data[dst->tensor].name);
+}
+
 ts_status ts_verify_collective(ts_verifier *v, const ts_inst_collective *inst) {
     int64_t to, from, size = 1;
     TS_TRY(check_run(v, "dst", &inst->dst, &to));
@@ -60,7 +87,7 @@ ts_status ts_verify_collective(ts_verifier *v, const ts_inst_collective *inst) {
                                 ts_dtype_get(inst->dst.dtype)->name, ts_dtype_get(inst->src.dtype)->name);
     bool is_joined = inst->kind == ts_cc_all_reduce || inst->kind == ts_cc_reduce_scatter;
     if (is_joined)
-        TS_TRY(ts_verify_reduce_op(v, inst->op));
+        TS_TRY(check_op(v, inst->op, inst->src.dtype));
     else if (inst->op != ts_alu_bypass)
         return ts_verify_refuse(v, ts_input, "%s has no operator", ts_cc_name(inst->kind));
     if (inst->kind == ts_cc_reduce_scatter) to *= size;
@@ -74,5 +101,5 @@ ts_status ts_verify_collective(ts_verifier *v, const ts_inst_collective *inst) {
     if (inst->kind == ts_cc_all_to_all && to % size != 0)
         return ts_verify_refuse(v, ts_input, "%lld elements do not divide into %lld parts", (long long)to,
                                 (long long)size);
-    return ts_ok;
+    return check_apart(v, inst);
 }

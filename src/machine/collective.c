@@ -1,12 +1,356 @@
-/* Collectives: what the ranks of a group do together, and which rank a core is. */
+/* Collectives: what the ranks of a group do together, and which rank a core is. All ranks of a program meet
+   first, each with its operands. Then a rank reads in the HBM of the others what becomes its own result, and
+   they meet again before anybody goes on: what was read may change only then. Nothing fails between the two,
+   so nobody waits for one who does not come. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/copy.h"
 #include "machine/engine.h"
 
-ts_status ts_exec_collective(ts_exec *exec, const ts_inst *inst) {
-    (void)inst;
-    return ts_fail(exec->diag, ts_unsupported, "a collective");
+enum { PIECE_BYTES = 1 << 16 };
+static const double BYTE_NS = 0.1; /* what a byte costs about to copy */
+
+/* A rank at a collective. */
+typedef struct party {
+    const ts_exec *exec;
+    ts_offer own;
+    uint8_t kind, op;
+    const int32_t *members; /* of its group, in the order of the row; NULL: it is in none */
+    int64_t size;
+    int place; /* its own among them */
+} party;
+
+static const ts_offer *offer_of(const party *p, int64_t member) {
+    return p->exec->program->ranks > 1 ? ts_meeting_offer(p->exec, p->members[member]) : &p->own;
 }
 
-ts_status ts_exec_gpsimd_rank(ts_exec *exec, const ts_inst *inst) {
-    (void)inst;
-    return ts_fail(exec->diag, ts_unsupported, "a rank");
+/* ---- whether all mean the same ---- */
+
+/* What two members do not agree in, and how each has it; false: in nothing. */
+typedef struct difference {
+    const char *what;
+    char first[48], second[48];
+} difference;
+
+static bool differ_in_number(difference *d, const char *what, int64_t first, int64_t second) {
+    d->what = what;
+    snprintf(d->first, sizeof d->first, "%lld", (long long)first);
+    snprintf(d->second, sizeof d->second, "%lld", (long long)second);
+    return first != second;
+}
+
+static bool differ_in_name(difference *d, const char *what, const char *first, const char *second) {
+    d->what = what;
+    snprintf(d->first, sizeof d->first, "%s", first);
+    snprintf(d->second, sizeof d->second, "%s", second);
+    return first != second;
+}
+
+static bool differ(const ts_offer *a, const ts_offer *b, difference *d) {
+    if (differ_in_name(d, "instruction", ts_op_get(a->inst->op)->name, ts_op_get(b->inst->op)->name))
+        return true;
+    const ts_inst_collective *first = (const ts_inst_collective *)a->inst,
+                             *second = (const ts_inst_collective *)b->inst;
+    if (differ_in_name(d, "kind", ts_cc_name(first->kind), ts_cc_name(second->kind)) ||
+        differ_in_name(d, "op", ts_alu_name(first->op), ts_alu_name(second->op)) ||
+        differ_in_name(d, "dtype", ts_dtype_get(a->src.dtype)->name, ts_dtype_get(b->src.dtype)->name) ||
+        differ_in_number(d, "elements of src", a->src.elems, b->src.elems) ||
+        differ_in_number(d, "elements of dst", a->dst.elems, b->dst.elems) ||
+        differ_in_number(d, "rows of groups", a->rows, b->rows) ||
+        differ_in_number(d, "ranks in a row of groups", a->columns, b->columns))
+        return true;
+    for (int64_t i = 0; i < a->rows * a->columns; i++)
+        if (differ_in_number(d, "rank named in groups", a->groups[i], b->groups[i])) return true;
+    return false;
+}
+
+/* Everybody compares all with the first, and so finds the same. */
+static ts_status check_all(const ts_exec *exec) {
+    difference d;
+    for (int rank = 1; rank < ts_meeting_members(exec->meeting); rank++) {
+        if (!differ(ts_meeting_offer(exec, 0), ts_meeting_offer(exec, rank), &d)) continue;
+        ts_fail(exec->diag, ts_input, "rank 0 and rank %d do not mean the same collective: %s is %s and %s",
+                rank, d.what, d.first, d.second);
+        ts_diag_remedy(exec->diag, "all ranks must come to the same collectives in the same order");
+        return ts_input;
+    }
+    return ts_ok;
+}
+
+/* ---- joining what all members have ---- */
+
+typedef struct joining {
+    const party *p;
+    int64_t first, last; /* elements of dst */
+    int64_t ahead;       /* element i of dst is made of elements i + ahead of the sources */
+} joining;
+
+/* Results go to dst last: it may be one of the sources. */
+static void join_floats(const joining *j, int64_t at, int64_t n) {
+    _Alignas(64) float kept[TS_CHUNK], read[TS_CHUNK], room[TS_CHUNK];
+    const party *p = j->p;
+    const ts_rows *dst = &p->own.dst;
+    const float *total = ts_rows_read(&offer_of(p, 0)->src, 0, at + j->ahead, n, kept);
+    for (int64_t i = 1; i < p->size; i++) {
+        const float *next = ts_rows_read(&offer_of(p, i)->src, 0, at + j->ahead, n, read);
+        float *out = i + 1 < p->size ? kept : ts_rows_target(dst, 0, at, n, room);
+        ts_alu_floats(p->op, total, next, out, n);
+        total = out;
+    }
+    ts_rows_write(dst, 0, at, n, total);
+}
+
+/* Sums and products are cut to the width of the type when they are stored. */
+static void join_ints(const joining *j, int64_t at, int64_t n) {
+    _Alignas(64) uint32_t kept[TS_CHUNK], read[TS_CHUNK];
+    const party *p = j->p;
+    const ts_dtype_info *type = ts_dtype_get(p->own.dst.dtype);
+    const uint32_t *total = ts_rows_read_bits(&offer_of(p, 0)->src, 0, at + j->ahead, n, kept);
+    for (int64_t i = 1; i < p->size; i++) {
+        const uint32_t *next = ts_rows_read_bits(&offer_of(p, i)->src, 0, at + j->ahead, n, read);
+        ts_alu_ints(p->op, type->kind == 's', type->bytes * 8, total, next, kept, n);
+        total = kept;
+    }
+    ts_rows_write_bits(&p->own.dst, 0, at, n, total);
+}
+
+#define WIDE(name, expression)                                                                               \
+    case ts_alu_##name:                                                                                      \
+        for (int64_t i = 0; i < n; i++) {                                                                    \
+            const uint64_t x = total[i], y = next[i];                                                        \
+            total[i] = (expression);                                                                         \
+        }                                                                                                    \
+        break;
+
+static void join_two_wide(unsigned op, bool is_signed, uint64_t *total, const uint64_t *next, int64_t n) {
+    const uint64_t flip = is_signed ? UINT64_C(1) << 63 : 0; /* makes signed numbers compare as unsigned */
+    switch (op) {
+        WIDE(add, x + y)
+        WIDE(subtract, x - y)
+        WIDE(multiply, x * y)
+        WIDE(max, (x ^ flip) > (y ^ flip) ? x : y)
+        WIDE(min, (x ^ flip) < (y ^ flip) ? x : y)
+        WIDE(logical_and, (x != 0) & (y != 0))
+        WIDE(logical_or, (x != 0) | (y != 0))
+        WIDE(logical_xor, (x != 0) ^ (y != 0))
+        WIDE(bitwise_and, x & y)
+        WIDE(bitwise_or, x | y)
+        WIDE(bitwise_xor, x ^ y)
+    default: break;
+    }
+}
+
+/* 64 bits, which no engine has. */
+static void join_wide(const joining *j, int64_t at, int64_t n) {
+    uint64_t total[TS_CHUNK], next[TS_CHUNK];
+    const party *p = j->p;
+    const bool is_signed = ts_dtype_get(p->own.dst.dtype)->kind == 's';
+    const size_t bytes = (size_t)n * sizeof *total;
+    const int64_t offset = (at + j->ahead) * (int64_t)sizeof *total;
+    memcpy(total, offer_of(p, 0)->src.base + offset, bytes);
+    for (int64_t i = 1; i < p->size; i++) {
+        memcpy(next, offer_of(p, i)->src.base + offset, bytes);
+        join_two_wide(p->op, is_signed, total, next, n);
+    }
+    memcpy(p->own.dst.base + at * (int64_t)sizeof *total, total, bytes);
+}
+
+/* Of bf16 the sum of two is rounded once, as it is by way of fp32. */
+static bool is_bf16_pair(const party *p) {
+    const ts_rows *dst = &p->own.dst;
+    return p->size == 2 && dst->dtype == ts_dtype_bf16 && ts_alu_is_bf16(p->op) && !dst->is_stochastic &&
+           !dst->casts && ts_rows_are_arrays(dst) && ts_rows_are_arrays(&offer_of(p, 0)->src) &&
+           ts_rows_are_arrays(&offer_of(p, 1)->src);
+}
+
+static void join_bf16(const joining *j, int64_t at, int64_t n) {
+    const party *p = j->p;
+    const int64_t from = (at + j->ahead) * 2;
+    ts_alu_bf16(p->op, (const uint16_t *)(const void *)(offer_of(p, 0)->src.base + from),
+                (const uint16_t *)(const void *)(offer_of(p, 1)->src.base + from),
+                (uint16_t *)(void *)(p->own.dst.base + at * 2), n);
+}
+
+static void join_chunks(void *context, int64_t first, int64_t last) {
+    const joining *j = context;
+    const ts_dtype_info *type = ts_dtype_get(j->p->own.dst.dtype);
+    const bool is_pair = is_bf16_pair(j->p);
+    for (int64_t chunk = first; chunk < last; chunk++) {
+        int64_t at = j->first + chunk * TS_CHUNK, n = j->last - at < TS_CHUNK ? j->last - at : TS_CHUNK;
+        if (is_pair)
+            join_bf16(j, at, n);
+        else if (type->kind == 'f')
+            join_floats(j, at, n);
+        else if (type->bytes == 8)
+            join_wide(j, at, n);
+        else
+            join_ints(j, at, n);
+    }
+}
+
+static void join(const joining *j) {
+    const party *p = j->p;
+    double ns = TS_CHUNK * (double)p->size * (ts_alu_ns(p->op) + BYTE_NS * p->own.dst.size);
+    ts_split(p->exec, (j->last - j->first + TS_CHUNK - 1) / TS_CHUNK, ns, join_chunks, (void *)(uintptr_t)j);
+}
+
+/* ---- copying ---- */
+
+typedef struct copying {
+    uint8_t *to;
+    const uint8_t *from; /* NULL: zeros */
+    int64_t bytes;
+} copying;
+
+static void copy_pieces(void *context, int64_t first, int64_t last) {
+    const copying *c = context;
+    const int64_t low = first * PIECE_BYTES, end = last * PIECE_BYTES, high = end < c->bytes ? end : c->bytes;
+    if (c->from)
+        ts_copy(c->to + low, c->from + low, (size_t)(high - low));
+    else
+        memset(c->to + low, 0, (size_t)(high - low));
+}
+
+/* `elems` elements of dst from element `at` on. */
+static void copy(const party *p, int64_t at, const ts_rows *from, int64_t from_at, int64_t elems) {
+    const int64_t size = p->own.dst.size;
+    copying c = {p->own.dst.base + at * size, from ? from->base + from_at * size : NULL, elems * size};
+    if (c.to == c.from) return;
+    ts_split(p->exec, (c.bytes + PIECE_BYTES - 1) / PIECE_BYTES, BYTE_NS * PIECE_BYTES, copy_pieces, &c);
+}
+
+/* ---- the kinds ---- */
+
+/* The part of `elems` elements that a member joins for all; whole lines of the narrowest type. */
+static int64_t begin_of_part(const party *p, int64_t elems, int64_t member) {
+    return member == p->size ? elems : elems / p->size * member / 64 * 64;
+}
+
+/* Each member joins its part for all, then they have those of the others from them. */
+static void reduce_own_part(const party *p) {
+    int64_t elems = p->own.dst.elems;
+    joining j = {
+        .p = p, .first = begin_of_part(p, elems, p->place), .last = begin_of_part(p, elems, p->place + 1)};
+    join(&j);
+}
+
+static void gather_parts(const party *p) {
+    for (int64_t i = 0; i < p->size; i++) {
+        int64_t begin = begin_of_part(p, p->own.dst.elems, i);
+        int64_t end = begin_of_part(p, p->own.dst.elems, i + 1);
+        if (i != p->place) copy(p, begin, &offer_of(p, i)->dst, begin, end - begin);
+    }
+}
+
+static void permute(const party *p) {
+    const int rank = p->exec->program->ranks > 1 ? p->exec->member : 0;
+    const int32_t *source = NULL;
+    for (int64_t row = 0; row < p->own.rows; row++)
+        if (p->own.groups[2 * row + 1] == rank) source = &p->own.groups[2 * row];
+    party from = *p;
+    from.members = source;
+    copy(p, 0, source ? &offer_of(&from, 0)->src : NULL, 0, p->own.dst.elems);
+}
+
+/* All but what an all_reduce does after it. */
+static void execute(const party *p) {
+    const int64_t elems = p->own.src.elems, part = p->size ? elems / p->size : 0;
+    joining whole = {.p = p, .last = p->own.dst.elems, .ahead = p->place * p->own.dst.elems};
+    if (p->kind == ts_cc_permute) {
+        permute(p);
+        return;
+    }
+    if (!p->members) return;
+    switch (p->kind) {
+    case ts_cc_all_reduce: reduce_own_part(p); break;
+    case ts_cc_reduce_scatter: join(&whole); break;
+    case ts_cc_broadcast: copy(p, 0, &offer_of(p, 0)->src, 0, elems); break;
+    case ts_cc_all_gather:
+        for (int64_t i = 0; i < p->size; i++)
+            copy(p, i * elems, &offer_of(p, i)->src, 0, elems);
+        break;
+    default: /* all_to_all */
+        for (int64_t i = 0; i < p->size; i++)
+            copy(p, i * part, &offer_of(p, i)->src, p->place * part, part);
+        break;
+    }
+}
+
+static void find_group(party *p) {
+    const int rank = p->exec->program->ranks > 1 ? p->exec->member : 0;
+    if (p->kind == ts_cc_permute) return;
+    for (int64_t i = 0; i < p->own.rows * p->own.columns; i++) {
+        if (p->own.groups[i] != rank) continue;
+        p->size = p->own.columns;
+        p->place = (int)(i % p->size);
+        p->members = p->own.groups + i - p->place;
+    }
+}
+
+/* dst may be src where each rank alone reads what it overwrites. */
+static ts_status check_overlap(const party *p) {
+    const ts_rows *dst = &p->own.dst, *src = &p->own.src;
+    const uint8_t *dst_end = dst->base + dst->elems * dst->size,
+                  *src_end = src->base + src->elems * src->size;
+    bool is_in_place = dst->base == src->base && (p->kind == ts_cc_all_reduce || p->kind == ts_cc_broadcast);
+    if (is_in_place || dst_end <= src->base || src_end <= dst->base) return ts_ok;
+    return ts_fail(p->exec->diag, ts_undefined, "dst and src of a collective share memory");
+}
+
+ts_status ts_exec_collective(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_collective *inst = (const ts_inst_collective *)head;
+    const ts_tensor *groups = &exec->program->tensors.data[inst->groups.tensor];
+    const bool is_alone = exec->program->ranks == 1;
+    ts_operand_set set = {.exec = exec};
+    ts_rows named;
+    party p = {.exec = exec, .kind = inst->kind, .op = inst->op};
+    p.own = (ts_offer){.inst = head, .rows = groups->dim[0], .columns = groups->dim[1]};
+    ts_rows_whole(&set, &inst->dst, &p.own.dst);
+    ts_rows_get(&set, &inst->src, &p.own.src);
+    ts_rows_get(&set, &inst->groups, &named);
+    if (!ts_operands_ready(&set)) return ts_ok;
+    p.own.groups = (const int32_t *)(const void *)named.base;
+    TS_TRY(check_overlap(&p));
+    if (!is_alone) {
+        TS_TRY(ts_meet(exec, &p.own));
+        TS_TRY(check_all(exec));
+    }
+    find_group(&p);
+    execute(&p);
+    if (!is_alone && p.kind == ts_cc_all_reduce) {
+        ts_meet_again(exec);
+        if (p.members) gather_parts(&p);
+    }
+    if (!is_alone) ts_meet_again(exec);
+    return ts_ok;
+}
+
+/* ---- which rank a core is ---- */
+
+typedef struct number {
+    ts_rows dst;
+    uint32_t rank;
+} number;
+
+static void fill(void *context, int64_t first, int64_t last) {
+    const number *f = context;
+    uint32_t values[TS_CHUNK];
+    for (int i = 0; i < TS_CHUNK; i++)
+        values[i] = f->rank;
+    for (int64_t part = first; part < last; part++)
+        for (int64_t from = 0, n; from < f->dst.elems; from += n) {
+            n = f->dst.elems - from < TS_CHUNK ? f->dst.elems - from : TS_CHUNK;
+            ts_rows_write_ints(&f->dst, part, from, n, values, true);
+        }
+}
+
+ts_status ts_exec_gpsimd_rank(ts_exec *exec, const ts_inst *head) {
+    const ts_inst_gpsimd_rank *inst = (const ts_inst_gpsimd_rank *)head;
+    ts_operand_set set = {.exec = exec};
+    number f = {.rank = exec->program->ranks > 1 ? (uint32_t)exec->member : 0};
+    ts_rows_whole(&set, &inst->dst, &f.dst);
+    if (!ts_operands_known(&set)) return ts_ok;
+    ts_work_local(&set, &(ts_work){fill, f.dst.parts, 1, 0.5 * (double)f.dst.elems, &f, sizeof f});
+    return ts_ok;
 }

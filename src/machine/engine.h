@@ -25,6 +25,7 @@ typedef struct ts_exec {
     ts_run_stats stats;
     ts_trace *trace; /* NULL: nobody asks */
     ts_host host;    /* isa is never ts_isa_auto */
+    ts_pool *pool;   /* NULL: as many programs as threads run at once, each in its own */
     ts_meeting *meeting;
     int member;
     const atomic_bool *cancel;
@@ -120,10 +121,23 @@ ts_area ts_rows_area(const ts_rows *rows);
 void ts_deferred_meet(ts_exec *exec, const ts_area *area, bool is_written, bool is_whole);
 void ts_deferred_known(ts_exec *exec, bool is_empty);
 
-/* meeting.c: dst = what the other core has in the src of its exchange of the same number. */
+/* What a member of a meeting comes with. The rows' memory is as it was until all have met again. */
+typedef struct ts_offer {
+    const ts_inst *inst; /* an exchange or a collective */
+    ts_rows src, dst;
+    const int32_t *groups; /* of a collective */
+    int64_t rows, columns;
+} ts_offer;
+/* meeting.c: waits until all members have come. Fails, as for all who wait, when a program has ended or the
+   run is cancelled. */
+ts_status ts_meet(const ts_exec *exec, const ts_offer *offer);
+/* What a member came with; from then on until all meet again. */
+const ts_offer *ts_meeting_offer(const ts_exec *exec, int member);
+/* The same for members that are sure to come, without a new offer. */
+void ts_meet_again(const ts_exec *exec);
+int ts_meeting_members(const ts_meeting *meeting);
+/* dst = what the other core has in the src of its exchange of the same number. */
 ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst);
-/* The program of a member has ended: nobody need wait for it. */
-void ts_meeting_leave(ts_meeting *meeting, int member);
 
 /* Everything is resolved, and the instruction will set its destinations. */
 void ts_rows_end_unset(const ts_operand_set *set);

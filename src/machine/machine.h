@@ -43,10 +43,15 @@ ts_status ts_hbm_import(ts_machine *machine, int core, const void *host, uint64_
 void ts_hbm_free(ts_machine *machine, ts_extent *extent);
 void ts_hbm_get_stats(ts_machine *machine, int core, ts_hbm_stats *stats);
 
-/* Where two programs that run at once on the two cores of a chip wait for each other (meeting.c). */
+/* Where programs that run at once wait for each other (meeting.c): two on the cores of one chip, or one on
+   all of its ranks. */
 typedef struct ts_meeting ts_meeting;
-ts_meeting *ts_meeting_new(void); /* NULL: no host memory */
+ts_meeting *ts_meeting_new(int members); /* NULL: no host memory, or not 1 to TS_MAX_RANKS */
 void ts_meeting_free(ts_meeting *meeting);
+/* A member has ended, or will not come at all: nobody waits for it. A run does it by itself. Returns its
+   status, or, when it failed only because another member had gone, that of the first that failed, and in
+   diag its story. */
+ts_status ts_meeting_leave(ts_meeting *meeting, int member, ts_status status, ts_diag *diag);
 
 /* What a run needs besides the program. data[t] is the host memory of program tensor t, at least
    tensor.bytes long; constants may be left NULL (the program's own bytes are used, read-only). */
@@ -58,8 +63,8 @@ typedef struct ts_run {
     ts_rounding rounding;   /* of what engines and DMA narrow */
     uint32_t rounding_seed; /* stochastic: the same bits for the same seed and number of runs before */
     ts_host host;           /* which kernels compute on this CPU */
-    ts_meeting *meeting;    /* NULL: the other core runs nothing that this program waits for */
-    int member;             /* of the meeting: 0 or 1 */
+    ts_meeting *meeting;    /* NULL: no other core runs anything that this program waits for */
+    int member;             /* of the meeting: the rank, or 0 or 1 of a pair */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
     atomic_uint_fast64_t *done; /* optional: instructions executed so far, for others to look at */
@@ -74,8 +79,8 @@ typedef struct ts_run_stats {
 } ts_run_stats;
 
 /* Executes the program on one core, in program order. The program must have passed
-   ts_program_verify. Each core runs one program at a time (a second caller waits); the two cores may
-   run in parallel from two threads. Same bits for any pool size. */
+   ts_program_verify. Each core runs one program at a time (a second caller waits); the cores may
+   run in parallel from a thread each, and the ranks of a program must. Same bits for any pool size. */
 ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const ts_run *run, ts_diag *diag);
 
 #endif

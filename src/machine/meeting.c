@@ -1,23 +1,35 @@
-/* Two programs on the cores of one chip that wait for each other: each counts its signals, and an exchange of
-   tiles is a place that both must reach. The programs run in threads of their own. */
+/* Programs on several NeuronCores that wait for each other: a place that all must reach, and the signals of
+   NKI's pair of cores, each counted. The programs run in threads of their own. */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "machine/engine.h"
 
-enum { CORES = 2, LOOK_MS = 50 }; /* how often a wait looks whether the run is cancelled */
+enum { LOOK_MS = 50 }; /* how often a wait looks whether the run is cancelled */
+
+typedef struct member {
+    uint64_t signals, waits;
+    ts_offer offer;
+    bool is_over;
+} member;
 
 struct ts_meeting {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t signals[CORES], waits[CORES], exchanges[CORES];
-    const ts_rows *offered[CORES][2]; /* by the parity of the exchange */
-    bool is_over[CORES];
+    int members;
+    uint64_t rounds; /* that all have reached */
+    int arrived;     /* at the next one */
+    int gone;        /* 1 + the first member whose program has ended; 0: none */
+    ts_diag failure; /* of the first that failed */
+    member member[];
 };
 
-ts_meeting *ts_meeting_new(void) {
-    ts_meeting *meeting = calloc(1, sizeof *meeting);
+ts_meeting *ts_meeting_new(int members) {
+    if (members < 1 || members > TS_MAX_RANKS) return NULL;
+    ts_meeting *meeting = calloc(1, sizeof *meeting + (size_t)members * sizeof *meeting->member);
     if (!meeting) return NULL;
+    meeting->members = members;
     pthread_mutex_init(&meeting->lock, NULL);
     pthread_cond_init(&meeting->changed, NULL);
     return meeting;
@@ -30,30 +42,86 @@ void ts_meeting_free(ts_meeting *meeting) {
     free(meeting);
 }
 
-void ts_meeting_leave(ts_meeting *meeting, int member) {
+int ts_meeting_members(const ts_meeting *meeting) {
+    return meeting->members;
+}
+
+ts_status ts_meeting_leave(ts_meeting *meeting, int number, ts_status status, ts_diag *diag) {
     pthread_mutex_lock(&meeting->lock);
-    meeting->is_over[member] = true;
+    if (!meeting->member[number].is_over && !meeting->gone) meeting->gone = 1 + number;
+    meeting->member[number].is_over = true;
+    if (status != ts_ok && meeting->failure.status == ts_ok) {
+        if (diag) meeting->failure = *diag;
+        meeting->failure.status = status;
+    } else if (status == ts_deadlock) {
+        status = meeting->failure.status;
+        if (diag) *diag = meeting->failure;
+    }
     pthread_cond_broadcast(&meeting->changed);
+    pthread_mutex_unlock(&meeting->lock);
+    return status;
+}
+
+static void sleep_a_little(ts_meeting *meeting) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += LOOK_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&meeting->changed, &meeting->lock, &until);
+}
+
+/* Under the lock: until the count is that high. Whoever is counted has not ended before. */
+static ts_status await(const ts_exec *exec, const uint64_t *count, uint64_t wanted) {
+    ts_meeting *meeting = exec->meeting;
+    const bool is_pair = exec->program->ranks == 1;
+    while (*count < wanted && !meeting->gone) {
+        if (exec->cancel && atomic_load(exec->cancel))
+            return ts_fail(exec->diag, ts_cancelled, "interrupted while it waited for the other core%s",
+                           is_pair ? "" : "s");
+        sleep_a_little(meeting);
+    }
+    if (*count >= wanted) return ts_ok;
+    if (is_pair) return ts_fail(exec->diag, ts_deadlock, "waits for the other core, whose program has ended");
+    return ts_fail(exec->diag, ts_deadlock, "waits for rank %d, whose program has ended", meeting->gone - 1);
+}
+
+/* Under the lock. */
+static bool completes_round(ts_meeting *meeting) {
+    if (++meeting->arrived < meeting->members) return false;
+    meeting->arrived = 0;
+    meeting->rounds++;
+    pthread_cond_broadcast(&meeting->changed);
+    return true;
+}
+
+ts_status ts_meet(const ts_exec *exec, const ts_offer *offer) {
+    ts_meeting *meeting = exec->meeting;
+    ts_status status = ts_ok;
+    pthread_mutex_lock(&meeting->lock);
+    meeting->member[exec->member].offer = *offer;
+    uint64_t wanted = meeting->rounds + 1;
+    if (!completes_round(meeting)) status = await(exec, &meeting->rounds, wanted);
+    if (status != ts_ok) meeting->arrived--; /* nobody shall count on it */
+    pthread_mutex_unlock(&meeting->lock);
+    return status;
+}
+
+const ts_offer *ts_meeting_offer(const ts_exec *exec, int number) {
+    return &exec->meeting->member[number].offer;
+}
+
+void ts_meet_again(const ts_exec *exec) {
+    ts_meeting *meeting = exec->meeting;
+    pthread_mutex_lock(&meeting->lock);
+    uint64_t wanted = meeting->rounds + 1;
+    if (!completes_round(meeting))
+        while (meeting->rounds < wanted)
+            pthread_cond_wait(&meeting->changed, &meeting->lock);
     pthread_mutex_unlock(&meeting->lock);
 }
 
-/* Under the lock: until the other core has counted that far. */
-static ts_status await(const ts_exec *exec, const uint64_t *count, uint64_t wanted) {
-    ts_meeting *meeting = exec->meeting;
-    int other = 1 - exec->member;
-    while (*count < wanted && !meeting->is_over[other]) {
-        if (exec->cancel && atomic_load(exec->cancel))
-            return ts_fail(exec->diag, ts_cancelled, "interrupted while it waited for the other core");
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += LOOK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        pthread_cond_timedwait(&meeting->changed, &meeting->lock, &until);
-    }
-    if (*count >= wanted) return ts_ok;
-    return ts_fail(exec->diag, ts_deadlock, "waits for the other core, whose program has ended");
-}
+/* ---- NKI's pair ---- */
 
 /* Counts the instruction; what is before it is done. NULL: nobody is to be met. */
 static ts_meeting *arrive(ts_exec *exec) {
@@ -62,12 +130,20 @@ static ts_meeting *arrive(ts_exec *exec) {
     return exec->meeting;
 }
 
+/* The other of two. */
+static ts_status find_other(const ts_exec *exec, int *other) {
+    *other = 1 - exec->member;
+    if (exec->meeting->members == 2) return ts_ok;
+    return ts_fail(exec->diag, ts_usage, "waits for the other core, where %d run together",
+                   exec->meeting->members);
+}
+
 ts_status ts_exec_core_signal(ts_exec *exec, const ts_inst *inst) {
     (void)inst;
     ts_meeting *meeting = arrive(exec);
     if (!meeting) return ts_ok;
     pthread_mutex_lock(&meeting->lock);
-    meeting->signals[exec->member]++;
+    meeting->member[exec->member].signals++;
     pthread_cond_broadcast(&meeting->changed);
     pthread_mutex_unlock(&meeting->lock);
     return ts_ok;
@@ -75,45 +151,42 @@ ts_status ts_exec_core_signal(ts_exec *exec, const ts_inst *inst) {
 
 ts_status ts_exec_core_wait(ts_exec *exec, const ts_inst *inst) {
     (void)inst;
+    int other;
     ts_meeting *meeting = arrive(exec);
     if (!meeting) return ts_ok;
+    TS_TRY(find_other(exec, &other));
     pthread_mutex_lock(&meeting->lock);
-    uint64_t wanted = ++meeting->waits[exec->member];
-    ts_status status = await(exec, &meeting->signals[1 - exec->member], wanted);
-    pthread_mutex_unlock(&meeting->lock);
-    return status;
-}
-
-/* Both cores have come; what the other one offers. */
-static ts_status meet(const ts_exec *exec, const ts_rows *offer, const ts_rows **other) {
-    ts_meeting *meeting = exec->meeting;
-    pthread_mutex_lock(&meeting->lock);
-    uint64_t number = ++meeting->exchanges[exec->member];
-    meeting->offered[exec->member][number % 2] = offer;
-    pthread_cond_broadcast(&meeting->changed);
-    ts_status status = await(exec, &meeting->exchanges[1 - exec->member], number);
-    *other = meeting->offered[1 - exec->member][number % 2];
+    uint64_t wanted = ++meeting->member[exec->member].waits;
+    ts_status status = await(exec, &meeting->member[other].signals, wanted);
     pthread_mutex_unlock(&meeting->lock);
     return status;
 }
 
 ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst) {
     ts_operand_set set = {.exec = exec};
-    ts_rows dst, src;
-    const ts_rows *other, *done;
+    ts_offer offer = {.inst = &inst->head};
+    ts_rows dst;
+    int other;
     ts_rows_whole(&set, &inst->dst, &dst);
-    ts_rows_source(&set, &inst->src, &dst, false, &src);
+    ts_rows_source(&set, &inst->src, &dst, false, &offer.src);
     if (!ts_operands_ready(&set)) return ts_ok;
     if (!exec->meeting)
         return ts_fail(exec->diag, ts_usage, "tiles are exchanged with the other core, which runs nothing");
-    TS_TRY(meet(exec, &src, &other));
-    const ts_rows sent = *other; /* the other core's own, which goes on after the second meeting */
-    bool fits = sent.dtype == dst.dtype && sent.parts == dst.parts && sent.elems == dst.elems;
-    if (fits) ts_rows_copy(&dst, &sent, 0, dst.parts);
-    TS_TRY(meet(exec, NULL, &done)); /* the other one has read, too: what it read may change */
+    TS_TRY(find_other(exec, &other));
+    TS_TRY(ts_meet(exec, &offer));
+    const ts_offer *theirs = ts_meeting_offer(exec, other);
+    const ts_rows *sent = &theirs->src;
+    bool is_exchange = theirs->inst->op == ts_op_dma_copy;
+    bool fits =
+        is_exchange && sent->dtype == dst.dtype && sent->parts == dst.parts && sent->elems == dst.elems;
+    if (fits) ts_rows_copy(&dst, sent, 0, dst.parts);
+    /* The other one has read, too: what it read may change. */
+    if (is_exchange) ts_meet_again(exec);
     if (fits) return ts_ok;
+    if (!is_exchange)
+        return ts_fail(exec->diag, ts_input, "the other core is at a %s", ts_op_get(theirs->inst->op)->name);
     return ts_fail(exec->diag, ts_input,
                    "the other core sends %lld x %lld elements of %s, this one takes %lld x %lld of %s",
-                   (long long)sent.parts, (long long)sent.elems, ts_dtype_get(sent.dtype)->name,
+                   (long long)sent->parts, (long long)sent->elems, ts_dtype_get(sent->dtype)->name,
                    (long long)dst.parts, (long long)dst.elems, ts_dtype_get(dst.dtype)->name);
 }

@@ -87,8 +87,9 @@ static ts_exec_function *function_of(unsigned op) {
 static ts_status tell(const ts_exec *exec, ts_status status) {
     const ts_program *program = exec->program;
     const ts_inst *inst = program->code.data[exec->at];
-    char op[64];
-    snprintf(op, sizeof op, "%s (instruction %u)", ts_op_get(inst->op)->name, exec->at);
+    char op[80];
+    int length = snprintf(op, sizeof op, "%s (instruction %u)", ts_op_get(inst->op)->name, exec->at);
+    if (program->ranks > 1) snprintf(op + length, sizeof op - (size_t)length, " on rank %d", exec->member);
     ts_diag_op(exec->diag, op);
     if (inst->loc > 0 && inst->loc < program->locs.count) {
         const ts_loc *loc = &program->locs.data[inst->loc];
@@ -164,11 +165,28 @@ static void *allocate(const ts_program *program, ts_exec *exec, uint8_t ***data)
     return memory;
 }
 
-ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const ts_run *run, ts_diag *diag) {
+static ts_status check_run(const ts_machine *machine, const ts_program *program, const ts_run *run,
+                           ts_diag *diag) {
     if (run->core < 0 || run->core >= machine->core_count)
         return ts_fail(diag, ts_usage, "no core %d: the chip has %d", run->core, machine->core_count);
     if (run->host.isa > machine->best_isa)
         return ts_fail(diag, ts_usage, "this CPU has no %s", ts_isa_name(run->host.isa));
+    const int members = run->meeting ? ts_meeting_members(run->meeting) : 1;
+    if (program->ranks > 1 && (uint32_t)members != program->ranks)
+        return ts_fail(diag, ts_usage, "a program of %u ranks where %d run together", program->ranks,
+                       members);
+    return ts_ok;
+}
+
+/* Programs that run at once and are as many as threads need no others. */
+static ts_pool *pool_for(const ts_machine *machine, const ts_run *run) {
+    bool are_enough = run->meeting && ts_meeting_members(run->meeting) >= ts_pool_threads(machine->pool);
+    return are_enough ? NULL : machine->pool;
+}
+
+static ts_status run_program(ts_machine *machine, const ts_program *program, const ts_run *run,
+                             ts_diag *diag) {
+    TS_TRY(check_run(machine, program, run, diag));
     ts_exec exec = {.machine = machine,
                     .core = &machine->cores[run->core],
                     .program = program,
@@ -176,6 +194,7 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
                     .trace = run->trace,
                     .checks = run->checks,
                     .host = run->host,
+                    .pool = pool_for(machine, run),
                     .meeting = run->meeting,
                     .member = run->member,
                     .cancel = run->cancel,
@@ -197,8 +216,12 @@ ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const t
         if (exec.homes) ts_deferred_drop(exec.core); /* the next run's tiles are others */
         pthread_mutex_unlock(&exec.core->lock);
     }
-    if (run->meeting) ts_meeting_leave(run->meeting, run->member);
     if (run->stats) *run->stats = exec.stats;
     free(memory);
     return status;
+}
+
+ts_status ts_machine_run(ts_machine *machine, const ts_program *program, const ts_run *run, ts_diag *diag) {
+    ts_status status = run_program(machine, program, run, diag);
+    return run->meeting ? ts_meeting_leave(run->meeting, run->member, status, diag) : status;
 }

@@ -36,7 +36,7 @@ static void run_piece(void *context, int index) {
 
 void ts_split(const ts_exec *exec, int64_t count, double unit_ns, ts_piece *task, void *context) {
     ts_segment_run(exec);
-    ts_pool *pool = exec->machine->pool;
+    ts_pool *pool = exec->pool;
     int threads = ts_pool_threads(pool);
     int pieces = threads * 4;
     if (threads == 1 || count < 2 || (double)count * unit_ns < WORTH_NS) {
@@ -94,7 +94,7 @@ static void run_share(void *context, int index) {
    all, are then one thread's in every segment. Fewer partitions make smaller shares. */
 static int32_t share_size(const ts_exec *exec) {
     const ts_segment *s = exec->core->segment;
-    int threads = ts_pool_threads(exec->machine->pool);
+    int threads = ts_pool_threads(exec->pool);
     if (threads == 1 || s->ns < WORTH_NS) return s->high;
     int number = s->ns < LONG_NS ? 2 * threads : threads;
     int32_t size = (int32_t)exec->core->sbuf.partitions / number / TS_BLOCK_PARTS * TS_BLOCK_PARTS;
@@ -109,7 +109,7 @@ void ts_segment_run(const ts_exec *exec) {
     if (s->count == 0) return;
     shares all = {.segment = s, .size = share_size(exec)};
     all.count = (s->high + all.size - 1) / all.size;
-    ts_pool_run(exec->machine->pool, run_share, &all, all.count);
+    ts_pool_run(exec->pool, run_share, &all, all.count);
     ts_segment_drop(s);
 }
 
@@ -212,7 +212,7 @@ static bool may_be_in_columns(const ts_segment *s, const ts_area *place) {
 /* Instructions of few partitions and much work are cut along their rows instead. */
 static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, const ts_work *work) {
     double ns = (double)(set->parts * work->units) * work->unit_ns;
-    return ts_pool_threads(exec->machine->pool) > 1 && set->parts < TS_BLOCK_PARTS && work->units > 1 &&
+    return ts_pool_threads(exec->pool) > 1 && set->parts < TS_BLOCK_PARTS && work->units > 1 &&
            ns >= WORTH_NS;
 }
 

@@ -120,7 +120,7 @@ static void run_columns(void *context, int64_t first, int64_t last) {
    that. */
 static bool is_for_columns(const ts_exec *exec, const ts_gemm *gemm) {
     enum { LARGE_NS = 50000 };
-    return ts_pool_threads(exec->machine->pool) > 1 && gemm->n >= 4 * gemm->m &&
+    return ts_pool_threads(exec->pool) > 1 && gemm->n >= 4 * gemm->m &&
            gemm->n % gemm->kernel->columns == 0 &&
            (double)ts_gemm_panels(gemm) * ts_gemm_panel_ns(gemm) >= LARGE_NS;
 }

@@ -318,16 +318,11 @@ static void *run_half(void *context) {
     return NULL;
 }
 
-/* Of two failures the one that is not for the other's sake. */
-static const ts_diag *cause_of(const half *halves) {
-    return &halves[halves[0].status == ts_ok || (halves[0].status == ts_deadlock && halves[1].status)].diag;
-}
-
 int ts_nki_run_pair(ts_nki *first, ts_nki *second, void *const *first_data, void *const *second_data,
                     ts_nki_error *error) {
     ts_diag diag = {0};
     if (!has_ended(first, error) || !has_ended(second, error)) return 1;
-    ts_meeting *meeting = ts_meeting_new();
+    ts_meeting *meeting = ts_meeting_new(2);
     half halves[2] = {{first->executable, 0, meeting, first_data, ts_ok, {0}},
                       {second->executable, 1, meeting, second_data, ts_ok, {0}}};
     pthread_t thread;
@@ -339,7 +334,8 @@ int ts_nki_run_pair(ts_nki *first, ts_nki *second, void *const *first_data, void
     run_half(&halves[0]);
     pthread_join(thread, NULL);
     ts_meeting_free(meeting);
-    if (halves[0].status != ts_ok || halves[1].status != ts_ok) return tell(error, cause_of(halves));
+    for (int i = 0; i < 2; i++)
+        if (halves[i].status != ts_ok) return tell(error, &halves[i].diag);
     ts_registry_ran(first->executable);
     return 0;
 }

@@ -388,7 +388,7 @@ static int check_coverage(int count, char **paths) {
         free(t.text);
     }
     for (unsigned op = ts_op_none + 1; op < ts_op_count; op++) {
-        bool is_any = strcmp(ts_op_get(op)->engines, "DMA") == 0, has_any = false;
+        bool is_any = ts_op_is_transfer(op), has_any = false;
         for (unsigned engine = 0; engine < ts_engine_count; engine++) {
             has_any |= is_used[op][engine];
             if (is_any || !ts_op_allows(op, engine) || is_used[op][engine]) continue;

@@ -55,7 +55,7 @@ static void run_both(outcome *o, const char *first, const char *second) {
     ts_pool *pool = pool_of(2);
     ts_machine *machine;
     assert_int_equal(ts_machine_new(&chip, pool, &machine, NULL), ts_ok);
-    ts_meeting *meeting = ts_meeting_new();
+    ts_meeting *meeting = ts_meeting_new(2);
     assert_non_null(meeting);
     memset(o, 0, sizeof *o);
     for (int core = 0; core < 2; core++) {
