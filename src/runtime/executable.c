@@ -413,7 +413,7 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
                   .stats = options->stats,
                   .checks = options->checks,
                   .meeting = options->meeting,
-                  .member = executable->is_second};
+                  .member = options->member};
     run.host = ts_runtime_host(executable->runtime);
     run.rounding = ts_runtime_rounding(executable->runtime, &run.rounding_seed);
     if (options->poison && program->scratch_bytes)
@@ -426,7 +426,8 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     ts_status status = ts_machine_run(machine, program, &run, diag);
     atomic_fetch_add(&executable->run_ns, ts_live_now() - begun);
     if (status == ts_ok && run.done) atomic_store(&executable->run_instructions, atomic_load(run.done));
-    if (status == ts_ok && executable->has_control) keep_trace(executable, &trace);
+    if (status == ts_ok && executable->has_control && (program->ranks == 1 || options->member == 0))
+        keep_trace(executable, &trace);
     ts_trace_free(&trace);
     return status;
 }
@@ -482,19 +483,26 @@ static ts_status run_checked(ts_executable *executable, int device, ts_residence
     return status;
 }
 
-ts_status ts_executable_run(ts_executable *executable, int device, void *const *inputs, void *const *outputs,
-                            const ts_execute_options *options, ts_diag *diag) {
-    static const ts_execute_options defaults = {0};
+static ts_status run_on(ts_executable *executable, int device, void *const *inputs, void *const *outputs,
+                        const ts_execute_options *options, ts_diag *diag) {
     if (!executable->runtime) return ts_fail(diag, ts_usage, "%s was unloaded", executable->program->name);
     if (device < 0 || device >= executable->devices)
         return ts_fail(diag, ts_usage, "device %d is asked for; there are %d", device, executable->devices);
     ts_residence *residence = &executable->residences[device];
     pthread_mutex_lock(&residence->lock);
     ts_status status = settle(executable, device, residence, diag);
-    if (status == ts_ok)
-        status =
-            run_checked(executable, device, residence, inputs, outputs, options ? options : &defaults, diag);
+    if (status == ts_ok) status = run_checked(executable, device, residence, inputs, outputs, options, diag);
     if (residence->data) show(executable, device);
     pthread_mutex_unlock(&residence->lock);
     return status == ts_ok ? collect(executable, diag) : status;
+}
+
+ts_status ts_executable_run(ts_executable *executable, int device, void *const *inputs, void *const *outputs,
+                            const ts_execute_options *options, ts_diag *diag) {
+    static const ts_execute_options defaults = {0};
+    if (!options) options = &defaults;
+    ts_status status = run_on(executable, device, inputs, outputs, options, diag);
+    /* What never began is not waited for either. */
+    if (!options->meeting) return status;
+    return ts_meeting_leave(options->meeting, options->member, status, diag);
 }

@@ -53,7 +53,8 @@ typedef struct ts_execute_options {
     const atomic_bool *cancel; /* optional */
     ts_run_stats *stats;       /* optional, filled */
     ts_checks *checks;         /* optional, new: what they find is added */
-    ts_meeting *meeting;       /* optional: of the runs of a pair */
+    ts_meeting *meeting;       /* of the runs of a pair, or of a program of several ranks; otherwise NULL */
+    int member;                /* of the meeting: which of the pair, or the rank */
 } ts_execute_options;
 
 /* Runs on one device. inputs[i] and outputs[i] are host memory of the tensors' sizes; outputs must not

@@ -274,7 +274,7 @@ static ts_status run(ts_executable *executable, int core, ts_meeting *meeting, v
         if (tensor->kind == ts_tensor_output)
             numbered[inputs + (int)tensor->number] = is_last ? more : data[i];
     }
-    ts_execute_options options = {.poison = true, .meeting = meeting};
+    ts_execute_options options = {.poison = true, .meeting = meeting, .member = core};
     ts_status status = ts_executable_run(executable, core, numbered, numbered + inputs, &options, diag);
     free(numbered);
     return status;

@@ -44,6 +44,7 @@ void ts_client_release(PJRT_Client *client) {
     ts_devices_free(client);
     ts_areas_free(client);
     pthread_mutex_destroy(&client->area_lock);
+    pthread_mutex_destroy(&client->launch_lock);
     ts_signal_release(client->ready);
     ts_runtime_free(client->runtime);
     free(client);
@@ -124,6 +125,7 @@ static ts_status make_client(const PJRT_Client_Create_Args *args, PJRT_Client **
     made->process = getpid();
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->area_lock, NULL);
+    pthread_mutex_init(&made->launch_lock, NULL);
     made->ready = ts_signal_new_ready();
     ts_status status = made->ready ? make_runtime(args, &made->runtime, diag)
                                    : ts_fail(diag, ts_capacity, "no host memory for a client");

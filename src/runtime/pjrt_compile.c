@@ -65,38 +65,95 @@ static void make_fingerprint(ts_loaded *loaded, const char *code, size_t size, c
         snprintf(loaded->fingerprint, sizeof loaded->fingerprint, "%016" PRIx64, hash);
 }
 
+typedef struct description {
+    ts_loaded *loaded;
+    const ts_module *module;
+    const ts_loaded_past *past;
+} description;
+
 static ts_status describe_within(void *context) {
-    ts_loaded *loaded = context;
-    describe(loaded);
+    const description *d = context;
+    ts_loaded *loaded = d->loaded;
     ts_text text = {0};
-    ts_loaded_describe(loaded, &text);
-    loaded->text = ts_arena_string_n(&loaded->arena, text.data, text.length);
-    loaded->text_size = text.length;
+    describe(loaded);
+    if (!d->past) ts_loaded_describe(loaded, d->module, &text);
+    loaded->text_size = d->past ? d->past->text_size : text.length;
+    loaded->text = ts_arena_string_n(&loaded->arena, d->past ? d->past->text : text.data, loaded->text_size);
     ts_text_free(&text);
     return ts_ok;
 }
 
-ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const char *fingerprint,
+/* How a program of several ranks shares out its arguments and results its module alone tells. */
+static ts_status describe_all(ts_loaded *loaded, const char *code, size_t size, const ts_loaded_past *past,
+                              ts_diag *diag) {
+    const void *const kept[] = {&loaded->arena, NULL};
+    ts_module *module = NULL;
+    if (!past && loaded->device_count > 1 && size >= 4 && memcmp(code, "ML\xefR", 4) == 0)
+        TS_TRY(ts_module_read((const uint8_t *)code, size, "program", &module, diag));
+    description d = {loaded, module, past};
+    ts_status status = ts_unit_run(kept, describe_within, &d, "program", diag);
+    ts_module_free(module);
+    return status;
+}
+
+/* Each device once: a core runs one rank. */
+static ts_status check_devices(const PJRT_Client *client, const ts_compile_request *request, ts_diag *diag) {
+    const int ranks = request->replicas * request->partitions;
+    for (int i = 0; i < request->device_count; i++) {
+        if (request->device[i] >= client->count)
+            return ts_fail(diag, ts_usage, "the program is for device %d; there are %d", request->device[i],
+                           client->count);
+        for (int j = 0; j < i; j++)
+            if (request->device[i] == request->device[j])
+                return ts_fail(diag, ts_usage, "the program is for device %d twice", request->device[i]);
+    }
+    if (ranks <= client->count) return ts_ok;
+    ts_fail(diag, ts_usage, "the program is for %d devices; there are %d", ranks, client->count);
+    ts_diag_remedy(diag, "set TRAINSTONE_INSTANCE to a larger one");
+    return ts_usage;
+}
+
+static ts_status check_ranks(const ts_loaded *loaded, ts_diag *diag) {
+    const ts_program *program = ts_executable_program(loaded->executable);
+    if (program->ranks == (uint32_t)loaded->device_count) return ts_ok;
+    ts_fail(diag, ts_unsupported,
+            "%s is a program for %u device%s; %d replicas of %d partitions are asked for", program->name,
+            program->ranks, program->ranks == 1 ? "" : "s", loaded->replicas, loaded->partitions);
+    ts_diag_remedy(diag, "ask for as many as its module names in mhlo.num_replicas and mhlo.num_partitions");
+    return ts_unsupported;
+}
+
+static ts_status choose_devices(ts_loaded *loaded, const ts_compile_request *request, ts_diag *diag) {
+    TS_TRY(check_devices(loaded->client, request, diag));
+    loaded->replicas = request->replicas;
+    loaded->partitions = request->partitions;
+    loaded->device_count = request->replicas * request->partitions;
+    loaded->devices = calloc((size_t)loaded->device_count, sizeof(PJRT_Device *));
+    if (!loaded->devices) return ts_fail(diag, ts_capacity, "no host memory for a list of devices");
+    for (int i = 0; i < loaded->device_count; i++)
+        loaded->devices[i] = loaded->client->device_list[request->device_count ? request->device[i] : i];
+    return ts_ok;
+}
+
+ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const ts_loaded_past *past,
                         const ts_compile_request *request, ts_loaded **loaded, ts_diag *diag) {
-    int device = request->device < 0 ? 0 : request->device;
-    if (device >= client->count)
-        return ts_fail(diag, ts_usage, "the program is for device %d; there are %d", device, client->count);
     ts_loaded *made = calloc(1, sizeof *made);
     if (!made) return ts_fail(diag, ts_capacity, "no host memory for a program");
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->lock, NULL);
     made->client = ts_client_retain(client);
-    made->device = client->device_list[device];
     made->is_portable = request->is_portable;
-    ts_status status = ts_executable_load(client->runtime, (const uint8_t *)code, size, "program", NULL,
-                                          &made->executable, diag);
-    const void *const kept[] = {&made->arena, NULL};
-    if (status == ts_ok) status = ts_unit_run(kept, describe_within, made, "program", diag);
+    ts_status status = choose_devices(made, request, diag);
+    if (status == ts_ok)
+        status = ts_executable_load(client->runtime, (const uint8_t *)code, size, "program", NULL,
+                                    &made->executable, diag);
+    if (status == ts_ok) status = check_ranks(made, diag);
+    if (status == ts_ok) status = describe_all(made, code, size, past, diag);
     if (status != ts_ok) {
         ts_loaded_release(made);
         return status;
     }
-    make_fingerprint(made, code, size, fingerprint);
+    make_fingerprint(made, code, size, past ? past->fingerprint : NULL);
     *loaded = made;
     return ts_ok;
 }
@@ -112,6 +169,7 @@ void ts_loaded_release(ts_loaded *loaded) {
     if (loaded->executable) ts_executable_unload(loaded->executable);
     ts_executable_release(loaded->executable);
     ts_arena_free(&loaded->arena);
+    free(loaded->devices);
     pthread_mutex_destroy(&loaded->lock);
     PJRT_Client *client = loaded->client;
     free(loaded);
@@ -175,16 +233,18 @@ PJRT_Error *ts_pjrt_Compile(PJRT_Compile_Args *args) {
     return NULL;
 }
 
-/* --- for compile caches: a head, then the program as a .trn --- */
+/* --- for compile caches: a head, then what OptimizedProgram tells and the program as a .trn --- */
 
 typedef struct ts_serial_head {
     char magic[8];
     char fingerprint[24];
-    uint64_t platform, hash; /* of what the program depends on; of the .trn */
-    int32_t device;
+    uint64_t platform, hash; /* of what the program depends on; of all that follows the head */
+    uint64_t text_size;
+    int32_t replicas, partitions;
     uint32_t is_portable;
+    int32_t device[TS_MAX_RANKS];
 } ts_serial_head;
-static const char serial_magic[8] = "TSLOAD1";
+static const char serial_magic[8] = "TSLOAD2";
 
 struct PJRT_SerializedExecutable {
     char bytes[1];
@@ -200,17 +260,23 @@ static ts_status serialize(const ts_loaded *loaded, char **bytes, size_t *size, 
     TS_TRY(ts_program_encode(ts_executable_program(loaded->executable), &program, &program_size, diag));
     ts_serial_head head = {
         .platform = platform_hash(loaded->client),
-        .hash = ts_hash(program, program_size, 0),
-        .device = loaded->device->index,
+        .text_size = loaded->text_size,
+        .replicas = loaded->replicas,
+        .partitions = loaded->partitions,
         .is_portable = loaded->is_portable,
     };
+    for (int i = 0; i < loaded->device_count; i++)
+        head.device[i] = loaded->devices[i]->index;
     memcpy(head.magic, serial_magic, sizeof head.magic);
     memcpy(head.fingerprint, loaded->fingerprint, sizeof loaded->fingerprint);
-    *size = sizeof head + program_size;
+    *size = sizeof head + loaded->text_size + program_size;
     *bytes = malloc(*size);
     if (*bytes) {
+        char *at = *bytes + sizeof head;
+        memcpy(at, loaded->text, loaded->text_size);
+        memcpy(at + loaded->text_size, program, program_size);
+        head.hash = ts_hash(at, loaded->text_size + program_size, 0);
         memcpy(*bytes, &head, sizeof head);
-        memcpy(*bytes + sizeof head, program, program_size);
     }
     free(program);
     return *bytes ? ts_ok : ts_fail(diag, ts_capacity, "no host memory for %zu bytes of a program", *size);
@@ -232,20 +298,27 @@ static ts_status deserialize(PJRT_Client *client, const char *bytes, size_t size
     ts_serial_head head;
     if (size < sizeof head) return ts_fail(diag, ts_input, "a serialised program of %zu bytes", size);
     memcpy(&head, bytes, sizeof head);
-    const char *program = bytes + sizeof head;
-    size_t program_size = size - sizeof head;
+    const char *text = bytes + sizeof head;
+    const size_t rest = size - sizeof head;
+    const int64_t ranks = (int64_t)head.replicas * head.partitions;
     if (memcmp(head.magic, serial_magic, sizeof head.magic) != 0 ||
-        memchr(head.fingerprint, 0, sizeof head.fingerprint) == NULL ||
-        head.hash != ts_hash(program, program_size, 0))
+        memchr(head.fingerprint, 0, sizeof head.fingerprint) == NULL || head.text_size > rest ||
+        head.replicas < 1 || head.partitions < 1 || ranks > TS_MAX_RANKS ||
+        head.hash != ts_hash(text, rest, 0))
         return ts_fail(diag, ts_input, "the serialised program is damaged or not one of Trainstone");
     if (head.platform != platform_hash(client)) {
         ts_fail(diag, ts_input, "the serialised program was compiled for another chip or by another version");
         ts_diag_remedy(diag, "compile it again");
         return ts_input;
     }
-    ts_compile_request request = {
-        .replicas = 1, .partitions = 1, .device = head.device, .is_portable = head.is_portable != 0};
-    return ts_loaded_new(client, program, program_size, head.fingerprint, &request, loaded, diag);
+    ts_compile_request request = {.replicas = head.replicas,
+                                  .partitions = head.partitions,
+                                  .device_count = (int)ranks,
+                                  .is_portable = head.is_portable != 0};
+    for (int i = 0; i < request.device_count; i++)
+        request.device[i] = head.device[i] < 0 ? INT32_MAX : head.device[i];
+    ts_loaded_past past = {head.fingerprint, text, head.text_size};
+    return ts_loaded_new(client, text + head.text_size, rest - head.text_size, &past, &request, loaded, diag);
 }
 
 PJRT_Error *ts_pjrt_Executable_DeserializeAndLoad(PJRT_Executable_DeserializeAndLoad_Args *args) {

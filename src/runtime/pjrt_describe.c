@@ -1,6 +1,7 @@
 /* What frameworks see of a compiled program: a StableHLO function with its signature, whose body is one call
    of the instructions that stand for it. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "runtime/pjrt_objects.h"
 
@@ -61,11 +62,48 @@ static void add_body(const ts_loaded *loaded, ts_text *out) {
     ts_text_add(out, "\n");
 }
 
-void ts_loaded_describe(const ts_loaded *loaded, ts_text *out) {
+/* Strings of a discardable attribute that Trainstone's Python side sets; NULL when it is none. */
+static const ts_attr *find_strings(const ts_module *module, const char *name) {
+    for (uint32_t i = 0; module && i < module->attr_count; i++) {
+        const ts_attr *attr = module->attrs[i].value;
+        if (strcmp(module->attrs[i].name, name) != 0 || attr->kind != ts_attr_array) continue;
+        for (uint32_t j = 0; j < attr->count; j++)
+            if (attr->array[j]->kind != ts_attr_string) return NULL;
+        return attr;
+    }
+    return NULL;
+}
+
+/* XLA's form: one string of the results together, one of each argument. */
+static void add_shardings(const ts_module *module, ts_text *out) {
+    const ts_attr *results = find_strings(module, "trainstone.output_shardings");
+    const ts_attr *arguments = find_strings(module, "trainstone.parameter_shardings");
+    if (results) {
+        ts_text list = {0};
+        for (uint32_t i = 0; i < results->count; i++)
+            ts_text_format(&list, "%s%s", i ? ", " : "", results->array[i]->string);
+        ts_text_add(out, ", mhlo.spmd_output_sharding = ");
+        ts_text whole = {0};
+        ts_text_format(&whole, results->count == 1 ? "%s" : "{%s}", list.data ? list.data : "");
+        ts_text_quote(out, whole.data);
+        ts_text_free(&whole);
+        ts_text_free(&list);
+    }
+    if (arguments) ts_text_add(out, ", mhlo.spmd_parameters_shardings = [");
+    for (uint32_t i = 0; arguments && i < arguments->count; i++) {
+        ts_text_add(out, i ? ", " : "");
+        ts_text_quote(out, arguments->array[i]->string);
+    }
+    if (arguments) ts_text_add(out, "]");
+}
+
+void ts_loaded_describe(const ts_loaded *loaded, const ts_module *module, ts_text *out) {
     ts_text_add(out, "module @");
     ts_text_quote(out, ts_executable_program(loaded->executable)->name);
-    ts_text_add(out, " attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {\n"
-                     "  func.func public @main(");
+    ts_text_format(out, " attributes {mhlo.num_partitions = %d : i32, mhlo.num_replicas = %d : i32",
+                   loaded->partitions, loaded->replicas);
+    add_shardings(module, out);
+    ts_text_add(out, "} {\n  func.func public @main(");
     for (int i = 0; i < loaded->input_count; i++) {
         ts_text_format(out, "%s%%arg%d: ", i ? ", " : "", i);
         add_type(out, &loaded->inputs[i]);

@@ -31,8 +31,8 @@ PJRT_Error *ts_pjrt_LoadedExecutable_GetExecutable(PJRT_LoadedExecutable_GetExec
 
 PJRT_Error *ts_pjrt_LoadedExecutable_AddressableDevices(PJRT_LoadedExecutable_AddressableDevices_Args *args) {
     TS_PJRT_NEED(args, num_addressable_devices);
-    args->addressable_devices = &args->executable->loaded->device;
-    args->num_addressable_devices = 1;
+    args->addressable_devices = args->executable->loaded->devices;
+    args->num_addressable_devices = (size_t)args->executable->loaded->device_count;
     return NULL;
 }
 
@@ -73,13 +73,13 @@ PJRT_Error *ts_pjrt_Executable_Name(PJRT_Executable_Name_Args *args) {
 
 PJRT_Error *ts_pjrt_Executable_NumReplicas(PJRT_Executable_NumReplicas_Args *args) {
     TS_PJRT_NEED(args, num_replicas);
-    args->num_replicas = 1;
+    args->num_replicas = (size_t)args->executable->loaded->replicas;
     return NULL;
 }
 
 PJRT_Error *ts_pjrt_Executable_NumPartitions(PJRT_Executable_NumPartitions_Args *args) {
     TS_PJRT_NEED(args, num_partitions);
-    args->num_partitions = 1;
+    args->num_partitions = (size_t)args->executable->loaded->partitions;
     return NULL;
 }
 

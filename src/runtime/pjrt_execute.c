@@ -5,10 +5,21 @@
 #include "runtime/client_registry.h"
 #include "runtime/pjrt_objects.h"
 
-/* One program on one device. The arrays lie behind the structure. */
+/* What the launches of one execution share. */
+typedef struct ts_execution {
+    atomic_int references;
+    ts_meeting *meeting;   /* NULL: of one rank */
+    atomic_int unfinished; /* ranks that have not run without a failure */
+    pthread_mutex_t lock;  /* over what follows */
+    ts_signal *failed;     /* of the first argument that failed */
+} ts_execution;
+
+/* One program on one device, the launch of a rank. The arrays lie behind the structure. */
 typedef struct ts_launch {
     ts_work work;
     ts_loaded *loaded;
+    ts_execution *execution;
+    int rank;
     PJRT_Device *device;
     ts_signal *done;
     int inputs, outputs;
@@ -21,7 +32,28 @@ typedef struct ts_launch {
     PJRT_Event *event;
 } ts_launch;
 
-static ts_launch *launch_new(ts_loaded *loaded, PJRT_Device *device, PJRT_Buffer *const *arguments) {
+static void execution_release(ts_execution *execution) {
+    if (!execution || atomic_fetch_sub_explicit(&execution->references, 1, memory_order_acq_rel) != 1) return;
+    ts_signal_release(execution->failed);
+    ts_meeting_free(execution->meeting);
+    pthread_mutex_destroy(&execution->lock);
+    free(execution);
+}
+
+static ts_execution *execution_new(int ranks) {
+    ts_execution *made = calloc(1, sizeof *made);
+    if (!made) return NULL;
+    atomic_init(&made->references, 1);
+    atomic_init(&made->unfinished, ranks);
+    pthread_mutex_init(&made->lock, NULL);
+    if (ranks > 1) made->meeting = ts_meeting_new(ranks);
+    if (ranks == 1 || made->meeting) return made;
+    execution_release(made);
+    return NULL;
+}
+
+static ts_launch *launch_new(ts_loaded *loaded, ts_execution *execution, int rank, PJRT_Device *device,
+                             PJRT_Buffer *const *arguments) {
     size_t inputs = (size_t)loaded->input_count, outputs = (size_t)loaded->output_count;
     size_t pointers = 3 * inputs + 3 * outputs;
     ts_launch *launch = calloc(1, sizeof *launch + pointers * sizeof(void *) + inputs * sizeof(bool));
@@ -35,6 +67,9 @@ static ts_launch *launch_new(ts_loaded *loaded, PJRT_Device *device, PJRT_Buffer
     launch->results = (PJRT_Buffer **)(at += outputs);
     launch->is_donor = (bool *)(at + outputs);
     launch->loaded = ts_loaded_retain(loaded);
+    atomic_fetch_add_explicit(&execution->references, 1, memory_order_relaxed);
+    launch->execution = execution;
+    launch->rank = rank;
     launch->device = device;
     launch->inputs = loaded->input_count;
     launch->outputs = loaded->output_count;
@@ -54,6 +89,7 @@ static void release_inputs(ts_launch *launch) {
 static void launch_free(ts_launch *launch) {
     ts_signal_release(launch->done);
     ts_loaded_release(launch->loaded);
+    execution_release(launch->execution);
     free(launch);
 }
 
@@ -82,18 +118,42 @@ static ts_signal *wait_for_inputs(ts_launch *launch) {
     return NULL;
 }
 
+/* A rank that cannot begin: the others need not wait for it. */
+static void fail_for_all(ts_execution *execution, int rank, ts_signal *failed) {
+    ts_diag diag = {0};
+    pthread_mutex_lock(&execution->lock);
+    if (!execution->failed) execution->failed = ts_signal_retain(failed);
+    pthread_mutex_unlock(&execution->lock);
+    if (!execution->meeting) return;
+    ts_fail(&diag, ts_usage, "an argument of rank %d failed", rank);
+    ts_meeting_leave(execution->meeting, rank, ts_usage, &diag);
+}
+
+/* A new reference to the signal of the argument that failed on another rank, or NULL. */
+static ts_signal *failed_elsewhere(ts_execution *execution) {
+    pthread_mutex_lock(&execution->lock);
+    ts_signal *failed = execution->failed ? ts_signal_retain(execution->failed) : NULL;
+    pthread_mutex_unlock(&execution->lock);
+    return failed;
+}
+
 /* What the work held goes before the signal: who waits for it finds the memory free. */
 static void launch_run(ts_work *work) {
     ts_launch *launch = (ts_launch *)work;
+    ts_execution *execution = launch->execution;
     ts_signal *failed = wait_for_inputs(launch);
     ts_diag diag = {0};
     ts_status status = ts_ok;
-    if (!failed) {
+    if (failed) {
+        fail_for_all(execution, launch->rank, failed);
+    } else {
         ts_executable *executable = launch->loaded->executable;
-        ts_execute_options options = {.cancel = ts_registry_cancel()};
+        ts_execute_options options = {
+            .cancel = ts_registry_cancel(), .meeting = execution->meeting, .member = launch->rank};
         status = ts_executable_run(executable, launch->device->index, launch->input, launch->output, &options,
                                    &diag);
-        if (status == ts_ok) ts_registry_ran(executable);
+        if (status == ts_ok && atomic_fetch_sub(&execution->unfinished, 1) == 1) ts_registry_ran(executable);
+        if (status != ts_ok) failed = failed_elsewhere(execution);
     }
     release_inputs(launch);
     ts_loaded_release(launch->loaded);
@@ -182,21 +242,19 @@ static ts_status make_results(ts_launch *launch, ts_diag *diag) {
     return ts_ok;
 }
 
-static void move_places(ts_launch *launch, bool is_back) {
-    for (int i = 0; i < launch->outputs; i++) {
-        if (!takes_over(launch, i)) continue;
-        ts_storage *donor = launch->from[launch->loaded->alias[i]], *result = launch->into[i];
-        ts_storage_move_place(is_back ? result : donor, is_back ? donor : result);
-    }
+static void move_places(ts_launch *launch) {
+    for (int i = 0; i < launch->outputs; i++)
+        if (takes_over(launch, i))
+            ts_storage_move_place(launch->from[launch->loaded->alias[i]], launch->into[i]);
 }
 
-static ts_status prepare(const PJRT_LoadedExecutable_Execute_Args *args, PJRT_Device *device, int list,
-                         ts_launch **launch, ts_diag *diag) {
+static ts_status prepare(const PJRT_LoadedExecutable_Execute_Args *args, ts_execution *execution,
+                         PJRT_Device *device, int list, ts_launch **launch, ts_diag *diag) {
     ts_loaded *loaded = args->executable->loaded;
     if (args->num_args != (size_t)loaded->input_count)
         return ts_fail(diag, ts_usage, "%s takes %d arguments; %zu were given",
                        ts_executable_program(loaded->executable)->name, loaded->input_count, args->num_args);
-    *launch = launch_new(loaded, device, args->num_args ? args->argument_lists[list] : NULL);
+    *launch = launch_new(loaded, execution, list, device, args->num_args ? args->argument_lists[list] : NULL);
     if (!*launch) return ts_fail(diag, ts_capacity, "no host memory for an execution");
     (*launch)->work.run = launch_run;
     TS_TRY(take_arguments(*launch, diag));
@@ -205,67 +263,93 @@ static ts_status prepare(const PJRT_LoadedExecutable_Execute_Args *args, PJRT_De
 }
 
 /* What the caller gets is written out before the work is queued: it belongs to the queue afterwards. */
-static ts_status submit(const PJRT_LoadedExecutable_Execute_Args *args, int list, ts_launch *launch,
-                        ts_diag *diag) {
-    int inputs = launch->inputs, outputs = launch->outputs;
-    PJRT_Buffer *const *arguments = launch->arguments;
-    bool *is_donor = launch->is_donor;
-    PJRT_Event *event = launch->event;
-    bool donors[64], *kept = inputs <= 64 ? donors : malloc((size_t)inputs * sizeof *kept);
-    if (!kept) return ts_fail(diag, ts_capacity, "no host memory for an execution");
-    memcpy(kept, is_donor, (size_t)inputs * sizeof *kept);
-    for (int i = 0; i < outputs; i++)
+static void submit(const PJRT_LoadedExecutable_Execute_Args *args, ts_launch *launch) {
+    const int list = launch->rank;
+    for (int i = 0; i < launch->outputs; i++)
         args->output_lists[list][i] = launch->results[i];
-    move_places(launch, false);
-    ts_status status = ts_queue_push(&launch->device->queue, &launch->work, diag);
-    if (status != ts_ok) {
-        move_places(launch, true);
-        for (int i = 0; i < outputs; i++)
-            args->output_lists[list][i] = NULL; /* they go with the launch */
+    move_places(launch);
+    for (int i = 0; i < launch->inputs; i++)
+        if (launch->is_donor[i]) ts_buffer_end_donation(launch->arguments[i], true);
+    if (args->device_complete_events) {
+        args->device_complete_events[list] = launch->event;
     } else {
-        for (int i = 0; i < inputs; i++)
-            if (kept[i]) ts_buffer_end_donation(arguments[i], true);
-        if (args->device_complete_events) {
-            args->device_complete_events[list] = event;
-        } else {
-            PJRT_Event_Destroy_Args destroy = {.struct_size = sizeof destroy, .event = event};
-            ts_pjrt_Event_Destroy(&destroy);
-        }
+        PJRT_Event_Destroy_Args destroy = {.struct_size = sizeof destroy, .event = launch->event};
+        ts_pjrt_Event_Destroy(&destroy);
     }
-    if (kept != donors) free(kept);
+    ts_queue_fill(&launch->device->queue, &launch->work);
+}
+
+/* Room for all ranks, or none of them is queued. */
+static ts_status reserve(ts_launch *const *launches, int count, ts_diag *diag) {
+    ts_status status = ts_ok;
+    int reserved = 0;
+    while (reserved < count && (status = ts_queue_reserve(&launches[reserved]->device->queue, diag)) == ts_ok)
+        reserved++;
+    for (int i = 0; status != ts_ok && i < reserved; i++)
+        ts_queue_give_back(&launches[i]->device->queue);
     return status;
 }
 
+/* Two programs of several ranks that went into two queues in different orders would wait for each other. */
+static ts_status submit_all(const PJRT_LoadedExecutable_Execute_Args *args, ts_launch *const *launches,
+                            int count, ts_diag *diag) {
+    pthread_mutex_t *lock = count > 1 ? &launches[0]->device->client->launch_lock : NULL;
+    if (lock) pthread_mutex_lock(lock);
+    ts_status status = reserve(launches, count, diag);
+    for (int i = 0; status == ts_ok && i < count; i++)
+        submit(args, launches[i]);
+    if (lock) pthread_mutex_unlock(lock);
+    return status;
+}
+
+/* *device: where the program runs that is portable; NULL: on its own devices. */
 static ts_status check_call(const PJRT_LoadedExecutable_Execute_Args *args, PJRT_Device **device,
                             ts_diag *diag) {
     ts_loaded *loaded = args->executable->loaded;
     const PJRT_ExecuteOptions *options = args->options;
-    *device = loaded->device;
+    *device = NULL;
     if (atomic_load(&args->executable->is_deleted))
         return ts_fail(diag, ts_usage, "the executable was deleted");
-    if (args->num_devices != 1)
-        return ts_fail(diag, ts_usage, "arguments for %zu devices; the program runs on 1", args->num_devices);
+    if (args->num_devices != (size_t)loaded->device_count)
+        return ts_fail(diag, ts_usage, "arguments for %zu devices; the program runs on %d", args->num_devices,
+                       loaded->device_count);
     if (options && TS_PJRT_HAS(options, num_recv_ops) && (options->num_send_ops || options->num_recv_ops))
         return ts_fail(diag, ts_unsupported, "send and receive callbacks");
-    if (!TS_PJRT_HAS(args, execute_device) || !args->execute_device || args->execute_device == loaded->device)
+    if (!TS_PJRT_HAS(args, execute_device) || !args->execute_device ||
+        (loaded->device_count == 1 && args->execute_device == loaded->devices[0]))
         return ts_ok;
     *device = args->execute_device;
-    if (loaded->is_portable && (*device)->client == loaded->client) return ts_ok;
-    ts_fail(diag, ts_usage, "the program was compiled for %s, not for %s",
-            loaded->device->description->to_string, (*device)->description->to_string);
+    if (loaded->is_portable && loaded->device_count == 1 && (*device)->client == loaded->client) return ts_ok;
+    ts_fail(diag, ts_usage, "the program was compiled for %s%s, not for %s",
+            loaded->devices[0]->description->to_string, loaded->device_count > 1 ? " and others" : "",
+            (*device)->description->to_string);
     ts_diag_remedy(diag, "compile it for that device, or as a portable executable");
     return ts_usage;
+}
+
+/* When one rank cannot be prepared none is queued, and donors stay. */
+static ts_status execute(const PJRT_LoadedExecutable_Execute_Args *args, ts_diag *diag) {
+    ts_loaded *loaded = args->executable->loaded;
+    const int ranks = loaded->device_count;
+    PJRT_Device *device = NULL;
+    ts_launch *launches[TS_MAX_RANKS] = {NULL};
+    TS_TRY(check_call(args, &device, diag));
+    ts_execution *execution = execution_new(ranks);
+    if (!execution) return ts_fail(diag, ts_capacity, "no host memory for an execution");
+    ts_status status = ts_ok;
+    for (int i = 0; i < ranks && status == ts_ok; i++)
+        status = prepare(args, execution, device ? device : loaded->devices[i], i, &launches[i], diag);
+    if (status == ts_ok) status = submit_all(args, launches, ranks, diag);
+    for (int i = 0; i < ranks && status != ts_ok; i++)
+        launch_abandon(launches[i]);
+    execution_release(execution);
+    return status;
 }
 
 PJRT_Error *ts_pjrt_LoadedExecutable_Execute(PJRT_LoadedExecutable_Execute_Args *args) {
     TS_PJRT_NEED(args, device_complete_events);
     if (ts_client_is_foreign(args->executable->loaded->client)) return ts_pjrt_forked();
     ts_diag diag = {0};
-    PJRT_Device *device = NULL;
-    ts_launch *launch = NULL;
-    ts_status status = check_call(args, &device, &diag);
-    if (status == ts_ok) status = prepare(args, device, 0, &launch, &diag);
-    if (status == ts_ok) status = submit(args, 0, launch, &diag);
-    if (status != ts_ok) launch_abandon(launch);
+    ts_status status = execute(args, &diag);
     return ts_pjrt_error_from(status, &diag);
 }

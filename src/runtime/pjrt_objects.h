@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "compiler/graph.h"
 #include "runtime/executable.h"
 #include "runtime/pjrt_api.h"
 #include "runtime/runtime.h"
@@ -83,6 +84,11 @@ typedef struct ts_queue {
 void ts_queue_init(ts_queue *queue, int number);
 /* Starts the thread on first use. Waits while the queue is full. ts_usage after it was stopped. */
 ts_status ts_queue_push(ts_queue *queue, ts_work *work, ts_diag *diag);
+/* The same in two steps: room for one piece of work, which must be filled or given back; filling cannot fail.
+ */
+ts_status ts_queue_reserve(ts_queue *queue, ts_diag *diag);
+void ts_queue_fill(ts_queue *queue, ts_work *work);
+void ts_queue_give_back(ts_queue *queue);
 /* Returns when everything pushed before has run; at once on the queue's own thread. */
 void ts_queue_drain(ts_queue *queue);
 /* Runs what is queued, then ends the thread. Not on the queue's own thread. */
@@ -138,7 +144,8 @@ struct PJRT_Client {
     PJRT_Device **device_list;
     PJRT_Memory **memory_list;
     PJRT_TopologyDescription topology;
-    ts_signal *ready; /* shared by all that is ready from the start */
+    ts_signal *ready;            /* shared by all that is ready from the start */
+    pthread_mutex_t launch_lock; /* while a program goes into the queues of several devices */
     pthread_mutex_t area_lock;
     ts_area *areas;
     uint64_t area_bytes, live_bytes; /* kept and in use */
@@ -224,11 +231,12 @@ ts_status ts_buffer_check_undonated(PJRT_Buffer *buffer, ts_diag *diag);
 /* --- compiled programs (pjrt_compile.c, pjrt_executable.c) --- */
 
 typedef struct ts_compile_request {
-    int replicas, partitions, device; /* device: index, -1 when not given */
+    int replicas, partitions;
+    int device_count;         /* replicas * partitions, or 0 when none were given */
+    int device[TS_MAX_RANKS]; /* indices; number replica * partitions + partition */
     bool is_portable;
 } ts_compile_request;
-/* From a serialised CompileOptionsProto. Refuses what asks for more than one device and unknown compiler
- * options. */
+/* From a serialised CompileOptionsProto. Refuses unknown compiler options. */
 ts_status ts_compile_request_read(const char *bytes, size_t size, ts_compile_request *request, ts_diag *diag);
 
 /* What PJRT_Executable and PJRT_LoadedExecutable share. */
@@ -238,8 +246,9 @@ typedef struct ts_loaded {
     PJRT_Client *client;
     ts_executable *executable;
     bool is_portable;
-    PJRT_Device *device; /* default device; the list of one for AddressableDevices */
-    char *text;          /* what OptimizedProgram tells */
+    int replicas, partitions, device_count;
+    PJRT_Device **devices; /* by rank */
+    char *text;            /* what OptimizedProgram tells */
     size_t text_size;
     char fingerprint[17];
     int input_count, output_count;
@@ -261,12 +270,18 @@ struct PJRT_LoadedExecutable {
     ts_loaded *loaded;
     atomic_bool is_deleted;
 };
-/* From StableHLO or a .trn. The fingerprint of a program that was compiled before is given, otherwise NULL.
- */
-ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const char *fingerprint,
+/* What is kept of a program that was compiled before. */
+typedef struct ts_loaded_past {
+    const char *fingerprint;
+    const char *text; /* of ts_loaded */
+    size_t text_size;
+} ts_loaded_past;
+/* From StableHLO or a .trn; past is NULL when it was not compiled before. */
+ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const ts_loaded_past *past,
                         const ts_compile_request *request, ts_loaded **loaded, ts_diag *diag);
-/* StableHLO text with the program's signature around one call. */
-void ts_loaded_describe(const ts_loaded *loaded, ts_text *out);
+/* StableHLO text with the program's signature around one call, and how its arguments and results are shared
+   out, where the module tells. NULL: it came from no module. */
+void ts_loaded_describe(const ts_loaded *loaded, const ts_module *module, ts_text *out);
 ts_loaded *ts_loaded_retain(ts_loaded *loaded);
 void ts_loaded_release(ts_loaded *loaded);
 

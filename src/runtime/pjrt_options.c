@@ -53,15 +53,27 @@ static ts_status read_field(ts_wire *wire, ts_wire_field *field, ts_diag *diag) 
     return ts_ok;
 }
 
+static ts_status refuse_count(ts_diag *diag) {
+    return ts_fail(diag, ts_usage, "a program over more than %d devices", TS_MAX_RANKS);
+}
+
+static ts_status add_device(ts_compile_request *request, uint64_t device, ts_diag *diag) {
+    if (request->device_count == TS_MAX_RANKS) return refuse_count(diag);
+    request->device[request->device_count++] = device > INT32_MAX ? INT32_MAX : (int)device;
+    return ts_ok;
+}
+
 /* computation_devices: replica_device_ids = 1, packed or not. */
 static ts_status read_devices(ts_wire wire, ts_compile_request *request, ts_diag *diag) {
     while (wire.at < wire.end) {
         ts_wire_field field;
         TS_TRY(read_field(&wire, &field, diag));
         if (field.number != 1) continue;
-        if (field.is_bytes && field.bytes.at == field.bytes.end) continue;
-        if (field.is_bytes) TS_TRY(read_varint(&field.bytes, &field.value, diag));
-        if (request->device < 0) request->device = (int)field.value;
+        if (!field.is_bytes) TS_TRY(add_device(request, field.value, diag));
+        while (field.is_bytes && field.bytes.at < field.bytes.end) {
+            TS_TRY(read_varint(&field.bytes, &field.value, diag));
+            TS_TRY(add_device(request, field.value, diag));
+        }
     }
     return ts_ok;
 }
@@ -81,6 +93,8 @@ static ts_status read_build(ts_wire wire, ts_compile_request *request, ts_diag *
     while (wire.at < wire.end) {
         ts_wire_field field;
         TS_TRY(read_field(&wire, &field, diag));
+        if ((field.number == 4 || field.number == 5) && !field.is_bytes && field.value > TS_MAX_RANKS)
+            return refuse_count(diag);
         if (field.number == 4 && !field.is_bytes) request->replicas = (int)field.value;
         if (field.number == 5 && !field.is_bytes) request->partitions = (int)field.value;
         if (field.number == 9 && field.is_bytes) TS_TRY(read_assignment(field.bytes, request, diag));
@@ -102,12 +116,22 @@ static ts_status refuse_override(ts_wire wire, ts_diag *diag) {
     return fail_wire(diag);
 }
 
-static ts_status check(const ts_compile_request *request, ts_diag *diag) {
-    if (request->replicas <= 1 && request->partitions <= 1) return ts_ok;
-    ts_fail(diag, ts_unsupported, "a program over several devices (%d replicas of %d partitions)",
-            request->replicas, request->partitions);
-    ts_diag_remedy(diag, "run it on one device: leave out meshes, shardings over devices and pmap");
-    return ts_unsupported;
+/* What was read partition by partition becomes a list by rank. */
+static ts_status arrange(ts_compile_request *request, ts_diag *diag) {
+    if (request->replicas < 1) request->replicas = 1;
+    if (request->partitions < 1) request->partitions = 1;
+    const int ranks = request->replicas * request->partitions;
+    int by_partition[TS_MAX_RANKS];
+    if (ranks > TS_MAX_RANKS) return refuse_count(diag);
+    if (request->device_count == 0) return ts_ok;
+    if (request->device_count != ranks)
+        return ts_fail(diag, ts_usage, "%d replicas of %d partitions are assigned to %d devices",
+                       request->replicas, request->partitions, request->device_count);
+    memcpy(by_partition, request->device, sizeof by_partition);
+    for (int i = 0; i < ranks; i++)
+        request->device[i] =
+            by_partition[i % request->partitions * request->replicas + i / request->partitions];
+    return ts_ok;
 }
 
 /* CompileOptionsProto: parameter_is_tupled_arguments = 2, executable_build_options = 3,
@@ -116,7 +140,7 @@ static ts_status check(const ts_compile_request *request, ts_diag *diag) {
 ts_status ts_compile_request_read(const char *bytes, size_t size, ts_compile_request *request,
                                   ts_diag *diag) {
     ts_wire wire = {(const uint8_t *)bytes, (const uint8_t *)bytes + size};
-    *request = (ts_compile_request){.replicas = 1, .partitions = 1, .device = -1};
+    *request = (ts_compile_request){.replicas = 1, .partitions = 1};
     while (wire.at < wire.end) {
         ts_wire_field field;
         TS_TRY(read_field(&wire, &field, diag));
@@ -126,5 +150,5 @@ ts_status ts_compile_request_read(const char *bytes, size_t size, ts_compile_req
         if (field.number == 4 && !field.is_bytes) request->is_portable = field.value != 0;
         if (field.number == 7 && field.is_bytes) TS_TRY(refuse_override(field.bytes, diag));
     }
-    return check(request, diag);
+    return arrange(request, diag);
 }

@@ -22,7 +22,7 @@ static void *serve(void *argument) {
     for (;;) {
         ts_work *work = queue->first;
         if (!work) {
-            if (queue->is_stopping) break;
+            if (queue->is_stopping && queue->pending == 0) break;
             pthread_cond_wait(&queue->changed, &queue->lock);
             continue;
         }
@@ -61,7 +61,7 @@ bool ts_queue_is_own_thread(ts_queue *queue) {
     return is_own;
 }
 
-ts_status ts_queue_push(ts_queue *queue, ts_work *work, ts_diag *diag) {
+ts_status ts_queue_reserve(ts_queue *queue, ts_diag *diag) {
     ts_status status = ts_ok;
     bool is_own = ts_queue_is_own_thread(queue);
     pthread_mutex_lock(&queue->lock);
@@ -71,18 +71,34 @@ ts_status ts_queue_push(ts_queue *queue, ts_work *work, ts_diag *diag) {
         status = ts_fail(diag, ts_usage, "the client of device %d was destroyed", queue->number);
     else if (!queue->has_thread)
         status = start(queue, diag);
-    if (status == ts_ok) {
-        work->next = NULL;
-        if (queue->last)
-            queue->last->next = work;
-        else
-            queue->first = work;
-        queue->last = work;
-        queue->pending++;
-        pthread_cond_broadcast(&queue->changed);
-    }
+    queue->pending += status == ts_ok;
     pthread_mutex_unlock(&queue->lock);
     return status;
+}
+
+void ts_queue_fill(ts_queue *queue, ts_work *work) {
+    pthread_mutex_lock(&queue->lock);
+    work->next = NULL;
+    if (queue->last)
+        queue->last->next = work;
+    else
+        queue->first = work;
+    queue->last = work;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+void ts_queue_give_back(ts_queue *queue) {
+    pthread_mutex_lock(&queue->lock);
+    queue->pending--;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+ts_status ts_queue_push(ts_queue *queue, ts_work *work, ts_diag *diag) {
+    TS_TRY(ts_queue_reserve(queue, diag));
+    ts_queue_fill(queue, work);
+    return ts_ok;
 }
 
 void ts_queue_drain(ts_queue *queue) {

@@ -135,9 +135,9 @@ static void test_compile_options(void **state) {
     PJRT_LoadedExecutable *executable = NULL;
     size_t size = sizeof program_add - 1;
     bad(compile_bytes(client, program_add, size, partitions, sizeof partitions, &executable),
-        PJRT_UNIMPLEMENTED, "several devices");
-    bad(compile_bytes(client, program_add, size, replicas, sizeof replicas, &executable), PJRT_UNIMPLEMENTED,
-        "4 replicas");
+        PJRT_UNIMPLEMENTED, "program for 1 device; 1 replicas of 2 partitions");
+    bad(compile_bytes(client, program_add, size, replicas, sizeof replicas, &executable),
+        PJRT_INVALID_ARGUMENT, "for 4 devices; there are 2");
     bad(compile_bytes(client, program_add, size, tuple, sizeof tuple, &executable), PJRT_UNIMPLEMENTED,
         "tuple");
     bad(compile_bytes(client, program_add, size, override, sizeof override, &executable), PJRT_UNIMPLEMENTED,
