@@ -100,14 +100,14 @@ static ts_status fail_count(const ts_executable *executable, const char *program
     return ts_input;
 }
 
-ts_status ts_arrays_read(const ts_session *session, const char *program, const ts_words *paths,
+ts_status ts_arrays_read(const ts_session *session, const char *program, int device, const ts_words *paths,
                          ts_arrays *arrays, ts_diag *diag) {
     const ts_executable *executable = session->executable;
     *arrays = (ts_arrays){.is_owner = true};
     int core, count = ts_executable_inputs(executable);
     if ((uint32_t)count != paths->count) return fail_count(executable, program, (int)paths->count, diag);
     TS_TRY(make(count, arrays, diag));
-    arrays->machine = ts_runtime_machine(session->runtime, 0, &core);
+    arrays->machine = ts_runtime_machine(session->runtime, device, &core);
     for (int i = 0; i < count; i++) {
         const ts_tensor *tensor = ts_executable_input(executable, i);
         ts_npy *array = &arrays->array[i];
@@ -124,11 +124,11 @@ ts_status ts_arrays_read(const ts_session *session, const char *program, const t
     return ts_ok;
 }
 
-ts_status ts_arrays_for_outputs(const ts_session *session, ts_arrays *arrays, ts_diag *diag) {
+ts_status ts_arrays_for_outputs(const ts_session *session, int device, ts_arrays *arrays, ts_diag *diag) {
     *arrays = (ts_arrays){0};
     int core;
     TS_TRY(make(ts_executable_outputs(session->executable), arrays, diag));
-    arrays->machine = ts_runtime_machine(session->runtime, 0, &core);
+    arrays->machine = ts_runtime_machine(session->runtime, device, &core);
     for (int i = 0; i < arrays->count; i++) {
         const ts_tensor *tensor = ts_executable_output(session->executable, i);
         ts_npy *array = &arrays->array[i];

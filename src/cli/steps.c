@@ -373,7 +373,18 @@ static void describe(const stepper *s, ts_text *out) {
     ts_text_add(out, "\n");
 }
 
+static ts_status check_ranks(const stepper *s, ts_diag *diag) {
+    const ts_program *program = ts_executable_program(s->session->executable);
+    if (program->ranks == 1) return ts_ok;
+    ts_fail(diag, ts_unsupported,
+            "--steps, --stream, --load and --save with %.150s, a program of %u NeuronCores", program->name,
+            program->ranks);
+    ts_diag_remedy(diag, "run one step with --input, or train from JAX");
+    return ts_unsupported;
+}
+
 static ts_status run_steps(stepper *s, ts_text *out, ts_diag *diag) {
+    TS_TRY(check_ranks(s, diag));
     TS_TRY(ts_bundle_read(s->arguments->files.data[0], s->session->executable, &s->bundle, diag));
     TS_TRY(read_streams(s, diag));
     TS_TRY(read_values(s, diag));

@@ -1,19 +1,20 @@
 /* trainstone run: a program on the modelled chip, with values from .npy files and the time it would have
  * taken. */
-#include "cli/arrays.h"
 #include "cli/console.h"
 #include "cli/interrupt.h"
+#include "cli/ranks.h"
 #include "cli/steps.h"
 #include "cli/verbs.h"
 #include "report/report.h"
 
-static ts_status execute(const ts_arguments *arguments, ts_session *session, const ts_arrays *inputs,
-                         const ts_arrays *outputs, ts_checks *checks, ts_diag *diag) {
-    ts_execute_options options = {
-        .poison = arguments->poison, .cancel = ts_interrupt_flag(), .checks = checks};
+static ts_status execute(const ts_arguments *arguments, ts_session *session, ts_ranks *ranks, ts_diag *diag) {
+    for (int i = 0; i < ranks->count; i++) {
+        ranks->options[i].poison = arguments->poison;
+        ranks->options[i].cancel = ts_interrupt_flag();
+    }
     ts_progress *progress = arguments->quiet ? NULL : ts_progress_start("running");
     ts_interrupt_enter(ts_phase_run);
-    ts_status status = ts_executable_run(session->executable, 0, inputs->data, outputs->data, &options, diag);
+    ts_status status = ts_ranks_run(session, ranks, diag);
     ts_interrupt_enter(ts_phase_prepare);
     ts_progress_stop(progress);
     /* A signal that came too late for the run still means: do not go on. */
@@ -22,10 +23,10 @@ static ts_status execute(const ts_arguments *arguments, ts_session *session, con
     return status;
 }
 
-static ts_status write_outputs(const ts_arguments *arguments, const ts_arrays *outputs, ts_diag *diag) {
+static ts_status write_outputs(const ts_arguments *arguments, const ts_ranks *ranks, ts_diag *diag) {
     if (!arguments->out) return ts_ok;
     ts_interrupt_enter(ts_phase_write);
-    ts_status status = ts_arrays_write(outputs, arguments->out, diag);
+    ts_status status = ts_ranks_write(ranks, arguments->out, diag);
     ts_interrupt_enter(ts_phase_prepare);
     return status;
 }
@@ -42,11 +43,11 @@ static void describe_numerics(const ts_runtime *runtime, ts_text *out) {
 }
 
 /* What checks found, as lines before the record. */
-static void describe_checks(const ts_arguments *arguments, const ts_session *session, const ts_checks *checks,
+static void describe_checks(const ts_arguments *arguments, const ts_session *session, const ts_ranks *ranks,
                             ts_text *out) {
-    if (!checks || arguments->json) return;
+    if (!ts_runtime_checks(session->runtime) || arguments->json) return;
     size_t before = out->length;
-    ts_checks_text(checks, out);
+    ts_ranks_findings(ranks, out);
     bool has_races = ts_runtime_checks(session->runtime) >> ts_check_races & 1;
     bool is_explicit = ts_executable_program(session->executable)->syncing == ts_syncing_explicit;
     if (out->length == before && !arguments->quiet)
@@ -57,25 +58,26 @@ static void describe_checks(const ts_arguments *arguments, const ts_session *ses
 }
 
 /* As the last member of the record's object. */
-static void add_findings(const ts_checks *checks, ts_text *out) {
-    while (checks && out->length && out->data[out->length - 1] != '}')
+static void add_findings(const ts_ranks *ranks, ts_text *out) {
+    const bool has_checks = ranks && ranks->options[0].checks;
+    while (has_checks && out->length && out->data[out->length - 1] != '}')
         out->data[--out->length] = '\0';
-    if (!checks || !out->length) return;
+    if (!has_checks || !out->length) return;
     out->data[--out->length] = '\0';
     ts_text_add(out, ", ");
-    ts_checks_json(checks, out);
+    ts_ranks_findings_json(ranks, out);
     ts_text_add(out, "}\n");
 }
 
 /* The record of one run: JSON, a summary, or nothing. */
 static ts_status describe_record(const ts_arguments *arguments, const ts_session *session,
-                                 const ts_record *record, const ts_checks *checks, ts_text *out,
+                                 const ts_record *record, const ts_ranks *ranks, ts_text *out,
                                  ts_diag *diag) {
     const ts_program *program = ts_executable_program(session->executable);
     const ts_instance *instance = ts_runtime_instance(session->runtime);
     if (arguments->json) {
         ts_record_json(record, program, instance, out);
-        add_findings(checks, out);
+        add_findings(ranks, out);
         if (out->length && out->data[out->length - 1] != '\n') ts_text_add(out, "\n");
     } else if (!arguments->quiet) {
         ts_report report;
@@ -88,11 +90,14 @@ static ts_status describe_record(const ts_arguments *arguments, const ts_session
     return ts_ok;
 }
 
-static void describe_outputs(const ts_arguments *arguments, const ts_session *session, ts_text *out) {
+static void describe_outputs(const ts_arguments *arguments, const ts_session *session, int ranks,
+                             ts_text *out) {
+    char folder[32] = "";
+    if (ranks > 1) snprintf(folder, sizeof folder, "/rank_0..%d", ranks - 1);
     if (arguments->json || arguments->quiet) return;
     for (int i = 0; i < ts_executable_outputs(session->executable); i++) {
         if (arguments->out)
-            ts_text_format(out, "%s/output_%d.npy  ", arguments->out, i);
+            ts_text_format(out, "%s%s/output_%d.npy  ", arguments->out, folder, i);
         else
             ts_text_format(out, "output %d, not kept (no --out)  ", i);
         ts_tensor_add(out, ts_executable_output(session->executable, i));
@@ -100,24 +105,22 @@ static void describe_outputs(const ts_arguments *arguments, const ts_session *se
     }
 }
 
-static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, ts_arrays *inputs,
-                            ts_arrays *outputs, ts_checks **checks, ts_text *out, ts_diag *diag) {
+static ts_status run_arrays(const ts_arguments *arguments, ts_session *session, ts_ranks *ranks, ts_text *out,
+                            ts_diag *diag) {
     const ts_record *record = NULL;
     TS_TRY(ts_session_load(arguments, NULL, session, diag));
-    TS_TRY(ts_arrays_read(session, arguments->files.data[0], &arguments->inputs, inputs, diag));
+    TS_TRY(ts_ranks_make(session, ranks, diag));
+    TS_TRY(ts_ranks_read(session, arguments, ranks, diag));
     int count = ts_executable_outputs(session->executable);
-    if (arguments->out) TS_TRY(ts_arrays_check_folder(arguments->out, count, diag));
-    TS_TRY(ts_arrays_for_outputs(session, outputs, diag));
-    uint32_t kinds = ts_runtime_checks(session->runtime);
-    if (kinds) *checks = ts_checks_new(ts_executable_program(session->executable), kinds);
-    if (kinds && !*checks) return ts_fail(diag, ts_system, "no host memory for the checks of a run");
-    TS_TRY(execute(arguments, session, inputs, outputs, *checks, diag));
+    if (arguments->out) TS_TRY(ts_ranks_check_folder(ranks, arguments->out, count, diag));
+    TS_TRY(ts_ranks_for_outputs(session, ranks, diag));
+    TS_TRY(execute(arguments, session, ranks, diag));
     TS_TRY(ts_executable_record(session->executable, &record, diag));
     if (arguments->is_strict) TS_TRY(ts_record_require_sources(record, diag));
-    TS_TRY(write_outputs(arguments, outputs, diag));
-    describe_outputs(arguments, session, out);
-    describe_checks(arguments, session, *checks, out);
-    return describe_record(arguments, session, record, *checks, out, diag);
+    TS_TRY(write_outputs(arguments, ranks, diag));
+    describe_outputs(arguments, session, ranks->count, out);
+    describe_checks(arguments, session, ranks, out);
+    return describe_record(arguments, session, record, ranks, out, diag);
 }
 
 static ts_status run_steps(const ts_arguments *arguments, ts_session *session, ts_text *out, ts_diag *diag) {
@@ -131,16 +134,13 @@ static ts_status run_steps(const ts_arguments *arguments, ts_session *session, t
 
 static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
     ts_session session;
-    ts_arrays inputs = {0}, outputs = {0};
-    ts_checks *checks = NULL;
+    ts_ranks ranks = {0};
     ts_status status = ts_session_open(arguments, 0, &session, diag);
     if (status == ts_ok && ts_steps_wanted(arguments))
         status = run_steps(arguments, &session, out, diag);
     else if (status == ts_ok)
-        status = run_arrays(arguments, &session, &inputs, &outputs, &checks, out, diag);
-    ts_checks_free(checks);
-    ts_arrays_free(&inputs);
-    ts_arrays_free(&outputs);
+        status = run_arrays(arguments, &session, &ranks, out, diag);
+    ts_ranks_free(&ranks);
     ts_session_close(&session);
     return status;
 }
@@ -148,10 +148,12 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
 static const ts_option options[] = {
     TS_OPTION("input", 'i', "FILE...", list, inputs, 0, 0,
               "One .npy file for each input of the program, in its order. May be given several times; takes "
-              "every word up to the next option."),
+              "every word up to the next option. A program of several NeuronCores takes one set of files for "
+              "all of them, or a set for each, one after the other."),
     TS_OPTION("out", 'o', "DIR", word, out, 0, 0,
               "Folder for the results, made when missing: output_0.npy, output_1.npy, ... All appear "
-              "together or none does. Without it the program runs and its values are dropped."),
+              "together or none does. Without it the program runs and its values are dropped. Those of "
+              "several NeuronCores go to rank_0/, rank_1/, ... in it."),
     TS_OPTION("steps", 's', "N", number, steps, 1, TS_MOST_STEPS,
               "Run PROG so many times, its results carried to the arguments that PROG's .json names: "
               "training without Python. With --out, results that are not carried get the step as their first "
@@ -202,9 +204,9 @@ const ts_verb ts_verb_run = {
     .summary = "run a program on the modelled chip: values and predicted time",
     .synopsis = "PROG --input FILE... --out DIR [OPTION...]",
     .about =
-        "Runs PROG on one NeuronCore of the modelled instance, writes its results, and prints what the chip "
-        "would have done: predicted time with its band, what bounds it, how busy each engine is, which "
-        "source lines cost most.\n"
+        "Runs PROG on the modelled instance, on one NeuronCore or on as many as PROG is for, writes its "
+        "results, and prints what the chip would have done: predicted time with its band, what bounds it, "
+        "how busy each engine is, which source lines cost most.\n"
         "\n"
         "PROG is a StableHLO portable artifact (.mlirbc, versions 1.13 to 1.17), compiled here first, or a "
         ".trn from trainstone compile. In JAX:\n"

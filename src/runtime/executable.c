@@ -19,10 +19,7 @@ typedef struct ts_residence {
     pthread_mutex_t lock; /* a device runs the program once at a time */
     ts_extent *extent;    /* scratch region, then room for the constants; NULL until the first run */
     void **data;          /* one pointer a program tensor */
-    ts_homes
-        *homes[2];     /* of the program's tiles in the machine's memory: for plain runs, for poisoned ones */
-    bool has_homes[2]; /* they were looked for */
-    uint64_t told;     /* of checks (notice.h) */
+    uint64_t told;        /* of checks (notice.h) */
 } ts_residence;
 
 /* The record of one control trace. */
@@ -43,6 +40,10 @@ struct ts_executable {
     const ts_tensor **input, **output;
     uint64_t constant_bytes;
     ts_residence *residences;
+    pthread_mutex_t homes_lock; /* of what follows: made by the run that asks first, then not changed */
+    ts_homes
+        *homes[2];     /* of the program's tiles in the machine's memory: for plain runs, for poisoned ones */
+    bool has_homes[2]; /* they were looked for */
     atomic_int references;
     atomic_bool is_collected, is_clocked;
     atomic_uint_fast64_t run_instructions, run_ns; /* of the last run that ended; host time of all */
@@ -165,6 +166,7 @@ static ts_executable *new_executable(ts_runtime *runtime) {
     made->devices = ts_runtime_devices(runtime);
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->record_lock, NULL);
+    pthread_mutex_init(&made->homes_lock, NULL);
     return made;
 }
 
@@ -234,11 +236,12 @@ void ts_executable_unload(ts_executable *executable) {
         if (residence->extent)
             ts_hbm_free(ts_runtime_machine(executable->runtime, i, NULL), residence->extent);
         free(residence->data);
-        for (int is_poisoned = 0; is_poisoned < 2; is_poisoned++)
-            ts_homes_free(residence->homes[is_poisoned]);
         residence->extent = NULL;
-        memset(residence->homes, 0, sizeof residence->homes);
         residence->data = NULL;
+    }
+    for (int is_poisoned = 0; is_poisoned < 2; is_poisoned++) {
+        ts_homes_free(executable->homes[is_poisoned]);
+        executable->homes[is_poisoned] = NULL;
     }
     executable->runtime = NULL;
     if (executable->partner) executable->partner->partner = NULL;
@@ -266,6 +269,7 @@ void ts_executable_release(ts_executable *executable) {
     free(executable->input);
     free(executable->output);
     pthread_mutex_destroy(&executable->record_lock);
+    pthread_mutex_destroy(&executable->homes_lock);
     free(executable);
 }
 
@@ -387,13 +391,15 @@ static ts_status settle(ts_executable *executable, int device, ts_residence *res
 }
 
 /* NULL where host memory is short or the program has no use for them. */
-static const ts_homes *homes_for(ts_executable *executable, ts_residence *residence, bool is_poisoned) {
+static const ts_homes *homes_for(ts_executable *executable, bool is_poisoned) {
     ts_diag unknown = {0};
-    if (!residence->has_homes[is_poisoned])
-        ts_homes_new(executable->program, &executable->chip, is_poisoned, &residence->homes[is_poisoned],
+    pthread_mutex_lock(&executable->homes_lock);
+    if (!executable->has_homes[is_poisoned])
+        ts_homes_new(executable->program, &executable->chip, is_poisoned, &executable->homes[is_poisoned],
                      &unknown);
-    residence->has_homes[is_poisoned] = true;
-    return residence->homes[is_poisoned];
+    executable->has_homes[is_poisoned] = true;
+    pthread_mutex_unlock(&executable->homes_lock);
+    return executable->homes[is_poisoned];
 }
 
 static ts_status run_settled(ts_executable *executable, int device, ts_residence *residence,
@@ -407,7 +413,7 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
         if (tensor->kind == ts_tensor_output) residence->data[i] = outputs[tensor->number];
     }
     ts_run run = {.data = residence->data,
-                  .homes = homes_for(executable, residence, options->poison),
+                  .homes = homes_for(executable, options->poison),
                   .poison = options->poison,
                   .cancel = options->cancel,
                   .stats = options->stats,
