@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUSYBOX = "/bin/busybox"
 LOADER = ("/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32")
 # machine_segment and machine_act are left out: they take longest.
-TESTS = ("turn", "turned", "matmul", "alu", "deferred", "run", "stochastic", "transfer", "homes", "meeting")
+TESTS = ("turn", "turned", "matmul", "alu", "deferred", "run", "stochastic", "transfer", "homes", "meeting", "collective")
 COMMANDS = [f"tests/machine_{name}" for name in TESTS] + [
     "bad=0; for file in isa/*.trn; do tests/isa_runner $file || bad=1; done; exit $bad"
 ]

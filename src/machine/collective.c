@@ -27,24 +27,36 @@ static const ts_offer *offer_of(const party *p, int64_t member) {
 
 /* ---- whether all mean the same ---- */
 
-/* What two members do not agree in, and how each has it; false: in nothing. */
+/* What two members do not agree in, and how each has it. */
 typedef struct difference {
     const char *what;
     char first[48], second[48];
 } difference;
 
 static bool differ_in_number(difference *d, const char *what, int64_t first, int64_t second) {
+    if (first == second) return false;
     d->what = what;
     snprintf(d->first, sizeof d->first, "%lld", (long long)first);
     snprintf(d->second, sizeof d->second, "%lld", (long long)second);
-    return first != second;
+    return true;
 }
 
+/* Names are of tables: one for each meaning. */
 static bool differ_in_name(difference *d, const char *what, const char *first, const char *second) {
+    if (first == second) return false;
     d->what = what;
     snprintf(d->first, sizeof d->first, "%s", first);
     snprintf(d->second, sizeof d->second, "%s", second);
-    return first != second;
+    return true;
+}
+
+static bool differ_in_groups(difference *d, const ts_offer *a, const ts_offer *b) {
+    if (differ_in_number(d, "rows of groups", a->rows, b->rows) ||
+        differ_in_number(d, "ranks in a row of groups", a->columns, b->columns))
+        return true;
+    for (int64_t i = 0; a->groups != b->groups && i < a->rows * a->columns; i++)
+        if (differ_in_number(d, "rank named in groups", a->groups[i], b->groups[i])) return true;
+    return false;
 }
 
 static bool differ(const ts_offer *a, const ts_offer *b, difference *d) {
@@ -52,17 +64,11 @@ static bool differ(const ts_offer *a, const ts_offer *b, difference *d) {
         return true;
     const ts_inst_collective *first = (const ts_inst_collective *)a->inst,
                              *second = (const ts_inst_collective *)b->inst;
-    if (differ_in_name(d, "kind", ts_cc_name(first->kind), ts_cc_name(second->kind)) ||
-        differ_in_name(d, "op", ts_alu_name(first->op), ts_alu_name(second->op)) ||
-        differ_in_name(d, "dtype", ts_dtype_get(a->src.dtype)->name, ts_dtype_get(b->src.dtype)->name) ||
-        differ_in_number(d, "elements of src", a->src.elems, b->src.elems) ||
-        differ_in_number(d, "elements of dst", a->dst.elems, b->dst.elems) ||
-        differ_in_number(d, "rows of groups", a->rows, b->rows) ||
-        differ_in_number(d, "ranks in a row of groups", a->columns, b->columns))
-        return true;
-    for (int64_t i = 0; i < a->rows * a->columns; i++)
-        if (differ_in_number(d, "rank named in groups", a->groups[i], b->groups[i])) return true;
-    return false;
+    return differ_in_name(d, "kind", ts_cc_name(first->kind), ts_cc_name(second->kind)) ||
+           differ_in_name(d, "op", ts_alu_name(first->op), ts_alu_name(second->op)) ||
+           differ_in_name(d, "dtype", ts_dtype_get(a->src.dtype)->name, ts_dtype_get(b->src.dtype)->name) ||
+           differ_in_number(d, "elements of src", a->src.elems, b->src.elems) ||
+           differ_in_number(d, "elements of dst", a->dst.elems, b->dst.elems) || differ_in_groups(d, a, b);
 }
 
 /* Everybody compares all with the first, and so finds the same. */

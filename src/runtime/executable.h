@@ -64,7 +64,7 @@ ts_status ts_executable_run(ts_executable *executable, int device, void *const *
                             const ts_execute_options *options, ts_diag *diag);
 /* All ranks of the program at once, on devices 0, 1, ...: inputs[r], outputs[r] and options[r] are those of
    rank r; the options' meeting and member are set here. Returns when all have ended, with the first error.
-   (ranks.c) */
+   (executable_ranks.c) */
 ts_status ts_executable_run_ranks(ts_executable *executable, void *const *const *inputs,
                                   void *const *const *outputs, ts_execute_options *options, ts_diag *diag);
 

@@ -17,10 +17,10 @@ static bool fails(PJRT_Error *error) {
     return true;
 }
 
-static PJRT_Buffer *try_buffer(PJRT_Client *client, bool *failed) {
+static PJRT_Buffer *try_buffer(PJRT_Client *client, int device, bool *failed) {
     float values[ELEMS] = {0};
     CALL(Client_BufferFromHostBuffer, .client = client, .data = values, .type = PJRT_TYPE_F32,
-         .dims = dims_4x8, .num_dims = 2, .memory = memory_of(device_of(client, 0)));
+         .dims = dims_4x8, .num_dims = 2, .memory = memory_of(device_of(client, device)));
     if ((*failed = fails(e))) return NULL;
     *failed = fails(event_await(a.done_with_host_buffer));
     return a.buffer;
@@ -28,7 +28,7 @@ static PJRT_Buffer *try_buffer(PJRT_Client *client, bool *failed) {
 
 static bool try_run(PJRT_Client *client, PJRT_LoadedExecutable *executable) {
     bool failed;
-    PJRT_Buffer *x = try_buffer(client, &failed), *y = NULL;
+    PJRT_Buffer *x = try_buffer(client, 0, &failed), *y = NULL;
     PJRT_Event *done = NULL;
     if (!failed) failed = fails(execute(executable, &x, 1, &y, &done));
     if (done) failed |= fails(event_await(done));
@@ -41,6 +41,27 @@ static bool try_run(PJRT_Client *client, PJRT_LoadedExecutable *executable) {
     if (y) buffer_destroy(y);
     if (x) buffer_destroy(x);
     return failed;
+}
+
+/* Zeros on both devices; a rank that fails leaves the other one waiting for nobody. */
+static bool try_ranks(PJRT_Client *client, PJRT_LoadedExecutable *sum) {
+    bool failed, others = false;
+    PJRT_Buffer *x[2] = {NULL}, *y[2] = {NULL};
+    PJRT_Event *done[2] = {NULL};
+    x[0] = try_buffer(client, 0, &failed);
+    if (!failed) x[1] = try_buffer(client, 1, &failed);
+    if (!failed) failed = fails(execute_two(sum, x[0], x[1], y, done));
+    for (int i = 0; i < 2 && done[i]; i++)
+        others |= fails(event_await(done[i]));
+    float values[ELEMS];
+    for (int i = 0; i < 2 && !failed && !others; i++)
+        if (!(failed = fails(buffer_read(y[i], values, sizeof values))))
+            assert_float_equal(values[5], (float)(100 * i), 0);
+    for (int i = 0; i < 2; i++) {
+        if (x[i]) buffer_destroy(x[i]);
+        if (y[i]) buffer_destroy(y[i]);
+    }
+    return failed || others;
 }
 
 static bool try_client(void) {
@@ -56,6 +77,10 @@ static bool try_client(void) {
     if (!failed)
         failed = fails(compile_bytes(a.client, program_add, strlen(program_add), options, size, &executable));
     if (!failed) failed = try_run(a.client, executable);
+    if (executable) executable_destroy(executable);
+    executable = NULL;
+    if (!failed) failed = fails(compile_two(a.client, program_sum, 0, 1, false, &executable));
+    if (!failed) failed = try_ranks(a.client, executable);
     if (executable) executable_destroy(executable);
     client_destroy(a.client);
     return failed;

@@ -35,6 +35,22 @@ static const char program_update[] =
     "vector.tensor_tensor dst=sbuf.f32[p0:4 +0 8] data1=sbuf.f32[p0:4 +0 8] "
     "data2=sbuf.f32[p0:4 +64 8] op=add\n"
     "sync.dma_copy queue=0 dst=hbm.f32[y +0 4@8 8] src=sbuf.f32[p0:4 +0 8]\n";
+/* y = the sum of both ranks' x + 100 * rank, in the memory of x */
+static const char program_sum[] =
+    "trn 1\n"
+    "program sum chip=trn1 ranks=2 scratch_bytes=128\n"
+    "tensor x: input 0 f32[4,8]\n"
+    "tensor y: output 0 f32[4,8] alias=0\n"
+    "tensor s: scratch f32[4,8] address=0\n"
+    "tensor g: constant i32[1,2] = {0 1}\n"
+    "sync.collective kind=all_reduce dst=hbm.f32[s +0 32] src=hbm.f32[x +0 32] op=add groups=hbm.i32[g +0 "
+    "2]\n"
+    "sync.dma_copy queue=0 dst=sbuf.f32[p0:4 +0 8] src=hbm.f32[s +0 4@8 8]\n"
+    "gpsimd.gpsimd_rank dst=sbuf.f32[p0:4 +64 8]\n"
+    "vector.tensor_scalar dst=sbuf.f32[p0:4 +64 8] data=sbuf.f32[p0:4 +64 8] op0=multiply operand0=100\n"
+    "vector.tensor_tensor dst=sbuf.f32[p0:4 +0 8] data1=sbuf.f32[p0:4 +0 8] data2=sbuf.f32[p0:4 +64 8] "
+    "op=add\n"
+    "sync.dma_copy queue=0 dst=hbm.f32[y +0 4@8 8] src=sbuf.f32[p0:4 +0 8]\n";
 enum { ELEMS = 32, BYTES = 4 * ELEMS };
 static const int64_t dims_4x8[2] = {4, 8};
 
@@ -235,6 +251,28 @@ static inline void staged_end(PJRT_AsyncHostToDeviceTransferManager *manager, fl
     good(e);
     event_destroy(a.done_with_h2d_transfer);
     staged_destroy(manager);
+}
+
+/* CompileOptionsProto: one replica of two partitions, or the other way round, on these devices. */
+static inline PJRT_Error *compile_two(PJRT_Client *client, const char *code, int first, int second,
+                                      bool is_replicas, PJRT_LoadedExecutable **executable) {
+    const uint8_t a = (uint8_t)first, b = (uint8_t)second;
+    const uint8_t partitions[] = {0x1a, 20,   0x20, 1,  0x28, 2, 0x4a, 14, 8,  1, 0x10,
+                                  2,    0x1a, 3,    10, 1,    a, 0x1a, 3,  10, 1, b};
+    const uint8_t replicas[] = {0x1a, 16, 0x20, 2, 0x28, 1, 0x4a, 10, 8, 2, 0x10, 1, 0x1a, 4, 10, 2, a, b};
+    return compile_bytes(client, code, strlen(code), is_replicas ? replicas : partitions,
+                         is_replicas ? sizeof replicas : sizeof partitions, executable);
+}
+
+static inline PJRT_Error *execute_two(PJRT_LoadedExecutable *executable, PJRT_Buffer *first,
+                                      PJRT_Buffer *second, PJRT_Buffer **outputs, PJRT_Event **events) {
+    PJRT_ExecuteOptions options = {.struct_size = sizeof options};
+    PJRT_Buffer *const *arguments[2] = {&first, &second};
+    PJRT_Buffer **results[2] = {&outputs[0], &outputs[1]};
+    CALL(LoadedExecutable_Execute, .executable = executable, .options = &options, .argument_lists = arguments,
+         .num_devices = 2, .num_args = 1, .output_lists = results, .device_complete_events = events);
+    (void)a;
+    return e;
 }
 
 #endif
