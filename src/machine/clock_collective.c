@@ -33,6 +33,9 @@ void ts_collective_costs(ts_clock *clock, ts_step *step, const ts_inst *inst) {
         step->of[k].start_time = cost.latency;
         step->of[k].move_time = cost.move;
         step->of[k].pass_time = (ts_time)((plan.hbm_read + plan.hbm_write) / hbm * 1000);
+        double engines = chip->dma_engine_bytes_per_ns * chip->dma_engines; /* which read all that is added up */
+        step->of[k].engine_time =
+            chip->cc_dma_engines_are_own != 0 ? 0 : (ts_time)(plan.hbm_read / engines * 1000);
         if (k == clock->asked) set_amounts(step, &plan);
     }
     ts_time pieces = (step->of[0].move_time + PIECE - 1) / PIECE;
@@ -91,6 +94,8 @@ static void move_piece(ts_clock *clock, const ts_step *step, ts_node *issued, co
                 ts_dma_pass_hbm(clock, step, k, pass, start[k], issued, is_share, &node);
             if (is_asked) set_passed(clock, ts_node_hold(node));
         }
+        ts_time taken = part(step->of[k].engine_time, at, step->pieces);
+        if (taken > 0) ts_dma_take(clock, step, k, taken, start[k], issued);
         if (at < step->pieces) continue;
         ts_node *stream = clock->ring_node[clock->stream];
         end_piece(clock, k, clock->ring_free[clock->stream].at[k], is_asked ? ts_node_hold(stream) : NULL);

@@ -191,6 +191,9 @@ ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time tim
 /* Whether they get their core's share of the rate beside a core that keeps HBM busy. */
 bool ts_dma_takes_share(const ts_clock *clock, ts_time time, ts_time arrival);
 
+/* Every DMA engine is at something else from `start`, or from when it is free, for a time. */
+void ts_dma_take(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time start, ts_node *issued);
+
 /* clock_collective.c: what of a collective happens next, on its way from the stream's `free`; false: it is
    over, and the stream free again, at the end of the last one. */
 void ts_collective_costs(ts_clock *clock, ts_step *step, const ts_inst *inst);

@@ -193,6 +193,19 @@ ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time tim
     return end;
 }
 
+void ts_dma_take(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time start, ts_node *issued) {
+    int engines = clock->dma_is_split ? clock->most_engines : 1;
+    for (int engine = 0; engine < engines; engine++) {
+        ts_time free = clock->dma_free[engine].at[k], from = later(start, free);
+        clock->dma_free[engine].at[k] = from + time;
+        if (k != clock->asked) continue;
+        replace(clock, &clock->dma_node[engine],
+                ts_node_move(clock, step, issued, free > start ? clock->dma_node[engine] : NULL, 0, time));
+        ts_union_add(&clock->dma_union, from, from + time);
+        ts_series_busy(clock, ts_engine_none, from, from + time, clock->dma_is_split ? 1 : clock->dma_engines[k]);
+    }
+}
+
 void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times *times, ts_time *first,
                  ts_node **last_byte) {
     bool is_all = takes_all(clock, step), is_level = is_all;

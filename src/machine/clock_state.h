@@ -75,6 +75,7 @@ typedef struct ts_set_costs {
         struct {                           /* of a collective */
             ts_time start_time, move_time; /* until its first byte moves, and from then on */
             ts_time pass_time;             /* of its bytes through HBM */
+            ts_time engine_time;           /* that each DMA engine is at them */
         };
     };
 } ts_set_costs;

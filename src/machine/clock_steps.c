@@ -22,11 +22,10 @@ static void free_result(const ts_what_if *what_if, ts_set_costs *costs, uint32_t
 }
 
 static void free_collective(const ts_what_if *what_if, ts_set_costs *costs, uint32_t at, bool is_bound_free) {
+    ts_time *const moves[] = {&costs->move_time, &costs->pass_time, &costs->engine_time};
     costs->start_time = is_bound_free ? 0 : part_of(costs->start_time, what_if->work, at);
-    costs->move_time =
-        is_bound_free ? 0 : part_of(part_of(costs->move_time, what_if->work, at), what_if->bytes, at);
-    costs->pass_time =
-        is_bound_free ? 0 : part_of(part_of(costs->pass_time, what_if->work, at), what_if->bytes, at);
+    for (int i = 0; i < 3; i++)
+        *moves[i] = is_bound_free ? 0 : part_of(part_of(*moves[i], what_if->work, at), what_if->bytes, at);
 }
 
 static void free_costs(const ts_clock *clock, ts_step *step, int k) {

@@ -69,7 +69,9 @@ static void test_beside_transfers(void **state) {
     (void)state;
     ts_program *loads = with(LOADS), *reduce = with(ALL_REDUCE("gpsimd", "0"));
     ts_program *both = with(ALL_REDUCE("gpsimd", "0") LOADS);
-    ts_chip chip = table_chip(), narrow = chip;
+    ts_chip chip = table_chip();
+    chip.cc_dma_engines_are_own = 1;
+    ts_chip narrow = chip;
     narrow.hbm_bytes_per_ns /= 4;
     ts_time a = clock_total(loads, &chip), b = clock_total(reduce, &chip),
             together = clock_total(both, &chip);
@@ -80,6 +82,21 @@ static void test_beside_transfers(void **state) {
     assert_true(fabs((double)(slower - slow) / 1000 / touched - 1) < 0.1);
     ts_program_free(loads);
     ts_program_free(reduce);
+    ts_program_free(both);
+}
+
+/* Its bytes go first on the DMA engines, 1.5 of them read for each that it sends, unless they have engines of
+   their own. */
+static void test_dma_engines(void **state) {
+    (void)state;
+    ts_program *loads = with(LOADS LOADS), *both = with(ALL_REDUCE("gpsimd", "0") LOADS LOADS);
+    ts_chip chip = table_chip(), apart = chip;
+    apart.cc_dma_engines_are_own = 1;
+    ts_time alone = clock_total(loads, &chip);
+    double taken = 1.5 * 4194304 / (16 * 17);
+    assert_true(fabs((double)(clock_total(both, &chip) - alone) / 1000 / taken - 1) < 0.05);
+    assert_true(clock_total(both, &apart) < alone + alone / 20);
+    ts_program_free(loads);
     ts_program_free(both);
 }
 
@@ -141,13 +158,13 @@ static void test_what_ifs(void **state) {
     ts_record record;
     assert_int_equal(ts_clock_run(program, &chip, &options, &record, NULL), ts_ok);
     ts_time held = record.bound[ts_bound_collective];
-    assert_true(held > record.total / 2);
+    assert_true(held > record.total / 8);
     assert_true(record.what_if[0] < record.total && record.total - record.what_if[0] <= held);
     assert_true(record.what_if[1] >= record.what_if[0]);
     double gain = (double)(record.total - record.what_if[2]) / 1000;
     assert_true(gain > 0 && gain <= 4194304 / 56.8 + 0.1);
     assert_true(record.what_if[3] <= record.total);
-    assert_true(record.what_if[4] - record.total == 4 * 8500000);
+    assert_true(record.what_if[4] > record.total && record.what_if[4] - record.total <= 4 * 8500000);
     free(none);
     free(half);
     ts_record_free(&record);
@@ -173,7 +190,7 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stream),     cmocka_unit_test(test_beside_transfers),
-        cmocka_unit_test(test_shared_hbm), cmocka_unit_test(test_dependences),
+        cmocka_unit_test(test_dma_engines),      cmocka_unit_test(test_shared_hbm), cmocka_unit_test(test_dependences),
         cmocka_unit_test(test_what_ifs),   cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
