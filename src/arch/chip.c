@@ -330,3 +330,12 @@ const ts_instance *ts_instance_get(const char *name) {
         if (strcmp(rows[i].name, name) == 0) return &rows[i];
     return NULL;
 }
+
+const ts_instance *ts_instance_with(const ts_instance *instance, unsigned cores) {
+    if (!instance || (unsigned)instance->cores >= cores) return instance;
+    for (int i = 0; i < ts_instance_count(); i++) {
+        const ts_instance *other = ts_instance_at(i);
+        if (strcmp(other->chip, instance->chip) == 0 && (unsigned)other->cores >= cores) return other;
+    }
+    return instance;
+}

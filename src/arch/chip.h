@@ -67,6 +67,9 @@ int ts_instance_count(void);
 const ts_instance *ts_instance_at(int index);
 /* NULL when the name is unknown. */
 const ts_instance *ts_instance_get(const char *name);
+/* The instance, or where it has fewer cores the smallest one of its chip that has them; itself when none has.
+ */
+const ts_instance *ts_instance_with(const ts_instance *instance, unsigned cores);
 /* One JSON object with the fields above. */
 void ts_instance_json(const ts_instance *instance, ts_text *out);
 

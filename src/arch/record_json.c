@@ -188,6 +188,7 @@ static void add_rows(const ts_record *record, const ts_program *program, ts_text
 
 void ts_record_json(const ts_record *record, const ts_program *program, const ts_instance *instance,
                     ts_text *out) {
+    instance = ts_instance_with(instance, record->ranks);
     ts_text_add(out, "{\"schema\": \"trainstone.record/1.0\"");
     add_string(out, "mode", "modelled");
     add_string(out, "program", record->program_name);

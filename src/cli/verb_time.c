@@ -104,6 +104,13 @@ static ts_status add_alone(const ts_session *session, const ts_clock_core *core,
     return ts_ok;
 }
 
+static void add_imbalance(const ts_clock_core cores[TS_CLOCK_CORES], ts_text *out) {
+    ts_report_rank ranks[TS_CLOCK_CORES];
+    for (int core = 0; core < TS_CLOCK_CORES; core++)
+        ranks[core] = (ts_report_rank){cores[core].program, cores[core].record, "core", core};
+    if (ts_report_imbalance(ranks, TS_CLOCK_CORES, out)) ts_text_add(out, "\n");
+}
+
 static ts_status show_cores(const ts_arguments *arguments, const ts_session *session,
                             const ts_clock_core cores[TS_CLOCK_CORES], ts_text *out, ts_diag *diag) {
     const ts_instance *instance = ts_runtime_instance(session->runtime);
@@ -120,7 +127,10 @@ static ts_status show_cores(const ts_arguments *arguments, const ts_session *ses
             ts_text_add(out, "\n");
         }
     }
-    if (arguments->json) ts_text_add(out, "]}\n");
+    if (arguments->json)
+        ts_text_add(out, "]}\n");
+    else
+        add_imbalance(cores, out);
     for (int core = 0; core < TS_CLOCK_CORES && !arguments->json; core++)
         TS_TRY(add_alone(session, &cores[core], core, out, diag));
     return ts_ok;

@@ -1,5 +1,5 @@
 /* The clock: when each instruction of a program would start and end on the chip. Values are not
-   needed: time depends on the program alone. Rules R1-R15 are in ARCHITECTURE.md, their numbers in
+   needed: time depends on the program alone. Rules R1-R17 are in ARCHITECTURE.md, their numbers in
    chip.def. */
 #ifndef TS_MACHINE_CLOCK_H
 #define TS_MACHINE_CLOCK_H

@@ -33,7 +33,8 @@ void ts_collective_costs(ts_clock *clock, ts_step *step, const ts_inst *inst) {
         step->of[k].start_time = cost.latency;
         step->of[k].move_time = cost.move;
         step->of[k].pass_time = (ts_time)((plan.hbm_read + plan.hbm_write) / hbm * 1000);
-        double engines = chip->dma_engine_bytes_per_ns * chip->dma_engines; /* which read all that is added up */
+        double engines =
+            chip->dma_engine_bytes_per_ns * chip->dma_engines; /* which read all that is added up */
         step->of[k].engine_time =
             chip->cc_dma_engines_are_own != 0 ? 0 : (ts_time)(plan.hbm_read / engines * 1000);
         if (k == clock->asked) set_amounts(step, &plan);

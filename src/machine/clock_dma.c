@@ -202,7 +202,8 @@ void ts_dma_take(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_t
         replace(clock, &clock->dma_node[engine],
                 ts_node_move(clock, step, issued, free > start ? clock->dma_node[engine] : NULL, 0, time));
         ts_union_add(&clock->dma_union, from, from + time);
-        ts_series_busy(clock, ts_engine_none, from, from + time, clock->dma_is_split ? 1 : clock->dma_engines[k]);
+        ts_series_busy(clock, ts_engine_none, from, from + time,
+                       clock->dma_is_split ? 1 : clock->dma_engines[k]);
     }
 }
 

@@ -15,6 +15,7 @@ typedef struct ts_advice {
     bool is_list; /* clocked with engines that take of their next instructions what can start first */
     unsigned of;  /* bound by which the line is chosen; ts_bound_count = by the instructions it changes */
     float *work, *bytes;  /* of the what-if, to fill in */
+    ts_time most;         /* no change gains more than that; 0 = no such limit */
     uint32_t first_found; /* position in the list, to keep equal gains in order */
 } ts_advice;
 
@@ -41,9 +42,10 @@ ts_time ts_advise_busy(const ts_report *report, unsigned op, unsigned engine);
 int64_t ts_advise_elems(const ts_ap *ap);
 bool ts_advise_same(const ts_program *program, const ts_ap *a, const ts_ap *b);
 
-void ts_advise_transfers(ts_advisor *to); /* advice_transfers.c: A3, A5, A6, A11, A19, A22 */
-void ts_advise_matmuls(ts_advisor *to);   /* advice_engines.c: A4, A7, A8 */
-void ts_advise_engines(ts_advisor *to);   /* A1, A2, A9, A10, A12, A13, A14, A18 */
+void ts_advise_transfers(ts_advisor *to);   /* advice_transfers.c: A3, A5, A6, A11, A19, A22 */
+void ts_advise_matmuls(ts_advisor *to);     /* advice_engines.c: A4, A7, A8 */
+void ts_advise_engines(ts_advisor *to);     /* A1, A2, A9, A10, A12, A13, A14, A18 */
+void ts_advise_collectives(ts_advisor *to); /* advice_collectives.c: A15 */
 void ts_advise_step(ts_advisor *to); /* advice_step.c: A16, A17, and what no remedy helps: A19, A20, A22 */
 
 #endif

@@ -4,6 +4,7 @@
 #include "report/embed.h"
 #include "report/figures.h"
 #include "report/page.h"
+#include "report/report_collectives.h"
 #include "report/svg.h"
 
 static void big(ts_text *out, const char *label, const char *value, const char *unit) {
@@ -394,6 +395,7 @@ void ts_report_html(const ts_report *report, ts_text *out) {
     ts_page_over_time(report, out);
     ts_page_listing(report, out);
     ts_page_modules(report, out);
+    ts_page_collectives(report, out);
     ts_page_loop(report, out);
     ts_page_memory(report, out);
     ts_text_add(out, "<section class=two>");

@@ -3,6 +3,7 @@
 #ifndef TS_REPORT_REPORT_H
 #define TS_REPORT_REPORT_H
 
+#include "arch/collective_cost.h"
 #include "arch/record.h"
 #include "base/pool.h"
 #include "machine/clock.h"
@@ -116,6 +117,15 @@ typedef struct ts_report_price {
     ts_time total; /* on its chip, as the program was compiled */
 } ts_report_price;
 
+/* A collective of the program. */
+typedef struct ts_report_collective {
+    uint32_t inst;  /* position in program->code */
+    uint32_t line;  /* 1 + index into lines; 0 = none */
+    uint64_t count; /* executions; 0 where they were not counted */
+    ts_cc_plan plan;
+    ts_cc_cost cost;
+} ts_report_collective;
+
 /* Bytes of each partition that hold one thing for a time. */
 typedef struct ts_report_box {
     bool is_psum;
@@ -153,7 +163,8 @@ typedef struct ts_report {
     TS_VEC(ts_report_box) boxes;      /* by first use */
     int32_t sbuf_peak, psum_peak;     /* bytes of a partition in use at once, at most */
     ts_time sbuf_peak_at;
-    int32_t *sbuf_fill;             /* in each bin of the series, at most; NULL = not known */
+    int32_t *sbuf_fill; /* in each bin of the series, at most; NULL = not known */
+    TS_VEC(ts_report_collective) collectives;
     TS_VEC(ts_report_price) prices; /* of instances whose chip runs the program */
     uint64_t argument_bytes, result_bytes, scratch_bytes, constant_bytes;
     int loop;          /* the hottest, -1 = none */
@@ -176,10 +187,11 @@ void ts_report_free(ts_report *report);
 const char *ts_report_phase_of(const ts_program *program, const char *name);
 
 /* Parts of ts_report_make. */
-void ts_report_arrange(ts_report *report); /* report_arrange.c: bounds, lines */
-void ts_report_modules(ts_report *report); /* report_modules.c */
-void ts_report_phases(ts_report *report);  /* report_phases.c */
-void ts_report_memory(ts_report *report);  /* report_memory.c */
+void ts_report_arrange(ts_report *report);     /* report_arrange.c: bounds, lines */
+void ts_report_modules(ts_report *report);     /* report_modules.c */
+void ts_report_phases(ts_report *report);      /* report_phases.c */
+void ts_report_memory(ts_report *report);      /* report_memory.c */
+void ts_report_collectives(ts_report *report); /* report_collectives.c */
 ts_status ts_report_gains(ts_report *report, const ts_report_options *options,
                           ts_diag *diag); /* report_gains.c */
 ts_status ts_report_advise(ts_report *report, const ts_report_options *options,
@@ -228,6 +240,16 @@ double ts_report_mfu_ceiling(const ts_report *report);
 void ts_report_html(const ts_report *report, ts_text *out);
 /* Perfetto's protobuf trace of a record with slices (of report->program). */
 void ts_report_pftrace(const ts_report *report, const ts_record *record, ts_text *out);
+/* Programs that ran at the same time, on the cores or as the ranks that they are called by. */
+typedef struct ts_report_rank {
+    const ts_program *program;
+    const ts_record *record;
+    const char *word; /* "rank" */
+    int number;
+} ts_report_rank;
+/* Whether the slowest takes 5 % more than the fastest; what it is, its costliest line, and what bounds that.
+ */
+bool ts_report_imbalance(const ts_report_rank *ranks, int count, ts_text *out);
 /* What changed from one report to another. */
 void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *out);
 void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_text *out);

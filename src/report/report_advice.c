@@ -68,11 +68,16 @@ static ts_time gain(ts_time before, ts_time after) {
     return after < before ? before - after : 0;
 }
 
+static ts_time within(const ts_advice *advice, ts_time gain) {
+    return advice->most > 0 && gain > advice->most ? advice->most : gain;
+}
+
 /* At least what the what-if gains: the part of the critical path that it can take away. */
 static ts_time most_gain(const ts_report *report, const ts_advice *advice) {
     const ts_record *record = &report->record;
     bool is_bounded = !advice->has_chip && !advice->is_list && advice->what_if.free < 1u << ts_bound_count;
     ts_time most = 0;
+    if (advice->most > 0) return advice->most;
     if (!is_bounded || advice->work || advice->bytes) return record->total;
     for (unsigned bound = 0; bound < ts_bound_count; bound++)
         if (advice->what_if.free >> bound & 1) most += record->bound[bound];
@@ -102,7 +107,7 @@ static ts_status clock_gains(ts_advisor *advisor, const ts_report_options *optio
     }
     TS_TRY(ts_report_clock(report, options, asks, count, diag));
     for (int i = 0; i < count; i++)
-        asked[i]->remedy.gain = gain(report->record.total, asks[i].total);
+        asked[i]->remedy.gain = within(asked[i], gain(report->record.total, asks[i].total));
     return ts_ok;
 }
 
@@ -154,8 +159,8 @@ static ts_status clock_shown(ts_advisor *advisor, int shown, const ts_report_opt
     TS_TRY(ts_report_clock(report, options, asks, 3 * shown, diag));
     for (int i = 0; i < shown; i++) {
         ts_report_remedy *remedy = &advisor->at[i].remedy;
-        remedy->gain_fast = gain(report->record.total_low, asks[2 * i].total);
-        remedy->gain_slow = gain(report->record.total_high, asks[2 * i + 1].total);
+        remedy->gain_fast = within(&advisor->at[i], gain(report->record.total_low, asks[2 * i].total));
+        remedy->gain_slow = within(&advisor->at[i], gain(report->record.total_high, asks[2 * i + 1].total));
         ts_time so_far = gain(report->record.total, together[i].total);
         if (so_far > report->together) report->together = so_far;
         if (remedy->gain > report->together) report->together = remedy->gain;
@@ -209,6 +214,7 @@ ts_status ts_report_advise(ts_report *report, const ts_report_options *options, 
     ts_advise_transfers(advisor);
     ts_advise_matmuls(advisor);
     ts_advise_engines(advisor);
+    ts_advise_collectives(advisor);
     ts_advise_step(advisor);
     TS_TRY(clock_gains(advisor, options, diag));
     qsort(advisor->at, (size_t)advisor->count, sizeof advisor->at[0], by_gain);

@@ -3,6 +3,7 @@
 
 #include "report/figures.h"
 #include "report/report.h"
+#include "report/report_collectives.h"
 
 static void add_source(const ts_report *report, const ts_report_line *line, ts_text *out) {
     for (int s = 0; s < report->source_count; s++) {
@@ -44,13 +45,13 @@ static void add_waits(const ts_report *report, const ts_report_line *line, ts_te
     (void)report;
     ts_figure_count(out, (double)line->count);
     ts_text_add(out, " instructions");
-    if (line->bytes) {
+    if (line->descriptors) {
         ts_text_add(out, ", ");
         ts_figure_bytes(out, (double)line->bytes);
         ts_text_add(out, " by DMA in ");
         ts_figure_count(out, (double)line->descriptors);
         ts_text_add(out, " descriptors of ");
-        ts_figure_bytes(out, (double)line->bytes / (double)(line->descriptors ? line->descriptors : 1));
+        ts_figure_bytes(out, (double)line->bytes / (double)line->descriptors);
     }
     if (line->flops) {
         ts_text_add(out, ", ");
@@ -72,6 +73,17 @@ static void add_rows(const ts_report *report, const ts_report_line *line, ts_tex
                        (unsigned long long)row->count, report->program->locs.data[row->loc].name);
         ts_report_library_place(report, row->loc, out);
         ts_text_add(out, "\n");
+    }
+}
+
+static void add_collectives(const ts_report *report, uint32_t line, ts_text *out) {
+    enum { MOST = 3 };
+    for (uint32_t i = 0, shown = 0; i < report->collectives.count && shown < MOST; i++) {
+        if (report->collectives.data[i].line != line + 1) continue;
+        ts_text_add(out, "   cc    ");
+        ts_report_collective_words(report, &report->collectives.data[i], out);
+        ts_text_add(out, "\n");
+        shown++;
     }
 }
 
@@ -120,6 +132,7 @@ void ts_report_explain(const ts_report *report, int lines, ts_text *out) {
         add_source(report, line, out);
         add_waits(report, line, out);
         add_rows(report, line, out);
+        add_collectives(report, i, out);
         add_try(report, line, i, out);
     }
 }

@@ -2,6 +2,7 @@
 #include "report/figures.h"
 #include "report/members.h"
 #include "report/report.h"
+#include "report/report_collectives.h"
 
 static double seconds(ts_time time) {
     return (double)time / 1e12;
@@ -297,6 +298,7 @@ void ts_report_json(const ts_report *report, ts_text *out) {
     add_memory(report, out);
     ts_report_json_views(report, out);
     add_dma(report, out);
+    if (report->collectives.count) ts_report_collectives_json(report, out);
     add_cost(report, out);
     add_off_engine(report, out);
     add_assumptions(report, out);

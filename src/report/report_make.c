@@ -91,6 +91,7 @@ static void read_record(ts_report *report) {
     ts_report_arrange(report);
     ts_report_modules(report);
     ts_report_phases(report);
+    ts_report_collectives(report);
     report->has_memory = report->record.lives.count > 0;
     if (report->has_memory) ts_report_memory(report);
 }
@@ -105,7 +106,7 @@ ts_status ts_report_view(const ts_program *program, const ts_record *record, con
     const void *const kept[] = {&report->arena, NULL};
     memset(report, 0, sizeof *report);
     report->program = program;
-    report->instance = instance;
+    report->instance = ts_instance_with(instance, program->ranks);
     report->loop = report->second = -1;
     report->is_view = true;
     report->record = *record;
@@ -144,7 +145,7 @@ ts_status ts_report_make(const ts_program *program, const ts_chip *chip, const t
     const void *const kept[] = {&report->arena, &report->record.arena, &report->loop_record.arena, NULL};
     memset(report, 0, sizeof *report);
     report->program = program;
-    report->instance = options->instance;
+    report->instance = ts_instance_with(options->instance, program->ranks);
     report->sources = options->sources;
     report->source_count = options->source_count;
     report->loop = report->second = -1;

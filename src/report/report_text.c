@@ -207,7 +207,8 @@ static void add_lines(const ts_report *report, ts_text *out) {
     right(out, start, 36, word.data);
     ts_text_add(out, "   of step   bound by          work");
     end_line(out, start);
-    for (uint32_t i = 0; i < report->lines.count && i < LINES; i++) {
+    uint32_t most = LINES - (record->collectives > 0); /* for the line about links */
+    for (uint32_t i = 0; i < report->lines.count && i < most; i++) {
         const ts_report_line *line = &report->lines.data[i];
         if (ts_figure_share(line->time, record->total) < 0.03) break;
         start = out->length;
@@ -265,6 +266,22 @@ static void add_memory(const ts_report *report, ts_text *out) {
         ts_text_format(out, "   SBUF %.3g of %.0f KiB a partition   PSUM %.3g of %.0f KiB",
                        report->sbuf_peak / 1024.0, record->chip.sbuf_partition_bytes / 1024,
                        report->psum_peak / 1024.0, record->chip.psum_partition_bytes / 1024);
+    end_line(out, start);
+}
+
+static void add_links(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    size_t start = out->length;
+    if (record->collectives == 0) return;
+    ts_text_format(out, "links    %llu collective%s, ", (unsigned long long)record->collectives,
+                   record->collectives == 1 ? "" : "s");
+    ts_figure_bytes(out, (double)record->collective_bytes);
+    ts_text_add(out, "; ");
+    ts_figure_bytes(out, (double)record->link_bytes);
+    ts_text_add(out, " a core over NeuronLink; busy ");
+    ts_figure_time(out, record->collective_busy);
+    ts_text_add(out, ", exposed ");
+    ts_figure_time(out, record->bound[ts_bound_collective]);
     end_line(out, start);
 }
 
@@ -342,6 +359,7 @@ static void add_foot(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     ts_text_add(out, "\n");
     add_memory(report, out);
+    add_links(report, out);
     add_off_engine(report, out);
     size_t start = out->length;
     if (report->instance) {

@@ -377,6 +377,27 @@ def test_demo_bottleneck(tmp_path, part):
     assert first["gain_ps"] == max(row["gain_ps"] for row in report["bound"])
 
 
+def test_collectives(tmp_path):
+    """What each took, how, and what bounds it: in words, as JSON, on the page and in the timeline."""
+    program = ROOT / "tests/timing/collective_stream.trn"
+    files = tmp_path / "report.json", tmp_path / "report.html", tmp_path / "report.pftrace"
+    text = trainstone("report", program, "--json", files[0], "--html", files[1], "--pftrace", files[2]).stdout
+    assert "trn1.32xlarge, 32 of 32 cores" in text and "600 collectives, 300 MiB" in text and "A15" not in text
+    told = trainstone("explain", program).stdout
+    assert "all_reduce of 512 KiB on 8 ranks of 4 chips: mesh, 4 steps, 42.7 us alone, bounded by a rank's sends" in told
+    made = json.loads(files[0].read_text())
+    collectives = made["collectives"]
+    assert collectives["ranks"] == 32 and collectives["count"] == 600
+    assert collectives["exposed_ps"] == next(row["time_ps"] for row in made["bound"] if row["resource"] == "collective")
+    first, second = collectives["instructions"]
+    assert (first["kind"], first["line"], first["algorithm"], first["count"]) == ("all_reduce", 3, "mesh", 300)
+    assert second["kind"] == "reduce_scatter" and 2 * second["sent_bytes"] == first["sent_bytes"]
+    assert {row["id"] for row in made["remedies"]} >= {"A15"}
+    assert "<h2>Collectives</h2>" in files[1].read_text()
+    trace = files[2].read_bytes()
+    assert b"collectives" in trace and b"reduce_scatter" in trace
+
+
 def test_explain(folder):
     done = trainstone("explain", folder / "step.mlirbc", "--lines", "3")
     assert done.returncode == 0, done.stderr

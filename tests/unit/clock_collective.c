@@ -189,8 +189,9 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream),     cmocka_unit_test(test_beside_transfers),
-        cmocka_unit_test(test_dma_engines),      cmocka_unit_test(test_shared_hbm), cmocka_unit_test(test_dependences),
-        cmocka_unit_test(test_what_ifs),   cmocka_unit_test(test_refusals)};
+        cmocka_unit_test(test_stream),      cmocka_unit_test(test_beside_transfers),
+        cmocka_unit_test(test_dma_engines), cmocka_unit_test(test_shared_hbm),
+        cmocka_unit_test(test_dependences), cmocka_unit_test(test_what_ifs),
+        cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

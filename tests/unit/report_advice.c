@@ -98,6 +98,18 @@ typedef struct pair {
     "  vector.tensor_copy dst=sbuf.f32[p0:128 +98304 " elems "] src=sbuf.f32[p0:128 +0 " elems "]\n"         \
     "end %0\n"
 
+/* Collectives of `length` elements, one after the other. */
+#define TOGETHER(dtype, kind, op, count, length, part)                                                       \
+    " ranks=2\ntensor x: input 0 " dtype "[64," part "]\ntensor y: output 0 " dtype "[64," length "]\n"      \
+    "tensor g: constant i32[1,2] = {0 1}\nloop %0 = " count "\n"                                             \
+    "  gpsimd.collective kind=" kind " dst=hbm." dtype "[y +" length "*%0 " length "] src=hbm." dtype        \
+    "[x +" part "*%0 " part "] op=" op " groups=hbm.i32[g +0 2]\nend %0\n"
+/* Half a millisecond of Vector, on what comes from a tensor. */
+#define THEN(tensor)                                                                                         \
+    "sync.dma_copy queue=0 dst=sbuf.f32[p0:1 +0 512] src=hbm.f32[" tensor " +0 512]\n"                       \
+    "loop %0 = 1000\n"                                                                                       \
+    "  vector.tensor_copy dst=sbuf.f32[p0:1 +4096 512] src=sbuf.f32[p0:1 +0 512]\nend %0\n"
+
 static const pair PAIRS[] = {
     {"A1", "Let engines take turns on PSUM and SBUF less", "\n" COPIES "psum.f32[p0:128 +4096 512]\nend %0\n",
      "\n" COPIES "sbuf.f32[p0:128 +8192 512]\nend %0\n"},
@@ -121,6 +133,16 @@ static const pair PAIRS[] = {
      "\nloop %0 = 100\n  gpsimd.gpsimd_fold_angle dst=sbuf.f32[p0:128 +0 64] data=sbuf.f32[p0:128 +4096 64] "
      "quarters=0\nend %0\n",
      SMALL("64")},
+    {"A15", "Move collectives behind other work",
+     TOGETHER("f32", "all_reduce", "add", "1", "1048576", "1048576") THEN("y"),
+     TOGETHER("f32", "all_reduce", "add", "1", "1048576", "1048576") THEN("x")},
+    {"A15", "Fewer, larger collectives", TOGETHER("f32", "all_reduce", "add", "64", "4096", "4096"),
+     TOGETHER("f32", "all_reduce", "add", "4", "4194304", "4194304")},
+    {"A15", "Leave each rank its part of the sum",
+     TOGETHER("f32", "all_reduce", "add", "4", "1048576", "1048576"),
+     TOGETHER("f32", "all_gather", "bypass", "4", "1048576", "524288")},
+    {"A15", "Send bf16", TOGETHER("f32", "all_gather", "bypass", "4", "1048576", "524288"),
+     TOGETHER("bf16", "all_gather", "bypass", "4", "1048576", "524288")},
     {"A16", "Launch less often", "\nvector.memset dst=sbuf.f32[p0:128 +0 8] value=0\n", SMALL("64")},
     {"A17", "Update weights while the gradient is computed", TRAINING("f32", "jit(step)/sub", ""),
      TRAINING("f32", "jit(step)/jvp(x)/sub", "")},
@@ -193,6 +215,10 @@ static const promise PROMISES[] = {
      "\nloop %0 = 400\n  tensor.nc_matmul dst=psum.f32[p0:128 +2048 128] "
      "stationary=sbuf.bf16[p0:128 +0 128] moving=sbuf.bf16[p0:128 +1024 128]\nend %0\n",
      1, 1},
+    {"A15", TOGETHER("f32", "all_gather", "bypass", "4", "4194304", "2097152"),
+     TOGETHER("bf16", "all_gather", "bypass", "4", "4194304", "2097152"), 0.98, 1.02},
+    {"A15", TOGETHER("f32", "all_reduce", "add", "1", "1048576", "1048576") THEN("y"),
+     TOGETHER("f32", "all_reduce", "add", "1", "1048576", "1048576") THEN("x"), 0.9, 1.01},
     {"A19", LOADS("f32", "[50,128,2048]", "+262144*%0"), LOADS("bf16", "[50,128,2048]", "+262144*%0"), 0.98,
      1.02},
 };
@@ -246,8 +272,45 @@ static void test_notes(void **state) {
     assert_false(notes("\ntensor a: input 0 f32[3000000000]\n", "A22"));
 }
 
+/* ---- programs that ran at the same time ---- */
+
+static bool differs(const char *a, const char *b, ts_text *words) {
+    ts_program *programs[2] = {program_of(a), program_of(b)};
+    ts_record records[2];
+    ts_report_rank ranks[2];
+    ts_chip chip = table_chip();
+    for (int i = 0; i < 2; i++) {
+        clock_run(programs[i], &chip, &records[i]);
+        ranks[i] = (ts_report_rank){programs[i], &records[i], "rank", 4 + i};
+    }
+    bool is = ts_report_imbalance(ranks, 2, words);
+    for (int i = 0; i < 2; i++) {
+        ts_record_free(&records[i]);
+        ts_program_free(programs[i]);
+    }
+    return is;
+}
+
+#define TRIPS(count)                                                                                         \
+    "\nloc @1 \"step.py\":7:1 \"add\"\nloop %0 = " count                                                     \
+    "\n  vector.tensor_copy dst=sbuf.f32[p0:128 +0 512] src=sbuf.f32[p0:128 +4096 512] @1\nend %0\n"
+
+static void test_imbalance(void **state) {
+    (void)state;
+    ts_text words = {0};
+    assert_false(differs(TRIPS("1000"), TRIPS("1000"), &words));
+    assert_false(differs(TRIPS("1000"), TRIPS("1040"), &words));
+    assert_int_equal(words.length, 0);
+    assert_true(differs(TRIPS("1000"), TRIPS("1300"), &words));
+    assert_non_null(strstr(words.data, "rank 5 takes"));
+    assert_non_null(strstr(words.data, "more than rank 4"));
+    assert_non_null(strstr(words.data, "step.py:7, Vector"));
+    ts_text_free(&words);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_patterns), cmocka_unit_test(test_words),
-                                       cmocka_unit_test(test_promises), cmocka_unit_test(test_notes)};
+                                       cmocka_unit_test(test_promises), cmocka_unit_test(test_notes),
+                                       cmocka_unit_test(test_imbalance)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
