@@ -89,14 +89,15 @@ static void move_piece(ts_clock *clock, const ts_step *step, ts_node *issued, co
         bool is_asked = k == clock->asked;
         end_piece(clock, k, start[k] + own,
                   is_asked ? ts_node_move(clock, step, issued, NULL, 0, own) : NULL);
-        if (pass > 0) {
+        if (step->of[0].pass_time > 0) {
             ts_node *node;
             clock->moving.passed.at[k] =
                 ts_dma_pass_hbm(clock, step, k, pass, start[k], issued, is_share, &node);
             if (is_asked) set_passed(clock, ts_node_hold(node));
         }
         ts_time taken = part(step->of[k].engine_time, at, step->pieces);
-        if (taken > 0) ts_dma_take(clock, step, k, taken, start[k], issued);
+        if (taken > 0 || step->of[clock->asked].engine_time > 0)
+            ts_dma_take(clock, step, k, taken, start[k], issued);
         if (at < step->pieces) continue;
         ts_node *stream = clock->ring_node[clock->stream];
         end_piece(clock, k, clock->ring_free[clock->stream].at[k], is_asked ? ts_node_hold(stream) : NULL);

@@ -177,8 +177,8 @@ bool ts_dma_takes_share(const ts_clock *clock, ts_time time, ts_time arrival) {
     return clock->has_sibling && own_share(clock, 0, time, arrival) < end;
 }
 
-ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
-                        ts_node *issued, bool is_share, ts_node **node) {
+TS_INLINE ts_time pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
+                           ts_node *issued, bool is_share, ts_node **node) {
     ts_time end = through_hbm(clock, step, k, time, arrival, issued), free = clock->share_free.at[k];
     *node = clock->hbm_node;
     if (!clock->has_sibling) return end;
@@ -191,6 +191,11 @@ ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time tim
                      : ts_node_hold(*node));
     *node = clock->share_node;
     return end;
+}
+
+ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
+                        ts_node *issued, bool is_share, ts_node **node) {
+    return pass_hbm(clock, step, k, time, arrival, issued, is_share, node);
 }
 
 void ts_dma_take(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time start, ts_node *issued) {
@@ -221,9 +226,9 @@ void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times
         else
             done = move_level(clock, step, k, arrival, issued, first, last_byte);
         times->at[k] = done;
-        if (step->of[k].hbm_time == 0) continue;
+        if (step->of[0].hbm_time == 0) continue; /* bytes that are free wait for others all the same */
         ts_node *node;
-        ts_time end = ts_dma_pass_hbm(clock, step, k, step->of[k].hbm_time, arrival, issued, is_share, &node);
+        ts_time end = pass_hbm(clock, step, k, step->of[k].hbm_time, arrival, issued, is_share, &node);
         if (end <= done) continue;
         times->at[k] = end;
         if (k == clock->asked) replace(clock, last_byte, ts_node_hold(node));

@@ -377,7 +377,7 @@ static ts_event *ring_pop(ts_clock *clock, int position) {
 }
 
 /* The transfer, or collective, whose last byte is `last_byte`, is over. */
-static void end_transfer(ts_clock *clock, ts_event *event, ts_node *last_byte, ts_times *done) {
+TS_INLINE void end_transfer(ts_clock *clock, ts_event *event, ts_node *last_byte, ts_times *done) {
     for (int k = 0; k < clock->sets; k++)
         done->at[k] += clock->completion[k];
     ts_node_drop(clock, event->cause.node);

@@ -73,6 +73,9 @@ static void test_slower_parts(void **state) {
         program = random_semaphores(seed, 60, 1 + (int)seed % 4);
         check_monotonic(program);
         ts_program_free(program);
+        program = random_of(seed, 60, 1 + (int)seed % 4, true);
+        check_monotonic(program);
+        ts_program_free(program);
     }
 }
 
@@ -114,6 +117,9 @@ static void test_adds_up(void **state) {
         check_adds_up(program);
         ts_program_free(program);
         program = random_semaphores(seed, 100, 1 + (int)seed % 5);
+        check_adds_up(program);
+        ts_program_free(program);
+        program = random_of(seed, 100, 1 + (int)seed % 5, true);
         check_adds_up(program);
         ts_program_free(program);
     }

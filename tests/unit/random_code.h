@@ -70,14 +70,31 @@ static inline void add_dma(ts_text *out, uint64_t *state, int queue) {
     }
 }
 
-/* Straight-line code; every DMA on a queue of its own when `queues` is 16. */
-static inline ts_program *random_program(uint64_t seed, int length, int queues) {
+/* Between rows of x: what others load and store. */
+static inline void add_collective(ts_text *out, uint64_t *state) {
+    static const char *const engines[] = {"gpsimd", "sync", "vector"};
+    static const char *const kinds[] = {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"};
+    unsigned kind = below(state, 4), scale = 1u << below(state, 4), whole = 512 * scale, part = whole / 4;
+    ts_text_format(
+        out,
+        "%s.collective kind=%s dst=hbm.f32[x +%u %u] src=hbm.f32[x +%u %u] op=%s groups=hbm.i32[g +0 4]\n",
+        engines[below(state, 3)], kinds[kind], 8192 * below(state, 4), kind == 2 ? part : whole,
+        8192 * below(state, 4), kind == 1 ? part : whole, kind == 0 || kind == 2 ? "add" : "bypass");
+}
+
+/* Straight-line code; every DMA on a queue of its own when `queues` is 16. Of four ranks: with collectives.
+ */
+static inline ts_program *random_of(uint64_t seed, int length, int queues, bool is_together) {
     ts_text text = {0};
     uint64_t state = seed * 977 + 5;
     int dmas = 0;
-    ts_text_add(&text, "trn 1\nprogram random chip=trn1\ntensor x: output 0 f32[4,128,64]\n");
+    ts_text_format(&text, "trn 1\nprogram random chip=trn1%s\ntensor x: output 0 f32[4,128,64]\n",
+                   is_together ? " ranks=4" : "");
+    if (is_together) ts_text_add(&text, "tensor g: constant i32[1,4] = {0 1 2 3}\n");
     for (int i = 0; i < length; i++) {
-        if (below(&state, 4) == 0 && (queues < 16 || dmas < 16))
+        if (is_together && below(&state, 6) == 0)
+            add_collective(&text, &state);
+        else if (below(&state, 4) == 0 && (queues < 16 || dmas < 16))
             add_dma(&text, &state, dmas++ % queues);
         else
             add_compute(&text, &state);
@@ -85,6 +102,10 @@ static inline ts_program *random_program(uint64_t seed, int length, int queues) 
     ts_program *program = parse_text(text.data, "random");
     ts_text_free(&text);
     return program;
+}
+
+static inline ts_program *random_program(uint64_t seed, int length, int queues) {
+    return random_of(seed, length, queues, false);
 }
 
 /* What of an instruction's line says who executes it: an engine, or a queue and its trigger. */

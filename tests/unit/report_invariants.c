@@ -1,5 +1,6 @@
 /* The report adds up, its gains are what the bounds allow, and two runs write the same bytes: on the program
    of every test in tests/timing, tests/isa and tests/compiler. */
+#include "random_code.h"
 #include "report_support.h"
 
 #include "compiler/compile.h"
@@ -64,6 +65,16 @@ static void test_timing_programs(void **state) {
 static void test_isa_programs(void **state) {
     (void)state;
     assert_true(each_file("tests/isa", ".trn", parsed) >= 30);
+}
+
+/* Of four ranks: what collectives hold of the step is what its release gains at most. */
+static void test_random_collectives(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        ts_program *program = random_of(seed, 80, 1 + (int)seed % 5, true);
+        check_program(program, "random");
+        ts_program_free(program);
+    }
 }
 
 static void test_compiler_programs(void **state) {
@@ -368,6 +379,7 @@ int main(void) {
         cmocka_unit_test(test_timing_programs),
         cmocka_unit_test(test_isa_programs),
         cmocka_unit_test(test_compiler_programs),
+        cmocka_unit_test(test_random_collectives),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_asks),
         cmocka_unit_test(test_sizes),
