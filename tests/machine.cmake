@@ -3,7 +3,7 @@ add_executable(isa_runner unit/isa_runner.c)
 target_link_libraries(isa_runner PRIVATE ts_machine)
 set(TS_ISA_FILES)
 foreach(name
-        check_clean check_nan check_nan_input check_overflow check_rounding check_unset
+        check_clean check_nan check_nan_input check_overflow check_rounding check_unset check_wide
         activation activation_reduce activation_scale activation_sin activation_units affine_select alu_bits gpsimd_fold_angle alu_floats alu_ints alu_pow dma_add dma_cast dma_copy
         dma_gather dma_oob_far dma_oob_high dma_oob_low dma_oob_skip iota leave loops memset nc_matmul nc_matmul_fused nc_matmul_narrow nc_matmul_onezero nc_matmul_double_row range_select nonzero_with_count
         nc_transpose nc_transpose_halves overlap reciprocal scalar_tensor_tensor tensor_copy tensor_copy_halves tensor_copy_predicated tensor_reduce

@@ -164,7 +164,8 @@ static bool look_at_values(void *context, int32_t part, int64_t byte, int64_t co
 }
 
 static int values_of(const ts_exec *exec, const ts_ref *ref, ts_finding *first) {
-    if (ts_dtype_get((ts_dtype)ref->dtype)->kind != 'f') return 0;
+    const ts_dtype_info *type = ts_dtype_get((ts_dtype)ref->dtype);
+    if (type->kind != 'f' || type->bytes > (int)sizeof(float)) return 0; /* f64 is only moved */
     value_walk walk = {.dtype = (ts_dtype)ref->dtype};
     if (ref->space == ts_space_hbm) {
         walk.base = exec->data[ref->tensor];

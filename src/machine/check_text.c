@@ -117,6 +117,12 @@ static void add_subject(const ts_checks *checks, const ts_finding *finding, ts_t
     if (*loc->file) ts_text_format(out, " at %s:%u", loc->file, loc->line);
 }
 
+/* Whether what it made may come from the memory of another rank, whose own run tells where from. */
+static bool is_between_ranks(const ts_checks *checks, const ts_finding *finding) {
+    return finding->at != TS_AT_ENDS && checks->program->ranks > 1 &&
+           checks->program->code.data[finding->at]->op == ts_op_collective;
+}
+
 static void add_story(const ts_checks *checks, ts_check_kind kind, const ts_finding *finding, ts_text *out) {
     switch (kind) {
     case ts_check_unset:
@@ -128,6 +134,7 @@ static void add_story(const ts_checks *checks, ts_check_kind kind, const ts_find
         ts_text_add(out, finding->at == TS_AT_ENDS ? ": there is a NaN in " : " makes a NaN in ");
         add_where(checks, finding, out);
         if (finding->is_source_inf) ts_text_add(out, "; its operands held infinities");
+        if (is_between_ranks(checks, finding)) ts_text_add(out, "; or it came from another rank");
         break;
     case ts_check_overflow:
         ts_text_format(out, " casts %llu values to %s that it cannot hold, the largest %g",

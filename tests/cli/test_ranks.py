@@ -80,7 +80,8 @@ def test_checks_tell_of_each_rank(folder):
     found = json.loads(run(folder, "sum2.trn", "--input", "x0.npy", "nan.npy", "--check", "nan", "--json"))
     assert len(found["findings_of_ranks"]) == 2
     text = run(folder, "sum2.trn", "--input", "x0.npy", "nan.npy", "--check", "nan")
-    assert "rank 1\n" in text and "NaN" in text
+    assert "rank 0\ncheck nan: collective makes a NaN in element 0 of result y; or it came from another rank\n" in text
+    assert "rank 1\ncheck nan: program sum: there is a NaN in element 0 of argument x\n" in text
 
 
 def test_time_is_that_of_one_core(folder):
