@@ -71,8 +71,7 @@ static ts_status check_apart(ts_verifier *v, const ts_inst_collective *inst) {
     const bool is_fixed = ts_affine_same(v->program, &from, &dst->offset);
     const int64_t ahead = dst->offset.base - src->offset.base;
     if (is_fixed && (ahead >= src->dim[0].count.max || -ahead >= dst->dim[0].count.max)) return ts_ok;
-    if (is_fixed && ahead == 0 && (inst->kind == ts_cc_all_reduce || inst->kind == ts_cc_broadcast))
-        return ts_ok;
+    if (is_fixed && ahead == 0 && dst->dim[0].count.max == src->dim[0].count.max) return ts_ok;
     return ts_verify_refuse(v, ts_input, "dst and src share memory of tensor '%s'",
                             v->program->tensors.data[dst->tensor].name);
 }

@@ -218,12 +218,77 @@ static void copy_pieces(void *context, int64_t first, int64_t last) {
         memset(c->to + low, 0, (size_t)(high - low));
 }
 
+static void move(const party *p, uint8_t *to, const uint8_t *from, int64_t bytes) {
+    copying c = {to, from, bytes};
+    if (to == from) return;
+    ts_split(p->exec, (bytes + PIECE_BYTES - 1) / PIECE_BYTES, BYTE_NS * PIECE_BYTES, copy_pieces, &c);
+}
+
 /* `elems` elements of dst from element `at` on. */
 static void copy(const party *p, int64_t at, const ts_rows *from, int64_t from_at, int64_t elems) {
     const int64_t size = p->own.dst.size;
-    copying c = {p->own.dst.base + at * size, from ? from->base + from_at * size : NULL, elems * size};
-    if (c.to == c.from) return;
-    ts_split(p->exec, (c.bytes + PIECE_BYTES - 1) / PIECE_BYTES, BYTE_NS * PIECE_BYTES, copy_pieces, &c);
+    move(p, p->own.dst.base + at * size, from->base + from_at * size, elems * size);
+}
+
+/* ---- parts that change places: permute and all_to_all ---- */
+
+/* How many parts dst has; a rank in no group leaves it alone. */
+static int64_t parts_of(const party *p) {
+    return p->kind == ts_cc_permute ? 1 : p->own.columns;
+}
+
+/* Where a part of dst comes from, and from which element there on; NULL: it becomes zeros. */
+static const ts_rows *source_of(const party *p, int64_t part, int64_t *from_at) {
+    *from_at = p->place * (p->own.dst.elems / parts_of(p));
+    if (p->kind != ts_cc_permute) return &offer_of(p, part)->src;
+    return p->members ? &offer_of(p, 0)->src : NULL;
+}
+
+static void move_parts(const party *p) {
+    const int64_t parts = parts_of(p), elems = p->own.dst.elems / parts, bytes = elems * p->own.dst.size;
+    for (int64_t i = 0; i < parts; i++) {
+        int64_t from_at;
+        const ts_rows *from = source_of(p, i, &from_at);
+        move(p, p->own.dst.base + i * bytes, from ? from->base + from_at * p->own.dst.size : NULL, bytes);
+    }
+}
+
+static int64_t room_elems(const party *p) {
+    const ts_memory *room = &p->exec->core->shadow[TS_WORKSPACE];
+    return room->partitions * room->pitch / p->own.dst.size / parts_of(p);
+}
+
+/* Where dst is src on some rank, all take a piece of each part out first, and write it when all have. */
+static void move_parts_in_place(const party *p) {
+    const int64_t size = p->own.dst.size, parts = parts_of(p), elems = p->own.dst.elems / parts;
+    const int64_t most = room_elems(p), own = p->kind == ts_cc_permute || p->members ? parts : 0;
+    uint8_t *room = p->exec->core->shadow[TS_WORKSPACE].data;
+    for (int64_t at = 0, n; at < elems; at += n) {
+        n = elems - at < most ? elems - at : most;
+        int64_t from_at;
+        for (int64_t i = 0; i < own; i++) {
+            const ts_rows *from = source_of(p, i, &from_at);
+            if (from) move(p, room + i * n * size, from->base + (from_at + at) * size, n * size);
+        }
+        ts_meet_again(p->exec);
+        for (int64_t i = 0; i < own; i++)
+            move(p, p->own.dst.base + (i * elems + at) * size,
+                 source_of(p, i, &from_at) ? room + i * n * size : NULL, n * size);
+    }
+}
+
+static bool is_in_place(const ts_offer *offer) {
+    return offer->dst.base == offer->src.base;
+}
+
+static void exchange(const party *p) {
+    bool is_any_in_place = false;
+    for (int i = 0; p->exec->program->ranks > 1 && i < ts_meeting_members(p->exec->meeting); i++)
+        is_any_in_place |= is_in_place(ts_meeting_offer(p->exec, i));
+    if (is_any_in_place)
+        move_parts_in_place(p);
+    else if (p->kind == ts_cc_permute || p->members)
+        move_parts(p);
 }
 
 /* ---- the kinds ---- */
@@ -249,22 +314,12 @@ static void gather_parts(const party *p) {
     }
 }
 
-static void permute(const party *p) {
-    const int rank = p->exec->program->ranks > 1 ? p->exec->member : 0;
-    const int32_t *source = NULL;
-    for (int64_t row = 0; row < p->own.rows; row++)
-        if (p->own.groups[2 * row + 1] == rank) source = &p->own.groups[2 * row];
-    party from = *p;
-    from.members = source;
-    copy(p, 0, source ? &offer_of(&from, 0)->src : NULL, 0, p->own.dst.elems);
-}
-
 /* All but what an all_reduce does after it. */
 static void execute(const party *p) {
-    const int64_t elems = p->own.src.elems, part = p->size ? elems / p->size : 0;
+    const int64_t elems = p->own.src.elems;
     joining whole = {.p = p, .last = p->own.dst.elems, .ahead = p->place * p->own.dst.elems};
-    if (p->kind == ts_cc_permute) {
-        permute(p);
+    if (p->kind == ts_cc_permute || p->kind == ts_cc_all_to_all) {
+        exchange(p);
         return;
     }
     if (!p->members) return;
@@ -272,36 +327,36 @@ static void execute(const party *p) {
     case ts_cc_all_reduce: reduce_own_part(p); break;
     case ts_cc_reduce_scatter: join(&whole); break;
     case ts_cc_broadcast: copy(p, 0, &offer_of(p, 0)->src, 0, elems); break;
-    case ts_cc_all_gather:
+    default: /* all_gather */
         for (int64_t i = 0; i < p->size; i++)
             copy(p, i * elems, &offer_of(p, i)->src, 0, elems);
         break;
-    default: /* all_to_all */
-        for (int64_t i = 0; i < p->size; i++)
-            copy(p, i * part, &offer_of(p, i)->src, p->place * part, part);
-        break;
     }
 }
 
+/* Of a permute its source alone is what the target must know. */
 static void find_group(party *p) {
     const int rank = p->exec->program->ranks > 1 ? p->exec->member : 0;
-    if (p->kind == ts_cc_permute) return;
-    for (int64_t i = 0; i < p->own.rows * p->own.columns; i++) {
+    const bool is_pairs = p->kind == ts_cc_permute;
+    for (int64_t i = is_pairs; i < p->own.rows * p->own.columns; i += 1 + is_pairs) {
         if (p->own.groups[i] != rank) continue;
-        p->size = p->own.columns;
-        p->place = (int)(i % p->size);
-        p->members = p->own.groups + i - p->place;
+        p->size = is_pairs ? 1 : p->own.columns;
+        p->place = is_pairs ? 0 : (int)(i % p->size);
+        p->members = p->own.groups + i - (is_pairs ? 1 : p->place);
     }
 }
 
-/* dst may be src where each rank alone reads what it overwrites. */
+/* dst may be src where each rank alone reads what it overwrites, or what it takes is put aside first. */
 static ts_status check_overlap(const party *p) {
     const ts_rows *dst = &p->own.dst, *src = &p->own.src;
     const uint8_t *dst_end = dst->base + dst->elems * dst->size,
                   *src_end = src->base + src->elems * src->size;
-    bool is_in_place = dst->base == src->base && (p->kind == ts_cc_all_reduce || p->kind == ts_cc_broadcast);
-    if (is_in_place || dst_end <= src->base || src_end <= dst->base) return ts_ok;
-    return ts_fail(p->exec->diag, ts_undefined, "dst and src of a collective share memory");
+    if (dst_end <= src->base || src_end <= dst->base) return ts_ok;
+    if (!is_in_place(&p->own) || dst->elems != src->elems)
+        return ts_fail(p->exec->diag, ts_undefined, "dst and src of a collective share memory");
+    if (room_elems(p) > 0) return ts_ok;
+    return ts_fail(p->exec->diag, ts_capacity,
+                   "SBUF of the chip is too small to exchange %lld parts in place", (long long)parts_of(p));
 }
 
 ts_status ts_exec_collective(ts_exec *exec, const ts_inst *head) {

@@ -83,7 +83,11 @@ static ts_status await(const ts_exec *exec, const uint64_t *count, uint64_t want
     }
     if (*count >= wanted) return ts_ok;
     if (is_pair) return ts_fail(exec->diag, ts_deadlock, "waits for the other core, whose program has ended");
-    return ts_fail(exec->diag, ts_deadlock, "waits for rank %d, whose program has ended", meeting->gone - 1);
+    ts_fail(exec->diag, ts_deadlock, "waits for rank %d, whose program has ended", meeting->gone - 1);
+    ts_diag_remedy(exec->diag,
+                   "make as many collectives on each rank: no loop or branch around one may depend "
+                   "on what a rank alone knows");
+    return ts_deadlock;
 }
 
 /* Under the lock. */
