@@ -75,6 +75,7 @@ class _Process:
         self._lock = threading.Lock()
         self._child = None
         self._log = None
+        self._owner = os.getpid()
         atexit.register(self.stop)
 
     def ask(self, data):
@@ -84,9 +85,9 @@ class _Process:
                 pipe.write(self._child.stdin, pipe.OK, data)
                 status, answer = pipe.read(self._child.stdout)
             except (EOFError, BrokenPipeError):
-                code = self._child.wait()
-                self._child = None
-                raise pipe.Refused(f"Shardy's passes ended their process: {self._last_words(code)}") from None
+                words = self._last_words(self._child.wait())
+                self.stop()
+                raise pipe.Refused(f"Shardy's passes ended their process: {words}") from None
             except BaseException:  # an answer half read is of no use to the next request
                 self.stop()
                 raise
@@ -96,23 +97,25 @@ class _Process:
 
     def stop(self):
         child, self._child = self._child, None
-        if child:
+        if child and self._owner == os.getpid():
             child.kill()
             child.communicate()
+        if self._log:
+            self._log.close()
 
     def _start(self):
         if self._child and self._child.poll() is None:
             return
         self.stop()
         self._log = tempfile.TemporaryFile()
-        paths = os.pathsep.join(path for path in sys.path if path)
+        paths = os.pathsep.join(map(os.path.abspath, sys.path))
         self._child = subprocess.Popen([sys.executable, "-P", *_WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self._log, start_new_session=True, env={**os.environ, "PYTHONPATH": paths})
 
     def _last_words(self, code):
-        """Of a C++ check that failed, its line; otherwise how the process ended."""
+        """Of a C++ check that failed, its line; of Python the error; otherwise the signal."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").splitlines()
         checks = [line.partition("] ")[2] or line for line in lines if "Check failed" in line or "LLVM ERROR" in line]
-        how = signal.strsignal(-code) if code < 0 else f"status {code}"
-        return " ".join((checks or [how])[-1].split())
+        how = [signal.strsignal(-code)] if code < 0 else lines or [f"status {code}"]
+        return " ".join((checks or how)[-1].split())

@@ -21,8 +21,10 @@ PLACEWISE = frozenset(f"stablehlo.{name}" for name in """
     round_nearest_even rsqrt select shift_left shift_right_arithmetic shift_right_logical sign sine sqrt subtract tan
     tanh transpose xor all_reduce collective_permute collective_broadcast partition_id case if return""".split())
 
-# The reductions that partitions can finish together, and what they must start from.
-NEUTRAL = {"stablehlo.add": 0, "stablehlo.maximum": None, "stablehlo.minimum": None}
+# The reductions that partitions can finish together, and what they must start from (None: anything, as it may count
+# more than once).
+NEUTRAL = {"stablehlo.add": 0, "stablehlo.multiply": 1, "stablehlo.xor": 0, "stablehlo.maximum": None,
+           "stablehlo.minimum": None, "stablehlo.and": None, "stablehlo.or": None}
 
 
 def confine(module):
@@ -31,6 +33,9 @@ def confine(module):
     for op in shardings.operations(_main(module)):
         if op.name in ("stablehlo.while", "stablehlo.case", "stablehlo.if"):
             _control(table, op)
+        elif op.name == "sdy.reshard":
+            found = table.confined(table.of(op.results[0]), shardings.shape(op.results[0]), ALL)
+            op.attributes["sharding"] = table.attribute(found, len(shardings.shape(op.results[0])))
         elif op.name == "stablehlo.reshape":
             _reshape(table, op)
         elif op.name == "stablehlo.dot_general":
@@ -286,7 +291,8 @@ def _scatter(op):
     target, updates = _dims(op.operands[0]), _dims(op.operands[2])
     hidden = {*numbers.inserted_window_dims, *numbers.input_batching_dims}
     windows = [i for i in range(len(target)) if i not in hidden]
-    whole = {i: k for i, k in zip(windows, numbers.update_window_dims, strict=True) if target[i] == updates[k]}
+    whole = {i: k for i, k in zip(windows, numbers.update_window_dims, strict=True)
+             if target[i] == updates[k] and i not in numbers.scattered_dims_to_operand_dims}
     if kind_of_reduction(op) == "stablehlo.add":
         indices = frozenset(range(len(_dims(op.operands[1])))) - {numbers.index_vector_dim}
         kept = frozenset(whole) | set(numbers.input_batching_dims)

@@ -10,6 +10,8 @@ from jaxlib.mlir.dialects import sdy
 from trainstone.partition import places
 from trainstone.partition.pipe import Refused
 
+_ALIAS = "tf.aliasing_output"
+
 
 def describe(module):
     """Marks the module as the program of one partition, and says how its arguments and results are parts of the
@@ -28,6 +30,28 @@ def describe(module):
     attributes["trainstone.local"] = ir.BoolAttr.get(True)
     attributes["trainstone.parameter_shardings"] = texts("arg_attrs", len(kind.inputs))
     attributes["trainstone.output_shardings"] = texts("res_attrs", len(kind.results))
+
+
+def donate(module):
+    """Where JAX could not know which result takes a donated argument's place, because it did not know how results are
+    divided: the first of its type that is divided alike and takes no other's."""
+    main = _main(module)
+    if "arg_attrs" not in main.attributes:
+        return
+    kind = main.attributes["function_type"].value
+    attributes = module.operation.attributes
+    ins, outs = ([(str(one), ir.StringAttr(text).value) for one, text in zip(kinds, attributes[name], strict=True)]
+                 for kinds, name in ((kind.inputs, "trainstone.parameter_shardings"),
+                                     (kind.results, "trainstone.output_shardings")))
+    rows = [{one.name: one.attr for one in ir.DictAttr(row)} for row in main.attributes["arg_attrs"]]
+    taken = {ir.IntegerAttr(row[_ALIAS]).value for row in rows if _ALIAS in row}
+    for row, one in zip(rows, ins, strict=True):
+        at = next((i for i, out in enumerate(outs) if out == one and i not in taken), None)
+        if "jax.buffer_donor" in row and at is not None:
+            del row["jax.buffer_donor"]
+            row[_ALIAS] = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), at)
+            taken.add(at)
+    main.attributes["arg_attrs"] = ir.ArrayAttr.get([ir.DictAttr.get(row) for row in rows])
 
 
 def sharding_text(sharding, meshes):

@@ -111,7 +111,7 @@ class Shardings:
         mesh, rows = sharding
         rows = [list(row) if open_dims is None or i in open_dims else [] for i, row in enumerate(rows)]
         for size, row in zip(dims, rows, strict=True):
-            while row and size % self.count(mesh, row):
+            while row and (size == 0 or size % self.count(mesh, row)):
                 row.pop()
         return self.plain(mesh, rows)
 

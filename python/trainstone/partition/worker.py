@@ -58,6 +58,7 @@ def partition(data):
         standins.restore(module, hidden)
         loops.restore(module)
         _run(module, CLEAN)
+        describe.donate(module)
         describe.check(module)
         out = io.BytesIO()
         module.operation.write_bytecode(file=out)
