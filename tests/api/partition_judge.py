@@ -99,8 +99,9 @@ def join(parts, text):
     sizes = parts[0].shape
     whole, seen = np.zeros([size * n for size, n in zip(sizes, counts, strict=True)], parts[0].dtype), {}
     for p, place in at.items():
-        same = parts[p] == seen.setdefault(place, parts[p])
-        assert np.all(same | (parts[p] != parts[p])), f"partition {p} has another value than the others of its place"
+        with np.errstate(invalid="ignore"):  # NaN
+            same = (parts[p] == seen.setdefault(place, parts[p])) | (parts[p] != parts[p])
+        assert np.all(same), f"partition {p} has another value than the others of its place"
         whole[tuple(slice(i * size, (i + 1) * size) for i, size in zip(place, sizes, strict=True))] = parts[p]
     return whole
 

@@ -4,13 +4,17 @@ On the default instance that is two; TRAINSTONE_INSTANCE=trn1.32xlarge has enoug
 """
 
 import functools
+import pathlib
+import re
 
+import cli
 import harness
 import jax
 import jax.numpy as jnp
 import models
 import numpy as np
 import pytest
+import trainstone
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 
 CHIP = jax.devices("neuron")
@@ -135,6 +139,37 @@ def test_weights_divided_as_the_batch_is(cores):
     wanted = harness.on_reference(step)(w, x)
     near(found[0], wanted[0])
     near(found[1], wanted[1])
+
+
+def test_the_program_of_the_page_trains():
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "cores.md").read_text()
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    with jax.default_device(jax.devices("cpu")[0]):
+        before = float(names["loss"](*jax.tree.map(np.asarray, (names["w"], names["x"], names["y"]))))
+    assert len(names["x"].sharding.device_set) == len(CHIP) and before < float(names["value"]) < 2
+
+
+@each_count
+def test_exported_programs_run_without_python(cores, tmp_path):
+    mesh, w, x = line(cores), normal(6, 4), normal(2 * cores, 6)
+
+    def step(w, x):
+        return w - 0.1 * jax.grad(lambda w: jnp.mean(jnp.tanh(x @ w) ** 2))(w), (x @ w).max()
+
+    told = trainstone.export(step, put(mesh, w), put(mesh, x, "d"), path=tmp_path / "step")
+    assert [one["shape"] for one in told["arguments"]] == [[6, 4], [2 * cores, 6]]
+    np.save(tmp_path / "w.npy", w)
+    files = []
+    for i, part in enumerate(np.split(x, cores)):
+        np.save(tmp_path / f"x{i}.npy", part)
+        files += [tmp_path / "w.npy", tmp_path / f"x{i}.npy"]
+    done = cli.trainstone("run", tmp_path / "step.mlirbc", "--input", *files, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    wanted = harness.on_reference(step)(w, x)
+    for i in range(cores):
+        for k, want in enumerate(wanted):
+            near(np.load(tmp_path / "out" / f"rank_{i}" / f"output_{k}.npy"), want)
 
 
 # ---- what each core does ----
@@ -266,6 +301,36 @@ def test_arrays_move(cores):
         np.testing.assert_array_equal(np.asarray(moved), x)
     np.testing.assert_array_equal(np.asarray(jnp.asarray(rows) + 1), x + 1)  # operations outside of jit
     np.testing.assert_array_equal(np.asarray((rows * 2)[1:3]), x[1:3] * 2)
+
+
+@each_count
+def test_any_order_of_devices(cores):
+    x = normal(2 * cores, 6)
+    for chosen in (CHIP[:cores][::-1], CHIP[-cores:]):
+        mesh = Mesh(np.array(chosen).reshape(cores, 1), ("d", "one"))
+        doubled, index = jax.jit(jax.shard_map(lambda x: (x * 2, x * 0 + jax.lax.axis_index("d")), mesh=mesh,
+                                               in_specs=P("d", "one"), out_specs=P("d", "one")))(put(mesh, x, "d", "one"))
+        near(doubled, x * 2, 0)
+        near(index, np.repeat(np.arange(cores, dtype=np.float32), 2)[:, None] + 0 * x, 0)
+        found = jax.jit(lambda x: x.max(0))(put(mesh, x, "d"))
+        near(found, x.max(0), 0)
+        assert [shard.device for shard in doubled.addressable_shards] == chosen
+
+
+@each_count
+def test_constraints_and_explicit_axes(cores):
+    x = normal(2 * cores, 2 * cores)
+    mesh = line(cores)
+    turned = jax.jit(lambda x: jax.lax.with_sharding_constraint(x * 2, NamedSharding(mesh, P(None, "d"))) + 1)(
+        put(mesh, x, "d"))
+    near(turned, x * 2 + 1, 0)
+    assert turned.sharding.is_equivalent_to(NamedSharding(mesh, P(None, "d")), 2)
+    explicit = jax.make_mesh((cores,), ("d",), (jax.sharding.AxisType.Explicit,), devices=CHIP[:cores])
+    with jax.set_mesh(explicit):
+        rows = jax.device_put(x, P("d"))
+        product = jax.jit(lambda a: jnp.dot(a.T, a, out_sharding=P("d", None)))(rows)
+    near(product, x.T @ x)
+    assert product.sharding.spec == P("d", None)
 
 
 @each_count

@@ -30,7 +30,7 @@ NEUTRAL = {"stablehlo.add": 0, "stablehlo.multiply": 1, "stablehlo.xor": 0, "sta
 def confine(module):
     """Reshards operands and takes axes from results, in the order of the program."""
     table = shardings.Shardings(module)
-    for op in shardings.operations(_main(module)):
+    for op in shardings.operations(shardings.main(module).regions[0].blocks[0]):
         if op.name in ("stablehlo.while", "stablehlo.case", "stablehlo.if"):
             _control(table, op)
         elif op.name == "sdy.reshard":
@@ -46,11 +46,6 @@ def confine(module):
             _apply(table, op, *_rule(op))
 
 
-def _main(module):
-    return next(op for op in module.body.operations if op.operation.name == "func.func"
-                and ir.StringAttr(op.attributes["sym_name"]).value == "main").regions[0].blocks[0]
-
-
 def _apply(table, op, ins, outs):
     for i, operand in enumerate(op.operands):
         dims = shardings.shape(operand)
@@ -63,7 +58,7 @@ def _apply(table, op, ins, outs):
 
 def _control(table, op):
     """What loops carry and branches return. Within a manual computation it is whole."""
-    inside = _is_in_manual(op)
+    inside = shardings.is_in_manual(op)
     if "sdy.sharding" in op.attributes:
         table.set_results(op, [table.confined(table.of(result), shardings.shape(result) or [], WHOLE if inside else ALL)
                                for result in op.results])
@@ -77,16 +72,6 @@ def _control(table, op):
         last = list(region.blocks[0].operations)[-1].operation
         for i, sharding in enumerate(found):
             table.reshard(last, i, sharding)
-
-
-def _is_in_manual(op):
-    while op := op.parent:
-        op = op.operation
-        if op.name == "sdy.manual_computation":
-            return True
-        if op.name == "func.func":
-            return False
-    return False
 
 
 def _reshape(table, op):
@@ -227,13 +212,13 @@ def _dynamic_update(op):
 
 
 def _pad(op):
-    numbers = zip(*(_numbers(op, f"{name}") for name in
+    numbers = zip(*(_numbers(op, name) for name in
                     ("edge_padding_low", "edge_padding_high", "interior_padding")), strict=True)
     kept = frozenset(i for i, row in enumerate(numbers) if not any(row))
     return [kept, WHOLE], [kept]
 
 
-def _all_but(op, closed, ins=None):
+def _all_but(op, closed):
     kept = frozenset(range(max((len(_dims(value)) for value in (*op.operands, *op.results)), default=0))) - set(closed)
     return [kept] * len(op.operands), [kept] * len(op.results)
 

@@ -7,7 +7,7 @@ from jaxlib._hlo import HloSharding, OpSharding_Type
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import sdy
 
-from trainstone.partition import places
+from trainstone.partition import places, shardings
 from trainstone.partition.pipe import Refused
 
 _ALIAS = "tf.aliasing_output"
@@ -16,7 +16,7 @@ _ALIAS = "tf.aliasing_output"
 def describe(module):
     """Marks the module as the program of one partition, and says how its arguments and results are parts of the
     global ones, in the words of XLA's HloSharding, which JAX compares."""
-    main = _main(module)
+    main = shardings.main(module)
     meshes = {ir.StringAttr(op.attributes["sym_name"]).value: op.attributes["mesh"] for op in module.body.operations
               if op.operation.name == "sdy.mesh"}
 
@@ -35,7 +35,7 @@ def describe(module):
 def donate(module):
     """Where JAX could not know which result takes a donated argument's place, because it did not know how results are
     divided: the first of its type that is divided alike and takes no other's."""
-    main = _main(module)
+    main = shardings.main(module)
     if "arg_attrs" not in main.attributes:
         return
     kind = main.attributes["function_type"].value
@@ -87,10 +87,3 @@ def check(module):
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(look)
-
-
-def _main(module):
-    return next(op for op in module.body.operations
-                if "sym_name" in op.attributes and ir.StringAttr(op.attributes["sym_name"]).value == "main")
-
-

@@ -13,17 +13,9 @@ def outline(module):
     table = shardings.Shardings(module)
     for top in [op for op in module.body.operations if op.operation.name == "func.func"]:
         loops = [op for op in shardings.operations(top.regions[0].blocks[0])
-                 if op.name == "stablehlo.while" and not _is_in_manual(op)]
+                 if op.name == "stablehlo.while" and not shardings.is_in_manual(op)]
         for number, op in enumerate(reversed(loops)):
             _outline(module, table, op, number)
-
-
-def _is_in_manual(op):
-    while op := op.parent:
-        op = op.operation
-        if op.name == "sdy.manual_computation":
-            return True
-    return False
 
 
 def _outline(module, table, op, number):

@@ -9,6 +9,21 @@ from jaxlib.mlir.dialects import sdy
 CONTROL = ("stablehlo.while", "stablehlo.case", "stablehlo.if", "sdy.manual_computation")
 
 
+def main(module):
+    """The function of the program; others are called by it."""
+    return next(op for op in module.body.operations if op.operation.name == "func.func"
+                and ir.StringAttr(op.attributes["sym_name"]).value == "main")
+
+
+def is_in_manual(op):
+    """Whether it is part of a computation that says itself what each partition does."""
+    while op := op.parent:
+        op = op.operation
+        if op.name == "sdy.manual_computation":
+            return True
+    return False
+
+
 def operations(block):
     """Those of a block and of the control flow in it, outer ones first."""
     found = []
