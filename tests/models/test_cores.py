@@ -362,6 +362,16 @@ def test_extremes_over_a_divided_dimension(cores):
 
 
 @each_count
+def test_integers_joined_over_a_divided_dimension(cores):
+    mesh, x = line(cores), RANDOM.integers(1, 6, (2 * cores, 8)).astype(np.int32)
+    joins = [jnp.add, jnp.multiply, jnp.bitwise_and, jnp.bitwise_or, jnp.bitwise_xor, jnp.maximum, jnp.minimum]
+    found = jax.jit(lambda x: [join.reduce(x) for join in joins])(put(mesh, x, "d"))
+    for join, got in zip(joins, found, strict=True):
+        want = getattr(np, join.__name__).reduce(x, axis=0, dtype=np.int32)
+        np.testing.assert_array_equal(np.asarray(got), want, err_msg=join.__name__)
+
+
+@each_count
 def test_loops_over_divided_carries(cores):
     mesh, x, w = grid(cores), normal(2 * cores, 16), normal(3, 16, 16) / 4
 
