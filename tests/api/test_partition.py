@@ -140,6 +140,7 @@ PROGRAMS = {
                                                          x, w)[0])), on_grid(normal(3, 16, 16), None, None, "y"), BATCH),
     "data_parallel": (jax.value_and_grad(loss_of(mlp)),
                       [(on_grid(normal(16, 16)), on_grid(normal(16))) for _ in range(2)], BATCH),
+    "two_meshes": (lambda x, y: (x + y, (x @ y.T).max(0)), BOTH, judge.put(judge.mesh(z=4), normal(8, 16), None, "z")),
     "transformer": (jax.value_and_grad(language_model), *transformer_args()),
 }
 
@@ -288,14 +289,23 @@ def test_pmap_is_local_already():
 # ---- refusals ----
 
 
-def test_what_shardy_refuses_has_a_line_and_a_remedy():
-    other = judge.mesh(z=4)
-    lowered = judge.lower(lambda x, y: x + y, BOTH, judge.put(other, normal(8, 16), None, "z"))
+def test_refusals_have_a_line_and_a_remedy():
+    """Annotations of the older partitioner would be ignored."""
+    def constrained(x):
+        return jax.lax.with_sharding_constraint(x * 2, NamedSharding(GRID, P("y")))
+
+    jax.config.update("jax_use_shardy_partitioner", False)
+    try:
+        lowered = [judge.lower(function, BATCH) for function in (constrained, lambda x: x.sum())]
+    finally:
+        jax.config.update("jax_use_shardy_partitioner", True)
     with pytest.raises(jax.errors.JaxRuntimeError) as error:
-        judge.local(lowered)
+        judge.local(lowered[0])
     text = str(error.value)
-    assert text.startswith("UNIMPLEMENTED: unsupported: jit__lambda cannot be partitioned over 4 NeuronCores: ")
-    assert f"at {__file__}:" in text and "jax.shard_map" in text
+    assert text.startswith("UNIMPLEMENTED: unsupported: jit_constrained cannot be partitioned over 4 NeuronCores: ")
+    assert f"at {__file__}:{constrained.__code__.co_firstlineno + 1}" in text and "jax_use_shardy_partitioner" in text
+    with pytest.raises(jax.errors.JaxRuntimeError, match="jax_use_shardy_partitioner"):
+        judge.local(lowered[1])
 
 
 def test_a_pass_that_ends_its_process_is_a_refusal(monkeypatch, tmp_path):

@@ -47,6 +47,8 @@ def confine(module):
 
 
 def _apply(table, op, ins, outs):
+    if len({sharding[0] for sharding in map(table.of, (*op.results, *op.operands)) if sharding}) > 1:
+        ins, outs = _whole(op)  # the passes know one mesh an operation
     for i, operand in enumerate(op.operands):
         dims = shardings.shape(operand)
         if dims is not None and table.of(operand):

@@ -104,8 +104,9 @@ class Shardings:
         part = axis.sub_axis_info
         return sdy.SubAxisInfoAttr(part).size if part else self.meshes[mesh][axis.name]
 
-    def attribute(self, sharding, rank):
-        mesh, rows = sharding or (next(iter(self.meshes)), [[]] * rank)
+    def attribute(self, sharding, rank, mesh=None):
+        """The mesh is that of what is whole."""
+        mesh, rows = sharding or (mesh or next(iter(self.meshes)), [[]] * rank)
         return sdy.TensorShardingAttr.get(mesh, [sdy.DimensionShardingAttr.get(row, True) for row in rows])
 
     def set_results(self, op, found):
@@ -133,10 +134,11 @@ class Shardings:
     def reshard(self, op, index, sharding):
         """From here on operand `index` of op comes with the sharding."""
         value = op.operands[index]
-        if same(self.of(value), sharding):
+        old = self.of(value)
+        if same(old, sharding):
             return
         new = ir.Operation.create("sdy.reshard", [value.type], [value], loc=op.location, ip=ir.InsertionPoint(op),
-                                  attributes={"sharding": self.attribute(sharding, len(shape(value)))})
+                                  attributes={"sharding": self.attribute(sharding, len(shape(value)), old and old[0])})
         op.operands[index] = new.result
 
 

@@ -12,7 +12,7 @@ from jaxlib.mlir import ir, passmanager
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 from jaxlib.mlir.dialects import chlo, mhlo, sdy, stablehlo
 
-from trainstone.partition import confine, describe, inline, loops, pipe, places, standins
+from trainstone.partition import confine, describe, inline, loops, pipe, places, shardings, standins
 
 # Propagation gives each value a sharding. Function arguments and results keep to whole axes that divide.
 PROPAGATE = """symbol-dce,
@@ -26,6 +26,7 @@ COMMUNICATE = """func.func(sdy-insert-explicit-reshards{enable-full-version=true
 JOIN = "canonicalize{enable-patterns=sdy-collective}"  # a sum that is sliced becomes a reduce_scatter
 LOCALIZE = "sdy-convert-global-to-local"
 CLEAN = "sdy-drop-sharding-and-mesh, symbol-dce"
+_OLDER = ("Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape")
 
 
 def make_context():
@@ -45,6 +46,7 @@ def partition(data):
     with make_context(), ir.Location.unknown():
         module = ir.Module.parse(data)
         inline.inline_calls(module)
+        check_annotations(module)
         standins.hide_functions(module)
         _run(module, PROPAGATE)
         confine.confine(module)
@@ -63,6 +65,17 @@ def partition(data):
         out = io.BytesIO()
         module.operation.write_bytecode(file=out)
     return out.getvalue()
+
+
+def check_annotations(module):
+    """Those of JAX's older partitioner are ignored by this one."""
+    main = shardings.main(module)
+    rows = [row for key in ("arg_attrs", "res_attrs") if key in main.attributes for row in main.attributes[key]]
+    found = [op for op in shardings.operations(main.regions[0].blocks[0]) if op.name == "stablehlo.custom_call"
+             and ir.StringAttr(op.attributes["call_target_name"]).value in _OLDER]
+    if found or any("mhlo.sharding" in row for row in rows):
+        where = places.words(found[0].location) if found else ""
+        raise pipe.Refused(f"its shardings{where} are those of GSPMD, which jax_use_shardy_partitioner=False asks for")
 
 
 def _run(module, passes):
