@@ -92,7 +92,7 @@ def try_program(seed, ops, only=None):
         return None, str(error).splitlines()[0]
     names = [node.name for node in program.nodes for _ in node.results]
     for name, got, want in zip(names, found, on_one_device(function, program.inputs), strict=True):
-        if differs(got, want):
+        if not name.startswith("bitcast") and differs(got, want):  # the bits of a sum depend on its order
             return f"{name} is the first that differs; arguments {[one.sharding.spec for one in arguments]}", None
     return None, None
 
