@@ -38,13 +38,15 @@ def initialize():
     # JAX warns that a platform is experimental unless the plugin puts its name on this list before it registers.
     xla_bridge._nonexperimental_plugins.add(PLATFORM)
     try:
-        from trainstone import library, partition, refusals
+        from trainstone import library, refusals
 
         found = str(library.path())
     except FileNotFoundError as error:
         # Raised when JAX starts the platform, so that the words reach the user and JAX_PLATFORMS=cpu works.
         xla_bridge.register_backend_factory(PLATFORM, _refuse(str(error)), priority=PRIORITY, fail_quietly=False)
         return
+    from trainstone import partition
+
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
     refusals.register(PLATFORM)
     partition.register(PLATFORM)
