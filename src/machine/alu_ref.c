@@ -96,6 +96,7 @@ static bool floats_by(unsigned op, const float *a, float y, float *out, int64_t 
         FLOATS_BY(add, x + y)
         FLOATS_BY(subtract, x - y)
         FLOATS_BY(multiply, x * y)
+        FLOATS_BY(divide, x / y)
         FLOATS_BY(max, float_max(x, y))
         FLOATS_BY(min, float_min(x, y))
     default: return false;
@@ -108,6 +109,7 @@ static bool floats_of(unsigned op, float y, const float *a, float *out, int64_t 
         FLOATS_BY(add, y + x)
         FLOATS_BY(subtract, y - x)
         FLOATS_BY(multiply, y * x)
+        FLOATS_BY(divide, y / x)
     default: return false;
     }
 }

@@ -84,3 +84,17 @@ def test_traffic(name, precision, tmp_path):
     assert done.returncode == 0, done.stderr
     least = models_jax.tree_bytes((params, state)) + models_jax.saved_bytes(name, params, x, y)
     assert least < json.loads(done.stdout)["hbm_bytes"] <= 3 * least
+
+
+def test_kernels_alone(tmp_path):
+    """Kernels called in a row stand beside an interpreter in NumPy, and beside a module given."""
+    (tmp_path / "beside.py").write_text("import numpy as np\n\ndef matmul(at, b, out):\n    np.matmul(at.T, b, out=out)\n\n"
+                                        "def softmax(x, out):\n    out[...] = np.exp(x)\n")
+    done = subprocess.run([sys.executable, BENCH / "nki_speed.py", "--wall", "--turns", "1", "--beside",
+                           tmp_path / "beside.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for name in ("product 1024 cubed, fp32", "softmax 1024 x 1024"):
+        for contender in ("NumPy", "the module given"):
+            ratio = found[f"{name}, in {contender}"] / found[name]
+            assert 0 < found[name] < 10 and found[f"{name}: {contender} / ours"] == ratio
