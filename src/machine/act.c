@@ -59,18 +59,33 @@ static bool are_near(const float *in, int64_t n) {
     return largest <= ts_float_bits(EXP_NEAR);
 }
 
-/* The check is made on the way: of a row that is far nothing in `out` counts. */
+/* The check is made on the way: of a row that is far nothing in `out` counts. Strips, where something is
+ * fetched. */
+enum { STRIP = 32, LINE_FLOATS = 16 };
+#define STEP(level, argument, largest)                                                                       \
+    {                                                                                                        \
+        const float x = argument;                                                                            \
+        const uint32_t magnitude = ts_float_bits(x) & 0x7fffffffu;                                           \
+        largest = magnitude > largest ? magnitude : largest;                                                 \
+        out[i] = exp_near(TS_FUSES_##level, x);                                                              \
+    }
 #define TRY_AT(target, level, name, argument)                                                                \
-    target static bool name##_##level(const float *in, float scale, float bias, float *out, int64_t n) {     \
+    target static bool name##_##level(const float *in, float scale, float bias, const float *next,           \
+                                      float *out, int64_t n) {                                               \
+        _Alignas(64) uint32_t most[STRIP] = {0};                                                             \
         uint32_t largest = 0;                                                                                \
+        int64_t begin = 0;                                                                                   \
         (void)scale;                                                                                         \
-        _Pragma("omp simd reduction(max : largest)") for (int64_t i = 0; i < n; i++) {                       \
-            const float x = argument;                                                                        \
-            const uint32_t magnitude = ts_float_bits(x) & 0x7fffffffu;                                       \
-            largest = magnitude > largest ? magnitude : largest;                                             \
-            out[i] = exp_near(TS_FUSES_##level, x);                                                          \
+        for (; next && begin + STRIP <= n; begin += STRIP) {                                                 \
+            for (int64_t i = begin; i < begin + STRIP; i += LINE_FLOATS)                                     \
+                __builtin_prefetch(next + i, 0, 2);                                                          \
+            _Pragma("omp simd") for (int64_t i = begin; i < begin + STRIP; i++)                              \
+                STEP(level, argument, most[i - begin])                                                       \
         }                                                                                                    \
-        return largest <= ts_float_bits(EXP_NEAR);                                                           \
+        for (int i = 0; i < STRIP; i++)                                                                      \
+            largest = most[i] > largest ? most[i] : largest;                                                 \
+        _Pragma("omp simd reduction(max : largest)") for (int64_t i = begin; i < n; i++)                     \
+                STEP(level, argument, largest) return largest <= ts_float_bits(EXP_NEAR);                    \
     }
 #define TRY(name, argument)                                                                                  \
     TRY_AT(TS_TARGET_512, 512, name, argument)                                                               \
@@ -79,11 +94,11 @@ static bool are_near(const float *in, int64_t n) {
 TRY(try_moved, in[i] + bias)
 TRY(try_scaled, in[i] * scale + bias)
 
-bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias, float *out,
-                int64_t n) {
+bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias,
+                const float *next, float *out, int64_t n) {
     if (func != ts_act_exp || in == out) return false;
     return (scale ? TS_AT(isa, try_scaled) : TS_AT(isa, try_moved))(in, scale ? *scale : 1,
-                                                                    bias ? *bias : -0.0f, out, n);
+                                                                    bias ? *bias : -0.0f, next, out, n);
 }
 
 TS_INLINE float sigmoid_of(float x, float e) {

@@ -251,7 +251,7 @@ typedef struct ts_work {
 void ts_work_local(ts_operand_set *set, const ts_work *work);
 /* The same where the context begins with the rows of the destination, and the work writes them by the
    functions for rows alone. */
-void ts_work_rows(ts_operand_set *set, const ts_work *work);
+bool ts_work_rows(ts_operand_set *set, const ts_work *work); /* whether it waits */
 /* The chunks of all rows of `dst`, in order: unit u is chunk u % chunks of row u / chunks. */
 typedef struct ts_chunks {
     int64_t size, per_row, elems;
@@ -324,9 +324,10 @@ double ts_act_ns(unsigned func);
 /* out[i] = func(in[i]); the arrays may be the same. Every level that the CPU has gives the same bits. */
 void ts_act_floats(ts_isa isa, unsigned func, const float *in, float *out, int64_t n);
 /* out[i] = func(in[i] * scale + bias) at once, NULL leaving either out; false, and anything in `out`, where
-   the function or the values want more than one pass. */
-bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias, float *out,
-                int64_t n);
+   the function or the values want more than one pass. On the way the n floats at `next` are fetched (NULL:
+   none). */
+bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias,
+                const float *next, float *out, int64_t n);
 /* The part of it in act_unit.c. */
 void ts_act_units(unsigned func, const float *in, float *out, int64_t n);
 /* The plain twin, within 1 ULP. */

@@ -1,8 +1,11 @@
 /* ScalarE: activation. */
+#include <stddef.h>
+
 #include "machine/through.h"
 
 typedef struct activation {
     ts_rows dst, data, bias;
+    ts_ahead ahead;
     ts_accumulation sum;
     ts_column scale;
     ts_chunks chunks;
@@ -39,7 +42,11 @@ static const float *one_chunk(const activation *a, int64_t part, int64_t from, i
                               const float *bias, float *in, float *out, bool *tries) {
     const float *values = ts_rows_read(&a->data, part, from, n, in);
     float *target = ts_rows_target(&a->dst, part, from, n, out);
-    *tries = *tries && ts_act_try(a->isa, a->func, values, scale, bias, target, n);
+    const int64_t begin = from * (int64_t)sizeof(float), end = begin + n * (int64_t)sizeof(float);
+    const uint8_t *next =
+        a->ahead.data && end <= a->ahead.bytes ? a->ahead.data + part * a->ahead.pitch + begin : NULL;
+    *tries = *tries &&
+             ts_act_try(a->isa, a->func, values, scale, bias, (const float *)(const void *)next, target, n);
     if (!*tries) in_steps(a, values, n, scale, bias, in, target);
     ts_rows_write(&a->dst, part, from, n, target);
     return target;
@@ -120,6 +127,6 @@ ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
     ts_work work = {activate, a.dst.parts, a.chunks.per_row, unit_ns, &a, sizeof a};
     if (a.sum.has_result || a.sum.cmd != ts_cmd_idle)
         work = (ts_work){activate_and_sum, a.dst.parts, 1, ns * (double)a.dst.elems, &a, sizeof a};
-    ts_work_rows(&set, &work);
+    if (ts_work_rows(&set, &work)) ts_fetch_ahead(&set, offsetof(activation, ahead));
     return ts_ok;
 }

@@ -272,9 +272,11 @@ void ts_work_local(ts_operand_set *set, const ts_work *work) {
     take(set, work, NULL);
 }
 
-void ts_work_rows(ts_operand_set *set, const ts_work *work) {
+bool ts_work_rows(ts_operand_set *set, const ts_work *work) {
     ts_segment *s = set->exec->core->segment;
-    if (take(set, work, NULL)) s->waiting[s->count - 1].begins_with_dst = true;
+    if (!take(set, work, NULL)) return false;
+    s->waiting[s->count - 1].begins_with_dst = true;
+    return true;
 }
 
 bool ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window *window) {

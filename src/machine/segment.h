@@ -24,6 +24,7 @@ typedef struct ts_waiting {
     int64_t columns;     /* its work is cut in so many columns of all its partitions, instead; or 0 */
     size_t context;      /* where it lies among the contexts */
     bool begins_with_dst;
+    size_t ahead; /* where in the context a ts_ahead is; 0: there is none */
 } ts_waiting;
 
 /* A load that waits, of a tile that is only read: readers which find its bytes in HBM do without it. */
@@ -32,6 +33,7 @@ typedef struct ts_load {
     int waiting;      /* its number */
     uint32_t readers; /* operands that are still to come */
     ts_area area;     /* that it sets */
+    bool is_far;      /* from memory rather than the caches */
     uint8_t *data;    /* in HBM, of the first byte of the area */
     int64_t pitch;
     ts_window window;

@@ -66,6 +66,7 @@ void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const
                                     .waiting = s->count - 1,
                                     .readers = readers,
                                     .area = ts_rows_area(dst),
+                                    .is_far = pair->is_far,
                                     .data = pair->src,
                                     .pitch = dim >= 0 ? pair->src_step[dim] : 0,
                                     .window = *window};
@@ -83,6 +84,23 @@ static bool is_changed(const ts_segment *s, const ts_load *load) {
     return false;
 }
 
+void ts_fetch_ahead(const ts_operand_set *set, size_t offset) {
+    ts_segment *s = set->exec->core->segment;
+    s->waiting[s->count - 1].ahead = offset;
+}
+
+/* Lets what computes last before the load's first reader fetch the rows. */
+static void fetch(ts_segment *s, const ts_load *load) {
+    for (int i = s->count; i-- > 0;) {
+        const ts_waiting *w = &s->waiting[i];
+        ts_ahead *ahead = (ts_ahead *)(void *)(s->contexts + w->context + w->ahead);
+        if (w->ahead == 0) continue;
+        if (!ahead->data && w->part == load->area.part && w->parts == load->area.parts)
+            *ahead = (ts_ahead){load->data, load->pitch, load->area.high - load->area.low};
+        return;
+    }
+}
+
 void ts_read_through(ts_operand_set *set, ts_rows *rows) {
     ts_segment *s = set->exec->core->segment;
     if (rows->space != ts_space_sbuf || set->is_crossing || set->reads == TS_READS) return;
@@ -97,5 +115,7 @@ void ts_read_through(ts_operand_set *set, ts_rows *rows) {
     rows->pitch = load->pitch;
     rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
     set->read[set->reads++] = load->window;
+    if (load->is_far) fetch(s, load);
+    load->is_far = false;                                          /* any more */
     if (--load->readers == 0) s->waiting[load->waiting].parts = 0; /* nobody needs it */
 }
