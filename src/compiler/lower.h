@@ -42,7 +42,9 @@ typedef struct ts_group {
 typedef struct ts_lowered {
     ts_view view;
     bool has_view, has_whole;
-    ts_view whole;      /* a copy in a tensor of its own, for readers that need one */
+    ts_view whole;   /* a copy in a tensor of its own, for readers that need one */
+    bool has_turned; /* of a matrix that a loop does not change: its copy with the first axis contiguous */
+    ts_view turned;
     ts_group *group;    /* group that computes it, while that is open */
     int32_t output;     /* 1 + position among main's results it is first returned at; 0 = not returned */
     uint32_t uses;      /* operand positions that name it, in regions too */

@@ -170,6 +170,42 @@ static ts_status check_room(ts_lower *lower, const ts_op_node *op) {
     return ts_unsupported;
 }
 
+/* Whether some product of the body contracts the matrix along its second axis. */
+static bool is_contracted_along(const ts_block *body, const ts_value *matrix) {
+    static const char *const names[2] = {"lhs_contracting_dimensions", "rhs_contracting_dimensions"};
+    for (uint32_t i = 0; i < body->ops.count; i++) {
+        const ts_op_node *op = body->ops.data[i];
+        int64_t dims[TS_MAX_RANK];
+        int count;
+        for (uint32_t j = 0; j < 2 && op->kind == ts_hlo_dot_general; j++)
+            if (op->operands[j] == matrix && ts_op_ints(op, names[j], dims, TS_MAX_RANK, &count) &&
+                count == 1 && dims[0] == 1)
+                return true;
+    }
+    return false;
+}
+
+/* TensorE wants what it contracts on the partitions. A matrix that lies otherwise is turned once before the
+   loop rather than in every trip. */
+static ts_status turn_invariants(while_loop *l) {
+    enum { FEWEST_TRIPS = 4, SHORTEST = 32 };
+    for (uint32_t i = 0; i < l->op->operand_count && l->is_counted && l->count.trips >= FEWEST_TRIPS; i++) {
+        const carry *c = &l->carries[i];
+        const ts_view *view = &c->init;
+        if (!c->is_invariant || view->kind != ts_view_tensor || view->rank != 2 || view->stride[1] != 1)
+            continue;
+        if (view->dim[0] < SHORTEST || view->dim[1] < SHORTEST || view->stride[0] < view->dim[1]) continue;
+        if (!is_contracted_along(l->body, l->body->args[i])) continue;
+        ts_type type = {.dtype = view->dtype, .rank = 2, .dim = {view->dim[1], view->dim[0]}};
+        ts_view turned = ts_view_of_tensor(ts_lower_scratch(l->lower, &type, "turned"), &type);
+        ts_lowered *lowered = note(l->body->args[i]);
+        lowered->turned = ts_view_permute(&turned, 2, (int[]){1, 0});
+        lowered->has_turned = true;
+        TS_TRY(ts_lower_copy(l->lower, &lowered->turned, view));
+    }
+    return ts_ok;
+}
+
 ts_status ts_lower_while(ts_lower *lower, ts_op_node *op) {
     TS_TRY(check_room(lower, op));
     while_loop l = {.lower = lower, .op = op, .cond = op->regions[0], .body = op->regions[1]};
@@ -182,6 +218,7 @@ ts_status ts_lower_while(ts_lower *lower, ts_op_node *op) {
     }
     TS_TRY(ts_lower_close_groups(lower));
     TS_TRY(fill_homes(&l));
+    TS_TRY(turn_invariants(&l));
     uint64_t repeat = lower->repeat;
     uint32_t id = open_control(lower, l.is_counted ? l.count.trips : INT32_MAX);
     if (l.is_counted) lower->repeat *= (uint64_t)l.count.trips;

@@ -26,6 +26,20 @@ static ts_view order_axes(const ts_op_node *op, bool is_lhs, const ts_view *view
     return ts_view_permute(view, view->rank, perm);
 }
 
+/* The operand, or its turned copy where it is contracted along its second axis alone. */
+static ts_status read_operand(ts_lower *lower, const ts_op_node *op, bool is_lhs, ts_view *view) {
+    ts_value *value = op->operands[is_lhs ? 0 : 1];
+    const ts_lowered *lowered = value->note;
+    int64_t depth[TS_MAX_RANK];
+    int count;
+    ts_op_ints(op, is_lhs ? "lhs_contracting_dimensions" : "rhs_contracting_dimensions", depth, TS_MAX_RANK,
+               &count);
+    if (!lowered->has_turned || count != 1 || depth[0] != 1)
+        return ts_lower_shifted_tensor(lower, value, view);
+    *view = lowered->turned;
+    return ts_ok;
+}
+
 static ts_status as_ordered(ts_lower *lower, ts_view *view) {
     ts_type type = {.dtype = view->dtype, .rank = view->rank};
     memcpy(type.dim, view->dim, sizeof type.dim);
@@ -77,8 +91,8 @@ ts_status ts_lower_dot(ts_lower *lower, ts_op_node *op) {
     int batch, depth;
     if (!is_float(op->operands[0]) || !is_float(op->operands[1]) || !is_float(op->results[0]))
         return refuse_type(lower, op);
-    TS_TRY(ts_lower_shifted_tensor(lower, op->operands[0], &lhs));
-    TS_TRY(ts_lower_shifted_tensor(lower, op->operands[1], &rhs));
+    TS_TRY(read_operand(lower, op, true, &lhs));
+    TS_TRY(read_operand(lower, op, false, &rhs));
     lhs = order_axes(op, true, &lhs, &batch, &depth);
     rhs = order_axes(op, false, &rhs, &batch, &depth);
     ts_view out = ts_view_of_tensor(0, &op->results[0]->type);

@@ -57,6 +57,11 @@ static ts_status run_narrow(compilation *c) {
     return ts_fold(c->module, c->main, c->diag);
 }
 
+static ts_status run_later(compilation *c) {
+    TS_TRY(ts_late_sums(c->module, c->main, c->diag));
+    return ts_fold(c->module, c->main, c->diag);
+}
+
 static ts_status run_rows(compilation *c) {
     return ts_sum_rows(c->module, c->main, c->diag);
 }
@@ -132,6 +137,7 @@ static const pass passes[] = {
     {"narrow", run_narrow, false},     /* integers as the engines have them */
     {"angles", run_angles, false},     /* sines and cosines of known bounds */
     {"divide", run_divide, false},     /* quotients as products with a reciprocal */
+    {"later", run_later, false},       /* sums of products that loops carry */
     {"first", run_first, false},       /* of sorts what is read */
     {"rows", run_rows, false},         /* sums of everything by rows */
     {"channels", run_channels, false}, /* images between convolutions by channel */

@@ -19,6 +19,10 @@ ts_status ts_expand_sorts(ts_module *module, ts_func *main, ts_diag *diag);
    operand. ts_unsupported for a comparator that is no known order. */
 ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Sums of products that a loop carries, of which each trip adds one, as one product after the loop. Fold
+   afterwards. */
+ts_status ts_late_sums(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Large sums of everything that a pointwise op computes, as sums of the sums of its rows. */
 ts_status ts_sum_rows(ts_module *module, ts_func *main, ts_diag *diag);
 

@@ -43,6 +43,38 @@ def test_rnn_gradient():
     compare(jax.value_and_grad(loss, argnums=(0, 1, 2)), floats(20, 20) / 5, floats(9, 20), floats(6, 3, 9))
 
 
+@pytest.mark.parametrize("is_reverse", [False, True])
+def test_gradients_of_weights_that_scans_carry(is_reverse):
+    """Those that grow by a product a trip are made after the loop; others stay, as that of `v`."""
+
+    def step(weights, carry, x):
+        w, u, v = weights
+        h = jnp.tanh(carry @ w + x @ u)
+        return h + 0.1 * jnp.sin(h @ v) @ v.T, h
+
+    def loss(weights, start, xs):
+        scan = lax.scan(lambda h, x: step(weights, h, x), start, xs, reverse=is_reverse)
+        return sum(jnp.sum(a * a) for a in scan)
+
+    weights = floats(70, 70) / 9, floats(66, 70) / 9, floats(70, 70) / 9
+    compare(jax.value_and_grad(loss, argnums=(0, 1, 2)), weights, floats(5, 70), floats(7, 5, 66))
+
+
+def test_products_that_loops_sum():
+    """Of two slices of the same position, and of different ones; from a start that is not zero."""
+
+    def total(start, a, b):
+        def same(i, s):
+            return s + a[i].T @ b[i]
+
+        def other(i, s):
+            return s + a[i].T @ b[5 - i]
+
+        return lax.fori_loop(0, 6, same, start), lax.fori_loop(0, 6, other, start), lax.fori_loop(0, 5, same, start)
+
+    compare(total, floats(64, 72), floats(6, 30, 64), floats(6, 30, 72))
+
+
 def test_reverse_scan_of_trees():
     def step(carry, x):
         a, b = carry
