@@ -16,7 +16,7 @@ enum {
     TS_LOAD_QUEUE = 0, /* first of TS_LOAD_QUEUES queues that loads rotate over */
     TS_LOAD_QUEUES = 4,
     TS_STORE_QUEUE = 8,
-    TS_STORE_QUEUES = 2
+    TS_STORE_QUEUES = 4
 };
 
 /* Ops whose values stay in SBUF between them: pointwise ops, reductions of trailing axes, and reshapes and
