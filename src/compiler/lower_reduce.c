@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum { MAX_FREE = 4096, STAGE_MIN = 1024, LANES = 128 };
-/* Of an axis that is kept and lies side by side: shorter rows, or fewer elements, are left to the DMA. */
-enum { SHORTEST_ROW = 16, FEWEST_ACROSS = 16384, FEWEST_LANES = 16 };
+/* Of an axis that is kept and lies side by side: shorter rows, or fewer of them or elements, are left to the
+ * DMA. */
+enum { SHORTEST_ROW = 16, FEWEST_ACROSS = 16384, FEWEST_LANES = 64 };
 
 typedef struct reduction {
     ts_lower *lower;
