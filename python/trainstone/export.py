@@ -29,6 +29,8 @@ def export(fn, *args, path, carry=None):
     step(state, batch) -> (state, loss) carries its state. ValueError when a path fits two arguments, or when only
     a part of a subtree has the types that carrying needs.
 
+    Of a function over a mesh path.mlirbc is the program of one NeuronCore; the other files tell of whole arrays.
+
         trainstone.export(step, state, batch, path="step")
         $ trainstone run step.mlirbc --steps 100 --stream batch=batches.npy --save final.safetensors
     """

@@ -8,10 +8,11 @@
 /* What the launches of one execution share. */
 typedef struct ts_execution {
     atomic_int references;
-    ts_meeting *meeting;   /* NULL: of one rank */
-    atomic_int unfinished; /* ranks that have not run without a failure */
-    pthread_mutex_t lock;  /* over what follows */
-    ts_signal *failed;     /* of the first argument that failed */
+    ts_meeting *meeting; /* NULL: of one rank */
+    atomic_bool
+        is_told; /* with the first rank that ends: who has its result finds the run among the others */
+    pthread_mutex_t lock; /* over what follows */
+    ts_signal *failed;    /* of the first argument that failed */
 } ts_execution;
 
 /* One program on one device, the launch of a rank. The arrays lie behind the structure. */
@@ -44,7 +45,7 @@ static ts_execution *execution_new(int ranks) {
     ts_execution *made = calloc(1, sizeof *made);
     if (!made) return NULL;
     atomic_init(&made->references, 1);
-    atomic_init(&made->unfinished, ranks);
+    atomic_init(&made->is_told, false);
     pthread_mutex_init(&made->lock, NULL);
     if (ranks > 1) made->meeting = ts_meeting_new(ranks);
     if (ranks == 1 || made->meeting) return made;
@@ -152,7 +153,7 @@ static void launch_run(ts_work *work) {
             .cancel = ts_registry_cancel(), .meeting = execution->meeting, .member = launch->rank};
         status = ts_executable_run(executable, launch->device->index, launch->input, launch->output, &options,
                                    &diag);
-        if (status == ts_ok && atomic_fetch_sub(&execution->unfinished, 1) == 1) ts_registry_ran(executable);
+        if (status == ts_ok && !atomic_exchange(&execution->is_told, true)) ts_registry_ran(executable);
         if (status != ts_ok) failed = failed_elsewhere(execution);
     }
     release_inputs(launch);

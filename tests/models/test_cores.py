@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import trainstone
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+from trainstone import library
 
 CHIP = jax.devices("neuron")
 CORES = [2] if len(CHIP) == 2 else [4, 8]
@@ -272,6 +273,20 @@ def test_pmap(cores):
     total = jax.pmap(lambda x: jax.lax.psum(x, "i"), axis_name="i", devices=CHIP[:cores])(x)
     near(total, np.broadcast_to(x.sum(0), x.shape).copy(), 1e-6)
     near(jax.pmap(lambda x, y: x * 2 + y, in_axes=(0, None), devices=CHIP[:cores])(x, np.float32(1)), x * 2 + 1, 1e-6)
+
+
+@each_count
+def test_who_has_a_result_finds_its_run(cores):
+    """Other ranks may still be at work."""
+    program = jax.jit(lambda x: x.sum())
+    x = put(line(cores), normal(2 * cores, 6), "d")
+    program(x).block_until_ready()
+    library.count_runs()
+    before = sum(runs for runs, _ in library.runs())
+    for i in range(1, 41):
+        float(program(x))
+        assert sum(runs for runs, _ in library.runs()) == before + i
+    assert trainstone.last_run()["predicted_seconds"] > 0
 
 
 # ---- arrays over a mesh ----
