@@ -6,9 +6,49 @@
 //: after ranks has 1 {ranks = [[1, 0], [3, 2]]} : f32[2]
 //: after ranks has 1 {ranks = [[2, 0], [3, 1]]} : f32[2]
 //: after ranks has 1 {op = "multiply", ranks = [[0, 1, 2, 3]]}
-//: after ranks has 1 rank {ranks = 4}
+//: after ranks has 2 rank {ranks = 4}
+//: in 0 of 0 = 1 0
+//: in 0 of 1 = 2 10
+//: in 0 of 2 = 3 20
+//: in 0 of 3 = 4 30
+//: out 0 of 0 = 4 20
+//: out 0 of 1 = 6 40
+//: out 0 of 2 = 4 20
+//: out 0 of 3 = 6 40
+//: out 1 of 0 = 10 60
+//: out 1 of 1 = 10 60
+//: out 1 of 2 = 10 60
+//: out 1 of 3 = 10 60
+//: out 2 of 0 = 5 30
+//: out 2 of 1 = 5 30
+//: out 2 of 2 = 5 30
+//: out 2 of 3 = 5 30
+//: out 3 of 0 = 10 0
+//: out 3 of 1 = 2 1
+//: out 3 of 2 = 30 20
+//: out 3 of 3 = 4 3
+//: out 4 of 0 = 2 10
+//: out 4 of 1 = 2 10
+//: out 4 of 2 = 4 30
+//: out 4 of 3 = 4 30
+//: out 5 of 0 = 3 20
+//: out 5 of 1 = 4 30
+//: out 5 of 2 = 3 20
+//: out 5 of 3 = 4 30
+//: out 6 of 0 = 24 0
+//: out 6 of 1 = 24 0
+//: out 6 of 2 = 24 0
+//: out 6 of 3 = 24 0
+//: out 7 of 0 = 0
+//: out 7 of 1 = 1
+//: out 7 of 2 = 0
+//: out 7 of 3 = 1
+//: out 8 of 0 = 0
+//: out 8 of 1 = 0
+//: out 8 of 2 = 1
+//: out 8 of 3 = 1
 module @m {mhlo.num_replicas = 2, mhlo.num_partitions = 2}
-func @main(%x: f32[2]) -> (f32[2], f32[2], f32[2], f32[2], f32[2], f32[2], f32[2], u32[]) {
+func @main(%x: f32[2]) -> (f32[2], f32[2], f32[2], f32[2], f32[2], f32[2], f32[2], u32[], u32[]) {
   %r0 = all_reduce %x {replica_groups = [[0, 1]]} : f32[2] (%a0: f32[], %b0: f32[]) {
     %c0 = add %a0, %b0
     return %c0
@@ -29,5 +69,6 @@ func @main(%x: f32[2]) -> (f32[2], f32[2], f32[2], f32[2], f32[2], f32[2], f32[2
     return %c6
   }
   %r7 = partition_id : u32[]
-  return %r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7
+  %r8 = replica_id : u32[]
+  return %r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8
 }

@@ -100,6 +100,19 @@ def test_verdicts_are_kept_apart(tmp_path, script, verdict):
     assert conformance.run_case(case, options)["verdict"] == verdict
 
 
+@pytest.mark.parametrize("second,why", [("good", ""), ("bad", "output 0 of process 1: 1 of 2 f32 differ (eq)"), ("", "missing")])
+def test_every_process_is_judged(tmp_path, second, why):
+    ranks = " && ".join(f"mkdir -p $out/rank_{i} && cp {name}.npy $out/rank_{i}/output_0.npy" for i, name in enumerate(["good", second]) if name)
+    case, options = case_in(tmp_path, f"""{ranks} && echo '{{"off_engine": []}}'""")
+    meta = json.loads((case / "case.json").read_text())
+    meta["expected"].append(meta["expected"][0] | {"process": 1})
+    meta["num_replicas"] = 2
+    (case / "case.json").write_text(json.dumps(meta))
+    result = conformance.run_case(case, options)
+    assert result["verdict"] == ("wrong" if why else "pass") and why in result["why"]
+    assert result["scope"].startswith("several processes")
+
+
 def test_mean_is_over_operations_not_cases():
     results = [{"op": "add", "verdict": "pass"}] * 9 + [{"op": "sort", "verdict": "refused"}]
     assert conformance.mean_over_ops(results) == 0.5

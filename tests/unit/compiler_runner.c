@@ -5,9 +5,9 @@
 
    Directives, each a comment line:
      //: title TEXT             what is tested (required)
-     //: in N = VALUE ...       elements of argument N; a list too short repeats
+     //: in N = VALUE ...       elements of argument N; a list too short repeats. `in N of R`: of rank R alone
      //: random SCALE           arguments without `in` are pseudo-random within +-SCALE (integers: 0 to SCALE)
-     //: out N = VALUE ...      elements of result N
+     //: out N = VALUE ...      elements of result N, on every rank; `out N of R`: of rank R
      //: reference              every result is what the plain interpreter computes (compiler_reference.c)
      //: close REL ABS          later out and reference lines allow |got - want| <= ABS + REL * |want|; else
    exact
@@ -19,6 +19,7 @@
    PE flops as its dots have, and gives the same bits on poisoned memory with one thread and with three. */
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@
 #include "machine/clock.h"
 #include "machine/machine.h"
 
-enum { MAX_TENSORS = 64, MAX_VALUES = 4096 };
+enum { MAX_TENSORS = 64, MAX_VALUES = 4096, MAX_RANKS = 8 };
 
 typedef struct test {
     const char *path, *text;
@@ -39,7 +40,8 @@ typedef struct test {
     ts_compile_options options;
     ts_program *program;
     const ts_tensor *inputs[MAX_TENSORS], *outputs[MAX_TENSORS];
-    void *input_data[MAX_TENSORS], *output_data[MAX_TENSORS];
+    void *input_data[MAX_RANKS][MAX_TENSORS], *output_data[MAX_RANKS][MAX_TENSORS];
+    int ranks;
     int input_count, output_count;
     double rel, abs;
     int failures;
@@ -115,16 +117,26 @@ static double *random_values(test *t, const ts_tensor *tensor, double scale, uin
     return values;
 }
 
+/* "N = ..." or "N of R = ..."; rank is -1 for all. */
+static bool read_number(test *t, const char *rest, int tensors, int *number, int *rank) {
+    *rank = -1;
+    int found = sscanf(rest, "%d of %d", number, rank);
+    return found >= 1 && *number >= 0 && *number < tensors && *rank < t->ranks && strstr(rest, "= ");
+}
+
 static void set_inputs(test *t) {
     char name[32], *rest;
     const char *at = t->text;
     double scale = 0, *values = TS_NEW_ARRAY(&t->arena, double, MAX_VALUES);
-    bool is_set[MAX_TENSORS] = {0};
+    bool is_set[MAX_RANKS][MAX_TENSORS] = {{0}};
     while ((rest = next_directive(t, &at, name, sizeof name))) {
+        int number, rank;
         if (strcmp(name, "random") == 0) scale = strtod(rest, NULL);
         if (strcmp(name, "in") != 0) continue;
-        int number = atoi(rest), count = parse_values(strchr(rest, '=') + 2, values);
-        if (number >= t->input_count || count <= 0) {
+        int count = read_number(t, rest, t->input_count, &number, &rank)
+                        ? parse_values(strchr(rest, '=') + 2, values)
+                        : 0;
+        if (count <= 0) {
             fail(t, "bad line: in %s", rest);
             continue;
         }
@@ -132,14 +144,18 @@ static void set_inputs(test *t) {
         double *all = TS_NEW_ARRAY(&t->arena, double, (size_t)elems);
         for (int64_t i = 0; i < elems; i++)
             all[i] = values[i % count];
-        ts_reference_narrow(t->inputs[number]->dtype, all, t->input_data[number], (size_t)elems);
-        is_set[number] = true;
+        for (int r = rank < 0 ? 0 : rank; r < (rank < 0 ? t->ranks : rank + 1); r++) {
+            ts_reference_narrow(t->inputs[number]->dtype, all, t->input_data[r][number], (size_t)elems);
+            is_set[r][number] = true;
+        }
     }
-    for (int i = 0; i < t->input_count; i++) {
-        if (is_set[i]) continue;
-        if (scale == 0 && t->inputs[i]->bytes) fail(t, "argument %d has no values", i);
-        ts_reference_narrow(t->inputs[i]->dtype, random_values(t, t->inputs[i], scale, (uint64_t)i + 1),
-                            t->input_data[i], (size_t)elems_of(t->inputs[i]));
+    for (int i = 0; i < t->input_count * t->ranks; i++) {
+        int r = i / t->input_count, number = i % t->input_count;
+        const ts_tensor *tensor = t->inputs[number];
+        if (is_set[r][number]) continue;
+        if (scale == 0 && tensor->bytes) fail(t, "argument %d has no values", number);
+        ts_reference_narrow(tensor->dtype, random_values(t, tensor, scale, (uint64_t)i + 1),
+                            t->input_data[r][number], (size_t)elems_of(tensor));
     }
 }
 
@@ -151,67 +167,111 @@ static void bind(test *t) {
         bool is_input = tensor->kind == ts_tensor_input;
         if ((!is_input && tensor->kind != ts_tensor_output) || tensor->number >= MAX_TENSORS) continue;
         (is_input ? t->inputs : t->outputs)[tensor->number] = tensor;
-        (is_input ? t->input_data : t->output_data)[tensor->number] =
-            ts_arena_alloc(&t->arena, tensor->bytes + 16);
+        for (int r = 0; r < t->ranks; r++)
+            (is_input ? t->input_data : t->output_data)[r][tensor->number] =
+                ts_arena_alloc(&t->arena, tensor->bytes + 16);
         int *count = is_input ? &t->input_count : &t->output_count;
         if ((int)tensor->number >= *count) *count = (int)tensor->number + 1;
     }
 }
 
-static bool run_once(test *t, int threads, ts_run_stats *stats) {
-    ts_diag diag = {0};
-    ts_pool *pool = NULL;
-    ts_machine *machine = NULL;
-    char text[1400];
+/* One of the NeuronCores that run the program together. */
+typedef struct member {
+    test *t;
+    ts_machine *machine;
+    ts_run run;
+    ts_run_stats stats;
+    ts_diag diag;
+    ts_status status;
+    pthread_t thread;
+} member;
+
+static void *run_member(void *context) {
+    member *m = context;
+    m->status = ts_machine_run(m->machine, m->t->program, &m->run, &m->diag);
+    return NULL;
+}
+
+static void **memory_of(test *t, int rank) {
     void **data = TS_NEW_ARRAY(&t->arena, void *, t->program->tensors.count + 1);
     char *scratch = ts_arena_alloc(&t->arena, t->program->scratch_bytes + 16);
     memset(scratch, 0xff, t->program->scratch_bytes);
     for (uint32_t i = 0; i < t->program->tensors.count; i++) {
         const ts_tensor *tensor = &t->program->tensors.data[i];
-        if (tensor->kind == ts_tensor_input) data[i] = t->input_data[tensor->number];
+        if (tensor->kind == ts_tensor_input) data[i] = t->input_data[rank][tensor->number];
         if (tensor->kind == ts_tensor_output) {
-            data[i] = t->output_data[tensor->number];
+            data[i] = t->output_data[rank][tensor->number];
             memset(data[i], 0xff, tensor->bytes);
         }
         if (tensor->kind == ts_tensor_scratch) data[i] = scratch + tensor->address;
     }
-    ts_run run = {.data = data, .poison = true, .stats = stats};
-    ts_status status = ts_pool_new(threads, &pool, &diag);
-    if (status == ts_ok) status = ts_machine_new(&t->chip, pool, &machine, &diag);
-    if (status == ts_ok) status = ts_machine_run(machine, t->program, &run, &diag);
+    return data;
+}
+
+static bool run_members(test *t, ts_machine *machine, uint64_t *flops) {
+    member members[MAX_RANKS] = {{0}};
+    ts_meeting *meeting = ts_meeting_new(t->ranks);
+    bool is_good = true;
+    for (int r = 0; r < t->ranks; r++) {
+        member *m = &members[r];
+        *m = (member){.t = t, .machine = machine};
+        m->run = (ts_run){.core = r, .data = memory_of(t, r), .poison = true, .stats = &m->stats};
+        m->run.meeting = meeting;
+        m->run.member = r;
+    }
+    for (int r = 1; r < t->ranks; r++)
+        pthread_create(&members[r].thread, NULL, run_member, &members[r]);
+    run_member(&members[0]);
+    for (int r = 1; r < t->ranks; r++)
+        pthread_join(members[r].thread, NULL);
+    ts_meeting_free(meeting);
+    for (int r = 0; r < t->ranks; r++) {
+        char text[1400];
+        ts_diag_format(&members[r].diag, text, sizeof text);
+        if (members[r].status != ts_ok) fail(t, "rank %d: the run failed: %s", r, text);
+        is_good &= members[r].status == ts_ok;
+        if (members[r].stats.pe_flops > *flops) *flops = members[r].stats.pe_flops;
+    }
+    return is_good;
+}
+
+static bool run_once(test *t, int threads, uint64_t *flops) {
+    ts_diag diag = {0};
+    ts_pool *pool = NULL;
+    ts_machine *machine = NULL;
+    ts_chip chip = t->chip;
+    if (t->ranks > 1) chip.cores = t->ranks; /* enough for each to have memory of its own */
+    bool is_good = ts_pool_new(threads, &pool, &diag) == ts_ok &&
+                   ts_machine_new(&chip, pool, &machine, &diag) == ts_ok && run_members(t, machine, flops);
     ts_machine_free(machine);
     ts_pool_free(pool);
-    ts_diag_format(&diag, text, sizeof text);
-    if (status != ts_ok) fail(t, "the run failed: %s", text);
-    return status == ts_ok;
+    if (!is_good && diag.message[0]) fail(t, "the run failed: %s", diag.message);
+    return is_good;
 }
 
 static void run_program(test *t) {
-    ts_run_stats stats = {0}, again = {0};
-    void *first[MAX_TENSORS];
-    if (!run_once(t, 1, &stats)) return;
-    if (stats.pe_flops != t->program->model_flops)
-        fail(t, "%" PRIu64 " PE flops for %" PRIu64 " in the program", stats.pe_flops,
-             t->program->model_flops);
-    for (int i = 0; i < t->output_count; i++)
-        first[i] = ts_arena_copy(&t->arena, t->output_data[i], t->outputs[i]->bytes);
+    uint64_t flops = 0, again = 0;
+    void *first[MAX_RANKS][MAX_TENSORS];
+    if (!run_once(t, 1, &flops)) return;
+    if (flops != t->program->model_flops)
+        fail(t, "%" PRIu64 " PE flops for %" PRIu64 " in the program", flops, t->program->model_flops);
+    for (int r = 0; r < t->ranks; r++)
+        for (int i = 0; i < t->output_count; i++)
+            first[r][i] = ts_arena_copy(&t->arena, t->output_data[r][i], t->outputs[i]->bytes);
     if (!run_once(t, 3, &again)) return;
-    for (int i = 0; i < t->output_count; i++)
-        if (t->outputs[i]->bytes && memcmp(first[i], t->output_data[i], t->outputs[i]->bytes) != 0)
-            fail(t, "result %d has other bits with three threads", i);
+    for (int r = 0; r < t->ranks; r++)
+        for (int i = 0; i < t->output_count; i++)
+            if (t->outputs[i]->bytes && memcmp(first[r][i], t->output_data[r][i], t->outputs[i]->bytes) != 0)
+                fail(t, "result %d has other bits with three threads", i);
 }
 
 /* ---- judging ---- */
 
-static void check_output(test *t, int number, const double *want, int64_t count) {
-    if (number >= t->output_count) {
-        fail(t, "no result %d", number);
-        return;
-    }
+static void check_output(test *t, int number, int rank, const double *want, int64_t count) {
     const ts_tensor *tensor = t->outputs[number];
     int64_t elems = elems_of(tensor), wrong = 0;
     double *got = TS_NEW_ARRAY(&t->arena, double, (size_t)elems);
-    ts_reference_widen(tensor->dtype, t->output_data[number], got, (size_t)elems);
+    ts_reference_widen(tensor->dtype, t->output_data[rank][number], got, (size_t)elems);
     if (count != elems && count >= 0) fail(t, "result %d has %" PRId64 " elements", number, elems);
     for (int64_t i = 0; i < elems && i < count; i++) {
         bool is_same = got[i] == want[i] ? signbit(got[i]) == signbit(want[i]) || t->abs > 0
@@ -219,7 +279,8 @@ static void check_output(test *t, int number, const double *want, int64_t count)
         bool is_close = fabs(got[i] - want[i]) <= t->abs + t->rel * fabs(want[i]);
         if (is_same || (t->rel + t->abs > 0 && is_close)) continue;
         if (wrong++ < 4)
-            fail(t, "result %d element %" PRId64 " is %.9g, not %.9g", number, i, got[i], want[i]);
+            fail(t, "result %d of rank %d element %" PRId64 " is %.9g, not %.9g", number, rank, i, got[i],
+                 want[i]);
     }
     if (wrong > 4) fail(t, "result %d: %" PRId64 " of %" PRId64 " elements are wrong", number, wrong, elems);
 }
@@ -229,7 +290,7 @@ static void check_reference(test *t, ts_module *module) {
     double *results[MAX_TENSORS];
     for (int i = 0; i < t->input_count; i++) {
         double *values = TS_NEW_ARRAY(&t->arena, double, (size_t)elems_of(t->inputs[i]));
-        ts_reference_widen(t->inputs[i]->dtype, t->input_data[i], values, (size_t)elems_of(t->inputs[i]));
+        ts_reference_widen(t->inputs[i]->dtype, t->input_data[0][i], values, (size_t)elems_of(t->inputs[i]));
         inputs[i] = values;
     }
     const char *unknown = ts_reference_run(module, &t->arena, inputs, results);
@@ -238,7 +299,19 @@ static void check_reference(test *t, ts_module *module) {
         return;
     }
     for (int i = 0; i < t->output_count; i++)
-        check_output(t, i, results[i], elems_of(t->outputs[i]));
+        check_output(t, i, 0, results[i], elems_of(t->outputs[i]));
+}
+
+static void check_line(test *t, const char *rest) {
+    double *values = TS_NEW_ARRAY(&t->arena, double, MAX_VALUES);
+    int number, rank;
+    if (!read_number(t, rest, t->output_count, &number, &rank)) {
+        fail(t, "bad line: out %s", rest);
+        return;
+    }
+    int count = parse_values(strchr(rest, '=') + 2, values);
+    for (int r = rank < 0 ? 0 : rank; r < (rank < 0 ? t->ranks : rank + 1); r++)
+        check_output(t, number, r, values, count);
 }
 
 static int count_text(const char *in, const char *what) {
@@ -287,13 +360,11 @@ static void check_dump(test *t, char *rest) {
 static void judge(test *t) {
     char name[32], *rest;
     const char *at = t->text;
-    double *values = TS_NEW_ARRAY(&t->arena, double, MAX_VALUES);
     int judged = 0;
     while ((rest = next_directive(t, &at, name, sizeof name))) {
         if (strcmp(name, "close") == 0) sscanf(rest, "%lf %lf", &t->rel, &t->abs);
         if (strcmp(name, "after") == 0) check_dump(t, rest);
-        if (strcmp(name, "out") == 0)
-            check_output(t, atoi(rest), values, parse_values(strchr(rest, '=') + 2, values));
+        if (strcmp(name, "out") == 0) check_line(t, rest);
         if (strcmp(name, "reference") == 0) {
             ts_module *module = parse(t);
             check_reference(t, module);
@@ -361,11 +432,14 @@ static void run_test(test *t) {
         check_clock(t, most);
         return;
     }
-    bind(t);
-    if (t->program->ranks == 1) {
-        set_inputs(t);
-        if (t->failures == 0) run_program(t);
+    t->ranks = (int)t->program->ranks;
+    if (t->ranks > MAX_RANKS) {
+        fail(t, "%d ranks, at most %d run here", t->ranks, MAX_RANKS);
+        return;
     }
+    bind(t);
+    set_inputs(t);
+    if (t->failures == 0) run_program(t);
     if (t->failures == 0) judge(t);
 }
 
