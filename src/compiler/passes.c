@@ -98,6 +98,10 @@ static ts_status run_channels(compilation *c) {
     return ts_channels_first(c->module, c->main, c->diag);
 }
 
+static ts_status run_combine(compilation *c) {
+    return ts_combine_collectives(c->module, c->main, c->diag);
+}
+
 static ts_status run_lower(compilation *c) {
     copy_locs(c->module, c->lower.program);
     return ts_lower_main(&c->lower);
@@ -141,6 +145,7 @@ static const pass passes[] = {
     {"first", run_first, false},       /* of sorts what is read */
     {"rows", run_rows, false},         /* sums of everything by rows */
     {"channels", run_channels, false}, /* images between convolutions by channel */
+    {"combine", run_combine, false},   /* small collectives together */
     {"lower", run_lower, true},        /* ops to loop nests of instructions over virtual tiles */
     {"reside", run_reside, true},      /* what stays in SBUF from nest to nest */
     {"place", run_place, true},        /* addresses in SBUF, PSUM and HBM */

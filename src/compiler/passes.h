@@ -65,6 +65,9 @@ ts_status ts_split_divisions(ts_module *module, ts_func *main, ts_diag *diag);
 /* Images between convolutions lie channel by channel, as far as their ops allow; folded afterwards. */
 ts_status ts_channels_first(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Small all_reduces that do not depend on each other as one. */
+ts_status ts_combine_collectives(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* State of folding one function. */
 typedef struct ts_fold_state {
     ts_module *module;

@@ -220,6 +220,20 @@ static ts_value *swap_dot(ts_fold_state *state, const ts_op_node *op) {
                                 &op->results[0]->type, dot->attr_count, attrs, 0));
 }
 
+/* What ranks join may as well be turned before, where a product is turned for nothing. */
+static ts_value *turn_joined(ts_fold_state *state, const ts_op_node *op) {
+    const ts_op_node *joined = op->operands[0]->def;
+    if (op->kind != ts_hlo_transpose || !joined || joined->kind != ts_hlo_all_reduce) return NULL;
+    if (joined->results[0]->id >= state->uses_count || state->uses[joined->results[0]->id] != 1) return NULL;
+    const ts_type *type = &op->results[0]->type;
+    ts_op_node *turned = ts_op_new(state->module, state->func, ts_hlo_transpose, op->loc, 1, joined->operands,
+                                   1, type, op->attr_count, op->attrs, 0);
+    ts_value *value = swap_dot(state, turned);
+    if (!value) return NULL;
+    return put(state, ts_op_new(state->module, state->func, ts_hlo_all_reduce, joined->loc, 1, &value, 1,
+                                type, joined->attr_count, joined->attrs, 0));
+}
+
 /* A sharding says nothing about the one partition that there is. */
 static bool has_one_partition(const ts_module *module) {
     for (uint32_t i = 0; i < module->attr_count; i++)
@@ -240,5 +254,6 @@ ts_value *ts_simplify(ts_fold_state *state, ts_op_node *op) {
         (op->operand_count == 1 && ((value = undo_widening(op)) || (value = undo_bitcast(op)))))
         return value;
     if ((value = divide_by_power(state, op)) || (value = reduce_of_ones(state, op))) return value;
-    return op->operand_count == 1 ? swap_dot(state, op) : NULL;
+    if (op->operand_count != 1) return NULL;
+    return (value = turn_joined(state, op)) ? value : swap_dot(state, op);
 }
