@@ -179,15 +179,24 @@ static bool takes_everybody(const ts_groups *groups, uint32_t ranks) {
     return count == ranks;
 }
 
+/* Zeros over a run, as words where elements have 64 bits. */
+static ts_status clear(ts_lower *lower, const ts_view *dst) {
+    const bool is_wide = ts_dtype_get((ts_dtype)dst->dtype)->bytes == 8;
+    const int64_t scale = is_wide ? 2 : 1;
+    ts_type type =
+        ts_type_make(is_wide ? ts_dtype_u32 : dst->dtype, 1, (int64_t[]){ts_view_elems(dst) * scale});
+    ts_view words = ts_view_of_tensor(dst->tensor, &type), zeros = ts_view_of_splat(type.dtype, 0, &type);
+    words.offset = dst->offset * scale;
+    words.shift = ts_build_sum(&lower->b, ts_affine_const(0), dst->shift, scale);
+    return ts_lower_copy(lower, &words, &zeros);
+}
+
 /* One instruction for each size of group. A rank in no group of a broadcast gets zeros. */
 static ts_status emit(ts_lower *lower, const ts_op_node *op, const ts_view *dst, const ts_view *src) {
     ts_groups groups = ts_groups_of(op, &lower->arena);
     const ts_alu alu = join_of(op);
-    if (op->kind == ts_hlo_collective_broadcast && !takes_everybody(&groups, lower->program->ranks)) {
-        ts_view zeros = *dst;
-        zeros.kind = ts_view_splat;
-        TS_TRY(ts_lower_copy(lower, dst, &zeros));
-    }
+    if (op->kind == ts_hlo_collective_broadcast && !takes_everybody(&groups, lower->program->ranks))
+        TS_TRY(clear(lower, dst));
     if (ts_view_elems(dst) > INT32_MAX || ts_view_elems(src) > INT32_MAX)
         return ts_op_fail(lower->module, op, lower->diag, ts_capacity, "more than %d elements", INT32_MAX);
     ts_ap to = run_ap(&lower->b, dst, ts_view_elems(dst)), from = run_ap(&lower->b, src, ts_view_elems(src));

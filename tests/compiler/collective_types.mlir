@@ -24,9 +24,12 @@
 //: out 5 = 1 1 0
 //: out 6 = 1 0 0
 //: out 7 = 1.5 2 3 -0.25 448 0.5
+//: out 8 of 0 = -17179869184 7
+//: out 8 of 1 = 0 0
+//: out 8 of 2 = -17179869184 7
 module @m {mhlo.num_replicas = 3}
 func @main(%b: bf16[2], %i: i8[3], %w: i64[2], %p: i1[3], %e: f8e4m3fn[2])
-    -> (bf16[2], i8[3], i64[2], i64[2], i64[2], i1[3], i1[3], f8e4m3fn[6]) {
+    -> (bf16[2], i8[3], i64[2], i64[2], i64[2], i1[3], i1[3], f8e4m3fn[6], i64[2]) {
   %r0 = all_reduce %b {replica_groups = [[0, 1, 2]]} : bf16[2] (%a0: bf16[], %b0: bf16[]) {
     %c0 = add %a0, %b0
     return %c0
@@ -53,5 +56,6 @@ func @main(%b: bf16[2], %i: i8[3], %w: i64[2], %p: i1[3], %e: f8e4m3fn[2])
     return %c6
   }
   %r7 = all_gather %e {replica_groups = [[0, 1, 2]], all_gather_dim = 0} : f8e4m3fn[6]
-  return %r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7
+  %r8 = collective_broadcast %w {replica_groups = [[2, 0]]} : i64[2]
+  return %r0, %r1, %r2, %r3, %r4, %r5, %r6, %r7, %r8
 }
