@@ -68,16 +68,6 @@ static void forget_slot(const ts_block *block, int slot) {
 
 /* ---- who goes together ---- */
 
-static void count_uses(uint32_t *uses, const ts_block *block) {
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count; j++)
-            uses[op->operands[j]->id]++;
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) count_uses(uses, op->regions[j]);
-    }
-}
-
 /* Whether a value is computed right into its part: a product's is (result_layout.c). */
 static bool is_placed(const combiner *c, const ts_value *value) {
     for (; value->def && c->uses[value->id] == 1; value = value->def->operands[0]) {
@@ -240,8 +230,7 @@ ts_status ts_combine_collectives(ts_module *module, ts_func *main, ts_diag *diag
     (void)diag;
     combiner c = {.module = module, .main = main};
     ts_block_clear_notes(main->body);
-    c.uses = TS_NEW_ARRAY(&c.arena, uint32_t, main->value_count);
-    count_uses(c.uses, main->body);
+    c.uses = ts_count_uses(main, &c.arena);
     combine_block(&c, main->body);
     ts_arena_free(&c.arena);
     return ts_ok;

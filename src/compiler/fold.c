@@ -8,14 +8,20 @@ static ts_value *standin(ts_value *value) {
     return value->note ? value->note : value;
 }
 
-static void count_uses(const ts_block *block, uint32_t *uses) {
+static void count_uses(uint32_t *uses, const ts_block *block) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->operand_count; j++)
             uses[op->operands[j]->id]++;
         for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) count_uses(op->regions[j], uses);
+            if (op->regions[j]) count_uses(uses, op->regions[j]);
     }
+}
+
+uint32_t *ts_count_uses(const ts_func *main, ts_arena *arena) {
+    uint32_t *uses = TS_NEW_ARRAY(arena, uint32_t, main->value_count + 1);
+    count_uses(uses, main->body);
+    return uses;
 }
 
 /* Ops whose effect is not in their results, or that two equal ones must not share. */
@@ -93,10 +99,9 @@ static void drop_dead(ts_block *block, uint8_t *is_live) {
 ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag) {
     (void)diag;
     ts_arena scratch = {0};
-    uint32_t *uses = TS_NEW_ARRAY(&scratch, uint32_t, main->value_count);
-    ts_fold_state state = {.module = module, .func = main, .uses = uses, .uses_count = main->value_count};
+    ts_fold_state state = {.module = module, .func = main, .uses_count = main->value_count};
+    state.uses = ts_count_uses(main, &scratch);
     ts_block_clear_notes(main->body);
-    count_uses(main->body, uses);
     fold_block(&state, main->body, true);
     drop_dead(main->body, TS_NEW_ARRAY(&scratch, uint8_t, main->value_count));
     ts_block_clear_notes(main->body);

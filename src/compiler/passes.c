@@ -99,6 +99,7 @@ static ts_status run_channels(compilation *c) {
 }
 
 static ts_status run_combine(compilation *c) {
+    TS_TRY(ts_sum_collectives(c->module, c->main, c->diag));
     return ts_combine_collectives(c->module, c->main, c->diag);
 }
 

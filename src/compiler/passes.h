@@ -65,8 +65,14 @@ ts_status ts_split_divisions(ts_module *module, ts_func *main, ts_diag *diag);
 /* Images between convolutions lie channel by channel, as far as their ops allow; folded afterwards. */
 ts_status ts_channels_first(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Sums of what all_reduces leave as one all_reduce. */
+ts_status ts_sum_collectives(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Small all_reduces that do not depend on each other as one. */
 ts_status ts_combine_collectives(ts_module *module, ts_func *main, ts_diag *diag);
+
+/* How many operands name each value, by its id. */
+uint32_t *ts_count_uses(const ts_func *main, ts_arena *arena);
 
 /* State of folding one function. */
 typedef struct ts_fold_state {
