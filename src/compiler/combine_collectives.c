@@ -1,6 +1,7 @@
 /* One all_reduce for several that do not depend on each other: each costs microseconds before a byte moves,
    and data-parallel training has one for every parameter. The operands become parts of one array, where the
-   last of them was; what reads a result in between waits until after. */
+   last of them was. What reads a result comes after the next such array has been sent, or at the end, so that
+   other work goes on meanwhile. */
 #include <string.h>
 
 #include "compiler/graph_make.h"
@@ -9,6 +10,7 @@
 enum {
     MOST_BYTES =
         50 << 20, /* of one: NxD's default bucket (archive/nxd-training/torch-neuron-envvars.rst:112-118) */
+    ALONE_BYTES = 8 << 20, /* sent in 160 us and more at cc_bytes_per_ns; a start is 6, and early is better */
     FEW_BYTES = 256 << 10, /* that a copy moves in about the time that a collective takes to begin */
     SLOTS = 64             /* buckets open at once, a bit each */
 };
@@ -33,8 +35,10 @@ typedef struct combiner {
     ts_arena arena;
     uint32_t *uses; /* by value id */
     bucket *open[SLOTS];
+    int next_slot;
     bucket **bucket_of; /* by number of op in the block */
     TS_VEC(late) late;
+    uint64_t sent; /* slots whose collective stands there, while what reads it is put off */
     ts_block *out;
 } combiner;
 
@@ -59,11 +63,11 @@ static void set_waits(const ts_op_node *op, uint64_t waits) {
 }
 
 /* What was waited for is there. */
-static void forget_slot(const ts_block *block, int slot) {
-    for (uint32_t i = 0; i < block->ops.count; i++)
-        set_waits(block->ops.data[i], block->ops.data[i]->result_count
-                                          ? waits_of(block->ops.data[i]->results[0]) & ~((uint64_t)1 << slot)
-                                          : 0);
+static void forget_slots(const ts_block *block, uint64_t slots) {
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        const ts_op_node *op = block->ops.data[i];
+        if (op->result_count) set_waits(op, waits_of(op->results[0]) & ~slots);
+    }
 }
 
 /* ---- who goes together ---- */
@@ -89,7 +93,7 @@ static bool can_join(const combiner *c, const ts_block *block, const ts_op_node 
     if (op->kind != ts_hlo_all_reduce) return false;
     const ts_type *type = &op->results[0]->type;
     int64_t bytes = ts_type_bytes(type);
-    if (!ts_dtype_get((ts_dtype)type->dtype)->native || bytes == 0 || bytes > MOST_BYTES) return false;
+    if (!ts_dtype_get((ts_dtype)type->dtype)->native || bytes == 0 || bytes > ALONE_BYTES) return false;
     return bytes <= FEW_BYTES || (is_placed(c, op->operands[0]) && !is_returned(block, op->results[0]));
 }
 
@@ -101,26 +105,25 @@ static bool is_alike(const ts_op_node *a, const ts_op_node *b) {
 
 static void close_slot(combiner *c, const ts_block *block, int slot) {
     c->open[slot] = NULL;
-    forget_slot(block, slot);
+    forget_slots(block, (uint64_t)1 << slot);
 }
 
 /* The bucket for the op, opened where there is none with room; NULL when too many are open. */
 static bucket *bucket_for(combiner *c, const ts_block *block, const ts_op_node *op) {
     int64_t bytes = ts_type_bytes(&op->results[0]->type);
-    int vacant = -1;
     for (int i = 0; i < SLOTS; i++) {
-        if (!c->open[i]) {
-            if (vacant < 0) vacant = i;
-        } else if (is_alike(c->open[i]->members.data[0], op)) {
-            if (c->open[i]->bytes + bytes <= MOST_BYTES) return c->open[i];
-            close_slot(c, block, i);
-            vacant = i;
-        }
+        if (!c->open[i] || !is_alike(c->open[i]->members.data[0], op)) continue;
+        if (c->open[i]->bytes + bytes <= MOST_BYTES) return c->open[i];
+        close_slot(c, block, i);
     }
-    if (vacant < 0) return NULL;
-    bucket *made = c->open[vacant] = TS_NEW(&c->arena, bucket);
-    made->slot = vacant;
-    return made;
+    for (int i = 0; i < SLOTS; i++) { /* not the last one used: what reads that may still be put off */
+        int slot = c->next_slot++ % SLOTS;
+        if (c->open[slot]) continue;
+        c->open[slot] = TS_NEW(&c->arena, bucket);
+        c->open[slot]->slot = slot;
+        return c->open[slot];
+    }
+    return NULL;
 }
 
 static void find_buckets(combiner *c, const ts_block *block) {
@@ -175,36 +178,52 @@ static void emit_bucket(combiner *c, const bucket *b) {
     }
 }
 
-/* Appends what waits for nothing any more, in order. */
-static void emit_late(combiner *c, int slot) {
+/* Appends what waits for nothing but these slots, in order. */
+static void release(combiner *c, const ts_block *block, uint64_t slots) {
     uint32_t kept = 0;
+    if (!slots) return;
     for (uint32_t i = 0; i < c->late.count; i++) {
         late l = c->late.data[i];
-        l.waits &= ~((uint64_t)1 << slot);
+        l.waits &= ~slots;
         if (l.waits)
             c->late.data[kept++] = l;
         else
             ts_vec_push(&c->out->ops, &c->module->arena, l.op);
     }
     c->late.count = kept;
+    forget_slots(block, slots);
+    c->sent &= ~slots;
+}
+
+/* At the last member: first what the operands wait for, then the collective, then what waits for those
+ * before. */
+static void send_bucket(combiner *c, const ts_block *block, const bucket *b) {
+    uint64_t needs = 0, before;
+    for (uint32_t i = 0; i < b->members.count; i++)
+        needs |= waits_of(b->members.data[i]->operands[0]);
+    release(c, block, needs);
+    before = c->sent;
+    emit_bucket(c, b);
+    release(c, block, before);
+    c->sent |= (uint64_t)1 << b->slot;
 }
 
 static void rebuild(combiner *c, ts_block *block) {
     c->out = TS_NEW(&c->arena, ts_block);
+    c->sent = 0;
     for (uint32_t i = 0; i < block->ops.count; i++) {
         ts_op_node *op = block->ops.data[i];
         bucket *b = c->bucket_of[i] && c->bucket_of[i]->members.count > 1 ? c->bucket_of[i] : NULL;
+        if (b && b->met++ == 0) release(c, block, c->sent & (uint64_t)1 << b->slot);
+        if (op->kind == ts_hlo_return) release(c, block, c->sent);
         uint64_t waits = b ? (uint64_t)1 << b->slot : op_waits(op);
         set_waits(op, waits);
-        if (b && ++b->met == b->members.count) {
-            emit_bucket(c, b);
-            forget_slot(block, b->slot);
-            emit_late(c, b->slot);
-        } else if (!b && waits) {
+        if (b && b->met == b->members.count)
+            send_bucket(c, block, b);
+        else if (!b && waits)
             ts_vec_push(&c->late, &c->arena, ((late){op, waits}));
-        } else if (!b) {
+        else if (!b)
             ts_vec_push(&c->out->ops, &c->module->arena, op);
-        }
     }
     block->ops.data = c->out->ops.data;
     block->ops.count = c->out->ops.count;

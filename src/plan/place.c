@@ -83,6 +83,20 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
     return ts_ok;
 }
 
+/* What a collective sends keeps its room until the next one, which begins when it is over: what took the room
+   earlier would wait for that, while the engines go on. */
+static void hold_sent(placer *p) {
+    const ts_program *program = p->b->program;
+    uint32_t next = program->code.count - 1;
+    for (uint32_t at = program->code.count; at-- > 0;) {
+        const ts_inst *inst = program->code.data[at];
+        if (inst->op != ts_op_collective) continue;
+        uint32_t sent = ((const ts_inst_collective *)inst)->src.tensor;
+        if (p->tensor_last[sent] < next) p->tensor_last[sent] = next;
+        next = at;
+    }
+}
+
 static void place_scratch(placer *p, ts_arena *scratch) {
     ts_program *program = p->b->program;
     ts_live_item *items = TS_NEW_ARRAY(scratch, ts_live_item, program->tensors.count);
@@ -159,6 +173,7 @@ ts_status ts_plan_place(ts_builder *b, ts_diag *diag) {
     if (status == ts_ok)
         status = place_tiles(&p, ts_space_psum, b->chip->psum_partition_bytes, &scratch, diag);
     if (status == ts_ok) {
+        hold_sent(&p);
         place_scratch(&p, &scratch);
         list_tiles(&p, &scratch);
         for (uint32_t at = 0; at < program->code.count; at++)
