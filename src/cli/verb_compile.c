@@ -110,7 +110,8 @@ const ts_verb ts_verb_compile = {
     .summary = "compile a StableHLO program to NeuronCore instructions",
     .synopsis = "PROG -o FILE.trn [OPTION...]",
     .about = "Compiles PROG, a StableHLO portable artifact (.mlirbc), for one NeuronCore of the modelled "
-             "chip. The .trn holds instructions, loops, constants and the lines of the user's source they "
+             "chip, or for as many as its module says that run it together. The .trn holds instructions, "
+             "loops, constants and the lines of the user's source they "
              "came from; trainstone run, time and print take it, on the same kind of chip. A .trn given as "
              "PROG is checked and written again, which turns one form into the other.",
     .examples = "trainstone compile step.mlirbc -o step.trn\n"

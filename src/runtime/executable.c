@@ -19,7 +19,7 @@ typedef struct ts_residence {
     pthread_mutex_t lock; /* a device runs the program once at a time */
     ts_extent *extent;    /* scratch region, then room for the constants; NULL until the first run */
     void **data;          /* one pointer a program tensor */
-    uint64_t told;        /* of checks (notice.h) */
+    uint64_t told;        /* of checks, by this device (notice.h) */
 } ts_residence;
 
 /* The record of one control trace. */
@@ -44,6 +44,7 @@ struct ts_executable {
     ts_homes
         *homes[2];     /* of the program's tiles in the machine's memory: for plain runs, for poisoned ones */
     bool has_homes[2]; /* they were looked for */
+    atomic_uint_fast64_t told; /* of checks, by any device */
     atomic_int references;
     atomic_bool is_collected, is_clocked;
     atomic_uint_fast64_t run_instructions, run_ns; /* of the last run that ended; host time of all */
@@ -484,7 +485,9 @@ static ts_status run_checked(ts_executable *executable, int device, ts_residence
     own.checks = ts_checks_new(executable->program, kinds);
     if (!own.checks) return ts_fail(diag, ts_system, "no host memory for the checks of a run");
     ts_status status = run_settled(executable, device, residence, inputs, outputs, &own, diag);
-    if (status == ts_ok) ts_notice_checks(own.checks, &residence->told);
+    if (status == ts_ok)
+        ts_notice_checks(own.checks, options->member, (int)executable->program->ranks, &residence->told,
+                         &executable->told);
     ts_checks_free(own.checks);
     return status;
 }

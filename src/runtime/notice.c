@@ -11,15 +11,26 @@ static uint64_t hash_text(const ts_text *text) {
     return hash;
 }
 
-void ts_notice_checks(const ts_checks *checks, uint64_t *told) {
-    ts_text text = {0};
-    ts_checks_text(checks, &text);
-    uint64_t hash = hash_text(&text);
-    for (size_t at = 0; hash != *told && at < text.length;) {
-        ssize_t written = write(STDERR_FILENO, text.data + at, text.length - at);
+static void tell(const ts_text *text) {
+    for (size_t at = 0; at < text->length;) {
+        ssize_t written = write(STDERR_FILENO, text->data + at, text->length - at);
         if (written <= 0) break;
         at += (size_t)written;
     }
+}
+
+void ts_notice_checks(const ts_checks *checks, int rank, int ranks, uint64_t *told,
+                      atomic_uint_fast64_t *told_by_any) {
+    ts_text text = {0}, whole = {0};
+    ts_checks_text(checks, &text);
+    const uint64_t hash = hash_text(&text);
+    const bool is_news = text.length && hash != *told;
     if (text.length) *told = hash;
+    if (is_news && atomic_exchange(told_by_any, hash) != hash) {
+        if (ranks > 1) ts_text_format(&whole, "rank %d of %d: ", rank, ranks);
+        ts_text_add(&whole, text.data);
+        tell(&whole);
+    }
     ts_text_free(&text);
+    ts_text_free(&whole);
 }

@@ -1,7 +1,10 @@
 /* A program that two devices run together, through the C API: values, devices, donors, and failures, after
    which nobody waits. */
+#include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "pjrt_support.h"
 #include "trainstone/trainstone.h"
@@ -231,6 +234,57 @@ static void test_counts_one_run(void **state) {
     executable_destroy(sum);
 }
 
+/* Runs sum with a NaN on rank 1, standard error going to `path`. */
+static void run_noisily(PJRT_LoadedExecutable *sum, const char *path) {
+    float values[2][ELEMS] = {{1}, {2}};
+    values[1][3] = NAN;
+    PJRT_Buffer *x[2], *y[2];
+    PJRT_Event *done[2];
+    for (int i = 0; i < 2; i++)
+        x[i] = buffer_new(client, device_of(client, i), PJRT_TYPE_F32, dims_4x8, 2, values[i]);
+    fflush(stderr);
+    int before = dup(STDERR_FILENO), file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    assert_true(before >= 0 && file >= 0);
+    dup2(file, STDERR_FILENO);
+    good(execute_two(sum, x[0], x[1], y, done));
+    for (int i = 0; i < 2; i++)
+        good(event_await(done[i]));
+    dup2(before, STDERR_FILENO);
+    close(before);
+    close(file);
+    for (int i = 0; i < 2; i++) {
+        buffer_destroy(x[i]);
+        buffer_destroy(y[i]);
+    }
+}
+
+/* What both ranks find alike is told once; what one finds by itself, as its own. */
+static void test_checks_name_the_rank(void **state) {
+    (void)state;
+    char path[] = "/tmp/pjrt_ranks_XXXXXX", told[4096] = "";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    PJRT_LoadedExecutable *sum = compile_sum(0);
+    for (int again = 0; again < 3; again++)
+        run_noisily(sum, path);
+    executable_destroy(sum);
+    assert_true(read(file, told, sizeof told - 1) > 0);
+    close(file);
+    unlink(path);
+    const char *first = strstr(told, "rank 0 of 2: check nan: collective makes a NaN");
+    const char *second =
+        strstr(told, "rank 1 of 2: check nan: program sum: there is a NaN in element 3 of argument x");
+    if (!first || strstr(first + 1, "rank 0") || !second || strstr(second + 1, "rank 1"))
+        fail_msg("%s", told);
+}
+
+static int start_with_checks(void **state) {
+    setenv("TRAINSTONE_CHECK", "nan", 1);
+    int status = start(state);
+    unsetenv("TRAINSTONE_CHECK");
+    return status;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sums, start, stop),
@@ -240,6 +294,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_one_argument_fails, start, stop),
         cmocka_unit_test_setup_teardown(test_threads_dispatch_at_once, start, stop),
         cmocka_unit_test_setup_teardown(test_serialized, start, stop),
-        cmocka_unit_test_setup_teardown(test_counts_one_run, start, stop)};
+        cmocka_unit_test_setup_teardown(test_counts_one_run, start, stop),
+        cmocka_unit_test_setup_teardown(test_checks_name_the_rank, start_with_checks, stop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
