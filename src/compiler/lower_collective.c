@@ -236,6 +236,7 @@ ts_status ts_lower_collective(ts_lower *lower, ts_op_node *op) {
         return ts_ok;
     }
     TS_TRY(ts_lower_shifted(lower, op->operands[0], &operand));
+    lower->b.loc = op->loc;
     plan_run(&r, op, &operand);
     TS_TRY(send(lower, op->operands[0], &r));
     dst = arrived(&r, type, TS_VIEW_NO_TENSOR);
@@ -257,6 +258,7 @@ ts_status ts_lower_collective(ts_lower *lower, ts_op_node *op) {
 
 ts_status ts_lower_rank(ts_lower *lower, ts_op_node *op) {
     ts_builder *b = &lower->b;
+    b->loc = op->loc;
     ts_lower_result(lower, op->results[0]);
     const ts_view *view = &note(op->results[0])->view;
     ts_tile tile = ts_build_tile(b, ts_space_sbuf, 1, ts_dtype_get((ts_dtype)view->dtype)->bytes, 1);

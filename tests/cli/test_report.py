@@ -4,6 +4,7 @@ reads, and a page that a browser shows without network, errors or overflow."""
 import collections
 import functools
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -396,6 +397,29 @@ def test_collectives(tmp_path):
     assert "<h2>Collectives</h2>" in files[1].read_text()
     trace = files[2].read_bytes()
     assert b"collectives" in trace and b"reduce_scatter" in trace
+
+
+SUMMED = """
+import jax, jax.numpy as jnp
+def step(w, x):
+    made = jnp.tanh(x @ w)
+    summed = jax.lax.psum(made, "cores")
+    return w + summed
+jax.pmap(step, axis_name="cores")(jnp.ones((2, 64, 64)), jnp.ones((2, 64, 64))).block_until_ready()
+"""
+
+
+def test_a_collective_belongs_to_its_own_line(tmp_path):
+    """And not to that of what it sums."""
+    (tmp_path / "summed.py").write_text(SUMMED)
+    environment = os.environ | {"TRAINSTONE_OUT": str(tmp_path / "records"), "TRAINSTONE_INSTANCE": "trn1.2xlarge"}
+    run = subprocess.run([sys.executable, tmp_path / "summed.py"], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr
+    record, = (path for path in (tmp_path / "records").glob("*.json") if json.loads(path.read_text()).get("ranks") == 2)
+    trainstone("report", record, "--json", tmp_path / "report.json")
+    collective, = json.loads((tmp_path / "report.json").read_text())["collectives"]["instructions"]
+    assert (pathlib.Path(collective["file"]).name, collective["line"], collective["bytes"]) == ("summed.py", 5, 64 * 64 * 4)
+    assert collective["algorithm"] == "mesh" and collective["chips"] == 1
 
 
 def test_explain(folder):
