@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/report.h"
+
 enum { MAX_PATH = 4096 };
 
 /* Names the instances of the program's chip that have so many. */
@@ -32,9 +34,12 @@ ts_status ts_ranks_make(const ts_session *session, ts_ranks *ranks, ts_diag *dia
     ranks->inputs = calloc((size_t)count, sizeof *ranks->inputs);
     ranks->outputs = calloc((size_t)count, sizeof *ranks->outputs);
     ranks->options = calloc((size_t)count, sizeof *ranks->options);
-    if (!ranks->inputs || !ranks->outputs || !ranks->options)
+    ranks->traces = calloc((size_t)count, sizeof *ranks->traces);
+    if (!ranks->inputs || !ranks->outputs || !ranks->options || !ranks->traces)
         return ts_fail(diag, ts_capacity, "no host memory for %d ranks", count);
     ranks->count = count;
+    for (int i = 0; i < count; i++)
+        ranks->options[i].trace = &ranks->traces[i];
     uint32_t kinds = ts_runtime_checks(session->runtime);
     for (int i = 0; i < count && kinds; i++) {
         ranks->options[i].checks = ts_checks_new(ts_executable_program(session->executable), kinds);
@@ -49,7 +54,9 @@ void ts_ranks_free(ts_ranks *ranks) {
         ts_arrays_free(&ranks->inputs[i]);
         ts_arrays_free(&ranks->outputs[i]);
         ts_checks_free(ranks->options[i].checks);
+        ts_trace_free(&ranks->traces[i]);
     }
+    free(ranks->traces);
     free(ranks->inputs);
     free(ranks->outputs);
     free(ranks->options);
@@ -141,4 +148,35 @@ void ts_ranks_findings_json(const ts_ranks *ranks, ts_text *out) {
         ts_text_add(out, "}");
     }
     ts_text_add(out, "]");
+}
+
+/* The record of a rank, or that of an earlier one on which data decided the same. */
+static ts_status clock_rank(const ts_session *session, const ts_ranks *ranks, int rank, ts_record *records,
+                            ts_report_rank *out, ts_diag *diag) {
+    const ts_program *program = ts_executable_program(session->executable);
+    *out = (ts_report_rank){program, &records[rank], "rank", rank};
+    for (int i = 0; i < rank; i++) {
+        if (!ts_trace_equal(&ranks->traces[i], &ranks->traces[rank])) continue;
+        out->record = &records[i];
+        return ts_ok;
+    }
+    ts_clock_options options = {.trace = &ranks->traces[rank]};
+    return ts_clock_run(program, ts_runtime_chip(session->runtime), &options, &records[rank], diag);
+}
+
+ts_status ts_ranks_imbalance(const ts_session *session, const ts_ranks *ranks, ts_text *out, ts_diag *diag) {
+    ts_record *records = calloc((size_t)ranks->count, sizeof *records);
+    ts_report_rank *clocked = calloc((size_t)ranks->count, sizeof *clocked);
+    ts_status status = records && clocked ? ts_ok : ts_fail(diag, ts_system, "no host memory for records");
+    bool differ = false;
+    for (int i = 1; i < ranks->count; i++)
+        differ |= !ts_trace_equal(&ranks->traces[0], &ranks->traces[i]);
+    for (int i = 0; i < ranks->count && differ && status == ts_ok; i++)
+        status = clock_rank(session, ranks, i, records, &clocked[i], diag);
+    if (status == ts_ok && differ && ts_report_imbalance(clocked, ranks->count, out)) ts_text_add(out, "\n");
+    for (int i = 0; i < ranks->count && records && clocked; i++)
+        if (clocked[i].record == &records[i]) ts_record_free(&records[i]);
+    free(records);
+    free(clocked);
+    return status;
 }

@@ -85,6 +85,8 @@ static ts_status describe_record(const ts_arguments *arguments, const ts_session
         ts_status status = ts_report_view(program, record, instance, &report, diag);
         if (status == ts_ok) ts_report_text_styled(&report, ts_console_style(), out);
         ts_report_free(&report);
+        if (status == ts_ok && ranks && ranks->count > 1)
+            status = ts_ranks_imbalance(session, ranks, out, diag);
         return status;
     }
     return ts_ok;

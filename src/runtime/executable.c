@@ -433,6 +433,8 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     ts_status status = ts_machine_run(machine, program, &run, diag);
     atomic_fetch_add(&executable->run_ns, ts_live_now() - begun);
     if (status == ts_ok && run.done) atomic_store(&executable->run_instructions, atomic_load(run.done));
+    if (status == ts_ok && options->trace && !ts_trace_copy(options->trace, &trace))
+        status = ts_fail(diag, ts_system, "no host memory for a control trace");
     if (status == ts_ok && executable->has_control && (program->ranks == 1 || options->member == 0))
         keep_trace(executable, &trace);
     ts_trace_free(&trace);

@@ -87,3 +87,29 @@ def test_checks_tell_of_each_rank(folder):
 def test_time_is_that_of_one_core(folder):
     done = trainstone("time", "sum2.trn", cwd=folder)
     assert done.returncode == 0 and "one step" in done.stdout
+
+
+COUNTDOWN = """trn 1
+program countdown chip=trn1 ranks=2 scratch_bytes=64
+loc @1 "step.py":12:1 "while"
+tensor n: input 0 i32[1]
+tensor left: output 0 i32[1]
+tensor count: scratch i32[1] address=0
+sync.dma_copy queue=0 dst=hbm.i32[count +0] src=hbm.i32[n +0]
+loop %w = 2147483647
+  leave loop=%w value=hbm.i32[count +0] compare=is_le operand=2
+  sync.dma_copy queue=0 dst=sbuf.i32[p0:1 +0 1] src=hbm.i32[count +0] @1
+  vector.tensor_scalar dst=sbuf.i32[p0:1 +0 1] data=sbuf.i32[p0:1 +0 1] op0=subtract operand0=1 @1
+  sync.dma_copy queue=0 dst=hbm.i32[count +0] src=sbuf.i32[p0:1 +0 1] @1
+end %w
+sync.dma_copy queue=0 dst=hbm.i32[left +0] src=hbm.i32[count +0]
+"""
+
+
+def test_ranks_that_data_leads_apart_are_told(folder):
+    (folder / "countdown.trn").write_text(COUNTDOWN)
+    for trips in (5, 9):
+        np.save(folder / f"n{trips}.npy", np.array([trips], np.int32))
+    apart = run(folder, "countdown.trn", "--input", "n5.npy", "n9.npy").splitlines()[-1]
+    assert apart.startswith("Imbalance: rank 1 takes ") and " more than rank 0; most of it is step.py:12, DMA latency" in apart
+    assert "Imbalance" not in run(folder, "countdown.trn", "--input", "n9.npy")
