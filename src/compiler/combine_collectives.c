@@ -153,21 +153,33 @@ static ts_value *flat(ts_maker *m, ts_value *value) {
     return ts_make_reshape(m, value, 1, &elems);
 }
 
+/* The one is of the line that has most of it. */
+static uint32_t loc_of(const bucket *b) {
+    const ts_op_node *largest = b->members.data[0];
+    for (uint32_t i = 1; i < b->members.count; i++)
+        if (ts_type_bytes(&b->members.data[i]->results[0]->type) > ts_type_bytes(&largest->results[0]->type))
+            largest = b->members.data[i];
+    return largest->loc;
+}
+
 /* The members' results are parts of the one's. */
 static void emit_bucket(combiner *c, const bucket *b) {
-    ts_maker m = {.module = c->module, .func = c->main, .block = c->out, .loc = b->members.data[0]->loc};
+    ts_maker m = {.module = c->module, .func = c->main, .block = c->out};
     const ts_op_node *first = b->members.data[0];
     ts_value **parts = TS_NEW_ARRAY(&c->arena, ts_value *, b->members.count);
-    for (uint32_t i = 0; i < b->members.count; i++)
+    for (uint32_t i = 0; i < b->members.count; i++) {
+        m.loc = b->members.data[i]->loc;
         parts[i] = flat(&m, b->members.data[i]->operands[0]);
+    }
+    m.loc = loc_of(b);
     ts_value *whole = ts_make_concatenate(&m, (int)b->members.count, parts, 0);
     ts_op_node *one = ts_op_new(c->module, c->main, ts_hlo_all_reduce, m.loc, 1, &whole, 1, &whole->type,
                                 first->attr_count, first->attrs, 0);
     ts_vec_push(&c->out->ops, &c->module->arena, one);
     for (int64_t i = 0, at = 0; i < b->members.count; i++) {
         ts_op_node *member = b->members.data[i];
-        const ts_type *type = &member->results[0]->type;
-        int64_t limit = at + ts_type_elems(type);
+        int64_t limit = at + ts_type_elems(&member->results[0]->type);
+        m.loc = member->loc;
         ts_value *part = ts_make_slice(&m, one->results[0], &at, &limit);
         /* The last op of the part has the member's result, so that readers stay as they are. */
         member->kind = ts_hlo_reshape;

@@ -12,13 +12,14 @@
 //: after fold has 5 all_reduce
 //: after combine has 3 all_reduce
 //: after combine has 1 concatenate
+//: after combine has 2 : f32[11] @"train.py":7:1
 //: after lower has 1 kind=all_reduce dst=hbm.f32[all_reduce +0 11]
 module @m {mhlo.num_replicas = 2}
 func @main(%x: f32[2,3], %y: f32[2,2]) -> (f32[3,2], f32[], f32[2,2], f32[2,2], f32[2,2]) {
   %zero = constant 0.0 : f32[]
   %p = dot_general %y, %x {lhs_contracting_dimensions = [0], rhs_contracting_dimensions = [0],
                            lhs_batching_dimensions = [], rhs_batching_dimensions = []} : f32[2,3]
-  %jp = all_reduce %p {replica_groups = [[0, 1]]} : f32[2,3] (%a0: f32[], %b0: f32[]) {
+  %jp = all_reduce %p {replica_groups = [[0, 1]]} : f32[2,3] @"train.py":7:1 (%a0: f32[], %b0: f32[]) {
     %c0 = add %a0, %b0
     return %c0
   }
