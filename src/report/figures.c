@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "arch/isa.h"
+
 static const char *const units[] = {"ns", "us", "ms", "s"};
 
 static int unit_of(ts_time scale) {
@@ -82,4 +84,12 @@ const char *ts_figure_bound(unsigned bound) {
                                         "GpSimd",      "DMA bytes",   "DMA descriptors", "DMA queue",
                                         "DMA latency", "Collectives", "Waits",           "?"};
     return names[bound < ts_bound_count ? bound : ts_bound_count];
+}
+
+const char *ts_figure_mover(const ts_record_row *row) {
+    switch (row->op) {
+    case ts_op_dma_copy: return "DMA";
+    case ts_op_collective: return "CC";
+    default: return ts_engine_name(row->engine);
+    }
 }

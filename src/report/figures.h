@@ -22,5 +22,7 @@ double ts_figure_share(ts_time part, ts_time whole);
 void ts_figure_dollars(ts_text *out, double value);
 /* A bound in words: "DMA descriptors". */
 const char *ts_figure_bound(unsigned bound);
+/* Who does the work of a row: of a transfer not the engine that triggers it. */
+const char *ts_figure_mover(const ts_record_row *row);
 
 #endif

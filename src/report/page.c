@@ -44,7 +44,10 @@ static void add_figures(const ts_report *report, ts_text *out) {
     else
         ts_figure_count(&word, rate);
     big(out, "Steps a second", word.data, "");
-    ts_text_add(out, "on one NeuronCore, launches included</p></div>");
+    if (record->ranks > 1)
+        ts_text_format(out, "on %u NeuronCores, launches included</p></div>", record->ranks);
+    else
+        ts_text_add(out, "on one NeuronCore, launches included</p></div>");
     word.length = 0;
     if (ts_report_hour_usd(report) > 0)
         ts_figure_dollars(&word, 1e6 * (double)record->total * 1e-12 / 3600 * ts_report_hour_usd(report));

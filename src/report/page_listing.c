@@ -47,8 +47,7 @@ static void add_detail(const ts_report *report, uint32_t index, ts_text *out) {
         ts_text_add(out, "<td class=n>");
         ts_figure_percent(out, ts_figure_share(row->bound, report->record.total));
         ts_text_format(out, "<td>%s &times; %llu<td class=n>%s<td colspan=2><code>", ts_op_get(row->op)->name,
-                       (unsigned long long)row->count,
-                       row->op == ts_op_dma_copy ? "DMA" : ts_engine_name(row->engine));
+                       (unsigned long long)row->count, ts_figure_mover(row));
         ts_html_text(
             out, report->program->locs.data[row->loc].name ? report->program->locs.data[row->loc].name : "");
         ts_text_add(out, "</code>");

@@ -69,21 +69,40 @@ static void add_rows(const ts_report *report, const ts_report_line *line, ts_tex
         if (row->bound == 0) break;
         ts_text_format(out, "         %5.1f %%  %-20s %-7s x %-6llu %s",
                        100 * ts_figure_share(row->bound, line->time), ts_op_get(row->op)->name,
-                       row->op == ts_op_dma_copy ? "DMA" : ts_engine_name(row->engine),
-                       (unsigned long long)row->count, report->program->locs.data[row->loc].name);
+                       ts_figure_mover(row), (unsigned long long)row->count,
+                       report->program->locs.data[row->loc].name);
         ts_report_library_place(report, row->loc, out);
         ts_text_add(out, "\n");
     }
 }
 
+/* Those that are alike are one row. */
 static void add_collectives(const ts_report *report, uint32_t line, ts_text *out) {
     enum { MOST = 3 };
-    for (uint32_t i = 0, shown = 0; i < report->collectives.count && shown < MOST; i++) {
-        if (report->collectives.data[i].line != line + 1) continue;
-        ts_text_add(out, "   cc    ");
-        ts_report_collective_words(report, &report->collectives.data[i], out);
+    struct kind {
+        ts_text words;
+        uint64_t count;
+    } kinds[MOST] = {0};
+    int shown = 0;
+    for (uint32_t i = 0; i < report->collectives.count; i++) {
+        const ts_report_collective *collective = &report->collectives.data[i];
+        if (collective->line != line + 1) continue;
+        ts_text words = {0};
+        ts_report_collective_words(report, collective, &words);
+        int k = 0;
+        while (k < shown && strcmp(kinds[k].words.data, words.data) != 0)
+            k++;
+        if (k < MOST) kinds[k].count += collective->count ? collective->count : 1;
+        if (k == shown && k < MOST)
+            kinds[shown++].words = words;
+        else
+            ts_text_free(&words);
+    }
+    for (int k = 0; k < shown; k++) {
+        ts_text_format(out, "   cc    %s", kinds[k].words.data);
+        if (kinds[k].count > 1) ts_text_format(out, ", x %llu", (unsigned long long)kinds[k].count);
         ts_text_add(out, "\n");
-        shown++;
+        ts_text_free(&kinds[k].words);
     }
 }
 
