@@ -124,6 +124,23 @@ static void walk_forwards(ts_view *views, int axis) {
     }
 }
 
+/* Elements of 64 bits, which no engine takes, as words along one more axis, where an engine would turn them
+   or put them side by side. */
+static void split_words(ts_lower *lower, ts_view *views) {
+    const bool is_wide = ts_dtype_get((ts_dtype)views[1].dtype)->bytes == 8 && views[1].rank < TS_VIEW_RANK;
+    if (!is_wide || !(ts_view_is_stepped(&views[1]) || ts_view_is_across(&views[0], &views[1]))) return;
+    for (int v = 0; v < 2; v++) {
+        ts_view *view = &views[v];
+        view->dtype = ts_dtype_u32;
+        view->offset *= 2;
+        view->shift = ts_build_sum(&lower->b, ts_affine_const(0), view->shift, 2);
+        for (int i = 0; i < view->rank; i++)
+            view->stride[i] *= 2;
+        view->dim[view->rank] = 2;
+        view->stride[view->rank++] = 1;
+    }
+}
+
 ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src) {
     if (ts_view_elems(dst) == 0) return ts_ok;
     ts_view views[2] = {*dst, *src};
@@ -137,6 +154,7 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
         copy_generated(lower, views);
         return ts_ok;
     }
+    split_words(lower, views);
     if (copy_repeated(lower, views)) return ts_ok;
     if (ts_view_is_stepped(&views[1]) && views[1].rank < TS_VIEW_RANK)
         return ts_lower_stepped(lower, &views[0], &views[1]);
