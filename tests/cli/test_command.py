@@ -272,8 +272,9 @@ def test_isa():
     assert "did you mean nc_matmul?" in refuse("isa", "nc_matmull")
 
 
-def test_ls_is_neuron_ls():
-    assert succeed("ls") == """instance-type: trn1.2xlarge (modelled)
+def test_ls_is_neuron_ls(tmp_path):
+    alone = {"TRAINSTONE_RUNTIME_DIR": str(tmp_path)}  # what else runs on this machine does not show
+    assert succeed("ls", **alone) == """instance-type: trn1.2xlarge (modelled)
 +--------+--------+----------+--------+---------------+
 | NEURON | NEURON |  NEURON  | NEURON |   CONNECTED   |
 | DEVICE | CORES  | CORE IDS | MEMORY |    DEVICES    |
@@ -281,7 +282,7 @@ def test_ls_is_neuron_ls():
 | 0      | 2      | 0, 1     | 32 GB  |               |
 +--------+--------+----------+--------+---------------+
 """
-    devices = json.loads(succeed("ls", "--instance", "trn1.32xlarge", "--json"))
+    devices = json.loads(succeed("ls", "--instance", "trn1.32xlarge", "--json", **alone))
     assert len(devices) == 16 and devices[0] == {
         "neuron_device": 0, "bdf": None, "connected_to": [12, 3, 4, 1], "nc_count": 2, "memory_size": 32 << 30,
         "neuroncore_ids": [0, 1], "neuron_processes": []}
