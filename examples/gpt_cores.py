@@ -73,6 +73,8 @@ def main(shape=None, steps=120):
     """Trains on a mesh of `shape` (data, model), by default all devices along data; returns the last 20 steps' mean
     loss."""
     shape = shape or (len(jax.devices()), 1)
+    if shape[0] * shape[1] > len(jax.devices()):
+        raise SystemExit(f"a mesh of {shape[0]} x {shape[1]} is more than the {len(jax.devices())} devices here")
     mesh = Mesh(np.array(jax.devices()[:shape[0] * shape[1]]).reshape(shape), ("data", "model"))
     tokens, characters = gpt_text.load_text()
     params, (m, v, count) = gpt_text.init(len(characters))
