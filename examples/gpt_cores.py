@@ -69,7 +69,7 @@ def train_step(params, state, tokens, targets):
     return params, (m, v, count), loss
 
 
-def main(shape=None, steps=120):
+def main(shape=None, steps=200):
     """Trains on a mesh of `shape` (data, model), by default all devices along data; returns the last 20 steps' mean
     loss."""
     shape = shape or (len(jax.devices()), 1)
@@ -93,7 +93,7 @@ def main(shape=None, steps=120):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mesh", help="devices along the batch x devices along each layer, as 2x1")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
     shape = tuple(map(int, options.mesh.split("x"))) if options.mesh else None
     print(f"final loss {main(shape, options.steps):.3f}")
