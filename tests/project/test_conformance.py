@@ -127,3 +127,10 @@ def test_headline_counts_the_scopes_that_the_chip_answers_for():
     line = conformance.headline(results)
     assert "3 cases" in line and "2 operations" in line and "75.0 %" in line
     assert "all 4 cases: 1, 25.00 %" in line
+
+
+def test_the_page_has_what_other_tools_write():
+    page = (ROOT / "docs/conformance.md").read_text()
+    assert "\n## By operation" in page and "\n## NKI\n" in page
+    for mark in ("nki kernels", "nki rows"):  # tools/nki_kernels.py writes between them
+        assert page.count(f"<!-- {mark} -->") == page.count(f"<!-- end of {mark} -->") == 1
