@@ -193,12 +193,14 @@ static void fill(uint8_t *x, ts_dtype dtype, int64_t elems, uint64_t *random) {
     for (int64_t i = 0; i < elems; i++) {
         float value = 8 * next_float(random);
         if (i % 97 == 5 && next_random(random) % 4 == 0) value = NAN;
-        uint64_t bits = (uint64_t)next_random(random) << 33 ^ (uint64_t)next_random(random) << 7;
-        if (type->kind == 'b') bits = bits >> 20 & 1;
+        uint64_t bits[2]; /* as many as an element has at most */
+        for (int word = 0; word < 2; word++)
+            bits[word] = (uint64_t)next_random(random) << 33 ^ (uint64_t)next_random(random) << 7;
+        if (type->kind == 'b') bits[0] = bits[0] >> 20 & 1;
         if (type->kind == 'f')
             ts_dtype_narrow(dtype, &value, x + i * type->bytes, 1);
         else
-            memcpy(x + i * type->bytes, &bits, (size_t)type->bytes);
+            memcpy(x + i * type->bytes, bits, (size_t)type->bytes);
     }
 }
 
