@@ -88,7 +88,7 @@ def binary(p):
     elif op in SHIFTS:
         p.add(op, function, operands, lambda x, y: ref.shift(x, y, op))
     elif op == "div" and name == "f32":
-        p.add(op, function, operands, lambda x, y: ref.divide(v.widen(x), v.widen(y)), v.quotient)
+        p.add(op, function, operands, lambda x, y: ref.divide(v.widen(x), v.widen(y)), v.quotient, None)
     else:
         p.add(op, function, operands, BINARY[op])
 
