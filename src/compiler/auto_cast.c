@@ -24,12 +24,6 @@ static ts_maker maker_at(const caster *c, ts_block *block, uint32_t loc) {
     return (ts_maker){.module = c->module, .func = c->main, .block = block, .loc = loc};
 }
 
-static void take_ops(ts_block *block, const ts_block *out) {
-    block->ops.data = out->ops.data;
-    block->ops.count = out->ops.count;
-    block->ops.capacity = out->ops.capacity;
-}
-
 /* ---- matmult: what TensorE multiplies ---- */
 
 static bool is_view(const ts_op_node *op) {
@@ -64,7 +58,7 @@ static void cast_operands(const caster *c, ts_block *block) {
                 op->operands[j] = cast_under_views(c, &make, op->operands[j]);
         ts_vec_push(&out.ops, &c->module->arena, op);
     }
-    take_ops(block, &out);
+    ts_block_take_ops(block, &out);
 }
 
 /* ---- all: every value but the program's own arguments and results, and what is known by its bits ---- */
@@ -136,7 +130,7 @@ static void retype_block(const caster *c, ts_block *block, bool is_body) {
         else
             retype_op(c, op, &make);
     }
-    take_ops(block, &out);
+    ts_block_take_ops(block, &out);
 }
 
 /* Marks the fp32 values and clears the notes. */

@@ -465,9 +465,7 @@ static void rewrite(channels *c, ts_block *block) {
         else
             rewrite_pointwise(c, &m, op);
     }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
+    ts_block_take_ops(block, &out);
 }
 
 static bool has_convolution(const ts_block *block) {

@@ -19,7 +19,7 @@ int64_t ts_window_places(int64_t padded, int64_t window, int64_t stride) {
 /* The values that a region's return gives. */
 static const ts_op_node *region_return(const ts_check *check, uint32_t region) {
     const ts_block *block = check->op->regions[region];
-    return block->ops.data[block->ops.count - 1];
+    return ts_block_last(block);
 }
 
 ts_status ts_check_combiner(const ts_check *check, uint32_t region, uint32_t count,

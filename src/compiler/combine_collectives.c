@@ -83,7 +83,7 @@ static bool is_placed(const combiner *c, const ts_value *value) {
 
 /* Whether a value is a result of the program or the region as it is: it would have to be copied there. */
 static bool is_returned(const ts_block *block, const ts_value *value) {
-    const ts_op_node *last = block->ops.data[block->ops.count - 1];
+    const ts_op_node *last = ts_block_last(block);
     for (uint32_t i = 0; i < last->operand_count; i++)
         if (last->operands[i] == value) return true;
     return false;
@@ -237,9 +237,7 @@ static void rebuild(combiner *c, ts_block *block) {
         else if (!b)
             ts_vec_push(&c->out->ops, &c->module->arena, op);
     }
-    block->ops.data = c->out->ops.data;
-    block->ops.count = c->out->ops.count;
-    block->ops.capacity = c->out->ops.capacity;
+    ts_block_take_ops(block, c->out);
 }
 
 static void combine_block(combiner *c, ts_block *block) {

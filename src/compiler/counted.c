@@ -21,24 +21,13 @@ static bool fits(unsigned dtype, int64_t low, int64_t high) {
 
 /* ---- loops ---- */
 
-static const ts_op_node *return_of(const ts_block *block) {
-    return block->ops.data[block->ops.count - 1];
-}
-
-/* Position of a region's argument; -1 for other values. */
-static int argument_of(const ts_block *block, const ts_value *value) {
-    for (uint32_t i = 0; i < block->arg_count; i++)
-        if (block->args[i] == value) return (int)i;
-    return -1;
-}
-
 /* A number known before the loop starts: a constant, or an argument that stays one. */
 static bool number_of(const ts_count_loop *loop, const ts_op_node *op, const ts_block *block,
                       const ts_value *value, int64_t *number) {
     double constant;
-    int argument = argument_of(block, value);
+    int argument = ts_block_argument(block, value);
     if (argument >= 0) {
-        if (return_of(loop->body)->operands[argument] != loop->body->args[argument]) return false;
+        if (ts_block_last(loop->body)->operands[argument] != loop->body->args[argument]) return false;
         value = op->operands[argument];
     }
     const ts_lowered *lowered = note(value);
@@ -56,7 +45,7 @@ static bool steps(const ts_count_loop *loop, const ts_op_node *op, uint32_t i, i
                   int64_t *step) {
     const ts_block *body = loop->body;
     const ts_type *type = &op->results[i]->type;
-    const ts_op_node *add = return_of(body)->operands[i]->def;
+    const ts_op_node *add = ts_block_last(body)->operands[i]->def;
     if (!is_word(type->dtype) || ts_type_elems(type) != 1 || !add) return false;
     if (add->kind != ts_hlo_add && add->kind != ts_hlo_subtract) return false;
     int own = add->operands[0] == body->args[i] ? 0 : 1;
@@ -86,13 +75,13 @@ static int64_t count(const char *direction, int64_t first, int64_t step, int64_t
 }
 
 int ts_counted_find(ts_count_loop *loop, const ts_op_node *op) {
-    const ts_op_node *test = return_of(loop->cond)->operands[0]->def;
+    const ts_op_node *test = ts_block_last(loop->cond)->operands[0]->def;
     int64_t first, step, limit;
     if (!test || test->kind != ts_hlo_compare) return -1;
     const char *direction = ts_op_string(test, "comparison_direction");
-    bool is_mirrored = argument_of(loop->cond, test->operands[0]) < 0 ||
+    bool is_mirrored = ts_block_argument(loop->cond, test->operands[0]) < 0 ||
                        number_of(loop, op, loop->cond, test->operands[0], &limit);
-    int counter = argument_of(loop->cond, test->operands[is_mirrored ? 1 : 0]);
+    int counter = ts_block_argument(loop->cond, test->operands[is_mirrored ? 1 : 0]);
     if (counter < 0 || (direction[0] != 'L' && direction[0] != 'G')) return -1;
     if (!number_of(loop, op, loop->cond, test->operands[is_mirrored ? 0 : 1], &limit)) return -1;
     if (!steps(loop, op, (uint32_t)counter, &first, &step)) return -1;
@@ -116,7 +105,7 @@ bool ts_counted_step(const ts_count_loop *loop, const ts_op_node *op, uint32_t i
 /* The value is first + step * trip in every trip: a carry that counts, or made of one. */
 static bool is_linear(const ts_count_loop *loop, const ts_op_node *op, const ts_value *value, int64_t *first,
                       int64_t *step) {
-    int argument = argument_of(loop->body, value);
+    int argument = ts_block_argument(loop->body, value);
     const ts_op_node *def = value->def;
     int64_t b_first, b_step;
     *step = 0;
@@ -144,7 +133,7 @@ static bool is_linear(const ts_count_loop *loop, const ts_op_node *op, const ts_
 
 bool ts_counted_covers(const ts_count_loop *loop, const ts_op_node *op, uint32_t i) {
     const ts_value *argument = loop->body->args[i];
-    const ts_op_node *update = return_of(loop->body)->operands[i]->def;
+    const ts_op_node *update = ts_block_last(loop->body)->operands[i]->def;
     if (!update || update->kind != ts_hlo_dynamic_update_slice || update->operands[0] != argument ||
         note(argument)->uses != 1 || note(update->results[0])->uses != 1)
         return false; /* somebody sees it half made */

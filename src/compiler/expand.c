@@ -31,9 +31,7 @@ static ts_status expand_block(const expansion *e, ts_block *block) {
             if (op->regions[j]) TS_TRY(expand_block(e, op->regions[j]));
         TS_TRY(expand_op(e, &out, op));
     }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
+    ts_block_take_ops(block, &out);
     return ts_ok;
 }
 

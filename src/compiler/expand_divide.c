@@ -72,9 +72,7 @@ static void split(const divisions *d, ts_block *block) {
         }
         ts_vec_push(&out.ops, &d->module->arena, op);
     }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
+    ts_block_take_ops(block, &out);
 }
 
 ts_status ts_split_divisions(ts_module *module, ts_func *main, ts_diag *diag) {

@@ -238,9 +238,7 @@ static void expand_block(expander *x, ts_block *block, bool is_body) {
         else
             put_compute(x, &m, op);
     }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
+    ts_block_take_ops(block, &out);
 }
 
 /* Marks the values, clears the notes, and says whether there is anything to do. */

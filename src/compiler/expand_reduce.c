@@ -72,7 +72,7 @@ static bool can_lift(const ts_block *region) {
             op->results[0]->type.rank != 0 || !(is_known || is_shape))
             return false;
     }
-    return region->ops.data[region->ops.count - 1]->kind == ts_hlo_return;
+    return ts_block_last(region)->kind == ts_hlo_return;
 }
 
 /* results = region(args), element by element; the region's arguments in the same order. */
@@ -88,7 +88,7 @@ static void lift(ts_maker *make, const ts_block *region, ts_value *const *args, 
         else
             lift_op(&l, op);
     }
-    const ts_op_node *last = region->ops.data[region->ops.count - 1];
+    const ts_op_node *last = ts_block_last(region);
     for (uint32_t i = 0; i < last->operand_count; i++)
         results[i] = lift_value(&l, last->operands[i]);
 }
@@ -252,14 +252,14 @@ ts_status ts_expand_reduce(ts_maker *make, ts_op_node *op, ts_diag *diag) {
         return ts_ok;
     if (is_map && op->regions[0]->arg_count == op->operand_count) {
         ts_value *result = NULL;
-        if (op->regions[0]->ops.data[op->regions[0]->ops.count - 1]->operand_count != 1) return ts_ok;
+        if (ts_block_last(op->regions[0])->operand_count != 1) return ts_ok;
         lift(make, op->regions[0], op->operands, &op->results[0]->type, &result);
         op->results[0]->note = result;
         return ts_ok;
     }
     const ts_block *region = op->regions[0];
     if (is_map || region->arg_count != op->operand_count || 2 * op->result_count != op->operand_count ||
-        region->ops.data[region->ops.count - 1]->operand_count != op->result_count)
+        ts_block_last(region)->operand_count != op->result_count)
         return ts_ok;
     if (has_lowering(op) || (is_window && !is_small_window(op))) return ts_ok;
     reducer r = {.make = make, .op = op, .count = (int)op->operand_count / 2};

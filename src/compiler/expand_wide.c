@@ -200,16 +200,6 @@ static ts_wide count_up(ts_maker *m, const ts_op_node *op) {
 
 /* ---- control flow ---- */
 
-static void replace_uses(const ts_block *block, const ts_value *old, ts_value *value) {
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count; j++)
-            if (op->operands[j] == old) op->operands[j] = value;
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) replace_uses(op->regions[j], old, value);
-    }
-}
-
 /* The block's arguments become pairs, which casts in front of its ops make whole again. */
 static void pair_arguments(ts_maker *m, ts_block *block) {
     ts_block front = {0};
@@ -219,13 +209,11 @@ static void pair_arguments(ts_maker *m, ts_block *block) {
         ts_type type = arg->type;
         if (!is_wide(arg)) continue;
         arg->type = ts_wide_pair(&type);
-        replace_uses(block, arg, ts_make_bitcast(&inside, arg, &type));
+        ts_block_replace_uses(block, arg, ts_make_bitcast(&inside, arg, &type));
     }
     for (uint32_t i = 0; i < block->ops.count; i++)
         ts_vec_push(&front.ops, &m->module->arena, block->ops.data[i]);
-    block->ops.data = front.ops.data;
-    block->ops.count = front.ops.count;
-    block->ops.capacity = front.ops.capacity;
+    ts_block_take_ops(block, &front);
 }
 
 static void cast_operands(ts_maker *m, ts_op_node *op) {

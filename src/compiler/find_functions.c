@@ -468,9 +468,7 @@ static void replace_found(finder *f, ts_block *block) {
         if (ts_hlo_is_pointwise(kind)) replace(f, &out, op);
         ts_vec_push(&out.ops, &f->module->arena, op);
     }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
+    ts_block_take_ops(block, &out);
 }
 
 /* Without one of them there is nothing to find, and no formula need be read. */

@@ -70,9 +70,7 @@ static void fold_block(ts_fold_state *state, ts_block *block, bool is_merging) {
             op->results[j]->note = same->results[j];
         if (!same) ts_vec_push(&folded.ops, &state->module->arena, op);
     }
-    block->ops.data = folded.ops.data;
-    block->ops.count = folded.ops.count;
-    block->ops.capacity = folded.ops.capacity;
+    ts_block_take_ops(block, &folded);
     state->block = outer;
 }
 

@@ -213,6 +213,28 @@ ts_status ts_op_fail(const ts_module *module, const ts_op_node *op, ts_diag *dia
     return status;
 }
 
+int ts_block_argument(const ts_block *block, const ts_value *value) {
+    for (uint32_t i = 0; i < block->arg_count; i++)
+        if (block->args[i] == value) return (int)i;
+    return -1;
+}
+
+void ts_block_take_ops(ts_block *block, const ts_block *from) {
+    block->ops.data = from->ops.data;
+    block->ops.count = from->ops.count;
+    block->ops.capacity = from->ops.capacity;
+}
+
+void ts_block_replace_uses(const ts_block *block, const ts_value *old, ts_value *by) {
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        ts_op_node *op = block->ops.data[i];
+        for (uint32_t j = 0; j < op->operand_count; j++)
+            if (op->operands[j] == old) op->operands[j] = by;
+        for (uint32_t j = 0; j < op->region_count; j++)
+            if (op->regions[j]) ts_block_replace_uses(op->regions[j], old, by);
+    }
+}
+
 void ts_block_clear_notes(const ts_block *block) {
     for (uint32_t i = 0; i < block->arg_count; i++)
         block->args[i]->note = NULL;

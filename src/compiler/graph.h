@@ -94,6 +94,16 @@ struct ts_block {
     ts_value **args;
     TS_VEC(ts_op_node *) ops; /* the last one is return */
 };
+/* The op that ends it. */
+static inline ts_op_node *ts_block_last(const ts_block *block) {
+    return block->ops.data[block->ops.count - 1];
+}
+/* Position among the block's arguments; -1 for other values. */
+int ts_block_argument(const ts_block *block, const ts_value *value);
+/* The ops of `from` are the block's, instead of its own. */
+void ts_block_take_ops(ts_block *block, const ts_block *from);
+/* Ops of the block and its regions read `by` where they read `old`. */
+void ts_block_replace_uses(const ts_block *block, const ts_value *old, ts_value *by);
 /* Sets `note` of all values of the block and its regions to NULL. */
 void ts_block_clear_notes(const ts_block *block);
 

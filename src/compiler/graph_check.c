@@ -372,7 +372,7 @@ static ts_status check_func(checker *c, const ts_func *func) {
     TS_TRY(check_arg_attrs(c, func->arg_attrs, func->body->arg_count));
     TS_TRY(check_arg_attrs(c, func->result_attrs, func->result_count));
     TS_TRY(check_block(c, func->body, false, 0));
-    const ts_op_node *last = func->body->ops.data[func->body->ops.count - 1];
+    const ts_op_node *last = ts_block_last(func->body);
     c->check.op = last;
     if (last->operand_count != func->result_count)
         return ts_check_fail(&c->check, "returns %u values where @%.64s has %u results", last->operand_count,

@@ -11,7 +11,7 @@ static ts_lowered *note(const ts_value *value) {
 }
 
 static bool is_in(const ts_block *block, const ts_op_node *op) {
-    const ts_op_node *last = block->ops.data[block->ops.count - 1];
+    const ts_op_node *last = ts_block_last(block);
     return op->number >= block->ops.data[0]->number && op->number <= last->number;
 }
 

@@ -111,7 +111,7 @@ static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol,
         if (in->active[i] == callee)
             return ts_op_fail(in->module, op, in->diag, ts_unsupported, "@%s calls itself", symbol);
     const ts_block *body = callee->body;
-    const ts_op_node *last = body->ops.data[body->ops.count - 1];
+    const ts_op_node *last = ts_block_last(body);
     if (in->depth == MAX_DEPTH || body->arg_count != op->operand_count || last->kind != ts_hlo_return ||
         last->operand_count != op->result_count)
         return ts_op_fail(in->module, op, in->diag, ts_input, "the call does not fit @%s", symbol);

@@ -29,16 +29,6 @@ typedef struct side {
     ts_value *rows, *stack;
 } side;
 
-static ts_op_node *return_of(const ts_block *block) {
-    return block->ops.data[block->ops.count - 1];
-}
-
-static int argument_of(const ts_block *block, const ts_value *value) {
-    for (uint32_t i = 0; i < block->arg_count; i++)
-        if (block->args[i] == value) return (int)i;
-    return -1;
-}
-
 static bool is_defined_in(const ts_block *block, const ts_value *value) {
     for (uint32_t i = 0; value->def && i < block->ops.count; i++)
         if (block->ops.data[i] == value->def) return true;
@@ -57,28 +47,18 @@ static uint32_t count_uses(const ts_block *block, const ts_value *value) {
     return uses;
 }
 
-static void replace_uses(const ts_block *block, const ts_value *old, ts_value *by) {
-    for (uint32_t i = 0; i < block->ops.count; i++) {
-        ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count; j++)
-            if (op->operands[j] == old) op->operands[j] = by;
-        for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) replace_uses(op->regions[j], old, by);
-    }
-}
-
 /* ---- what a loop counts ---- */
 
 static bool find_counter(ts_op_node *op, counting *loop) {
     double limit, first, step;
-    const ts_op_node *test = return_of(op->regions[0])->operands[0]->def;
+    const ts_op_node *test = ts_block_last(op->regions[0])->operands[0]->def;
     *loop = (counting){.op = op, .body = op->regions[1]};
     if (!test || test->kind != ts_hlo_compare ||
         strcmp(ts_op_string(test, "comparison_direction"), "LT") != 0)
         return false;
-    int counter = argument_of(op->regions[0], test->operands[0]);
+    int counter = ts_block_argument(op->regions[0], test->operands[0]);
     if (counter < 0 || !ts_constant_splat(test->operands[1], &limit)) return false;
-    const ts_op_node *next = return_of(loop->body)->operands[counter]->def;
+    const ts_op_node *next = ts_block_last(loop->body)->operands[counter]->def;
     if (!next || next->kind != ts_hlo_add || next->operands[0] != loop->body->args[counter]) return false;
     if (!ts_constant_splat(next->operands[1], &step) || step != 1) return false;
     if (!ts_constant_splat(op->operands[counter], &first) || first != 0) return false;
@@ -121,9 +101,9 @@ static bool visits_all(const counting *loop, const ts_value *position) {
 
 /* Where the value lies outside the loop, if it is the same in every trip. */
 static ts_value *outside(const counting *loop, ts_value *value) {
-    int argument = argument_of(loop->body, value);
+    int argument = ts_block_argument(loop->body, value);
     if (argument >= 0)
-        return return_of(loop->body)->operands[argument] == value ? loop->op->operands[argument] : NULL;
+        return ts_block_last(loop->body)->operands[argument] == value ? loop->op->operands[argument] : NULL;
     return is_defined_in(loop->body, value) ? NULL : value;
 }
 
@@ -145,7 +125,7 @@ static ts_value *stack_of(const counting *loop, const ts_value *value, ts_value 
 
 /* carry + dot, read by nothing else. */
 static ts_op_node *product_of(const counting *loop, uint32_t carry) {
-    ts_value *argument = loop->body->args[carry], *next = return_of(loop->body)->operands[carry];
+    ts_value *argument = loop->body->args[carry], *next = ts_block_last(loop->body)->operands[carry];
     ts_op_node *add = next->def;
     if (!add || add->kind != ts_hlo_add || ts_dtype_get((ts_dtype)next->type.dtype)->kind != 'f') return NULL;
     if (ts_type_elems(&next->type) < FEWEST || !is_defined_in(loop->body, next)) return NULL;
@@ -178,7 +158,7 @@ static ts_value *add_argument(pass *p, ts_block *block, const ts_type *type) {
 /* One more carry, which each trip puts its rows into; what it is after the loop. */
 static ts_value *stack_rows(pass *p, counting *loop, ts_block *before, ts_value *rows, ts_value *position) {
     ts_arena *arena = &p->module->arena;
-    ts_op_node *op = loop->op, *end = return_of(loop->body);
+    ts_op_node *op = loop->op, *end = ts_block_last(loop->body);
     ts_type type = {.dtype = rows->type.dtype, .rank = (uint8_t)(rows->type.rank + 1), .dim = {loop->trips}};
     memcpy(type.dim + 1, rows->type.dim, (size_t)rows->type.rank * sizeof *type.dim);
     ts_maker outer = {.module = p->module, .func = p->func, .block = before, .loc = op->loc};
@@ -252,7 +232,7 @@ static bool is_row_of(const ts_value *row, const ts_value *rows) {
 /* What a carry is after the loop that puts the rows side by side already. */
 static ts_value *find_carried(const counting *loop, const ts_value *rows, const ts_value *position) {
     for (uint32_t i = 0; i < loop->body->arg_count; i++) {
-        const ts_op_node *update = return_of(loop->body)->operands[i]->def;
+        const ts_op_node *update = ts_block_last(loop->body)->operands[i]->def;
         if (!update || update->kind != ts_hlo_dynamic_update_slice || update->operands[2] != position)
             continue;
         if (update->operands[0] != loop->body->args[i] || !is_row_of(update->operands[1], rows)) continue;
@@ -313,8 +293,8 @@ static void rewrite(pass *p, ts_op_node *op, ts_block *block, ts_block *out) {
         uint32_t carry = sums[i].carry;
         ts_value *product = product_of_all(&make, sums[i].dot, sums[i].stacks);
         ts_value *sum = ts_make_binary(&make, ts_hlo_add, op->operands[carry], product);
-        return_of(loop.body)->operands[carry] = loop.body->args[carry];
-        replace_uses(block, op->results[carry], sum);
+        ts_block_last(loop.body)->operands[carry] = loop.body->args[carry];
+        ts_block_replace_uses(block, op->results[carry], sum);
     }
 }
 
@@ -329,9 +309,7 @@ static void walk(pass *p, ts_block *block) {
         else
             ts_vec_push(&out.ops, &p->module->arena, op);
     }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
+    ts_block_take_ops(block, &out);
 }
 
 ts_status ts_late_sums(ts_module *module, ts_func *main, ts_diag *diag) {

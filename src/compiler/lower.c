@@ -133,7 +133,7 @@ static const char *signature_name(ts_lower *lower, const ts_attr *attrs, uint32_
 
 /* Which argument each result was asked to take over. */
 static void find_donors(ts_lower *lower, const ts_block *block) {
-    const ts_op_node *result = block->ops.data[block->ops.count - 1];
+    const ts_op_node *result = ts_block_last(block);
     lower->donors = TS_NEW_ARRAY(&lower->arena, int32_t, result->operand_count);
     for (uint32_t i = 0; i < result->operand_count; i++)
         lower->donors[i] = -1;
@@ -300,7 +300,7 @@ static ts_status lower_op(ts_lower *lower, ts_op_node *op) {
 static ts_status lower_ops(ts_lower *lower, const ts_block *block) {
     for (uint32_t i = 0; i + 1 < block->ops.count; i++)
         TS_TRY(lower_op(lower, block->ops.data[i]));
-    lower->at = block->ops.data[block->ops.count - 1]->number;
+    lower->at = ts_block_last(block)->number;
     return ts_ok;
 }
 
@@ -370,7 +370,7 @@ static void bind_arguments(ts_lower *lower, const ts_block *block) {
 
 /* Results that ops compute get output storage at once; the rest is copied at the return. */
 static void mark_outputs(const ts_block *block) {
-    const ts_op_node *last = block->ops.data[block->ops.count - 1];
+    const ts_op_node *last = ts_block_last(block);
     for (uint32_t i = 0; i < last->operand_count; i++)
         if (!note(last->operands[i])->output) note(last->operands[i])->output = (int32_t)i + 1;
 }
@@ -386,5 +386,5 @@ ts_status ts_lower_main(ts_lower *lower) {
     bind_arguments(lower, block);
     find_donors(lower, block);
     TS_TRY(ts_lower_inline(lower, block));
-    return lower_return(lower, block->ops.data[block->ops.count - 1]);
+    return lower_return(lower, ts_block_last(block));
 }

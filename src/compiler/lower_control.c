@@ -11,10 +11,6 @@ static void set_view(ts_value *value, const ts_view *view) {
     note(value)->has_view = true;
 }
 
-static const ts_op_node *return_of(const ts_block *block) {
-    return block->ops.data[block->ops.count - 1];
-}
-
 static uint32_t open_control(ts_lower *lower, int64_t trips) {
     uint32_t loop = ts_build_loop(&lower->b, ts_count_const(trips));
     lower->b.control_depth = lower->b.depth;
@@ -63,7 +59,7 @@ static ts_status read_inits(while_loop *l) {
     for (uint32_t i = 0; i < l->op->operand_count; i++) {
         carry *c = &l->carries[i];
         TS_TRY(ts_lower_shifted(l->lower, l->op->operands[i], &c->init));
-        c->is_invariant = return_of(l->body)->operands[i] == l->body->args[i];
+        c->is_invariant = ts_block_last(l->body)->operands[i] == l->body->args[i];
     }
     return ts_ok;
 }
@@ -119,7 +115,7 @@ static void bind(while_loop *l, const ts_block *block, uint32_t loop_id) {
 
 static ts_status lower_body(while_loop *l) {
     ts_lower *lower = l->lower;
-    const ts_op_node *last = return_of(l->body);
+    const ts_op_node *last = ts_block_last(l->body);
     for (uint32_t i = 0; i < l->op->operand_count; i++)
         if (has_home(&l->carries[i])) ts_home_ask(l->body, last->operands[i], l->carries[i].tensor);
     ts_home_find_slots(l->body);
@@ -138,7 +134,7 @@ static ts_status lower_body(while_loop *l) {
 
 /* Lowers the condition and leaves the loop when it is false. */
 static ts_status lower_condition(while_loop *l, uint32_t loop_id) {
-    ts_value *value = return_of(l->cond)->operands[0];
+    ts_value *value = ts_block_last(l->cond)->operands[0];
     ts_view view;
     TS_TRY(ts_lower_block(l->lower, l->cond));
     l->lower->b.loc = l->op->loc;
@@ -241,7 +237,7 @@ static ts_status lower_only(ts_lower *lower, ts_op_node *op, const ts_block *bra
     TS_TRY(ts_lower_inline(lower, branch));
     for (uint32_t i = 0; i < op->result_count; i++) {
         ts_view view;
-        TS_TRY(ts_lower_shifted(lower, return_of(branch)->operands[i], &view));
+        TS_TRY(ts_lower_shifted(lower, ts_block_last(branch)->operands[i], &view));
         set_view(op->results[i], &view);
     }
     return ts_ok;
@@ -249,7 +245,7 @@ static ts_status lower_only(ts_lower *lower, ts_op_node *op, const ts_block *bra
 
 static ts_status lower_branch(ts_lower *lower, ts_op_node *op, const ts_block *branch,
                               const uint32_t *tensors) {
-    const ts_op_node *last = return_of(branch);
+    const ts_op_node *last = ts_block_last(branch);
     ts_move *moves = TS_NEW_ARRAY(&lower->arena, ts_move, op->result_count);
     for (uint32_t i = 0; i < op->result_count; i++)
         ts_home_ask(branch, last->operands[i], tensors[i]);
@@ -266,7 +262,7 @@ static ts_status lower_branch(ts_lower *lower, ts_op_node *op, const ts_block *b
    none must do so after the op. */
 static uint32_t *make_homes(ts_lower *lower, ts_op_node *op) {
     uint32_t *tensors = TS_NEW_ARRAY(&lower->arena, uint32_t, op->result_count), at = lower->at;
-    lower->at = return_of(op->regions[op->region_count - 1])->number + 1;
+    lower->at = ts_block_last(op->regions[op->region_count - 1])->number + 1;
     for (uint32_t i = 0; i < op->result_count; i++)
         tensors[i] = ts_lower_result(lower, op->results[i]);
     lower->at = at;

@@ -11,7 +11,7 @@ bool ts_region_alu(const ts_block *region, ts_alu *alu) {
                  {ts_hlo_and, ts_alu_bitwise_and}, {ts_hlo_or, ts_alu_bitwise_or},
                  {ts_hlo_xor, ts_alu_bitwise_xor}};
     if (!region || region->arg_count != 2 || region->ops.count == 0) return false;
-    const ts_op_node *last = region->ops.data[region->ops.count - 1];
+    const ts_op_node *last = ts_block_last(region);
     if (last->operand_count != 1) return false;
     if (region->ops.count == 1 && last->operands[0] == region->args[1]) {
         *alu = ts_alu_bypass;

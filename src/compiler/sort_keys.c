@@ -217,9 +217,7 @@ static ts_status walk(ts_module *module, ts_func *func, ts_block *block, ts_diag
         }
         ts_vec_push(&made.ops, &module->arena, op);
     }
-    block->ops.data = made.ops.data;
-    block->ops.count = made.ops.count;
-    block->ops.capacity = made.ops.capacity;
+    ts_block_take_ops(block, &made);
     return ts_ok;
 }
 

@@ -96,9 +96,8 @@ static void sum_block(summer *s, ts_block *block) {
     }
     for (uint32_t i = 0; i < out.ops.count; i++)
         if (out.ops.data[i]->kind != ts_hlo_none) out.ops.data[kept++] = out.ops.data[i];
-    block->ops.data = out.ops.data;
-    block->ops.count = kept;
-    block->ops.capacity = out.ops.capacity;
+    out.ops.count = kept;
+    ts_block_take_ops(block, &out);
 }
 
 ts_status ts_sum_collectives(ts_module *module, ts_func *main, ts_diag *diag) {

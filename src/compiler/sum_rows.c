@@ -45,9 +45,7 @@ static void split(ts_module *module, ts_func *main, ts_block *block) {
         }
         ts_vec_push(&out.ops, &module->arena, op);
     }
-    block->ops.data = out.ops.data;
-    block->ops.count = out.ops.count;
-    block->ops.capacity = out.ops.capacity;
+    ts_block_take_ops(block, &out);
 }
 
 ts_status ts_sum_rows(ts_module *module, ts_func *main, ts_diag *diag) {
