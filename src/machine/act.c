@@ -60,15 +60,15 @@ static bool are_near(const float *in, int64_t n) {
 }
 
 /* The check is made on the way: of a row that is far nothing in `out` counts. Strips, where something is
- * fetched. */
+   fetched. */
 enum { STRIP = 32, LINE_FLOATS = 16 };
 #define STEP(level, argument, largest)                                                                       \
-    {                                                                                                        \
+    do {                                                                                                     \
         const float x = argument;                                                                            \
         const uint32_t magnitude = ts_float_bits(x) & 0x7fffffffu;                                           \
         largest = magnitude > largest ? magnitude : largest;                                                 \
         out[i] = exp_near(TS_FUSES_##level, x);                                                              \
-    }
+    } while (0)
 #define TRY_AT(target, level, name, argument)                                                                \
     target static bool name##_##level(const float *in, float scale, float bias, const float *next,           \
                                       float *out, int64_t n) {                                               \
@@ -79,13 +79,16 @@ enum { STRIP = 32, LINE_FLOATS = 16 };
         for (; next && begin + STRIP <= n; begin += STRIP) {                                                 \
             for (int64_t i = begin; i < begin + STRIP; i += LINE_FLOATS)                                     \
                 __builtin_prefetch(next + i, 0, 2);                                                          \
-            _Pragma("omp simd") for (int64_t i = begin; i < begin + STRIP; i++)                              \
-                STEP(level, argument, most[i - begin])                                                       \
+            _Pragma("omp simd") for (int64_t i = begin; i < begin + STRIP; i++) {                            \
+                STEP(level, argument, most[i - begin]);                                                      \
+            }                                                                                                \
         }                                                                                                    \
         for (int i = 0; i < STRIP; i++)                                                                      \
             largest = most[i] > largest ? most[i] : largest;                                                 \
-        _Pragma("omp simd reduction(max : largest)") for (int64_t i = begin; i < n; i++)                     \
-                STEP(level, argument, largest) return largest <= ts_float_bits(EXP_NEAR);                    \
+        _Pragma("omp simd reduction(max : largest)") for (int64_t i = begin; i < n; i++) {                   \
+            STEP(level, argument, largest);                                                                  \
+        }                                                                                                    \
+        return largest <= ts_float_bits(EXP_NEAR);                                                           \
     }
 #define TRY(name, argument)                                                                                  \
     TRY_AT(TS_TARGET_512, 512, name, argument)                                                               \

@@ -24,8 +24,10 @@ enum { TS_FUSES_512 = 1, TS_FUSES_256 = 1, TS_FUSES_plain = 0 };
 #define TS_AT(isa, name)                                                                                     \
     ((isa) >= ts_isa_avx512 ? name##_512 : (isa) >= ts_isa_avx2 ? name##_256 : name##_plain)
 
-/* Without the instruction: the product is exact in a double, and the sum is rounded to odd, so that the
-   second rounding, to a float, gives the only one's result (gemm_plain.c). */
+/* Without the instruction: the product is exact in a double, and the sum is rounded to odd: truncated, with
+   the last bit set when anything was lost. A double has enough bits for the second rounding, to a float, to
+   see on which side of a tie the exact sum lies (Boldo and Melquiond, Emulation of a FMA and correctly
+   rounded sums, IEEE TC 57-4, 2008). */
 TS_INLINE float ts_fused_plain(float a, float b, float c) {
     const double product = (double)a * (double)b, other = (double)c, s = product + other, t = s - product;
     const double lost = (product - (s - t)) + (other - t); /* exact; NaN where s is not finite */

@@ -1,36 +1,16 @@
 /* Matmul tiles in C for any CPU, and what the faster ones are compared with. */
 #include <string.h>
 
+#include "machine/fused.h"
 #include "machine/gemm.h"
 
 enum { ROWS = 4, LANES = 4, COLUMNS = 32 };
 
-typedef float floats __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef double doubles __attribute__((vector_size(8 * LANES)));
-typedef uint64_t words __attribute__((vector_size(8 * LANES)));
-
 /* sum[i] + a * b[i], rounded once. */
-#if defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA)
 static inline void fuse(float a, const float *b, float *sum) {
     for (int i = 0; i < LANES; i++)
-        sum[i] = __builtin_fmaf(a, b[i], sum[i]);
+        sum[i] = ts_fused(TS_FUSES_plain, a, b[i], sum[i]);
 }
-#else
-/* The product is exact in a double, and the sum is rounded to odd: truncated, with the last bit set when
-   anything was lost. A double has enough bits for the second rounding, to a float, to see on which side of a
-   tie the exact sum lies (Boldo and Melquiond, Emulation of a FMA and correctly rounded sums, IEEE TC 57-4,
-   2008). */
-static inline void fuse(float a, const float *b, float *sum) {
-    const doubles product = __builtin_convertvector(*(const floats *)b, doubles) * (double)a;
-    const doubles c = __builtin_convertvector(*(const floats *)sum, doubles), s = product + c,
-                  t = s - product;
-    const doubles lost = (product - (s - t)) + (c - t); /* exact; NaN where s is not finite */
-    const words is_inexact = (words)(lost < 0) | (words)(lost > 0);
-    const words is_over = ((words)lost ^ (words)s) >> 63; /* s is further from zero than the exact sum */
-    const words odd = ((words)s - (is_over & is_inexact)) | (is_inexact & 1);
-    *(floats *)sum = __builtin_convertvector((doubles)odd, floats);
-}
-#endif
 
 static inline float clean(float value) {
     const uint32_t nan = TS_GEMM_NAN;
