@@ -1,23 +1,7 @@
 /* Buffers: transfers in every layout, deletion, memory accounting, staged transfers. */
 #include <stdio.h>
 
-#include "pjrt_support.h"
-
-static PJRT_Client *client;
-
-static int start(void **state) {
-    (void)state;
-    client = client_new();
-    return 0;
-}
-
-/* Every test leaves HBM as it found it. */
-static int stop(void **state) {
-    (void)state;
-    int64_t left = bytes_in_use(device_of(client, 0)) + bytes_in_use(device_of(client, 1));
-    client_destroy(client);
-    return left != 0;
-}
+#include "pjrt_fixture.h"
 
 static void test_round_trip_of_types(void **state) {
     (void)state;

@@ -2,23 +2,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "pjrt_support.h"
+#include "pjrt_fixture.h"
 #include "trainstone/trainstone.h"
-
-static PJRT_Client *client;
-
-static int start(void **state) {
-    (void)state;
-    client = client_new();
-    return 0;
-}
-
-static int stop(void **state) {
-    (void)state;
-    int64_t left = bytes_in_use(device_of(client, 0)) + bytes_in_use(device_of(client, 1));
-    client_destroy(client);
-    return left != 0;
-}
 
 static void test_runs(void **state) {
     (void)state;
