@@ -58,15 +58,9 @@ def loss_fn(params, tokens, targets):
 @functools.partial(jax.jit, donate_argnums=(0, 1))
 def train_step(params, state, tokens, targets):
     loss, grads = jax.value_and_grad(loss_fn)(params, tokens, targets)
-    m, v, count = state
-    count = count + 1
-    t = count.astype(jnp.float32)
-    rate = gpt_text.LEARNING_RATE * jnp.minimum(t / gpt_text.WARM_UP, 1.0)
-    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
-    v = jax.tree.map(lambda v, g: 0.99 * v + 0.01 * g * g, v, grads)
-    m_scale, v_scale = 1 / (1 - 0.9**t), 1 / (1 - 0.99**t)
-    params = jax.tree.map(lambda p, m, v: p - rate * (m * m_scale) / (jnp.sqrt(v * v_scale) + 1e-8), params, m, v)
-    return params, (m, v, count), loss
+    params, state = gpt_text.adam(params, grads, state,
+                                  lambda t: gpt_text.LEARNING_RATE * jnp.minimum(t / gpt_text.WARM_UP, 1.0))
+    return params, state, loss
 
 
 def main(shape=None, steps=200):

@@ -83,18 +83,25 @@ def loss_fn(params, tokens, targets):
     return -jnp.mean(jnp.take_along_axis(log_probs, targets[..., None], axis=-1))
 
 
-@functools.partial(jax.jit, donate_argnums=(0, 1))
-def train_step(params, state, tokens, targets):
-    loss, grads = jax.value_and_grad(loss_fn)(params, tokens, targets)
+def adam(params, grads, state, rate_at):
+    """Parameters and state after one more step; rate_at(t) is the learning rate of step t, counted from 1."""
     m, v, count = state
     count = count + 1
     t = count.astype(jnp.float32)
-    rate = LEARNING_RATE * jnp.minimum(t / WARM_UP, 1.0) * jnp.maximum(1.0 - t / (1.2 * STEPS), 0.1)
+    rate = rate_at(t)
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
     v = jax.tree.map(lambda v, g: 0.99 * v + 0.01 * g * g, v, grads)
     m_scale, v_scale = 1 / (1 - 0.9**t), 1 / (1 - 0.99**t)
     params = jax.tree.map(lambda p, m, v: p - rate * (m * m_scale) / (jnp.sqrt(v * v_scale) + 1e-8), params, m, v)
-    return params, (m, v, count), loss
+    return params, (m, v, count)
+
+
+@functools.partial(jax.jit, donate_argnums=(0, 1))
+def train_step(params, state, tokens, targets):
+    loss, grads = jax.value_and_grad(loss_fn)(params, tokens, targets)
+    params, state = adam(params, grads, state, lambda t: LEARNING_RATE * jnp.minimum(t / WARM_UP, 1.0)
+                         * jnp.maximum(1.0 - t / (1.2 * STEPS), 0.1))
+    return params, state, loss
 
 
 @jax.jit
