@@ -18,12 +18,13 @@ def normal(*shape, dtype=np.float32, seed=0, scale=1.0):
 
 
 def case(corpus, file, kernel, make, arch="gen2", tolerance=1e-2, grid=None, module=None, caller=None, refused=None,
-         call=None):
+         call=None, ranks=1):
     """make() gives (arguments, keyword arguments, expected): expected is None, an array, or a tuple of these.
 
     caller is the function of the file that launches the kernel, where the repository has one; call(kernel) makes what
     is called out of one that is no kernel by itself. refused is what the error must say where the kernel is an example
-    of one.
+    of one. On several ranks the arguments are one function, of rank_id, that gives them by name, and expected is a list of
+    what each rank returns.
     """
     CASES.append({"corpus": corpus, "file": file, "kernel": kernel, "make": make, "arch": arch, "grid": grid,
-                  "tolerance": tolerance, "module": module, "caller": caller, "refused": refused, "call": call})
+                  "tolerance": tolerance, "module": module, "caller": caller, "refused": refused, "call": call, "ranks": ranks})

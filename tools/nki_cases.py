@@ -17,6 +17,7 @@ import nki_cases_docs  # noqa: F401
 import nki_cases_history  # noqa: F401
 import nki_cases_library  # noqa: F401
 import nki_cases_moe  # noqa: F401
+import nki_cases_ranks  # noqa: F401
 from nki_case import CASES
 
 
@@ -115,6 +116,7 @@ def run(folder, one):
     stub_missing()
     import trainstone.nki.activate  # noqa: F401
     from trainstone.nki.kernel import Kernel, simulate_kernel
+    from trainstone.nki.launch import on_ranks
 
     module = load(folder, one)
     kernel = getattr(module, one["caller"] or one["kernel"])
@@ -124,7 +126,9 @@ def run(folder, one):
     if one["grid"]:
         kernel = (kernel if isinstance(kernel, Kernel) else Kernel(kernel))[one["grid"]]
     try:
-        if isinstance(kernel, Kernel) or one["caller"]:
+        if one["ranks"] > 1:
+            found = on_ranks(kernel, one["ranks"], *arguments)
+        elif isinstance(kernel, Kernel) or one["caller"]:
             found = kernel(*arguments, **keywords)
         else:
             found = simulate_kernel(kernel, *arguments, **keywords)
@@ -142,7 +146,7 @@ def run(folder, one):
 
 def main():
     if len(sys.argv) == 1:
-        print(json.dumps([{key: one[key] for key in ("corpus", "file", "kernel", "arch", "grid")} for one in CASES]))
+        print(json.dumps([{key: one[key] for key in ("corpus", "file", "kernel", "arch", "grid", "ranks")} for one in CASES]))
         return
     out, sys.stdout = sys.stdout, sys.stderr
     try:

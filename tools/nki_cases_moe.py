@@ -1,4 +1,4 @@
-"""nki-library's mixtures of experts and its collectives; the kernels that its tests define."""
+"""nki-library's mixtures of experts; the kernels that its tests define."""
 
 import ml_dtypes
 import numpy as np
@@ -98,22 +98,7 @@ for _file, _name, _make in (
     library(_file, _name, _make, grid=None if _name == "blockwise_mm_bwd" else 2, tolerance=4e-2)
 
 
-# ---- collectives, over a group of one rank ----
-
-def _alone(**keywords):
-    def make():
-        from nki.collectives import ReplicaGroup
-
-        x = normal(64, 512, dtype=BF16)
-        return (x, ReplicaGroup([[0]])), keywords, x
-
-    return make
-
-
-def rank_case():
-    x = normal(2, 64, 128)
-    return (x, np.arange(2, dtype=np.int32)[None]), {}, x[0]
-
+# ---- rows of tokens added up ----
 
 def topk_reduce_case():
     """Rows of tokens in any order, each with its token's number in its last two columns."""
@@ -125,15 +110,7 @@ def topk_reduce_case():
     return (np.concatenate([rows, number[:, None].view(BF16)], 1), tokens, chosen), {}, expected
 
 
-def compute_matmul_case():
-    left, right = normal(128, 256, dtype=BF16), normal(256, 512, dtype=BF16, seed=1)
-    return (left, right, 4, 1), {}, None
-
-
-library("experimental/collectives/sb2sb_allgather.py", "allgather_sb2sb", _alone(tp_degree=1), "gen2")
-library("experimental/collectives/sb2sb_allgather.py", "allgather_sb2sb_tiled", _alone(tp_degree=1), "gen2")
 library("experimental/collectives/topk_reduce.py", "topk_reduce", topk_reduce_case, "gen2", tolerance=2e-2)
-library("experimental/collectives/fgcc.py", "allgather_compute_matmul", compute_matmul_case, "gen2")
 
 
 # ---- parts of kernels, and token generation ----
@@ -266,10 +243,6 @@ def mask_wrapper_case():
 
 
 tested("core/attention/test_attention_tkg.py", "attn_tkg_wrapper", token_attention_case, "gen3", tolerance=3e-2)
-tested("experimental/collectives/test_collectives.py", "all_reduce_hbm_kernel", _alone())
-tested("experimental/collectives/test_collectives.py", "all_gather_hbm_kernel", _alone(num_ranks=1))
-tested("experimental/collectives/test_collectives.py", "all_to_all_hbm_kernel", _alone())
-tested("experimental/collectives/test_collectives.py", "dma_copy_rank_id_kernel", rank_case)
 tested("core/max/test_cascaded_max_utils.py", "folded_load_store_kernel",
        fold_case(4, 1, 7, expected=lambda x: x[1:7]))
 tested("core/max/test_cascaded_max_utils.py", "folded_load_store_dst_kernel",

@@ -114,6 +114,7 @@ def table(results):
     groups = {}
     for case, result in results:
         needs = case["arch"] + (f", launched on {case['grid']} programs" if case["grid"] else "")
+        needs += f", on {case['ranks']} ranks" if case["ranks"] > 1 else ""
         group = groups.setdefault((case["corpus"], needs), [0, 0, 0])
         group[0] += result["state"] == "checked"
         group[1] += result["state"] == "runs"

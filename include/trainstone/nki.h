@@ -74,8 +74,10 @@ typedef enum ts_nki_role { ts_nki_input, ts_nki_output, ts_nki_scratch, ts_nki_c
    below mean. Copies and returns like ts_last_run_json. */
 TS_API size_t ts_nki_tables(char *buffer, size_t size);
 
-/* chip NULL: as the environment says (TRAINSTONE_CHIP, TRAINSTONE_INSTANCE). NULL on failure. */
-TS_API ts_nki_device *ts_nki_open(const char *chip, ts_nki_error *error);
+/* chip NULL: as the environment says (TRAINSTONE_CHIP, TRAINSTONE_INSTANCE). cores: at least so many; where
+   the environment names no instance it is the smallest of the chip's that has them, or the largest. NULL on
+   failure. */
+TS_API ts_nki_device *ts_nki_open(const char *chip, int cores, ts_nki_error *error);
 TS_API void ts_nki_close(ts_nki_device *device);
 /* The chip's value for a row of docs/chip.md, or its NeuronCore's "generation"; NaN when there is no such
  * row. */
@@ -85,6 +87,9 @@ TS_API ts_nki *ts_nki_new(ts_nki_device *device, const char *kernel, ts_nki_erro
 TS_API void ts_nki_free(ts_nki *nki);
 /* So many of the chip's cores run parts of the kernel at once: HBM's rate is shared among them. */
 TS_API void ts_nki_share(ts_nki *nki, int cores);
+/* So many NeuronCores, the ranks, run the kernel together, each with inputs and outputs of its own. Before
+   the first instruction that knows of them. */
+TS_API int ts_nki_ranks(ts_nki *nki, int ranks, ts_nki_error *error);
 /* A number for a line of the kernel's source, given to the calls below. */
 TS_API uint32_t ts_nki_line(ts_nki *nki, const char *file, int line);
 /* A buffer's handle, 0 on failure. */
@@ -135,6 +140,8 @@ TS_API int ts_nki_pair(ts_nki *first, ts_nki *second, ts_nki_error *error);
    see is the same memory. */
 TS_API int ts_nki_run_pair(ts_nki *first, ts_nki *second, void *const *first_data, void *const *second_data,
                            ts_nki_error *error);
+/* Runs all ranks of what was finished at the same time; data[r]: of rank r, as above. */
+TS_API int ts_nki_run_ranks(ts_nki *nki, void *const *const *data, ts_nki_error *error);
 /* The clock's record of what was finished, as in ts_last_run_json. 0 on failure. */
 TS_API size_t ts_nki_record(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error);
 /* What was finished in the text form of docs/trn.md. */

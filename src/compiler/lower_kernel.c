@@ -79,6 +79,15 @@ static ts_status check_tensors(const call *c, ts_tensor_kind kind, ts_value *con
     return ts_ok;
 }
 
+/* Whether it does not do the same on any number of ranks. */
+static bool knows_ranks(const ts_program *kernel) {
+    for (uint32_t at = 0; at < kernel->code.count; at++) {
+        const ts_op op = (ts_op)kernel->code.data[at]->op;
+        if (op == ts_op_collective || op == ts_op_gpsimd_rank) return true;
+    }
+    return false;
+}
+
 static ts_status check(const call *c) {
     const ts_lower *lower = c->lower;
     if (strcmp(c->kernel.program->chip, lower->b.chip->name) != 0)
@@ -87,6 +96,12 @@ static ts_status check(const call *c) {
                                     "was recorded for %.32s, the step is compiled for %.32s",
                                     c->kernel.program->chip, lower->b.chip->name),
                     "trace the step with the same TRAINSTONE_CHIP");
+    const uint32_t ranks = c->kernel.program->ranks;
+    if (ranks != lower->program->ranks && (ranks != 1 || knows_ranks(c->kernel.program)))
+        return fail(c, ts_input,
+                    ts_arena_format(&c->lower->arena, "was recorded for %u ranks, the step has %u", ranks,
+                                    lower->program->ranks),
+                    "call it in jax.shard_map over the mesh that the step runs on");
     TS_TRY(check_tensors(c, ts_tensor_input, c->op->operands, c->op->operand_count));
     return check_tensors(c, ts_tensor_output, c->op->results, c->op->result_count);
 }

@@ -39,6 +39,7 @@ ts_recorder *ts_recorder_copy(const ts_recorder *from) {
     ts_recorder *to = ts_recorder_new(from->program->name, &from->chip);
     if (!to) return NULL;
     to->chip = from->chip;
+    to->program->ranks = from->program->ranks;
     ts_arena *arena = &to->program->arena;
     const ts_program *program = from->program;
     COPY_VEC(to->buffers, from->buffers, arena);

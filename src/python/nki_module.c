@@ -11,11 +11,13 @@ static void close_device(PyObject *capsule) {
     ts_nki_close(PyCapsule_GetPointer(capsule, "trainstone.nki.device"));
 }
 
-static PyObject *module_open(PyObject *module, PyObject *chip) {
+/* open(chip or None, cores) */
+static PyObject *module_open(PyObject *module, PyObject *args) {
     ts_nki_error error = {0};
-    const char *name = chip == Py_None ? NULL : PyUnicode_AsUTF8(chip);
-    if (PyErr_Occurred()) return NULL;
-    ts_nki_device *device = ts_nki_open(name, &error);
+    const char *name;
+    int cores;
+    if (!PyArg_ParseTuple(args, "zi", &name, &cores)) return NULL;
+    ts_nki_device *device = ts_nki_open(name, cores, &error);
     if (!device) return nki_raise(PyModule_GetState(module), &error);
     return PyCapsule_New(device, "trainstone.nki.device", close_device);
 }
@@ -144,7 +146,7 @@ static PyObject *module_tile(PyObject *module, PyObject *const *args, Py_ssize_t
 }
 
 static PyMethodDef methods[] = {
-    {"open", module_open, METH_O, NULL},
+    {"open", module_open, METH_VARARGS, NULL},
     {"tables", module_tables, METH_NOARGS, NULL},
     {"chip_value", module_chip_value, METH_VARARGS, NULL},
     {"setup", module_setup, METH_VARARGS, NULL},

@@ -175,6 +175,16 @@ static PyObject *recording_share(nki_recording *recording, PyObject *cores) {
     Py_RETURN_NONE;
 }
 
+/* ranks(count): see ts_nki_ranks */
+static PyObject *recording_ranks(nki_recording *recording, PyObject *ranks) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    ts_nki_error error = {0};
+    long count = PyLong_AsLong(ranks);
+    if (count == -1 && PyErr_Occurred()) return NULL;
+    if (ts_nki_ranks(recording->nki, (int)count, &error)) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
 static PyObject *recording_finish(nki_recording *recording, PyObject *unused) {
     (void)unused;
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -300,6 +310,32 @@ static PyObject *recording_run_pair(nki_recording *recording, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* run_ranks(lists of arrays): as run, of all ranks at the same time */
+static PyObject *recording_run_ranks(nki_recording *recording, PyObject *lists) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    Py_ssize_t ranks = PyList_Check(lists) ? PyList_GET_SIZE(lists) : 0;
+    Py_ssize_t *count = PyMem_Calloc((size_t)ranks + 1, sizeof *count);
+    Py_buffer **held = PyMem_Calloc((size_t)ranks + 1, sizeof *held);
+    void ***data = PyMem_Calloc((size_t)ranks + 1, sizeof *data);
+    ts_nki_error error = {0};
+    int status = 0;
+    if (!count || !held || !data) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; !PyErr_Occurred() && i < ranks; i++)
+        data[i] = memory_of(PyList_GET_ITEM(lists, i), &held[i], &count[i]);
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS status = ts_nki_run_ranks(recording->nki, (void *const *const *)data, &error);
+        Py_END_ALLOW_THREADS
+    }
+    for (Py_ssize_t i = 0; data && held && count && i < ranks; i++)
+        release(data[i], held[i], count[i]);
+    PyMem_Free(count);
+    PyMem_Free(held);
+    PyMem_Free(data);
+    if (PyErr_Occurred()) return NULL;
+    if (status) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
 /* peek(view, arrays, out) */
 static PyObject *recording_peek(nki_recording *recording, PyObject *args) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -390,6 +426,7 @@ static PyMethodDef methods[] = {
     {"tensor", (PyCFunction)recording_tensor, METH_VARARGS, NULL},
     {"set_role", (PyCFunction)recording_set_role, METH_VARARGS, NULL},
     {"share", (PyCFunction)recording_share, METH_O, NULL},
+    {"ranks", (PyCFunction)recording_ranks, METH_O, NULL},
     {"finish", (PyCFunction)recording_finish, METH_NOARGS, NULL},
     {"seal", (PyCFunction)recording_seal, METH_NOARGS, NULL},
     {"warnings", (PyCFunction)recording_warnings, METH_NOARGS, NULL},
@@ -397,6 +434,7 @@ static PyMethodDef methods[] = {
     {"run", (PyCFunction)recording_run, METH_O, NULL},
     {"pair", (PyCFunction)recording_pair, METH_O, NULL},
     {"run_pair", (PyCFunction)recording_run_pair, METH_VARARGS, NULL},
+    {"run_ranks", (PyCFunction)recording_run_ranks, METH_O, NULL},
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},
     {"mark", (PyCFunction)recording_mark, METH_O, NULL},

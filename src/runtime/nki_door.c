@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/collective_cost.h"
 #include "arch/dtype.h"
 #include "nki/recorder.h"
 #include "plan/kernel.h"
@@ -63,13 +64,25 @@ size_t ts_nki_tables(char *buffer, size_t size) {
 
 /* ---- device ---- */
 
-ts_nki_device *ts_nki_open(const char *chip, ts_nki_error *error) {
+/* The smallest of a chip's instances with so many cores, or the largest, where none is asked for. */
+static const char *instance_with(const char *chip, int cores) {
+    const ts_instance *best = NULL;
+    for (int i = 0; i < ts_instance_count(); i++) {
+        const ts_instance *instance = ts_instance_at(i);
+        if (strcmp(instance->chip, chip ? chip : "trn1") != 0) continue;
+        if (!best || (best->cores < cores && best->cores < instance->cores)) best = instance;
+    }
+    return best ? best->name : NULL;
+}
+
+ts_nki_device *ts_nki_open(const char *chip, int cores, ts_nki_error *error) {
     ts_diag diag = {0};
-    ts_runtime_options options = {.chip = chip, .devices = TS_NKI_CORES};
+    ts_runtime_options options = {.chip = chip, .devices = cores > TS_NKI_CORES ? cores : TS_NKI_CORES};
     ts_nki_device *device = calloc(1, sizeof *device);
     ts_status status = device ? ts_registry_enter(&diag) : ts_fail(&diag, ts_system, "no host memory");
     bool has_entered = status == ts_ok;
     if (status == ts_ok) status = ts_runtime_options_from_env(&options, &diag);
+    if (!options.instance && cores > TS_NKI_CORES) options.instance = instance_with(options.chip, cores);
     if (status == ts_ok) status = ts_runtime_new(&options, &device->runtime, &diag);
     if (status == ts_ok) return device;
     if (has_entered) ts_registry_leave();
@@ -121,6 +134,15 @@ void ts_nki_free(ts_nki *nki) {
 
 void ts_nki_share(ts_nki *nki, int cores) {
     nki->cores = cores;
+}
+
+int ts_nki_ranks(ts_nki *nki, int ranks, ts_nki_error *error) {
+    ts_diag diag = {0};
+    nki->recorder->program->ranks = (uint32_t)ranks;
+    ts_status status = ranks < 1 || ranks > TS_MAX_RANKS
+                           ? ts_fail(&diag, ts_input, "a kernel on %d ranks, at most %d", ranks, TS_MAX_RANKS)
+                           : ts_cc_check(nki->recorder->program, &nki->recorder->chip, &diag);
+    return status == ts_ok ? 0 : tell(error, &diag);
 }
 
 static ts_recorder *open_recorder(ts_nki *nki, ts_nki_error *error) {
@@ -260,20 +282,26 @@ int ts_nki_fills(const ts_nki *nki, uint32_t number) {
            ts_record_fills(ts_executable_program(nki->executable), number);
 }
 
-/* data by tensor; the executable wants inputs and outputs by number. */
-static ts_status run(ts_executable *executable, int core, ts_meeting *meeting, void *const *data, void *more,
-                     ts_diag *diag) {
+/* data by tensor; the executable wants inputs and outputs by number. NULL without memory for them. */
+static void **by_number(const ts_executable *executable, void *const *data, void *more) {
     const ts_program *program = ts_executable_program(executable);
     int inputs = ts_executable_inputs(executable), outputs = ts_executable_outputs(executable);
     void **numbered = calloc((size_t)(inputs + outputs) + 1, sizeof *numbered);
-    if (!numbered) return ts_fail(diag, ts_system, "no host memory");
-    for (uint32_t i = 0; i < program->tensors.count; i++) {
+    for (uint32_t i = 0; numbered && i < program->tensors.count; i++) {
         const ts_tensor *tensor = &program->tensors.data[i];
         bool is_last = more && i + 1 == program->tensors.count;
         if (tensor->kind == ts_tensor_input) numbered[tensor->number] = data[i];
         if (tensor->kind == ts_tensor_output)
             numbered[inputs + (int)tensor->number] = is_last ? more : data[i];
     }
+    return numbered;
+}
+
+static ts_status run(ts_executable *executable, int core, ts_meeting *meeting, void *const *data, void *more,
+                     ts_diag *diag) {
+    const int inputs = ts_executable_inputs(executable);
+    void **numbered = by_number(executable, data, more);
+    if (!numbered) return ts_fail(diag, ts_system, "no host memory");
     ts_execute_options options = {.poison = true, .meeting = meeting, .member = core};
     ts_status status = ts_executable_run(executable, core, numbered, numbered + inputs, &options, diag);
     free(numbered);
@@ -337,6 +365,33 @@ int ts_nki_run_pair(ts_nki *first, ts_nki *second, void *const *first_data, void
     for (int i = 0; i < 2; i++)
         if (halves[i].status != ts_ok) return tell(error, &halves[i].diag);
     ts_registry_ran(first->executable);
+    return 0;
+}
+
+int ts_nki_run_ranks(ts_nki *nki, void *const *const *data, ts_nki_error *error) {
+    ts_diag diag = {0};
+    if (!has_ended(nki, error)) return 1;
+    const int inputs = ts_executable_inputs(nki->executable);
+    const uint32_t ranks = ts_executable_program(nki->executable)->ranks;
+    ts_execute_options *options = calloc(ranks, sizeof *options);
+    void **numbered[TS_MAX_RANKS] = {NULL}, *const * outputs[TS_MAX_RANKS];
+    ts_status status = options ? ts_ok : ts_fail(&diag, ts_system, "no host memory");
+    for (uint32_t i = 0; status == ts_ok && i < ranks; i++) {
+        options[i].poison = true;
+        numbered[i] = by_number(nki->executable, data[i], NULL);
+        if (!numbered[i])
+            status = ts_fail(&diag, ts_system, "no host memory");
+        else
+            outputs[i] = numbered[i] + inputs;
+    }
+    if (status == ts_ok)
+        status =
+            ts_executable_run_ranks(nki->executable, (void *const *const *)numbered, outputs, options, &diag);
+    for (uint32_t i = 0; i < ranks; i++)
+        free(numbered[i]);
+    free(options);
+    if (status != ts_ok) return tell(error, &diag);
+    ts_registry_ran(nki->executable);
     return 0;
 }
 

@@ -151,7 +151,7 @@ def test_an_indirect_dimension_is_one_of_the_view():
     assert np.array_equal(kernel(a, np.array([[6]], np.int32))[0], a[96:112])
 
 
-def test_a_group_of_one_copies_and_a_larger_one_is_refused():
+def test_a_group_of_one_copies_and_a_larger_one_wants_ranks():
     @nki.jit
     def kernel(a, groups):
         out = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.shared_hbm)
@@ -159,6 +159,6 @@ def test_a_group_of_one_copies_and_a_larger_one_is_refused():
         return out
 
     assert np.array_equal(kernel(ODD[:, :4], [[0]]), ODD[:, :4])
-    with pytest.raises(NkiUnsupportedError, match="all_reduce over 2 ranks") as caught:
+    with pytest.raises(NkiValidationError, match="names rank 1, and the kernel runs on one rank") as caught:
         kernel(ODD, [[0, 1]])
-    assert "test_names.py" in caught.value.where and "one rank" in caught.value.remedy
+    assert "test_names.py" in caught.value.where and "shard_map" in caught.value.remedy

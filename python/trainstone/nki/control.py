@@ -1,22 +1,33 @@
 """Registers of the sequencers, and loops whose bounds are known only when the kernel runs.
 
 A recording follows one run: what a register loads is computed there and then, from a copy of what was recorded so far,
-and a loop is recorded with the trips that it makes. Its instructions are timed; the load and the branch are not.
+and a loop is recorded with the trips that it makes. Its instructions are timed; the load and the branch are not. A
+register that differs from rank to rank has no number while the kernel is recorded (rank_values.py).
 """
 
 from trainstone.nki import errors, memory, native
 from trainstone.nki.run import current
 
 
+def no_number(what):
+    return errors.kernel_error(
+        errors.NkiUnsupportedError, f"{what}: the kernel is recorded once, for all ranks",
+        "use the register as scalar_offset= of .ap() or in nl.ds() of an HBM tensor, or look up there what depends on the "
+        "rank")
+
+
 class Register:
-    """A 32-bit integer of a sequencer; stands for its value wherever an int does."""
+    """A 32-bit integer of a sequencer; stands for its value wherever an int does. per_rank: a tile of one i32 in its
+    place."""
 
-    __slots__ = ("value",)
+    __slots__ = ("value", "per_rank")
 
-    def __init__(self, value=None):
-        self.value = value if value is None else int(value)
+    def __init__(self, value=None, per_rank=None):
+        self.value, self.per_rank = value if value is None else int(value), per_rank
 
     def __index__(self):
+        if self.per_rank is not None:
+            raise no_number("a register that differs from rank to rank is used as a number")
         if self.value is None:
             raise errors.NkiValidationError("a register is read before anything was moved or loaded into it",
                                             current().where())
@@ -28,18 +39,27 @@ class Register:
         return int(self) != 0
 
     def __repr__(self):
-        return f"register({self.value})"
+        return "register(of a rank)" if self.per_rank is not None else f"register({self.value})"
+
+
+def differs(value):
+    """Whether it is a register that differs from rank to rank."""
+    return getattr(value, "per_rank", None) is not None
 
 
 def _operator(name):
     def call(self, other):
-        return getattr(int(self), name)(int(other))
+        if differs(self) or differs(other):
+            from trainstone.nki import rank_values
+
+            return rank_values.operate(name, self, other)
+        return getattr(int(self), f"__{name}__")(int(other))
 
     return call
 
 
 for _name in ("add", "sub", "mul", "floordiv", "mod", "radd", "rsub", "rmul", "lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Register, f"__{_name}__", _operator(f"__{_name}__"))
+    setattr(Register, f"__{_name}__", _operator(_name))
 Register.__hash__ = None
 
 
@@ -59,18 +79,22 @@ def scalar(tile):
 
 
 def register_move(dst, src):
-    dst.value = int(src)
+    dst.per_rank = getattr(src, "per_rank", None)
+    dst.value = None if dst.per_rank is not None else int(src)
 
 
 def register_load(dst, src):
     view = src.view_of()
     if view.size != 1:
         raise errors.NkiValidationError(f"register_load takes one element, not {view!r}", current().where())
-    dst.value = int(current().peek(view).reshape(-1)[0])
+    dst.value, dst.per_rank = int(current().peek(view).reshape(-1)[0]), None
 
 
 def register_store(dst, src):
-    memory.fill(dst.view_of(), float(int(src)))
+    if differs(src):
+        memory.assign(dst.view_of(), src.per_rank)
+    else:
+        memory.fill(dst.view_of(), float(int(src)))
 
 
 def dynamic_range(start, stop=None, step=1):

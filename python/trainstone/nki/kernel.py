@@ -14,25 +14,25 @@ from trainstone.nki.spmd import grid_of, lengths_of, programs_by_core
 from trainstone.nki.tile import SPACES, is_tensor
 
 
-def _is_array(value):
+def is_array(value):
     is_kind = isinstance(value, (type, np.dtype)) or is_tensor(value) or np.isscalar(value)
     return not is_kind and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _arrays(value):
+def arrays_in(value):
     """The arrays among arguments, in their order."""
-    if _is_array(value):
+    if is_array(value):
         yield value
     elif isinstance(value, (list, tuple, dict)):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _arrays(item)
+            yield from arrays_in(item)
 
 
 def _bind(run, name, value):
     """What the kernel gets for an argument: HBM tensors for arrays, wherever they stand."""
-    if _is_array(value):
+    if is_array(value):
         return run.argument(name, value)
-    if isinstance(value, (list, tuple)) and any(_is_array(v) or isinstance(v, (list, tuple, dict)) for v in value):
+    if isinstance(value, (list, tuple)) and any(is_array(v) or isinstance(v, (list, tuple, dict)) for v in value):
         return type(value)(_bind(run, f"{name}_{i}", item) for i, item in enumerate(value))
     if isinstance(value, dict):
         return {key: _bind(run, f"{name}_{key}", item) for key, item in value.items()}
@@ -62,14 +62,20 @@ def _in_hbm(returned):
     return returned
 
 
-def _rebuild(returned, arrays):
+def rebuild(returned, arrays):
     if is_tensor(returned):
         return next(arrays)
     if isinstance(returned, dict):
-        return {key: _rebuild(item, arrays) for key, item in returned.items()}
+        return {key: rebuild(item, arrays) for key, item in returned.items()}
     if isinstance(returned, (list, tuple)):
-        return type(returned)(_rebuild(item, arrays) for item in returned)
+        return type(returned)(rebuild(item, arrays) for item in returned)
     return returned
+
+
+def results(returned, given, run, data=None):
+    """The arrays that a call gives back, each as the first of those that it was given."""
+    example = next(arrays_in(given), None)
+    return [like(example, run.result(view, data)) for view in _leaves(returned)]
 
 
 class Latency:
@@ -122,14 +128,15 @@ class Kernel:
     def __get__(self, instance, owner=None):
         return self if instance is None else functools.partial(self, instance)
 
-    def record(self, args, kwargs, is_traced=False):
-        """(run, what the kernel returned): recorded and placed, not executed."""
-        run = self._new_run(is_traced)
+    def record(self, args, kwargs, is_traced=False, ranks=1):
+        """(run, what the kernel returned): recorded and placed, not executed. The programs of a rank's grid are those of
+        one core."""
+        run = self._new_run(is_traced, ranks=ranks)
         by_core = [[()]]  # one program, without a grid
         if self.grid:
             is_split = self.dialect == "new" and native.ext.chip_value(run.device, "generation") >= 3
             by_core = programs_by_core(self.grid, is_split)
-        if 1 < len(by_core) <= native.ext.chip_value(run.device, "cores") and not is_traced:
+        if 1 < len(by_core) <= native.ext.chip_value(run.device, "cores") and not is_traced and ranks == 1:
             try:
                 return self._record_cores(by_core, args, kwargs)
             except OneStream:
@@ -139,8 +146,8 @@ class Kernel:
             run.finish(_leaves(returned))
         return run, returned
 
-    def _new_run(self, is_traced=False, cores=1):
-        run = Run(self.function.__name__, self.dialect, self.options.get("platform_target"), is_traced, cores)
+    def _new_run(self, is_traced=False, cores=1, ranks=1):
+        run = Run(self.function.__name__, self.dialect, self.options.get("platform_target"), is_traced, cores, ranks)
         run.grid = lengths_of(self.grid)
         return run
 
@@ -191,15 +198,19 @@ class Kernel:
             errors.ends_in_kernel(error)
             raise
 
-    def _lint_call(self, args, kwargs):
+    def lint_call(self, args, kwargs):
+        if not lint.is_on():
+            return
         found = list(lint.of_source(self.function, self.dialect))
         if self.dialect == "new":
             named = {**dict(zip(self._names, args)), **kwargs}
             found += lint.of_arguments(named, errors.where_is_kernel())
         lint.refuse(found)
 
-    def _lint_writes(self, run, returned):
+    def lint_writes(self, run, returned):
         """After a run of the first dialect: which parameters it changed."""
+        if not lint.is_on() or self.dialect != "beta1":
+            return
         mutable = [name for name, kind in getattr(self.function, "__annotations__", {}).items()
                    if "mutable" in getattr(kind, "__name__", str(kind))]
         code = self.function.__code__
@@ -208,16 +219,21 @@ class Kernel:
                                    f"{errors.shown(code.co_filename)}:{code.co_firstlineno}"))
 
     def _run(self, args, kwargs):
-        if lint.is_on():
-            self._lint_call(args, kwargs)
+        self.lint_call(args, kwargs)
         if traced.is_traced((args, kwargs)):
             traced.check_mode(self)
-            run, returned = self.record(args, kwargs, is_traced=True)
-            return _rebuild(returned, iter(traced.results(self, run, _leaves(returned))))
+            run, returned = self.record(args, kwargs, is_traced=True, ranks=traced.ranks())
+            return rebuild(returned, iter(traced.results(self, run, _leaves(returned))))
         run, returned = self.record(args, kwargs)
-        if lint.is_on() and self.dialect == "beta1":
-            self._lint_writes(run, returned)
+        self.lint_writes(run, returned)
         run.execute()
+        self.leave(run)
+        arrays = iter(results(returned, (args, kwargs), run))
+        run.release()
+        return rebuild(returned, arrays)
+
+    def leave(self, run):
+        """What a call leaves behind beside its results."""
         self.last = run
         if self.mode in ("benchmark", "profile"):
             self.benchmark_result = BenchmarkResult(run.record())
@@ -225,10 +241,6 @@ class Kernel:
             save(run, self.benchmark_result.record, **self.options)
         elif any(self.options.get(name) for name in ("save_neff_name", "save_trace_name")):
             artifacts.save_benchmark(run, run.record(), **self.options)
-        example = next(_arrays((args, kwargs)), None)
-        arrays = iter([like(example, run.result(view)) for view in _leaves(returned)])
-        run.release()
-        return _rebuild(returned, arrays)
 
 
 def decorator(mode, dialect):

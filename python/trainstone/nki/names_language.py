@@ -7,7 +7,7 @@ import numpy as np
 
 from trainstone.nki import instructions, language, memory
 from trainstone.nki.constants import bfp16, fp32, tile_size  # noqa: F401
-from trainstone.nki.control import dynamic_range, fori_loop, while_loop  # noqa: F401
+from trainstone.nki.control import differs, dynamic_range, fori_loop, while_loop  # noqa: F401
 from trainstone.nki.index import arange, mgrid  # noqa: F401
 from trainstone.nki.language import *  # noqa: F401,F403
 from trainstone.nki.language import abs, all, max, min, sum  # noqa: F401
@@ -15,7 +15,7 @@ from trainstone.nki.memory import full, load, ndarray, store  # noqa: F401
 from trainstone.nki.run import ParDim as par_dim
 from trainstone.nki.run import current
 from trainstone.nki.spmd import nc, spmd_dim  # noqa: F401
-from trainstone.nki.tile import SPACES
+from trainstone.nki.tile import SPACES, RankSlice
 from trainstone.nki.tile import TensorOps as NkiTensor  # noqa: F401
 
 sbuf, psum, hbm = SPACES["sbuf"], SPACES["psum"], SPACES["hbm"]
@@ -59,6 +59,8 @@ def ds(start, size):
     """Elements [start, start + size) of a dimension."""
     if hasattr(start, "coefs"):  # an index array: start + 0, 1, ...
         return start + arange(size)
+    if differs(start):
+        return RankSlice(start.per_rank, size)
     return slice(int(start), int(start) + int(size))
 
 

@@ -18,16 +18,17 @@ _stack = []
 _CHIPS = {"gen2": "trn1", "gen3": "trn2", "gen4": "trn3"}
 
 
-def device(target=None):
-    """The modelled chip that a kernel asks for by platform_target, opened at the first kernel.
+def device(target=None, ranks=1):
+    """The modelled chip that a kernel asks for by platform_target, with a core for each rank, opened at the first
+    kernel.
 
     AWS's NEURON_PLATFORM_TARGET_OVERRIDE goes first; without either it is the chip that the environment names.
     """
     target = os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or target
     chip = _CHIPS.get(target, target)
-    if chip not in _devices:
-        _devices[chip] = native.ext.open(chip)
-    return _devices[chip]
+    if (chip, ranks) not in _devices:
+        _devices[chip, ranks] = native.ext.open(chip, ranks)
+    return _devices[chip, ranks]
 
 
 def chip_value(name):
@@ -51,14 +52,17 @@ class ParDim(int):
 
 
 class Run:
-    def __init__(self, name, dialect, target=None, is_traced=False, cores=1):
-        self.name, self.dialect = name, dialect
+    def __init__(self, name, dialect, target=None, is_traced=False, cores=1, ranks=1):
+        self.name, self.dialect, self.ranks = name, dialect, ranks
         self.is_traced = is_traced  # within a program that JAX traces: no argument has values
         self.operands = []          # what the caller gave for the inputs, by their numbers
         self.sealed = None          # the recording, as bytes, once it has ended as part of JAX's program
-        self.device = device(target)
+        self.rank_values = {}       # what was made once for the kernel (rank_values.py)
+        self.device = device(target, 1 if is_traced else ranks)
         self.recording = native.ext.Recording(self.device, name, dialect)
         self.recording.share(cores)
+        if ranks > 1 and not is_traced:
+            self.recording.ranks(ranks)
         self.first, self.others = None, []  # where the kernel runs on several cores: of the first one; on the first
         self.storages = []  # of HBM, in the order of the library's tensors
         self.arrays = []    # host memory by tensor
@@ -84,6 +88,12 @@ class Run:
 
     def start_program(self, program):
         self.program, self.shared_at = program, 0
+
+    def know_ranks(self):
+        """Something in the kernel depends on the ranks that run it."""
+        if self.is_traced and not self.rank_values.setdefault("known", False):
+            self.rank_values["known"] = True
+            self.recording.ranks(self.ranks)
 
     def trips(self, counted, is_affine):
         """The older dialect's loops: the library is told where trips begin, and what a trip allocates at chosen
@@ -174,6 +184,10 @@ class Run:
             raise errors.NkiUnsupportedError(
                 f"kernel {self.name} asks for a value that is known only when it runs: inside jax.jit there is none",
                 self.where(), "call the kernel outside of jax.jit to print, or to load registers from tensors")
+        if self.ranks > 1:
+            raise errors.NkiUnsupportedError(
+                f"kernel {self.name} asks for a value that is known only when it runs: on {self.ranks} ranks there are as "
+                "many", self.where(), "print, and load registers from tensors, in kernels of one rank")
         if self.meetings:  # the value may be another core's
             raise OneStream
         view = view.view_of()
@@ -255,9 +269,30 @@ class Run:
             if storage.source is not None and storage.is_written:
                 write_back(storage.source, self.arrays[storage.number])
 
-    def result(self, view):
-        """The array that a returned view stands for."""
-        array = self.arrays[view.tensor.number]
+    def execute_ranks(self, given):
+        """given[r]: the arguments' arrays of rank r, in their order. The arrays of each rank, by tensor."""
+        data = [self._data_of(arrays) for arrays in given]
+        self.recording.run_ranks([[None if array is None else as_bytes(array) for array in own] for own in data])
+        for own, arrays in zip(data, given):
+            written = zip(arrays, (s for s in self.storages if s.source is not None))
+            for source, storage in written:
+                if storage.is_written:
+                    write_back(source, own[storage.number])
+        return data
+
+    def _data_of(self, arrays):
+        own, data = iter(arrays), []
+        for storage, array in zip(self.storages, self.arrays):
+            if storage.source is not None:
+                host = host_array(next(own))
+                data.append(np.array(host) if storage.is_written else host)
+            else:
+                data.append(None if array is None else np.zeros_like(array))
+        return data
+
+    def result(self, view, data=None):
+        """The array that a returned view stands for; data: the arrays of the rank, by tensor."""
+        array = (self.arrays if data is None else data)[view.tensor.number]
         if view.size == array.size and view._offset == 0:
             return array.reshape(view.shape)
         size = array.itemsize

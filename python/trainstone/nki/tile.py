@@ -132,6 +132,15 @@ def row_major(shape):
     return steps[::-1]
 
 
+class RankSlice:
+    """nl.ds of a start that differs from rank to rank: one element of a tile."""
+
+    __slots__ = ("start", "size")
+
+    def __init__(self, start, size):
+        self.start, self.size = start, int(size)
+
+
 class Tile(TensorOps, native.ext.View):
     """A view of a tile or of an HBM tensor."""
 
@@ -163,6 +172,8 @@ class Tile(TensorOps, native.ext.View):
 
     def _index(self, key):
         keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
+        if any(isinstance(item, RankSlice) for item in keys):
+            return self._from_rank(keys)
         if not self.is_hbm and all(isinstance(item, (Index, int)) and getattr(item, "ndim", 0) < 2 for item in keys):
             raise errors.kernel_error(errors.NkiValidationError, f"indexing tensor `{self.name}` with 1d arange is not supported",
                                       "say which axis it is: nl.arange(n)[:, None]", "err_1d_arange_not_supported")
@@ -171,6 +182,19 @@ class Tile(TensorOps, native.ext.View):
         if any(is_mask(item) for item in keys):
             raise errors.NkiTypeError("a mask stands alone between brackets", errors.where_is_kernel())
         return Indexed(self, keys)
+
+    def _from_rank(self, keys):
+        if not self.is_hbm or self.is_indirect() or sum(isinstance(item, RankSlice) for item in keys) > 1:
+            raise errors.kernel_error(
+                errors.NkiUnsupportedError, f"a slice of {self!r} that begins where the rank says: one of a tensor in HBM is "
+                "modelled", "copy the slice with nisa.dma_copy, and use that")
+        at = next(i for i, item in enumerate(keys) if isinstance(item, RankSlice))
+        step, count, walk = self._dims[at]
+        if keys[at].size > count:
+            self._out_of_bounds(at, 0, keys[at].size - 1)
+        dims = [*self._dims[:at], (step, keys[at].size, walk), *self._dims[at + 1:]]
+        moved = self._with(dims, index=keys[at].start, index_step=step)
+        return moved[(*keys[:at], slice(None), *keys[at + 1:])]
 
     def _beyond(self, key):
         """Slices that reach past the end: in the older dialect a mask may still keep what is read inside."""
@@ -331,6 +355,8 @@ class Tile(TensorOps, native.ext.View):
                                   "use nisa.local_gather or nisa.nc_n_gather")
 
     def select(self, dim, index):
+        if getattr(index, "per_rank", None) is not None:
+            index = index.per_rank
         if is_tensor(index):
             if not self.is_hbm or self.is_indirect():
                 raise errors.kernel_error(errors.NkiUnsupportedError,
@@ -371,6 +397,8 @@ class Tile(TensorOps, native.ext.View):
     def ap(self, pattern, offset=0, scalar_offset=None, vector_offset=None, indirect_dim=0, dtype=None):
         """An access pattern written out: [[step, count], ...] in elements, the first of a tile its partitions."""
         offset = offset or 0
+        if getattr(scalar_offset, "per_rank", None) is not None:  # a register that differs from rank to rank
+            scalar_offset = scalar_offset.per_rank
         base = self.view(dtype) if dtype is not None and dtypes.dtype_of(dtype) != self.dtype else self
         size = dtypes.BYTES[base._dtype]
         pattern = [(int(step), int(count)) for step, count in pattern]

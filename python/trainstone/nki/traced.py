@@ -29,6 +29,14 @@ def is_traced(value):
     return isinstance(value, jax.core.Tracer)
 
 
+def ranks():
+    """Devices of the mesh that a shard_map around the call runs on; without one the kernel is on its own."""
+    import jax
+
+    mesh = jax.sharding.get_abstract_mesh()
+    return mesh.size if not mesh.empty and mesh.manual_axes else 1
+
+
 class Recorded:
     """A kernel's recording as a parameter of JAX's primitive: short where a jaxpr is printed, compared by content."""
 

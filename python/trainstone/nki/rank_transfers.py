@@ -1,0 +1,122 @@
+"""How collectives get what they move: the instruction takes runs of HBM, one for what a rank sends and one for what it
+gets."""
+
+import numpy as np
+
+from trainstone.nki import errors
+from trainstone.nki import instructions as isa
+from trainstone.nki.native import ALU, EMIT, HBM, SYNC
+from trainstone.nki.run import current
+from trainstone.nki.tile import SPACES
+
+_KINDS = ("all_reduce", "reduce_scatter", "all_gather", "all_to_all", "broadcast", "permute")  # as ts_cc (arch/isa.h)
+
+
+def check(call, holds, what, remedy, id=""):
+    if not holds:
+        raise errors.kernel_error(errors.NkiValidationError, f"{call}: {what}", remedy, id, call)
+
+
+def check_shapes(call, part, whole, dim, members):
+    """`whole` is `part` from each of the members, along one dimension."""
+    wanted = list(part.shape)
+    wanted[dim] *= members
+    role, of = ("dst", "src") if call == "all_gather" else ("src", "dst")
+    check(call, list(whole.shape) == wanted, f"{role} {whole!r} for {of} {part!r} and groups of {members}: it must be "
+          f"{wanted}, along dimension {dim}", "give it that shape")
+
+
+def _scratch(shape, view, name):
+    return current().tensor(tuple(shape), view.dtype, SPACES["private_hbm"], name)
+
+
+def _is_run(view):
+    return view._space == HBM and view.is_contiguous() and not view.is_indirect()
+
+
+def _sent(view):
+    """What a rank sends, as a run."""
+    if _is_run(view):
+        return view
+    made = _scratch(view.shape, view, "sent")
+    isa.dma_copy(made, view)
+    return made
+
+
+def _flat(view):
+    return view.reshape((view.size,))
+
+
+def _groups(rows):
+    """The constant that an instruction names its groups, or pairs, by; the same for all that have these."""
+    kept = current().rank_values
+    if ("groups", rows) not in kept:
+        kept["groups", rows] = current().constant(np.array(rows, np.int32), "groups")
+    return kept["groups", rows]
+
+
+def _move(kind, src, dst, rows, op):
+    dst.tensor.is_written = True
+    EMIT.collective(SYNC, kind=_KINDS.index(kind), dst=_flat(dst), src=_flat(src), op=ALU[op], groups=_flat(_groups(rows)))
+
+
+def collect(kind, src, dst, rows, op="bypass"):
+    """The collective, of any views of the sizes that it takes."""
+    current().know_ranks()
+    src = _sent(src)
+    if _is_run(dst):
+        _move(kind, src, dst, rows, op)
+        return
+    made = _scratch(dst.shape, dst, "received")
+    _move(kind, src, made, rows, op)
+    isa.dma_copy(dst, made)
+
+
+def _cut(view, dim, members):
+    """Parts of a dimension as a dimension of their own, which comes first."""
+    shape = view.shape
+    cut = view.reshape((*shape[:dim], members, shape[dim] // members, *shape[dim + 1:]))
+    return cut.permute([dim, *(axis for axis in range(cut.ndim) if axis != dim)])
+
+
+def gather(src, dst, rows, dim):
+    if dim == 0:
+        collect("all_gather", src, dst, rows)
+        return
+    made = _scratch((len(rows[0]), *src.shape), src, "received")
+    collect("all_gather", src, made, rows)
+    for part in range(len(rows[0])):
+        keys = [slice(None)] * dst.ndim
+        keys[dim] = slice(part * src.shape[dim], (part + 1) * src.shape[dim])
+        isa.dma_copy(dst[tuple(keys)], made[part])
+
+
+def scatter(src, dst, rows, dim, op):
+    collect("reduce_scatter", src if dim == 0 else _cut(src, dim, len(rows[0])), dst, rows, op)
+
+
+# ---- what is joined on the way ----
+
+_ROW = 2048  # elements of a partition that are joined at once
+
+
+def joined(one, other, op):
+    """op(one, other), of views of one shape."""
+    if one._space != HBM:
+        made = current().value(one.shape, one.dtype, name="joined")
+        isa.tensor_tensor(made, one, other, op)
+        return made
+    made = _scratch((one.size,), one, "joined")
+    one, other = _flat(_sent(one)), _flat(_sent(other))
+    at = 0
+    while at < one.size:
+        columns = min(_ROW, max((one.size - at) // 128, 1))
+        rows = min(128, (one.size - at) // columns)
+        tiles = [current().value((rows, columns), one.dtype, name="joined") for _ in range(3)]
+        end = at + rows * columns
+        for tile, side in zip(tiles, (one, other)):
+            isa.dma_copy(tile, side[at:end].reshape((rows, columns)))
+        isa.tensor_tensor(tiles[2], tiles[0], tiles[1], op)
+        isa.dma_copy(made[at:end].reshape((rows, columns)), tiles[2])
+        at = end
+    return made
