@@ -59,6 +59,8 @@ def ring_gather_case(ranks=4, rows=256, depth=512, **keywords):
 RING = "experimental/collectives/fgcc.py"
 library_on(4, RING, "allgather_compute_matmul", compute_matmul_case())
 library_on(4, RING, "allgather_compute_matmul", compute_matmul_case(force_hbm_cc=True))
+library(RING, "allgather_compute_matmul", compute_matmul_case(4, 1024, 4096, 4096), "gen3",
+        grid=2, ranks=4)
 library_on(8, RING, "allgather_compute_matmul", compute_matmul_case(8, 128))
 for _is_hbm in (False, True):
     library_on(4, "experimental/collectives/fg_allgather.py", "fine_grained_allgather",

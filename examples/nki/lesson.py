@@ -12,6 +12,7 @@ import pathlib
 import trainstone.nki.activate  # noqa: F401 (makes `nki` importable where AWS's own is not installed)
 import nki
 import numpy as np
+from trainstone.nki.launch import on_ranks
 
 
 def options():
@@ -20,18 +21,21 @@ def options():
     return parser.parse_args()
 
 
-def show(kernel, *arguments, name=None, timeline=None):
-    """Runs a kernel, prints the model's account of it, and returns its result and its microseconds."""
+def show(kernel, *arguments, name=None, timeline=None, ranks=1):
+    """Runs a kernel, prints the model's account of it, and returns its result and its microseconds. On several ranks the
+    argument is a function that gives each its own."""
     name = name or kernel.__name__
     extra = {"save_neff_name": str(timeline / f"{name}.neff")} if timeline else {}
     measured = nki.benchmark(kernel, **extra)
-    result = measured(*arguments)
+    result = measured(*arguments) if ranks == 1 else on_ranks(measured, ranks, *arguments)
     record = measured.benchmark_result.record
     micros = measured.benchmark_result.nc_latency.get_latency_percentile(50)
     busy = ", ".join(f"{engine} {share:.0%}" for engine, share in record["busy"].items() if share >= 0.005)
     held = max(record["bounds"], key=record["bounds"].get)
     share = record["bounds"][held] / record["predicted_seconds"]
     print(f"{name:24} {micros:9.1f} us   held by {held.replace('_', ' ')} for {share:.0%} of it   busy: {busy}")
+    if record["collectives"]:
+        print(f"{'':24} {1e6 * record['collective_seconds']:9.1f} us of {record['collectives']} collectives")
     return result, micros
 
 

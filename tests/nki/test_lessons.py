@@ -13,7 +13,7 @@ LESSONS = sorted((ROOT / "examples/nki").glob("[0-9]*.py"))
 
 def test_all_lessons_are_in_the_guide():
     text = (ROOT / "docs/nki.md").read_text()
-    assert len(LESSONS) == 7
+    assert len(LESSONS) == 8
     assert all(f"`{lesson.name}`" in text for lesson in LESSONS)
 
 

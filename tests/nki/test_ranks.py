@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import re
 
 os.environ.setdefault("JAX_PLATFORMS", "neuron,cpu")
 
@@ -451,6 +453,15 @@ def test_the_files_of_a_profile(tmp_path):
     profile.run_command("report", neff, "--json", tmp_path / "report.json")
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["collectives"]["ranks"] == 4 and "test_ranks.py" in json.dumps(report["collectives"])
+
+
+def test_the_guides_example(capsys):
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "nki.md").read_text()
+    shown = next(block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "on_ranks" in block)
+    names = {}
+    exec(compile(shown, __file__, "exec"), names)
+    assert all(np.array_equal(part, names["x"].reshape(512, 512)) for part in names["results"])
+    assert re.search(r"^\d+ us, of which collectives take \d+$", capsys.readouterr().out, re.M)
 
 
 # ---- inside jax.jit ----
