@@ -1,6 +1,7 @@
 /* A compiled program that is one product of square matrices: every byte goes through HBM, SBUF and PSUM by
-   instructions of the machine. Against it libraries of the host for dense products, all in turn, window by
-   window. With one thread a window's time is the CPU time of the process, with more it is wall time.
+   instructions of the machine, with homes for its tiles as an executable has them. Against it libraries of
+   the host for dense products, all in turn, window by window. With one thread a window's time is the CPU time
+   of the process, with more it is wall time.
 
    usage: cube [WINDOWS [SIZE [THREADS]]]   (15, 2048 and 1 when not given) */
 #include <math.h>
@@ -29,6 +30,7 @@ typedef struct setting {
     ts_pool *pool;
     ts_machine *machine;
     ts_program *program;
+    ts_homes *homes;
 #ifdef HAVE_DNNL
     dnnl_primitive_t product; /* NULL: the library has none for this CPU */
     dnnl_stream_t stream;
@@ -77,6 +79,7 @@ static void compile_program(setting *set, const ts_chip *chip) {
     ts_status status = ts_module_parse(text, "cube", &module, &diag);
     if (status == ts_ok) status = ts_compile(module, chip, NULL, &set->program, &diag);
     ts_module_free(module);
+    if (status == ts_ok) status = ts_homes_new(set->program, chip, false, &set->homes, &diag);
     need(status, &diag);
     set->scratch = memory(set->program->scratch_bytes);
 }
@@ -91,7 +94,8 @@ static void run_machine(const setting *set, void *out) {
         if (tensor->kind == ts_tensor_output) data[i] = out;
         if (tensor->kind == ts_tensor_scratch) data[i] = (char *)set->scratch + tensor->address;
     }
-    need(ts_machine_run(set->machine, set->program, &(ts_run){.data = data}, &diag), &diag);
+    need(ts_machine_run(set->machine, set->program, &(ts_run){.data = data, .homes = set->homes}, &diag),
+         &diag);
 }
 
 /* ---- peers ---- */
@@ -245,6 +249,7 @@ static void measure(setting *set, const ts_chip *chip, int windows, contender *l
 #ifdef HAVE_DNNL
     free_dnnl(set);
 #endif
+    ts_homes_free(set->homes);
     ts_program_free(set->program);
     free(set->x);
     free(set->y);
