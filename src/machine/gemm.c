@@ -95,14 +95,6 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
     }
 }
 
-/* What the tile will write, and read when it adds. */
-static void fetch_out(const ts_gemm_tile *tile, int rows, int columns) {
-    enum { LINE = 16 };
-    for (int row = 0; row < rows; row++)
-        for (int column = 0; column < columns; column += LINE)
-            __builtin_prefetch(tile->out + row * tile->out_pitch + column, 1);
-}
-
 /* The panel's words for the tiles after the first. */
 static void find_packed(const ts_gemm *g, uint32_t *packed, ts_gemm_tile *tile) {
     tile->moving = ts_gemm_words;
@@ -131,9 +123,6 @@ static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *pa
         tile->moving = ts_gemm_kept_words;
 }
 
-/* A tile of fewer rows is over before what it fetches arrives. */
-enum { WORTH_FETCHING = 32 };
-
 /* packed: room for the panel. */
 static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t *packed) {
     const ts_gemm_kernel *kernel = g->kernel;
@@ -156,7 +145,6 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
         height = ts_gemm_height(kernel, g->m - row);
         tile.out = g->out + row * g->out_pitch + column;
         fetch_later(g, column, row, is_first, &tile);
-        if (words >= WORTH_FETCHING) fetch_out(&tile, (int)height, width);
         kernel->tile(&tile, (int)height, width);
         if (tile.moving != ts_gemm_words) find_packed(g, packed, &tile);
         tile.a += g->a_packed ? kernel->rows * words : height * g->a_step;

@@ -48,6 +48,10 @@ TARGET TS_INLINE __m256 load_halves_some(const uint16_t *at, int n) {
 #define clean(v)                                                                                             \
     _mm256_blendv_ps(v, _mm256_castsi256_ps(_mm256_set1_epi32(TS_GEMM_NAN)),                                 \
                      _mm256_cmp_ps(v, v, _CMP_UNORD_Q))
+#define NUMBERS                __m256
+#define all_numbers()          _mm256_castsi256_ps(_mm256_set1_epi32(-1))
+#define still_numbers(n, a, b) _mm256_and_ps(n, _mm256_cmp_ps(a, b, _CMP_ORD_Q))
+#define are_numbers(n)         (_mm256_movemask_ps(n) == 0xff)
 #include "machine/gemm_tile.h"
 
 TARGET static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {

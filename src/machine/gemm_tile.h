@@ -6,6 +6,7 @@
      VECTOR, MASK         types
      mask_of(n)           the first n lanes
      load, load_some, store, store_some, broadcast, fuse(a, b, sum), add, clean (NaN to TS_GEMM_NAN), zero
+     NUMBERS              which lanes have had no NaN: all_numbers, still_numbers(n, a, b), are_numbers
    and for kernels whose first tile packs
      load_halves, load_halves_some   bf16 to floats. */
 #ifndef TS_MACHINE_GEMM_TILE_H
@@ -78,10 +79,38 @@ TARGET TS_INLINE pitches pitches_of(const ts_gemm_tile *tile, const tile_form fo
                      .next_line = tile->next_line};
 }
 
+/* What a tile reads and writes of its result. */
+TARGET TS_INLINE VECTOR result_at(const float *at, const bool is_some, MASK mask) {
+    const uint32_t *words = (const uint32_t *)at;
+    return is_some ? load_some(words, mask) : load(words);
+}
+
+TARGET TS_INLINE void put_result(float *at, VECTOR value, const bool is_some, MASK mask) {
+    if (is_some)
+        store_some(at, mask, value);
+    else
+        store(at, value);
+}
+
+/* A NaN anywhere in the result, which is rare: every one becomes TS_GEMM_NAN. */
+TARGET __attribute__((noinline, cold)) static void clean_tile(const ts_gemm_tile *tile, int rows,
+                                                              int columns) {
+    float *out = tile->out;
+    for (int row = 0; row < rows; row++, out += tile->out_pitch)
+        for (int column = 0, left; column < columns; column += LANES) {
+            left = columns - column < LANES ? columns - column : LANES;
+            MASK mask = mask_of(left);
+            put_result(out + column, clean(result_at(out + column, true, mask)), true, mask);
+        }
+}
+
+/* A tile of fewer k is over before what it fetches arrives. */
+enum { WORTH_FETCHING = 32 };
+
 /* rows, vectors, is_ragged and form are constants at each call, so that `sum` lies in registers. Ragged: the
-   last vector has the lanes of `mask` alone. */
+   last vector has the lanes of `mask` alone. With each of the first k a row of the result is fetched. */
 TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const int vectors,
-                              const bool is_ragged, const tile_form form, MASK mask) {
+                              const bool is_ragged, const tile_form form, int columns, MASK mask) {
     const int last = vectors - 1;
     cursor at = {.a = tile->a, .b = tile->b, .next = tile->next, .kept = tile->kept};
     const pitches by = pitches_of(tile, form);
@@ -90,33 +119,36 @@ TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const in
         for (int v = 0; v < vectors; v++)
             sum[row][v] = zero();
     }
-    UNROLL_K for (int64_t k = tile->k; k > 0; k--) add_k(&at, &by, sum, rows, vectors, is_ragged, form, mask);
     float *out = tile->out;
+    int64_t k = tile->k;
+    if (k >= WORTH_FETCHING)
+        for (int row = 0; row < rows; row++, k--, out += tile->out_pitch) {
+            __builtin_prefetch(out, 1);
+            if (vectors > 1) __builtin_prefetch(out + LANES, 1);
+            add_k(&at, &by, sum, rows, vectors, is_ragged, form, mask);
+        }
+    UNROLL_K for (; k > 0; k--) add_k(&at, &by, sum, rows, vectors, is_ragged, form, mask);
+    out = tile->out;
+    NUMBERS numbers = all_numbers();
     TS_UNROLL for (int row = 0; row < rows; row++, out += tile->out_pitch) {
         for (int v = 0; v < vectors; v++) {
-            float *to = out + v * LANES;
             const bool is_some = is_ragged && v == last;
-            VECTOR value = sum[row][v];
-            if (tile->is_added) {
-                const uint32_t *old = (const uint32_t *)to;
-                value = add(is_some ? load_some(old, mask) : load(old), value);
-            }
-            if (is_some)
-                store_some(to, mask, clean(value));
-            else
-                store(to, clean(value));
+            if (tile->is_added) sum[row][v] = add(result_at(out + v * LANES, is_some, mask), sum[row][v]);
+            put_result(out + v * LANES, sum[row][v], is_some, mask);
         }
+        numbers = still_numbers(numbers, sum[row][0], sum[row][last]);
     }
+    if (!are_numbers(numbers)) clean_tile(tile, rows, columns);
 }
 
 #define TILE_ROWS(rows)                                                                                      \
     case rows:                                                                                               \
         if (columns == 2 * LANES)                                                                            \
-            tile_of(tile, rows, 2, false, form, mask);                                                       \
+            tile_of(tile, rows, 2, false, form, columns, mask);                                              \
         else if (columns > LANES)                                                                            \
-            tile_of(tile, rows, 2, true, form, mask);                                                        \
+            tile_of(tile, rows, 2, true, form, columns, mask);                                               \
         else                                                                                                 \
-            tile_of(tile, rows, 1, true, form, mask);                                                        \
+            tile_of(tile, rows, 1, true, form, columns, mask);                                               \
         break;
 
 TARGET TS_INLINE void tile_some(const ts_gemm_tile *tile, int rows, int columns, const tile_form form) {

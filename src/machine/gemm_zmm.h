@@ -19,6 +19,10 @@
 #define clean(v)                                                                                             \
     _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q),                                            \
                        _mm512_castsi512_ps(_mm512_set1_epi32(TS_GEMM_NAN)))
+#define NUMBERS                __mmask16
+#define all_numbers()          ((__mmask16)0xffff)
+#define still_numbers(n, a, b) _mm512_mask_cmp_ps_mask(n, a, b, _CMP_ORD_Q)
+#define are_numbers(n)         ((n) == 0xffff)
 #include "machine/gemm_tile.h"
 
 TARGET static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
