@@ -99,8 +99,8 @@ static ts_status check(const call *c) {
     const uint32_t ranks = c->kernel.program->ranks;
     if (ranks != lower->program->ranks && (ranks != 1 || knows_ranks(c->kernel.program)))
         return fail(c, ts_input,
-                    ts_arena_format(&c->lower->arena, "was recorded for %u ranks, the step has %u", ranks,
-                                    lower->program->ranks),
+                    ts_arena_format(&c->lower->arena, "was recorded for %u rank%s, the step has %u", ranks,
+                                    ranks == 1 ? "" : "s", lower->program->ranks),
                     "call it in jax.shard_map over the mesh that the step runs on");
     TS_TRY(check_tensors(c, ts_tensor_input, c->op->operands, c->op->operand_count));
     return check_tensors(c, ts_tensor_output, c->op->results, c->op->result_count);

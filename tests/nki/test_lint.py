@@ -99,6 +99,26 @@ class Options:
 def kernel(a, options):
     return a
 """, ", Options()", "argument options is a Options, whose class does not inherit from NKIObject"),
+    ("collective of an argument", NEW, f"""
+import nki.collectives as ncc
+
+@nki.jit
+def kernel(a):
+{OUT}    moved = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.shared_hbm)
+    ncc.all_reduce([a], [moved], ncc.ReplicaGroup([[0]]), nl.add)  # here
+    nisa.dma_copy(dst=out, src=moved)
+    return out
+""", "", "A collective cannot read or write `a`"),
+    ("collective into a result", NEW, f"""
+import nki.collectives as ncc
+
+@nki.jit
+def kernel(a):
+{OUT}    moved = nl.ndarray(a.shape, dtype=a.dtype, buffer=nl.shared_hbm)
+    nisa.dma_copy(dst=moved, src=a)
+    ncc.all_reduce([moved], [out], ncc.ReplicaGroup([[0]]), nl.add)  # here
+    return out
+""", "", "A collective cannot read or write `hbm`"),
 ]
 
 

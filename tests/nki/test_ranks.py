@@ -107,6 +107,14 @@ def test_all_reduce(dtype, make):
                 assert np.array_equal(got[rank], ufunc(x[row[0]], x[row[1]]))
 
 
+def test_groups_of_several_sizes():
+    """What a rank in none of them has stays."""
+    x = numbers(6, 4, 16)
+    got = run(all_reduce, x, groups=[[0, 4, 2], [5], [1]])
+    assert all(np.array_equal(got[rank], x[[0, 4, 2]].sum(0)) for rank in (0, 2, 4))
+    assert np.array_equal(got[5], x[5]) and np.array_equal(got[1], x[1])
+
+
 def test_sums_go_in_the_groups_order():
     """In fp32, from the first member to the last, and rounded once."""
     x = RANDOM.standard_normal((4, 8, 64)).astype(ml_dtypes.bfloat16)
@@ -212,6 +220,59 @@ def test_ring_with_sums(make, shape):
             before, twice = row[place - 1], row[place - 2]
             assert got[rank][1].ravel().tolist() == [rank, before, twice]
             assert np.array_equal(got[rank][0], 2 * x[twice] + x[before])
+
+
+def test_rings_of_several_lengths():
+    @nki.jit
+    def kernel(x):
+        outs, group = [hbm(x.shape, x), hbm((1, 1), INDEX)], ncc.ReplicaGroup([[3, 0, 1], [4, 2]])
+        word = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf)
+        ncc.collective_permute_implicit([[x]], [[outs[0]]], group)
+        nisa.register_store(word, ncc.collective_permute_implicit_current_processing_rank_id(5, group))
+        nisa.dma_copy(dst=outs[1], src=word)
+        return tuple(outs)
+
+    x, before, fifth = numbers(5, 4, 8), {3: 1, 0: 3, 1: 0, 4: 2, 2: 4}, {3: 0, 0: 1, 1: 3, 4: 2, 2: 4}
+    for rank, (moved, number) in enumerate(run(kernel, x)):
+        assert np.array_equal(moved, x[before[rank]]) and number.item() == fifth[rank]
+
+
+@nki.jit
+def two_channels(x, make, is_whole):
+    """Both halves of x go to the next rank."""
+    half, out = x.shape[1] // 2, hbm(x.shape, x)
+    if is_whole:
+        whole = [make(x.shape, x) for _ in range(2)]
+        near, far = ([tensor[:, :half], tensor[:, half:]] for tensor in whole)
+    else:
+        near, far = ([make((x.shape[0], half), x) for _ in range(2)] for _ in range(2))
+    for c in range(2):
+        nisa.dma_copy(dst=near[c], src=x[:, c * half:(c + 1) * half])
+    ncc.collective_permute_implicit([[tile] for tile in near], [[tile] for tile in far], ncc.ReplicaGroup([[0, 1, 2, 3]]), [0, 1])
+    for c in range(2):
+        nisa.dma_copy(dst=out[:, c * half:(c + 1) * half], src=far[c])
+    return out
+
+
+@pytest.mark.parametrize("make, is_whole, collectives", [(sbuf, True, 1), (sbuf, False, 1), (hbm, True, 2), (hbm, False, 2)])
+def test_channels(make, is_whole, collectives):
+    """Those of tiles share a collective."""
+    x, timed = numbers(4, 8, 32), nki.benchmark(two_channels)
+    got = run(timed, x, make=make, is_whole=is_whole)
+    assert all(np.array_equal(got[rank], x[rank - 1]) for rank in range(4))
+    assert timed.benchmark_result.record["collectives"] == collectives
+
+
+def test_neighbours_in_hbm_share_a_collective():
+    @nki.jit
+    def kernel(x):
+        out = hbm(x.shape, x)
+        ncc.all_reduce([x[0:2], x[2:8]], [out[0:2], out[2:8]], [[0, 1]], nl.maximum)
+        return out
+
+    x, timed = numbers(2, 8, 32), nki.benchmark(kernel)
+    assert all(np.array_equal(part, x.max(0)) for part in run(timed, x))
+    assert timed.benchmark_result.record["collectives"] == 1
 
 
 def test_the_table_of_a_ring():
@@ -325,7 +386,7 @@ WRONG = (
     ("all_reduce", {"replica_group": [[0], [0]]}, "names a rank twice", "overlap"),
     ("all_reduce", {"replica_group": [[0, 1], []]}, "has no ranks", "ReplicaGroup"),
     ("all_reduce", {"replica_group": None}, "has no ranks", "ReplicaGroup"),
-    ("all_reduce", {"replica_group": [[0, 1], [2]], "ranks": 3}, "several sizes", "one size"),
+    ("all_to_all", {"replica_group": [[0, 1], [2]], "ranks": 3}, "several sizes", "one size"),
     ("all_reduce", PAIR | {"op": nl.multiply}, "op=multiply", "nl.add"),
     ("all_reduce", PAIR | {"shapes": ((4, 8), (8, 4))}, "differ in shape", "one shape"),
     ("all_reduce", PAIR | {"dtype": INDEX}, "does not cast", "convert"),
@@ -512,7 +573,13 @@ def test_in_shard_map_over_two_axes():
 
 def test_outside_of_shard_map():
     import jax
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 
+    rows = NamedSharding(Mesh(np.array(devices(2)), ("d",)), P("d"))
+    with pytest.raises(Exception, match="was recorded for 1 rank, the step has 2 .*shard_map"):
+        jax.jit(lambda x: all_reduce(x, groups=[[0]]), in_shardings=rows)(numbers(4, 4)).block_until_ready()
+    with pytest.raises(NkiUnsupportedError, match="within a program that JAX traces"):
+        jax.jit(lambda x: on_ranks(all_reduce, 2, {"x": x, "groups": [[0, 1]]}))(numbers(4, 4))
     with pytest.raises(NkiValidationError, match="the kernel runs on one rank") as caught:
         jax.jit(lambda x: all_reduce(x, groups=[[0, 1]]))(numbers(4, 4))
     assert "shard_map" in caught.value.remedy

@@ -1,7 +1,7 @@
 """The module that kernels import as nki.collectives, and as nccl in the first dialect.
 
-A call becomes an instruction for each pair of a source and a destination. The instruction moves runs of HBM: what lies
-in SBUF, or is no run, goes there first and comes back from there (rank_transfers.py). In a kernel of one rank a group
+A call becomes an instruction, or one for each pair of a source and a destination. The instruction moves runs of HBM: what
+lies in SBUF, or is no run, goes there first and comes back from there (rank_transfers.py). In a kernel of one rank a group
 has one member, and what it sends is what it gets.
 """
 
@@ -36,14 +36,14 @@ def _ignored(call, options, known=()):
             raise errors.kernel_error(errors.NkiTypeError, f"{call}() got an unexpected keyword argument {name!r}", op=call)
 
 
-def _rows(call, group, least=1):
-    """The groups as tuples, after a look at whether the kernel's ranks have them."""
+def _rows(call, group, is_even=True):
+    """The groups as tuples, after a look at whether the kernel's ranks have them. is_even: all must be as large."""
     rows = tuple(tuple(int(rank) for rank in row) for row in getattr(group, "groups", group if group is not None else ()))
-    check(call, len(rows) > 0 and all(len(row) >= least for row in rows), f"replica_group {group!r} has no ranks",
+    check(call, len(rows) > 0 and all(rows), f"replica_group {group!r} has no ranks",
           "give ReplicaGroup([[0, 1, ...]])")
     _check_ranks(call, [rank for row in rows for rank in row], f"replica_group {[list(row) for row in rows]}")
-    check(call, len({len(row) for row in rows}) == 1, f"replica_group {[list(row) for row in rows]} has groups of several "
-          "sizes", "give groups of one size")
+    check(call, not is_even or len({len(row) for row in rows}) == 1, f"replica_group {[list(row) for row in rows]} has groups "
+          "of several sizes", "give groups of one size: tensors have one shape on all ranks")
     return rows
 
 
@@ -83,9 +83,15 @@ def _pairs(call, srcs, dsts, takes_sbuf=True, count=None):
           "all in HBM or all in SBUF", "copy one of them with nisa.dma_copy")
     check(call, len(sources) == 1 or views[0]._space == HBM, f"{len(sources)} tensors in SBUF: several at once are taken in "
           "HBM only", "call it once for each")
+    current().moved += [(current().where(), view.tensor) for view in views if view._space == HBM]
     for src, dst in zip(sources, targets):
         check(call, src.dtype == dst.dtype, f"{src!r} and {dst!r}: a collective does not cast", "convert before or after it")
     return list(zip(sources, targets))
+
+
+def _check_shapes(call, pairs):
+    for src, dst in pairs:
+        check(call, src.shape == dst.shape, f"src {src!r} and dst {dst!r} differ in shape", "give them one shape")
 
 
 def _dim(call, dim, view, most=0):
@@ -117,10 +123,10 @@ def _groups_of(replica_group, replica_groups):
 def all_reduce(srcs=None, dsts=None, replica_group=None, op="add", *, replica_groups=None, **options):
     call = "all_reduce"
     _ignored(call, options)
-    rows, name = _rows(call, _groups_of(replica_group, replica_groups)), _op(call, op)
-    for src, dst in _pairs(call, srcs, dsts):
-        check(call, src.shape == dst.shape, f"src {src!r} and dst {dst!r} differ in shape", "give them one shape")
-        rank_transfers.collect("all_reduce", src, dst, rows, name)
+    rows, name = _rows(call, _groups_of(replica_group, replica_groups), is_even=False), _op(call, op)
+    pairs = _pairs(call, srcs, dsts)
+    _check_shapes(call, pairs)
+    rank_transfers.collect_all("all_reduce", *zip(*pairs), rows, name)
 
 
 def all_gather(srcs=None, dsts=None, replica_group=None, collective_dim=0, *, replica_groups=None, all_gather_dim=None,
@@ -151,7 +157,7 @@ def all_to_all(srcs=None, dsts=None, replica_group=None, collective_dim=0, *, re
     rows = _rows(call, _groups_of(replica_group, replica_groups))
     for src, dst in _pairs(call, srcs, dsts, takes_sbuf=False):
         _dim(call, collective_dim, src)
-        check(call, src.shape == dst.shape, f"src {src!r} and dst {dst!r} differ in shape", "give them one shape")
+        _check_shapes(call, [(src, dst)])
         check(call, src.shape[0] % len(rows[0]) == 0, f"dimension 0 of {src!r} does not divide into {len(rows[0])} parts",
               "pad it to a multiple of the group's size")
         rank_transfers.collect("all_to_all", src, dst, rows)
@@ -167,7 +173,7 @@ def collective_permute(srcs=None, dsts=None, source_target_pairs=None, *, src=No
         _check_ranks(call, [pair[side] for pair in pairs], f"source_target_pairs {list(pairs)}, among its {what},")
     check(call, pairs, "source_target_pairs is empty", "give a pair (source, target) at least")
     (source, target), = _pairs(call, src if srcs is None else srcs, dst if dsts is None else dsts, takes_sbuf=False, count=1)
-    check(call, source.shape == target.shape, f"src {source!r} and dst {target!r} differ in shape", "give them one shape")
+    _check_shapes(call, [(source, target)])
     rank_transfers.collect("permute", source, target, pairs)
 
 
@@ -196,11 +202,11 @@ def collective_permute_implicit(srcs_by_channel=None, dsts_by_channel=None, repl
     """Each rank of a group sends to the next one of its list, the last to the first."""
     call = "collective_permute_implicit"
     _ignored(call, options, ("num_channels",))
-    pairs = _ring(_rows(call, replica_group))
-    for srcs, dsts in _channels(call, (srcs_by_channel, dsts_by_channel), channel_ids):
-        (src, dst), = _pairs(call, srcs, dsts, count=1)
-        check(call, src.shape == dst.shape, f"src {src!r} and dst {dst!r} differ in shape", "give them one shape")
-        rank_transfers.collect("permute", src, dst, pairs)
+    pairs = _ring(_rows(call, replica_group, is_even=False))
+    moved = [move for srcs, dsts in _channels(call, (srcs_by_channel, dsts_by_channel), channel_ids)
+             for move in _pairs(call, srcs, dsts, count=1)]
+    _check_shapes(call, moved)
+    rank_transfers.collect_all("permute", *zip(*moved), pairs)
 
 
 def collective_permute_implicit_reduce(srcs0_by_channel=None, srcs1_by_channel=None, dsts_by_channel=None,
@@ -208,13 +214,13 @@ def collective_permute_implicit_reduce(srcs0_by_channel=None, srcs1_by_channel=N
     """The same with op(src0, src1) as what is sent."""
     call = "collective_permute_implicit_reduce"
     _ignored(call, options, ("num_channels",))
-    pairs, name = _ring(_rows(call, replica_group)), _op(call, op)
+    pairs, name = _ring(_rows(call, replica_group, is_even=False)), _op(call, op)
+    moved = []
     for srcs0, srcs1, dsts in _channels(call, (srcs0_by_channel, srcs1_by_channel, dsts_by_channel), channel_ids):
-        (one, dst), = _pairs(call, srcs0, dsts, count=1)
-        (other, _), = _pairs(call, srcs1, dsts, count=1)
-        check(call, one.shape == other.shape == dst.shape, f"{one!r}, {other!r} and dst {dst!r} differ in shape",
-              "give them one shape")
-        rank_transfers.collect("permute", rank_transfers.joined(one, other, name), dst, pairs)
+        both = _pairs(call, srcs0, dsts, count=1) + _pairs(call, srcs1, dsts, count=1)
+        _check_shapes(call, both)
+        moved.append((rank_transfers.joined(both[0][0], both[1][0], name), both[0][1]))
+    rank_transfers.collect_all("permute", *zip(*moved), pairs)
 
 
 def collective_permute_implicit_current_processing_rank_id(iteration_id=0, replica_group=None, channel_id=0, name=None,
@@ -223,7 +229,7 @@ def collective_permute_implicit_current_processing_rank_id(iteration_id=0, repli
     call = "collective_permute_implicit_current_processing_rank_id"
     check(call, 0 <= int(channel_id) < MOST_CHANNELS, f"channel_id={channel_id}: at most {MOST_CHANNELS} channels",
           "count them from 0")
-    return rank_values.in_ring(_rows(call, replica_group), iteration_id)
+    return rank_values.in_ring(_rows(call, replica_group, is_even=False), iteration_id)
 
 
 def _refused(call, why):

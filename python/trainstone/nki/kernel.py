@@ -207,9 +207,12 @@ class Kernel:
             found += lint.of_arguments(named, errors.where_is_kernel())
         lint.refuse(found)
 
-    def lint_writes(self, run, returned):
-        """After a run of the first dialect: which parameters it changed."""
-        if not lint.is_on() or self.dialect != "beta1":
+    def lint_run(self, run, returned):
+        """After the recording: what collectives moved, and in the first dialect which parameters changed."""
+        if not lint.is_on():
+            return
+        lint.refuse(lint.of_collectives(run.moved, lambda storage: storage.role in (native.INPUT, native.OUTPUT)))
+        if self.dialect != "beta1":
             return
         mutable = [name for name, kind in getattr(self.function, "__annotations__", {}).items()
                    if "mutable" in getattr(kind, "__name__", str(kind))]
@@ -225,7 +228,7 @@ class Kernel:
             run, returned = self.record(args, kwargs, is_traced=True, ranks=traced.ranks())
             return rebuild(returned, iter(traced.results(self, run, _leaves(returned))))
         run, returned = self.record(args, kwargs)
-        self.lint_writes(run, returned)
+        self.lint_run(run, returned)
         run.execute()
         self.leave(run)
         arrays = iter(results(returned, (args, kwargs), run))

@@ -3,7 +3,7 @@ InferenceArgs(collective_ranks=...)."""
 
 import numpy as np
 
-from trainstone.nki import errors
+from trainstone.nki import errors, traced
 from trainstone.nki.kernel import Kernel, arrays_in, is_array, rebuild, results
 from trainstone.nki.run import host_array
 
@@ -60,6 +60,9 @@ def on_ranks(kernel, collective_ranks, kernel_input):
     """
     kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
     inputs = [_input_of(kernel_input, rank, collective_ranks) for rank in range(collective_ranks)]
+    if traced.is_traced(inputs):
+        raise errors.NkiUnsupportedError(f"kernel {kernel.__name__} is launched on ranks within a program that JAX traces",
+                                         remedy="call it in jax.shard_map over a mesh of as many devices")
     _check_alike(kernel, inputs)
     inputs = [{name: own[name] for name in inputs[0]} for own in inputs]
     try:
@@ -72,7 +75,7 @@ def on_ranks(kernel, collective_ranks, kernel_input):
 def _launch(kernel, inputs):
     kernel.lint_call((), inputs[0])
     run, returned = kernel.record((), inputs[0], ranks=len(inputs))
-    kernel.lint_writes(run, returned)
+    kernel.lint_run(run, returned)
     data = run.execute_ranks([list(arrays_in(own)) for own in inputs])
     kernel.leave(run)
     made = [rebuild(returned, iter(results(returned, given, run, own))) for given, own in zip(inputs, data)]

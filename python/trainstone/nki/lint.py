@@ -1,7 +1,7 @@
 """What AWS's kernel compiler rejects and Python runs: found in a kernel's source and arguments, and in what it did.
 
 Rules of the first dialect are those of AWS's nki.errors, those of the present one its migration guide and language
-guide.
+guide; that of collectives is what nki-library's tests of them say.
 """
 
 import ast
@@ -196,3 +196,10 @@ def refuse(found):
     if others:
         error.args = (f"{error}{others}",)
     raise error
+
+
+def of_collectives(moved, is_outside):
+    """The same of the tensors in HBM that collectives read or wrote: (where, storage) of each."""
+    return sorted({(where, f"A collective cannot read or write `{storage.name}`, an argument or a result of the kernel",
+                    "nisa.dma_copy it from or to a tensor of nl.ndarray(..., buffer=nl.shared_hbm, name=...)", "")
+                   for where, storage in moved if is_outside(storage)})

@@ -1,11 +1,13 @@
 """How collectives get what they move: the instruction takes runs of HBM, one for what a rank sends and one for what it
 gets."""
 
+import itertools
+
 import numpy as np
 
 from trainstone.nki import errors
 from trainstone.nki import instructions as isa
-from trainstone.nki.native import ALU, EMIT, HBM, SYNC
+from trainstone.nki.native import ALU, EMIT, FREE, HBM, SYNC
 from trainstone.nki.run import current
 from trainstone.nki.tile import SPACES
 
@@ -56,8 +58,11 @@ def _groups(rows):
 
 
 def _move(kind, src, dst, rows, op):
+    """An instruction for each size of group: its constant has rows of one length."""
     dst.tensor.is_written = True
-    EMIT.collective(SYNC, kind=_KINDS.index(kind), dst=_flat(dst), src=_flat(src), op=ALU[op], groups=_flat(_groups(rows)))
+    for size in sorted({len(row) for row in rows}):
+        groups = _groups(tuple(row for row in rows if len(row) == size))
+        EMIT.collective(SYNC, kind=_KINDS.index(kind), dst=_flat(dst), src=_flat(src), op=ALU[op], groups=_flat(groups))
 
 
 def collect(kind, src, dst, rows, op="bypass"):
@@ -70,6 +75,42 @@ def collect(kind, src, dst, rows, op="bypass"):
     made = _scratch(dst.shape, dst, "received")
     _move(kind, src, made, rows, op)
     isa.dma_copy(dst, made)
+
+
+def _one_run(views):
+    """Views that follow each other in one tensor, as one; None where they do not."""
+    first = views[0]
+    end = first._offset
+    for view in views:
+        if not _is_run(view) or view.tensor is not first.tensor or view._dtype != first._dtype or view._offset != end:
+            return None
+        end += view.size * view.itemsize
+    return first._with([(1, sum(view.size for view in views), FREE)])
+
+
+def _through_one_run(kind, sources, targets, rows, op):
+    total = sum(view.size for view in sources)
+    sent, received = (_scratch((total,), sources[0], name) for name in ("sent", "received"))
+    ends = list(itertools.accumulate((view.size for view in sources), initial=0))
+    for view, first, end in zip(sources, ends, ends[1:]):
+        isa.dma_copy(sent[first:end].reshape(view.shape), view)
+    _move(kind, sent, received, rows, op)
+    for view, first, end in zip(targets, ends, ends[1:]):
+        isa.dma_copy(view, received[first:end].reshape(view.shape))
+
+
+def collect_all(kind, sources, targets, rows, op="bypass"):
+    """What keeps each element in its place, of several tensors: one collective where they are neighbours in HBM, or in SBUF,
+    from where they can become that."""
+    current().know_ranks()
+    src, dst = _one_run(sources), _one_run(targets)
+    if src is not None and dst is not None:
+        _move(kind, src, dst, rows, op)
+    elif len(sources) > 1 and sources[0]._space != HBM and len({view._dtype for view in sources}) == 1:
+        _through_one_run(kind, sources, targets, rows, op)
+    else:
+        for one, other in zip(sources, targets):
+            collect(kind, one, other, rows, op)
 
 
 def _cut(view, dim, members):

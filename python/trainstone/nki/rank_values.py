@@ -1,6 +1,8 @@
 """What differs from rank to rank: all ranks run one program, so that it lies in SBUF as one i32, which GpSimdE and
 VectorE compute. In a kernel of one rank these are plain numbers."""
 
+import math
+
 import numpy as np
 
 from trainstone.nki import control
@@ -36,18 +38,19 @@ def own():
 
 
 def ring_table(rows, ranks):
-    """[ranks, N]: number i of a rank's row is the rank whose data it has after i steps round its ring."""
-    length = len(rows[0])
-    table = np.zeros((ranks, length), np.int32)
+    """[ranks, N]: number i of a rank's row is the rank whose data it has after i steps round its ring; N is a multiple of
+    every ring's length, and a rank in none has its own."""
+    steps = math.lcm(*map(len, rows))
+    table = np.repeat(np.arange(ranks, dtype=np.int32)[:, None], steps, 1)
     for row in rows:
         for place, rank in enumerate(row):
-            table[rank] = [row[(place - i) % length] for i in range(length)]
+            table[rank] = [row[(place - i) % len(row)] for i in range(steps)]
     return table
 
 
 def in_ring(rows, iteration):
     """The rank whose data this one has after so many steps round the rings, as a register."""
-    run, iteration = current(), int(iteration) % len(rows[0])
+    run, iteration = current(), int(iteration) % math.lcm(*map(len, rows))
     if iteration == 0 or run.ranks == 1:
         return own()
 

@@ -70,6 +70,7 @@ class Run:
         self.shared_at = 0
         self.grid, self.program, self.programs = (), (), None
         self.meetings = []  # with the program of another core: what, where
+        self.moved = []     # (where, storage) of what collectives read or wrote in HBM
         self.constants = {}
         self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: next number; addresses by number
 
