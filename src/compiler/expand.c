@@ -45,9 +45,9 @@ ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *ex
 }
 
 ts_status ts_expand(ts_module *module, ts_func *main, ts_diag *diag) {
-    static ts_expander *const list[] = {ts_expand_static, ts_expand_rng,      ts_expand_reduce,
-                                        ts_expand_qr,     ts_expand_cholesky, ts_expand_triangular,
-                                        ts_expand_norm,   ts_expand_resize};
+    static ts_expander *const list[] = {ts_expand_static,     ts_expand_rng,  ts_expand_reduce,
+                                        ts_expand_scatter,    ts_expand_qr,   ts_expand_cholesky,
+                                        ts_expand_triangular, ts_expand_norm, ts_expand_resize};
     return ts_expand_ops(module, main, list, sizeof list / sizeof *list, diag);
 }
 

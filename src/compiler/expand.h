@@ -20,6 +20,8 @@ ts_expander ts_expand_static;
 ts_expander ts_expand_rng;
 /* reduce, reduce_window and map by any pointwise function. */
 ts_expander ts_expand_reduce;
+/* scatter by any pointwise function, where no element is met twice. */
+ts_expander ts_expand_scatter;
 /* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal ask for it. */
 ts_expander ts_expand_qr;
 /* torch_xla's custom calls for nearest and bilinear resizing of images. */

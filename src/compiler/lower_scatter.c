@@ -195,18 +195,21 @@ static bool is_subtraction(const ts_block *region) {
            last->operands[0] == op->results[0];
 }
 
+bool ts_scatter_alu(const ts_op_node *op, ts_alu *alu) {
+    if (ts_region_alu(op->regions[0], alu)) return true;
+    *alu = ts_alu_subtract;
+    return is_subtraction(op->regions[0]);
+}
+
 ts_status ts_lower_scatter(ts_lower *lower, ts_op_node *op) {
     ts_scatter s = {.op = op, .x = {.lower = lower, .drops = true}};
     ts_view operand, index, result;
     int64_t map[TS_MAX_RANK];
     if (op->operand_count != 3)
         return refuse(&s, "a scatter of several arrays at once", "scatter one array at a time");
-    if (!ts_region_alu(op->regions[0], &s.alu)) {
-        if (!is_subtraction(op->regions[0]))
-            return refuse(&s, "a scatter with a function that is not one operator",
-                          "use set, add, multiply, min or max");
-        s.alu = ts_alu_subtract;
-    }
+    if (!ts_scatter_alu(op, &s.alu))
+        return refuse(&s, "a scatter with a function that is not one operator, and indices that may repeat",
+                      "pass unique_indices=True when none does, or use set, add, multiply, min or max");
     soften_predicates(&s, op->results[0]->type.dtype);
     s.is_unique = ts_op_bool(op, "unique_indices", false);
     TS_TRY(ts_lower_view(lower, op->operands[0], &operand));
