@@ -119,6 +119,9 @@ TS_API int ts_nki_repeat(ts_nki *nki, ts_nki_error *error);
    the kernel has written so far it is overwritten. */
 TS_API int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *value,
                        ts_nki_error *error);
+/* The same on all ranks: data[r] and value[r] of rank r. */
+TS_API int ts_nki_peek_ranks(ts_nki *nki, const ts_nki_view *view, void *const *const *data,
+                             void *const *value, ts_nki_error *error);
 /* Ends the recording: places and verifies. */
 TS_API int ts_nki_finish(ts_nki *nki, ts_nki_error *error);
 /* Ends the recording instead as a kernel of a larger program, after trying whether it fits alone: the bytes

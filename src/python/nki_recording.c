@@ -310,27 +310,73 @@ static PyObject *recording_run_pair(nki_recording *recording, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* Host memory of each rank's list of arrays. */
+typedef struct ranks_memory {
+    Py_ssize_t ranks, *count;
+    Py_buffer **held;
+    void ***data;
+} ranks_memory;
+
+static void release_ranks(ranks_memory *m) {
+    for (Py_ssize_t i = 0; m->data && m->held && m->count && i < m->ranks; i++)
+        release(m->data[i], m->held[i], m->count[i]);
+    PyMem_Free(m->count);
+    PyMem_Free(m->held);
+    PyMem_Free(m->data);
+}
+
+/* With an exception where it fails; to be released in any case. */
+static ranks_memory memory_of_ranks(PyObject *lists) {
+    ranks_memory m = {.ranks = PyList_GET_SIZE(lists)};
+    m.count = PyMem_Calloc((size_t)m.ranks + 1, sizeof *m.count);
+    m.held = PyMem_Calloc((size_t)m.ranks + 1, sizeof *m.held);
+    m.data = PyMem_Calloc((size_t)m.ranks + 1, sizeof *m.data);
+    if (!m.count || !m.held || !m.data) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; !PyErr_Occurred() && i < m.ranks; i++)
+        m.data[i] = memory_of(PyList_GET_ITEM(lists, i), &m.held[i], &m.count[i]);
+    return m;
+}
+
 /* run_ranks(lists of arrays): as run, of all ranks at the same time */
 static PyObject *recording_run_ranks(nki_recording *recording, PyObject *lists) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
-    Py_ssize_t ranks = PyList_Check(lists) ? PyList_GET_SIZE(lists) : 0;
-    Py_ssize_t *count = PyMem_Calloc((size_t)ranks + 1, sizeof *count);
-    Py_buffer **held = PyMem_Calloc((size_t)ranks + 1, sizeof *held);
-    void ***data = PyMem_Calloc((size_t)ranks + 1, sizeof *data);
     ts_nki_error error = {0};
     int status = 0;
-    if (!count || !held || !data) PyErr_NoMemory();
-    for (Py_ssize_t i = 0; !PyErr_Occurred() && i < ranks; i++)
-        data[i] = memory_of(PyList_GET_ITEM(lists, i), &held[i], &count[i]);
+    if (!PyList_Check(lists)) return PyErr_Format(PyExc_TypeError, "a list for each rank");
+    ranks_memory m = memory_of_ranks(lists);
     if (!PyErr_Occurred()) {
-        Py_BEGIN_ALLOW_THREADS status = ts_nki_run_ranks(recording->nki, (void *const *const *)data, &error);
+        Py_BEGIN_ALLOW_THREADS status =
+            ts_nki_run_ranks(recording->nki, (void *const *const *)m.data, &error);
         Py_END_ALLOW_THREADS
     }
-    for (Py_ssize_t i = 0; data && held && count && i < ranks; i++)
-        release(data[i], held[i], count[i]);
-    PyMem_Free(count);
-    PyMem_Free(held);
-    PyMem_Free(data);
+    release_ranks(&m);
+    if (PyErr_Occurred()) return NULL;
+    if (status) return nki_raise(state, &error);
+    Py_RETURN_NONE;
+}
+
+/* peek_ranks(view, lists of arrays, outs): as peek, on all ranks */
+static PyObject *recording_peek_ranks(nki_recording *recording, PyObject *args) {
+    nki_state *state = nki_state_of(Py_TYPE(recording));
+    PyObject *lists, *outs;
+    nki_view *view;
+    Py_buffer *held;
+    Py_ssize_t count;
+    ts_nki_error error = {0};
+    ts_nki_view filled, index;
+    if (!state ||
+        !PyArg_ParseTuple(args, "O!O!O!", state->view_type, &view, &PyList_Type, &lists, &PyList_Type, &outs))
+        return NULL;
+    ranks_memory m = memory_of_ranks(lists);
+    void **values = PyErr_Occurred() ? NULL : memory_of(outs, &held, &count);
+    int status = 0;
+    if (!PyErr_Occurred() && nki_view_fill(view, &filled, &index)) {
+        Py_BEGIN_ALLOW_THREADS status =
+            ts_nki_peek_ranks(recording->nki, &filled, (void *const *const *)m.data, values, &error);
+        Py_END_ALLOW_THREADS
+    }
+    if (values) release(values, held, count);
+    release_ranks(&m);
     if (PyErr_Occurred()) return NULL;
     if (status) return nki_raise(state, &error);
     Py_RETURN_NONE;
@@ -436,6 +482,7 @@ static PyMethodDef methods[] = {
     {"run_pair", (PyCFunction)recording_run_pair, METH_VARARGS, NULL},
     {"run_ranks", (PyCFunction)recording_run_ranks, METH_O, NULL},
     {"peek", (PyCFunction)recording_peek, METH_VARARGS, NULL},
+    {"peek_ranks", (PyCFunction)recording_peek_ranks, METH_VARARGS, NULL},
     {"record", (PyCFunction)recording_record, METH_NOARGS, NULL},
     {"mark", (PyCFunction)recording_mark, METH_O, NULL},
     {"repeat", (PyCFunction)recording_repeat, METH_NOARGS, NULL},

@@ -5,31 +5,11 @@
 #include <string.h>
 
 #include "arch/collective_cost.h"
-#include "arch/dtype.h"
-#include "nki/recorder.h"
 #include "plan/kernel.h"
-#include "plan/liveness.h"
 #include "runtime/client_registry.h"
-#include "runtime/executable.h"
-#include "trainstone/nki.h"
+#include "runtime/nki_door.h"
 
 enum { TS_NKI_CORES = 2 }; /* that the programs of one kernel may lie on */
-
-struct ts_nki_device {
-    ts_runtime *runtime;
-};
-
-struct ts_nki {
-    ts_nki_device *device;
-    ts_recorder *recorder;     /* its program goes to the executable when the recording ends */
-    uint32_t tensors;          /* added by the caller */
-    ts_executable *executable; /* after ts_nki_finish */
-    uint8_t *sealed;           /* after ts_nki_seal */
-    size_t sealed_size;
-    ts_diag *warnings; /* after either */
-    uint32_t warning_count;
-    int cores; /* that share HBM; 0: one */
-};
 
 /* ---- words ---- */
 
@@ -39,7 +19,7 @@ static void copy_text(char *to, size_t size, const char *from) {
     to[length] = 0;
 }
 
-static int tell(ts_nki_error *error, const ts_diag *diag) {
+int ts_nki_tell(ts_nki_error *error, const ts_diag *diag) {
     if (!error) return 1;
     copy_text(error->kind, sizeof error->kind, ts_status_name(diag->status));
     copy_text(error->message, sizeof error->message, diag->message);
@@ -87,7 +67,7 @@ ts_nki_device *ts_nki_open(const char *chip, int cores, ts_nki_error *error) {
     if (status == ts_ok) return device;
     if (has_entered) ts_registry_leave();
     free(device);
-    tell(error, &diag);
+    ts_nki_tell(error, &diag);
     return NULL;
 }
 
@@ -116,7 +96,7 @@ ts_nki *ts_nki_new(ts_nki_device *device, const char *kernel, ts_nki_error *erro
     }
     free(nki);
     ts_fail(&diag, ts_system, "no host memory for a kernel's recorder");
-    tell(error, &diag);
+    ts_nki_tell(error, &diag);
     return NULL;
 }
 
@@ -142,14 +122,14 @@ int ts_nki_ranks(ts_nki *nki, int ranks, ts_nki_error *error) {
     ts_status status = ranks < 1 || ranks > TS_MAX_RANKS
                            ? ts_fail(&diag, ts_input, "a kernel on %d ranks, at most %d", ranks, TS_MAX_RANKS)
                            : ts_cc_check(nki->recorder->program, &nki->recorder->chip, &diag);
-    return status == ts_ok ? 0 : tell(error, &diag);
+    return status == ts_ok ? 0 : ts_nki_tell(error, &diag);
 }
 
-static ts_recorder *open_recorder(ts_nki *nki, ts_nki_error *error) {
+ts_recorder *ts_nki_recorder(ts_nki *nki, ts_nki_error *error) {
     if (nki->recorder) return nki->recorder;
     ts_diag diag = {0};
     ts_fail(&diag, ts_usage, "this run of the kernel has ended: its tiles live no longer");
-    tell(error, &diag);
+    ts_nki_tell(error, &diag);
     return NULL;
 }
 
@@ -159,9 +139,9 @@ uint32_t ts_nki_line(ts_nki *nki, const char *file, int line) {
 
 uint32_t ts_nki_add_tile(ts_nki *nki, const ts_nki_tile *tile, uint32_t line, ts_nki_error *error) {
     ts_diag diag = {0};
-    if (!open_recorder(nki, error)) return 0;
+    if (!ts_nki_recorder(nki, error)) return 0;
     ts_buffer buffer = ts_record_buffer(nki->recorder, tile, line, &diag);
-    if (!buffer) tell(error, &diag);
+    if (!buffer) ts_nki_tell(error, &diag);
     return buffer;
 }
 
@@ -177,11 +157,11 @@ static ts_tensor_kind kind_of(ts_nki_role role) {
 uint32_t ts_nki_add_tensor(ts_nki *nki, ts_nki_role role, int dtype, int rank, const int64_t *dim,
                            const void *data, const char *name, uint32_t line, ts_nki_error *error) {
     ts_diag diag = {0};
-    if (!open_recorder(nki, error)) return 0;
+    if (!ts_nki_recorder(nki, error)) return 0;
     ts_buffer tensor =
         ts_record_tensor(nki->recorder, kind_of(role), (ts_dtype)dtype, rank, dim, data, name, line, &diag);
     if (tensor) nki->tensors++;
-    if (!tensor) tell(error, &diag);
+    if (!tensor) ts_nki_tell(error, &diag);
     return tensor;
 }
 
@@ -192,10 +172,10 @@ void ts_nki_set_role(ts_nki *nki, uint32_t tensor, ts_nki_role role, uint32_t nu
 int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int count, uint32_t line,
                 ts_nki_error *error) {
     ts_diag diag = {0};
-    ts_recorder *recorder = open_recorder(nki, error);
+    ts_recorder *recorder = ts_nki_recorder(nki, error);
     if (!recorder) return 1;
     ts_status status = ts_record_inst(recorder, (ts_op)op, (ts_engine)engine, values, count, line, &diag);
-    return status == ts_ok ? 0 : tell(error, &diag);
+    return status == ts_ok ? 0 : ts_nki_tell(error, &diag);
 }
 
 void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark, uint32_t line) {
@@ -204,9 +184,9 @@ void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark, uint32_t line) {
 
 int ts_nki_repeat(ts_nki *nki, ts_nki_error *error) {
     ts_diag diag = {0};
-    ts_recorder *recorder = open_recorder(nki, error);
+    ts_recorder *recorder = ts_nki_recorder(nki, error);
     if (!recorder) return 1;
-    return ts_record_repeat(recorder, &diag) == ts_ok ? 0 : tell(error, &diag);
+    return ts_record_repeat(recorder, &diag) == ts_ok ? 0 : ts_nki_tell(error, &diag);
 }
 
 /* ---- running ---- */
@@ -220,12 +200,12 @@ static void keep_warnings(ts_nki *nki, const ts_recorder *recorder) {
 
 int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warning) {
     if (number >= nki->warning_count) return 0;
-    tell(warning, &nki->warnings[number]);
+    ts_nki_tell(warning, &nki->warnings[number]);
     return 1;
 }
 
-static ts_status finish(ts_nki_device *device, ts_recorder *recorder, ts_executable **executable,
-                        ts_diag *diag) {
+ts_status ts_nki_make(ts_nki_device *device, ts_recorder *recorder, ts_executable **executable,
+                      ts_diag *diag) {
     ts_status status = ts_recorder_finish(recorder, diag);
     ts_program *program = recorder->program;
     if (status == ts_ok) {
@@ -237,14 +217,14 @@ static ts_status finish(ts_nki_device *device, ts_recorder *recorder, ts_executa
 
 int ts_nki_finish(ts_nki *nki, ts_nki_error *error) {
     ts_diag diag = {0};
-    if (!open_recorder(nki, error)) return 1;
+    if (!ts_nki_recorder(nki, error)) return 1;
     ts_recorder *recorder = nki->recorder;
     nki->recorder = NULL;
-    ts_status status = finish(nki->device, recorder, &nki->executable, &diag);
+    ts_status status = ts_nki_make(nki->device, recorder, &nki->executable, &diag);
     if (status == ts_ok && nki->cores > 1) ts_executable_share(nki->executable, nki->cores);
     keep_warnings(nki, recorder);
     ts_recorder_free(recorder);
-    return status == ts_ok ? 0 : tell(error, &diag);
+    return status == ts_ok ? 0 : ts_nki_tell(error, &diag);
 }
 
 /* A copy is placed and verified on the way: a kernel that does not fit alone is refused where it is called.
@@ -262,14 +242,14 @@ static ts_status seal(ts_nki *nki, ts_recorder *recorder, ts_diag *diag) {
 size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) {
     ts_diag diag = {0};
     if (!nki->sealed) {
-        ts_recorder *recorder = open_recorder(nki, error);
+        ts_recorder *recorder = ts_nki_recorder(nki, error);
         if (!recorder) return 0;
         nki->recorder = NULL;
         ts_status status = seal(nki, recorder, &diag);
         keep_warnings(nki, recorder);
         ts_recorder_free(recorder);
         if (status != ts_ok) {
-            tell(error, &diag);
+            ts_nki_tell(error, &diag);
             return 0;
         }
     }
@@ -297,14 +277,25 @@ static void **by_number(const ts_executable *executable, void *const *data, void
     return numbered;
 }
 
-static ts_status run(ts_executable *executable, int core, ts_meeting *meeting, void *const *data, void *more,
-                     ts_diag *diag) {
+ts_status ts_nki_execute(ts_executable *executable, void *const *const *data, void *const *more,
+                         ts_diag *diag) {
     const int inputs = ts_executable_inputs(executable);
-    void **numbered = by_number(executable, data, more);
-    if (!numbered) return ts_fail(diag, ts_system, "no host memory");
-    ts_execute_options options = {.poison = true, .meeting = meeting, .member = core};
-    ts_status status = ts_executable_run(executable, core, numbered, numbered + inputs, &options, diag);
-    free(numbered);
+    const uint32_t ranks = ts_executable_program(executable)->ranks;
+    ts_execute_options options[TS_MAX_RANKS] = {{0}};
+    void **numbered[TS_MAX_RANKS] = {NULL}, *const * outputs[TS_MAX_RANKS];
+    ts_status status = ts_ok;
+    for (uint32_t i = 0; i < ranks && status == ts_ok; i++) {
+        options[i].poison = true;
+        numbered[i] = by_number(executable, data[i], more ? more[i] : NULL);
+        if (numbered[i])
+            outputs[i] = numbered[i] + inputs;
+        else
+            status = ts_fail(diag, ts_system, "no host memory");
+    }
+    if (status == ts_ok)
+        status = ts_executable_run_ranks(executable, (void *const *const *)numbered, outputs, options, diag);
+    for (uint32_t i = 0; i < ranks; i++)
+        free(numbered[i]);
     return status;
 }
 
@@ -312,16 +303,20 @@ static bool has_ended(const ts_nki *nki, ts_nki_error *error) {
     ts_diag diag = {0};
     if (nki->executable) return true;
     ts_fail(&diag, ts_usage, "the kernel's recording has not ended");
-    tell(error, &diag);
+    ts_nki_tell(error, &diag);
     return false;
 }
 
-int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error) {
+int ts_nki_run_ranks(ts_nki *nki, void *const *const *data, ts_nki_error *error) {
     ts_diag diag = {0};
     if (!has_ended(nki, error)) return 1;
-    if (run(nki->executable, 0, NULL, data, NULL, &diag) != ts_ok) return tell(error, &diag);
+    if (ts_nki_execute(nki->executable, data, NULL, &diag) != ts_ok) return ts_nki_tell(error, &diag);
     ts_registry_ran(nki->executable);
     return 0;
+}
+
+int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error) {
+    return ts_nki_run_ranks(nki, &data, error);
 }
 
 int ts_nki_pair(ts_nki *first, ts_nki *second, ts_nki_error *error) {
@@ -342,7 +337,16 @@ typedef struct half {
 
 static void *run_half(void *context) {
     half *h = context;
-    h->status = run(h->executable, h->core, h->meeting, h->data, NULL, &h->diag);
+    void **numbered = by_number(h->executable, h->data, NULL);
+    const ts_execute_options options = {.poison = true, .meeting = h->meeting, .member = h->core};
+    if (!numbered) {
+        ts_fail(&h->diag, ts_system, "no host memory");
+        h->status = ts_meeting_leave(h->meeting, h->core, ts_system, &h->diag);
+        return NULL;
+    }
+    h->status = ts_executable_run(h->executable, h->core, numbered,
+                                  numbered + ts_executable_inputs(h->executable), &options, &h->diag);
+    free(numbered);
     return NULL;
 }
 
@@ -357,41 +361,14 @@ int ts_nki_run_pair(ts_nki *first, ts_nki *second, void *const *first_data, void
     if (!meeting || pthread_create(&thread, NULL, run_half, &halves[1]) != 0) {
         ts_meeting_free(meeting);
         ts_fail(&diag, ts_system, "no thread for the program of the other core");
-        return tell(error, &diag);
+        return ts_nki_tell(error, &diag);
     }
     run_half(&halves[0]);
     pthread_join(thread, NULL);
     ts_meeting_free(meeting);
     for (int i = 0; i < 2; i++)
-        if (halves[i].status != ts_ok) return tell(error, &halves[i].diag);
+        if (halves[i].status != ts_ok) return ts_nki_tell(error, &halves[i].diag);
     ts_registry_ran(first->executable);
-    return 0;
-}
-
-int ts_nki_run_ranks(ts_nki *nki, void *const *const *data, ts_nki_error *error) {
-    ts_diag diag = {0};
-    if (!has_ended(nki, error)) return 1;
-    const int inputs = ts_executable_inputs(nki->executable);
-    const uint32_t ranks = ts_executable_program(nki->executable)->ranks;
-    ts_execute_options *options = calloc(ranks, sizeof *options);
-    void **numbered[TS_MAX_RANKS] = {NULL}, *const * outputs[TS_MAX_RANKS];
-    ts_status status = options ? ts_ok : ts_fail(&diag, ts_system, "no host memory");
-    for (uint32_t i = 0; status == ts_ok && i < ranks; i++) {
-        options[i].poison = true;
-        numbered[i] = by_number(nki->executable, data[i], NULL);
-        if (!numbered[i])
-            status = ts_fail(&diag, ts_system, "no host memory");
-        else
-            outputs[i] = numbered[i] + inputs;
-    }
-    if (status == ts_ok)
-        status =
-            ts_executable_run_ranks(nki->executable, (void *const *const *)numbered, outputs, options, &diag);
-    for (uint32_t i = 0; i < ranks; i++)
-        free(numbered[i]);
-    free(options);
-    if (status != ts_ok) return tell(error, &diag);
-    ts_registry_ran(nki->executable);
     return 0;
 }
 
@@ -400,7 +377,7 @@ size_t ts_nki_record(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error
     const ts_record *record = NULL;
     if (!nki->executable || ts_executable_record(nki->executable, &record, &diag) != ts_ok) {
         if (!nki->executable) ts_fail(&diag, ts_usage, "the kernel's recording has not ended");
-        tell(error, &diag);
+        ts_nki_tell(error, &diag);
         return 0;
     }
     ts_text text = {0};
@@ -414,86 +391,4 @@ size_t ts_nki_text(ts_nki *nki, char *buffer, size_t size) {
     if (!nki->executable) return 0;
     ts_program_print(ts_executable_program(nki->executable), &text);
     return give_text(&text, buffer, size);
-}
-
-/* ---- values on the way ---- */
-
-/* dst = src on VectorE, or by DMA. */
-static ts_status emit_copy(ts_recorder *r, bool is_dma, const ts_nki_view *dst, const ts_nki_view *src,
-                           ts_diag *diag) {
-    ts_nki_value to = {.kind = ts_nki_tensor, .view = dst}, from = {.kind = ts_nki_tensor, .view = src},
-                 none = {0};
-    ts_nki_value dma[] = {none, to, from, none, none, none}, copy[] = {to, from};
-    if (is_dma) return ts_record_inst(r, ts_op_dma_copy, ts_engine_sync, dma, 6, 0, diag);
-    return ts_record_inst(r, ts_op_tensor_copy, ts_engine_vector, copy, 2, 0, diag);
-}
-
-static int64_t free_elems(const ts_nki_view *view) {
-    int64_t elems = 1;
-    for (int i = 0; i < view->dims; i++)
-        elems *= view->dim[i].count;
-    return elems;
-}
-
-/* PSUM is out of a DMA's reach: its values go through SBUF. */
-static ts_status through_sbuf(ts_recorder *r, const ts_nki_view *view, ts_nki_view *copy, ts_diag *diag) {
-    int64_t elems = free_elems(view);
-    ts_nki_tile tile = {.space = ts_nki_sbuf,
-                        .dtype = view->dtype,
-                        .parts = view->parts,
-                        .bytes = elems * ts_dtype_get(view->dtype)->bytes,
-                        .blocks = 1,
-                        .name = "printed"};
-    *copy = (ts_nki_view){.dtype = view->dtype, .dims = 1, .parts = view->parts, .dim = {{1, elems}}};
-    copy->buffer = ts_record_buffer(r, &tile, 0, diag);
-    if (!copy->buffer) return diag->status;
-    return emit_copy(r, false, copy, view, diag);
-}
-
-/* Inputs that were written so far are outputs, which begin with what they held. */
-static void number_tensors(ts_recorder *r) {
-    ts_program *program = r->program;
-    uint32_t inputs = 0, outputs = 0;
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        ts_operand_use uses[TS_MOST_USES];
-        int count = ts_live_uses(program->code.data[at], uses);
-        for (int i = 0; i < count; i++) {
-            if (!uses[i].is_write || uses[i].ap->space != ts_space_hbm) continue;
-            ts_tensor *tensor = &program->tensors.data[uses[i].ap->tensor];
-            if (tensor->kind == ts_tensor_input) tensor->kind = ts_tensor_output;
-        }
-    }
-    for (uint32_t i = 0; i < program->tensors.count; i++) {
-        ts_tensor *tensor = &program->tensors.data[i];
-        if (tensor->kind == ts_tensor_input) tensor->number = inputs++;
-        if (tensor->kind == ts_tensor_output) tensor->number = outputs++;
-    }
-}
-
-static ts_status add_peek(ts_recorder *r, const ts_nki_view *view, ts_diag *diag) {
-    bool is_hbm = r->buffers.data[view->buffer - 1].space == ts_space_hbm;
-    ts_nki_view copy = *view;
-    if (r->buffers.data[view->buffer - 1].space == ts_space_psum) TS_TRY(through_sbuf(r, view, &copy, diag));
-    int64_t elems = free_elems(view) * (is_hbm ? 1 : view->parts);
-    ts_buffer out = ts_record_tensor(r, ts_tensor_output, view->dtype, 1, &elems, NULL, "printed", 0, diag);
-    if (!out) return diag->status;
-    number_tensors(r);
-    ts_nki_view to = {.buffer = out, .dtype = view->dtype, .dims = 1, .dim = {{1, elems}}};
-    return emit_copy(r, true, &to, &copy, diag);
-}
-
-int ts_nki_peek(ts_nki *nki, const ts_nki_view *view, void *const *data, void *value, ts_nki_error *error) {
-    ts_diag diag = {0};
-    if (!open_recorder(nki, error)) return 1;
-    ts_recorder *copy = ts_recorder_copy(nki->recorder);
-    ts_status status = copy ? add_peek(copy, view, &diag) : ts_fail(&diag, ts_system, "no host memory");
-    ts_executable *executable = NULL;
-    if (status == ts_ok) status = finish(nki->device, copy, &executable, &diag);
-    ts_recorder_free(copy);
-    if (status == ts_ok) status = run(executable, 0, NULL, data, value, &diag);
-    if (executable) {
-        ts_executable_unload(executable);
-        ts_executable_release(executable);
-    }
-    return status == ts_ok ? 0 : tell(error, &diag);
 }

@@ -290,6 +290,28 @@ def test_no_values_while_tracing():
         jax.jit(shows.__call__)(random(128, 8))
 
 
+def test_a_loaded_register_is_an_offset():
+    """And no number: a loop's bound has to be one."""
+    def loading(use):
+        @nki.jit
+        def kernel(x, row):
+            out, at = nl.ndarray((4, x.shape[1]), dtype=x.dtype, buffer=nl.shared_hbm), nisa.register_alloc()
+            index = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf)
+            nisa.dma_copy(dst=index, src=row)
+            nisa.register_load(at, index)
+            nisa.memset(dst=index, value=0)
+            nisa.dma_copy(dst=out, src=x[use(at), :])
+            return out
+
+        return kernel
+
+    x, step = random(16, 24), jax.jit(lambda x, row: loading(lambda at: nl.ds(at * 2 + 1, 4))(x, row))
+    for row in (0, 5):
+        assert np.array_equal(step(x, np.array([[row]], np.int32)), x[2 * row + 1:2 * row + 5])
+    with pytest.raises(NotImplementedError, match="inside jax.jit it is known only when the kernel runs"):
+        jax.jit(lambda x, row: loading(lambda at: slice(0, at))(x, row))(x, np.array([[4]], np.int32))
+
+
 def test_arguments_do_not_change():
     @nki.jit
     def overwrites(x):

@@ -363,6 +363,42 @@ def test_a_rank_is_no_number():
         used(use)(numbers(4, 4))
 
 
+def test_registers_loaded_from_tensors():
+    """A number where all ranks have it, otherwise an offset; both are those of the time of the load."""
+    @nki.jit
+    def kernel(x, rows, count):
+        out, at, times = hbm((4, x.shape[1]), x), nisa.register_alloc(), nisa.register_alloc()
+        row, bound = (nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf) for _ in range(2))
+        nisa.dma_copy(dst=row, src=rows)
+        nisa.dma_copy(dst=bound, src=count)
+        nisa.register_load(at, row)
+        nisa.register_load(times, bound)
+        nisa.memset(dst=row, value=0)
+        for i in nl.dynamic_range(times):
+            nisa.dma_copy(dst=out[i:i + 1], src=x[nl.ds(at + i, 1), :])
+        return out
+
+    x, count = numbers(8, 24), np.array([[4]], np.int32)
+    rows = [np.array([[row]], np.int32) for row in (3, 0, 4)]
+    for row, got in zip((3, 0, 4), on_ranks(kernel, 3, lambda rank_id: {"x": x, "rows": rows[rank_id], "count": count})):
+        assert np.array_equal(got, x[row:row + 4])
+
+
+def test_values_are_printed_for_each_rank(capsys):
+    @nki.jit
+    def kernel(x):
+        out = hbm(x.shape, x)
+        ncc.all_reduce([x], [out], [[0, 1]], nl.add)
+        nl.device_print("sum", out)
+        nl.device_print("own", x)
+        return out
+
+    x = np.array([[[1.5, 2]], [[4, 5]]], np.float32)
+    run(kernel, x)
+    assert capsys.readouterr().out.splitlines() == ["rank 0: sum [[5.5 7. ]]", "rank 1: sum [[5.5 7. ]]", "rank 0: own [[1.5 2. ]]",
+                                                    "rank 1: own [[4. 5.]]"]
+
+
 # ---- what does not fit ----
 
 def call(name, *, shapes=((4, 8), (4, 8)), make=(hbm, hbm), dtype=None, ranks=2, **arguments):

@@ -2,16 +2,20 @@
 
 A recording follows one run: what a register loads is computed there and then, from a copy of what was recorded so far,
 and a loop is recorded with the trips that it makes. Its instructions are timed; the load and the branch are not. A
-register that differs from rank to rank has no number while the kernel is recorded (rank_values.py).
+register that differs from rank to rank, or was loaded inside jax.jit, has no number while the kernel is recorded
+(rank_values.py).
 """
+
+import numpy as np
 
 from trainstone.nki import errors, memory, native
 from trainstone.nki.run import current
 
 
 def no_number(what):
+    why = "inside jax.jit it is known only when the kernel runs" if current().is_traced else "the kernel is recorded once, for all ranks"
     return errors.kernel_error(
-        errors.NkiUnsupportedError, f"{what}: the kernel is recorded once, for all ranks",
+        errors.NkiUnsupportedError, f"{what}: {why}",
         "use the register as scalar_offset= of .ap() or in nl.ds() of an HBM tensor, or look up there what depends on the "
         "rank")
 
@@ -27,7 +31,7 @@ class Register:
 
     def __index__(self):
         if self.per_rank is not None:
-            raise no_number("a register that differs from rank to rank is used as a number")
+            raise no_number("a register without a number of its own is used as one")
         if self.value is None:
             raise errors.NkiValidationError("a register is read before anything was moved or loaded into it",
                                             current().where())
@@ -39,11 +43,11 @@ class Register:
         return int(self) != 0
 
     def __repr__(self):
-        return "register(of a rank)" if self.per_rank is not None else f"register({self.value})"
+        return "register(known at run time)" if self.per_rank is not None else f"register({self.value})"
 
 
 def differs(value):
-    """Whether it is a register that differs from rank to rank."""
+    """Whether it is a register without a number."""
     return getattr(value, "per_rank", None) is not None
 
 
@@ -87,7 +91,15 @@ def register_load(dst, src):
     view = src.view_of()
     if view.size != 1:
         raise errors.NkiValidationError(f"register_load takes one element, not {view!r}", current().where())
-    dst.value, dst.per_rank = int(current().peek(view).reshape(-1)[0]), None
+    run = current()
+    values = [] if run.is_traced else [run.peek(view)] if run.ranks == 1 else run.peek_ranks(view)
+    numbers = {int(value.reshape(-1)[0]) for value in values}
+    dst.value, dst.per_rank = None, None
+    if len(numbers) == 1:
+        dst.value, = numbers
+    else:
+        dst.per_rank = run.value((1, 1), np.int32, name="register")
+        memory.assign(dst.per_rank, view)
 
 
 def register_store(dst, src):

@@ -128,10 +128,11 @@ class Kernel:
     def __get__(self, instance, owner=None):
         return self if instance is None else functools.partial(self, instance)
 
-    def record(self, args, kwargs, is_traced=False, ranks=1):
+    def record(self, args, kwargs, is_traced=False, ranks=1, given=()):
         """(run, what the kernel returned): recorded and placed, not executed. The programs of a rank's grid are those of
-        one core."""
+        one core; given: the arrays among the arguments of each rank."""
         run = self._new_run(is_traced, ranks=ranks)
+        run.given = given
         by_core = [[()]]  # one program, without a grid
         if self.grid:
             is_split = self.dialect == "new" and native.ext.chip_value(run.device, "generation") >= 3

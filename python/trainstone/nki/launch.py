@@ -74,9 +74,10 @@ def on_ranks(kernel, collective_ranks, kernel_input):
 
 def _launch(kernel, inputs):
     kernel.lint_call((), inputs[0])
-    run, returned = kernel.record((), inputs[0], ranks=len(inputs))
+    given = [list(arrays_in(own)) for own in inputs]
+    run, returned = kernel.record((), inputs[0], ranks=len(inputs), given=given)
     kernel.lint_run(run, returned)
-    data = run.execute_ranks([list(arrays_in(own)) for own in inputs])
+    data = run.execute_ranks()
     kernel.leave(run)
     made = [rebuild(returned, iter(results(returned, given, run, own))) for given, own in zip(inputs, data)]
     run.release()

@@ -289,6 +289,11 @@ def loaded(constant):
 
 
 def printed(prefix, value):
-    print(prefix, current().peek(value))
+    run = current()
+    if run.ranks == 1:
+        print(prefix, run.peek(value))
+        return
+    for rank, found in enumerate(run.peek_ranks(value)):
+        print(f"rank {rank}: {prefix}", found)
 
 

@@ -93,7 +93,7 @@ def operate(name, one, other):
     left, right = (getattr(side, "per_rank", None) for side in (one, other))
     if name in ("mod", "floordiv"):
         if right is not None:
-            raise control.no_number("a register is divided by one that differs from rank to rank")
+            raise control.no_number("a register is divided by one without a number")
         divisor = int(other)
         rest = _remainder(left, divisor)
         made = rest if name == "mod" else _scalar(_tensors(left, rest, "subtract"), "divide", divisor)

@@ -70,6 +70,7 @@ class Run:
         self.shared_at = 0
         self.grid, self.program, self.programs = (), (), None
         self.meetings = []  # with the program of another core: what, where
+        self.given = []     # the arguments' arrays of each rank, in their order
         self.moved = []     # (where, storage) of what collectives read or wrote in HBM
         self.constants = {}
         self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: next number; addresses by number
@@ -181,14 +182,14 @@ class Run:
 
     def peek(self, view):
         """The values of a view now, as an array: what was recorded so far runs for it."""
-        if self.is_traced:
-            raise errors.NkiUnsupportedError(
-                f"kernel {self.name} asks for a value that is known only when it runs: inside jax.jit there is none",
-                self.where(), "call the kernel outside of jax.jit to print, or to load registers from tensors")
+        self._check_runs()
         if self.ranks > 1:
-            raise errors.NkiUnsupportedError(
-                f"kernel {self.name} asks for a value that is known only when it runs: on {self.ranks} ranks there are as "
-                "many", self.where(), "print, and load registers from tensors, in kernels of one rank")
+            values = self.peek_ranks(view)
+            if any(not np.array_equal(value, values[0], equal_nan=value.dtype.kind == "f") for value in values):
+                raise errors.NkiUnsupportedError(
+                    f"kernel {self.name} asks for a value that differs from rank to rank, and is recorded once, for all",
+                    self.where(), "load it with nisa.register_load, and use the register as scalar_offset= of .ap()")
+            return values[0]
         if self.meetings:  # the value may be another core's
             raise OneStream
         view = view.view_of()
@@ -197,6 +198,21 @@ class Run:
                   for storage, array in zip(self.storages, self.arrays)]
         self.recording.peek(view, [None if array is None else as_bytes(array) for array in arrays], as_bytes(out))
         return out
+
+    def _check_runs(self):
+        if self.is_traced:
+            raise errors.NkiUnsupportedError(
+                f"kernel {self.name} asks for a value that is known only when it runs: inside jax.jit there is none",
+                self.where(), "call the kernel outside of jax.jit to print, or for numbers from tensors")
+
+    def peek_ranks(self, view):
+        """The same on each rank."""
+        self._check_runs()
+        view = view.view_of()
+        outs = [np.empty(view.shape, view.dtype) for _ in range(self.ranks)]
+        data = [[None if array is None else as_bytes(array) for array in self._data_of(given)] for given in self.given]
+        self.recording.peek_ranks(view, data, [as_bytes(out) for out in outs])
+        return outs
 
     # ---- the end ----
 
@@ -270,11 +286,11 @@ class Run:
             if storage.source is not None and storage.is_written:
                 write_back(storage.source, self.arrays[storage.number])
 
-    def execute_ranks(self, given):
-        """given[r]: the arguments' arrays of rank r, in their order. The arrays of each rank, by tensor."""
-        data = [self._data_of(arrays) for arrays in given]
+    def execute_ranks(self):
+        """The arrays of each rank, by tensor."""
+        data = [self._data_of(arrays) for arrays in self.given]
         self.recording.run_ranks([[None if array is None else as_bytes(array) for array in own] for own in data])
-        for own, arrays in zip(data, given):
+        for own, arrays in zip(data, self.given):
             written = zip(arrays, (s for s in self.storages if s.source is not None))
             for source, storage in written:
                 if storage.is_written:
@@ -304,7 +320,7 @@ class Run:
     def release(self):
         """Arguments and results are the caller's alone again: what stays is what was recorded, and its time."""
         for run in (self, *self.others):
-            run.operands, run.arrays = [], [None] * len(run.arrays)
+            run.operands, run.given, run.arrays = [], [], [None] * len(run.arrays)
             for storage in run.storages:
                 storage.source = None
 
