@@ -89,8 +89,9 @@ typedef struct survey {
     sight *sights;
 } survey;
 
+/* Where it lies depends on no loop, but for the slot. */
 static bool is_plain(const ts_ap *ap) {
-    bool is = ts_affine_is_constant(&ap->offset) && ts_affine_is_constant(&ap->part) && !ap->parts.is_ragged;
+    bool is = ap->offset.term_count == 0 && ts_affine_is_constant(&ap->part) && !ap->parts.is_ragged;
     for (int i = 0; i < ap->dims; i++)
         is &= !ap->dim[i].count.is_ragged;
     return is;
@@ -150,10 +151,11 @@ static void see(const survey *s, const ts_ap *ap, bool is_read, bool is_written,
 }
 
 static void conclude(const sight *seen, uint32_t slots, ts_tile_life *life) {
-    life->is_set_whole = !seen->varies && !seen->is_read_first && seen->set.low <= seen->all.low &&
-                         seen->set.high >= seen->all.high && seen->set.part <= seen->all.part &&
-                         seen->set.end >= seen->all.end;
     life->is_one_slot = slots > 1 && seen->rotation && !seen->is_mixed;
+    life->is_set_whole = !seen->varies && !seen->is_read_first &&
+                         (life->is_one_slot || (!seen->rotation && !seen->is_mixed)) &&
+                         seen->set.low <= seen->all.low && seen->set.high >= seen->all.high &&
+                         seen->set.part <= seen->all.part && seen->set.end >= seen->all.end;
     if (life->is_one_slot) return;
     if (seen->low < life->first) life->first = seen->low;
     if (seen->high > life->last) life->last = seen->high;

@@ -82,17 +82,10 @@ static void what_is_needed_besides_is_made(void **state) {
     assert_true(is_made(SCALE "loop %i = 2\n" STORE "end\n"));
 }
 
-/* Whether a run loads tile 2. */
-static bool is_loaded(const char *code) {
+/* Whether a run of the program writes the columns of tile 2, which begins at 8192; y gets what is made of it.
+ */
+static bool writes_tile(ts_program *program) {
     static float data[TENSORS * ELEMS];
-    ts_program *program =
-        program_of(TENSORS_TEXT
-                   "tile 1: sbuf address=4096 bytes=512\ntile 2: sbuf address=8192 bytes=256\n"
-                   "tile 3: psum address=0 bytes=2048\n"
-                   "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 128] value=1\n"
-                   "sync.dma_copy queue=0 dst=sbuf.f32[tile2 p0:128 +8192 64] src=hbm.f32[x +0 128@64 64]\n%s"
-                   "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 64] src=sbuf.f32[tile1 p0:128 +4096 64]\n",
-                   code);
     ts_machine *machine = machine_of(NULL);
     ts_homes *homes = homes_of(program);
     for (int i = 0; i < ELEMS; i++)
@@ -106,6 +99,30 @@ static bool is_loaded(const char *code) {
     ts_machine_free(machine);
     ts_program_free(program);
     return is;
+}
+
+static bool is_loaded(const char *code) {
+    return writes_tile(
+        program_of(TENSORS_TEXT
+                   "tile 1: sbuf address=4096 bytes=512\ntile 2: sbuf address=8192 bytes=256\n"
+                   "tile 3: psum address=0 bytes=2048\n"
+                   "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 128] value=1\n"
+                   "sync.dma_copy queue=0 dst=sbuf.f32[tile2 p0:128 +8192 64] src=hbm.f32[x +0 128@64 64]\n%s"
+                   "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 64] src=sbuf.f32[tile1 p0:128 +4096 64]\n",
+                   code));
+}
+
+/* The same for a tile of two slots, read in the one that is given. */
+static bool is_loaded_in_turns(const char *slot) {
+    return writes_tile(program_of(
+        TENSORS_TEXT
+        "tile 1: sbuf address=4096 bytes=512\ntile 2: sbuf address=8192 bytes=256 slots=2\nloop %%i = 3\n"
+        "sync.dma_copy queue=0 dst=sbuf.f32[tile2 p0:128 +8192+256*(%%i mod 2) 64] "
+        "src=hbm.f32[x +64*%%i 128@64 64]\n"
+        "vector.tensor_scalar dst=sbuf.f32[tile1 p0:128 +4096 64] "
+        "data=sbuf.f32[tile2 p0:128 +8192+256*(%s mod 2) 64] op0=multiply operand0=2\n"
+        "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 64] src=sbuf.f32[tile1 p0:128 +4096 64]\nend\n",
+        slot));
 }
 
 #define SQUARE                                                                                               \
@@ -124,6 +141,7 @@ static void what_is_only_read_is_not_loaded(void **state) {
     assert_false(is_loaded("loop %i = 2\n"
                            "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +4096 64] "
                            "src=hbm.f32[x +64 128@64 64]\nend\n" SQUARE));
+    assert_false(is_loaded_in_turns("%i"));
 }
 
 static void what_is_needed_besides_is_loaded(void **state) {
@@ -132,6 +150,7 @@ static void what_is_needed_besides_is_loaded(void **state) {
                           "data=sbuf.f32[tile2 p0:128 +8192 64]\n" SQUARE));
     assert_true(is_loaded("vector.memset dst=sbuf.f32[tile2 p0:1 +8192 1] value=0\n" SQUARE));
     assert_true(is_loaded("loop %i = 2\n" SQUARE "end\n"));
+    assert_true(is_loaded_in_turns("1+%i")); /* what the trip before loaded */
     assert_true(is_loaded("sync.dma_copy queue=0 dst=hbm.f32[x +0 128@64 64] "
                           "src=sbuf.f32[tile1 p0:128 +4096 64]\n" SQUARE)); /* what it was is gone */
 }
