@@ -9,7 +9,7 @@ foreach(name
         nc_transpose nc_transpose_halves overlap reciprocal scalar_tensor_tensor tensor_copy tensor_copy_halves tensor_copy_predicated tensor_reduce
         tensor_reduce_long tensor_scalar tensor_tensor_scan stochastic select_reduce tensor_partition_reduce
         tensor_scalar_cumulative tensor_scalar_reduce vector_flags nc_stream_shuffle max8 nc_find_index8 nc_match_replace8
-        bn_stats local_gather nc_n_gather nc_n_gather_range sequence_bounds rng dropout leave_counter event_semaphore core_signal core_signal_older collective gpsimd_rank exchange_alone exchange_cast
+        bn_stats local_gather nc_n_gather nc_n_gather_range sequence_bounds rng dropout leave_counter event_semaphore core_signal core_signal_older collective host_call host_call_fails host_call_dtype host_call_run host_call_sbuf gpsimd_rank exchange_alone exchange_cast
         semaphore_never semaphore_own semaphore_later semaphore_range semaphore_overflow semaphore_sources semaphore_transfer semaphore_leave races_wait races_loop races_none races_hbm)
   set(file ${CMAKE_CURRENT_SOURCE_DIR}/isa/${name}.trn)
   add_test(NAME isa/${name} COMMAND isa_runner ${file})

@@ -2,7 +2,9 @@
 #ifndef TS_TRAINSTONE_TRAINSTONE_H
 #define TS_TRAINSTONE_TRAINSTONE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,6 +39,15 @@ TS_API size_t ts_status_json(char *buffer, size_t size);
 /* For a process that is about to end: what runs on its devices ends between two instructions, and so does
    whatever is queued or comes later, as cancelled. */
 TS_API void ts_cancel(void);
+
+/* What a program's host_call calls: the function that the program knows by `id`, which reads `src` and fills
+   `dst`. False, with a text of what went wrong in `error`, ends the program's run with that text. Called from
+   a thread of the device, from one for each device at a time, and only while ts_host_runs() is not 0. */
+typedef bool ts_host_call(int64_t id, const void *src, uint64_t src_bytes, void *dst, uint64_t dst_bytes,
+                          char *error, size_t error_size);
+TS_API void ts_on_host_call(ts_host_call *function);
+/* How many runs of programs that call the host are queued or under way in this process. */
+TS_API int ts_host_runs(void);
 
 #ifdef __cplusplus
 }

@@ -38,7 +38,13 @@ def export(fn, *args, path, carry=None):
     import jax.export
 
     kernels = jax.export.DisabledSafetyCheck.custom_call("AwsNeuronCustomNativeKernel")  # NKI kernels, as they are
-    exported = jax.export.export(jax.jit(fn, keep_unused=True), platforms=["neuron"], disabled_checks=[kernels])(*args)
+    try:
+        exported = jax.export.export(jax.jit(fn, keep_unused=True), platforms=["neuron"], disabled_checks=[kernels])(*args)
+    except NotImplementedError as error:
+        if "host_callbacks" not in str(error):
+            raise
+        raise NotImplementedError("the program calls Python functions, which no file can hold: leave out "
+                                  "jax.debug.print and callbacks") from error
     leaves = jax.tree_util.tree_leaves_with_path(args)
     arguments = [_Leaf(paths, aval) for paths, aval in
                  zip(_argument_paths(fn, args, leaves), exported.in_avals, strict=True)]

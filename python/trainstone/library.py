@@ -41,6 +41,8 @@ def load():
     library.ts_status_json.restype = ctypes.c_size_t
     library.ts_status_json.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
     library.ts_cancel.restype = None
+    library.ts_on_host_call.restype = None
+    library.ts_host_runs.restype = ctypes.c_int
     return library
 
 

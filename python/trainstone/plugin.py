@@ -45,9 +45,10 @@ def initialize():
         # Raised when JAX starts the platform, so that the words reach the user and JAX_PLATFORMS=cpu works.
         xla_bridge.register_backend_factory(PLATFORM, _refuse(str(error)), priority=PRIORITY, fail_quietly=False)
         return
-    from trainstone import partition
+    from trainstone import host_calls, partition
 
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
+    host_calls.register(PLATFORM)
     refusals.register(PLATFORM)
     partition.register(PLATFORM)
     watch()
@@ -64,10 +65,11 @@ def watch():
 def _end():
     """After Ctrl-C nobody waits for the step under way. The framework's own exit, which is registered earlier and so
     comes later, would."""
-    from trainstone import library
+    from trainstone import host_calls, library
 
     if issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt):
         library.cancel()
+    host_calls.wait()
 
 
 def _refuse(message):

@@ -1,20 +1,11 @@
 """What JAX has rules for on other platforms alone: refused with its name, the user's line and what to do instead."""
 
 _HOST = 'compute it on the host: jax.device_put(x, jax.devices("cpu")[0])'
-_PRINT = "return the value from the jitted function and print it there"
-_CALLBACK = "a program on the chip cannot call Python: return what the callback needs, and call it between steps"
-_REMEDIES = {
-    "debug_print": _PRINT,
-    "debug_callback": _PRINT,
-    "pure_callback": _CALLBACK,
-    "io_callback": _CALLBACK,
-}
 
 
 def register(platform):
-    """Gives `platform` a rule that refuses each primitive which has none for it, and the callbacks, whose rule for
-    all platforms knows only JAX's own. Nothing happens where JAX keeps its rules in another way."""
-    from jax._src import callback
+    """Gives `platform` a rule that refuses each primitive which has none for it. Nothing happens where JAX keeps its
+    rules in another way."""
     from jax._src.interpreters import mlir
 
     tables = getattr(mlir, "_platform_specific_lowerings", None), getattr(mlir, "_lowerings", None)
@@ -22,14 +13,14 @@ def register(platform):
         return
     special, general = tables
     missing = [p for p in special["cpu"] if p not in general and p not in special[platform]]
-    for primitive in [*missing, callback.pure_callback_p, callback.io_callback_p]:
+    for primitive in missing:
         mlir.register_lowering(primitive, _rule(primitive.name, platform), platform=platform)
 
 
 def _rule(name, platform):
     def lower(context, *_, **__):
         raise NotImplementedError(f"unsupported: {name}{_line(context.traceback)}: a NeuronCore cannot do it, and JAX "
-                                  f"has no rule for it on {platform} ({_REMEDIES.get(name, _HOST)})")
+                                  f"has no rule for it on {platform} ({_HOST})")
 
     return lower
 

@@ -8,7 +8,7 @@
 #include "base/status.h"
 
 #define TS_CONTAINER_MAGIC "TRN\x1a"
-enum { TS_CONTAINER_VERSION = 7, TS_CONTAINER_HEADER = 32 };
+enum { TS_CONTAINER_VERSION = 8, TS_CONTAINER_HEADER = 32 };
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie");
 

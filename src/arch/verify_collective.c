@@ -5,15 +5,6 @@
 
 #define SOURCE "neuron-runtime/about/collectives.rst"
 
-/* A run of neighbours in HBM: what the CC-cores' rings move whole. */
-static ts_status check_run(ts_verifier *v, const char *field, const ts_ap *ap, int64_t *elems) {
-    TS_TRY(ts_need_space(v, field, ap, ts_space_hbm, SOURCE));
-    if (ap->dims != 1 || ap->dim[0].step != 1 || ap->dim[0].count.is_ragged || ap->index)
-        return ts_verify_refuse(v, ts_input, "%s is not one run of neighbours", field);
-    *elems = ap->dim[0].count.max;
-    return ts_ok;
-}
-
 /* Every rank at most once, or of pairs once as a source and once as a target. */
 static ts_status check_members(ts_verifier *v, const int32_t *ranks, int64_t rows, int64_t size,
                                bool is_pairs) {
@@ -36,7 +27,7 @@ static ts_status check_groups(ts_verifier *v, const ts_inst_collective *inst, in
     TS_TRY(ts_need_space(v, "groups", ap, ts_space_hbm, SOURCE));
     const ts_tensor *tensor = &v->program->tensors.data[ap->tensor];
     int64_t elems;
-    TS_TRY(check_run(v, "groups", ap, &elems));
+    TS_TRY(ts_verify_run(v, "groups", ap, SOURCE, &elems));
     bool is_pairs = inst->kind == ts_cc_permute;
     if (tensor->kind != ts_tensor_constant || tensor->dtype != ts_dtype_i32 || ap->dtype != ts_dtype_i32 ||
         tensor->rank != 2 || elems != tensor->dim[0] * tensor->dim[1] ||
@@ -78,8 +69,8 @@ static ts_status check_apart(ts_verifier *v, const ts_inst_collective *inst) {
 
 ts_status ts_verify_collective(ts_verifier *v, const ts_inst_collective *inst) {
     int64_t to, from, size = 1;
-    TS_TRY(check_run(v, "dst", &inst->dst, &to));
-    TS_TRY(check_run(v, "src", &inst->src, &from));
+    TS_TRY(ts_verify_run(v, "dst", &inst->dst, SOURCE, &to));
+    TS_TRY(ts_verify_run(v, "src", &inst->src, SOURCE, &from));
     TS_TRY(check_groups(v, inst, &size));
     if (inst->dst.dtype != inst->src.dtype)
         return ts_verify_refuse(v, ts_input, "dst is %s, src %s: a collective does not cast",

@@ -256,12 +256,28 @@ ts_status ts_verify_elementwise(ts_verifier *v) {
     return ts_ok;
 }
 
+/* The host gets bytes, whatever they are to the program. */
+static ts_status check_host_call(ts_verifier *v, const ts_inst_host_call *inst) {
+    const ts_ap *const operand[2] = {&inst->dst, &inst->src};
+    for (int i = 0; i < 2; i++) {
+        const char *field = i == 0 ? "dst" : "src";
+        int64_t bytes;
+        if (operand[i]->space == ts_space_none) continue;
+        TS_TRY(ts_verify_run(v, field, operand[i], "the host reads and writes HBM", &bytes));
+        if (operand[i]->dtype != ts_dtype_u8)
+            return ts_verify_refuse(v, ts_input, "%s is %s, it must be u8", field,
+                                    ts_dtype_get(operand[i]->dtype)->name);
+    }
+    return ts_ok;
+}
+
 ts_status ts_verify_op(ts_verifier *v) {
     const void *inst = v->inst;
     switch (v->inst->op) {
     case ts_op_leave: return check_leave(v, inst);
     case ts_op_dma_copy: return check_dma(v, inst);
     case ts_op_collective: return ts_verify_collective(v, inst);
+    case ts_op_host_call: return check_host_call(v, inst);
     case ts_op_nc_matmul: return check_matmul(v, inst);
     case ts_op_nc_transpose: return check_transpose(v, inst);
     case ts_op_tensor_reduce: return check_reduce(v, inst);

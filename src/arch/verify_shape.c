@@ -180,3 +180,12 @@ ts_status ts_verify_reduce_op(ts_verifier *v, unsigned op) {
                                 ts_alu_name(op));
     }
 }
+
+ts_status ts_verify_run(ts_verifier *v, const char *field, const ts_ap *ap, const char *source,
+                        int64_t *elems) {
+    TS_TRY(ts_need_space(v, field, ap, ts_space_hbm, source));
+    if (ap->dims != 1 || ap->dim[0].step != 1 || ap->dim[0].count.is_ragged || ap->index)
+        return ts_verify_refuse(v, ts_input, "%s is not one run of neighbours", field);
+    *elems = ap->dim[0].count.max;
+    return ts_ok;
+}

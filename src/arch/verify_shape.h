@@ -49,6 +49,10 @@ ts_status ts_verify_reduce_op(ts_verifier *v, unsigned op);
 /* Every source has the shape of dst, scalar operands are numbers or columns. The row's first field is dst. */
 ts_status ts_verify_elementwise(ts_verifier *v);
 
+/* A run of neighbours in HBM, which moves whole; *elems of them. */
+ts_status ts_verify_run(ts_verifier *v, const char *field, const ts_ap *ap, const char *source,
+                        int64_t *elems);
+
 /* verify_collective.c: where its operands lie, how large they are, and who takes part. */
 ts_status ts_verify_collective(ts_verifier *v, const ts_inst_collective *inst);
 

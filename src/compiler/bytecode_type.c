@@ -204,8 +204,8 @@ static ts_status vhlo_type(ts_bc *b, ts_cursor *c, ts_bc_entry *entry) {
     case 20: return read_tensor(b, c, entry);
     case 21: skip_rest(c, entry, "tensor with an encoding"); return ts_ok;
     case 22:
-        entry->type = (ts_type){.kind = ts_type_token};
-        entry->type_word = "token";
+        /* It orders effects, whose order is that of the program anyway: a value of no elements. */
+        entry->type = (ts_type){.dtype = ts_dtype_i1, .rank = 1};
         return ts_ok;
     case 23:
         entry->type = (ts_type){.kind = ts_type_tuple};

@@ -24,7 +24,15 @@ uint32_t *ts_count_uses(const ts_func *main, ts_arena *arena) {
     return uses;
 }
 
-/* Ops whose effect is not in their results, or that two equal ones must not share. */
+/* Ops whose effect is not in their results, or that two equal ones must not share; also those around them. */
+static bool has_effect(const ts_op_node *op);
+
+static bool has_effects(const ts_block *block) {
+    for (uint32_t i = 0; i + 1 < block->ops.count; i++) /* but the return */
+        if (has_effect(block->ops.data[i])) return true;
+    return false;
+}
+
 static bool has_effect(const ts_op_node *op) {
     switch (op->kind) {
     case ts_hlo_return:
@@ -33,9 +41,13 @@ static bool has_effect(const ts_op_node *op) {
     case ts_hlo_outfeed:
     case ts_hlo_send:
     case ts_hlo_recv: return true;
-    case ts_hlo_custom_call: return !ts_op_is_kernel(op);
-    default: return false;
+    case ts_hlo_custom_call:
+        return ts_op_is_host_call(op) ? ts_op_bool(op, "has_side_effect", false) : !ts_op_is_kernel(op);
+    default: break;
     }
+    for (uint32_t i = 0; i < op->region_count; i++)
+        if (op->regions[i] && has_effects(op->regions[i])) return true;
+    return false;
 }
 
 static bool can_merge(const ts_op_node *op) {

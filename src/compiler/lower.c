@@ -26,8 +26,8 @@ static bool is_carried(unsigned dtype) {
 }
 
 ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
-    bool is_cast =
-        op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return || ts_hlo_is_collective(op->kind);
+    bool is_cast = op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return ||
+                   ts_hlo_is_collective(op->kind) || ts_op_is_host_call(op);
     const int64_t most = (int64_t)1 << 46; /* far above any memory, far below where sizes overflow */
     for (uint32_t i = 0; i < op->operand_count + op->result_count; i++) {
         const ts_value *value = i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
@@ -239,6 +239,7 @@ static lowering *lowering_of(const ts_op_node *op) {
         [ts_hlo_while] = ts_lower_while,
     };
     if (ts_op_is_kernel(op)) return ts_lower_kernel;
+    if (ts_op_is_host_call(op)) return ts_lower_host_call;
     return by_class[op->kind] ? by_class[op->kind] : own[op->kind];
 }
 

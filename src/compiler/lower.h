@@ -159,6 +159,8 @@ ts_status ts_lower_collective(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_rank(ts_lower *lower, ts_op_node *op); /* which of the program's NeuronCores this is */
 /* custom_call of a recorded NKI kernel (lower_kernel.c). */
 ts_status ts_lower_kernel(ts_lower *lower, ts_op_node *op);
+/* custom_call of a function of the host (lower_host_call.c). */
+ts_status ts_lower_host_call(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_while(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_case(ts_lower *lower, ts_op_node *op); /* case and if */
 

@@ -185,7 +185,7 @@ static ts_status check_arguments(const ts_func *main, ts_diag *diag) {
         if (main->body->args[i]->type.kind == ts_type_tensor) continue;
         ts_fail(diag, ts_unsupported, "argument %u of @main is a %s", i,
                 main->body->args[i]->type.kind == ts_type_token ? "token" : "tuple");
-        ts_diag_remedy(diag, "%s", "pass tensors only; ordered effects (callbacks) do not run on the chip");
+        ts_diag_remedy(diag, "%s", "pass tensors only");
         return ts_unsupported;
     }
     return ts_ok;

@@ -102,6 +102,8 @@ bool ts_softmax_is_sum(const ts_value *value);
 
 /* A custom_call of a recorded NKI kernel (lower_kernel.c): it has no effect but its results. */
 bool ts_op_is_kernel(const ts_op_node *op);
+/* A custom_call of a function of the host (lower_host_call.c); has_side_effect says whether it has one. */
+bool ts_op_is_host_call(const ts_op_node *op);
 /* 2 x multiply-adds of a dot or convolution; 0 for other ops. */
 uint64_t ts_op_flops(const ts_op_node *op);
 

@@ -380,7 +380,8 @@ typedef struct ts_clock {
     ts_record_queue *queue;
     uint32_t bins; /* allocated in record->series */
     bool is_shown; /* slices or a timeline are kept */
-    bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control, used_collective;
+    bool used_divide, used_gpsimd, used_indexed, used_dma, used_float_to_int, used_control, used_collective,
+        used_host;
 } ts_clock;
 
 #endif

@@ -67,6 +67,7 @@ static void note_use(ts_clock *clock, const ts_inst *inst, const ts_step *step) 
     }
     if (step->engine == ts_engine_gpsimd && !step->is_dma) clock->used_gpsimd = true;
     if (step->is_collective) clock->used_collective = true;
+    if (inst->op == ts_op_host_call) clock->used_host = true;
     if (step->is_dma) clock->used_dma = true;
     if (step->is_indexed) clock->used_indexed = true;
     if (inst->op == ts_op_tensor_tensor && ((const ts_inst_tensor_tensor *)inst)->op == ts_alu_divide)
@@ -268,6 +269,7 @@ static void add_assumptions(ts_clock *clock) {
         add_assumption(clock, "dma_software_dge_per_descriptor_cycles");
     }
     if (clock->used_control) add_assumption(clock, "register_load_cycles");
+    if (clock->used_host) add_assumption(clock, "host_call_us");
     if (clock->used_dma && !clock->has_sibling && clock->program->ranks == 1)
         add_assumption(clock, "sibling_core_idle");
     if (clock->used_collective)

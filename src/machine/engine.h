@@ -28,6 +28,7 @@ typedef struct ts_exec {
     ts_pool *pool;   /* NULL: as many programs as threads run at once, each in its own */
     ts_meeting *meeting;
     int member;
+    ts_host_call *host_call;
     const atomic_bool *cancel;
     bool is_stochastic;
     uint32_t key[2];          /* of the run's random words */

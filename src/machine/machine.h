@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "machine/homes.h"
 #include "machine/trace.h"
+#include "trainstone/trainstone.h"
 
 typedef struct ts_machine ts_machine;
 
@@ -58,13 +59,14 @@ ts_status ts_meeting_leave(ts_meeting *meeting, int member, ts_status status, ts
 typedef struct ts_run {
     int core;
     void *const *data;
-    const ts_homes *homes;  /* optional: of the program's tiles. With checks these lie at their addresses */
-    bool poison;            /* what the run has not set of SBUF and PSUM is NaN bytes */
-    ts_rounding rounding;   /* of what engines and DMA narrow */
-    uint32_t rounding_seed; /* stochastic: the same bits for the same seed and number of runs before */
-    ts_host host;           /* which kernels compute on this CPU */
-    ts_meeting *meeting;    /* NULL: no other core runs anything that this program waits for */
-    int member;             /* of the meeting: the rank, or 0 or 1 of a pair */
+    const ts_homes *homes;   /* optional: of the program's tiles. With checks these lie at their addresses */
+    bool poison;             /* what the run has not set of SBUF and PSUM is NaN bytes */
+    ts_rounding rounding;    /* of what engines and DMA narrow */
+    uint32_t rounding_seed;  /* stochastic: the same bits for the same seed and number of runs before */
+    ts_host host;            /* which kernels compute on this CPU */
+    ts_meeting *meeting;     /* NULL: no other core runs anything that this program waits for */
+    int member;              /* of the meeting: the rank, or 0 or 1 of a pair */
+    ts_host_call *host_call; /* NULL: a program that makes one fails */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
     atomic_uint_fast64_t *done; /* optional: instructions executed so far, for others to look at */

@@ -197,6 +197,7 @@ static ts_status run_program(ts_machine *machine, const ts_program *program, con
                     .pool = pool_for(machine, run),
                     .meeting = run->meeting,
                     .member = run->member,
+                    .host_call = run->host_call,
                     .cancel = run->cancel,
                     .diag = diag};
     if (exec.host.isa == ts_isa_auto) exec.host.isa = machine->best_isa;

@@ -324,6 +324,13 @@ void ts_emit_rank(ts_builder *b, const ts_ap *dst) {
     inst->dst = *dst;
 }
 
+void ts_emit_host_call(ts_builder *b, int64_t id, const ts_ap *dst, const ts_ap *src) {
+    ts_inst_host_call *inst = EMIT(host_call, ts_engine_sync);
+    inst->id = id;
+    inst->dst = *dst;
+    inst->src = *src;
+}
+
 ts_scalar ts_scalar_const(double value) {
     return (ts_scalar){.value = value};
 }

@@ -335,10 +335,11 @@ static void off_engine(ts_advisor *to) {
         busy += own;
     }
     if (busy == 0) return;
-    ts_advice *advice =
-        ts_advise(to, "A14", "bound", ts_bound_count, "Avoid what no engine does",
-                  "another spelling: a one-hot matmul for a gather, a cheaper function for an exact one",
-                  "its cost is assumed: no figure is published");
+    ts_advice *advice = ts_advise(
+        to, "A14", "bound", ts_bound_count, "Avoid what no engine does",
+        "another spelling: a one-hot matmul for a gather, a cheaper function for an exact one, no calls of "
+        "Python in a loop",
+        "its cost is assumed: no figure is published");
     ts_advise_work(to, advice);
     for (uint32_t at = 0; at < program->code.count; at++)
         if (ts_op_is_off_engine(program->code.data[at]->op)) advice->work[at] = 0;

@@ -24,6 +24,8 @@ static ts_text text;
 static bool is_counting;
 static ts_runtime *shown;
 static atomic_bool is_cancelled;
+static _Atomic(ts_host_call *) host_call;
+static atomic_int host_runs; /* queued or running, of programs that call the host */
 static ts_run_count *counts; /* by first run; each holds a reference */
 static size_t count_total, count_room;
 
@@ -56,6 +58,22 @@ void ts_registry_show(ts_runtime *runtime) {
 
 const atomic_bool *ts_registry_cancel(void) {
     return &is_cancelled;
+}
+
+ts_host_call *ts_registry_host_call(void) {
+    return atomic_load(&host_call);
+}
+
+void ts_registry_host_runs(int change) {
+    atomic_fetch_add(&host_runs, change);
+}
+
+void ts_on_host_call(ts_host_call *function) {
+    atomic_store(&host_call, function);
+}
+
+int ts_host_runs(void) {
+    return atomic_load(&host_runs);
 }
 
 void ts_cancel(void) {

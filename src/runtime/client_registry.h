@@ -11,6 +11,10 @@ void ts_registry_leave(void);
 void ts_registry_show(ts_runtime *runtime);
 /* True once ts_cancel was called: what ts_execute_options.cancel takes. */
 const atomic_bool *ts_registry_cancel(void);
+/* What ts_on_host_call was given, or NULL. */
+ts_host_call *ts_registry_host_call(void);
+/* A run of a program that calls the host is queued (1), or has ended (-1). */
+void ts_registry_host_runs(int change);
 /* Remembers an executable, on a reference of its own, for ts_last_run_json, and counts its run when that was
    asked for. */
 void ts_registry_ran(ts_executable *executable);

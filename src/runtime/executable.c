@@ -48,7 +48,7 @@ struct ts_executable {
     atomic_int references;
     atomic_bool is_collected, is_clocked;
     atomic_uint_fast64_t run_instructions, run_ns; /* of the last run that ended; host time of all */
-    bool has_control;
+    bool has_control, calls_host;
     ts_executable *partner;      /* what the chip's other core runs at the same time; NULL: nothing */
     bool is_second;              /* of the two */
     pthread_mutex_t record_lock; /* of what follows */
@@ -136,14 +136,15 @@ static ts_status number_tensors(ts_executable *executable, const char *path, ts_
     return ts_ok;
 }
 
-static bool find_control(const ts_program *program) {
+static bool has_op(const ts_program *program, ts_op op) {
     for (uint32_t i = 0; i < program->code.count; i++)
-        if (program->code.data[i]->op == ts_op_leave) return true;
+        if (program->code.data[i]->op == op) return true;
     return false;
 }
 
 static ts_status make_timings(ts_executable *executable, const char *path, ts_diag *diag) {
-    executable->has_control = find_control(executable->program);
+    executable->has_control = has_op(executable->program, ts_op_leave);
+    executable->calls_host = has_op(executable->program, ts_op_host_call);
     executable->timing_count = executable->has_control ? TS_EXECUTABLE_RECORDS : 1;
     executable->timings = calloc((size_t)executable->timing_count, sizeof *executable->timings);
     return executable->timings ? ts_ok : ts_fail(diag, ts_capacity, "%s: no host memory", path);
@@ -282,6 +283,10 @@ bool ts_executable_has_control(const ts_executable *executable) {
     return executable->has_control;
 }
 
+bool ts_executable_calls_host(const ts_executable *executable) {
+    return executable->calls_host;
+}
+
 const ts_instance *ts_executable_instance(const ts_executable *executable) {
     return executable->instance;
 }
@@ -416,6 +421,7 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     ts_run run = {.data = residence->data,
                   .homes = homes_for(executable, options->poison),
                   .poison = options->poison,
+                  .host_call = options->host_call,
                   .cancel = options->cancel,
                   .stats = options->stats,
                   .checks = options->checks,

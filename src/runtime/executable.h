@@ -42,6 +42,8 @@ const ts_tensor *ts_executable_output(const ts_executable *executable, int numbe
 
 /* Whether data decides which instructions run. */
 bool ts_executable_has_control(const ts_executable *executable);
+/* Whether a run of it needs ts_execute_options.host_call. */
+bool ts_executable_calls_host(const ts_executable *executable);
 /* The clock's record, made on the first call and kept (thread-safe); valid as long as the executable. With
    control it is that of the run that ended last, or of one trip a loop before any did, and valid until
    TS_EXECUTABLE_RECORDS records of other traces were asked for. */
@@ -50,6 +52,7 @@ ts_status ts_executable_record(ts_executable *executable, const ts_record **reco
 
 typedef struct ts_execute_options {
     bool poison;               /* SBUF, PSUM and scratch start as NaN bytes */
+    ts_host_call *host_call;   /* NULL: a program that calls the host fails there */
     const atomic_bool *cancel; /* optional */
     ts_run_stats *stats;       /* optional, filled */
     ts_checks *checks;         /* optional, new: what they find is added */

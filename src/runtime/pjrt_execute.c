@@ -149,13 +149,16 @@ static void launch_run(ts_work *work) {
         fail_for_all(execution, launch->rank, failed);
     } else {
         ts_executable *executable = launch->loaded->executable;
-        ts_execute_options options = {
-            .cancel = ts_registry_cancel(), .meeting = execution->meeting, .member = launch->rank};
+        ts_execute_options options = {.host_call = ts_registry_host_call(),
+                                      .cancel = ts_registry_cancel(),
+                                      .meeting = execution->meeting,
+                                      .member = launch->rank};
         status = ts_executable_run(executable, launch->device->index, launch->input, launch->output, &options,
                                    &diag);
         if (status == ts_ok && !atomic_exchange(&execution->is_told, true)) ts_registry_ran(executable);
         if (status != ts_ok) failed = failed_elsewhere(execution);
     }
+    if (ts_executable_calls_host(launch->loaded->executable)) ts_registry_host_runs(-1);
     release_inputs(launch);
     ts_loaded_release(launch->loaded);
     launch->loaded = NULL;
@@ -277,6 +280,7 @@ static void submit(const PJRT_LoadedExecutable_Execute_Args *args, ts_launch *la
         PJRT_Event_Destroy_Args destroy = {.struct_size = sizeof destroy, .event = launch->event};
         ts_pjrt_Event_Destroy(&destroy);
     }
+    if (ts_executable_calls_host(launch->loaded->executable)) ts_registry_host_runs(1);
     ts_queue_fill(&launch->device->queue, &launch->work);
 }
 

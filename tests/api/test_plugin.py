@@ -165,10 +165,6 @@ def test_compile_error_names_the_operation_and_the_line():
 
 
 @pytest.mark.parametrize("name, remedy, call", [
-    ("debug_print", "print it there", lambda x: jax.debug.print("{}", x)),
-    ("debug_callback", "print it there", lambda x: jax.debug.callback(print, x)),
-    ("pure_callback", "call it between steps", lambda x: jax.pure_callback(np.sin, x, x)),
-    ("io_callback", "call it between steps", lambda x: jax.experimental.io_callback(print, None, x)),
     ("eigh", "on the host", lambda x: jnp.linalg.eigh(x)),
     ("tridiagonal", "on the host", lambda x: jax.lax.linalg.tridiagonal(x)),
 ])

@@ -13,6 +13,7 @@
      #: ulp N                           later `out` lines allow N units in the last place
      #: fails STATUS TEXT               the run must stop with this status and a message that has TEXT
      #: refused TEXT                    the verifier must refuse the program with a message that has TEXT
+     host_call has functions that add their number to the bytes of src; that of 99 fails
      #: flops N   #: instructions N     the run's counters
      #: stochastic SEED                 writes round stochastically
      #: check KINDS   #: finds TEXT     checks (machine/check.h) that run along, and a part of each line of
@@ -53,6 +54,16 @@ static void fail(test *t, int line, const char *format, ...) {
     printf("\n");
     va_end(arguments);
     t->failures++;
+}
+
+/* What host_call calls: each byte of dst is one of src, in turn, plus the function's number. Number 99 fails.
+ */
+static bool call_host(int64_t id, const void *src, uint64_t src_bytes, void *dst, uint64_t dst_bytes,
+                      char *error, size_t error_size) {
+    for (uint64_t i = 0; i < dst_bytes; i++)
+        ((uint8_t *)dst)[i] = (uint8_t)((src_bytes ? ((const uint8_t *)src)[i % src_bytes] : 0) + id);
+    if (id == 99) snprintf(error, error_size, "number 99 has %u bytes", (unsigned)src_bytes);
+    return id != 99;
 }
 
 /* ---- directives ---- */
@@ -305,7 +316,7 @@ static void run(test *t, const ts_chip *chip, int threads) {
         if (t->data[i]) memcpy(t->data[i], t->first[i], t->program->tensors.data[i].bytes);
     ts_pool_new(threads, &pool, &diag);
     if (ts_machine_new(chip, pool, &machine, &diag) == ts_ok) {
-        ts_run what = {.data = (void **)t->data, .poison = true, .stats = &t->stats};
+        ts_run what = {.data = (void **)t->data, .poison = true, .stats = &t->stats, .host_call = call_host};
         int seeded = find_directive(t, "stochastic");
         if (seeded >= 0) {
             what.rounding = ts_rounding_stochastic;

@@ -150,9 +150,7 @@ static void test_unsupported(void **state) {
          "that is "
          "known only at run time" STATIC},
         {"func @main(%x: f32[2], %t: token) {\n  return\n}\n",
-         "unsupported: argument 1 of @main is a token (pass tensors only; ordered effects (callbacks) do not "
-         "run on "
-         "the chip)"},
+         "unsupported: argument 1 of @main is a token (pass tensors only)"},
         {HEAD "  %y = custom_call %x {call_target_name = \"my_kernel\"} : f32[2,3]" AT "\n  return %y\n}\n",
          "unsupported: stablehlo.custom_call at train.py:12: the compiler has no lowering for this "
          "operation: "

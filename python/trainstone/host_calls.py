@@ -1,0 +1,180 @@
+"""Python functions that programs on the chip call at their place: jax.debug.print and jax.debug.callback,
+jax.experimental.io_callback, jax.pure_callback.
+
+JAX's own lowering rules stage them out; only the operation they end in is ours: a custom_call with the function's
+number. The number is drawn at random, so that a program which was kept elsewhere never finds another's function.
+"""
+
+import collections
+import ctypes
+import functools
+import secrets
+import time
+import weakref
+
+TARGET = "trainstone_host_call"
+ALIGNMENT = 64  # bytes: where each operand and each result begins (src/compiler/lower_host_call.c)
+NUMBER_BITS = 44  # of an instruction's numbers
+
+_functions = {}  # by number
+_given_up = collections.deque()  # numbers that no program JAX knows of has any more; runs under way may
+
+
+def register(platform):
+    """Lets JAX's rules for callbacks lower for `platform`. Nothing happens where JAX keeps them in another way."""
+    from jax._src import callback, debugging
+    from jax._src.interpreters import mlir
+
+    emit = getattr(callback, "emit_python_callback", None)
+    rules = [(debugging, name) for name in ("debug_callback", "debug_print")]
+    if emit is None or not all(hasattr(module, f"{name}_p") for module, name in rules):
+        return
+
+    @functools.wraps(emit)
+    def emit_for_all(context, *args, **kwargs):
+        ours = tuple(context.module_context.platforms) == (platform,)
+        return (_emit if ours else emit)(context, *args, **kwargs)
+
+    callback.emit_python_callback = emit_for_all
+    mlir.register_lowering(debugging.debug_callback_p, debugging.debug_callback_lowering, platform=platform)
+    mlir.register_lowering(debugging.debug_print_p, debugging.debug_print_lowering_rule, platform=platform)
+
+
+def wait():
+    """Until no run is left that could call Python, for a process that is about to end."""
+    from trainstone import library
+
+    while _functions and library.load().ts_host_runs():
+        time.sleep(0.001)
+
+
+def _emit(context, callback, token, operands, operand_avals, result_avals, *, has_side_effect, returns_token=True,
+          partitioned=False, sharding=None):
+    """What JAX's emit_python_callback does on other platforms. A token orders calls among each other, which keep their
+    order here anyway."""
+    from jax._src.interpreters import mlir
+    from jax._src.lib.mlir import ir
+    from jax._src.lib.mlir.dialects import hlo
+
+    del returns_token, partitioned
+    call = _Call(callback, [_layout(aval) for aval in operand_avals], [_layout(aval) for aval in result_avals])
+    types = [ir.RankedTensorType.get(shape, mlir.dtype_to_ir_type(dtype)) for shape, dtype in call.results]
+    if token:
+        operands, types = [token, *operands], [hlo.TokenType.get(), *types]
+    op = mlir.custom_call(TARGET, result_types=types, operands=operands, backend_config=str(_keep(call, context)),
+                          has_side_effect=has_side_effect)
+    if sharding is not None and not token:
+        mlir.set_sharding(context.module_context, op, sharding)
+    results = list(op.results)
+    return (results[1:], results[0], call) if token else (results, None, call)
+
+
+def _layout(aval):
+    """The shape and dtype of the bytes that a value is on the device."""
+    import numpy as np
+    from jax._src import core
+
+    aval = core.physical_aval(aval)
+    dtype = np.dtype(aval.dtype)
+    if dtype.name.startswith(("int2", "int4", "uint2", "uint4")):
+        raise NotImplementedError(f"unsupported: a callback's {dtype} (convert it to int8 first)")
+    return tuple(aval.shape), dtype
+
+
+class _Owner:
+    """Lives as long as JAX keeps a program with the call."""
+
+
+def _keep(call, context):
+    _install()
+    number = secrets.randbits(NUMBER_BITS)
+    owner = _Owner()
+    weakref.finalize(owner, _given_up.append, number).atexit = False
+    context.module_context.add_keepalive(owner)
+    _forget()
+    _functions[number] = call
+    return number
+
+
+def _forget():
+    """Drops what was given up, unless a run may still be at it: a program may be dropped before it has run."""
+    from trainstone import library
+
+    numbers = list(_given_up)
+    if numbers and not library.load().ts_host_runs():
+        for number in numbers:
+            _given_up.remove(number)
+            _functions.pop(number, None)
+
+
+class _Call:
+    def __init__(self, function, operands, results):
+        self.function, self.operands, self.results = function, operands, results
+
+    def __call__(self, src, dst):
+        import numpy as np
+
+        arguments = [np.array(view) for view in _views(src, self.operands)]  # the chip's memory is not theirs to keep
+        values = self.function(*arguments)
+        if len(values) != len(self.results):
+            raise RuntimeError("Mismatched number of outputs from callback. "
+                               f"Expected: {len(self.results)}, Actual: {len(values)}")
+        for i, (view, value) in enumerate(zip(_views(dst, self.results), values)):
+            view[...] = _checked(i, value, view)
+
+
+def _checked(number, value, view):
+    """A value that a callback returned, if it is what was promised; in JAX's words if not."""
+    import numpy as np
+    from jax._src import dtypes
+
+    value = dtypes.canonicalize_value(np.asarray(value))
+    for what in ("shape", "dtype"):
+        expected, actual = getattr(view, what), getattr(value, what)
+        if expected != actual:
+            raise RuntimeError(f"Incorrect output {what} for return value #{number}: "
+                               f"Expected: {expected}, Actual: {actual}")
+    return value
+
+
+def _views(memory, layouts):
+    """The values that lie in a run of bytes."""
+    import numpy as np
+
+    end = 0
+    for shape, dtype in layouts:
+        at = -(-end // ALIGNMENT) * ALIGNMENT
+        count = int(np.prod(shape))
+        end = at + count * dtype.itemsize
+        yield np.frombuffer(memory, dtype, count, at).reshape(shape) if count else np.empty(shape, dtype)
+
+
+_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_int64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p,
+                              ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t)
+
+
+def _bytes_at(address, size):
+    return (ctypes.c_char * size).from_address(address) if size else bytearray()
+
+
+@_SIGNATURE
+def _serve(number, src, src_bytes, dst, dst_bytes, error, error_size):
+    """Called by the library, in a device's thread; ctypes holds the GIL meanwhile."""
+    try:
+        call = _functions.get(number)
+        if call is None:
+            raise LookupError("the Python function that the program calls is not in this process: trace and compile "
+                              "the program in the process that runs it")
+        call(_bytes_at(src, src_bytes), _bytes_at(dst, dst_bytes))
+        return True
+    except BaseException as problem:  # nothing may leave through C
+        text = f"{type(problem).__name__}: {problem}".encode()[:error_size - 1]
+        ctypes.memmove(error, text + b"\0", len(text) + 1)
+        return False
+
+
+@functools.cache
+def _install():
+    from trainstone import library
+
+    library.load().ts_on_host_call(_serve)
