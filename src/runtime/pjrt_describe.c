@@ -74,7 +74,8 @@ static const ts_attr *find_strings(const ts_module *module, const char *name) {
     return NULL;
 }
 
-/* XLA's form: one string of the results together, one of each argument. */
+/* XLA's form: one string of the results together, one of each argument. A tuple of no results has the
+   sharding of one, too. */
 static void add_shardings(const ts_module *module, ts_text *out) {
     const ts_attr *results = find_strings(module, "trainstone.output_shardings");
     const ts_attr *arguments = find_strings(module, "trainstone.parameter_shardings");
@@ -82,6 +83,7 @@ static void add_shardings(const ts_module *module, ts_text *out) {
         ts_text list = {0};
         for (uint32_t i = 0; i < results->count; i++)
             ts_text_format(&list, "%s%s", i ? ", " : "", results->array[i]->string);
+        if (results->count == 0) ts_text_add(&list, "{replicated}");
         ts_text_add(out, ", mhlo.spmd_output_sharding = ");
         ts_text whole = {0};
         ts_text_format(&whole, results->count == 1 ? "%s" : "{%s}", list.data ? list.data : "");

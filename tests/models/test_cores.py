@@ -316,6 +316,7 @@ def test_arrays_move(cores):
         np.testing.assert_array_equal(np.asarray(moved), x)
     np.testing.assert_array_equal(np.asarray(jnp.asarray(rows) + 1), x + 1)  # operations outside of jit
     np.testing.assert_array_equal(np.asarray((rows * 2)[1:3]), x[1:3] * 2)
+    assert jax.jit(lambda x: None)(rows) is None
 
 
 @each_count
