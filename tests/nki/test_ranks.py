@@ -270,9 +270,20 @@ def test_neighbours_in_hbm_share_a_collective():
         ncc.all_reduce([x[0:2], x[2:8]], [out[0:2], out[2:8]], [[0, 1]], nl.maximum)
         return out
 
+    @nki.jit
+    def apart(x):
+        """The same places, but in another order, or of two tensors."""
+        outs = [hbm(x.shape, x) for _ in range(2)]
+        ncc.all_reduce([x[2:8], x[0:2]], [outs[0][2:8], outs[0][0:2]], [[0, 1]], nl.maximum)
+        nisa.dma_copy(dst=outs[1][2:8], src=x[0:6])
+        ncc.all_reduce([x[0:2], outs[1][2:8]], [outs[1][0:2], outs[1][2:8]], [[0, 1]], nl.minimum)
+        return tuple(outs)
+
     x, timed = numbers(2, 8, 32), nki.benchmark(kernel)
     assert all(np.array_equal(part, x.max(0)) for part in run(timed, x))
     assert timed.benchmark_result.record["collectives"] == 1
+    for high, low in run(apart, x):
+        assert np.array_equal(high, x.max(0)) and np.array_equal(low, x.min(0)[[0, 1, 0, 1, 2, 3, 4, 5]])
 
 
 def test_the_table_of_a_ring():
@@ -345,6 +356,19 @@ def test_rows_that_the_rank_chooses():
     x = numbers(32, 24)
     for rank, got in enumerate(on_ranks(kernel, 4, {"x": x})):
         assert all(np.array_equal(part, x[rank * 8:rank * 8 + 8]) for part in got)
+
+
+def test_slices_that_the_rank_begins_are_in_bounds():
+    @nki.jit
+    def kernel(x, size):
+        out = hbm((size, x.shape[1]), x)
+        nisa.dma_copy(dst=out, src=x[nl.ds(ncc.rank_id(), size), :])
+        return out
+
+    with pytest.raises(IndexError, match="Out-of-bound access"):
+        run(kernel, numbers(2, 4, 4), size=5)
+    with pytest.raises(IndexError, match="out of bounds"):
+        run(kernel, numbers(2, 4, 4), size=4)
 
 
 def test_a_rank_is_no_number():
@@ -502,7 +526,22 @@ def test_arguments_that_the_kernel_writes():
     assert all(np.array_equal(part, before.sum(0)) for part in (*got, *x))
 
 
-def test_programs_of_a_grid_on_a_rank():
+def test_an_array_of_all_ranks_that_the_kernel_writes():
+    @nki.jit
+    def kernel(x):
+        row = sbuf((1, x.shape[1]), x)
+        nisa.dma_copy(dst=row, src=x[nl.ds(ncc.rank_id(), 1), :])
+        nisa.dma_copy(dst=x[3:4], src=row)
+        return x
+
+    x = numbers(4, 8)
+    before = x.copy()
+    for rank, got in enumerate(on_ranks(kernel, 3, {"x": x})):
+        assert np.array_equal(got[3], before[rank]) and np.array_equal(got[:3], before[:3])
+
+
+@pytest.mark.parametrize("grid", [2, nl.nc(2)])
+def test_programs_of_a_grid_on_a_rank(grid):
     """One after the other on the rank's core."""
     @nki.jit
     def kernel(x, groups):
@@ -514,7 +553,7 @@ def test_programs_of_a_grid_on_a_rank():
         return out
 
     x = numbers(2, 8, 16)
-    assert all(np.array_equal(part, x[0] + x[1]) for part in run(kernel[2], x, groups=[[0, 1]]))
+    assert all(np.array_equal(part, x[0] + x[1]) for part in run(kernel[grid], x, groups=[[0, 1]]))
 
 
 def test_more_ranks_than_the_instance_has():
@@ -619,3 +658,5 @@ def test_outside_of_shard_map():
     with pytest.raises(NkiValidationError, match="the kernel runs on one rank") as caught:
         jax.jit(lambda x: all_reduce(x, groups=[[0, 1]]))(numbers(4, 4))
     assert "shard_map" in caught.value.remedy
+    with jax.set_mesh(rows.mesh), pytest.raises(NkiValidationError, match="the kernel runs on one rank"):
+        jax.jit(lambda x: all_reduce(x, groups=[[0, 1]]))(numbers(4, 4))
