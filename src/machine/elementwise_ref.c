@@ -59,6 +59,33 @@ static void chain_floats(void *context, int64_t first, int64_t last) {
     }
 }
 
+/* Rows of one element each: those of many partitions are handled as one row. */
+static void gather_column(const ts_rows *rows, int64_t part, int64_t n, float *values) {
+    _Alignas(64) float buffer[TS_CHUNK];
+    for (int64_t i = 0; i < n; i++)
+        values[i] = *ts_rows_read(rows, part + i, 0, 1, buffer);
+}
+
+static void chain_columns(void *context, int64_t first, int64_t last) {
+    const chain *c = context;
+    _Alignas(64) float a[TS_CHUNK], b[TS_CHUNK];
+    for (int64_t part = first, n; part < last; part += n) {
+        n = last - part < TS_CHUNK ? last - part : TS_CHUNK;
+        gather_column(&c->data, part, n, a);
+        for (int i = 0; i < c->steps; i++) {
+            const step *s = &c->step[i];
+            if (!s->is_column || !s->column.is_constant)
+                gather_column(s->is_column ? &s->column.rows : &s->rows, part, n, b);
+            else
+                for (int64_t j = 0; j < n; j++)
+                    b[j] = (float)s->column.value;
+            ts_alu_floats(s->op, s->is_reversed ? b : a, s->is_reversed ? a : b, a, n);
+        }
+        for (int64_t i = 0; i < n; i++)
+            ts_rows_write(&c->dst, part + i, 0, 1, &a[i]);
+    }
+}
+
 static bool is_bf16(const ts_rows *rows) {
     return rows->dtype == ts_dtype_bf16;
 }
@@ -130,7 +157,10 @@ static void run_chain(ts_operand_set *set, chain *c) {
     c->is_bits = ts_alu_kind(c->step[c->steps - 1].op) == 'b';
     c->is_signed = ts_dtype_get(c->data.dtype)->kind == 's';
     double unit_ns = ns * (double)(c->chunks.per_row > 1 ? c->chunks.size : c->dst.elems);
-    ts_piece *task = c->is_integer ? chain_ints : takes_bf16(c) ? chain_bf16 : chain_floats;
+    ts_piece *task = c->is_integer       ? chain_ints
+                     : takes_bf16(c)     ? chain_bf16
+                     : c->dst.elems == 1 ? chain_columns
+                                         : chain_floats;
     ts_work_rows(set, &(ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c});
 }
 

@@ -152,14 +152,14 @@ static bool is_extreme(unsigned op) {
     return op == ts_alu_max || op == ts_alu_min;
 }
 
-/* The same as fold_halves of all elements but the first `begun`, which total has, in one pass where none is
-   NaN and the signs of zeros do not matter. */
+/* The same as fold_halves of all elements but the first `begun`, of which total is the fold, in one pass
+   where none is NaN and the signs of zeros do not matter. */
 static float fold_extreme(unsigned op, const float *row, int64_t n, int begun, float total) {
     uint32_t magnitude;
     const float found = (op == ts_alu_min ? smallest : largest)(row, n, &magnitude);
     if (magnitude > ts_float_bits(INFINITY) || found == 0)
         return n > begun ? fold_halves(op, row + begun, n - begun, total) : total;
-    return ts_alu_float(op, total, found);
+    return begun ? found : ts_alu_float(op, total, found);
 }
 
 /* Of an extreme, totals may have the first `begun` elements: whole vectors from the begin of a row are
@@ -207,7 +207,18 @@ static void write_results(const reduction *r, int64_t part, int64_t from, int64_
     ts_rows_write(&r->dst, part, from, n, results);
 }
 
-/* Outputs [first, last) of all, counted over partitions: long rows. */
+/* Where output `unit` of all, counted over partitions, is made of and goes: its partition, its place there.
+ */
+typedef struct output {
+    int64_t part, place;
+} output;
+
+static output output_at(const reduction *r, int64_t unit) {
+    if (r->kept == 1) return (output){unit, 0}; /* as a rule */
+    return (output){unit / r->kept, unit % r->kept};
+}
+
+/* Outputs [first, last) of all: long rows. */
 static void reduce_long(void *context, int64_t first, int64_t last) {
     const reduction *r = context;
     _Alignas(64) float buffer[LANES][TS_CHUNK];
@@ -223,15 +234,17 @@ static void reduce_long(void *context, int64_t first, int64_t last) {
                     rows[lane] = rows[0];
                     continue;
                 }
-                int64_t part = (unit + lane) / r->kept, from = (unit + lane) % r->kept * r->reduced + at;
-                rows[lane] = ts_rows_read(&r->data, part, from, n, buffer[lane]);
+                const output o = output_at(r, unit + lane);
+                rows[lane] = ts_rows_read(&r->data, o.part, o.place * r->reduced + at, n, buffer[lane]);
                 if (at == 0) totals[lane] = start(r, rows[lane][0]);
                 rows[lane] += skipped;
             }
             fold(r->op, rows, lanes, n - skipped, begun, totals);
         }
-        for (int lane = 0; lane < lanes; lane++)
-            write_results(r, (unit + lane) / r->kept, (unit + lane) % r->kept, 1, &totals[lane]);
+        for (int lane = 0; lane < lanes; lane++) {
+            const output o = output_at(r, unit + lane);
+            write_results(r, o.part, o.place, 1, &totals[lane]);
+        }
     }
 }
 
