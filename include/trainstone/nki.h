@@ -131,8 +131,8 @@ TS_API int ts_nki_finish(ts_nki *nki, ts_nki_error *error);
 TS_API size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error);
 /* What is questionable in a recording that has ended; 1 while there is a number `number`, from 0. */
 TS_API int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warning);
-/* Whether what was finished writes all of tensor number `number` of those added, and reads none of it before:
-   then it does not matter what its memory holds. */
+/* Whether what was finished writes all of tensor number `number` of those added, an output, and reads none of
+   it before: then it does not matter what its memory holds. */
 TS_API int ts_nki_fills(const ts_nki *nki, uint32_t number);
 /* Runs what was finished, any number of times; data as above. */
 TS_API int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error);

@@ -227,6 +227,15 @@ ts_status ts_executable_new(ts_runtime *runtime, ts_program *program, ts_executa
     return make_ready(made, ts_ok, name, executable, diag);
 }
 
+ts_status ts_executable_twin(const ts_executable *executable, ts_executable **twin, ts_diag *diag) {
+    ts_executable *made = new_executable(executable->runtime);
+    if (!made) return ts_fail(diag, ts_capacity, "no host memory for a program");
+    made->chip = executable->chip;
+    made->shared = ts_shared_program_retain(executable->shared);
+    made->program = executable->program;
+    return make_ready(made, ts_ok, made->program->name, twin, diag);
+}
+
 ts_executable *ts_executable_retain(ts_executable *executable) {
     atomic_fetch_add_explicit(&executable->references, 1, memory_order_relaxed);
     return executable;

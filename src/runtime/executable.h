@@ -20,6 +20,8 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
 /* From a program that passed ts_program_verify for the runtime's chip; takes it over, on failure too. */
 ts_status ts_executable_new(ts_runtime *runtime, ts_program *program, ts_executable **executable,
                             ts_diag *diag);
+/* Another executable of the same program, with the same part of HBM, that has not run. */
+ts_status ts_executable_twin(const ts_executable *executable, ts_executable **twin, ts_diag *diag);
 /* Count references only where PJRT shares: new has one, the last release frees. Thread-safe. */
 ts_executable *ts_executable_retain(ts_executable *executable);
 void ts_executable_release(ts_executable *executable);

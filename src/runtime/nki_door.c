@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/collective_cost.h"
 #include "plan/kernel.h"
 #include "runtime/client_registry.h"
 #include "runtime/nki_door.h"
@@ -64,7 +63,10 @@ ts_nki_device *ts_nki_open(const char *chip, int cores, ts_nki_error *error) {
     if (status == ts_ok) status = ts_runtime_options_from_env(&options, &diag);
     if (!options.instance && cores > TS_NKI_CORES) options.instance = instance_with(options.chip, cores);
     if (status == ts_ok) status = ts_runtime_new(&options, &device->runtime, &diag);
-    if (status == ts_ok) return device;
+    if (status == ts_ok) device->plans = ts_nki_plans_new();
+    if (status == ts_ok && device->plans) return device;
+    if (status == ts_ok) ts_fail(&diag, ts_system, "no host memory for what recordings become");
+    if (device) ts_runtime_free(device->runtime);
     if (has_entered) ts_registry_leave();
     free(device);
     ts_nki_tell(error, &diag);
@@ -73,6 +75,7 @@ ts_nki_device *ts_nki_open(const char *chip, int cores, ts_nki_error *error) {
 
 void ts_nki_close(ts_nki_device *device) {
     if (!device) return;
+    ts_nki_plans_free(device->plans);
     ts_runtime_free(device->runtime);
     ts_registry_leave();
     free(device);
@@ -82,111 +85,6 @@ double ts_nki_chip_value(const ts_nki_device *device, const char *name) {
     int index = ts_param_find(name);
     if (strcmp(name, "generation") == 0) return ts_runtime_chip(device->runtime)->generation;
     return index < 0 ? NAN : ts_param_value(ts_runtime_chip(device->runtime), index);
-}
-
-/* ---- recording ---- */
-
-ts_nki *ts_nki_new(ts_nki_device *device, const char *kernel, ts_nki_error *error) {
-    ts_diag diag = {0};
-    ts_nki *nki = calloc(1, sizeof *nki);
-    if (nki) nki->recorder = ts_recorder_new(kernel, ts_runtime_chip(device->runtime));
-    if (nki && nki->recorder) {
-        nki->device = device;
-        return nki;
-    }
-    free(nki);
-    ts_fail(&diag, ts_system, "no host memory for a kernel's recorder");
-    ts_nki_tell(error, &diag);
-    return NULL;
-}
-
-void ts_nki_free(ts_nki *nki) {
-    if (!nki) return;
-    if (nki->executable) {
-        ts_executable_unload(nki->executable);
-        ts_executable_release(nki->executable);
-    }
-    ts_recorder_free(nki->recorder);
-    free(nki->sealed);
-    free(nki->warnings);
-    free(nki);
-}
-
-void ts_nki_share(ts_nki *nki, int cores) {
-    nki->cores = cores;
-}
-
-int ts_nki_ranks(ts_nki *nki, int ranks, ts_nki_error *error) {
-    ts_diag diag = {0};
-    nki->recorder->program->ranks = (uint32_t)ranks;
-    ts_status status = ranks < 1 || ranks > TS_MAX_RANKS
-                           ? ts_fail(&diag, ts_input, "a kernel on %d ranks, at most %d", ranks, TS_MAX_RANKS)
-                           : ts_cc_check(nki->recorder->program, &nki->recorder->chip, &diag);
-    return status == ts_ok ? 0 : ts_nki_tell(error, &diag);
-}
-
-ts_recorder *ts_nki_recorder(ts_nki *nki, ts_nki_error *error) {
-    if (nki->recorder) return nki->recorder;
-    ts_diag diag = {0};
-    ts_fail(&diag, ts_usage, "this run of the kernel has ended: its tiles live no longer");
-    ts_nki_tell(error, &diag);
-    return NULL;
-}
-
-uint32_t ts_nki_line(ts_nki *nki, const char *file, int line) {
-    return nki->recorder ? ts_recorder_loc(nki->recorder, file, line) : 0;
-}
-
-uint32_t ts_nki_add_tile(ts_nki *nki, const ts_nki_tile *tile, uint32_t line, ts_nki_error *error) {
-    ts_diag diag = {0};
-    if (!ts_nki_recorder(nki, error)) return 0;
-    ts_buffer buffer = ts_record_buffer(nki->recorder, tile, line, &diag);
-    if (!buffer) ts_nki_tell(error, &diag);
-    return buffer;
-}
-
-static ts_tensor_kind kind_of(ts_nki_role role) {
-    switch (role) {
-    case ts_nki_input: return ts_tensor_input;
-    case ts_nki_output: return ts_tensor_output;
-    case ts_nki_constant: return ts_tensor_constant;
-    default: return ts_tensor_scratch;
-    }
-}
-
-uint32_t ts_nki_add_tensor(ts_nki *nki, ts_nki_role role, int dtype, int rank, const int64_t *dim,
-                           const void *data, const char *name, uint32_t line, ts_nki_error *error) {
-    ts_diag diag = {0};
-    if (!ts_nki_recorder(nki, error)) return 0;
-    ts_buffer tensor =
-        ts_record_tensor(nki->recorder, kind_of(role), (ts_dtype)dtype, rank, dim, data, name, line, &diag);
-    if (tensor) nki->tensors++;
-    if (!tensor) ts_nki_tell(error, &diag);
-    return tensor;
-}
-
-void ts_nki_set_role(ts_nki *nki, uint32_t tensor, ts_nki_role role, uint32_t number) {
-    if (nki->recorder) ts_record_kind(nki->recorder, tensor, kind_of(role), number);
-}
-
-int ts_nki_emit(ts_nki *nki, int op, int engine, const ts_nki_value *values, int count, uint32_t line,
-                ts_nki_error *error) {
-    ts_diag diag = {0};
-    ts_recorder *recorder = ts_nki_recorder(nki, error);
-    if (!recorder) return 1;
-    ts_status status = ts_record_inst(recorder, (ts_op)op, (ts_engine)engine, values, count, line, &diag);
-    return status == ts_ok ? 0 : ts_nki_tell(error, &diag);
-}
-
-void ts_nki_add_mark(ts_nki *nki, ts_nki_mark mark, uint32_t line) {
-    if (nki->recorder) ts_record_mark(nki->recorder, mark, line);
-}
-
-int ts_nki_repeat(ts_nki *nki, ts_nki_error *error) {
-    ts_diag diag = {0};
-    ts_recorder *recorder = ts_nki_recorder(nki, error);
-    if (!recorder) return 1;
-    return ts_record_repeat(recorder, &diag) == ts_ok ? 0 : ts_nki_tell(error, &diag);
 }
 
 /* ---- running ---- */
@@ -199,8 +97,9 @@ static void keep_warnings(ts_nki *nki, const ts_recorder *recorder) {
 }
 
 int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warning) {
-    if (number >= nki->warning_count) return 0;
-    ts_nki_tell(warning, &nki->warnings[number]);
+    const bool is_planned = nki->has_ended && nki->plan;
+    if (number >= (is_planned ? nki->plan->warning_count : nki->warning_count)) return 0;
+    ts_nki_tell(warning, &(is_planned ? nki->plan->warnings : nki->warnings)[number]);
     return 1;
 }
 
@@ -215,15 +114,37 @@ ts_status ts_nki_make(ts_nki_device *device, ts_recorder *recorder, ts_executabl
     return status;
 }
 
+/* What the recording became, for those that are the same; the runtime's own checks look at each anew. */
+static ts_status keep_plan(ts_nki *nki, ts_executable *executable, ts_diag *diag) {
+    nki->plan = ts_nki_plan_new(&nki->journal, executable, nki->warnings, nki->warning_count);
+    nki->warnings = NULL;
+    nki->warning_count = 0;
+    if (!nki->plan) return ts_fail(diag, ts_system, "no host memory for what a recording became");
+    nki->executable = executable;
+    if (!ts_runtime_checks(nki->device->runtime)) ts_nki_plans_keep(nki->device->plans, nki->plan);
+    return ts_ok;
+}
+
 int ts_nki_finish(ts_nki *nki, ts_nki_error *error) {
     ts_diag diag = {0};
-    if (!ts_nki_recorder(nki, error)) return 1;
-    ts_recorder *recorder = nki->recorder;
+    uint32_t none;
+    ts_journal_finish(&nki->journal);
+    if (ts_nki_follows(nki, &none)) {
+        nki->has_ended = true;
+        nki->executable = nki->plan->executable;
+        return 0;
+    }
+    ts_recorder *recorder = ts_nki_recorder(nki, error);
+    if (!recorder) return 1;
+    ts_executable *executable = NULL;
     nki->recorder = NULL;
-    ts_status status = ts_nki_make(nki->device, recorder, &nki->executable, &diag);
-    if (status == ts_ok && nki->cores > 1) ts_executable_share(nki->executable, nki->cores);
+    nki->has_ended = true;
+    ts_status status = ts_nki_make(nki->device, recorder, &executable, &diag);
+    if (status == ts_ok && nki->cores > 1) ts_executable_share(executable, nki->cores);
     keep_warnings(nki, recorder);
     ts_recorder_free(recorder);
+    ts_nki_close_entry(nki, status, 0);
+    if (status == ts_ok) status = keep_plan(nki, executable, &diag);
     return status == ts_ok ? 0 : ts_nki_tell(error, &diag);
 }
 
@@ -245,6 +166,7 @@ size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) 
         ts_recorder *recorder = ts_nki_recorder(nki, error);
         if (!recorder) return 0;
         nki->recorder = NULL;
+        nki->has_ended = true;
         ts_status status = seal(nki, recorder, &diag);
         keep_warnings(nki, recorder);
         ts_recorder_free(recorder);
@@ -258,8 +180,7 @@ size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) 
 }
 
 int ts_nki_fills(const ts_nki *nki, uint32_t number) {
-    return nki->executable && number < nki->tensors &&
-           ts_record_fills(ts_executable_program(nki->executable), number);
+    return nki->executable && number < nki->tensors && nki->plan->fills[number];
 }
 
 /* data by tensor; the executable wants inputs and outputs by number. NULL without memory for them. */
@@ -319,8 +240,16 @@ int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error) {
     return ts_nki_run_ranks(nki, &data, error);
 }
 
+/* The plan's executable is that of others, too. */
+static ts_status take_own(ts_nki *nki, ts_diag *diag) {
+    if (nki->executable != nki->plan->executable) return ts_ok;
+    return ts_executable_twin(nki->plan->executable, &nki->executable, diag);
+}
+
 int ts_nki_pair(ts_nki *first, ts_nki *second, ts_nki_error *error) {
+    ts_diag diag = {0};
     if (!has_ended(first, error) || !has_ended(second, error)) return 1;
+    if (take_own(first, &diag) != ts_ok || take_own(second, &diag) != ts_ok) return ts_nki_tell(error, &diag);
     ts_executable_pair(first->executable, second->executable);
     return 0;
 }

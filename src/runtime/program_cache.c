@@ -52,7 +52,7 @@ ts_shared_program *ts_shared_program_new(ts_program *program) {
     return shared;
 }
 
-static ts_shared_program *retain(ts_shared_program *shared) {
+ts_shared_program *ts_shared_program_retain(ts_shared_program *shared) {
     atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
     return shared;
 }
@@ -137,7 +137,7 @@ static ts_shared_program *take_kept(ts_program_cache *cache, const ts_program_ke
     int at = find(cache, key);
     if (at >= 0) {
         move_to_front(cache, at);
-        shared = retain(cache->kept[0].shared);
+        shared = ts_shared_program_retain(cache->kept[0].shared);
         cache->stats.from_memory++;
     }
     pthread_mutex_unlock(&cache->lock);
@@ -154,7 +154,8 @@ static void keep(ts_program_cache *cache, const ts_program_key *key, ts_shared_p
     if (bytes <= MOST_KEPT_BYTES && find(cache, key) < 0) {
         while (cache->count == KEPT || (cache->count && cache->bytes + bytes > MOST_KEPT_BYTES))
             drop_last(cache);
-        cache->kept[cache->count] = (ts_kept_program){.key = *key, .shared = retain(shared)};
+        cache->kept[cache->count] =
+            (ts_kept_program){.key = *key, .shared = ts_shared_program_retain(shared)};
         cache->bytes += bytes;
         move_to_front(cache, cache->count++);
     }

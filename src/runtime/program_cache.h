@@ -9,6 +9,7 @@
 typedef struct ts_shared_program ts_shared_program;
 /* Takes the program over; NULL without memory, and then it is freed. */
 ts_shared_program *ts_shared_program_new(ts_program *program);
+ts_shared_program *ts_shared_program_retain(ts_shared_program *shared);
 const ts_program *ts_shared_program_get(const ts_shared_program *shared);
 void ts_shared_program_release(ts_shared_program *shared);
 

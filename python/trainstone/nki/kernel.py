@@ -15,6 +15,8 @@ from trainstone.nki.tile import SPACES, is_tensor
 
 
 def is_array(value):
+    if type(value) is np.ndarray:
+        return True
     is_kind = isinstance(value, (type, np.dtype)) or is_tensor(value) or np.isscalar(value)
     return not is_kind and hasattr(value, "shape") and hasattr(value, "dtype")
 
