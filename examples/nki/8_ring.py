@@ -8,8 +8,7 @@ Four NeuronCores have the columns of `a` and of `b` between them, and each wants
   result's place is counted.
 
 The ring's three messages take longer than the one all_gather. With 4096 columns of `b` to a core TensorE is as busy with a part
-as the next one is on its way, and hides them; with 1024 it is not, and the ring wins nothing. A part's result is stored by one
-transfer: where it goes depends on a register, so that the next one of that kind waits for its end.
+as the next one is on its way, and hides them; with 1024 it is not, and the ring wins nothing.
 """
 
 import lesson

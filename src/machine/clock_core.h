@@ -140,6 +140,8 @@ void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access
 
 /* clock_shapes.c: the shape of a resolved operand. */
 const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *ref);
+/* After the storages are found: which are accessed slot by slot (clock_slots.c). */
+void ts_slots_find(ts_clock *clock);
 
 /* clock_steps.c: the costs of an instruction with these operands. */
 ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands);

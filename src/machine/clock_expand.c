@@ -164,6 +164,7 @@ ts_status ts_expand_init(ts_clock *clock) {
     ts_vec_reserve(&clock->steps, &clock->arena, program->code.count);
     ts_expand_since(clock, 0);
     find_storages(clock);
+    ts_slots_find(clock);
     ts_semaphores_init(clock);
     clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
     for (uint32_t loop = 0; loop < program->loops.count; loop++)
@@ -175,7 +176,7 @@ static bool moves(const ts_affine *affine) {
     return affine->term_count > 0 || affine->rotation != 0;
 }
 
-/* An indexed operand may be anywhere in its tensor. */
+/* An indexed operand may be anywhere in its tensor, or in any slot of it. */
 static void set_offset(const ts_program *program, ts_access *access, int64_t offset) {
     const ts_shape *shape = access->place.shape;
     bool is_indexed = shape->ref.index != NULL;
@@ -193,7 +194,9 @@ static void set_access(ts_clock *clock, ts_access *access, const ts_operands *op
     const ts_ref *ref = &operands->ref[index];
     access->is_read = operands->is_read[index];
     access->is_write = operands->is_write[index];
-    access->place.shape = ts_shape_of(clock, ref);
+    ts_ref placed = *ref;
+    if (clock->storages[access->storage].slot > 0) placed.index = NULL;
+    access->place.shape = ts_shape_of(clock, &placed);
     set_offset(clock->program, access, ref->offset);
     set_part(access, ref->part, ref->parts);
 }

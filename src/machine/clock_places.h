@@ -118,6 +118,7 @@ typedef struct ts_storage {
     uint32_t few[2], crowd[2];   /* boxes that are worth a look for those that cannot matter any more: at a
                                tick, and a thorough one at once */
     bool is_tracked;             /* something writes it */
+    int64_t slot;                /* bytes; > 0: all accesses are within one (clock_slots.c) */
     ts_users users[2];           /* of reads, of writes */
 } ts_storage;
 enum { TS_STORAGE_SBUF, TS_STORAGE_PSUM, TS_STORAGE_SCRATCH, TS_STORAGE_TENSOR };

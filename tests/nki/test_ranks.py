@@ -578,6 +578,31 @@ def test_the_time_of_a_collective():
     assert far["link_bytes"] > near["link_bytes"] == 0 and far["collective_seconds"] > near["collective_seconds"]
 
 
+@nki.jit
+def stores_by_rank(x, step, is_read):
+    """Sixteen tiles that go to rows of the rank's block, `step` rows apart."""
+    out, tile = hbm((4, 256, x.shape[1]), x), sbuf((16, x.shape[1]), x)
+    nisa.dma_copy(dst=tile, src=x)
+    if is_read:
+        nisa.dma_copy(dst=out[3, 0:16], src=tile)
+    rank, width = ncc.rank_id(), x.shape[1]
+    for i in range(16):
+        nisa.dma_copy(dst=out.ap([[width, 16], [1, width]], offset=i * step * width, scalar_offset=rank), src=tile)
+    return out
+
+
+def test_stores_into_a_block_that_the_rank_chooses_overlap_in_time():
+    """Those to one place wait for each other, and all do where something reaches the tensor without the index."""
+    x, times = numbers(2, 16, 512), {}
+    for step, is_read in ((16, False), (0, False), (8, False), (16, True)):
+        timed = nki.benchmark(stores_by_rank)
+        for rank, got in enumerate(run(timed, x, step=step, is_read=is_read)):
+            assert np.array_equal(got[rank, 15 * step:15 * step + 16], x[rank])
+        times[step, is_read] = timed.benchmark_result.nc_latency.get_latency_percentile(50)
+    assert 1.3 * times[16, False] < times[8, False] == times[0, False]
+    assert times[16, True] >= times[0, False]
+
+
 def test_the_files_of_a_profile(tmp_path):
     """The .neff of several ranks goes into the tools, which show the collective and its line."""
     import trainstone.neuron_profile as profile
