@@ -111,23 +111,60 @@ ts_value *ts_make_transpose(ts_maker *m, ts_value *a, const int *axes) {
     return put(m, ts_hlo_transpose, 1, &a, &type, 1, &named);
 }
 
-ts_block *ts_make_combiner(ts_maker *m, unsigned dtype, ts_hlo kind) {
+static ts_block *new_block(ts_maker *m, int count, const ts_type *types) {
     ts_arena *arena = &m->module->arena;
-    ts_type scalar = ts_type_make(dtype, 0, NULL);
     ts_block *block = TS_NEW(arena, ts_block);
-    block->arg_count = 2;
-    block->args = TS_NEW_ARRAY(arena, ts_value *, 2);
-    for (uint32_t i = 0; i < 2; i++) {
-        block->args[i] = ts_value_new(m->module, m->func, &scalar);
+    block->arg_count = (uint32_t)count;
+    block->args = TS_NEW_ARRAY(arena, ts_value *, (size_t)count);
+    for (uint32_t i = 0; i < block->arg_count; i++) {
+        block->args[i] = ts_value_new(m->module, m->func, &types[i]);
         block->args[i]->index = i;
     }
+    return block;
+}
+
+static void end_block(ts_maker *m, uint32_t count, ts_value *const *values) {
+    ts_op_node *last =
+        ts_op_new(m->module, m->func, ts_hlo_return, m->loc, count, values, 0, NULL, 0, NULL, 0);
+    ts_vec_push(&m->block->ops, &m->module->arena, last);
+}
+
+ts_block *ts_make_combiner(ts_maker *m, unsigned dtype, ts_hlo kind) {
+    const ts_type scalar = ts_type_make(dtype, 0, NULL), both[2] = {scalar, scalar};
+    ts_block *block = new_block(m, 2, both);
     ts_maker inside = *m;
     inside.block = block;
     ts_value *made = block->args[1];
     if (kind != ts_hlo_return) made = ts_make_binary(&inside, kind, block->args[0], block->args[1]);
-    ts_op_node *last = ts_op_new(m->module, m->func, ts_hlo_return, m->loc, 1, &made, 0, NULL, 0, NULL, 0);
-    ts_vec_push(&block->ops, arena, last);
+    end_block(&inside, 1, &made);
     return block;
+}
+
+void ts_make_loop(ts_maker *m, int64_t trips, int count, ts_value **carried, ts_make_trip *body,
+                  void *context) {
+    const uint32_t values = (uint32_t)count + 1;
+    ts_value **all = TS_NEW_ARRAY(&m->module->arena, ts_value *, values);
+    ts_type *types = TS_NEW_ARRAY(&m->module->arena, ts_type, values);
+    types[0] = ts_type_make(ts_dtype_i32, 0, NULL);
+    all[0] = ts_make_number(m, &types[0], 0);
+    for (int i = 0; i < count; i++) {
+        all[i + 1] = carried[i];
+        types[i + 1] = carried[i]->type;
+    }
+    ts_op_node *op =
+        ts_op_new(m->module, m->func, ts_hlo_while, m->loc, values, all, values, types, 0, NULL, 2);
+    ts_maker test = *m, trip = *m;
+    op->regions[0] = test.block = new_block(m, (int)values, types);
+    ts_value *most = ts_make_number(&test, &types[0], (uint64_t)trips);
+    ts_value *goes_on = ts_make_compare(&test, "LT", test.block->args[0], most);
+    end_block(&test, 1, &goes_on);
+    op->regions[1] = trip.block = new_block(m, (int)values, types);
+    memcpy(all, trip.block->args, values * sizeof *all);
+    body(&trip, context, all[0], all + 1);
+    all[0] = ts_make_binary(&trip, ts_hlo_add, all[0], ts_make_number(&trip, &types[0], 1));
+    end_block(&trip, values, all);
+    ts_vec_push(&m->block->ops, &m->module->arena, op);
+    memcpy(carried, op->results + 1, (size_t)count * sizeof *carried);
 }
 
 ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count) {

@@ -36,6 +36,12 @@ ts_value *ts_make_broadcast(ts_maker *m, ts_value *a, const ts_type *type, const
 ts_value *ts_make_transpose(ts_maker *m, ts_value *a, const int *axes);
 /* The region (a, b) -> a op b on scalars; (a, b) -> b for ts_hlo_return. */
 ts_block *ts_make_combiner(ts_maker *m, unsigned dtype, ts_hlo kind);
+/* What a loop of so many trips leaves of its `count` carried values, which begin as `carried` and are
+   replaced by them: `body` makes their next ones, in the arrays' place, from them and the trip's number,
+   i32[]. */
+typedef void ts_make_trip(ts_maker *m, void *context, ts_value *trip, ts_value **carried);
+void ts_make_loop(ts_maker *m, int64_t trips, int count, ts_value **carried, ts_make_trip *body,
+                  void *context);
 /* The sum over `count` axes from `axis` on, which the result does not have. */
 ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count);
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);

@@ -44,6 +44,23 @@ def test_not_definite():
     np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
 
 
+# One panel, several, the last not whole; tall, wide; batches; columns of zeros.
+@pytest.mark.parametrize("shape", [(3, 3), (2, 64, 40), (65, 65), (200, 130), (130, 200), (3, 100, 70)])
+def test_qr(shape):
+    a = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+    close(jnp.linalg.qr, a.copy())
+    a[..., 1] = 0
+    close(lambda a: jnp.linalg.qr(a, mode="raw"), a)
+    q, _ = on(CHIP, lambda a: jnp.linalg.qr(a, mode="complete"), a)
+    np.testing.assert_allclose(np.swapaxes(q, -1, -2) @ q, np.broadcast_to(np.eye(shape[-2]), q.shape), atol=3e-6)
+
+
+def test_orthogonal_weights():
+    """What flax's LSTM begins with."""
+    q = on(CHIP, lambda key: jax.random.orthogonal(key, 300), jax.random.key(3))
+    np.testing.assert_allclose(q.T @ q, np.eye(300), atol=3e-6)
+
+
 @pytest.mark.parametrize("size, columns, batch", [(1, 1, ()), (5, 3, ()), (16, 16, (3, 2)), (130, 7, (2,)), (300, 20, ())])
 def test_triangular_solve(size, columns, batch):
     """Every attribute; what lies beside the triangle is not read, nor is a unit diagonal."""
