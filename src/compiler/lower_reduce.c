@@ -276,6 +276,7 @@ static ts_status reduce_views(reduction *r, ts_view *views, int kept_rank, const
     ts_view stage[2] = {views[0], views[1]};
     stage[0].tensor = partial.tensor;
     stage[0].offset = 0;
+    stage[0].shift = (ts_affine){0};
     stage[0].dtype = type.dtype;
     memset(stage[0].stride, 0, sizeof stage[0].stride);
     memcpy(stage[0].stride, partial.stride, (size_t)(kept_rank + 1) * sizeof *partial.stride);
