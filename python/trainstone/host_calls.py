@@ -56,13 +56,19 @@ def _emit(context, callback, token, operands, operand_avals, result_avals, *, ha
     from jax._src.lib.mlir import ir
     from jax._src.lib.mlir.dialects import hlo
 
-    del returns_token, partitioned
+    del returns_token
+    axes = context.module_context.axis_context
+    if partitioned and getattr(axes, "num_devices", 1) > 1:
+        raise NotImplementedError("unsupported: partitioned=True of a callback in a program of several devices (leave it "
+                                  "out: the callback gets whole arrays, once; in jax.shard_map each device's own)")
     call = _Call(callback, [_layout(aval) for aval in operand_avals], [_layout(aval) for aval in result_avals])
     types = [ir.RankedTensorType.get(shape, mlir.dtype_to_ir_type(dtype)) for shape, dtype in call.results]
     if token:
         operands, types = [token, *operands], [hlo.TokenType.get(), *types]
-    op = mlir.custom_call(TARGET, result_types=types, operands=operands, backend_config=str(_keep(call, context)),
-                          has_side_effect=has_side_effect)
+    # One device is named where the program is about whole arrays; elsewhere each device calls.
+    is_once = any(getattr(one, "logical_device_ids", ()) for one in getattr(sharding, "shardings", ()))
+    op = mlir.custom_call(TARGET, result_types=types, operands=operands, has_side_effect=has_side_effect,
+                          backend_config=f"{_keep(call, context)}{' once' if is_once else ''}")
     if sharding is not None and not token:
         mlir.set_sharding(context.module_context, op, sharding)
     results = list(op.results)
@@ -109,9 +115,18 @@ def _forget():
 
 class _Call:
     def __init__(self, function, operands, results):
+        from jax._src import config
+
         self.function, self.operands, self.results = function, operands, results
+        self.has_64_bits = config.enable_x64.value  # where the program was made: calls come in other threads
 
     def __call__(self, src, dst):
+        from jax._src import config
+
+        with config.enable_x64(self.has_64_bits):
+            self._call(src, dst)
+
+    def _call(self, src, dst):
         import numpy as np
 
         arguments = [np.array(view) for view in _views(src, self.operands)]  # the chip's memory is not theirs to keep

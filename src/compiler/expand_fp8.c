@@ -224,7 +224,7 @@ static void expand_block(expander *x, ts_block *block, bool is_body) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         ts_op_node *op = block->ops.data[i];
         m.loc = op->loc;
-        bool is_move = moves(op->kind);
+        bool is_move = moves(op->kind) || ts_op_is_host_call(op);
         for (uint32_t j = 0; is_move && j < op->region_count; j++)
             if (op->regions[j]) expand_block(x, op->regions[j], false);
         for (uint32_t j = 0; j < op->operand_count; j++)

@@ -156,6 +156,8 @@ ts_status ts_lower_reduce_window(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_select_and_scatter(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_sort(ts_lower *lower, ts_op_node *op);
 ts_status ts_lower_collective(ts_lower *lower, ts_op_node *op);
+/* What rank 0 has in a run of HBM becomes that of all ranks. */
+void ts_lower_from_first(ts_lower *lower, const ts_ap *bytes);
 ts_status ts_lower_rank(ts_lower *lower, ts_op_node *op); /* which of the program's NeuronCores this is */
 /* custom_call of a recorded NKI kernel (lower_kernel.c). */
 ts_status ts_lower_kernel(ts_lower *lower, ts_op_node *op);

@@ -256,6 +256,15 @@ ts_status ts_lower_collective(ts_lower *lower, ts_op_node *op) {
     return ts_ok;
 }
 
+void ts_lower_from_first(ts_lower *lower, const ts_ap *bytes) {
+    ts_groups all = {.rows = 1, .size = (int)lower->program->ranks};
+    all.rank = TS_NEW_ARRAY(&lower->arena, int64_t, all.size);
+    for (int i = 0; i < all.size; i++)
+        all.rank[i] = i;
+    const ts_ap ranks = groups_ap(lower, &all, all.size);
+    ts_emit_collective(&lower->b, ts_engine_sync, ts_cc_broadcast, bytes, bytes, ts_alu_bypass, &ranks);
+}
+
 ts_status ts_lower_rank(ts_lower *lower, ts_op_node *op) {
     ts_builder *b = &lower->b;
     b->loc = op->loc;

@@ -1,6 +1,6 @@
-/* custom_call @trainstone_host_call: the host's function whose number backend_config has. Its operands follow
-   each other in one run of bytes and its results in another, each from the next multiple of ALIGNMENT on;
-   python/trainstone/host_calls.py counts on it. */
+/* custom_call @trainstone_host_call: the host's function whose number backend_config has, and "once" where
+   rank 0 calls for all. Its operands follow each other in one run of bytes and its results in another, each
+   from the next multiple of ALIGNMENT on; python/trainstone/host_calls.py counts on it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,8 +99,9 @@ ts_status ts_lower_host_call(ts_lower *lower, ts_op_node *op) {
     const char *number = ts_op_string(op, "backend_config");
     char *end;
     const int64_t id = strtoll(number, &end, 10);
+    const bool is_once = strcmp(end, " once") == 0;
     ts_ap src = {0}, dst = {0};
-    if (!*number || *end)
+    if (!*number || (*end && !is_once))
         return ts_op_fail(lower->module, op, lower->diag, ts_input, "backend_config is no number: %.64s",
                           number);
     if (sent > INT32_MAX || received > INT32_MAX)
@@ -114,6 +115,7 @@ ts_status ts_lower_host_call(ts_lower *lower, ts_op_node *op) {
     if (received > 0) dst = run_ap(make_run(lower, received, "received from the host"), received);
     receive(lower, op, dst.tensor);
     lower->b.loc = op->loc;
-    ts_emit_host_call(&lower->b, id, &dst, &src);
+    ts_emit_host_call(&lower->b, id, &dst, &src, is_once);
+    if (is_once && received > 0 && lower->program->ranks > 1) ts_lower_from_first(lower, &dst);
     return ts_ok;
 }

@@ -17,6 +17,7 @@ ts_status ts_exec_host_call(ts_exec *exec, const ts_inst *head) {
     if (inst->dst.space != ts_space_none) ts_rows_whole(&set, &inst->dst, &dst);
     if (inst->src.space != ts_space_none) ts_rows_get(&set, &inst->src, &src);
     if (!ts_operands_ready(&set)) return ts_ok;
+    if (inst->is_once && exec->program->ranks > 1 && exec->member > 0) return ts_ok;
     if (!exec->host_call) return refuse(exec);
     if (exec->host_call(inst->id, src.base, (uint64_t)src.elems, dst.base, (uint64_t)dst.elems, error,
                         sizeof error))

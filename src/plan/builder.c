@@ -324,11 +324,12 @@ void ts_emit_rank(ts_builder *b, const ts_ap *dst) {
     inst->dst = *dst;
 }
 
-void ts_emit_host_call(ts_builder *b, int64_t id, const ts_ap *dst, const ts_ap *src) {
+void ts_emit_host_call(ts_builder *b, int64_t id, const ts_ap *dst, const ts_ap *src, bool is_once) {
     ts_inst_host_call *inst = EMIT(host_call, ts_engine_sync);
     inst->id = id;
     inst->dst = *dst;
     inst->src = *src;
+    inst->is_once = is_once;
 }
 
 ts_scalar ts_scalar_const(double value) {

@@ -108,7 +108,7 @@ void ts_emit_collective(ts_builder *b, ts_engine trigger, ts_cc kind, const ts_a
                         ts_alu op, const ts_ap *groups);
 void ts_emit_rank(ts_builder *b, const ts_ap *dst);
 /* Of an operand in no space there is none. */
-void ts_emit_host_call(ts_builder *b, int64_t id, const ts_ap *dst, const ts_ap *src);
+void ts_emit_host_call(ts_builder *b, int64_t id, const ts_ap *dst, const ts_ap *src, bool is_once);
 ts_scalar ts_scalar_const(double value);
 ts_scalar ts_scalar_ap(const ts_ap *ap);
 

@@ -214,6 +214,7 @@ def test_an_exception_ends_the_run_with_its_words():
     assert float(jax.jit(lambda x: x + 1)(np.float32(3))) == 4  # the device goes on
     with pytest.raises(jax.errors.JaxRuntimeError, match="Incorrect output shape"):
         np.asarray(jax.jit(lambda x: jax.pure_callback(lambda v: np.zeros(2, np.float32), F32, x))(np.float32(3)))
+    dispatch.runtime_tokens.clear()  # which would raise again
 
 
 def test_two_functions_that_look_alike_are_not_taken_for_each_other():
@@ -221,6 +222,58 @@ def test_two_functions_that_look_alike_are_not_taken_for_each_other():
         return jax.jit(lambda x: jax.pure_callback(lambda v: np.asarray(v + number), F32, x))
 
     assert [float(made(i)(np.float32(1))) for i in range(4)] == [1, 2, 3, 4]
+
+
+def test_types_that_the_engines_only_move():
+    values = np.float32([0.5, 1, 448, -2])
+
+    def make(note):
+        def run(x, n):
+            jax.debug.callback(note, x.astype(jnp.float8_e4m3fn), n * 3 + (1 << 33))
+            return io_callback(lambda v, k: (v, k + 1), (jax.ShapeDtypeStruct((4,), jnp.float8_e4m3fn),
+                                                         jax.ShapeDtypeStruct((), jnp.int64)),
+                               x.astype(jnp.float8_e4m3fn), n * 2)
+
+        return run
+
+    with jax.enable_x64(True):
+        compare(make, values, np.int64(1) << 40)
+
+
+SHARDED = """
+import jax, numpy as np, jax.numpy as jnp
+from jax.experimental import io_callback
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+mesh = Mesh(np.array(jax.devices()[:2]), "x")
+x = jax.device_put(np.arange(8, dtype=np.float32), NamedSharding(mesh, P("x")))
+seen = []
+note = lambda v: seen.append(np.asarray(v).tolist())
+def show(name, function):
+    value = jax.jit(function)(x)
+    jax.effects_barrier()
+    print(name, np.asarray(value).tolist(), sorted(seen), flush=True)
+    seen.clear()
+def count(v):
+    note(v)
+    return np.float32(len(seen))
+def body(carry, i):
+    got = io_callback(count, jax.ShapeDtypeStruct((), np.float32), carry.sum())
+    return carry + got, None
+show("whole", lambda x: (jax.debug.callback(note, x), x + 1)[1])
+show("loop", lambda x: jax.lax.scan(body, x, jnp.arange(3))[0])
+show("pure", lambda x: jax.pure_callback(lambda v: np.asarray(v) * 2, jax.ShapeDtypeStruct((8,), np.float32), x) + 1)
+show("parts", jax.shard_map(lambda x: (jax.debug.callback(note, x), x + 1)[1], mesh=mesh, in_specs=P("x"), out_specs=P("x")))
+"""
+
+
+def test_over_a_mesh_whole_arrays_call_once_and_parts_on_each_device():
+    lines = {}
+    for platform in "cpu", "neuron,cpu":
+        done = subprocess.run([sys.executable, "-c", SHARDED], capture_output=True, text=True, timeout=120, env={
+            **os.environ, "JAX_PLATFORMS": platform, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"})
+        assert done.returncode == 0, done.stderr
+        lines[platform] = done.stdout.splitlines()
+    assert len(lines["cpu"]) == 4 and lines["neuron,cpu"] == lines["cpu"], lines
 
 
 def test_threads_on_two_devices():

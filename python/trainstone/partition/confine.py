@@ -42,7 +42,7 @@ def confine(module):
             _product(table, op)
         elif op.name == "chlo.top_k":
             _top_k(table, op)
-        elif not op.name.startswith("sdy.") and op.results:
+        elif not op.name.startswith("sdy.") and (op.results or op.name == "stablehlo.custom_call"):
             _apply(table, op, *_rule(op))
 
 
