@@ -13,7 +13,6 @@ import time
 import weakref
 
 TARGET = "trainstone_host_call"
-ALIGNMENT = 64  # bytes: where each operand and each result begins (src/compiler/lower_host_call.c)
 NUMBER_BITS = 44  # of an instruction's numbers
 
 _functions = {}  # by number
@@ -153,15 +152,16 @@ def _checked(number, value, view):
 
 
 def _views(memory, layouts):
-    """The values that lie in a run of bytes."""
+    """The values that lie in a run of bytes: those of larger elements first (src/compiler/lower_host_call.c)."""
     import numpy as np
 
-    end = 0
-    for shape, dtype in layouts:
-        at = -(-end // ALIGNMENT) * ALIGNMENT
+    views, end = [None] * len(layouts), 0
+    for i in sorted(range(len(layouts)), key=lambda i: -layouts[i][1].itemsize):
+        shape, dtype = layouts[i]
         count = int(np.prod(shape))
-        end = at + count * dtype.itemsize
-        yield np.frombuffer(memory, dtype, count, at).reshape(shape) if count else np.empty(shape, dtype)
+        views[i] = np.frombuffer(memory, dtype, count, end).reshape(shape) if count else np.empty(shape, dtype)
+        end += count * dtype.itemsize
+    return views
 
 
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_int64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p,

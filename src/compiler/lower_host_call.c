@@ -1,6 +1,7 @@
 /* custom_call @trainstone_host_call: the host's function whose number backend_config has, and "once" where
-   rank 0 calls for all. Its operands follow each other in one run of bytes and its results in another, each
-   from the next multiple of ALIGNMENT on; python/trainstone/host_calls.py counts on it. */
+   rank 0 calls for all. Its operands follow each other in one run of bytes and its results in another, those
+   of larger elements first, so that no byte is left between them; python/trainstone/host_calls.py counts on
+   it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "compiler/lower.h"
 #include "compiler/passes.h"
 
-enum { ALIGNMENT = 64 };
+enum { LARGEST = 8 }; /* bytes of an element */
 
 bool ts_op_is_host_call(const ts_op_node *op) {
     return op->kind == ts_hlo_custom_call &&
@@ -23,16 +24,23 @@ static int64_t bytes_of(const ts_value *value) {
     return ts_type_elems(&value->type) * size_of(value);
 }
 
-static int64_t next_start(int64_t end) {
-    return (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+static int64_t run_bytes(ts_value *const *values, uint32_t count) {
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += bytes_of(values[i]);
+    return bytes;
 }
 
-/* From the first byte of the first value to the last of the last one. */
-static int64_t run_bytes(ts_value *const *values, uint32_t count) {
-    int64_t end = 0;
-    for (uint32_t i = 0; i < count; i++)
-        end = next_start(end) + bytes_of(values[i]);
-    return end;
+/* The first byte of each value in its run. */
+static int64_t *starts_of(ts_arena *arena, ts_value *const *values, uint32_t count) {
+    int64_t *starts = TS_NEW_ARRAY(arena, int64_t, count + 1), end = 0;
+    for (int64_t size = LARGEST; size > 0; size /= 2)
+        for (uint32_t i = 0; i < count; i++) {
+            if (size_of(values[i]) != size) continue;
+            starts[i] = end;
+            end += bytes_of(values[i]);
+        }
+    return starts;
 }
 
 static uint32_t make_run(ts_lower *lower, int64_t bytes, const char *name) {
@@ -53,23 +61,21 @@ static ts_ap run_ap(uint32_t run, int64_t bytes) {
     return ap;
 }
 
-/* One operand is sent from where it lies. */
+/* An operand alone (tokens have no bytes) is sent from where it lies. */
 static ts_status send(ts_lower *lower, const ts_op_node *op, int64_t bytes, uint32_t *run) {
     ts_view view;
-    if (op->operand_count == 1) {
-        TS_TRY(ts_lower_tensor(lower, op->operands[0], &view));
-        TS_TRY(ts_lower_whole(lower, op->operands[0], &view));
+    for (uint32_t i = 0; i < op->operand_count; i++) {
+        if (bytes_of(op->operands[i]) != bytes) continue;
+        TS_TRY(ts_lower_whole(lower, op->operands[i], &view));
         *run = view.tensor;
         return ts_ok;
     }
     *run = make_run(lower, bytes, "sent to the host");
-    int64_t end = 0;
+    const int64_t *starts = starts_of(&lower->arena, op->operands, op->operand_count);
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_value *value = op->operands[i];
-        const int64_t at = next_start(end);
-        end = at + bytes_of(value);
         if (bytes_of(value) == 0) continue;
-        const ts_view to = part_of(*run, value, at);
+        const ts_view to = part_of(*run, value, starts[i]);
         TS_TRY(ts_lower_shifted_tensor(lower, value, &view));
         TS_TRY(ts_lower_copy(lower, &to, &view));
     }
@@ -78,17 +84,15 @@ static ts_status send(ts_lower *lower, const ts_op_node *op, int64_t bytes, uint
 
 /* Results stay where they arrive. */
 static void receive(ts_lower *lower, const ts_op_node *op, uint32_t run) {
-    int64_t end = 0;
+    const int64_t *starts = starts_of(&lower->arena, op->results, op->result_count);
     for (uint32_t i = 0; i < op->result_count; i++) {
         ts_value *value = op->results[i];
         ts_lowered *lowered = value->note;
-        const int64_t at = next_start(end);
-        end = at + bytes_of(value);
         if (bytes_of(value) == 0) {
             ts_lower_result(lower, value);
             continue;
         }
-        lowered->view = part_of(run, value, at);
+        lowered->view = part_of(run, value, starts[i]);
         lowered->has_view = true;
     }
 }

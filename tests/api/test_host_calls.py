@@ -313,6 +313,13 @@ def test_a_function_lives_as_long_as_its_runs():
     assert len(host_calls._functions) <= 1
 
 
+def test_checks_find_nothing_where_all_is_written(tmp_path):
+    done = run_script("import jax, numpy as np\n"
+                      "f = lambda x, b: (jax.debug.print('{} {} {}', b, x, b[:1], ordered=True), x + 1)[1]\n"
+                      "print(jax.jit(f)(np.float32(1), np.ones(3, bool)))", TRAINSTONE_CHECK="all")
+    assert done.returncode == 0 and "[ True  True  True] 1.0 [ True]" in done.stdout and "check" not in done.stderr, done
+
+
 def test_the_record_tells_of_calls():
     jax.jit(lambda x: (jax.debug.callback(lambda v: None, x), x + 1)[1])(np.float32(1)).block_until_ready()
     record = trainstone.last_run()
@@ -320,9 +327,9 @@ def test_the_record_tells_of_calls():
     assert record["predicted_seconds"] > 50e-6
 
 
-def run_script(text):
+def run_script(text, **environment):
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "JAX_PLATFORMS": "neuron,cpu"})
+                          env={**os.environ, "JAX_PLATFORMS": "neuron,cpu", **environment})
 
 
 def test_what_runs_as_the_script_ends_still_calls():
