@@ -266,19 +266,55 @@ static int64_t dma_shares(const ts_chip *chip, const transfer *t, int64_t bytes)
     return shares < (int64_t)chip->dma_engines ? shares : (int64_t)chip->dma_engines;
 }
 
+/* Whether the DMA engines turn it: a row of HBM lies along the partitions. */
+static bool is_turned(const ts_chip *chip, const ts_inst_dma_copy *inst, const transfer *t) {
+    if (!inst->is_transpose || chip->dma_transposes == 0 || t->is_indexed || t->width < 2) return false;
+    for (int i = 0; i < t->src->dims; i++)
+        if (t->src->count[i] != 1) return t->src->step[i] == 1;
+    return true;
+}
+
+/* Tiles of all partitions and a few contiguous elements of each, which all engines write together. */
+static int64_t transpose_tiles(const ts_chip *chip, const transfer *t) {
+    int64_t run = larger_count(run_elems(t->dst), 1);
+    return ts_ceil_div(t->parts, (int64_t)chip->partitions) * (t->dst->elems / run) *
+           ts_ceil_div(run, (int64_t)chip->dma_transpose_elems);
+}
+
+/* A part of each tile for each engine. What a part takes beside its bytes is in the factor. */
+static void transpose_cost(const ts_chip *chip, const transfer *t, ts_cost *cost) {
+    int64_t tiles = transpose_tiles(chip, t);
+    double bytes = (double)tiles * chip->partitions * chip->dma_transpose_elems * (double)t->width;
+    cost->is_turned = true;
+    cost->dma_engines = (int32_t)chip->dma_engines;
+    cost->descriptors = tiles * cost->dma_engines;
+    cost->byte_time =
+        (ts_time)llround(bytes * chip->dma_transpose_factor / chip->dma_engine_bytes_per_ns * 1000);
+}
+
+static void copy_cost(const ts_chip *chip, const transfer *t, bool is_adding, ts_cost *cost) {
+    int64_t a = t->dst ? run_elems(t->dst) : 1, b = t->src ? run_elems(t->src) : a;
+    int64_t most = (int64_t)(chip->dma_descriptor_max_bytes / (double)t->width);
+    int64_t shares = dma_shares(chip, t, cost->bytes);
+    cost->descriptors =
+        count_descriptors(t->total, larger_count(a, 1), larger_count(b, 1), larger_count(most, 1));
+    cost->dma_engines = (int32_t)shares;
+    if (!t->is_chip_side) cost->descriptors = larger_count(cost->descriptors, shares);
+    double factor = is_adding ? chip->dma_accumulate_factor : 1;
+    cost->descriptor_time = (ts_time)llround((double)cost->descriptors * chip->dma_descriptor_ns * 1000);
+    cost->byte_time = (ts_time)llround((double)cost->bytes * factor / chip->dma_engine_bytes_per_ns * 1000);
+}
+
 static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
     const transfer t = transfer_of(inst, operands);
     const bool is_adding = ((const ts_inst_dma_copy *)inst)->rmw != ts_rmw_none;
     cost->hbm_write_bytes = hbm_bytes(t.dst);
     cost->hbm_read_bytes = hbm_bytes(t.src) + (is_adding ? cost->hbm_write_bytes : 0);
-    int64_t a = t.dst ? run_elems(t.dst) : 1, b = t.src ? run_elems(t.src) : a;
-    int64_t most = (int64_t)(chip->dma_descriptor_max_bytes / (double)t.width);
     cost->bytes = t.total * t.width;
-    cost->descriptors =
-        count_descriptors(t.total, larger_count(a, 1), larger_count(b, 1), larger_count(most, 1));
-    int64_t shares = dma_shares(chip, &t, cost->bytes);
-    cost->dma_engines = (int32_t)shares;
-    if (!t.is_chip_side) cost->descriptors = larger_count(cost->descriptors, shares);
+    if (is_turned(chip, (const ts_inst_dma_copy *)inst, &t))
+        transpose_cost(chip, &t, cost);
+    else
+        copy_cost(chip, &t, is_adding, cost);
 
     double trigger = chip->dma_trigger_ns * 1000;
     if (t.is_indexed)
@@ -286,9 +322,6 @@ static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands
                     chip->dma_software_dge_per_descriptor_cycles * (double)cost->descriptors) /
                    ts_engine_cost_get(chip, inst->engine).ghz * 1000;
     cost->occupancy = (ts_time)llround(trigger);
-    double factor = is_adding ? chip->dma_accumulate_factor : 1;
-    cost->descriptor_time = (ts_time)llround((double)cost->descriptors * chip->dma_descriptor_ns * 1000);
-    cost->byte_time = (ts_time)llround((double)cost->bytes * factor / chip->dma_engine_bytes_per_ns * 1000);
     cost->latency = (ts_time)llround((chip->dma_first_byte_ns + chip->dma_completion_ns) * 1000) +
                     (cost->descriptor_time + cost->byte_time) / cost->dma_engines;
     cost->elems = t.total;

@@ -31,6 +31,7 @@ typedef struct ts_cost {
     int64_t bytes;                      /* payload: larger of the two sides */
     int64_t descriptors;                /* contiguous runs, over all engines */
     int32_t dma_engines;                /* engines it is spread over */
+    bool is_turned;                     /* all engines share its work, whatever its partitions */
     int64_t hbm_read_bytes, hbm_write_bytes;
     int64_t flops;           /* nc_matmul: 2 K M N */
     int64_t selection_flops; /* the same where the stationary is declared zeros and ones */

@@ -101,7 +101,7 @@ typedef struct ts_record_queue {
 enum { TS_DMA_SIZES = 24, TS_RECORD_WHAT_IFS = 30 };
 typedef struct ts_record_size {
     uint64_t descriptors, bytes;
-    ts_time time; /* of DMA engines */
+    ts_time time, descriptor_time; /* of DMA engines; that of descriptors is part of it */
 } ts_record_size;
 
 typedef struct ts_record {

@@ -17,12 +17,26 @@ static ts_status check_exchange(ts_verifier *v, const ts_inst_dma_copy *inst) {
     return ts_agree_shape(v, "dst", &inst->dst, "src", &inst->src);
 }
 
+/* The DMA engines turn bits of 2 or 4 bytes on their way from HBM. */
+static ts_status check_turned(ts_verifier *v, const ts_inst_dma_copy *inst) {
+    const ts_dtype_info *dtype = ts_dtype_get(inst->src.dtype);
+    TS_TRY(ts_need_space(v, "dst", &inst->dst, ts_space_sbuf, "ISA:869-905"));
+    TS_TRY(ts_need_space(v, "src", &inst->src, ts_space_hbm, "T2:275-340"));
+    if (inst->dst.dtype == inst->src.dtype && inst->rmw == ts_rmw_none &&
+        (dtype->bytes == 2 || dtype->bytes == 4))
+        return ts_ok;
+    return ts_verify_refuse(v, ts_input,
+                            "is_transpose moves bits of 2 or 4 bytes: dst is %s, src %s (T2:278)",
+                            ts_dtype_get(inst->dst.dtype)->name, dtype->name);
+}
+
 static ts_status check_dma(ts_verifier *v, const ts_inst_dma_copy *inst) {
     const ts_dtype_info *to = ts_dtype_get(inst->dst.dtype), *from = ts_dtype_get(inst->src.dtype);
     if (inst->queue >= v->chip->dma_queues)
         return ts_verify_refuse(v, ts_input, "queue %u, the chip has %.0f (chip.def dma_queues)", inst->queue,
                                 v->chip->dma_queues);
     if (inst->is_exchange) return check_exchange(v, inst);
+    if (inst->is_transpose) TS_TRY(check_turned(v, inst));
     if ((inst->dst.dtype != inst->src.dtype || inst->rmw == ts_rmw_add) && !(to->native && from->native))
         return ts_verify_refuse(v, ts_unsupported,
                                 "a DMA that computes casts through fp32, which %s has no part in",

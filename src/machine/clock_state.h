@@ -101,7 +101,7 @@ typedef struct ts_step {
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row, inst;         /* inst: position in code */
     uint8_t engine;
-    bool is_dma, is_fp32, is_indexed,
+    bool is_dma, is_fp32, is_indexed, is_turned,
         is_control, /* is_dma: also a collective, which its engine only triggers */
         is_wait;    /* a semaphore's, or one for the other core */
     bool is_collective;

@@ -48,6 +48,7 @@ static void set_amounts(ts_step *step, const ts_cost *cost) {
     step->amounts.elems = cost->elems;
     if (step->is_dma) {
         step->amounts.descriptors = cost->descriptors;
+        step->is_turned = cost->is_turned;
         step->amounts.hbm_read_bytes = cost->hbm_read_bytes;
         step->amounts.hbm_write_bytes = cost->hbm_write_bytes;
     } else {
@@ -88,6 +89,7 @@ static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operan
             !(i > 0 && operands->ref[i - 1].index))
             rows = operands->ref[i].parts;
     }
+    if (step->is_turned) rows = 0;
     step->rows = rows > 0 ? rows : step->shares;
     step->rows_per_share = rows > 0 ? (int32_t)clock->chip[clock->asked].dma_rows_per_engine : 1;
     for (int k = 0; k < clock->sets; k++) {

@@ -134,14 +134,18 @@ static void add_spaces(ts_record *record, const ts_step *step) {
     record->psum_to_sbuf_bytes += step->count * step->space_bytes[0][1];
 }
 
-static void add_sizes(ts_record *record, const ts_amounts *amounts, ts_time time, uint64_t count) {
+static void add_sizes(ts_record *record, const ts_step *step, const ts_set_costs *costs) {
+    const ts_amounts *amounts = &step->amounts;
+    uint64_t count = step->count;
+    ts_time descriptors = step->rows * costs->descriptor_time;
     int size = 0;
     while (size + 1 < TS_DMA_SIZES &&
            amounts->bytes >> (size + 1) >= (amounts->descriptors > 0 ? amounts->descriptors : 1))
         size++;
     record->sizes[size].descriptors += count * (uint64_t)amounts->descriptors;
     record->sizes[size].bytes += count * (uint64_t)amounts->bytes;
-    record->sizes[size].time += (ts_time)count * time;
+    record->sizes[size].time += (ts_time)count * (descriptors + step->rows * costs->byte_time);
+    record->sizes[size].descriptor_time += (ts_time)count * descriptors;
 }
 
 static void add_collective(ts_record *record, ts_record_row *row, const ts_step *step,
@@ -188,7 +192,7 @@ static void add_step(ts_clock *clock, const ts_step *step) {
     }
     row->descriptors += count * (uint64_t)amounts->descriptors;
     row->hbm_bytes += count * (uint64_t)(amounts->hbm_read_bytes + amounts->hbm_write_bytes);
-    add_sizes(record, amounts, moving, count);
+    add_sizes(record, step, costs);
     record->dma_transfers += count;
     record->dma_descriptors += count * (uint64_t)amounts->descriptors;
     record->hbm_read_bytes += count * (uint64_t)amounts->hbm_read_bytes;

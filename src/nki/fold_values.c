@@ -69,7 +69,8 @@ static bool may_write(const ts_inst *maker, const ts_ap *made, const ts_ap *plac
     if ((is_dma || maker->engine == ts_engine_gpsimd) && place->space == ts_space_psum) return false;
     if (made->dtype == place->dtype) return true;
     /* A load into the tensor's own dtype casts on the way as the copy would. */
-    if (is_dma) return ((const ts_inst_dma_copy *)maker)->src.dtype == made->dtype;
+    const ts_inst_dma_copy *load = (const ts_inst_dma_copy *)maker;
+    if (is_dma) return load->src.dtype == made->dtype && !load->is_transpose;
     bool computes = maker->op != ts_op_nc_transpose && maker->op != ts_op_iota;
     return computes && made->dtype == ts_dtype_f32;
 }

@@ -255,6 +255,7 @@ static void bring_in(spill *s, uint32_t tile, uint32_t at) {
         dma->src = source->src;
         dma->dst = source->dst;
         dma->dst.tensor = now;
+        dma->is_transpose = source->is_transpose;
     } else {
         both_ends(s, tile, p->saved - 1, &dma->dst, &dma->src);
     }

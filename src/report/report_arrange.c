@@ -180,8 +180,7 @@ static double busy_share(const ts_record *record, unsigned bound) {
     if (bound == ts_bound_dma_bytes || bound == ts_bound_dma_descriptors) {
         double all = record->chip.dma_engines * (double)record->total, bytes = 0, both = 0;
         for (int i = 0; i < TS_DMA_SIZES; i++) {
-            double of_descriptors =
-                (double)record->sizes[i].descriptors * record->chip.dma_descriptor_ns * 1000;
+            double of_descriptors = (double)record->sizes[i].descriptor_time;
             both += (double)record->sizes[i].time;
             bytes += (double)record->sizes[i].time - of_descriptors;
         }

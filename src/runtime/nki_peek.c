@@ -9,8 +9,10 @@ static ts_status emit_copy(ts_recorder *r, bool is_dma, const ts_nki_view *dst, 
                            ts_diag *diag) {
     ts_nki_value to = {.kind = ts_nki_tensor, .view = dst}, from = {.kind = ts_nki_tensor, .view = src},
                  none = {0};
-    ts_nki_value dma[] = {none, to, from, none, none, none}, copy[] = {to, from};
-    if (is_dma) return ts_record_inst(r, ts_op_dma_copy, ts_engine_sync, dma, 6, 0, diag);
+    ts_nki_value dma[] = {none, to, from, none, none, none, none}, copy[] = {to, from};
+    if (is_dma)
+        return ts_record_inst(r, ts_op_dma_copy, ts_engine_sync, dma, (int)(sizeof dma / sizeof *dma), 0,
+                              diag);
     return ts_record_inst(r, ts_op_tensor_copy, ts_engine_vector, copy, 2, 0, diag);
 }
 

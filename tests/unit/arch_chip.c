@@ -72,7 +72,7 @@ static void test_own_rows(void **state) {
         assert_ptr_equal(ts_param_of(&trn1, i), ts_param_at(i));
         own += row != ts_param_at(i);
     }
-    assert_int_equal(own, 26);
+    assert_int_equal(own, 28);
     ts_chip slow;
     ts_chip_corner(&trn2, false, &slow);
     assert_true(slow.dma_engine_bytes_per_ns == 20 && slow.tensor_ghz == 2.4);

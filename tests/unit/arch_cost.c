@@ -19,14 +19,14 @@ static const char *const TENSORS = "tensor x: input 0 f32[256,512]\n"
                                    "tensor big: output 0 f32[1024,1024]\n"
                                    "tensor twin: output 1 f32[1024,1024]\n";
 
-static ts_cost cost_of(const char *inst, ts_operands *operands) {
+static ts_cost cost_on(const char *name, const char *inst, ts_operands *operands) {
     char text[2048];
     snprintf(text, sizeof text, "trn 1\nprogram cost chip=trn1 sync=explicit\n%s%s\n", TENSORS, inst);
     ts_program *program = NULL;
     ts_diag diag = {0};
     if (ts_program_parse(text, "cost", &program, &diag) != ts_ok) fail_msg("%s: %s", inst, diag.message);
     ts_chip chip;
-    assert_int_equal(ts_chip_get("trn1", &chip, NULL), ts_ok);
+    assert_int_equal(ts_chip_get(name, &chip, NULL), ts_ok);
     int64_t counters[1] = {0};
     ts_operands local;
     ts_cost cost;
@@ -35,6 +35,10 @@ static ts_cost cost_of(const char *inst, ts_operands *operands) {
     ts_inst_cost(&chip, program->code.data[0], operands, &cost);
     ts_program_free(program);
     return cost;
+}
+
+static ts_cost cost_of(const char *inst, ts_operands *operands) {
+    return cost_on("trn1", inst, operands);
 }
 
 typedef struct row {
@@ -260,10 +264,52 @@ static void test_transfer_times(void **state) {
     assert_true(operands.is_read[2] && operands.ref[2].space == ts_space_sbuf);
 }
 
+typedef struct turning {
+    const char *chip, *inst;
+    int64_t descriptors; /* of engines that turn: 16 for each tile of 128 partitions and 16 elements */
+    bool is_turned;
+    int width;
+} turning;
+
+/* clang-format off */
+static const turning turnings[] = {
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 256] src=hbm.bf16[h +0 128 256@512] is_transpose", 16 * 16, true, 2},
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +0 256] src=hbm.f32[x +0 128 256@512] is_transpose", 16 * 16, true, 4},
+    /* whole tiles, whatever is missing of them */
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:64 +0 17] src=hbm.bf16[h +0 64 17@512] is_transpose", 2 * 16, true, 2},
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 1] src=hbm.bf16[h +0 128] is_transpose", 16, true, 2},
+    /* what lies together in a partition fills tiles, in whatever order HBM has it; what lies apart does not */
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 32] src=hbm.bf16[h +0 128 8@512 4@128] is_transpose", 2 * 16, true, 2},
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 4@16 8] src=hbm.bf16[h +0 128 4@512 8@4096] is_transpose", 4 * 16, true, 2},
+    /* one by one: without the mark, without the mode, or where no row of HBM lies along the partitions */
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 256] src=hbm.bf16[h +0 128 256@512]", 128 * 256, false, 2},
+    {"trn1", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 256] src=hbm.bf16[h +0 128 256@512] is_transpose", 128 * 256, false, 2},
+    {"inf2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 256] src=hbm.bf16[h +0 128 256@512] is_transpose", 128 * 256, false, 2},
+    {"trn2", "sync.dma_copy queue=0 dst=sbuf.bf16[p0:128 +0 256] src=hbm.bf16[h +0 128@2 256@512] is_transpose", 128 * 256, false, 2},
+};
+/* clang-format on */
+
+/* Up to 90 % of a copy's rate, in whole tiles (T2:303-321). */
+static void test_turned_transfers(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof turnings / sizeof turnings[0]; i++) {
+        const turning *t = &turnings[i];
+        ts_cost cost = cost_on(t->chip, t->inst, NULL);
+        if (cost.descriptors != t->descriptors || cost.is_turned != t->is_turned)
+            fail_msg("%s: %lld descriptors, turned %d", t->inst, (long long)cost.descriptors, cost.is_turned);
+        assert_int_equal(cost.dma_engines, 16);
+        if (!t->is_turned) continue;
+        assert_int_equal(cost.descriptor_time, 0);
+        assert_true(cost.byte_time == llround((double)t->descriptors * 128 * t->width * 1.111 / 23 * 1000));
+    }
+    assert_int_equal(cost_on("trn2", turnings[2].inst, NULL).bytes, 64 * 17 * 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formulas),  cmocka_unit_test(test_every_row),
-        cmocka_unit_test(test_sequencer), cmocka_unit_test(test_work),
-        cmocka_unit_test(test_transfers), cmocka_unit_test(test_transfer_times)};
+        cmocka_unit_test(test_formulas),        cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_sequencer),       cmocka_unit_test(test_work),
+        cmocka_unit_test(test_transfers),       cmocka_unit_test(test_transfer_times),
+        cmocka_unit_test(test_turned_transfers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

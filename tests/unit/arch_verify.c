@@ -428,6 +428,17 @@ static void test_dma(void **state) {
            "queue 16, the chip has 16");
     refuse("sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 64] src=sbuf.f32[p0:127 +0 64]",
            "elements of dst are 8192 and elements of src 8128");
+    accept("sync.dma_copy queue=0 dst=sbuf.f32[p0:64 +0 12] src=hbm.f32[x +0 64 12@64] is_transpose");
+    refuse("sync.dma_copy queue=0 dst=sbuf.bf16[p0:64 +0 12] src=hbm.f32[x +0 64 12@64] is_transpose",
+           "bits of 2 or 4 bytes: dst is bf16, src f32");
+    refuse("sync.dma_copy queue=0 dst=sbuf.i8[p0:8 +0 8] src=hbm.i8[i8s +0 8 8@8] is_transpose",
+           "bits of 2 or 4 bytes");
+    refuse("sync.dma_copy queue=0 dst=sbuf.f32[p0:64 +0 12] src=hbm.f32[x +0 64 12@64] rmw=add is_transpose",
+           "bits of 2 or 4 bytes");
+    refuse("sync.dma_copy queue=0 dst=sbuf.f32[p0:1 +0 4] src=sbuf.f32[p0:1 +16 4] is_transpose",
+           "'src' of 'dma_copy' to be in address space 'hbm'");
+    refuse("sync.dma_copy queue=0 dst=hbm.f32[y +0 4] src=hbm.f32[x +0 4] is_transpose",
+           "'dst' of 'dma_copy' to be in address space 'sbuf'");
     refuse("sync.dma_copy queue=0 dst=hbm.f32[x +0 1] src=sbuf.f32[p0:1 +0 1]",
            "x, an input, which is read-only");
     refuse("sync.dma_copy queue=0 dst=hbm.f32[c +0 1] src=sbuf.f32[p0:1 +0 1]",

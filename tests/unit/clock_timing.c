@@ -80,8 +80,9 @@ static void check_file(const char *name) {
     size_t size = 0;
     assert_int_equal(ts_file_read(path, &data, &size, NULL), ts_ok);
     ts_program *program = parse_text((const char *)data, path);
-    ts_chip chip = table_chip();
     ts_diag diag = {0};
+    ts_chip chip;
+    assert_int_equal(ts_chip_get(program->chip, &chip, &diag), ts_ok);
     if (ts_program_verify(program, &chip, &diag) != ts_ok) fail_msg("%s: %s", path, diag.message);
     ts_record record;
     clock_run(program, &chip, &record);

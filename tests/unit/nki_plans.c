@@ -42,8 +42,8 @@ static ts_nki_value tensor_of(const ts_nki_view *view) {
 
 static bool move(ts_nki *nki, const ts_nki_view *dst, const ts_nki_view *src, uint32_t line,
                  ts_nki_error *error) {
-    const ts_nki_value values[6] = {{0}, tensor_of(dst), tensor_of(src)};
-    return ts_nki_emit(nki, ts_op_dma_copy, ts_engine_sync, values, 6, line, error) == 0;
+    const ts_nki_value values[7] = {{0}, tensor_of(dst), tensor_of(src)};
+    return ts_nki_emit(nki, ts_op_dma_copy, ts_engine_sync, values, 7, line, error) == 0;
 }
 
 static bool fill(ts_nki *nki, const ts_nki_view *dst, double value, uint32_t line, ts_nki_error *error) {

@@ -87,9 +87,10 @@ def pieces(*views):
     return [piece for i in range(views[0].shape[1]) for piece in pieces(*(view[:, i] for view in views))]
 
 
-def dma_copy(dst, src, rmw=False, skip=False, engine=None):
+def dma_copy(dst, src, rmw=False, skip=False, engine=None, is_transpose=False):
     dst.tensor.is_written = True
-    EMIT.dma_copy(engine_code(engine, SYNC), dst=dst, src=src, rmw=int(rmw), oob=int(skip))
+    EMIT.dma_copy(engine_code(engine, SYNC), dst=dst, src=src, rmw=int(rmw), oob=int(skip),
+                  is_transpose=int(is_transpose))
 
 
 def core_signal(data, engine=None, default=GPSIMD):

@@ -568,7 +568,8 @@ def dma_transposed(dst, src, axes=None):
         between = memory.ndarray(src.shape, src.dtype, SPACES["hbm"])
         memory.move(between, src)
         src = between
-    memory.move(dst, src.permute(axes))
+    is_bits = dst.dtype == src.dtype and src.dtype.itemsize in (2, 4)
+    memory.move(dst, src.permute(axes), is_transpose=is_bits and not dst.is_hbm)
 
 
 def random_seed(seed, mask=None, name=None):
