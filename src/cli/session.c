@@ -33,7 +33,7 @@ static ts_status read_rounding(const ts_arguments *arguments, ts_runtime_options
 }
 
 ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session *session, ts_diag *diag) {
-    *session = (ts_session){0};
+    *session = (ts_session){.threads = threads};
     ts_runtime_options options = {.instance = arguments->instance,
                                   .chip = arguments->chip,
                                   .threads = threads,
@@ -49,6 +49,7 @@ ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session
     /* On the command line "none" is an answer too. */
     if (arguments->auto_cast) TS_TRY(read_cast(arguments, &options, diag));
     if (arguments->instance) options.chip = chip;
+    session->is_chosen = options.instance || options.chip;
     return ts_runtime_new(&options, &session->runtime, diag);
 }
 
@@ -70,9 +71,32 @@ static ts_status load(const ts_arguments *arguments, const char *path, const ts_
     return status;
 }
 
+/* The smallest instance with the chip, or else the chip in the default one. */
+static void choose_chip(const char *chip, ts_arguments *arguments) {
+    const ts_instance *best = NULL;
+    for (int i = 0; i < ts_instance_count(); i++) {
+        const ts_instance *instance = ts_instance_at(i);
+        if (strcmp(instance->chip, chip) == 0 && (!best || instance->cores < best->cores)) best = instance;
+    }
+    if (best)
+        arguments->instance = best->name;
+    else
+        arguments->chip = chip;
+}
+
 ts_status ts_session_load(const ts_arguments *arguments, const ts_compile_options *options,
                           ts_session *session, ts_diag *diag) {
-    return load(arguments, arguments->files.data[0], options, session, &session->executable, diag);
+    const char *path = arguments->files.data[0];
+    TS_TRY(load(arguments, path, options, session, &session->executable, diag));
+    char chip[64];
+    ts_arguments own = *arguments;
+    snprintf(chip, sizeof chip, "%s", ts_executable_program(session->executable)->chip);
+    if (session->is_chosen || strcmp(chip, ts_runtime_chip(session->runtime)->name) == 0) return ts_ok;
+    const int threads = session->threads;
+    choose_chip(chip, &own);
+    ts_session_close(session);
+    TS_TRY(ts_session_open(&own, threads, session, diag));
+    return load(&own, path, options, session, &session->executable, diag);
 }
 
 ts_status ts_session_load_sibling(const ts_arguments *arguments, ts_session *session, ts_diag *diag) {

@@ -18,7 +18,8 @@ const ts_verb *ts_verb_find(const char *name);
 #define TS_OPTION_INSTANCE                                                                                   \
     TS_OPTION("instance", 0, "NAME", word, instance, 0, 0,                                                   \
               "The modelled instance, such as trn1.2xlarge; trainstone chip --instances lists them. "        \
-              "Default: TRAINSTONE_INSTANCE, else trn1.2xlarge.")
+              "Default: TRAINSTONE_INSTANCE, else the smallest with the chip of a compiled PROG, else "      \
+              "trn1.2xlarge.")
 #define TS_OPTION_CHIP                                                                                       \
     TS_OPTION(                                                                                               \
         "chip", 0, "NAME|FILE", word, chip, 0, 0,                                                            \

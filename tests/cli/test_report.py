@@ -482,6 +482,9 @@ def test_the_chip_that_was_clocked_is_named_and_no_other_is_priced(tmp_path):
     assert machine == "trn1.2xlarge, 1 of 2 cores, with chip trn2" and "no chip trn2: --instance" in cost
     machine, cost = told("--instance", "trn2.48xlarge")
     assert machine == "trn2.48xlarge, 1 of 128 cores" and cost.startswith("-, as no document")
+    (tmp_path / "add.trn").write_text((tmp_path / "add.trn").read_text().replace("chip=trn1", "chip=inf2"))
+    assert told()[0] == "inf2.xlarge, 1 of 2 cores"  # what it was compiled for, where nobody says otherwise
+    assert told("--instance", "trn1.2xlarge")[0] == "trn1.2xlarge, 1 of 2 cores"
 
 
 def test_refusals(tmp_path):
