@@ -3,7 +3,10 @@
    the host for dense products, all in turn, window by window. With one thread a window's time is the CPU time
    of the process, with more it is wall time.
 
-   usage: cube [WINDOWS [SIZE [THREADS]]]   (15, 2048 and 1 when not given) */
+   usage: cube [WINDOWS [SIZE [THREADS]]]   (15, 2048 and 1 when not given)
+
+   With several threads OMP_WAIT_POLICY=passive and OPENBLAS_THREAD_TIMEOUT=4 keep those of the libraries from
+   looking for work while others are measured. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
