@@ -180,6 +180,12 @@ const char *ts_space_name(unsigned space) {
     return names[space <= ts_space_hbm ? space : ts_space_hbm + 1];
 }
 
+bool ts_program_has(const ts_program *program, ts_op op) {
+    for (uint32_t at = 0; at < program->code.count; at++)
+        if (program->code.data[at]->op == op) return true;
+    return false;
+}
+
 ts_inst *ts_program_append(ts_program *program, ts_op op, ts_engine engine, uint32_t loc) {
     ts_inst *inst = ts_arena_alloc(&program->arena, ts_op_get(op)->size);
     inst->op = (uint16_t)op;

@@ -152,6 +152,9 @@ const char *ts_space_name(unsigned space);
 /* A new zeroed instruction of the op's type in the program's arena, appended to its code. */
 ts_inst *ts_program_append(ts_program *program, ts_op op, ts_engine engine, uint32_t loc);
 
+/* Whether some instruction of the program is one of the op. */
+bool ts_program_has(const ts_program *program, ts_op op);
+
 /* docs/isa.md, and the same tables for other languages: {"instructions": [...], "alu": [...], "act": [...],
    "dtypes": [...]}. */
 void ts_isa_markdown(ts_text *out);

@@ -23,11 +23,6 @@ static ts_value *binary(factors *f, ts_hlo kind, ts_value *a, ts_value *b) {
     return ts_make_binary(f->m, kind, a, b);
 }
 
-static ts_value *part(factors *f, ts_value *a, int64_t row, int64_t rows, int64_t column, int64_t columns) {
-    const int64_t start[3] = {0, row, column}, limit[3] = {f->batch, row + rows, column + columns};
-    return ts_make_slice(f->m, a, start, limit);
-}
-
 /* A slice of one row or column, or of one element for each row. */
 static ts_value *line(factors *f, ts_value *slice, int64_t count) {
     const int64_t dims[2] = {f->batch, count};
@@ -56,8 +51,8 @@ static ts_value *factor_block(factors *f, ts_value *a) {
     ts_type matrix = a->type, lines = ts_type_make(ts_dtype_f32, 2, dims);
     ts_value *rows[TS_TRIANGLE_BLOCK], *pivots[TS_TRIANGLE_BLOCK];
     for (int64_t j = 0; j < n; j++) {
-        rows[j] = part(f, a, j, 1, 0, n);
-        pivots[j] = line(f, part(f, a, j, 1, j, 1), 1);
+        rows[j] = ts_make_block(f->m, a, j, 1, 0, n);
+        pivots[j] = line(f, ts_make_block(f->m, a, j, 1, j, 1), 1);
         if (j + 1 == n) break;
         ts_value *row = line(f, rows[j], n), *pivot = ts_make_reshape(f->m, pivots[j], 1, &f->batch);
         ts_value *scaled = binary(f, ts_hlo_divide, row, ts_make_broadcast(f->m, pivot, &lines, batch));
@@ -91,11 +86,11 @@ static ts_value *factor(factors *f, ts_value *a) {
     int count = 0;
     for (int64_t at = 0; at < f->size; at += TS_TRIANGLE_BLOCK) {
         int64_t left = f->size - at, n = left < TS_TRIANGLE_BLOCK ? left : TS_TRIANGLE_BLOCK;
-        ts_value *block = factor_block(f, part(f, a, 0, n, 0, n)), *beside = NULL;
+        ts_value *block = factor_block(f, ts_make_block(f->m, a, 0, n, 0, n)), *beside = NULL;
         if (n < left) {
             ts_value *inverse = ts_triangle_inverse(f->m, block, false, false);
-            beside = ts_triangle_apply(f->m, block, inverse, part(f, a, 0, n, n, left - n), 1);
-            a = binary(f, ts_hlo_subtract, part(f, a, n, left - n, n, left - n),
+            beside = ts_triangle_apply(f->m, block, inverse, ts_make_block(f->m, a, 0, n, n, left - n), 1);
+            a = binary(f, ts_hlo_subtract, ts_make_block(f->m, a, n, left - n, n, left - n),
                        ts_triangle_product(f->m, beside, beside, 1, 1));
         }
         rows[count++] = join_row(f, at, block, beside);

@@ -117,11 +117,6 @@ typedef struct panel {
     ts_value *taus;   /* [batch, reflections] */
 } panel;
 
-static ts_value *part(ts_maker *m, ts_value *a, int64_t row, int64_t rows, int64_t col, int64_t cols) {
-    const int64_t start[3] = {0, row, col}, limit[3] = {a->type.dim[0], row + rows, col + cols};
-    return ts_make_slice(m, a, start, limit);
-}
-
 static void factor_trip(ts_maker *m, void *context, ts_value *trip, ts_value **carried) {
     factors inside = *(factors *)context;
     ts_value *tau;
@@ -192,22 +187,24 @@ static panel factor_panels(factors *f, ts_value *matrix) {
     for (int64_t at = 0; at < count; at += PANEL, panels++) {
         int64_t rows = f->rows - at, cols = f->cols - at, width = count - at < PANEL ? count - at : PANEL;
         factors narrow = begin(m, f->batch, rows, width);
-        panel p = factor_in_loop(&narrow, part(m, rest, 0, rows, 0, width));
+        panel p = factor_in_loop(&narrow, ts_make_block(m, rest, 0, rows, 0, width));
         left[panels] = p.matrix;
         taus[panels] = p.taus;
         above[panels] = NULL;
         if (cols > width) {
-            ts_value *right = reflect_by_all(&p, part(m, rest, 0, rows, width, cols - width), true);
-            above[panels] = part(m, right, 0, width, 0, cols - width);
-            rest = rows > width ? part(m, right, width, rows - width, 0, cols - width) : NULL;
+            ts_value *right = reflect_by_all(&p, ts_make_block(m, rest, 0, rows, width, cols - width), true);
+            above[panels] = ts_make_block(m, right, 0, width, 0, cols - width);
+            rest = rows > width ? ts_make_block(m, right, width, rows - width, 0, cols - width) : NULL;
         } else {
             rest = NULL;
         }
     }
     while (panels-- > 0) {
         int64_t rows = left[panels]->type.dim[1], width = left[panels]->type.dim[2];
-        ts_value *top = join(m, part(m, left[panels], 0, width, 0, width), above[panels], 2), *below = NULL;
-        if (rows > width) below = join(m, part(m, left[panels], width, rows - width, 0, width), rest, 2);
+        ts_value *top = join(m, ts_make_block(m, left[panels], 0, width, 0, width), above[panels], 2),
+                 *below = NULL;
+        if (rows > width)
+            below = join(m, ts_make_block(m, left[panels], width, rows - width, 0, width), rest, 2);
         rest = join(m, top, below, 1);
     }
     return (panel){f, rest, ts_make_concatenate(m, (int)((count + PANEL - 1) / PANEL), taus, 1)};
@@ -237,9 +234,10 @@ static ts_value *multiply_panels(factors *f, ts_value *vectors, ts_value *taus, 
         int64_t rows = f->rows - at, width = end - at;
         const int64_t start[2] = {0, at}, limit[2] = {f->batch, end};
         factors narrow = begin(m, f->batch, rows, width);
-        panel p = {&narrow, part(m, vectors, at, rows, at, width), ts_make_slice(m, taus, start, limit)};
-        ts_value *below = reflect_by_all(&p, part(m, product, at, rows, 0, f->cols), false);
-        product = at > 0 ? join(m, part(m, product, 0, at, 0, f->cols), below, 1) : below;
+        panel p = {&narrow, ts_make_block(m, vectors, at, rows, at, width),
+                   ts_make_slice(m, taus, start, limit)};
+        ts_value *below = reflect_by_all(&p, ts_make_block(m, product, at, rows, 0, f->cols), false);
+        product = at > 0 ? join(m, ts_make_block(m, product, 0, at, 0, f->cols), below, 1) : below;
     }
     return product;
 }

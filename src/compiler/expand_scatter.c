@@ -53,11 +53,6 @@ ts_status ts_expand_scatter(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     }
     ts_value *args[2] = {gather_windows(make, op), op->operands[2]}, *joined;
     ts_lift(make, region, args, &op->operands[2]->type, &joined);
-    ts_value *operands[3] = {op->operands[0], op->operands[1], joined};
-    ts_op_node *set = ts_op_new(make->module, make->func, ts_hlo_scatter, op->loc, 3, operands, 1,
-                                &op->results[0]->type, op->attr_count, op->attrs, 1);
-    set->regions[0] = ts_make_combiner(make, op->results[0]->type.dtype, ts_hlo_return);
-    ts_vec_push(&make->block->ops, &make->module->arena, set);
-    op->results[0]->note = set->results[0];
+    op->results[0]->note = ts_make_scatter(make, op, ts_hlo_return, op->operands[0], joined);
     return ts_ok;
 }

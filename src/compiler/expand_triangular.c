@@ -101,11 +101,6 @@ typedef struct system {
     ts_value *matrix, *right;           /* [batch, size, size], [batch, size, columns] */
 } system;
 
-static ts_value *part(system *s, ts_value *a, int64_t row, int64_t rows, int64_t column, int64_t columns) {
-    const int64_t start[3] = {0, row, column}, limit[3] = {s->batch, row + rows, column + columns};
-    return ts_make_slice(s->m, a, start, limit);
-}
-
 static ts_value *lengthen(system *s, ts_value *a, int64_t rows, int64_t columns) {
     ts_type scalar = ts_type_make(ts_dtype_f32, 0, NULL);
     const int64_t none[3] = {0}, more[3] = {0, rows - a->type.dim[1], columns - a->type.dim[2]};
@@ -140,7 +135,7 @@ static ts_value *invert_diagonal(system *s) {
     const int64_t one[4] = {s->batch, 1, n, n}, all[3] = {s->batch * s->blocks, n, n};
     ts_value *diagonal[MAX_BLOCKS];
     for (int64_t i = 0; i < s->blocks; i++)
-        diagonal[i] = ts_make_reshape(s->m, part(s, s->matrix, i * n, n, i * n, n), 4, one);
+        diagonal[i] = ts_make_reshape(s->m, ts_make_block(s->m, s->matrix, i * n, n, i * n, n), 4, one);
     ts_value *joined = ts_make_concatenate(s->m, (int)s->blocks, diagonal, 1);
     return ts_triangle_inverse(s->m, ts_make_reshape(s->m, joined, 3, all), s->is_lower,
                                s->has_unit_diagonal);
@@ -156,19 +151,19 @@ static ts_value *solve(system *s) {
         int64_t i = s->is_lower ? step : s->blocks - 1 - step;
         const int64_t start[4] = {0, i, 0, 0}, limit[4] = {s->batch, i + 1, n, n};
         ts_value *inverse = ts_make_reshape(s->m, ts_make_slice(s->m, inverses, start, limit), 3, one);
-        ts_value *rest = part(s, s->right, i * n, n, 0, columns);
+        ts_value *rest = ts_make_block(s->m, s->right, i * n, n, 0, columns);
         if (step > 0) { /* what is known already: rows 0 to i, or from i + 1 on */
             int64_t from = s->is_lower ? 0 : i + 1;
             ts_value *known = ts_make_concatenate(s->m, (int)step, s->is_lower ? solved : solved + from, 1);
-            ts_value *beside = part(s, s->matrix, i * n, n, from * n, step * n);
+            ts_value *beside = ts_make_block(s->m, s->matrix, i * n, n, from * n, step * n);
             rest =
                 ts_make_binary(s->m, ts_hlo_subtract, rest, ts_triangle_product(s->m, beside, known, 2, 1));
         }
-        ts_value *block = part(s, s->matrix, i * n, n, i * n, n);
+        ts_value *block = ts_make_block(s->m, s->matrix, i * n, n, i * n, n);
         solved[i] = ts_triangle_apply(s->m, block, inverse, rest, 2);
     }
     ts_value *all = ts_make_concatenate(s->m, (int)s->blocks, solved, 1);
-    return part(s, all, 0, end, 0, columns);
+    return ts_make_block(s->m, all, 0, end, 0, columns);
 }
 
 /* ---- the op ---- */

@@ -10,15 +10,6 @@ enum { WORD = 32, WIDE = 64, MAX_OPERANDS = 32 };
 
 /* ---- scatter ---- */
 
-static ts_value *scatter(ts_maker *m, const ts_op_node *op, ts_hlo kind, ts_value *into, ts_value *updates) {
-    ts_value *operands[3] = {into, op->operands[1], updates};
-    ts_op_node *copy = ts_op_new(m->module, m->func, ts_hlo_scatter, op->loc, 3, operands, 1, &into->type,
-                                 op->attr_count, op->attrs, 1);
-    copy->regions[0] = ts_make_combiner(m, into->type.dtype, kind);
-    ts_vec_push(&m->block->ops, &m->module->arena, copy);
-    return copy->results[0];
-}
-
 /* Bits [from, from + bits) of a value as words. */
 static ts_value *limb_of(ts_maker *m, ts_wide w, int from, int bits) {
     ts_value *word = from < WORD ? w.low : w.high;
@@ -47,7 +38,7 @@ static bool add_up(ts_maker *m, const ts_op_node *op, ts_wide into, ts_wide upda
     *sum = into;
     for (int from = 0; from < WIDE; from += bits) {
         ts_value *zeros = ts_make_number(m, &into.low->type, 0);
-        ts_value *part = scatter(m, op, ts_hlo_add, zeros, limb_of(m, updates, from, bits));
+        ts_value *part = ts_make_scatter(m, op, ts_hlo_add, zeros, limb_of(m, updates, from, bits));
         *sum = ts_wide_add(m, *sum, moved_up(m, part, from));
     }
     return true;
@@ -66,8 +57,8 @@ static void expand_scatter(ts_maker *m, ts_op_node *op) {
     } else if (kind == ts_hlo_xor && alu != ts_alu_bitwise_xor) {
         return;
     } else {
-        w.low = scatter(m, op, kind, into.low, updates.low);
-        w.high = scatter(m, op, kind, into.high, updates.high);
+        w.low = ts_make_scatter(m, op, kind, into.low, updates.low);
+        w.high = ts_make_scatter(m, op, kind, into.high, updates.high);
     }
     op->results[0]->note = ts_wide_join(m, w, &op->results[0]->type);
 }

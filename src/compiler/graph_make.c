@@ -140,6 +140,15 @@ ts_block *ts_make_combiner(ts_maker *m, unsigned dtype, ts_hlo kind) {
     return block;
 }
 
+ts_value *ts_make_scatter(ts_maker *m, const ts_op_node *op, ts_hlo kind, ts_value *into, ts_value *updates) {
+    ts_value *operands[3] = {into, op->operands[1], updates};
+    ts_op_node *made = ts_op_new(m->module, m->func, ts_hlo_scatter, op->loc, 3, operands, 1, &into->type,
+                                 op->attr_count, op->attrs, 1);
+    made->regions[0] = ts_make_combiner(m, into->type.dtype, kind);
+    ts_vec_push(&m->block->ops, &m->module->arena, made);
+    return made->results[0];
+}
+
 void ts_make_loop(ts_maker *m, int64_t trips, int count, ts_value **carried, ts_make_trip *body,
                   void *context) {
     const uint32_t values = (uint32_t)count + 1;
@@ -210,6 +219,12 @@ ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const in
     for (int i = 0; i < TS_MAX_RANK; i++)
         ones[i] = 1;
     return ts_make_strided_slice(m, a, start, limit, ones);
+}
+
+ts_value *ts_make_block(ts_maker *m, ts_value *a, int64_t row, int64_t rows, int64_t column,
+                        int64_t columns) {
+    const int64_t start[3] = {0, row, column}, limit[3] = {a->type.dim[0], row + rows, column + columns};
+    return ts_make_slice(m, a, start, limit);
 }
 
 ts_value *ts_make_pad(ts_maker *m, ts_value *a, ts_value *fill, const int64_t *low, const int64_t *high,

@@ -36,6 +36,9 @@ ts_value *ts_make_broadcast(ts_maker *m, ts_value *a, const ts_type *type, const
 ts_value *ts_make_transpose(ts_maker *m, ts_value *a, const int *axes);
 /* The region (a, b) -> a op b on scalars; (a, b) -> b for ts_hlo_return. */
 ts_block *ts_make_combiner(ts_maker *m, unsigned dtype, ts_hlo kind);
+/* As the scatter `op` has it, into another array, which `kind` combines with other updates; ts_hlo_return
+   replaces. */
+ts_value *ts_make_scatter(ts_maker *m, const ts_op_node *op, ts_hlo kind, ts_value *into, ts_value *updates);
 /* What a loop of so many trips leaves of its `count` carried values, which begin as `carried` and are
    replaced by them: `body` makes their next ones, in the arrays' place, from them and the trip's number,
    i32[]. */
@@ -47,6 +50,8 @@ ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count);
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);
 ts_value *ts_make_bitcast(ts_maker *m, ts_value *a, const ts_type *type);
 ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit);
+/* Of [batch, rows, columns], so many from a row and a column on. */
+ts_value *ts_make_block(ts_maker *m, ts_value *a, int64_t row, int64_t rows, int64_t column, int64_t columns);
 ts_value *ts_make_strided_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit,
                                 const int64_t *stride);
 ts_value *ts_make_pad(ts_maker *m, ts_value *a, ts_value *fill, const int64_t *low, const int64_t *high,

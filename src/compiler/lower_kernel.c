@@ -81,11 +81,7 @@ static ts_status check_tensors(const call *c, ts_tensor_kind kind, ts_value *con
 
 /* Whether it does not do the same on any number of ranks. */
 static bool knows_ranks(const ts_program *kernel) {
-    for (uint32_t at = 0; at < kernel->code.count; at++) {
-        const ts_op op = (ts_op)kernel->code.data[at]->op;
-        if (op == ts_op_collective || op == ts_op_gpsimd_rank) return true;
-    }
-    return false;
+    return ts_program_has(kernel, ts_op_collective) || ts_program_has(kernel, ts_op_gpsimd_rank);
 }
 
 static ts_status check(const call *c) {

@@ -172,10 +172,6 @@ ts_status ts_expand_init(ts_clock *clock) {
     return ts_ok;
 }
 
-static bool moves(const ts_affine *affine) {
-    return affine->term_count > 0 || affine->rotation != 0;
-}
-
 /* An indexed operand may be anywhere in its tensor, or in any slot of it. */
 static void set_offset(const ts_program *program, ts_access *access, int64_t offset) {
     const ts_shape *shape = access->place.shape;
@@ -222,8 +218,8 @@ static void open_code(const ts_clock *clock, ts_code *code, const ts_inst *inst)
     code->table = find_table(inst);
     for (int i = 0; i < code->access_count; i++) {
         ts_access *access = &code->accesses[i];
-        access->moves_offset = moves(&access->ap->offset);
-        access->moves_part = access->ap->space != ts_space_hbm && moves(&access->ap->part);
+        access->moves_offset = !ts_affine_is_constant(&access->ap->offset);
+        access->moves_part = access->ap->space != ts_space_hbm && !ts_affine_is_constant(&access->ap->part);
         access->is_ragged = is_ragged(access->ap);
         code->is_ragged |= access->is_ragged;
         if (access->moves_offset || access->moves_part) code->moving[code->moving_count++] = (uint8_t)i;

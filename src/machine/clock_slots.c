@@ -4,10 +4,6 @@
 #include "arch/dtype.h"
 #include "machine/clock_core.h"
 
-static bool is_constant(const ts_affine *affine) {
-    return affine->term_count == 0 && affine->rotation == 0;
-}
-
 static bool is_single(const ts_ap *index) {
     bool is_one = index->parts.max == 1;
     for (int i = 0; i < index->dims; i++)
@@ -18,7 +14,8 @@ static bool is_single(const ts_ap *index) {
 /* Bytes of the slot that the access stays in; 0: it may leave, or counts from no index. */
 static int64_t slot_of(const ts_program *program, const ts_ap *ap) {
     int64_t lo = ap->offset.base, hi = lo;
-    if (!ap->index || !is_constant(&ap->offset) || !is_single(&program->indices.data[ap->index - 1]))
+    if (!ap->index || !ts_affine_is_constant(&ap->offset) ||
+        !is_single(&program->indices.data[ap->index - 1]))
         return 0;
     for (int i = 0; i < ap->dims; i++) {
         int64_t reach = ap->dim[i].step * (ap->dim[i].count.max - 1);

@@ -136,15 +136,9 @@ static ts_status number_tensors(ts_executable *executable, const char *path, ts_
     return ts_ok;
 }
 
-static bool has_op(const ts_program *program, ts_op op) {
-    for (uint32_t i = 0; i < program->code.count; i++)
-        if (program->code.data[i]->op == op) return true;
-    return false;
-}
-
 static ts_status make_timings(ts_executable *executable, const char *path, ts_diag *diag) {
-    executable->has_control = has_op(executable->program, ts_op_leave);
-    executable->calls_host = has_op(executable->program, ts_op_host_call);
+    executable->has_control = ts_program_has(executable->program, ts_op_leave);
+    executable->calls_host = ts_program_has(executable->program, ts_op_host_call);
     executable->timing_count = executable->has_control ? TS_EXECUTABLE_RECORDS : 1;
     executable->timings = calloc((size_t)executable->timing_count, sizeof *executable->timings);
     return executable->timings ? ts_ok : ts_fail(diag, ts_capacity, "%s: no host memory", path);

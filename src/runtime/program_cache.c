@@ -172,13 +172,6 @@ ts_program_cache_stats ts_program_cache_get_stats(ts_program_cache *cache) {
 
 /* ---- the whole ---- */
 
-/* Whose functions no other process has, and whose numbers come only once. */
-static bool calls_host(const ts_program *program) {
-    for (uint32_t at = 0; at < program->code.count; at++)
-        if (program->code.data[at]->op == ts_op_host_call) return true;
-    return false;
-}
-
 ts_status ts_program_cache_new(const ts_chip *chip, const ts_program_cache_options *options,
                                ts_program_cache **cache, ts_diag *diag) {
     ts_program_cache *made = calloc(1, sizeof *made);
@@ -237,7 +230,8 @@ ts_status ts_program_cache_compile(ts_program_cache *cache, const uint8_t *data,
     if (!is_read) TS_TRY(compile(cache, data, size, path, options, &program, diag));
     TS_TRY(share(program, path, shared, diag));
     keep(cache, &key, *shared, is_read);
-    if (cache->folder && !is_read && !calls_host(program))
+    /* Functions of the host's are in no other process, and their numbers come only once. */
+    if (cache->folder && !is_read && !ts_program_has(program, ts_op_host_call))
         ts_program_folder_write(cache->folder, &key, program, cache->folder_bytes);
     return ts_ok;
 }
