@@ -1,7 +1,7 @@
 /* Collectives: what the ranks of a group do together, and which rank a core is. All ranks of a program meet
    first, each with its operands. Then a rank reads in the HBM of the others what becomes its own result, and
-   they meet again before anybody goes on: what was read may change only then. Nothing fails between the two,
-   so nobody waits for one who does not come. */
+   they meet again before anybody goes on: what was read may change only then. Nothing fails between the two
+   but a process that ends, so nobody waits for one who does not come. */
 #include <stdio.h>
 #include <string.h>
 
@@ -259,7 +259,7 @@ static int64_t room_elems(const party *p) {
 }
 
 /* Where dst is src on some rank, all take a piece of each part out first, and write it when all have. */
-static void move_parts_in_place(const party *p) {
+static ts_status move_parts_in_place(const party *p) {
     const int64_t size = p->own.dst.size, parts = parts_of(p), elems = p->own.dst.elems / parts;
     const int64_t most = room_elems(p), own = p->kind == ts_cc_permute || p->members ? parts : 0;
     uint8_t *room = p->exec->core->shadow[TS_WORKSPACE].data;
@@ -270,25 +270,25 @@ static void move_parts_in_place(const party *p) {
             const ts_rows *from = source_of(p, i, &from_at);
             if (from) move(p, room + i * n * size, from->base + (from_at + at) * size, n * size);
         }
-        ts_meet_again(p->exec);
+        TS_TRY(ts_meet_again(p->exec));
         for (int64_t i = 0; i < own; i++)
             move(p, p->own.dst.base + (i * elems + at) * size,
                  source_of(p, i, &from_at) ? room + i * n * size : NULL, n * size);
     }
+    return ts_ok;
 }
 
 static bool is_in_place(const ts_offer *offer) {
-    return offer->dst.base == offer->src.base;
+    return offer->dst.base == offer->src.base && !offer->is_copy;
 }
 
-static void exchange(const party *p) {
+static ts_status exchange(const party *p) {
     bool is_any_in_place = false;
     for (int i = 0; p->exec->program->ranks > 1 && i < ts_meeting_members(p->exec->meeting); i++)
         is_any_in_place |= is_in_place(ts_meeting_offer(p->exec, i));
-    if (is_any_in_place)
-        move_parts_in_place(p);
-    else if (p->kind == ts_cc_permute || p->members)
-        move_parts(p);
+    if (is_any_in_place) return move_parts_in_place(p);
+    if (p->kind == ts_cc_permute || p->members) move_parts(p);
+    return ts_ok;
 }
 
 /* ---- the kinds ---- */
@@ -304,6 +304,7 @@ static void reduce_own_part(const party *p) {
     joining j = {
         .p = p, .first = begin_of_part(p, elems, p->place), .last = begin_of_part(p, elems, p->place + 1)};
     join(&j);
+    if (p->exec->program->ranks > 1) ts_meeting_show(p->exec, &p->own.dst, j.first, j.last);
 }
 
 static void gather_parts(const party *p) {
@@ -315,14 +316,11 @@ static void gather_parts(const party *p) {
 }
 
 /* All but what an all_reduce does after it. */
-static void execute(const party *p) {
+static ts_status execute(const party *p) {
     const int64_t elems = p->own.src.elems;
     joining whole = {.p = p, .last = p->own.dst.elems, .ahead = p->place * p->own.dst.elems};
-    if (p->kind == ts_cc_permute || p->kind == ts_cc_all_to_all) {
-        exchange(p);
-        return;
-    }
-    if (!p->members) return;
+    if (p->kind == ts_cc_permute || p->kind == ts_cc_all_to_all) return exchange(p);
+    if (!p->members) return ts_ok;
     switch (p->kind) {
     case ts_cc_all_reduce: reduce_own_part(p); break;
     case ts_cc_reduce_scatter: join(&whole); break;
@@ -332,6 +330,7 @@ static void execute(const party *p) {
             copy(p, i * elems, &offer_of(p, i)->src, 0, elems);
         break;
     }
+    return ts_ok;
 }
 
 /* Of a permute its source alone is what the target must know. */
@@ -378,13 +377,12 @@ ts_status ts_exec_collective(ts_exec *exec, const ts_inst *head) {
         TS_TRY(check_all(exec));
     }
     find_group(&p);
-    execute(&p);
+    TS_TRY(execute(&p));
     if (!is_alone && p.kind == ts_cc_all_reduce) {
-        ts_meet_again(exec);
+        TS_TRY(ts_meet_again(exec));
         if (p.members) gather_parts(&p);
     }
-    if (!is_alone) ts_meet_again(exec);
-    return ts_ok;
+    return is_alone ? ts_ok : ts_meet_again(exec);
 }
 
 /* ---- which rank a core is ---- */

@@ -128,14 +128,18 @@ typedef struct ts_offer {
     ts_rows src, dst;
     const int32_t *groups; /* of a collective */
     int64_t rows, columns;
+    bool is_copy; /* src is one that nobody writes, dst where the member shows parts of its result */
 } ts_offer;
 /* meeting.c: waits until all members have come. Fails, as for all who wait, when a program has ended or the
    run is cancelled. */
 ts_status ts_meet(const ts_exec *exec, const ts_offer *offer);
 /* What a member came with; from then on until all meet again. */
 const ts_offer *ts_meeting_offer(const ts_exec *exec, int member);
-/* The same for members that are sure to come, without a new offer. */
-void ts_meet_again(const ts_exec *exec);
+/* Lets the others read elements [first, last) of what it has in dst, once all have met again. */
+void ts_meeting_show(const ts_exec *exec, const ts_rows *dst, int64_t first, int64_t last);
+/* The same for members that are sure to come, without a new offer. Fails only where they are in processes
+   that may end. */
+ts_status ts_meet_again(const ts_exec *exec);
 int ts_meeting_members(const ts_meeting *meeting);
 /* dst = what the other core has in the src of its exchange of the same number. */
 ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst);

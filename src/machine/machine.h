@@ -54,6 +54,25 @@ void ts_meeting_free(ts_meeting *meeting);
    diag its story. */
 ts_status ts_meeting_leave(ts_meeting *meeting, int member, ts_status status, ts_diag *diag);
 
+/* The same among processes of this host, for one program after the other: its members are in several of them,
+   and who ends well comes again with the next program. A failure is every member's, from then on; and so is
+   the end of a process. Memory that they share is made once, its file handed to all (shared.c), and opened by
+   each. */
+typedef struct ts_shared ts_shared;
+typedef struct ts_shared_place {
+    int process, processes; /* which of how many */
+    int members;            /* of all processes */
+} ts_shared_place;
+ts_status ts_shared_make(int *file, ts_diag *diag);
+/* Takes the file over, unless it fails. ts_usage: another process is that number. */
+ts_status ts_shared_open(int file, const ts_shared_place *place, ts_shared **shared, ts_diag *diag);
+void ts_shared_close(ts_shared *shared);
+/* Sleeps a little unless all processes are there; *missing: the first that is not, or -1. ts_deadlock: one
+ * has ended. */
+ts_status ts_shared_all_there(ts_shared *shared, int *missing, ts_diag *diag);
+/* Takes `shared` over; NULL, and it is closed, when the host has no memory. */
+ts_meeting *ts_meeting_of_processes(ts_shared *shared);
+
 /* What a run needs besides the program. data[t] is the host memory of program tensor t, at least
    tensor.bytes long; constants may be left NULL (the program's own bytes are used, read-only). */
 typedef struct ts_run {

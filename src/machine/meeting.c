@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "machine/engine.h"
+#include "machine/shared.h"
 
 enum { LOOK_MS = 50 }; /* how often a wait looks whether the run is cancelled */
 
@@ -18,10 +19,11 @@ struct ts_meeting {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int members;
-    uint64_t rounds; /* that all have reached */
-    int arrived;     /* at the next one */
-    int gone;        /* 1 + the first member whose program has ended; 0: none */
-    ts_diag failure; /* of the first that failed */
+    ts_shared_meeting *shared; /* of several processes: nothing below is used; NULL: of this one */
+    uint64_t rounds;           /* that all have reached */
+    int arrived;               /* at the next one */
+    int gone;                  /* 1 + the first member whose program has ended; 0: none */
+    ts_diag failure;           /* of the first that failed */
     member member[];
 };
 
@@ -35,8 +37,18 @@ ts_meeting *ts_meeting_new(int members) {
     return meeting;
 }
 
+ts_meeting *ts_meeting_of_processes(ts_shared *shared) {
+    ts_meeting *meeting = ts_meeting_new(shared->members);
+    if (meeting) meeting->shared = ts_shared_meeting_new(shared);
+    if (meeting && meeting->shared) return meeting;
+    ts_meeting_free(meeting);
+    ts_shared_close(shared);
+    return NULL;
+}
+
 void ts_meeting_free(ts_meeting *meeting) {
     if (!meeting) return;
+    ts_shared_meeting_free(meeting->shared);
     pthread_cond_destroy(&meeting->changed);
     pthread_mutex_destroy(&meeting->lock);
     free(meeting);
@@ -47,6 +59,7 @@ int ts_meeting_members(const ts_meeting *meeting) {
 }
 
 ts_status ts_meeting_leave(ts_meeting *meeting, int number, ts_status status, ts_diag *diag) {
+    if (meeting->shared) return ts_shared_meeting_leave(meeting->shared, number, status, diag);
     pthread_mutex_lock(&meeting->lock);
     if (!meeting->member[number].is_over && !meeting->gone) meeting->gone = 1 + number;
     meeting->member[number].is_over = true;
@@ -102,6 +115,7 @@ static bool completes_round(ts_meeting *meeting) {
 ts_status ts_meet(const ts_exec *exec, const ts_offer *offer) {
     ts_meeting *meeting = exec->meeting;
     ts_status status = ts_ok;
+    if (meeting->shared) return ts_shared_meet(meeting->shared, exec, offer);
     pthread_mutex_lock(&meeting->lock);
     meeting->member[exec->member].offer = *offer;
     uint64_t wanted = meeting->rounds + 1;
@@ -112,17 +126,25 @@ ts_status ts_meet(const ts_exec *exec, const ts_offer *offer) {
 }
 
 const ts_offer *ts_meeting_offer(const ts_exec *exec, int number) {
-    return &exec->meeting->member[number].offer;
+    const ts_meeting *meeting = exec->meeting;
+    return meeting->shared ? ts_shared_offer(meeting->shared, exec->member, number)
+                           : &meeting->member[number].offer;
 }
 
-void ts_meet_again(const ts_exec *exec) {
+void ts_meeting_show(const ts_exec *exec, const ts_rows *dst, int64_t first, int64_t last) {
+    if (exec->meeting->shared) ts_shared_show(exec->meeting->shared, exec, dst, first, last);
+}
+
+ts_status ts_meet_again(const ts_exec *exec) {
     ts_meeting *meeting = exec->meeting;
+    if (meeting->shared) return ts_shared_meet_again(meeting->shared, exec);
     pthread_mutex_lock(&meeting->lock);
     uint64_t wanted = meeting->rounds + 1;
     if (!completes_round(meeting))
         while (meeting->rounds < wanted)
             pthread_cond_wait(&meeting->changed, &meeting->lock);
     pthread_mutex_unlock(&meeting->lock);
+    return ts_ok;
 }
 
 /* ---- NKI's pair ---- */
@@ -185,7 +207,7 @@ ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst) {
         is_exchange && sent->dtype == dst.dtype && sent->parts == dst.parts && sent->elems == dst.elems;
     if (fits) ts_rows_copy(&dst, sent, 0, dst.parts);
     /* The other one has read, too: what it read may change. */
-    if (is_exchange) ts_meet_again(exec);
+    if (is_exchange) TS_TRY(ts_meet_again(exec));
     if (fits) return ts_ok;
     if (!is_exchange)
         return ts_fail(exec->diag, ts_input, "the other core is at a %s", ts_op_get(theirs->inst->op)->name);
