@@ -8,7 +8,7 @@
 
 /* Sets the module's replicas and partitions from its attributes. Refuses a program whose types are not those
    of one rank. */
-ts_status ts_module_find_ranks(ts_module *module, ts_diag *diag);
+ts_status ts_module_find_ranks(ts_module *module, uint32_t replicas, ts_diag *diag);
 static inline uint32_t ts_module_ranks(const ts_module *module) {
     return module->replicas * module->partitions;
 }

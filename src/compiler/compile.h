@@ -13,6 +13,7 @@ typedef struct ts_compile_options {
     ts_text *dump;         /* where the dump goes */
     ts_auto_cast auto_cast;
     ts_dtype auto_cast_type; /* none: bf16 */
+    uint32_t replicas;       /* of a module that does not say it; 0: 1 */
 } ts_compile_options;
 
 /* The words of --auto-cast (none, matmult, all) and --auto-cast-type (bf16, fp16, tf32, fp8_e4m3). ts_usage

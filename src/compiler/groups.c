@@ -48,8 +48,9 @@ static ts_status find_count(const ts_module *module, const char *name, uint32_t 
     return ts_ok;
 }
 
-ts_status ts_module_find_ranks(ts_module *module, ts_diag *diag) {
+ts_status ts_module_find_ranks(ts_module *module, uint32_t replicas, ts_diag *diag) {
     TS_TRY(find_count(module, "mhlo.num_replicas", &module->replicas, diag));
+    if (replicas > 1 && !module_attr(module, "mhlo.num_replicas")) module->replicas = replicas;
     TS_TRY(find_count(module, "mhlo.num_partitions", &module->partitions, diag));
     if (ts_module_ranks(module) > TS_MAX_RANKS) {
         ts_fail(diag, ts_unsupported, "%u replicas of %u partitions: at most %d NeuronCores run a program",

@@ -228,7 +228,7 @@ static ts_status compile_within(void *context) {
     ts_func *main = ts_module_func(j->module, "main");
     if (!main) return fail_no_main(j->module, j->diag);
     TS_TRY(check_arguments(main, j->diag));
-    TS_TRY(ts_module_find_ranks(j->module, j->diag));
+    TS_TRY(ts_module_find_ranks(j->module, j->options ? j->options->replicas : 0, j->diag));
     return run_passes(j, main);
 }
 

@@ -66,6 +66,70 @@ static ts_status read_visible_cores(int *first, int *count, ts_diag *diag) {
     return ts_ok;
 }
 
+/* One number of devices for each process. */
+static ts_status read_list(const char *name, const char *value, ts_processes *processes, ts_diag *diag) {
+    int count = 0;
+    for (const char *at = value;; at++) {
+        char *end = NULL;
+        long devices = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : 0;
+        if (devices < 1 || count == TS_MAX_RANKS || devices > TS_MAX_RANKS - processes->begin[count] ||
+            (*end && *end != ',')) {
+            ts_fail(diag, ts_usage,
+                    "the environment's %s is \"%.40s\"; it must be a number of NeuronCores for each process",
+                    name, value);
+            ts_diag_remedy(diag, "write them with commas, such as 1,1, together at most %d", TS_MAX_RANKS);
+            return ts_usage;
+        }
+        processes->begin[count + 1] = processes->begin[count] + (int)devices;
+        count++;
+        at = end;
+        if (!*at) break;
+    }
+    processes->count = count;
+    return ts_ok;
+}
+
+static ts_status read_processes(ts_processes *processes, ts_diag *diag) {
+    static const char list[] = "NEURON_PJRT_PROCESSES_NUM_DEVICES", index[] = "NEURON_PJRT_PROCESS_INDEX";
+    const char *value = variable(list);
+    *processes = (ts_processes){.index = -1};
+    TS_TRY(read_number("NEURON_PJRT_WORLD_SIZE", 1, TS_MAX_RANKS, &processes->count, diag));
+    for (int i = 0; i < processes->count; i++)
+        processes->begin[i + 1] = i + 1;
+    if (value) TS_TRY(read_list(list, value, processes, diag));
+    if (processes->count <= 1) return ts_ok;
+    TS_TRY(read_number(index, 0, processes->count - 1, &processes->index, diag));
+    processes->root = variable("NEURON_RT_ROOT_COMM_ID");
+    if (processes->index >= 0 && processes->root) return ts_ok;
+    ts_fail(diag, ts_usage, "%d processes run together, and the environment has no %s", processes->count,
+            processes->root ? index : "NEURON_RT_ROOT_COMM_ID");
+    ts_diag_remedy(diag, "%s",
+                   processes->root ? "give each its number, from 0"
+                                   : "give all the same, such as localhost:62182");
+    return ts_usage;
+}
+
+ts_status ts_runtime_processes_from_env(ts_runtime_options *options, ts_diag *diag) {
+    ts_processes *processes = &options->processes;
+    int devices = 0;
+    TS_TRY(read_processes(processes, diag));
+    if (processes->count <= 1) {
+        *processes = (ts_processes){0};
+        return ts_ok;
+    }
+    const int own = processes->begin[processes->index + 1] - processes->begin[processes->index];
+    options->first_device = processes->begin[processes->index];
+    TS_TRY(read_number("NEURON_RT_NUM_CORES", 0, 65536, &devices, diag));
+    TS_TRY(read_visible_cores(&options->first_device, &devices, diag));
+    options->devices = own;
+    if (devices == 0 || devices == own) return ts_ok;
+    ts_fail(diag, ts_usage,
+            "process %d of %d has %d NeuronCores by NEURON_PJRT_PROCESSES_NUM_DEVICES, and sees %d",
+            processes->index, processes->count, own, devices);
+    ts_diag_remedy(diag, "let NEURON_RT_VISIBLE_CORES be as many for each process");
+    return ts_usage;
+}
+
 /* The value of a flag's last mention, as --flag=VALUE or --flag VALUE; NULL without one. */
 static const char *last_flag(const char *flags, const char *flag, size_t *length) {
     const char *value = NULL;

@@ -197,6 +197,7 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
     if (!made) return ts_fail(diag, ts_capacity, "%s: no host memory", path);
     ts_compile_options merged = *ts_runtime_compile_options(runtime);
     if (options && options->auto_cast == ts_auto_cast_none) {
+        merged.replicas = options->replicas;
         merged.dump_pass = options->dump_pass;
         merged.dump = options->dump;
     }
@@ -444,7 +445,8 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     if (status == ts_ok && run.done) atomic_store(&executable->run_instructions, atomic_load(run.done));
     if (status == ts_ok && options->trace && !ts_trace_copy(options->trace, &trace))
         status = ts_fail(diag, ts_system, "no host memory for a control trace");
-    if (status == ts_ok && executable->has_control && (program->ranks == 1 || options->member == 0))
+    if (status == ts_ok && executable->has_control &&
+        (program->ranks == 1 || options->member == 0 || options->tells_trace))
         keep_trace(executable, &trace);
     ts_trace_free(&trace);
     return status;

@@ -60,6 +60,7 @@ typedef struct ts_execute_options {
     ts_checks *checks;         /* optional, new: what they find is added */
     ts_meeting *meeting;       /* of the runs of a pair, or of a program of several ranks; otherwise NULL */
     int member;                /* of the meeting: which of the pair, or the rank */
+    bool tells_trace;          /* the record is of what data decided in this rank */
     ts_trace *trace;           /* optional, empty: what data decided in this run; the caller frees it */
 } ts_execute_options;
 

@@ -409,8 +409,13 @@ typedef struct PJRT_Api {
 #define S(slot) PJRT_Error *(*PJRT_##slot)(PJRT_##slot##_Args * args);
     TS_PJRT_SLOTS(S)
 #undef S
+    /* Beyond the table's size, as it tells it: of 0.69, and of 0.73. jaxlib calls the latter in a program of
+       several processes without looking whether it is there. */
+    PJRT_Error *(*PJRT_Client_CreateUninitializedBuffer)(void *args);
+    PJRT_Error *(*PJRT_Client_UpdateGlobalProcessInfo)(void *args);
 } PJRT_Api;
-_Static_assert(sizeof(PJRT_Api) == 5 * sizeof(void *) + 112 * sizeof(void *), "112 slots after the version");
+enum { TS_PJRT_API_BYTES = 5 * sizeof(void *) + 112 * sizeof(void *) };
+_Static_assert(sizeof(PJRT_Api) == TS_PJRT_API_BYTES + 2 * sizeof(void *), "112 slots after the version");
 
 /* The door: looked up by name in the shared library. */
 __attribute__((visibility("default"))) const PJRT_Api *GetPjrtApi(void);
@@ -418,6 +423,7 @@ __attribute__((visibility("default"))) const PJRT_Api *GetPjrtApi(void);
 /* How each slot is filled. */
 void ts_pjrt_Error_Destroy(PJRT_Error_Destroy_Args *args);
 void ts_pjrt_Error_Message(PJRT_Error_Message_Args *args);
+PJRT_Error *ts_pjrt_Client_UpdateGlobalProcessInfo(void *args);
 #define S(slot) PJRT_Error *ts_pjrt_##slot(PJRT_##slot##_Args *args);
 TS_PJRT_SLOTS(S)
 #undef S

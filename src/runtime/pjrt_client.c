@@ -5,6 +5,7 @@
 
 #include "runtime/client_registry.h"
 #include "runtime/pjrt_objects.h"
+#include "runtime/rendezvous.h"
 
 PJRT_Error *ts_pjrt_Plugin_Initialize(PJRT_Plugin_Initialize_Args *args) {
     (void)args;
@@ -31,7 +32,7 @@ PJRT_Error *ts_pjrt_Plugin_Attributes(PJRT_Plugin_Attributes_Args *args) {
 }
 
 bool ts_client_is_foreign(const PJRT_Client *client) {
-    return client->process != getpid();
+    return client->pid != getpid();
 }
 
 PJRT_Client *ts_client_retain(PJRT_Client *client) {
@@ -42,6 +43,7 @@ PJRT_Client *ts_client_retain(PJRT_Client *client) {
 void ts_client_release(PJRT_Client *client) {
     if (atomic_fetch_sub_explicit(&client->references, 1, memory_order_acq_rel) != 1) return;
     ts_devices_free(client);
+    ts_meeting_free(client->meeting);
     ts_areas_free(client);
     pthread_mutex_destroy(&client->area_lock);
     pthread_mutex_destroy(&client->launch_lock);
@@ -54,7 +56,7 @@ void ts_client_release(PJRT_Client *client) {
 
 typedef struct ts_create_options {
     char instance[64], chip[256];
-    int64_t devices, threads, processes;
+    int64_t devices, threads, processes, process;
 } ts_create_options;
 
 static ts_status option_fail(const PJRT_NamedValue *value, const char *wanted, ts_diag *diag) {
@@ -96,41 +98,65 @@ static ts_status read_option(const PJRT_NamedValue *value, ts_create_options *op
     if (is_named(value, "num_devices")) return option_number(value, &options->devices, diag);
     if (is_named(value, "threads")) return option_number(value, &options->threads, diag);
     if (is_named(value, "num_nodes")) return option_number(value, &options->processes, diag);
-    if (is_named(value, "node_id")) return ts_ok;
+    if (is_named(value, "node_id")) return option_number(value, &options->process, diag);
     return option_fail(value, "one that Trainstone knows", diag);
 }
 
-static ts_status make_runtime(const PJRT_Client_Create_Args *args, ts_runtime **runtime, ts_diag *diag) {
+/* The framework may know of several processes; which NeuronCores each has, and where they meet, it does not
+ * say. */
+static ts_status check_processes(const ts_create_options *given, const ts_processes *processes,
+                                 ts_diag *diag) {
+    const int64_t count = processes->count > 1 ? processes->count : 1;
+    if (given->processes <= 1 || (given->processes == count && given->process == processes->index))
+        return ts_ok;
+    if (count == 1)
+        ts_fail(diag, ts_usage,
+                "this is one of %d processes, and the environment does not say which NeuronCores each has",
+                (int)given->processes);
+    else
+        ts_fail(diag, ts_usage, "this is process %d of %d; by the environment it is %d of %d",
+                (int)given->process, (int)given->processes, processes->index, (int)count);
+    ts_diag_remedy(diag, "set NEURON_PJRT_PROCESSES_NUM_DEVICES (1,1 for two of one NeuronCore each), "
+                         "NEURON_PJRT_PROCESS_INDEX and NEURON_RT_ROOT_COMM_ID (localhost:62182) in each");
+    return ts_usage;
+}
+
+static ts_status make_runtime(const PJRT_Client_Create_Args *args, ts_runtime_options *options,
+                              ts_runtime **runtime, ts_diag *diag) {
     ts_create_options given = {0};
     for (size_t i = 0; i < args->num_options; i++)
         TS_TRY(read_option(&args->create_options[i], &given, diag));
-    if (given.processes > 1) {
-        ts_fail(diag, ts_unsupported, "a client of %d processes", (int)given.processes);
-        ts_diag_remedy(diag, "run one process; its devices are the cores of one instance");
-        return ts_unsupported;
-    }
-    ts_runtime_options options = {
+    *options = (ts_runtime_options){
         .instance = *given.instance ? given.instance : NULL,
         .chip = *given.chip ? given.chip : NULL,
         .threads = (int)given.threads,
         .devices = (int)given.devices,
     };
-    TS_TRY(ts_runtime_options_from_env(&options, diag));
-    return ts_runtime_new(&options, runtime, diag);
+    TS_TRY(ts_runtime_processes_from_env(options, diag));
+    TS_TRY(check_processes(&given, &options->processes, diag));
+    TS_TRY(ts_runtime_options_from_env(options, diag));
+    return ts_runtime_new(options, runtime, diag);
+}
+
+static ts_status meet_others(PJRT_Client *client, const ts_processes *processes, ts_diag *diag) {
+    if (processes->count <= 1) return ts_ok;
+    return ts_rendezvous(processes, TS_RENDEZVOUS_SECONDS, ts_registry_cancel(), &client->meeting, diag);
 }
 
 static ts_status make_client(const PJRT_Client_Create_Args *args, PJRT_Client **client, ts_diag *diag) {
     PJRT_Client *made = calloc(1, sizeof *made);
     if (!made) return ts_fail(diag, ts_capacity, "no host memory for a client");
-    made->process = getpid();
+    made->pid = getpid();
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->area_lock, NULL);
     pthread_mutex_init(&made->launch_lock, NULL);
     made->ready = ts_signal_new_ready();
-    ts_status status = made->ready ? make_runtime(args, &made->runtime, diag)
+    ts_runtime_options options;
+    ts_status status = made->ready ? make_runtime(args, &options, &made->runtime, diag)
                                    : ts_fail(diag, ts_capacity, "no host memory for a client");
-    if (status == ts_ok) status = ts_devices_make(made, diag);
+    if (status == ts_ok) status = ts_devices_make(made, &options.processes, diag);
     if (status == ts_ok) status = ts_topology_make(made, diag);
+    if (status == ts_ok) status = meet_others(made, &options.processes, diag);
     if (status != ts_ok) {
         ts_client_release(made);
         return status;
@@ -165,6 +191,8 @@ PJRT_Error *ts_pjrt_Client_Destroy(PJRT_Client_Destroy_Args *args) {
         ts_queue_drain(&client->devices[i].queue);
     for (int i = 0; i < client->count; i++)
         ts_queue_stop(&client->devices[i].queue);
+    ts_meeting_free(client->meeting); /* the other processes see that this one has ended */
+    client->meeting = NULL;
     ts_registry_show(NULL);
     ts_registry_leave();
     ts_client_release(client);
@@ -182,7 +210,7 @@ PJRT_Error *ts_pjrt_Client_PlatformName(PJRT_Client_PlatformName_Args *args) {
 
 PJRT_Error *ts_pjrt_Client_ProcessIndex(PJRT_Client_ProcessIndex_Args *args) {
     TS_PJRT_NEED(args, process_index);
-    args->process_index = 0;
+    args->process_index = args->client->process;
     return NULL;
 }
 
@@ -208,35 +236,36 @@ PJRT_Error *ts_pjrt_Client_Devices(PJRT_Client_Devices_Args *args) {
 
 PJRT_Error *ts_pjrt_Client_AddressableDevices(PJRT_Client_AddressableDevices_Args *args) {
     TS_PJRT_NEED(args, num_addressable_devices);
-    args->addressable_devices = args->client->device_list;
-    args->num_addressable_devices = (size_t)args->client->count;
+    args->addressable_devices = args->client->device_list + args->client->first;
+    args->num_addressable_devices = (size_t)args->client->own;
     return NULL;
 }
 
-static PJRT_Error *lookup(PJRT_Client *client, int id, PJRT_Device **device) {
-    if (id >= 0 && id < client->count) {
-        *device = client->device_list[id];
+static PJRT_Error *lookup(PJRT_Device **list, int count, int id, PJRT_Device **device) {
+    if (id >= 0 && id < count) {
+        *device = list[id];
         return NULL;
     }
     ts_diag diag = {0};
-    ts_fail(&diag, ts_usage, "no device has the number %d; there are %d", id, client->count);
+    ts_fail(&diag, ts_usage, "no device has the number %d; there are %d", id, count);
     return ts_pjrt_error_from(ts_usage, &diag);
 }
 
 PJRT_Error *ts_pjrt_Client_LookupDevice(PJRT_Client_LookupDevice_Args *args) {
     TS_PJRT_NEED(args, device);
-    return lookup(args->client, args->id, &args->device);
+    return lookup(args->client->device_list, args->client->count, args->id, &args->device);
 }
 
 PJRT_Error *ts_pjrt_Client_LookupAddressableDevice(PJRT_Client_LookupAddressableDevice_Args *args) {
     TS_PJRT_NEED(args, addressable_device);
-    return lookup(args->client, args->local_hardware_id, &args->addressable_device);
+    return lookup(args->client->device_list + args->client->first, args->client->own, args->local_hardware_id,
+                  &args->addressable_device);
 }
 
 PJRT_Error *ts_pjrt_Client_AddressableMemories(PJRT_Client_AddressableMemories_Args *args) {
     TS_PJRT_NEED(args, num_addressable_memories);
-    args->addressable_memories = args->client->memory_list;
-    args->num_addressable_memories = (size_t)args->client->count;
+    args->addressable_memories = args->client->memory_list + args->client->first;
+    args->num_addressable_memories = (size_t)args->client->own;
     return NULL;
 }
 

@@ -123,6 +123,31 @@ static ts_status check_ranks(const ts_loaded *loaded, ts_diag *diag) {
     return ts_unsupported;
 }
 
+/* Without an assignment a program of one device is this process's, one of several begins with the first of
+ * all. */
+static int device_of(const PJRT_Client *client, const ts_compile_request *request, int rank) {
+    if (request->device_count) return request->device[rank];
+    return request->replicas * request->partitions == 1 ? client->first : rank;
+}
+
+/* Which ranks this process runs: all of them, or some where all processes run the others. */
+static ts_status choose_own(ts_loaded *loaded, ts_diag *diag) {
+    const PJRT_Client *client = loaded->client;
+    loaded->own_devices = calloc((size_t)loaded->device_count, sizeof(PJRT_Device *));
+    if (!loaded->own_devices) return ts_fail(diag, ts_capacity, "no host memory for a list of devices");
+    for (int i = 0; i < loaded->device_count; i++) {
+        if (loaded->devices[i]->index < 0) continue;
+        loaded->own_devices[loaded->own_count] = loaded->devices[i];
+        loaded->own[loaded->own_count++] = i;
+    }
+    if (loaded->own_count == loaded->device_count || loaded->device_count == client->count) return ts_ok;
+    ts_fail(diag, ts_unsupported,
+            "a program for %d devices, %d of them those of this process, where %d processes have %d",
+            loaded->device_count, loaded->own_count, client->processes, client->count);
+    ts_diag_remedy(diag, "run it on the devices of this process, or on those of all");
+    return ts_unsupported;
+}
+
 static ts_status choose_devices(ts_loaded *loaded, const ts_compile_request *request, ts_diag *diag) {
     TS_TRY(check_devices(loaded->client, request, diag));
     loaded->replicas = request->replicas;
@@ -131,8 +156,8 @@ static ts_status choose_devices(ts_loaded *loaded, const ts_compile_request *req
     loaded->devices = calloc((size_t)loaded->device_count, sizeof(PJRT_Device *));
     if (!loaded->devices) return ts_fail(diag, ts_capacity, "no host memory for a list of devices");
     for (int i = 0; i < loaded->device_count; i++)
-        loaded->devices[i] = loaded->client->device_list[request->device_count ? request->device[i] : i];
-    return ts_ok;
+        loaded->devices[i] = loaded->client->device_list[device_of(loaded->client, request, i)];
+    return choose_own(loaded, diag);
 }
 
 ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, const ts_loaded_past *past,
@@ -144,10 +169,13 @@ ts_status ts_loaded_new(PJRT_Client *client, const char *code, size_t size, cons
     made->client = ts_client_retain(client);
     made->is_portable = request->is_portable;
     ts_status status = choose_devices(made, request, diag);
+    const ts_compile_options options = {.replicas = (uint32_t)request->replicas};
     if (status == ts_ok)
-        status = ts_executable_load(client->runtime, (const uint8_t *)code, size, "program", NULL,
+        status = ts_executable_load(client->runtime, (const uint8_t *)code, size, "program", &options,
                                     &made->executable, diag);
     if (status == ts_ok) status = check_ranks(made, diag);
+    if (status == ts_ok)
+        made->has_collectives = ts_program_has(ts_executable_program(made->executable), ts_op_collective);
     if (status == ts_ok) status = describe_all(made, code, size, past, diag);
     if (status != ts_ok) {
         ts_loaded_release(made);
@@ -170,6 +198,7 @@ void ts_loaded_release(ts_loaded *loaded) {
     ts_executable_release(loaded->executable);
     ts_arena_free(&loaded->arena);
     free(loaded->devices);
+    free(loaded->own_devices);
     pthread_mutex_destroy(&loaded->lock);
     PJRT_Client *client = loaded->client;
     free(loaded);
@@ -266,7 +295,7 @@ static ts_status serialize(const ts_loaded *loaded, char **bytes, size_t *size, 
         .is_portable = loaded->is_portable,
     };
     for (int i = 0; i < loaded->device_count; i++)
-        head.device[i] = loaded->devices[i]->index;
+        head.device[i] = loaded->devices[i]->description->id;
     memcpy(head.magic, serial_magic, sizeof head.magic);
     memcpy(head.fingerprint, loaded->fingerprint, sizeof loaded->fingerprint);
     *size = sizeof head + loaded->text_size + program_size;

@@ -34,12 +34,12 @@ PJRT_NamedValue ts_value_float(const char *name, double value) {
                              .value_size = 1};
 }
 
-static void describe(PJRT_Client *client, int index) {
+static void describe(PJRT_Client *client, int index, int process) {
     PJRT_DeviceDescription *description = &client->descriptions[index];
     const ts_instance *instance = ts_runtime_instance(client->runtime);
     description->id = index;
-    description->chip = ts_runtime_chip_number(client->runtime, index);
-    ts_runtime_machine(client->runtime, index, &description->core);
+    description->process = process;
+    description->chip = ts_runtime_chip_number(client->runtime, index - client->first, &description->core);
     description->coords[0] = description->chip;
     description->coords[1] = description->core;
     snprintf(description->to_string, sizeof description->to_string, "NeuronCore(id=%d)", index);
@@ -56,8 +56,22 @@ static void describe(PJRT_Client *client, int index) {
                                                    .value_size = 2};
 }
 
-ts_status ts_devices_make(PJRT_Client *client, ts_diag *diag) {
-    size_t count = (size_t)ts_runtime_devices(client->runtime);
+static void describe_all(PJRT_Client *client, const ts_processes *processes) {
+    int process = 0;
+    for (int i = 0; i < client->count; i++) {
+        while (processes->count > 1 && i >= processes->begin[process + 1])
+            process++;
+        describe(client, i, process);
+    }
+}
+
+ts_status ts_devices_make(PJRT_Client *client, const ts_processes *processes, ts_diag *diag) {
+    const bool is_alone = processes->count <= 1;
+    client->own = ts_runtime_devices(client->runtime);
+    client->first = is_alone ? 0 : processes->begin[processes->index];
+    client->process = is_alone ? 0 : processes->index;
+    client->processes = is_alone ? 1 : processes->count;
+    size_t count = (size_t)(is_alone ? client->own : processes->begin[processes->count]);
     client->devices = calloc(count, sizeof *client->devices);
     client->descriptions = calloc(count, sizeof *client->descriptions);
     client->memories = calloc(count, sizeof *client->memories);
@@ -68,10 +82,10 @@ ts_status ts_devices_make(PJRT_Client *client, ts_diag *diag) {
         !client->memory_list || !client->topology.descriptions)
         return ts_fail(diag, ts_capacity, "no host memory for %zu devices", count);
     client->count = (int)count;
+    describe_all(client, processes);
     for (int i = 0; i < client->count; i++) {
         PJRT_Device *device = client->device_list[i] = &client->devices[i];
         PJRT_Memory *memory = client->memory_list[i] = &client->memories[i];
-        describe(client, i);
         client->topology.descriptions[i] = &client->descriptions[i];
         *memory = (PJRT_Memory){.device = device};
         snprintf(memory->to_string, sizeof memory->to_string, "HBM(device=%d)", i);
@@ -80,7 +94,7 @@ ts_status ts_devices_make(PJRT_Client *client, ts_diag *diag) {
         device->client = client;
         device->description = &client->descriptions[i];
         device->memory = memory;
-        device->index = i;
+        device->index = i >= client->first && i < client->first + client->own ? i - client->first : -1;
         atomic_init(&device->largest_bytes, 0);
         ts_queue_init(&device->queue, i);
     }
@@ -99,6 +113,14 @@ void ts_devices_free(PJRT_Client *client) {
     free(client->topology.descriptions);
 }
 
+ts_status ts_device_check_own(const PJRT_Device *device, ts_diag *diag) {
+    if (device->index >= 0) return ts_ok;
+    ts_fail(diag, ts_usage, "%s is a device of process %d; this is process %d",
+            device->description->to_string, device->description->process, device->client->process);
+    ts_diag_remedy(diag, "a process reads, writes and starts programs on its own devices");
+    return ts_usage;
+}
+
 /* --- descriptions --- */
 
 PJRT_Error *ts_pjrt_DeviceDescription_Id(PJRT_DeviceDescription_Id_Args *args) {
@@ -109,7 +131,7 @@ PJRT_Error *ts_pjrt_DeviceDescription_Id(PJRT_DeviceDescription_Id_Args *args) {
 
 PJRT_Error *ts_pjrt_DeviceDescription_ProcessIndex(PJRT_DeviceDescription_ProcessIndex_Args *args) {
     TS_PJRT_NEED(args, process_index);
-    args->process_index = 0;
+    args->process_index = args->device_description->process;
     return NULL;
 }
 
@@ -154,7 +176,7 @@ PJRT_Error *ts_pjrt_Device_GetDescription(PJRT_Device_GetDescription_Args *args)
 
 PJRT_Error *ts_pjrt_Device_IsAddressable(PJRT_Device_IsAddressable_Args *args) {
     TS_PJRT_NEED(args, is_addressable);
-    args->is_addressable = true;
+    args->is_addressable = args->device->index >= 0;
     return NULL;
 }
 
@@ -182,6 +204,8 @@ PJRT_Error *ts_pjrt_Device_MemoryStats(PJRT_Device_MemoryStats_Args *args) {
     TS_PJRT_NEED(args, peak_pool_bytes_is_set);
     PJRT_Device *device = args->device;
     if (ts_client_is_foreign(device->client)) return ts_pjrt_forked();
+    if (device->index < 0)
+        return ts_pjrt_unimplemented("the memory of another process's device", "ask that process");
     int core = 0;
     ts_hbm_stats stats = {0};
     ts_machine *machine = ts_runtime_machine(device->client->runtime, device->index, &core);
@@ -209,7 +233,7 @@ PJRT_Error *ts_pjrt_Device_MemoryStats(PJRT_Device_MemoryStats_Args *args) {
 
 PJRT_Error *ts_pjrt_Memory_Id(PJRT_Memory_Id_Args *args) {
     TS_PJRT_NEED(args, id);
-    args->id = args->memory->device->index;
+    args->id = args->memory->device->description->id;
     return NULL;
 }
 

@@ -31,8 +31,8 @@ PJRT_Error *ts_pjrt_LoadedExecutable_GetExecutable(PJRT_LoadedExecutable_GetExec
 
 PJRT_Error *ts_pjrt_LoadedExecutable_AddressableDevices(PJRT_LoadedExecutable_AddressableDevices_Args *args) {
     TS_PJRT_NEED(args, num_addressable_devices);
-    args->addressable_devices = args->executable->loaded->devices;
-    args->num_addressable_devices = (size_t)args->executable->loaded->device_count;
+    args->addressable_devices = args->executable->loaded->own_devices;
+    args->num_addressable_devices = (size_t)args->executable->loaded->own_count;
     return NULL;
 }
 

@@ -9,6 +9,7 @@
 typedef struct ts_execution {
     atomic_int references;
     ts_meeting *meeting; /* NULL: of one rank */
+    bool is_lasting;     /* the meeting is the client's, which the program holds */
     atomic_bool
         is_told; /* with the first rank that ends: who has its result finds the run among the others */
     pthread_mutex_t lock; /* over what follows */
@@ -20,7 +21,7 @@ typedef struct ts_launch {
     ts_work work;
     ts_loaded *loaded;
     ts_execution *execution;
-    int rank;
+    int rank, list; /* of the caller's arguments and results */
     PJRT_Device *device;
     ts_signal *done;
     int inputs, outputs;
@@ -36,24 +37,30 @@ typedef struct ts_launch {
 static void execution_release(ts_execution *execution) {
     if (!execution || atomic_fetch_sub_explicit(&execution->references, 1, memory_order_acq_rel) != 1) return;
     ts_signal_release(execution->failed);
-    ts_meeting_free(execution->meeting);
+    if (!execution->is_lasting) ts_meeting_free(execution->meeting);
     pthread_mutex_destroy(&execution->lock);
     free(execution);
 }
 
-static ts_execution *execution_new(int ranks) {
+/* Ranks in other processes are met where collectives are; without, this process's own are all there is. */
+static ts_execution *execution_new(const ts_loaded *loaded) {
+    const int ranks = loaded->device_count;
     ts_execution *made = calloc(1, sizeof *made);
     if (!made) return NULL;
     atomic_init(&made->references, 1);
     atomic_init(&made->is_told, false);
     pthread_mutex_init(&made->lock, NULL);
-    if (ranks > 1) made->meeting = ts_meeting_new(ranks);
+    made->is_lasting = loaded->own_count < ranks && loaded->has_collectives;
+    if (made->is_lasting)
+        made->meeting = loaded->client->meeting;
+    else if (ranks > 1)
+        made->meeting = ts_meeting_new(ranks);
     if (ranks == 1 || made->meeting) return made;
     execution_release(made);
     return NULL;
 }
 
-static ts_launch *launch_new(ts_loaded *loaded, ts_execution *execution, int rank, PJRT_Device *device,
+static ts_launch *launch_new(ts_loaded *loaded, ts_execution *execution, int list, PJRT_Device *device,
                              PJRT_Buffer *const *arguments) {
     size_t inputs = (size_t)loaded->input_count, outputs = (size_t)loaded->output_count;
     size_t pointers = 3 * inputs + 3 * outputs;
@@ -70,7 +77,8 @@ static ts_launch *launch_new(ts_loaded *loaded, ts_execution *execution, int ran
     launch->loaded = ts_loaded_retain(loaded);
     atomic_fetch_add_explicit(&execution->references, 1, memory_order_relaxed);
     launch->execution = execution;
-    launch->rank = rank;
+    launch->rank = loaded->own[list];
+    launch->list = list;
     launch->device = device;
     launch->inputs = loaded->input_count;
     launch->outputs = loaded->output_count;
@@ -152,7 +160,8 @@ static void launch_run(ts_work *work) {
         ts_execute_options options = {.host_call = ts_registry_host_call(),
                                       .cancel = ts_registry_cancel(),
                                       .meeting = execution->meeting,
-                                      .member = launch->rank};
+                                      .member = launch->rank,
+                                      .tells_trace = launch->list == 0};
         status = ts_executable_run(executable, launch->device->index, launch->input, launch->output, &options,
                                    &diag);
         if (status == ts_ok && !atomic_exchange(&execution->is_told, true)) ts_registry_ran(executable);
@@ -268,7 +277,7 @@ static ts_status prepare(const PJRT_LoadedExecutable_Execute_Args *args, ts_exec
 
 /* What the caller gets is written out before the work is queued: it belongs to the queue afterwards. */
 static void submit(const PJRT_LoadedExecutable_Execute_Args *args, ts_launch *launch) {
-    const int list = launch->rank;
+    const int list = launch->list;
     for (int i = 0; i < launch->outputs; i++)
         args->output_lists[list][i] = launch->results[i];
     move_places(launch);
@@ -315,13 +324,14 @@ static ts_status check_call(const PJRT_LoadedExecutable_Execute_Args *args, PJRT
     *device = NULL;
     if (atomic_load(&args->executable->is_deleted))
         return ts_fail(diag, ts_usage, "the executable was deleted");
-    if (args->num_devices != (size_t)loaded->device_count)
+    if (args->num_devices != (size_t)loaded->own_count)
         return ts_fail(diag, ts_usage, "arguments for %zu devices; the program runs on %d", args->num_devices,
-                       loaded->device_count);
+                       loaded->own_count);
+    if (loaded->own_count == 0) return ts_device_check_own(loaded->devices[0], diag);
     if (options && TS_PJRT_HAS(options, num_recv_ops) && (options->num_send_ops || options->num_recv_ops))
         return ts_fail(diag, ts_unsupported, "send and receive callbacks");
     if (!TS_PJRT_HAS(args, execute_device) || !args->execute_device ||
-        (loaded->device_count == 1 && args->execute_device == loaded->devices[0]))
+        (loaded->own_count == 1 && args->execute_device == loaded->own_devices[0]))
         return ts_ok;
     *device = args->execute_device;
     if (loaded->is_portable && loaded->device_count == 1 && (*device)->client == loaded->client) return ts_ok;
@@ -335,15 +345,15 @@ static ts_status check_call(const PJRT_LoadedExecutable_Execute_Args *args, PJRT
 /* When one rank cannot be prepared none is queued, and donors stay. */
 static ts_status execute(const PJRT_LoadedExecutable_Execute_Args *args, ts_diag *diag) {
     ts_loaded *loaded = args->executable->loaded;
-    const int ranks = loaded->device_count;
+    const int ranks = loaded->own_count;
     PJRT_Device *device = NULL;
     ts_launch *launches[TS_MAX_RANKS] = {NULL};
     TS_TRY(check_call(args, &device, diag));
-    ts_execution *execution = execution_new(ranks);
+    ts_execution *execution = execution_new(loaded);
     if (!execution) return ts_fail(diag, ts_capacity, "no host memory for an execution");
     ts_status status = ts_ok;
     for (int i = 0; i < ranks && status == ts_ok; i++)
-        status = prepare(args, execution, device ? device : loaded->devices[i], i, &launches[i], diag);
+        status = prepare(args, execution, device ? device : loaded->own_devices[i], i, &launches[i], diag);
     if (status == ts_ok) status = submit_all(args, launches, ranks, diag);
     for (int i = 0; i < ranks && status != ts_ok; i++)
         launch_abandon(launches[i]);

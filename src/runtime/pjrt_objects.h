@@ -99,7 +99,7 @@ void ts_queue_close(ts_queue *queue); /* after stop */
 /* --- client, devices, memories, topology --- */
 
 struct PJRT_DeviceDescription {
-    int id, chip, core;
+    int id, chip, core, process;
     int64_t coords[2]; /* chip, core */
     char to_string[48], debug_string[128];
     PJRT_NamedValue attributes[3];
@@ -113,7 +113,7 @@ struct PJRT_Device {
     PJRT_Client *client;
     PJRT_DeviceDescription *description;
     PJRT_Memory *memory;
-    int index; /* in the runtime */
+    int index; /* in the runtime; that of another process has none: -1 */
     ts_queue queue;
     atomic_llong largest_bytes; /* largest single allocation seen */
 };
@@ -135,9 +135,11 @@ typedef struct ts_area {
 
 struct PJRT_Client {
     ts_runtime *runtime;
-    pid_t process; /* that made it; a forked child has its memory but not its threads */
+    pid_t pid; /* of the process that made it; a forked child has its memory but not its threads */
     atomic_int references;
-    int count;
+    int process, processes;
+    int count, first, own; /* devices of all processes; of this one [first, first + own) */
+    ts_meeting *meeting;   /* of all devices; NULL: there is one process */
     PJRT_Device *devices;
     PJRT_DeviceDescription *descriptions;
     PJRT_Memory *memories;
@@ -154,12 +156,15 @@ struct PJRT_Client {
 bool ts_client_is_foreign(const PJRT_Client *client); /* in a forked child */
 PJRT_Client *ts_client_retain(PJRT_Client *client);
 void ts_client_release(PJRT_Client *client);
-ts_status ts_devices_make(PJRT_Client *client, ts_diag *diag);
+ts_status ts_devices_make(PJRT_Client *client, const ts_processes *processes, ts_diag *diag);
 void ts_devices_free(PJRT_Client *client);
 ts_status ts_topology_make(PJRT_Client *client, ts_diag *diag);
 PJRT_NamedValue ts_value_int(const char *name, int64_t value);
 PJRT_NamedValue ts_value_string(const char *name, const char *value);
 PJRT_NamedValue ts_value_float(const char *name, double value);
+
+/* ts_usage for a device of another process. */
+ts_status ts_device_check_own(const PJRT_Device *device, ts_diag *diag);
 
 /* --- storage (pjrt_storage.c) --- */
 
@@ -233,7 +238,7 @@ ts_status ts_buffer_check_undonated(PJRT_Buffer *buffer, ts_diag *diag);
 typedef struct ts_compile_request {
     int replicas, partitions;
     int device_count;         /* replicas * partitions, or 0 when none were given */
-    int device[TS_MAX_RANKS]; /* indices; number replica * partitions + partition */
+    int device[TS_MAX_RANKS]; /* ids; number replica * partitions + partition */
     bool is_portable;
 } ts_compile_request;
 /* From a serialised CompileOptionsProto. Refuses unknown compiler options. */
@@ -247,8 +252,12 @@ typedef struct ts_loaded {
     ts_executable *executable;
     bool is_portable;
     int replicas, partitions, device_count;
-    PJRT_Device **devices; /* by rank */
-    char *text;            /* what OptimizedProgram tells */
+    PJRT_Device **devices;     /* by rank */
+    int own_count;             /* ranks on devices of this process */
+    PJRT_Device **own_devices; /* by rank; and which */
+    int own[TS_MAX_RANKS];
+    bool has_collectives;
+    char *text; /* what OptimizedProgram tells */
     size_t text_size;
     char fingerprint[17];
     int input_count, output_count;

@@ -52,7 +52,8 @@ static ts_status stage(PJRT_Device *device, const PJRT_ShapeSpec *spec, ts_stage
 
 static ts_status manager_new(const PJRT_Client_CreateBuffersForAsyncHostToDevice_Args *args,
                              ts_manager **manager, ts_diag *diag) {
-    PJRT_Device *device = args->memory ? args->memory->device : args->client->device_list[0];
+    PJRT_Device *device =
+        args->memory ? args->memory->device : args->client->device_list[args->client->first];
     for (size_t i = 0; i < args->num_device_layouts; i++)
         if (args->device_layouts[i])
             return ts_fail(diag, ts_unsupported, "a device layout for a staged transfer");

@@ -102,6 +102,8 @@ static ts_status take_place(ts_storage *storage, ts_diag *diag) {
 }
 
 ts_status ts_storage_new(PJRT_Device *device, size_t bytes, ts_storage **storage, ts_diag *diag) {
+    *storage = NULL;
+    TS_TRY(ts_device_check_own(device, diag));
     TS_TRY(make(device, bytes, storage, diag));
     ts_status status = take_place(*storage, diag);
     if (status == ts_ok) status = fill(*storage, diag);

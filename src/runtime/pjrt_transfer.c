@@ -98,7 +98,7 @@ static ts_status check_layout(const ts_shape *shape, const PJRT_Buffer_MemoryLay
 
 static PJRT_Device *target_of(PJRT_Client *client, PJRT_Device *device, PJRT_Memory *memory) {
     if (memory) return memory->device;
-    return device ? device : client->device_list[0];
+    return device ? device : client->device_list[client->first];
 }
 
 static ts_status from_host(const PJRT_Client_BufferFromHostBuffer_Args *args, PJRT_Buffer **buffer,

@@ -103,7 +103,7 @@ static ts_status start_key(ts_program_cache *cache, ts_diag *diag) {
 
 static ts_program_key key_of(const ts_program_cache *cache, const uint8_t *data, size_t size,
                              const ts_compile_options *options) {
-    uint32_t casts[2] = {options->auto_cast, options->auto_cast_type};
+    uint32_t casts[3] = {options->auto_cast, options->auto_cast_type, options->replicas};
     ts_sha256 hash = cache->platform;
     ts_program_key key;
     ts_sha256_add(&hash, casts, sizeof casts);

@@ -66,9 +66,31 @@ static int host_cpus(void) {
     return count > 0 ? count : 1;
 }
 
+/* Their devices lie side by side, so this one's first says where the others' are. */
+static ts_status check_processes(const ts_runtime *runtime, const ts_processes *processes, int own_first,
+                                 ts_diag *diag) {
+    if (processes->count <= 1) return ts_ok;
+    const int all = runtime->machine_count * runtime->cores, devices = processes->begin[processes->count];
+    const int first = own_first - processes->begin[processes->index];
+    const char *name = runtime->instance->name;
+    if (first >= 0 && first + devices <= all) return ts_ok;
+    if (devices > all) {
+        ts_fail(diag, ts_usage, "%d processes have %d NeuronCores together; %s has %d", processes->count,
+                devices, name, all);
+        ts_diag_remedy(diag, "start fewer, or set TRAINSTONE_INSTANCE to a larger one: trn1.32xlarge has 32");
+    } else {
+        ts_fail(diag, ts_usage,
+                "process %d of %d has NeuronCore %d, so that those of all are %d to %d; %s has 0 to %d",
+                processes->index, processes->count, own_first, first, first + devices - 1, name, all - 1);
+        ts_diag_remedy(diag, "let NEURON_RT_VISIBLE_CORES be neighbours, in the order of the processes");
+    }
+    return ts_usage;
+}
+
 static ts_status choose_devices(ts_runtime *runtime, const ts_runtime_options *options, ts_diag *diag) {
     int all = runtime->machine_count * runtime->cores, first = options->first_device;
     int count = options->devices ? options->devices : all - first;
+    TS_TRY(check_processes(runtime, &options->processes, first, diag));
     if (first < 0 || count < 1 || first + count > all) {
         ts_fail(diag, ts_usage, "cores %d to %d are asked for; %s has %d NeuronCores", first,
                 first + count - 1, runtime->instance->name, all);
@@ -81,7 +103,7 @@ static ts_status choose_devices(ts_runtime *runtime, const ts_runtime_options *o
 }
 
 static ts_status start_machines(ts_runtime *runtime, int threads, ts_diag *diag) {
-    TS_TRY(ts_pool_new(threads > 0 ? threads : host_cpus(), &runtime->pool, diag));
+    TS_TRY(ts_pool_new(threads, &runtime->pool, diag));
     runtime->machines = calloc((size_t)runtime->machine_count, sizeof(ts_machine *));
     if (!runtime->machines) return ts_fail(diag, ts_capacity, "no host memory for the list of chips");
     int last = (runtime->first_device + runtime->devices - 1) / runtime->cores;
@@ -107,7 +129,8 @@ static ts_status runtime_start(ts_runtime *runtime, const ts_runtime_options *op
     ts_program_cache_options cache = {.folder = options->cache};
     TS_TRY(ts_program_cache_new(&runtime->chip, &cache, &runtime->cache, diag));
     TS_TRY(choose_devices(runtime, options, diag));
-    return start_machines(runtime, options->threads, diag);
+    const int share = options->processes.count > 1 ? host_cpus() / options->processes.count : host_cpus();
+    return start_machines(runtime, options->threads ? options->threads : share > 1 ? share : 1, diag);
 }
 
 ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime, ts_diag *diag) {
@@ -198,6 +221,7 @@ ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core)
     return runtime->machines[number / runtime->cores];
 }
 
-int ts_runtime_chip_number(const ts_runtime *runtime, int device) {
+int ts_runtime_chip_number(const ts_runtime *runtime, int device, int *core) {
+    *core = (runtime->first_device + device) % runtime->cores;
     return (runtime->first_device + device) / runtime->cores;
 }

@@ -11,6 +11,13 @@
 
 typedef struct ts_runtime ts_runtime;
 
+/* Processes of this host that run programs together, each with neighbouring cores of the instance. */
+typedef struct ts_processes {
+    int index, count;            /* of this one; count 0: it is alone */
+    int begin[TS_MAX_RANKS + 1]; /* process p has devices [begin[p], begin[p + 1]) of all */
+    const char *root;            /* what they find each other by */
+} ts_processes;
+
 /* Zero-initialise for the defaults. Strings are borrowed until ts_runtime_new returns. */
 typedef struct ts_runtime_options {
     const char *instance; /* NULL: "trn1.2xlarge" */
@@ -18,9 +25,10 @@ typedef struct ts_runtime_options {
     const char *out;      /* folder for a record of every program that runs; NULL: none */
     const char *cache;    /* folder of compiled programs, shared with other processes; NULL: none */
     char live[TS_LIVE_FOLDER]; /* folder where others see what runs (live.h); "": none */
-    int threads;               /* 0: as many as the host has CPUs for this process */
+    int threads;               /* 0: as many as the host has CPUs for this process, or its share of them */
     int devices;               /* 0: every NeuronCore from first_device on; otherwise so many */
     int first_device;          /* the instance's NeuronCore that becomes device 0 */
+    ts_processes processes;    /* the devices are this one's */
     ts_host host;              /* which kernels compute */
     ts_rounding rounding;
     bool has_rounding_seed; /* else rounding_seed is to be found out */
@@ -37,6 +45,11 @@ typedef struct ts_runtime_options {
    --auto-cast and --auto-cast-type of NEURON_CC_FLAGS. Strings point into the environment. ts_usage for a
    value that is none, ts_unsupported for a setting of NEURON_RT_* that asks for what is not modelled. */
 ts_status ts_runtime_options_from_env(ts_runtime_options *options, ts_diag *diag);
+
+/* The processes of NEURON_PJRT_PROCESSES_NUM_DEVICES (or as many as NEURON_PJRT_WORLD_SIZE, of a device
+   each), NEURON_PJRT_PROCESS_INDEX and NEURON_RT_ROOT_COMM_ID, and which devices this one has where there are
+   several. */
+ts_status ts_runtime_processes_from_env(ts_runtime_options *options, ts_diag *diag);
 
 /* The folder of TRAINSTONE_RUNTIME_DIR, else the user's own below XDG_RUNTIME_DIR or /tmp; "" when it is
    "none" or too long. */
@@ -62,6 +75,8 @@ ts_live *ts_runtime_live(ts_runtime *runtime);
 int ts_runtime_devices(const ts_runtime *runtime); /* NeuronCores, numbered chip by chip */
 /* The chip that carries a device, and the device's core number on it. */
 ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core);
-int ts_runtime_chip_number(const ts_runtime *runtime, int device); /* of the instance */
+/* Of a device, or of another process's: -1 is the one before this process's first. The chip of the instance,
+   and the core on it. */
+int ts_runtime_chip_number(const ts_runtime *runtime, int device, int *core);
 
 #endif

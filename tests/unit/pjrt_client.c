@@ -8,7 +8,9 @@
 static void test_table_is_complete(void **state) {
     (void)state;
     const PJRT_Api *api = GetPjrtApi();
-    assert_int_equal(api->struct_size, sizeof *api);
+    assert_int_equal(api->struct_size, 5 * sizeof(void *) + 112 * sizeof(void *));
+    assert_non_null(api->PJRT_Client_UpdateGlobalProcessInfo);
+    assert_null(api->PJRT_Client_UpdateGlobalProcessInfo(NULL));
     assert_int_equal(api->pjrt_api_version.major_version, 0);
     assert_int_equal(api->pjrt_api_version.minor_version, 68);
     void *const *slots = (void *const *)&api->PJRT_Error_Destroy;
@@ -207,7 +209,8 @@ static void test_create_options(void **state) {
     bad(create("instance", "p4d.24xlarge", 0, &client), PJRT_INVALID_ARGUMENT, "p4d.24xlarge");
     bad(create("chip", "trn3", 0, &client), PJRT_UNIMPLEMENTED, "trn3");
     bad(create("color", "red", 0, &client), PJRT_INVALID_ARGUMENT, "color");
-    bad(create("num_nodes", NULL, 2, &client), PJRT_UNIMPLEMENTED, "2 processes");
+    bad(create("num_nodes", NULL, 2, &client), PJRT_INVALID_ARGUMENT,
+        "this is one of 2 processes, and the environment does not say which NeuronCores each has");
 }
 
 static void test_large_instance(void **state) {

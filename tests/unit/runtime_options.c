@@ -244,8 +244,10 @@ static void test_part_of_an_instance(void **state) {
     int core = -1;
     assert_non_null(ts_runtime_machine(runtime, 0, &core));
     assert_int_equal(core, 1);
-    assert_int_equal(ts_runtime_chip_number(runtime, 0), 2);
-    assert_int_equal(ts_runtime_chip_number(runtime, 1), 3);
+    assert_int_equal(ts_runtime_chip_number(runtime, 0, &core), 2);
+    assert_int_equal(core, 1);
+    assert_int_equal(ts_runtime_chip_number(runtime, 1, &core), 3);
+    assert_int_equal(core, 0);
     ts_runtime_free(runtime);
     options.first_device = 31;
     assert_int_equal(ts_runtime_new(&options, &runtime, &diag), ts_usage);
