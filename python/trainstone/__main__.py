@@ -89,6 +89,11 @@ def name_of(record):
     return record.get("program") or "unnamed"
 
 
+def is_first():
+    """Of processes that run programs together, whose times are the same, one reports."""
+    return os.environ.get("NEURON_PJRT_PROCESS_INDEX", "0") == "0"
+
+
 def finish(stream):
     """Prints the report and writes the last program's record, when the script ran anything on the chip."""
     from trainstone import library
@@ -148,7 +153,7 @@ def main(arguments):
         run(arguments)
     finally:
         sys.stdout.flush()
-        if not isinstance(sys.exc_info()[1], Exception):
+        if not isinstance(sys.exc_info()[1], Exception) and is_first():
             finish(sys.stderr)
     return 0
 
