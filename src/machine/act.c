@@ -70,15 +70,18 @@ enum { STRIP = 32, LINE_FLOATS = 16 };
         out[i] = exp_near(TS_FUSES_##level, x);                                                              \
     } while (0)
 #define TRY_AT(target, level, name, argument)                                                                \
-    target static bool name##_##level(const float *in, float scale, float bias, const float *next,           \
-                                      float *out, int64_t n) {                                               \
+    target static bool name##_##level(const float *in, float scale, float bias, ts_next next, float *out,    \
+                                      int64_t n) {                                                           \
         _Alignas(64) uint32_t most[STRIP] = {0};                                                             \
         uint32_t largest = 0;                                                                                \
         int64_t begin = 0;                                                                                   \
         (void)scale;                                                                                         \
-        for (; next && begin + STRIP <= n; begin += STRIP) {                                                 \
+        for (; next.at && begin + STRIP <= n; begin += STRIP) {                                              \
             for (int64_t i = begin; i < begin + STRIP; i += LINE_FLOATS)                                     \
-                __builtin_prefetch(next + i, 0, 2);                                                          \
+                if (next.is_written)                                                                         \
+                    __builtin_prefetch(next.at + i, 1, 2);                                                   \
+                else                                                                                         \
+                    __builtin_prefetch(next.at + i, 0, 2);                                                   \
             _Pragma("omp simd") for (int64_t i = begin; i < begin + STRIP; i++) {                            \
                 STEP(level, argument, most[i - begin]);                                                      \
             }                                                                                                \
@@ -98,7 +101,7 @@ TRY(try_moved, in[i] + bias)
 TRY(try_scaled, in[i] * scale + bias)
 
 bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias,
-                const float *next, float *out, int64_t n) {
+                ts_next next, float *out, int64_t n) {
     if (func != ts_act_exp || in == out) return false;
     return (scale ? TS_AT(isa, try_scaled) : TS_AT(isa, try_moved))(in, scale ? *scale : 1,
                                                                     bias ? *bias : -0.0f, next, out, n);

@@ -292,6 +292,7 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
     d.pair.is_streaming =
         d.dst.tensor && d.dst.tensor->bytes >= STREAMING_BYTES && d.dst.tensor != d.src.tensor;
     d.pair.is_far = d.src.tensor && d.src.tensor->bytes >= FAR_BYTES;
+    d.pair.is_dst_far = d.dst.tensor && d.dst.tensor->bytes >= FAR_BYTES;
     d.pair.casts = exec->casts;
     d.pair.is_stochastic = d.dst.rows.is_stochastic;
     memcpy(d.pair.key, d.dst.rows.key, sizeof d.pair.key);

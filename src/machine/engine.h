@@ -202,7 +202,10 @@ static inline float *ts_rows_target(const ts_rows *rows, int64_t part, int64_t f
 void ts_rows_put(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values);
 static inline void ts_rows_write(const ts_rows *rows, int64_t part, int64_t from, int64_t n,
                                  const float *values) {
-    if (!rows->is_plain || values != (const float *)(const void *)ts_rows_at(rows, part) + from)
+    float *own = rows->is_plain ? (float *)(void *)ts_rows_at(rows, part) + from : NULL;
+    if (own && n == 1)
+        *own = *values;
+    else if (!own || values != own)
         ts_rows_put(rows, part, from, n, values);
 }
 /* The same values in the row's dtype, packed. */
@@ -328,11 +331,15 @@ void ts_accumulation_end(const ts_accumulation *a, int64_t part, float total);
 double ts_act_ns(unsigned func);
 /* out[i] = func(in[i]); the arrays may be the same. Every level that the CPU has gives the same bits. */
 void ts_act_floats(ts_isa isa, unsigned func, const float *in, float *out, int64_t n);
+/* Floats far away that are read or written soon. */
+typedef struct ts_next {
+    const float *at; /* NULL: none */
+    bool is_written;
+} ts_next;
 /* out[i] = func(in[i] * scale + bias) at once, NULL leaving either out; false, and anything in `out`, where
-   the function or the values want more than one pass. On the way the n floats at `next` are fetched (NULL:
-   none). */
+   the function or the values want more than one pass. On the way the n floats of `next` are fetched. */
 bool ts_act_try(ts_isa isa, unsigned func, const float *in, const float *scale, const float *bias,
-                const float *next, float *out, int64_t n);
+                ts_next next, float *out, int64_t n);
 /* The part of it in act_unit.c. */
 void ts_act_units(unsigned func, const float *in, float *out, int64_t n);
 /* The plain twin, within 1 ULP. */

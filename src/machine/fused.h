@@ -10,7 +10,7 @@
 /* A loop NAME has three versions, NAME_512, NAME_256 and NAME_plain, the first two after their attribute;
    TS_AT chooses. Constants say to ts_fused whether the code around has the instruction. */
 #if defined(__x86_64__) && defined(__GNUC__)
-#define TS_TARGET_512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
+#define TS_TARGET_512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prfchw")))
 #define TS_TARGET_256 __attribute__((target("avx2,fma")))
 #else
 #define TS_TARGET_512

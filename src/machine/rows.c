@@ -99,10 +99,6 @@ void ts_rows_narrow(const ts_rows *rows, int64_t part, int64_t from, int64_t n, 
 
 void ts_rows_put(const ts_rows *rows, int64_t part, int64_t from, int64_t n, const float *values) {
     _Alignas(64) uint32_t raw[TS_CHUNK];
-    if (rows->is_plain && n == 1) {
-        ((float *)(void *)ts_rows_at(rows, part))[from] = *values;
-        return;
-    }
     uint8_t *direct = ts_rows_adjacent(rows, part, from, n);
     if ((const uint8_t *)values == direct) return;
     if (rows->dtype == ts_dtype_f32) {

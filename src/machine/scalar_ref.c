@@ -43,10 +43,10 @@ static const float *one_chunk(const activation *a, int64_t part, int64_t from, i
     const float *values = ts_rows_read(&a->data, part, from, n, in);
     float *target = ts_rows_target(&a->dst, part, from, n, out);
     const int64_t begin = from * (int64_t)sizeof(float), end = begin + n * (int64_t)sizeof(float);
-    const uint8_t *next =
+    const uint8_t *row =
         a->ahead.data && end <= a->ahead.bytes ? a->ahead.data + part * a->ahead.pitch + begin : NULL;
-    *tries = *tries &&
-             ts_act_try(a->isa, a->func, values, scale, bias, (const float *)(const void *)next, target, n);
+    const ts_next next = {(const float *)(const void *)row, a->ahead.is_written};
+    *tries = *tries && ts_act_try(a->isa, a->func, values, scale, bias, next, target, n);
     if (!*tries) in_steps(a, values, n, scale, bias, in, target);
     ts_rows_write(&a->dst, part, from, n, target);
     return target;

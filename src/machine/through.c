@@ -12,17 +12,33 @@ static bool is_of_rows(const ts_pair *pair, int dim) {
     return true;
 }
 
-/* The rows that an instruction which waits will write, when they are just these; NULL: it does not wait, or
-   they are not. What waits last has made them: nothing else names the tile. */
-static ts_rows *waiting_rows(ts_segment *s, const ts_operand_set *set, const ts_rows *src) {
+static ts_rows *dst_of(ts_segment *s, int waiting) {
+    return (ts_rows *)(void *)(s->contexts + s->waiting[waiting].context);
+}
+
+/* The number of the instruction that waits and will write just these rows; -1: there is none. What waits last
+   has made them: nothing else names the tile. */
+static int writer_of(ts_segment *s, const ts_operand_set *set, const ts_rows *src) {
     for (int i = s->count; i-- > 0;) {
         const ts_waiting *w = &s->waiting[i];
-        ts_rows *dst = (ts_rows *)(void *)(s->contexts + w->context);
+        const ts_rows *dst = dst_of(s, i);
         if (!w->begins_with_dst || dst->tile != src->tile) continue;
         const bool is_same = dst->base == src->base && dst->parts == src->parts && dst->elems == src->elems &&
                              dst->dtype == src->dtype && w->part == set->part && w->parts == set->parts &&
                              w->columns == 0 && !w->is_across;
-        return is_same && ts_rows_are_adjacent(dst) && ts_rows_are_adjacent(src) ? dst : NULL;
+        return is_same && ts_rows_are_adjacent(dst) && ts_rows_are_adjacent(src) ? i : -1;
+    }
+    return -1;
+}
+
+/* What the last computation before number `end` may fetch; NULL: there is none, or it works in other
+ * partitions. */
+static ts_ahead *ahead_of(ts_segment *s, int end, int32_t part, int32_t parts) {
+    for (int i = end; i-- > 0;) {
+        const ts_waiting *w = &s->waiting[i];
+        if (w->ahead == 0) continue;
+        if (w->part != part || w->parts != parts) return NULL;
+        return (ts_ahead *)(void *)(s->contexts + w->context + w->ahead);
     }
     return NULL;
 }
@@ -42,10 +58,13 @@ bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, c
     if (!exec->homes || src->space == ts_space_none || !ts_homes_pass_on(exec->homes, src->tile, exec->at) ||
         !is_of_rows(pair, dim))
         return false;
-    ts_rows *dst = waiting_rows(s, set, src);
-    if (!dst || !is_free(s, window)) return false;
+    const int writer = writer_of(s, set, src);
+    if (writer < 0 || !is_free(s, window)) return false;
+    ts_rows *dst = dst_of(s, writer);
     dst->base = pair->dst;
     dst->pitch = dim >= 0 ? pair->dst_step[dim] : 0;
+    ts_ahead *ahead = pair->is_dst_far ? ahead_of(s, writer, set->part, set->parts) : NULL;
+    if (ahead && !ahead->is_written) *ahead = (ts_ahead){dst->base, dst->pitch, src->high - src->low, true};
     dst->is_plain = dst->dtype == ts_dtype_f32 && ts_rows_are_arrays(dst);
     s->windows[s->transfers++] = *window;
     return true;
@@ -91,14 +110,9 @@ void ts_fetch_ahead(const ts_operand_set *set, size_t offset) {
 
 /* Lets what computes last before the load's first reader fetch the rows. */
 static void fetch(ts_segment *s, const ts_load *load) {
-    for (int i = s->count; i-- > 0;) {
-        const ts_waiting *w = &s->waiting[i];
-        ts_ahead *ahead = (ts_ahead *)(void *)(s->contexts + w->context + w->ahead);
-        if (w->ahead == 0) continue;
-        if (!ahead->data && w->part == load->area.part && w->parts == load->area.parts)
-            *ahead = (ts_ahead){load->data, load->pitch, load->area.high - load->area.low};
-        return;
-    }
+    ts_ahead *ahead = ahead_of(s, s->count, load->area.part, load->area.parts);
+    if (ahead && !ahead->data)
+        *ahead = (ts_ahead){load->data, load->pitch, load->area.high - load->area.low, false};
 }
 
 void ts_read_through(ts_operand_set *set, ts_rows *rows) {

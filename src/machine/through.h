@@ -19,13 +19,16 @@ void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const
    point to HBM where a load of them waits. They must not be met again. */
 void ts_read_through(ts_operand_set *set, ts_rows *rows);
 
-/* Rows in HBM that a later instruction reads: row p of the work, `bytes` from data + p * pitch on. */
+/* Rows in HBM that a later instruction writes or reads: row p of the work, `bytes` from data + p * pitch on.
+ */
 typedef struct ts_ahead {
     const uint8_t *data; /* NULL: none */
     int64_t pitch, bytes;
+    bool is_written;
 } ts_ahead;
 /* The last work that waits computes long on what lies in the caches, and can fetch what its ts_ahead says,
-   which is `offset` bytes into its context. */
+   which is `offset` bytes into its context. Both were too much: rows to be written, for which a core waits
+   longer, go before others. */
 void ts_fetch_ahead(const ts_operand_set *set, size_t offset);
 
 #endif

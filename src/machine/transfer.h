@@ -25,6 +25,7 @@ typedef struct ts_pair {
     ts_isa isa;        /* of transposes; automatic: any */
     bool is_streaming; /* dst is not read again soon: past the caches */
     bool is_far;       /* src lies in memory rather than in the caches */
+    bool is_dst_far;
     int dims;
     bool is_stochastic; /* how casts round, with random words of `key` for bytes counted from the origins */
     uint32_t key[2];

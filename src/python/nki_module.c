@@ -191,6 +191,7 @@ static void module_free(void *module) {
     for (int i = 0; i < NKI_CODES; i++) {
         Py_CLEAR(state->internal_codes[i]);
         Py_CLEAR(state->kernel_codes[i]);
+        Py_CLEAR(state->numbers[i].code);
     }
     Py_CLEAR(state->view_type);
     Py_CLEAR(state->recording_type);

@@ -56,6 +56,12 @@ typedef struct nki_recording {
     size_t line_room, line_count;
 } nki_recording;
 
+/* A line of a kernel's source. */
+typedef struct nki_number {
+    PyObject *code; /* owned */
+    int place, number;
+} nki_number;
+
 typedef struct nki_state {
     PyTypeObject *view_type, *recording_type, *storage_type, *call_type;
     PyObject *view_class;          /* Python's subclass of view_type: what new views are */
@@ -72,6 +78,7 @@ typedef struct nki_state {
     /* Code objects known to be internal, and to be the kernel's, by hash; owned, so that no other code can
        come to lie at a known address. */
     PyObject *internal_codes[NKI_CODES], *kernel_codes[NKI_CODES];
+    nki_number numbers[NKI_CODES]; /* known ones, by hash of code and place */
 } nki_state;
 
 /* The fields of an instruction on their way to the library. */

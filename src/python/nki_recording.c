@@ -54,13 +54,26 @@ static bool grow_lines(nki_recording *recording) {
     return true;
 }
 
-static uint32_t line_of(nki_recording *recording, PyCodeObject *code, PyFrameObject *frame) {
-    const int place = PyFrame_GetLasti(frame); /* the line would take a walk over the code's table */
+/* The line's number; Python would walk over the code's table each time. */
+static int number_of(nki_state *state, PyCodeObject *code, int place, PyFrameObject *frame) {
+    const size_t slot = (hash_of(code) + (size_t)place * 0x9e3779b97f4a7c15u) >> 55;
+    nki_number *known = &state->numbers[slot];
+    if (known->code != (PyObject *)code || known->place != place) {
+        Py_XSETREF(known->code, Py_NewRef((PyObject *)code));
+        known->place = place;
+        known->number = PyFrame_GetLineNumber(frame);
+    }
+    return known->number;
+}
+
+static uint32_t line_of(nki_state *state, nki_recording *recording, PyCodeObject *code,
+                        PyFrameObject *frame) {
+    const int place = PyFrame_GetLasti(frame);
     nki_line *known =
         recording->line_room ? find_line(recording->lines, recording->line_room, code, place) : NULL;
     if (known && known->loc) return known->loc;
     const char *file = PyUnicode_AsUTF8(code->co_filename);
-    uint32_t loc = file ? ts_nki_line(recording->nki, file, PyFrame_GetLineNumber(frame)) : 0;
+    uint32_t loc = file ? ts_nki_line(recording->nki, file, number_of(state, code, place, frame)) : 0;
     if (loc && grow_lines(recording) && PyList_Append(recording->codes, (PyObject *)code) == 0) {
         *find_line(recording->lines, recording->line_room, code, place) = (nki_line){code, place, loc};
         recording->line_count++;
@@ -76,7 +89,7 @@ uint32_t nki_current_line(nki_state *state, nki_recording *recording) {
     while (frame) {
         PyCodeObject *code = PyFrame_GetCode(frame);
         if (!is_internal(state, code)) {
-            uint32_t loc = line_of(recording, code, frame);
+            uint32_t loc = line_of(state, recording, code, frame);
             Py_DECREF(code);
             Py_DECREF(frame);
             return loc;

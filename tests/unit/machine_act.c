@@ -216,7 +216,7 @@ static void one_pass_is_as_several(void **state) {
         }
         const ts_isa isa = (ts_isa)(ts_isa_generic + (unsigned)round % ts_isa_best());
         if (!ts_act_try(isa, ts_act_exp, x, has_scale ? &scale : NULL, has_bias ? &bias : NULL,
-                        round & 4 ? x : NULL, one, n))
+                        (ts_next){round & 4 ? x : NULL, round & 8}, one, n))
             continue;
         ts_act_floats(isa, ts_act_exp, moved, several, n);
         assert_memory_equal(one, several, (size_t)n * sizeof *one);
@@ -224,8 +224,8 @@ static void one_pass_is_as_several(void **state) {
     }
     assert_in_range(tried, 300, 399);
     x[0] = NAN;
-    assert_false(ts_act_try(ts_isa_best(), ts_act_exp, x, NULL, NULL, NULL, one, 3));
-    assert_false(ts_act_try(ts_isa_best(), ts_act_exp, x, NULL, NULL, NULL, x, 3));
+    assert_false(ts_act_try(ts_isa_best(), ts_act_exp, x, NULL, NULL, (ts_next){0}, one, 3));
+    assert_false(ts_act_try(ts_isa_best(), ts_act_exp, x, NULL, NULL, (ts_next){0}, x, 3));
 }
 
 int main(void) {
