@@ -21,28 +21,8 @@ void ts_program_free(ts_program *program) {
     ts_arena_free(&arena);
 }
 
-static int64_t sum_terms(const ts_program *program, const ts_affine *affine, const int64_t *counters) {
-    int64_t value = affine->base;
-    const ts_term *terms = program->terms.data + affine->first_term;
-    for (uint32_t i = 0; i < affine->term_count; i++)
-        value += terms[i].coef * counters[terms[i].loop];
-    return value;
-}
-
-/* index modulo the slots. Most rotations have two or four, which need no division. */
-static int64_t slot_of(const ts_rotation *rotation, int64_t index) {
-    if ((rotation->count & (rotation->count - 1)) == 0) return index & (rotation->count - 1);
-    const int64_t slot = index % rotation->count;
-    return slot < 0 ? slot + rotation->count : slot;
-}
-
 int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters) {
-    int64_t value = affine->term_count ? sum_terms(program, affine, counters) : affine->base;
-    if (affine->rotation) {
-        const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
-        value += rotation->step * slot_of(rotation, sum_terms(program, &rotation->index, counters));
-    }
-    return value;
+    return ts_affine_at(program, affine, counters);
 }
 
 bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b) {

@@ -199,6 +199,29 @@ uint32_t ts_loc_user(const ts_loc *locs, uint32_t count, uint32_t loc);
 
 /* counters[loop] holds the current trip of each loop. */
 int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, const int64_t *counters);
+/* index modulo the slots. Most rotations have two or four, which need no division. */
+static inline int64_t ts_rotation_slot(const ts_rotation *rotation, int64_t index) {
+    if ((rotation->count & (rotation->count - 1)) == 0) return index & (rotation->count - 1);
+    const int64_t slot = index % rotation->count;
+    return slot < 0 ? slot + rotation->count : slot;
+}
+/* The same, in loops that ask for many. */
+static inline int64_t ts_affine_sum(const ts_program *program, const ts_affine *affine,
+                                    const int64_t *counters) {
+    int64_t value = affine->base;
+    const ts_term *terms = program->terms.data + affine->first_term;
+    for (uint32_t i = 0; i < affine->term_count; i++)
+        value += terms[i].coef * counters[terms[i].loop];
+    return value;
+}
+static inline int64_t ts_affine_at(const ts_program *program, const ts_affine *affine,
+                                   const int64_t *counters) {
+    int64_t value = ts_affine_sum(program, affine, counters);
+    if (!affine->rotation) return value;
+    const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
+    return value +
+           rotation->step * ts_rotation_slot(rotation, ts_affine_sum(program, &rotation->index, counters));
+}
 /* Its base alone, on every trip. */
 static inline bool ts_affine_is_constant(const ts_affine *affine) {
     return affine->term_count == 0 && affine->rotation == 0;

@@ -161,6 +161,14 @@ static void set_options(ts_clock *clock, const ts_clock_options *options) {
     clock->assumed_trips = options->trips ? options->trips : 1;
 }
 
+/* A `leave`, and in what-ifs an instruction without work, has no latency. */
+static bool is_ordered(const ts_clock *clock) {
+    bool is = clock->window == 1 && !clock->has_leaves;
+    for (int k = 0; k < clock->sets; k++)
+        is &= !clock->what_if[k].work;
+    return is;
+}
+
 static ts_status open_core(job *j, int core) {
     ts_clock *clock = j->clock[core];
     const ts_clock_options *options = options_of(j, core);
@@ -172,9 +180,9 @@ static ts_status open_core(job *j, int core) {
         TS_TRY(ts_cores_open(clock, core > 0 ? j->clock[core - 1] : NULL));
     else
         TS_TRY(ts_expand_init(clock));
+    clock->is_ordered = is_ordered(clock);
     make_queues(clock);
     ts_path_open(clock);
-    ts_boxes_init(clock);
     ts_series_init(clock, options->bins);
     return ts_ok;
 }

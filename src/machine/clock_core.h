@@ -19,42 +19,31 @@
 #define TS_WITH_SETS(clock, function, ...)                                                                   \
     ((clock)->sets == 3 ? function(__VA_ARGS__, 3) : function(__VA_ARGS__, (clock)->sets))
 
-/* clock_boxes.c: the accesses that are remembered of each storage. */
-void ts_boxes_init(ts_clock *clock);
-static inline uint32_t ts_boxes_cell(const ts_boxes *table, int64_t at) {
-    int64_t cell = at >> table->shift; /* what lies outside of its storage is in the first or the last cell */
-    if (cell < 0) return 0;
-    return cell < (int64_t)table->cells ? (uint32_t)cell : table->cells - 1;
+/* clock_sites.c: the accesses that are remembered, by site. */
+void ts_sites_init(ts_clock *clock);
+/* The site of an operand. */
+ts_site *ts_sites_of(const ts_clock *clock, const ts_ap *ap);
+static inline ts_visit *ts_log_at(const ts_log *log, uint32_t number) {
+    return &log->visits[number & (log->room - 1)];
 }
-static inline ts_box *ts_boxes_at(const ts_boxes *table, uint32_t slot) {
-    return &table->row[slot / 64][slot % 64];
-}
-/* The slot of a new box, whose place and kind are set. */
-uint32_t ts_boxes_add(ts_clock *clock, ts_storage *storage, const ts_place *place, bool is_write);
-/* Forgets a box, whose event is let go. A read's may be kept for a while without one: loops come back to the
- * same places. */
-void ts_boxes_drop(ts_clock *clock, ts_storage *storage, uint32_t slot, bool is_kept);
-/* The list of reads that has those of this place. */
-static inline uint32_t *ts_boxes_chain(const ts_boxes *table, const ts_place *place) {
-    uint64_t hash = (uint64_t)place->lo ^ (uint64_t)place->part << 40 ^ (uint64_t)(uintptr_t)place->shape;
-    return &table->chains[(hash * 0x9E3779B97F4A7C15u >> 32) & (table->room - 1)];
-}
-/* An empty box is one again. */
-void ts_boxes_fill(ts_storage *storage, uint32_t slot);
-/* Empty boxes that nothing came back to are let go. */
-void ts_boxes_tidy(ts_clock *clock, ts_storage *storage);
-void ts_boxes_move(ts_storage *storage, uint32_t slot, const ts_place *place);
-/* Fills clock->found with all reads, or writes, of a storage. */
-void ts_boxes_find(ts_clock *clock, const ts_storage *storage, bool is_write);
+void ts_sites_users(ts_clock *clock);
+/* A live site knows the other live ones that share bytes with it. */
+void ts_site_wake(ts_clock *clock, ts_site *site);
+/* A log of the engine (none: of transfers), that has room for one more visit. */
+ts_log *ts_sites_room(ts_clock *clock, ts_site *site, uint8_t engine, bool is_write);
+/* Forgets a visit that stays where it is in its log. */
+void ts_visit_drop(ts_clock *clock, ts_visit *visit);
+/* Whether nothing can wait for it any more is looked at again: at a live site now and then, and everywhere.
+ */
+void ts_sites_tick(ts_clock *clock);
+void ts_sites_sweep(ts_clock *clock);
+/* Nothing at the site can delay any engine that may still come: it is empty from now on. */
+bool ts_site_rest(ts_clock *clock, ts_site *site);
 
 /* clock_reach.c: what operands may touch. */
 void ts_reach_find(ts_clock *clock);
 /* Whether they may meet, and one of them writes. */
 bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b);
-/* Whether an instruction of `engine` that is still to be fetched may meet an access at the place, and one of
-   the two writes. */
-bool ts_reach_may_meet(const ts_clock *clock, uint8_t engine, const ts_storage *storage,
-                       const ts_place *place, bool is_write);
 
 /* clock_cores.c: two clocks of one chip. Both have their sets; they are opened in turn. */
 ts_status ts_cores_open(ts_clock *clock, ts_clock *before);
@@ -123,20 +112,13 @@ void ts_path_open(ts_clock *clock);
 void ts_path_finish(ts_clock *clock);
 void ts_path_free(ts_clock *clock);
 
-/* clock_past.c: what cannot delay anything any more. */
-bool ts_past(ts_clock *clock, ts_storage *storage, ts_box *box, bool is_thorough);
-bool ts_past_now(const ts_clock *clock, const ts_users *users, const ts_event *event);
-/* Forgets such reads, or writes, of a storage. */
-void ts_past_thin_out(ts_clock *clock, ts_storage *storage, bool is_write, bool is_thorough);
-/* Storages look again at what is behind all engines. */
-void ts_past_tick(ts_clock *clock);
-/* Forgets all of it. */
-void ts_past_sweep(ts_clock *clock);
-
 /* clock_regions.c: what an access waits for. */
 /* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
  * writes. */
-void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write);
+void ts_regions_read(ts_clock *clock, ts_event *event, const ts_access *access);
+void ts_regions_write(ts_clock *clock, ts_event *event, const ts_access *access);
+/* Where accesses of the step, which has its engine, look. */
+void ts_regions_open(const ts_clock *clock, ts_step *step);
 
 /* clock_shapes.c: the shape of a resolved operand. */
 const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *ref);
@@ -168,10 +150,16 @@ TS_INLINE void ts_times_copy(ts_times *to, const ts_times *from, int sets) {
         to->at[k] = from->at[k];
 }
 /* Of `step`, held once, with all its times 0. */
-ts_event *ts_event_new(ts_clock *clock, const ts_step *step);
+static inline ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
+    size_t size = sizeof(ts_event) + (size_t)clock->sets * sizeof(ts_event_times);
+    ts_event *event =
+        ts_slab_take(&clock->arena, &clock->events, (size + TS_SLAB_LINE - 1) / TS_SLAB_LINE * TS_SLAB_LINE);
+    *event = (ts_event){.step = step, .refs = 1};
+    for (int k = 0; k < clock->sets; k++)
+        event->of[k] = (ts_event_times){{0}, 0};
+    return event;
+}
 void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);
-/* The transfer joins a group, which nobody waits for yet. */
-void ts_event_join(ts_clock *clock, ts_event *group, ts_event *transfer);
 void ts_event_drop(ts_clock *clock, ts_event *event);
 void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
@@ -206,8 +194,10 @@ void ts_union_add(ts_union *set, ts_time start, ts_time end);
 ts_time ts_union_length(const ts_union *set);
 /* Times without the launch; the event's own fields are filled in. */
 void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice);
-/* One more execution of a step; what all of them add up to is found at the end. */
-void ts_tally_event(ts_clock *clock, const ts_inst *inst, ts_step *step, uint32_t at);
+/* The first execution of a step, and of each for the timeline; what all of them add up to is found at the
+   end. */
+void ts_tally_first(ts_clock *clock, const ts_inst *inst, ts_step *step);
+void ts_tally_life(ts_clock *clock, const ts_step *step);
 void ts_tally_table(ts_clock *clock, const ts_event *event);
 /* The record has the rows of the clock from here on, without anything in them. */
 void ts_tally_open_rows(ts_clock *clock);

@@ -75,9 +75,11 @@ static ts_status fetch(ts_clock *clock, bool *is_end) {
 /* Whether something that is not fetched yet could go before all that is. In program order only what an engine
    without anything to do issues next could, and not before that engine is free. */
 static bool could_be_sooner(ts_clock *clock) {
+    uint32_t engines = clock->idle & clock->coming;
     if (clock->pending == 0 || clock->window > 1) return true;
+    if (!engines) return false;
     ts_time next = ts_lanes_time(clock);
-    for (uint32_t engines = clock->idle & clock->coming; engines; engines &= engines - 1)
+    for (; engines; engines &= engines - 1)
         if (clock->engine_free[__builtin_ctz(engines)].at[0] < next) return true;
     return false;
 }

@@ -40,6 +40,7 @@ void ts_access_place(const ts_clock *clock, ts_access *access) {
     } else {
         access->storage = ap->space == ts_space_psum ? TS_STORAGE_PSUM : TS_STORAGE_SBUF;
     }
+    access->site = ts_sites_of(clock, ap);
 }
 
 static void find_accesses(ts_clock *clock, uint32_t at) {
@@ -72,6 +73,7 @@ static void find_storages(ts_clock *clock) {
                                    ? TS_STORAGE_SCRATCH
                                    : TS_STORAGE_TENSOR + ts_tensor_place(program, t);
     }
+    ts_sites_init(clock);
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
         clock->has_leaves |= inst->op == ts_op_leave;
@@ -80,11 +82,6 @@ static void find_storages(ts_clock *clock) {
             const ts_access *access = &clock->code[at].accesses[i];
             ts_storage *storage = &clock->storages[access->storage];
             if (access->is_write) storage->is_tracked = true;
-            for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
-                if (engine != inst->engine && inst->op != ts_op_leave) continue;
-                storage->users[true].last[engine] = at + 1;
-                if (access->is_write) storage->users[false].last[engine] = at + 1;
-            }
         }
     }
 }
@@ -164,6 +161,7 @@ ts_status ts_expand_init(ts_clock *clock) {
     ts_vec_reserve(&clock->steps, &clock->arena, program->code.count);
     ts_expand_since(clock, 0);
     find_storages(clock);
+    ts_sites_users(clock);
     ts_slots_find(clock);
     ts_semaphores_init(clock);
     clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
@@ -176,9 +174,14 @@ ts_status ts_expand_init(ts_clock *clock) {
 static void set_offset(const ts_program *program, ts_access *access, int64_t offset) {
     const ts_shape *shape = access->place.shape;
     bool is_indexed = shape->ref.index != NULL;
-    access->place.lo = access->shift + (is_indexed ? 0 : offset + shape->lo);
-    access->place.hi = access->shift + (is_indexed ? (int64_t)program->tensors.data[access->ap->tensor].bytes
-                                                   : offset + shape->hi);
+    access->unit = is_indexed                          ? 0
+                   : access->ap->space == ts_space_hbm ? ts_dtype_get(access->ap->dtype)->bytes
+                                                       : 1;
+    access->origin = access->shift + shape->lo;
+    access->length =
+        is_indexed ? (int64_t)program->tensors.data[access->ap->tensor].bytes : shape->hi - shape->lo;
+    access->place.lo = access->origin + (is_indexed ? 0 : offset);
+    access->place.hi = access->place.lo + access->length;
 }
 
 static void set_part(ts_access *access, int32_t part, int32_t parts) {
@@ -224,11 +227,13 @@ static void open_code(const ts_clock *clock, ts_code *code, const ts_inst *inst)
         code->is_ragged |= access->is_ragged;
         if (access->moves_offset || access->moves_part) code->moving[code->moving_count++] = (uint8_t)i;
     }
-    for (int is_write = 0; is_write < 2; is_write++)
+    for (int is_write = 0; is_write < 2; is_write++) {
+        code->reading_count = code->tracked_count;
         for (int i = 0; i < code->access_count; i++)
             if (code->accesses[i].is_write == is_write &&
                 clock->storages[code->accesses[i].storage].is_tracked)
                 code->tracked[code->tracked_count++] = (uint8_t)i;
+    }
     code->is_ready = true;
 }
 
@@ -256,14 +261,14 @@ static void move_accesses(const ts_clock *clock, ts_code *code) {
     const ts_program *program = clock->program;
     for (int i = 0; i < code->moving_count; i++) {
         ts_access *access = &code->accesses[code->moving[i]];
-        const ts_place *place = &access->place;
+        ts_place *place = &access->place;
         if (access->moves_offset) {
-            int64_t offset = ts_affine_value(program, &access->ap->offset, clock->counters);
-            if (access->ap->space == ts_space_hbm) offset *= ts_dtype_get(access->ap->dtype)->bytes;
-            set_offset(program, access, offset);
+            int64_t offset = ts_affine_at(program, &access->ap->offset, clock->counters) * access->unit;
+            place->lo = access->origin + offset;
+            place->hi = place->lo + access->length;
         }
         if (access->moves_part)
-            set_part(access, (int32_t)ts_affine_value(program, &access->ap->part, clock->counters),
+            set_part(access, (int32_t)ts_affine_at(program, &access->ap->part, clock->counters),
                      place->end - place->part);
     }
 }
@@ -303,6 +308,19 @@ static bool is_watched(const ts_clock *clock, uint32_t at) {
            clock->record->loops.data[clock->watch.loop].entries == clock->watch.entry + 1;
 }
 
+/* What the event waits for by what it reads and writes. */
+static void touch(ts_clock *clock, ts_event *event, const ts_code *code) {
+    bool is_followed = !clock->is_explicit || !event->step->is_dma;
+    int i = 0;
+    for (; i < code->reading_count && is_followed; i++)
+        ts_regions_read(clock, event, &code->accesses[code->tracked[i]]);
+    for (i = code->reading_count; i < code->tracked_count; i++) {
+        const ts_access *access = &code->accesses[code->tracked[i]];
+        if (is_followed) ts_regions_write(clock, event, access);
+        if (clock->held.is_valid) note_write(clock, access);
+    }
+}
+
 static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, ts_step *step) {
     if (clock->sequence == clock->instruction_cap) {
         ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
@@ -314,16 +332,13 @@ static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code
     event->sequence = ++clock->sequence;
     event->is_watched = is_watched(clock, at);
     event->table = code->table;
-    if (clock->sequence % TICK == 0) ts_past_tick(clock);
+    if (clock->sequence % TICK == 0) ts_sites_tick(clock);
     if (clock->is_explicit) ts_semaphores_fetch(clock, event, inst);
     if (inst->op == ts_op_core_signal) ts_cores_signal(clock, event);
     if (inst->op == ts_op_core_wait) ts_cores_wait(clock, event);
-    for (int i = 0; i < code->tracked_count; i++) {
-        const ts_access *access = &code->accesses[code->tracked[i]];
-        ts_regions_access(clock, event, access, access->is_write);
-        if (access->is_write && clock->held.is_valid) note_write(clock, access);
-    }
-    ts_tally_event(clock, inst, step, at);
+    touch(clock, event, code);
+    if (step->count++ == 0) ts_tally_first(clock, inst, step);
+    if (clock->bins) ts_tally_life(clock, step);
     ts_lanes_push(clock, event);
     return ts_ok;
 }

@@ -10,17 +10,6 @@ static ts_time later(ts_time a, ts_time b) {
     return a > b ? a : b;
 }
 
-ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
-    ts_event *event;
-    size_t size = sizeof *event + (size_t)clock->sets * sizeof event->of[0];
-    event =
-        ts_slab_take(&clock->arena, &clock->events, (size + TS_SLAB_LINE - 1) / TS_SLAB_LINE * TS_SLAB_LINE);
-    memset(event, 0, size);
-    event->step = step;
-    event->refs = 1;
-    return event;
-}
-
 void ts_event_drop(ts_clock *clock, ts_event *event) {
     if (--event->refs > 0) return;
     ts_node_drop(clock, event->node); /* or its cause's, which is in the same place */
@@ -73,32 +62,6 @@ void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts
         apply(clock, consumer, producer, wait);
     else
         add_edge(clock, consumer, producer, wait);
-}
-
-/* The group ends with its latest member, and for the same reason. */
-static void note_member(ts_clock *clock, ts_event *group, const ts_event *member) {
-    int asked = clock->asked;
-    if (!group->node ||
-        names(member->of[asked].ready, member->sequence, group->of[asked].ready, group->sequence)) {
-        ts_node *old = group->node;
-        group->node = ts_node_hold(member->node);
-        group->step = member->step;
-        group->sequence = member->sequence;
-        ts_node_drop(clock, old);
-    }
-    for (int k = 0; k < clock->sets; k++)
-        group->of[k].same = group->of[k].ready = later(group->of[k].ready, member->of[k].ready);
-}
-
-void ts_event_join(ts_clock *clock, ts_event *group, ts_event *transfer) {
-    if (transfer->is_done) {
-        note_member(clock, group, transfer);
-        return;
-    }
-    add_edge(clock, group, transfer, ts_wait_group);
-    group->is_done = false;
-    group->refs++;
-    group->awaited[0] = group->awaited[1] = 0;
 }
 
 static void lane_push(ts_lane *lane, ts_event *event) {
@@ -162,16 +125,9 @@ static void tell(ts_clock *clock, ts_event *event) {
         ts_event *consumer = edge->consumer;
         event->edges = edge->next;
         consumer->waits--;
-        if (edge->wait == ts_wait_group) {
-            note_member(clock, consumer, event);
-            if (consumer->waits == 0) tell(clock, consumer);
-            ts_event_drop(clock, consumer);
-        } else {
-            apply(clock, consumer, event, edge->wait);
-            if (consumer->waits == 0) forget_pick_of(clock, consumer);
-            if (consumer->waits == 0 && clock->sibling)
-                forget_pick_of(clock->sibling, consumer); /* its own? */
-        }
+        apply(clock, consumer, event, edge->wait);
+        if (consumer->waits == 0) forget_pick_of(clock, consumer);
+        if (consumer->waits == 0 && clock->sibling) forget_pick_of(clock->sibling, consumer); /* its own? */
         ts_slab_give(&clock->edges, edge);
     }
 }

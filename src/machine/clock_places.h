@@ -41,7 +41,10 @@ static inline bool ts_place_meets(const ts_place *a, const ts_place *b) {
 typedef struct ts_access {
     const ts_ap *ap;
     ts_place place;
-    int64_t shift; /* where its tensor lies in the storage */
+    int64_t shift;          /* where its tensor lies in the storage */
+    int64_t origin, length; /* bytes: its place at offset 0, and how many that is */
+    int64_t unit;           /* bytes of a step of its offset; 0: it may be anywhere */
+    struct ts_site *site;
     uint32_t storage;
     uint32_t inst; /* position in code */
     bool is_read, is_write;
@@ -55,40 +58,46 @@ typedef struct ts_pair {
     int meet;
 } ts_pair;
 
-/* One remembered access: a read or a write that is still the latest to some bytes of its place. */
-typedef struct ts_box {
+/* One remembered access. */
+typedef struct ts_visit {
     _Alignas(64) ts_place place; /* all in one line of the host's cache */
-    ts_event *event;             /* NULL: empty, for a read that comes back to the place */
+    ts_event *event;             /* NULL: nothing can wait for it any more */
     const ts_access *access;
-    uint64_t covered; /* bit per part of the place that later writes covered: 4 x 16 parts */
-    uint32_t look;    /* tick from which on it may be past; since when it is empty */
-    uint8_t quiet[2]; /* bit per engine whose instructions it cannot delay any more: that overwrite, that read
-                         a result */
-    uint8_t engine;   /* that issued it; none: a transfer, or several accesses */
-    bool is_write;
-} ts_box;
+    uint64_t covered; /* with what-ifs: bit per part of the place that later writes covered: 4 x 16 parts */
+} ts_visit;
 
-/* The boxes of one storage (clock_boxes.c). Slots are numbered from 0; a list has 1 + the slot, and ends with
-   0. */
-typedef struct ts_boxes {
-    uint32_t words, room; /* rows of 64 slots, and slots: fewer in the smallest table */
-    uint32_t top;         /* rows behind these are empty */
-    uint32_t empty;       /* boxes that stand for no access */
-    uint32_t cells;
-    uint8_t shift;           /* bytes of a cell, as a power of two */
-    ts_box **row;            /* boxes of each row, which stay where they are */
-    uint32_t *chains, *next; /* reads by the hash of their place: lists, and per slot what comes next */
-    uint64_t *used, *writes, *reads; /* a bit per slot: any, and which of the two unless it is empty */
-    uint64_t *quiet[2]; /* per engine, a bit per slot: it cannot delay those of its instructions any
-                           more that overwrite, or that read a result */
-    uint64_t *grid;     /* per cell, a bit per slot: whether the box reaches into the cell; NULL: few boxes */
-    uint64_t *rows;     /* per cell: bit per row of the grid, modulo 64, that may have such a slot */
-    uint64_t kinds[2];  /* bit per row, modulo 64, that may have reads, or writes: as a rule one of them */
-} ts_boxes;
+/* The reads, or the writes, of one engine at one site, or those of all transfers, in the order of the
+ * program. */
+typedef struct ts_log {
+    ts_visit *visits; /* in a circle: number n is at n modulo `room`, a power of two */
+    uint32_t room;
+    uint32_t first, end; /* numbers of those that are there */
+    /* Those before this number delay no instruction of an engine any more that overwrites, that reads a
+       result; of the log's own engine (at ts_engine_none) apart from what it triggers. */
+    uint32_t behind[2][ts_engine_count];
+} ts_log;
+
+/* A tile, or a tensor: what operands name. Sites of one storage may share bytes. */
+typedef struct ts_site {
+    ts_log *log[2][ts_engine_count]; /* reads, writes; by engine, and of transfers (ts_engine_none) */
+    uint32_t storage;
+    uint8_t logs[2];    /* bit per log that has visits */
+    uint8_t calm[2][2]; /* of instructions, of transfers, that read, that overwrite: bit per engine that has
+                           all of it behind it */
+    bool is_live;       /* some has */
+    int64_t lo, hi;     /* its bytes in the storage; hi exclusive */
+    uint32_t last[2][ts_engine_count]; /* 1 + the last code position of the engine that may touch its bytes:
+                                          that writes them, and any; 0 = none */
+    uint32_t since;                    /* 1 + where code may still be fetched from, as of `users` */
+    uint8_t users[2];              /* bit per engine that may still come, and wait for reads, or for writes */
+    uint32_t look;                 /* tick from which on it may be past */
+    TS_VEC(struct ts_site *) near; /* live ones that share bytes with it, while it is live */
+} ts_site;
 
 typedef struct ts_found {
-    ts_box *box;
-    uint32_t slot;
+    ts_visit *visit;
+    uint32_t number;
+    uint8_t engine; /* whose log */
 } ts_found;
 
 /* The bytes and partitions that an operand may touch in all trips of all its loops. */
@@ -102,24 +111,12 @@ typedef struct ts_reaches {
     bool is_found, is_known; /* bounds are found when first asked for; not known: there are none */
 } ts_reaches;
 
-/* Whoever may still wait for a read in a storage, which writes there do, or for a write, which all do. */
-typedef struct ts_users {
-    uint32_t last[ts_engine_count]; /* 1 + their last code position; 0 = none */
-    uint32_t tick;                  /* of `free` */
-    uint32_t lagging;               /* bit per engine that may still come and is far behind another */
-    ts_time *free; /* one a set: no other engine that may still come starts anything before */
-    uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list */
-} ts_users;
-
 /* SBUF, PSUM, scratch, or a tensor. */
 typedef struct ts_storage {
-    ts_boxes table;
-    uint32_t boxes[2], limit[2]; /* reads, writes; more than the limit merge */
-    uint32_t few[2], crowd[2];   /* boxes that are worth a look for those that cannot matter any more: at a
-                               tick, and a thorough one at once */
-    bool is_tracked;             /* something writes it */
-    int64_t slot;                /* bytes; > 0: all accesses are within one (clock_slots.c) */
-    ts_users users[2];           /* of reads, of writes */
+    bool is_tracked; /* something writes it */
+    int64_t slot;    /* bytes; > 0: all accesses are within one (clock_slots.c) */
+    TS_VEC(ts_site *) live;
+    uint32_t first_reach[ts_engine_count], reaches[ts_engine_count]; /* in reach_list: operands by engine */
 } ts_storage;
 enum { TS_STORAGE_SBUF, TS_STORAGE_PSUM, TS_STORAGE_SCRATCH, TS_STORAGE_TENSOR };
 

@@ -91,29 +91,28 @@ static uint32_t engines_of(const ts_clock *clock, const ts_reaches *reach) {
     return inst->op == ts_op_leave ? all : 1u << inst->engine;
 }
 
-/* Counts the operand for those that it may have to wait for; in a second pass, lists it, too. */
+/* Counts the operand for its engines; in a second pass, lists it, too. */
 static void list(const ts_clock *clock, uint32_t at, bool is_counting) {
     const ts_reaches *reach = &clock->reaches.data[at];
-    for (int is_write = reach->is_write ? 0 : 1; is_write < 2; is_write++)
-        for (uint32_t engines = engines_of(clock, reach); engines; engines &= engines - 1) {
-            int engine = __builtin_ctz(engines);
-            ts_users *users = &clock->storages[reach->storage].users[is_write];
-            uint32_t place = users->reaches[engine]++;
-            if (!is_counting) clock->reach_list[users->first_reach[engine] + place] = at;
-        }
+    ts_storage *storage = &clock->storages[reach->storage];
+    for (uint32_t engines = engines_of(clock, reach); engines; engines &= engines - 1) {
+        int engine = __builtin_ctz(engines);
+        uint32_t place = storage->reaches[engine]++;
+        if (!is_counting) clock->reach_list[storage->first_reach[engine] + place] = at;
+    }
 }
 
-/* Lists the operands by storage and engine, in program order: those that write, and all. */
+/* Lists the operands by storage and engine, in program order. */
 static void list_all(ts_clock *clock) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < clock->reaches.count; i++)
         list(clock, i, true);
-    for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++)
+    for (uint32_t s = 0; s < clock->storage_count; s++)
         for (int engine = 0; engine < ts_engine_count; engine++) {
-            ts_users *users = &clock->storages[kind / 2].users[kind % 2];
-            users->first_reach[engine] = count;
-            count += users->reaches[engine];
-            users->reaches[engine] = 0;
+            ts_storage *storage = &clock->storages[s];
+            storage->first_reach[engine] = count;
+            count += storage->reaches[engine];
+            storage->reaches[engine] = 0;
         }
     clock->reach_list = TS_NEW_ARRAY(&clock->arena, uint32_t, count + 1);
     for (uint32_t i = 0; i < clock->reaches.count; i++)
@@ -124,26 +123,4 @@ void ts_reach_find(ts_clock *clock) {
     if (clock->reach_list) return;
     find_all(clock);
     list_all(clock);
-}
-
-bool ts_reach_may_meet(const ts_clock *clock, uint8_t engine, const ts_storage *storage,
-                       const ts_place *place, bool is_write) {
-    enum { FEW = 8 };
-    const ts_users *users = &storage->users[is_write];
-    const uint32_t *list = clock->reach_list + users->first_reach[engine];
-    ts_reaches own = {.storage = (uint32_t)(storage - clock->storages),
-                      .is_write = is_write,
-                      .is_found = true,
-                      .is_known = true,
-                      .lo = place->lo,
-                      .hi = place->hi,
-                      .first = place->part,
-                      .last = place->end - 1};
-    uint32_t looked = 0;
-    for (uint32_t i = users->reaches[engine]; i-- > 0;) {
-        ts_reaches *other = &clock->reaches.data[list[i]];
-        if (other->inst < clock->since) return false;
-        if (++looked > FEW || ts_reach_meets(clock, &own, other)) return true;
-    }
-    return false;
 }

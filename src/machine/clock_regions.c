@@ -1,7 +1,5 @@
-/* What an access waits for: the accesses that are still the latest to some bytes, found by the place where
-   they lie (clock_boxes.c). */
-#include <stdlib.h>
-#include <string.h>
+/* What an access waits for: earlier ones to the same bytes, looked for in the logs of its site and of those
+   that share bytes with it (clock_sites.c), the latest first. */
 
 #include "machine/clock_core.h"
 
@@ -57,114 +55,110 @@ static bool conflicts(ts_clock *clock, const ts_place *place, const ts_place *ot
     return meet != ts_meet_no;
 }
 
-/* Whether the dependence could delay `event` at all, given what is known. *is_over: nor any that its engine
-   issues later. */
+/* Whether the dependence could delay `event` at all, given what is known. */
 TS_INLINE bool can_delay_in(const ts_event *event, const ts_event *earlier, const ts_time *free, bool is_same,
-                            bool *is_over, int sets) {
-    bool is_ahead = false, can = false;
+                            int sets) {
+    bool can = false;
     for (int k = 0; k < sets; k++) {
         ts_time time = is_same ? earlier->of[k].same : earlier->of[k].ready;
-        is_ahead |= time > free[k];
         can |= (time > free[k]) & (time >= event->of[k].earliest);
     }
-    *is_over = !is_ahead;
     return can;
 }
 
-static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same,
-                      bool *is_over) {
-    *is_over = false;
+static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same) {
     const ts_time *free = clock->engine_free[event->step->engine].at;
-    return !earlier->is_done || TS_WITH_SETS(clock, can_delay_in, event, earlier, free, is_same, is_over);
+    return !earlier->is_done || TS_WITH_SETS(clock, can_delay_in, event, earlier, free, is_same);
+}
+
+TS_INLINE bool was_over(const ts_event *event, const ts_time *free, bool is_same, int sets) {
+    bool is = true;
+    for (int k = 0; k < sets; k++)
+        is &= (is_same ? event->of[k].same : event->of[k].ready) <= free[k];
+    return is;
 }
 
 /* An access that looks for what it waits for. */
 typedef struct query {
     ts_event *event;
-    ts_storage *storage;
-    const ts_access *access;
+    const ts_step *step;
     const ts_place *place;
-    uint32_t first, last; /* cells */
-    uint8_t engine;       /* that waits: of a transfer, the one that triggers it */
-    uint8_t bit;          /* of that engine */
-    uint8_t issuer;       /* the same; of a transfer none */
     bool is_write;
+    bool is_timed; /* it waits for results of its own engine */
 } query;
 
-/* What the event waits for in an earlier one of its own engine: in order, only for a result. */
-static void depend_same(ts_clock *clock, const query *q, const ts_box *box) {
-    bool is_time = !q->is_write && q->engine != ts_engine_tensor, is_over;
-    if (!is_time && box->event->is_done) return;
-    if (is_time && !can_delay(clock, q->event, box->event, true, &is_over)) return;
-    if (conflicts(clock, q->place, &box->place))
-        ts_event_depend(clock, q->event, box->event, is_time ? ts_wait_same : ts_wait_issue);
+/* Whether the visit delays no instruction any more that its log is asked for as by the query. In program
+   order an engine that waited once for `ready` has it behind it. */
+static bool is_behind(const ts_clock *clock, const query *q, const ts_visit *visit, bool is_own) {
+    const ts_event *event = visit->event;
+    if (!event) return true;
+    uint8_t awaited = event->awaited[0] | (q->is_write ? event->awaited[1] : 0);
+    if (!is_own && clock->window == 1 && awaited & q->step->engine_bit) return true;
+    if (!event->is_done) return false;
+    if (is_own && !q->is_timed) return true;
+    const ts_time *free = clock->engine_free[q->step->engine].at;
+    return TS_WITH_SETS(clock, was_over, event, free, is_own);
 }
 
-static uint64_t *quiet_word(const ts_boxes *table, bool is_read, uint8_t engine, uint32_t row) {
-    return &table->quiet[is_read][(size_t)engine * table->words + row];
+/* What the event waits for in an earlier one of its own engine: in order, only for a result. Returns whether
+   an engine that works in order need not look further back. */
+static bool depend_own(ts_clock *clock, const query *q, const ts_visit *visit) {
+    if (q->is_timed ? !can_delay(clock, q->event, visit->event, true) : visit->event->is_done) return true;
+    if (!conflicts(clock, q->place, &visit->place)) return false;
+    ts_event_depend(clock, q->event, visit->event, q->is_timed ? ts_wait_same : ts_wait_issue);
+    return true;
 }
 
-/* The box delays no instruction of the engine any more that overwrites, and none that reads if `is_all`. */
-static void hush(const query *q, ts_found found, bool is_all) {
-    uint64_t bit = (uint64_t)1 << found.slot % 64;
-    for (int is_read = 0; is_read <= is_all; is_read++) {
-        found.box->quiet[is_read] |= q->bit;
-        *quiet_word(&q->storage->table, is_read, q->engine, found.slot / 64) |= bit;
-    }
-}
-
-/* A DMA's data is touched outside its engine's order. In program order, an engine that waited once for
-   `ready` has it behind it. Returns whether the box may be past. */
-static bool depend(ts_clock *clock, const query *q, ts_found found) {
-    const ts_box *box = found.box;
-    if (q->issuer != ts_engine_none && q->issuer == box->engine) {
-        depend_same(clock, q, box);
-        return false;
-    }
-    ts_event *earlier = box->event;
-    uint8_t bit = q->bit;
-    bool is_over;
-    if (clock->window == 1 && (earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0)) & bit) {
-        hush(q, found, earlier->awaited[0] & bit);
-        return false;
-    }
-    if (!can_delay(clock, q->event, earlier, false, &is_over)) {
-        if (is_over) hush(q, found, true);
-        return is_over;
-    }
-    if (!conflicts(clock, q->place, &box->place)) return false;
-    earlier->awaited[q->is_write] |= bit;
+static bool depend(ts_clock *clock, const query *q, const ts_visit *visit) {
+    ts_event *earlier = visit->event;
+    uint8_t awaited = earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0);
+    if (clock->window == 1 && awaited & q->step->engine_bit) return true;
+    if (!can_delay(clock, q->event, earlier, false)) return true;
+    if (!conflicts(clock, q->place, &visit->place)) return false;
+    earlier->awaited[q->is_write] |= q->step->engine_bit;
     ts_event_depend(clock, q->event, earlier, q->is_write ? ts_wait_reuse : ts_wait_ready);
-    return false;
+    return true;
 }
 
-/* The box stands for another access from now on, which `issuer` made. In program order an engine that writes
-   has its own accesses behind it. */
-static void renew(const ts_clock *clock, const ts_boxes *table, ts_found found, uint8_t issuer) {
-    ts_box *box = found.box;
-    uint32_t row = found.slot / 64;
-    uint64_t bit = (uint64_t)1 << found.slot % 64;
-    for (uint32_t engines = box->quiet[0] | 1u << box->engine; engines; engines &= engines - 1)
-        for (int is_read = 0; is_read < 2; is_read++)
-            *quiet_word(table, is_read, (uint8_t)__builtin_ctz(engines), row) &= ~bit;
-    if (clock->window == 1 && issuer != ts_engine_none) *quiet_word(table, false, issuer, row) |= bit;
-    box->engine = issuer;
-    box->covered = 0;
-    box->look = 0;
-    box->quiet[0] = box->quiet[1] = 0;
+/* Looks back from the end of a log to what the engine has behind it, which is known up to `behind` and
+   returned. An engine that works in order has its latest result last: what waits for one need not wait for
+   those before. */
+static uint32_t look_back(ts_clock *clock, const query *q, const ts_log *log, bool is_own, bool is_ordered,
+                          uint32_t behind) {
+    uint32_t low = behind > log->first ? behind : log->first;
+    while (low < log->end && is_behind(clock, q, ts_log_at(log, low), is_own))
+        low++;
+    for (uint32_t n = log->end; n > low;) {
+        const ts_visit *visit = ts_log_at(log, --n);
+        if (!ts_place_meets(q->place, &visit->place) || !visit->event || visit->event == q->event) continue;
+        bool is_last = is_own ? depend_own(clock, q, visit) : depend(clock, q, visit);
+        if (is_last && is_ordered) return n + 1;
+    }
+    return low;
 }
 
-/* A box for the query's access: a new one, or that of an earlier access, whose times it stands for. */
-static void fill_box(const ts_clock *clock, const query *q, ts_found found) {
-    renew(clock, &q->storage->table, found, q->issuer);
-    found.box->event = q->event;
-    found.box->access = q->access;
-    q->event->refs++;
+/* Returns whether the engine has all of the reads, or writes, of the site behind it. */
+TS_INLINE bool search_logs(ts_clock *clock, const query *q, ts_site *site, bool is_write) {
+    const ts_step *step = q->step;
+    bool is_calm = true;
+    for (uint32_t logs = site->logs[is_write] & step->logs[q->is_write]; logs; logs &= logs - 1) {
+        int engine = __builtin_ctz(logs);
+        ts_log *log = site->log[is_write][engine];
+        bool is_transfers = engine == ts_engine_none, is_own = engine == step->own && !is_transfers;
+        uint32_t *behind = &log->behind[!q->is_write][is_own ? ts_engine_none : step->engine];
+        if (*behind == log->end) continue;
+        *behind = look_back(clock, q, log, is_own, clock->is_ordered && !is_transfers, *behind);
+        is_calm &= *behind == log->end;
+    }
+    return is_calm;
 }
 
-static void take_over(ts_clock *clock, const query *q, ts_found found) {
-    ts_event_drop(clock, found.box->event);
-    fill_box(clock, q, found);
+TS_INLINE void search(ts_clock *clock, const query *q, ts_site *site) {
+    uint8_t *calm = &site->calm[q->step->is_dma][q->is_write];
+    if (*calm & q->step->engine_bit) return;
+    bool is_calm = search_logs(clock, q, site, true);
+    if (q->is_write) is_calm &= search_logs(clock, q, site, false);
+    if (is_calm) *calm |= q->step->engine_bit;
 }
 
 static bool is_dense(const ts_place *place) {
@@ -196,244 +190,95 @@ static uint64_t covered_parts(const ts_place *a, const ts_place *b) {
     return covered;
 }
 
-/* The rows, modulo 64, that have boxes near the query's place. */
-static uint64_t find_rows(const query *q) {
-    const uint64_t *cell = q->storage->table.rows;
-    if (!cell) return 1;
-    uint64_t rows = cell[q->first];
-    for (uint32_t at = q->first + 1; at <= q->last; at++)
-        rows |= cell[at];
-    return rows;
+/* Whether writes have covered it part by part. */
+static bool is_covered_by_now(const ts_place *place, ts_visit *visit) {
+    visit->covered |= covered_parts(place, &visit->place);
+    return visit->covered == UINT64_MAX;
 }
 
-/* Of the boxes of a row that are wanted, those near it. */
-static uint64_t find_near(const query *q, uint32_t row, uint64_t wanted) {
-    const ts_boxes *table = &q->storage->table;
-    if (!table->grid || !wanted) return wanted;
-    const uint64_t *cell = table->grid + (size_t)q->first * table->words + row;
-    uint64_t slots = *cell;
-    for (uint32_t left = q->last - q->first; left; left--)
-        slots |= *(cell += table->words);
-    return slots & wanted;
-}
-
-/* With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
-static bool is_apart(const ts_clock *clock, const query *q, const ts_box *box) {
-    return clock->is_explicit && q->engine != box->engine;
-}
-
-/* Of the boxes of a row those that need no look at their times: its engine has them behind it. Of a transfer,
-   which need not be in the order of its engine, they are found one by one. */
-static uint64_t find_quiet(const query *q, uint32_t row) {
-    return q->issuer == ts_engine_none ? 0 : *quiet_word(&q->storage->table, !q->is_write, q->engine, row);
-}
-
-/* The boxes of a row that reach into the cells beside it: it does not cover them. */
-static uint64_t find_beyond(const query *q, uint32_t row) {
-    const ts_boxes *table = &q->storage->table;
-    uint64_t slots = 0;
-    if (!table->grid) return 0;
-    if (q->first > 0) slots |= table->grid[(size_t)(q->first - 1) * table->words + row];
-    if (q->last + 1 < table->cells) slots |= table->grid[(size_t)(q->last + 1) * table->words + row];
-    return slots;
-}
-
-/* Whether writes have covered it part by part. Whoever waits for the latest of them would wait for the box
-   anyhow, but in a what-if in which they did not. */
-static bool is_covered_by_now(const ts_clock *clock, const ts_place *place, ts_box *box) {
-    if (!clock->has_what_ifs) return false;
-    box->covered |= covered_parts(place, &box->place);
-    return box->covered == UINT64_MAX;
-}
-
-/* Whoever touches these bytes later waits for this write, which waited for what it covers. Returns whether an
-   earlier write's box took this one over. */
-static bool query_write(ts_clock *clock, const query *q) {
-    const ts_boxes *table = &q->storage->table;
-    ts_found own = {0};
-    for (uint64_t rows = find_rows(q); rows; rows &= rows - 1)
-        for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64) {
-            uint64_t slots = find_near(q, row, table->writes[row] | table->reads[row]);
-            uint64_t loud = slots & ~find_quiet(q, row);
-            if (!clock->has_what_ifs) slots = loud | (slots & ~find_beyond(q, row));
-            for (; slots; slots &= slots - 1) {
-                uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
-                ts_found found = {&table->row[row][slot % 64], slot};
-                ts_box *box = found.box;
-                if (!ts_place_meets(q->place, &box->place) || is_apart(clock, q, box)) continue;
-                bool is_loud = loud & slots & -slots && !(box->quiet[0] & q->bit);
-                bool may_be_past = is_loud && box->event != q->event && depend(clock, q, found);
-                bool is_same = ts_place_is_same(q->place, &box->place);
-                if (is_same && box->is_write && !own.box)
-                    own = found;
-                else if (is_same || covers(q->place, &box->place) ||
-                         (may_be_past && ts_past(clock, q->storage, box, true)) ||
-                         is_covered_by_now(clock, q->place, box))
-                    ts_boxes_drop(clock, q->storage, slot, true);
-            }
+/* Whoever touches these bytes later waits for this write, which waited for what it covers: but in a what-if
+   in which it did not. Then it matters that what is covered is not there any more. */
+static void cover(ts_clock *clock, const query *q, const ts_site *site) {
+    for (uint32_t logs = site->logs[true] & q->step->logs[true]; logs; logs &= logs - 1) {
+        const ts_log *log = site->log[true][__builtin_ctz(logs)];
+        for (uint32_t n = log->first; n < log->end; n++) {
+            ts_visit *visit = ts_log_at(log, n);
+            if (!visit->event || visit->event == q->event || !ts_place_meets(q->place, &visit->place))
+                continue;
+            if (ts_place_is_same(q->place, &visit->place) || covers(q->place, &visit->place) ||
+                is_covered_by_now(q->place, visit))
+                ts_visit_drop(clock, visit);
         }
-    if (own.box) take_over(clock, q, own);
-    return own.box != NULL;
-}
-
-static int by_place(const void *a, const void *b) {
-    const ts_box *x = ((const ts_found *)a)->box, *y = ((const ts_found *)b)->box;
-    if (x->place.lo != y->place.lo) return x->place.lo < y->place.lo ? -1 : 1;
-    return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
-}
-
-/* One event with the latest times of several that are done. */
-static ts_event *merge_events(ts_clock *clock, const ts_found *boxes, uint32_t count) {
-    const ts_event *last = boxes[0].box->event;
-    ts_event *merged = ts_event_new(clock, last->step);
-    for (uint32_t i = 0; i < count; i++) {
-        const ts_event *event = boxes[i].box->event;
-        if (event->of[clock->asked].ready > last->of[clock->asked].ready) last = event;
-        for (int k = 0; k < clock->sets; k++)
-            if (event->of[k].ready > merged->of[k].ready)
-                merged->of[k].same = merged->of[k].ready = event->of[k].ready;
     }
-    merged->is_done = true;
-    merged->step = last->step;
-    merged->sequence = last->sequence;
-    merged->node = ts_node_hold(last->node);
-    return merged;
 }
 
-/* One box for several; it keeps their place when all have the same. */
-static void merge_boxes(ts_clock *clock, ts_storage *storage, const ts_found *boxes, uint32_t count) {
-    const ts_box first = *boxes[0].box;
-    ts_event *event = merge_events(clock, boxes, count);
-    ts_place all = first.place;
-    for (uint32_t i = 0; i < count; i++) {
-        const ts_place *place = &boxes[i].box->place;
-        if (!ts_place_is_same(place, &first.place)) all.shape = NULL;
-        if (place->hi > all.hi) all.hi = place->hi;
-        if (place->lo < all.lo) all.lo = place->lo;
-        if (place->part < all.part) all.part = place->part;
-        if (place->end > all.end) all.end = place->end;
+/* A site that shares bytes was another tile's, as a rule: soon nothing waits for what it did. */
+TS_INLINE void search_near(ts_clock *clock, const query *q, ts_site *site) {
+    enum { SOON = 1 }; /* ticks */
+    for (uint32_t i = 0; i < site->near.count; i++) {
+        ts_site *other = site->near.data[i];
+        search(clock, q, other);
+        if (q->is_write && clock->has_what_ifs) cover(clock, q, other);
+        if (clock->ticks < other->look) continue;
+        other->look = clock->ticks + SOON;
+        if (ts_site_rest(clock, other)) i--; /* another has its place */
     }
-    for (uint32_t i = 0; i < count; i++)
-        ts_boxes_drop(clock, storage, boxes[i].slot, false);
-    uint32_t slot = ts_boxes_add(clock, storage, &all, first.is_write);
-    ts_box *merged = ts_boxes_at(&storage->table, slot);
-    renew(clock, &storage->table, (ts_found){merged, slot}, ts_engine_none);
-    merged->event = event;
-    merged->access = first.access;
-    merged->covered = first.covered;
 }
 
-/* The group of the transfers that read this place; the box's event becomes one when it is the first. NULL
-   when something waits for it already: what joined then could wait for that something. */
-static ts_event *group_of(ts_clock *clock, ts_box *box) {
-    if (box->event->is_group) return box->event->edges ? NULL : box->event;
-    ts_event *group = ts_event_new(clock, box->event->step);
-    group->is_group = group->is_done = true;
-    ts_event_join(clock, group, box->event);
-    ts_event_drop(clock, box->event);
-    box->event = group;
-    return group;
-}
-
-/* A transfer inside one storage would wait for the group that it is in. */
-static bool may_join(const ts_clock *clock, const query *q) {
-    const ts_code *code = &clock->code[q->event->step->inst];
-    for (int i = 0; i < code->access_count; i++)
-        if (code->accesses[i].is_write && code->accesses[i].storage == q->access->storage) return false;
+/* Sums of products come back to one place again and again: of an engine that works in order, the latest visit
+   there says all. */
+TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_access *access, ts_log *log) {
+    if (log->first == log->end) return false;
+    ts_visit *latest = ts_log_at(log, log->end - 1);
+    if (!latest->event || !ts_place_is_same(&latest->place, &access->place)) return false;
+    ts_event_drop(clock, latest->event);
+    latest->event = event;
+    latest->access = access;
+    for (uint32_t *mark = log->behind[0], i = 0; i < 2 * ts_engine_count; i++)
+        mark[i] -= mark[i] == log->end;
     return true;
 }
 
-/* A read in the place of an earlier one, if its box allows it. An engine ends its instructions in order, so
-   its latest read stands for the one before; transfers end in any order and are waited for together. */
-static bool join_read(ts_clock *clock, const query *q, ts_found found) {
-    ts_box *box = found.box;
-    if (!q->event->step->is_dma) {
-        if (clock->window > 1 && !box->event->is_done) return false;
-        take_over(clock, q, found);
-        return true;
-    }
-    if (ts_past_now(clock, &q->storage->users[false], box->event)) {
-        take_over(clock, q, found);
-        return true;
-    }
-    ts_event *group = may_join(clock, q) ? group_of(clock, box) : NULL;
-    if (!group) return false;
-    ts_event_join(clock, group, q->event);
-    renew(clock, &q->storage->table, found, ts_engine_none);
-    return true;
+TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
+    const ts_step *step = event->step;
+    ts_site *site = access->site;
+    query q = {event, step, &access->place, is_write, !is_write && step->is_timed};
+    if (!site->is_live) ts_site_wake(clock, site);
+    search(clock, &q, site);
+    if (is_write && clock->has_what_ifs) cover(clock, &q, site);
+    search_near(clock, &q, site);
+    event->refs++;
+    memset(site->calm, 0, sizeof site->calm);
+    ts_log *log = site->log[is_write][step->own];
+    if (log && clock->is_ordered && step->own != ts_engine_none &&
+        stands_for_latest(clock, event, access, log))
+        return;
+    if (!log || log->end - log->first == log->room) log = ts_sites_room(clock, site, step->own, is_write);
+    ts_visit *visit = ts_log_at(log, log->end++);
+    visit->place = access->place;
+    visit->event = event;
+    visit->access = access;
+    visit->covered = 0;
+    site->logs[is_write] |= (uint8_t)(1u << step->own);
 }
 
-/* Remembers a read in the box of an earlier one at the same place. */
-static bool join_reads(ts_clock *clock, const query *q) {
-    const ts_boxes *table = &q->storage->table;
-    uint32_t empty = 0;
-    for (uint32_t at = table->room ? *ts_boxes_chain(table, q->place) : 0; at; at = table->next[at - 1]) {
-        ts_found found = {ts_boxes_at(table, at - 1), at - 1};
-        if (!ts_place_is_same(q->place, &found.box->place)) continue;
-        if (!found.box->event)
-            empty = at;
-        else if (found.box->engine == q->issuer && join_read(clock, q, found))
-            return true;
+void ts_regions_read(ts_clock *clock, ts_event *event, const ts_access *access) {
+    access_site(clock, event, access, false);
+}
+
+void ts_regions_write(ts_clock *clock, ts_event *event, const ts_access *access) {
+    access_site(clock, event, access, true);
+}
+
+/* A DMA's data is touched outside its engine's order, so that only an engine's instructions have an own
+   log. With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
+void ts_regions_open(const ts_clock *clock, ts_step *step) {
+    step->engine_bit = (uint8_t)(1u << step->engine);
+    step->own = step->is_dma ? ts_engine_none : step->engine;
+    step->is_timed = !step->is_dma && step->engine != ts_engine_tensor;
+    for (int is_write = 0; is_write < 2; is_write++) {
+        bool is_own = step->is_dma || clock->window > 1 || (step->is_timed && !is_write);
+        step->logs[is_write] = is_own ? 0xff : (uint8_t)~step->engine_bit;
+        if (clock->is_explicit) step->logs[is_write] &= step->engine_bit;
     }
-    if (!empty) return false;
-    ts_boxes_fill(q->storage, empty - 1);
-    fill_box(clock, q, (ts_found){ts_boxes_at(table, empty - 1), empty - 1});
-    return true;
-}
-
-static void query_read(ts_clock *clock, const query *q) {
-    const ts_boxes *table = &q->storage->table;
-    for (uint64_t rows = find_rows(q) & table->kinds[true]; rows; rows &= rows - 1)
-        for (uint32_t row = (uint32_t)__builtin_ctzll(rows); row < table->top; row += 64) {
-            uint64_t wanted = table->writes[row] & ~*quiet_word(table, true, q->engine, row);
-            for (uint64_t slots = find_near(q, row, wanted); slots; slots &= slots - 1) {
-                uint32_t slot = 64 * row + (uint32_t)__builtin_ctzll(slots);
-                ts_found found = {&table->row[row][slot % 64], slot};
-                ts_box *box = found.box;
-                if (ts_place_meets(q->place, &box->place) && !is_apart(clock, q, box) &&
-                    depend(clock, q, found) && ts_past(clock, q->storage, box, true))
-                    ts_boxes_drop(clock, q->storage, slot, false);
-            }
-        }
-}
-
-/* Bounds the memory of a run: neighbours whose times are known become one box that waits for the latest. */
-static void compact(ts_clock *clock, ts_storage *storage, bool is_write) {
-    enum { TOGETHER = 8 };
-    ts_boxes_find(clock, storage, is_write);
-    ts_found *boxes = clock->found.data;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < clock->found.count; i++)
-        if (boxes[i].box->event->is_done) boxes[count++] = boxes[i];
-    if (count) qsort(boxes, count, sizeof *boxes, by_place);
-    for (uint32_t at = 0; at < count; at += TOGETHER) {
-        uint32_t together = count - at < TOGETHER ? count - at : TOGETHER;
-        if (together > 1) merge_boxes(clock, storage, boxes + at, together);
-    }
-    uint32_t left = storage->boxes[is_write];
-    storage->limit[is_write] = left < TS_CLOCK_BOXES / 2 ? TS_CLOCK_BOXES : left * 2;
-}
-
-void ts_regions_access(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
-    ts_storage *storage = &clock->storages[access->storage];
-    bool is_dma = event->step->is_dma;
-    if (clock->is_explicit && is_dma) return;
-    uint8_t own = event->step->engine;
-    query q = {.event = event,
-               .storage = storage,
-               .access = access,
-               .place = &access->place,
-               .engine = own,
-               .bit = (uint8_t)(1u << own),
-               .issuer = is_dma ? ts_engine_none : own,
-               .is_write = is_write};
-    q.first = ts_boxes_cell(&storage->table, q.place->lo);
-    q.last = ts_boxes_cell(&storage->table, q.place->hi - 1);
-    if (!is_write) query_read(clock, &q);
-    if (is_write ? query_write(clock, &q) : join_reads(clock, &q)) return;
-    uint32_t slot = ts_boxes_add(clock, storage, q.place, is_write);
-    fill_box(clock, &q, (ts_found){ts_boxes_at(&storage->table, slot), slot});
-    if (storage->boxes[is_write] > storage->crowd[is_write]) ts_past_thin_out(clock, storage, is_write, true);
-    if (storage->boxes[is_write] > storage->limit[is_write] && !clock->is_explicit)
-        compact(clock, storage, is_write);
 }

@@ -101,13 +101,13 @@ static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, u
    other engines may be behind them, and so may all engines after a `leave`. */
 static bool is_met_later(const repeat *r, ts_reaches *moving) {
     ts_clock *clock = r->clock;
-    const ts_users *users = &clock->storages[moving->storage].users[true];
+    const ts_storage *storage = &clock->storages[moving->storage];
     uint32_t begin = clock->program->loops.data[r->loop].begin;
     for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
         bool is_behind = !(r->out->engines >> engine & 1);
         if (!is_behind && !clock->has_leaves) continue;
-        const uint32_t *list = clock->reach_list + users->first_reach[engine];
-        for (uint32_t i = users->reaches[engine]; i-- > 0 && clock->reaches.data[list[i]].inst > begin;) {
+        const uint32_t *list = clock->reach_list + storage->first_reach[engine];
+        for (uint32_t i = storage->reaches[engine]; i-- > 0 && clock->reaches.data[list[i]].inst > begin;) {
             ts_reaches *other = &clock->reaches.data[list[i]];
             bool is_leave = clock->program->code.data[other->inst]->op == ts_op_leave;
             if ((is_behind || is_leave) && ts_reach_meets(clock, moving, other)) return true;

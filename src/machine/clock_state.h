@@ -9,9 +9,8 @@ enum {
     TS_CLOCK_RINGS = 256,       /* queue numbers a program may name */
     TS_CLOCK_DMA_ENGINES = 256, /* most that a what-if chip may have */
     TS_CLOCK_WINDOW = 1024,     /* fetched instructions that wait for their times */
-    TS_CLOCK_BOXES = 8192, /* reads, or writes, of a storage remembered exactly; above that, old ones merge */
-    TS_CLOCK_FEW = 16,     /* as few are not worth a look */
-    TS_CLOCK_SIGNS = 16    /* states remembered by a sign of what they are */
+    TS_CLOCK_VISITS = 8192,     /* of a log remembered exactly; above that, old ones merge */
+    TS_CLOCK_SIGNS = 16         /* states remembered by a sign of what they are */
 };
 
 typedef enum ts_port {
@@ -100,7 +99,10 @@ typedef struct ts_step {
     uint64_t counts;            /* hash of the counts */
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */
     uint32_t row, inst;         /* inst: position in code */
-    uint8_t engine;
+    uint8_t engine, engine_bit;
+    uint8_t own;     /* the engine whose log has what it touches; of a transfer none */
+    uint8_t logs[2]; /* bit per log that its reads, its writes look at */
+    bool is_timed;   /* reads wait for results of its own engine */
     bool is_dma, is_fp32, is_indexed, is_turned,
         is_control, /* is_dma: also a collective, which its engine only triggers */
         is_wait;    /* a semaphore's, or one for the other core */
@@ -130,8 +132,7 @@ typedef enum ts_wait {
     ts_wait_ready, /* a result, or a transfer's end */
     ts_wait_reuse, /* the same, to overwrite */
     ts_wait_same,  /* a result of the same engine */
-    ts_wait_issue, /* only that it was issued: two instructions of one engine that a list may not swap */
-    ts_wait_group  /* the consumer stands for its producers: it is done when they all are */
+    ts_wait_issue  /* only that it was issued: two instructions of one engine that a list may not swap */
 } ts_wait;
 
 typedef struct ts_edge {
@@ -159,7 +160,7 @@ struct ts_event {
         ts_cause cause; /* of `earliest` in the set asked for */
         ts_node *node;  /* when done: compute: its start; DMA: its last byte */
     };
-    uint32_t refs;      /* boxes, and one until it is done */
+    uint32_t refs;      /* visits, and one until it is done */
     uint32_t waits;     /* dependences whose times are not known yet */
     uint32_t mark;      /* 1 + its number in a walk, clock_walk.c */
     uint32_t signals;   /* 1 + the semaphore that it signals; 0 = none that anything waits for */
@@ -167,7 +168,6 @@ struct ts_event {
     uint8_t awaited[2]; /* bit per engine one of whose instructions waits for `ready`: for a result, to
                            overwrite */
     bool is_done, loads_table, is_watched;
-    bool is_group;       /* no instruction: the transfers that read one place, together */
     ts_event_times of[]; /* one a set in use */
 };
 
@@ -199,7 +199,7 @@ typedef struct ts_code {
     ts_step *steps, *latest;
     uint32_t row;
     int8_t access_count;
-    int8_t moving_count, tracked_count;
+    int8_t moving_count, tracked_count, reading_count;
     uint8_t moving[TS_MAX_OPERANDS]; /* accesses that move */
     uint8_t
         tracked[TS_MAX_OPERANDS]; /* accesses of tracked storages: those that only read, then the others */
@@ -286,7 +286,10 @@ typedef struct ts_clock {
     uint32_t slice_cap, path_cap;
     ts_watch watch;
     ts_arena arena;
-    ts_slab events, edges, nodes;
+    ts_slab events, edges, nodes, logs;
+    ts_visit *circles[32]; /* of logs that are empty, by size as a power of two */
+    ts_visit *cut;         /* what no log has had yet, */
+    uint32_t uncut;        /* so many */
 
     /* sets of constants, as times */
     int sets, asked; /* sets in use; the one that is reported */
@@ -319,8 +322,11 @@ typedef struct ts_clock {
     TS_VEC(ts_step *) steps;
 
     /* regions */
-    uint32_t *storage_of; /* per tensor */
+    uint32_t *storage_of, *site_of; /* per tensor */
     ts_storage *storages;
+    ts_site *sites;            /* all of SBUF, of PSUM, then tiles, then tensors */
+    uint32_t site_count, rest; /* rest: the one to look at next */
+    bool is_ordered; /* what an engine issues later has its result later, in every set of constants */
     TS_VEC(ts_reaches) reaches; /* of tracked storages, in program order; listed when first needed */
     uint32_t *reach_list;
     uint32_t operands; /* of tracked storages, at most */
@@ -331,8 +337,11 @@ typedef struct ts_clock {
     uint32_t coming;                /* bit per engine that has some there */
     uint32_t last[ts_engine_count]; /* 1 + the last code position of an engine's; 0 = none */
     uint32_t ticks;
-    ts_shape *shapes[TS_CLOCK_SHAPES]; /* by hash */
-    ts_pair pairs[TS_CLOCK_PAIRS];     /* the latest ones, by hash */
+    ts_times
+        users_free[1 << ts_engine_count]; /* per set of engines, what none of them starts anything before */
+    uint32_t users_tick[1 << ts_engine_count]; /* as of this tick */
+    ts_shape *shapes[TS_CLOCK_SHAPES];         /* by hash */
+    ts_pair pairs[TS_CLOCK_PAIRS];             /* the latest ones, by hash */
 
     /* sync=explicit */
     bool is_explicit;

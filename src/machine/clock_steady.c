@@ -246,7 +246,7 @@ static bool jump(ts_clock *clock, const ts_walk *compared, int64_t periods) {
         clock->counters[walk.loop] += trips;
         clock->record->skipped_iterations += (uint64_t)trips;
         clock->record->skipped_instructions += walk.instructions;
-        ts_past_tick(clock);
+        ts_sites_tick(clock);
     }
     for (uint32_t i = 0; i < count; i++)
         ts_node_drop(clock, all[i].jumped);
@@ -313,7 +313,7 @@ static void consider(ts_clock *clock, uint32_t loop) {
     steady->rotation = clock->rotation;
     memcpy(steady->floor, walk.floor, sizeof steady->floor);
     save_totals(clock);
-    ts_past_sweep(clock);
+    ts_sites_sweep(clock);
     ts_walk_state(&walk);
 }
 
@@ -325,7 +325,7 @@ static void compare(ts_clock *clock, uint32_t loop) {
     bool is_done = false;
     if (periods > 0) {
         ts_walk walk = start_walk(clock, loop, ts_walk_compare);
-        ts_past_sweep(clock);
+        ts_sites_sweep(clock);
         ts_walk_state(&walk);
         is_done = walk.is_equal && jump(clock, &walk, periods);
         unmark(clock);

@@ -135,6 +135,7 @@ ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const
     step->engine = inst->engine;
     step->is_dma = ts_op_is_transfer(inst->op);
     step->is_collective = inst->op == ts_op_collective;
+    ts_regions_open(clock, step);
     if (step->is_collective)
         step->queue = (uint16_t)clock->stream;
     else if (step->is_dma)
@@ -149,7 +150,7 @@ ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const
         ts_collective_costs(clock, step, inst);
     else if (step->is_dma)
         set_shares(clock, step, operands);
-    for (int k = 0; k < clock->sets; k++)
+    for (int k = 0; k < clock->sets && clock->has_what_ifs; k++)
         free_costs(clock, step, k);
     count_bytes(step, operands);
     if (step->is_control || step->is_dma) return step;

@@ -93,15 +93,17 @@ static void note_casts(ts_clock *clock, const ts_inst *inst) {
     if (has_float && has_integer) clock->used_float_to_int = true;
 }
 
-void ts_tally_event(ts_clock *clock, const ts_inst *inst, ts_step *step, uint32_t at) {
-    if (step->count++ == 0 && !clock->rows.data[step->row].is_noted) {
-        clock->rows.data[step->row].is_noted = true;
-        note_use(clock, inst, step);
-        note_casts(clock, inst);
-    }
-    if (!clock->bins) return;
-    clock->record->lives.data[at].count++;
-    clock->record->lives.data[at].bytes += (uint64_t)step->amounts.bytes;
+void ts_tally_first(ts_clock *clock, const ts_inst *inst, ts_step *step) {
+    if (clock->rows.data[step->row].is_noted) return;
+    clock->rows.data[step->row].is_noted = true;
+    note_use(clock, inst, step);
+    note_casts(clock, inst);
+}
+
+void ts_tally_life(ts_clock *clock, const ts_step *step) {
+    ts_life *life = &clock->record->lives.data[step->inst];
+    life->count++;
+    life->bytes += (uint64_t)step->amounts.bytes;
 }
 
 /* The engine is busy with the load of a function table, too. */

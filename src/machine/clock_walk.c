@@ -2,8 +2,6 @@
    no engine of the loop starts anything before, cannot: every start is the latest of several times, one of
    which is its engine's. What is told by order alone (dead accesses, redundant waits that were left out) is
    not part of it. */
-#include <stdlib.h>
-
 #include "machine/clock_steady.h"
 
 static inline void word(ts_walk *walk, int64_t value) {
@@ -92,16 +90,16 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     uint64_t sequence = walk->clock->sequence - event->sequence;
     int sets = walk->clock->sets, asked = walk->clock->asked;
     pointer(walk, event->step);
-    word(walk, event->is_group ? -1 : (int64_t)event->step->inst);
-    word(walk, event->table | event->is_done << 16 | event->is_group << 17);
+    word(walk, (int64_t)event->step->inst);
+    word(walk, event->table | event->is_done << 16);
     word(walk, event->waits);
     for (ts_edge *edge = event->edges; edge; edge = edge->next) {
         word(walk, number(walk, edge->consumer));
         word(walk, edge->wait);
     }
     word(walk, -1);
-    word(walk, event->is_group ? -1 : (int64_t)sequence);
-    if (!event->is_done && !event->is_group) {
+    word(walk, (int64_t)sequence);
+    if (!event->is_done) {
         for (int k = 0; k < sets; k++)
             visit_time(walk, k, &event->of[k].earliest);
         visit_cause(walk, &event->cause, event->of[asked].earliest);
@@ -183,58 +181,47 @@ static void visit_union(ts_walk *walk) {
     word(walk, -1);
 }
 
-static void visit_box(ts_walk *walk, ts_storage *storage, uint32_t slot) {
+static void visit_visit(ts_walk *walk, const ts_site *site, ts_found found, bool is_write) {
     ts_clock *clock = walk->clock;
     const ts_loop *loop = &clock->program->loops.data[walk->loop];
-    const ts_box *box = ts_boxes_at(&storage->table, slot);
-    const ts_access *access = box->access;
-    ts_place place = box->place;
+    const ts_access *access = found.visit->access;
+    ts_place *place = &found.visit->place;
     int64_t shift = 0, part_shift = 0;
     if (access->inst > loop->begin && access->inst < loop->end) {
         shift = ts_repeat_shift(clock->program, access->ap, walk->loop);
         part_shift = ts_repeat_part_shift(clock->program, access->ap, walk->loop);
     }
     int64_t trip = clock->counters[walk->loop];
-    if (!place.shape) walk->is_equal = false; /* it stands for several: nothing is known of how they move */
-    pointer(walk, place.shape);
-    word(walk, (int64_t)(storage - clock->storages) << 16 | box->engine << 8 | box->is_write);
-    word(walk, place.lo - shift * trip);
-    word(walk, (int64_t)(place.end - place.part) << 32 | (uint32_t)(place.part - part_shift * trip));
-    word(walk, number(walk, box->event));
+    if (!place->shape) walk->is_equal = false; /* it stands for several: nothing is known of how they move */
+    pointer(walk, place->shape);
+    word(walk, (int64_t)(site - clock->sites) << 16 | found.engine << 8 | is_write);
+    word(walk, place->lo - shift * trip);
+    word(walk, (int64_t)(place->end - place->part) << 32 | (uint32_t)(place->part - part_shift * trip));
+    word(walk, number(walk, found.visit->event));
     if (walk->mode != ts_walk_move || (!shift && !part_shift)) return;
-    place.lo += shift * walk->trips;
-    place.hi += shift * walk->trips;
-    place.part += (int32_t)(part_shift * walk->trips);
-    place.end += (int32_t)(part_shift * walk->trips);
-    ts_boxes_move(storage, slot, &place);
+    place->lo += shift * walk->trips;
+    place->hi += shift * walk->trips;
+    place->part += (int32_t)(part_shift * walk->trips);
+    place->end += (int32_t)(part_shift * walk->trips);
 }
 
-static int by_place(const void *a, const void *b) {
-    const ts_box *x = ((const ts_found *)a)->box, *y = ((const ts_found *)b)->box;
-    const ts_place *p = &x->place, *q = &y->place;
-    if (p->lo != q->lo) return p->lo < q->lo ? -1 : 1;
-    if (p->part != q->part) return p->part < q->part ? -1 : 1;
-    if (p->hi != q->hi) return p->hi < q->hi ? -1 : 1;
-    return x->event->sequence < y->event->sequence ? -1 : x->event->sequence > y->event->sequence;
-}
-
-/* By place: what a search finds first makes no difference. */
-static void visit_boxes(ts_walk *walk) {
-    ts_clock *clock = walk->clock;
-    for (uint32_t kind = 0; kind < 2 * clock->storage_count; kind++) {
-        ts_storage *storage = &clock->storages[kind / 2];
-        if (storage->boxes[kind % 2] == 0) continue;
-        ts_boxes_find(clock, storage, kind % 2);
-        uint32_t kept = 0;
-        for (uint32_t i = 0; i < clock->found.count; i++) {
-            ts_found found = clock->found.data[i];
-            if (!found.box->event->is_done || matters(walk, found.box->event))
-                clock->found.data[kept++] = found;
+/* In the order of their logs. */
+static void visit_site(ts_walk *walk, const ts_site *site, bool is_write) {
+    for (uint32_t logs = site->logs[is_write]; logs; logs &= logs - 1) {
+        uint8_t engine = (uint8_t)__builtin_ctz(logs);
+        const ts_log *log = site->log[is_write][engine];
+        for (uint32_t n = log->first; n < log->end; n++) {
+            ts_found found = {.visit = ts_log_at(log, n), .number = n, .engine = engine};
+            if (!found.visit->event || (found.visit->event->is_done && !matters(walk, found.visit->event)))
+                continue;
+            visit_visit(walk, site, found, is_write);
         }
-        if (kept) qsort(clock->found.data, kept, sizeof(ts_found), by_place);
-        for (uint32_t i = 0; i < kept; i++)
-            visit_box(walk, storage, clock->found.data[i].slot);
     }
+}
+
+static void visit_sites(ts_walk *walk) {
+    for (uint32_t kind = 0; kind < 2 * walk->clock->site_count; kind++)
+        visit_site(walk, &walk->clock->sites[kind / 2], kind % 2);
     word(walk, -1);
 }
 
@@ -257,7 +244,7 @@ void ts_walk_state(ts_walk *walk) {
     visit_transfers(walk);
     if (walk->mode == ts_walk_sign) return;
     if (walk->is_equal) visit_union(walk);
-    if (walk->is_equal) visit_boxes(walk);
+    if (walk->is_equal) visit_sites(walk);
     for (uint32_t i = 0; i < steady->events.count && walk->is_equal; i++)
         visit_event(walk, steady->events.data[i]);
     for (uint32_t i = 0; i < steady->events.count; i++)
