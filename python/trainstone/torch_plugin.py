@@ -15,6 +15,7 @@ from trainstone import library, torch_processes
 from trainstone.plugin import is_wanted, watch
 
 # Read when the client starts, which is after this. One core, as a program is compiled for all that are visible.
+GRACE = 2
 SETTINGS = {"NEURON_RT_VISIBLE_CORES": "0", "XLA_STABLEHLO_COMPILE": "1"}
 
 
@@ -25,12 +26,13 @@ def library_path(self):
         os.environ.setdefault(name, value)
     found = str(library.path())
     watch()
-    end_on_second_interrupt()
+    end_on_interrupt()
     return found
 
 
-def end_on_second_interrupt():
-    """PyTorch waits for a step where Python cannot raise KeyboardInterrupt: the second Ctrl-C drops the step. Whoever
+def end_on_interrupt():
+    """PyTorch waits for a step where Python cannot raise KeyboardInterrupt: the second Ctrl-C drops the step. torchrun
+    passes on one alone, and kills its processes half a minute later: after that one Python has GRACE seconds. Whoever
     watches signals already, as asyncio does, goes on doing so alone."""
     read, write = os.pipe()
     os.set_blocking(write, False)
@@ -42,12 +44,23 @@ def end_on_second_interrupt():
         signal.set_wakeup_fd(before)
         return
 
+    is_of_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    came_through, handler = threading.Event(), signal.getsignal(signal.SIGINT)
+
+    def handle(*arguments):
+        came_through.set()
+        return handler(*arguments)
+
     def watch_signals():
-        for _ in range(2):
+        for _ in range(1 if is_of_torchrun else 2):
             while os.read(read, 1) != bytes([signal.SIGINT]):
                 pass
+        if is_of_torchrun and (came_through.wait(GRACE) or signal.getsignal(signal.SIGINT) is not handle):
+            return
         library.cancel()
 
+    if is_of_torchrun and callable(handler):
+        signal.signal(signal.SIGINT, handle)
     threading.Thread(target=watch_signals, daemon=True).start()
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -108,6 +109,32 @@ def test_a_rank_that_dies(tmp_path, how):
     assert time.monotonic() - begun < 15  # a second of it waits for the rank; the rest is Python's and torch_xla's end
     assert ranks[0].returncode != 0
     assert f"process 1 of 2 (pid {ranks[1].pid}) has ended, and all must come to this collective" in story
+
+
+LONG = """
+import torch, torch_xla, torch.distributed as dist, torch_xla.core.xla_model as xm, torch_xla.distributed.xla_backend
+dist.init_process_group("xla")
+x = torch.ones(4096, 4096).to("xla")
+for _ in range(400):
+    x = x @ x * 1e-3
+print("x", end="", flush=True)
+print(xm.all_reduce(xm.REDUCE_SUM, x.sum()).item())
+"""
+
+
+def test_an_interrupt_ends_a_long_step(tmp_path):
+    script = tmp_path / "long.py"
+    script.write_text(LONG)
+    process = subprocess.Popen([*TORCHRUN, "--nproc_per_node=2", f"--master_port={free_port()}", script], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.read(2) == "xx"  # both begin
+    time.sleep(8)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, story = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 25  # torchrun would kill the ranks after 30
+    assert "Unable to shutdown" not in story
+    assert "RuntimeError: cancelled: interrupted" in story
 
 
 COLLECTIVES = """
