@@ -10,7 +10,7 @@
 #include "machine/through.h"
 #include "machine/vector.h"
 
-enum { LANES = TS_LANES, SHORT_ROW = 64, WIDE_ROW = 64 };
+enum { LANES = TS_LANES, SHORT_ROW = 64, FEW = 8, WIDE_ROW = 64 };
 
 typedef struct reduction {
     ts_rows dst, data;
@@ -261,7 +261,7 @@ static output output_at(const reduction *r, int64_t unit) {
     return (output){unit / r->kept, unit % r->kept};
 }
 
-/* Outputs [first, last) of all: long rows. */
+/* Outputs [first, last) of all: long rows, or few. */
 static void reduce_long(void *context, int64_t first, int64_t last) {
     const reduction *r = context;
     _Alignas(64) float buffer[LANES][TS_CHUNK];
@@ -393,7 +393,7 @@ ts_status ts_exec_tensor_reduce(ts_exec *exec, const ts_inst *head) {
     if (is_bits) {
         work.task = reduce_bits;
         work.unit_ns = 10 * row_ns;
-    } else if (is_wide || r.reduced < SHORT_ROW) {
+    } else if (is_wide || (r.reduced < SHORT_ROW && r.kept >= FEW)) {
         work.task = is_wide ? reduce_wide : reduce_short;
         work.units = 1;
         work.unit_ns = row_ns * (double)r.kept;
