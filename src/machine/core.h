@@ -22,6 +22,7 @@ enum { TS_SHADOWS = 5, TS_WORKSPACE = TS_SHADOWS - 1 };
 
 typedef struct ts_segment ts_segment;
 typedef struct ts_deferrals ts_deferrals;
+typedef struct ts_packed ts_packed;
 
 typedef struct ts_core {
     pthread_mutex_t lock; /* held by the run that uses the core */
@@ -35,6 +36,7 @@ typedef struct ts_core {
     int64_t panel_room, rows_room, operand_room; /* words: of a panel, of all rows, of a whole operand */
     ts_segment *segment;                         /* instructions that wait (segment.h) */
     ts_deferrals *deferrals;                     /* moves that are put off (deferred.h) */
+    ts_packed *packed;                           /* operands that are kept so (packed.h) */
     uint64_t runs;                               /* begun */
     uint32_t seed[2];                            /* of VectorE's random numbers */
     uint64_t draws;                              /* since it was set */

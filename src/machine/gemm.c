@@ -85,6 +85,10 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
         tile->next_pitch = g->kernel->is_paired ? 2 * pitch : pitch;
         tile->next_line = g->kernel->is_paired ? pitch : LINE;
         if (g->kernel->columns * size <= LINE) tile->next += g->kernel->columns * size - 1;
+    } else if (is_first && g->is_a_far) {
+        tile->next = (const uint8_t *)(tile->a + rows * tile->k);
+        tile->next_pitch = rows * (int64_t)sizeof(uint32_t);
+        tile->next_line = 0;
     } else if (is_first && !g->a_packed) {
         tile->next = (const uint8_t *)tile->a + LINE;
         tile->next_pitch = g->a_pitch * size;

@@ -99,6 +99,7 @@ typedef struct ts_gemm {
     ts_gemm_columns columns;
     int64_t k, m, n;
     bool is_added;
+    bool is_a_far;                 /* a_packed was packed some time ago */
     uint32_t *a_packed, *b_packed; /* room for them, or NULL */
     int64_t room;                  /* words of b_packed for each panel */
 } ts_gemm;

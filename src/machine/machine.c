@@ -1,6 +1,7 @@
 /* Machine: one chip's memories, reserved at their modelled size and touched on first use. */
 #include "machine/deferred.h"
 #include "machine/gemm.h"
+#include "machine/packed.h"
 #include "machine/segment.h"
 
 #include <math.h>
@@ -59,9 +60,17 @@ static void measure_rooms(const ts_chip *chip, ts_core *core) {
     core->operand_room = ts_gemm_operand_room(parts, (int64_t)columns);
 }
 
-static uint64_t packed_bytes(const ts_chip *chip, const ts_core *core) {
+static uint64_t stationary_packed_bytes(const ts_core *core) {
+    return (uint64_t)(core->rows_room + TS_SEGMENT_LENGTH * core->operand_room) * sizeof(uint32_t);
+}
+
+static uint64_t moving_packed_bytes(const ts_chip *chip, const ts_core *core) {
     const int64_t panels = (int64_t)chip->max_moving_columns / TS_GEMM_LEAST_COLUMNS + 1;
-    return (uint64_t)(core->rows_room + panels * core->operand_room) * sizeof(uint32_t);
+    return (uint64_t)(core->rows_room + panels * core->panel_room) * sizeof(uint32_t);
+}
+
+static uint64_t kept_bytes(const ts_core *core) {
+    return (uint64_t)(TS_PACKED * core->operand_room) * sizeof(uint32_t);
 }
 
 static bool open_core(const ts_chip *chip, ts_core *core) {
@@ -74,14 +83,16 @@ static bool open_core(const ts_chip *chip, ts_core *core) {
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
     measure_rooms(chip, core);
     core->stationary = ts_map(stationary);
-    core->stationary_packed = ts_map(packed_bytes(chip, core));
+    core->stationary_packed = ts_map(stationary_packed_bytes(core));
     core->moving = ts_map(moving);
-    core->moving_packed = ts_map(packed_bytes(chip, core));
+    core->moving_packed = ts_map(moving_packed_bytes(chip, core));
     core->segment = ts_map(sizeof *core->segment);
     core->deferrals = ts_map(sizeof *core->deferrals);
     if (core->deferrals) ts_deferred_drop(core);
-    return core->segment && core->deferrals && is_open && core->stationary && core->stationary_packed &&
-           core->moving && core->moving_packed;
+    core->packed = ts_map(sizeof *core->packed);
+    if (core->packed) core->packed->rooms = ts_map(kept_bytes(core));
+    return core->segment && core->deferrals && core->packed && core->packed->rooms && is_open &&
+           core->stationary && core->stationary_packed && core->moving && core->moving_packed;
 }
 
 static void close_core(const ts_chip *chip, ts_core *core) {
@@ -93,11 +104,13 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     uint64_t stationary = operand_bytes(chip, chip->max_stationary_columns);
     uint64_t moving = operand_bytes(chip, chip->max_moving_columns);
     ts_unmap(core->stationary, stationary);
-    ts_unmap(core->stationary_packed, packed_bytes(chip, core));
+    ts_unmap(core->stationary_packed, stationary_packed_bytes(core));
     ts_unmap(core->moving, moving);
-    ts_unmap(core->moving_packed, packed_bytes(chip, core));
+    ts_unmap(core->moving_packed, moving_packed_bytes(chip, core));
     ts_unmap(core->segment, sizeof *core->segment);
     ts_unmap(core->deferrals, sizeof *core->deferrals);
+    if (core->packed) ts_unmap(core->packed->rooms, kept_bytes(core));
+    ts_unmap(core->packed, sizeof *core->packed);
     pthread_mutex_destroy(&core->lock);
 }
 

@@ -2,6 +2,7 @@
    written, and what the whole instruction touches. */
 #include "base/copy.h"
 #include "machine/deferred.h"
+#include "machine/packed.h"
 
 static void join_dims(const ts_ref *ref, ts_rows *rows) {
     rows->dims = 0;
@@ -78,6 +79,7 @@ static void meet(ts_operand_set *set, const ts_rows *rows, bool is_written, bool
     int64_t low = area.low, high = area.high;
     if (set->exec->core->deferrals->count > 0)
         ts_deferred_meet(set->exec, &area, is_written, is_whole && ts_rows_are_dense(rows));
+    if (is_written) ts_packed_meet(set->exec->core, &area);
     if (!memory->is_poisoned) return;
     if (is_whole && ts_rows_are_adjacent(rows))
         ts_unset_write(memory, rows->part, rows->parts, low, high);

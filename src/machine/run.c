@@ -6,6 +6,7 @@
 
 #include "machine/check_run.h"
 #include "machine/deferred.h"
+#include "machine/packed.h"
 #include "machine/segment.h"
 
 /* ---- control ---- */
@@ -141,6 +142,7 @@ static void choose_rounding(ts_exec *exec, const ts_run *run) {
 static void begin(ts_core *core, bool is_poisoned) {
     const ts_memory *sums = &core->accumulators;
     if (is_poisoned) ts_deferred_drop(core);
+    ts_packed_drop(core);
     ts_unset_begin(&core->sbuf, is_poisoned);
     ts_unset_begin(&core->psum, is_poisoned);
     for (int64_t part = 0; is_poisoned && part < sums->partitions; part++)

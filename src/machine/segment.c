@@ -104,9 +104,16 @@ static int32_t share_size(const ts_exec *exec) {
     return size;
 }
 
+static void run_before(void *context, int index) {
+    ts_segment *s = context;
+    const ts_waiting *w = &s->waiting[s->before[index]];
+    w->before(s->contexts + w->context, index);
+}
+
 void ts_segment_run(const ts_exec *exec) {
     ts_segment *s = exec->core->segment;
     if (s->count == 0) return;
+    ts_pool_run(exec->pool, run_before, s, s->befores);
     shares all = {.segment = s, .size = share_size(exec)};
     all.count = (s->high + all.size - 1) / all.size;
     ts_pool_run(exec->pool, run_share, &all, all.count);
@@ -115,9 +122,11 @@ void ts_segment_run(const ts_exec *exec) {
 
 void ts_segment_drop(ts_segment *s) {
     s->count = s->transfers = s->loads = s->writes = s->across = s->psum_reads = s->in_columns = 0;
+    s->befores = 0;
     s->used = 0;
     s->ns = 0;
     s->bytes = 0;
+    s->number++;
 }
 
 /* ---- transfers to and from HBM ---- */
@@ -283,9 +292,12 @@ bool ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window 
     return take(set, work, window);
 }
 
-void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns) {
+void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns, ts_before *before) {
     ts_segment *s = set->exec->core->segment;
     if (is_full(s, work) || !is_in_order(s, set) || !may_be_in_columns(s, &set->written[0]))
         ts_segment_run(set->exec);
     append(s, set, work, columns);
+    if (!before) return;
+    s->waiting[s->count - 1].before = before;
+    s->before[s->befores++] = s->count - 1;
 }

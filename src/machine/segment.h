@@ -16,12 +16,17 @@ enum {
     TS_CONTEXT_ALIGN = 64
 };
 
+/* Done once before anything of the segment, as number `number` of such work in it. It reads what nothing that
+   waits writes. */
+typedef void ts_before(void *context, int number);
+
 typedef struct ts_waiting {
     ts_piece *task;
     int64_t units;       /* of work, in each partition */
     int32_t part, parts; /* partitions it works in */
     bool is_across;      /* reads others, too */
     int64_t columns;     /* its work is cut in so many columns of all its partitions, instead; or 0 */
+    ts_before *before;   /* what all shares of it need; NULL: nothing */
     size_t context;      /* where it lies among the contexts */
     bool begins_with_dst;
     size_t ahead; /* where in the context a ts_ahead is; 0: there is none */
@@ -43,9 +48,11 @@ typedef struct ts_load {
    but for those that are read across partitions: nothing that waits together with such a read writes there.
    And windows may not mix: what one partition reads or writes no other writes. What is cut along columns
    writes PSUM, where nothing else that waits reads or writes but what is cut so and writes just the same
-   place: a share has the same columns of it. */
+   place: a share has the same columns of it. What such work needs as a whole is done first, for all of the
+   segment. */
 struct ts_segment {
-    int count, transfers, loads, writes, across, psum_reads, in_columns;
+    uint64_t number; /* of those that ran before it */
+    int count, transfers, loads, writes, across, psum_reads, in_columns, befores;
     int32_t low, high; /* partitions; low is a multiple of TS_BLOCK_PARTS */
     size_t used;       /* bytes of contexts */
     double ns;         /* what it costs about */
@@ -53,6 +60,7 @@ struct ts_segment {
     ts_waiting waiting[TS_SEGMENT_LENGTH];
     ts_window windows[TS_SEGMENT_LENGTH];
     ts_load load[TS_SEGMENT_LENGTH];
+    int before[TS_SEGMENT_LENGTH]; /* numbers of those that have something done before */
     ts_area written[TS_SEGMENT_LENGTH * TS_WRITES], read_across[TS_SEGMENT_LENGTH * TS_ACROSS];
     ts_area psum_read[TS_SEGMENT_LENGTH * TS_PSUM_READS];
     ts_area in_column[TS_SEGMENT_LENGTH]; /* written in columns, not among `written` */
@@ -64,8 +72,8 @@ bool ts_work_transfer(ts_operand_set *set, const ts_work *work, const ts_window 
 /* Whether two windows may share a byte, of one of which at least is written. */
 bool ts_windows_meet(const ts_window *a, const ts_window *b);
 /* The work of an instruction that writes one place in PSUM, cut along so many columns: task(context, first,
- * last) does some of them for all its partitions. */
-void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns);
+ * last) does some of them for all its partitions, after before(context, number), unless that is NULL. */
+void ts_work_columns(ts_operand_set *set, const ts_work *work, int64_t columns, ts_before *before);
 /* Forgets what waits: the run failed. */
 void ts_segment_drop(ts_segment *segment);
 

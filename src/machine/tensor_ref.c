@@ -5,6 +5,7 @@
 #include "base/copy.h"
 #include "machine/deferred.h"
 #include "machine/gemm.h"
+#include "machine/packed.h"
 #include "machine/segment.h"
 #include "machine/turn.h"
 
@@ -85,6 +86,7 @@ typedef struct product {
     const ts_core *core;
     ts_gemm gemm;
     int64_t part;
+    bool is_kept, is_packed; /* in a room where the stationary operand stays packed; it is already */
 } product;
 
 /* Whatever rows make up a share have their own room for packed words: other threads are at theirs, and maybe
@@ -94,25 +96,43 @@ static void run_rows(void *context, int64_t first, int64_t last) {
     ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
     const int64_t room = (p->part + first) / TS_LEAST_ROWS * gemm.room;
     if (gemm.b_packed) gemm.b_packed += room;
-    if (gemm.a_packed) {
-        gemm.a_packed += room;
-        ts_gemm_pack_a(&gemm);
-    }
+    if (gemm.a_packed && !p->is_kept) gemm.a_packed += room;
+    if (gemm.a_packed && !p->is_packed) ts_gemm_pack_a(&gemm);
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
 }
 
-/* Panels of all rows: whatever panels make up a share, their first one has its own room, after the rooms of
-   rows, with which other threads may be at another product. */
+/* What the threads' columns of a product have in common, packed once for all of them. The rooms for it are
+   after those of rows, with which other threads may be at another product. */
+static void pack_for_columns(void *context, int number) {
+    product *p = context;
+    if (!p->is_kept) p->gemm.a_packed += p->core->rows_room + number * p->core->operand_room;
+    ts_gemm_pack_a(&p->gemm);
+}
+
+/* Panels of all rows. Whatever panels make up a share, their first one has its own room for words of the
+   moving operand. */
 static void run_columns(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = p->gemm;
     if (first >= last) return;
     if (gemm.b_packed) gemm.b_packed += p->core->rows_room;
-    if (gemm.a_packed) {
-        gemm.a_packed += p->core->rows_room + first * p->core->operand_room;
-        ts_gemm_pack_a(&gemm);
-    }
     ts_gemm_run(&gemm, first, last);
+}
+
+/* Where a large product finds all of its stationary operand packed, or leaves it so. */
+static void keep_packed(const ts_exec *exec, const ts_rows *stationary, product *p) {
+    enum { LARGE_NS = 40000 };
+    ts_gemm *gemm = &p->gemm;
+    if (!gemm->a_packed || stationary->space != ts_space_sbuf ||
+        (double)ts_gemm_panels(gemm) * ts_gemm_panel_ns(gemm) < LARGE_NS)
+        return;
+    const ts_area area = ts_rows_area(stationary);
+    const ts_packing packing = ts_packed_find(exec, &area, gemm->kernel);
+    if (!packing.words) return;
+    gemm->a_packed = packing.words;
+    gemm->is_a_far |= packing.is_packed;
+    p->is_kept = true;
+    p->is_packed = packing.is_packed;
 }
 
 /* Threads that have columns of a wide result read less of the moving operand, and pair less, than those that
@@ -125,11 +145,25 @@ static bool is_for_columns(const ts_exec *exec, const ts_gemm *gemm) {
            (double)ts_gemm_panels(gemm) * ts_gemm_panel_ns(gemm) >= LARGE_NS;
 }
 
+/* Whether the next product of the program that has the same tile for its result adds to it. */
+static bool is_continued(const ts_exec *exec, const ts_inst_nc_matmul *inst) {
+    enum { AHEAD = 32 };
+    const ts_program *program = exec->program;
+    for (uint32_t at = exec->at + 1; at < program->code.count && at <= exec->at + AHEAD; at++) {
+        const ts_inst_nc_matmul *next = (const ts_inst_nc_matmul *)program->code.data[at];
+        if (next->head.op == ts_op_nc_matmul && next->dst.tensor == inst->dst.tensor)
+            return next->accumulate.mode == ts_accum_always;
+    }
+    return false;
+}
+
 /* Whether the product is one of many that add up. */
-static bool is_of_many(const ts_exec *exec, const ts_accum *accum) {
+static bool is_of_many(const ts_exec *exec, const ts_inst_nc_matmul *inst) {
     enum { MANY = 4 };
+    const ts_accum *accum = &inst->accumulate;
     return accum->mode == ts_accum_always ||
-           (accum->mode == ts_accum_unless_first && exec->trips[accum->loop] >= MANY);
+           (accum->mode == ts_accum_unless_first && exec->trips[accum->loop] >= MANY) ||
+           is_continued(exec, inst);
 }
 
 /* Products of less than two tiles of rows are shared out by columns. */
@@ -245,9 +279,12 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
         }
         product p = {.core = core, .gemm = gemm, .part = set->part};
         const double ns = (double)(gemm.k * gemm.n) / kernel->macs_per_ns;
-        if (is_in_chain && is_for_columns(exec, &gemm))
+        const bool is_in_columns = is_in_chain && is_for_columns(exec, &gemm);
+        p.gemm.is_a_far = is_in_columns && gemm.a_packed;
+        if (is_in_columns || ts_pool_threads(exec->pool) == 1) keep_packed(exec, stationary, &p);
+        if (is_in_columns)
             ts_work_columns(set, &(ts_work){run_columns, dst->parts, 1, ns, &p, sizeof p},
-                            ts_gemm_panels(&gemm));
+                            ts_gemm_panels(&gemm), gemm.a_packed && !p.is_packed ? pack_for_columns : NULL);
         else
             ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
         return;
@@ -298,7 +335,7 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     ts_rows_across(&set, &inst->moving, &moving);
     const bool is_turned = is_read_turned(&set, &stationary, &moving, inst->is_double_row, &turned);
     if (!ts_operands_known(&set)) return ts_ok;
-    const bool is_in_chain = is_of_many(exec, &inst->accumulate);
+    const bool is_in_chain = ts_pool_threads(exec->pool) > 1 && is_of_many(exec, inst);
     uint64_t flops = 2 * (uint64_t)stationary.parts * (uint64_t)stationary.elems * (uint64_t)moving.elems;
     *(inst->is_stationary_onezero ? &exec->stats.pe_selection_flops : &exec->stats.pe_flops) +=
         inst->is_double_row ? flops / 2 : flops;
