@@ -41,7 +41,16 @@ static double places(const ts_value *value, const int64_t *axis, int spatial) {
     return count;
 }
 
+/* As weights lie in JAX and in what PyTorch/XLA makes: places, then features; no image lies so. */
+static bool lies_as_weights(const ts_conv *c) {
+    bool is_after = c->spatial > 0;
+    for (int i = 0; i < c->spatial; i++)
+        is_after = is_after && c->out_axis[i] < c->out_batch && c->out_axis[i] < c->out_feature;
+    return is_after;
+}
+
 bool ts_conv_gives_weights(const ts_op_node *op, const ts_conv *c) {
+    if (lies_as_weights(c)) return true;
     return places(op->operands[1], c->rhs_axis, c->spatial) > places(op->results[0], c->out_axis, c->spatial);
 }
 
