@@ -109,6 +109,10 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
 /* Whether a copy between views of equal dims changes which axis is contiguous, and that copy by VectorE. */
 bool ts_view_is_across(const ts_view *dst, const ts_view *src);
 void ts_lower_transposed(ts_lower *lower, const ts_view *dst, const ts_view *src);
+/* Whether two axes, a short one innermost in one of them, lie the other way round in the other. */
+bool ts_view_is_swapped(const ts_view *dst, const ts_view *src);
+/* Such a copy; false, and nothing emitted, where it is none. The views are merged. */
+bool ts_lower_swapped(ts_lower *lower, const ts_view *dst, const ts_view *src, ts_status *status);
 /* Whether a view's elements lie close together but not side by side, and a copy of it. */
 bool ts_view_is_stepped(const ts_view *view);
 ts_status ts_lower_stepped(ts_lower *lower, const ts_view *dst, const ts_view *src);

@@ -84,12 +84,35 @@ static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
     return view->stride[view->rank - 1] == 1 ? ts_ok : ts_lower_whole(lower, value, view);
 }
 
+/* Weights whose outputs do not lie side by side, as PyTorch keeps them, once more with outputs last: a matmul
+   takes a tap's outputs from a row, and a DMA would pay for each element. */
+static ts_status lay_outputs_last(ts_lower *lower, const ts_conv *c, ts_view *view) {
+    enum { FEWEST = 4096 /* elements that are worth it */, SHORTEST = 16 };
+    int perm[TS_VIEW_RANK], at = 0, back[TS_VIEW_RANK];
+    if (view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST || ts_view_elems(view) < FEWEST)
+        return ts_ok;
+    for (int i = 0; i < c->spatial; i++)
+        perm[at++] = (int)c->rhs_axis[i];
+    perm[at++] = (int)c->rhs_in;
+    perm[at++] = (int)c->rhs_out;
+    for (int i = 0; i < at; i++)
+        back[perm[i]] = i;
+    ts_view from = ts_view_permute(view, at, perm);
+    ts_type type = {.dtype = view->dtype, .rank = (uint8_t)at};
+    memcpy(type.dim, from.dim, sizeof type.dim);
+    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "outputs_last"), &type);
+    TS_TRY(ts_lower_copy(lower, &dense, &from));
+    *view = ts_view_permute(&dense, at, back);
+    return ts_ok;
+}
+
 /* The kernel in HBM: an image like the input, or weights. */
-static ts_status get_kernel(ts_lower *lower, ts_value *value, bool is_image, ts_view *view) {
+static ts_status get_kernel(ts_lower *lower, const ts_conv *c, ts_value *value, bool is_image,
+                            ts_view *view) {
     if (is_image) return get_rows(lower, value, view);
     TS_TRY(ts_lower_along(lower, value, view));
-    return view->kind == ts_view_tensor && !ts_view_is_shifted(view) ? ts_ok
-                                                                     : ts_lower_tensor(lower, value, view);
+    if (view->kind != ts_view_tensor || ts_view_is_shifted(view)) TS_TRY(ts_lower_tensor(lower, value, view));
+    return lay_outputs_last(lower, c, view);
 }
 
 /* False, and nothing emitted, where images do not lie row by row or SBUF has no room. */
@@ -101,7 +124,7 @@ static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c
     if (!ts_conv_is_shifted(op) || c->lhs_axis[1] != last || (is_weights && c->rhs_axis[1] != last))
         return ts_ok;
     TS_TRY(get_rows(lower, op->operands[0], &in));
-    TS_TRY(get_kernel(lower, op->operands[1], is_weights, &kernel));
+    TS_TRY(get_kernel(lower, c, op->operands[1], is_weights, &kernel));
     ts_conv_shape shape = ts_conv_shape_of(lower, c, &in, &kernel, &out);
     if (!(is_weights ? ts_conv_weights_fit : ts_conv_images_fit)(&shape)) return ts_ok;
     ts_lower_result(lower, op->results[0]);

@@ -156,6 +156,8 @@ ts_status ts_lower_copy(ts_lower *lower, const ts_view *dst, const ts_view *src)
     }
     split_words(lower, views);
     if (copy_repeated(lower, views)) return ts_ok;
+    ts_status status;
+    if (ts_lower_swapped(lower, &views[0], &views[1], &status)) return status;
     if (ts_view_is_stepped(&views[1]) && views[1].rank < TS_VIEW_RANK)
         return ts_lower_stepped(lower, &views[0], &views[1]);
     if (ts_view_is_across(&views[0], &views[1])) {

@@ -40,6 +40,12 @@ static bool needs_copy(const ts_op_node *const *chain, int count, const ts_type 
     return false;
 }
 
+/* Whether the op would have to store element by element there: a copy of its result is made faster. */
+static bool is_scattered(const ts_view *view, const ts_value *value) {
+    ts_view own = ts_view_of_tensor(view->tensor, &value->type);
+    return ts_view_is_swapped(&own, view);
+}
+
 /* The part of a concatenation's storage that is for this operand; the storage is made for the first of them.
  */
 static ts_view part_of(ts_lower *lower, const ts_op_node *op, const ts_value *operand) {
@@ -74,6 +80,7 @@ bool ts_lower_layout(ts_lower *lower, ts_value *value) {
         for (int i = count; i-- > 0; view = operand)
             if (!undo(chain[i], &view, &operand)) return false;
         if (pass == 1) break;
+        if (is_scattered(&view, value)) return false;
         view = is_part ? part_of(lower, note(last)->reader, last)
                        : ts_view_of_tensor(ts_lower_scratch(lower, &last->type, "laid_out"), &last->type);
     }
