@@ -176,8 +176,14 @@ static double formula_cycles(const ts_chip *chip, const ts_inst *head, const fac
     }
 }
 
+/* As llround, without a call. */
+static ts_time rounded(double value) {
+    ts_time whole = (ts_time)value;
+    return whole + (value - (double)whole >= 0.5) - (value - (double)whole <= -0.5);
+}
+
 ts_time ts_cycles_time(double cycles, double ghz) {
-    return (ts_time)llround(cycles / ghz * 1000);
+    return rounded(cycles / ghz * 1000);
 }
 
 ts_engine_cost ts_engine_cost_get(const ts_chip *chip, ts_engine engine) {
@@ -288,8 +294,7 @@ static void transpose_cost(const ts_chip *chip, const transfer *t, ts_cost *cost
     cost->is_turned = true;
     cost->dma_engines = (int32_t)chip->dma_engines;
     cost->descriptors = tiles * cost->dma_engines;
-    cost->byte_time =
-        (ts_time)llround(bytes * chip->dma_transpose_factor / chip->dma_engine_bytes_per_ns * 1000);
+    cost->byte_time = rounded(bytes * chip->dma_transpose_factor / chip->dma_engine_bytes_per_ns * 1000);
 }
 
 static void copy_cost(const ts_chip *chip, const transfer *t, bool is_adding, ts_cost *cost) {
@@ -301,8 +306,8 @@ static void copy_cost(const ts_chip *chip, const transfer *t, bool is_adding, ts
     cost->dma_engines = (int32_t)shares;
     if (!t->is_chip_side) cost->descriptors = larger_count(cost->descriptors, shares);
     double factor = is_adding ? chip->dma_accumulate_factor : 1;
-    cost->descriptor_time = (ts_time)llround((double)cost->descriptors * chip->dma_descriptor_ns * 1000);
-    cost->byte_time = (ts_time)llround((double)cost->bytes * factor / chip->dma_engine_bytes_per_ns * 1000);
+    cost->descriptor_time = rounded((double)cost->descriptors * chip->dma_descriptor_ns * 1000);
+    cost->byte_time = rounded((double)cost->bytes * factor / chip->dma_engine_bytes_per_ns * 1000);
 }
 
 static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost) {
@@ -321,8 +326,8 @@ static void dma_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands
         trigger += (chip->dma_software_dge_cycles +
                     chip->dma_software_dge_per_descriptor_cycles * (double)cost->descriptors) /
                    ts_engine_cost_get(chip, inst->engine).ghz * 1000;
-    cost->occupancy = (ts_time)llround(trigger);
-    cost->latency = (ts_time)llround((chip->dma_first_byte_ns + chip->dma_completion_ns) * 1000) +
+    cost->occupancy = rounded(trigger);
+    cost->latency = rounded((chip->dma_first_byte_ns + chip->dma_completion_ns) * 1000) +
                     (cost->descriptor_time + cost->byte_time) / cost->dma_engines;
     cost->elems = t.total;
 }
@@ -334,7 +339,7 @@ double ts_hbm_sharers(const ts_program *program, const ts_chip *chip) {
 
 /* Its trigger alone: the rest is the group's (collective_cost.h). */
 static void collective_cost(const ts_chip *chip, const ts_operands *operands, ts_cost *cost) {
-    cost->occupancy = (ts_time)llround(chip->dma_trigger_ns * 1000);
+    cost->occupancy = rounded(chip->dma_trigger_ns * 1000);
     for (int i = 0; i < operands->count; i++) {
         const ts_ref *ref = &operands->ref[i];
         if (operands->is_write[i]) cost->elems = ref->elems;

@@ -58,7 +58,7 @@ void ts_cores_signal(ts_clock *clock, ts_event *event);
 void ts_cores_wait(ts_clock *clock, ts_event *event);
 
 /* clock_slab.c: items as they were given back, or zeroed when new. */
-void *ts_slab_more(ts_arena *arena, ts_slab *slab, size_t size);
+__attribute__((cold)) void *ts_slab_more(ts_arena *arena, ts_slab *slab, size_t size);
 static inline void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size) {
     void *item = slab->free;
     if (!item) return ts_slab_more(arena, slab, size);
@@ -77,8 +77,6 @@ static inline uint32_t ts_slab_items(uint32_t block) {
 }
 
 /* clock_path.c: the critical path. */
-/* The instant that follows from a cause; `extra` (amount 0: none) comes after it. */
-ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra);
 /* The last byte of a transfer, or of a part: from `issued`, or behind `from` where that is not NULL. */
 ts_node *ts_node_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from,
                       ts_time descriptors, ts_time bytes);
@@ -92,6 +90,24 @@ static inline ts_node *ts_node_hold(ts_node *node) {
 void ts_node_end(ts_clock *clock, ts_node *node);
 static inline void ts_node_drop(ts_clock *clock, ts_node *node) {
     if (node && --node->refs == 0) ts_node_end(clock, node);
+}
+/* Chains of nodes that nobody else holds become one each. */
+__attribute__((cold)) void ts_path_merge(ts_clock *clock);
+static inline ts_node *ts_node_take_new(ts_clock *clock, ts_node *parent, const ts_step *step,
+                                        ts_cause_kind kind) {
+    if (++clock->live_nodes > clock->node_limit) ts_path_merge(clock);
+    ts_node *node = ts_slab_take(&clock->arena, &clock->nodes, sizeof *node);
+    *node = (ts_node){.parent = ts_node_hold(parent), .step = step, .refs = 1, .kind = (uint8_t)kind};
+    return node;
+}
+/* The instant that follows from a cause; `extra` (amount 0: none) comes after it. */
+static inline ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
+    ts_cause_kind kind = cause->node ? (ts_cause_kind)cause->kind : ts_cause_other;
+    ts_node *node = ts_node_take_new(clock, cause->node, cause->step, kind);
+    node->row = extra.row;
+    node->bound = (uint8_t)extra.bound;
+    node->amount = extra.amount;
+    return node;
 }
 /* Its charges: its own, or found and written to `few`. */
 const ts_charge *ts_node_charges(const ts_clock *clock, const ts_node *node, ts_charge few[TS_NODE_CHARGES],

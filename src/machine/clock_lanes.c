@@ -132,7 +132,7 @@ static void tell(ts_clock *clock, ts_event *event) {
     }
 }
 
-static void settle(ts_clock *clock, ts_event *event) {
+TS_INLINE void settle(ts_clock *clock, ts_event *event) {
     if (event->signals) ts_semaphores_signal(clock, event);
     tell(clock, event);
     clock->pending--;
@@ -171,7 +171,7 @@ TS_INLINE void engine_starts(const ts_clock *clock, const ts_event *event, ts_ti
 }
 
 /* The node of the start that engine_starts gave in the set asked for. */
-static ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
+TS_INLINE ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     const ts_step *step = event->step;
     int k = clock->asked;
     ts_charge load = {step->row, ts_bound_scalar, needs_table(clock, event) ? clock->table_load[k] : 0};
@@ -219,7 +219,8 @@ static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_
 }
 
 /* The part of the timeline that an issued instruction fills, and what it waited for. */
-static void show_issue(ts_clock *clock, const ts_event *event, ts_time start, ts_time until) {
+static __attribute__((cold)) void show_issue(ts_clock *clock, const ts_event *event, ts_time start,
+                                             ts_time until) {
     int k = clock->asked;
     ts_engine engine = (ts_engine)event->step->engine;
     ts_time free = clock->engine_free[engine].at[k];
@@ -284,7 +285,7 @@ TS_INLINE void issue_in(ts_clock *clock, ts_engine engine, int sets) {
     settle(clock, event);
 }
 
-static void issue(ts_clock *clock, ts_engine engine) {
+TS_INLINE void issue(ts_clock *clock, ts_engine engine) {
     TS_WITH_SETS(clock, issue_in, clock, engine);
 }
 

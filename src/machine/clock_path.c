@@ -6,7 +6,7 @@
 #include "machine/clock_core.h"
 
 /* Fewer are not worth a pass of merging; merged, a path that is shown has lost its order. */
-enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
+enum { FEWEST_NODES = 1 << 9, FEWEST_SHOWN = 1 << 13 };
 
 static void forget_many(ts_node *node) {
     if (node->charges) free(node->many);
@@ -120,27 +120,13 @@ void ts_path_open(ts_clock *clock) {
     set_limit(clock);
 }
 
-static void merge_chains(ts_clock *clock) {
+void ts_path_merge(ts_clock *clock) {
     if (!clock->charge_sums)
         clock->charge_sums = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
     if (is_shown(clock)) each_node(clock, find_span); /* nothing else asks for it */
     each_node(clock, mark_inner);
     each_node(clock, merge_outer);
     set_limit(clock);
-}
-
-static ts_node *take_node(ts_clock *clock, ts_node *parent, const ts_step *step, ts_cause_kind kind) {
-    if (++clock->live_nodes > clock->node_limit) merge_chains(clock);
-    ts_node *node = ts_slab_take(&clock->arena, &clock->nodes, sizeof *node);
-    node->parent = ts_node_hold(parent);
-    node->step = step;
-    node->span = 0;
-    node->charges = 0;
-    node->refs = 1;
-    node->is_inner = false;
-    node->anchor = node->mark = 0;
-    node->kind = (uint8_t)kind;
-    return node;
 }
 
 ts_bound ts_step_bound(const ts_step *step) {
@@ -161,19 +147,11 @@ ts_bound ts_step_bytes_bound(const ts_step *step) {
     return step->is_collective ? ts_bound_collective : ts_bound_dma_bytes;
 }
 
-ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
-    ts_node *node = take_node(clock, cause->node, cause->step, cause->node ? cause->kind : ts_cause_other);
-    node->row = extra.row;
-    node->bound = (uint8_t)extra.bound;
-    node->amount = extra.amount;
-    return node;
-}
-
 ts_node *ts_node_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from,
                       ts_time descriptors, ts_time bytes) {
     bool is_arrival = !from && !step->is_collective; /* whose pieces follow at once */
     ts_node *node =
-        take_node(clock, from ? from : issued, step, is_arrival ? ts_cause_arrival : ts_cause_turn);
+        ts_node_take_new(clock, from ? from : issued, step, is_arrival ? ts_cause_arrival : ts_cause_turn);
     node->amount = descriptors;
     node->span = (is_arrival ? clock->first_byte[clock->asked] : 0) + descriptors + bytes;
     return node;

@@ -79,11 +79,13 @@ typedef struct ts_log {
 
 /* A tile, or a tensor: what operands name. Sites of one storage may share bytes. */
 typedef struct ts_site {
-    ts_log *log[2][ts_engine_count]; /* reads, writes; by engine, and of transfers (ts_engine_none) */
+    ts_log *(*log)[ts_engine_count]; /* while it is live: reads, writes; by engine, and of transfers
+                                        (ts_engine_none) */
     uint32_t storage;
     uint8_t logs[2];    /* bit per log that has visits */
     uint8_t calm[2][2]; /* of instructions, of transfers, that read, that overwrite: bit per engine that has
                            all of it behind it */
+    bool is_used;       /* by some operand */
     bool is_live;       /* some has */
     int64_t lo, hi;     /* its bytes in the storage; hi exclusive */
     uint32_t last[2][ts_engine_count]; /* 1 + the last code position of the engine that may touch its bytes:

@@ -30,6 +30,7 @@ static void note_users(ts_clock *clock) {
         uint8_t end = is_leave ? ts_engine_count : inst->engine + 1;
         for (int i = 0; i < clock->code[at].access_count; i++) {
             const ts_access *access = &clock->code[at].accesses[i];
+            access->site->is_used = true;
             for (uint8_t engine = first; engine < end; engine++) {
                 access->site->last[true][engine] = at + 1;
                 if (access->is_write) access->site->last[false][engine] = at + 1;
@@ -55,7 +56,7 @@ static void share_users(ts_clock *clock, uint32_t storage, int64_t bytes) {
     for (int pass = 0; pass < 2; pass++)
         for (uint32_t i = 0; i < clock->site_count; i++) {
             ts_site *site = &clock->sites[i];
-            if (site->storage != storage) continue;
+            if (site->storage != storage || !site->is_used) continue;
             int64_t end = site->hi < bytes ? site->hi : bytes;
             for (int64_t at = site->lo / width; at * width < end; at++)
                 if (pass == 0)
@@ -115,8 +116,11 @@ void ts_sites_users(ts_clock *clock) {
 
 void ts_site_wake(ts_clock *clock, ts_site *site) {
     ts_storage *storage = &clock->storages[site->storage];
+    enum { LOGS = 2 * ts_engine_count * sizeof(ts_log *) };
     site->is_live = true;
     site->near.count = 0;
+    site->log = ts_slab_take(&clock->arena, &clock->tables, LOGS);
+    memset(site->log, 0, LOGS);
     for (uint32_t i = 0; i < storage->live.count; i++) {
         ts_site *other = storage->live.data[i];
         if (other->lo >= site->hi || site->lo >= other->hi) continue;
@@ -138,6 +142,8 @@ static void put_to_rest(ts_clock *clock, ts_site *site) {
     take_out(storage->live.data, &storage->live.count, site);
     for (uint32_t i = 0; i < site->near.count; i++)
         take_out(site->near.data[i]->near.data, &site->near.data[i]->near.count, site);
+    ts_slab_give(&clock->tables, site->log);
+    site->log = NULL;
     site->is_live = false;
 }
 
@@ -150,7 +156,7 @@ void ts_visit_drop(ts_clock *clock, ts_visit *visit) {
 
 /* What no engine that may still come to the site, and may have to wait there for a read, or a write, starts
    anything before: of this tick. */
-static const ts_times *find_free(ts_clock *clock, ts_site *site, bool is_write) {
+static const ts_time *find_free(ts_clock *clock, ts_site *site, bool is_write) {
     if (site->since != clock->since + 1) {
         site->since = clock->since + 1;
         site->users[0] = site->users[1] = 0;
@@ -159,27 +165,28 @@ static const ts_times *find_free(ts_clock *clock, ts_site *site, bool is_write) 
                 site->users[kind] |= (uint8_t)((site->last[kind][engine] > clock->since) << engine);
     }
     uint8_t users = site->users[is_write];
-    ts_times *free = &clock->users_free[users];
-    if (clock->users_tick[users] == clock->ticks) return free;
+    ts_time **free = &clock->users_free[users];
+    if (clock->users_tick[users] == clock->ticks) return *free;
+    if (!*free) *free = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->sets);
     clock->users_tick[users] = clock->ticks;
     for (int k = 0; k < clock->sets; k++) {
-        free->at[k] = INT64_MAX;
+        (*free)[k] = INT64_MAX;
         for (uint32_t engines = users; engines; engines &= engines - 1) {
             ts_time time = clock->engine_free[__builtin_ctz(engines)].at[k];
-            if (time < free->at[k]) free->at[k] = time;
+            if (time < (*free)[k]) (*free)[k] = time;
         }
     }
-    return free;
+    return *free;
 }
 
-TS_INLINE bool was_over(const ts_event *event, const ts_times *free, int sets) {
+TS_INLINE bool was_over(const ts_event *event, const ts_time *free, int sets) {
     bool is = true;
     for (int k = 0; k < sets; k++)
-        is &= (event->of[k].ready <= free->at[k]) & (event->of[k].same <= free->at[k]);
+        is &= (event->of[k].ready <= free[k]) & (event->of[k].same <= free[k]);
     return is;
 }
 
-static bool is_past(const ts_clock *clock, const ts_visit *visit, const ts_times *free) {
+static bool is_past(const ts_clock *clock, const ts_visit *visit, const ts_time *free) {
     const ts_event *event = visit->event;
     return !event || (event->is_done && TS_WITH_SETS(clock, was_over, event, free));
 }
@@ -187,7 +194,7 @@ static bool is_past(const ts_clock *clock, const ts_visit *visit, const ts_times
 /* Forgets the first visits, as long as nothing can wait for them any more. Of an engine that works in order
    that holds for all before one. */
 static void trim(ts_clock *clock, ts_site *site, ts_log *log, uint8_t engine, bool is_write) {
-    const ts_times *free = find_free(clock, site, is_write);
+    const ts_time *free = find_free(clock, site, is_write);
     bool is_ordered = clock->is_ordered && engine != ts_engine_none;
     for (uint32_t step = is_ordered ? log->end - log->first : 1; step > 0 && log->first < log->end;) {
         if (log->end - log->first < step || !is_past(clock, ts_log_at(log, log->first + step - 1), free)) {
@@ -336,17 +343,32 @@ ts_log *ts_sites_room(ts_clock *clock, ts_site *site, uint8_t engine, bool is_wr
     return log;
 }
 
+/* Whether nothing can wait any more for the latest visit of any log, which tells of the others as a rule. */
+static bool may_rest(ts_clock *clock, ts_site *site) {
+    for (int is_write = 0; is_write < 2; is_write++)
+        for (uint32_t logs = site->logs[is_write]; logs; logs &= logs - 1) {
+            const ts_log *log = site->log[is_write][__builtin_ctz(logs)];
+            if (!is_past(clock, ts_log_at(log, log->end - 1), find_free(clock, site, is_write))) return false;
+        }
+    return true;
+}
+
+static void forget_log(ts_clock *clock, ts_site *site, uint8_t engine, bool is_write) {
+    ts_log *log = site->log[is_write][engine];
+    site->logs[is_write] &= (uint8_t) ~(1u << engine);
+    site->log[is_write][engine] = NULL;
+    give_circle(clock, log->visits, (uint32_t)__builtin_ctz(log->room));
+    ts_slab_give(&clock->logs, log);
+}
+
 bool ts_site_rest(ts_clock *clock, ts_site *site) {
+    if (!may_rest(clock, site)) return false;
     for (int is_write = 0; is_write < 2; is_write++)
         for (uint32_t logs = site->logs[is_write]; logs; logs &= logs - 1) {
             uint8_t engine = (uint8_t)__builtin_ctz(logs);
-            ts_log *log = site->log[is_write][engine];
-            trim(clock, site, log, engine, is_write);
-            if (log->first < log->end) continue;
-            site->logs[is_write] &= (uint8_t) ~(1u << engine);
-            site->log[is_write][engine] = NULL;
-            give_circle(clock, log->visits, (uint32_t)__builtin_ctz(log->room));
-            ts_slab_give(&clock->logs, log);
+            trim(clock, site, site->log[is_write][engine], engine, is_write);
+            if (site->log[is_write][engine]->first == site->log[is_write][engine]->end)
+                forget_log(clock, site, engine, is_write);
         }
     if (site->logs[0] | site->logs[1]) return false;
     put_to_rest(clock, site);
@@ -367,7 +389,7 @@ void ts_sites_sweep(ts_clock *clock) {
     for (uint32_t i = 0; i < 2 * clock->site_count; i++) {
         ts_site *site = &clock->sites[i / 2];
         bool is_write = i % 2;
-        const ts_times *free = site->logs[is_write] ? find_free(clock, site, is_write) : NULL;
+        const ts_time *free = site->logs[is_write] ? find_free(clock, site, is_write) : NULL;
         for (uint32_t logs = site->logs[is_write]; logs; logs &= logs - 1) {
             const ts_log *log = site->log[is_write][__builtin_ctz(logs)];
             for (uint32_t n = log->first; n < log->end; n++)

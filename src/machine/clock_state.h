@@ -286,10 +286,10 @@ typedef struct ts_clock {
     uint32_t slice_cap, path_cap;
     ts_watch watch;
     ts_arena arena;
-    ts_slab events, edges, nodes, logs;
-    ts_visit *circles[32]; /* of logs that are empty, by size as a power of two */
-    ts_visit *cut;         /* what no log has had yet, */
-    uint32_t uncut;        /* so many */
+    ts_slab events, edges, nodes, logs, tables; /* tables: of logs, of sites */
+    ts_visit *circles[32];                      /* of logs that are empty, by size as a power of two */
+    ts_visit *cut;                              /* what no log has had yet, */
+    uint32_t uncut;                             /* so many */
 
     /* sets of constants, as times */
     int sets, asked; /* sets in use; the one that is reported */
@@ -337,8 +337,7 @@ typedef struct ts_clock {
     uint32_t coming;                /* bit per engine that has some there */
     uint32_t last[ts_engine_count]; /* 1 + the last code position of an engine's; 0 = none */
     uint32_t ticks;
-    ts_times
-        users_free[1 << ts_engine_count]; /* per set of engines, what none of them starts anything before */
+    ts_time *users_free[1 << ts_engine_count]; /* per set of engines: none of them starts anything before */
     uint32_t users_tick[1 << ts_engine_count]; /* as of this tick */
     ts_shape *shapes[TS_CLOCK_SHAPES];         /* by hash */
     ts_pair pairs[TS_CLOCK_PAIRS];             /* the latest ones, by hash */

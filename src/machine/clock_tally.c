@@ -209,13 +209,6 @@ static int by_busy(const void *a, const void *b) {
     return x->engine < y->engine ? -1 : x->engine > y->engine;
 }
 
-static int by_key(const void *a, const void *b) {
-    const ts_record_row *x = a, *y = b;
-    if (x->loc != y->loc) return x->loc < y->loc ? -1 : 1;
-    if (x->op != y->op) return x->op < y->op ? -1 : 1;
-    return x->engine < y->engine ? -1 : x->engine > y->engine;
-}
-
 static void add_row(ts_record_row *to, const ts_record_row *from) {
     to->count += from->count;
     to->busy += from->busy;
@@ -230,19 +223,29 @@ static void add_row(ts_record_row *to, const ts_record_row *from) {
 }
 
 /* The same (engine, op, source line) in several loops is one row. */
-static void join_rows(ts_record *record) {
-    uint32_t kept = 0;
-    if (record->rows.count == 0) return;
-    qsort(record->rows.data, record->rows.count, sizeof(ts_record_row), by_key);
-    for (uint32_t i = 1; i < record->rows.count; i++) {
-        ts_record_row *row = &record->rows.data[i], *last = &record->rows.data[kept];
-        if (by_key(last, row) == 0)
-            add_row(last, row);
-        else
-            record->rows.data[++kept] = *row;
+static void join_rows(ts_clock *clock) {
+    ts_record *record = clock->record;
+    uint32_t slots = 64, kept = 0;
+    while (slots < record->rows.count * 2)
+        slots *= 2;
+    uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* 1 + its place, 0 = free */
+    for (uint32_t i = 0; i < record->rows.count; i++) {
+        const ts_record_row *row = &record->rows.data[i];
+        uint64_t key = (uint64_t)row->loc << 24 | (uint64_t)row->op << 8 | row->engine;
+        uint32_t slot = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 32) & (slots - 1);
+        for (; table[slot]; slot = (slot + 1) & (slots - 1)) {
+            const ts_record_row *known = &record->rows.data[table[slot] - 1];
+            if (known->loc == row->loc && known->op == row->op && known->engine == row->engine) break;
+        }
+        if (table[slot]) {
+            add_row(&record->rows.data[table[slot] - 1], row);
+            continue;
+        }
+        table[slot] = kept + 1;
+        record->rows.data[kept++] = *row;
     }
-    record->rows.count = kept + 1;
-    qsort(record->rows.data, record->rows.count, sizeof(ts_record_row), by_busy);
+    record->rows.count = kept;
+    if (kept) qsort(record->rows.data, kept, sizeof(ts_record_row), by_busy);
 }
 
 static int by_start(const void *a, const void *b) {
@@ -312,7 +315,7 @@ static void finish_rows(ts_clock *clock) {
         record->rows.data[kept++] = row;
     }
     record->rows.count = kept;
-    join_rows(record);
+    join_rows(clock);
 }
 
 void ts_tally_finish(ts_clock *clock) {
