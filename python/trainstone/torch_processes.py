@@ -147,6 +147,9 @@ def reduce_by_copy(reduce):
 
 
 def install(plugin):
+    """Unless the processes are to use another device."""
+    if os.environ.get("PJRT_DEVICE", "NEURON") != "NEURON":
+        return
     join()
     plugin.physical_chip_count = physical_chip_count
     plugin.configure_multiprocess = configure_multiprocess

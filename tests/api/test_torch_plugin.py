@@ -89,6 +89,10 @@ def test_a_process_of_torchrun_has_a_core(ask):
     assert ask(ENVIRONMENT, **RANK_1, **again) == "1 None None 1 here:29500 None None"
 
 
+def test_other_devices_are_left_alone(ask):
+    assert ask(ENVIRONMENT, **RANK_1 | {"WORLD_SIZE": "4"}, PJRT_DEVICE="CPU") == "None None None None None None None"
+
+
 def test_settings_of_torchrun_that_make_no_sense(ask):
     story = ask("", **RANK_1, NEURON_RT_VISIBLE_CORES="0-2")
     assert "NEURON_RT_VISIBLE_CORES names 3 NeuronCores for 2 processes; let it name one for each, or unset it" in story
