@@ -16,6 +16,7 @@ import torch_xla.distributed.xla_backend  # noqa: F401
 import torch_xla.distributed.xla_multiprocessing as xmp
 import torch_xla.runtime as xr
 from torch import nn
+from torch_xla.distributed.zero_redundancy_optimizer import ZeroRedundancyOptimizer
 
 from trainstone import library
 
@@ -42,7 +43,11 @@ def train(rank, options):
     step_model = model
     if options.ddp:
         step_model = nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=options.ddp != "plain")
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    update = {"lr": 0.1, "momentum": 0.9}
+    if options.zero:
+        optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.SGD, pin_layout=False, grad_clipping=False, **update)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), **update)
     losses, times = [], []
     for number, (x, y) in enumerate(pl.MpDeviceLoader(loader, "xla")):
         optimizer.zero_grad()
@@ -52,7 +57,7 @@ def train(rank, options):
             if options.dies == "is killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise SystemExit(3)
-        if options.ddp:
+        if options.ddp or options.zero:
             optimizer.step()
         else:
             xm.optimizer_step(optimizer)
@@ -71,6 +76,7 @@ if __name__ == "__main__":
     parser.add_argument("--spawn", type=int)
     parser.add_argument("--launch", action="store_true")
     parser.add_argument("--ddp", choices=("plain", "gradient_as_bucket_view"))
+    parser.add_argument("--zero", action="store_true")
     parser.add_argument("--dies-at", type=int, default=-1)
     parser.add_argument("--dies", choices=("ends", "is killed"), default="ends")
     options = parser.parse_args()

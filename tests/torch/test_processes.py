@@ -73,6 +73,10 @@ def test_distributed_data_parallel(tmp_path, alone, what):
     check(results(torchrun(2, SCRIPT, tmp_path, "--ddp", what), tmp_path, 2), alone)
 
 
+def test_zero_redundancy_optimizer(tmp_path, alone):
+    check(results(torchrun(2, SCRIPT, tmp_path, "--zero"), tmp_path, 2), alone)
+
+
 def test_xmp_spawn(tmp_path, alone):
     check(results(run([sys.executable, SCRIPT, tmp_path, "--spawn", "2"]), tmp_path, 2), alone)
 
@@ -155,7 +159,9 @@ z = x.clone()
 dist.broadcast(z, 1)
 w = [torch.zeros_like(x) for _ in range(size)]
 dist.all_gather(w, x)
-found |= {"dist sum": y, "dist broadcast": z, "dist gather": torch.cat(w)}
+v = torch.zeros(2).to("xla")
+dist.reduce_scatter_tensor(v, x)
+found |= {"dist scatter": v, "dist sum": y, "dist broadcast": z, "dist gather": torch.cat(w)}
 if rank == 0:
     print("rank 0 alone:", (x * 2).sum().item())  # a program that meets nobody
 xm.rendezvous("here")
@@ -166,8 +172,8 @@ print({name: value.tolist() for name, value in found.items()}, flush=True)
 EVERYBODY = {"sum": [10, 12, 14, 16], "max": [10, 11, 12, 13], "gather": [0, 1, 2, 3, 10, 11, 12, 13],
              "dist sum": [10, 12, 14, 16], "dist broadcast": [10, 11, 12, 13],
              "dist gather": [0, 1, 2, 3, 10, 11, 12, 13]}
-EACH = [{"scatter": [10, 12], "permute": [10, 11, 12, 13]},
-        {"scatter": [14, 16], "permute": [0, 1, 2, 3]}]
+EACH = [{"scatter": [10, 12], "dist scatter": [10, 12], "permute": [10, 11, 12, 13]},
+        {"scatter": [14, 16], "dist scatter": [14, 16], "permute": [0, 1, 2, 3]}]
 
 
 def test_collectives(tmp_path):

@@ -13,7 +13,7 @@
 #include "runtime/rendezvous.h"
 #include "trainstone/trainstone.h"
 
-enum { MOST = 3 };
+enum { MOST = 32 };
 
 /* ---- one of the processes ---- */
 
@@ -117,7 +117,7 @@ static int be_process(int self, const char *what) {
         exit(0);
     }
     if (strcmp(what, "devices") == 0) {
-        check_devices(client, self, 3);
+        check_devices(client, self, MOST);
     } else {
         check_devices(client, self, 2);
         sum_up(client, self);
@@ -190,10 +190,13 @@ static void test_sums_of_two_processes(void **state) {
 static void test_devices_of_a_larger_instance(void **state) {
     (void)state;
     process p[MOST];
+    char devices[2 * MOST] = "1";
+    for (int i = 1; i < MOST; i++)
+        memcpy(devices + 2 * i - 1, ",1", 3);
     setenv("TRAINSTONE_INSTANCE", "trn1.32xlarge", 1);
-    run(p, 3, "devices", "1,1,1");
+    run(p, MOST, "devices", devices);
     unsetenv("TRAINSTONE_INSTANCE");
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < MOST; i++)
         check_ended_well(&p[i]);
 }
 
