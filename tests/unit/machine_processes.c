@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_RANKS = 4, MOST_ELEMS = 100000, STEPS = 3 };
+enum { MOST_RANKS = 4, MOST_ELEMS = 100000, STEPS = 3, KILLS = 60, FOR_EVER = 1000000 };
 
 /* What a process finds, where the test sees it. */
 typedef struct found {
@@ -17,6 +17,7 @@ typedef struct found {
     ts_status status;
     ts_diag diag;
     double seconds;
+    atomic_bool is_there;
 } found;
 
 typedef struct job {
@@ -25,6 +26,7 @@ typedef struct job {
     const char *texts[MOST_RANKS];
     int dies, dies_after; /* this process, after so many runs; -1: none */
     bool is_cancelled;    /* rank 0 */
+    int killed_after_us;  /* the last process, while all run on and on; 0: nobody is */
     found *found;         /* one a rank; shared memory */
 } job;
 
@@ -130,13 +132,17 @@ static void be_process(const job *j, int number) {
     ts_diag diag = {0};
     int missing = -1;
     if (ts_shared_open(j->file, &place, &shared, &diag) != ts_ok) abort();
+    found *own = &j->found[number * (j->ranks / j->processes)];
+    atomic_store(&own->is_there, true);
     do {
-        if (ts_shared_all_there(shared, &missing, &diag) != ts_ok) abort();
+        own->status = ts_shared_all_there(shared, &missing, &own->diag);
+        if (own->status != ts_ok) return;
     } while (missing >= 0);
     ts_meeting *meeting = ts_meeting_of_processes(shared);
     if (!meeting) abort();
     const int each = j->ranks / j->processes;
-    run_ranks(j, &(rank){.meeting = meeting, .side = 1, .end = STEPS}, number * each, (number + 1) * each);
+    run_ranks(j, &(rank){.meeting = meeting, .side = 1, .end = j->killed_after_us ? FOR_EVER : STEPS},
+              number * each, (number + 1) * each);
     ts_meeting_free(meeting);
 }
 
@@ -151,6 +157,13 @@ static void run_processes(job *j) {
         _exit(0);
     }
     close(j->file);
+    if (j->killed_after_us) {
+        j->dies = j->processes - 1;
+        while (!atomic_load(&j->found[j->dies * (j->ranks / j->processes)].is_there))
+            usleep(100);
+        usleep((useconds_t)j->killed_after_us);
+        assert_int_equal(kill(child[j->dies], SIGKILL), 0);
+    }
     for (int i = 0; i < j->processes; i++) {
         int status;
         assert_int_equal(waitpid(child[i], &status, 0), child[i]);
@@ -241,6 +254,27 @@ static void nobody_waits_for_a_process_that_was_killed(void **state) {
     }
 }
 
+/* At any moment from its coming on: before all are there, in a program, between two, and in each part of a
+ * collective. */
+static void nobody_waits_whenever_one_is_killed(void **state) {
+    (void)state;
+    uint64_t random = 5;
+    for (int i = 0; i < KILLS; i++) {
+        char text[1000];
+        const int elems = i % 2 ? 100 : 40000;
+        job j = job_of(2, 2, elems,
+                       write_program(text, sizeof text, i % 3 ? "all_reduce" : "all_to_all",
+                                     i % 3 ? "add" : "bypass", 2, elems, elems, false));
+        j.killed_after_us = 1 + (int)(next_random(&random) % 30000);
+        const double begun = now();
+        run_processes(&j);
+        assert_true(now() - begun < 5);
+        assert_int_equal(j.found[0].status, ts_deadlock);
+        assert_non_null(strstr(j.found[0].diag.message, "process 1 of 2 (pid "));
+        end(&j);
+    }
+}
+
 static void nobody_waits_for_a_rank_that_has_failed(void **state) {
     (void)state;
     char text[1000];
@@ -299,6 +333,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bits_are_those_of_one_process),
         cmocka_unit_test(nobody_waits_for_a_process_that_was_killed),
+        cmocka_unit_test(nobody_waits_whenever_one_is_killed),
         cmocka_unit_test(nobody_waits_for_a_rank_that_has_failed),
         cmocka_unit_test(all_mean_the_same),
         cmocka_unit_test(a_number_is_one_process),
