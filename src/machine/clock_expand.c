@@ -191,7 +191,6 @@ static void set_part(ts_access *access, int32_t part, int32_t parts) {
 
 static void set_access(ts_clock *clock, ts_access *access, const ts_operands *operands, int index) {
     const ts_ref *ref = &operands->ref[index];
-    access->is_read = operands->is_read[index];
     access->is_write = operands->is_write[index];
     ts_ref placed = *ref;
     if (clock->storages[access->storage].slot > 0) placed.index = NULL;
@@ -237,24 +236,48 @@ static void open_code(const ts_clock *clock, ts_code *code, const ts_inst *inst)
     code->is_ready = true;
 }
 
-/* Whether ragged operands have the counts of the latest time. */
-static bool keeps_counts(const ts_clock *clock, const ts_code *code) {
-    if (!code->is_ragged) return true;
+/* Whether ragged operands have the counts of an earlier time; *is_none: some count is 0. */
+static bool has_counts(const ts_clock *clock, const ts_code *code, const ts_extent *extents, bool *is_none) {
     for (int i = 0; i < code->access_count; i++) {
         const ts_access *access = &code->accesses[i];
         const ts_ap *ap = access->ap;
         if (!access->is_ragged) continue;
-        if (ap->space != ts_space_hbm && ap->parts.is_ragged &&
-            ts_count_value(clock->program, &ap->parts, clock->counters) !=
-                access->place.end - access->place.part)
-            return false;
-        for (int d = 0; d < ap->dims; d++)
-            if (ap->dim[d].count.is_ragged &&
-                ts_count_value(clock->program, &ap->dim[d].count, clock->counters) !=
-                    access->place.shape->ref.count[d])
-                return false;
+        if (ap->space != ts_space_hbm && ap->parts.is_ragged) {
+            int64_t parts = ts_count_value(clock->program, &ap->parts, clock->counters);
+            *is_none |= parts == 0;
+            if (parts != extents[i].parts) return false;
+        }
+        for (int d = 0; d < ap->dims; d++) {
+            if (!ap->dim[d].count.is_ragged) continue;
+            int64_t count = ts_count_value(clock->program, &ap->dim[d].count, clock->counters);
+            *is_none |= count == 0;
+            if (count != extents[i].shape->ref.count[d]) return false;
+        }
     }
     return true;
+}
+
+/* What the accesses are at the choice of counts that the step is for. */
+static void keep_extents(ts_clock *clock, const ts_code *code, ts_step *step) {
+    step->extents = TS_NEW_ARRAY(&clock->arena, ts_extent, (size_t)code->access_count);
+    for (int i = 0; i < code->access_count; i++) {
+        const ts_place *place = &code->accesses[i].place;
+        step->extents[i] = (ts_extent){place->shape, place->end - place->part};
+    }
+}
+
+static void set_extents(const ts_clock *clock, ts_code *code, const ts_extent *extents) {
+    const ts_program *program = clock->program;
+    for (int i = 0; i < code->access_count; i++) {
+        ts_access *access = &code->accesses[i];
+        const ts_ap *ap = access->ap;
+        bool is_hbm = ap->space == ts_space_hbm;
+        int64_t bytes = is_hbm ? ts_dtype_get(ap->dtype)->bytes : 1;
+        access->place.shape = extents[i].shape;
+        set_offset(program, access, ts_affine_at(program, &ap->offset, clock->counters) * bytes);
+        set_part(access, is_hbm ? 0 : (int32_t)ts_affine_at(program, &ap->part, clock->counters),
+                 extents[i].parts);
+    }
 }
 
 static void move_accesses(const ts_clock *clock, ts_code *code) {
@@ -273,24 +296,41 @@ static void move_accesses(const ts_clock *clock, ts_code *code) {
     }
 }
 
+/* The step of an earlier time with the counts of now; NULL: there is none. */
+static ts_step *find_known(const ts_clock *clock, const ts_code *code, const ts_inst *inst, bool *is_none) {
+    ts_step *latest = code->latest;
+    if (latest && latest->engine == inst->engine &&
+        (!code->is_ragged || has_counts(clock, code, latest->extents, is_none)))
+        return latest;
+    for (ts_step *step = code->steps; step && !*is_none; step = step->next)
+        if (step->engine == inst->engine && /* of a `leave` there is one an engine */
+            (!code->is_ragged || has_counts(clock, code, step->extents, is_none)))
+            return step;
+    return NULL;
+}
+
 /* Brings the accesses of a code position up to the counters; its costs, or NULL when it does nothing here. */
 static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
-    const ts_program *program = clock->program;
-    ts_step *step = code->latest;
-    if (step && step->engine != inst->engine) /* a `leave`: one an engine */
-        for (step = code->steps; step && step->engine != inst->engine;)
-            step = step->next;
-    if (step && keeps_counts(clock, code)) {
+    bool is_none = false;
+    ts_step *step = find_known(clock, code, inst, &is_none);
+    if (is_none) return NULL;
+    if (step && (step == code->latest || !code->is_ragged)) {
         move_accesses(clock, code);
         return step;
     }
+    if (step) {
+        set_extents(clock, code, step->extents);
+        return code->latest = step;
+    }
     ts_operands operands;
-    ts_inst_operands(program, inst, clock->counters, &operands);
+    ts_inst_operands(clock->program, inst, clock->counters, &operands);
     if (!code->is_ready) open_code(clock, code, inst);
     if (operands.is_skipped) return NULL;
     for (int i = 0; i < operands.count; i++)
         set_access(clock, &code->accesses[i], &operands, i);
-    return code->latest = ts_step_find(clock, code, inst, &operands);
+    step = ts_step_find(clock, code, inst, &operands);
+    if (code->is_ragged && !step->extents) keep_extents(clock, code, step);
+    return code->latest = step;
 }
 
 /* What a write covers is not in the register any more. */

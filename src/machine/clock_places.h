@@ -47,8 +47,7 @@ typedef struct ts_access {
     struct ts_site *site;
     uint32_t storage;
     uint32_t inst; /* position in code */
-    bool is_read, is_write;
-    bool moves_offset, moves_part, is_ragged;
+    bool is_write, moves_offset, moves_part, is_ragged;
 } ts_access;
 
 /* What was found of two places whose bounds and partitions meet. */
@@ -92,7 +91,8 @@ typedef struct ts_site {
                                           that writes them, and any; 0 = none */
     uint32_t since;                    /* 1 + where code may still be fetched from, as of `users` */
     uint8_t users[2];              /* bit per engine that may still come, and wait for reads, or for writes */
-    uint32_t look;                 /* tick from which on it may be past */
+    uint32_t look;                 /* tick from which on it may be past, */
+    uint32_t patience;             /* and ticks until it is looked at once more, if not */
     TS_VEC(struct ts_site *) near; /* live ones that share bytes with it, while it is live */
 } ts_site;
 

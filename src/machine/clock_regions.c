@@ -198,9 +198,10 @@ static bool is_covered_by_now(const ts_place *place, ts_visit *visit) {
 
 /* Whoever touches these bytes later waits for this write, which waited for what it covers: but in a what-if
    in which it did not. Then it matters that what is covered is not there any more. */
-static void cover(ts_clock *clock, const query *q, const ts_site *site) {
-    for (uint32_t logs = site->logs[true] & q->step->logs[true]; logs; logs &= logs - 1) {
-        const ts_log *log = site->log[true][__builtin_ctz(logs)];
+static void cover(ts_clock *clock, const query *q, const ts_site *site, bool is_write) {
+    uint8_t followed = clock->is_explicit ? q->step->engine_bit : 0xff;
+    for (uint32_t logs = site->logs[is_write] & followed; logs; logs &= logs - 1) {
+        const ts_log *log = site->log[is_write][__builtin_ctz(logs)];
         for (uint32_t n = log->first; n < log->end; n++) {
             ts_visit *visit = ts_log_at(log, n);
             if (!visit->event || visit->event == q->event || !ts_place_meets(q->place, &visit->place))
@@ -212,15 +213,24 @@ static void cover(ts_clock *clock, const query *q, const ts_site *site) {
     }
 }
 
-/* A site that shares bytes was another tile's, as a rule: soon nothing waits for what it did. */
+static void cover_all(ts_clock *clock, const query *q, const ts_site *site) {
+    cover(clock, q, site, true);
+    cover(clock, q, site, false);
+}
+
+/* A site that shares bytes was another tile's, as a rule: soon nothing waits for what it did. What still may
+   is looked at less and less often. */
 TS_INLINE void search_near(ts_clock *clock, const query *q, ts_site *site) {
-    enum { SOON = 1 }; /* ticks */
+    enum { LONGEST = 32 }; /* ticks */
     for (uint32_t i = 0; i < site->near.count; i++) {
         ts_site *other = site->near.data[i];
-        search(clock, q, other);
-        if (q->is_write && clock->has_what_ifs) cover(clock, q, other);
+        if (q->place->lo < other->hi && q->place->hi > other->lo) {
+            search(clock, q, other);
+            if (q->is_write && clock->has_what_ifs) cover_all(clock, q, other);
+        }
         if (clock->ticks < other->look) continue;
-        other->look = clock->ticks + SOON;
+        if (other->patience < LONGEST) other->patience *= 2;
+        other->look = clock->ticks + other->patience;
         if (ts_site_rest(clock, other)) i--; /* another has its place */
     }
 }
@@ -234,6 +244,7 @@ TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_acce
     ts_event_drop(clock, latest->event);
     latest->event = event;
     latest->access = access;
+    latest->covered = 0;
     for (uint32_t *mark = log->behind[0], i = 0; i < 2 * ts_engine_count; i++)
         mark[i] -= mark[i] == log->end;
     return true;
@@ -245,7 +256,7 @@ TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *ac
     query q = {event, step, &access->place, is_write, !is_write && step->is_timed};
     if (!site->is_live) ts_site_wake(clock, site);
     search(clock, &q, site);
-    if (is_write && clock->has_what_ifs) cover(clock, &q, site);
+    if (is_write && clock->has_what_ifs) cover_all(clock, &q, site);
     search_near(clock, &q, site);
     event->refs++;
     memset(site->calm, 0, sizeof site->calm);

@@ -118,6 +118,7 @@ void ts_site_wake(ts_clock *clock, ts_site *site) {
     ts_storage *storage = &clock->storages[site->storage];
     enum { LOGS = 2 * ts_engine_count * sizeof(ts_log *) };
     site->is_live = true;
+    site->patience = 1;
     site->near.count = 0;
     site->log = ts_slab_take(&clock->arena, &clock->tables, LOGS);
     memset(site->log, 0, LOGS);
@@ -192,12 +193,14 @@ static bool is_past(const ts_clock *clock, const ts_visit *visit, const ts_time 
 }
 
 /* Forgets the first visits, as long as nothing can wait for them any more. Of an engine that works in order
-   that holds for all before one. */
+   that holds for all before one; one that was dropped tells nothing of those before. */
 static void trim(ts_clock *clock, ts_site *site, ts_log *log, uint8_t engine, bool is_write) {
     const ts_time *free = find_free(clock, site, is_write);
     bool is_ordered = clock->is_ordered && engine != ts_engine_none;
     for (uint32_t step = is_ordered ? log->end - log->first : 1; step > 0 && log->first < log->end;) {
-        if (log->end - log->first < step || !is_past(clock, ts_log_at(log, log->first + step - 1), free)) {
+        const ts_visit *last = ts_log_at(log, log->first + step - 1);
+        bool is_told = log->end - log->first >= step && (step == 1 || last->event);
+        if (!is_told || !is_past(clock, last, free)) {
             step /= 2;
             continue;
         }
@@ -337,6 +340,7 @@ ts_log *ts_sites_room(ts_clock *clock, ts_site *site, uint8_t engine, bool is_wr
         return log;
     }
     trim(clock, site, log, engine, is_write);
+    if (2 * (log->end - log->first) > log->room && clock->has_what_ifs) close_gaps(log);
     if (2 * (log->end - log->first) <= log->room) return log;
     if (log->room >= TS_CLOCK_VISITS && !clock->is_explicit) condense(clock, log);
     if (2 * (log->end - log->first) >= log->room) grow(clock, log);

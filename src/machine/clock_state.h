@@ -92,9 +92,16 @@ typedef struct ts_amounts {
     };
 } ts_amounts;
 
+/* How far an operand reaches at one choice of counts. */
+typedef struct ts_extent {
+    const ts_shape *shape;
+    int32_t parts;
+} ts_extent;
+
 /* Costs of one instruction at one choice of its counts. */
 typedef struct ts_step {
     struct ts_step *next;
+    ts_extent *extents;         /* of ragged operands' instructions: one an access */
     uint64_t count;             /* executions so far */
     uint64_t counts;            /* hash of the counts */
     uint64_t space_bytes[2][2]; /* SBUF, PSUM: read, written */

@@ -145,17 +145,22 @@ static ts_site *open_bench(bench *b) {
     return b->clock.sites;
 }
 
-static void add_visit(bench *b, ts_site *site, int64_t place, ts_time ready) {
-    ts_log *log = site->log[true][ts_engine_none];
-    if (!log || log->end - log->first == log->room)
-        log = ts_sites_room(&b->clock, site, ts_engine_none, true);
+static ts_visit *add_visit_of(bench *b, ts_site *site, uint8_t engine, int64_t place, ts_time ready) {
+    ts_log *log = site->log[true][engine];
+    if (!log || log->end - log->first == log->room) log = ts_sites_room(&b->clock, site, engine, true);
     ts_event *event = ts_event_new(&b->clock, &b->step);
     event->is_done = true;
     event->sequence = ++b->clock.sequence;
     event->of[0].ready = event->of[0].same = ready;
-    *ts_log_at(log, log->end++) =
+    ts_visit *visit = ts_log_at(log, log->end++);
+    *visit =
         (ts_visit){.place = {.lo = place, .hi = place + 4, .end = 1, .shape = &b->shape}, .event = event};
-    site->logs[true] |= 1 << ts_engine_none;
+    site->logs[true] |= (uint8_t)(1 << engine);
+    return visit;
+}
+
+static void add_visit(bench *b, ts_site *site, int64_t place, ts_time ready) {
+    add_visit_of(b, site, ts_engine_none, place, ready);
 }
 
 /* The latest time of the visits that meet a place. */
@@ -212,9 +217,24 @@ static void test_over_is_forgotten(void **state) {
     ts_arena_free(&b.clock.arena);
 }
 
+/* Of an engine that works in order, what is over tells of those before: what was dropped does not. */
+static void test_dropped_tells_nothing(void **state) {
+    (void)state;
+    bench b;
+    ts_site *site = open_bench(&b);
+    b.clock.is_ordered = true;
+    b.clock.engine_free[ts_engine_vector].at[0] = 2000;
+    const ts_visit *kept = add_visit_of(&b, site, ts_engine_scalar, 0, 5000);
+    ts_visit_drop(&b.clock, add_visit_of(&b, site, ts_engine_scalar, 4, 6000));
+    assert_false(ts_site_rest(&b.clock, site));
+    assert_int_equal(kept->event->of[0].ready, 5000);
+    assert_int_equal(site->log[true][ts_engine_scalar]->first, 0);
+    ts_arena_free(&b.clock.arena);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_change_nothing),
-                                       cmocka_unit_test(test_full_log_merges),
-                                       cmocka_unit_test(test_over_is_forgotten)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_change_nothing), cmocka_unit_test(test_full_log_merges),
+        cmocka_unit_test(test_over_is_forgotten), cmocka_unit_test(test_dropped_tells_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
