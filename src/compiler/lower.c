@@ -26,14 +26,15 @@ static bool is_carried(unsigned dtype) {
 }
 
 ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
-    bool is_cast = op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return ||
-                   ts_hlo_is_collective(op->kind) || ts_op_is_host_call(op);
+    bool is_moved = op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return ||
+                    op->kind == ts_hlo_optimization_barrier || ts_hlo_is_collective(op->kind) ||
+                    ts_op_is_host_call(op);
     const int64_t most = (int64_t)1 << 46; /* far above any memory, far below where sizes overflow */
     for (uint32_t i = 0; i < op->operand_count + op->result_count; i++) {
         const ts_value *value = i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
         const ts_dtype_info *info = ts_dtype_get(value->type.dtype);
         bool is_tensor = value->type.kind == ts_type_tensor;
-        if (!is_tensor || !(info->native || (is_carried(value->type.dtype) && is_cast))) {
+        if (!is_tensor || !(info->native || (is_carried(value->type.dtype) && is_moved))) {
             ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "%s has no datapath for %s",
                        lower->b.chip->name, is_tensor ? info->name : "values that are not tensors");
             bool is_complex = value->type.dtype == ts_dtype_c64 || value->type.dtype == ts_dtype_c128;
