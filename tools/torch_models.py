@@ -10,7 +10,7 @@ CASES = {}
 
 def case(name, **how):
     """Registers a function that returns the model, the function of (model, batch) that gives the loss, and the batch.
-    `how` is for torch_compare.Training."""
+    `how` is for torch_training.Training, but for its tolerance, which the losses may be off by."""
     def register(make):
         CASES[name] = (make, how)
         return make
@@ -203,15 +203,20 @@ def _():
     return model, own_loss, labelled(50280, batch=2, length=32)
 
 
-def vision(name, size=64, **settings):
+def vision(name, batch=4, **settings):
     import torchvision
 
-    return getattr(torchvision.models, name)(num_classes=10, **settings), image_loss, images(size=size)
+    return getattr(torchvision.models, name)(num_classes=10, **settings), image_loss, images(batch)
 
 
-for name in ("resnet18", "resnet50", "mobilenet_v3_small", "efficientnet_b0", "densenet121"):
-    quiet = {"mobilenet_v3_small": {"dropout": 0.0}, "efficientnet_b0": {"dropout": 0.0, "stochastic_depth_prob": 0.0}}
-    case(name, optimizer="SGD")(lambda name=name: vision(name, **quiet.get(name, {})))
+# Batch norms over few numbers blow rounding up: of 4 images of 64 x 64 the last ones of EfficientNet and DenseNet see 16 a
+# channel, and PyTorch's own fp32 losses leave those of float64 by more than the tolerance. So do those of ResNet-50, with
+# larger batches too, unless its residual branches begin at zero, as they do where it is trained in earnest.
+VISION = {"resnet18": {}, "resnet50": {"zero_init_residual": True}, "mobilenet_v3_small": {"dropout": 0.0},
+          "efficientnet_b0": {"dropout": 0.0, "stochastic_depth_prob": 0.0, "batch": 16}, "densenet121": {"batch": 16}}
+for name, settings in VISION.items():
+    rate = 1e-4 if name == "efficientnet_b0" else 1e-3  # its loss goes up and down at the larger one
+    case(name, optimizer="SGD", rate=rate)(lambda name=name, settings=settings: vision(name, **settings))
 
 
 class UNet(nn.Module):
@@ -292,5 +297,10 @@ def _():
     return model, lambda model, batch: F.cross_entropy(model(batch["x"]).float(), batch["y"], label_smoothing=0.1), batch
 
 
-for name in ("Adam", "Adafactor", "SGD", "RMSprop"):
+for name in ("Adam", "SGD", "RMSprop"):
     case("gpt-2, " + name, optimizer=name)(lambda: (gpt2(), own_loss, labelled(50257)))
+
+
+@case("gpt-2 of 8192 words, Adafactor", optimizer="Adafactor", rate=1e-2)
+def _():
+    return gpt2(vocab_size=8192), own_loss, labelled(8192)
