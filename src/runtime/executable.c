@@ -17,7 +17,7 @@ enum { SLICE_CAP = 16384 };
 /* What one device holds for the executable between runs. */
 typedef struct ts_residence {
     pthread_mutex_t lock; /* a device runs the program once at a time */
-    ts_extent *extent;    /* scratch region, then room for the constants; NULL until the first run */
+    ts_extent *extent;    /* room for the constants; NULL until the first run */
     void **data;          /* one pointer a program tensor */
     uint64_t told;        /* of checks, by this device (notice.h) */
 } ts_residence;
@@ -239,8 +239,12 @@ ts_executable *ts_executable_retain(ts_executable *executable) {
 void ts_executable_unload(ts_executable *executable) {
     for (int i = 0; executable->residences && executable->runtime && i < executable->devices; i++) {
         ts_residence *residence = &executable->residences[i];
-        if (residence->extent)
-            ts_hbm_free(ts_runtime_machine(executable->runtime, i, NULL), residence->extent);
+        ts_machine *machine = ts_runtime_machine(executable->runtime, i, NULL);
+        if (residence->extent) {
+            ts_hbm_free(machine, residence->extent);
+            ts_scratch_leave(ts_runtime_scratch(executable->runtime, i), machine,
+                             executable->program->scratch_bytes);
+        }
         free(residence->data);
         residence->extent = NULL;
         residence->data = NULL;
@@ -375,15 +379,14 @@ static void keep_trace(ts_executable *executable, ts_trace *trace) {
     *trace = (ts_trace){0};
 }
 
-/* Scratch and the constants lie in the device's HBM for as long as the executable does. The machine reads
-   constants from the program, so their part only counts. */
+/* The constants lie in the device's HBM for as long as the executable does. The machine reads them from the
+   program, so that they only count. */
 static ts_status settle(ts_executable *executable, int device, ts_residence *residence, ts_diag *diag) {
     const ts_program *program = executable->program;
     if (residence->data) return ts_ok;
     int core = 0;
     ts_machine *machine = ts_runtime_machine(executable->runtime, device, &core);
-    uint64_t bytes = program->scratch_bytes + executable->constant_bytes;
-    ts_status status = ts_hbm_alloc(machine, core, bytes, &residence->extent, diag);
+    ts_status status = ts_hbm_alloc(machine, core, executable->constant_bytes, &residence->extent, diag);
     if (status != ts_ok) {
         residence->extent = NULL;
         return status;
@@ -394,9 +397,6 @@ static ts_status settle(ts_executable *executable, int device, ts_residence *res
         residence->extent = NULL;
         return ts_fail(diag, ts_capacity, "no host memory for the tensors of %s", program->name);
     }
-    for (uint32_t i = 0; i < program->tensors.count; i++)
-        if (program->tensors.data[i].kind == ts_tensor_scratch)
-            residence->data[i] = (uint8_t *)residence->extent->host + program->tensors.data[i].address;
     return ts_ok;
 }
 
@@ -412,16 +412,20 @@ static const ts_homes *homes_for(ts_executable *executable, bool is_poisoned) {
     return executable->homes[is_poisoned];
 }
 
-static ts_status run_settled(ts_executable *executable, int device, ts_residence *residence,
-                             void *const *inputs, void *const *outputs, const ts_execute_options *options,
-                             ts_diag *diag) {
-    const ts_program *program = executable->program;
-    ts_live *live = ts_runtime_live(executable->runtime);
+static void bind(const ts_program *program, void *const *inputs, void *const *outputs, uint8_t *scratch,
+                 void **data) {
     for (uint32_t i = 0; i < program->tensors.count; i++) {
         const ts_tensor *tensor = &program->tensors.data[i];
-        if (tensor->kind == ts_tensor_input) residence->data[i] = inputs[tensor->number];
-        if (tensor->kind == ts_tensor_output) residence->data[i] = outputs[tensor->number];
+        if (tensor->kind == ts_tensor_input) data[i] = inputs[tensor->number];
+        if (tensor->kind == ts_tensor_output) data[i] = outputs[tensor->number];
+        if (tensor->kind == ts_tensor_scratch) data[i] = scratch + tensor->address;
     }
+}
+
+static ts_status run_bound(ts_executable *executable, int device, ts_residence *residence,
+                           const ts_execute_options *options, ts_diag *diag) {
+    const ts_program *program = executable->program;
+    ts_live *live = ts_runtime_live(executable->runtime);
     ts_run run = {.data = residence->data,
                   .homes = homes_for(executable, options->poison),
                   .poison = options->poison,
@@ -433,8 +437,6 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
                   .member = options->member};
     run.host = ts_runtime_host(executable->runtime);
     run.rounding = ts_runtime_rounding(executable->runtime, &run.rounding_seed);
-    if (options->poison && program->scratch_bytes)
-        memset(residence->extent->host, 0xff, program->scratch_bytes);
     ts_trace trace = {0};
     if (executable->has_control) run.trace = &trace;
     ts_machine *machine = ts_runtime_machine(executable->runtime, device, &run.core);
@@ -449,6 +451,22 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
         (program->ranks == 1 || options->member == 0 || options->tells_trace))
         keep_trace(executable, &trace);
     ts_trace_free(&trace);
+    return status;
+}
+
+static ts_status run_settled(ts_executable *executable, int device, ts_residence *residence,
+                             void *const *inputs, void *const *outputs, const ts_execute_options *options,
+                             ts_diag *diag) {
+    const ts_program *program = executable->program;
+    ts_scratch *scratch = ts_runtime_scratch(executable->runtime, device);
+    int core = 0;
+    ts_machine *machine = ts_runtime_machine(executable->runtime, device, &core);
+    uint8_t *memory = NULL;
+    TS_TRY(ts_scratch_take(scratch, machine, core, program->scratch_bytes, &memory, diag));
+    bind(program, inputs, outputs, memory, residence->data);
+    if (options->poison && program->scratch_bytes) memset(memory, 0xff, program->scratch_bytes);
+    ts_status status = run_bound(executable, device, residence, options, diag);
+    ts_scratch_give(scratch);
     return status;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { KEPT = 64 };
-/* Of host memory and of the device's HBM together: a plan holds its program, and its scratch once it ran. */
+/* Of host memory: journals and programs. */
 static const uint64_t MOST_BYTES = UINT64_C(128) << 20;
 
 struct ts_nki_plans {
@@ -100,7 +100,7 @@ ts_nki_plan *ts_nki_plans_find(ts_nki_plans *plans, const ts_nki_plan *plan, ts_
 
 static uint64_t bytes_of(const ts_nki_plan *plan) {
     const ts_program *program = ts_executable_program(plan->executable);
-    return plan->journal.room + program->arena.bytes_used + program->ranks * program->scratch_bytes;
+    return plan->journal.room + program->arena.bytes_used;
 }
 
 void ts_nki_plans_keep(ts_nki_plans *plans, ts_nki_plan *plan) {

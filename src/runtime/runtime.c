@@ -14,6 +14,7 @@ struct ts_runtime {
     ts_chip chip;
     ts_pool *pool;
     ts_machine **machines;    /* NULL where no visible device lies on the chip */
+    ts_scratch *scratches;    /* by device */
     int machine_count, cores; /* chips of the instance, cores a chip */
     int first_device, devices;
     ts_host host;
@@ -106,6 +107,10 @@ static ts_status start_machines(ts_runtime *runtime, int threads, ts_diag *diag)
     TS_TRY(ts_pool_new(threads, &runtime->pool, diag));
     runtime->machines = calloc((size_t)runtime->machine_count, sizeof(ts_machine *));
     if (!runtime->machines) return ts_fail(diag, ts_capacity, "no host memory for the list of chips");
+    runtime->scratches = calloc((size_t)runtime->devices, sizeof *runtime->scratches);
+    if (!runtime->scratches) return ts_fail(diag, ts_capacity, "no host memory for the list of NeuronCores");
+    for (int i = 0; i < runtime->devices; i++)
+        pthread_mutex_init(&runtime->scratches[i].lock, NULL);
     int last = (runtime->first_device + runtime->devices - 1) / runtime->cores;
     for (int i = runtime->first_device / runtime->cores; i <= last; i++)
         TS_TRY(ts_machine_new(&runtime->chip, runtime->pool, &runtime->machines[i], diag));
@@ -152,6 +157,12 @@ ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime
 
 void ts_runtime_free(ts_runtime *runtime) {
     if (!runtime) return;
+    for (int i = 0; runtime->scratches && i < runtime->devices; i++) {
+        if (runtime->scratches[i].extent)
+            ts_hbm_free(ts_runtime_machine(runtime, i, NULL), runtime->scratches[i].extent);
+        pthread_mutex_destroy(&runtime->scratches[i].lock);
+    }
+    free(runtime->scratches);
     for (int i = 0; runtime->machines && i < runtime->machine_count; i++)
         if (runtime->machines[i]) ts_machine_free(runtime->machines[i]);
     free(runtime->machines);
@@ -219,6 +230,10 @@ ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core)
     int number = runtime->first_device + device;
     if (core) *core = number % runtime->cores;
     return runtime->machines[number / runtime->cores];
+}
+
+ts_scratch *ts_runtime_scratch(const ts_runtime *runtime, int device) {
+    return &runtime->scratches[device];
 }
 
 int ts_runtime_chip_number(const ts_runtime *runtime, int device, int *core) {

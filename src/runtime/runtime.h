@@ -8,6 +8,7 @@
 #include "machine/machine.h"
 #include "runtime/live.h"
 #include "runtime/program_cache.h"
+#include "runtime/scratch.h"
 
 typedef struct ts_runtime ts_runtime;
 
@@ -75,6 +76,8 @@ ts_live *ts_runtime_live(ts_runtime *runtime);
 int ts_runtime_devices(const ts_runtime *runtime); /* NeuronCores, numbered chip by chip */
 /* The chip that carries a device, and the device's core number on it. */
 ts_machine *ts_runtime_machine(const ts_runtime *runtime, int device, int *core);
+/* What the device's programs use while they run. */
+ts_scratch *ts_runtime_scratch(const ts_runtime *runtime, int device);
 /* Of a device, or of another process's: -1 is the one before this process's first. The chip of the instance,
    and the core on it. */
 int ts_runtime_chip_number(const ts_runtime *runtime, int device, int *core);
