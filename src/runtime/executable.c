@@ -239,11 +239,9 @@ ts_executable *ts_executable_retain(ts_executable *executable) {
 void ts_executable_unload(ts_executable *executable) {
     for (int i = 0; executable->residences && executable->runtime && i < executable->devices; i++) {
         ts_residence *residence = &executable->residences[i];
-        ts_machine *machine = ts_runtime_machine(executable->runtime, i, NULL);
         if (residence->extent) {
-            ts_hbm_free(machine, residence->extent);
-            ts_scratch_leave(ts_runtime_scratch(executable->runtime, i), machine,
-                             executable->program->scratch_bytes);
+            ts_hbm_free(ts_runtime_machine(executable->runtime, i, NULL), residence->extent);
+            ts_scratch_leave(ts_runtime_scratch(executable->runtime, i), executable->program->scratch_bytes);
         }
         free(residence->data);
         residence->extent = NULL;
@@ -459,10 +457,8 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
                              ts_diag *diag) {
     const ts_program *program = executable->program;
     ts_scratch *scratch = ts_runtime_scratch(executable->runtime, device);
-    int core = 0;
-    ts_machine *machine = ts_runtime_machine(executable->runtime, device, &core);
     uint8_t *memory = NULL;
-    TS_TRY(ts_scratch_take(scratch, machine, core, program->scratch_bytes, &memory, diag));
+    TS_TRY(ts_scratch_take(scratch, program->scratch_bytes, &memory, diag));
     bind(program, inputs, outputs, memory, residence->data);
     if (options->poison && program->scratch_bytes) memset(memory, 0xff, program->scratch_bytes);
     ts_status status = run_bound(executable, device, residence, options, diag);

@@ -107,13 +107,15 @@ static ts_status start_machines(ts_runtime *runtime, int threads, ts_diag *diag)
     TS_TRY(ts_pool_new(threads, &runtime->pool, diag));
     runtime->machines = calloc((size_t)runtime->machine_count, sizeof(ts_machine *));
     if (!runtime->machines) return ts_fail(diag, ts_capacity, "no host memory for the list of chips");
-    runtime->scratches = calloc((size_t)runtime->devices, sizeof *runtime->scratches);
-    if (!runtime->scratches) return ts_fail(diag, ts_capacity, "no host memory for the list of NeuronCores");
-    for (int i = 0; i < runtime->devices; i++)
-        pthread_mutex_init(&runtime->scratches[i].lock, NULL);
     int last = (runtime->first_device + runtime->devices - 1) / runtime->cores;
     for (int i = runtime->first_device / runtime->cores; i <= last; i++)
         TS_TRY(ts_machine_new(&runtime->chip, runtime->pool, &runtime->machines[i], diag));
+    runtime->scratches = calloc((size_t)runtime->devices, sizeof *runtime->scratches);
+    if (!runtime->scratches) return ts_fail(diag, ts_capacity, "no host memory for the list of NeuronCores");
+    for (int i = 0, core; i < runtime->devices; i++) {
+        ts_machine *machine = ts_runtime_machine(runtime, i, &core);
+        ts_scratch_init(&runtime->scratches[i], machine, core);
+    }
     return ts_ok;
 }
 
@@ -157,11 +159,8 @@ ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime
 
 void ts_runtime_free(ts_runtime *runtime) {
     if (!runtime) return;
-    for (int i = 0; runtime->scratches && i < runtime->devices; i++) {
-        if (runtime->scratches[i].extent)
-            ts_hbm_free(ts_runtime_machine(runtime, i, NULL), runtime->scratches[i].extent);
-        pthread_mutex_destroy(&runtime->scratches[i].lock);
-    }
+    for (int i = 0; runtime->scratches && i < runtime->devices; i++)
+        ts_scratch_close(&runtime->scratches[i]);
     free(runtime->scratches);
     for (int i = 0; runtime->machines && i < runtime->machine_count; i++)
         if (runtime->machines[i]) ts_machine_free(runtime->machines[i]);
