@@ -7,8 +7,6 @@
 #include "machine/engine.h"
 #include "machine/shared.h"
 
-enum { LOOK_MS = 50 }; /* how often a wait looks whether the run is cancelled */
-
 typedef struct member {
     uint64_t signals, waits;
     ts_offer offer;
@@ -78,7 +76,7 @@ ts_status ts_meeting_leave(ts_meeting *meeting, int number, ts_status status, ts
 static void sleep_a_little(ts_meeting *meeting) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += LOOK_MS * 1000000L;
+    until.tv_nsec += TS_LOOK_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
     pthread_cond_timedwait(&meeting->changed, &meeting->lock, &until);

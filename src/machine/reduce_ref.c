@@ -7,6 +7,9 @@
 #endif
 
 #include "base/bits.h"
+#ifdef __x86_64__
+#include "machine/square_avx512.h"
+#endif
 #include "machine/through.h"
 #include "machine/vector.h"
 
@@ -93,38 +96,14 @@ __attribute__((target("avx2"))) static void add_eights(const float *const *rows,
 
 /* Sixteen of both: half the instructions, but each moves numbers between the halves of a core's widest
  * vectors. */
-enum { SIXTEEN = 16 };
-#define TARGET_512 __attribute__((target("avx512f")))
-TARGET_512 static inline void turn_sixteen(const float *const *row, int64_t at, __m512 *column) {
-    __m512 four[4][4]; /* [i][j]: of rows 4i to 4i + 3 the elements j, 4 + j, 8 + j, 12 + j */
-    TS_UNROLL for (int i = 0; i < 4; i++) {
-        const __m512 a = _mm512_loadu_ps(row[4 * i] + at), b = _mm512_loadu_ps(row[4 * i + 1] + at),
-                     c = _mm512_loadu_ps(row[4 * i + 2] + at), d = _mm512_loadu_ps(row[4 * i + 3] + at);
-        const __m512 low[2] = {_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)},
-                     high[2] = {_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)};
-        four[i][0] = _mm512_shuffle_ps(low[0], low[1], 0x44);
-        four[i][1] = _mm512_shuffle_ps(low[0], low[1], 0xee);
-        four[i][2] = _mm512_shuffle_ps(high[0], high[1], 0x44);
-        four[i][3] = _mm512_shuffle_ps(high[0], high[1], 0xee);
-    }
-    TS_UNROLL for (int j = 0; j < 4; j++) {
-        const __m512 low[2] = {_mm512_shuffle_f32x4(four[0][j], four[1][j], 0x44),
-                               _mm512_shuffle_f32x4(four[2][j], four[3][j], 0x44)},
-                     high[2] = {_mm512_shuffle_f32x4(four[0][j], four[1][j], 0xee),
-                                _mm512_shuffle_f32x4(four[2][j], four[3][j], 0xee)};
-        column[j] = _mm512_shuffle_f32x4(low[0], low[1], 0x88);
-        column[4 + j] = _mm512_shuffle_f32x4(low[0], low[1], 0xdd);
-        column[8 + j] = _mm512_shuffle_f32x4(high[0], high[1], 0x88);
-        column[12 + j] = _mm512_shuffle_f32x4(high[0], high[1], 0xdd);
-    }
-}
-
-TARGET_512 static void add_sixteens(const float *const *rows, int64_t n, float *totals) {
+__attribute__((target("avx512f"))) static void add_sixteens(const float *const *rows, int64_t n,
+                                                            float *totals) {
     __m512 sums = _mm512_loadu_ps(totals);
-    for (int64_t at = 0; at + SIXTEEN <= n; at += SIXTEEN) {
-        __m512 column[SIXTEEN];
-        turn_sixteen(rows, at, column);
-        TS_UNROLL for (int i = 0; i < SIXTEEN; i++) sums = _mm512_add_ps(sums, column[i]);
+    for (int64_t at = 0; at + TS_SQUARE_SIDE_512 <= n; at += TS_SQUARE_SIDE_512) {
+        __m512 r[TS_SQUARE_SIDE_512];
+        TS_UNROLL for (int i = 0; i < TS_SQUARE_SIDE_512; i++) r[i] = _mm512_loadu_ps(rows[i] + at);
+        ts_square_turn_512(r);
+        TS_UNROLL for (int i = 0; i < TS_SQUARE_SIDE_512; i++) sums = _mm512_add_ps(sums, r[i]);
     }
     _mm512_storeu_ps(totals, sums);
 }
@@ -134,7 +113,7 @@ static int64_t begin_adding(const float *const *rows, int64_t n, float *totals) 
     if (!__builtin_cpu_supports("avx2")) return 0;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_is("amd")) {
         add_sixteens(rows, n, totals);
-        return n / SIXTEEN * SIXTEEN;
+        return n / TS_SQUARE_SIDE_512 * TS_SQUARE_SIDE_512;
     }
     add_eights(rows, n, totals);
     return n / EIGHT * EIGHT;

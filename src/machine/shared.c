@@ -82,7 +82,7 @@ void ts_shared_wake(ts_shared *shared) {
 }
 
 void ts_shared_sleep(ts_shared *shared, unsigned seen) {
-    const struct timespec most = {.tv_nsec = TS_SHARED_LOOK_MS * 1000000L};
+    const struct timespec most = {.tv_nsec = TS_LOOK_MS * 1000000L};
     syscall(SYS_futex, &shared->area->changed, FUTEX_WAIT, seen, &most, NULL, 0);
 }
 

@@ -8,7 +8,8 @@
 
 #include "machine/engine.h"
 
-enum { TS_SHARED_LOOK_MS = 50 }; /* how often a wait looks whether the others are still there */
+/* How often a wait for others looks whether they are still there, and whether the run is cancelled. */
+enum { TS_LOOK_MS = 50 };
 
 /* What a member of a meeting comes with, where addresses mean nothing to the others. Its window holds the
    rows of groups, then, from src_offset on, the bytes of src. */
@@ -57,7 +58,7 @@ struct ts_shared {
 };
 
 void ts_shared_wake(ts_shared *shared);
-/* Until somebody wakes all, at most TS_SHARED_LOOK_MS; `seen` is what `changed` was before the caller looked.
+/* Until somebody wakes all, at most TS_LOOK_MS; `seen` is what `changed` was before the caller looked.
  */
 void ts_shared_sleep(ts_shared *shared, unsigned seen);
 /* A process that was there and is no more; -1: none. */

@@ -16,6 +16,13 @@ enum { PARTS = 128, COLUMNS = 512, ELEMS = PARTS * COLUMNS };
     "vector.tensor_copy dst=sbuf.f32[p0:128 +4096 512] src=psum.f32[p0:128 +0 512]\n"                        \
     "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +4096 512]\n"
 
+/* With so many stationary operands in turn, added to the same sums. */
+#define PRODUCTS(count, offset)                                                                              \
+    "  loop %j = " count "\n"                                                                                \
+    "    tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.f32[p0:128 " offset " 128] "           \
+    "moving=sbuf.f32[p0:128 +0 512] accumulate=always\n"                                                     \
+    "  end %j\n"
+
 static bool is_one(const float *a, int k, int column) {
     return a[k * COLUMNS + column] > 0;
 }
@@ -66,14 +73,9 @@ static int of_changed(const float *a, int k, int p) {
 
 static void what_changes_between_is_packed_anew(void **state) {
     (void)state;
-    check(BEGIN
-          "loop %r = 4\n"
-          "  loop %j = 4\n"
-          "    tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.f32[p0:128 +2048+512*%j 128] "
-          "moving=sbuf.f32[p0:128 +0 512] accumulate=always\n"
-          "  end %j\n"
-          "  vector.memset dst=sbuf.f32[p0:128 +2048+516*%r 1] value=3\n"
-          "end %r\n" END,
+    check(BEGIN "loop %r = 4\n" PRODUCTS(
+              "4", "+2048+512*%j") "  vector.memset dst=sbuf.f32[p0:128 +2048+516*%r 1] value=3\n"
+                                   "end %r\n" END,
           of_changed);
 }
 
@@ -88,14 +90,10 @@ static int of_partition(const float *a, int k, int p) {
 
 static void one_partition_is_enough(void **state) {
     (void)state;
-    check(BEGIN
-          "loop %r = 4\n"
-          "  loop %j = 4\n"
-          "    tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.f32[p0:128 +2048+512*%j 128] "
-          "moving=sbuf.f32[p0:128 +0 512] accumulate=always\n"
-          "  end %j\n"
-          "  sync.dma_copy queue=0 dst=sbuf.f32[p5:1 +2048+512*%r 128] src=sbuf.f32[p6:1 +2048+512*%r 128]\n"
-          "end %r\n" END,
+    check(BEGIN "loop %r = 4\n" PRODUCTS(
+              "4", "+2048+512*%j") "  sync.dma_copy queue=0 dst=sbuf.f32[p5:1 +2048+512*%r 128] "
+                                   "src=sbuf.f32[p6:1 +2048+512*%r 128]\n"
+                                   "end %r\n" END,
           of_partition);
 }
 
@@ -112,17 +110,14 @@ static int of_many(const float *a, int k, int p) {
     return sum;
 }
 
-#define ROUND(from)                                                                                          \
-    "  loop %j = 150\n"                                                                                      \
-    "    tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.f32[p0:128 +" #from "+4*%j 128] "      \
-    "moving=sbuf.f32[p0:128 +0 512] accumulate=always\n"                                                     \
-    "  end %j\n"
-
 static void more_than_are_kept(void **state) {
     (void)state;
-    check(BEGIN "loop %r = 2\n" ROUND(2048) "end %r\n"
-                                            "vector.memset dst=sbuf.f32[p0:128 +2528 8] value=2\n" ROUND(
-                                                2048) "loop %s = 2\n" ROUND(2448) "end %s\n" END,
+    check(BEGIN "loop %r = 2\n" PRODUCTS(
+              "150", "+2048+4*%j") "end %r\n"
+                                   "vector.memset dst=sbuf.f32[p0:128 +2528 8] value=2\n" PRODUCTS(
+                                       "150",
+                                       "+2048+4*%j") "loop %s = 2\n" PRODUCTS("150",
+                                                                              "+2448+4*%j") "end %s\n" END,
           of_many);
 }
 
