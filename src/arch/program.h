@@ -205,7 +205,7 @@ static inline int64_t ts_rotation_slot(const ts_rotation *rotation, int64_t inde
     const int64_t slot = index % rotation->count;
     return slot < 0 ? slot + rotation->count : slot;
 }
-/* The same, in loops that ask for many. */
+/* Of its terms alone. */
 static inline int64_t ts_affine_sum(const ts_program *program, const ts_affine *affine,
                                     const int64_t *counters) {
     int64_t value = affine->base;
@@ -214,6 +214,7 @@ static inline int64_t ts_affine_sum(const ts_program *program, const ts_affine *
         value += terms[i].coef * counters[terms[i].loop];
     return value;
 }
+/* As ts_affine_value, in loops that ask for many. */
 static inline int64_t ts_affine_at(const ts_program *program, const ts_affine *affine,
                                    const int64_t *counters) {
     int64_t value = ts_affine_sum(program, affine, counters);

@@ -171,7 +171,12 @@ ts_status ts_expand_init(ts_clock *clock) {
 }
 
 /* An indexed operand may be anywhere in its tensor, or in any slot of it. */
-static void set_offset(const ts_program *program, ts_access *access, int64_t offset) {
+static void place_at(ts_access *access, int64_t offset) {
+    access->place.lo = access->origin + offset;
+    access->place.hi = access->place.lo + access->length;
+}
+
+static void take_shape(const ts_program *program, ts_access *access) {
     const ts_shape *shape = access->place.shape;
     bool is_indexed = shape->ref.index != NULL;
     access->unit = is_indexed                          ? 0
@@ -180,8 +185,6 @@ static void set_offset(const ts_program *program, ts_access *access, int64_t off
     access->origin = access->shift + shape->lo;
     access->length =
         is_indexed ? (int64_t)program->tensors.data[access->ap->tensor].bytes : shape->hi - shape->lo;
-    access->place.lo = access->origin + (is_indexed ? 0 : offset);
-    access->place.hi = access->place.lo + access->length;
 }
 
 static void set_part(ts_access *access, int32_t part, int32_t parts) {
@@ -195,7 +198,8 @@ static void set_access(ts_clock *clock, ts_access *access, const ts_operands *op
     ts_ref placed = *ref;
     if (clock->storages[access->storage].slot > 0) placed.index = NULL;
     access->place.shape = ts_shape_of(clock, &placed);
-    set_offset(clock->program, access, ref->offset);
+    take_shape(clock->program, access);
+    place_at(access, access->unit ? ref->offset : 0);
     set_part(access, ref->part, ref->parts);
 }
 
@@ -272,9 +276,9 @@ static void set_extents(const ts_clock *clock, ts_code *code, const ts_extent *e
         ts_access *access = &code->accesses[i];
         const ts_ap *ap = access->ap;
         bool is_hbm = ap->space == ts_space_hbm;
-        int64_t bytes = is_hbm ? ts_dtype_get(ap->dtype)->bytes : 1;
         access->place.shape = extents[i].shape;
-        set_offset(program, access, ts_affine_at(program, &ap->offset, clock->counters) * bytes);
+        take_shape(program, access);
+        place_at(access, ts_affine_at(program, &ap->offset, clock->counters) * access->unit);
         set_part(access, is_hbm ? 0 : (int32_t)ts_affine_at(program, &ap->part, clock->counters),
                  extents[i].parts);
     }

@@ -29,9 +29,13 @@ static bool is_internal(nki_state *state, PyCodeObject *code) {
     return tail > 0;
 }
 
+static size_t hash_of_place(const void *code, int place) {
+    return hash_of(code) + (size_t)place * 0x9e3779b97f4a7c15u;
+}
+
 /* A place's entry in the table, taken or empty. */
 static nki_line *find_line(nki_line *lines, size_t room, const void *code, int place) {
-    size_t slot = hash_of(code) + (size_t)place * 0x9e3779b97f4a7c15u;
+    size_t slot = hash_of_place(code, place);
     for (slot ^= slot >> 32;; slot++) {
         nki_line *known = &lines[slot & (room - 1)];
         if (!known->loc || (known->code == code && known->place == place)) return known;
@@ -56,7 +60,7 @@ static bool grow_lines(nki_recording *recording) {
 
 /* The line's number; Python would walk over the code's table each time. */
 static int number_of(nki_state *state, PyCodeObject *code, int place, PyFrameObject *frame) {
-    const size_t slot = (hash_of(code) + (size_t)place * 0x9e3779b97f4a7c15u) >> 55;
+    const size_t slot = hash_of_place(code, place) >> 55;
     nki_number *known = &state->numbers[slot];
     if (known->code != (PyObject *)code || known->place != place) {
         Py_XSETREF(known->code, Py_NewRef((PyObject *)code));
