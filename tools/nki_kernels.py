@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import marks
 import nki_suite
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -130,11 +131,6 @@ def table(results):
     return "\n".join(lines)
 
 
-def replace(path, begin, text, end):
-    before, rest = path.read_text().split(begin)
-    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
@@ -163,9 +159,9 @@ def main():
     rows = row_table(by_row(arguments.folder, arguments.rows, results)) if arguments.rows else ""
     print(rows)
     if arguments.table:
-        replace(arguments.table, BEGIN, table(results), END)
+        marks.replace(arguments.table, BEGIN, table(results), END)
         if rows:
-            replace(arguments.table, ROWS_BEGIN, rows, ROWS_END)
+            marks.replace(arguments.table, ROWS_BEGIN, rows, ROWS_END)
     return 0 if "fails" not in states else 1
 
 

@@ -20,6 +20,8 @@ import pathlib
 import subprocess
 import sys
 
+import marks
+
 HERE = pathlib.Path(__file__).resolve().parent
 BEGIN, END = "<!-- torch models -->", "<!-- end of torch models -->"
 TOLERANCE = 1e-4  # relative, of a loss in fp32
@@ -94,15 +96,6 @@ def table(results):
         *(row(found) for found in results)])
 
 
-def replace(path, text):
-    """Puts the text between the page's two marks."""
-    page = path.read_text()
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        sys.exit(f"{path}: needs the lines {BEGIN} and {END}, once each")
-    before, rest = page.split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
-
-
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
@@ -133,7 +126,7 @@ def main():
         if options.json:
             options.json.write_text(json.dumps(results, indent=1) + "\n")
     if options.page:
-        replace(options.page, table(results))
+        marks.replace(options.page, BEGIN, table(results), END)
     return 0 if all(found.get("agrees") for found in results) else 1
 
 

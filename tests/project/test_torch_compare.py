@@ -1,14 +1,13 @@
 """The judge of the models' losses, and the part of the page that its table replaces."""
 
-import importlib.util
 import pathlib
+import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("torch_compare", ROOT / "tools" / "torch_compare.py")
-torch_compare = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(torch_compare)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import marks  # noqa: E402
+import torch_compare  # noqa: E402
 
 
 def judged(got, want, tolerance=1e-4):
@@ -55,8 +54,8 @@ def test_a_row_tells_what_does_not_train():
 def test_only_the_part_between_the_marks_is_replaced(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{torch_compare.BEGIN}\nold\n{torch_compare.END}\nafter\n")
-    torch_compare.replace(page, "new")
+    marks.replace(page, torch_compare.BEGIN, "new", torch_compare.END)
     assert page.read_text() == f"before\n{torch_compare.BEGIN}\nnew\n{torch_compare.END}\nafter\n"
     page.write_text("no marks\n")
     with pytest.raises(SystemExit, match="needs the lines"):
-        torch_compare.replace(page, "new")
+        marks.replace(page, torch_compare.BEGIN, "new", torch_compare.END)
