@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "base/file.h"
-#include "machine/clock.h"
+#include "clock/clock.h"
 #include "machine/machine.h"
 #include "runtime/program_cache.h"
 

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/file.h"
-#include "machine/clock.h"
+#include "clock/clock.h"
 #include "runtime/program_cache.h"
 
 enum { TIMES = 5 };

@@ -5,7 +5,7 @@ ts_unit_test(reader_check LINK compiler)
 ts_unit_test(magnitude LINK compiler)
 # The compiler. Each file of tests/compiler is one test.
 add_executable(compiler_runner unit/compiler_runner.c unit/compiler_reference.c unit/reference_window.c)
-target_link_libraries(compiler_runner PRIVATE ts_compiler ts_machine)
+target_link_libraries(compiler_runner PRIVATE ts_compiler ts_clock ts_machine)
 file(GLOB TS_COMPILER_FILES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/compiler/*.mlir)
 foreach(file IN LISTS TS_COMPILER_FILES)
   get_filename_component(name ${file} NAME_WE)

@@ -1,2 +1,2 @@
-ts_unit_test(report_invariants LINK report compiler machine arch base)
-ts_unit_test(report_advice LINK report machine arch base)
+ts_unit_test(report_invariants LINK report compiler clock machine arch base)
+ts_unit_test(report_advice LINK report clock machine arch base)

@@ -22,9 +22,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-READER = tuple(f"src/compiler/{name}.c" for name in (
+READER = tuple(f"src/compiler/read/{name}.c" for name in (
     "bytecode", "bytecode_attr", "bytecode_cursor", "bytecode_ir", "bytecode_loc", "bytecode_sdy", "bytecode_type"))
-GRAPH = tuple(f"src/compiler/{name}.c" for name in (
+GRAPH = tuple(f"src/compiler/graph/{name}.c" for name in (
     "graph", "graph_lex", "graph_parse", "graph_print", "graph_check", "check_contraction", "check_elementwise",
     "check_index", "check_region"))
 TRN = tuple(f"src/arch/{name}.c" for name in (

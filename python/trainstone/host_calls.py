@@ -152,7 +152,7 @@ def _checked(number, value, view):
 
 
 def _views(memory, layouts):
-    """The values that lie in a run of bytes: those of larger elements first (src/compiler/lower_host_call.c)."""
+    """The values that lie in a run of bytes: those of larger elements first (src/compiler/lower/lower_host_call.c)."""
     import numpy as np
 
     views, end = [None] * len(layouts), 0

@@ -1,4 +1,4 @@
-/* ts_record: what happened when the clock ran a program. Filled by machine/clock.c, read by the
+/* ts_record: what happened when the clock ran a program. Filled by clock/clock.c, read by the
    report, the CLI and trainstone.last_run(). */
 #ifndef TS_ARCH_RECORD_H
 #define TS_ARCH_RECORD_H

@@ -5,7 +5,7 @@
 #include "arch/program.h"
 #include "base/file.h"
 #include "cli/verbs.h"
-#include "compiler/graph.h"
+#include "compiler/graph/graph.h"
 
 static ts_status print_graph(const uint8_t *data, size_t size, const char *path, ts_text *out,
                              ts_diag *diag) {

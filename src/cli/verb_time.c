@@ -2,7 +2,7 @@
 #include "cli/console.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
-#include "machine/clock.h"
+#include "clock/clock.h"
 #include "report/figures.h"
 #include "report/report.h"
 

@@ -3,7 +3,7 @@
 #define TS_COMPILER_COMPILE_H
 
 #include "arch/chip.h"
-#include "compiler/graph.h"
+#include "compiler/graph/graph.h"
 
 /* neuronx-cc's --auto-cast: which fp32 operations are computed in a narrower type. */
 typedef enum ts_auto_cast { ts_auto_cast_none, ts_auto_cast_matmult, ts_auto_cast_all } ts_auto_cast;

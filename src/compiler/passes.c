@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/unit.h"
-#include "compiler/collective.h"
-#include "compiler/lower.h"
+#include "compiler/graph/collective.h"
+#include "compiler/lower/lower.h"
 #include "compiler/passes.h"
 
 typedef struct compilation {

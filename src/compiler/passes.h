@@ -3,7 +3,7 @@
 #define TS_COMPILER_PASSES_H
 
 #include "compiler/compile.h"
-#include "compiler/graph.h"
+#include "compiler/graph/graph.h"
 
 /* Leaves one function, @main, without calls and composites; optimization_barrier stays and keeps passes
    from looking through it. Every value has id and note of its own. */

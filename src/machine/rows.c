@@ -7,8 +7,8 @@
 
 /* ---- halves of words ---- */
 
-/* TensorE turns 32-bit elements as two whole numbers of 16 bits in fp32 (compiler/dot_turn.c): each half of
-   every word is read on its own, and two runs of n floats become the halves of n words. */
+/* TensorE turns 32-bit elements as two whole numbers of 16 bits in fp32 (compiler/contract/dot_turn.c): each
+   half of every word is read on its own, and two runs of n floats become the halves of n words. */
 TS_CLONES
 static void widen_halves(const uint32_t *words, int shift, float *to, int64_t n) {
     for (int64_t i = 0; i < n; i++)

@@ -6,7 +6,7 @@
 #include "arch/collective_cost.h"
 #include "arch/record.h"
 #include "base/pool.h"
-#include "machine/clock.h"
+#include "clock/clock.h"
 
 enum {
     TS_REPORT_REMEDIES = 5,

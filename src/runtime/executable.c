@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "arch/isa.h"
-#include "machine/clock.h"
+#include "clock/clock.h"
 #include "runtime/collect.h"
 #include "runtime/notice.h"
 

@@ -6,8 +6,8 @@
 
 #include "arch/chip.h"
 #include "arch/program.h"
+#include "clock/clock.h"
 #include "fuzz_check.h"
-#include "machine/clock.h"
 
 /* One of each resource: a transfer in, two engines, a matmul, a transfer out. */
 static const char program_text[] =

@@ -8,9 +8,9 @@
 #include "arch/chip.h"
 #include "arch/container.h"
 #include "arch/program.h"
+#include "clock/clock.h"
 #include "fuzz_check.h"
 #include "machine/check_races.h"
-#include "machine/clock.h"
 
 static void use_semaphores(const ts_program *program, const ts_chip *chip) {
     enum { MOST = 4096 };

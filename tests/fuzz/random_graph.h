@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "compiler/graph.h"
+#include "compiler/graph/graph.h"
 
 enum { GRAPH_VALUES = 64, GRAPH_RANK = 5, GRAPH_OPS = 10 };
 

@@ -4,7 +4,7 @@
 
 #include "clock_programs.h"
 
-#include "machine/clock_core.h"
+#include "clock/clock_core.h"
 
 /* ---- programs with and without names ---- */
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "machine/clock.h"
+#include "clock/clock.h"
 
 static inline ts_program *parse_text(const char *text, const char *path) {
     ts_program *program = NULL;

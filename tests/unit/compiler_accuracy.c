@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "compiler/compile.h"
-#include "compiler/recipe.h"
+#include "compiler/lower/recipe.h"
 #include "machine/machine.h"
 
 enum { BLOCK = 1 << 16 };
@@ -334,10 +334,10 @@ static void write_formulas(ts_text *out) {
         const char *name, *text;
     } formulas[] = {
 #define FUNCTION(name, mark, text) {#name, text},
-#include "compiler/functions.def"
+#include "compiler/rewrite/functions.def"
     };
     ts_text_add(out, "\n## Formulas\nWhat the compiler replaces by a function (numerics.md), as "
-                     "src/compiler/functions.def "
+                     "src/compiler/rewrite/functions.def "
                      "lists it. `erfc` is XLA's, a name only.\n\n| formula of x | function |\n|---|---|\n");
     for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++)
         if (strcmp(formulas[i].name, "erfc") != 0)
@@ -364,7 +364,7 @@ static void write_page(ts_text *out) {
     write_formulas(out);
     ts_text_add(out,
                 "\n## Recipes\nFunctions that the chip has no instruction for, as steps on registers in SBUF "
-                "(src/compiler/recipe.def says how to read them).\n");
+                "(src/compiler/lower/recipe.def says how to read them).\n");
     for (int kind = 0; kind < ts_hlo_count; kind++) {
         const ts_recipe *recipe = ts_recipe_find((unsigned)kind);
         if (!recipe) continue;

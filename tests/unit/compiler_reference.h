@@ -3,7 +3,7 @@
 #ifndef TS_UNIT_COMPILER_REFERENCE_H
 #define TS_UNIT_COMPILER_REFERENCE_H
 
-#include "compiler/graph.h"
+#include "compiler/graph/graph.h"
 
 /* results[i]: one double for each element of @main's result i, in the arena. inputs: likewise for its
    arguments. The module's notes are overwritten. Returns the name of an op that it does not know, or NULL. */

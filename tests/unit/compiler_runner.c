@@ -26,9 +26,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "clock/clock.h"
 #include "compiler/compile.h"
 #include "compiler_reference.h"
-#include "machine/clock.h"
 #include "machine/machine.h"
 
 enum { MAX_TENSORS = 64, MAX_VALUES = 4096, MAX_RANKS = 8 };

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "compiler/magnitude.h"
+#include "compiler/graph/magnitude.h"
 
 enum { LEAST = -149, MOST = 128 };
 

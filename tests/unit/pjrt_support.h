@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/pjrt_api.h"
+#include "pjrt/pjrt_api.h"
 
 /* y = x + 1 */
 static const char program_add[] =

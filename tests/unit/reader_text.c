@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "compiler/graph.h"
+#include "compiler/graph/graph.h"
 
 #define HEAD "func @main(%x: f32[2,3], %i: i32[]) -> (f32[2,3]) {\n"
 #define TAIL "\n  return %x\n}\n"

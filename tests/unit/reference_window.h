@@ -2,7 +2,7 @@
 #ifndef TS_UNIT_REFERENCE_WINDOW_H
 #define TS_UNIT_REFERENCE_WINDOW_H
 
-#include "compiler/graph.h"
+#include "compiler/graph/graph.h"
 
 /* Runs a region on scalars; false when it holds an op that is not known. */
 typedef bool ts_reference_apply(void *run, const ts_block *region, double *arguments, double *results);

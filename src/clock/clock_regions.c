@@ -1,0 +1,295 @@
+/* What an access waits for: earlier ones to the same bytes, looked for in the logs of its site and of those
+   that share bytes with it (clock_sites.c), the latest first. */
+
+#include "clock/clock_core.h"
+
+/* Two rectangles of one pitch meet where both their rows and their columns do. *is_known false: a row of one
+   wraps into the next row's columns of the other, so columns say nothing. */
+static bool rectangles_meet(const ts_place *a, const ts_place *b, bool *is_known) {
+    int64_t pitch = a->shape->pitch, first_a = a->lo % pitch, first_b = b->lo % pitch;
+    int64_t end_a = first_a + a->shape->width, end_b = first_b + b->shape->width;
+    *is_known = a->lo >= 0 && b->lo >= 0 && end_a <= pitch && end_b <= pitch;
+    return first_a < end_b && first_b < end_a;
+}
+
+static ts_ref ref_of(const ts_place *place) {
+    ts_ref ref = place->shape->ref;
+    ref.offset = place->lo - place->shape->lo;
+    ref.part = place->part;
+    ref.parts = place->end - place->part;
+    return ref;
+}
+
+/* Whether two places whose bounds meet have bytes in common. */
+typedef enum ts_meet { ts_meet_no, ts_meet_yes, ts_meet_perhaps } ts_meet;
+
+/* Loops ask the same of the same shapes at the same distance. */
+static ts_meet look_up_meet(ts_clock *clock, const ts_place *a, const ts_place *b) {
+    uint64_t key =
+        (uint64_t)(uintptr_t)a->shape ^ (uint64_t)(uintptr_t)b->shape << 20 ^ (uint64_t)(a->lo - b->lo);
+    ts_pair *pair = &clock->pairs[(key * 0x9E3779B97F4A7C15u >> 32) & (TS_CLOCK_PAIRS - 1)];
+    if (pair->a == a->shape && pair->b == b->shape && pair->distance == a->lo - b->lo)
+        return (ts_meet)pair->meet;
+    ts_ref ref_a = ref_of(a), ref_b = ref_of(b);
+    bool is_exact = false, is_met = ts_ref_overlap(&ref_a, &ref_b, &is_exact);
+    *pair = (ts_pair){a->shape, b->shape, a->lo - b->lo,
+                      !is_met    ? ts_meet_no
+                      : is_exact ? ts_meet_yes
+                                 : ts_meet_perhaps};
+    return (ts_meet)pair->meet;
+}
+
+static ts_meet find_meet(ts_clock *clock, const ts_place *a, const ts_place *b) {
+    if (!a->shape || !b->shape) return ts_meet_perhaps;
+    if (a->shape->is_dense && b->shape->is_dense) return ts_meet_yes;
+    if (a->shape->pitch && a->shape->pitch == b->shape->pitch) {
+        bool is_known = false, meet = rectangles_meet(a, b, &is_known);
+        if (is_known) return meet ? ts_meet_yes : ts_meet_no;
+    }
+    return look_up_meet(clock, a, b);
+}
+
+static bool conflicts(ts_clock *clock, const ts_place *place, const ts_place *other) {
+    ts_meet meet = find_meet(clock, place, other);
+    if (meet == ts_meet_perhaps) clock->record->conservative_waits++;
+    return meet != ts_meet_no;
+}
+
+/* Whether the dependence could delay `event` at all, given what is known. */
+TS_INLINE bool can_delay_in(const ts_event *event, const ts_event *earlier, const ts_time *free, bool is_same,
+                            int sets) {
+    bool can = false;
+    for (int k = 0; k < sets; k++) {
+        ts_time time = is_same ? earlier->of[k].same : earlier->of[k].ready;
+        can |= (time > free[k]) & (time >= event->of[k].earliest);
+    }
+    return can;
+}
+
+static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same) {
+    const ts_time *free = clock->engine_free[event->step->engine].at;
+    return !earlier->is_done || TS_WITH_SETS(clock, can_delay_in, event, earlier, free, is_same);
+}
+
+TS_INLINE bool was_over(const ts_event *event, const ts_time *free, bool is_same, int sets) {
+    bool is = true;
+    for (int k = 0; k < sets; k++)
+        is &= (is_same ? event->of[k].same : event->of[k].ready) <= free[k];
+    return is;
+}
+
+/* An access that looks for what it waits for. */
+typedef struct query {
+    ts_event *event;
+    const ts_step *step;
+    const ts_place *place;
+    bool is_write;
+    bool is_timed; /* it waits for results of its own engine */
+} query;
+
+/* Whether the visit delays no instruction any more that its log is asked for as by the query. In program
+   order an engine that waited once for `ready` has it behind it. */
+static bool is_behind(const ts_clock *clock, const query *q, const ts_visit *visit, bool is_own) {
+    const ts_event *event = visit->event;
+    if (!event) return true;
+    uint8_t awaited = event->awaited[0] | (q->is_write ? event->awaited[1] : 0);
+    if (!is_own && clock->window == 1 && awaited & q->step->engine_bit) return true;
+    if (!event->is_done) return false;
+    if (is_own && !q->is_timed) return true;
+    const ts_time *free = clock->engine_free[q->step->engine].at;
+    return TS_WITH_SETS(clock, was_over, event, free, is_own);
+}
+
+/* What the event waits for in an earlier one of its own engine: in order, only for a result. Returns whether
+   an engine that works in order need not look further back. */
+static bool depend_own(ts_clock *clock, const query *q, const ts_visit *visit) {
+    if (q->is_timed ? !can_delay(clock, q->event, visit->event, true) : visit->event->is_done) return true;
+    if (!conflicts(clock, q->place, &visit->place)) return false;
+    ts_event_depend(clock, q->event, visit->event, q->is_timed ? ts_wait_same : ts_wait_issue);
+    return true;
+}
+
+static bool depend(ts_clock *clock, const query *q, const ts_visit *visit) {
+    ts_event *earlier = visit->event;
+    uint8_t awaited = earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0);
+    if (clock->window == 1 && awaited & q->step->engine_bit) return true;
+    if (!can_delay(clock, q->event, earlier, false)) return true;
+    if (!conflicts(clock, q->place, &visit->place)) return false;
+    earlier->awaited[q->is_write] |= q->step->engine_bit;
+    ts_event_depend(clock, q->event, earlier, q->is_write ? ts_wait_reuse : ts_wait_ready);
+    return true;
+}
+
+/* Looks back from the end of a log to what the engine has behind it, which is known up to `behind` and
+   returned. An engine that works in order has its latest result last: what waits for one need not wait for
+   those before. */
+static uint32_t look_back(ts_clock *clock, const query *q, const ts_log *log, bool is_own, bool is_ordered,
+                          uint32_t behind) {
+    uint32_t low = behind > log->first ? behind : log->first;
+    while (low < log->end && is_behind(clock, q, ts_log_at(log, low), is_own))
+        low++;
+    for (uint32_t n = log->end; n > low;) {
+        const ts_visit *visit = ts_log_at(log, --n);
+        if (!ts_place_meets(q->place, &visit->place) || !visit->event || visit->event == q->event) continue;
+        bool is_last = is_own ? depend_own(clock, q, visit) : depend(clock, q, visit);
+        if (is_last && is_ordered) return n + 1;
+    }
+    return low;
+}
+
+/* Returns whether the engine has all of the reads, or writes, of the site behind it. */
+TS_INLINE bool search_logs(ts_clock *clock, const query *q, ts_site *site, bool is_write) {
+    const ts_step *step = q->step;
+    bool is_calm = true;
+    for (uint32_t logs = site->logs[is_write] & step->logs[q->is_write]; logs; logs &= logs - 1) {
+        int engine = __builtin_ctz(logs);
+        ts_log *log = site->log[is_write][engine];
+        bool is_transfers = engine == ts_engine_none, is_own = engine == step->own && !is_transfers;
+        uint32_t *behind = &log->behind[!q->is_write][is_own ? ts_engine_none : step->engine];
+        if (*behind == log->end) continue;
+        *behind = look_back(clock, q, log, is_own, clock->is_ordered && !is_transfers, *behind);
+        is_calm &= *behind == log->end;
+    }
+    return is_calm;
+}
+
+TS_INLINE void search(ts_clock *clock, const query *q, ts_site *site) {
+    uint8_t *calm = &site->calm[q->step->is_dma][q->is_write];
+    if (*calm & q->step->engine_bit) return;
+    bool is_calm = search_logs(clock, q, site, true);
+    if (q->is_write) is_calm &= search_logs(clock, q, site, false);
+    if (is_calm) *calm |= q->step->engine_bit;
+}
+
+static bool is_dense(const ts_place *place) {
+    return place->shape && place->shape->is_dense;
+}
+
+static bool covers(const ts_place *a, const ts_place *b) {
+    return a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part && a->end >= b->end && is_dense(a);
+}
+
+/* Of 1 << shift equal parts of [0, size << shift), a bit for each that lies within [from, to). */
+static uint64_t parts_within(int64_t from, int64_t to, int64_t size, int shift) {
+    int64_t count = (int64_t)1 << shift;
+    int64_t first = from <= 0 ? 0 : (from + size - 1) / size, last = to >= size << shift ? count : to / size;
+    return last > first ? (((uint64_t)1 << (last - first)) - 1) << first : 0;
+}
+
+/* Which parts of `b` the place `a` covers: 4 by partitions, 16 by bytes. */
+static uint64_t covered_parts(const ts_place *a, const ts_place *b) {
+    enum { ROWS = 2, COLUMNS = 4 }; /* as powers of two */
+    int64_t width = (b->hi - b->lo) >> COLUMNS, height = (b->end - b->part) >> ROWS;
+    bool is_even = width << COLUMNS == b->hi - b->lo && height << ROWS == b->end - b->part;
+    if (!is_even || a->hi - a->lo < width || a->end - a->part < height || !is_dense(a)) return 0;
+    uint64_t columns = parts_within(a->lo - b->lo, a->hi - b->lo, width, COLUMNS), covered = 0;
+    if (!columns) return 0;
+    for (uint64_t rows = parts_within(a->part - b->part, a->end - b->part, height, ROWS); rows;
+         rows &= rows - 1)
+        covered |= columns << (__builtin_ctzll(rows) << COLUMNS);
+    return covered;
+}
+
+/* Whether writes have covered it part by part. */
+static bool is_covered_by_now(const ts_place *place, ts_visit *visit) {
+    visit->covered |= covered_parts(place, &visit->place);
+    return visit->covered == UINT64_MAX;
+}
+
+/* Whoever touches these bytes later waits for this write, which waited for what it covers: but in a what-if
+   in which it did not. Then it matters that what is covered is not there any more. */
+static void cover(ts_clock *clock, const query *q, const ts_site *site, bool is_write) {
+    uint8_t followed = clock->is_explicit ? q->step->engine_bit : 0xff;
+    for (uint32_t logs = site->logs[is_write] & followed; logs; logs &= logs - 1) {
+        const ts_log *log = site->log[is_write][__builtin_ctz(logs)];
+        for (uint32_t n = log->first; n < log->end; n++) {
+            ts_visit *visit = ts_log_at(log, n);
+            if (!visit->event || visit->event == q->event || !ts_place_meets(q->place, &visit->place))
+                continue;
+            if (ts_place_is_same(q->place, &visit->place) || covers(q->place, &visit->place) ||
+                is_covered_by_now(q->place, visit))
+                ts_visit_drop(clock, visit);
+        }
+    }
+}
+
+static void cover_all(ts_clock *clock, const query *q, const ts_site *site) {
+    cover(clock, q, site, true);
+    cover(clock, q, site, false);
+}
+
+/* A site that shares bytes was another tile's, as a rule: soon nothing waits for what it did. What still may
+   is looked at less and less often. */
+TS_INLINE void search_near(ts_clock *clock, const query *q, ts_site *site) {
+    enum { LONGEST = 32 }; /* ticks */
+    for (uint32_t i = 0; i < site->near.count; i++) {
+        ts_site *other = site->near.data[i];
+        if (q->place->lo < other->hi && q->place->hi > other->lo) {
+            search(clock, q, other);
+            if (q->is_write && clock->has_what_ifs) cover_all(clock, q, other);
+        }
+        if (clock->ticks < other->look) continue;
+        if (other->patience < LONGEST) other->patience *= 2;
+        other->look = clock->ticks + other->patience;
+        if (ts_site_rest(clock, other)) i--; /* another has its place */
+    }
+}
+
+/* Sums of products come back to one place again and again: of an engine that works in order, the latest visit
+   there says all. */
+TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_access *access, ts_log *log) {
+    if (log->first == log->end) return false;
+    ts_visit *latest = ts_log_at(log, log->end - 1);
+    if (!latest->event || !ts_place_is_same(&latest->place, &access->place)) return false;
+    ts_event_drop(clock, latest->event);
+    latest->event = event;
+    latest->access = access;
+    latest->covered = 0;
+    for (uint32_t *mark = log->behind[0], i = 0; i < 2 * ts_engine_count; i++)
+        mark[i] -= mark[i] == log->end;
+    return true;
+}
+
+TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
+    const ts_step *step = event->step;
+    ts_site *site = access->site;
+    query q = {event, step, &access->place, is_write, !is_write && step->is_timed};
+    if (!site->is_live) ts_site_wake(clock, site);
+    search(clock, &q, site);
+    if (is_write && clock->has_what_ifs) cover_all(clock, &q, site);
+    search_near(clock, &q, site);
+    event->refs++;
+    memset(site->calm, 0, sizeof site->calm);
+    ts_log *log = site->log[is_write][step->own];
+    if (log && clock->is_ordered && step->own != ts_engine_none &&
+        stands_for_latest(clock, event, access, log))
+        return;
+    if (!log || log->end - log->first == log->room) log = ts_sites_room(clock, site, step->own, is_write);
+    ts_visit *visit = ts_log_at(log, log->end++);
+    visit->place = access->place;
+    visit->event = event;
+    visit->access = access;
+    visit->covered = 0;
+    site->logs[is_write] |= (uint8_t)(1u << step->own);
+}
+
+void ts_regions_read(ts_clock *clock, ts_event *event, const ts_access *access) {
+    access_site(clock, event, access, false);
+}
+
+void ts_regions_write(ts_clock *clock, ts_event *event, const ts_access *access) {
+    access_site(clock, event, access, true);
+}
+
+/* A DMA's data is touched outside its engine's order, so that only an engine's instructions have an own
+   log. With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
+void ts_regions_open(const ts_clock *clock, ts_step *step) {
+    step->engine_bit = (uint8_t)(1u << step->engine);
+    step->own = step->is_dma ? ts_engine_none : step->engine;
+    step->is_timed = !step->is_dma && step->engine != ts_engine_tensor;
+    for (int is_write = 0; is_write < 2; is_write++) {
+        bool is_own = step->is_dma || clock->window > 1 || (step->is_timed && !is_write);
+        step->logs[is_write] = is_own ? 0xff : (uint8_t)~step->engine_bit;
+        if (clock->is_explicit) step->logs[is_write] &= step->engine_bit;
+    }
+}

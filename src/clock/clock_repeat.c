@@ -1,0 +1,184 @@
+/* Which loops may be in a steady state: what a trip does must be what every other trip does, but for places
+   that move by a fixed distance and that nothing else in the loop touches. Then a state of the clock that
+   comes back, seen from the present trip, comes back for ever: what can still be delayed by an access from
+   before the loop has not come back, because the time of that access does not move. */
+#include "arch/range.h"
+#include "base/integer.h"
+#include "clock/clock_steady.h"
+
+/* What one more trip adds to an affine form, rotation apart. */
+static int64_t coefficient(const ts_program *program, const ts_affine *affine, uint32_t loop) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < affine->term_count; i++) {
+        const ts_term *term = &program->terms.data[affine->first_term + i];
+        if (term->loop == loop) sum += term->coef;
+    }
+    return sum;
+}
+
+int64_t ts_repeat_shift(const ts_program *program, const ts_ap *ap, uint32_t loop) {
+    int64_t shift = coefficient(program, &ap->offset, loop);
+    if (ap->index) return 0; /* the whole tensor */
+    return ap->space == ts_space_hbm ? shift * ts_dtype_get(ap->dtype)->bytes : shift;
+}
+
+int64_t ts_repeat_part_shift(const ts_program *program, const ts_ap *ap, uint32_t loop) {
+    return ap->space == ts_space_hbm ? 0 : coefficient(program, &ap->part, loop);
+}
+
+/* Trips after which a rotation is where it was. */
+static int64_t rotation_period(const ts_program *program, const ts_affine *affine, uint32_t loop) {
+    if (!affine->rotation) return 1;
+    const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
+    int64_t step = coefficient(program, &rotation->index, loop) % rotation->count;
+    return step ? rotation->count / ts_gcd(rotation->count, step) : 1;
+}
+
+/* What the search for a reason against a loop has found so far. */
+typedef struct repeat {
+    ts_clock *clock;
+    uint32_t loop;
+    ts_nesting nest; /* of the code position looked at */
+    ts_repeat *out;
+} repeat;
+
+static void add_period(repeat *r, const ts_affine *affine) {
+    enum { MOST = 64 };
+    int64_t period = rotation_period(r->clock->program, affine, r->loop);
+    r->out->period = r->out->period / ts_gcd(r->out->period, period) * period;
+    if (r->out->period > MOST) r->out->is_able = false;
+}
+
+/* A ragged count must be whole, or nothing, from the present trip to `last`. Returns whether it is nothing.
+ */
+static bool add_count(repeat *r, const ts_count *count) {
+    if (!count->is_ragged) return false;
+    if (!coefficient(r->clock->program, &count->limit, r->loop) && !count->limit.rotation) return false;
+    ts_form form;
+    if (count->limit.rotation || !ts_form_of(&r->nest, &count->limit, &form)) {
+        r->out->is_able = false;
+        return false;
+    }
+    ts_wide step = form.coef[0], moved = step * r->clock->counters[r->loop], last = INT64_MAX;
+    form.coef[0] = 0;
+    ts_wide spare = ts_form_min(&r->nest, &form) + moved - count->max,
+            most = ts_form_max(&r->nest, &form) + moved;
+    if (spare >= 0) {
+        if (step < 0) last = spare / -step;
+    } else if (most <= 0) {
+        if (step > 0) last = -most / step;
+    } else {
+        last = -1;
+    }
+    if (last < r->out->last - r->clock->counters[r->loop])
+        r->out->last = (int64_t)last + r->clock->counters[r->loop];
+    return spare < 0 && most <= 0;
+}
+
+/* Follows the loops that are open at a code position. */
+static void open_loops(ts_nesting *nest, const ts_inst *inst) {
+    if (inst->op == ts_op_loop) nest->loop[nest->depth++] = ((const ts_inst_loop *)inst)->id;
+    if (inst->op == ts_op_end) nest->depth--;
+}
+
+/* Two operands of the loop whose distance changes from trip to trip. */
+static bool drift_apart(const repeat *r, const ts_reaches *a, const ts_reaches *b) {
+    const ts_program *program = r->clock->program;
+    return ts_repeat_shift(program, a->ap, r->loop) != ts_repeat_shift(program, b->ap, r->loop) ||
+           ts_repeat_part_shift(program, a->ap, r->loop) != ts_repeat_part_shift(program, b->ap, r->loop);
+}
+
+/* Whether something in the loop meets the places of a moving operand and does not move with it. */
+static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, uint32_t end) {
+    ts_reaches *all = r->clock->reaches.data;
+    for (uint32_t i = first; i < end; i++)
+        if (ts_reach_meets(r->clock, moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
+    return false;
+}
+
+/* Whether what comes after the loop, or in it after `last`, could be delayed by an access of a trip that was
+   jumped over. All of those that could delay an engine that works in those trips are known after the jump;
+   other engines may be behind them, and so may all engines after a `leave`. */
+static bool is_met_later(const repeat *r, ts_reaches *moving) {
+    ts_clock *clock = r->clock;
+    const ts_storage *storage = &clock->storages[moving->storage];
+    uint32_t begin = clock->program->loops.data[r->loop].begin;
+    for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
+        bool is_behind = !(r->out->engines >> engine & 1);
+        if (!is_behind && !clock->has_leaves) continue;
+        const uint32_t *list = clock->reach_list + storage->first_reach[engine];
+        for (uint32_t i = storage->reaches[engine]; i-- > 0 && clock->reaches.data[list[i]].inst > begin;) {
+            ts_reaches *other = &clock->reaches.data[list[i]];
+            bool is_leave = clock->program->code.data[other->inst]->op == ts_op_leave;
+            if ((is_behind || is_leave) && ts_reach_meets(clock, moving, other)) return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t first_reach(const ts_clock *clock, uint32_t inst) {
+    uint32_t low = 0, high = clock->reaches.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (clock->reaches.data[middle].inst < inst)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void look_at_places(repeat *r) {
+    const ts_loop *loop = &r->clock->program->loops.data[r->loop];
+    ts_reach_find(r->clock);
+    uint32_t first = first_reach(r->clock, loop->begin), end = first_reach(r->clock, loop->end);
+    for (uint32_t i = first; i < end && r->out->is_able; i++) {
+        ts_reaches *own = &r->clock->reaches.data[i];
+        bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
+                     ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
+        if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own))) r->out->is_able = false;
+    }
+}
+
+static void look_at_inst(repeat *r, uint32_t at) {
+    const ts_inst *inst = r->clock->program->code.data[at];
+    const ts_code *code = &r->clock->code[at];
+    r->out->engines |= 1u << inst->engine;
+    if (inst->op == ts_op_leave) r->out->is_able = false;
+    open_loops(&r->nest, inst);
+    for (int i = 0; i < code->access_count; i++) {
+        const ts_ap *ap = code->accesses[i].ap;
+        add_period(r, &ap->offset);
+        for (int d = 0; d < ap->dims; d++)
+            add_count(r, &ap->dim[d].count);
+        if (ap->space == ts_space_hbm) continue;
+        add_period(r, &ap->part);
+        add_count(r, &ap->parts);
+    }
+}
+
+void ts_repeat_find(ts_clock *clock, uint32_t loop, ts_repeat *out) {
+    const ts_program *program = clock->program;
+    const ts_loop *marks = &program->loops.data[loop];
+    *out = (ts_repeat){.is_known = true, .is_able = !marks->parent, .period = 1, .last = INT64_MAX};
+    repeat r = {
+        .clock = clock, .loop = loop, .nest = {.program = program, .depth = 1, .loop = {loop}}, .out = out};
+    for (uint32_t at = marks->begin + 1; at < marks->end && out->is_able; at++) {
+        const ts_inst *inst = program->code.data[at];
+        const ts_inst_loop *inner = inst->op == ts_op_loop ? (const ts_inst_loop *)inst : NULL;
+        if (inner && add_count(&r, &inner->trip))
+            at = program->loops.data[inner->id].end; /* not entered up to `last` */
+        else
+            look_at_inst(&r, at);
+    }
+    if (!out->is_able) out->last = INT64_MAX;
+}
+
+bool ts_repeat_look(ts_clock *clock, uint32_t loop, ts_repeat *out) {
+    repeat r = {.clock = clock, .loop = loop, .out = out};
+    if (out->is_placed || !out->is_able) return out->is_able;
+    look_at_places(&r);
+    out->is_placed = out->is_able;
+    if (!out->is_able) out->last = INT64_MAX;
+    return out->is_able;
+}

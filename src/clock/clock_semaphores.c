@@ -1,0 +1,101 @@
+/* Semaphores of programs with sync=explicit: what an instruction waits for is who made them what they are.
+   Each counts one engine's instructions, or the transfers of one queue and trigger, in their order
+   (verify_sync.c), so that a value belongs to one signal. */
+#include <string.h>
+
+#include "clock/clock_core.h"
+
+static const ts_sync *sync_of(const ts_clock *clock, const ts_inst *inst) {
+    return inst->sync ? &clock->program->syncs.data[inst->sync - 1] : NULL;
+}
+
+void ts_semaphores_init(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    clock->is_explicit = program->syncing == ts_syncing_explicit;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < program->syncs.count; i++) {
+        const ts_sync *sync = &program->syncs.data[i];
+        if (sync->is_waiting && sync->awaited >= count) count = sync->awaited + 1u;
+        if (sync->is_signalling && sync->signalled >= count) count = sync->signalled + 1u;
+    }
+    clock->semaphores = TS_NEW_ARRAY(&clock->arena, ts_semaphore, count);
+    for (uint32_t at = 0; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        const ts_sync *sync = sync_of(clock, inst);
+        if (sync && sync->is_waiting) clock->semaphores[sync->awaited].waiters |= 1u << inst->engine;
+    }
+}
+
+/* The first signal that leaves the semaphore at `value` or more; NULL when that was over long ago. */
+static ts_event *find_signal(const ts_semaphore *semaphore, int64_t value) {
+    uint32_t low = semaphore->first, high = semaphore->signals.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (semaphore->signals.data[middle].value < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == semaphore->signals.count || value <= semaphore->forgotten) return NULL;
+    return semaphore->signals.data[low].event;
+}
+
+/* Whether no engine that waits for the semaphore anywhere starts anything before the event's signal. */
+static bool is_past(const ts_clock *clock, const ts_semaphore *semaphore, const ts_event *event) {
+    if (!event->is_done) return false;
+    for (uint32_t engines = semaphore->waiters; engines; engines &= engines - 1)
+        for (int k = 0; k < clock->sets; k++)
+            if (event->of[k].ready > clock->engine_free[__builtin_ctz(engines)].at[k]) return false;
+    return true;
+}
+
+static void forget_past(ts_clock *clock, ts_semaphore *semaphore) {
+    while (semaphore->first < semaphore->signals.count) {
+        const ts_signal *signal = &semaphore->signals.data[semaphore->first];
+        if (!is_past(clock, semaphore, signal->event)) break;
+        semaphore->forgotten = signal->value;
+        ts_event_drop(clock, signal->event);
+        semaphore->first++;
+    }
+    uint32_t kept = semaphore->signals.count - semaphore->first;
+    if (semaphore->first <= kept) return;
+    memmove(semaphore->signals.data, semaphore->signals.data + semaphore->first, kept * sizeof(ts_signal));
+    semaphore->signals.count = kept;
+    semaphore->first = 0;
+}
+
+void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst) {
+    const ts_sync *sync = sync_of(clock, inst);
+    if (!sync) return;
+    if (sync->is_waiting) {
+        int64_t value = ts_affine_value(clock->program, &sync->value, clock->counters);
+        ts_event *signal = find_signal(&clock->semaphores[sync->awaited], value);
+        if (signal) ts_event_depend(clock, event, signal, ts_wait_ready);
+    }
+    if (!sync->is_signalling) return;
+    ts_semaphore *semaphore = &clock->semaphores[sync->signalled];
+    if (!semaphore->waiters) return;
+    semaphore->count += sync->amount;
+    forget_past(clock, semaphore);
+    ts_signal signal = {semaphore->count, event};
+    ts_vec_push(&semaphore->signals, &clock->arena, signal);
+    event->refs++;
+    event->signals = 1 + sync->signalled;
+}
+
+/* A queue's transfers, and what-ifs that take away the latency of one instruction, may end out of order; the
+   count says how many are over, the first ones. */
+void ts_semaphores_signal(ts_clock *clock, ts_event *event) {
+    ts_semaphore *semaphore = &clock->semaphores[event->signals - 1];
+    int asked = clock->asked;
+    bool is_latest = event->of[asked].ready >= semaphore->latest.at[asked];
+    ts_node *other = is_latest ? event->node : semaphore->node;
+    ts_node *old = is_latest ? semaphore->node : event->node;
+    ts_node_hold(other);
+    *(is_latest ? &semaphore->node : &event->node) = other;
+    ts_node_drop(clock, old);
+    for (int k = 0; k < clock->sets; k++) {
+        if (event->of[k].ready < semaphore->latest.at[k]) event->of[k].ready = semaphore->latest.at[k];
+        semaphore->latest.at[k] = event->of[k].ready;
+    }
+}

@@ -1,0 +1,38 @@
+/* Tensors whose every access counts from one index, and stays within the slot that the index names: a slot is
+   as large as a step of the index. Two accesses then meet only where they would in one slot, whichever
+   slots data chooses, so that they are followed as if all were in the first. */
+#include "arch/dtype.h"
+#include "clock/clock_core.h"
+
+static bool is_single(const ts_ap *index) {
+    bool is_one = index->parts.max == 1;
+    for (int i = 0; i < index->dims; i++)
+        is_one &= index->dim[i].count.max == 1;
+    return is_one;
+}
+
+/* Bytes of the slot that the access stays in; 0: it may leave, or counts from no index. */
+static int64_t slot_of(const ts_program *program, const ts_ap *ap) {
+    int64_t lo = ap->offset.base, hi = lo;
+    if (!ap->index || !ts_affine_is_constant(&ap->offset) ||
+        !is_single(&program->indices.data[ap->index - 1]))
+        return 0;
+    for (int i = 0; i < ap->dims; i++) {
+        int64_t reach = ap->dim[i].step * (ap->dim[i].count.max - 1);
+        *(reach < 0 ? &lo : &hi) += reach;
+    }
+    return lo >= 0 && hi < ap->index_step ? ap->index_step * ts_dtype_get(ap->dtype)->bytes : 0;
+}
+
+void ts_slots_find(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    for (uint32_t at = 0; at < program->code.count; at++)
+        for (int i = 0; i < clock->code[at].access_count; i++) {
+            const ts_access *access = &clock->code[at].accesses[i];
+            ts_storage *storage = &clock->storages[access->storage];
+            if (access->storage < TS_STORAGE_TENSOR || storage->slot < 0) continue;
+            const int64_t own = slot_of(program, access->ap);
+            const bool fits = own > 0 && (storage->slot == 0 || storage->slot == own);
+            storage->slot = fits ? own : -1;
+        }
+}

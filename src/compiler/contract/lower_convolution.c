@@ -1,0 +1,165 @@
+/* convolution: a contraction over a view of the input in which windows overlap. Nothing is copied but
+   padding and dilation; the taps of a window and the input features are depth. */
+#include <string.h>
+
+#include "compiler/contract/conv_shape.h"
+#include "compiler/contract/dot.h"
+#include "compiler/lower/lower_window.h"
+
+/* The input with its padding and dilation. What is only cut off needs no copy. */
+static ts_status pad_input(ts_lower *lower, ts_op_node *op, const ts_conv *c, ts_view *in) {
+    ts_window window = {.rank = c->spatial + 2};
+    const ts_window *w = &window;
+    bool is_grown = false;
+    for (int i = 0; i < c->spatial; i++) {
+        window.low[c->lhs_axis[i]] = c->low[i];
+        window.high[c->lhs_axis[i]] = c->high[i];
+        window.interior[c->lhs_axis[i]] = c->spread[i] - 1;
+        is_grown |= c->low[i] > 0 || c->high[i] > 0 || c->spread[i] > 1;
+    }
+    if (is_grown) {
+        ts_view zero = ts_view_of_splat((ts_dtype)op->operands[0]->type.dtype, 0, &op->operands[0]->type);
+        TS_TRY(ts_lower_view(lower, op->operands[0], in));
+        return ts_window_pad(lower, w, in, &zero, in);
+    }
+    TS_TRY(ts_lower_tensor(lower, op->operands[0], in));
+    for (int i = 0; i < w->rank; i++) {
+        in->offset -= w->low[i] * in->stride[i];
+        in->dim[i] += w->low[i] + w->high[i];
+    }
+    return ts_ok;
+}
+
+/* Groups are a batch axis, the slower part of the axes that they divide. */
+static void add_groups(ts_contraction *k, const ts_conv *c) {
+    int64_t groups = c->feature_groups * c->batch_groups;
+    const ts_view *lhs = &k->lhs, *rhs = &k->rhs, *out = &k->out;
+    int64_t axis = c->feature_groups > 1 ? c->lhs_feature : c->lhs_batch;
+    ts_axis group = {.size = groups};
+    group.step[ts_side_rows] = lhs->dim[axis] / groups * lhs->stride[axis];
+    group.step[ts_side_cols] = rhs->dim[c->rhs_out] / groups * rhs->stride[c->rhs_out];
+    group.step[ts_side_out] = out->dim[c->out_feature] / groups * out->stride[c->out_feature];
+    ts_walk_add(&k->batch, group);
+}
+
+static ts_contraction make_contraction(const ts_conv *c, const ts_view *lhs, const ts_view *rhs,
+                                       const ts_view *out) {
+    ts_contraction k = {.lhs = *lhs, .rhs = *rhs, .out = *out};
+    add_groups(&k, c);
+    ts_walk_add(&k.left,
+                (ts_axis){out->dim[c->out_batch], {lhs->stride[c->lhs_batch], 0, out->stride[c->out_batch]}});
+    for (int i = 0; i < c->spatial; i++) {
+        int64_t step = lhs->stride[c->lhs_axis[i]], to = out->stride[c->out_axis[i]];
+        ts_walk_add(&k.left, (ts_axis){out->dim[c->out_axis[i]], {c->stride[i] * step, 0, to}});
+    }
+    ts_walk_sort(&k.left, ts_side_rows);
+    ts_walk_add(&k.right, (ts_axis){rhs->dim[c->rhs_out] / (c->feature_groups * c->batch_groups),
+                                    {0, rhs->stride[c->rhs_out], out->stride[c->out_feature]}});
+    for (int i = 0; i < c->spatial; i++) {
+        int64_t taps = rhs->dim[c->rhs_axis[i]], step = rhs->stride[c->rhs_axis[i]];
+        if (c->is_reversed[i]) {
+            k.rhs.offset += (taps - 1) * step;
+            step = -step;
+        }
+        ts_walk_add(&k.depth, (ts_axis){taps, {c->dilation[i] * lhs->stride[c->lhs_axis[i]], step, 0}});
+    }
+    ts_walk_add(&k.depth,
+                (ts_axis){rhs->dim[c->rhs_in], {lhs->stride[c->lhs_feature], rhs->stride[c->rhs_in], 0}});
+    return k;
+}
+
+static ts_status refuse(ts_lower *lower, const ts_op_node *op, const char *what, const char *remedy) {
+    ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "%s", what);
+    ts_diag_remedy(lower->diag, "%s", remedy);
+    return ts_unsupported;
+}
+
+static bool is_float(const ts_value *value) {
+    return ts_dtype_get(value->type.dtype)->kind == 'f';
+}
+
+/* The value with the last axis contiguous, so that rows are runs. */
+static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
+    TS_TRY(ts_lower_tensor(lower, value, view));
+    return view->stride[view->rank - 1] == 1 ? ts_ok : ts_lower_whole(lower, value, view);
+}
+
+/* Weights whose outputs do not lie side by side, as PyTorch keeps them, once more with outputs last: a matmul
+   takes a tap's outputs from a row, and a DMA would pay for each element. */
+static ts_status lay_outputs_last(ts_lower *lower, const ts_conv *c, ts_view *view) {
+    enum { FEWEST = 4096 /* elements that are worth it */, SHORTEST = 16 };
+    int perm[TS_VIEW_RANK], at = 0, back[TS_VIEW_RANK];
+    if (view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST || ts_view_elems(view) < FEWEST)
+        return ts_ok;
+    for (int i = 0; i < c->spatial; i++)
+        perm[at++] = (int)c->rhs_axis[i];
+    perm[at++] = (int)c->rhs_in;
+    perm[at++] = (int)c->rhs_out;
+    for (int i = 0; i < at; i++)
+        back[perm[i]] = i;
+    ts_view from = ts_view_permute(view, at, perm);
+    ts_type type = {.dtype = view->dtype, .rank = (uint8_t)at};
+    memcpy(type.dim, from.dim, sizeof type.dim);
+    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "outputs_last"), &type);
+    TS_TRY(ts_lower_copy(lower, &dense, &from));
+    *view = ts_view_permute(&dense, at, back);
+    return ts_ok;
+}
+
+/* The kernel in HBM: an image like the input, or weights. */
+static ts_status get_kernel(ts_lower *lower, const ts_conv *c, ts_value *value, bool is_image,
+                            ts_view *view) {
+    if (is_image) return get_rows(lower, value, view);
+    TS_TRY(ts_lower_along(lower, value, view));
+    if (view->kind != ts_view_tensor || ts_view_is_shifted(view)) TS_TRY(ts_lower_tensor(lower, value, view));
+    return lay_outputs_last(lower, c, view);
+}
+
+/* False, and nothing emitted, where images do not lie row by row or SBUF has no room. */
+static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c, bool *is_done) {
+    ts_view in, kernel, out = ts_view_of_tensor(0, &op->results[0]->type);
+    bool is_weights = ts_conv_gives_weights(op, c);
+    int last = op->operands[0]->type.rank - 1;
+    *is_done = false;
+    if (!ts_conv_is_shifted(op) || c->lhs_axis[1] != last || (is_weights && c->rhs_axis[1] != last))
+        return ts_ok;
+    TS_TRY(get_rows(lower, op->operands[0], &in));
+    TS_TRY(get_kernel(lower, c, op->operands[1], is_weights, &kernel));
+    ts_conv_shape shape = ts_conv_shape_of(lower, c, &in, &kernel, &out);
+    if (!(is_weights ? ts_conv_weights_fit : ts_conv_images_fit)(&shape)) return ts_ok;
+    ts_lower_result(lower, op->results[0]);
+    lower->b.loc = op->loc;
+    shape = ts_conv_shape_of(lower, c, &in, &kernel, &((ts_lowered *)op->results[0]->note)->view);
+    (is_weights ? ts_conv_weights : ts_conv_images)(&shape);
+    *is_done = true;
+    return ts_ok;
+}
+
+ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op) {
+    ts_conv c;
+    ts_view lhs, rhs;
+    if (!is_float(op->operands[0]) || !is_float(op->operands[1]) || !is_float(op->results[0]))
+        return refuse(lower, op, "TensorE multiplies floats only", "convert to f32 or bf16 first");
+    ts_conv_read(op, &c);
+    bool is_empty = ts_type_elems(&op->results[0]->type) == 0;
+    bool is_zero = ts_type_elems(&op->operands[1]->type) == 0;
+    bool is_done = false;
+    if (!is_empty && !is_zero) TS_TRY(lower_shifted(lower, op, &c, &is_done));
+    if (is_done) return ts_ok;
+    if (!is_empty && !is_zero) {
+        TS_TRY(pad_input(lower, op, &c, &lhs));
+        TS_TRY(ts_lower_tensor(lower, op->operands[1], &rhs));
+    }
+    if (is_empty || is_zero) {
+        ts_lower_result(lower, op->results[0]);
+        ts_view zero = ts_view_of_splat(op->results[0]->type.dtype, 0, &op->results[0]->type);
+        return ts_lower_copy(lower, &((ts_lowered *)op->results[0]->note)->view, &zero);
+    }
+    ts_view out = ts_view_of_tensor(0, &op->results[0]->type);
+    ts_dot dot = {.b = &lower->b,
+                  .dtype = ts_dot_dtype(op->operands[0]->type.dtype, op->operands[1]->type.dtype)};
+    ts_contraction k = make_contraction(&c, &lhs, &rhs, &out);
+    if (!ts_dot_plan(&dot, &k))
+        return refuse(lower, op, "no tiling of these dimensions", "use a smaller window or fewer features");
+    return ts_lower_contraction(lower, op, &k, dot.dtype);
+}

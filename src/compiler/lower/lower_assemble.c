@@ -1,0 +1,180 @@
+/* Values put together in SBUF: concatenations and pads whose parts lie in short runs or in steps, as of the
+   halves of a rotary embedding and the gradient of x[:, ::2]. A DMA would pay a descriptor for each run; here
+   rows of the parts come in as they lie, VectorE, which keeps bits, puts them in their places, and whole rows
+   go out. */
+#include <string.h>
+
+#include "compiler/lower/assemble.h"
+
+enum {
+    FEWEST = 16384,  /* elements: the descriptors of fewer cost no more than the copies */
+    SHORTEST = 512,  /* bytes: a run from here on is worth its descriptor */
+    LONGEST = 4096,  /* rows of a partition, elements */
+    FEWEST_ROWS = 64 /* that keep the engines' lanes busy */
+};
+
+/* Elements that lie side by side. */
+static int64_t run_length(const ts_view *view) {
+    int64_t run = 1;
+    for (int i = view->rank; i-- > 0;) {
+        if (view->dim[i] == 1) continue;
+        if (view->stride[i] != run) break;
+        run *= view->dim[i];
+    }
+    return run;
+}
+
+static int64_t elems_from(const ts_view *view, int axis) {
+    int64_t elems = 1;
+    for (int i = axis; i < view->rank; i++)
+        elems *= view->dim[i];
+    return elems;
+}
+
+/* The first axis along which some part is not the whole. */
+static int first_axis(const ts_view *whole, const ts_piece *pieces, int count) {
+    int first = whole->rank;
+    for (int p = 0; p < count; p++)
+        for (int i = 0; i < first; i++)
+            if (pieces[p].to.dim[i] != whole->dim[i] || pieces[p].to.stride[i] != whole->stride[i]) first = i;
+    return first;
+}
+
+static bool has_short_runs(const ts_piece *pieces, int count, int64_t bytes) {
+    for (int p = 0; p < count; p++)
+        if (ts_view_elems(&pieces[p].to) > 0 && run_length(&pieces[p].to) * bytes < SHORTEST) return true;
+    return false;
+}
+
+/* Of axes from `first` on: as a tile holds what is loaded, and where it belongs in a row. */
+static void add_row(ts_ap *ap, const ts_view *view, int first) {
+    for (int i = first; i < view->rank; i++)
+        if (view->dim[i] > 1) ts_ap_dim(ap, view->stride[i], ts_count_const(view->dim[i]));
+}
+
+static int row_dims(const ts_view *view, int first) {
+    int dims = 0;
+    for (int i = first; i < view->rank; i++)
+        dims += view->dim[i] > 1;
+    return dims;
+}
+
+/* Its rows: each one position of the axes before `first`. */
+static ts_view rows_of(const ts_view *view, int first) {
+    ts_view rows = *view;
+    rows.rank = (uint8_t)first;
+    return rows;
+}
+
+typedef struct assembly {
+    ts_lower *lower;
+    const ts_view *whole;
+    const ts_piece *pieces;
+    int count, first;
+    int64_t row; /* elements of a whole row */
+    ts_dtype dtype;
+    ts_nest nest;
+} assembly;
+
+static ts_ap whole_rows(const assembly *a, ts_tile tile, int64_t row) {
+    ts_ap ap = ts_build_ap(a->nest.b, tile, a->dtype, ts_nest_parts(&a->nest), ts_count_const(1));
+    ap.dims = 0;
+    if (a->nest.first_free < a->nest.rank)
+        ts_ap_dim(&ap, 1,
+                  ts_nest_axis_times(&a->nest, a->nest.first_free,
+                                     ts_nest_max_free(&a->nest, a->nest.first_free + 1, a->nest.rank) * row));
+    else
+        ts_ap_dim(&ap, 1, ts_count_const(row));
+    return ap;
+}
+
+static void place_piece(const assembly *a, const ts_piece *piece, const ts_view *rows, ts_tile tile) {
+    ts_builder *b = a->nest.b;
+    int64_t bytes = ts_dtype_get(a->dtype)->bytes, row = elems_from(&piece->from, a->first);
+    ts_ap to = ts_build_ap(b, tile, a->dtype, ts_nest_parts(&a->nest), ts_count_const(1));
+    to.dims = 0;
+    to.offset.base += (piece->to.offset - a->whole->offset) * bytes;
+    if (a->nest.first_free < a->nest.rank) ts_ap_dim(&to, a->row, ts_nest_free(&a->nest, 0, a->nest.rank));
+    add_row(&to, &piece->to, a->first);
+    if (to.dims == 0) ts_ap_dim(&to, 1, ts_count_const(1));
+    if (piece->from.kind == ts_view_splat) {
+        ts_emit_memset(b, ts_engine_vector, &to, piece->from.value);
+        return;
+    }
+    ts_tile loaded = ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(&a->nest),
+                                   ts_nest_max_free(&a->nest, 0, a->nest.rank) * row * bytes, 2);
+    ts_ap in = whole_rows(a, loaded, row), from = ts_nest_hbm(&a->nest, rows);
+    add_row(&from, &piece->from, a->first);
+    ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(a->lower), &in, &from);
+    ts_emit_copy(b, ts_engine_vector, &to, &in);
+}
+
+/* Row views of the whole and of the pieces that lie somewhere, the nest's; a piece's number in at[]. */
+static int make_rows(const assembly *a, ts_view *rows, int *at) {
+    int count = 1;
+    rows[0] = rows_of(a->whole, a->first);
+    rows[0].tensor = TS_VIEW_NO_TENSOR;
+    for (int p = 0; p < a->count; p++) {
+        at[p] = count;
+        if (a->pieces[p].from.kind != ts_view_tensor) continue;
+        rows[count] = rows_of(&a->pieces[p].from, a->first);
+        rows[count++].tensor = TS_VIEW_NO_TENSOR;
+    }
+    ts_views_merge(rows, count);
+    return count;
+}
+
+static void emit(assembly *a, const double *fill) {
+    ts_view rows[TS_MOST_PIECES + 1];
+    int at[TS_MOST_PIECES];
+    ts_builder *b = &a->lower->b;
+    int64_t bytes = ts_dtype_get(a->dtype)->bytes, capacity = ts_build_at_most(b, LONGEST) / a->row;
+    int count = make_rows(a, rows, at);
+    a->nest = ts_nest_plan(b, rows, count, rows[0].rank, capacity > 1 ? capacity : 1);
+    rows[0].tensor = a->whole->tensor;
+    for (int p = 0; p < a->count; p++)
+        if (a->pieces[p].from.kind == ts_view_tensor) rows[at[p]].tensor = a->pieces[p].from.tensor;
+    ts_nest_open(&a->nest, 0, a->nest.rank);
+    ts_tile tile = ts_build_tile(b, ts_space_sbuf, ts_nest_max_parts(&a->nest),
+                                 ts_nest_max_free(&a->nest, 0, a->nest.rank) * a->row * bytes, 2);
+    ts_ap whole = whole_rows(a, tile, a->row), to = ts_nest_hbm(&a->nest, &rows[0]);
+    if (fill) ts_emit_memset(b, ts_engine_vector, &whole, *fill);
+    for (int p = 0; p < a->count; p++)
+        if (ts_view_elems(&a->pieces[p].to) > 0) place_piece(a, &a->pieces[p], &rows[at[p]], tile);
+    ts_ap_dim(&to, 1, ts_count_const(a->row));
+    ts_emit_dma(b, ts_engine_gpsimd, TS_STORE_QUEUE, &to, &whole);
+    ts_nest_close(&a->nest, 0, a->nest.rank);
+}
+
+/* Access patterns have five dimensions in HBM and four on chip, of which rows take as many as they merge to.
+ */
+static bool fits_patterns(const assembly *a) {
+    ts_view rows[TS_MOST_PIECES + 1];
+    int at[TS_MOST_PIECES];
+    make_rows(a, rows, at);
+    for (int p = 0; p < a->count; p++) {
+        const ts_piece *piece = &a->pieces[p];
+        if (piece->from.kind == ts_view_iota || row_dims(&piece->to, a->first) > 3) return false;
+        /* The nest may split one axis. */
+        if (rows[0].rank + 1 + row_dims(&piece->from, a->first) > TS_AP_DIMS) return false;
+    }
+    return rows[0].rank < TS_VIEW_RANK;
+}
+
+bool ts_lower_assemble(ts_lower *lower, const ts_view *whole, const double *fill, const ts_piece *pieces,
+                       int count) {
+    assembly a = {.lower = lower,
+                  .whole = whole,
+                  .pieces = pieces,
+                  .count = count,
+                  .dtype = ts_chip_dtype(whole->dtype)};
+    int64_t bytes = ts_dtype_get(a.dtype)->bytes;
+    if (count > TS_MOST_PIECES || bytes > 4 || ts_view_elems(whole) < FEWEST) return false;
+    if (run_length(whole) != ts_view_elems(whole) || !has_short_runs(pieces, count, bytes)) return false;
+    a.first = first_axis(whole, pieces, count);
+    a.row = elems_from(whole, a.first);
+    if (a.first == whole->rank || ts_view_elems(whole) / a.row < FEWEST_ROWS) return false;
+    if (a.row > ts_build_at_most(&lower->b, LONGEST) || !fits_patterns(&a)) return false;
+    emit(&a, fill);
+    return true;
+}

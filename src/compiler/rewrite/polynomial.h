@@ -1,0 +1,41 @@
+/* Small polynomials: what products, sums and differences make of atoms, whatever their order. */
+#ifndef TS_COMPILER_REWRITE_POLYNOMIAL_H
+#define TS_COMPILER_REWRITE_POLYNOMIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { TS_POLY_TERMS = 16, TS_POLY_FACTORS = 6 };
+
+typedef struct ts_factor {
+    uint32_t atom; /* the caller's number of it */
+    int power;
+} ts_factor;
+
+/* number * product of atoms, which ascend. */
+typedef struct ts_poly_term {
+    double number;
+    int count;
+    ts_factor factor[TS_POLY_FACTORS];
+} ts_poly_term;
+
+/* No two terms have the same atoms and powers, and none is 0. */
+typedef struct ts_poly {
+    int count; /* of terms; -1 = they have no room */
+    ts_poly_term term[TS_POLY_TERMS];
+} ts_poly;
+
+void ts_poly_number(ts_poly *out, double number);
+void ts_poly_atom(ts_poly *out, uint32_t atom);
+void ts_poly_copy(ts_poly *out, const ts_poly *from);
+/* a += b * scale */
+void ts_poly_add(ts_poly *a, const ts_poly *b, double scale);
+/* a *= b */
+void ts_poly_multiply(ts_poly *a, const ts_poly *b);
+
+/* Whether whole = by * part for some term `by`, numbers taken as equal within `tolerance` of them. */
+bool ts_poly_divide(const ts_poly *whole, const ts_poly *part, double tolerance, ts_poly_term *by);
+/* Whether the two are equal in the same sense. */
+bool ts_poly_equal(const ts_poly *a, const ts_poly *b, double tolerance);
+
+#endif

@@ -1,0 +1,111 @@
+/* Sums of what several all_reduces leave, as one all_reduce of the ranks' own sums: tensor-parallel layers
+   whose products share their input have its gradient as such a sum. Floats are added in another order then.
+ */
+#include <string.h>
+
+#include "compiler/graph/graph_make.h"
+#include "compiler/passes.h"
+
+typedef struct summer {
+    ts_module *module;
+    ts_func *main;
+    uint32_t *uses; /* by value id; values made since have one reader */
+    uint32_t known;
+    uint32_t block,
+        blocks; /* number of the block being walked, and of those seen; each op's number is its block's */
+} summer;
+
+/* The op of the block that makes a value for one reader, if it is of this kind. */
+static ts_op_node *only(const summer *s, const ts_value *value, unsigned kind) {
+    bool is_single = value->id >= s->known || s->uses[value->id] == 1;
+    ts_op_node *op = value->def;
+    return is_single && op && op->kind == kind && op->number == s->block ? op : NULL;
+}
+
+static ts_op_node *joined_sum(const summer *s, const ts_value *value) {
+    ts_op_node *op = only(s, value, ts_hlo_all_reduce);
+    return op && strcmp(ts_op_string(op, "op"), "add") == 0 ? op : NULL;
+}
+
+/* What one sum adds up: two all_reduces of the same groups, and what else there is. */
+typedef struct terms {
+    ts_op_node *a, *b;
+    ts_op_node *inner; /* the sum of a and `other`; NULL: there is no other */
+    ts_value *other;
+} terms;
+
+static bool find_terms(const summer *s, const ts_op_node *op, terms *t) {
+    for (int i = 0; i < 2; i++) {
+        t->b = joined_sum(s, op->operands[i]);
+        if (!t->b) continue;
+        t->inner = NULL;
+        t->a = joined_sum(s, op->operands[1 - i]);
+        ts_op_node *inner = only(s, op->operands[1 - i], ts_hlo_add);
+        for (int j = 0; inner && !t->a && j < 2; j++) {
+            t->a = joined_sum(s, inner->operands[j]);
+            t->inner = inner;
+            t->other = inner->operands[1 - j];
+        }
+        if (t->a && t->a != t->b && ts_attr_equal(ts_op_attr(t->a, "ranks"), ts_op_attr(t->b, "ranks")))
+            return true;
+    }
+    return false;
+}
+
+/* Drops what is replaced: of no kind until the block is put together. */
+static void drop(ts_op_node *op) {
+    op->kind = ts_hlo_none;
+}
+
+static void put_sum(summer *s, ts_block *out, ts_op_node *op, const terms *t) {
+    ts_maker m = {.module = s->module, .func = s->main, .block = out, .loc = t->b->loc};
+    ts_value *own = ts_make_binary(&m, ts_hlo_add, t->a->operands[0], t->b->operands[0]);
+    ts_op_node *joined = ts_op_new(s->module, s->main, ts_hlo_all_reduce, t->b->loc, 1, &own, 1, &own->type,
+                                   t->b->attr_count, t->b->attrs, 0);
+    ts_vec_push(&out->ops, &s->module->arena, joined);
+    joined->number = s->block;
+    drop(t->a);
+    drop(t->b);
+    if (t->inner) {
+        drop(t->inner);
+        op->operands[0] = t->other;
+        op->operands[1] = joined->results[0];
+    } else { /* the op's own result, for its readers */
+        op->kind = ts_hlo_reshape;
+        op->operand_count = 1;
+        op->operands[0] = joined->results[0];
+    }
+    ts_vec_push(&out->ops, &s->module->arena, op);
+}
+
+static void sum_block(summer *s, ts_block *block) {
+    ts_block out = {0};
+    uint32_t kept = 0, number = ++s->blocks;
+    for (uint32_t i = 0; i < block->ops.count; i++)
+        block->ops.data[i]->number = number;
+    for (uint32_t i = 0; i < block->ops.count; i++) {
+        ts_op_node *op = block->ops.data[i];
+        terms t;
+        for (uint32_t j = 0; j < op->region_count; j++)
+            if (op->regions[j]) sum_block(s, op->regions[j]);
+        s->block = number;
+        if (op->kind == ts_hlo_add && find_terms(s, op, &t))
+            put_sum(s, &out, op, &t);
+        else
+            ts_vec_push(&out.ops, &s->module->arena, op);
+    }
+    for (uint32_t i = 0; i < out.ops.count; i++)
+        if (out.ops.data[i]->kind != ts_hlo_none) out.ops.data[kept++] = out.ops.data[i];
+    out.ops.count = kept;
+    ts_block_take_ops(block, &out);
+}
+
+ts_status ts_sum_collectives(ts_module *module, ts_func *main, ts_diag *diag) {
+    (void)diag;
+    ts_arena scratch = {0};
+    summer s = {.module = module, .main = main, .known = main->value_count};
+    s.uses = ts_count_uses(main, &scratch);
+    sum_block(&s, main->body);
+    ts_arena_free(&scratch);
+    return ts_ok;
+}

@@ -1,0 +1,71 @@
+/* Quotients of 64-bit integers: a float estimate of what is left, never too large, is taken off the dividend
+   until less than two divisors are left. */
+#include "base/bits.h"
+#include "compiler/rewrite/wide.h"
+
+/* A round leaves at most 2^-18 of the quotient and less than one divisor more. */
+enum { ROUNDS = 4 };
+
+static ts_value *float_number(ts_maker *m, const ts_value *of, float number) {
+    ts_type type = of->type;
+    type.dtype = ts_dtype_f32;
+    return ts_make_number(m, &type, ts_float_bits(number));
+}
+
+static ts_value *product(ts_maker *m, ts_value *a, float number) {
+    return ts_make_binary(m, ts_hlo_multiply, a, float_number(m, a, number));
+}
+
+static ts_value *word_as_float(ts_maker *m, ts_value *word) {
+    ts_type type = word->type;
+    type.dtype = ts_dtype_f32;
+    return ts_make_unary(m, ts_hlo_convert, word, &type);
+}
+
+/* Within 2^-22 of the natural number. */
+static ts_value *as_float(ts_maker *m, ts_wide a) {
+    return ts_make_binary(m, ts_hlo_add, product(m, word_as_float(m, a.high), 0x1p32f),
+                          word_as_float(m, a.low));
+}
+
+/* Of natural numbers; the divisor is not 0. */
+static ts_wide divide(ts_maker *m, ts_wide a, ts_wide b, ts_wide *rest) {
+    ts_value *one = float_number(m, a.low, 1);
+    /* Smaller than the reciprocal by more than the roundings of this and the product add up to. */
+    ts_value *inverse = product(m, ts_make_binary(m, ts_hlo_divide, one, as_float(m, b)), 1 - 0x1p-19f);
+    ts_wide quotient = ts_wide_number(m, a.low, 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        ts_value *estimate = ts_make_binary(m, ts_hlo_multiply, as_float(m, a), inverse);
+        ts_wide part = ts_wide_of_float(m, estimate, false);
+        quotient = ts_wide_add(m, quotient, part);
+        a = ts_wide_subtract(m, a, ts_wide_multiply(m, part, b));
+    }
+    ts_value *is_more = ts_wide_compare(m, "GE", a, b, false);
+    *rest = ts_wide_select(m, is_more, ts_wide_subtract(m, a, b), a);
+    ts_wide next = ts_wide_add(m, quotient, ts_wide_number(m, a.low, 1));
+    return ts_wide_select(m, is_more, next, quotient);
+}
+
+static ts_wide magnitude(ts_maker *m, ts_wide a, ts_value *is_negative) {
+    return ts_wide_select(m, is_negative, ts_wide_negate(m, a), a);
+}
+
+/* By 0 the quotient has all bits set and the rest is the dividend, as of integers of 32 bits. */
+ts_wide ts_wide_divide(ts_maker *m, ts_wide a, ts_wide b, bool is_signed, bool wants_rest) {
+    ts_wide zero = ts_wide_number(m, a.low, 0), one = ts_wide_number(m, a.low, 1), x = a, y = b, rest;
+    ts_value *is_zero = ts_wide_compare(m, "EQ", b, zero, false), *is_negative = NULL, *differ = NULL;
+    if (is_signed) {
+        ts_value *is_below = ts_wide_is_negative(m, b);
+        is_negative = ts_wide_is_negative(m, a);
+        differ = ts_make_binary(m, ts_hlo_xor, is_negative, is_below);
+        x = magnitude(m, a, is_negative);
+        y = magnitude(m, b, is_below);
+    }
+    ts_wide quotient = divide(m, x, ts_wide_select(m, is_zero, one, y), &rest);
+    if (wants_rest) {
+        if (is_signed) rest = magnitude(m, rest, is_negative);
+        return ts_wide_select(m, is_zero, a, rest);
+    }
+    if (is_signed) quotient = magnitude(m, quotient, differ);
+    return ts_wide_select(m, is_zero, ts_wide_number(m, a.low, UINT64_MAX), quotient);
+}
