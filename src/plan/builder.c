@@ -105,7 +105,8 @@ ts_tile ts_build_ring(ts_builder *builder, ts_space space, int64_t parts, int64_
     return builder->tiles.count;
 }
 
-/* Operands near each other often name the same slot: one row serves them. */
+/* Reuses a recent row of the rotation table where one is equal: operands that are emitted close together
+   often name the same slot. */
 static uint32_t add_rotation(ts_builder *builder, const ts_tile_info *tile, ts_affine index) {
     enum { NEAR = 16 };
     ts_program *program = builder->program;

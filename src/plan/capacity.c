@@ -1,4 +1,4 @@
-/* Whether a program's tensors fit the HBM of one NeuronCore. */
+/* Checks that a program's tensors fit the HBM of one NeuronCore. */
 #include "arch/lifetime.h"
 #include "plan/builder.h"
 
@@ -7,7 +7,8 @@ static uint64_t add(uint64_t a, uint64_t b) {
     return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-/* The first instruction that touches the tensor tells where the user's program does. */
+/* Where the user's program makes the tensor: its own location or, without one, that of the first instruction
+   that accesses it. */
 static uint32_t loc_of(const ts_builder *b, uint32_t tensor) {
     if (b->tensor_locs.data[tensor]) return b->tensor_locs.data[tensor];
     for (uint32_t i = 0; i < b->program->code.count; i++) {

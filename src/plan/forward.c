@@ -1,13 +1,14 @@
-/* Copies from HBM to HBM that a tile can make: what a DMA moved between a tile and the copy's source is still
-   in the tile. A carried value then goes from SBUF to all its places, and none waits for it in HBM. */
+/* Forwarding of copies. A copy from HBM to HBM reads a place that a DMA has just loaded to, or stored from, a
+   tile. While the tile still holds the data the copy can read the tile instead. A value that a loop carries
+   then goes from SBUF to all its destinations, and none of them waits for the store to HBM. */
 #include <string.h>
 
 #include "plan/reside.h"
 
 enum { MOST_DIMS = 2 * TS_AP_DIMS };
 
-/* Elements in the order in which a DMA visits them, outermost dimension first; neighbours that are one
-   dimension are joined. */
+/* The elements of a DMA in the order in which it visits them, outermost dimension first. Adjacent dimensions
+   that can be expressed as one are merged. */
 typedef struct run {
     int dims;
     int64_t step[MOST_DIMS], count[MOST_DIMS];
@@ -25,7 +26,7 @@ static void add_dim(run *r, int64_t step, int64_t count) {
     r->count[r->dims++] = count;
 }
 
-/* False where a count is not known. */
+/* False where a count is ragged or 0. */
 static bool make_run(const ts_ap *hbm, run *r) {
     r->dims = 0;
     for (int i = 0; i < hbm->dims; i++) {
@@ -44,7 +45,8 @@ static bool same_place(const ts_program *program, const ts_ap *a, const ts_ap *b
            memcmp(x.count, y.count, (size_t)x.dims * sizeof *x.count) == 0;
 }
 
-/* The same elements with the first `parts` counts as one dimension. */
+/* Describes the elements of `hbm` with a first dimension of `parts`, to match the partitions of a tile. False
+   when they cannot be cut so. */
 static bool split(const ts_ap *hbm, int64_t parts, ts_ap *out) {
     run r;
     if (!make_run(hbm, &r) || r.dims == 0 || r.count[0] % parts != 0) return false;
@@ -60,7 +62,8 @@ static bool split(const ts_ap *hbm, int64_t parts, ts_ap *out) {
     return true;
 }
 
-/* A DMA between a tile and a tensor in HBM, both whole. */
+/* Whether the DMA moves data between an SBUF tile, on two or more partitions, and the tensor in HBM. Returns
+   both operands. */
 static bool is_transfer(const ts_inst_dma_copy *dma, uint32_t tensor, const ts_ap **hbm, const ts_ap **own) {
     bool is_store = dma->dst.space == ts_space_hbm;
     *hbm = is_store ? &dma->dst : &dma->src;
@@ -76,7 +79,7 @@ typedef struct forward {
     uint32_t *loop_of;
 } forward;
 
-/* Whether an instruction touches the tensor, or writes it where only that counts. */
+/* Whether the instruction accesses the tensor or tile; with only_writes, whether it writes it. */
 static bool touches(ts_inst *inst, ts_space space, uint32_t tensor, bool only_writes) {
     ts_operand_use uses[TS_MOST_USES];
     int count = ts_live_uses(inst, uses);
@@ -88,8 +91,8 @@ static bool touches(ts_inst *inst, ts_space space, uint32_t tensor, bool only_wr
     return false;
 }
 
-/* The DMA before the copy at `at`, in the same trip of the same loops, after which nobody wrote what they
-   have in common; UINT32_MAX when there is none. */
+/* The position of the DMA that moved what the copy at `at` reads, in the same trip of the same loops, such
+   that neither the tile nor the tensor was written in between. UINT32_MAX when there is none. */
 static uint32_t find_source(const forward *f, uint32_t at) {
     const ts_inst_dma_copy *copy = (const ts_inst_dma_copy *)f->program->code.data[at];
     for (uint32_t i = at; i-- > 0;) {
@@ -108,7 +111,7 @@ static uint32_t find_source(const forward *f, uint32_t at) {
     return UINT32_MAX;
 }
 
-/* Moves the instruction at `from` back to `to`, in the same loop. */
+/* Moves the instruction at `from` back to `to`, which is in the same loop. */
 static void move_back(forward *f, uint32_t from, uint32_t to) {
     uint32_t loop = f->loop_of[from];
     ts_build_move(f->b, from, to);

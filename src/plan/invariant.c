@@ -1,5 +1,5 @@
-/* What every trip of a loop would load again is loaded before it, where SBUF has room: the weights of a
-   scan's body. */
+/* Loop-invariant loads: a load that fetches the same data on every trip of a loop moves in front of the loop,
+   where SBUF has room. The weights in the body of a scan are such loads. */
 #include <string.h>
 
 #include "plan/reside.h"
@@ -8,9 +8,9 @@ typedef struct invariant {
     ts_builder *b;
     ts_program *program;
     ts_arena arena;
-    uint32_t *writes; /* by tile */
-    uint32_t *first;  /* by tile: 1 + position of its first use; 0 = none so far */
-    bool *is_stored;  /* by tensor: the loop in hand writes it */
+    uint32_t *writes; /* by tile: how many accesses write it */
+    uint32_t *first;  /* by tile: 1 + position of its first access; 0 = none so far */
+    bool *is_stored;  /* by tensor: whether the current loop writes it */
 } invariant;
 
 static bool has_term(const ts_program *program, const ts_affine *affine, uint32_t loop) {
@@ -40,7 +40,7 @@ static void see_tiles(invariant *v) {
     }
 }
 
-/* Of the loop in hand: what it stores. False where data decide how often it runs. */
+/* Records which tensors the loop stores to. False for a loop whose trip count depends on data. */
 static bool see_loop(invariant *v, const ts_loop *loop) {
     ts_operand_use uses[TS_MOST_USES];
     memset(v->is_stored, 0, v->program->tensors.count * sizeof *v->is_stored);
@@ -55,7 +55,8 @@ static bool see_loop(invariant *v, const ts_loop *loop) {
     return loop->trip.max > 1 && !loop->trip.is_ragged;
 }
 
-/* Whether the instruction at `at` loads the same on every trip, into a tile that nobody else fills. */
+/* Whether the instruction at `at` is a load that fetches the same on every trip, into a tile that nothing
+   else writes. */
 static bool is_again(const invariant *v, uint32_t at, uint32_t loop) {
     const ts_inst_dma_copy *dma = ts_plain_dma(v->program->code.data[at]);
     if (!dma || dma->src.space != ts_space_hbm || dma->dst.space != ts_space_sbuf) return false;
@@ -72,7 +73,7 @@ static void see(invariant *v, const uint32_t *loop_of, const ts_ap *ap, uint32_t
         see(v, loop_of, &v->program->indices.data[ap->index - 1], at);
 }
 
-/* Whether all tiles find addresses. */
+/* Whether all SBUF tiles find addresses. */
 static bool has_room(invariant *v) {
     ts_builder *b = v->b;
     ts_arena scratch = {0};
@@ -113,7 +114,7 @@ static void move_out(invariant *v, uint32_t number) {
 void ts_plan_invariants(ts_builder *b) {
     ts_program *program = b->program;
     invariant v = {.b = b, .program = program};
-    if (b->deepest > TS_MAX_LOOP_DEPTH) return; /* the verifier refuses it */
+    if (b->deepest > TS_MAX_LOOP_DEPTH) return; /* the verifier reports it */
     v.writes = TS_NEW_ARRAY(&v.arena, uint32_t, b->tiles.count + 1);
     v.first = TS_NEW_ARRAY(&v.arena, uint32_t, b->tiles.count + 1);
     v.is_stored = TS_NEW_ARRAY(&v.arena, bool, program->tensors.count + 1);

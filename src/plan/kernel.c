@@ -1,4 +1,4 @@
-/* The container of recorded kernels. */
+/* Encoding and decoding of recorded kernels (kernel.h has the format). */
 #include "plan/kernel.h"
 
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 enum { VERSION = 1, HEADER = 24, ROW = 32, MAX_NAME = 255 };
 static const char magic[4] = {'N', 'K', 'I', 0x1a};
 
-/* A tile's row: space, is_fixed, length of the name, then parts, loc, bytes, address; the name follows. */
+/* A tile's row: space, is_fixed, length of the name, then parts, loc, bytes and address. The name follows the
+   row. */
 static void put_tile(ts_text *out, const ts_tile_info *tile) {
     char row[ROW] = {0};
     const char *name = tile->name ? tile->name : "";
@@ -109,7 +110,7 @@ static ts_status get_tiles(void *context) {
     return r->at == r->end ? ts_ok : refuse(r, "bytes are left over");
 }
 
-/* Whether every byte of an operand on chip lies in its tile. */
+/* Whether every byte that an operand in SBUF or PSUM accesses lies in its tile. */
 static bool is_inside(const ts_builder *kernel, const ts_ap *ap) {
     if (ap->tensor == 0 || ap->tensor > kernel->tiles.count) return false;
     const ts_tile_info *tile = &kernel->tiles.data[ap->tensor - 1];

@@ -1,4 +1,4 @@
-/* A recorded kernel's instructions in the program of a step. */
+/* Copies the instructions of a recorded kernel into the program of a step. */
 #include <string.h>
 
 #include "plan/kernel.h"
@@ -31,13 +31,13 @@ typedef struct splice {
     const ts_builder *kernel;
     const uint32_t *inputs, *outputs;
     ts_arena scratch;
-    ts_tile *tile;    /* by the kernel's tile */
-    uint32_t *tensor; /* by the kernel's tensor */
+    ts_tile *tile;    /* by tile of the kernel: the step's tile */
+    uint32_t *tensor; /* by tensor of the kernel: the step's tensor */
     uint32_t first_loc, caller;
 } splice;
 
-/* Addresses that the kernel chose mean something to each other: all that it chose in a space is one tile, at
-   its place while any of it is in use. */
+/* Addresses that the kernel chose may overlap on purpose, so their layout must be kept. All chosen tiles of a
+   space become parts of one fixed tile that is live while any of them is in use. */
 static void add_chosen(splice *s, ts_space space) {
     const ts_builder *kernel = s->kernel;
     int64_t low = INT64_MAX, high = 0,

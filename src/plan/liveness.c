@@ -1,4 +1,4 @@
-/* Liveness of tiles, and first fit. */
+/* Liveness of tiles, and first-fit placement. */
 #include "plan/liveness.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ void ts_live_see(ts_builder *b, const uint32_t *loop_of, const ts_ap *ap, uint32
     const ts_program *program = b->program;
     ts_tile_info *tile = &b->tiles.data[ap->tensor - 1];
     ts_live_cover(program, loop_of, &tile->first, &tile->last, at);
-    /* A rotating tile holds all its slots while its loops run: that is what lets trips overlap. */
+    /* All slots of a rotating tile stay live while its loops run, so that trips can overlap. */
     ts_live_cover_rotation(program, &ap->offset, &tile->first, &tile->last);
 }
 
@@ -45,7 +45,7 @@ static int by_order(const void *a, const void *b) {
     return x->owner < y->owner ? -1 : x->owner > y->owner;
 }
 
-/* Puts number `i` among the `live` ones, which are sorted by address. */
+/* Inserts item `i` into `list`, whose `live` entries are sorted by address. */
 static void enter(const ts_live_item *items, uint32_t *list, uint32_t live, uint32_t i) {
     uint32_t slot = live;
     for (; slot > 0 && items[list[slot - 1]].address > items[i].address; slot--)
@@ -53,7 +53,8 @@ static void enter(const ts_live_item *items, uint32_t *list, uint32_t live, uint
     list[slot] = i;
 }
 
-/* The last position at which an item holds its room, to an ease; the one after all is that of need. */
+/* The last position at which an item holds its memory at the given ease. At TS_LIVE_EASES only real need
+   counts. */
 static uint32_t held_to(const ts_live_item *item, int ease) {
     return ease < TS_LIVE_EASES && item->far[ease] > item->last ? item->far[ease] : item->last;
 }
@@ -63,14 +64,14 @@ static bool meet(const ts_live_item *a, const ts_live_item *b, int ease) {
     return a->first <= held_to(b, ease) && b->first <= held_to(a, ease);
 }
 
-/* Items that have their address: two lists by address. */
+/* The items that have an address already, as two lists sorted by address. */
 typedef struct placed {
     const ts_live_item *items;
     const uint32_t *lasting, *others;
     uint32_t lasting_count, live;
 } placed;
 
-/* The lowest address for an item beside those that it meets. */
+/* The lowest address at which the item overlaps no placed item that is live at the same time. */
 static int64_t lowest(const placed *p, const ts_live_item *item, int ease) {
     int64_t at = 0;
     uint32_t i = 0, j = 0;
@@ -85,7 +86,7 @@ static int64_t lowest(const placed *p, const ts_live_item *item, int ease) {
     return at;
 }
 
-/* In the order in which they lie; `active` has room for as many. */
+/* Places the items in the order of the array. `active` has room for `count` entries. */
 static int64_t fit(ts_live_item *items, uint32_t count, uint32_t *active, int64_t capacity) {
     int64_t top = 0;
     placed p = {.items = items, .lasting = active};
@@ -118,8 +119,8 @@ static bool is_beyond(const ts_live_item *item, int64_t capacity) {
     return item->address + item->bytes > capacity;
 }
 
-/* What is live beside an item that found no room, or beside one that was tightened for that, is tightened: it
-   waits for whom it must. False when all of it was before. */
+/* Marks as tight every item that is live together with one that found no room, or with one that an earlier
+   round made tight. A tight item ignores `far`. False when no further item could be marked. */
 static bool tighten(ts_live_item *items, uint32_t count, int64_t capacity, uint32_t *busy,
                     uint32_t positions) {
     bool is_tighter = false;
@@ -130,7 +131,7 @@ static bool tighten(ts_live_item *items, uint32_t count, int64_t capacity, uint3
         busy[item->first]++;
         busy[item->last + 1]--;
     }
-    /* From here on, of how many positions up to this one some such item is live. */
+    /* busy[at]: how many of the positions up to and including `at` have such an item live. */
     for (uint32_t at = 0, live = 0, so_far = 0; at <= positions; at++) {
         live += busy[at];
         busy[at] = so_far += live > 0;

@@ -1,5 +1,5 @@
-/* Where a program's positions lie in time, before it has addresses: the sum of what its instructions cost
-   alone, as if engines took turns. */
+/* Estimates when each position of a program runs, before it has addresses: the sum of its instructions' own
+   costs, as if only one engine worked at a time. */
 #include "arch/cost.h"
 #include "plan/liveness.h"
 
@@ -37,7 +37,7 @@ ts_live_pace ts_live_pace_make(const ts_builder *b, const uint32_t *loop_of, ts_
     return pace;
 }
 
-/* The last position in [at, end] before which less than `limit` runs. */
+/* The last position in [at, end] with pace->before less than `limit`. */
 static uint32_t last_before(const ts_live_pace *pace, uint32_t at, uint32_t end, double limit) {
     while (at < end) {
         uint32_t middle = at + (end - at + 1) / 2;

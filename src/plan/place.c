@@ -1,21 +1,22 @@
-/* Placement: from virtual tiles to addresses. */
+/* Placement: gives virtual tiles and scratch tensors their addresses. */
 #include <string.h>
 
 #include "plan/liveness.h"
 
-/* How long before its next use a tile's room had better be left, in the time of ts_live_pace: the first is
-   enough for the next nest's loads to run ahead. */
+/* How long memory should stay unused before another tile takes it, in the time of ts_live_pace. The first
+   value is long enough for the loads of the next loop nest to run ahead. */
 static const double EASE_NS[TS_LIVE_EASES] = {50000, 20000, 10000, 5000};
 
 typedef struct placer {
     ts_builder *b;
-    uint32_t *row_of;  /* per tile: 1 + its row in the program's table; 0 = none */
-    uint32_t *loop_of; /* per code position: 1 + innermost loop that contains it; 0 = none */
+    uint32_t *row_of;  /* by tile: 1 + its row in the program's tile table; 0 = none */
+    uint32_t *loop_of; /* by code position: 1 + innermost loop around it; 0 = none */
     uint32_t *tensor_first, *tensor_last;
     ts_live_pace pace;
 } placer;
 
-/* What a condition leaves is kept for all trips of the loops that it depends on. */
+/* A tensor that a conditional loop accesses stays live for all trips of the loops on which the condition
+   depends. */
 static void cover_conditions(placer *p, uint32_t tensor, uint32_t at) {
     const ts_program *program = p->b->program;
     for (uint32_t id = p->loop_of[at]; id; id = program->loops.data[id - 1].parent) {
@@ -57,7 +58,7 @@ static void each_ap(placer *p, ts_inst *inst, uint32_t at, bool is_patch) {
     }
 }
 
-/* Until when each tile keeps others out of its room, unless they need it. */
+/* Sets until when each item should keep its memory if others have a choice. */
 static void ease(const placer *p, ts_live_item *items, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         for (int e = 0; e < TS_LIVE_EASES; e++)
@@ -83,8 +84,8 @@ static ts_status place_tiles(placer *p, ts_space space, double capacity, ts_aren
     return ts_ok;
 }
 
-/* What a collective sends keeps its room until the next one, which begins when it is over: what took the room
-   earlier would wait for that, while the engines go on. */
+/* The source of a collective stays allocated until the next collective, which starts after it. Otherwise a
+   write that reuses the memory would wait for the collective to end while engines could go on. */
 static void hold_sent(placer *p) {
     const ts_program *program = p->b->program;
     uint32_t next = program->code.count - 1;
@@ -115,7 +116,8 @@ static void place_scratch(placer *p, ts_arena *scratch) {
         program->tensors.data[items[i].owner].address = (uint64_t)items[i].address;
 }
 
-/* The tiles that the program names. Those that the user gave an address may be read through one another. */
+/* Fills the program's tile table. It stays empty when a tile has a user-chosen address, since such tiles may
+   alias each other. */
 static void list_tiles(placer *p, ts_arena *scratch) {
     ts_program *program = p->b->program;
     uint32_t count = p->b->tiles.count;

@@ -1,38 +1,40 @@
-/* Placement by age: each tile gets, of the room that is free when it is first touched, what was freed longest
-   ago. A tile then waits for as few earlier accesses as the space allows, which decides how far loads run
-   ahead of what they feed. Where that leaves no hole large enough, the lowest free addresses are taken
-   instead by all tiles from where all room was free to where it is again; where those do not suffice either,
-   the tiles that are live together are named. An address that the kernel chose is taken while the tile that
-   has it is live, and free for others before and after. */
+/* Placement by age, for NKI kernels. Each tile gets, of the memory that is free at its first access, the part
+   that was freed longest ago. It then waits for as few earlier accesses as possible, which decides how far
+   loads can run ahead of their uses. When no hole is large enough, all tiles of the cluster (from one point
+   where everything is free to the next) take the lowest free addresses instead. When that fails too, the
+   error names the tiles that are live together. An address that the kernel chose is occupied only while its
+   tile is live. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/integer.h"
 #include "plan/builder.h"
 
+/* Allocation unit of SBUF in bytes, and how many tiles an error names. */
 enum { UNIT = 64, NAMED = 4 };
 
-/* Units from `begin` to the next span's. */
+/* A run of units from `begin` up to the next span's begin, with one age. */
 typedef struct span {
     int begin;
-    uint32_t busy; /* 1 + last position at which its latest tile is live; 0 = free from the start; TAKEN */
+    uint32_t busy; /* 1 + last position at which its latest tile is live; 0 = never used; or TAKEN */
 } span;
 static const uint32_t TAKEN =
-    UINT32_MAX; /* behind the end, or a chosen tile's while one that it meets is placed */
+    UINT32_MAX; /* beyond the end of memory, or occupied by a chosen tile for the current search */
 
 typedef struct room {
     ts_builder *b;
     ts_space space;
-    int64_t unit; /* bytes: what addresses are multiples of */
+    int64_t unit; /* bytes; addresses are multiples of it */
     int units;
     uint32_t order_count;
-    uint32_t *order; /* tiles by first access, those at chosen addresses left out */
+    uint32_t *order; /* tiles without a chosen address, by first access */
     uint32_t chosen_count, over, over_before;
-    uint32_t *chosen; /* the others by last access; before `over` they are in `spans` */
+    uint32_t
+        *chosen; /* tiles with a chosen address, by last access; `spans` includes those before index `over` */
     int count, count_before;
-    span *spans;  /* without gaps, and one more that begins where the room ends */
-    span *before; /* `spans` before the tiles that are placed now */
-    span *others; /* `spans` without the chosen tiles that the one placed now meets */
+    span *spans;  /* contiguous and sorted; the last one begins where the memory ends */
+    span *before; /* copy of `spans` from before the current cluster */
+    span *others; /* copy of `spans` without the chosen tiles that the current tile overlaps */
     int *queue;
 } room;
 
@@ -54,7 +56,7 @@ static int by_last(const void *a, const void *b, void *context) {
     return x < y ? -1 : x > y;
 }
 
-/* The units [from, to) become a span. */
+/* Makes the units [from, to) one span that is busy until `busy`. */
 static void occupy(room *p, int from, int to, uint32_t busy) {
     span *s = p->spans, made[3];
     int first = 0, last, n = 0;
@@ -92,9 +94,9 @@ static void occupy_chosen(room *p, const ts_tile_info *tile, uint32_t busy) {
     occupy(p, first, last < p->units ? last : p->units, busy);
 }
 
-/* The hole of `need` units whose latest use is longest ago, the lowest of equals; -1 when there is none. It
-   begins where a span does: one unit lower it would have the same latest use or an older one. The queue holds
-   the spans of the window that could be its latest use, latest first. */
+/* Finds the hole of `need` units whose most recent use is oldest; the lowest among equals; -1 when there is
+   none. Only holes that begin at a span are tried: moving such a hole down by a unit cannot make it older.
+   The queue holds the spans of the sliding window that may be its most recent use, latest first. */
 static int oldest_hole(const room *p, uint32_t first, int need) {
     const span *s = p->spans;
     int best = -1, head = 0, tail = 0, next = 0;
@@ -105,7 +107,7 @@ static int oldest_hole(const room *p, uint32_t first, int need) {
                 tail--;
             p->queue[tail++] = next;
         }
-        if (s[next].begin < s[i].begin + need) { /* not free: the next window begins behind it */
+        if (s[next].begin < s[i].begin + need) { /* not free: the next window begins after it */
             i = next++;
             head = tail = 0;
             continue;
@@ -128,7 +130,8 @@ static int lowest_hole(const room *p, uint32_t first, int need) {
     return -1;
 }
 
-/* The lowest unit for a tile beside all that live with it; -1 when there is none. */
+/* The first unit of a hole for the tile, free of all tiles that are live with it; -1 when there is none.
+   is_oldest selects by age, otherwise by address. */
 static int find_hole(room *p, const ts_tile_info *tile, int need, bool is_oldest) {
     const ts_tile_info *tiles = p->b->tiles.data;
     for (; p->over < p->chosen_count && tiles[p->chosen[p->over]].last < tile->first; p->over++)
@@ -148,7 +151,7 @@ static int find_hole(room *p, const ts_tile_info *tile, int need, bool is_oldest
     return at;
 }
 
-/* Places the tiles of p->order from `begin` to `end`; the index of the first one without room, or `end`. */
+/* Places the tiles p->order[begin, end). Returns the index of the first tile without room, or `end`. */
 static uint32_t place_some(room *p, uint32_t begin, uint32_t end, bool is_oldest) {
     for (uint32_t i = begin; i < end; i++) {
         ts_tile_info *tile = &p->b->tiles.data[p->order[i]];
@@ -161,7 +164,7 @@ static uint32_t place_some(room *p, uint32_t begin, uint32_t end, bool is_oldest
     return end;
 }
 
-/* The end of the tiles from `begin` on after which all room is free again. */
+/* The end of the cluster that begins at `begin`: the first tile at whose start all earlier tiles are dead. */
 static uint32_t cluster_end(const room *p, uint32_t begin) {
     uint32_t last = 0, at = begin;
     for (; at < p->order_count && (at == begin || p->b->tiles.data[p->order[at]].first <= last); at++)
@@ -169,7 +172,7 @@ static uint32_t cluster_end(const room *p, uint32_t begin) {
     return at;
 }
 
-/* The index in p->order of the first tile without room; order_count when all have theirs. */
+/* Places all tiles. Returns the index in p->order of the first tile without room, or order_count. */
 static uint32_t place_all(room *p) {
     for (uint32_t begin = 0, end; begin < p->order_count; begin = end) {
         end = cluster_end(p, begin);
@@ -193,7 +196,7 @@ static void name_tile(const room *p, const ts_tile_info *tile, ts_text *out) {
     if (loc->file[0]) ts_text_format(out, " (line %u)", loc->line);
 }
 
-/* What is live together with the tile that found no room: the largest by name. */
+/* Reports the tile that found no room: how much is live with it, and the largest tiles by name. */
 static ts_status refuse(const room *p, uint32_t failed, double capacity, ts_diag *diag) {
     const ts_tile_info *tiles = p->b->tiles.data, *tile = &tiles[p->order[failed]];
     uint32_t largest[NAMED];

@@ -1,12 +1,13 @@
-/* Values that stay in SBUF from nest to nest: the pass, and what it does to the program. */
+/* Values that stay in SBUF between loop nests: the pass itself, and the changes that it makes to the program.
+ */
 #include "plan/reside.h"
 
-/* Whether somebody still reads it in HBM. */
+/* Whether the tensor must also be stored to HBM, for loads that are not served from SBUF. */
 static bool is_stored(const ts_reside_tensor *tensor) {
     return tensor->has_others || tensor->fill_count + tensor->chosen < tensor->link_count;
 }
 
-/* Whether it is stored for nobody. */
+/* Whether the tensor is a scratch tensor that only plain DMAs write and nothing reads. */
 static bool is_unread(const ts_reside *r, uint32_t number) {
     if (r->program->tensors.data[number].kind != ts_tensor_scratch || !r->tensors[number].uses) return false;
     for (uint32_t n = r->tensors[number].uses; n; n = r->uses.data[n - 1].next) {
@@ -40,7 +41,7 @@ static void make_resident(ts_reside *r, uint32_t number, bool *is_gone) {
         move_in(r, tensor, &r->links.data[tensor->first_link + i], resident, is_gone);
 }
 
-/* The code without what is gone; loops keep their numbers. */
+/* Removes the instructions marked in `is_gone` and adjusts the loops, which keep their ids. */
 static void close_up(ts_program *program, const bool *is_gone) {
     uint32_t kept = 0;
     for (uint32_t at = 0; at < program->code.count; at++) {
@@ -53,7 +54,7 @@ static void close_up(ts_program *program, const bool *is_gone) {
     program->code.count = kept;
 }
 
-/* Tensors without accesses are none; the others move up. */
+/* Removes tensors that are no longer accessed, and renumbers the others. */
 static void drop_tensors(ts_reside *r) {
     ts_program *program = r->program;
     uint32_t *number = TS_NEW_ARRAY(&r->arena, uint32_t, program->tensors.count), kept = 0;
@@ -77,7 +78,7 @@ static void drop_tensors(ts_reside *r) {
 void ts_plan_reside(ts_builder *b) {
     ts_program *program = b->program;
     ts_reside r = {.b = b, .program = program};
-    if (b->deepest > TS_MAX_LOOP_DEPTH) return; /* the verifier refuses it */
+    if (b->deepest > TS_MAX_LOOP_DEPTH) return; /* the verifier reports it */
     r.loop_of = ts_live_loops(program, &r.arena);
     r.tiles = TS_NEW_ARRAY(&r.arena, ts_reside_tile, b->tiles.count);
     r.tensors = TS_NEW_ARRAY(&r.arena, ts_reside_tensor, program->tensors.count);

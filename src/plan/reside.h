@@ -1,101 +1,107 @@
-/* Values that stay in SBUF between loop nests. Lowering hands values on through scratch tensors in HBM. Where
-   all that is stored to one puts row r on partition r mod P, as its loads do, the tensor can lie in SBUF,
-   rows behind one another in a partition: the tiles that were stored and loaded become parts of it, and the
-   DMAs are gone. Of an argument that a DMA loads as a whole, later loads are gone in the same way. Private to
-   src/plan. */
+/* Values that stay in SBUF between loop nests. Lowering passes values from nest to nest through scratch
+   tensors in HBM. Where all stores to a tensor put row r on partition r mod P, and its loads do the same, the
+   tensor can stay in SBUF, with the rows of a partition one behind the other: the tiles that were stored and
+   loaded become parts of the resident tensor, and the DMAs disappear. Likewise, once a DMA has loaded a whole
+   argument, later loads of it disappear. Private to src/plan. */
 #ifndef TS_PLAN_RESIDE_H
 #define TS_PLAN_RESIDE_H
 
 #include "arch/range.h"
 #include "plan/liveness.h"
 
-/* How a tensor lies in SBUF: element e in partition e / row mod parts. */
+/* Layout of a tensor in SBUF: element e is on partition (e / row) mod parts. */
 typedef struct ts_reside_form {
-    int64_t row;   /* elements */
+    int64_t row;   /* elements per row */
     int64_t parts; /* partitions */
-    int64_t bytes; /* of an element */
+    int64_t bytes; /* bytes per element */
 } ts_reside_form;
 
 enum { TS_RESIDE_DIGITS = 2 * TS_AP_DIMS };
 
-/* Where bytes of a tile are in the tensor: an offset is digits, outermost first, each worth `from` bytes in
-   the tile and `to` bytes in the tensor's partition. A shift: from = to for all of them. */
+/* Maps byte offsets in a tile to byte offsets in the tensor's partition. An offset is split into digits,
+   outermost first; a digit counts `from` bytes in the tile and `to` bytes in the tensor. It is a shift when
+   from = to for every digit. */
 typedef struct ts_reside_map {
     int digits;
     int64_t count[TS_RESIDE_DIGITS], from[TS_RESIDE_DIGITS], to[TS_RESIDE_DIGITS];
     bool is_shift;
 } ts_reside_map;
 
-/* Where in the tensor a tile's DMAs begin, elements: base, loop counters, and `stride` for each copy of a
-   tile that several DMAs fill in turn, counted by the index of the operand's rotation. */
+/* Where in the tensor the DMAs of a tile begin, in elements: base + terms over loop counters + stride *
+   index. The index is that of the operand's rotation; stride is nonzero only for a tile whose copies several
+   DMAs fill in turn. */
 typedef struct ts_reside_start {
     int64_t base, stride;
     int terms;
     ts_term term[TS_MAX_LOOP_DEPTH];
 } ts_reside_start;
 
-/* How far each trip of a loop moves it. */
+/* The coefficient of the loop's counter in `affine`. */
 int64_t ts_reside_coef(const ts_program *program, const ts_affine *affine, uint32_t loop);
-/* Of the operand in HBM of a DMA whose tile is at the operand `own`, when a copy of it is `stride` elements
-   from the one before; false when the offset does not follow the rotation's index so. */
+/* Computes the start for a DMA with operand `hbm` in HBM and operand `own` on the tile, where consecutive
+   copies of the tile are `stride` elements apart. False when the HBM offset does not follow the rotation's
+   index in that way. */
 bool ts_reside_begin(const ts_program *program, const ts_ap *hbm, const ts_ap *own, int64_t stride,
                      ts_reside_start *start);
-/* The stride that the offset can have: elements for each step of the index; 0 when it is constant. */
+/* The only stride that can fit the offset: elements per step of the rotation's index; 0 when the offset does
+   not move with it. */
 int64_t ts_reside_stride(const ts_program *program, const ts_ap *hbm, const ts_ap *own);
 
-/* Of a tensor's rows, in all trips of the loops. */
+/* A range of columns of the tensor's rows, over all trips of the loops. */
 typedef struct ts_reside_columns {
     int64_t first, last;
 } ts_reside_columns;
 
-/* Whether the operand in HBM covers whole columns of the form: rows on the partitions, from partition 0;
-   which ones. */
+/* Whether the HBM operand fits the form: rows on partitions from partition 0 on, all columns within a row.
+   Sets the columns that it covers. */
 bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const ts_ap *hbm,
                     ts_reside_columns *columns);
-/* The map of a DMA between the two, of which `hbm` lies so; false when there is none. */
+/* Makes the map for a DMA between the two operands, of which `hbm` fits the form. False when there is none.
+ */
 bool ts_reside_join(const ts_reside_form *form, const ts_ap *tile, const ts_ap *hbm, ts_reside_map *map);
-/* Whether an operand on the tile, inside the loops of `nest`, is one on the tensor, and within what the DMA
-   that begins at byte `base` of the tile moves. */
+/* Whether an operand `ap` on the tile, inside the loops of `nest`, can be expressed on the tensor and stays
+   within what the DMA moves. `base` is the byte in the tile at which that DMA begins. */
 bool ts_reside_takes(const ts_nesting *nest, const ts_reside_map *map, int64_t base, const ts_ap *ap);
-/* Makes it one: of tile `resident`. */
+/* Rewrites such an operand to refer to the tile `resident` that holds the tensor. */
 void ts_reside_patch(ts_builder *b, const ts_reside_form *form, const ts_reside_map *map, int64_t base,
                      const ts_reside_start *start, ts_tile resident, ts_ap *ap);
 
-/* One operand on a tile or a tensor; those of one hang together. */
+/* One access to a tile or a tensor. The accesses of each form a linked list. */
 typedef struct ts_reside_use {
-    uint32_t at, next; /* position; 1 + number of the next use, 0 = none */
+    uint32_t at, next; /* code position; 1 + index of the next access, 0 = none */
     ts_operand_use is;
 } ts_reside_use;
 
-/* What is known of a tile: its uses, and the DMA that would be no more. */
+/* What is known of a tile: its accesses, and whether it may become part of a tensor. */
 typedef struct ts_reside_tile {
-    uint32_t uses;                /* 1 + number of the first; 0 = none */
-    uint32_t first, last, writes; /* positions of accesses; how many write */
-    bool is_bound;                /* an index, or of PSUM: stays as it is */
-    bool is_taken;                /* became part of a tensor */
-    bool is_linked;               /* as a load of the tensor in hand */
+    uint32_t uses;                /* 1 + index of the latest access; 0 = none */
+    uint32_t first, last, writes; /* positions of the first and last access; number of writes */
+    bool is_bound;                /* holds an index, or lies in PSUM: cannot move */
+    bool is_taken;                /* has become part of a tensor */
+    bool is_linked;               /* scratch mark: is linked as a load of the current tensor */
 } ts_reside_tile;
 
-/* A tile that could be part of a tensor, and the DMA between them; of a load with several, the first. */
+/* A tile that could become part of a tensor, and the DMA between the two (the first one if several DMAs load
+   the tile). */
 typedef struct ts_reside_link {
     uint32_t at, tile; /* position of the DMA; index of the tile */
     bool is_store;
-    bool is_filling; /* the load that brings an argument: it stays, and fills the tensor in SBUF */
+    bool is_filling; /* the load that brings in an argument: it stays and fills the resident tensor */
     ts_reside_map map;
     ts_reside_start start;
     ts_reside_columns columns;
-    int64_t base; /* bytes: where in the tile the DMA begins */
-    double bytes; /* that the DMAs move in a step */
+    int64_t base; /* byte in the tile at which the DMA begins */
+    double bytes; /* bytes that its DMAs move in a step */
 } ts_reside_link;
 
 typedef struct ts_reside_tensor {
     uint32_t uses;
     ts_reside_form form;
-    uint32_t first_link, link_count; /* those that fill it, then loads, nearest first */
-    uint32_t fill_count;             /* stores, or the one load that brings an argument */
-    bool has_others;                 /* loads that are no links */
-    uint32_t chosen;                 /* how many loads are served; 0 = it lies in HBM */
-    uint32_t first, last;            /* positions over which it lies in SBUF, once chosen */
+    uint32_t first_link, link_count; /* links that fill the tensor come first, then loads by distance */
+    uint32_t fill_count;             /* number of stores, or 1 for the load of an argument */
+    bool has_others;                 /* some loads could not be linked */
+    uint32_t chosen;                 /* number of loads served from SBUF; 0 = the tensor stays in HBM */
+    uint32_t first, last;            /* live range in SBUF, once chosen */
 } ts_reside_tensor;
 
 typedef struct ts_reside {
@@ -109,13 +115,15 @@ typedef struct ts_reside {
     TS_VEC(ts_reside_link) links;
 } ts_reside;
 
-/* The instruction as a DMA that moves its bytes and does nothing else; NULL when it is none. */
+/* The instruction as a DMA that only moves bytes (no read-modify-write, no skipping of bad indices); NULL
+   otherwise. */
 const ts_inst_dma_copy *ts_plain_dma(const ts_inst *inst);
 /* Fills tiles, tensors, uses and links (reside_links.c). */
 void ts_reside_find(ts_reside *r);
-/* Chooses which tensors stay and for how many of their loads, as SBUF has room (reside_choose.c). */
+/* Chooses which tensors become resident and how many of their loads are served, as SBUF has room
+   (reside_choose.c). */
 void ts_reside_choose(ts_reside *r);
-/* Bytes of a partition that the tensor takes. */
+/* Bytes per partition that the resident tensor takes. */
 int64_t ts_reside_bytes(const ts_reside *r, uint32_t number);
 
 #endif

@@ -1,21 +1,21 @@
-/* Which tensors stay in SBUF, and for how long: those that save most bytes for the room and time that
-   they take. A tensor that is read again much later may stay for its near readers and lie in HBM, too, for
-   the others. */
+/* Chooses which tensors stay in SBUF, and for how long: those that save most DMA bytes for the memory and
+   time that they occupy. A tensor that is read again much later may stay for its near readers and also lie in
+   HBM for the far ones. */
 #include <stdlib.h>
 
 #include "base/integer.h"
 #include "plan/reside.h"
 
-/* A tensor with so many of its loads served. */
+/* A candidate: a tensor with its first `loads` loads served from SBUF. */
 typedef struct option {
     uint32_t tensor, loads, first, last;
-    double worth; /* bytes that are not moved, for each byte and position that it takes */
+    double worth; /* DMA bytes saved per byte and code position occupied */
 } option;
 
 typedef struct chooser {
     ts_reside *r;
     TS_VEC(option) options;
-    int64_t *busy; /* bytes of a partition by position, of tiles and chosen tensors */
+    int64_t *busy; /* by code position: bytes per partition of tiles and chosen tensors */
 } chooser;
 
 int64_t ts_reside_bytes(const ts_reside *r, uint32_t number) {
@@ -88,7 +88,8 @@ static void take_tiles(ts_reside *r, const ts_reside_tensor *tensor, bool is_tak
         r->tiles[r->links.data[tensor->first_link + i].tile].is_taken = is_taken;
 }
 
-/* Of a tile that is stored to two tensors, or loaded and stored, only one can have it. */
+/* Whether no other tensor has taken one of the tiles. A tile that is stored to two tensors, or loaded and
+   stored, can be part of only one. */
 static bool are_free(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t loads) {
     const ts_reside_link *links = r->links.data + tensor->first_link;
     for (uint32_t i = 0; i < tensor->fill_count + loads; i++)
@@ -96,7 +97,7 @@ static bool are_free(const ts_reside *r, const ts_reside_tensor *tensor, uint32_
     return true;
 }
 
-/* Best first; more loads of a tensor that was chosen already replace the fewer. */
+/* Takes candidates best first. A candidate with more loads of a tensor replaces an earlier one with fewer. */
 static void choose(chooser *c, int64_t limit) {
     ts_reside *r = c->r;
     for (uint32_t i = 0; i < c->options.count; i++) {
@@ -127,7 +128,7 @@ static void forget_choice(chooser *c) {
     }
 }
 
-/* Whether tiles and tensors find addresses, which holes between them can prevent. */
+/* Whether tiles and chosen tensors all find addresses; fragmentation can prevent it. */
 static bool is_placed(ts_reside *r) {
     uint32_t most = r->b->tiles.count + r->program->tensors.count, count = 0;
     ts_live_item *items = TS_NEW_ARRAY(&r->arena, ts_live_item, most);
@@ -148,7 +149,9 @@ static bool is_placed(ts_reside *r) {
 }
 
 void ts_reside_choose(ts_reside *r) {
-    static const int shares[] = {100, 90, 80, 65, 50, 30}; /* of SBUF, percent */
+    static const int shares[] = {
+        100, 90, 80,
+        65,  50, 30}; /* percent of SBUF to fill; less is tried when fragmentation prevents placement */
     chooser c = {.r = r, .busy = TS_NEW_ARRAY(&r->arena, int64_t, r->program->code.count)};
     for (uint32_t t = 0; t < r->program->tensors.count; t++)
         add_options(&c, t);

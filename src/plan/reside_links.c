@@ -1,10 +1,11 @@
-/* Which tiles could be parts of scratch tensors: who uses what, and the DMAs between tiles and tensors. */
+/* Finds the tiles that could be parts of tensors: the accesses of each tile and tensor, and the DMAs between
+   them. */
 #include <stdlib.h>
 
 #include "arch/dtype.h"
 #include "plan/reside.h"
 
-/* ---- who uses what ---- */
+/* ---- accesses ---- */
 
 static void add_use(ts_reside *r, uint32_t *head, uint32_t at, ts_operand_use is) {
     ts_reside_use added = {.at = at, .next = *head, .is = is};
@@ -69,7 +70,8 @@ static bool is_conditional(const ts_reside *r, uint32_t at) {
     return false;
 }
 
-/* The operand on the tile of a DMA between it and the tensor, when that DMA is like those that can go. */
+/* The tile's operand of the DMA at `at` between a tile and the tensor; NULL when that DMA could not be
+   removed. */
 static const ts_ap *tile_side(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t at, bool is_store,
                               ts_reside_columns *columns) {
     const ts_inst_dma_copy *dma = ts_plain_dma(r->program->code.data[at]);
@@ -96,7 +98,8 @@ static bool same_map(const ts_reside_map *a, const ts_reside_map *b) {
     return is_same;
 }
 
-/* Whether another DMA that fills the tile takes the same tensor to the same places. */
+/* Whether the DMA at `at` loads the same part of the tensor to the same place of the tile as the link's DMA.
+ */
 static bool is_like(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t number,
                     const ts_reside_link *l, uint32_t at) {
     ts_reside_columns columns;
@@ -110,8 +113,8 @@ static bool is_like(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t
            ts_reside_begin(r->program, hbm, own, l->start.stride, &start) && same_start(&start, &l->start);
 }
 
-/* Copies of a tile are parts of the tensor by their index when several DMAs fill them; otherwise by the loops
-   around all its accesses. */
+/* The start's stride for a load. When several DMAs fill a tile, the index of a copy tells which part of the
+   tensor it is; otherwise (0) the loops around all accesses tell it. */
 static int64_t stride_of(const ts_reside *r, const ts_reside_link *l) {
     int64_t stride = 0;
     if (l->is_store || r->tiles[l->tile].writes == 1) return 0;
@@ -133,8 +136,9 @@ static ts_nesting nesting_at(const ts_reside *r, uint32_t at) {
     return nest;
 }
 
-/* Whether the tile's other accesses belong to this DMA, or to others like it: they lie in the loops that move
-   it along the tensor, in the copy of the tile that it fills, and write nothing that it does not move. */
+/* Whether every other access to the tile belongs to this DMA or to one like it: it lies in the loops that
+   move the DMA along the tensor, refers to the copy that the DMA fills, and stays within what the DMA moves.
+   Adds up the bytes of a load's DMAs. */
 static bool has_own_tile(ts_reside *r, const ts_reside_tensor *tensor, uint32_t number, ts_reside_link *l) {
     const ts_reside_tile *tile = &r->tiles[l->tile];
     const ts_tile_info *info = &r->b->tiles.data[l->tile];
@@ -198,8 +202,8 @@ static bool is_elementwise(const ts_inst *inst) {
            inst->op == ts_op_scalar_tensor_tensor || inst->op == ts_op_tensor_copy;
 }
 
-/* Whether the instruction at `at` reads each element of the load's tile where it writes the store's: then the
-   new value takes the old one's place. */
+/* Whether the instruction at `at` reads each element of the load's tile at the place where it writes the
+   store's tile, so that the new value can overwrite the old one. */
 static bool is_in_place(const ts_reside *r, const ts_reside_link *store, const ts_reside_link *load,
                         uint32_t at) {
     ts_operand_use uses[TS_MOST_USES];
@@ -217,14 +221,15 @@ static bool is_in_place(const ts_reside *r, const ts_reside_link *store, const t
         if (from->space == ts_space_hbm || from->tensor != load->tile + 1) continue;
         ts_affine x = to->offset, y = from->offset;
         x.base -= store->base, y.base -= load->base;
-        x.rotation = y.rotation = 0; /* of tiles that turn with no loop of the tensor's */
+        x.rotation = y.rotation = 0; /* their rotation follows no loop that moves along the tensor */
         is_same = same_dims(to, from) && ts_affine_same(r->program, &x, &y);
     }
     return is_same;
 }
 
-/* A store begins to overwrite when its tile is first written, so that nobody may still need what was there;
-   and what a load's tile shows may not change while it is read. Different columns are no matter. */
+/* Whether the two links cannot both be parts of the tensor. Writing the store's tile overwrites the tensor at
+   once, so no load's tile with those columns may still be in use. Links with disjoint columns never conflict.
+   */
 static bool do_meet(const ts_reside *r, const ts_reside_link *a, const ts_reside_link *b) {
     const ts_reside_tile *x = &r->tiles[a->tile], *y = &r->tiles[b->tile];
     if (a->columns.first > b->columns.last || b->columns.first > a->columns.last) return false;
@@ -241,7 +246,7 @@ static bool meets_some(const ts_reside *r, const ts_reside_tensor *tensor, const
     return false;
 }
 
-/* The DMAs of a tensor whose stores all fit. */
+/* Links the tensor's DMAs, if all its stores can be linked. */
 static void link_tensor(ts_reside *r, uint32_t number) {
     ts_reside_tensor *tensor = &r->tensors[number];
     const ts_tensor *info = &r->program->tensors.data[number];
@@ -284,7 +289,7 @@ static void link_tensor(ts_reside *r, uint32_t number) {
 
 /* ---- arguments ---- */
 
-/* How far apart an operand's elements lie along a dimension or a loop, and how many there are. */
+/* Distance between elements along a dimension or a loop, and their number. */
 typedef struct stride {
     int64_t step, count;
 } stride;
@@ -294,7 +299,8 @@ static int by_step(const void *a, const void *b) {
     return x->step < y->step ? -1 : x->step > y->step;
 }
 
-/* Of the operand in HBM, in all trips of its loops; returns how many, -1 when a count is ragged. */
+/* Strides of the HBM operand over its dimensions and loops. Returns their number, -1 when a count is ragged.
+ */
 static int get_strides(const ts_reside *r, uint32_t at, const ts_ap *hbm, stride *strides) {
     int count = 0;
     for (int i = 0; i < hbm->dims; i++) {
@@ -309,7 +315,7 @@ static int get_strides(const ts_reside *r, uint32_t at, const ts_ap *hbm, stride
     return count;
 }
 
-/* Whether it is each element of its tensor once. */
+/* Whether the operand visits each of the tensor's `elems` elements exactly once. */
 static bool is_all_once(const ts_reside *r, uint32_t at, const ts_ap *hbm, int64_t elems) {
     stride strides[TS_AP_DIMS + TS_MAX_LOOP_DEPTH];
     const int count = hbm->offset.base == 0 ? get_strides(r, at, hbm, strides) : -1;
@@ -324,7 +330,7 @@ static bool is_all_once(const ts_reside *r, uint32_t at, const ts_ap *hbm, int64
     return all == elems;
 }
 
-/* The outermost loop around a position, from its beginning to its end; the position itself outside loops. */
+/* Begin and end of the outermost loop around a position; the position itself outside loops. */
 static void nest_around(const ts_reside *r, uint32_t at, uint32_t *begin, uint32_t *end) {
     *begin = *end = at;
     for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent) {
@@ -333,8 +339,8 @@ static void nest_around(const ts_reside *r, uint32_t at, uint32_t *begin, uint32
     }
 }
 
-/* Whether all trips of the loops around a position run, whatever the data: nothing leaves them, as branches
-   are left that are not taken. */
+/* Whether all trips of the loops around a position always run. A `leave` instruction, as in branches, makes
+   that depend on data. */
 static bool is_certain(const ts_reside *r, uint32_t at) {
     uint32_t begin, end;
     nest_around(r, at, &begin, &end);
@@ -343,7 +349,7 @@ static bool is_certain(const ts_reside *r, uint32_t at) {
     return true;
 }
 
-/* The first load that brings all of an argument; the tensor gets the form in which it does. */
+/* Finds a load that brings in the whole argument, and sets the tensor's form to that load's layout. */
 static bool find_filling(ts_reside *r, ts_reside_tensor *tensor, uint32_t number, ts_reside_link *filling) {
     const ts_tensor *info = &r->program->tensors.data[number];
     const int64_t bytes = ts_dtype_get((ts_dtype)info->dtype)->bytes;

@@ -1,9 +1,10 @@
-/* From offsets in a tile to offsets in a tensor that lies in SBUF. */
+/* Maps offsets in a tile to offsets in a resident tensor. */
 #include "plan/reside.h"
 
 #include "arch/dtype.h"
 
-/* What `elements` of the tensor are in bytes of its partition: whole rows of all partitions, or columns. */
+/* Converts a distance of `elements` in the tensor to bytes in its partition. It must be a multiple of whole
+   rows over all partitions, or stay within a row (is_column). */
 static bool measure(const ts_reside_form *form, int64_t elements, bool *is_column, int64_t *bytes) {
     int64_t all = form->row * form->parts;
     *is_column = elements % all != 0;
@@ -53,7 +54,7 @@ static void reverse(ts_reside_map *map) {
     }
 }
 
-/* Both sides visit the same elements in the same order; their dimensions need not be cut alike. */
+/* Both operands visit the same elements in the same order, but their dimensions may be cut differently. */
 bool ts_reside_join(const ts_reside_form *form, const ts_ap *tile, const ts_ap *hbm, ts_reside_map *map) {
     int t = tile->dims - 1, h = hbm->dims - 1;
     int64_t t_left = t >= 0 ? tile->dim[t].count.max : 1, h_left = h >= 1 ? hbm->dim[h].count.max : 1;
@@ -78,7 +79,8 @@ bool ts_reside_join(const ts_reside_form *form, const ts_ap *tile, const ts_ap *
     return true;
 }
 
-/* Adds to `most` how far the digits get in `times` steps of `from` bytes. */
+/* Converts a distance of `from` bytes in the tile to `*to` bytes in the tensor, and adds to `most` how far
+   the digits move in `times` such steps. */
 static bool convert(const ts_reside_map *map, int64_t from, int64_t times, int64_t *most, int64_t *to) {
     *to = from;
     if (map->is_shift) return true;
@@ -92,7 +94,7 @@ static bool convert(const ts_reside_map *map, int64_t from, int64_t times, int64
         *to += digit * map->to[i];
         most[i] += digit * times;
     }
-    int inner = map->digits - 1; /* parts of an element stay as they are */
+    int inner = map->digits - 1; /* an offset within an element stays as it is */
     *to += from;
     return from == 0 || map->from[inner] == map->to[inner];
 }
@@ -101,7 +103,7 @@ static int64_t size_of(const ts_ap *ap) {
     return ts_dtype_get((ts_dtype)ap->dtype)->bytes;
 }
 
-/* Of a shift without gaps: whether the operand stays within what the DMA moves. */
+/* For a shift over a contiguous range: whether the operand stays within what the DMA moves. */
 static bool is_inside(const ts_nesting *nest, const ts_reside_map *map, int64_t base, const ts_ap *ap) {
     int64_t size = 1;
     for (int i = map->digits; i-- > 0;) {
