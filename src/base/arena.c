@@ -1,4 +1,4 @@
-/* Arena: blocks of growing size, bump allocation, one free. */
+/* Arena: a list of blocks of growing size, with bump allocation; all blocks are freed at once. */
 #include "base/arena.h"
 
 #include "base/unit.h"
@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A test that refuses each request in turn builds this file with blocks of one request. */
+/* tests/unit/allocation_failures.c builds this file with blocks of a single request, so that every request
+   can be refused in turn. */
 #ifndef TS_ARENA_LARGEST_BLOCK
 #define TS_ARENA_LARGEST_BLOCK (1 << 20)
 #endif
@@ -21,8 +22,8 @@ struct ts_arena_block {
     _Alignas(ALIGNMENT) unsigned char data[];
 };
 
-/* A request larger than the block size gets a block of its own, behind the current one, so that the room
-   left there is still used. */
+/* A request for more than half a block gets a block of its own behind the current one, so that the room left
+   in the current block is still used. */
 static ts_arena_block *add_block(ts_arena *arena, size_t request) {
     size_t size = arena->blocks ? arena->blocks->size * 2 : (size_t)FIRST_BLOCK;
     if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;

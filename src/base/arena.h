@@ -1,4 +1,4 @@
-/* Arena: memory of one unit of work, freed all at once. Nothing is freed singly. */
+/* Arena: memory of one unit of work, freed all at once; single allocations are never freed. */
 #ifndef TS_BASE_ARENA_H
 #define TS_BASE_ARENA_H
 
@@ -7,7 +7,8 @@
 
 typedef struct ts_arena_block ts_arena_block;
 
-/* Zero-initialise to use. Not thread-safe. Without memory the unit of work ends (base/unit.h). */
+/* Zero-initialise before use. Not thread-safe. When the host has no memory, the unit of work ends
+   (base/unit.h). */
 typedef struct ts_arena {
     ts_arena_block *blocks;
     size_t bytes_used;
@@ -15,7 +16,7 @@ typedef struct ts_arena {
 
 /* Zeroed memory, aligned to 16 bytes; lives until ts_arena_free. size 0 gives a valid pointer. */
 void *ts_arena_alloc(ts_arena *arena, size_t size);
-/* Zeroed array; count * size beyond memory ends the unit of work. */
+/* Zeroed array; ends the unit of work when count * size overflows or does not fit in memory. */
 void *ts_arena_array(ts_arena *arena, size_t count, size_t size);
 void *ts_arena_copy(ts_arena *arena, const void *data, size_t size);
 char *ts_arena_string(ts_arena *arena, const char *text);
@@ -26,14 +27,14 @@ void ts_arena_free(ts_arena *arena);
 #define TS_NEW(arena, type)              ((type *)ts_arena_alloc((arena), sizeof(type)))
 #define TS_NEW_ARRAY(arena, type, count) ((type *)ts_arena_array((arena), (count), sizeof(type)))
 
-/* Growable array in an arena: struct { T *data; uint32_t count, capacity; }. Growth copies, so
-   element pointers do not survive a push. */
+/* Growable array in an arena: struct { T *data; uint32_t count, capacity; }. A push that grows the array
+   moves it, so pointers to elements do not survive a push. */
 #define TS_VEC(T)                                                                                            \
     struct {                                                                                                 \
         T *data;                                                                                             \
         uint32_t count, capacity;                                                                            \
     }
-/* Room for so many from the start, in an array that is empty. */
+/* Gives an empty array room for `room` elements. */
 #define ts_vec_reserve(vec, arena, room)                                                                     \
     do {                                                                                                     \
         (vec)->capacity = (room);                                                                            \

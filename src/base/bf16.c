@@ -1,4 +1,4 @@
-/* Arrays of floats to bf16. */
+/* Rounds arrays of fp32 to bf16 with AVX-512 BF16 or AVX2. */
 #include "base/bf16.h"
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ TS_BF16_TARGET static size_t narrow(const float *from, uint16_t *to, size_t coun
 #define AVX2 __attribute__((target("avx2")))
 enum { LANES = 8 };
 
-/* As ts_bf16_rounded. */
+/* ts_bf16_rounded for eight numbers. has_nan false: no number is NaN. */
 AVX2 static inline __m256i rounded(__m256 values, bool has_nan) {
     const __m256i bits = _mm256_castps_si256(values);
     const __m256i last = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
@@ -35,7 +35,8 @@ AVX2 static size_t narrow_avx2(const float *from, uint16_t *to, size_t count) {
         const bool has_nan = _mm256_movemask_ps(_mm256_cmp_ps(first, second, _CMP_UNORD_Q)) != 0;
         const __m256i low = _mm256_srli_epi32(rounded(first, has_nan), 16),
                       high = _mm256_srli_epi32(rounded(second, has_nan), 16);
-        /* Packed within each half of the registers. */
+        /* packus works within each 128-bit half of its operands, so the quarters are put in order
+           afterwards. */
         const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
         _mm256_storeu_si256((__m256i *)(void *)(to + i), packed);
     }

@@ -1,5 +1,6 @@
-/* bf16 in whole vectors. CPUs that round to it in one instruction take subnormal numbers for 0, which are
-   looked for; all others they round as ts_float_bf16 does, NaN included. */
+/* Conversions between fp32 and bf16 in whole vectors. The CPU's conversion instruction treats subnormal
+   numbers as 0, so they are detected and converted apart; all other values, NaN included, it rounds as
+   ts_float_bf16 does. */
 #ifndef TS_BASE_BF16_H
 #define TS_BASE_BF16_H
 
@@ -7,8 +8,8 @@
 
 #include "base/bits.h"
 
-/* Rounds the first numbers of `from`, as many as go in whole vectors; returns how many: none on other CPUs.
- */
+/* Rounds as many numbers of `from`, from the first on, as fill whole vectors. Returns how many it rounded: 0
+   on CPUs without the vector instructions, in which case the caller rounds all. */
 size_t ts_bf16_narrow(const float *from, uint16_t *to, size_t count);
 
 #ifdef __x86_64__

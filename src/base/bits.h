@@ -1,4 +1,4 @@
-/* Floats as the bits that they are made of. */
+/* Bit patterns of floats, and the scalar conversions between fp32 and bf16. */
 #ifndef TS_BASE_BITS_H
 #define TS_BASE_BITS_H
 
@@ -17,13 +17,13 @@ static inline float ts_bits_float(uint32_t bits) {
     return value;
 }
 
-/* bf16 is fp32 without its last 16 bits. */
+/* A bf16 number is the upper 16 bits of an fp32 number. */
 static inline float ts_bf16_float(uint16_t bits) {
     return ts_bits_float((uint32_t)bits << 16);
 }
 
-/* The bits of fp32, the upper half of which is the bf16 that is nearest, ties to even; the lower half is left
-   over. NaN stays NaN, which rounding could carry into Inf. */
+/* The upper half of the result is the bf16 nearest to `value`, ties to even; the lower half is meaningless.
+   NaN is handled apart, because rounding could carry it into Inf. */
 static inline uint32_t ts_bf16_rounded(float value) {
     const uint32_t bits = ts_float_bits(value), rounded = bits + 0x7fffu + ((bits >> 16) & 1);
     return value == value ? rounded : bits | 0x400000u;
@@ -33,8 +33,8 @@ static inline uint16_t ts_float_bf16(float value) {
     return (uint16_t)(ts_bf16_rounded(value) >> 16);
 }
 
-/* Two neighbours in an array of bf16 as one word: loops over words need not widen and pack again, of which
-   compilers make many shuffles. */
+/* Two neighbours in an array of bf16 as one 32-bit word. Loops over such words avoid widening and packing,
+   for which compilers generate many shuffles. */
 static inline uint32_t ts_bf16_pair(const uint16_t *at) {
     uint32_t pair;
     memcpy(&pair, at, sizeof pair);

@@ -1,11 +1,11 @@
-/* Ranges of bits in words of 64, the lowest bit first. */
+/* Operations on ranges of bits, kept in 64-bit words, lowest bit first. */
 #ifndef TS_BASE_BITSET_H
 #define TS_BASE_BITSET_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The bits of [from, to) that lie in the word of `from`. */
+/* A mask of those bits of [from, to) that lie in the word that contains `from`. */
 static inline uint64_t ts_bitset_mask(int64_t from, int64_t to) {
     int64_t high = to - from / 64 * 64;
     uint64_t upto = high >= 64 ? UINT64_MAX : (UINT64_C(1) << high) - 1;

@@ -1,4 +1,4 @@
-/* Copies of rows, and of many short runs. */
+/* Copies of rows and of many short runs, as loops of vectors. */
 #include "base/copy.h"
 
 #include "base/clones.h"
@@ -32,14 +32,15 @@ void ts_copy_abreast(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t 
         ts_copy(to + i * to_step, from + i * from_step, bytes);
 }
 
-/* Lengths that compilers turn into a few vectors; a call of memcpy costs more than such a run. */
+/* Lengths for which the compiler turns memcpy into a few vector moves; calling memcpy costs more than the
+   copy. */
 #define RUNS(length)                                                                                         \
     case length:                                                                                             \
         for (int64_t i = 0; i < count; i++)                                                                  \
             memcpy(to + i * to_step, from + i * from_step, length);                                          \
         return;
 
-/* The first and the last `length` bytes of runs at most twice as long. */
+/* Runs between `length` and 2 * length bytes: the first and the last `length` bytes, which overlap. */
 #define ENDS(length)                                                                                         \
     if (bytes > length && bytes < 2 * length) {                                                              \
         for (int64_t i = 0; i < count; i++) {                                                                \

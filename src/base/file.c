@@ -1,4 +1,4 @@
-/* Whole files: read at once, written to a sibling and renamed. */
+/* Files read and written as a whole; a regular file is written to a temporary sibling and renamed. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ static ts_status fail_errno(ts_diag *diag, const char *path, const char *what) {
     return ts_system;
 }
 
-/* Reads until the end: a pipe has no size, and a file may grow. */
+/* Reads until the end of the file: a pipe has no size, and a file may grow meanwhile. */
 static ts_status read_all(int file, const char *path, uint8_t **data, size_t *size, ts_diag *diag) {
     struct stat info;
     if (fstat(file, &info) != 0) return fail_errno(diag, path, "read");
@@ -68,7 +68,7 @@ static bool write_all(int file, const uint8_t *data, size_t size) {
     return true;
 }
 
-/* A device or a pipe is written to, not replaced. */
+/* Writes to an existing device or pipe, which must not be replaced by a file. */
 static ts_status write_through(const char *path, const void *data, size_t size, ts_diag *diag) {
     int file = open(path, O_WRONLY | O_CLOEXEC);
     bool is_written = file >= 0 && write_all(file, data, size);
@@ -112,7 +112,7 @@ ts_status ts_file_write(const char *path, const void *data, size_t size, ts_diag
     return is_written ? ts_ok : fail_errno(diag, path, "write");
 }
 
-/* The folder and those around it; false with errno when one cannot be made. */
+/* Creates `folder` and its missing parents. False, with errno set, when one cannot be created. */
 static bool make_folders(const char *folder) {
     char *path = strdup(folder);
     bool is_made = path != NULL;

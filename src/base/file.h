@@ -8,18 +8,19 @@
 #include "base/status.h"
 #include "base/text.h"
 
-/* Reads all of `path` into malloc'ed memory (one extra zero byte at the end). */
+/* Reads all of `path`; *data is malloc'ed, has an extra zero byte at the end, and belongs to the caller. */
 ts_status ts_file_read(const char *path, uint8_t **data, size_t *size, ts_diag *diag);
-/* Writes to a temporary sibling and renames it, so that `path` is never half-written; straight to a device or
-   a pipe. */
+/* Writes to a temporary sibling and renames it, so that `path` is never half-written; a device or a pipe is
+   written to directly. */
 ts_status ts_file_write(const char *path, const void *data, size_t size, ts_diag *diag);
-/* Makes the folder, and those around it, when it is missing; *absolute is malloc'ed. ts_system when nothing
-   can be written there; `setting` says who asked for it. */
+/* Creates `folder` and its missing parents; *absolute is its malloc'ed absolute path. ts_system when it
+   cannot be created or written to; `setting` names the option or variable that asked for it, for the
+   message. */
 ts_status ts_file_folder(const char *folder, const char *setting, char **absolute, ts_diag *diag);
 
 #define TS_NPY_MAX_RANK 32
-/* An array as .npy describes it. `descr` is NumPy's dtype string without byte order, e.g. "f4",
-   "u2", "b1", "V2". Data is C order, malloc'ed by the reader. */
+/* An array as .npy describes it. `descr` is NumPy's dtype string without byte order, e.g. "f4", "u2", "b1",
+   "V2". `data` is in C order; ts_npy_read mallocs it and ts_npy_free frees it. */
 typedef struct ts_npy {
     char descr[16];
     int rank;
@@ -31,7 +32,8 @@ ts_status ts_npy_read(const char *path, ts_npy *array, ts_diag *diag);
 ts_status ts_npy_write(const char *path, const ts_npy *array, ts_diag *diag);
 void ts_npy_free(ts_npy *array);
 
-/* FNV-1a, 64 bits: content hashes of programs and strings. Start with seed 0. */
+/* 64-bit FNV-1a, for content hashes of programs and strings. Start with seed 0; pass a result as the seed to
+   go on. */
 uint64_t ts_hash(const void *data, size_t size, uint64_t seed);
 
 #endif

@@ -1,4 +1,4 @@
-/* The host CPU's instruction sets: which it has, and their names. */
+/* Detection of the host CPU's instruction sets, and the names of the levels. */
 #include "base/host.h"
 
 #include <string.h>
@@ -11,8 +11,8 @@
 
 static const char *const names[ts_isa_count] = {"auto", "generic", "avx2", "avx512", "avx512bf16", "amx"};
 
-/* Whether there are tiles of bf16, and this process and its children may use them. Asking again does nothing
-   (Linux, Documentation/arch/x86/xstate.rst). */
+/* Whether the CPU has AMX tiles with bf16 and the kernel lets this process and its children use them. Asking
+   again has no effect (Linux, Documentation/arch/x86/xstate.rst). */
 static bool may_use_tiles(void) {
 #if defined(__x86_64__) && defined(__linux__) && defined(SYS_arch_prctl)
     enum { LEAF = 7, BF16 = 1 << 22, TILE = 1 << 24, REQUEST = 0x1023, TILE_DATA = 18 };

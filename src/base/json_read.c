@@ -1,4 +1,5 @@
-/* JSON reader: RFC 8259, recursive with a limit, numbers independent of the process's locale. */
+/* JSON reader (RFC 8259): recursive descent with a depth limit; numbers do not depend on the process's
+   locale. */
 #include "base/json_read.h"
 
 #include <locale.h>
@@ -78,7 +79,8 @@ static char *put_utf8(char *to, unsigned code) {
     return to;
 }
 
-/* What follows a backslash. An escape is never shorter than what it stands for. */
+/* Reads an escape after its backslash and appends its UTF-8 form, which is never longer than the escape: the
+   copy has room for it. */
 static ts_status read_escape(reader *r, char **to) {
     static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
     unsigned code, low;
@@ -196,7 +198,7 @@ static ts_status read_array(reader *r, ts_json *value) {
     return ts_ok;
 }
 
-/* Whether some name comes twice: readers of one file could differ on which counts. */
+/* Whether a name occurs twice: readers could differ on which member counts, so such objects are refused. */
 static bool has_double(reader *r, const json_names *names) {
     uint32_t size = 16;
     while (size < 2 * (uint64_t)names->count)

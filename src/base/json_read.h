@@ -1,4 +1,5 @@
-/* JSON as read: a tree in an arena. Trusts nothing: depth, numbers, strings and names are checked. */
+/* JSON reader: builds a tree in an arena. Input is not trusted: depth, numbers, strings and names are
+   checked. */
 #ifndef TS_BASE_JSON_READ_H
 #define TS_BASE_JSON_READ_H
 
@@ -20,23 +21,24 @@ typedef struct ts_json ts_json;
 struct ts_json {
     ts_json_kind kind;
     bool boolean;
-    bool is_integer; /* of a number: written without fraction and exponent, and within 64 bits */
+    bool is_integer; /* number: written without fraction or exponent, and fits in 64 bits */
     int64_t integer;
     double number;
-    const char *string; /* UTF-8, terminated; never with a zero byte inside */
-    uint32_t count;     /* of array and object */
+    const char *string; /* UTF-8, zero-terminated, without zero bytes inside */
+    uint32_t count;     /* elements of an array, members of an object */
     ts_json *items;
-    const char **names; /* of object; no two are equal */
+    const char **names; /* object: name of each item; no two are equal */
 };
 
 enum { TS_JSON_DEPTH = 64 };
 
-/* Reads `size` bytes that hold one value and white space. ts_input with path, line and reason otherwise. */
+/* Reads a text of `size` bytes that consists of one value and white space. ts_input, with path, line and
+   reason, for anything else. */
 ts_status ts_json_read(ts_arena *arena, const char *text, size_t size, const char *path, const ts_json **root,
                        ts_diag *diag);
-/* NULL when `json` is NULL, no object, or has no such name. */
+/* The member `name` of an object; NULL when `json` is NULL, is not an object or has no such member. */
 const ts_json *ts_json_get(const ts_json *json, const char *name);
-/* The text of a string, NULL of anything else. */
+/* The text of a string; NULL for anything else. */
 const char *ts_json_text(const ts_json *json);
 
 #endif

@@ -1,11 +1,11 @@
-/* Names that people mistype: the one that differs by the fewest edits. */
+/* Edit distance between names, to find the one that was meant. */
 #include "base/nearest.h"
 
 #include <string.h>
 
 enum { LONGEST_NAME = 32 };
 
-/* Edits (insert, remove, replace, swap neighbours) that turn one name into the other. */
+/* Number of edits (insert, remove, replace, swap neighbours) that turn one name into the other. */
 static int distance(const char *a, const char *b) {
     int length_a = (int)strlen(a), length_b = (int)strlen(b);
     if (length_a > LONGEST_NAME || length_b > LONGEST_NAME) return LONGEST_NAME;
@@ -34,7 +34,7 @@ static int distance(const char *a, const char *b) {
 const char *ts_nearest(const char *word, const char *const *names, int count) {
     const char *found = NULL;
     size_t length = strlen(word);
-    int least = length <= 3 ? 2 : (int)(length / 3) + 1; /* further away is no typo */
+    int least = length <= 3 ? 2 : (int)(length / 3) + 1; /* a name further away is not a typo */
     for (int i = 0; i < count; i++) {
         int edits = distance(word, names[i]);
         if (length >= 3 && strncmp(word, names[i], length) == 0) edits = 1;

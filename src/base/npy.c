@@ -1,4 +1,4 @@
-/* NumPy's .npy format, versions 1.0 to 3.0: arrays in C or Fortran order in, C order out. */
+/* NumPy's .npy format, versions 1.0 to 3.0. Reads arrays in C or Fortran order, writes C order. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ static ts_status bad(ts_diag *diag, const char *path, const char *what) {
     return ts_fail(diag, ts_input, "%s: %s", path, what);
 }
 
-/* The value of a key in the header's dict literal, after the colon; NULL when absent. */
+/* Finds a key in the header's dict literal. Returns the text after the key's colon, or NULL. */
 static const char *find_key(const char *header, const char *key) {
     char quoted[32];
     for (int quote = 0; quote < 2; quote++) {
@@ -81,7 +81,7 @@ static ts_status parse_shape(const char *at, const char *path, ts_npy *array, si
     return ts_ok;
 }
 
-/* Fortran order to C order. */
+/* Turns the array's data from Fortran order into C order. `item`: bytes per element. */
 static ts_status reorder(const char *path, ts_npy *array, size_t item, ts_diag *diag) {
     if (array->rank < 2 || array->bytes == 0) return ts_ok;
     uint8_t *ordered = malloc(array->bytes);
@@ -107,7 +107,7 @@ static ts_status reorder(const char *path, ts_npy *array, size_t item, ts_diag *
     return ts_ok;
 }
 
-/* Finds the header's bounds; `data` begins at *begin + *length. */
+/* Finds the header: *begin is its offset in the file and *length its length; the data follows it. */
 static ts_status find_header(const uint8_t *file, size_t size, const char *path, size_t *begin,
                              size_t *length, ts_diag *diag) {
     if (size < PREAMBLE || memcmp(file, "\x93NUMPY", 6) != 0) return bad(diag, path, "not a .npy file");

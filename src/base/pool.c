@@ -1,5 +1,6 @@
-/* Thread pool: one job at a time. Each thread has a share of the indices, the same ones of every job, so that
-   it meets again in its caches what it left there; who is done takes from the ends of the others'. */
+/* Thread pool that runs one job at a time. Each thread owns a share of the indices, the same in every job, so
+   that it finds in its caches what it left there in the job before; a thread that has finished its own share
+   takes indices from the ends of the others'. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -9,38 +10,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPINS = 3000 /* some 45 us */, MAX_THREADS = 1024 };
+enum { SPINS = 3000 /* about 45 us */, MAX_THREADS = 1024 };
 
-/* `state` holds the number of the job in its upper half, whether it still takes workers, and how many are at
-   it. A worker that comes late finds the job closed: nobody waits for a thread that the host keeps asleep. */
+/* `state` packs three things: the job's number (upper half), OPEN while the job still takes workers, and the
+   number of workers at it. A worker that wakes late finds the job closed, so that nobody waits for a thread
+   that the host has not scheduled. */
 #define OPEN         (UINT64_C(1) << 31)
 #define JOB          (UINT64_C(1) << 32)
 #define AT_IT(state) ((state) & (OPEN - 1))
 
-/* Of a thread's indices, number, number + threads, and so on, those that nobody has begun, counted: the first
-   in the lower half, the end in the upper. A line of its own. */
+/* A thread's share is the indices number, number + threads, and so on. `range` holds which of these nobody
+   has begun, as positions in that sequence: the first in the lower half, the end in the upper. Each share has
+   a cache line of its own. */
 typedef struct share {
     _Alignas(64) atomic_uint_fast64_t range;
 } share;
 
 typedef struct worker {
     ts_pool *pool;
-    int number; /* of its share; the caller's is 0 */
+    int number; /* which share is its own; the calling thread has number 0 */
     pthread_t thread;
 } worker;
 
 struct ts_pool {
-    int threads; /* the caller included */
+    int threads; /* including the calling thread */
     share *shares;
     worker *workers;
-    pthread_mutex_t run_lock; /* held by the caller of the job that runs */
-    pthread_mutex_t lock;     /* for sleeping and waking alone */
+    pthread_mutex_t run_lock; /* held while a job runs, by its caller */
+    pthread_mutex_t lock;     /* only for sleeping and waking */
     pthread_cond_t wake, idle;
-    ts_task *task; /* of the job that is open */
+    ts_task *task; /* of the current job */
     void *context;
     atomic_uint_fast64_t state;
-    atomic_int sleepers;    /* workers asleep or about to be */
-    atomic_bool is_waiting; /* the caller is asleep or about to be */
+    atomic_int sleepers;    /* workers that are asleep or about to sleep */
+    atomic_bool is_waiting; /* the caller is asleep or about to sleep */
     atomic_bool is_stopping;
 };
 
@@ -54,7 +57,7 @@ static uint64_t range_of(uint64_t first, uint64_t end) {
     return end << 32 | first;
 }
 
-/* The first of one's own share, or the last of another's; false when none is left. */
+/* Takes the first index of the thread's own share or the last of another's. False when the share is empty. */
 static bool take(share *s, bool is_own, uint64_t *taken) {
     uint64_t seen = atomic_load(&s->range), first, end;
     do {
@@ -78,7 +81,7 @@ static bool is_news(ts_pool *pool, uint64_t seen) {
     return atomic_load(&pool->state) / JOB != seen || atomic_load(&pool->is_stopping);
 }
 
-/* Waits until the number of the job differs from `seen`, first spinning, then asleep. */
+/* Waits until the job's number differs from `seen`: spins first, then sleeps. */
 static void wait_for_job(ts_pool *pool, uint64_t seen) {
     for (int i = 0; i < SPINS; i++) {
         if (is_news(pool, seen)) return;
@@ -92,7 +95,7 @@ static void wait_for_job(ts_pool *pool, uint64_t seen) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* False when the job takes nobody any more. */
+/* Joins the current job, whose number becomes *seen. False when the job is closed. */
 static bool join_job(ts_pool *pool, uint64_t *seen) {
     uint64_t state = atomic_load(&pool->state);
     do {
@@ -185,7 +188,7 @@ static void open_job(ts_pool *pool) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* Waits for those who are at it, first spinning, then asleep. */
+/* Closes the job and waits for the workers that are at it: spins first, then sleeps. */
 static void close_job(ts_pool *pool) {
     atomic_fetch_and(&pool->state, ~OPEN);
     for (int i = 0; i < SPINS; i++) {

@@ -1,4 +1,5 @@
-/* safetensors: 8 bytes of header length, the header, the tensors' bytes one after the other. */
+/* safetensors files: 8 bytes with the header's length, the header, and the tensors' bytes one after the
+   other. */
 #include "base/safetensors.h"
 
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 #include "base/file.h"
 #include "base/unit.h"
 
-enum { PREAMBLE = 8, MAX_HEADER = 100 << 20 /* the format's own limit */, ALIGNMENT = 8 };
+enum { PREAMBLE = 8, MAX_HEADER = 100 << 20 /* the format's limit */, ALIGNMENT = 8 };
 
 int ts_stored_size(const char *dtype) {
     static const struct {
@@ -75,7 +76,7 @@ static int by_place(const void *a, const void *b) {
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-/* The tensors lie side by side from the first byte to the last. */
+/* Checks that the tensors cover the data from the first byte to the last without gap or overlap. */
 static ts_status check_cover(ts_safetensors *file, const char *path, const uint8_t *data, size_t size,
                              ts_diag *diag) {
     const ts_stored **order = TS_NEW_ARRAY(&file->arena, const ts_stored *, file->count);
@@ -121,7 +122,7 @@ static ts_status read_header(const ts_json *header, const char *path, const uint
 typedef struct reading {
     const char *path;
     const uint8_t *bytes;
-    size_t size, header; /* of the file, of its header */
+    size_t size, header; /* bytes of the whole file and of its header */
     ts_safetensors *file;
     ts_diag *diag;
 } reading;
@@ -166,7 +167,7 @@ const ts_stored *ts_safetensors_find(const ts_safetensors *file, const char *nam
     return NULL;
 }
 
-/* UTF-8 stays as it is. */
+/* Writes a quoted name; UTF-8 passes unchanged. */
 static void add_name(ts_text *out, const char *name) {
     ts_text_add(out, "\"");
     for (const char *c = name; *c; c++) {
@@ -202,7 +203,7 @@ typedef struct header_job {
     const ts_stored *tensors;
     uint32_t count;
     ts_text header;
-    size_t bytes; /* of all tensors */
+    size_t bytes; /* bytes of all tensors */
 } header_job;
 
 static ts_status header_within(void *context) {

@@ -1,5 +1,5 @@
-/* SHA-256, as FIPS 180-4 writes it: section 4.1.2 its functions, 4.2.2 and 5.3.3 its constants, 6.2.2 its
- * rounds. */
+/* SHA-256 as in FIPS 180-4: functions from section 4.1.2, constants from 4.2.2 and 5.3.3, rounds from
+   6.2.2. */
 #include "base/sha256.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ static void add_block(uint32_t state[8], const uint8_t block[TS_SHA256_BLOCK]) {
 }
 
 void ts_sha256_start(ts_sha256 *hash) {
-    /* Of the square roots of the first eight primes. */
+    /* The first 32 bits of the fractional parts of the square roots of the first eight primes. */
     static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memcpy(hash->state, initial, sizeof initial);

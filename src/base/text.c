@@ -1,4 +1,4 @@
-/* Growing text buffer, and the number and string forms that printers share. */
+/* Growing text buffer, and the forms of numbers and strings that all printers share. */
 #include "base/text.h"
 
 #include "base/unit.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for `more` bytes and the terminator. */
+/* Makes room for `more` bytes and the terminator. */
 static void reserve(ts_text *text, size_t more) {
     if (more > SIZE_MAX / 2 || text->length > SIZE_MAX / 2) ts_unit_fail();
     size_t need = text->length + more + 1;
@@ -38,7 +38,7 @@ void ts_text_add(ts_text *text, const char *string) {
     ts_text_add_n(text, string, strlen(string));
 }
 
-/* Into the room that there is; once more where that was too little. */
+/* Formats into the room left; when that is too small, grows the buffer and formats again. */
 void ts_text_format(ts_text *text, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
@@ -87,8 +87,9 @@ void ts_text_double(ts_text *text, double value) {
         ts_text_format(text, "%.0f", value);
         return;
     }
-    /* 15 digits name a number of at most that many, and %g drops its zeros: fewer need no try of their own.
-       Below the normal numbers that is not so. */
+    /* %.15g prints every normal number of at most 15 digits exactly and drops trailing zeros, so lower
+       precisions need not be tried. Subnormal numbers have fewer digits, so there every precision is
+       tried. */
     for (int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG; precision <= DBL_DECIMAL_DIG; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, value);
         if (strtod(digits, NULL) == value) break;

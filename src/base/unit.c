@@ -1,5 +1,6 @@
-/* Units: the open ones of a thread form a stack. The one thing here that lies outside of any caller's memory
-   is the top of it: what finds no memory is far below the door that has to know. */
+/* The open units of a thread form a stack of jmp_bufs, each with notes of what was allocated in it. The top
+   of the stack is thread-local, the one variable outside of any caller's memory, because an allocation that
+   fails is far below the entry point that must return the error. */
 #include "base/unit.h"
 
 #include <setjmp.h>
@@ -39,7 +40,7 @@ static bool add_note(unit *u, note added) {
     return true;
 }
 
-/* Newest first: what is freed or grown was mostly taken last. */
+/* Searches from the newest note: memory that is freed or grown was mostly allocated last. */
 static note *find_note(const void *memory) {
     for (unit *u = current; u; u = u->outer)
         for (size_t i = u->count; i-- > 0;)
@@ -54,7 +55,7 @@ void ts_unit_fail(void) {
 
 void ts_unit_add(void *memory, const void *owner) {
     if (!current || add_note(current, (note){memory, owner})) return;
-    if (is_kept(current, owner)) return; /* its owner frees it */
+    if (is_kept(current, owner)) return; /* The owner still frees it. */
     free(memory);
     ts_unit_fail();
 }
@@ -66,7 +67,7 @@ void ts_unit_drop(void *memory) {
         current->count--;
 }
 
-/* What a unit leaves is still inside the one around it. False when that one cannot note it. */
+/* Moves what a finished unit allocated to the unit around it. False when that unit has no room to note it. */
 static bool hand_out(unit *u) {
     size_t before = u->outer ? u->outer->count : 0;
     for (size_t i = 0; i < u->count && u->outer; i++) {
@@ -93,7 +94,7 @@ ts_status ts_unit_run(const void *const *kept, ts_unit_work *work, void *context
             free(own.notes);
             return status;
         }
-        /* Rare enough to lose what was made, as if the last allocation had failed. */
+        /* So rare that the result is given up, as if the last allocation had failed. */
     }
     current = own.outer;
     free_notes(&own);

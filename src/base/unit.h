@@ -1,5 +1,5 @@
-/* Unit of work: what ends, as one, when the host has no memory for an arena or a text. The doors of the
-   library run their work in one, so that hundreds of allocations inside need no check. */
+/* Unit of work: a call that ends as a whole when an arena or a text finds no host memory. The library's entry
+   points run their work in a unit, so that the hundreds of allocations inside need no checks. */
 #ifndef TS_BASE_UNIT_H
 #define TS_BASE_UNIT_H
 
@@ -7,20 +7,22 @@
 
 typedef ts_status ts_unit_work(void *context);
 
-/* Calls work(context) and returns what it returns. Where an arena or a text finds no memory the work ends at
-   once: everything that arenas and texts took since it began is freed, but for what belongs to `kept`, and
-   the result is ts_capacity with the words "WHAT: no host memory". `kept` are arenas and texts of the caller,
-   NULL at the end; they stay as they are and are the caller's to free. Arenas that lay in freed memory are
-   gone with it. Work may hold nothing else that would have to be given back, and no lock. Units nest; each
-   thread has its own. */
+/* Calls work(context) and returns its status. When an arena or a text finds no memory, the work ends at once
+   (by longjmp): everything that arenas and texts allocated since the unit began is freed, except what belongs
+   to `kept`, and the result is ts_capacity with the message "WHAT: no host memory". `kept` is a
+   NULL-terminated list of arenas and texts of the caller, which stay valid and remain the caller's to free.
+   The struct of an arena may itself lie in memory that is freed. The work must hold no lock and no other
+   resource that would have to be released. Units nest; each thread has its own stack of them. */
 ts_status ts_unit_run(const void *const *kept, ts_unit_work *work, void *context, const char *what,
                       ts_diag *diag);
 
-/* For arenas and texts: memory that an owner took or grew, in a unit or not. add and move end the unit when
-   they cannot note it, after freeing it; drop forgets what its owner frees. */
+/* For the implementations of arenas and texts. ts_unit_add notes that `owner` allocated `memory`, inside a
+   unit or not; when it cannot, it frees the memory and ends the unit. ts_unit_drop forgets memory that its
+   owner is about to free. */
 void ts_unit_add(void *memory, const void *owner);
 void ts_unit_drop(void *memory);
-/* Ends the unit. Outside of one it aborts: the only abort for want of memory. */
+/* Ends the current unit. Outside of a unit it aborts the process: the library's only abort for want of
+   memory. */
 _Noreturn void ts_unit_fail(void);
 
 #endif
