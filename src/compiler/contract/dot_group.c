@@ -179,6 +179,7 @@ ts_status ts_lower_dot_group(ts_lower *lower, ts_group *group, bool *is_done) {
     g->e.first_reduced = group->kept < group->rank ? g->space.cols : g->space.nest.rank;
     ts_dot_reader reader = {.context = g, .enter = enter, .take = take};
     lower->b.loc = group->dot->op->loc;
+    g->e.begin = lower->b.program->code.count;
     TS_TRY(ts_dot_emit(lower, &g->dot, &g->block, &reader));
     ts_pointwise_sums_close(&g->e);
     *is_done = true;

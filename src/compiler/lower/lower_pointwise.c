@@ -292,6 +292,7 @@ static ts_status emit_group(ts_lower *lower, ts_group *group) {
             return ts_op_fail(lower->module, group->ops[0], lower->diag, ts_unsupported,
                               "a tile that does not hold the rows of a reduction");
         e.b->loc = group->ops[0]->loc;
+        e.begin = e.b->program->code.count;
         ts_pointwise_sums_open(&e);
         open_and_load(&e);
         TS_TRY(ts_pointwise_compute(&e, 0));

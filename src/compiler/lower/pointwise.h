@@ -54,6 +54,14 @@ typedef struct ts_column_sum {
    the sums over rows. */
 enum { TS_EMIT_WHOLE, TS_EMIT_ROW, TS_EMIT_INPUTS };
 
+/* A number in memory, one element a partition, that was set before the group's loops: as bias of a function.
+ */
+typedef struct ts_number_column {
+    double value;
+    ts_value_form form;
+} ts_number_column;
+enum { TS_EMIT_NUMBERS = 4 };
+
 typedef struct ts_emitter {
     ts_lower *lower;
     ts_builder *b;
@@ -78,6 +86,9 @@ typedef struct ts_emitter {
     uint32_t fixed; /* of these, axes along which loops step over single positions */
     uint32_t fixed_loop[TS_VIEW_RANK];
     double busy[ts_engine_count]; /* of the nest's innermost trip, ns */
+    uint32_t begin;               /* position in the program before the group's loops */
+    ts_number_column numbers[TS_EMIT_NUMBERS];
+    int number_count;
 } ts_emitter;
 
 static inline bool ts_dtype_is_float(unsigned dtype) {

@@ -1,6 +1,8 @@
 /* Float arithmetic of a group: which instruction takes it, and on which engine. A number or a value of the
    row is an instruction's scalar operand; what only such a step separates from its one reader goes along with
    that: as the first of two operators, or as scale and bias of a function. */
+#include <math.h>
+
 #include "arch/cost.h"
 #include "compiler/lower/pointwise.h"
 
@@ -99,11 +101,9 @@ bool ts_pointwise_is_operator(const ts_op_node *op) {
     }
 }
 
-/* A function takes a product as its scale; a sum, whose bias must lie in memory, with a column or a row. */
+/* A function takes a product as its scale and a sum as its bias. */
 static bool is_taken_by_function(const ts_op_node *op, const ts_step *step) {
-    if (ts_pointwise_act(op->kind) == ts_act_count) return false;
-    if (step->alu == ts_alu_multiply) return true;
-    return step->scalar.kind != ts_form_immediate && is_plain(step->alu);
+    return ts_pointwise_act(op->kind) != ts_act_count && is_plain(step->alu);
 }
 
 int ts_pointwise_only_reader(const ts_emitter *e, int index) {
@@ -249,23 +249,102 @@ static void emit_function(ts_emitter *e, const ts_value_form *dst, const functio
     ts_pointwise_release(e);
 }
 
+/* The number as a column. A function reads its bias from memory: the column is set once, before the loops.
+   NULL where the group has too many. */
+static const ts_value_form *number_column(ts_emitter *e, double value) {
+    int i = 0;
+    while (i < e->number_count && e->numbers[i].value != value)
+        i++;
+    if (i == TS_EMIT_NUMBERS) return NULL;
+    if (i < e->number_count) return &e->numbers[i].form;
+    e->numbers[e->number_count++] = (ts_number_column){value, row_tile(e, 0)};
+    ts_count parts = ts_count_const(ts_nest_max_parts(&e->nest)); /* no trip's count: none is open there */
+    ts_ap all = ts_build_ap(e->b, e->numbers[i].form.tile, ts_dtype_f32, parts, ts_count_const(1));
+    ts_emit_memset(e->b, ts_engine_gpsimd, &all, value);
+    ts_build_move(e->b, e->b->program->code.count - 1, e->begin);
+    return &e->numbers[i].form;
+}
+
+/* data + scalar, data - scalar or scalar - data as a function's bias; `minus` is room for the negative of a
+   row. False where that would be one number too many. */
+static bool take_bias(ts_emitter *e, function *f, const ts_step *step, ts_value_form *minus) {
+    bool is_minus = step->alu == ts_alu_subtract && !step->is_reversed;
+    double number = step->scalar.value;
+    if (step->alu == ts_alu_subtract && step->is_reversed) f->factor = -1;
+    if (step->scalar.kind == ts_form_immediate)
+        return (f->bias = number_column(e, is_minus ? -number : number)) != NULL;
+    f->bias = &step->scalar;
+    if (!is_minus) return true;
+    *minus = row_step(e, &step->scalar, ts_alu_multiply, -1, false);
+    f->bias = minus;
+    return true;
+}
+
+/* The function reads `in`, or what `in` waits for and takes the step along. */
+static void take_input(ts_emitter *e, function *f, const ts_value_form *in, ts_value_form *minus) {
+    uint32_t rows = f->rows;
+    f->data = in;
+    if (in->kind != ts_form_later) return;
+    const ts_later *later = &e->later[in->later];
+    const ts_step *step = &later->step;
+    bool is_taken = is_plain(step->alu) && is_scalar(e, &step->scalar, &rows);
+    if (is_taken && step->alu == ts_alu_multiply) {
+        if (step->scalar.kind == ts_form_immediate)
+            f->factor = step->scalar.value;
+        else
+            f->scale = &step->scalar;
+    } else {
+        is_taken = is_taken && take_bias(e, f, step, minus);
+    }
+    if (!is_taken) {
+        f->factor = 1;
+        settle(e, in->later);
+        return;
+    }
+    f->data = &later->data;
+    f->rows = rows;
+}
+
 /* 1 / x, which ScalarE rounds as VectorE does. False, and nothing emitted, where it has more to do, or where
    the op is another. */
 static bool take_reciprocal(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
                             const ts_value_form *b) {
     bool is_one = a->kind == ts_form_immediate && a->value == 1;
+    function f = {.func = ts_act_reciprocal, .factor = 1};
+    ts_value_form minus;
     if (alu != ts_alu_divide || !is_one || b->kind == ts_form_immediate ||
         !is_for_scalar(e, e->b->chip->vector_divide_cycles, 1))
         return false;
-    if (b->kind == ts_form_later) settle(e, b->later);
-    emit_function(e, &e->forms[index], &(function){.func = ts_act_reciprocal, .data = b, .factor = 1});
+    take_input(e, &f, b, &minus);
+    emit_function(e, &e->forms[index], &f);
+    return true;
+}
+
+static bool is_same(const ts_value_form *a, const ts_value_form *b) {
+    return a->kind == b->kind && a->tile == b->tile && a->axes == b->axes && a->stride == b->stride &&
+           a->start == b->start;
+}
+
+/* c * x * x with a number c above 0, as an optimizer's second moment has it: one pass of ScalarE, which
+   squares sqrt(c) * x. False, and nothing emitted, where the op is another or ScalarE has more to do. */
+static bool take_scaled_square(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
+                               const ts_value_form *b) {
+    const ts_value_form *product = a->kind == ts_form_later ? a : b, *x = product == a ? b : a;
+    if (alu != ts_alu_multiply || product->kind != ts_form_later || x->kind != ts_form_tile) return false;
+    const ts_later *later = &e->later[product->later];
+    const ts_value_form *c = &later->step.scalar;
+    bool is_positive = c->kind == ts_form_immediate && c->value > 0;
+    if (later->step.alu != ts_alu_multiply || !is_positive || !is_same(&later->data, x)) return false;
+    if (!is_for_scalar(e, 2, 1)) return false;
+    function f = {.func = ts_act_square, .data = x, .factor = sqrt(c->value)};
+    emit_function(e, &e->forms[index], &f);
     return true;
 }
 
 void ts_pointwise_arithmetic(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
                              const ts_value_form *b) {
     ts_value_form *result = &e->forms[index];
-    if (take_reciprocal(e, index, alu, a, b)) return;
+    if (take_reciprocal(e, index, alu, a, b) || take_scaled_square(e, index, alu, a, b)) return;
     if (take_one_along(e, result, alu, a, b)) return;
     bool is_left_number = a->kind == ts_form_immediate && b->kind != ts_form_immediate;
     if (!is_left_number && take_scalar(e, index, alu, a, b, false)) return;
@@ -309,26 +388,11 @@ static void add_sum(ts_emitter *e, function *f, int index) {
 }
 
 void ts_pointwise_function(ts_emitter *e, int index, ts_act func, const ts_value_form *in) {
-    function f = {.func = func, .data = in, .factor = 1};
+    function f = {.func = func, .factor = 1};
     ts_value_form minus;
     int sum = find_fold(e, index, ts_alu_add);
-    uint32_t rows = sum >= 0 ? ts_pointwise_row_axes(e) : 0;
-    if (in->kind == ts_form_later && !is_scalar(e, &e->later[in->later].step.scalar, &rows))
-        settle(e, in->later);
-    if (in->kind == ts_form_later) {
-        const ts_step *step = &e->later[in->later].step;
-        bool is_scaled = step->alu == ts_alu_multiply, is_number = step->scalar.kind == ts_form_immediate;
-        f.data = &e->later[in->later].data;
-        f.rows = rows;
-        if (is_scaled && is_number) f.factor = step->scalar.value;
-        if (is_scaled && !is_number) f.scale = &step->scalar;
-        if (!is_scaled) f.bias = &step->scalar;
-        if (step->alu == ts_alu_subtract && step->is_reversed) f.factor = -1;
-        if (step->alu == ts_alu_subtract && !step->is_reversed) {
-            minus = row_step(e, &step->scalar, ts_alu_multiply, -1, false);
-            f.bias = &minus;
-        }
-    }
+    if (sum >= 0) f.rows = ts_pointwise_row_axes(e);
+    take_input(e, &f, in, &minus);
     add_sum(e, &f, sum);
     emit_function(e, &e->forms[index], &f);
 }
