@@ -1,4 +1,4 @@
-/* ts_chip: every number of the modelled chip, and the table of instances that carry it. */
+/* ts_chip: every number of the modelled chip, and the table of instances built from the chips. */
 #ifndef TS_ARCH_CHIP_H
 #define TS_ARCH_CHIP_H
 
@@ -9,7 +9,7 @@
 
 typedef enum ts_basis { ts_documented, ts_derived, ts_assumed } ts_basis;
 
-/* An open struct: a what-if chip is an edited copy. One field per row of chip.def. */
+/* One field per row of chip.def. The struct is open: a what-if chip is an edited copy. */
 typedef struct ts_chip {
     char name[32];  /* "trn1" */
     int generation; /* NeuronCore generation, 2 */
@@ -19,7 +19,7 @@ typedef struct ts_chip {
 
 typedef struct ts_param {
     const char *name, *unit;
-    double value, low, high; /* of the table, not of an edited copy */
+    double value, low, high; /* as in the table, whatever an edited copy holds */
     ts_basis basis;
     const char *source;
     size_t offset; /* of the field in ts_chip */
@@ -27,28 +27,29 @@ typedef struct ts_param {
 
 int ts_param_count(void);
 const ts_param *ts_param_at(int index);
-/* The row as the chip has it: its own where its generation differs. */
+/* A row as it applies to this chip: its own row (inf2.def, trn2.def) where it has one, else that of
+   chip.def. */
 const ts_param *ts_param_of(const ts_chip *chip, int index);
 /* Index of a row by its name, -1 when there is none. */
 int ts_param_find(const char *name);
-/* The value that a chip holds for a row. */
+/* The value that this chip holds for a row. */
 double ts_param_value(const ts_chip *chip, int index);
-/* Whether a row differs from its table. */
+/* Whether some value differs from its row in the table. */
 bool ts_chip_is_edited(const ts_chip *chip);
 const char *ts_basis_name(ts_basis basis);
 
-/* Fills a chip by name: "trn1", "inf2", "trn2". ts_unsupported for a chip without rows (inf1, trn3),
-   ts_usage for an unknown name; both list the names there are. */
+/* Fills a chip by name: "trn1", "inf2", "trn2". ts_unsupported for a chip without rows (inf1, trn3), ts_usage
+   for an unknown name; both messages list the names that exist. */
 ts_status ts_chip_get(const char *name, ts_chip *chip, ts_diag *diag);
-/* Text form: "chip NAME" then "name = value  # unit, basis, source" lines. Parse starts from the
-   named chip and overrides the rows given, so a what-if file may hold one line. */
+/* Text form: "chip NAME", then lines "name = value  # unit, basis, source". Parsing starts from the named
+   chip and overrides the rows given, so a what-if file may hold a single row. */
 void ts_chip_print(const ts_chip *chip, ts_text *out);
 ts_status ts_chip_parse(const char *text, const char *path, ts_chip *chip, ts_diag *diag);
 
-/* A value in plain digits ("34359738368", "0.1") that reads back to the same double. */
+/* Prints a value in plain digits ("34359738368", "0.1") that read back as the same double. */
 void ts_param_print(double value, ts_text *out);
-/* The other end of the evidence: every row that still has its table value moves to the end of its range
-   that makes programs faster (or slower); edited rows stay. */
+/* The edge of the band: every row that still has its table value moves to the end of its range that makes
+   programs faster (is_fast) or slower; edited rows stay. */
 void ts_chip_corner(const ts_chip *chip, bool is_fast, ts_chip *corner);
 /* One JSON object: {"chip", "generation", "parameters": [{name, unit, value, low, high, basis, source}]}. */
 void ts_chip_json(const ts_chip *chip, ts_text *out);
@@ -67,13 +68,13 @@ int ts_instance_count(void);
 const ts_instance *ts_instance_at(int index);
 /* NULL when the name is unknown. */
 const ts_instance *ts_instance_get(const char *name);
-/* The instance, or where it has fewer cores the smallest one of its chip that has them; itself when none has.
- */
+/* `instance`, or, when it has fewer than `cores` cores, the smallest instance of its chip that has them;
+   `instance` again when none does. */
 const ts_instance *ts_instance_with(const ts_instance *instance, unsigned cores);
-/* One JSON object with the fields above. */
+/* One JSON object with the fields of ts_instance. */
 void ts_instance_json(const ts_instance *instance, ts_text *out);
 
-/* docs/chip.md: parameters with unit, value, range, basis and source, and the instances. */
+/* The text of docs/chip.md: parameters with unit, value, range, basis and source, and the instances. */
 void ts_chip_markdown(ts_text *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* Scanner of .trn text: words, names, numbers and errors with their place. Safe on any bytes. */
+/* Scanner of .trn text: words, names, numbers, and errors with their place. Safe on any bytes. */
 #ifndef TS_ARCH_TRN_SCAN_H
 #define TS_ARCH_TRN_SCAN_H
 
@@ -11,35 +11,35 @@
 #include "base/status.h"
 
 typedef struct ts_scan {
-    const char *at, *line_start; /* terminated text */
+    const char *at, *line_start; /* in the zero-terminated text */
     uint32_t line;
     const char *path;
     ts_diag *diag;
-    locale_t locale; /* "C": a decimal point is a point whatever the process set */
+    locale_t locale; /* "C", so that the decimal point does not depend on the process's locale */
 } ts_scan;
 
 ts_status ts_scan_open(ts_scan *scan, const char *text, const char *path, ts_diag *diag);
 void ts_scan_close(ts_scan *scan);
 
-/* Always ts_input: "expected WHAT, found ..." at the scanner's place. */
+/* Always returns ts_input: "expected WHAT, found ..." at the scanner's position. */
 ts_status ts_scan_fail(ts_scan *scan, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for something that is well-formed but wrong; `at` is where it starts. */
+/* Always returns ts_input, for text that is well-formed but wrong; `at` is where it starts. */
 ts_status ts_scan_refuse(ts_scan *scan, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Spaces, tabs and a comment, not the end of the line. */
+/* Skips spaces, tabs and a comment, but not the end of the line. */
 void ts_scan_space(ts_scan *scan);
-/* Past empty lines; true at the end of the text. */
+/* Skips empty lines. True at the end of the text. */
 bool ts_scan_at_end(ts_scan *scan);
 ts_status ts_scan_line_end(ts_scan *scan);
 
-/* Takes `literal` after spaces if it stands there; a word must end where the literal does. */
+/* Skips spaces and takes `literal` if it stands there; a literal that is a word must not continue. */
 bool ts_scan_take(ts_scan *scan, const char *literal);
 ts_status ts_scan_expect(ts_scan *scan, const char *literal);
-/* Letters, digits and _; borrowed from the text. */
+/* Reads letters, digits and _. The word points into the text. */
 ts_status ts_scan_word(ts_scan *scan, const char **word, size_t *length, const char *what);
 bool ts_scan_is(const char *word, size_t length, const char *literal);
-/* A bare name or a quoted string, into the arena. */
+/* Reads a bare name or a quoted string, copied into the arena. */
 ts_status ts_scan_name(ts_scan *scan, ts_arena *arena, const char **name, const char *what);
 ts_status ts_scan_quoted(ts_scan *scan, ts_arena *arena, const char **text, const char *what);
 ts_status ts_scan_i64(ts_scan *scan, int64_t low, int64_t high, int64_t *value, const char *what);

@@ -1,4 +1,4 @@
-/* What printer and parser of .trn text agree on besides the grammar (docs/trn.md). */
+/* What the printer and the parser of .trn text share besides the grammar (docs/trn.md). */
 #ifndef TS_ARCH_TRN_TEXT_H
 #define TS_ARCH_TRN_TEXT_H
 

@@ -1,10 +1,10 @@
-/* What the verifier's rules of instructions are made of. Private to verify_*.c. */
+/* Building blocks of the verifier's rules for instructions. Private to verify_*.c. */
 #ifndef TS_ARCH_VERIFY_SHAPE_H
 #define TS_ARCH_VERIFY_SHAPE_H
 
 #include "arch/verify.h"
 
-/* A product of counts with its name, e.g. the free elements of dst. */
+/* A product of counts with a name for messages, e.g. the free elements of dst. */
 typedef struct ts_extent {
     const ts_count *count[TS_AP_DIMS + 1];
     int counts;
@@ -13,47 +13,49 @@ typedef struct ts_extent {
 } ts_extent;
 
 ts_extent ts_parts_of(const char *field, const ts_ap *ap);
-/* Of free dimensions [from, to). */
+/* Elements of free dimensions [from, to). */
 ts_extent ts_free_of(const char *field, const ts_ap *ap, int from, int to);
-/* Everything a DMA moves. */
+/* All elements that a DMA moves. */
 ts_extent ts_elems_of(const char *field, const ts_ap *ap);
 int64_t ts_extent_max(const ts_extent *e);
 
-/* The two are equal in every trip. */
+/* Checks that two extents are equal on every trip. */
 ts_status ts_agree(ts_verifier *v, ts_extent a, ts_extent b);
-/* As many partitions, and as many free elements. */
+/* Checks that two operands have equal partitions and equal free elements. */
 ts_status ts_agree_shape(ts_verifier *v, const char *a_field, const ts_ap *a, const char *b_field,
                          const ts_ap *b);
 ts_status ts_need_space(ts_verifier *v, const char *field, const ts_ap *ap, ts_space space,
                         const char *source);
-/* `count` free elements in every trip: what the instruction reads or leaves in a partition. */
+/* Checks that the operand has `count` free elements on every trip: what the instruction reads or writes in
+   each partition. */
 ts_status ts_need_elems(ts_verifier *v, const char *field, const ts_ap *ap, int32_t count);
 
 bool ts_ap_is_float(const ts_ap *ap);
 bool ts_ap_is_integer(const ts_ap *ap);
 
-/* [P,1] operands: one element for each partition of dst. */
+/* Checks a [P,1] operand: one element for each partition of dst. */
 ts_status ts_verify_column(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst);
-/* Operators that use bits move no value through fp32, so every operand has the same integer width. */
+/* Bitwise operators do not convert to fp32, so all operands must be integers of the same width. */
 ts_status ts_verify_bits(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst);
 ts_status ts_verify_scalar(ts_verifier *v, const char *field, const ts_scalar *scalar, const ts_ap *dst,
                            bool is_bits);
 
-/* What the operators of one instruction are together. */
+/* Which kinds of operators an instruction uses. */
 typedef struct ts_operators {
     bool is_bits, is_arithmetic;
 } ts_operators;
 ts_status ts_verify_operators(ts_verifier *v, ts_operators *found);
-/* The operator may reduce (nki.api.shared.rst:73-135). */
+/* Checks that the operator may reduce (nki.api.shared.rst:73-135). */
 ts_status ts_verify_reduce_op(ts_verifier *v, unsigned op);
-/* Every source has the shape of dst, scalar operands are numbers or columns. The row's first field is dst. */
+/* Checks that every source has the shape of dst, and that scalar operands are numbers or columns. dst must be
+   the first field of the row. */
 ts_status ts_verify_elementwise(ts_verifier *v);
 
-/* A run of neighbours in HBM, which moves whole; *elems of them. */
+/* Checks that the operand is one contiguous run in HBM, which moves as a whole; *elems is its length. */
 ts_status ts_verify_run(ts_verifier *v, const char *field, const ts_ap *ap, const char *source,
                         int64_t *elems);
 
-/* verify_collective.c: where its operands lie, how large they are, and who takes part. */
+/* verify_collective.c: where a collective's operands lie, their sizes, and who takes part. */
 ts_status ts_verify_collective(ts_verifier *v, const ts_inst_collective *inst);
 
 /* verify_rows.c: the rules of instructions that select, search, gather and so on. */
