@@ -1,5 +1,4 @@
-/* ts_chip: the rows of chip.def and instance.def as tables, chips by name, and the text form of a what-if
- * chip. */
+/* ts_chip: chip.def and instance.def as tables, chips by name, and the text form of a what-if chip. */
 #include "arch/chip.h"
 
 #include <math.h>
@@ -21,7 +20,7 @@ static const ts_param *params(int *count) {
     return rows;
 }
 
-/* The rows that a chip has of its own. */
+/* The rows in which a chip differs from chip.def. */
 static const ts_param *own_params(const char *chip, int *count) {
     enum { documented = ts_documented, derived = ts_derived, assumed = ts_assumed };
 #define PARAM(name, unit, value, low, high, basis, source)                                                   \
@@ -90,7 +89,7 @@ const char *ts_basis_name(ts_basis basis) {
     return (unsigned)basis <= ts_assumed ? names[basis] : "?";
 }
 
-/* More of these units is faster, more of any other is slower. */
+/* Whether a larger value makes programs faster; true of these units only. */
 static bool is_rate(const ts_param *param) {
     return strcmp(param->unit, "B/ns") == 0 || strcmp(param->unit, "GHz") == 0 ||
            strcmp(param->unit, "flag") == 0;
@@ -105,7 +104,7 @@ void ts_chip_corner(const ts_chip *chip, bool is_fast, ts_chip *corner) {
     }
 }
 
-/* Chips by name. Those without rows are known by their generation only. */
+/* The known chips. One without rows is known by its generation only. */
 typedef struct chip_name {
     const char *name;
     int generation;
@@ -167,7 +166,7 @@ void ts_chip_print(const ts_chip *chip, ts_text *out) {
 }
 
 typedef struct cursor {
-    const char *at, *end; /* of the line, comment and outer blanks removed */
+    const char *at, *end; /* of the line, without its comment and surrounding blanks */
     const char *path;
     int line;
     ts_diag *diag;
@@ -200,7 +199,7 @@ static ts_status parse_chip_line(cursor *c, ts_chip *chip, bool is_first) {
     return ts_chip_get(known->name, chip, c->diag);
 }
 
-/* Times and cycles may be 0; what is counted or divided by may not. */
+/* Times, cycles and flags may be 0; counts and divisors may not. */
 static bool may_be_zero(const ts_param *param) {
     return strcmp(param->unit, "ns") == 0 || strcmp(param->unit, "us") == 0 ||
            strcmp(param->unit, "cycles") == 0 || strcmp(param->unit, "flag") == 0;

@@ -1,5 +1,4 @@
-/* The chip's parameters and the instances as documents: Markdown for docs/chip.md, JSON for other programs.
- */
+/* A chip's parameters and the instances as documents: Markdown for docs/chip.md, JSON for other programs. */
 #include "arch/chip.h"
 
 static void add_cell(ts_text *out, double value) {
@@ -7,7 +6,7 @@ static void add_cell(ts_text *out, double value) {
     ts_param_print(value, out);
 }
 
-/* 0 = the documents give none. */
+/* A cell for a number; 0 means that the documents give none. */
 static void add_known(ts_text *out, double value) {
     ts_text_add(out, " | ");
     if (value != 0)
@@ -16,7 +15,7 @@ static void add_known(ts_text *out, double value) {
         ts_text_add(out, "-");
 }
 
-/* A bar would end the table cell. */
+/* A bar would end the table's cell, so it is escaped. */
 static void add_source(ts_text *out, const char *source) {
     ts_text_add(out, " | ");
     for (const char *c = source; *c; c++) {
@@ -26,7 +25,7 @@ static void add_source(ts_text *out, const char *source) {
     ts_text_add(out, " |\n");
 }
 
-/* is_own: the rows that only this chip has. */
+/* is_own: only the rows in which this chip differs from chip.def. */
 static void add_parameters(const ts_chip *chip, bool is_own, ts_text *out) {
     ts_text_add(out, "| Parameter | Unit | Value | Low | High | Basis | Source |\n"
                      "|---|---|---:|---:|---:|---|---|\n");
@@ -120,7 +119,7 @@ void ts_chip_json(const ts_chip *chip, ts_text *out) {
     ts_text_add(out, "\n]}");
 }
 
-/* null = the documents give none. */
+/* A JSON member; 0 means that the documents give no value, which becomes null. */
 static void add_optional(ts_text *out, const char *key, double value) {
     if (value != 0)
         add_number(out, key, value);

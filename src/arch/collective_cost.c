@@ -1,11 +1,14 @@
-/* Collectives as schedules. With N ranks in a group, a chunk is one N-th of what all have together.
+/* Collectives as schedules. In a group of N ranks, a chunk is one N-th of the data of all ranks together.
 
-   ring     all_gather and reduce_scatter: N - 1 steps, in each of which every rank sends a chunk to the next
-   one; all_reduce: both. broadcast: the same steps, all of the message through every rank in small pieces.
-   mesh     a chip's ranks share out the other chips and send each of them all chunks of theirs, then hand on
-   what came to the other ranks of the chip; reduce_scatter mirrors it, all_reduce is both. direct all_to_all:
-   N - 1 chunks, each to its rank; permute: the message to its rank. A ring's or mesh's bytes are counted on
-   every link of the torus that they take, of all groups together. */
+     ring    all_gather, reduce_scatter: N - 1 steps; in each, every rank sends one chunk to the next rank.
+             all_reduce: both. broadcast: the same steps, with the whole message passing through every rank
+             in small pieces.
+     mesh    all_gather: the ranks of a chip divide the other chips among them and send each all of their
+             chip's chunks; then they hand what arrived to the other ranks of the chip. reduce_scatter is
+             the mirror image, all_reduce is both.
+     direct  all_to_all: N - 1 chunks, each to its rank. permute: the message to its rank.
+
+     The bytes of all groups are added up on every link of the torus that they cross. */
 #include "arch/collective_cost.h"
 
 #include <math.h>
@@ -36,9 +39,9 @@ ts_status ts_cc_check(const ts_program *program, const ts_chip *chip, ts_diag *d
     return ts_unsupported;
 }
 
-/* The members of one row of `groups`, by chips. */
+/* The members of one group (a row of `groups`) by chip. */
 typedef struct group {
-    int members, chips, most; /* most: members on one chip */
+    int members, chips, most; /* most: the largest number of members on one chip */
     uint8_t chip[TS_TORUS_CHIPS];
     int on[TS_TORUS_CHIPS]; /* members on chip[i] */
 } group;
@@ -48,7 +51,7 @@ typedef struct job {
     ts_torus torus;
     ts_cc_plan *plan;
     uint32_t ranks; /* of the program */
-    double total;   /* bytes that ranks send to other chips, all together */
+    double total;   /* bytes that all ranks send to other chips */
 } job;
 
 static int chip_of(const job *j, int rank) {
@@ -74,7 +77,8 @@ static void note_group(job *j, const group *g) {
     if (g->chips > j->plan->chips) j->plan->chips = g->chips;
 }
 
-/* One way through the group: bytes that cross from each chip of a ring to the next, in all channels. */
+/* Adds one pass around the group's rings: `bytes` cross from each chip to the next, divided among the
+   channels. */
 static void load_ring(job *j, const group *g, double bytes) {
     ts_torus_rings rings;
     if (g->chips == 1) return;
@@ -93,7 +97,7 @@ static void note_sends(ts_cc_plan *plan, int steps, double remote, double local)
     if (local > plan->local) plan->local = local;
 }
 
-/* `passes`: 1, of an all_reduce 2. */
+/* `passes`: 2 for an all_reduce, else 1. */
 static void plan_ring(job *j, const group *g, double chunk, int passes) {
     double sent = passes * (g->members - 1) * chunk;
     note_sends(j->plan, passes * (g->members - 1), sent, 0);
@@ -118,7 +122,7 @@ static void plan_mesh(job *j, const group *g, double chunk, int passes) {
         }
 }
 
-/* Each rank a part for every other one. */
+/* all_to_all: each rank sends every other rank a part. */
 static void plan_exchange(job *j, const group *g, double chunk) {
     note_sends(j->plan, 1, (g->members - 1) * chunk, 0);
     for (int a = 0; a < g->chips; a++)
@@ -157,15 +161,15 @@ static void plan_group(job *j, unsigned kind, const group *g) {
         plan_ring(j, g, chunk, passes);
 }
 
-/* A broadcast has one source: in a mesh its chip alone would send to all the others, so it is always a ring.
- */
+/* A broadcast always takes the ring: in a mesh the chip of its one source would have to send to all
+   others. */
 static ts_cc_algorithm choose(const ts_chip *chip, unsigned kind, int64_t message) {
     if (kind == ts_cc_all_to_all || kind == ts_cc_permute) return ts_cc_direct;
     if (kind == ts_cc_broadcast) return ts_cc_ring;
     return (double)message <= chip->cc_mesh_max_bytes ? ts_cc_mesh : ts_cc_ring;
 }
 
-/* HBM at both ends: what a rank sends is read, what comes to it is written or added. */
+/* HBM traffic at both ends: what a rank sends is read, and what it receives is written or added. */
 static void count_touches(const job *j, unsigned kind) {
     ts_cc_plan *plan = j->plan;
     double sent = plan->remote + plan->local, gather = j->chip->cc_gather_touches, touches = gather;
@@ -179,7 +183,7 @@ static int64_t bytes_of(const ts_ap *ap) {
     return ap->dim[0].count.max * ts_dtype_get(ap->dtype)->bytes;
 }
 
-/* Members of a constant whose values are not known are taken to be neighbours. */
+/* Where the constant's values are not known yet, groups are assumed to be of neighbouring ranks. */
 static void plan_groups(job *j, unsigned kind, const int32_t *known, int64_t rows, int64_t size) {
     int32_t members[TS_MAX_RANKS];
     for (int64_t row = 0; row < rows && size <= TS_MAX_RANKS; row++) {

@@ -1,4 +1,4 @@
-/* Links of the torus, and rings over its chips. */
+/* Loads on the links of the torus, and rings over its chips. */
 #include "arch/collective_torus.h"
 
 #include <string.h>
@@ -9,7 +9,8 @@ ts_torus ts_torus_of(const ts_chip *chip) {
     return torus;
 }
 
-/* Along one ring of `size` chips that lie `stride` apart, from a chip at place `at`. */
+/* Sends along one row or column, a ring of `size` chips whose numbers are `stride` apart, from `chip` at
+   place `at` to place `to`. `link` is the forward link. Returns the chip reached. */
 static int send_along(ts_torus *torus, int chip, int at, int to, int size, int stride, int link,
                       double bytes) {
     int forward = (to - at + size) % size, last = chip + (to - at) * stride;
@@ -43,7 +44,8 @@ static bool are_neighbours(const ts_torus *torus, int a, int b) {
     return column == 0 && (row == 1 || row == torus->rows - 1);
 }
 
-/* A search for a ring of neighbours. Shapes that programs have are found at once; it gives up on others. */
+/* Depth-first search for a ring of neighbours. The sets of chips that programs use are found at once; the
+   search gives up on others after MOST_TRIES steps. */
 typedef struct ring_search {
     const ts_torus *torus;
     const uint8_t *chips;
@@ -73,7 +75,8 @@ static void reverse(const uint8_t *ring, int count, uint8_t *out) {
 }
 
 void ts_torus_find_rings(const ts_torus *torus, const uint8_t *chips, int count, ts_torus_rings *rings) {
-    /* Two of a pair that uses each of the 64 directed links once (INTRA:123; found and checked). */
+    /* With their reverses, these two rings use each of the 64 directed links of a 4 x 4 torus exactly once
+       (INTRA:123; found by search and checked). */
     static const uint8_t whole[2][16] = {{0, 1, 2, 3, 7, 4, 5, 6, 10, 11, 8, 9, 13, 14, 15, 12},
                                          {0, 3, 15, 11, 7, 6, 2, 14, 10, 9, 5, 1, 13, 12, 8, 4}};
     rings->count = count;

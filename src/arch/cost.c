@@ -19,7 +19,7 @@ static void add_ref(const ts_program *program, const ts_ap *ap, const int64_t *c
     if (ref->index) add_ref(program, ref->index, counters, true, false, field, out);
 }
 
-/* Whether the instruction's result adds to what its destination holds. */
+/* Whether the instruction adds its result to what its destination holds. */
 static bool is_accumulating(const ts_inst *inst, const int64_t *counters) {
     if (inst->op == ts_op_dma_copy) return ((const ts_inst_dma_copy *)inst)->rmw != ts_rmw_none;
     if (inst->op != ts_op_nc_matmul) return false;
@@ -51,18 +51,20 @@ void ts_inst_operands(const ts_program *program, const ts_inst *inst, const int6
     }
 }
 
-/* The free words of the cost column. */
+/* The free variables of the cost column. */
 typedef struct facts {
-    double n, m, k, p; /* free elements of the first source; matmul: moving, stationary columns and rows */
-    double strided;    /* most free elements that an operand visits with a large innermost stride */
+    double n, m, k, p; /* n: free elements of the first source; matmul: n of moving, k rows and m columns of
+                          stationary */
+    double strided;    /* most free elements of an operand whose innermost stride is large */
     int64_t elems;
-    double source_bytes; /* of an element of the first source */
+    double source_bytes; /* bytes of an element of the first source */
     bool has_source, has_reduce, has_psum_source, is_fp32, is_bf16, is_dst_16bit;
-    bool is_16bit, is_packed; /* bf16 or f16 on both sides; their innermost elements are neighbours */
+    bool is_16bit, is_packed; /* bf16 or f16 on both sides; their innermost elements are adjacent */
     int psum_sides;
 } facts;
 
-/* Elements an operand visits one by one `limit` bytes or less apart cost nothing extra. */
+/* Elements that an operand visits one by one; 0 when they lie `limit` bytes or less apart and so cost no
+   extra. */
 static double strided_elems(const ts_ref *ref, double limit) {
     for (int i = ref->dims; i-- > 0;) {
         if (ref->count[i] == 1) continue;
@@ -111,7 +113,7 @@ static facts gather_facts(const ts_chip *chip, const ts_inst *inst, const ts_ope
         if (inst->op == ts_op_nc_matmul && !f.has_source) f.m = (double)ref->elems, f.k = ref->parts;
         f.has_source = true;
         f.source_bytes = ts_dtype_get(ref->dtype)->bytes;
-        f.n = (double)ref->elems; /* of a matmul the second source, moving */
+        f.n = (double)ref->elems; /* of a matmul: the second source, moving */
         f.p = ref->parts;
     }
     return f;
@@ -125,7 +127,7 @@ static double smaller(double a, double b) {
     return a < b ? a : b;
 }
 
-/* How much faster VectorE copies and scales 16-bit floats (T2:224-239). */
+/* VectorE's speed-up for copies and scalings of 16-bit floats (T2:224-239). */
 static double vector_mode(const ts_chip *chip, ts_engine engine, const facts *f) {
     if (engine != ts_engine_vector || !f->is_16bit) return 1;
     if (f->psum_sides == 0)
@@ -155,7 +157,7 @@ static double vector_mode(const ts_chip *chip, ts_engine engine, const facts *f)
 #define IS_ADD_MUL_SUB(field) (OP_IS(field, add) || OP_IS(field, multiply) || OP_IS(field, subtract))
 #define IS_ADD_MAX(field)     (OP_IS(field, add) || OP_IS(field, max))
 
-/* The cost column, in cycles of the executing engine. */
+/* Evaluates the cost column, in cycles of the executing engine. */
 static double formula_cycles(const ts_chip *chip, const ts_inst *head, const facts *f) {
     const double N = f->n, M = f->m, K = f->k, P = f->p;
     (void)M, (void)K;
@@ -176,7 +178,7 @@ static double formula_cycles(const ts_chip *chip, const ts_inst *head, const fac
     }
 }
 
-/* As llround, without a call. */
+/* Rounds like llround, without a call. */
 static ts_time rounded(double value) {
     ts_time whole = (ts_time)value;
     return whole + (value - (double)whole >= 0.5) - (value - (double)whole <= -0.5);
@@ -204,9 +206,9 @@ ts_engine_cost ts_engine_cost_get(const ts_chip *chip, ts_engine engine) {
     }
 }
 
-/* Elements visited before the pattern leaves a contiguous stretch of its memory. */
+/* Number of elements visited before the pattern leaves a contiguous run of memory. */
 static int64_t run_elems(const ts_ref *ref) {
-    if (ref->index) { /* dim[0] is looked up, so a run ends with it */
+    if (ref->index) { /* dim[0] is looked up, so a run ends with each of its elements */
         int64_t run = 1;
         for (int i = ref->dims; i-- > 1 && (ref->step[i] == run || ref->count[i] == 1);)
             run *= ref->count[i];
@@ -218,8 +220,8 @@ static int64_t run_elems(const ts_ref *ref) {
     return run;
 }
 
-/* Descriptors of a transfer of `total` elements whose sides break every `a` and every `b` elements: a run
-   ends where either side breaks, and none is longer than `most` elements. */
+/* Number of descriptors of a transfer of `total` elements whose sides have runs of `a` and of `b` elements: a
+   descriptor ends where either run ends, and is at most `most` elements long. */
 static int64_t count_descriptors(int64_t total, int64_t a, int64_t b, int64_t most) {
     if (a % b == 0 || b % a == 0) {
         int64_t run = a < b ? a : b;
@@ -231,11 +233,11 @@ static int64_t count_descriptors(int64_t total, int64_t a, int64_t b, int64_t mo
     return runs > by_size ? runs : by_size;
 }
 
-/* What a transfer moves between. */
+/* The two sides of a transfer. */
 typedef struct transfer {
     const ts_ref *dst, *src; /* NULL: there is none */
     bool is_indexed, is_chip_side;
-    int64_t parts, total, width; /* partitions on chip; elements and bytes of one, of the larger side */
+    int64_t parts, total, width; /* partitions on chip; elements and bytes per element of the larger side */
 } transfer;
 
 static int64_t larger_count(int64_t a, int64_t b) {
@@ -248,7 +250,7 @@ static transfer transfer_of(const ts_inst *inst, const ts_operands *operands) {
     for (int i = 0; i < operands->count; i++) {
         const ts_ref *ref = &operands->ref[i];
         const ts_ref **side = info->fields[operands->field[i]].kind == ts_kind_dst ? &t.dst : &t.src;
-        if (*side) continue; /* an index operand follows its access pattern */
+        if (*side) continue; /* an index operand follows the operand it indexes */
         *side = ref;
         t.width = larger_count(t.width, ts_dtype_get(ref->dtype)->bytes);
         t.total = larger_count(t.total, ref->parts * ref->elems);
@@ -265,14 +267,14 @@ static int64_t hbm_bytes(const ts_ref *ref) {
     return ref->parts * ref->elems * ts_dtype_get(ref->dtype)->bytes;
 }
 
-/* DMA engines that it is spread over: by partitions, or by packets where it does not touch the chip. */
+/* DMA engines that share the transfer: by partitions, or by packets when neither side is on chip. */
 static int64_t dma_shares(const ts_chip *chip, const transfer *t, int64_t bytes) {
     if (t->is_chip_side) return larger_count(ts_ceil_div(t->parts, (int64_t)chip->dma_rows_per_engine), 1);
     int64_t shares = larger_count(ts_ceil_div(bytes, (int64_t)chip->dma_packet_bytes), 1);
     return shares < (int64_t)chip->dma_engines ? shares : (int64_t)chip->dma_engines;
 }
 
-/* Whether the DMA engines turn it: a row of HBM lies along the partitions. */
+/* Whether the DMA engines transpose the transfer: a row in HBM is spread over partitions. */
 static bool is_turned(const ts_chip *chip, const ts_inst_dma_copy *inst, const transfer *t) {
     if (!inst->is_transpose || chip->dma_transposes == 0 || t->is_indexed || t->width < 2) return false;
     for (int i = 0; i < t->src->dims; i++)
@@ -280,14 +282,15 @@ static bool is_turned(const ts_chip *chip, const ts_inst_dma_copy *inst, const t
     return true;
 }
 
-/* Tiles of all partitions and a few contiguous elements of each, which all engines write together. */
+/* Number of tiles of a transposing DMA: all partitions by a few contiguous elements, written by all engines
+   together. */
 static int64_t transpose_tiles(const ts_chip *chip, const transfer *t) {
     int64_t run = larger_count(run_elems(t->dst), 1);
     return ts_ceil_div(t->parts, (int64_t)chip->partitions) * (t->dst->elems / run) *
            ts_ceil_div(run, (int64_t)chip->dma_transpose_elems);
 }
 
-/* A part of each tile for each engine. What a part takes beside its bytes is in the factor. */
+/* Every engine takes a part of each tile. The fixed cost of a part is in the factor. */
 static void transpose_cost(const ts_chip *chip, const transfer *t, ts_cost *cost) {
     int64_t tiles = transpose_tiles(chip, t);
     double bytes = (double)tiles * chip->partitions * chip->dma_transpose_elems * (double)t->width;
@@ -337,7 +340,7 @@ double ts_hbm_sharers(const ts_program *program, const ts_chip *chip) {
     return chip->sibling_core_idle != 0 ? 1 : chip->cores;
 }
 
-/* Its trigger alone: the rest is the group's (collective_cost.h). */
+/* Only the trigger: the rest is a cost of the whole group (collective_cost.h). */
 static void collective_cost(const ts_chip *chip, const ts_operands *operands, ts_cost *cost) {
     cost->occupancy = rounded(chip->dma_trigger_ns * 1000);
     for (int i = 0; i < operands->count; i++) {
@@ -350,7 +353,7 @@ static void collective_cost(const ts_chip *chip, const ts_operands *operands, ts
 static void engine_cost(const ts_chip *chip, const ts_inst *inst, const facts *f, ts_cost *cost) {
     ts_engine_cost engine = ts_engine_cost_get(chip, inst->engine);
     double cycles = formula_cycles(chip, inst, f);
-    if (inst->op == ts_op_leave || ts_op_is_sequencers(inst->op)) { /* no datapath, nothing to write */
+    if (inst->op == ts_op_leave || ts_op_is_sequencers(inst->op)) { /* uses no datapath and writes nothing */
         cost->stream = cost->occupancy = ts_cycles_time(cycles, chip->sync_ghz);
         return;
     }
@@ -372,7 +375,7 @@ static void engine_cost(const ts_chip *chip, const ts_inst *inst, const facts *f
 void ts_inst_costs(const ts_chip *chips, int count, const ts_inst *inst, const ts_operands *operands,
                    ts_cost *costs) {
     facts f;
-    double limit = -1; /* of the chip that `f` is for */
+    double limit = -1; /* of the chip that `f` was computed for */
     memset(costs, 0, (size_t)count * sizeof *costs);
     if (operands->is_skipped || inst->engine == ts_engine_none) return;
     for (int i = 0; i < count; i++) {

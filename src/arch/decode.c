@@ -1,5 +1,5 @@
-/* The .trn container, reading. Every size is checked against the bytes left before it is believed, and the
-   program's structure before it is handed on. */
+/* Reader of the binary .trn container. Every size is checked against the bytes left before it is used, and
+   the program's structure before it is returned. */
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/unit.h"
 
-/* Sticky: after the first failure everything reads as 0, and loops end because nothing is left. */
+/* Errors are sticky: after the first failure all reads give 0, and loops end because no bytes are left. */
 typedef struct reader {
     const uint8_t *at, *end;
     ts_program *program;
@@ -48,7 +48,7 @@ static int64_t get_i(reader *r) {
     return (int64_t)(value >> 1 ^ (0 - (value & 1)));
 }
 
-/* The number of things that follow: each takes at least one byte. */
+/* Reads a number of items. Each item takes at least one byte, which limits the number. */
 static uint32_t get_length(reader *r) {
     uint64_t left = (uint64_t)(r->end - r->at);
     return (uint32_t)get_u(r, left < UINT32_MAX ? left : UINT32_MAX);
@@ -167,7 +167,7 @@ static void get_field(reader *r, const ts_field *field, void *value) {
 static void get_locs(reader *r) {
     uint32_t count = get_length(r);
     const char *file = "", *name = "";
-    r->program->locs.count = 0; /* its row 0 is in the file */
+    r->program->locs.count = 0; /* row 0 is in the file as well */
     for (uint32_t i = 0; i < count && r->status == ts_ok; i++) {
         if (get_u(r, 1)) file = get_string(r);
         if (get_u(r, 1)) name = get_string(r);
@@ -179,7 +179,7 @@ static void get_locs(reader *r) {
     }
 }
 
-/* bytes follow from dtype and dims; those of a constant must be the same number. */
+/* The size follows from dtype and dims; a constant's data must have that size. */
 static void get_tensor_data(reader *r, ts_tensor *tensor) {
     tensor->bytes = (uint64_t)ts_dtype_get(tensor->dtype)->bytes;
     for (int i = 0; i < tensor->rank; i++)
@@ -235,7 +235,7 @@ static void get_rotations(reader *r) {
     }
 }
 
-/* The table of loops is made from the marks; ts_program_check compares the two. */
+/* Rebuilds the table of loops from the loop marks; ts_program_check compares the two. */
 static void note_mark(reader *r, const ts_inst *inst, uint32_t *open) {
     ts_program *program = r->program;
     if (inst->op == ts_op_loop) {
@@ -308,8 +308,8 @@ static void get_program(reader *r) {
     if (r->at != r->end) refuse(r, "bytes are left over");
 }
 
-/* The payload, malloc'ed. A claim of its size that zstd could not reach from so few bytes is not believed:
-   a block takes at least 4 bytes and gives at most 128 KiB. */
+/* Decompresses the payload; *payload is malloc'ed. A claimed size that zstd cannot reach from so few bytes is
+   refused: a block takes at least 4 bytes and expands to at most 128 KiB. */
 static ts_status unwrap(const uint8_t *data, size_t size, uint8_t **payload, size_t *bytes, ts_diag *diag) {
     uint32_t version;
     uint64_t hash, claimed, digest;

@@ -1,6 +1,6 @@
-/* Element types: the table, and conversion of arrays to and from fp32. Loops are written without branches
-   so that compilers vectorise them, and without fp32 subnormals, so that flush-to-zero modes of the host
-   change nothing but bf16 and f32 subnormals that are moved as bits anyway. */
+/* Element types: the table, and conversion of arrays to and from fp32. Loops have no branches, so that
+   compilers vectorise them, and do not compute with fp32 subnormals, so that the host's flush-to-zero modes
+   change nothing: bf16 and f32 subnormals are moved as bits. */
 #include "arch/dtype.h"
 
 #include <string.h>
@@ -27,14 +27,14 @@ ts_dtype ts_dtype_parse(const char *name, size_t length) {
     return ts_dtype_none;
 }
 
-/* Both sides are computed, which is what lets loops vectorise. */
+/* Both sides are computed, which lets loops vectorise. */
 static inline uint32_t choose(bool condition, uint32_t yes, uint32_t no) {
     const uint32_t mask = 0u - (uint32_t)condition;
     return (yes & mask) | (no & ~mask);
 }
 
-/* A float narrower than fp32: exponent bits E and mantissa bits M below the sign. `has_inf`: the top
-   exponent is Inf and NaN as in IEEE 754; otherwise only all ones is NaN, and there is no Inf. */
+/* A float narrower than fp32, by its numbers of exponent and mantissa bits. has_inf: the top exponent holds
+   Inf and NaN as in IEEE 754; otherwise only all ones is NaN, and there is no Inf. */
 typedef struct narrow_float {
     int exponent_bits, mantissa_bits;
     bool has_inf;
@@ -50,7 +50,7 @@ static inline float widen_one(uint32_t bits, narrow_float f) {
     const uint32_t normal = (magnitude << shift) + ((uint32_t)(127 - bias) << 23);
     const uint32_t special =
         0x7f800000u | (f.has_inf ? (magnitude & ((1u << f.mantissa_bits) - 1)) << shift : 0x400000u);
-    /* Below the smallest normal the value is an integer count of the smallest subnormal. */
+    /* Below the smallest normal number, the value is an integer multiple of the smallest subnormal. */
     const float unit = ts_bits_float((uint32_t)(127 + 1 - bias - f.mantissa_bits) << 23);
     const uint32_t small = ts_float_bits((float)(int32_t)magnitude * unit);
     const uint32_t finite = choose(magnitude < (1u << f.mantissa_bits), small, normal);
@@ -63,14 +63,14 @@ static inline uint32_t narrow_one(float value, narrow_float f) {
     const uint32_t sign = (bits >> 31) << (f.exponent_bits + f.mantissa_bits);
     const uint32_t all_ones = (1u << (f.exponent_bits + f.mantissa_bits)) - 1;
     const uint32_t top = ((1u << f.exponent_bits) - 1) << f.mantissa_bits;
-    /* Ties to even: half of the last kept place less one, plus that place's own bit. */
+    /* Round to nearest, ties to even: add half of the last kept place less one, plus that place's own bit. */
     const uint32_t rounded = magnitude + ((1u << (shift - 1)) - 1) + ((magnitude >> shift) & 1);
     uint32_t result = (rounded - ((uint32_t)(127 - bias) << 23)) >> shift;
-    /* Subnormal result: adding a number whose last place is the smallest subnormal rounds there. */
+    /* A subnormal result: adding a number whose last place is the smallest subnormal rounds at that place. */
     const float magic = ts_bits_float((uint32_t)(127 + 1 - bias + shift) << 23);
     const uint32_t small = ts_float_bits(ts_bits_float(magnitude) + magic) - ts_float_bits(magic);
     result = choose(magnitude < (uint32_t)(127 + 1 - bias) << 23, small, result);
-    /* The rounded value's first code out of range: Inf in IEEE style, else the one code of NaN. */
+    /* A rounded value beyond the largest finite one becomes Inf, or NaN in a type without Inf. */
     const uint32_t limit = f.has_inf ? top : all_ones;
     const uint32_t largest = ((limit << shift) + ((uint32_t)(127 - bias) << 23));
     result = choose(rounded >= largest, limit, result);
@@ -80,8 +80,8 @@ static inline uint32_t narrow_one(float value, narrow_float f) {
     return choose(magnitude > 0x7f800000u, nan, result) | sign;
 }
 
-/* Below the smallest normal number the share of the way to the next one is compared as 31 bits; above it the
-   random bits are added below the last place that is kept, and what is below falls off. */
+/* Stochastic rounding. For normal results the random bits are added below the last kept place and the rest is
+   cut off; for subnormal results the fraction of the last place is compared with 31 random bits. */
 static inline uint32_t narrow_one_random(float value, uint32_t random, narrow_float f) {
     const int shift = 23 - f.mantissa_bits, bias = (1 << (f.exponent_bits - 1)) - 1;
     const uint32_t bits = ts_float_bits(value), magnitude = bits & 0x7fffffffu;
@@ -111,10 +111,10 @@ static inline uint32_t narrow_one_random(float value, uint32_t random, narrow_fl
 #define F8E4M3   ((narrow_float){4, 3, true})
 #define F8E4M3FN ((narrow_float){4, 3, false})
 
-/* bf16 and tf32 are fp32 without its last 16 and 13 bits. */
+/* bf16 and tf32 are fp32 without the last 16 and 13 bits. */
 enum { BF16_SPARE = 16, TF32_SPARE = 13 };
 
-/* All but the spare bits. NaN stays NaN: rounding could carry its payload into Inf. */
+/* Adds `raise` and clears the spare bits. NaN is kept apart, because the carry could turn it into Inf. */
 static inline uint32_t cut_one(float value, uint32_t raise, int spare) {
     const uint32_t bits = ts_float_bits(value), kept = ~((1u << spare) - 1);
     return choose((bits & 0x7fffffffu) > 0x7f800000u, (bits & kept) | 0x400000u, (bits + raise) & kept);
@@ -125,14 +125,14 @@ static inline uint32_t cut_nearest(float value, int spare) {
 }
 
 static inline uint32_t cut_random(float value, uint32_t random, int spare) {
-    /* Inf has no bits to carry into, and nothing is above it. */
+    /* Inf stays Inf: nothing is added to it. */
     const uint32_t raise =
         choose((ts_float_bits(value) & 0x7fffffffu) == 0x7f800000u, 0, random >> (32 - spare));
     return cut_one(value, raise, spare);
 }
 
-/* Truncates toward zero and saturates; NaN gives 0. low and top are exact in fp32: the type's smallest
-   value and one more than its largest. */
+/* Truncates toward zero and saturates; NaN gives 0. `low` is the type's smallest value and `top` its largest
+   plus one, both exact in fp32. */
 #define SATURATE(value, type, low, top, least, most)                                                         \
     ((value) >= (top) ? (most) : (value) <= (low) ? (least) : (value) == (value) ? (type)(value) : 0)
 
@@ -152,8 +152,8 @@ static inline uint64_t to_u64(float value) {
     return SATURATE(value, uint64_t, 0.0f, 0x1p64f, 0, UINT64_MAX);
 }
 
-/* For types inside fp32's exact integers the limits are values; NaN gives 0. The comparisons are those of
-   CPUs' minimum and maximum, which give their second side for NaN. */
+/* Limits a value to [low, high], for types whose limits are exact in fp32; NaN gives 0. The comparisons have
+   the form of the CPU's minimum and maximum instructions, which return their second operand for NaN. */
 static inline float clamp(float value, float low, float high) {
     if (low < 0) value = value == value ? value : 0;
     value = value > low ? value : low;
@@ -203,7 +203,7 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
     case ts_dtype_none:
     case ts_dtype_c64:
     case ts_dtype_c128:
-    case ts_dtype_count: break; /* no fp32 value: the verifier refuses them as operands of engines */
+    case ts_dtype_count: break; /* has no fp32 value: the verifier refuses it as an operand of engines */
     }
 }
 
@@ -215,8 +215,8 @@ void ts_dtype_widen(ts_dtype dtype, const void *from, float *to, size_t count) {
         break;                                                                                               \
     }
 
-/* Clamped first, converted then: one loop for both makes compilers convert what is out of range, too, and
-   choose between the results. */
+/* Clamps into a buffer first and converts from there. In a single loop, compilers would convert out-of-range
+   values too and then select. */
 #define SATURATED(name, type, low, high)                                                                     \
     case ts_dtype_##name: {                                                                                  \
         type *out = to;                                                                                      \

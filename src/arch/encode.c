@@ -1,4 +1,5 @@
-/* The .trn container, writing: header, zstd, variable-length payload. Layout in docs/trn.md. */
+/* Writer of the binary .trn container: header, zstd, variable-length payload. The layout is in
+   docs/trn.md. */
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -40,8 +41,8 @@ static void put_f64(ts_text *out, double value) {
 
 static void put_affine(ts_text *out, const ts_program *program, const ts_affine *affine) {
     put_i(out, affine->base);
-    /* One number for both: most forms have neither. (More than 8 bits are left to the number of terms
-       because there once were.) */
+    /* Rotation and number of terms share one number, which takes one byte when, as in most forms, both are 0.
+       The format keeps 16 bits for the number of terms. */
     put_u(out, (uint64_t)affine->rotation << 16 | affine->term_count);
     for (uint32_t i = 0; i < affine->term_count; i++) {
         const ts_term *term = &program->terms.data[affine->first_term + i];
@@ -116,7 +117,7 @@ static void put_field(ts_text *out, const ts_program *program, const ts_field *f
     }
 }
 
-/* 0: the previous row's string again; else 1 and the string. */
+/* 0 stands for the string of the row before; otherwise 1 and the string. */
 static void put_repeated(ts_text *out, const char *string, const char *previous) {
     bool is_new = strcmp(string, previous) != 0;
     put_u(out, is_new);
@@ -169,7 +170,7 @@ static void put_tiles(ts_text *out, const ts_program *program) {
     }
 }
 
-/* 1: waits, 2: signals; then what for. */
+/* Bit 0: waits, bit 1: signals; then the semaphores and values. */
 static void put_sync(ts_text *out, const ts_program *program, const ts_inst *inst) {
     static const ts_sync none = {0};
     const ts_sync *sync = inst->sync ? &program->syncs.data[inst->sync - 1] : &none;
@@ -262,7 +263,7 @@ ts_status ts_program_encode(const ts_program *program, uint8_t **data, size_t *s
     const void *const kept[] = {&e.payload, NULL};
     *data = NULL;
     *size = 0;
-    TS_TRY(ts_program_check(program, diag)); /* nothing that the reader would refuse */
+    TS_TRY(ts_program_check(program, diag)); /* writes nothing that the reader would refuse */
     ts_status status = ts_unit_run(kept, put_within, &e, "encoding a program", diag);
     if (status == ts_ok) status = ts_container_wrap(e.payload.data, e.payload.length, data, size, diag);
     ts_text_free(&e.payload);

@@ -1,5 +1,5 @@
-/* The instruction set as tables: rows of isa.def, kind.def, alu.def and act.def with their names
-   and layouts. */
+/* The instruction set as tables: the rows of isa.def, kind.def, alu.def and act.def with names and
+   layouts. */
 #include "arch/isa.h"
 
 #include <string.h>
@@ -7,9 +7,9 @@
 #include "arch/dtype.h"
 #include "base/file.h"
 
-/* One function for each row: its local `row` type lets F take a field's offset. A row may have no field, an
-   initialiser must have something: an empty field ends the list. The cost column is text here; its words are
-   defined where it is evaluated. */
+/* One function per row, because F takes a field's offset in the local type `row`. A row may have no fields,
+   but an initialiser needs an element: an empty field ends every list. The cost column is stored as text;
+   cost.c compiles it. */
 #define F(kind, name) {ts_kind_##kind, #name, offsetof(row, name)},
 #define INST(op, engines, since, fields, cost, semantics, source)                                            \
     static const ts_op_info *row_##op(void) {                                                                \
@@ -74,7 +74,7 @@ bool ts_op_is_transfer(unsigned op) {
 
 bool ts_op_is_sequencers(unsigned op) {
     const char *engines = ts_op_get(op)->engines;
-    return engines[0] == 'S' && engines[1] == 'E'; /* which is no engine's letter */
+    return engines[0] == 'S' && engines[1] == 'E'; /* no engine has the letter E */
 }
 
 bool ts_op_allows(unsigned op, ts_engine engine) {

@@ -57,8 +57,9 @@ typedef enum ts_cmd {
 enum {
     TS_QUADRANT = 32,
     TS_LANE_KEPT = 255
-}; /* TS_QUADRANT: partitions in a quadrant. TS_LANE_KEPT: in a
-      shuffle's mask, dst keeps this row */
+};
+    /* partitions of a quadrant; in a mask: dst keeps its row */ /* TS_QUADRANT: partitions in a quadrant.
+TS_LANE_KEPT: in a shuffle's mask, dst keeps this row */
 
 struct ts_field_steps {
     int64_t step[4]; /* one for each free dimension of dst; unused ones are 0 */

@@ -26,7 +26,7 @@ static const doc_row *act_rows(int *count) {
     return rows;
 }
 
-/* A bar would end the table cell. */
+/* A bar would end the table's cell, so it is escaped. */
 static void add_escaped(ts_text *out, const char *text) {
     for (const char *c = text; *c; c++) {
         if (*c == '|') ts_text_add(out, "\\");

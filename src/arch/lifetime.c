@@ -1,4 +1,4 @@
-/* Liveness over the loop tree. */
+/* Liveness of tiles over the tree of loops. */
 #include "arch/lifetime.h"
 
 #include "arch/isa.h"
@@ -65,21 +65,21 @@ void ts_live_cover_rotation(const ts_program *program, const ts_affine *offset, 
     }
 }
 
-/* Bytes [low, high) of the partitions [part, end). */
+/* A rectangle: bytes [low, high) of partitions [part, end). */
 typedef struct box {
     int64_t low, high, part, end;
 } box;
 
-/* What is seen of a tile. */
+/* What the walk over the program collects about a tile. */
 typedef struct sight {
-    uint32_t at;        /* of the first operand that names it */
-    uint32_t low, high; /* from there on, with the loops that indices count */
+    uint32_t at;        /* position of the first instruction that names it */
+    uint32_t low, high; /* range from there on, extended over the loops that slot indices count */
     uint32_t rotation;  /* of the first operand */
-    bool is_mixed;      /* another one has another slot */
+    bool is_mixed;      /* another operand uses another slot */
     uint32_t loop;      /* of the first instruction */
-    bool varies;        /* where some operand lies depends on loops */
+    bool varies;        /* the place of some operand depends on loop counters */
     bool is_read_first; /* by the first instruction */
-    box all, set;       /* of all operands; what the first instruction sets without gaps */
+    box all, set;       /* bytes of all operands; bytes that the first instruction writes without gaps */
 } sight;
 
 typedef struct survey {
@@ -89,7 +89,7 @@ typedef struct survey {
     sight *sights;
 } survey;
 
-/* Where it lies depends on no loop, but for the slot. */
+/* Whether the operand's place depends on no loop, except for its slot. */
 static bool is_plain(const ts_ap *ap) {
     bool is = ap->offset.term_count == 0 && ts_affine_is_constant(&ap->part) && !ap->parts.is_ragged;
     for (int i = 0; i < ap->dims; i++)
@@ -97,7 +97,7 @@ static bool is_plain(const ts_ap *ap) {
     return is;
 }
 
-/* Of an operand that is plain; whether it has no gaps. */
+/* The rectangle around a plain operand. Returns whether it fills the rectangle without gaps. */
 static bool bound(const ts_ap *ap, box *b) {
     int64_t size = ts_dtype_get(ap->dtype)->bytes, elems = 1;
     bool is_dense = true;
@@ -161,7 +161,7 @@ static void conclude(const sight *seen, uint32_t slots, ts_tile_life *life) {
     if (seen->high > life->last) life->last = seen->high;
 }
 
-/* What a sum goes on from is read, too: without a value there, that shows. */
+/* Whether the destination is an addend, and so is read as well. */
 static bool is_added_to(const ts_inst *inst) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++)

@@ -1,21 +1,21 @@
-/* Whether two operands share a byte: the question behind every dependence. Each operand is a set of byte
-   runs, base + sum step_d * i_d; outer steps are tried only where the rest can meet, and two single
+/* Whether two operands share a byte, the question behind every dependence. Each operand is a set of runs of
+   bytes at base + sum step_d * i_d. Outer steps are enumerated only where the rest can meet; two single
    strides are decided by their common period. */
 #include <string.h>
 
 #include "arch/program.h"
 #include "base/integer.h"
 
-/* Pairs of positions tried before the answer becomes "perhaps": far above what patterns of up to two
-   strided dimensions take, a bound for the others. */
+/* Pairs of positions tried before the answer becomes "perhaps". The first is far above what patterns of up to
+   two strided dimensions need; the second bounds the work for others. */
 enum { TRIES_EXACT = 1 << 24, TRIES_DEEP = 1 << 14 };
 
-/* Runs of `width` bytes at base + sum step[d] * [0, count[d]), steps positive and descending. */
+/* Runs of `width` bytes at base + sum step[d] * [0, count[d]), with positive, descending steps. */
 typedef struct pattern {
     int dims;
     int64_t base, width;
     int64_t step[TS_AP_DIMS], count[TS_AP_DIMS];
-    int64_t span[TS_AP_DIMS + 1]; /* bytes from the first to the last of dimensions d and on */
+    int64_t span[TS_AP_DIMS + 1]; /* bytes from the first to the last run of dimensions d and inner */
 } pattern;
 
 static void add_dim(pattern *p, int64_t step, int64_t count) {
@@ -29,8 +29,8 @@ static void add_dim(pattern *p, int64_t step, int64_t count) {
     p->count[at] = count;
 }
 
-/* Joins what lies together: inner steps that leave no gap widen the run, and a dimension that continues the
-   one inside it lengthens that one. */
+/* Merges dimensions: inner steps that leave no gap widen the run, and a dimension that continues the next
+   inner one lengthens that one. */
 static void join(pattern *p) {
     while (p->dims > 0 && p->step[p->dims - 1] <= p->width) {
         p->dims--;
@@ -51,7 +51,7 @@ static void join(pattern *p) {
         p->span[i] = p->span[i + 1] + p->step[i] * (p->count[i] - 1);
 }
 
-/* False when the operand has no element. */
+/* Makes the pattern of an operand. False when the operand has no element. */
 static bool pattern_of(const ts_ref *ref, pattern *p) {
     int64_t bytes = ts_dtype_get(ref->dtype)->bytes;
     memset(p, 0, sizeof *p);
@@ -71,7 +71,8 @@ static bool pattern_of(const ts_ref *ref, pattern *p) {
     return true;
 }
 
-/* The counters k of dimension i of p, based at `base`, whose remaining span can meet [from, to). */
+/* The range of counters of dimension i of p, with the pattern based at `base`, whose inner dimensions can
+   meet [from, to). */
 static void meeting(const pattern *p, int i, int64_t base, int64_t from, int64_t to, int64_t *first,
                     int64_t *last) {
     *first = ts_floor_div(from - base - p->span[i + 1], p->step[i]) + 1;
@@ -80,8 +81,8 @@ static void meeting(const pattern *p, int i, int64_t base, int64_t from, int64_t
     if (*last > p->count[i] - 1) *last = p->count[i] - 1;
 }
 
-/* Two single strides. After the ends of q, whether a run of p meets one of q depends on its counter modulo
-   the period alone, so one period decides. */
+/* Whether two patterns of a single stride meet. Away from the ends of q, whether a run of p meets a run of q
+   depends only on p's counter modulo the period, so one period and the ends decide. */
 static bool strides_meet(const pattern *p, int64_t p_base, const pattern *q, int64_t q_base, int64_t *tries) {
     const int i = p->dims - 1, j = q->dims - 1;
     int64_t first, last;
@@ -135,7 +136,7 @@ bool ts_ref_overlap(const ts_ref *a, const ts_ref *b, bool *is_exact) {
         return false;
     }
     if (!pattern_of(a, &p) || !pattern_of(b, &q)) return false;
-    if (a->index || b->index) return true; /* data decides where in the tensor: all of it */
+    if (a->index || b->index) return true; /* the index may select any part of the tensor */
     int64_t tries = p.dims <= 2 && q.dims <= 2 ? TRIES_EXACT : TRIES_DEEP;
     bool is_met = meet(&p, 0, p.base, &q, 0, q.base, &tries);
     *is_exact = tries >= 0;

@@ -264,7 +264,7 @@ static int find_field(const ts_op_info *info, const char *name, size_t length) {
     return -1;
 }
 
-/* Fields that text may leave out: those with a default, and scalars that nothing uses. */
+/* Whether text may omit the field: it has a default, or it is an unused scalar. */
 static bool may_be_absent(const ts_op_info *info, int field, const ts_inst *inst) {
     switch (info->fields[field].kind) {
     case ts_kind_opt:
@@ -346,7 +346,7 @@ static ts_status parse_statement(ts_parser *p) {
     const char *word;
     size_t length;
     TS_TRY(ts_scan_word(&p->scan, &word, &length, "an instruction, loc, tensor, tile, loop or end"));
-    if (*p->scan.at == '.') return parse_inst(p, word, length); /* tensor is an engine too */
+    if (*p->scan.at == '.') return parse_inst(p, word, length); /* "tensor" is also the name of an engine */
     if (ts_scan_is(word, length, "loc")) return parse_loc(p);
     if (ts_scan_is(word, length, "tensor")) return parse_tensor(p);
     if (ts_scan_is(word, length, "tile")) return parse_tile(p);

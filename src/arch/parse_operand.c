@@ -1,12 +1,13 @@
-/* Parser of .trn text: affine forms, counts, operands and the fields of instructions. */
+/* Parser of .trn text: affine forms, counts, operands and fields of instructions. */
 #include <string.h>
 
 #include "arch/trn_parse.h"
 #include "base/file.h"
 
-/* ---- tables: tensors by name, rotations by value ---- */
+/* ---- hash tables: tensors by name, rotations by value ---- */
 
-/* The slot of `name`, or the free one where it belongs. Slots are a power of two, never full. */
+/* The slot of `name`, or the free slot where it belongs. The table's size is a power of two, and it is never
+   full. */
 static uint32_t *tensor_slot(const ts_parser *p, const char *name) {
     uint32_t mask = p->tensor_slot_count - 1, at = (uint32_t)ts_hash(name, strlen(name), 0) & mask;
     while (p->tensor_slots[at] && strcmp(p->program->tensors.data[p->tensor_slots[at] - 1].name, name) != 0)
@@ -39,7 +40,7 @@ static uint64_t hash_rotation(const ts_program *program, const ts_rotation *rota
     return hash;
 }
 
-/* The slot of an equal rotation, or the free one where it belongs. */
+/* The slot of an equal rotation, or the free slot where it belongs. */
 static uint32_t *rotation_slot(ts_parser *p, const ts_rotation *rotation) {
     const ts_program *program = p->program;
     uint32_t slot = (uint32_t)hash_rotation(program, rotation) & (p->rotation_slot_count - 1);
@@ -52,7 +53,7 @@ static uint32_t *rotation_slot(ts_parser *p, const ts_rotation *rotation) {
     return &p->rotation_slots[slot];
 }
 
-/* At most half of the slots are taken. */
+/* Keeps at least half of the slots free. */
 static void grow_rotations(ts_parser *p) {
     const ts_program *program = p->program;
     if (p->rotation_slots && program->rotations.count < p->rotation_slot_count / 2) return;
@@ -62,7 +63,7 @@ static void grow_rotations(ts_parser *p) {
         *rotation_slot(p, &program->rotations.data[i]) = i + 1;
 }
 
-/* Equal rotations share a row: an affine form counts them in 24 bits. */
+/* Gives equal rotations the same row, because an affine form has only 24 bits to number them. */
 static ts_status intern_rotation(ts_parser *p, const ts_rotation *rotation, const char *at, uint32_t *index) {
     ts_program *program = p->program;
     grow_rotations(p);
@@ -93,7 +94,7 @@ static ts_status parse_loop_name(ts_parser *p, uint32_t *loop) {
                           name);
 }
 
-/* Optional signs and a number; has_number is false when only signs stand there. */
+/* Optional signs and a number. has_number is false when there are only signs. */
 static ts_status parse_coef(ts_parser *p, int64_t *coef, bool *has_number) {
     bool is_negative = false;
     uint64_t size = 1;
@@ -319,7 +320,7 @@ static ts_status parse_lanes(ts_parser *p, ts_field_lanes *lanes) {
     return ts_scan_expect(&p->scan, "]");
 }
 
-/* A word that `name_of` gives for some value below `count`. */
+/* Reads one of the words that `name_of` gives for values below `count`. */
 static ts_status parse_word(ts_parser *p, const char *(*name_of)(unsigned), unsigned count, const char *what,
                             uint8_t *value) {
     const char *word;

@@ -1,4 +1,4 @@
-/* Text form of a program: one instruction a line. The grammar is in docs/trn.md. */
+/* Printer of programs as .trn text, one instruction per line. The grammar is in docs/trn.md. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 typedef struct printer {
     const ts_program *program;
-    const char *const *names; /* of tensors, unique; NULL: their own */
+    const char *const *names; /* unique names of the tensors; NULL: print their own */
     ts_text *out;
 } printer;
 
@@ -29,7 +29,7 @@ static void print_name(printer *p, const char *name) {
         ts_text_quote(p->out, name);
 }
 
-/* Printing is mostly numbers: ts_text_format would take three times as long. */
+/* Most of a listing is numbers, and ts_text_format would take three times as long. */
 static void print_int(printer *p, int64_t value) {
     char digits[20];
     size_t at = sizeof digits;
@@ -41,7 +41,7 @@ static void print_int(printer *p, int64_t value) {
     ts_text_add_n(p->out, digits + at, sizeof digits - at);
 }
 
-/* has_sign: a sign stands before the first term too. */
+/* has_sign: print a sign before the first term too. */
 static void print_terms(printer *p, const ts_affine *affine, bool has_sign) {
     for (uint32_t i = 0; i < affine->term_count; i++) {
         const ts_term *term = &p->program->terms.data[affine->first_term + i];
@@ -56,7 +56,7 @@ static void print_terms(printer *p, const ts_affine *affine, bool has_sign) {
     }
 }
 
-/* The base is always printed, so that an edit of it is an edit of one number. */
+/* The base is printed even when it is 0, so that changing it changes one number only. */
 static void print_affine(printer *p, const ts_affine *affine, bool has_plus) {
     if (has_plus && affine->base >= 0) ts_text_add_n(p->out, "+", 1);
     print_int(p, affine->base);
@@ -132,7 +132,7 @@ static void print_lanes(printer *p, const ts_field_lanes *lanes) {
     ts_text_add(p->out, "]");
 }
 
-/* A field whose value is its kind's default is left out. */
+/* Whether the field has its kind's default value and is left out. */
 static bool is_default(const ts_inst *inst, int at) {
     const ts_field *field = &ts_op_get(inst->op)->fields[at];
     const void *value = (const char *)inst + field->offset;
@@ -248,7 +248,7 @@ static void print_loc(printer *p, uint32_t index) {
 
 enum { MAX_VALUES = 64 };
 
-/* Integers that a double holds exactly, as the parser reads them. */
+/* Reads integers that a double holds exactly, as the parser will read them. False when one is not exact. */
 static bool integer_values(const ts_tensor *tensor, size_t count, double *values) {
     const ts_dtype_info *info = ts_dtype_get(tensor->dtype);
     const uint8_t *at = tensor->data;
@@ -262,7 +262,7 @@ static bool integer_values(const ts_tensor *tensor, size_t count, double *values
     return true;
 }
 
-/* Floats whose fp32 value gives the same bits back. */
+/* Reads floats whose fp32 value converts back to the same bits. False when one does not. */
 static bool float_values(const ts_tensor *tensor, size_t count, double *values) {
     float narrow[MAX_VALUES];
     uint8_t again[MAX_VALUES * sizeof(double)];
@@ -275,7 +275,7 @@ static bool float_values(const ts_tensor *tensor, size_t count, double *values) 
     return memcmp(again, tensor->data, tensor->bytes) == 0;
 }
 
-/* Values when few and when the text gives the same bits back. */
+/* Prints the values when they are few and read back as the same bits. Otherwise returns false. */
 static bool print_values(printer *p, const ts_tensor *tensor) {
     double values[MAX_VALUES];
     const ts_dtype_info *info = ts_dtype_get(tensor->dtype);
@@ -345,7 +345,8 @@ static bool is_taken(const char *const *sorted, uint32_t count, const char *name
     return bsearch(&name, sorted, count, sizeof *sorted, by_text) != NULL;
 }
 
-/* Names that are empty or used twice get their index appended, and more until nothing else is called so. */
+/* Names for printing. A name that is empty or not unique gets the tensor's index appended, and more until no
+   other tensor has that name. */
 static const char *const *unique_names(const ts_program *program, ts_arena *arena) {
     uint32_t count = program->tensors.count;
     const char **names = TS_NEW_ARRAY(arena, const char *, count), **sorted;

@@ -1,4 +1,4 @@
-/* ts_program: creation, and the value of its affine forms, counts and operands at one point. */
+/* ts_program: creation, and the values of affine forms, counts and operands at one point. */
 #include "arch/program.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ ts_program *ts_program_new(const char *name, const char *chip) {
 
 void ts_program_free(ts_program *program) {
     if (!program) return;
-    ts_arena arena = program->arena; /* the program lies in it */
+    ts_arena arena = program->arena; /* the program itself lies in its arena */
     ts_arena_free(&arena);
 }
 
@@ -74,7 +74,7 @@ void ts_ap_resolve(const ts_program *program, const ts_ap *ap, const int64_t *co
     }
 }
 
-/* Frames of the Python library and of installed packages are not the user's. */
+/* Whether a file belongs to the Python library or an installed package, not to the user. */
 static bool is_internal(const char *file) {
     static const char *const marks[] = {"/site-packages/", "/dist-packages/", "/jax/_src/", "/lib/python3"};
     if (file[0] == '<') return true;
@@ -85,7 +85,7 @@ static bool is_internal(const char *file) {
 
 uint32_t ts_loc_user(const ts_loc *locs, uint32_t count, uint32_t loc) {
     uint32_t innermost = 0;
-    /* A chain visits each row at most once; the bound guards against rows that form a ring. */
+    /* The number of steps is limited because a damaged table could contain a ring. */
     for (uint32_t steps = 0; loc < count && steps < count; steps++) {
         const ts_loc *row = &locs[loc];
         if (row->file && row->file[0]) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Forms whose numbers pass this are not substituted into others: 128 bits hold any sum below it. */
+/* Forms with larger numbers are not substituted into others, so that 128 bits hold every sum. */
 #define WIDE_LIMIT ((ts_wide)1 << 100)
 
 static ts_wide size_of(ts_wide value) {
@@ -20,7 +20,7 @@ static const ts_count *trip_of(const ts_nesting *nest, int depth) {
     return &nest->program->loops.data[nest->loop[depth]].trip;
 }
 
-/* Highest counter of a loop; a loop without trips counts as one trip, which only widens bounds. */
+/* Highest counter of a loop. A loop without trips counts as having one, which only widens bounds. */
 static ts_wide last_of(const ts_nesting *nest, int depth) {
     int32_t trips = trip_of(nest, depth)->max;
     return trips > 0 ? trips - 1 : 0;
@@ -78,12 +78,13 @@ static bool is_small(const ts_form *form) {
     return is;
 }
 
-/* Eliminates loops from `depth` inwards-out. A ragged trip count gives two bounds on its counter; both
-   hold, so the better one counts. `splits` limits how often both are tried. */
+/* Upper bound of the form: eliminates its loops from the innermost (below `depth`) to the outermost. A ragged
+   trip count bounds its counter in two ways; both hold, so the lower result counts. `splits` limits how often
+   both are tried. */
 static ts_wide eliminate(const ts_nesting *nest, ts_form form, int depth, int splits) {
     while (depth-- > 0) {
         ts_wide coef = form.coef[depth];
-        if (coef <= 0) continue; /* the counter is 0 at the maximum */
+        if (coef <= 0) continue; /* the maximum is at counter 0 */
         const ts_count *trip = trip_of(nest, depth);
         ts_form other = form, limit;
         form.base += coef * last_of(nest, depth);
@@ -110,7 +111,8 @@ ts_wide ts_form_min(const ts_nesting *nest, const ts_form *form) {
     return -ts_form_max(nest, &negative);
 }
 
-/* The highest value: for each ragged count on the way up, its maximum and its limit both bound it. */
+/* The highest value: every ragged count is bounded by its maximum and by its limit, and all combinations are
+   tried. */
 static bool reach_up(const ts_nesting *nest, const ts_form *start, const ts_span *spans, int count,
                      ts_wide *high) {
     ts_form limit[TS_MAX_SPANS];
@@ -145,7 +147,8 @@ static bool reach_up(const ts_nesting *nest, const ts_form *start, const ts_span
     return true;
 }
 
-/* Outside of loops every count is a number: most instructions of a kernel are there. False: they are not. */
+/* Fast path for instructions outside of loops, which most of a kernel's are: every count is a number. False
+   when the path does not apply. */
 static bool reach_at_once(const ts_nesting *nest, ts_wide down, ts_wide up, const ts_span *spans, int count,
                           ts_wide *low, ts_wide *high) {
     if (nest->depth > 0) return false;
@@ -207,7 +210,8 @@ static ts_wide gcd(ts_wide a, ts_wide b) {
     return a;
 }
 
-/* min(max, limit) as unit * min(max / unit, limit / unit); a limit that never binds is a constant. */
+/* Writes min(max, limit) as unit * min(max / unit, limit / unit). A limit that never applies leaves a
+   constant. */
 static bool add_factor(const ts_nesting *nest, const ts_count *count, product *p) {
     ts_form limit;
     if (!count->is_ragged) {
@@ -238,7 +242,7 @@ static bool same_form(const ts_form *a, const ts_form *b) {
     bool is = a->base == b->base && a->low == b->low && a->high == b->high;
     for (int i = 0; i < TS_MAX_LOOP_DEPTH; i++)
         is &= a->coef[i] == b->coef[i];
-    return is && a->low == 0 && a->high == 0; /* equal ranges of rotations do not make equal values */
+    return is && a->low == 0 && a->high == 0; /* rotations with equal ranges need not have equal values */
 }
 
 static bool are_equal(const ts_nesting *nest, const ts_count *const *a, int a_count, const ts_count *const *b,
@@ -263,7 +267,7 @@ static bool are_equal(const ts_nesting *nest, const ts_count *const *a, int a_co
     return true;
 }
 
-/* The product of counts that are all numbers; -1 when they are not, or it does not fit. */
+/* The product of counts that are plain numbers; -1 when some are not, or the product overflows. */
 static int64_t plain_product(const ts_count *const *counts, int count) {
     int64_t value = 1;
     for (int i = 0; i < count; i++)

@@ -1,4 +1,4 @@
-/* ts_record: names and derived figures. */
+/* ts_record: names and derived numbers. */
 #include "arch/record.h"
 
 #include <stdio.h>

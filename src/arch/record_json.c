@@ -1,4 +1,4 @@
-/* ts_record as JSON: the dict of trainstone.last_run(). Units are in the names; shares are 0..1. */
+/* ts_record as JSON: the dict of trainstone.last_run(). Names contain their units; shares are 0..1. */
 #include "arch/record.h"
 
 enum { MOST_ROWS = 256 };
@@ -93,7 +93,7 @@ static void add_counts(const ts_record *record, ts_text *out) {
     add_count(out, "assumed_trips", record->assumed_trips);
 }
 
-/* How often each instruction ran, in the order of isa.def. */
+/* Number of executions of each instruction, in the order of isa.def. */
 static void add_ops(const ts_record *record, ts_text *out) {
     uint64_t counts[ts_op_count] = {0};
     for (uint32_t i = 0; i < record->rows.count; i++) {

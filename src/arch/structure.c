@@ -1,4 +1,4 @@
-/* The structure of a program: what must hold for any code to walk it safely. Trusts nothing. */
+/* The structure of a program: the conditions under which any code can walk it safely. Trusts nothing. */
 #include "arch/structure.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ static ts_status check_locs(checker *c, ts_arena *scratch) {
     uint32_t count = c->program->locs.count;
     const ts_loc *locs = c->program->locs.data;
     if (count == 0) return REFUSE(c, "the table of locations lacks its row 0, \"unknown\"");
-    /* Marks rows whose chain of callers ends; a walk that meets its own mark has found a cycle. */
+    /* mark[i] = the walk that reached row i first. A walk that meets its own mark has found a cycle. */
     uint32_t *mark = TS_NEW_ARRAY(scratch, uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
         if (!locs[i].file || !locs[i].name || locs[i].parent > count)
@@ -41,7 +41,7 @@ static ts_status check_locs(checker *c, ts_arena *scratch) {
         uint32_t at = i;
         while (mark[at] == 0) {
             mark[at] = i + 1;
-            if (locs[at].parent == 0 || locs[at].parent > count) break; /* the latter: at its own turn */
+            if (locs[at].parent == 0 || locs[at].parent > count) break; /* the latter fails at its own turn */
             at = locs[at].parent - 1;
             if (mark[at] == i + 1) return REFUSE(c, "location @%u is its own caller", i);
         }
@@ -67,7 +67,7 @@ static ts_status check_tensor(checker *c, const ts_tensor *tensor) {
     return ts_ok;
 }
 
-/* Positions of inputs and of outputs are 0, 1, 2... each once. */
+/* Checks that the positions of inputs, or of outputs, are 0, 1, 2..., each once. */
 static ts_status check_positions(checker *c, ts_tensor_kind kind, ts_arena *scratch, uint32_t *positions) {
     uint32_t count = 0, total = c->program->tensors.count;
     const ts_tensor *tensors = c->program->tensors.data;
@@ -100,7 +100,7 @@ static ts_status check_tensors(checker *c, ts_arena *scratch) {
     return ts_ok;
 }
 
-/* A tile's numbers are such that sums of them do not overflow. */
+/* The limits ensure that sums of a tile's numbers do not overflow. */
 static ts_status check_tiles(checker *c) {
     enum { MOST = 1 << 30 };
     for (uint32_t i = 0; i < c->program->tiles.count; i++) {
@@ -139,7 +139,7 @@ static ts_status check_count(checker *c, const ts_count *count) {
     return count->is_ragged ? check_affine(c, &count->limit) : ts_ok;
 }
 
-/* Programs that are being made have no table yet. */
+/* A program that is still being built has no table of tiles. */
 static ts_status check_tile(checker *c, const ts_ap *ap) {
     const uint32_t count = c->program->tiles.count;
     if (count == 0) return ts_ok;
@@ -243,14 +243,14 @@ static ts_status check_end(checker *c, const ts_inst_end *inst, uint32_t at) {
     return ts_ok;
 }
 
-/* Semaphores count what an engine does in the program's order. */
+/* List order would change what a semaphore has counted when another engine waits for it. */
 static ts_status check_unlisted(checker *c) {
     if (c->program->syncing != ts_syncing_explicit) return ts_ok;
     return REFUSE(
         c, "sync=explicit with order=list: semaphores count what an engine does in the program's order");
 }
 
-/* Semaphores, and the instruction that is nothing but a wait. */
+/* Checks an instruction's use of semaphores; event_semaphore must use one. */
 static ts_status check_sync(checker *c, const ts_inst *inst) {
     bool is_event = inst->op == ts_op_event_semaphore;
     const char *name = ts_op_get(inst->op)->name;

@@ -1,10 +1,10 @@
-/* The bytes of a constant in .trn text: a list of values, or hexadecimal digits in memory order. */
+/* A constant's bytes in .trn text: a list of values, or hexadecimal digits in memory order. */
 #include "arch/trn_constant.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Integers of 32 bits and more, and f64, come from the double itself; the rest from its fp32 value. */
+/* Integers of 32 bits or more, and f64, are stored from the double; other types from its fp32 value. */
 static bool store(const ts_tensor *tensor, double value, void *out) {
     float narrow = (float)value;
     if (tensor->dtype == ts_dtype_f64) {
@@ -21,7 +21,7 @@ static bool store(const ts_tensor *tensor, double value, void *out) {
     double top = ldexp(1, 8 * info->bytes - is_signed);
     if (!(value >= low && value < top) || value != floor(value)) return false;
     uint64_t bits = value < 0 ? (uint64_t)(int64_t)value : (uint64_t)value;
-    memcpy(out, &bits, (size_t)info->bytes); /* little-endian hosts only, as the encoding */
+    memcpy(out, &bits, (size_t)info->bytes); /* little-endian, like the host (container.h) */
     return info->kind != 'b' || bits <= 1;
 }
 
@@ -34,7 +34,7 @@ static ts_status parse_values(ts_scan *scan, ts_arena *arena, ts_tensor *tensor)
     while (!ts_scan_take(scan, "}")) {
         double value;
         uint64_t bits;
-        ts_scan_at_end(scan); /* values may take several lines */
+        ts_scan_at_end(scan); /* a list may continue on the next line */
         if (ts_scan_take(scan, "}")) break;
         ts_scan_space(scan);
         const char *at = scan->at;

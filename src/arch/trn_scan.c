@@ -26,7 +26,7 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* What stands at `at`, for messages: a short printable quote. */
+/* Describes what stands at `at` for a message: a short printable quote. */
 static void describe(const char *at, char *out, size_t size) {
     enum { SHOWN = 24 };
     size_t length = 0;
@@ -132,7 +132,8 @@ static int hex_digit(char c) {
     return -1;
 }
 
-/* One character of a quoted string; at its end on success. Escapes name bytes: \u00XX is one byte. */
+/* Reads one character of a quoted string, with the scanner after it on success. An escape names a byte:
+   \u00XX is one byte. */
 static ts_status scan_char(ts_scan *scan, char *out) {
     const char *start = scan->at;
     char c = *scan->at++;

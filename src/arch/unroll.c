@@ -1,4 +1,4 @@
-/* The instructions of a program one by one, as they are executed. */
+/* Walks a program's instructions in the order of execution. */
 #include "arch/unroll.h"
 
 void ts_unroll_begin(ts_unroll *unroll, const ts_program *program, int64_t most, ts_arena *arena) {
@@ -34,7 +34,7 @@ static bool has_ragged_count(const ts_ap *ap) {
     return has;
 }
 
-/* Whether a count of some operand may be 0. */
+/* Whether some count of the instruction's operands may be 0. */
 static bool may_be_skipped(const ts_program *program, ts_inst *inst) {
     const ts_op_info *info = ts_op_get(inst->op);
     for (int i = 0; i < info->field_count; i++) {
@@ -49,7 +49,7 @@ static bool may_be_skipped(const ts_program *program, ts_inst *inst) {
 }
 
 static bool is_skipped(ts_unroll *unroll) {
-    enum { OPERANDS = 31 }; /* resolving them takes as long as so many other positions */
+    enum { OPERANDS = 31 }; /* resolving operands takes as long as visiting this many positions */
     ts_inst *inst = unroll->program->code.data[unroll->at];
     uint8_t *is_ragged = &unroll->is_ragged[unroll->at];
     if (*is_ragged == 0) *is_ragged = may_be_skipped(unroll->program, inst) ? 1 : 2;

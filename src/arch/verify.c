@@ -1,5 +1,5 @@
-/* Verifier: what the chip can execute. Bounds hold at every point of the iteration space, ragged counts and
-   rotating buffers included. */
+/* Verifier: checks that the chip can execute a program. Bounds hold at every point of the iteration space,
+   including ragged counts and rotating buffers. */
 #include "arch/verify.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 enum { POINTS_A_PROGRAM = 1 << 24, MAX_COUNT = UINT16_MAX, SCRATCH_ALIGNMENT = 64 };
 
-/* "nc_matmul dst=sums stationary=weights moving=rows", or whatever the names are. */
+/* Names the instruction with its tiles: "nc_matmul dst=sums stationary=weights moving=rows". */
 static void name_operands(const ts_verifier *v, ts_text *text) {
     const ts_op_info *info = ts_op_get(v->inst->op);
     ts_text_add(text, info->name);
@@ -48,18 +48,19 @@ typedef struct operand {
     bool is_write;
 } operand;
 
-/* Transfers, and what an engine only waits for: rules of the engines' access do not hold. */
+/* Transfers and instructions of sequencers do not use the engines' access paths, so those rules do not
+   apply. */
 static bool is_free_of_engines(const ts_verifier *v) {
     return ts_op_is_transfer(v->inst->op) || ts_op_is_sequencers(v->inst->op);
 }
 
 typedef struct bounds_test {
     const ts_ap *ap;
-    uint32_t tile;        /* 0: none is meant */
-    int64_t bytes, parts; /* of the tile, space or tensor */
+    uint32_t tile;        /* 0: no tile is meant */
+    int64_t bytes, parts; /* limits of the tile, space or tensor */
 } bounds_test;
 
-/* Whether the operand stays inside at this point, by its plain numbers. */
+/* Test for ts_verify_points: whether the operand stays inside its limits at the current point. */
 static bool is_inside(const ts_verifier *v, const void *context) {
     const bounds_test *test = context;
     ts_ref ref;
@@ -77,7 +78,7 @@ static bool is_inside(const ts_verifier *v, const void *context) {
     return low >= 0 && high + bytes <= test->bytes && ref.part >= 0 && ref.part + ref.parts <= test->parts;
 }
 
-/* What an operand reaches out of. */
+/* Names the limit that an operand exceeds. */
 static void limit_text(const ts_verifier *v, const bounds_test *test, bool is_parts, char *text,
                        size_t size) {
     const char *space = ts_space_name(test->ap->space);
@@ -93,7 +94,7 @@ static void limit_text(const ts_verifier *v, const bounds_test *test, bool is_pa
                  space);
 }
 
-/* `ok` is what the forms say; when they cannot show it, the points decide. */
+/* `ok` is what the affine forms prove; when they prove nothing, every point is tested. */
 static ts_status need_inside(ts_verifier *v, const operand *o, bool ok, const bounds_test *test,
                              bool is_parts, ts_wide low, ts_wide high) {
     char point[200] = "", limit[120];
@@ -116,7 +117,7 @@ bool ts_affine_is_multiple(const ts_program *program, const ts_affine *affine, i
     return is;
 }
 
-/* Fills the spans of the free dimensions, steps scaled by `scale`. */
+/* The spans of the operand's free dimensions, with steps multiplied by `scale`. */
 static int free_spans(const ts_ap *ap, int64_t scale, ts_span *spans) {
     for (int i = 0; i < ap->dims; i++) {
         int64_t step = ap->dim[i].step;
@@ -171,7 +172,7 @@ static ts_status check_pattern(ts_verifier *v, const operand *o) {
         (long long)elems, ts_space_name(ap->space), most, ts_space_name(ap->space));
 }
 
-/* Where an operand may lie, by who executes the instruction. */
+/* Checks that an operand may lie in its space, given who executes the instruction. */
 static ts_status check_space(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     const ts_dtype_info *dtype = ts_dtype_get(ap->dtype);
@@ -191,7 +192,7 @@ static ts_status check_space(ts_verifier *v, const operand *o) {
     return ts_ok;
 }
 
-/* That the bytes an operand touches of each partition are among the first test->bytes. */
+/* Checks that the bytes that an operand touches in each partition are within the first test->bytes. */
 static ts_status check_bytes(ts_verifier *v, const operand *o, const bounds_test *test) {
     const ts_ap *ap = test->ap;
     int64_t bytes = ts_dtype_get(ap->dtype)->bytes;
@@ -217,7 +218,7 @@ static ts_status check_on_chip(ts_verifier *v, const operand *o) {
                             o->name, (long long)bytes);
 }
 
-/* One i32 a partition, for each counter of the first dimension. */
+/* Checks an index operand: one i32 per partition, one for each count of the first dimension. */
 static ts_status check_index(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap, *index = &v->program->indices.data[ap->index - 1];
     char name[64];
@@ -236,7 +237,7 @@ static ts_status check_index(ts_verifier *v, const operand *o) {
     return check_on_chip(v, &as_operand);
 }
 
-/* A scratch tensor that no instruction touches takes no room: only its address has to be one. */
+/* A scratch tensor that no instruction touches takes no space; only its address must be valid. */
 static ts_status check_scratch(const ts_verifier *v, const ts_tensor *tensor, bool is_touched) {
     if (tensor->kind != ts_tensor_scratch) return ts_ok;
     uint64_t most = v->program->scratch_bytes;
@@ -271,7 +272,7 @@ static ts_status check_hbm(ts_verifier *v, const operand *o) {
     for (int i = 0; i < dims; i++)
         if (spans[i].step < -TS_RANGE_LIMIT || spans[i].step > TS_RANGE_LIMIT) return too_large(v, o);
     if (!ts_reach(&v->nest, &scaled, spans, dims, &low, &high)) return too_large(v, o);
-    if (ap->index) return check_index(v, o); /* where it lands is checked as it runs */
+    if (ap->index) return check_index(v, o); /* its positions are checked at run time */
     return need_inside(v, o, low >= 0 && high + bytes <= test.bytes, &test, false, low, high + bytes - 1);
 }
 
@@ -307,7 +308,7 @@ static ts_status check_field(ts_verifier *v, const ts_field *field, const void *
     return is_sane ? ts_ok : too_large(v, &o);
 }
 
-/* Where a tile has several slots an operand lies in one of them. */
+/* Checks that an operand of a tile with several slots lies within one slot. */
 static ts_status check_tile(ts_verifier *v, const operand *o) {
     const ts_ap *ap = o->ap;
     if (ap->space == ts_space_hbm) {

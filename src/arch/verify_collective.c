@@ -1,11 +1,12 @@
-/* Verifier: a collective moves runs of HBM between the ranks of groups that a constant names. */
+/* Verifier: collectives. They move contiguous runs of HBM between the ranks of groups that a constant
+   names. */
 #include <string.h>
 
 #include "arch/verify_shape.h"
 
 #define SOURCE "neuron-runtime/about/collectives.rst"
 
-/* Every rank at most once, or of pairs once as a source and once as a target. */
+/* Checks that every rank occurs at most once; in pairs, at most once as a source and once as a target. */
 static ts_status check_members(ts_verifier *v, const int32_t *ranks, int64_t rows, int64_t size,
                                bool is_pairs) {
     bool is_seen[2][TS_MAX_RANKS] = {{false}};
@@ -21,7 +22,7 @@ static ts_status check_members(ts_verifier *v, const int32_t *ranks, int64_t row
     return ts_ok;
 }
 
-/* The constant's shape; what it holds, as far as the program has it already. */
+/* Checks the constant's shape, and its values if the program has them already. *size: ranks in a row. */
 static ts_status check_groups(ts_verifier *v, const ts_inst_collective *inst, int64_t *size) {
     const ts_ap *ap = &inst->groups;
     TS_TRY(ts_need_space(v, "groups", ap, ts_space_hbm, SOURCE));
@@ -41,7 +42,8 @@ static ts_status check_groups(ts_verifier *v, const ts_inst_collective *inst, in
     return tensor->data ? check_members(v, tensor->data, tensor->dim[0], *size, is_pairs) : ts_ok;
 }
 
-/* An operator that the type has: bits of integers, 64 bits of them as well, and no sums of predicates. */
+/* Checks that there is a datapath for the operator and type: integers, 64-bit ones included, for bitwise
+   operators, and no sums of predicates. */
 static ts_status check_op(ts_verifier *v, unsigned op, ts_dtype dtype) {
     TS_TRY(ts_verify_reduce_op(v, op));
     const ts_dtype_info *type = ts_dtype_get(dtype);
@@ -53,7 +55,7 @@ static ts_status check_op(ts_verifier *v, unsigned op, ts_dtype dtype) {
     return ts_verify_refuse(v, ts_input, "%s of %s: no datapath", ts_alu_name(op), type->name);
 }
 
-/* What a rank writes is its own alone to read, in place, or lies elsewhere. */
+/* Checks that the destination is the source itself, in place, or does not overlap it. */
 static ts_status check_apart(ts_verifier *v, const ts_inst_collective *inst) {
     const ts_ap *dst = &inst->dst, *src = &inst->src;
     if (ts_tensor_place(v->program, dst->tensor) != ts_tensor_place(v->program, src->tensor)) return ts_ok;

@@ -1,10 +1,11 @@
-/* Verifier: rules of whole instructions: shapes that must agree, dtypes, spaces, limits of the array. */
+/* Verifier: rules of whole instructions: shapes that must agree, dtypes, spaces, and limits of the PE
+   array. */
 #include "arch/verify_shape.h"
 #include "base/integer.h"
 
 /* ---- data movement ---- */
 
-/* As bits, from SBUF to SBUF. */
+/* An exchange moves bits from SBUF to SBUF. */
 static ts_status check_exchange(ts_verifier *v, const ts_inst_dma_copy *inst) {
     if (v->chip->generation < 3)
         return ts_verify_refuse(v, ts_unsupported, "is_exchange needs NeuronCore-v3, %s has v%d",
@@ -17,7 +18,7 @@ static ts_status check_exchange(ts_verifier *v, const ts_inst_dma_copy *inst) {
     return ts_agree_shape(v, "dst", &inst->dst, "src", &inst->src);
 }
 
-/* The DMA engines turn bits of 2 or 4 bytes on their way from HBM. */
+/* A transposing DMA moves elements of 2 or 4 bytes from HBM. */
 static ts_status check_turned(ts_verifier *v, const ts_inst_dma_copy *inst) {
     const ts_dtype_info *dtype = ts_dtype_get(inst->src.dtype);
     TS_TRY(ts_need_space(v, "dst", &inst->dst, ts_space_sbuf, "ISA:869-905"));
@@ -46,7 +47,7 @@ static ts_status check_dma(ts_verifier *v, const ts_inst_dma_copy *inst) {
 
 /* ---- control ---- */
 
-/* One element that a sequencer's 32-bit register holds. */
+/* `leave` reads one element, into a 32-bit register of the sequencer. */
 static ts_status check_leave(ts_verifier *v, const ts_inst_leave *inst) {
     const ts_ap *value = &inst->value;
     bool is_one = value->space == ts_space_hbm || (value->parts.max == 1 && !value->parts.is_ragged);
@@ -73,7 +74,7 @@ static ts_status check_leave(ts_verifier *v, const ts_inst_leave *inst) {
 
 /* ---- TensorE ---- */
 
-/* The largest part of a bank of which every trip moves the offset by a multiple. */
+/* A cell is the largest part of a bank such that every trip moves the offset by whole cells. */
 static int64_t cell_of(const ts_verifier *v, const ts_ap *dst, const ts_form *start, int64_t bank) {
     int64_t cell = bank;
     for (int i = 0; i < v->nest.depth; i++)
@@ -82,14 +83,14 @@ static int64_t cell_of(const ts_verifier *v, const ts_ap *dst, const ts_form *st
     return cell;
 }
 
-/* The offset's multiples of a bank drop out; the rest must keep the operand inside one. What stays inside a
-   cell does, wherever the cell is. */
+/* Checks that a matmul's destination stays in one bank. An operand that stays inside a cell does. Otherwise
+   multiples of a bank are dropped from the offset, and what remains must stay within one bank. */
 static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
     int64_t bank = (int64_t)v->chip->psum_bank_bytes, bytes = ts_dtype_get(dst->dtype)->bytes;
     ts_form start, rest = {0};
     ts_span spans[TS_AP_DIMS];
     ts_wide low, high;
-    if (!ts_form_of(&v->nest, &dst->offset, &start)) return ts_usage; /* its operand check failed already */
+    if (!ts_form_of(&v->nest, &dst->offset, &start)) return ts_usage; /* its operand check failed before */
     if (v->draft) start.base += v->draft->address(v->draft->context, dst->tensor);
     rest.base = start.base % bank;
     for (int i = 0; i < v->nest.depth; i++)
@@ -117,7 +118,7 @@ static ts_status check_bank(ts_verifier *v, const ts_ap *dst) {
     return ts_input;
 }
 
-/* [K, 2, *] of fp8: the products of both halves of the contraction add up. */
+/* [K, 2, *] of fp8: the contraction runs over both halves of the second dimension. */
 static ts_status check_double_row(ts_verifier *v, const char *field, const ts_ap *ap) {
     if (v->chip->generation < 3)
         return ts_verify_refuse(v, ts_unsupported, "double_row needs NeuronCore-v3, %s has v%d",
@@ -129,7 +130,8 @@ static ts_status check_double_row(ts_verifier *v, const char *field, const ts_ap
     return ts_verify_refuse(v, ts_input, "the first free dimension of %s is not 2 (T2:80-121)", field);
 }
 
-/* A dimension of [rows, columns] that is more than an engine takes, for a reason. */
+/* Refuses a [rows, columns] operand with a dimension larger than the engine takes. The message is in AWS's
+   words. */
 static ts_status refuse_size(ts_verifier *v, const char *field, int dimension, const int64_t *size,
                              double most, const char *reason) {
     ts_verify_refuse(
@@ -162,7 +164,7 @@ static ts_status check_matmul(ts_verifier *v, const ts_inst_nc_matmul *inst) {
     if (dst->dtype != ts_dtype_f32)
         return ts_verify_refuse(v, ts_input, "dst is %s, TensorE writes f32 (ISA:588)",
                                 ts_dtype_get(dst->dtype)->name);
-    int halves = inst->is_double_row ? 1 : 0; /* the dimension of the two */
+    int halves = inst->is_double_row ? 1 : 0; /* dimensions before those of the columns */
     if (inst->is_double_row) {
         TS_TRY(check_double_row(v, "stationary", stationary));
         TS_TRY(check_double_row(v, "moving", moving));
@@ -207,7 +209,7 @@ static ts_status check_transpose(ts_verifier *v, const ts_inst_nc_transpose *ins
 
 /* ---- VectorE, ScalarE, GpSimdE ---- */
 
-/* At most one source of an instruction with two lies in PSUM. */
+/* Of an instruction with two sources, at most one may lie in PSUM. */
 static ts_status check_psum_sources(ts_verifier *v) {
     const ts_op_info *info = ts_op_get(v->inst->op);
     int sources = 0;
@@ -270,7 +272,7 @@ ts_status ts_verify_elementwise(ts_verifier *v) {
     return ts_ok;
 }
 
-/* The host gets bytes, whatever they are to the program. */
+/* host_call passes bytes to the host, whatever the dtypes. */
 static ts_status check_host_call(ts_verifier *v, const ts_inst_host_call *inst) {
     const ts_ap *const operand[2] = {&inst->dst, &inst->src};
     for (int i = 0; i < 2; i++) {

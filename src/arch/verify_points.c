@@ -1,4 +1,4 @@
-/* Every point of the open loops, one by one: what a rule is tested by where forms alone decide nothing. */
+/* Enumerates the points of the open loops, for rules that affine forms alone do not decide. */
 #include <stdio.h>
 
 #include "arch/verify.h"
@@ -22,8 +22,8 @@ static void mark_ap(ts_verifier *v, const ts_ap *ap) {
     if (ap->space == ts_space_hbm && ap->index) mark_ap(v, &v->program->indices.data[ap->index - 1]);
 }
 
-/* Which loops the points differ by. One of the others needs its first trip only: loops that data ends have
-   no bound worth walking. */
+/* Marks the loops whose counters change an operand. Of the others only the first trip is visited, since a
+   loop that data ends has no useful bound. */
 static void mark_loops(ts_verifier *v) {
     const ts_op_info *info = ts_op_get(v->inst->op);
     for (int i = 0; i < v->nest.depth; i++)
@@ -35,7 +35,7 @@ static void mark_loops(ts_verifier *v) {
     }
     for (int i = v->nest.depth; i-- > 0;) {
         const ts_count *trip = &v->program->loops.data[v->nest.loop[i]].trip;
-        if (trip->is_ragged) v->matters[v->nest.loop[i]] = true; /* it may have no trip */
+        if (trip->is_ragged) v->matters[v->nest.loop[i]] = true; /* it may have no trip at all */
         mark_count(v, trip);
     }
 }

@@ -1,4 +1,4 @@
-/* Verifier: rules of instructions that select, search, gather and fold along a row. */
+/* Verifier: rules of instructions that select, search, gather or fold along a row. */
 #include "arch/verify_shape.h"
 
 static ts_status need_dtype(ts_verifier *v, const char *field, const ts_ap *ap, bool is_right,
@@ -12,7 +12,7 @@ static bool is_word(const ts_ap *ap) {
     return ts_ap_is_integer(ap) && ts_dtype_get(ap->dtype)->bytes == 4;
 }
 
-/* Operators that the accumulators fold with (ISA:1254,2515; OLD:1723). */
+/* Checks that the accumulators can fold with the operator (ISA:1254,2515; OLD:1723). */
 static ts_status check_fold(ts_verifier *v, const char *field, unsigned op) {
     bool is_right = op == ts_alu_add || op == ts_alu_subtract || op == ts_alu_multiply || op == ts_alu_max ||
                     op == ts_alu_min;
@@ -33,7 +33,7 @@ static ts_status check_compare(ts_verifier *v, const char *field, unsigned op) {
     return ts_verify_refuse(v, ts_input, "%s is %s, which does not compare", field, ts_alu_name(op));
 }
 
-/* Commands of instructions that have no value to load. */
+/* Checks the command of an instruction that has no initial value to load. */
 static ts_status check_command(ts_verifier *v, unsigned cmd) {
     if (cmd != ts_cmd_load_reduce) return ts_ok;
     return ts_verify_refuse(v, ts_input, "reduce_cmd=load_reduce, but %s has no value to load",
@@ -114,7 +114,7 @@ static ts_status fixed_partitions(ts_verifier *v, const char *field, const ts_ap
     return ts_verify_refuse(v, ts_input, "the partitions of %s vary from trip to trip", field);
 }
 
-/* The start partitions that both operands may have follow from the larger of them (ISA:2067-2081). */
+/* Checks a shuffle. The larger operand decides which start partitions both may have (ISA:2067-2081). */
 static ts_status check_shuffle(ts_verifier *v, const ts_inst_nc_stream_shuffle *inst) {
     const ts_ap *dst = &inst->dst, *src = &inst->src;
     int32_t parts = dst->parts.max > src->parts.max ? dst->parts.max : src->parts.max;
@@ -195,7 +195,7 @@ static ts_status check_searched(ts_verifier *v, const char *field, const ts_ap *
                             field, (long long)most, v->chip->max_search_elems);
 }
 
-/* Indices that a search leaves. */
+/* Checks the indices that a search writes. */
 static ts_status check_found(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *data) {
     bool is_right = ap->dtype == ts_dtype_u16 || ap->dtype == ts_dtype_u32;
     TS_TRY(need_dtype(v, field, ap, is_right, "u16 or u32", "ISA:3169"));
@@ -218,7 +218,7 @@ static ts_status check_replace(ts_verifier *v, const ts_inst_nc_match_replace8 *
     return ts_agree_shape(v, "dst", &inst->dst, "data", &inst->data);
 }
 
-/* One row of `count` results a partition. */
+/* Checks that dst is one row of `count` results per partition. */
 static ts_status check_row(ts_verifier *v, const ts_ap *dst, int32_t count, const char *field,
                            const ts_ap *data) {
     TS_TRY(ts_agree(v, ts_parts_of("dst", dst), ts_parts_of(field, data)));

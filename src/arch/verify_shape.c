@@ -1,5 +1,5 @@
-/* Verifier: what rules of instructions are made of: products of counts that must agree, operands of a kind,
-   operators of a kind. */
+/* Verifier: building blocks of its rules: products of counts that must agree, and operands and operators of a
+   kind. */
 #include "arch/verify_shape.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ ts_extent ts_free_of(const char *field, const ts_ap *ap, int from, int to) {
     return e;
 }
 
-/* Everything a DMA moves. */
+/* All elements that a DMA moves. */
 ts_extent ts_elems_of(const char *field, const ts_ap *ap) {
     ts_extent e = ts_free_of(field, ap, 0, ap->dims);
     e.what = "elements";
@@ -35,7 +35,7 @@ typedef struct pair {
     const ts_extent *a, *b;
 } pair;
 
-/* -1 when the product passes 64 bits. */
+/* The extent's value at the current point; -1 when it exceeds 64 bits. */
 static int64_t value_of(const ts_verifier *v, const ts_extent *e) {
     int64_t value = 1;
     bool is_too_large = false;
@@ -118,7 +118,7 @@ ts_status ts_verify_column(ts_verifier *v, const char *field, const ts_ap *ap, c
     return ts_agree(v, ts_free_of(field, ap, 0, ap->dims), single);
 }
 
-/* Operators that use bits move no value through fp32, so every operand has the same integer width. */
+/* Bitwise operators do not convert to fp32, so all operands must be integers of the same width. */
 ts_status ts_verify_bits(ts_verifier *v, const char *field, const ts_ap *ap, const ts_ap *dst) {
     if (ts_ap_is_integer(ap) && ts_ap_is_integer(dst) &&
         ts_dtype_get(ap->dtype)->bytes == ts_dtype_get(dst->dtype)->bytes)

@@ -1,7 +1,7 @@
-/* Verifier: semaphores of programs with sync=explicit. A semaphore counts what one engine, or the transfers
-   of one queue that one engine triggers, have completed, as the profiles of AWS's compiler name each by its
-   source: so a wait says which of the source's instructions are over. What a wait waits for comes before it
-   in the program's order, which is the functional meaning. */
+/* Verifier: semaphores of programs with sync=explicit. A semaphore counts completed instructions of one
+   engine, or completed transfers of one queue that one engine triggers; AWS's profiles likewise name each
+   semaphore by its source. A wait therefore says which of the source's instructions have completed. Those
+   must precede the wait in program order, because program order is the functional meaning. */
 #include "arch/unroll.h"
 #include "arch/verify.h"
 
@@ -9,8 +9,8 @@ enum { MOST_POSITIONS = 1 << 24, SEMAPHORES = UINT16_MAX + 1 };
 
 typedef struct counting {
     ts_verifier *v;
-    int64_t *count;         /* per semaphore, so far */
-    const ts_inst **source; /* the first instruction that signals it; NULL = none */
+    int64_t *count;         /* per semaphore, up to the current instruction */
+    const ts_inst **source; /* first instruction that signals it; NULL: none */
     ts_unroll unroll;
 } counting;
 
@@ -63,7 +63,7 @@ static ts_status check_inst(counting *c) {
     return check_source(c, sync);
 }
 
-/* The instruction that the walk is at, and where its loops are, for a message. */
+/* Makes `inst` and the counters of its loops the verifier's current place, for a message. */
 static void look_at(counting *c, const ts_inst *inst) {
     ts_verifier *v = c->v;
     v->inst = inst;
@@ -74,7 +74,7 @@ static void look_at(counting *c, const ts_inst *inst) {
     }
 }
 
-/* What the rest of the program makes of the semaphore. */
+/* The semaphore's value after the rest of the program. *is_own: only the waiting engine signals it. */
 static int64_t count_rest(counting *c, uint16_t semaphore, bool *is_own) {
     const ts_inst *waiter = c->v->inst, *inst = waiter;
     int64_t count = c->count[semaphore];

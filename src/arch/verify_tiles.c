@@ -1,11 +1,11 @@
-/* Verifier: the tiles that a program names. */
+/* Verifier: the tiles that a program names. Tiles that are live at the same time must not overlap. */
 #include <stdlib.h>
 
 #include "arch/lifetime.h"
 #include "arch/structure.h"
 #include "arch/verify.h"
 
-/* One of them, while it is needed. */
+/* A tile's live range in code positions. */
 typedef struct span {
     uint32_t tile, first, last;
 } span;
@@ -27,7 +27,8 @@ static ts_status refuse_both(const ts_verifier *v, uint32_t a, uint32_t b, uint3
     return ts_input;
 }
 
-/* Those needed at a time, in `live`; a tile goes when one is met that begins after it ended. */
+/* Sweeps over the ranges by their beginnings. `live` holds those that are live; a tile leaves when a range
+   begins after its end. */
 static ts_status check_spans(const ts_verifier *v, const span *spans, uint32_t count, span *live) {
     const ts_tile_row *tiles = v->program->tiles.data;
     uint32_t held = 0;
