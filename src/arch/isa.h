@@ -54,11 +54,8 @@ typedef enum ts_cmd {
     ts_cmd_load_reduce,  /* start from a given value, then fold */
     ts_cmd_count
 } ts_cmd;
-enum {
-    TS_QUADRANT = 32,
-    TS_LANE_KEPT = 255
-};
-    /* partitions of a quadrant; in a mask: dst keeps its row */ /* TS_QUADRANT: partitions in a quadrant.
+enum { TS_QUADRANT = 32, TS_LANE_KEPT = 255 };
+/* partitions of a quadrant; in a mask: dst keeps its row */ /* TS_QUADRANT: partitions in a quadrant.
 TS_LANE_KEPT: in a shuffle's mask, dst keeps this row */
 
 struct ts_field_steps {

@@ -1,4 +1,4 @@
-/* The plugin's table of functions, and the one symbol that frameworks look up. */
+/* The plugin's table of functions, and the symbol that frameworks look up. */
 #include "pjrt/pjrt_api.h"
 
 const PJRT_Api *GetPjrtApi(void) {

@@ -1,6 +1,5 @@
-/* The PJRT C ABI, version 0.68, as this plugin answers it: what a framework passes and expects at each of the
-   112 slots. Layouts and values are those that XLA's loader uses; names follow it where they name a thing of
-   the ABI. */
+/* The PJRT C ABI, version 0.68, as far as this plugin answers it: the arguments of each of its 112 slots.
+   Layouts and values are those of XLA's loader; names that are part of the ABI are kept. */
 #ifndef TS_PJRT_PJRT_API_H
 #define TS_PJRT_PJRT_API_H
 
@@ -25,7 +24,7 @@ typedef struct PJRT_SerializedTopology PJRT_SerializedTopology;
 typedef struct PJRT_Buffer PJRT_Buffer;
 typedef struct PJRT_ExecuteContext PJRT_ExecuteContext;
 typedef struct PJRT_AsyncHostToDeviceTransferManager PJRT_AsyncHostToDeviceTransferManager;
-typedef struct PJRT_CopyToDeviceStream PJRT_CopyToDeviceStream; /* never made here */
+typedef struct PJRT_CopyToDeviceStream PJRT_CopyToDeviceStream; /* never created here */
 
 /* Error codes are those of absl::Status. */
 typedef enum PJRT_Error_Code {
@@ -72,7 +71,7 @@ typedef enum PJRT_Buffer_Type {
     PJRT_TYPE_F4E2M1FN
 } PJRT_Buffer_Type;
 
-/* How long the caller keeps the host data of a transfer unchanged. */
+/* How long the caller keeps a transfer's host data unchanged. */
 typedef enum PJRT_HostBufferSemantics {
     PJRT_HOST_DURING_CALL,
     PJRT_HOST_UNTIL_TRANSFER_COMPLETES,
@@ -80,8 +79,8 @@ typedef enum PJRT_HostBufferSemantics {
     PJRT_HOST_MUTABLE_ZERO_COPY
 } PJRT_HostBufferSemantics;
 
-/* Every structure that crosses the border starts with its size as the caller knows it, then a chain of
- * extensions. */
+/* Every structure that crosses the ABI starts with its size as the caller knows it and a chain of
+   extensions. */
 #define TS_PJRT_HEAD                                                                                         \
     size_t struct_size;                                                                                      \
     void *extension_start
@@ -105,7 +104,7 @@ typedef struct PJRT_NamedValue {
         float float_value;
         bool bool_value;
     };
-    size_t value_size; /* elements of a string or list, otherwise 1 */
+    size_t value_size; /* length of a string or list, otherwise 1 */
 } PJRT_NamedValue;
 
 typedef struct PJRT_Program {
@@ -119,7 +118,7 @@ typedef struct PJRT_Program {
 typedef enum PJRT_Layout_Type { PJRT_LAYOUT_TILED, PJRT_LAYOUT_STRIDES } PJRT_Layout_Type;
 typedef struct PJRT_Layout_Tiled {
     TS_PJRT_HEAD;
-    const int64_t *minor_to_major; /* logical axes, fastest first */
+    const int64_t *minor_to_major; /* logical axes, the fastest-varying first */
     size_t minor_to_major_size;
     const int64_t *tile_dims;
     const size_t *tile_dim_sizes;
@@ -156,11 +155,11 @@ typedef struct PJRT_ExecuteOptions {
     PJRT_ExecuteContext *context;
 } PJRT_ExecuteOptions;
 
-/* Called once when an event is ready; takes the error, NULL for none. */
+/* Called once when an event is ready. Takes over the error; NULL: none. */
 typedef void (*PJRT_Event_OnReadyCallback)(PJRT_Error *error, void *user_arg);
 
 /* clang-format off */
-/* ARGS(function, fields): the one argument of a slot. A field marked out is written by the plugin. */
+/* ARGS(function, fields): the argument structure of a slot. */
 #define ARGS(function, ...)                                                                                  \
     typedef struct PJRT_##function##_Args {                                                                  \
         TS_PJRT_HEAD;                                                                                        \
@@ -182,7 +181,7 @@ ARGS(Event_Error, PJRT_Event *event;)
 ARGS(Event_Await, PJRT_Event *event;)
 ARGS(Event_OnReady, PJRT_Event *event; PJRT_Event_OnReadyCallback callback; void *user_arg;)
 
-/* The key-value store is for clients of several processes; its callbacks are not called. */
+/* The key-value store serves clients of several processes; its callbacks are not called here. */
 ARGS(Client_Create, const PJRT_NamedValue *create_options; size_t num_options; void *kv_get; void *kv_get_arg;
      void *kv_put; void *kv_put_arg; PJRT_Client *client; void *kv_try_get; void *kv_try_get_arg;)
 ARGS(Client_Destroy, PJRT_Client *client;)
@@ -358,8 +357,8 @@ ARGS(Compile, const PJRT_TopologyDescription *topology; const PJRT_Program *prog
      PJRT_Executable *executable;)
 #undef ARGS
 
-/* The slots in their order; each returns NULL or an error that the caller owns. Before them stand two that
-   return nothing: Error_Destroy and Error_Message. */
+/* The slots in the ABI's order; each returns NULL or an error that the caller owns. Before them stand two
+   slots that return nothing, Error_Destroy and Error_Message. */
 #define TS_PJRT_SLOTS(S)                                                                                     \
     S(Error_GetCode) S(Plugin_Initialize) S(Plugin_Attributes) S(Event_Destroy) S(Event_IsReady)             \
     S(Event_Error) S(Event_Await) S(Event_OnReady) S(Client_Create) S(Client_Destroy)                        \
@@ -409,18 +408,18 @@ typedef struct PJRT_Api {
 #define S(slot) PJRT_Error *(*PJRT_##slot)(PJRT_##slot##_Args * args);
     TS_PJRT_SLOTS(S)
 #undef S
-    /* Beyond the table's size, as it tells it: of 0.69, and of 0.73. jaxlib calls the latter in a program of
-       several processes without looking whether it is there. */
+    /* Beyond the table's size as it declares it: slots of 0.69 and of 0.73. jaxlib calls the latter in a
+       program of several processes without checking the size. */
     PJRT_Error *(*PJRT_Client_CreateUninitializedBuffer)(void *args);
     PJRT_Error *(*PJRT_Client_UpdateGlobalProcessInfo)(void *args);
 } PJRT_Api;
 enum { TS_PJRT_API_BYTES = 5 * sizeof(void *) + 112 * sizeof(void *) };
 _Static_assert(sizeof(PJRT_Api) == TS_PJRT_API_BYTES + 2 * sizeof(void *), "112 slots after the version");
 
-/* The door: looked up by name in the shared library. */
+/* The plugin's entry point, looked up by name in the shared library. */
 __attribute__((visibility("default"))) const PJRT_Api *GetPjrtApi(void);
 
-/* How each slot is filled. */
+/* The implementations of the slots. */
 void ts_pjrt_Error_Destroy(PJRT_Error_Destroy_Args *args);
 void ts_pjrt_Error_Message(PJRT_Error_Message_Args *args);
 PJRT_Error *ts_pjrt_Client_UpdateGlobalProcessInfo(void *args);

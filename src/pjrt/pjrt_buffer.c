@@ -121,7 +121,7 @@ PJRT_Error *ts_pjrt_Buffer_IsDeleted(PJRT_Buffer_IsDeleted_Args *args) {
     return NULL;
 }
 
-/* --- what a buffer tells of itself; valid after deletion too --- */
+/* --- a buffer's properties; valid after deletion too --- */
 
 PJRT_Error *ts_pjrt_Buffer_ElementType(PJRT_Buffer_ElementType_Args *args) {
     TS_PJRT_NEED(args, type);
@@ -179,7 +179,7 @@ PJRT_Error *ts_pjrt_Buffer_Memory(PJRT_Buffer_Memory_Args *args) {
     return NULL;
 }
 
-/* The modelled HBM is not the host's memory: frameworks must copy. */
+/* The modelled HBM is not host memory, so frameworks must copy. */
 PJRT_Error *ts_pjrt_Buffer_IsOnCpu(PJRT_Buffer_IsOnCpu_Args *args) {
     TS_PJRT_NEED(args, is_on_cpu);
     args->is_on_cpu = false;
@@ -206,7 +206,7 @@ PJRT_Error *ts_pjrt_Buffer_ReadyEvent(PJRT_Buffer_ReadyEvent_Args *args) {
 
 /* --- pointers for other frameworks --- */
 
-/* The host memory that carries the values. It changes owner when the buffer is donated. */
+/* The host memory that holds the values. It changes owner when the buffer is donated. */
 static PJRT_Error *values_of(PJRT_Buffer *buffer, void **values) {
     if (ts_client_is_foreign(buffer->device->client)) return ts_pjrt_forked();
     ts_diag diag = {0};

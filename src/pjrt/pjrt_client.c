@@ -1,4 +1,5 @@
-/* PJRT client: the runtime behind a framework's platform object, made from options and drained at its end. */
+/* PJRT client: the runtime behind a framework's platform object. It is made from options and drained at its
+   end. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,8 +13,8 @@ PJRT_Error *ts_pjrt_Plugin_Initialize(PJRT_Plugin_Initialize_Args *args) {
     return NULL;
 }
 
-/* The framework lowers programs to the version of StableHLO named here, whatever its own: the reader's op set
-   is frozen, and features newer than it are refused before they arrive. */
+/* Frameworks lower programs to the version of StableHLO named here, whatever their own. The reader's set of
+   ops is frozen, so newer features are refused before they arrive. */
 PJRT_Error *ts_pjrt_Plugin_Attributes(PJRT_Plugin_Attributes_Args *args) {
     static const int64_t current[3] = {1, 13, 0}, minimum[3] = {0, 9, 0};
 #define VALUE(text) .struct_size = sizeof(PJRT_NamedValue), .name = text, .name_size = sizeof(text) - 1
@@ -102,8 +103,7 @@ static ts_status read_option(const PJRT_NamedValue *value, ts_create_options *op
     return option_fail(value, "one that Trainstone knows", diag);
 }
 
-/* The framework may know of several processes; which NeuronCores each has, and where they meet, it does not
- * say. */
+/* The framework may know of several processes, but not which NeuronCores each has or where they meet. */
 static ts_status check_processes(const ts_create_options *given, const ts_processes *processes,
                                  ts_diag *diag) {
     const int64_t count = processes->count > 1 ? processes->count : 1;
@@ -181,7 +181,7 @@ PJRT_Error *ts_pjrt_Client_Create(PJRT_Client_Create_Args *args) {
 PJRT_Error *ts_pjrt_Client_Destroy(PJRT_Client_Destroy_Args *args) {
     TS_PJRT_NEED(args, client);
     PJRT_Client *client = args->client;
-    /* A forked child has no threads to wait for; what it copied of the parent is left alone. */
+    /* A forked child has no threads to wait for; what it copied from the parent is left alone. */
     if (!client || ts_client_is_foreign(client)) return NULL;
     for (int i = 0; i < client->count; i++)
         if (ts_queue_is_own_thread(&client->devices[i].queue))
@@ -199,7 +199,7 @@ PJRT_Error *ts_pjrt_Client_Destroy(PJRT_Client_Destroy_Args *args) {
     return NULL;
 }
 
-/* --- what a client tells of itself --- */
+/* --- a client's properties --- */
 
 PJRT_Error *ts_pjrt_Client_PlatformName(PJRT_Client_PlatformName_Args *args) {
     TS_PJRT_NEED(args, platform_name_size);

@@ -1,4 +1,4 @@
-/* Compilation: a framework's program becomes an executable, or comes back from a compile cache. */
+/* Compilation: a framework's program becomes an executable, or is restored from a compile cache. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,8 @@ static void describe(ts_loaded *loaded) {
     describe_outputs(loaded);
 }
 
-/* The chip's numbers and the library: with the code, all that a compiled program depends on. */
+/* Hash of the chip's numbers and the library: with the code, everything that a compiled program depends
+   on. */
 static uint64_t platform_hash(const PJRT_Client *client) {
     return ts_hash(client->topology.fingerprint, strlen(client->topology.fingerprint), 0);
 }
@@ -83,7 +84,8 @@ static ts_status describe_within(void *context) {
     return ts_ok;
 }
 
-/* How a program of several ranks shares out its arguments and results its module alone tells. */
+/* Describes the program. Only its module says how a program of several ranks shards its arguments and
+   results. */
 static ts_status describe_all(ts_loaded *loaded, const char *code, size_t size, const ts_loaded_past *past,
                               ts_diag *diag) {
     const void *const kept[] = {&loaded->arena, NULL};
@@ -96,7 +98,7 @@ static ts_status describe_all(ts_loaded *loaded, const char *code, size_t size, 
     return status;
 }
 
-/* Each device once: a core runs one rank. */
+/* Each device may occur once, because a core runs one rank. */
 static ts_status check_devices(const PJRT_Client *client, const ts_compile_request *request, ts_diag *diag) {
     const int ranks = request->replicas * request->partitions;
     for (int i = 0; i < request->device_count; i++) {
@@ -123,14 +125,14 @@ static ts_status check_ranks(const ts_loaded *loaded, ts_diag *diag) {
     return ts_unsupported;
 }
 
-/* Without an assignment a program of one device is this process's, one of several begins with the first of
- * all. */
+/* The device of a rank. Without an assignment, a program of one device runs on this process's first, and one
+   of several devices starts at the first of all. */
 static int device_of(const PJRT_Client *client, const ts_compile_request *request, int rank) {
     if (request->device_count) return request->device[rank];
     return request->replicas * request->partitions == 1 ? client->first : rank;
 }
 
-/* Which ranks this process runs: all of them, or some where all processes run the others. */
+/* Determines which ranks this process runs: all, or some when the other processes run the rest. */
 static ts_status choose_own(ts_loaded *loaded, ts_diag *diag) {
     const PJRT_Client *client = loaded->client;
     loaded->own_devices = calloc((size_t)loaded->device_count, sizeof(PJRT_Device *));
@@ -191,7 +193,7 @@ ts_loaded *ts_loaded_retain(ts_loaded *loaded) {
     return loaded;
 }
 
-/* The executable may live on as the latest that ran; its scratch memory goes now. */
+/* The executable may live on as the one that ran last, but its memory on the devices is released here. */
 void ts_loaded_release(ts_loaded *loaded) {
     if (!loaded || atomic_fetch_sub_explicit(&loaded->references, 1, memory_order_acq_rel) != 1) return;
     if (loaded->executable) ts_executable_unload(loaded->executable);
@@ -243,7 +245,7 @@ PJRT_Error *ts_pjrt_Client_Compile(PJRT_Client_Compile_Args *args) {
                : ts_pjrt_error(PJRT_RESOURCE_EXHAUSTED, "capacity: no host memory for a program");
 }
 
-/* Ahead of time: the client, when given, stands for the topology. */
+/* Ahead-of-time compilation: the client, which must be given, stands for the topology. */
 PJRT_Error *ts_pjrt_Compile(PJRT_Compile_Args *args) {
     TS_PJRT_NEED(args, executable);
     if (!args->client) return ts_pjrt_unimplemented("compilation without a client", "compile with a client");
@@ -262,7 +264,7 @@ PJRT_Error *ts_pjrt_Compile(PJRT_Compile_Args *args) {
     return NULL;
 }
 
-/* --- for compile caches: a head, then what OptimizedProgram tells and the program as a .trn --- */
+/* --- serialisation for compile caches: a head, the text of OptimizedProgram, the program as a .trn --- */
 
 typedef struct ts_serial_head {
     char magic[8];

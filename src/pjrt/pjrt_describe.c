@@ -1,5 +1,5 @@
-/* What frameworks see of a compiled program: a StableHLO function with its signature, whose body is one call
-   of the instructions that stand for it. */
+/* The program text that frameworks get: a StableHLO function with the program's signature, whose body is one
+   call that stands for the instructions. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -62,7 +62,8 @@ static void add_body(const ts_loaded *loaded, ts_text *out) {
     ts_text_add(out, "\n");
 }
 
-/* Strings of a discardable attribute that Trainstone's Python side sets; NULL when it is none. */
+/* An attribute of the module that holds an array of strings, set by Trainstone's Python side; NULL when there
+   is none. */
 static const ts_attr *find_strings(const ts_module *module, const char *name) {
     for (uint32_t i = 0; module && i < module->attr_count; i++) {
         const ts_attr *attr = module->attrs[i].value;
@@ -74,8 +75,8 @@ static const ts_attr *find_strings(const ts_module *module, const char *name) {
     return NULL;
 }
 
-/* XLA's form: one string of the results together, one of each argument. A tuple of no results has the
-   sharding of one, too. */
+/* Adds shardings in XLA's form: one string for all results, and one for each argument. An empty tuple of
+   results has the sharding of a single one. */
 static void add_shardings(const ts_module *module, ts_text *out) {
     const ts_attr *results = find_strings(module, "trainstone.output_shardings");
     const ts_attr *arguments = find_strings(module, "trainstone.parameter_shardings");

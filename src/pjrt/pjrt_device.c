@@ -5,7 +5,7 @@
 
 #include "pjrt/pjrt_objects.h"
 
-static const char kind_device[] = "device"; /* what frameworks call a device's default memory */
+static const char kind_device[] = "device"; /* the name that frameworks have for a device's default memory */
 
 PJRT_NamedValue ts_value_int(const char *name, int64_t value) {
     return (PJRT_NamedValue){.struct_size = sizeof(PJRT_NamedValue),
@@ -143,7 +143,7 @@ PJRT_Error *ts_pjrt_DeviceDescription_Attributes(PJRT_DeviceDescription_Attribut
     return NULL;
 }
 
-/* The name that AWS's own plugin gives: frameworks and scripts compare it. */
+/* The name that AWS's own plugin returns, because frameworks and scripts compare it. */
 PJRT_Error *ts_pjrt_DeviceDescription_Kind(PJRT_DeviceDescription_Kind_Args *args) {
     static const char kind[] = "NC_v2";
     TS_PJRT_NEED(args, device_kind_size);

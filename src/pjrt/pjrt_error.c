@@ -1,10 +1,10 @@
-/* PJRT errors: made from our diagnostics, read by the framework. */
+/* PJRT errors: made from diagnostics, read by the framework. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "pjrt/pjrt_objects.h"
 
-/* Stands in when the host has no memory for an error; Error_Destroy knows it. */
+/* Returned when the host has no memory for an error; Error_Destroy recognises it. */
 static const PJRT_Error no_memory = {.code = PJRT_RESOURCE_EXHAUSTED};
 
 PJRT_Error *ts_pjrt_error(PJRT_Error_Code code, const char *message) {

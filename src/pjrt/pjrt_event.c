@@ -1,4 +1,4 @@
-/* Signals, which become ready once, and PJRT events, the caller's handles on them. */
+/* Signals, which become ready once, and PJRT events, the caller's handles for them. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,7 +67,7 @@ static PJRT_Error *error_of(const ts_signal *signal) {
                          signal->message ? signal->message : "capacity: no host memory for the words");
 }
 
-/* The callbacks run without the lock and in the order of their registration. */
+/* Runs the callbacks in the order of their registration, without the lock. */
 static void make_ready(ts_signal *signal) {
     ts_signal_retain(signal);
     pthread_mutex_lock(&signal->lock);
@@ -154,7 +154,7 @@ PJRT_Error *ts_pjrt_Event_Error(PJRT_Event_Error_Args *args) {
     return ts_signal_error(args->event->signal);
 }
 
-/* Nobody will make a signal ready in a forked child. */
+/* In a forked child nobody will make the signal ready. */
 static bool is_lost(const ts_signal *signal) {
     return !ts_signal_is_ready(signal) && signal->process != getpid();
 }

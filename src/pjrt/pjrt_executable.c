@@ -1,4 +1,4 @@
-/* PJRT executables: what a compiled program tells of itself. */
+/* PJRT executables: properties of a compiled program. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ PJRT_Error *ts_pjrt_LoadedExecutable_AddressableDevices(PJRT_LoadedExecutable_Ad
     return NULL;
 }
 
-/* Work in the queue keeps its own reference; the handle only refuses new work. */
+/* Queued work has its own reference; deleting only refuses new work. */
 PJRT_Error *ts_pjrt_LoadedExecutable_Delete(PJRT_LoadedExecutable_Delete_Args *args) {
     TS_PJRT_NEED(args, executable);
     atomic_store(&args->executable->is_deleted, true);
@@ -112,8 +112,8 @@ PJRT_Error *ts_pjrt_Executable_OutputMemoryKinds(PJRT_Executable_OutputMemoryKin
     return NULL;
 }
 
-/* Called twice: for the size, then with room for the bytes. Frameworks parse it several times a compilation,
-   which is why it is small. */
+/* Frameworks call this twice, for the size and then with room for the bytes, and parse the text several times
+   per compilation, which is why it is small. */
 PJRT_Error *ts_pjrt_Executable_OptimizedProgram(PJRT_Executable_OptimizedProgram_Args *args) {
     TS_PJRT_NEED(args, program);
     const ts_loaded *loaded = args->executable->loaded;
@@ -164,7 +164,7 @@ PJRT_Error *ts_pjrt_Executable_GetCompiledMemoryStats(PJRT_Executable_GetCompile
     return NULL;
 }
 
-/* Under XLA's names where it has one. */
+/* Under XLA's names where it has them. */
 static ts_status make_cost(ts_loaded *loaded, ts_diag *diag) {
     const ts_record *record = NULL;
     TS_TRY(ts_executable_record(loaded->executable, &record, diag));

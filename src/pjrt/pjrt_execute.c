@@ -8,29 +8,28 @@
 /* What the launches of one execution share. */
 typedef struct ts_execution {
     atomic_int references;
-    ts_meeting *meeting; /* NULL: of one rank */
-    bool is_lasting;     /* the meeting is the client's, which the program holds */
-    atomic_bool
-        is_told; /* with the first rank that ends: who has its result finds the run among the others */
-    pthread_mutex_t lock; /* over what follows */
-    ts_signal *failed;    /* of the first argument that failed */
+    ts_meeting *meeting;  /* NULL: a single rank */
+    bool is_lasting;      /* the meeting belongs to the client and is used by all runs of the program */
+    atomic_bool is_told;  /* counted as the latest run, by its first rank to end */
+    pthread_mutex_t lock; /* guards the fields below */
+    ts_signal *failed;    /* signal of the first argument that failed */
 } ts_execution;
 
-/* One program on one device, the launch of a rank. The arrays lie behind the structure. */
+/* A launch: one rank of the program on its device. The arrays lie behind the structure. */
 typedef struct ts_launch {
     ts_work work;
     ts_loaded *loaded;
     ts_execution *execution;
-    int rank, list; /* of the caller's arguments and results */
+    int rank, list; /* position in the caller's lists of arguments and results */
     PJRT_Device *device;
     ts_signal *done;
     int inputs, outputs;
-    ts_signal **ready; /* one an input */
+    ts_signal **ready; /* one for each input */
     ts_storage **from, **into;
-    void **input, **output;        /* host pointers of from and into */
-    PJRT_Buffer *const *arguments; /* the caller's; not valid in the queue */
+    void **input, **output;        /* host pointers of `from` and `into` */
+    PJRT_Buffer *const *arguments; /* the caller's; not valid once queued */
     PJRT_Buffer **results;
-    bool *is_donor; /* one an input */
+    bool *is_donor; /* one for each input */
     PJRT_Event *event;
 } ts_launch;
 
@@ -42,7 +41,7 @@ static void execution_release(ts_execution *execution) {
     free(execution);
 }
 
-/* Ranks in other processes are met where collectives are; without, this process's own are all there is. */
+/* With collectives, the ranks of all processes meet; without them only this process's own ranks do. */
 static ts_execution *execution_new(const ts_loaded *loaded) {
     const int ranks = loaded->device_count;
     ts_execution *made = calloc(1, sizeof *made);
@@ -102,7 +101,7 @@ static void launch_free(ts_launch *launch) {
     free(launch);
 }
 
-/* A launch that was not queued: donors stay the caller's, results vanish. */
+/* Undoes a launch that was not queued: donated buffers stay the caller's, and results are freed. */
 static void launch_abandon(ts_launch *launch) {
     if (!launch) return;
     for (int i = 0; i < launch->inputs; i++)
@@ -115,10 +114,10 @@ static void launch_abandon(ts_launch *launch) {
     launch_free(launch);
 }
 
-/* --- in the queue --- */
+/* --- on the queue's thread --- */
 
-/* A new reference to the signal of the first input that failed, or NULL. Inputs of this device were computed
-   by earlier work of this queue; those from elsewhere may still be under way. */
+/* Waits for the inputs. Returns a new reference to the signal of the first that failed, or NULL. Inputs from
+   this device were computed by earlier work of this queue; others may still be under way. */
 static ts_signal *wait_for_inputs(ts_launch *launch) {
     for (int i = 0; i < launch->inputs; i++) {
         ts_signal_wait(launch->ready[i]);
@@ -127,7 +126,7 @@ static ts_signal *wait_for_inputs(ts_launch *launch) {
     return NULL;
 }
 
-/* A rank that cannot begin: the others need not wait for it. */
+/* Ends a rank that cannot begin, so that the others do not wait for it. */
 static void fail_for_all(ts_execution *execution, int rank, ts_signal *failed) {
     ts_diag diag = {0};
     pthread_mutex_lock(&execution->lock);
@@ -146,7 +145,8 @@ static ts_signal *failed_elsewhere(ts_execution *execution) {
     return failed;
 }
 
-/* What the work held goes before the signal: who waits for it finds the memory free. */
+/* Runs a launch. What the work holds is released before its signal is set, so that whoever waits for the
+   signal finds the memory free. */
 static void launch_run(ts_work *work) {
     ts_launch *launch = (ts_launch *)work;
     ts_execution *execution = launch->execution;
@@ -179,7 +179,7 @@ static void launch_run(ts_work *work) {
     launch_free(launch);
 }
 
-/* --- before it --- */
+/* --- before queueing --- */
 
 static ts_status check_argument(const ts_launch *launch, int index, ts_diag *diag) {
     const PJRT_Buffer *buffer = launch->arguments[index];
@@ -233,7 +233,7 @@ static bool takes_over(const ts_launch *launch, int output) {
     int input = launch->loaded->alias[output];
     if (input < 0 || !launch->is_donor[input]) return false;
     for (int i = 0; i < output; i++)
-        if (launch->loaded->alias[i] == input) return false; /* the first one has it */
+        if (launch->loaded->alias[i] == input) return false; /* an earlier output has it */
     return true;
 }
 
@@ -275,7 +275,8 @@ static ts_status prepare(const PJRT_LoadedExecutable_Execute_Args *args, ts_exec
     return make_results(*launch, diag);
 }
 
-/* What the caller gets is written out before the work is queued: it belongs to the queue afterwards. */
+/* Queues a launch. The caller's lists are filled first, because afterwards the launch belongs to the
+   queue. */
 static void submit(const PJRT_LoadedExecutable_Execute_Args *args, ts_launch *launch) {
     const int list = launch->list;
     for (int i = 0; i < launch->outputs; i++)
@@ -293,7 +294,7 @@ static void submit(const PJRT_LoadedExecutable_Execute_Args *args, ts_launch *la
     ts_queue_fill(&launch->device->queue, &launch->work);
 }
 
-/* Room for all ranks, or none of them is queued. */
+/* Reserves room in the queues of all ranks, or in none. */
 static ts_status reserve(ts_launch *const *launches, int count, ts_diag *diag) {
     ts_status status = ts_ok;
     int reserved = 0;
@@ -304,7 +305,8 @@ static ts_status reserve(ts_launch *const *launches, int count, ts_diag *diag) {
     return status;
 }
 
-/* Two programs of several ranks that went into two queues in different orders would wait for each other. */
+/* Queues all ranks. The lock keeps the order the same in every queue: two programs of several ranks queued in
+   different orders would wait for each other. */
 static ts_status submit_all(const PJRT_LoadedExecutable_Execute_Args *args, ts_launch *const *launches,
                             int count, ts_diag *diag) {
     pthread_mutex_t *lock = count > 1 ? &launches[0]->device->client->launch_lock : NULL;
@@ -316,7 +318,7 @@ static ts_status submit_all(const PJRT_LoadedExecutable_Execute_Args *args, ts_l
     return status;
 }
 
-/* *device: where the program runs that is portable; NULL: on its own devices. */
+/* *device: where a portable program runs; NULL: on its own devices. */
 static ts_status check_call(const PJRT_LoadedExecutable_Execute_Args *args, PJRT_Device **device,
                             ts_diag *diag) {
     ts_loaded *loaded = args->executable->loaded;
@@ -342,7 +344,7 @@ static ts_status check_call(const PJRT_LoadedExecutable_Execute_Args *args, PJRT
     return ts_usage;
 }
 
-/* When one rank cannot be prepared none is queued, and donors stay. */
+/* When one rank cannot be prepared, none is queued, and donated buffers stay the caller's. */
 static ts_status execute(const PJRT_LoadedExecutable_Execute_Args *args, ts_diag *diag) {
     ts_loaded *loaded = args->executable->loaded;
     const int ranks = loaded->own_count;

@@ -1,4 +1,4 @@
-/* Element types, shapes and strides as PJRT names them, and the copies between them. */
+/* Element types, shapes and strides in PJRT's terms, and copies between layouts. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,10 +119,10 @@ ts_status ts_layout_strides(const ts_shape *shape, const PJRT_Buffer_MemoryLayou
 typedef struct ts_copy {
     int rank;
     int64_t count[TS_MAX_RANK], to[TS_MAX_RANK], from[TS_MAX_RANK];
-    int64_t run; /* bytes that lie together on both sides */
+    int64_t run; /* bytes that are contiguous on both sides */
 } ts_copy;
 
-/* Drops axes of length 1 and joins those that follow each other without a gap on both sides. */
+/* Drops axes of length 1 and merges neighbouring axes that leave no gap on either side. */
 static ts_copy plan_copy(const ts_shape *shape, const int64_t *to, const int64_t *from) {
     ts_copy copy = {.run = ts_dtype_get(shape->dtype)->bytes};
     for (int i = 0; i < shape->rank; i++) {

@@ -1,10 +1,10 @@
-/* Compile options: the few fields of XLA's CompileOptionsProto that matter here, read from the wire format.
- */
+/* Compile options: reads the few fields of XLA's CompileOptionsProto that matter here from the wire
+   format. */
 #include <string.h>
 
 #include "pjrt/pjrt_objects.h"
 
-/* What is left of a message. */
+/* The rest of a message. */
 typedef struct ts_wire {
     const uint8_t *at, *end;
 } ts_wire;
@@ -116,7 +116,7 @@ static ts_status refuse_override(ts_wire wire, ts_diag *diag) {
     return fail_wire(diag);
 }
 
-/* What was read partition by partition becomes a list by rank. */
+/* Rearranges what was read partition by partition into a list by rank. */
 static ts_status arrange(ts_compile_request *request, ts_diag *diag) {
     if (request->replicas < 1) request->replicas = 1;
     if (request->partitions < 1) request->partitions = 1;
@@ -135,8 +135,8 @@ static ts_status arrange(ts_compile_request *request, ts_diag *diag) {
 }
 
 /* CompileOptionsProto: parameter_is_tupled_arguments = 2, executable_build_options = 3,
-   compile_portable_executable = 4, env_option_overrides = 7. Others describe layouts and other compilers'
-   flags. */
+   compile_portable_executable = 4, env_option_overrides = 7. The other fields describe layouts and flags of
+   other compilers. */
 ts_status ts_compile_request_read(const char *bytes, size_t size, ts_compile_request *request,
                                   ts_diag *diag) {
     ts_wire wire = {(const uint8_t *)bytes, (const uint8_t *)bytes + size};

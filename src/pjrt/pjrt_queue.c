@@ -1,12 +1,12 @@
-/* Queues: one in-order list of work and one thread for each device. */
+/* Queues: one in-order list of work with one thread for each device. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pjrt/pjrt_objects.h"
 
-/* Work that may wait in a queue: enough to hide the host's work, little enough that a program which
-   dispatches ahead does not fill HBM with inputs and outputs of work that has not begun. */
+/* Limit of waiting work: enough to hide the host's own work, and small enough that a program which dispatches
+   ahead does not fill HBM with inputs and outputs of work that has not begun. */
 enum { DEPTH = 32 };
 
 void ts_queue_init(ts_queue *queue, int number) {
@@ -38,7 +38,7 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-/* The thread takes no signals: those are for the program's own threads. */
+/* The thread blocks all signals, which are for the application's own threads. */
 static ts_status start(ts_queue *queue, ts_diag *diag) {
     sigset_t all, before;
     sigfillset(&all);

@@ -1,4 +1,4 @@
-/* Staged transfers: buffers that a framework asks for first and fills piece by piece. */
+/* Staged transfers: a framework asks for buffers first and fills them piece by piece. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +10,14 @@ typedef struct ts_staged {
     ts_shape shape;
     ts_storage *storage;
     ts_signal *ready;
-    PJRT_Buffer *buffer; /* NULL once retrieved */
-    bool is_set;         /* the signal: filled, or failed */
+    PJRT_Buffer *buffer; /* NULL: retrieved */
+    bool is_set;         /* its signal was set: the buffer is filled, or failed */
 } ts_staged;
 
 struct PJRT_AsyncHostToDeviceTransferManager {
     PJRT_Device *device;
     PJRT_Client *client;
-    pthread_mutex_t lock; /* over is_set and buffer of each */
+    pthread_mutex_t lock; /* guards is_set and buffer of each */
     int count;
     ts_staged staged[];
 };
@@ -96,7 +96,7 @@ static ts_status find(ts_manager *manager, int index, ts_staged **staged, ts_dia
     return ts_ok;
 }
 
-/* Whether the caller is the one that ends the transfer of this buffer. */
+/* Whether the caller is the one to end the transfer of this buffer; true once. */
 static bool claim_end(ts_manager *manager, ts_staged *staged) {
     pthread_mutex_lock(&manager->lock);
     bool is_mine = !staged->is_set;
@@ -189,6 +189,6 @@ PJRT_Error *ts_pjrt_AsyncHostToDeviceTransferManager_SetBufferError(
 
 PJRT_Error *ts_pjrt_AsyncHostToDeviceTransferManager_AddMetadata(
     PJRT_AsyncHostToDeviceTransferManager_AddMetadata_Args *args) {
-    (void)args; /* hints for other platforms */
+    (void)args; /* arguments are hints for other platforms */
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* Storage: a buffer's bytes, as a place in the modelled HBM and host memory that carries the values. */
+/* Storage: a buffer's bytes, as a place in the modelled HBM and host memory that holds the values. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 
 enum {
     ALIGN = 64,
-    KEEP_FROM = 1 << 16, /* smaller areas come fast from malloc */
+    KEEP_FROM = 1 << 16, /* smaller areas come fast enough from malloc */
     KEEP_ALWAYS = 64 << 20
 };
 
@@ -40,7 +40,7 @@ static void *area_take(PJRT_Client *client, size_t bytes) {
     return NULL;
 }
 
-/* What is kept never exceeds what is in use, beyond a small constant. */
+/* Keeps freed host memory, but never more than is in use, apart from KEEP_ALWAYS bytes. */
 static void area_give(PJRT_Client *client, void *host, size_t bytes) {
     size_t size = area_size(bytes);
     pthread_mutex_lock(&client->area_lock);
@@ -89,7 +89,8 @@ static void note_largest(PJRT_Device *device, size_t bytes) {
         continue;
 }
 
-/* Work in the queue holds inputs that nobody else wants any more: a full HBM may only be behind. */
+/* Allocates HBM. When it is full, waits for the queue, because queued work may hold inputs that nobody else
+   needs. */
 static ts_status take_place(ts_storage *storage, ts_diag *diag) {
     PJRT_Device *device = storage->device;
     int core = 0;

@@ -1,5 +1,4 @@
-/* PJRT topology: the instance as a description without state, and the bytes that compile caches use as its
- * key. */
+/* PJRT topology: a stateless description of the instance, and the bytes that compile caches use as a key. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,8 @@ struct PJRT_SerializedTopology {
     char bytes[1];
 };
 
-/* JAX's compile cache knows a backend by its version, so all that changes programs is part of it: what
-   another build of the same version compiled may differ, too. */
+/* JAX's compile cache identifies a backend by its version only, so the version includes everything that
+   affects compiled programs, such as the build. */
 static void make_version(const ts_compile_options *options, ts_text *out) {
     uint8_t id[TS_BUILD_ID_MAX];
     size_t length = ts_build_id(id);
@@ -61,7 +60,7 @@ PJRT_Error *ts_pjrt_TopologyDescription_Create(PJRT_TopologyDescription_Create_A
     return ts_pjrt_unimplemented("a topology without a client", "take that of a client");
 }
 
-/* Every topology is owned by its client. */
+/* A topology is owned by its client. */
 PJRT_Error *ts_pjrt_TopologyDescription_Destroy(PJRT_TopologyDescription_Destroy_Args *args) {
     (void)args;
     return NULL;

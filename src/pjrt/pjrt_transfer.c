@@ -5,7 +5,7 @@
 
 #include "pjrt/pjrt_objects.h"
 
-/* One copy out of a storage that may not be computed yet. */
+/* A copy out of a storage whose contents may not be computed yet. */
 typedef struct ts_transfer {
     ts_work work;
     ts_signal *ready, *done; /* of the source; of the copy */
@@ -38,7 +38,8 @@ static void transfer_copy(ts_transfer *transfer) {
     }
 }
 
-/* The storages go before the signal: who waits for it finds their memory free. */
+/* Runs the copy. The storages are released before the signal is set, so that whoever waits for it finds their
+   memory free. */
 static void transfer_run(ts_work *work) {
     ts_transfer *transfer = (ts_transfer *)work;
     ts_signal_wait(transfer->ready);
@@ -54,7 +55,8 @@ static void transfer_run(ts_work *work) {
     transfer_free(transfer);
 }
 
-/* At once when the source is there, otherwise behind the queue that computes it. Takes the transfer over. */
+/* Copies at once when there is no queue to wait for, otherwise on the queue that computes the source. Takes
+   over the transfer. */
 static ts_status transfer_start(ts_transfer *transfer, ts_queue *queue, ts_diag *diag) {
     transfer->work.run = transfer_run;
     if (!queue) {
@@ -122,7 +124,7 @@ static ts_status from_host(const PJRT_Client_BufferFromHostBuffer_Args *args, PJ
     return *buffer ? ts_ok : ts_fail(diag, ts_capacity, "no host memory for a buffer");
 }
 
-/* The data is copied during the call, which every semantics allows. */
+/* The data is copied during the call, which all of the semantics allow. */
 PJRT_Error *ts_pjrt_Client_BufferFromHostBuffer(PJRT_Client_BufferFromHostBuffer_Args *args) {
     TS_PJRT_NEED(args, buffer);
     if (ts_client_is_foreign(args->client)) return ts_pjrt_forked();
@@ -165,7 +167,7 @@ static ts_status start_to_host(PJRT_Buffer *source, ts_transfer *transfer, PJRT_
     return status;
 }
 
-/* Bytes from the first to behind the last element. */
+/* Bytes from the first element to the end of the last. */
 static ts_status span(const ts_shape *shape, const int64_t *strides, size_t *bytes, ts_diag *diag) {
     int64_t last = ts_dtype_get(shape->dtype)->bytes;
     for (int i = 0; i < shape->rank; i++) {
@@ -228,8 +230,8 @@ PJRT_Error *ts_pjrt_Buffer_CopyRawToHost(PJRT_Buffer_CopyRawToHost_Args *args) {
 
 /* --- device to device --- */
 
-/* The copy waits in the destination's queue for the source. Waits only ever look back to work that was queued
-   before, so that they cannot form a ring. */
+/* The copy waits in the destination's queue for its source. Waits only go back to work that was queued
+   earlier, so they cannot form a cycle. */
 static ts_status copy_to(PJRT_Buffer *source, PJRT_Device *device, PJRT_Buffer **copy, ts_diag *diag) {
     if (device->client != source->device->client)
         return ts_fail(diag, ts_usage,

@@ -1,5 +1,5 @@
-/* Slots that nothing here needs: execution contexts carry no state, there are no receive streams, and no
-   process is told of another. */
+/* Slots that nothing here needs: execution contexts have no state, there are no receive streams, and
+   processes need no information about each other. */
 #include <stdlib.h>
 
 #include "pjrt/pjrt_objects.h"
@@ -21,7 +21,7 @@ PJRT_Error *ts_pjrt_ExecuteContext_Destroy(PJRT_ExecuteContext_Destroy_Args *arg
     return NULL;
 }
 
-/* Who waits in a collective sees by itself whether the others are there. */
+/* A rank that waits in a collective notices by itself whether the others are alive. */
 PJRT_Error *ts_pjrt_Client_UpdateGlobalProcessInfo(void *args) {
     (void)args;
     return NULL;

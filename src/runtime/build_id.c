@@ -1,4 +1,4 @@
-/* The build id: a note that the linker makes from the content of what it links (--build-id). */
+/* The build id: a note that the linker computes from the content it links (--build-id). */
 #include "runtime/build_id.h"
 
 #include <link.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct search {
-    uintptr_t inside; /* an address of the object looked for */
+    uintptr_t inside; /* an address inside the object whose note is wanted */
     uint8_t *id;
     size_t length;
 } search;
@@ -20,7 +20,7 @@ static bool holds(const struct dl_phdr_info *object, uintptr_t address) {
     return false;
 }
 
-/* Notes lie one after the other, their names and contents padded to whole words. */
+/* Notes follow each other; names and contents are padded to whole words. */
 static void find_note(const uint8_t *at, const uint8_t *end, search *s) {
     while (at < end && (size_t)(end - at) >= sizeof(ElfW(Nhdr))) {
         ElfW(Nhdr) head;

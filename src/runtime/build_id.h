@@ -1,4 +1,4 @@
-/* Which build of this library runs: what it compiles is not for another. */
+/* The id of this build of the library. Programs that one build compiled are not used by another. */
 #ifndef TS_RUNTIME_BUILD_ID_H
 #define TS_RUNTIME_BUILD_ID_H
 
@@ -7,8 +7,8 @@
 
 enum { TS_BUILD_ID_MAX = 64 };
 
-/* The id that the linker gave this library (or the program that holds it); returns its length, 0 without one.
- */
+/* Copies the build id that the linker gave the library, or the program that the library is linked into.
+   Returns its length in bytes, 0 when there is none. */
 size_t ts_build_id(uint8_t id[TS_BUILD_ID_MAX]);
 
 #endif

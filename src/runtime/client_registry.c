@@ -1,5 +1,5 @@
-/* Registry: how many clients this process has, so that a forked child can be refused, what ran last, and how
-   often each program ran. */
+/* Registry: the number of this process's clients, so that a forked child can be refused; the program that ran
+   last; and how often each program ran. */
 #include "runtime/client_registry.h"
 
 #include <pthread.h>
@@ -16,17 +16,17 @@ typedef struct ts_run_count {
 } ts_run_count;
 
 static atomic_int client_count;
-static atomic_int client_process;                        /* of the clients counted */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the fields below */
+static atomic_int client_process;                        /* process id of the counted clients */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the variables below */
 static ts_executable *latest;
-static ts_executable *described; /* the one that `text` is about; compared, not used */
+static ts_executable *described; /* the executable that `text` describes; only compared, never used */
 static ts_text text;
 static bool is_counting;
 static ts_runtime *shown;
 static atomic_bool is_cancelled;
 static _Atomic(ts_host_call *) host_call;
-static atomic_int host_runs; /* queued or running, of programs that call the host */
-static ts_run_count *counts; /* by first run; each holds a reference */
+static atomic_int host_runs; /* runs, queued or under way, of programs that call the host */
+static ts_run_count *counts; /* in order of first runs; each holds a reference */
 static size_t count_total, count_room;
 
 static bool is_forked(void) {
@@ -104,7 +104,7 @@ size_t ts_status_json(char *buffer, size_t size) {
     return length;
 }
 
-/* Under the lock. A program that finds no memory is not counted. */
+/* The lock is held. A program is not counted when there is no memory for it. */
 static void count_run(ts_executable *executable) {
     for (size_t i = count_total; i-- > 0;)
         if (counts[i].executable == executable) {
@@ -126,7 +126,7 @@ void ts_registry_ran(ts_executable *executable) {
     if (is_counting) count_run(executable);
     ts_executable *before = latest;
     if (before != executable) latest = ts_executable_retain(executable);
-    /* An address may come back, and control by data may differ from run to run. */
+    /* A new executable may have the old one's address, and with data-dependent control runs differ. */
     if (before != executable || ts_executable_has_control(executable)) described = NULL;
     pthread_mutex_unlock(&lock);
     if (before != executable) ts_executable_release(before);
@@ -154,7 +154,7 @@ static ts_status describe_within(void *context) {
     return ts_ok;
 }
 
-/* False without memory for it. */
+/* False when there is no memory. */
 static bool describe(ts_executable *executable, ts_text *out) {
     description d = {.executable = executable};
     if (ts_executable_record(executable, &d.record, &d.diag) != ts_ok) d.record = NULL;
@@ -172,7 +172,7 @@ size_t ts_last_run_json(char *buffer, size_t size) {
     pthread_mutex_unlock(&lock);
     if (!executable) return 0;
     ts_text fresh = {0};
-    if (!is_fresh && !describe(executable, &fresh)) { /* without the lock: the clock may take its time */
+    if (!is_fresh && !describe(executable, &fresh)) { /* not under the lock, because clocking may take long */
         ts_executable_release(executable);
         return 0;
     }
@@ -218,7 +218,7 @@ size_t ts_runs_json(size_t number, char *buffer, size_t size) {
                    ts_unit_run(NULL, entry_within, &e, "a record", NULL) == ts_ok;
     ts_executable_release(count.executable);
     size_t length = is_told ? ts_text_copy(&e.out, buffer, size) : 0;
-    if (is_told) ts_text_free(&e.out); /* else it went with the unit */
+    if (is_told) ts_text_free(&e.out); /* otherwise the unit freed it */
     ts_text_free(&e.record);
     return length;
 }

@@ -1,22 +1,22 @@
-/* The process's one list of live clients, and the program that ran last in any of them. */
+/* The process's list of live clients, its latest program, and its counts of runs. */
 #ifndef TS_RUNTIME_CLIENT_REGISTRY_H
 #define TS_RUNTIME_CLIENT_REGISTRY_H
 
 #include "runtime/executable.h"
 
-/* ts_usage in a child forked from a process that has clients. */
+/* Counts a client. ts_usage in a child forked from a process that has clients. */
 ts_status ts_registry_enter(ts_diag *diag);
 void ts_registry_leave(void);
-/* The runtime whose live page this process shows; NULL before it goes. */
+/* Makes `runtime` the one whose live page this process shows, or NULL before that runtime is freed. */
 void ts_registry_show(ts_runtime *runtime);
-/* True once ts_cancel was called: what ts_execute_options.cancel takes. */
+/* The flag that ts_cancel sets, for ts_execute_options.cancel. */
 const atomic_bool *ts_registry_cancel(void);
-/* What ts_on_host_call was given, or NULL. */
+/* The function that ts_on_host_call was given, or NULL. */
 ts_host_call *ts_registry_host_call(void);
-/* A run of a program that calls the host is queued (1), or has ended (-1). */
+/* Counts a run of a program that calls the host: 1 when it is queued, -1 when it has ended. */
 void ts_registry_host_runs(int change);
-/* Remembers an executable, on a reference of its own, for ts_last_run_json, and counts its run when that was
-   asked for. */
+/* Takes a reference to the executable that ran last, for ts_last_run_json, and counts the run if
+   ts_count_runs was called. */
 void ts_registry_ran(ts_executable *executable);
 
 #endif

@@ -1,4 +1,4 @@
-/* Records of what ran, as files. */
+/* Writes records of runs as files. */
 #include "runtime/collect.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/unit.h"
 
-/* A name that is a file name everywhere. */
+/* Makes a name that is a valid file name everywhere. */
 static char *file_name(ts_arena *arena, const char *name) {
     char *copy = ts_arena_string_n(arena, name && name[0] ? name : "program",
                                    strnlen(name && name[0] ? name : "program", 100));
@@ -54,7 +54,7 @@ typedef struct job {
     const ts_record *record;
     const ts_instance *instance;
     const ts_trace *trace;
-    const uint8_t *data; /* the program, encoded */
+    const uint8_t *data; /* the encoded program */
     size_t size;
     ts_diag *diag;
 } job;

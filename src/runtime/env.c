@@ -1,4 +1,4 @@
-/* Environment: the one place that reads it, so that every other part takes its settings as arguments. */
+/* The only part of the library that reads the environment; all others get their settings as arguments. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "machine/check.h"
 #include "runtime/runtime.h"
 
-/* An unset or empty variable counts as absent. */
+/* The value of a variable; NULL when it is unset or empty. */
 static const char *variable(const char *name) {
     const char *value = getenv(name);
     return value && *value ? value : NULL;
@@ -39,8 +39,8 @@ static ts_status fail_cores(const char *value, ts_diag *diag) {
     return ts_usage;
 }
 
-/* NEURON_RT_VISIBLE_CORES: numbers and ranges with commas. Devices are numbered without gaps, so the cores
-   must be neighbours in ascending order. */
+/* NEURON_RT_VISIBLE_CORES: numbers and ranges separated by commas. They must be consecutive and ascending,
+   because devices are numbered without gaps. */
 static ts_status read_visible_cores(int *first, int *count, ts_diag *diag) {
     const char *value = variable("NEURON_RT_VISIBLE_CORES");
     if (!value) return ts_ok;
@@ -66,7 +66,7 @@ static ts_status read_visible_cores(int *first, int *count, ts_diag *diag) {
     return ts_ok;
 }
 
-/* One number of devices for each process. */
+/* A list with each process's number of devices. */
 static ts_status read_list(const char *name, const char *value, ts_processes *processes, ts_diag *diag) {
     int count = 0;
     for (const char *at = value;; at++) {
@@ -130,7 +130,7 @@ ts_status ts_runtime_processes_from_env(ts_runtime_options *options, ts_diag *di
     return ts_usage;
 }
 
-/* The value of a flag's last mention, as --flag=VALUE or --flag VALUE; NULL without one. */
+/* The value of the last occurrence of a flag, --flag=VALUE or --flag VALUE; NULL without one. */
 static const char *last_flag(const char *flags, const char *flag, size_t *length) {
     const char *value = NULL;
     for (const char *at = flags; at && (at = strstr(at, flag));) {
@@ -143,8 +143,8 @@ static const char *last_flag(const char *flags, const char *flag, size_t *length
     return value;
 }
 
-/* NEURON_CC_FLAGS: of competing flags the last one counts, as with neuronx-cc. The other flags tune AWS's own
-   compiler. */
+/* NEURON_CC_FLAGS: the last of several occurrences counts, as in neuronx-cc. Other flags tune AWS's own
+   compiler and are ignored. */
 static ts_status read_auto_cast(ts_runtime_options *options, ts_diag *diag) {
     const char *flags = variable("NEURON_CC_FLAGS"), *source = "NEURON_CC_FLAGS: --auto-cast";
     size_t length = 0;
@@ -157,7 +157,7 @@ static ts_status read_auto_cast(ts_runtime_options *options, ts_diag *diag) {
                                    &options->auto_cast_type, diag);
 }
 
-/* 1 and 0, or true and false. */
+/* A switch: 1 and 0, or true and false. */
 static ts_status read_switch(const char *name, bool *is_on, ts_diag *diag) {
     const char *value = variable(name);
     int number = 0;
@@ -189,7 +189,7 @@ static ts_status read_host(ts_host *host, ts_diag *diag) {
     return ts_isa_parse(isa, "the environment's TRAINSTONE_HOST_ISA", &host->isa, diag);
 }
 
-/* A folder, or a URL of one; Neuron's own cache may lie in S3 as well. */
+/* A folder or its file:// URL. Neuron's own cache may also be in S3, which is refused. */
 static ts_status read_cache(const char **folder, ts_diag *diag) {
     static const char local[] = "file://";
     const char *value = variable("NEURON_COMPILE_CACHE_URL");
@@ -216,7 +216,7 @@ void ts_runtime_live_folder(char folder[TS_LIVE_FOLDER]) {
     if (length >= TS_LIVE_FOLDER) folder[0] = '\0';
 }
 
-/* Settings that ask for behaviour which is not modelled are refused, not ignored. */
+/* Refuses settings that ask for behaviour which is not modelled, rather than ignoring them. */
 static ts_status refuse_unmodelled(ts_diag *diag) {
     int cores = 1;
     TS_TRY(read_number("NEURON_LOGICAL_NC_CONFIG", 1, 64, &cores, diag));

@@ -1,5 +1,5 @@
-/* Executable: turns the bytes of a program into something a device can run, and keeps what outlives one run.
- */
+/* Executable: makes a program ready to run on devices, and keeps what outlives a run: constants in HBM,
+   records, and homes of tiles. */
 #include "runtime/executable.h"
 
 #include <pthread.h>
@@ -14,17 +14,17 @@
 /* Slices kept for timelines: a few thousand instructions, some hundred KiB. */
 enum { SLICE_CAP = 16384 };
 
-/* What one device holds for the executable between runs. */
+/* What a device holds for the executable between runs. */
 typedef struct ts_residence {
     pthread_mutex_t lock; /* a device runs the program once at a time */
-    ts_extent *extent;    /* room for the constants; NULL until the first run */
-    void **data;          /* one pointer a program tensor */
-    uint64_t told;        /* of checks, by this device (notice.h) */
+    ts_extent *extent;    /* space for the constants; NULL until the first run */
+    void **data;          /* one pointer for each tensor of the program */
+    uint64_t told;        /* hash of the findings written last for this device (notice.h) */
 } ts_residence;
 
 /* The record of one control trace. */
 typedef struct ts_timing {
-    bool is_made, has_trace; /* without: before any run */
+    bool is_made, has_trace; /* has_trace false: made before any run */
     ts_trace trace;
     ts_record record;
 } ts_timing;
@@ -35,30 +35,29 @@ struct ts_executable {
     ts_chip chip;
     ts_host host;
     ts_shared_program *shared;
-    const ts_program *program; /* of shared */
+    const ts_program *program; /* the program in `shared` */
     int inputs, outputs, devices;
     const ts_tensor **input, **output;
     uint64_t constant_bytes;
     ts_residence *residences;
-    pthread_mutex_t homes_lock; /* of what follows: made by the run that asks first, then not changed */
-    ts_homes
-        *homes[2];     /* of the program's tiles in the machine's memory: for plain runs, for poisoned ones */
-    bool has_homes[2]; /* they were looked for */
-    atomic_uint_fast64_t told; /* of checks, by any device */
+    pthread_mutex_t homes_lock; /* guards the next two, set by the first run that needs them */
+    ts_homes *homes[2];         /* places of tiles in the machine's memory: plain runs, poisoned runs */
+    bool has_homes[2];          /* the attempt to make them was made */
+    atomic_uint_fast64_t told;  /* hash of the findings written last for any device */
     atomic_int references;
     atomic_bool is_collected, is_clocked;
-    atomic_uint_fast64_t run_instructions, run_ns; /* of the last run that ended; host time of all */
+    atomic_uint_fast64_t run_instructions, run_ns; /* of the last run that ended; host time of all runs */
     bool has_control, calls_host;
     ts_executable *partner;      /* what the chip's other core runs at the same time; NULL: nothing */
-    bool is_second;              /* of the two */
-    pthread_mutex_t record_lock; /* of what follows */
+    bool is_second;              /* whether it is the second of the pair */
+    pthread_mutex_t record_lock; /* guards the fields below */
     bool has_trace;
     ts_trace trace;                /* of the run that ended last */
-    ts_timing *timings;            /* one without control */
-    int timing_count, next_timing; /* the latter is made next, over an old one */
+    ts_timing *timings;            /* a single one without data-dependent control */
+    int timing_count, next_timing; /* next_timing is overwritten next */
 };
 
-/* The text form is printable; the binary forms begin with bytes that are not. */
+/* Text is printable; the binary forms begin with bytes that are not. */
 static bool is_text(const uint8_t *data, size_t size) {
     size_t look = size < 256 ? size : 256;
     for (size_t i = 0; i < look; i++)
@@ -176,7 +175,7 @@ void ts_executable_pair(ts_executable *first, ts_executable *second) {
     second->is_second = true;
 }
 
-/* What is known once the program is there. */
+/* Finishes an executable once its program is known. */
 static ts_status make_ready(ts_executable *made, ts_status status, const char *path,
                             ts_executable **executable, ts_diag *diag) {
     if (status == ts_ok) status = number_tensors(made, path, diag);
@@ -333,7 +332,7 @@ static ts_status make_timing(ts_executable *executable, ts_timing *timing, ts_di
     return status;
 }
 
-/* The timing of the latest trace, or NULL. Under the lock. */
+/* The timing of the latest trace, or NULL. The lock is held. */
 static ts_timing *find_timing(ts_executable *executable) {
     for (int i = 0; i < executable->timing_count; i++) {
         ts_timing *timing = &executable->timings[i];
@@ -359,7 +358,7 @@ ts_status ts_executable_record(ts_executable *executable, const ts_record **reco
     return status;
 }
 
-/* Whether the record of the latest run is there, so that asking for it costs nothing. */
+/* Whether the latest run's record exists already, so that asking for it costs nothing. */
 static bool is_record_made(ts_executable *executable) {
     pthread_mutex_lock(&executable->record_lock);
     bool is_made = find_timing(executable) != NULL;
@@ -367,7 +366,7 @@ static bool is_record_made(ts_executable *executable) {
     return is_made;
 }
 
-/* The trace of a run that ended becomes the latest. */
+/* Makes the trace of a run that ended the latest. */
 static void keep_trace(ts_executable *executable, ts_trace *trace) {
     pthread_mutex_lock(&executable->record_lock);
     ts_trace_free(&executable->trace);
@@ -377,8 +376,8 @@ static void keep_trace(ts_executable *executable, ts_trace *trace) {
     *trace = (ts_trace){0};
 }
 
-/* The constants lie in the device's HBM for as long as the executable does. The machine reads them from the
-   program, so that they only count. */
+/* Reserves HBM for the constants for as long as the executable lives. The machine reads their values from the
+   program, so only the space counts. */
 static ts_status settle(ts_executable *executable, int device, ts_residence *residence, ts_diag *diag) {
     const ts_program *program = executable->program;
     if (residence->data) return ts_ok;
@@ -398,7 +397,7 @@ static ts_status settle(ts_executable *executable, int device, ts_residence *res
     return ts_ok;
 }
 
-/* NULL where host memory is short or the program has no use for them. */
+/* NULL when host memory is short or the program gains nothing from them. */
 static const ts_homes *homes_for(ts_executable *executable, bool is_poisoned) {
     ts_diag unknown = {0};
     pthread_mutex_lock(&executable->homes_lock);
@@ -466,8 +465,8 @@ static ts_status run_settled(ts_executable *executable, int device, ts_residence
     return status;
 }
 
-/* What others see of a run that ended. A program that has computed for a while is clocked for them, once: the
-   clock takes a small part of that time. */
+/* Updates the live page after a run. A program that has run for a while is clocked for it once, which takes a
+   small part of that time. */
 static void show(ts_executable *executable, int device) {
     static const uint64_t enough_ns = UINT64_C(2000000000);
     const ts_record *record = NULL;
@@ -483,7 +482,7 @@ static void show(ts_executable *executable, int device) {
                 record, hbm.in_use, hbm.capacity);
 }
 
-/* The first run that ends leaves a record where the runtime collects them. */
+/* Writes a record after the first run, if the runtime collects records. */
 static ts_status collect(ts_executable *executable, ts_diag *diag) {
     const char *folder = ts_runtime_out(executable->runtime);
     if (!folder || atomic_exchange(&executable->is_collected, true)) return ts_ok;
@@ -501,7 +500,7 @@ static ts_status collect(ts_executable *executable, ts_diag *diag) {
     return status;
 }
 
-/* With the checks that the runtime makes in every run, where the caller has none of its own. */
+/* Runs with the runtime's own checks, unless the caller brings some. */
 static ts_status run_checked(ts_executable *executable, int device, ts_residence *residence,
                              void *const *inputs, void *const *outputs, const ts_execute_options *options,
                              ts_diag *diag) {
@@ -538,7 +537,7 @@ ts_status ts_executable_run(ts_executable *executable, int device, void *const *
     static const ts_execute_options defaults = {0};
     if (!options) options = &defaults;
     ts_status status = run_on(executable, device, inputs, outputs, options, diag);
-    /* What never began is not waited for either. */
+    /* The other members must not wait for a run that did not begin. */
     if (!options->meeting) return status;
     return ts_meeting_leave(options->meeting, options->member, status, diag);
 }

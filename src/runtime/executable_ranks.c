@@ -1,4 +1,4 @@
-/* All ranks of a program at once, each on its device in a thread of its own. */
+/* Runs all ranks of a program at once, each on its device and in a thread of its own. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,8 @@ static void *run_rank(void *context) {
     return NULL;
 }
 
-/* Rank 0 on the caller's thread. What has no thread is not waited for. */
+/* Rank 0 runs on the caller's thread. A rank whose thread cannot be started leaves the meeting at once, so
+   that the others do not wait for it. */
 static ts_status run_all(rank *ranks, int count, ts_diag *diag) {
     ts_meeting *meeting = ranks->options->meeting;
     int started = 1;

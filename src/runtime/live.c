@@ -1,5 +1,6 @@
-/* The live page: written by the process that runs programs, read by any other of the same user. A write lock
-   on the file says that its process lives: the system drops it however the process ends. */
+/* The live page: written by the process that runs programs, read by other processes of the same user. The
+   process holds a write lock on the file, which the system drops however the process ends, so a locked page
+   is a live one. */
 #include "runtime/live.h"
 
 #include <dirent.h>
@@ -20,9 +21,9 @@ static const char suffix[] = ".live";
 struct ts_live {
     ts_live_page *page;
     bool is_mapped;
-    int file; /* -1: the page lies in memory alone */
+    int file; /* -1: the page is in memory only */
     char *path;
-    pid_t process; /* a forked child owns neither file nor page */
+    pid_t process; /* that owns file and page; a forked child does not */
     pthread_mutex_t lock[TS_LIVE_CORES];
 };
 
@@ -34,7 +35,7 @@ uint64_t ts_live_now(void) {
 
 /* ---- the file ---- */
 
-/* A folder of this user that nobody else can write to; made when missing. */
+/* Whether the folder, made if missing, belongs to this user and nobody else can write to it. */
 static bool is_own_folder(const char *folder) {
     struct stat info;
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) return false;
@@ -146,7 +147,7 @@ void ts_live_compile(ts_live *live, bool is_begin) {
     atomic_store(&live->page->compiling_ns, is_begin ? ts_live_now() : 0);
 }
 
-/* A change begins with an odd number and ends with the next even one. */
+/* Begins or ends a change: the counter is odd in between. */
 static void change(ts_live_core *core) {
     atomic_fetch_add(&core->change, 1);
     atomic_thread_fence(memory_order_seq_cst);
@@ -273,7 +274,7 @@ static bool is_alive(int file) {
     return fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* Files are of this user, so their sizes are those that were written; magic and size tell other builds'. */
+/* Files belong to this user, so their sizes are as written; magic and size identify pages of other builds. */
 static void visit(int folder, const char *name, ts_live_use *use, void *context) {
     int file = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct stat info;

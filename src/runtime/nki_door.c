@@ -1,4 +1,4 @@
-/* The door of include/trainstone/nki.h: recorders, and executables of what was recorded. */
+/* The C interface of include/trainstone/nki.h: devices, and running finished kernels. */
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,9 +8,9 @@
 #include "runtime/client_registry.h"
 #include "runtime/nki_door.h"
 
-enum { TS_NKI_CORES = 2 }; /* that the programs of one kernel may lie on */
+enum { TS_NKI_CORES = 2 }; /* cores that the programs of one kernel may use */
 
-/* ---- words ---- */
+/* ---- errors and texts ---- */
 
 static void copy_text(char *to, size_t size, const char *from) {
     size_t length = strnlen(from, size - 1);
@@ -43,7 +43,8 @@ size_t ts_nki_tables(char *buffer, size_t size) {
 
 /* ---- device ---- */
 
-/* The smallest of a chip's instances with so many cores, or the largest, where none is asked for. */
+/* The smallest of the chip's instances with at least `cores` cores, or its largest. Used when no instance is
+   asked for. */
 static const char *instance_with(const char *chip, int cores) {
     const ts_instance *best = NULL;
     for (int i = 0; i < ts_instance_count(); i++) {
@@ -89,7 +90,7 @@ double ts_nki_chip_value(const ts_nki_device *device, const char *name) {
 
 /* ---- running ---- */
 
-/* Without memory for them there are none. */
+/* Keeps the recording's warnings; none when there is no memory for them. */
 static void keep_warnings(ts_nki *nki, const ts_recorder *recorder) {
     nki->warnings = calloc((size_t)recorder->warnings.count + 1, sizeof *nki->warnings);
     for (uint32_t i = 0; nki->warnings && i < recorder->warnings.count; i++)
@@ -114,7 +115,8 @@ ts_status ts_nki_make(ts_nki_device *device, ts_recorder *recorder, ts_executabl
     return status;
 }
 
-/* What the recording became, for those that are the same; the runtime's own checks look at each anew. */
+/* Makes the recording a plan for later ones that equal it. With the runtime's checks on, plans are not
+   shared, because every recording must be checked. */
 static ts_status keep_plan(ts_nki *nki, ts_executable *executable, ts_diag *diag) {
     nki->plan = ts_nki_plan_new(&nki->journal, executable, nki->warnings, nki->warning_count);
     nki->warnings = NULL;
@@ -148,8 +150,8 @@ int ts_nki_finish(ts_nki *nki, ts_nki_error *error) {
     return status == ts_ok ? 0 : ts_nki_tell(error, &diag);
 }
 
-/* A copy is placed and verified on the way: a kernel that does not fit alone is refused where it is called.
- */
+/* Encodes the kernel. A copy is placed and verified first, so that a kernel that does not fit alone is
+   refused at its call. */
 static ts_status seal(ts_nki *nki, ts_recorder *recorder, ts_diag *diag) {
     ts_recorder *copy = ts_recorder_copy(recorder);
     if (!copy) return ts_fail(diag, ts_system, "no host memory");
@@ -183,7 +185,7 @@ int ts_nki_fills(const ts_nki *nki, uint32_t number) {
     return nki->executable && number < nki->tensors && nki->plan->fills[number];
 }
 
-/* data by tensor; the executable wants inputs and outputs by number. NULL without memory for them. */
+/* Rearranges data from tensors to inputs and outputs by number. NULL when there is no memory. */
 static void **by_number(const ts_executable *executable, void *const *data, void *more) {
     const ts_program *program = ts_executable_program(executable);
     int inputs = ts_executable_inputs(executable), outputs = ts_executable_outputs(executable);
@@ -240,7 +242,7 @@ int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error) {
     return ts_nki_run_ranks(nki, &data, error);
 }
 
-/* The plan's executable is that of others, too. */
+/* Gives a kernel an executable of its own; its plan's is shared with other recordings. */
 static ts_status take_own(ts_nki *nki, ts_diag *diag) {
     if (nki->executable != nki->plan->executable) return ts_ok;
     return ts_executable_twin(nki->plan->executable, &nki->executable, diag);
@@ -254,7 +256,7 @@ int ts_nki_pair(ts_nki *first, ts_nki *second, ts_nki_error *error) {
     return 0;
 }
 
-/* What one of a pair's threads runs. */
+/* Argument of each of a pair's two threads. */
 typedef struct half {
     ts_executable *executable;
     int core;

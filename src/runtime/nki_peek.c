@@ -1,10 +1,10 @@
-/* Values that a kernel asks for while it is recorded: what was recorded so far is finished as a program of
-   its own, which stores them, and runs. */
+/* Values that a kernel asks for while it is being recorded: a copy of the recording so far is extended by
+   stores of those values, finished as a program of its own, and run. */
 #include "arch/dtype.h"
 #include "plan/liveness.h"
 #include "runtime/nki_door.h"
 
-/* dst = src on VectorE, or by DMA. */
+/* Records dst = src, on VectorE or by DMA. */
 static ts_status emit_copy(ts_recorder *r, bool is_dma, const ts_nki_view *dst, const ts_nki_view *src,
                            ts_diag *diag) {
     ts_nki_value to = {.kind = ts_nki_tensor, .view = dst}, from = {.kind = ts_nki_tensor, .view = src},
@@ -23,7 +23,7 @@ static int64_t free_elems(const ts_nki_view *view) {
     return elems;
 }
 
-/* PSUM is out of a DMA's reach: its values go through SBUF. */
+/* A DMA cannot read PSUM, so its values go through SBUF. */
 static ts_status through_sbuf(ts_recorder *r, const ts_nki_view *view, ts_nki_view *copy, ts_diag *diag) {
     int64_t elems = free_elems(view);
     ts_nki_tile tile = {.space = ts_nki_sbuf,
@@ -38,7 +38,7 @@ static ts_status through_sbuf(ts_recorder *r, const ts_nki_view *view, ts_nki_vi
     return emit_copy(r, false, copy, view, diag);
 }
 
-/* Inputs that were written so far are outputs, which begin with what they held. */
+/* Inputs that the kernel has written so far become outputs, which start with the inputs' values. */
 static void number_tensors(ts_recorder *r) {
     ts_program *program = r->program;
     uint32_t inputs = 0, outputs = 0;

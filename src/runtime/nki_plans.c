@@ -1,4 +1,4 @@
-/* The plans that a device keeps: those used last, within bounds of their number and bytes. */
+/* The plans that a device keeps: the most recently used, limited in number and bytes. */
 #include "runtime/nki_plans.h"
 
 #include <pthread.h>
@@ -6,12 +6,12 @@
 #include <string.h>
 
 enum { KEPT = 64 };
-/* Of host memory: journals and programs. */
+/* Limit of host memory for the journals and programs of all plans. */
 static const uint64_t MOST_BYTES = UINT64_C(128) << 20;
 
 struct ts_nki_plans {
-    pthread_mutex_t lock;    /* of what follows */
-    ts_nki_plan *kept[KEPT]; /* used last comes first */
+    pthread_mutex_t lock;    /* guards the fields below */
+    ts_nki_plan *kept[KEPT]; /* most recently used first */
     uint64_t bytes[KEPT], all_bytes;
     int count;
 };
@@ -57,7 +57,7 @@ ts_nki_plans *ts_nki_plans_new(void) {
     return plans;
 }
 
-/* The plan behind the last; the caller releases it, not under the lock. */
+/* Removes the last plan. The caller releases it after dropping the lock. */
 static ts_nki_plan *drop_last(ts_nki_plans *plans) {
     plans->all_bytes -= plans->bytes[--plans->count];
     return plans->kept[plans->count];

@@ -1,21 +1,22 @@
-/* What recordings of kernels became, kept by the device: who records the same again has it at once. */
+/* Cache of finished recordings, kept by the device: recording the same kernel again gets its executable at
+   once. */
 #ifndef TS_RUNTIME_NKI_PLANS_H
 #define TS_RUNTIME_NKI_PLANS_H
 
 #include "nki/journal.h"
 #include "runtime/executable.h"
 
-/* Does not change any more. Counted, thread-safe. */
+/* A finished recording; immutable. Counts references; thread-safe. */
 typedef struct ts_nki_plan {
     ts_journal journal;
     ts_executable *executable;
-    bool *fills; /* by tensor: whether it is an output of which the program writes all (ts_record_fills) */
+    bool *fills; /* by tensor: it is an output that the program writes completely (ts_record_fills) */
     ts_diag *warnings;
     uint32_t warning_count;
     atomic_int references;
 } ts_nki_plan;
 
-/* Takes all of these over; NULL without memory, and then they are freed. */
+/* Takes over all arguments. Without memory it frees them and returns NULL. */
 ts_nki_plan *ts_nki_plan_new(ts_journal *journal, ts_executable *executable, ts_diag *warnings,
                              uint32_t warning_count);
 void ts_nki_plan_release(ts_nki_plan *plan);
@@ -24,11 +25,13 @@ typedef struct ts_nki_plans ts_nki_plans;
 ts_nki_plans *ts_nki_plans_new(void); /* NULL without memory */
 void ts_nki_plans_free(ts_nki_plans *plans);
 
-/* The plan, on a reference of the caller's, whose journal begins with the first *at bytes of that of `plan`
-   (NULL: with nothing) and goes on with the open entry, as ts_journal_follows says. NULL: none does. */
+/* Finds a plan whose journal begins with the first *at bytes of the journal of `plan` (NULL: with nothing)
+   and continues with the open entry, as in ts_journal_follows. The caller gets a reference. NULL when there
+   is none. */
 ts_nki_plan *ts_nki_plans_find(ts_nki_plans *plans, const ts_nki_plan *plan, ts_journal *journal, size_t *at,
                                uint32_t *result);
-/* Keeps the plan, on a reference of its own, unless it is too large; others go for it. */
+/* Adds the plan, with a reference of its own, unless it is too large; the least recently used ones are
+   dropped for it. */
 void ts_nki_plans_keep(ts_nki_plans *plans, ts_nki_plan *plan);
 
 #endif

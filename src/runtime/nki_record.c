@@ -1,4 +1,4 @@
-/* The door of include/trainstone/nki.h: recording. */
+/* The C interface of include/trainstone/nki.h: recording. */
 #include <stdlib.h>
 
 #include "arch/collective_cost.h"
@@ -14,7 +14,7 @@ bool ts_nki_follows(ts_nki *nki, uint32_t *result) {
     return true;
 }
 
-/* The recorder of a recording that cannot follow any further. */
+/* Makes the recorder of a recording that can no longer follow its plan. */
 static ts_recorder *catch_up(ts_nki *nki) {
     nki->recorder = ts_journal_replay(&nki->plan->journal, nki->at, ts_runtime_chip(nki->device->runtime));
     ts_journal_begin_with(&nki->journal, &nki->plan->journal, nki->at);

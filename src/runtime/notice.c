@@ -1,5 +1,5 @@
-/* Notices: what the user asked to be told while programs run. The one place of the library that writes to
-   standard error, and only where TRAINSTONE_CHECK or --check says so. */
+/* Notices to the user while programs run. The only part of the library that writes to standard error, and
+   only when TRAINSTONE_CHECK or --check asks for it. */
 #include "runtime/notice.h"
 
 #include <unistd.h>

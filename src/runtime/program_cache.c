@@ -1,4 +1,4 @@
-/* The cache of compiled programs: in memory the latest of them, behind it the folder. */
+/* The cache of compiled programs: the most recently used in memory, and behind them the folder. */
 #include "runtime/program_cache.h"
 
 #include <pthread.h>
@@ -13,8 +13,7 @@
 #include "runtime/program_folder.h"
 
 enum { KEPT = 64 };
-/* Artifacts larger than this carry arrays as constants: hashing and keeping them costs more than compiling
- * again. */
+/* Larger artifacts contain arrays as constants; hashing and keeping those costs more than compiling again. */
 static const uint64_t MOST_KEPT_BYTES = UINT64_C(256) << 20, MOST_SOURCE_BYTES = UINT64_C(64) << 20,
                       FOLDER_BYTES = UINT64_C(1) << 30;
 
@@ -30,11 +29,11 @@ typedef struct ts_kept_program {
 
 struct ts_program_cache {
     ts_chip chip;
-    ts_sha256 platform; /* of the build and the chip's numbers: every key begins with them */
+    ts_sha256 platform; /* digest so far of the build and the chip's numbers, with which every key begins */
     char *folder;       /* NULL: none */
     uint64_t folder_bytes;
-    pthread_mutex_t lock;       /* of what follows */
-    ts_kept_program kept[KEPT]; /* used last comes first */
+    pthread_mutex_t lock;       /* guards the fields below */
+    ts_kept_program kept[KEPT]; /* most recently used first */
     int count;
     uint64_t bytes;
     ts_program_cache_stats stats;
@@ -145,7 +144,7 @@ static ts_shared_program *take_kept(ts_program_cache *cache, const ts_program_ke
     return shared;
 }
 
-/* Another thread may have compiled the same meanwhile; either is right. */
+/* Adds a program. If another thread has added the same one meanwhile, either may stay. */
 static void keep(ts_program_cache *cache, const ts_program_key *key, ts_shared_program *shared,
                  bool is_read) {
     uint64_t bytes = shared->program->arena.bytes_used;
@@ -170,7 +169,7 @@ ts_program_cache_stats ts_program_cache_get_stats(ts_program_cache *cache) {
     return stats;
 }
 
-/* ---- the whole ---- */
+/* ---- the cache ---- */
 
 ts_status ts_program_cache_new(const ts_chip *chip, const ts_program_cache_options *options,
                                ts_program_cache **cache, ts_diag *diag) {
@@ -219,7 +218,7 @@ ts_status ts_program_cache_compile(ts_program_cache *cache, const uint8_t *data,
                                    const char *path, const ts_compile_options *options,
                                    ts_shared_program **shared, ts_diag *diag) {
     ts_program *program = NULL;
-    if (options->dump_pass || size > MOST_SOURCE_BYTES) { /* to see what passes do they must run */
+    if (options->dump_pass || size > MOST_SOURCE_BYTES) { /* to show what passes do, they must run */
         TS_TRY(compile(cache, data, size, path, options, &program, diag));
         return share(program, path, shared, diag);
     }
@@ -230,7 +229,7 @@ ts_status ts_program_cache_compile(ts_program_cache *cache, const uint8_t *data,
     if (!is_read) TS_TRY(compile(cache, data, size, path, options, &program, diag));
     TS_TRY(share(program, path, shared, diag));
     keep(cache, &key, *shared, is_read);
-    /* Functions of the host's are in no other process, and their numbers come only once. */
+    /* Ids of host functions are valid in this process only. */
     if (cache->folder && !is_read && !ts_program_has(program, ts_op_host_call))
         ts_program_folder_write(cache->folder, &key, program, cache->folder_bytes);
     return ts_ok;

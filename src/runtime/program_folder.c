@@ -1,5 +1,5 @@
-/* The folder of compiled programs: one file each, written to a sibling and renamed, named and checked by
- * digests. */
+/* The folder of compiled programs: one file each, named and checked by digests, written to a sibling and
+   renamed. */
 #include "runtime/program_folder.h"
 
 #include <dirent.h>
@@ -15,16 +15,16 @@
 
 enum { MOST_PATH = 4096 };
 
-/* What a file begins with; a .trn follows. */
+/* Beginning of a file; a .trn follows. */
 typedef struct file_head {
     char magic[8];
     ts_program_key key;
     uint8_t digest[TS_SHA256_BYTES]; /* of the .trn */
 } file_head;
 static const char magic[8] = "TSPROG1";
-static const char prefix[] = "MODULE_"; /* as Neuron's own cache names what it keeps */
+static const char prefix[] = "MODULE_"; /* as the entries of Neuron's own cache are named */
 
-/* False for a folder whose name is too long. */
+/* False when the folder's name is too long. */
 static bool make_path(char path[MOST_PATH], const char *folder, const ts_program_key *key) {
     char name[2 * TS_SHA256_BYTES + 1];
     for (int i = 0; i < TS_SHA256_BYTES; i++)
@@ -65,12 +65,12 @@ bool ts_program_folder_read(const char *folder, const ts_program_key *key, const
         ts_program_free(*program);
         is_read = false;
     }
-    if (is_read) utimensat(AT_FDCWD, path, NULL, 0); /* used now */
+    if (is_read) utimensat(AT_FDCWD, path, NULL, 0); /* marks it as used now */
     free(data);
     return is_read;
 }
 
-/* ---- no more than so many bytes ---- */
+/* ---- limiting the folder's size ---- */
 
 typedef struct kept_file {
     const char *path;
@@ -85,7 +85,7 @@ typedef struct trimming {
     uint64_t most;
 } trimming;
 
-/* Leftovers of writers that died are files like others. */
+/* Lists all files with the prefix, which include leftovers of writers that died. */
 static uint64_t list_files(const trimming *t, ts_arena *arena, kept_files *files) {
     uint64_t bytes = 0;
     for (const struct dirent *entry; (entry = readdir(t->entries));) {
@@ -106,7 +106,7 @@ static int by_use(const void *left, const void *right) {
     return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
 }
 
-/* Another process may be removing the same files. */
+/* Another process may be removing the same files at the same time. */
 static ts_status trim_within(void *context) {
     const trimming *t = context;
     ts_arena arena = {0};

@@ -1,5 +1,5 @@
-/* A folder of compiled programs that processes share. Best effort: what cannot be read or written is as if it
- * were not there. */
+/* A folder of compiled programs shared by processes. Best effort: a file that cannot be read or written is
+   treated as missing. */
 #ifndef TS_RUNTIME_PROGRAM_FOLDER_H
 #define TS_RUNTIME_PROGRAM_FOLDER_H
 
@@ -9,15 +9,15 @@
 #include "arch/program.h"
 #include "base/sha256.h"
 
-/* All that a compiled program depends on, as one number. */
+/* Digest of everything that a compiled program depends on. */
 typedef struct ts_program_key {
     uint8_t bytes[TS_SHA256_BYTES];
 } ts_program_key;
 
-/* False when the folder has no whole, unchanged and valid program of that key. */
+/* False when the folder has no complete, unchanged and valid program for the key. */
 bool ts_program_folder_read(const char *folder, const ts_program_key *key, const ts_chip *chip,
                             ts_program **program);
-/* Leaves at most `most` bytes of programs, those used last. */
+/* Adds a program, then removes the least recently used ones until at most `most` bytes are left. */
 void ts_program_folder_write(const char *folder, const ts_program_key *key, const ts_program *program,
                              uint64_t most);
 

@@ -1,5 +1,5 @@
-/* Process 0 makes the memory that all share, and hands it to the others over a socket that has a name without
-   a file: nothing is left of either when they end, however they end. */
+/* Process 0 makes the shared memory and passes it to the others over a socket with an abstract name (no
+   file), so that nothing is left of either when the processes end, however they end. */
 #include "runtime/rendezvous.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 enum { PAUSE_MS = 20, ANSWER_MS = 5000 };
 
-/* What a process says of itself. */
+/* The message that processes exchange. */
 typedef struct hello {
     char magic[8];
     int32_t index, count, devices;
@@ -51,7 +51,7 @@ static void begin(rendezvous *r) {
     r->name_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
-/* Whether to try again: not when the time is over, or the run. */
+/* Sleeps before another attempt. Fails when the time is over or the run is cancelled. */
 static ts_status pause_for(const rendezvous *r, int missing) {
     const ts_processes *p = r->processes;
     if (r->cancel && atomic_load(r->cancel))
@@ -98,7 +98,8 @@ static ts_status listen_there(const rendezvous *r, int *listener) {
     return ts_usage;
 }
 
-/* The file goes along with process 0's own hello: who is told another one leaves by itself. */
+/* Sends process 0's own hello together with the shared memory's descriptor. A process of another program or
+   build sees that from the hello and leaves. */
 static void answer(const rendezvous *r, int connection, int file) {
     hello theirs, own = r->own;
     union {
@@ -119,7 +120,7 @@ static void answer(const rendezvous *r, int connection, int file) {
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(sizeof file);
     memcpy(CMSG_DATA(head), &file, sizeof file);
-    if (sendmsg(connection, &message, MSG_NOSIGNAL) < 0) return; /* who has ended meanwhile is missed later */
+    if (sendmsg(connection, &message, MSG_NOSIGNAL) < 0) return; /* its end is noticed later */
 }
 
 static ts_status hand_out(const rendezvous *r, int file, ts_shared *shared) {
@@ -137,9 +138,9 @@ static ts_status hand_out(const rendezvous *r, int file, ts_shared *shared) {
     return status;
 }
 
-/* ---- the others ---- */
+/* ---- the other processes ---- */
 
-/* -1, too, when process 0 is not there yet. */
+/* -1 also when process 0 has not arrived yet. */
 static int connect_there(const rendezvous *r) {
     int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection < 0) return -1;

@@ -1,4 +1,4 @@
-/* Where the processes of one program find each other. */
+/* How the processes of one distributed program find each other. */
 #ifndef TS_RUNTIME_RENDEZVOUS_H
 #define TS_RUNTIME_RENDEZVOUS_H
 
@@ -8,10 +8,10 @@
 
 enum {
     TS_RENDEZVOUS_SECONDS = 300
-}; /* compilation caches and data sets are made before it, on one process at times */
+}; /* long, because one process may first have to fill compilation caches or prepare data */
 
-/* Returns when all processes are there, with the meeting of all their devices. Fails after `seconds`, when
-   one of them has ended or is of another build, and when *cancel. */
+/* Waits until all processes have arrived; *meeting is that of all their devices. Fails after `seconds`, when
+   a process has ended or is of another build, and when *cancel is set. */
 ts_status ts_rendezvous(const ts_processes *processes, int seconds, const atomic_bool *cancel,
                         ts_meeting **meeting, ts_diag *diag);
 

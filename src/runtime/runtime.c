@@ -13,9 +13,9 @@ struct ts_runtime {
     const ts_instance *instance;
     ts_chip chip;
     ts_pool *pool;
-    ts_machine **machines;    /* NULL where no visible device lies on the chip */
+    ts_machine **machines;    /* NULL where the chip has no visible device */
     ts_scratch *scratches;    /* by device */
-    int machine_count, cores; /* chips of the instance, cores a chip */
+    int machine_count, cores; /* chips of the instance; cores of each chip */
     int first_device, devices;
     ts_host host;
     uint32_t checks;
@@ -26,7 +26,7 @@ struct ts_runtime {
     char *out;
     char live_folder[TS_LIVE_FOLDER];
     pthread_mutex_t live_lock;
-    bool is_live; /* live was made, or cannot be */
+    bool is_live; /* creating `live` was attempted */
     ts_live *live;
 };
 
@@ -43,7 +43,8 @@ static ts_status find_instance(const char *name, const ts_instance **instance, t
     return ts_usage;
 }
 
-/* A chip by name, or by the path of a what-if file. A path has a slash or a dot; chip names have neither. */
+/* Finds a chip by name, or by the path of a what-if file. A path has a slash or a dot; names of chips have
+   neither. */
 static ts_status find_chip(const char *name, const char *instance_chip, ts_chip *chip, ts_diag *diag) {
     if (!name) name = instance_chip;
     if (!strpbrk(name, "/.")) return ts_chip_get(name, chip, diag);
@@ -67,7 +68,7 @@ static int host_cpus(void) {
     return count > 0 ? count : 1;
 }
 
-/* Their devices lie side by side, so this one's first says where the others' are. */
+/* Checks that all processes' devices, which are consecutive, fit in the instance, given this one's first. */
 static ts_status check_processes(const ts_runtime *runtime, const ts_processes *processes, int own_first,
                                  ts_diag *diag) {
     if (processes->count <= 1) return ts_ok;
@@ -148,7 +149,7 @@ ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime
     pthread_mutex_init(&made->live_lock, NULL);
     ts_status status = runtime_start(made, options ? options : &defaults, diag);
     if (status != ts_ok) {
-        /* A chip that no machine can have comes from its file. */
+        /* An error in the chip's numbers is an error in its file. */
         if (status == ts_input && options->chip) ts_diag_where(diag, options->chip, 0);
         ts_runtime_free(made);
         return status;

@@ -1,4 +1,4 @@
-/* Scratch memory that a core's programs share (scratch.h). */
+/* Scratch memory shared by a core's programs (scratch.h). */
 #include "runtime/scratch.h"
 
 void ts_scratch_init(ts_scratch *scratch, ts_machine *machine, int core) {

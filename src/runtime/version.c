@@ -1,4 +1,4 @@
-/* Version: the library's own, as one string. */
+/* The library's version as a string. */
 #include "trainstone/trainstone.h"
 
 const char *ts_version(void) {
