@@ -39,6 +39,9 @@ CONVOLUTIONS = {
     "same": dict(x=(8, 32, 32, 3), w=(3, 3, 3, 16), padding="SAME"),
     "planes_strided": dict(x=(4, 3, 32, 32), w=(16, 3, 3, 3), dims=PIXELS_LAST, stride=(2, 2), padding=[(1, 1), (1, 1)]),
     "depthwise_dilated": dict(x=(4, 16, 16, 16), w=(16, 1, 3, 3), dims=PIXELS_LAST, groups=16, dilation=(2, 2)),
+    "depthwise_strided": dict(x=(4, 28, 27, 150), w=(5, 5, 1, 150), groups=150, stride=(2, 2)),
+    "depthwise_multiplied": dict(x=(2, 9, 9, 70), w=(3, 3, 1, 140), groups=70, padding="VALID"),
+    "depthwise_large": dict(x=(3, 96, 96, 24), w=(7, 7, 1, 24), groups=24),
     "transposed": dict(x=(4, 16, 16, 16), w=(8, 16, 3, 3), dims=PIXELS_LAST, spread=(2, 2), padding=[(2, 1), (2, 1)]),
     "strides_leave_rest": dict(x=(2, 17, 19, 5), w=(5, 4, 5, 7), stride=(3, 2), padding="VALID"),
     "cut": dict(x=(2, 17, 19, 5), w=(3, 3, 5, 7), padding=[(-2, -1), (-1, 3)]),
@@ -72,6 +75,32 @@ def test_convolution_and_gradients(name):
     fn = convolution(**case)
     g = draw(jax.eval_shape(fn, x, w).shape, seed=2)
     compare(lambda x, w, g: (fn(x, w), jax.vjp(fn, x, w)[1](g)), x, w, g, limit=3e-6)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_inverted_residual(stride):
+    """A block of MobileNetV2 with batch norms, and the gradient of everything in it. The first norm has no scale: the second
+    would undo most of it, and leave rounding as its gradient."""
+    rng = np.random.default_rng(0)
+    kernels = [rng.standard_normal(s).astype(np.float32) / 4 for s in ((1, 1, 24, 144), (3, 3, 1, 144), (1, 1, 144, 24))]
+    scales = [1 + 0.1 * rng.standard_normal(w.shape[-1]).astype(np.float32) for w in kernels[1:]]
+
+    def normal(y, scale):
+        centred = y - y.mean((0, 1, 2))
+        return centred * lax.rsqrt((centred * centred).mean((0, 1, 2)) + 1e-3) * scale
+
+    def block(x, kernels, scales):
+        y = x
+        for at, (w, scale) in enumerate(zip(kernels, [1, *scales], strict=True)):
+            groups, steps = (w.shape[-1], (stride, stride)) if at == 1 else (1, (1, 1))
+            y = lax.conv_general_dilated(y, w, steps, "SAME", dimension_numbers=FEATURES_LAST, feature_group_count=groups)
+            y = normal(y, scale)
+            y = jnp.clip(y, 0, 6) if at < 2 else y
+        return y + x if stride == 1 else y
+
+    x = draw((8, 14, 14, 24))
+    g = draw(jax.eval_shape(block, x, kernels, scales).shape, seed=2)
+    compare(lambda *a: (block(*a), jax.vjp(block, *a)[1](g)), x, kernels, scales, limit=3e-6)
 
 
 def test_batch_groups():

@@ -45,5 +45,10 @@ void ts_conv_images(const ts_conv_shape *shape);
 /* Weights from two sets of images, which the window and the input are: images on the partitions. */
 bool ts_conv_weights_fit(const ts_conv_shape *shape);
 void ts_conv_weights(const ts_conv_shape *shape);
+/* Both of a depthwise convolution, without TensorE. */
+bool ts_conv_depthwise_fit(const ts_conv_shape *shape);
+void ts_conv_depthwise(const ts_conv_shape *shape);
+bool ts_conv_depthwise_weights_fit(const ts_conv_shape *shape);
+void ts_conv_depthwise_weights(const ts_conv_shape *shape);
 
 #endif

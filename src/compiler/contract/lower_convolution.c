@@ -84,35 +84,60 @@ static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
     return view->stride[view->rank - 1] == 1 ? ts_ok : ts_lower_whole(lower, value, view);
 }
 
-/* Weights whose outputs do not lie side by side, as PyTorch keeps them, once more with outputs last: a matmul
-   takes a tap's outputs from a row, and a DMA would pay for each element. */
-static ts_status lay_outputs_last(ts_lower *lower, const ts_conv *c, ts_view *view) {
-    enum { FEWEST = 4096 /* elements that are worth it */, SHORTEST = 16 };
-    int perm[TS_VIEW_RANK], at = 0, back[TS_VIEW_RANK];
-    if (view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST || ts_view_elems(view) < FEWEST)
-        return ts_ok;
-    for (int i = 0; i < c->spatial; i++)
-        perm[at++] = (int)c->rhs_axis[i];
-    perm[at++] = (int)c->rhs_in;
-    perm[at++] = (int)c->rhs_out;
-    for (int i = 0; i < at; i++)
+/* The view once more, with its axes in another order. */
+static ts_status lay(ts_lower *lower, int rank, const int *perm, ts_view *view) {
+    int back[TS_VIEW_RANK];
+    for (int i = 0; i < rank; i++)
         back[perm[i]] = i;
-    ts_view from = ts_view_permute(view, at, perm);
-    ts_type type = {.dtype = view->dtype, .rank = (uint8_t)at};
+    ts_view from = ts_view_permute(view, rank, perm);
+    ts_type type = {.dtype = view->dtype, .rank = (uint8_t)rank};
     memcpy(type.dim, from.dim, sizeof type.dim);
-    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "outputs_last"), &type);
+    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "weights_laid"), &type);
     TS_TRY(ts_lower_copy(lower, &dense, &from));
-    *view = ts_view_permute(&dense, at, back);
+    *view = ts_view_permute(&dense, rank, back);
     return ts_ok;
 }
 
+/* Weights whose outputs do not lie side by side, as PyTorch keeps them, once more with outputs last: a matmul
+   takes a tap's outputs from a row, and a DMA would pay for each element. Those of a depthwise convolution,
+   as JAX keeps them, with taps last: a channel takes its own. */
+static ts_status lay_weights(ts_lower *lower, const ts_conv *c, bool is_depthwise, ts_view *view) {
+    enum { FEWEST = 4096 /* elements that are worth it */, SHORTEST = 16 };
+    int perm[TS_VIEW_RANK], at = 0;
+    bool is_laid = is_depthwise ? view->stride[c->rhs_out] != 1
+                                : view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST;
+    if (is_laid || ts_view_elems(view) < FEWEST) return ts_ok;
+    if (is_depthwise) perm[at++] = (int)c->rhs_out;
+    if (is_depthwise) perm[at++] = (int)c->rhs_in;
+    for (int i = 0; i < c->spatial; i++)
+        perm[at++] = (int)c->rhs_axis[i];
+    if (!is_depthwise) perm[at++] = (int)c->rhs_in;
+    if (!is_depthwise) perm[at++] = (int)c->rhs_out;
+    return lay(lower, at, perm, view);
+}
+
 /* The kernel in HBM: an image like the input, or weights. */
-static ts_status get_kernel(ts_lower *lower, const ts_conv *c, ts_value *value, bool is_image,
+static ts_status get_kernel(ts_lower *lower, const ts_conv *c, const ts_op_node *op, bool is_image,
                             ts_view *view) {
+    ts_value *value = op->operands[1];
     if (is_image) return get_rows(lower, value, view);
     TS_TRY(ts_lower_along(lower, value, view));
     if (view->kind != ts_view_tensor || ts_view_is_shifted(view)) TS_TRY(ts_lower_tensor(lower, value, view));
-    return lay_outputs_last(lower, c, view);
+    return lay_weights(lower, c, ts_conv_is_depthwise(op, c), view);
+}
+
+/* How one kind of convolution is computed. */
+typedef struct method {
+    bool (*fit)(const ts_conv_shape *shape);
+    void (*emit)(const ts_conv_shape *shape);
+} method;
+
+static method method_of(const ts_op_node *op, const ts_conv *c, bool is_weights) {
+    if (ts_conv_is_depthwise(op, c))
+        return is_weights ? (method){ts_conv_depthwise_weights_fit, ts_conv_depthwise_weights}
+                          : (method){ts_conv_depthwise_fit, ts_conv_depthwise};
+    return is_weights ? (method){ts_conv_weights_fit, ts_conv_weights}
+                      : (method){ts_conv_images_fit, ts_conv_images};
 }
 
 /* False, and nothing emitted, where images do not lie row by row or SBUF has no room. */
@@ -123,14 +148,15 @@ static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c
     *is_done = false;
     if (!ts_conv_is_shifted(op) || c->lhs_axis[1] != last || (is_weights && c->rhs_axis[1] != last))
         return ts_ok;
+    method m = method_of(op, c, is_weights);
     TS_TRY(get_rows(lower, op->operands[0], &in));
-    TS_TRY(get_kernel(lower, c, op->operands[1], is_weights, &kernel));
+    TS_TRY(get_kernel(lower, c, op, is_weights, &kernel));
     ts_conv_shape shape = ts_conv_shape_of(lower, c, &in, &kernel, &out);
-    if (!(is_weights ? ts_conv_weights_fit : ts_conv_images_fit)(&shape)) return ts_ok;
+    if (!m.fit(&shape)) return ts_ok;
     ts_lower_result(lower, op->results[0]);
     lower->b.loc = op->loc;
     shape = ts_conv_shape_of(lower, c, &in, &kernel, &((ts_lowered *)op->results[0]->note)->view);
-    (is_weights ? ts_conv_weights : ts_conv_images)(&shape);
+    m.emit(&shape);
     *is_done = true;
     return ts_ok;
 }

@@ -50,6 +50,7 @@ static bool lies_as_weights(const ts_conv *c) {
 }
 
 bool ts_conv_gives_weights(const ts_op_node *op, const ts_conv *c) {
+    if (c->feature_groups > 1 || c->batch_groups > 1) return c->batch_groups > 1;
     if (lies_as_weights(c)) return true;
     return places(op->operands[1], c->rhs_axis, c->spatial) > places(op->results[0], c->out_axis, c->spatial);
 }
@@ -59,7 +60,8 @@ double ts_conv_window_elems(const ts_op_node *op) {
     ts_conv_read(op, &c);
     double features = (double)op->operands[1]->type.dim[c.rhs_out];
     return (double)ts_type_elems(&op->results[0]->type) / features *
-           ((double)ts_type_elems(&op->operands[1]->type) / features);
+           ((double)ts_type_elems(&op->operands[1]->type) / features) *
+           (double)(c.feature_groups * c.batch_groups);
 }
 
 static bool is_float(const ts_value *value) {
@@ -67,10 +69,22 @@ static bool is_float(const ts_value *value) {
     return dtype == ts_dtype_f32 || dtype == ts_dtype_bf16 || dtype == ts_dtype_f16;
 }
 
+bool ts_conv_is_depthwise(const ts_op_node *op, const ts_conv *c) {
+    if (c->spatial != 2) return false;
+    bool is_weights = c->batch_groups > 1;
+    for (int i = 0; i < 2; i++)
+        if (c->spread[i] > 1 && (is_weights || c->stride[i] > 1)) return false;
+    if (is_weights)
+        return op->operands[0]->type.dim[c->lhs_batch] == c->batch_groups && !c->is_reversed[0] &&
+               !c->is_reversed[1];
+    return c->feature_groups > 1 && op->operands[1]->type.dim[c->rhs_in] == 1;
+}
+
 bool ts_conv_is_shifted(const ts_op_node *op) {
     ts_conv c;
     ts_conv_read(op, &c);
     bool is_plain = c.feature_groups == 1 && c.batch_groups == 1 && c.spatial == 2;
-    return is_plain && is_float(op->operands[0]) && is_float(op->operands[1]) && is_float(op->results[0]) &&
+    return (is_plain || ts_conv_is_depthwise(op, &c)) && is_float(op->operands[0]) &&
+           is_float(op->operands[1]) && is_float(op->results[0]) &&
            ts_type_elems(&op->results[0]->type) > 0 && ts_type_elems(&op->operands[1]->type) > 0;
 }

@@ -21,8 +21,11 @@ void ts_conv_read(const ts_op_node *op, ts_conv *conv);
 /* The windows are as large as images and there are few of them, or the result lies as weights do: the
    gradient of a convolution's weights. */
 bool ts_conv_gives_weights(const ts_op_node *op, const ts_conv *conv);
+/* Of images, with a group for each channel of the input, or the gradient of such a convolution's weights;
+   where elements of the input lie apart windows do not, too. */
+bool ts_conv_is_depthwise(const ts_op_node *op, const ts_conv *conv);
 /* Whether it runs on images that SBUF holds once, with channels or images on the partitions, and all taps of
-   the window read them there (conv_images.c, conv_weights.c). */
+   the window read them there (conv_images.c, conv_weights.c, conv_depthwise*.c). */
 bool ts_conv_is_shifted(const ts_op_node *op);
 /* Elements of all windows. */
 double ts_conv_window_elems(const ts_op_node *op);

@@ -1,0 +1,199 @@
+/* A depthwise convolution: for each tap ScalarE multiplies what it reads of the images by each channel's
+   weight, and GpSimdE adds that up, both at the same time. */
+#include "compiler/contract/conv_depthwise.h"
+
+#include "base/integer.h"
+
+typedef struct conv {
+    ts_depthwise d;
+    ts_builder *b;
+    ts_tile weights; /* [channel, (chunk, tap)] */
+    ts_tile between; /* [channel, (class, chunk)]: what y begins with where x is spread; 0 = it is not */
+} conv;
+
+static bool is_spread(const ts_conv_shape *s) {
+    return s->axis[0].spread > 1 || s->axis[1].spread > 1;
+}
+
+static int64_t most_parts(const ts_depthwise *d) {
+    return d->ways * d->chunk * d->repeat;
+}
+
+/* [channel, (chunk, tap)] from element `offset` of a tile on, all chunks alike: those that have fewer
+ * channels, too */
+static ts_ap taps_ap(const conv *c, ts_tile tile, int64_t offset, int64_t count) {
+    ts_ap ap =
+        ts_build_ap(c->b, tile, ts_dtype_f32, ts_count_const(most_parts(&c->d)), ts_count_const(count));
+    ap.offset.base += offset * 4;
+    return ap;
+}
+
+static void load_weights(conv *c) {
+    const ts_depthwise *d = &c->d;
+    int64_t taps = ts_depthwise_taps(d);
+    c->weights = ts_build_tile(c->b, ts_space_sbuf, most_parts(d), d->chunks * taps * 4, 1);
+    if (ts_depthwise_channels(d, d->chunks - 1) < d->chunk) {
+        ts_ap last = taps_ap(c, c->weights, (d->chunks - 1) * taps, taps);
+        ts_emit_memset(c->b, ts_engine_gpsimd, &last, 0);
+    }
+    for (int64_t i = 0; i < d->chunks; i++)
+        ts_depthwise_move_w(d, i, c->weights, i * taps, false);
+}
+
+/* ---- where x is spread ---- */
+
+/* Taps with which the places of y that are `class` modulo the spread read elements of x. */
+typedef struct taps {
+    int64_t first, step, count;
+} taps;
+
+static taps taps_of(const ts_conv_axis *a, int64_t class) {
+    taps t = {.step = 1};
+    for (int64_t tap = 0; tap < a->taps; tap++) {
+        if ((class + ts_conv_first(a, tap)) % a->spread) continue;
+        if (t.count == 0) t.first = tap;
+        if (t.count == 1) t.step = tap - t.first;
+        t.count++;
+    }
+    return t;
+}
+
+/* A class's taps among the weights of a chunk: [chunk, row, place]. */
+static ts_ap class_ap(const conv *c, ts_tile tile, taps rows, taps cols) {
+    const ts_depthwise *d = &c->d;
+    const ts_conv_axis *r = &d->s->axis[0], *p = &d->s->axis[1];
+    int64_t row = r->tap_step < 0 ? r->taps - 1 - (rows.first + (rows.count - 1) * rows.step) : rows.first;
+    int64_t col = p->tap_step < 0 ? p->taps - 1 - (cols.first + (cols.count - 1) * cols.step) : cols.first;
+    ts_ap ap = taps_ap(c, tile, row * p->taps + col, 1);
+    ap.dims = 0;
+    ts_ap_dim(&ap, ts_depthwise_taps(d), ts_count_const(d->chunks));
+    ts_ap_dim(&ap, rows.step * p->taps, ts_count_const(rows.count));
+    ts_ap_dim(&ap, cols.step, ts_count_const(cols.count));
+    return ap;
+}
+
+/* With its other taps a place of y reads zeros. Their sum is 0, but for weights that are infinite or NaN:
+ * NaN. */
+static void sum_between(conv *c) {
+    const ts_depthwise *d = &c->d;
+    const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
+    int64_t taps_in_all = ts_depthwise_taps(d), all = d->chunks * taps_in_all;
+    ts_tile zeros = ts_build_tile(c->b, ts_space_sbuf, most_parts(d), all * 4, 1);
+    ts_ap from = taps_ap(c, c->weights, 0, all), to = taps_ap(c, zeros, 0, all);
+    ts_emit_tensor_scalar(c->b, ts_engine_vector, &to, &from, ts_alu_multiply, ts_scalar_const(0), false);
+    c->between =
+        ts_build_tile(c->b, ts_space_sbuf, most_parts(d), rows->spread * cols->spread * d->chunks * 4, 1);
+    for (int64_t i = 0; i < rows->spread * cols->spread; i++) {
+        taps r = taps_of(rows, i / cols->spread), p = taps_of(cols, i % cols->spread);
+        ts_tile others = ts_build_tile(c->b, ts_space_sbuf, most_parts(d), all * 4, 1);
+        ts_ap copy = taps_ap(c, others, 0, all);
+        ts_emit_copy(c->b, ts_engine_vector, &copy, &to);
+        if (r.count > 0 && p.count > 0) {
+            ts_ap own = class_ap(c, others, r, p);
+            ts_emit_memset(c->b, ts_engine_vector, &own, 0);
+        }
+        copy.dims = 0;
+        ts_ap_dim(&copy, taps_in_all, ts_count_const(d->chunks));
+        ts_ap_dim(&copy, 1, ts_count_const(taps_in_all));
+        ts_ap sum = taps_ap(c, c->between, i * d->chunks, d->chunks);
+        ts_emit_reduce(c->b, &sum, &copy, ts_alu_add, 1);
+    }
+}
+
+static ts_depthwise_walk class_walk(const ts_conv_axis *a, int64_t class, int64_t first, int64_t outs) {
+    ts_depthwise_walk w = {.out = (class - first % a->spread + a->spread) % a->spread, .out_step = a->spread};
+    w.count = w.out < outs ? ts_ceil_div(outs - w.out, a->spread) : 0;
+    return w;
+}
+
+static void begin_between(const conv *c, const ts_depthwise_unit *u, ts_tile y) {
+    const ts_depthwise *d = &c->d;
+    const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
+    for (int64_t i = 0; i < rows->spread * cols->spread; i++) {
+        ts_depthwise_walk walk[2] = {class_walk(rows, i / cols->spread, u->row, u->rows),
+                                     class_walk(cols, i % cols->spread, 0, cols->out)};
+        if (walk[0].count == 0 || walk[1].count == 0) continue;
+        for (int64_t chunk = 0; chunk < u->chunks; chunk++) {
+            ts_ap to = ts_depthwise_y(d, u, y, ts_dtype_f32, walk, chunk, 1);
+            ts_ap from = ts_build_ap(c->b, c->between, ts_dtype_f32, to.parts, ts_count_const(1));
+            from.offset.base += (i * d->chunks + u->chunk + chunk) * 4;
+            from.dims = to.dims;
+            for (int j = 0; j < to.dims; j++)
+                from.dim[j] = (ts_dim){.step = 0, .count = to.dim[j].count};
+            ts_emit_copy(c->b, ts_engine_gpsimd, &to, &from);
+        }
+    }
+}
+
+/* ---- computing ---- */
+
+/* product = what the tap reads times its weights, side by side or, where that is y itself, in its places */
+static void multiply(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64_t weight,
+                     const ts_depthwise_walk walk[2], ts_tile product) {
+    const ts_depthwise *d = &c->d;
+    int64_t elems = d->batch * walk[0].count * walk[1].count;
+    for (int64_t i = 0; i < u->chunks; i++) {
+        ts_ap from = ts_depthwise_x(d, u, x, walk, i, 1);
+        ts_ap to = ts_build_ap(c->b, product, ts_dtype_f32, from.parts, ts_count_const(elems));
+        ts_ap scale = ts_build_ap(c->b, c->weights, ts_dtype_f32, from.parts, ts_count_const(1));
+        to.offset.base += i * elems * 4;
+        scale.offset.base += ((u->chunk + i) * ts_depthwise_taps(d) + weight) * 4;
+        ts_emit_activation(c->b, &to, ts_act_copy, &from, 1)->scale = ts_scalar_ap(&scale);
+    }
+}
+
+static void add_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64_t row, int64_t col,
+                    ts_tile y) {
+    const ts_depthwise *d = &c->d;
+    const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
+    ts_depthwise_walk walk[2] = {ts_depthwise_walk_of(rows, row, u->row, u->rows),
+                                 ts_depthwise_walk_of(cols, col, 0, cols->out)};
+    int64_t weight = ts_depthwise_weight(d, row, col), elems = walk[0].count * walk[1].count;
+    if (elems == 0) return;
+    if (c->between == 0 && row == 0 && col == 0) {
+        multiply(c, u, x, weight, walk, y);
+        return;
+    }
+    ts_tile product = u->product[(row * cols->taps + col) % 2];
+    multiply(c, u, x, weight, walk, product);
+    ts_ap sum = ts_depthwise_y(d, u, y, ts_dtype_f32, walk, 0, u->chunks);
+    ts_ap more =
+        ts_build_ap(c->b, product, ts_dtype_f32, sum.parts, ts_count_const(u->chunks * d->batch * elems));
+    ts_emit_tensor_tensor(c->b, ts_engine_gpsimd, &sum, &sum, &more, ts_alu_add);
+}
+
+static void run_unit(const conv *c, ts_depthwise_unit *u) {
+    const ts_depthwise *d = &c->d;
+    ts_depthwise_make_products(d, u);
+    ts_dtype dtype = (ts_dtype)d->s->out.dtype;
+    ts_tile x = ts_depthwise_load_x(d, u), y = ts_depthwise_make_y(d, u, ts_dtype_f32), result = y;
+    if (c->between) begin_between(c, u, y);
+    for (int64_t row = 0; row < d->s->axis[0].taps; row++)
+        for (int64_t col = 0; col < d->s->axis[1].taps; col++)
+            add_tap(c, u, x, row, col, y);
+    if (dtype != ts_dtype_f32) {
+        result = ts_depthwise_make_y(d, u, dtype);
+        ts_count elems = ts_count_const(u->chunks * d->batch * u->rows * d->s->axis[1].out);
+        ts_ap from = ts_build_ap(c->b, y, ts_dtype_f32, ts_count_const(u->parts), elems);
+        ts_ap to = ts_build_ap(c->b, result, dtype, from.parts, elems);
+        ts_emit_copy(c->b, ts_engine_gpsimd, &to, &from);
+    }
+    ts_depthwise_move_y(d, u, result, dtype, true);
+}
+
+bool ts_conv_depthwise_fit(const ts_conv_shape *shape) {
+    ts_depthwise d;
+    return ts_depthwise_plan(&d, shape);
+}
+
+void ts_conv_depthwise(const ts_conv_shape *shape) {
+    conv c = {.b = shape->b};
+    ts_depthwise_unit unit;
+    ts_depthwise_plan(&c.d, shape);
+    load_weights(&c);
+    if (is_spread(shape)) sum_between(&c);
+    ts_depthwise_walker walker = ts_depthwise_begin(&c.d);
+    while (ts_depthwise_next(&walker, &unit))
+        run_unit(&c, &unit);
+    ts_depthwise_end(&walker);
+}

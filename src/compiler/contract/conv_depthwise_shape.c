@@ -1,0 +1,331 @@
+/* How a depthwise convolution is cut into units that SBUF holds, and their loads and stores. */
+#include "base/integer.h"
+#include "compiler/contract/conv_depthwise.h"
+#include "compiler/lower/box.h"
+
+/* ---- geometry ---- */
+
+static int64_t modulo(int64_t a, int64_t b) {
+    int64_t r = a % b;
+    return r < 0 ? r + b : r;
+}
+
+ts_depthwise_walk ts_depthwise_walk_of(const ts_conv_axis *a, int64_t tap, int64_t first, int64_t outs) {
+    int64_t place = first * a->stride + ts_conv_first(a, tap);
+    if (a->spread == 1)
+        return (ts_depthwise_walk){.out_step = 1, .in = place, .in_step = a->stride, .count = outs};
+    ts_depthwise_walk w = {.out = modulo(-place, a->spread), .out_step = a->spread, .in_step = 1};
+    w.in = (place + w.out) / a->spread;
+    w.count = w.out < outs ? ts_ceil_div(outs - w.out, a->spread) : 0;
+    return w;
+}
+
+static ts_depthwise_span span_of(const ts_conv_axis *a, int64_t first, int64_t outs) {
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    for (int64_t tap = 0; tap < a->taps; tap++) {
+        ts_depthwise_walk w = ts_depthwise_walk_of(a, tap, first, outs);
+        if (w.count == 0) continue;
+        int64_t last = w.in + (w.count - 1) * w.in_step;
+        if (w.in < low) low = w.in;
+        if (last > high) high = last;
+    }
+    if (low > high) low = high = 0; /* all places of y lie between elements of x */
+    ts_depthwise_span s = {.first = low, .size = high - low + 1};
+    s.place = low < 0 ? -low : 0;
+    int64_t end = a->size - low < s.size ? a->size - low : s.size;
+    s.count = end - s.place;
+    if (s.count <= 0) s.count = s.place = 0;
+    return s;
+}
+
+/* ---- plan ---- */
+
+int64_t ts_depthwise_channels(const ts_depthwise *d, int64_t chunk) {
+    int64_t left = d->s->features - chunk * d->chunk;
+    return left < d->chunk ? left : d->chunk;
+}
+
+static int64_t columns(const ts_depthwise *d) {
+    return d->together * d->batch * d->rows * d->s->axis[1].out;
+}
+
+/* Places of x, of the largest unit. */
+static int64_t x_places(const ts_depthwise *d) {
+    return span_of(&d->s->axis[0], 0, d->rows).size * span_of(&d->s->axis[1], 0, d->s->axis[1].out).size;
+}
+
+/* Two units' x, as it comes and with zeros around, y, products in fp32, and y once more in a narrower type.
+ */
+static bool fits(const ts_depthwise *d) {
+    int64_t x = d->together * d->batch * x_places(d) * ts_dtype_get((ts_dtype)d->s->in.dtype)->bytes;
+    int64_t y = columns(d) * (4 + 4 + ts_dtype_get((ts_dtype)d->s->out.dtype)->bytes);
+    int64_t weights = 4 * d->chunks * ts_depthwise_taps(d) * 4;
+    return 2 * (2 * x + y) + weights <= ts_build_scaled(d->b, TS_CONV_BYTES);
+}
+
+/* Smaller units until they fit. Units of some size are also what lets loads, work and stores overlap. */
+static bool cut(ts_depthwise *d) {
+    enum { ENOUGH = 2048 /* columns, which instructions' own costs hardly matter to */ };
+    for (;;) {
+        bool is_large = columns(d) > ENOUGH, is_fit = fits(d);
+        if (is_fit && !is_large) return true;
+        if (d->together > 1)
+            d->together = ts_ceil_div(d->together, 2);
+        else if (d->batch > 1)
+            d->batch = ts_conv_divisor(d->batch, d->batch / 2);
+        else if (is_fit && columns(d) <= 2 * ENOUGH)
+            return true;
+        else if (d->rows > 1)
+            d->rows = ts_ceil_div(d->rows, 2);
+        else
+            return is_fit;
+    }
+}
+
+bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s) {
+    enum { MOST_TAPS = 256, MOST_UNITS = 64 };
+    *d = (ts_depthwise){.s = s, .b = s->b, .repeat = s->outputs / s->features};
+    int64_t most = TS_CONV_PARTS / d->repeat;
+    if (most == 0 || ts_depthwise_taps(d) > MOST_TAPS || s->axis[0].size == 0 || s->axis[1].size == 0)
+        return false;
+    d->chunks = ts_ceil_div(s->features, most);
+    d->chunk = ts_ceil_div(s->features, d->chunks);
+    d->chunks = ts_ceil_div(s->features, d->chunk);
+    d->ways = ts_conv_divisor(s->images, most / d->chunk);
+    d->together = d->chunks;
+    d->batch = s->images / d->ways;
+    d->rows = s->axis[0].out;
+    if (!cut(d)) return false;
+    d->trips = s->images / d->ways / d->batch;
+    int64_t units = ts_ceil_div(d->chunks, d->together) * ts_ceil_div(s->axis[0].out, d->rows);
+    int64_t row = span_of(&s->axis[1], 0, s->axis[1].out).size * s->axis[0].stride;
+    bool is_short = x_places(d) <= INT16_MAX && row <= INT16_MAX &&
+                    d->rows * s->axis[1].out * s->axis[0].spread <= INT16_MAX;
+    d->slots = d->trips > 1 && units == 1 ? 2 : 1;
+    return is_short && units <= MOST_UNITS;
+}
+
+/* ---- units ---- */
+
+ts_depthwise_walker ts_depthwise_begin(const ts_depthwise *d) {
+    return (ts_depthwise_walker){.d = d, .loop = ts_conv_open(d->b, d->trips)};
+}
+
+bool ts_depthwise_next(ts_depthwise_walker *walker, ts_depthwise_unit *unit) {
+    const ts_depthwise *d = walker->d;
+    const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
+    if (walker->chunk >= d->chunks) return false;
+    ts_depthwise_unit u = {.chunk = walker->chunk, .row = walker->row, .number = walker->number++};
+    u.channels = ts_depthwise_channels(d, u.chunk);
+    while (u.chunks < d->together && u.chunk + u.chunks < d->chunks &&
+           ts_depthwise_channels(d, u.chunk + u.chunks) == u.channels)
+        u.chunks++;
+    u.parts = d->ways * u.channels * d->repeat;
+    u.rows = rows->out - u.row < d->rows ? rows->out - u.row : d->rows;
+    u.image = ts_conv_step(d->b, ts_affine_const(0), d->batch, d->trips, walker->loop);
+    u.span[0] = span_of(rows, u.row, u.rows);
+    u.span[1] = span_of(cols, 0, cols->out);
+    walker->row += u.rows;
+    if (walker->row >= rows->out) {
+        walker->row = 0;
+        walker->chunk += u.chunks;
+    }
+    *unit = u;
+    return true;
+}
+
+void ts_depthwise_end(const ts_depthwise_walker *walker) {
+    ts_conv_close(walker->d->b, walker->d->trips);
+}
+
+/* ---- tiles ---- */
+
+/* Rows and places of each chunk's images in a tile in which these are `size` elements. */
+typedef struct part {
+    int64_t size, first;
+    int64_t row_step, rows, col_step, cols;
+} part;
+
+static ts_ap part_ap(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, ts_dtype dtype, part p,
+                     int64_t first, int64_t chunks) {
+    ts_ap ap = ts_build_ap(d->b, tile, dtype, ts_count_const(u->parts), ts_count_const(1));
+    ap.offset.base += (first * d->batch * p.size + p.first) * ts_dtype_get(dtype)->bytes;
+    ap.dims = 0;
+    ts_ap_dim(&ap, p.size, ts_count_const(chunks * d->batch));
+    ts_ap_dim(&ap, p.row_step, ts_count_const(p.rows));
+    ts_ap_dim(&ap, p.col_step, ts_count_const(p.cols));
+    return ap;
+}
+
+static void clear(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, int64_t row, int64_t rows,
+                  int64_t col, int64_t cols) {
+    int64_t width = u->span[1].size;
+    if (rows <= 0 || cols <= 0) return;
+    part p = {.size = u->span[0].size * width,
+              .first = row * width + col,
+              .row_step = width,
+              .rows = rows,
+              .col_step = 1,
+              .cols = cols};
+    ts_ap ap = part_ap(d, u, tile, (ts_dtype)d->s->in.dtype, p, 0, u->chunks);
+    ts_emit_memset(d->b, ts_engine_gpsimd, &ap, 0);
+}
+
+static void clear_edges(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile) {
+    const ts_depthwise_span *rows = &u->span[0], *cols = &u->span[1];
+    int64_t below = rows->place + rows->count, right = cols->place + cols->count;
+    clear(d, u, tile, 0, rows->place, 0, cols->size);
+    clear(d, u, tile, below, rows->size - below, 0, cols->size);
+    clear(d, u, tile, rows->place, rows->count, 0, cols->place);
+    clear(d, u, tile, rows->place, rows->count, right, cols->size - right);
+}
+
+static ts_box begin_box(const ts_depthwise *d, const ts_depthwise_unit *u, const ts_view *view, ts_tile tile,
+                        ts_dtype dtype, int64_t image_step) {
+    ts_box box = {.tensor = view->tensor,
+                  .hbm_dtype = ts_chip_dtype(view->dtype),
+                  .hbm_offset = ts_view_offset(d->b, view),
+                  .tile = tile,
+                  .tile_dtype = dtype,
+                  .parts = ts_count_const(u->parts)};
+    box.hbm_offset = ts_build_sum(d->b, box.hbm_offset, u->image, image_step);
+    ts_box_part(&box, d->batch * d->trips * image_step, ts_count_const(d->ways));
+    return box;
+}
+
+/* What x has of the tile, to a tile whose rows have `width` elements and images `size`. */
+static void load_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, int64_t place,
+                   int64_t width, int64_t size) {
+    const ts_conv_shape *s = d->s;
+    const ts_depthwise_span *rows = &u->span[0], *cols = &u->span[1];
+    ts_dtype dtype = (ts_dtype)s->in.dtype;
+    for (int64_t i = 0; i < u->chunks; i++) {
+        ts_box box = begin_box(d, u, &s->in, tile, dtype, s->in_image);
+        box.hbm_offset.base += (u->chunk + i) * d->chunk * s->in_feature +
+                               (rows->first + rows->place) * s->axis[0].in_step +
+                               (cols->first + cols->place) * s->axis[1].in_step;
+        box.tile_offset.base = (i * d->batch * size + place) * ts_dtype_get(dtype)->bytes;
+        ts_box_part(&box, s->in_feature, ts_count_const(u->channels));
+        ts_box_part(&box, 0, ts_count_const(d->repeat));
+        ts_box_free(&box, s->in_image, size, ts_count_const(d->batch));
+        ts_box_free(&box, s->axis[0].in_step, width, ts_count_const(rows->count));
+        ts_box_free(&box, s->axis[1].in_step, 1, ts_count_const(cols->count));
+        ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
+    }
+}
+
+/* Rows with zeros at their ends are no long runs: they come in beside and are put in place. */
+ts_tile ts_depthwise_load_x(const ts_depthwise *d, const ts_depthwise_unit *u) {
+    const ts_depthwise_span *rows = &u->span[0], *cols = &u->span[1];
+    ts_dtype dtype = (ts_dtype)d->s->in.dtype;
+    int64_t bytes = u->chunks * d->batch * ts_dtype_get(dtype)->bytes, size = rows->size * cols->size;
+    ts_tile tile = ts_build_tile(d->b, ts_space_sbuf, u->parts, bytes * size, d->slots);
+    clear_edges(d, u, tile);
+    if (rows->count == 0 || cols->count == 0) return tile;
+    if (cols->count == cols->size) {
+        load_x(d, u, tile, rows->place * cols->size, cols->size, size);
+        return tile;
+    }
+    int64_t held = rows->count * cols->count;
+    ts_tile stage = ts_build_tile(d->b, ts_space_sbuf, u->parts, bytes * held, d->slots);
+    load_x(d, u, stage, 0, cols->count, held);
+    part p = {.size = held, .row_step = cols->count, .rows = rows->count, .col_step = 1, .cols = cols->count};
+    ts_ap from = part_ap(d, u, stage, dtype, p, 0, u->chunks);
+    p.size = size;
+    p.first = rows->place * cols->size + cols->place;
+    p.row_step = cols->size;
+    ts_ap to = part_ap(d, u, tile, dtype, p, 0, u->chunks);
+    ts_emit_copy(d->b, ts_engine_gpsimd, &to, &from);
+    return tile;
+}
+
+ts_tile ts_depthwise_make_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_dtype dtype) {
+    int64_t elems = u->chunks * d->batch * u->rows * d->s->axis[1].out;
+    return ts_build_tile(d->b, ts_space_sbuf, u->parts, elems * ts_dtype_get(dtype)->bytes, d->slots);
+}
+
+void ts_depthwise_make_products(const ts_depthwise *d, ts_depthwise_unit *u) {
+    for (int i = 0; i < 2; i++)
+        u->product[i] = ts_depthwise_make_y(d, u, ts_dtype_f32);
+}
+
+void ts_depthwise_move_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, ts_dtype dtype,
+                         bool is_store) {
+    const ts_conv_shape *s = d->s;
+    const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
+    int64_t size = u->rows * cols->out;
+    for (int64_t i = 0; i < u->chunks; i++) {
+        ts_box box = begin_box(d, u, &s->out, tile, dtype, s->out_image);
+        box.hbm_offset.base +=
+            (u->chunk + i) * d->chunk * d->repeat * s->out_output + u->row * rows->out_step;
+        box.tile_offset.base = i * d->batch * size * ts_dtype_get(dtype)->bytes;
+        ts_box_part(&box, s->out_output, ts_count_const(u->channels * d->repeat));
+        ts_box_free(&box, s->out_image, size, ts_count_const(d->batch));
+        ts_box_free(&box, rows->out_step, cols->out, ts_count_const(u->rows));
+        ts_box_free(&box, cols->out_step, 1, ts_count_const(cols->out));
+        if (is_store) /* TensorE has nothing else to do that would wait */
+            ts_emit_store(d->b, ts_engine_tensor, TS_STORE_QUEUE + (u->number + (int)i) % TS_STORE_QUEUES,
+                          &box);
+        else
+            ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
+    }
+}
+
+ts_ap ts_depthwise_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile,
+                     const ts_depthwise_walk walk[2], int64_t first, int64_t chunks) {
+    int64_t width = u->span[1].size;
+    part p = {.size = u->span[0].size * width,
+              .first = (walk[0].in - u->span[0].first) * width + walk[1].in - u->span[1].first,
+              .row_step = walk[0].in_step * width,
+              .rows = walk[0].count,
+              .col_step = walk[1].in_step,
+              .cols = walk[1].count};
+    return part_ap(d, u, tile, (ts_dtype)d->s->in.dtype, p, first, chunks);
+}
+
+ts_ap ts_depthwise_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, ts_dtype dtype,
+                     const ts_depthwise_walk walk[2], int64_t first, int64_t chunks) {
+    int64_t width = d->s->axis[1].out;
+    part p = {.size = u->rows * width,
+              .first = walk[0].out * width + walk[1].out,
+              .row_step = walk[0].out_step * width,
+              .rows = walk[0].count,
+              .col_step = walk[1].out_step,
+              .cols = walk[1].count};
+    return part_ap(d, u, tile, dtype, p, first, chunks);
+}
+
+/* ---- weights ---- */
+
+/* Windows that are reversed lie as they are stored. */
+void ts_depthwise_move_w(const ts_depthwise *d, int64_t chunk, ts_tile tile, int64_t offset, bool is_store) {
+    const ts_conv_shape *s = d->s;
+    int64_t ways = is_store ? 1 : d->ways, outputs = ts_depthwise_channels(d, chunk) * d->repeat;
+    ts_box box = {.tensor = s->weights.tensor,
+                  .hbm_dtype = ts_chip_dtype(s->weights.dtype),
+                  .hbm_offset = ts_view_offset(d->b, &s->weights),
+                  .tile = tile,
+                  .tile_dtype = ts_dtype_f32,
+                  .parts = ts_count_const(ways * outputs)};
+    box.hbm_offset.base += chunk * d->chunk * d->repeat * s->weight_output;
+    box.tile_offset.base = offset * 4;
+    ts_box_part(&box, 0, ts_count_const(ways));
+    ts_box_part(&box, s->weight_output, ts_count_const(outputs));
+    for (int i = 0; i < 2; i++) {
+        const ts_conv_axis *a = &s->axis[i];
+        if (a->tap_step < 0) box.hbm_offset.base += (a->taps - 1) * a->tap_step;
+        ts_box_free(&box, a->tap_step < 0 ? -a->tap_step : a->tap_step, i == 0 ? s->axis[1].taps : 1,
+                    ts_count_const(a->taps));
+    }
+    if (is_store)
+        ts_emit_store(d->b, ts_engine_tensor, TS_STORE_QUEUE, &box);
+    else
+        ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
+}
+
+int64_t ts_depthwise_weight(const ts_depthwise *d, int64_t row, int64_t col) {
+    const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
+    if (rows->tap_step < 0) row = rows->taps - 1 - row;
+    if (cols->tap_step < 0) col = cols->taps - 1 - col;
+    return row * cols->taps + col;
+}

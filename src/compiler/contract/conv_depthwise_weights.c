@@ -1,0 +1,133 @@
+/* The gradient of a depthwise convolution's weights: for each tap GpSimdE multiplies what it reads of the
+   images by the gradient of the result, and ScalarE adds that up along each partition, both at the same time.
+ */
+#include "compiler/contract/conv_depthwise.h"
+
+typedef struct conv {
+    ts_depthwise d;
+    ts_builder *b;
+    ts_tile sums; /* [set of images and channel, (chunk, tap)] */
+    bool is_once; /* a chunk's sums are made by one unit in one trip */
+} conv;
+
+static int64_t most_parts(const ts_depthwise *d) {
+    return d->ways * d->chunk * d->repeat;
+}
+
+static ts_ap sums_ap(const conv *c, ts_tile tile, int64_t parts, int64_t first, int64_t count) {
+    ts_ap ap = ts_build_ap(c->b, tile, ts_dtype_f32, ts_count_const(parts), ts_count_const(count));
+    ap.offset.base += first * 4;
+    return ap;
+}
+
+/* sums[chunk, tap] = the tap's products, added up, from element `first` of the tile on */
+static void sum_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_tile y, int64_t row, int64_t col,
+                    ts_tile sums, int64_t first) {
+    const ts_depthwise *d = &c->d;
+    const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
+    ts_depthwise_walk walk[2] = {ts_depthwise_walk_of(rows, row, u->row, u->rows),
+                                 ts_depthwise_walk_of(cols, col, 0, cols->out)};
+    int64_t elems = d->batch * u->rows * cols->out, taps = ts_depthwise_taps(d);
+    ts_tile product = u->product[(row * cols->taps + col) % 2];
+    ts_ap seen = ts_depthwise_x(d, u, x, walk, 0, u->chunks);
+    ts_ap given =
+        ts_build_ap(c->b, y, (ts_dtype)d->s->out.dtype, seen.parts, ts_count_const(u->chunks * elems));
+    ts_ap all = ts_build_ap(c->b, product, ts_dtype_f32, seen.parts, ts_count_const(u->chunks * elems));
+    ts_emit_tensor_tensor(c->b, ts_engine_gpsimd, &all, &seen, &given, ts_alu_multiply);
+    for (int64_t i = 0; i < u->chunks; i++) {
+        ts_ap own = ts_build_ap(c->b, product, ts_dtype_f32, seen.parts, ts_count_const(elems));
+        own.offset.base += i * elems * 4;
+        ts_inst_activation *sum = ts_emit_activation(c->b, &own, ts_act_copy, &own, 1);
+        sum->reduce = sums_ap(c, sums, u->parts, first + i * taps + ts_depthwise_weight(d, row, col), 1);
+        sum->reduce_cmd = ts_cmd_reset_reduce;
+    }
+}
+
+static void run_unit(const conv *c, ts_depthwise_unit *u) {
+    const ts_depthwise *d = &c->d;
+    ts_depthwise_make_products(d, u);
+    int64_t taps = ts_depthwise_taps(d), first = u->chunk * taps;
+    ts_tile x = ts_depthwise_load_x(d, u), y = ts_depthwise_make_y(d, u, (ts_dtype)d->s->out.dtype);
+    ts_depthwise_move_y(d, u, y, (ts_dtype)d->s->out.dtype, false);
+    ts_tile sums = c->sums;
+    if (!c->is_once) sums = ts_build_tile(c->b, ts_space_sbuf, u->parts, u->chunks * taps * 4, d->slots);
+    for (int64_t row = 0; row < d->s->axis[0].taps; row++)
+        for (int64_t col = 0; col < d->s->axis[1].taps; col++)
+            sum_tap(c, u, x, y, row, col, sums, c->is_once ? first : 0);
+    if (c->is_once) return;
+    ts_ap all = sums_ap(c, c->sums, u->parts, first, u->chunks * taps);
+    ts_ap more = sums_ap(c, sums, u->parts, 0, u->chunks * taps);
+    ts_emit_tensor_tensor(c->b, ts_engine_vector, &all, &all, &more, ts_alu_add);
+}
+
+/* Of all sets of images: they come to lie side by side. */
+static ts_tile sum_ways(const conv *c) {
+    const ts_depthwise *d = &c->d;
+    int64_t parts = d->chunk * d->repeat, all = d->chunks * ts_depthwise_taps(d);
+    if (d->ways == 1) return c->sums;
+    ts_tile beside = ts_build_tile(c->b, ts_space_sbuf, parts, d->ways * all * 4, 1);
+    for (int64_t way = 0; way < d->ways; way++) {
+        ts_ap from = sums_ap(c, c->sums, parts, 0, all), to = sums_ap(c, beside, parts, way * all, all);
+        from.part.base += way * parts;
+        ts_emit_dma(c->b, ts_engine_sync, ts_lower_load_queue(d->s->lower), &to, &from);
+    }
+    ts_tile total = ts_build_tile(c->b, ts_space_sbuf, parts, all * 4, 1);
+    ts_ap to = sums_ap(c, total, parts, 0, all), from = sums_ap(c, beside, parts, 0, 1);
+    from.dims = 0;
+    ts_ap_dim(&from, 1, ts_count_const(all));
+    ts_ap_dim(&from, all, ts_count_const(d->ways));
+    ts_emit_reduce(c->b, &to, &from, ts_alu_add, 1);
+    return total;
+}
+
+/* As of the convolution whose weights these are: `in` is its images, `out` the gradient of its result. */
+static ts_conv_shape turned(const ts_conv_shape *shape) {
+    ts_conv_shape s = *shape;
+    s.weights = shape->out;
+    s.out = shape->weights;
+    s.features = shape->images;
+    s.images = shape->features;
+    s.in_feature = shape->in_image;
+    s.in_image = shape->in_feature;
+    s.weight_output = shape->out_output;
+    s.out_output = shape->weight_output;
+    s.out_image = shape->weight_feature;
+    for (int i = 0; i < 2; i++) {
+        const ts_conv_axis *from = &shape->axis[i];
+        ts_conv_axis *a = &s.axis[i];
+        a->out = from->taps;
+        a->taps = from->out;
+        a->out_step = from->tap_step;
+        a->tap_step = from->out_step;
+        a->stride = from->dilation;
+        a->dilation = from->stride;
+    }
+    return s;
+}
+
+bool ts_conv_depthwise_weights_fit(const ts_conv_shape *shape) {
+    ts_conv_shape s = turned(shape);
+    ts_depthwise d;
+    return ts_depthwise_plan(&d, &s);
+}
+
+void ts_conv_depthwise_weights(const ts_conv_shape *shape) {
+    ts_conv_shape s = turned(shape);
+    conv c = {.b = shape->b};
+    ts_depthwise_unit unit;
+    ts_depthwise_plan(&c.d, &s);
+    int64_t taps = ts_depthwise_taps(&c.d);
+    c.is_once = c.d.trips == 1 && c.d.rows == s.axis[0].out;
+    c.sums = ts_build_tile(c.b, ts_space_sbuf, most_parts(&c.d), c.d.chunks * taps * 4, 1);
+    if (!c.is_once || ts_depthwise_channels(&c.d, c.d.chunks - 1) < c.d.chunk) {
+        ts_ap all = sums_ap(&c, c.sums, most_parts(&c.d), 0, c.d.chunks * taps);
+        ts_emit_memset(c.b, ts_engine_vector, &all, 0);
+    }
+    ts_depthwise_walker walker = ts_depthwise_begin(&c.d);
+    while (ts_depthwise_next(&walker, &unit))
+        run_unit(&c, &unit);
+    ts_depthwise_end(&walker);
+    ts_tile total = sum_ways(&c);
+    for (int64_t chunk = 0; chunk < c.d.chunks; chunk++)
+        ts_depthwise_move_w(&c.d, chunk, total, chunk * taps, true);
+}
