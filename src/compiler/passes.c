@@ -1,4 +1,4 @@
-/* The compiler's table of contents: its passes in the order they run. */
+/* The compiler's table of contents: its passes, in the order in which they run. */
 #include "compiler/compile.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 typedef struct compilation {
     ts_module *module;
     ts_func *main;
-    ts_lower lower; /* with the program being made */
+    ts_lower lower; /* holds the program that is being made */
     ts_auto_cast auto_cast;
     ts_dtype auto_cast_type;
     ts_diag *diag;
@@ -80,7 +80,8 @@ static ts_status run_angles(compilation *c) {
     return ts_small_angles(c->module, c->main, c->diag);
 }
 
-/* Rows keep their numbers, so that an op's loc is its instructions'. */
+/* Copies the module's locations to the program. Their indices stay the same, so that instructions can take
+   over the loc of their op. */
 static void copy_locs(const ts_module *module, ts_program *program) {
     const char *file = NULL, *file_copy = "";
     program->locs.count = 0;
@@ -127,30 +128,30 @@ static ts_status run_verify(compilation *c) {
 typedef struct pass {
     const char *name;
     ts_status (*run)(compilation *c);
-    bool has_program; /* what to print after it: the program, or still the graph */
+    bool has_program; /* print the program after it, not the graph */
 } pass;
 
 static const pass passes[] = {
     {"inline", run_inline, false},     /* one function, no calls */
     {"ranks", run_ranks, false},       /* collectives by rank */
-    {"sort", run_sort, false},         /* sorts compare operands alone */
-    {"expand", run_expand, false},     /* ops that others compute */
-    {"fp8", run_fp8, false},           /* f8E4M3FN as bytes */
+    {"sort", run_sort, false},         /* sorts compare their operands directly */
+    {"expand", run_expand, false},     /* ops that other ops can compute */
+    {"fp8", run_fp8, false},           /* f8E4M3FN becomes bytes */
     {"cast", run_cast, false},         /* --auto-cast */
-    {"fold", run_fold, false},         /* constants, identities, equal and dead ops */
-    {"find", run_find, false},         /* functions of ScalarE that are spelt out */
-    {"narrow", run_narrow, false},     /* integers as the engines have them */
-    {"angles", run_angles, false},     /* sines and cosines of known bounds */
-    {"divide", run_divide, false},     /* quotients as products with a reciprocal */
-    {"later", run_later, false},       /* sums of products that loops carry */
-    {"first", run_first, false},       /* of sorts what is read */
-    {"rows", run_rows, false},         /* sums of everything by rows */
-    {"channels", run_channels, false}, /* images between convolutions by channel */
-    {"combine", run_combine, false},   /* small collectives together */
-    {"lower", run_lower, true},        /* ops to loop nests of instructions over virtual tiles */
-    {"reside", run_reside, true},      /* what stays in SBUF from nest to nest */
+    {"fold", run_fold, false},         /* constants, identities, equal ops, dead ops */
+    {"find", run_find, false},         /* functions of ScalarE that the graph spells out */
+    {"narrow", run_narrow, false},     /* integers in the engines' forms */
+    {"angles", run_angles, false},     /* sines and cosines of small angles */
+    {"divide", run_divide, false},     /* quotients by a reciprocal */
+    {"later", run_later, false},       /* sums of products that loops carry, after the loop */
+    {"first", run_first, false},       /* sorts of which only the first elements are read */
+    {"rows", run_rows, false},         /* large sums, row by row */
+    {"channels", run_channels, false}, /* images between convolutions, channels first */
+    {"combine", run_combine, false},   /* small collectives merged */
+    {"lower", run_lower, true},        /* ops become loop nests of instructions over virtual tiles */
+    {"reside", run_reside, true},      /* values that stay in SBUF between nests */
     {"place", run_place, true},        /* addresses in SBUF, PSUM and HBM */
-    {"verify", run_verify, true},      /* what the ISA asks of every program */
+    {"verify", run_verify, true},      /* what the instruction set demands of every program */
 };
 enum { PASS_COUNT = sizeof passes / sizeof *passes };
 

@@ -1,10 +1,11 @@
-/* Checks of collectives: shapes before and after. Who takes part is checked where it is read (groups.c). */
+/* Checks of collectives: operand and result shapes. The member lists are checked where they are read
+   (groups.c). */
 #include "compiler/graph/collective.h"
 #include "compiler/graph/graph_check.h"
 
 #include <inttypes.h>
 
-/* The region takes and returns two scalars of all operands' one type. */
+/* The combiner takes two scalars and returns one, of the element type that all operands share. */
 static ts_status check_join(const ts_check *check) {
     const ts_op_node *op = check->op;
     const ts_type *types[1] = {&op->operands[0]->type};
@@ -15,7 +16,7 @@ static ts_status check_join(const ts_check *check) {
     return ts_check_combiner(check, 0, 1, types, false);
 }
 
-/* Of one axis, from `from` elements to `to`: one divides the other. */
+/* Checks that `more` elements of an axis divide into parts of `less`. */
 static ts_status check_parts(const ts_check *check, int64_t more, int64_t less) {
     if (less < 0 || (less == 0 ? more != 0 : more % less != 0))
         return ts_check_fail(check, "%" PRId64 " elements do not divide into parts of %" PRId64, more, less);

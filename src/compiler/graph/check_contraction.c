@@ -41,9 +41,10 @@ ts_status ts_check_dot(const ts_check *check) {
     return ts_check_same(check, &op->results[0]->type, &must, "the result");
 }
 
-/* Where the axes of one side of a convolution are. */
+/* The axis numbers of one side of a convolution. */
 typedef struct axes {
-    int64_t first, second, spatial[TS_MAX_RANK]; /* batch, feature; or input, output feature */
+    int64_t first, second,
+        spatial[TS_MAX_RANK]; /* first and second: batch and feature, or input and output feature */
 } axes;
 
 static ts_status read_axes(const ts_check *check, const char *first, const char *second, const char *spatial,

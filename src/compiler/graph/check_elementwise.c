@@ -1,5 +1,5 @@
-/* Checks of single operations: helpers, pointwise operations, and views (broadcast, slice, transpose, ...).
- */
+/* Checks of pointwise operations and of views (broadcast, slice, transpose, ...), and the helpers that all
+   checks share. */
 #include "compiler/graph/graph_check.h"
 
 #include <inttypes.h>
@@ -83,12 +83,13 @@ ts_status ts_check_axis(const ts_check *check, const char *name, int rank, int64
     return ts_check_fail(check, "%s is %" PRId64 " and must be an axis of %d", name, *axis, rank);
 }
 
-/* Element types as kinds of dtype.def: b predicate, s and u integer, f float, c complex. */
+/* A set of element types, by the kind letters of dtype.def: b predicate, s and u integer, f float, c complex.
+ */
 typedef struct kinds {
     const char *letters, *words;
 } kinds;
 
-/* What StableHLO allows; operations that are not listed take all. */
+/* The element types that StableHLO allows. Operations that are not listed allow all. */
 static kinds kinds_of(unsigned op) {
     switch (op) {
     case ts_hlo_and:
@@ -150,7 +151,8 @@ static ts_status check_kind(const ts_check *check) {
     return ts_check_fail(check, "operand 0 is %s and must be of %s", ts_type_name(type).text, may.words);
 }
 
-/* The operand whose element type the others share. */
+/* All operands must share one element type, and so must the result of operations that do not change it. A
+   select's predicate is i1. */
 static ts_status check_dtypes(const ts_check *check) {
     const ts_op_node *op = check->op;
     const ts_type *result = &op->results[0]->type;
@@ -266,7 +268,8 @@ static int bits_of(unsigned dtype) {
     return ts_dtype_get((ts_dtype)dtype)->bytes * 8;
 }
 
-/* A change of width adds or removes a last axis that makes up for it. */
+/* When the width of elements changes, the side with the narrower ones has one more axis, the last, whose size
+   is the ratio. */
 static ts_status check_bitcast(const ts_check *check) {
     const ts_type *from = &check->op->operands[0]->type, *to = &check->op->results[0]->type;
     int many_bits = bits_of(to->dtype), few_bits = bits_of(from->dtype);

@@ -42,7 +42,7 @@ static ts_status check_pad(const ts_check *check) {
     return ts_check_same(check, &op->results[0]->type, &must, "the result");
 }
 
-/* The start indices: scalars of one integer type, one an axis. */
+/* Checks the start indices: scalars of one integer type, one for each axis. */
 static ts_status check_starts(const ts_check *check, uint32_t first, int rank) {
     const ts_op_node *op = check->op;
     if (op->operand_count != first + (uint32_t)rank)
@@ -97,15 +97,15 @@ ts_status ts_check_joining(const ts_check *check) {
     }
 }
 
-/* What gather and scatter have in common: how index vectors address the operand. */
+/* How index vectors address the operand of a gather or scatter. */
 typedef struct indexing {
-    const char *names[5]; /* window dims, dropped, batching, index batching, index map */
+    const char *names[5]; /* attribute names: window dims, dropped, batching, index batching, index map */
     const ts_type *operand, *indices;
     int64_t window[TS_MAX_RANK], dropped[TS_MAX_RANK], batching[TS_MAX_RANK], index_batching[TS_MAX_RANK],
         map[TS_MAX_RANK], vector_axis;
     int window_count, dropped_count, batching_count, index_batching_count, map_count;
-    uint32_t gone; /* operand axes without a window axis */
-    ts_type batch; /* the indices' axes without that of the index vector */
+    uint32_t gone; /* bit set: operand axes that have no window axis */
+    ts_type batch; /* the axes of the indices without the index vector's axis */
 } indexing;
 
 static ts_status check_vectors(const ts_check *check, indexing *x) {
@@ -161,8 +161,8 @@ static ts_status check_indexing(const ts_check *check, indexing *x, int window_r
     return check_batching(check, x);
 }
 
-/* Window axes at their places, batch axes in the others, both in order. False when the ranks do not add up.
- */
+/* Builds the shape in which window axes stand at their positions and batch axes fill the rest, both in order.
+   False when the ranks do not add up. */
 static bool interleave(const indexing *x, const int64_t *sizes, ts_type *type) {
     int rank = x->batch.rank + x->window_count, window = 0, batch = 0;
     if (rank > TS_MAX_RANK) return false;
@@ -203,7 +203,7 @@ ts_status ts_check_gather(const ts_check *check) {
     return ts_check_same(check, result, &must, "the result");
 }
 
-/* Updates hold a window, at most as large as the operand, for each index vector. */
+/* Checks that the updates hold one window, no larger than the operand, for each index vector. */
 static ts_status check_updates(const ts_check *check, const indexing *x, const ts_type *updates) {
     int64_t sizes[TS_MAX_RANK];
     ts_type must = {.dtype = updates->dtype};

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-enum { MAX_INPUTS = 64 }; /* of a reduction or sort */
+enum { MAX_INPUTS = 64 }; /* inputs of a reduction or sort */
 
 int64_t ts_window_extent(int64_t count, int64_t step) {
     int64_t extent;
@@ -16,7 +16,7 @@ int64_t ts_window_places(int64_t padded, int64_t window, int64_t stride) {
     return padded <= 0 || window > padded ? 0 : (padded - window) / stride + 1;
 }
 
-/* The values that a region's return gives. */
+/* The region's return; its operands are the region's results. */
 static const ts_op_node *region_return(const ts_check *check, uint32_t region) {
     const ts_block *block = check->op->regions[region];
     return ts_block_last(block);
@@ -47,8 +47,8 @@ ts_status ts_check_combiner(const ts_check *check, uint32_t region, uint32_t cou
     return ts_ok;
 }
 
-/* Sort has inputs alone, the comparator's pairs lie side by side: lhs and rhs of the first, of the second...
- */
+/* A sort has inputs only. Its comparator takes the pairs side by side: lhs and rhs of the first input, of the
+   second, and so on. */
 static ts_status check_sort(const ts_check *check) {
     const ts_op_node *op = check->op;
     const ts_type *pairs[2 * MAX_INPUTS];
@@ -72,7 +72,7 @@ static ts_status check_sort(const ts_check *check) {
     return ts_check_fail(check, "the comparator must take two scalars of each operand and return i1[]");
 }
 
-/* Inputs of one shape, then as many initial scalars of their types. */
+/* Checks that the operands are inputs of one shape, followed by an initial scalar for each. */
 static ts_status check_inputs(const ts_check *check, const ts_type **types, uint32_t *count) {
     const ts_op_node *op = check->op;
     *count = op->operand_count / 2;
@@ -105,7 +105,7 @@ static ts_status check_reduce(const ts_check *check) {
     return ts_check_combiner(check, 0, count, types, false);
 }
 
-/* The shape that a window moving over `from` gives. */
+/* Computes the result shape of a window that moves over `from`. */
 static ts_status window_shape(const ts_check *check, const ts_type *from, ts_type *to) {
     int64_t size[2 * TS_MAX_RANK], stride[2 * TS_MAX_RANK], base[2 * TS_MAX_RANK], dilation[2 * TS_MAX_RANK],
         padding[2 * TS_MAX_RANK];

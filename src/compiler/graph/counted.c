@@ -1,4 +1,4 @@
-/* Counted loops: recognising them, and integers of one element that depend on counters alone. */
+/* Counted loops: recognises them, and evaluates integer scalars that depend only on loop counters. */
 #include "compiler/graph/counted.h"
 
 #include <math.h>
@@ -21,7 +21,8 @@ static bool fits(unsigned dtype, int64_t low, int64_t high) {
 
 /* ---- loops ---- */
 
-/* A number known before the loop starts: a constant, or an argument that stays one. */
+/* A number that is known before the loop starts: a constant, or an argument of the loop that no trip changes.
+ */
 static bool number_of(const ts_count_loop *loop, const ts_op_node *op, const ts_block *block,
                       const ts_value *value, int64_t *number) {
     double constant;
@@ -40,7 +41,7 @@ static bool number_of(const ts_count_loop *loop, const ts_op_node *op, const ts_
     return true;
 }
 
-/* Carry i grows by a constant; both are integers of one element. */
+/* Whether carry i, an integer of one element, grows by a constant in each trip, from a known start. */
 static bool steps(const ts_count_loop *loop, const ts_op_node *op, uint32_t i, int64_t *first,
                   int64_t *step) {
     const ts_block *body = loop->body;
@@ -63,7 +64,7 @@ static bool steps(const ts_count_loop *loop, const ts_op_node *op, uint32_t i, i
     return true;
 }
 
-/* Trips while first + step * trip compares to the limit; -1 when it never ends. */
+/* The number of trips for which first + step * trip compares true to the limit; -1 when that never ends. */
 static int64_t count(const char *direction, int64_t first, int64_t step, int64_t limit) {
     bool is_up = direction[0] == 'L';
     if (strcmp(direction, "LE") == 0) limit++;
@@ -102,7 +103,8 @@ bool ts_counted_step(const ts_count_loop *loop, const ts_op_node *op, uint32_t i
     return fits(op->results[i]->type.dtype, last < *first ? last : *first, last < *first ? *first : last);
 }
 
-/* The value is first + step * trip in every trip: a carry that counts, or made of one. */
+/* Whether the value is first + step * trip in every trip: a counting carry, or a sum or difference of such.
+ */
 static bool is_linear(const ts_count_loop *loop, const ts_op_node *op, const ts_value *value, int64_t *first,
                       int64_t *step) {
     int argument = ts_block_argument(loop->body, value);
@@ -112,7 +114,8 @@ static bool is_linear(const ts_count_loop *loop, const ts_op_node *op, const ts_
     if (number_of(loop, op, loop->body, value, first)) return true;
     if (argument >= 0) return ts_counted_step(loop, op, (uint32_t)argument, first, step);
     if (!def || def->results[0]->type.rank != 0) return false;
-    if (def->kind == ts_hlo_select) { /* of an index that may count from the end: it must not */
+    if (def->kind == ts_hlo_select) { /* index normalisation, index < 0 ? index + n : index: take it if index
+                                         is never negative */
         const ts_op_node *test = def->operands[0]->def;
         if (!test || test->kind != ts_hlo_compare || test->operands[0] != def->operands[2] ||
             strcmp(ts_op_string(test, "comparison_direction"), "LT") != 0 ||
@@ -136,12 +139,12 @@ bool ts_counted_covers(const ts_count_loop *loop, const ts_op_node *op, uint32_t
     const ts_op_node *update = ts_block_last(loop->body)->operands[i]->def;
     if (!update || update->kind != ts_hlo_dynamic_update_slice || update->operands[0] != argument ||
         note(argument)->uses != 1 || note(update->results[0])->uses != 1)
-        return false; /* somebody sees it half made */
+        return false; /* another op reads an intermediate state */
     const ts_type *whole = &argument->type, *part = &update->operands[1]->type;
     bool is_covered = true, has_moved = false;
     for (int axis = 0; axis < whole->rank && is_covered; axis++) {
         int64_t size = part->dim[axis], first, step;
-        if (size == whole->dim[axis]) continue; /* its start is clamped to 0 */
+        if (size == whole->dim[axis]) continue; /* the start is clamped to 0 */
         is_covered = !has_moved && size * loop->trips == whole->dim[axis] &&
                      is_linear(loop, op, update->operands[2 + axis], &first, &step) &&
                      ((first == 0 && step == size) || (first == whole->dim[axis] - size && step == -size));
@@ -150,7 +153,8 @@ bool ts_counted_covers(const ts_count_loop *loop, const ts_op_node *op, uint32_t
     return is_covered;
 }
 
-/* ---- numbers ---- */
+/* ---- scalar arithmetic ---- The numbers here are views without elements: an offset plus coefficients of
+   loop counters. */
 
 bool ts_view_bounds(const ts_lower *lower, const ts_view *view, int64_t *low, int64_t *high) {
     *low = *high = view->offset;
@@ -173,7 +177,7 @@ bool ts_view_bounds(const ts_lower *lower, const ts_view *view, int64_t *low, in
     return true;
 }
 
-/* A number as a form: splats and iotas alike. */
+/* A known number as an affine form. Splats become forms without counters. */
 static ts_view form_of(const ts_view *view) {
     ts_view form = *view;
     if (form.kind == ts_view_splat) form.offset = (int64_t)form.value;
@@ -181,7 +185,7 @@ static ts_view form_of(const ts_view *view) {
     return form;
 }
 
-/* a + factor * b, over a's dims. */
+/* The form a + factor * b, with a's shape. */
 static ts_view add_forms(ts_lower *lower, const ts_view *a, const ts_view *b, int64_t factor) {
     ts_view sum = *a;
     sum.offset += factor * b->offset;
@@ -192,7 +196,7 @@ static ts_view add_forms(ts_lower *lower, const ts_view *a, const ts_view *b, in
     return sum;
 }
 
-/* Whether the bounds decide the comparison, and how. */
+/* Whether bounds on the difference of the operands decide the comparison; sets the answer. */
 static bool decide(const char *direction, int64_t low, int64_t high, bool *is_true) {
     bool is_below = high<0, is_above = low> 0, is_zero = low == 0 && high == 0;
     bool is_not_above = high <= 0, is_not_below = low >= 0;
@@ -204,7 +208,7 @@ static bool decide(const char *direction, int64_t low, int64_t high, bool *is_tr
     return (*is_true = is_below || is_above) || is_zero;
 }
 
-/* The smaller of two forms (of a and -b negated: the larger) where bounds tell which it is. */
+/* The smaller of two forms (with is_max, the larger), when bounds on their difference tell which it is. */
 static bool smaller_of(ts_lower *lower, const ts_view *a, const ts_view *b, bool is_max, ts_view *result) {
     int64_t low, high;
     ts_view difference = add_forms(lower, a, b, -1);
@@ -223,7 +227,7 @@ static bool multiply(ts_lower *lower, const ts_view *a, const ts_view *b, ts_vie
     return true;
 }
 
-/* Division and remainder of what is at least 0 and below the divisor. */
+/* Quotient or remainder by a constant, of a number in [0, divisor). */
 static bool divide(ts_lower *lower, const ts_op_node *op, const ts_view *a, const ts_view *b,
                    ts_view *result) {
     int64_t low, high;
@@ -285,7 +289,7 @@ static void keep(ts_value *value, const ts_view *view) {
     note(value)->has_view = true;
 }
 
-/* compare, and what follows from operands that are plain numbers. */
+/* Folds ops on plain numbers, and comparisons that bounds decide. */
 static bool fold(ts_lower *lower, const ts_op_node *op, const ts_view *in, ts_view *result) {
     double numbers[3];
     int64_t low, high;
@@ -306,7 +310,7 @@ static bool fold(ts_lower *lower, const ts_op_node *op, const ts_view *in, ts_vi
     return true;
 }
 
-/* Its operands' views, when all are numbers of one element that the program knows. */
+/* Reads the operands' views, if every operand is a scalar that is known up to loop counters. */
 static bool read_numbers(const ts_lower *lower, const ts_op_node *op, ts_view *in) {
     int64_t low, high;
     if (op->operand_count == 0 || op->operand_count > 3 || op->result_count != 1) return false;
@@ -319,7 +323,7 @@ static bool read_numbers(const ts_lower *lower, const ts_op_node *op, ts_view *i
     return true;
 }
 
-/* select whose predicate is known: one of its operands, whatever that is. */
+/* A select with a known predicate becomes a view of the chosen operand. */
 static ts_status pick(ts_lower *lower, ts_op_node *op, bool *is_done) {
     const ts_lowered *predicate = note(op->operands[0]);
     ts_lowered *result = note(op->results[0]);
@@ -334,7 +338,7 @@ ts_status ts_lower_counted(ts_lower *lower, ts_op_node *op, bool *is_done) {
     ts_view in[3], forms[3], result;
     int64_t low, high;
     *is_done = false;
-    if (lower->region == 0) return ts_ok; /* folding has seen to what has no counter */
+    if (lower->region == 0) return ts_ok; /* outside loops the fold pass has done all that is possible */
     if (op->kind == ts_hlo_select) TS_TRY(pick(lower, op, is_done));
     if (*is_done || !read_numbers(lower, op, in)) return ts_ok;
     unsigned dtype = op->results[0]->type.dtype;

@@ -81,7 +81,7 @@ ts_module *ts_module_new(void) {
 
 void ts_module_free(ts_module *module) {
     if (!module) return;
-    ts_arena arena = module->arena; /* holds the module too */
+    ts_arena arena = module->arena; /* the module itself lies in it */
     ts_arena_free(&arena);
 }
 
@@ -128,7 +128,7 @@ const ts_attr *ts_op_attr(const ts_op_node *op, const char *name) {
     return NULL;
 }
 
-/* One integer element as it lies in memory, sign- or zero-extended. */
+/* One integer element of a dense attribute, sign- or zero-extended. */
 static int64_t dense_int(const ts_attr *attr, int64_t index) {
     const ts_dtype_info *info = ts_dtype_get(attr->type.dtype);
     const uint8_t *at = attr->data + (attr->is_splat ? 0 : (size_t)index * (size_t)info->bytes);
@@ -149,7 +149,8 @@ static bool dense_ints(const ts_attr *attr, int64_t *out, int max, int *count) {
     return true;
 }
 
-/* Lists of lists (padding pairs) come out row by row; readers bound the nesting. */
+/* Appends the integers of an attribute; nested lists (padding pairs) row by row. Recursion is bounded, since
+   readers bound the nesting. */
 static bool append_ints(const ts_attr *attr, int64_t *out, int max, int *count) {
     if (attr->kind == ts_attr_dense) return dense_ints(attr, out, max, count);
     if (attr->kind == ts_attr_int || attr->kind == ts_attr_bool) {

@@ -1,5 +1,5 @@
-/* The module check: what every pass may rely on. Scopes, types, terminators, calls; then each operation by
-   the rules of its family (check_*.c). */
+/* The module check. It covers what every pass relies on: scopes, types, terminators, calls, and then each
+   operation by the rules of its family (check_*.c). */
 #include "compiler/graph/graph_check.h"
 
 #include <stdlib.h>
@@ -8,16 +8,17 @@
 #include "base/unit.h"
 
 enum {
-    MAX_DEPTH = 256,           /* regions and calls inside each other: passes recurse over them */
-    MAX_INLINED_OPS = 1 << 21, /* operations of a function with all calls inlined */
-    MAX_BYTES_LOG2 = 46 /* a tensor's size, zero dimensions counted as one, so that strides cannot overflow */
+    MAX_DEPTH = 256,           /* nesting of regions and calls, over which passes recurse */
+    MAX_INLINED_OPS = 1 << 21, /* operations of a function after all calls are inlined */
+    MAX_BYTES_LOG2 =
+        46 /* size of a tensor, with empty dimensions counted as 1, so that strides cannot overflow */
 };
 
 static const char STATIC_SHAPES[] = "export the program with static shapes";
 
 typedef enum visit { unvisited, running, visited } visit;
 
-/* What inlining a function gives. */
+/* The size of a function after inlining. */
 typedef struct func_cost {
     visit state;
     uint64_t ops;
@@ -25,13 +26,13 @@ typedef struct func_cost {
 } func_cost;
 
 typedef struct checker {
-    ts_check check; /* of the operation being looked at */
+    ts_check check; /* of the operation being checked */
     ts_arena arena;
-    const ts_value **defined; /* by id, of the function being looked at; NULL = not in scope */
-    const ts_func **sorted;   /* by name */
-    func_cost *costs;         /* like sorted */
+    const ts_value **defined; /* by value id, for the function being checked; NULL = not in scope */
+    const ts_func **sorted;   /* the module's functions, by name */
+    func_cost *costs;         /* in the order of `sorted` */
     const ts_func *func;
-    int nesting; /* regions and calls around the operation whose cost is being counted */
+    int nesting; /* regions and calls around the operation whose cost is counted */
 } checker;
 
 static ts_status walk_func(checker *c, uint32_t index, func_cost *cost);
@@ -58,7 +59,7 @@ static int64_t find_func(const checker *c, const char *name) {
     return -1;
 }
 
-/* NULL, or what is wrong with a value's type. */
+/* What is wrong with a value's type and the status for it, or NULL. */
 static const char *type_fault(const ts_type *type, ts_status *status) {
     *status = ts_input;
     if (type->kind == ts_type_token || type->kind == ts_type_tuple) return NULL;
@@ -124,7 +125,7 @@ static const uint8_t op_classes[ts_hlo_count] = {
 #include "compiler/graph/hlo.def"
 };
 
-/* Regions that an operation must have; -1 = any number. */
+/* How many regions an operation must have; -1 = any number. */
 static int region_count(unsigned kind) {
     switch (kind) {
     case ts_hlo_if:
@@ -255,7 +256,7 @@ static ts_status check_family(const ts_check *check) {
     return ts_ok;
 }
 
-/* A call's operands and results are the function's. The callee's cost joins the caller's. */
+/* Checks a call's operands and results against the function, and adds the callee's cost to the caller's. */
 static ts_status check_call(checker *c, int depth, func_cost *cost) {
     const ts_op_node *op = c->check.op;
     const char *name = ts_op_string(op, op->kind == ts_hlo_call ? "callee" : "decomposition");
@@ -306,7 +307,8 @@ static ts_status walk_costs(checker *c, const ts_block *block, int depth, func_c
     return ts_ok;
 }
 
-/* Calls form no cycle and stay small when inlined. The depth counts from the function's body. */
+/* Checks that calls form no cycle, and that the function stays within the limits once inlined. Depth counts
+   from the function's body. */
 static ts_status walk_func(checker *c, uint32_t index, func_cost *cost) {
     func_cost *own = &c->costs[index];
     if (own->state == running) return ts_check_fail(&c->check, "@%.64s calls itself", c->sorted[index]->name);

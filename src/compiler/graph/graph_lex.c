@@ -1,4 +1,4 @@
-/* Words, numbers, types and attributes of the graph's text form. */
+/* Text form of the graph: words, numbers, types and attributes. */
 #include "compiler/graph/graph_lex.h"
 
 #include <ctype.h>
@@ -74,7 +74,7 @@ static int hex_digit(char c) {
     return -1;
 }
 
-/* One escaped character after its backslash: \" \\ \n \t or \u00XX, a byte. */
+/* Reads an escaped character after its backslash: \" \\ \n \t or \u00XX, a byte. */
 static bool read_escape(ts_parser *p, char *out) {
     switch (*p->at++) {
     case '"': *out = '"'; return true;
@@ -159,7 +159,7 @@ ts_status ts_parse_type(ts_parser *p, ts_type *type) {
     return ts_lex_expect(p, "]");
 }
 
-/* The characters of one number: sign, digits, letters (hex, exponent, inf, nan, true, false). */
+/* The length of a number's token: sign, digits, and letters (hex, exponent, inf, nan, true, false). */
 static size_t number_length(const char *at) {
     size_t length = *at == '-' || *at == '+';
     while (is_word_char(at[length]) ||
@@ -199,7 +199,7 @@ static bool token_int(const char *at, size_t length, bool *is_negative, uint64_t
     return true;
 }
 
-/* 0x and two digits a byte, the most significant byte first. */
+/* Reads the bits of an element: 0x and two digits a byte, most significant byte first. */
 static bool element_bits(const char *at, size_t length, int bytes, uint8_t *out) {
     if (length != 2 + 2 * (size_t)bytes) return false;
     for (int i = 0; i < bytes; i++) {
@@ -371,7 +371,7 @@ static ts_status parse_number(ts_parser *p, ts_attr *out) {
     return ts_ok;
 }
 
-/* Words: keywords, types, and otherwise strings such as LT. */
+/* A word is a keyword or a type; any other word, such as LT, is a string. */
 static ts_status parse_word(ts_parser *p, ts_attr *out) {
     const char *start = p->at, *word;
     size_t length;

@@ -1,5 +1,5 @@
-/* What the two halves of the text parser share: graph_lex.c reads words, types and attributes,
-   graph_parse.c reads ops and functions. */
+/* Shared by the two halves of the text parser: graph_lex.c reads words, types and attributes, graph_parse.c
+   reads ops and functions. */
 #ifndef TS_COMPILER_GRAPH_GRAPH_LEX_H
 #define TS_COMPILER_GRAPH_GRAPH_LEX_H
 
@@ -7,9 +7,9 @@
 
 enum {
     TS_PARSE_DEPTH = 68
-}; /* nesting of attributes and of regions: what the bytecode reader takes prints */
+}; /* nesting of attributes and of regions; enough for all that the bytecode reader accepts */
 
-/* A dense attribute whose bytes stand in the blob table at the end of the text. */
+/* A dense attribute whose bytes are in the blob table at the end of the text. */
 typedef struct ts_blob_use {
     ts_attr *attr;
     uint64_t number;
@@ -28,34 +28,36 @@ typedef struct ts_parser {
     ts_arena scratch;
     int depth, region_depth;
     TS_VEC(ts_blob_use) blob_uses;
-    /* of the function being read */
+    /* state of the function being read */
     ts_func *func;
-    ts_name_slot *names; /* open addressing */
+    ts_name_slot *names; /* hash table, open addressing */
     uint32_t name_count, name_capacity;
-    bool has_numbers, has_words; /* which spellings of %value occurred */
+    bool has_numbers, has_words; /* spellings of %value seen so far: %12, %word */
 } ts_parser;
 
-/* Fails with path:line:column of `at`. */
+/* Fails with ts_input and the path:line:column of `at`. */
 ts_status ts_parse_fail(ts_parser *p, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void ts_lex_skip(ts_parser *p); /* white space and comments */
+void ts_lex_skip(ts_parser *p); /* skips white space and comments */
+/* accept: consumes the token if it comes next. expect: fails unless it comes next. */
 bool ts_lex_accept(ts_parser *p, const char *punctuation);
 bool ts_lex_accept_word(ts_parser *p, const char *word);
 ts_status ts_lex_expect(ts_parser *p, const char *punctuation);
-/* Letters, digits and _ . $; length 0 is an error that says what was wanted. */
+/* Reads letters, digits and _ . $. An empty word is an error; `wanted` says in the message what was expected.
+ */
 ts_status ts_lex_word(ts_parser *p, const char *wanted, const char **word, size_t *length);
-ts_status ts_lex_string(ts_parser *p, const char **string); /* double-quoted, in the module's arena */
-ts_status ts_lex_name(ts_parser *p, const char **name);     /* word or quoted */
+ts_status ts_lex_string(ts_parser *p, const char **string); /* double-quoted; copied to the module's arena */
+ts_status ts_lex_name(ts_parser *p, const char **name);     /* a word, or a quoted string */
 ts_status ts_lex_uint(ts_parser *p, uint64_t max, uint64_t *value);
 
 ts_status ts_parse_type(ts_parser *p, ts_type *type);
 ts_status ts_parse_attr(ts_parser *p, const ts_attr **attr);
-/* { name = attr, ... } after its opening brace. */
+/* Reads name = attr, ... } after the opening brace. */
 ts_status ts_parse_dict(ts_parser *p, uint32_t *count, ts_named_attr **attrs);
-/* The elements of a dense attribute: a number, a list, or a reference into the blob table. The type may be
-   filled in later, before ts_parse_payload_finish. */
+/* The elements of a dense attribute: a number, a list, or a reference into the blob table. Parsed before the
+   type is known; ts_parse_payload_finish converts them to the type. */
 typedef struct ts_payload {
-    const char *at; /* where it stands */
+    const char *at; /* its position in the text */
     bool is_list, is_blob;
     uint64_t blob;
     TS_VEC(const char *) numbers; /* start of each element's token */

@@ -1,4 +1,4 @@
-/* Making ops: one function for each kind that passes build. */
+/* Making ops: a function for each kind of op that passes build. */
 #include "compiler/graph/graph_make.h"
 
 #include <string.h>

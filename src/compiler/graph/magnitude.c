@@ -1,4 +1,4 @@
-/* Bounds of the magnitudes of floats: one walk in program order. */
+/* Bounds of the magnitudes of floats, in one walk in program order. */
 #include "compiler/graph/magnitude.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include "compiler/lower/lower.h"
 #include "compiler/passes.h"
 
-enum { LEAST = -149, LEAST_NORMAL = -126, MOST = 128 }; /* of fp32; bf16 and f16 lie within */
+enum { LEAST = -149, LEAST_NORMAL = -126, MOST = 128 }; /* exponents of fp32; bf16 and fp16 lie within */
 
 static const ts_magnitude UNKNOWN = {LEAST, MOST, false, false, false};
 
@@ -19,7 +19,8 @@ static int larger(int a, int b) {
     return a > b ? a : b;
 }
 
-/* Numbers beyond the range round to zero or infinity, which every magnitude allows. */
+/* A magnitude clamped to fp32's range. Numbers beyond it round to zero or infinity, which every magnitude
+   allows. */
 static ts_magnitude within(int low, int high, bool is_natural, bool is_positive) {
     bool may_vanish = low < LEAST_NORMAL;
     return (ts_magnitude){(int16_t)larger(smaller(low, MOST), LEAST),
@@ -33,12 +34,12 @@ static ts_magnitude without_positive(ts_magnitude m) {
     return m;
 }
 
-/* Of terms that may cancel. */
+/* The magnitude of a sum whose terms may cancel. */
 static ts_magnitude up_to(int high) {
     return within(LEAST, high, false, false);
 }
 
-/* Of nothing but zeros, infinities and NaN. */
+/* The magnitude of a value that is only zeros, infinities and NaN. */
 static ts_magnitude without_numbers(bool is_natural, bool is_positive) {
     return within(MOST, LEAST, is_natural, is_positive);
 }
@@ -56,7 +57,7 @@ static ts_magnitude negate(ts_magnitude m) {
     return other;
 }
 
-/* The least of a sum or of the larger of two, of which one or both are positive. */
+/* A lower bound of a sum or maximum of two values of which one is positive or none is negative. */
 static int least_of(ts_magnitude a, ts_magnitude b) {
     if (a.is_positive && b.is_positive) return larger(a.low, b.low);
     return a.is_positive ? a.low : b.is_positive ? b.low : smaller(a.low, b.low);
@@ -71,7 +72,7 @@ static ts_magnitude add(ts_magnitude a, ts_magnitude b) {
     return sum;
 }
 
-/* Products and quotients, of magnitudes that are already multiplied or divided. */
+/* Adds the sign of a product or quotient to its magnitude. */
 static ts_magnitude with_sign(ts_magnitude m, ts_magnitude a, ts_magnitude b) {
     m.is_natural |= (a.is_natural && b.is_natural) || (a.is_opposite && b.is_opposite);
     m.is_opposite = !m.is_natural && ((a.is_natural && b.is_opposite) || (a.is_opposite && b.is_natural));
@@ -83,19 +84,19 @@ static ts_magnitude multiply(ts_magnitude a, ts_magnitude b, bool is_square) {
     return with_sign(product, a, b);
 }
 
-/* b^e of numbers from 1 on; those of 1 and of 0 are 1. */
+/* base^exponent, for a base of at least 1. */
 static ts_magnitude power(ts_magnitude base, ts_magnitude exponent) {
     if (base.low < 0 || !base.is_positive || exponent.high > 7) return UNKNOWN;
     int most = larger(base.high, 0) * (exponent.high > 0 ? 1 << exponent.high : 1);
     return within(exponent.is_natural ? 0 : -most, exponent.is_opposite ? 0 : most, true, true);
 }
 
-/* Number of bits: the least b such that 2^b is no less. */
+/* The least b with 2^b >= number; 0 for numbers up to 1. */
 static int bits_of(double number) {
     return number > 1 ? ilogb(number) + (number > ldexp(1, ilogb(number))) : 0;
 }
 
-/* Sums of as many products as elements of the operands meet in one of the result. */
+/* A dot: a sum of products. Their number follows from the element counts of operands and result. */
 static ts_magnitude of_dot(const ts_op_node *op, ts_magnitude a, ts_magnitude b) {
     double terms =
                (double)ts_type_elems(&op->operands[0]->type) * (double)ts_type_elems(&op->operands[1]->type),
@@ -109,7 +110,7 @@ static ts_magnitude largest(ts_magnitude a, ts_magnitude b) {
                   a.is_natural || b.is_natural, is_positive);
 }
 
-/* No number is beyond both bounds. */
+/* clamp(low, x, high) stays within the larger of its bounds. */
 static ts_magnitude clamp(const ts_magnitude *in) {
     ts_magnitude m = join(largest(in[0], in[1]), in[2]);
     m.high = (int16_t)larger(in[0].high, in[2].high);
@@ -139,7 +140,7 @@ static ts_magnitude of_iota(const ts_op_node *op) {
     return within(0, bits_of((double)op->results[0]->type.dim[axis]), true, false);
 }
 
-/* Of the elements of a constant of fp32. */
+/* The magnitude of the elements of an fp32 constant. */
 static ts_magnitude of_constant(const ts_op_node *op) {
     const ts_attr *attr = ts_op_attr(op, "value");
     ts_magnitude all = without_numbers(true, true);

@@ -1,4 +1,5 @@
-/* What the user's program asks of the PE: the figure that utilisation is measured against. */
+/* The floating-point operations that the user's program asks of TensorE: the basis of model FLOPs utilisation
+   (MFU). */
 #include "compiler/passes.h"
 
 static uint64_t dot_flops(const ts_op_node *op) {

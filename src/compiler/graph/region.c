@@ -1,7 +1,7 @@
-/* Regions of reductions and scatters: the operator they apply. */
+/* Regions of reductions and scatters: the operator that they apply. */
 #include "compiler/lower/lower.h"
 
-/* The op that a two-argument region applies to its arguments, for reductions and scatters. */
+/* The ALU operator that a region (a, b) applies; bypass for a region that returns b. */
 bool ts_region_alu(const ts_block *region, ts_alu *alu) {
     static const struct {
         uint16_t hlo;

@@ -1,4 +1,5 @@
-/* Recognising argmax: evaluates a region of comparisons and choices on samples of every order. */
+/* Recognises argmax and argmin: evaluates a region of comparisons and selects on sample pairs of every order.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static bool evaluate_op(const ts_op_node *op, const double *in, double *result) 
     case ts_hlo_minimum: *result = isnan(in[0]) || isnan(in[1]) ? NAN : in[0] < in[1] ? in[0] : in[1]; break;
     default: return false;
     }
-    /* Logic on numbers would look at their bits. */
+    /* on numbers these would be bitwise operations */
     bool is_logic =
         op->kind == ts_hlo_and || op->kind == ts_hlo_or || op->kind == ts_hlo_xor || op->kind == ts_hlo_not;
     return !is_logic || op->results[0]->type.dtype == ts_dtype_i1;
@@ -81,7 +82,7 @@ static bool evaluate(evaluation *e, double *value, double *index) {
     return false;
 }
 
-/* -1: the first of the pair must win, 1: the second, 0: either. */
+/* Which of the pair must win: -1 the first, 1 the second, 0 either. */
 static int winner(double a, double b, bool is_max) {
     if (isnan(a) || isnan(b)) return isnan(a) && isnan(b) ? 0 : isnan(a) ? -1 : 1;
     if (a == b) return 0;

@@ -1,5 +1,5 @@
-/* Recognising what a sort's comparator orders by: its comparisons of equal expressions are taken as keys, and
-   the logic around them is evaluated for every outcome of the keys. */
+/* Finds the order that a sort's comparator defines. A comparison of the same expression of its left and right
+   arguments is a key; the logic around the keys is evaluated for every combination of their outcomes. */
 #include <string.h>
 
 #include "compiler/lower/sort.h"
@@ -13,18 +13,19 @@ enum {
 };
 
 typedef struct atom {
-    int key; /* -1: not a comparison of two equal expressions */
+    int key; /* -1: not a comparison of the same expression */
     bool is_swapped;
 } atom;
 
 typedef struct analysis {
     const ts_block *region;
-    uint8_t side[MAX_OPS]; /* which arguments each op's result depends on */
+    uint8_t side[MAX_OPS]; /* by op: bit set of the sides (LEFT, RIGHT) that it depends on */
     atom atoms[MAX_OPS];
     ts_sort_key keys[TS_SORT_KEYS];
     int key_count;
-    int visits;                   /* of pairs of values, by is_same: shared ones count each time */
-    uint8_t before[MAX_OUTCOMES]; /* the comparator's answer; outcome digits: 0 equal, 1 before, 2 after */
+    int visits; /* pairs of values that is_same has compared; shared values count each time */
+    uint8_t before[MAX_OUTCOMES]; /* the comparator's answer by combination of outcomes, a base-3 digit for
+                                     each key: 0 equal, 1 before, 2 after */
 } analysis;
 
 static int position(const analysis *a, const ts_value *value) {
@@ -43,8 +44,8 @@ static unsigned side_of(const analysis *a, const ts_value *value) {
     return at < 0 ? 0 : a->side[at];
 }
 
-/* Whether y computes from its arguments what x does from its own; `apart` is 1 when y's are the right ones of
-   x's, 0 when they are the same. */
+/* Whether y computes the same expression as x. With apart = 1, y uses the right arguments where x uses the
+   left ones; with 0 they use the same. */
 static bool is_same(analysis *a, const ts_value *x, const ts_value *y, uint32_t apart) {
     if (++a->visits > MAX_VISITS || !ts_type_equal(&x->type, &y->type)) return false;
     if (is_argument(a, x) || is_argument(a, y))
@@ -63,7 +64,8 @@ static bool is_same(analysis *a, const ts_value *x, const ts_value *y, uint32_t 
     return true;
 }
 
-/* Enters a comparison of two equal expressions; false when there are more keys than TS_SORT_KEYS. */
+/* Records a comparison as a key if it compares equal expressions. False when there are more than TS_SORT_KEYS
+   keys. */
 static bool add_atom(analysis *a, const ts_op_node *op, atom *found) {
     const ts_value *x = op->operands[0], *y = op->operands[1];
     found->key = -1;
@@ -84,7 +86,7 @@ static bool add_atom(analysis *a, const ts_op_node *op, atom *found) {
     return true;
 }
 
-/* A comparison's answer when its left side is equal to (0), before (1) or after (2) its right side. */
+/* The comparison's answer when its left side is equal to (0), before (1) or after (2) its right side. */
 static bool answer(const ts_op_node *op, int outcome, bool is_swapped, bool *result) {
     static const char words[6][3] = {"EQ", "NE", "LT", "LE", "GT", "GE"};
     if (is_swapped && outcome) outcome = 3 - outcome;
@@ -98,7 +100,7 @@ static bool answer(const ts_op_node *op, int outcome, bool is_swapped, bool *res
     return false;
 }
 
-/* Of booleans that are known. */
+/* Applies a logic op to known booleans. */
 static bool combine(const ts_op_node *op, const bool *in, bool *result) {
     bool is_logic = op->results[0]->type.dtype == ts_dtype_i1;
     switch (op->kind) {
@@ -115,7 +117,8 @@ static bool is_true(const ts_attr *attr) {
     return attr && attr->kind == ts_attr_dense && attr->data_bytes > 0 && attr->data[0] != 0;
 }
 
-/* What the comparator returns for one outcome of every key; false when that is not a matter of keys. */
+/* Evaluates the comparator for one combination of outcomes; false when its result depends on more than the
+   keys. */
 static bool evaluate(const analysis *a, int outcome, bool *result) {
     bool value[MAX_OPS] = {false}, is_known[MAX_OPS] = {false};
     int digit[TS_SORT_KEYS];
@@ -162,8 +165,8 @@ static int power(int exponent) {
     return exponent ? 3 * power(exponent - 1) : 1;
 }
 
-/* Whether key k decides alone, all keys of `equal` being equal: its outcomes before and after give one answer
-   each, whatever the others. */
+/* Whether key k alone decides when all keys in the bit set `equal` are equal: its outcomes before and after
+   each give one answer, whatever the other keys. */
 static bool decides(const analysis *a, int k, unsigned equal, bool *is_descending) {
     int seen[3] = {-1, -1, -1};
     for (int outcome = 0; outcome < power(a->key_count); outcome++) {
@@ -200,7 +203,7 @@ int ts_sort_order(const ts_block *comparator, ts_sort_key keys[TS_SORT_KEYS]) {
             is_found = true;
         }
     }
-    /* What is left must never say "before". */
+    /* With all used keys equal, the comparator must never say "before". */
     for (int outcome = 0; outcome < power(a.key_count); outcome++) {
         bool is_relevant = true;
         for (int i = 0; i < a.key_count; i++)

@@ -1,4 +1,4 @@
-/* Bounds of integer values: one walk in program order. */
+/* Bounds of integer values, in one walk in program order. */
 #include "compiler/graph/value_range.h"
 
 #include <string.h>
@@ -51,7 +51,7 @@ static ts_range multiply(ts_range a, ts_range b) {
     return r;
 }
 
-/* The lowest 2^k - 1 that is not below a natural number. */
+/* The least 2^k - 1 that is at least `number`, which is not negative. */
 static int64_t all_ones(int64_t number) {
     int64_t ones = 0;
     while (ones < number)
@@ -69,7 +69,7 @@ static ts_range bits(unsigned kind, ts_range a, ts_range b) {
                                                         : UNKNOWN;
 }
 
-/* Counts at or beyond the width give 0; the count of a value of unknown size may be anything. */
+/* Shift counts at or beyond the width give 0. */
 static ts_range shift(unsigned kind, ts_range a, ts_range b, int width) {
     if (b.low < 0 || a.low < 0) return UNKNOWN;
     if (kind == ts_hlo_shift_left) {
@@ -77,7 +77,7 @@ static ts_range shift(unsigned kind, ts_range a, ts_range b, int width) {
         return (ts_range){b.high >= width ? 0 : a.low << b.low, a.high << b.high};
     }
     int64_t low = b.high >= width ? 0 : b.high > 62 ? 0 : a.low >> b.high;
-    if (a.high == INT64_MAX) { /* may be as large as the width allows */
+    if (a.high == INT64_MAX) { /* a.high is unknown: as large as the width allows */
         if (b.low < 1 || width < 64) return b.low >= width ? (ts_range){0, 0} : (ts_range){0, INT64_MAX};
         return (ts_range){low, b.low >= 64 ? 0 : (int64_t)(UINT64_MAX >> b.low)};
     }
@@ -139,7 +139,8 @@ ts_range ts_range_apply(const ts_op_node *op, const ts_range *in) {
     case ts_hlo_shift_left:
     case ts_hlo_shift_right_logical: return shift(op->kind, a, b, width);
     case ts_hlo_shift_right_arithmetic:
-        if (a.high >= (width < 64 ? (int64_t)1 << (width - 1) : INT64_MAX)) return UNKNOWN; /* a sign */
+        if (a.high >= (width < 64 ? (int64_t)1 << (width - 1) : INT64_MAX))
+            return UNKNOWN; /* the sign bit may be set */
         if (a.low >= 0) return shift(ts_hlo_shift_right_logical, a, b, width);
         return has_bounds(a) ? (ts_range){a.low, larger(a.high, 0)} : UNKNOWN;
     case ts_hlo_popcnt:
@@ -191,7 +192,7 @@ int64_t ts_scatter_updates(const ts_op_node *op) {
     return count;
 }
 
-/* Of what stands there after any of its updates. */
+/* The range of an element of a scatter's result after any number of its updates. */
 static ts_range of_scatter(const ts_op_node *op, const ts_range *ranges) {
     ts_alu alu;
     if (op->operand_count != 3 || !ts_region_alu(op->regions[0], &alu)) return UNKNOWN;
@@ -214,7 +215,8 @@ static ts_range of_op(const ts_op_node *op, const ts_range *ranges) {
     case ts_hlo_constant: return of_constant(op);
     case ts_hlo_iota: return of_iota(op);
     case ts_hlo_rank: return (ts_range){0, ts_op_int(op, "ranks", 1) - 1};
-    case ts_hlo_optimization_barrier: return UNKNOWN; /* as its results' own operands; not worth a row */
+    case ts_hlo_optimization_barrier:
+        return UNKNOWN; /* its results equal its own operands; not worth tracking */
     case ts_hlo_concatenate: return all;
     case ts_hlo_pad:
     case ts_hlo_dynamic_update_slice: return join(in[0], in[1]);
@@ -233,7 +235,8 @@ static ts_range of_result(const ts_op_node *op, uint32_t j, const ts_range *rang
     return op->kind == ts_hlo_scatter ? of_scatter(op, ranges) : of_op(op, ranges);
 }
 
-/* A region's argument: a sort compares elements of its operands, a scatter combines what it may leave. */
+/* The range of a region's argument. A sort compares elements of its operands; a scatter combines intermediate
+   results. */
 static ts_range of_argument(const ts_op_node *owner, uint32_t i, const ts_range *ranges) {
     if (owner && owner->kind == ts_hlo_sort) return ranges[owner->operands[i / 2]->id];
     if (owner && owner->kind == ts_hlo_scatter) return of_scatter(owner, ranges);

@@ -1,5 +1,5 @@
-/* MLIR bytecode in: the file's frame, its sections and tables. The rest is decoded on demand by the other
-   bytecode files. Format: MLIR's "Bytecode Format" document, versions 4 to 6. */
+/* Reads MLIR bytecode: header, sections and tables. The other bytecode files decode entries on demand.
+   Format: MLIR's "Bytecode Format" document, versions 4 to 6. */
 #include "compiler/read/bytecode.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ enum {
     SECTION_RESOURCE_OFFSETS,
     SECTION_DIALECT_VERSIONS,
     SECTION_PROPERTIES,
-    FIRST_VERSION = 4, /* block argument locations may be left out */
+    FIRST_VERSION = 4, /* from this version on the locations of block arguments may be left out */
     PROPERTIES_VERSION = 5,
     LAST_VERSION = 6
 };
@@ -67,7 +67,7 @@ static ts_status read_sections(ts_bc *b, ts_cursor *c) {
     return ts_ok;
 }
 
-/* Lengths in reverse order, then the strings with their zero bytes. */
+/* The section holds the lengths in reverse order, then the strings with their terminating zero bytes. */
 static ts_status read_strings(ts_bc *b) {
     ts_cursor c = b->sections[SECTION_STRINGS];
     TS_TRY(ts_bc_count(b, &c, 2, &b->string_count));
@@ -162,7 +162,8 @@ static ts_status read_dialects(ts_bc *b) {
     return ts_ok;
 }
 
-/* Groups {dialect, count, sizes}; the bodies lie one after the other in the section before. */
+/* Entries come in groups {dialect, count, sizes}; their bodies follow one another in the preceding section.
+ */
 static ts_status read_entries(ts_bc *b, ts_cursor *c, ts_cursor *data, ts_bc_entry *entries, uint32_t total) {
     uint32_t filled = 0;
     while (filled < total) {

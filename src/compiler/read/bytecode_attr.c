@@ -1,11 +1,12 @@
-/* Attributes of MLIR bytecode, the VHLO and builtin dialects' encodings, as the graph's attributes. */
+/* Attributes of MLIR bytecode, as the VHLO and builtin dialects encode them, to attributes of the graph. */
 #include "compiler/read/bytecode.h"
 
 #include <string.h>
 
+/* Weights saturate here, so that sums over nested shared entries cannot overflow. */
 enum { WEIGHT_MAX = 1 << 24 };
 
-/* Enum words by VHLO attribute code and value. */
+/* The enum words of a VHLO attribute, by value. */
 typedef struct enum_words {
     uint8_t code, count;
     const char *words[6];
@@ -81,7 +82,7 @@ static ts_status read_dict(ts_bc *b, ts_cursor *c, ts_attr *attr, uint64_t *weig
     return ts_ok;
 }
 
-/* Strings with a zero byte inside (binary configurations) print as their bytes. */
+/* A string with a zero byte inside (a binary configuration) becomes the text of its bytes. */
 static ts_status read_string(ts_bc *b, ts_cursor *c, ts_attr *attr, uint64_t *weight) {
     uint32_t index;
     const uint8_t *at = c->at;
@@ -101,7 +102,8 @@ static ts_status read_string(ts_bc *b, ts_cursor *c, ts_attr *attr, uint64_t *we
     return ts_ok;
 }
 
-/* Integers of up to 8 bits are a byte; up to 64, a zigzag varint of the zero-extended bits. */
+/* An integer of up to 8 bits is one byte; a wider one, up to 64 bits, is a zigzag varint of its zero-extended
+   bits. */
 static ts_status read_bits(ts_bc *b, ts_cursor *c, int width, uint64_t *bits) {
     uint8_t byte;
     int64_t wide;
@@ -174,7 +176,7 @@ static ts_status read_float(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     return ts_ok;
 }
 
-/* What takes a byte an element there, the graph keeps as 0 or 1, or extended from its 4 bits. */
+/* In the graph a predicate is 0 or 1 and a 4-bit element is extended to its byte. */
 static void normalise(uint8_t *data, size_t count, unsigned dtype) {
     for (size_t i = 0; i < count; i++) {
         if (dtype == ts_dtype_i1) data[i] = data[i] != 0;
@@ -183,12 +185,12 @@ static void normalise(uint8_t *data, size_t count, unsigned dtype) {
     }
 }
 
-/* Predicates are packed, least significant bit first, or all-ones for a true splat; older writers gave a byte
-   to each. One byte for up to eight elements is packed unless it is 0xFF. */
+/* Predicates are packed, least significant bit first; a splat is one byte, all ones for true. Older writers
+   use a byte for each. A single byte for up to eight elements counts as packed unless it is 0xFF or 0. */
 static ts_status read_predicates(ts_bc *b, const uint8_t *at, const uint8_t *blob, size_t size,
                                  ts_attr *attr) {
     uint64_t elems = (uint64_t)ts_type_elems(&attr->type), packed = elems / 8 + (elems % 8 != 0);
-    if (elems == 0 && size == 1) size = 0; /* an empty tensor of one predicate repeated */
+    if (elems == 0 && size == 1) size = 0; /* a splat of an empty tensor */
     bool is_packed = size == packed && size != elems;
     bool is_splat = size == 1 && elems > 0 && (blob[0] == 0xFF || !is_packed || blob[0] == 0);
     if (!is_splat && !is_packed && size != elems)
@@ -202,7 +204,7 @@ static ts_status read_predicates(ts_bc *b, const uint8_t *at, const uint8_t *blo
     return ts_ok;
 }
 
-/* Known by name only: no operation that the compiler runs needs its content. */
+/* An attribute of which only the name is kept: no operation that the compiler supports needs its content. */
 static void skip_rest(ts_cursor *c, ts_attr *attr, const char *name) {
     c->at = c->end;
     attr->kind = ts_attr_opaque;
@@ -215,7 +217,7 @@ static ts_status read_dense(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     size_t size;
     TS_TRY(ts_bc_type_ref(b, c, &type));
     if (type->type.kind != ts_type_tensor && type->type_word && strcmp(type->type_word, "index") == 0) {
-        skip_rest(c, attr, "layout"); /* of a custom_call's operand: JAX gives the usual one */
+        skip_rest(c, attr, "layout"); /* of a custom_call's operand; JAX writes the default layout */
         return ts_ok;
     }
     if (type->type.kind != ts_type_tensor)
@@ -228,7 +230,7 @@ static ts_status read_dense(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     TS_TRY(ts_bc_blob(b, c, &blob, &size));
     if (attr->type.dtype == ts_dtype_i1) return read_predicates(b, at, blob, size, attr);
     size_t each = (size_t)ts_dtype_get(attr->type.dtype)->bytes;
-    if (size == each && elems == 0) size = 0; /* an empty tensor of one number repeated */
+    if (size == each && elems == 0) size = 0; /* a splat of an empty tensor */
     attr->is_splat = size == each && elems > 0;
     if (!attr->is_splat && (int64_t)size != total)
         return ts_bc_fail(b, at, "%zu bytes of elements for a tensor of %jd", size, (intmax_t)total);
@@ -239,7 +241,7 @@ static ts_status read_dense(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     return ts_ok;
 }
 
-/* array<i64: 1, 2>: the element type, the count, and the bytes. */
+/* array<i64: 1, 2>: the element type, the count, and the bytes of the elements. */
 static ts_status read_dense_array(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     const ts_bc_entry *type;
     const uint8_t *at = c->at, *blob;
@@ -276,7 +278,7 @@ static ts_status read_type_attr(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     return ts_ok;
 }
 
-/* Absolute and relative tolerance, ULPs, mode. The default is the same as saying nothing. */
+/* Result accuracy: absolute and relative tolerance, ULPs, mode. The default is read as absent. */
 static ts_status read_accuracy(ts_bc *b, ts_cursor *c, ts_attr *attr) {
     uint64_t absolute, relative;
     int64_t ulps;

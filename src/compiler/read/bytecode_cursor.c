@@ -38,7 +38,8 @@ ts_status ts_bc_byte(ts_bc *b, ts_cursor *c, uint8_t *value) {
     return ts_ok;
 }
 
-/* The number of trailing zero bits of the first byte tells how many bytes follow; 0 means eight. */
+/* The number of trailing zero bits in the first byte is the number of bytes that follow it; a zero byte is
+   followed by eight. */
 ts_status ts_bc_varint(ts_bc *b, ts_cursor *c, uint64_t *value) {
     uint8_t first = 0;
     TS_TRY(ts_bc_byte(b, c, &first));
@@ -99,7 +100,7 @@ ts_status ts_bc_blob(ts_bc *b, ts_cursor *c, const uint8_t **data, size_t *size)
     return ts_ok;
 }
 
-/* Alignment padding counts from the start of the file. */
+/* Alignment counts from the start of the file. */
 static ts_status skip_padding(ts_bc *b, ts_cursor *c) {
     uint64_t alignment;
     TS_TRY(ts_bc_varint(b, c, &alignment));

@@ -13,10 +13,10 @@ enum {
     HAS_USE_LISTS = 0x20,
     HAS_PROPERTIES = 0x40,
     SECTION_IR = 4,
-    MAX_VALUES = 1 << 24 /* as in the text form */
+    MAX_VALUES = 1 << 24 /* values of a function, as in the text form */
 };
 
-/* An operation while it is read. */
+/* An operation that is being read. */
 typedef struct record {
     const uint8_t *at;
     ts_bc_op_name *name;
@@ -26,7 +26,7 @@ typedef struct record {
     uint32_t result_count, operand_count, region_count;
     ts_type *result_types;
     ts_value **operands;
-    uint32_t first_result; /* their place in the scope */
+    uint32_t first_result; /* position of the results in the scope */
     bool is_isolated;
 } record;
 
@@ -99,7 +99,7 @@ static bool find_builtin(const char *name, ts_bc_op_name *row, const char **prop
     return row->is_module;
 }
 
-/* "name other? ...": one row a word. */
+/* Splits "name other? ..." into one property per word; `?` marks an optional one. */
 static void split_properties(ts_bc *b, ts_bc_op_name *row, const char *words) {
     TS_VEC(ts_bc_property) list = {0};
     while (*words) {
@@ -129,7 +129,7 @@ static ts_status find_op(ts_bc *b, const uint8_t *at, ts_bc_op_name *row) {
     return ts_ok;
 }
 
-/* Absent values, which VHLO spells `none`, are left out. */
+/* Adds an attribute. VHLO's `none`, for an absent value, is left out. */
 static ts_status add_attr(ts_bc *b, record *r, const uint8_t *at, const char *name, uint32_t index) {
     ts_named_attr named = {.name = name};
     TS_TRY(ts_bc_attr(b, at, index, &named.value));
@@ -143,7 +143,7 @@ static ts_status add_attr(ts_bc *b, record *r, const uint8_t *at, const char *na
     return ts_ok;
 }
 
-/* Attributes with their names: those outside the operation's definition, and all of them before version 5. */
+/* Attributes with names: those outside the operation's definition and, before version 5, all of them. */
 static ts_status read_attr_dict(ts_bc *b, ts_cursor *c, record *r) {
     const ts_attr *dict;
     uint32_t index;
@@ -162,7 +162,7 @@ static ts_status read_attr_dict(ts_bc *b, ts_cursor *c, record *r) {
     return ts_ok;
 }
 
-/* The names of vhlo.def's list in turn: an attribute's index each. */
+/* Properties come without names, in the order of vhlo.def's list; each is an attribute's index. */
 static ts_status read_properties(ts_bc *b, ts_cursor *c, record *r) {
     uint32_t index;
     TS_TRY(ts_bc_index(b, c, b->property_count, "property", &index));
@@ -183,7 +183,7 @@ static ts_status read_properties(ts_bc *b, ts_cursor *c, record *r) {
     return ts_bc_done_with(b, &body, "an operation's properties");
 }
 
-/* Orders of uses matter to MLIR's printer only: read and dropped. */
+/* Reads and drops the order of uses, which only matters to MLIR's printer. */
 static ts_status skip_use_lists(ts_bc *b, ts_cursor *c, uint32_t value_count) {
     uint32_t lists = 1, count;
     uint64_t number;
@@ -202,7 +202,7 @@ static ts_status skip_use_lists(ts_bc *b, ts_cursor *c, uint32_t value_count) {
     return ts_ok;
 }
 
-/* Room for `count` more values, undefined as yet. */
+/* Makes room for `count` more values in the scope, all undefined. */
 static ts_status reserve_values(ts_bc *b, const uint8_t *at, uint32_t count) {
     ts_bc_scope *scope = b->scope;
     if (count > MAX_VALUES || scope->count > MAX_VALUES)
@@ -219,7 +219,8 @@ static ts_status reserve_values(ts_bc *b, const uint8_t *at, uint32_t count) {
     return ts_ok;
 }
 
-/* `next` counts the region's values; `end` is what the region announced. */
+/* Gives the next `count` value numbers of a region to an operation. `next` is the region's first free number,
+   `end` the limit that the region announced. */
 static ts_status take_values(ts_bc *b, const uint8_t *at, uint32_t count, uint32_t *next, uint32_t end,
                              uint32_t *first) {
     if (count > end - *next) return ts_bc_fail(b, at, "a region has more values than it announces");
@@ -255,7 +256,7 @@ static ts_status read_operands(ts_bc *b, ts_cursor *c, record *r) {
     return ts_ok;
 }
 
-/* Everything of an operation up to its regions. */
+/* Reads an operation up to its regions. */
 static ts_status read_head(ts_bc *b, ts_cursor *c, record *r, uint32_t *next, uint32_t end) {
     uint64_t regions;
     if (r->mask & HAS_ATTRS) TS_TRY(read_attr_dict(b, c, r));
@@ -295,7 +296,7 @@ static ts_status read_region(ts_bc *b, ts_cursor *c, ts_block **out) {
     return ts_ok;
 }
 
-/* Isolated regions lie in a section of their own and see no outer values. */
+/* Isolated regions are in a section of their own, with a scope that does not see outer values. */
 static ts_status read_regions(ts_bc *b, ts_cursor *c, record *r, ts_block **regions) {
     ts_cursor inner = {0}, *from = c;
     ts_bc_scope fresh = {0}, *outer = b->scope;
@@ -319,7 +320,8 @@ static const ts_attr *find_attr(const record *r, const char *name) {
     return NULL;
 }
 
-/* Attributes of arguments or results: a dictionary each; none at all is an empty list in the file. */
+/* The attributes of arguments or results: one dictionary for each. The file writes an empty list when there
+   are none. */
 static ts_status find_dicts(ts_bc *b, const record *r, const char *name, uint32_t count,
                             const ts_attr **out) {
     const ts_attr *list = find_attr(r, name);
@@ -347,7 +349,7 @@ static ts_status read_func(ts_bc *b, ts_cursor *c, record *r) {
     b->func = func;
     TS_TRY(read_regions(b, c, r, &func->body));
     b->func = NULL;
-    /* A declaration is dropped: a call of it finds no function. */
+    /* A declaration without body is dropped: calling it is reported as an unknown function. */
     if (!func->body) return ts_ok;
     ts_vec_push(&b->module->funcs, &b->module->arena, func);
     TS_TRY(find_dicts(b, r, "arg_attrs", func->body->arg_count, &func->arg_attrs));
@@ -365,7 +367,7 @@ static ts_status read_plain_op(ts_bc *b, ts_cursor *c, record *r, ts_block *bloc
                                r->attrs.count, r->attrs.data, r->region_count);
     module->op_count++;
     TS_TRY(read_regions(b, c, r, op->regions));
-    /* Only now: an operation's own regions do not see its results. */
+    /* Results are defined here, since an operation's own regions do not see them. */
     for (uint32_t i = 0; i < r->result_count; i++)
         b->scope->values[r->first_result + i] = op->results[i];
     if (block)
@@ -395,7 +397,7 @@ static ts_status read_rest(ts_bc *b, ts_cursor *c, record *r, ts_block *block, u
     return read_plain_op(b, c, r, block);
 }
 
-/* Names the operation and the user's line in a failure, the innermost operation first. */
+/* Adds the operation and the user's line to a failure. The innermost operation does so first, and wins. */
 static ts_status blame(ts_bc *b, const record *r, ts_status status) {
     char name[64];
     uint32_t loc = ts_module_user_loc(b->module, r->loc);
@@ -455,7 +457,7 @@ static ts_status read_block(ts_bc *b, ts_cursor *c, ts_block *block, uint32_t *n
     return ts_ok;
 }
 
-/* builtin.module: its attributes, then one region of functions and meshes. */
+/* Reads builtin.module: its attributes, then one region of functions and meshes. */
 static ts_status read_module(ts_bc *b, ts_cursor *c) {
     record r;
     uint32_t next = 0;

@@ -1,9 +1,9 @@
-/* Locations of MLIR bytecode as rows of module->locs: one row a frame, callers as parents. Decoded when an
-   operation names them. */
+/* Locations of MLIR bytecode as rows of module->locs: one row per frame, with the caller as its parent. A
+   location is decoded when an operation first refers to it. */
 #include "compiler/read/bytecode.h"
 
 enum {
-    CHAIN_MAX = 64, /* frames copied when a call site's callee is a chain itself */
+    CHAIN_MAX = 64, /* most frames to copy when a call site's callee is itself a chain */
     NO_LOC = 0
 };
 
@@ -34,7 +34,7 @@ static ts_status file_loc(ts_bc *b, ts_cursor *c, bool is_range, uint32_t *row) 
     return ts_ok;
 }
 
-/* A name around a location: the same frame with the name. Outer names win: they say the operation. */
+/* A name around a location gives the same frame that name. Outer names win, since they name the operation. */
 static ts_status name_loc(ts_bc *b, ts_cursor *c, uint32_t *row) {
     const char *name;
     TS_TRY(ts_bc_attr_string(b, c, &name));
@@ -45,8 +45,8 @@ static ts_status name_loc(ts_bc *b, ts_cursor *c, uint32_t *row) {
     return ts_ok;
 }
 
-/* The callee's frames, then the caller's. Rows are shared by other locations, so that a chain is copied to
-   get another tail. */
+/* A call site: the callee's frames, then the caller's. Rows are shared between locations, so the callee's
+   chain is copied to get another tail. */
 static ts_status call_site(ts_bc *b, ts_cursor *c, uint32_t *row) {
     uint32_t callee, caller, last = NO_LOC;
     const uint8_t *at = c->at;
@@ -71,7 +71,7 @@ static ts_status call_site(ts_bc *b, ts_cursor *c, uint32_t *row) {
     return ts_ok;
 }
 
-/* The first of several locations that is known. */
+/* A fused location: the first of its locations that has a file. */
 static ts_status fused_loc(ts_bc *b, ts_cursor *c, bool has_metadata, uint32_t *row) {
     uint32_t count, metadata;
     TS_TRY(ts_bc_count(b, c, 1, &count));

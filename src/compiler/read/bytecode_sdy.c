@@ -1,10 +1,11 @@
-/* Attributes of the Shardy dialect (meshes, shardings): kept as their text form, opaque to the compiler. */
+/* Attributes of the Shardy dialect (meshes, shardings). The compiler does not interpret them; they are kept
+   in their text form. */
 #include "compiler/read/bytecode.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1 << 16 }; /* characters of one attribute */
+enum { TEXT_MAX = 1 << 16 }; /* most characters of one attribute */
 
 static ts_status separate(ts_bc *b, const ts_cursor *c, ts_text *text, uint32_t index) {
     if (index) ts_text_add(text, ", ");
@@ -13,7 +14,7 @@ static ts_status separate(ts_bc *b, const ts_cursor *c, ts_text *text, uint32_t 
     return ts_ok;
 }
 
-/* The format's # becomes the number. */
+/* Appends `format` with the number in place of its #. */
 static ts_status add_number(ts_bc *b, ts_cursor *c, ts_text *text, const char *format) {
     int64_t value;
     TS_TRY(ts_bc_signed(b, c, &value));

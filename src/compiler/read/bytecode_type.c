@@ -1,9 +1,9 @@
-/* Types of MLIR bytecode, the VHLO and builtin dialects' encodings, as the graph's types. */
+/* Types of MLIR bytecode, as the VHLO and builtin dialects encode them, to types of the graph. */
 #include "compiler/read/bytecode.h"
 
 #include <string.h>
 
-/* Codes without a body. A word without a dtype is a type that the graph has no form for. */
+/* Type codes without a body. An entry without dtype is a type that the graph cannot represent. */
 typedef struct plain_type {
     uint8_t code;
     uint8_t dtype; /* ts_dtype */
@@ -86,7 +86,7 @@ static bool set_plain(ts_bc_entry *entry, const plain_type *table, size_t count,
     return false;
 }
 
-/* Names that the builtin dialect writes as text: the narrow floats. */
+/* The builtin dialect writes narrow floats as text. */
 static ts_status text_type(ts_bc *b, ts_bc_entry *entry) {
     const char *text = (const char *)entry->body.at;
     size_t size = (size_t)(entry->body.end - entry->body.at);
@@ -112,7 +112,7 @@ static ts_status read_dims(ts_bc *b, ts_cursor *c, ts_type *type) {
         int64_t dim;
         at = c->at;
         TS_TRY(ts_bc_signed(b, c, &dim));
-        /* INT64_MIN marks a dimension known only at run time. */
+        /* INT64_MIN marks a dynamic dimension. */
         if (dim < 0 && dim != INT64_MIN)
             return ts_bc_fail(b, at, "a tensor's dimension is %jd", (intmax_t)dim);
         type->dim[i] = dim < 0 ? -1 : dim;
@@ -187,7 +187,7 @@ static ts_status read_function(ts_bc *b, ts_cursor *c, ts_bc_entry *entry) {
     return skip_type_list(b, c);
 }
 
-/* What the graph only names: nothing of the rest of the entry is needed. */
+/* A type that the graph only names: the rest of the entry is skipped. */
 static void skip_rest(ts_cursor *c, ts_bc_entry *entry, const char *word) {
     set_word(entry, word);
     c->at = c->end;
@@ -204,7 +204,8 @@ static ts_status vhlo_type(ts_bc *b, ts_cursor *c, ts_bc_entry *entry) {
     case 20: return read_tensor(b, c, entry);
     case 21: skip_rest(c, entry, "tensor with an encoding"); return ts_ok;
     case 22:
-        /* It orders effects, whose order is that of the program anyway: a value of no elements. */
+        /* A token orders effects, and the program's own order does that already: it becomes a value without
+           elements. */
         entry->type = (ts_type){.dtype = ts_dtype_i1, .rank = 1};
         return ts_ok;
     case 23:
