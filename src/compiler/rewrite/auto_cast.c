@@ -1,6 +1,6 @@
-/* --auto-cast: fp32 operations computed in a narrower type, where the caller asks for it (neuronx-cc's flags,
-   compiler/neuronx-cc/api-reference-guide/index.rst). Arguments and results of the program keep their types.
- */
+/* --auto-cast: computes fp32 operations in a narrower type where the caller asks for it (the flags of
+   neuronx-cc, compiler/neuronx-cc/api-reference-guide/index.rst). Arguments and results of the program keep
+   their types. */
 #include <string.h>
 
 #include "compiler/compile.h"
@@ -10,8 +10,8 @@
 typedef struct caster {
     ts_module *module;
     ts_func *main;
-    unsigned dtype;       /* to cast to */
-    const bool *was_fp32; /* by id, of the values that the pass found */
+    unsigned dtype;       /* the type to cast to */
+    const bool *was_fp32; /* by value id, as the pass found the values */
 } caster;
 
 static ts_value *cast(ts_maker *make, ts_value *value, unsigned dtype) {
@@ -24,15 +24,15 @@ static ts_maker maker_at(const caster *c, ts_block *block, uint32_t loc) {
     return (ts_maker){.module = c->module, .func = c->main, .block = block, .loc = loc};
 }
 
-/* ---- matmult: what TensorE multiplies ---- */
+/* ---- matmult: casts the operands of TensorE ---- */
 
 static bool is_view(const ts_op_node *op) {
     return op && (op->kind == ts_hlo_transpose || op->kind == ts_hlo_reshape || op->kind == ts_hlo_reverse ||
                   op->kind == ts_hlo_broadcast_in_dim);
 }
 
-/* The value in the narrower type; what lies in another order is cast before it is turned, where it is read in
-   long runs. Equal casts are merged when folding. */
+/* Casts the value to the narrower type. The operand of a transpose or other view is cast before the view,
+   where it can be read in long runs. Folding merges equal casts. */
 static ts_value *cast_under_views(const caster *c, ts_maker *make, ts_value *value) {
     const ts_op_node *op = value->def;
     if (!is_view(op)) return cast(make, value, c->dtype);
@@ -61,7 +61,7 @@ static void cast_operands(const caster *c, ts_block *block) {
     ts_block_take_ops(block, &out);
 }
 
-/* ---- all: every value but the program's own arguments and results, and what is known by its bits ---- */
+/* ---- all: casts every value but the program's arguments and results, and what depends on bits ---- */
 
 static void retype_constant(const caster *c, ts_op_node *op) {
     ts_arena *arena = &c->module->arena;
@@ -90,7 +90,7 @@ static ts_value *as_fp32(const caster *c, ts_maker *make, ts_value *value) {
     return c->was_fp32[value->id] && !is_fp32(value) ? cast(make, value, ts_dtype_f32) : value;
 }
 
-/* Bits and results are fp32 as they were. */
+/* Leaves the op in fp32: it looks at bits, or returns the program's results. */
 static void keep_op(const caster *c, ts_op_node *op, ts_maker *make) {
     for (uint32_t i = 0; i < op->operand_count; i++)
         op->operands[i] = as_fp32(c, make, op->operands[i]);
@@ -133,7 +133,7 @@ static void retype_block(const caster *c, ts_block *block, bool is_body) {
     ts_block_take_ops(block, &out);
 }
 
-/* Marks the fp32 values and clears the notes. */
+/* Marks the fp32 values and clears the notes of a block. */
 static void see_block(const ts_block *block, bool *was_fp32) {
     for (uint32_t i = 0; i < block->arg_count; i++) {
         was_fp32[block->args[i]->id] = is_fp32(block->args[i]);
@@ -180,7 +180,7 @@ static ts_status find_word(const word *words, const char *what, const char *sour
     return ts_usage;
 }
 
-/* `matmul` is how the pages on mixed precision spell it (neuronx-cc-training-mixed-precision.rst). */
+/* The documentation of mixed precision spells it `matmul` (neuronx-cc-training-mixed-precision.rst). */
 ts_status ts_auto_cast_parse(const char *text, size_t length, const char *source, ts_auto_cast *mode,
                              ts_diag *diag) {
     static const word words[] = {{"none", ts_auto_cast_none},

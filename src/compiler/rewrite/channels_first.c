@@ -1,22 +1,22 @@
-/* Channels first: around convolutions images lie as [channel, image, place]. A channel is then one long run
-   in HBM, loads with channels on the partitions need no turning, and statistics of a channel are sums along a
-   row. Pointwise ops, broadcasts, windows and reductions between convolutions take their operands so;
-   elsewhere a transpose leads there or back. */
+/* Channels first: around convolutions, images are laid out as [channel, image, place]. A channel is then one
+   long run in HBM, loads that put channels on partitions need no transpose, and a channel's statistics are
+   sums along a row. Pointwise ops, broadcasts, windows and reductions between convolutions use this layout
+   too; elsewhere a transpose converts between the layouts. */
 #include <string.h>
 
 #include "compiler/graph/convolution.h"
 #include "compiler/graph/graph_make.h"
 #include "compiler/passes.h"
 
-/* A value's layout: axis i as it lies is axis[i] of the value as the program has it. */
+/* The layout of a value: axis i in memory is axis axis[i] of the value in the program. */
 typedef struct layout {
     bool is_set, is_counted;
-    uint32_t block; /* number of the block whose op defines the value; 0 = none's */
+    uint32_t block; /* number of the block that defines the value; 0 = none */
     int axis[TS_MAX_RANK];
-    ts_value *turned; /* the value so, once made */
+    ts_value *turned; /* the value in this layout, once it exists */
 } layout;
 
-/* A value that is turned though it has no layout, or another. */
+/* A copy in some layout of a value that has another layout or none. */
 typedef struct copy {
     const ts_value *of;
     int axis[TS_MAX_RANK];
@@ -29,7 +29,7 @@ typedef struct channels {
     ts_arena arena;
     layout *layouts; /* by id, of the values that the pass found */
     uint32_t block, blocks;
-    TS_VEC(copy) copies; /* in the block being rewritten */
+    TS_VEC(copy) copies; /* copies made in the block that is being rewritten */
     bool has_changed;
 } channels;
 
@@ -37,7 +37,7 @@ static layout *layout_of(const channels *c, const ts_value *value) {
     return &c->layouts[value->id];
 }
 
-/* ---- who lies how ---- */
+/* ---- choosing layouts ---- */
 
 static bool is_number(const ts_op_node *op) {
     double number;
@@ -54,16 +54,16 @@ static bool is_taken(const ts_op_node *op) {
     return op->kind == ts_hlo_convolution && ts_conv_is_shifted(op);
 }
 
-/* How many of the op's operands are images that its windows move over, as its result is one; 0 = it is no
- * such op. */
+/* How many operands of the op are images over which its windows move; its result is an image too. 0 = the op
+   has no windows. */
 static uint32_t windowed(const ts_op_node *op) {
     if (op->result_count != 1) return 0;
     if (op->kind == ts_hlo_reduce_window) return op->operand_count == 2 ? 1 : 0;
     return op->kind == ts_hlo_select_and_scatter ? 2 : 0;
 }
 
-/* Whether windows visit their places in the same order: which of equals is selected, and sums, depend on it.
- */
+/* Whether windows visit their elements in the same order in this layout. Which of equal elements is selected,
+   and the rounding of sums, depends on the order. */
 static bool keeps_order(const ts_op_node *op, const int *axis) {
     int64_t size[TS_MAX_RANK];
     int count = 0, last = -1;
@@ -91,7 +91,7 @@ static void set_layout(channels *c, ts_value *value, const int *axis) {
     c->has_changed = true;
 }
 
-/* A layout that one value of a pointwise op has is that of all. */
+/* Gives all values of a pointwise op the layout that one of them has. */
 static void spread(channels *c, const ts_op_node *op) {
     ts_value *result = op->results[0];
     const layout *from = layout_of(c, result)->is_set ? layout_of(c, result) : NULL;
@@ -104,7 +104,7 @@ static void spread(channels *c, const ts_op_node *op) {
         if (has_dims_of(op->operands[i], result)) set_layout(c, op->operands[i], from->axis);
 }
 
-/* The same for windows and what they move over. */
+/* The same for an op with windows and its images. */
 static void spread_windows(channels *c, const ts_op_node *op) {
     const layout *from = layout_of(c, op->results[0])->is_set ? layout_of(c, op->results[0]) : NULL;
     for (uint32_t i = 0; i < windowed(op) && !from; i++)
@@ -115,7 +115,7 @@ static void spread_windows(channels *c, const ts_op_node *op) {
         set_layout(c, op->operands[i], from->axis);
 }
 
-/* Of the three tensors of a convolution those that are images. */
+/* Which of a convolution's three tensors are images, and their layouts. */
 typedef struct images {
     bool is_image[3]; /* lhs, rhs, result */
     int axis[3][TS_MAX_RANK];
@@ -164,13 +164,13 @@ static void choose(channels *c, const ts_block *block) {
     } while (c->has_changed);
 }
 
-/* ---- whether it is worth it ---- */
+/* ---- is it worth it ---- */
 
 static bool is_sum_like(const ts_op_node *op) {
     return op->kind == ts_hlo_reduce && op->operand_count == 2 && op->result_count == 1;
 }
 
-/* Whether the op takes or gives a value in its layout. */
+/* Whether the op takes or gives a value in the chosen layout. */
 static bool is_rewritten(const channels *c, const ts_op_node *op) {
     if (is_taken(op)) return true;
     if (is_sum_like(op)) return layout_of(c, op->operands[0])->is_set;
@@ -202,7 +202,7 @@ static double turned_operands(const channels *c, const ts_op_node *op) {
     return elems;
 }
 
-/* Elements that are turned, and that windows would have been loaded with one by one. */
+/* Compares the elements that must be transposed with those that windows would otherwise load one by one. */
 static bool is_worth(const channels *c, const ts_block *block) {
     double turned = 0, windows = 0;
     for (uint32_t i = 0; i < block->ops.count; i++) {
@@ -228,7 +228,7 @@ static ts_type turned_type(const ts_type *type, const int *axis) {
     return turned;
 }
 
-/* Where an axis of the value lies. */
+/* The position in memory of the value's axis `of`. */
 static int64_t place_of(const ts_value *value, const int *axis, int64_t of) {
     for (int i = 0; i < value->type.rank; i++)
         if (axis[i] == of) return i;
@@ -248,7 +248,7 @@ static ts_value *turn(channels *c, ts_maker *m, ts_value *value, const int *axis
     return made.turned;
 }
 
-/* The op's attributes, of which some are given other values. */
+/* A copy of an op's attributes, some of which are replaced. */
 typedef struct attr_list {
     ts_named_attr *data;
     uint32_t count;
@@ -280,7 +280,7 @@ static ts_value *append(channels *c, ts_maker *m, const ts_op_node *like, ts_val
     return op->results[0];
 }
 
-/* The value that others know is what this op of another layout gives, turned back. */
+/* Defines `value`, which other ops read, as `turned` transposed back to the program's layout. */
 static void give(ts_maker *m, ts_value *value, const int *axis, ts_value *turned) {
     int back[TS_MAX_RANK];
     for (int i = 0; i < value->type.rank; i++)
@@ -302,7 +302,7 @@ static void rewrite_pointwise(channels *c, ts_maker *m, ts_op_node *op) {
     give(m, result, l->axis, l->turned);
 }
 
-/* The attribute's numbers, `each` for an axis, by the axes as they lie. */
+/* Permutes the numbers of an attribute, `each` per axis, to the layout. */
 static void turn_attr(ts_maker *m, attr_list *attrs, const ts_op_node *op, const char *name, int each,
                       const int *axis) {
     int64_t of[2 * TS_MAX_RANK], turned[2 * TS_MAX_RANK];
@@ -335,7 +335,8 @@ static void rewrite_constant(channels *c, ts_maker *m, ts_op_node *op) {
     l->turned = ts_make_transpose(m, op->results[0], l->axis);
 }
 
-/* The operand without axes of size 1, its axes in the order in which the result has them. */
+/* Reshapes away the operand's axes of size 1 and transposes the others to the order in which the result's
+   layout has them. */
 static void rewrite_broadcast(channels *c, ts_maker *m, ts_op_node *op) {
     ts_value *operand = op->operands[0], *result = op->results[0];
     layout *l = layout_of(c, result);

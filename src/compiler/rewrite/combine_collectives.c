@@ -1,32 +1,34 @@
-/* One all_reduce for several that do not depend on each other: each costs microseconds before a byte moves,
-   and data-parallel training has one for every parameter. The operands become parts of one array, where the
-   last of them was. What reads a result comes after the next such array has been sent, or at the end, so that
-   other work goes on meanwhile. */
+/* Merges all_reduces that do not depend on each other: each costs microseconds before a byte moves, and
+   data-parallel training has one for every parameter. The operands are concatenated into one array where the
+   last of them was. Readers of the results are delayed until the next merged collective has started, or to
+   the end of the block, so that other work overlaps with the transfer. */
 #include <string.h>
 
 #include "compiler/graph/graph_make.h"
 #include "compiler/passes.h"
 
 enum {
-    MOST_BYTES =
-        50 << 20, /* of one: NxD's default bucket (archive/nxd-training/torch-neuron-envvars.rst:112-118) */
-    ALONE_BYTES = 8 << 20, /* sent in 160 us and more at cc_bytes_per_ns; a start is 6, and early is better */
-    FEW_BYTES = 256 << 10, /* that a copy moves in about the time that a collective takes to begin */
-    SLOTS = 64             /* buckets open at once, a bit each */
+    MOST_BYTES = 50 << 20, /* of one collective: NxD's default bucket
+                              (archive/nxd-training/torch-neuron-envvars.rst:112-118) */
+    ALONE_BYTES =
+        8 << 20, /* large enough to be sent alone: its transfer takes 160 us or more at cc_bytes_per_ns and a
+                    start 6 us, so an early start is worth more than merging */
+    FEW_BYTES = 256 << 10, /* so small that a copy takes about as long as a collective takes to start */
+    SLOTS = 64             /* buckets open at once, one bit each */
 };
 
-/* Collectives that become one, and while it is open its bit. */
+/* Collectives that will be merged. While the bucket is open it owns a slot. */
 typedef struct bucket {
     TS_VEC(ts_op_node *) members;
     int64_t bytes;
     int slot;
-    uint32_t met; /* members that the second walk has met */
+    uint32_t met; /* members that the second walk has reached */
 } bucket;
 
-/* An op that reads what is not there yet. */
+/* An op that reads results that do not exist yet. */
 typedef struct late {
     ts_op_node *op;
-    uint64_t waits; /* for these slots */
+    uint64_t waits; /* bit set of the slots that it waits for */
 } late;
 
 typedef struct combiner {
@@ -36,13 +38,13 @@ typedef struct combiner {
     uint32_t *uses; /* by value id */
     bucket *open[SLOTS];
     int next_slot;
-    bucket **bucket_of; /* by number of op in the block */
+    bucket **bucket_of; /* by index of the op in the block */
     TS_VEC(late) late;
-    uint64_t sent; /* slots whose collective stands there, while what reads it is put off */
+    uint64_t sent; /* slots whose collective has been emitted while its readers are still delayed */
     ts_block *out;
 } combiner;
 
-/* Of values while a block is walked: the open buckets that they depend on. */
+/* The set of slots on which a value depends; kept in its note while a block is walked. */
 static uint64_t waits_of(const ts_value *value) {
     return (uint64_t)(uintptr_t)value->note;
 }
@@ -62,7 +64,7 @@ static void set_waits(const ts_op_node *op, uint64_t waits) {
         op->results[i]->note = (void *)(uintptr_t)waits;
 }
 
-/* What was waited for is there. */
+/* Removes slots from the dependences of all values: their results exist, or their bucket is closed. */
 static void forget_slots(const ts_block *block, uint64_t slots) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
@@ -70,9 +72,10 @@ static void forget_slots(const ts_block *block, uint64_t slots) {
     }
 }
 
-/* ---- who goes together ---- */
+/* ---- choosing buckets ---- */
 
-/* Whether a value is computed right into its part: a product's is (result_layout.c). */
+/* Whether a value can be computed right into its part of the merged array, as the result of a product can
+   (result_layout.c). */
 static bool is_placed(const combiner *c, const ts_value *value) {
     for (; value->def && c->uses[value->id] == 1; value = value->def->operands[0]) {
         if (value->def->kind == ts_hlo_dot_general) return true;
@@ -81,7 +84,7 @@ static bool is_placed(const combiner *c, const ts_value *value) {
     return false;
 }
 
-/* Whether a value is a result of the program or the region as it is: it would have to be copied there. */
+/* Whether the block returns the value itself: merging would need a copy to it. */
 static bool is_returned(const ts_block *block, const ts_value *value) {
     const ts_op_node *last = ts_block_last(block);
     for (uint32_t i = 0; i < last->operand_count; i++)
@@ -108,7 +111,7 @@ static void close_slot(combiner *c, const ts_block *block, int slot) {
     forget_slots(block, (uint64_t)1 << slot);
 }
 
-/* The bucket for the op, opened where there is none with room; NULL when too many are open. */
+/* The bucket for the op; opens one if none has room. NULL when too many are open. */
 static bucket *bucket_for(combiner *c, const ts_block *block, const ts_op_node *op) {
     int64_t bytes = ts_type_bytes(&op->results[0]->type);
     for (int i = 0; i < SLOTS; i++) {
@@ -116,7 +119,7 @@ static bucket *bucket_for(combiner *c, const ts_block *block, const ts_op_node *
         if (c->open[i]->bytes + bytes <= MOST_BYTES) return c->open[i];
         close_slot(c, block, i);
     }
-    for (int i = 0; i < SLOTS; i++) { /* not the last one used: what reads that may still be put off */
+    for (int i = 0; i < SLOTS; i++) { /* not the slot used last: its readers may still be delayed */
         int slot = c->next_slot++ % SLOTS;
         if (c->open[slot]) continue;
         c->open[slot] = TS_NEW(&c->arena, bucket);
@@ -146,14 +149,14 @@ static void find_buckets(combiner *c, const ts_block *block) {
     memset(c->open, 0, sizeof c->open);
 }
 
-/* ---- putting them together ---- */
+/* ---- merging ---- */
 
 static ts_value *flat(ts_maker *m, ts_value *value) {
     int64_t elems = ts_type_elems(&value->type);
     return ts_make_reshape(m, value, 1, &elems);
 }
 
-/* The one is of the line that has most of it. */
+/* The merged collective gets the location of its largest member. */
 static uint32_t loc_of(const bucket *b) {
     const ts_op_node *largest = b->members.data[0];
     for (uint32_t i = 1; i < b->members.count; i++)
@@ -162,7 +165,7 @@ static uint32_t loc_of(const bucket *b) {
     return largest->loc;
 }
 
-/* The members' results are parts of the one's. */
+/* Emits the merged collective and makes each member's result a part of its result. */
 static void emit_bucket(combiner *c, const bucket *b) {
     ts_maker m = {.module = c->module, .func = c->main, .block = c->out};
     const ts_op_node *first = b->members.data[0];
@@ -181,7 +184,7 @@ static void emit_bucket(combiner *c, const bucket *b) {
         int64_t limit = at + ts_type_elems(&member->results[0]->type);
         m.loc = member->loc;
         ts_value *part = ts_make_slice(&m, one->results[0], &at, &limit);
-        /* The last op of the part has the member's result, so that readers stay as they are. */
+        /* The member op itself becomes the last op of its part, so that its readers stay as they are. */
         member->kind = ts_hlo_reshape;
         member->operands[0] = part;
         member->attr_count = 0;
@@ -190,7 +193,7 @@ static void emit_bucket(combiner *c, const bucket *b) {
     }
 }
 
-/* Appends what waits for nothing but these slots, in order. */
+/* Appends, in order, the delayed ops that wait for no slot but these. */
 static void release(combiner *c, const ts_block *block, uint64_t slots) {
     uint32_t kept = 0;
     if (!slots) return;
@@ -207,8 +210,8 @@ static void release(combiner *c, const ts_block *block, uint64_t slots) {
     c->sent &= ~slots;
 }
 
-/* At the last member: first what the operands wait for, then the collective, then what waits for those
- * before. */
+/* At the last member: emits what its operands wait for, then the collective, then the ops that wait for
+   earlier collectives. */
 static void send_bucket(combiner *c, const ts_block *block, const bucket *b) {
     uint64_t needs = 0, before;
     for (uint32_t i = 0; i < b->members.count; i++)

@@ -1,4 +1,4 @@
-/* Common subexpressions: a hash table of ops by kind, operands, attributes and types. */
+/* Common subexpression elimination: a hash table of ops by kind, operands, attributes and types. */
 #include <string.h>
 
 #include "base/file.h"
@@ -6,7 +6,7 @@
 
 struct ts_cse {
     ts_op_node **slots;
-    uint32_t mask; /* slots - 1, a power of two minus 1 */
+    uint32_t mask; /* number of slots, a power of two, minus 1 */
 };
 
 ts_cse *ts_cse_new(ts_arena *arena, uint32_t op_count) {
@@ -25,7 +25,7 @@ static bool equal_named(const ts_named_attr *a, const ts_named_attr *b, uint32_t
     return true;
 }
 
-/* Readers bound the nesting of attributes. */
+/* Recursion is bounded, since readers bound the nesting of attributes. */
 bool ts_attr_equal(const ts_attr *a, const ts_attr *b) {
     if (a == b) return true;
     if (a->kind != b->kind) return false;
@@ -61,7 +61,7 @@ static bool equal_op(const ts_op_node *a, const ts_op_node *b) {
     return equal_named(a->attrs, b->attrs, a->attr_count);
 }
 
-/* Dense data beyond its first bytes is left to the comparison. */
+/* Hashes only the first bytes of dense data; the comparison looks at all of it. */
 static uint64_t hash_op(const ts_op_node *op) {
     uint64_t hash = ts_hash(&op->kind, sizeof op->kind, 0);
     hash = ts_hash(op->operands, op->operand_count * sizeof *op->operands, hash);

@@ -1,4 +1,4 @@
-/* The walk that replaces ops by what computes them. */
+/* The walk that replaces ops by others that compute them. */
 #include "compiler/rewrite/expand.h"
 
 #include "compiler/passes.h"

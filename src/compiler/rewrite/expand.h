@@ -1,42 +1,46 @@
-/* Expansion: ops that others compute, replaced by those; one file a family, expand.c walks. */
+/* Expansion: replaces ops that the engines lack by others that compute them. There is one file per family;
+   expand.c walks the graph. */
 #ifndef TS_COMPILER_REWRITE_EXPAND_H
 #define TS_COMPILER_REWRITE_EXPAND_H
 
 #include "compiler/graph/graph_make.h"
 
-/* Builds what computes the op with `make` and puts what stands for each result into its note. Returns with
-   the notes NULL when the op is none of its own. */
+/* Appends ops that compute `op` with `make` and stores the replacement of each result in its note. An
+   expander that does not handle the op leaves the notes NULL and returns ts_ok. */
 typedef ts_status ts_expander(ts_maker *make, ts_op_node *op, ts_diag *diag);
 
-/* The first expander that takes an op has it. Operands are already those of the new graph. */
+/* Walks all ops and lets the first expander that handles an op replace it. Operands have been replaced
+   before. */
 ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *expanders, int count,
                         ts_diag *diag);
 
-/* Collectives by rank, of one operand each, as the instruction has them; which rank this is. */
+/* Collectives in the form of the instruction: one operand, members by rank. Also partition_id and replica_id.
+ */
 ts_expander ts_expand_collectives;
-/* Sizes of dimensions, elements of tuples. */
+/* get_dimension_size and get_tuple_element. */
 ts_expander ts_expand_static;
-/* rng_bit_generator as the integer operations that compute it. */
+/* rng_bit_generator, as integer operations. */
 ts_expander ts_expand_rng;
 /* reduce, reduce_window and map by any pointwise function. */
 ts_expander ts_expand_reduce;
-/* scatter by any pointwise function, where no element is met twice. */
+/* scatter by any pointwise function, where no element is updated twice. */
 ts_expander ts_expand_scatter;
-/* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal ask for it. */
+/* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal call it. */
 ts_expander ts_expand_qr;
 /* torch_xla's custom calls for nearest and bilinear resizing of images. */
 ts_expander ts_expand_resize;
-/* Linear algebra of fp32: cholesky and triangular_solve. */
+/* cholesky and triangular_solve in fp32. */
 ts_expander ts_expand_cholesky, ts_expand_triangular;
-/* dot_general, convolution and select_and_scatter of integers, exact as floats of few bits. */
+/* dot_general, convolution and select_and_scatter of integers, computed exactly by floats of few bits. */
 ts_expander ts_expand_limbs;
 /* Batch norms and their gradients. */
 ts_expander ts_expand_norm;
-/* ApproxTopK, as jax.lax.approx_max_k asks for it. */
+/* ApproxTopK, as jax.lax.approx_max_k calls it; computed exactly. */
 ts_expander ts_expand_top;
-/* scatter and sort of 64-bit integers; runs while their regions still compare and combine whole ones. */
+/* scatter and sort of 64-bit integers. Runs before ts_expand_wide, while their regions still work on whole
+   integers. */
 ts_expander ts_expand_wide_rows;
-/* 64-bit integers as pairs of 32-bit ones. */
+/* All other operations on 64-bit integers, as pairs of 32-bit ones. */
 ts_expander ts_expand_wide;
 
 #endif

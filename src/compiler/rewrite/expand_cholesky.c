@@ -1,12 +1,14 @@
-/* cholesky by blocks of columns: of the block on the diagonal one column after another leaves the rest, which
-   needs no square root until the end; the rows beside it follow by its inverse, and what is left below as a
-   product. Computed is the upper triangle U, A = U' U, of which rows lie together. */
+/* Cholesky factorisation by blocks of columns. In the block on the diagonal, one column after another is
+   subtracted from the rest; the square roots are taken at the end. The rows beside the block follow by its
+   inverse, and the remainder below is updated by a product. The result is the upper triangle U with A = U' U,
+   whose rows are contiguous. */
 #include <math.h>
 
 #include "base/bits.h"
 #include "compiler/rewrite/expand.h"
 #include "compiler/rewrite/triangular.h"
 
+/* The graph grows with the number of columns, so their number is limited. */
 enum { MAX_COLUMNS = 2048, MAX_BLOCKS = MAX_COLUMNS / TS_TRIANGLE_BLOCK };
 
 typedef struct factors {
@@ -23,7 +25,7 @@ static ts_value *binary(factors *f, ts_hlo kind, ts_value *a, ts_value *b) {
     return ts_make_binary(f->m, kind, a, b);
 }
 
-/* A slice of one row or column, or of one element for each row. */
+/* Reshapes a slice of one row or column, or of one element, to [batch, count]. */
 static ts_value *line(factors *f, ts_value *slice, int64_t count) {
     const int64_t dims[2] = {f->batch, count};
     return ts_make_reshape(f->m, slice, 2, dims);
@@ -34,7 +36,7 @@ static ts_value *spread(factors *f, ts_value *value, const ts_type *type, int64_
     return ts_make_broadcast(f->m, value, type, axes);
 }
 
-/* Zeros where all pivots are positive, else NaN, added to what was found before. */
+/* Adds 0 to the flaw if all pivots are positive, otherwise NaN. */
 static void note_flaws(factors *f, ts_value *pivots) {
     const ts_type *type = &pivots->type;
     ts_value *is_good = ts_make_compare(f->m, "GT", pivots, number(f, type, 0));
@@ -43,9 +45,9 @@ static void note_flaws(factors *f, ts_value *pivots) {
     f->flaw = f->flaw ? binary(f, ts_hlo_add, f->flaw, sum) : sum;
 }
 
-/* The factor of a symmetric block, of which the upper triangle is read, so that both sides of a product are
-   the same row: the two triangles differ by rounding, and small pivots would blow that up. Rows above the
-   current one are left to what subtracting makes of them. */
+/* Factors a symmetric block, reading only its upper triangle. Both sides of each product are then the same
+   row; the two triangles differ by rounding, which small pivots would amplify. Rows above the current one are
+   not masked, since they are not read again. */
 static ts_value *factor_block(factors *f, ts_value *a) {
     const int64_t n = a->type.dim[1], dims[2] = {f->batch, n}, batch[1] = {0};
     ts_type matrix = a->type, lines = ts_type_make(ts_dtype_f32, 2, dims);
@@ -69,7 +71,7 @@ static ts_value *factor_block(factors *f, ts_value *a) {
                           number(f, &matrix, 0));
 }
 
-/* Rows of U: zeros, the block's factor, and what stands beside it. */
+/* Rows of U: zeros before the block, the block's factor, and what stands beside it. */
 static ts_value *join_row(factors *f, int64_t before, ts_value *block, ts_value *beside) {
     const int64_t dims[3] = {f->batch, block->type.dim[1], before};
     ts_type left = ts_type_make(ts_dtype_f32, 3, dims);

@@ -1,5 +1,5 @@
-/* Collectives as the instruction has them: one operand, groups by rank (`ranks`), and instead of a region an
-   operator of the engines (`op`). */
+/* Rewrites collectives to the form of the instruction: one operand, groups by rank (attribute `ranks`), and
+   an operator of the engines (attribute `op`) instead of a region. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ typedef struct exchange {
     ts_maker *make;
     const ts_op_node *op;
     ts_groups groups;
-    ts_alu join; /* of two elements; bypass for what only moves them */
+    ts_alu join; /* the operator that combines two elements; bypass for collectives that only move them */
     ts_diag *diag;
 } exchange;
 
@@ -26,7 +26,7 @@ static const ts_attr *rank_attr(exchange *x) {
     return attr;
 }
 
-/* Predicates are bits to the engines. */
+/* Predicates are bits to the engines, so their sums and products become bitwise operators. */
 static ts_alu join_predicates(ts_alu alu) {
     if (alu == ts_alu_add || alu == ts_alu_max) return ts_alu_bitwise_or;
     return alu == ts_alu_multiply || alu == ts_alu_min ? ts_alu_bitwise_and : alu;
@@ -40,7 +40,7 @@ static const ts_attr *join_attr(exchange *x, unsigned dtype) {
     return attr;
 }
 
-/* The op on one operand. */
+/* Appends the collective for one operand. */
 static ts_value *put(exchange *x, ts_value *operand, const ts_type *type) {
     static const char *const dims[] = {"all_gather_dim", "concat_dimension", "scatter_dimension",
                                        "split_dimension"};
@@ -68,7 +68,7 @@ static ts_status find_join(exchange *x) {
     return ts_unsupported;
 }
 
-/* How many parts the op's shapes are made for; 0 = any. */
+/* The number of members for which the op's shapes are made; 0 = any. */
 static int64_t parts_of(const ts_op_node *op, const ts_type *from, const ts_type *to) {
     int64_t axis;
     switch (op->kind) {
@@ -93,7 +93,7 @@ static ts_status check_parts(exchange *x) {
     return ts_ok;
 }
 
-/* Whether every rank gets its own operand. */
+/* Whether every rank would only exchange with itself, so that the result is the operand. */
 static bool is_own(const exchange *x) {
     const ts_groups *groups = &x->groups;
     bool is_pairs = x->op->kind == ts_hlo_collective_permute;
@@ -111,7 +111,7 @@ static ts_value *expand_operand(exchange *x, uint32_t i) {
     ts_value *operand = x->op->operands[i];
     const ts_type *type = &x->op->results[i]->type;
     if (is_own(x)) return operand;
-    if (ts_module_ranks(x->make->module) == 1) /* a permute that sends nothing */
+    if (ts_module_ranks(x->make->module) == 1) /* a permute without pairs sends nothing */
         return ts_make_number(x->make, type, 0);
     return put(x, operand, type);
 }

@@ -1,7 +1,7 @@
-/* Quotients as products with a reciprocal. VectorE takes eight passes for a division element by element,
-   ScalarE one for a reciprocal. Such a quotient is rounded twice, to at most 1.5 units in the last place from
-   the exact one, if the reciprocal is a normal number for every number that the divisor can be (magnitude.h);
-   zeros, infinities and NaN give what a division gives. Narrower floats are divided so in fp32. */
+/* Quotients as products with a reciprocal. An elementwise division takes VectorE eight passes; a reciprocal
+   takes ScalarE one. Such a quotient is rounded twice, within 1.5 units in the last place of the exact one,
+   if the reciprocal is a normal number for every possible divisor (magnitude.h). Zeros, infinities and NaN
+   give what a division gives. Narrower floats are divided in fp32. */
 #include "compiler/graph/graph_make.h"
 #include "compiler/graph/magnitude.h"
 #include "compiler/passes.h"
@@ -12,7 +12,7 @@ typedef struct divisions {
     const ts_magnitude *magnitudes; /* by id, of the values that the pass found */
 } divisions;
 
-/* Bits of 1 in fp32. */
+/* Bits of 1.0 in fp32. */
 enum { ONE = 0x3f800000 };
 
 static ts_type in_fp32(const ts_type *type) {
@@ -26,7 +26,7 @@ static ts_value *as_fp32(ts_maker *make, ts_value *value) {
     return ts_type_equal(&type, &value->type) ? value : ts_make_unary(make, ts_hlo_convert, value, &type);
 }
 
-/* 1 / value in fp32, taken before the value is repeated. */
+/* 1 / value in fp32. Of a broadcast or reshape, the reciprocal is taken before it. */
 static ts_value *reciprocal(ts_maker *make, ts_value *value) {
     const ts_op_node *op = value->def;
     const ts_type type = in_fp32(&value->type);
@@ -47,7 +47,7 @@ static bool is_to_split(const divisions *d, const ts_op_node *op) {
            ts_magnitude_has_reciprocal(d->magnitudes[op->operands[1]->id]);
 }
 
-/* The op as a product, or as the conversion of one. */
+/* Turns the op into a product or, if its type is not fp32, into the conversion of one. */
 static void replace(ts_maker *make, ts_op_node *op) {
     ts_value *inverse = reciprocal(make, op->operands[1]);
     if (op->results[0]->type.dtype == ts_dtype_f32) {

@@ -1,7 +1,7 @@
-/* f8E4M3FN, which NeuronCore-v2 has no datapath for: its values are kept as bytes and computed with as fp32
-   (bf16 before a product, which holds them exactly). Its codes are those of the chip's IEEE-style fp8_e4m3
-   but for the top exponent, which holds numbers: so that the engines' own casts convert, of half the number
-   where it is large. */
+/* f8E4M3FN, for which NeuronCore-v2 has no datapath. Values are kept as bytes and converted to fp32 for
+   arithmetic (to bf16, which is exact, before a product). The codes equal those of the chip's IEEE-style
+   fp8_e4m3 except at the top exponent, which holds numbers here. So the engines' own casts do the conversion;
+   large numbers are halved first. */
 #include "compiler/graph/graph_make.h"
 #include "compiler/passes.h"
 
@@ -49,13 +49,13 @@ static ts_value *relabel(ts_maker *m, ts_value *value, unsigned dtype) {
     return ts_make_bitcast(m, value, &type);
 }
 
-/* 8 where `is_large`, else 0: one step of the exponent. */
+/* 8 where `is_large`, otherwise 0: one step of the exponent field. */
 static ts_value *exponent_step(ts_maker *m, ts_value *is_large) {
     ts_type bytes = as_type(is_large, ts_dtype_u8);
     return with(m, ts_hlo_multiply, ts_make_unary(m, ts_hlo_convert, is_large, &bytes), 8);
 }
 
-/* Bytes to fp32. */
+/* Converts bytes to fp32. */
 static ts_value *decode(ts_maker *m, ts_value *bytes) {
     ts_value *magnitude = with(m, ts_hlo_and, bytes, 0x7f);
     ts_value *is_large = ts_make_compare(m, "GE", magnitude, number(m, bytes, 0x78));
@@ -67,7 +67,8 @@ static ts_value *decode(ts_maker *m, ts_value *bytes) {
     return ts_make_select(m, is_nan, number(m, value, FP32_NAN), value);
 }
 
-/* fp32 to bytes: to nearest even; past 448 and half a step, and for NaN, the code of NaN. */
+/* Converts fp32 to bytes, rounding to nearest even. NaN and magnitudes beyond 448 plus half a step give NaN.
+ */
 static ts_value *encode(ts_maker *m, ts_value *value) {
     ts_type plain = as_type(value, ts_dtype_f32);
     ts_value *magnitude = ts_make_unary(m, ts_hlo_abs, value, &plain);
@@ -81,7 +82,7 @@ static ts_value *encode(ts_maker *m, ts_value *value) {
     return ts_make_select(m, is_number, bytes, nan);
 }
 
-/* Ops that move elements and do not look at them; `while` and the like hand them on. */
+/* Ops that move elements without looking at them, or pass them on as `while` does. */
 static bool moves(unsigned kind) {
     switch (kind) {
     case ts_hlo_all_gather:
@@ -117,7 +118,7 @@ static ts_value *bytes_of(ts_value *value) {
     return value->note ? value->note : value;
 }
 
-/* The same bytes, or what they stand for. */
+/* Gives a constant its bytes (u8), or the numbers that they stand for (fp32). */
 static void retype_constant(expander *x, ts_op_node *op, ts_dtype dtype) {
     const ts_attr *old = ts_op_attr(op, "value");
     ts_attr *attr = TS_NEW(&x->module->arena, ts_attr);
@@ -150,7 +151,7 @@ static void put_move(expander *x, ts_maker *m, ts_op_node *op, bool is_end) {
     put(x, m, op);
 }
 
-/* Bits under another dtype, and conversions: only the fp8 side changes. */
+/* Bitcasts and conversions: only their fp8 side changes. */
 static void put_convert(expander *x, ts_maker *m, ts_op_node *op) {
     ts_value *operand = bytes_of(op->operands[0]), *result = op->results[0];
     bool is_bits = op->kind == ts_hlo_bitcast_convert;
@@ -171,7 +172,7 @@ static void put_convert(expander *x, ts_maker *m, ts_op_node *op) {
     if (value != result) result->note = value;
 }
 
-/* A region of a reduction or a sort computes in fp32. */
+/* Regions of reductions and sorts compute in fp32. */
 static void widen_region(expander *x, ts_block *block) {
     for (uint32_t i = 0; i < block->arg_count; i++)
         if (is_fp8(block->args[i])) block->args[i]->type.dtype = ts_dtype_f32;
@@ -241,7 +242,7 @@ static void expand_block(expander *x, ts_block *block, bool is_body) {
     ts_block_take_ops(block, &out);
 }
 
-/* Marks the values, clears the notes, and says whether there is anything to do. */
+/* Marks the fp8 values and clears the notes. Returns whether there is anything to do. */
 static bool see_block(expander *x, const ts_block *block) {
     bool has_any = false;
     for (uint32_t i = 0; i < block->arg_count; i++) {

@@ -1,7 +1,7 @@
-/* Products and sums of integers on engines that multiply and add floats. An integer is a sum of limbs of few
-   bits times powers of two; dot_general, convolution and select_and_scatter are linear in them, and every sum
-   of limbs stays at most 2^24, where fp32 is exact. What limbs give is added up in integers as wide as the
-   result, wrapping. */
+/* Products and sums of integers, on engines that multiply and add floats. An integer is split into limbs: a
+   sum of numbers of few bits times powers of two. dot_general, convolution and select_and_scatter are linear
+   in the limbs, and every sum of limbs stays at most 2^24, where fp32 is exact. The partial results are added
+   in integers as wide as the result, which wrap. */
 #include <string.h>
 
 #include "compiler/graph/value_range.h"
@@ -9,7 +9,7 @@
 
 enum { EXACT_BITS = 24, MAX_LIMBS = 64 };
 
-/* An operand as limbs of `width` bits, the lowest first. The last one has the sign. */
+/* An operand as limbs of `width` bits, lowest first. The last limb carries the sign. */
 typedef struct limbs {
     int count, width;
     ts_value *limb[MAX_LIMBS];
@@ -28,7 +28,7 @@ static bool is_integer(const ts_value *value) {
            value->type.dtype != ts_dtype_i4 && value->type.dtype != ts_dtype_u4;
 }
 
-/* The bits of the largest magnitude that a limb has: 2^n or a little less. */
+/* The number of bits of a limb's largest magnitude: it is 2^n or a little less. */
 static int magnitude(const ts_value *value, int width) {
     bool is_signed = info_of(value)->kind == 's', is_one = bits_of(value) <= width;
     return is_one ? bits_of(value) - is_signed : width;
@@ -61,7 +61,7 @@ static limbs split(ts_maker *make, ts_value *value, int width, unsigned dtype) {
     return l;
 }
 
-/* *sum += part << shift, in integers of at least `bits` bits. */
+/* *sum += part << shift, in integers of 32 bits or, with bits = 64, of 64. */
 static void add_part(ts_maker *make, ts_value **sum, ts_value *part, int shift, int bits) {
     part = as(make, part, ts_dtype_i32);
     if (bits == 64) part = as(make, part, ts_dtype_i64);
@@ -69,7 +69,7 @@ static void add_part(ts_maker *make, ts_value **sum, ts_value *part, int shift, 
     *sum = *sum ? ts_make_binary(make, ts_hlo_add, *sum, part) : part;
 }
 
-/* The op on these operands with an fp32 result. */
+/* The op applied to these operands, with an fp32 result. */
 static ts_value *in_floats(ts_maker *make, const ts_op_node *op, ts_value *const *operands) {
     ts_type type = op->results[0]->type;
     type.dtype = ts_dtype_f32;
@@ -82,7 +82,7 @@ static ts_value *in_floats(ts_maker *make, const ts_op_node *op, ts_value *const
 
 /* ---- dot_general and convolution ---- */
 
-/* Products in each sum. */
+/* The number of products in each sum. */
 static int64_t depth_of(const ts_op_node *op) {
     const ts_type *rhs = &op->operands[1]->type;
     int64_t dims[TS_MAX_RANK], depth = 1;
@@ -97,7 +97,7 @@ static int64_t depth_of(const ts_op_node *op) {
     return depth;
 }
 
-/* The widest limbs, of at most 8 bits, which bf16 holds, whose sums are exact; 0 when there are none. */
+/* The widest limbs whose sums are exact: at most 8 bits, which bf16 holds. 0 when there are none. */
 static int product_width(const ts_op_node *op) {
     int64_t depth = depth_of(op);
     for (int width = 8; width > 0; width--) {
@@ -132,7 +132,8 @@ static ts_status expand_product(ts_maker *make, ts_op_node *op, ts_diag *diag) {
 
 /* ---- select_and_scatter ---- */
 
-/* An element is selected by at most as many windows as a window has elements. */
+/* The width of limbs of the source: an element can be selected by as many windows as a window has elements.
+ */
 static int source_width(const ts_op_node *op) {
     int64_t dims[TS_MAX_RANK], elems = 1;
     int count, width = EXACT_BITS;

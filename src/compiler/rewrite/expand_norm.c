@@ -1,13 +1,13 @@
-/* batch_norm_training, batch_norm_inference and batch_norm_grad, as StableHLO defines them, in fp32:
-   PyTorch/XLA has them for layer norms, too. The mean is taken off before squares are added up. */
+/* batch_norm_training, batch_norm_inference and batch_norm_grad as StableHLO defines them, in fp32.
+   PyTorch/XLA also uses them for layer norms. The mean is subtracted before squares are summed. */
 #include "base/bits.h"
 #include "compiler/rewrite/expand.h"
 
 typedef struct norm {
     ts_maker *make;
-    ts_type whole, feature; /* in fp32 */
-    int64_t axis;           /* of features */
-    double count;           /* elements of a feature */
+    ts_type whole, feature; /* types of the operand and of a number for each feature, in fp32 */
+    int64_t axis;           /* the axis of features */
+    double count;           /* elements of each feature */
 } norm;
 
 static ts_value *number(norm *n, const ts_type *type, double value) {
@@ -18,12 +18,12 @@ static ts_value *binary(norm *n, ts_hlo kind, ts_value *a, ts_value *b) {
     return ts_make_binary(n->make, kind, a, b);
 }
 
-/* Of a feature's number, for each of its elements. */
+/* Broadcasts a number for each feature to all its elements. */
 static ts_value *spread(norm *n, ts_value *a) {
     return ts_make_broadcast(n->make, a, &n->whole, &n->axis);
 }
 
-/* Of a feature's elements. */
+/* Sums the elements of each feature. */
 static ts_value *sum(norm *n, ts_value *a) {
     const int after = n->whole.rank - 1 - (int)n->axis;
     if (after > 0) a = ts_make_sum(n->make, a, n->axis + 1, after);
@@ -73,8 +73,8 @@ static void expand_inference(norm *n, ts_op_node *op, ts_value *const *in) {
     give(n, op->results[0], normalize(n, centered, deviation(n, op, in[4]), in[1], in[2]));
 }
 
-/* With y = centered / deviation: gradient * scale / deviation, less its mean and less y times the mean of
-   gradient * y. */
+/* With y = centered / deviation, the gradient of the operand is scale / deviation times (gradient -
+   mean(gradient) - y * mean(gradient * y)). */
 static void expand_gradient(norm *n, ts_op_node *op, ts_value *const *in) {
     ts_value *root = deviation(n, op, in[3]), *gradient = in[4];
     ts_value *centered = binary(n, ts_hlo_subtract, in[0], spread(n, in[2]));

@@ -1,14 +1,15 @@
-/* The custom calls Qr and ProductOfElementaryHouseholderReflectors as LAPACK defines them (sgeqr2, sorg2r):
-   one reflection a column, so that vectors of unequal lengths are masks. Of many columns, panels of some are
-   factored one after the other, in a loop; what is right of a panel is reflected by all of it at once, by
-   products: H1 H2 .. = 1 - V T V', T being the inverse of 1 + diag(tau) (V' V above its diagonal), times
-   diag(tau) (Schreiber and Van Loan 1989). */
+/* The custom calls Qr and ProductOfElementaryHouseholderReflectors as LAPACK defines them (sgeqr2, sorg2r).
+   There is one reflection for each column; since the vectors differ in length they are masked. A matrix of
+   many columns is factored in panels, each in a loop over its columns. The part to the right of a panel is
+   reflected by the whole panel at once, by products: H1 H2 .. = 1 - V T V', where T is the inverse of 1 +
+   diag(tau) (V' V above its diagonal), times diag(tau) (Schreiber and Van Loan 1989). */
 #include <string.h>
 
 #include "base/bits.h"
 #include "compiler/rewrite/expand.h"
 #include "compiler/rewrite/triangular.h"
 
+/* Columns of a panel; and a limit, since the graph grows with the number of panels. */
 enum { PANEL = 64, MAX_REFLECTIONS = 2048, MAX_PANELS = MAX_REFLECTIONS / PANEL };
 
 typedef struct factors {
@@ -26,10 +27,10 @@ static ts_value *binary(factors *f, ts_hlo kind, ts_value *a, ts_value *b) {
     return ts_make_binary(f->make, kind, a, b);
 }
 
-/* A column, by its number or, in a loop, by the trip's. */
+/* A column, given by its number or, inside a loop, by the trip. */
 typedef struct place {
     int64_t number;
-    ts_value *trip; /* i32[]; NULL: not in a loop */
+    ts_value *trip; /* i32[], or NULL outside a loop */
 } place;
 
 static ts_value *test(factors *f, const char *direction, ts_value *a, place j) {
@@ -42,8 +43,8 @@ static ts_value *choose(factors *f, ts_value *predicate, ts_value *yes, ts_value
     return ts_make_select(f->make, predicate, yes, no);
 }
 
-/* A value of [batch], [batch, rows] or [batch, cols] over a larger type; `axis` is where its second axis
- * goes. */
+/* Broadcasts [batch], [batch, rows] or [batch, cols] to a larger type. The second axis becomes axis `axis`.
+ */
 static ts_value *spread(factors *f, ts_value *value, const ts_type *type, int64_t axis) {
     const int64_t axes[2] = {0, axis};
     return ts_make_broadcast(f->make, value, type, axes);
@@ -79,13 +80,14 @@ static ts_value *reflect(factors *f, ts_value *matrix, ts_value *v, ts_value *ta
     return binary(f, ts_hlo_subtract, matrix, binary(f, ts_hlo_multiply, wide, spread(f, w, &f->matrix, 2)));
 }
 
-/* 1 in row j, `below` under it, 0 above. */
+/* A reflection's vector: 1 in row j, `below` under it, 0 above. */
 static ts_value *vector(factors *f, place j, ts_value *below) {
     ts_value *v = choose(f, test(f, "GT", f->row_number, j), below, number(f, &f->column, 0));
     return choose(f, test(f, "EQ", f->row_number, j), number(f, &f->column, 1), v);
 }
 
-/* Column j becomes (its rows above j, beta, the reflection's vector), those right of it are reflected. */
+/* Factors column j: it becomes (its rows above j, beta, the reflection's vector), and the columns to its
+   right are reflected. */
 static ts_value *factor_column(factors *f, ts_value *matrix, place j, ts_value **tau) {
     ts_value *column = column_of(f, matrix, j), *zeros = number(f, &f->column, 0);
     ts_value *zero = number(f, &f->scalar, 0), *one = number(f, &f->scalar, 1);
@@ -113,7 +115,7 @@ static ts_value *factor_column(factors *f, ts_value *matrix, place j, ts_value *
 
 typedef struct panel {
     factors *f;
-    ts_value *matrix; /* [batch, rows, cols]: R and, below its diagonal, the reflections' vectors */
+    ts_value *matrix; /* [batch, rows, cols]: R, and below its diagonal the vectors */
     ts_value *taus;   /* [batch, reflections] */
 } panel;
 
@@ -145,7 +147,7 @@ static panel factor_at_length(factors *f, ts_value *matrix) {
     return (panel){f, matrix, ts_make_concatenate(f->make, (int)count, taus, 1)};
 }
 
-/* V: ones on the diagonal, zeros above it. */
+/* V, the matrix of vectors: ones on the diagonal, zeros above it. */
 static ts_value *vectors_of(const panel *p) {
     factors *f = p->f;
     ts_type numbers = f->col_number->type;
@@ -163,7 +165,8 @@ static ts_value *triangle_of(const panel *p, ts_value *v) {
     return binary(f, ts_hlo_multiply, inverse, spread(f, p->taus, &products->type, 2));
 }
 
-/* matrix - V T V' matrix, or with T' in the place of T: the reflections in the opposite order. */
+/* matrix - V T V' matrix; with is_opposite, T' instead of T, which applies the reflections in the opposite
+   order. */
 static ts_value *reflect_by_all(const panel *p, ts_value *matrix, bool is_opposite) {
     ts_maker *m = p->f->make;
     ts_value *v = vectors_of(p), *triangle = triangle_of(p, v);
@@ -178,7 +181,8 @@ static ts_value *join(ts_maker *m, ts_value *a, ts_value *b, int64_t axis) {
     return b ? ts_make_concatenate(m, 2, (ts_value *[]){a, b}, axis) : a;
 }
 
-/* Panel after panel, of what the ones before leave; then all of it is put together, from the last. */
+/* Factors panel after panel, each on what the earlier ones leave, and joins the parts from the last panel to
+   the first. */
 static panel factor_panels(factors *f, ts_value *matrix) {
     ts_maker *m = f->make;
     const int64_t count = f->rows < f->cols ? f->rows : f->cols;
@@ -225,7 +229,7 @@ static void factor(factors *f, ts_op_node *op, int64_t count, const ts_type *sec
     if (op->result_count == 1) op->results[0]->note = ts_make_tuple(f->make, 2, both, &op->results[0]->type);
 }
 
-/* Reflects the product by panels, from the last one. */
+/* Applies the panels' reflections to `product`, from the last panel to the first. */
 static ts_value *multiply_panels(factors *f, ts_value *vectors, ts_value *taus, int64_t count,
                                  ts_value *product) {
     ts_maker *m = f->make;
@@ -260,7 +264,7 @@ static void multiply_reflections(factors *f, ts_op_node *op, int64_t count) {
     op->results[0]->note = ts_make_reshape(f->make, product, type->rank, type->dim);
 }
 
-/* As XLA's own call of two results is spelt; its parts' types are those that they must have. */
+/* XLA's own call returns a tuple; the types of its parts follow from the operand. */
 static bool is_tuple(const ts_op_node *op) {
     return op->result_count == 1 && op->results[0]->type.kind == ts_type_tuple;
 }

@@ -1,6 +1,6 @@
-/* reduce, reduce_window and map by functions that are not one operator of the engines: the function is
-   applied to whole arrays. A reduction joins neighbours, so that the order of elements stays; a window of any
-   size is put together from windows of powers of two. */
+/* reduce, reduce_window and map by functions that are not a single operator of the engines. The function is
+   applied to whole arrays. A reduction combines neighbours, which keeps the order of elements; a window of
+   any size is combined from windows whose sizes are powers of two. */
 #include <string.h>
 
 #include "compiler/lower/lower_argmax.h"
@@ -15,11 +15,11 @@ enum { MAX_ARRAYS = 16, MAX_WINDOW = 1 << 20 };
 typedef struct reducer {
     ts_maker *make;
     const ts_op_node *op;
-    int count; /* arrays */
+    int count; /* number of arrays that are reduced together */
     ts_value *array[MAX_ARRAYS];
 } reducer;
 
-/* out = region(a, b) of the arrays of two sets; out may be a. */
+/* out = region(a, b) on two sets of arrays; out may be a. */
 static void join(reducer *r, ts_value **out, ts_value *const *a, ts_value *const *b) {
     ts_value *args[2 * MAX_ARRAYS];
     memcpy(args, a, (size_t)r->count * sizeof *a);
@@ -27,7 +27,7 @@ static void join(reducer *r, ts_value **out, ts_value *const *a, ts_value *const
     ts_lift(r->make, r->op->regions[0], args, &a[0]->type, out);
 }
 
-/* `size` positions of an axis from `start` on, every `stride`-th. */
+/* Slices `size` positions of an axis from `start` on, every `stride`-th. */
 static void cut(reducer *r, ts_value *const *from, ts_value **to, int axis, int64_t start, int64_t size,
                 int64_t stride) {
     int64_t first[TS_MAX_RANK] = {0}, limit[TS_MAX_RANK], step[TS_MAX_RANK];
@@ -43,7 +43,7 @@ static void cut(reducer *r, ts_value *const *from, ts_value **to, int axis, int6
     }
 }
 
-/* The axis shrinks to size 1. */
+/* Reduces the axis to size 1. */
 static void reduce_axis(reducer *r, int axis) {
     for (int64_t size = r->array[0]->type.dim[axis]; size > 1; size = (size + 1) / 2) {
         ts_value *even[MAX_ARRAYS], *odd[MAX_ARRAYS], *rest[MAX_ARRAYS];
@@ -56,7 +56,7 @@ static void reduce_axis(reducer *r, int axis) {
     }
 }
 
-/* Start values before what was reduced, as results of the op. */
+/* Combines the initial values with what was reduced and gives the results to the op. */
 static void finish(reducer *r, ts_op_node *op) {
     ts_value *start[MAX_ARRAYS];
     for (int i = 0; i < r->count; i++) {
@@ -87,8 +87,8 @@ static void expand_reduce(reducer *r, ts_op_node *op) {
 
 /* ---- windows ---- */
 
-/* Windows of `size` positions, `dilation` apart, at every place of the axis: the bits of the size, from the
- * top. */
+/* Combines windows of `size` elements, `dilation` apart, at every position of the axis, following the bits of
+   the size from the top. */
 static void slide(reducer *r, int axis, int64_t size, int64_t dilation) {
     ts_value *unit[MAX_ARRAYS], *a[MAX_ARRAYS], *b[MAX_ARRAYS];
     int64_t places = r->array[0]->type.dim[axis], have = 1, bit = 1;
@@ -132,7 +132,7 @@ static bool is_native(const ts_op_node *op) {
     return true;
 }
 
-/* Numbers that count along axes, as lower_argmax.c wants indices to be. */
+/* Whether the value counts along an axis, as lower_argmax.c demands of indices. */
 static bool is_count(const ts_value *value) {
     const ts_op_node *op = value->def;
     while (op && (op->kind == ts_hlo_reshape || op->kind == ts_hlo_broadcast_in_dim))
@@ -140,7 +140,7 @@ static bool is_count(const ts_value *value) {
     return op && op->kind == ts_hlo_iota;
 }
 
-/* What lowering does without help. */
+/* Whether lowering handles the op directly. */
 static bool has_lowering(const ts_op_node *op) {
     ts_alu alu;
     if (!is_native(op)) return false;

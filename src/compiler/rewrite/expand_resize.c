@@ -1,14 +1,14 @@
-/* The custom calls ResizeNearest, ResizeBilinear and their gradients, as torch_xla asks for them, with
-   PyTorch's sample points. One spatial axis is resized after the other. Elements that are only picked are
-   never multiplied, so that an infinity stays where it is; bilinear weights are a matrix, and the gradient
-   its transpose. The calls' images have their channels last, but PyTorch's lie with the width last, and so
-   they are worked on. */
+/* The custom calls ResizeNearest, ResizeBilinear and their gradients, as torch_xla issues them, with
+   PyTorch's sample points. The two spatial axes are resized one after the other. Nearest resizing only picks
+   elements and never multiplies them, so that infinities stay in place. Bilinear weights form a matrix, and
+   the gradient uses its transpose. The calls' images have channels last, but PyTorch's data have the width
+   last, which is the layout used here. */
 #include <math.h>
 #include <string.h>
 
 #include "compiler/rewrite/expand.h"
 
-enum { HEIGHT = 2, WIDTH = 3, RANK = 4 }; /* of [batch, channels, height, width] */
+enum { HEIGHT = 2, WIDTH = 3, RANK = 4 }; /* axes of [batch, channels, height, width] */
 
 typedef struct resizing {
     ts_maker *m;
@@ -16,7 +16,7 @@ typedef struct resizing {
     bool aligns_corners, has_half_pixels;
 } resizing;
 
-/* Where in the smaller or larger original element `at` of `to` is sampled, in the arithmetic of PyTorch. */
+/* The position in the original of element `at` of `to`, in PyTorch's own arithmetic. */
 static float sample_point(const resizing *r, int64_t at, int64_t from, int64_t to) {
     if (r->aligns_corners) return to > 1 ? (float)at * ((float)(from - 1) / (float)(to - 1)) : 0;
     float scale = (float)from / (float)to;
@@ -30,9 +30,9 @@ static int64_t nearest(const resizing *r, int64_t at, int64_t from, int64_t to) 
     return index < from ? index : from - 1;
 }
 
-/* ---- nearest, by whole factors ---- */
+/* ---- nearest, integer factors ---- */
 
-/* a as [..., whole, part, ...], `whole * part` having been `axis`, or that axis again. */
+/* Splits an axis of size whole * part into two axes [whole, part]. */
 static ts_value *cut_axis(ts_maker *m, ts_value *a, int axis, int64_t whole, int64_t part) {
     int64_t dim[RANK + 1];
     for (int i = 0; i < RANK; i++)
@@ -75,7 +75,7 @@ static ts_value *spread(ts_maker *m, ts_value *a, int axis, int64_t first, int64
     return ts_make_pad(m, a, zero_of(m, a), low, high, interior);
 }
 
-/* ---- nearest, by any factor ---- */
+/* ---- nearest, other factors ---- */
 
 static ts_value *pick(ts_maker *m, ts_value *a, int axis, const int32_t *indices, int64_t count) {
     const int64_t at[2] = {count, 1}, into = axis;
@@ -101,8 +101,8 @@ static ts_value *pick(ts_maker *m, ts_value *a, int axis, const int32_t *indices
     return op->results[0];
 }
 
-/* Every element of the original adds up those that were made of it, as many as any has: where it has fewer,
-   zeros behind the last one. */
+/* Gradient of pick: each element of the original sums the elements made from it. All have as many summands as
+   the most copied one; missing summands are zeros behind the last element. */
 static ts_value *pick_back(ts_maker *m, ts_value *a, int axis, const int32_t *source, int64_t from) {
     int64_t to = a->type.dim[axis], most = 1, low[RANK] = {0}, high[RANK] = {0}, none[RANK] = {0};
     int64_t *count = TS_NEW_ARRAY(&m->module->arena, int64_t, (size_t)from);
@@ -119,7 +119,7 @@ static ts_value *pick_back(ts_maker *m, ts_value *a, int axis, const int32_t *so
     return ts_make_sum(m, cut_axis(m, a, axis, from, most), axis + 1, 1);
 }
 
-/* `from` elements of the original, `to` of what is resized; of a gradient the value has the latter. */
+/* Resizes an axis from `from` to `to` elements; the value of a gradient has `to`. */
 static ts_value *resize_nearest(const resizing *r, ts_value *a, int axis, int64_t from, int64_t to) {
     int32_t *source = TS_NEW_ARRAY(&r->m->module->arena, int32_t, (size_t)to);
     bool repeats = to % from == 0, thins = from % to == 0;
@@ -137,7 +137,7 @@ static ts_value *resize_nearest(const resizing *r, ts_value *a, int axis, int64_
 
 /* ---- bilinear ---- */
 
-/* f32[to, from] */
+/* The weights as f32[to, from]. */
 static ts_value *weights(const resizing *r, int64_t from, int64_t to) {
     const int64_t dim[2] = {to, from};
     float *data = TS_NEW_ARRAY(&r->m->module->arena, float, (size_t)(from * to));
@@ -171,7 +171,7 @@ static ts_value *product(ts_maker *m, ts_value *left, ts_value *right, int64_t l
     return op->results[0];
 }
 
-/* Either product leaves the rows along the width whole. */
+/* Both products keep the rows along the width contiguous. */
 static ts_value *resize_bilinear(const resizing *r, ts_value *a, int axis, int64_t from, int64_t to) {
     static const int rows_back[RANK] = {1, 2, 0, 3};
     int64_t depth = r->is_gradient ? 0 : 1;
@@ -182,7 +182,7 @@ static ts_value *resize_bilinear(const resizing *r, ts_value *a, int axis, int64
 
 /* ---- the call ---- */
 
-/* Two digits, align_corners and half_pixel_centers, between quotes. */
+/* Reads align_corners and half_pixel_centers: two digits between quotes. */
 static bool read_config(resizing *r, const char *text) {
     char digits[3] = {0};
     for (int n = 0; *text; text++) {
@@ -211,7 +211,8 @@ static bool is_resizing(const ts_op_node *op, resizing *r) {
 }
 
 ts_status ts_expand_resize(ts_maker *make, ts_op_node *op, ts_diag *diag) {
-    static const int turned[RANK] = {0, 3, 2, 1}; /* of [batch, width, height, channels], and back */
+    static const int turned[RANK] = {
+        0, 3, 2, 1}; /* [batch, width, height, channels] to channels second; its own inverse */
     (void)diag;
     resizing r = {.m = make};
     if (!is_resizing(op, &r)) return ts_ok;

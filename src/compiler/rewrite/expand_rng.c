@@ -1,11 +1,11 @@
 /* rng_bit_generator as 32-bit integer operations: Threefry-2x32 with 20 rounds and Philox-4x32 with 10
-   (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011), counters and results arranged as XLA
-   arranges them, so that the bits are the same. */
+   (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011). Counters and results are arranged as
+   in XLA, so that the bits are the same. */
 #include <string.h>
 
 #include "compiler/rewrite/expand.h"
 
-/* A 64-bit number as two of 32 bits. */
+/* A 64-bit number as two u32. */
 typedef struct wide {
     ts_value *low, *high;
 } wide;
@@ -32,7 +32,7 @@ static ts_value *mix(generator *g, ts_value *a, ts_value *b) {
     return ts_make_binary(&g->make, ts_hlo_xor, a, b);
 }
 
-/* Scalar u32: half `half` of the state's word `at`. */
+/* Half `half` (0 = low) of word `at` of the state, a scalar u32. */
 static ts_value *state_half(generator *g, int64_t at, int64_t half) {
     int64_t start[2] = {at, half}, limit[2] = {at + 1, half + 1};
     return ts_make_reshape(&g->make, ts_make_slice(&g->make, g->state, start, limit), 0, NULL);
@@ -46,13 +46,13 @@ static wide splat(generator *g, wide w, const ts_type *type) {
     return (wide){ts_make_splat(&g->make, w.low, type), ts_make_splat(&g->make, w.high, type)};
 }
 
-/* 1 where sum, the wrapped result of adding something to `part`, lost a carry; else 0. */
+/* 1 where the wrapped sum of `part` and something else lost a carry; otherwise 0. */
 static ts_value *carry(generator *g, ts_value *sum, ts_value *part) {
     ts_value *lost = ts_make_compare(&g->make, "LT", sum, part);
     return ts_make_unary(&g->make, ts_hlo_convert, lost, &sum->type);
 }
 
-/* w + step; *over: what carries out of it. */
+/* w + step. *over gets the carry out of the sum, unless `over` is NULL. */
 static wide add_wide(generator *g, wide w, ts_value *step, ts_value **over) {
     wide sum = {.low = add(g, w.low, step)};
     ts_value *one = carry(g, sum.low, w.low);
@@ -68,7 +68,7 @@ static ts_value *as_row(generator *g, wide w) {
     return ts_make_concatenate(&g->make, 2, halves, 1);
 }
 
-/* The new state: words as u64[n]. */
+/* Joins the new state's words to u64[n]. */
 static ts_value *join_state(generator *g, const wide *words) {
     ts_value *rows[3];
     for (int64_t i = 0; i < g->words; i++)
@@ -98,7 +98,7 @@ static void threefry(generator *g, ts_value *x[2], wide key) {
     }
 }
 
-/* The axis that two halves are interleaved along: the first even one, else the longest. */
+/* The axis along which two halves are interleaved: the first even one, otherwise the longest. */
 static int split_axis(const ts_type *type) {
     int longest = 0;
     for (int i = 0; i < type->rank; i++)
@@ -108,7 +108,8 @@ static int split_axis(const ts_type *type) {
     return longest;
 }
 
-/* Counters state + 0, 1, ... for `count` elements as two flat arrays, and the state after them. */
+/* Runs Threefry on the counters state + 0, 1, ... for `count` elements. Returns two flat arrays and the next
+   state. */
 static void threefry_run(generator *g, int64_t count, ts_value *x[2], ts_value **state) {
     ts_type flat = ts_type_make(ts_dtype_u32, 1, &count);
     wide key = state_word(g, 0), first = state_word(g, 1);
@@ -120,7 +121,7 @@ static void threefry_run(generator *g, int64_t count, ts_value *x[2], ts_value *
     *state = join_state(g, words);
 }
 
-/* u32 values of the type's shape. */
+/* Random u32 in the shape of the type. */
 static ts_value *threefry_bits(generator *g, const ts_type *type, ts_value **state) {
     ts_value *x[2];
     int64_t dims[TS_MAX_RANK], start[TS_MAX_RANK] = {0};
@@ -145,7 +146,7 @@ static ts_value *threefry_bits(generator *g, const ts_type *type, ts_value **sta
 
 /* ---- Philox ---- */
 
-/* The 64-bit product of x and k by halves of 16 bits: no sum of theirs leaves 32 bits. */
+/* The 64-bit product of x and k, by 16-bit halves whose sums stay within 32 bits. */
 static wide multiply(generator *g, ts_value *x, uint32_t k) {
     ts_value *low = with(g, ts_hlo_and, x, 0xffff), *high = with(g, ts_hlo_shift_right_logical, x, 16);
     ts_value *t = with(g, ts_hlo_multiply, low, k & 0xffff);
@@ -170,7 +171,7 @@ static void philox(generator *g, ts_value *x[4], wide key) {
     }
 }
 
-/* `count` u32 values in a row. The counter has 128 bits; a state of two words has the key on top of it. */
+/* `count` random u32. The counter has 128 bits; with a state of two words, its upper half is the key. */
 static ts_value *philox_bits(generator *g, int64_t count, ts_value **state) {
     const int64_t blocks = (count + 3) / 4, column[2] = {blocks, 1}, flat_dim = blocks * 4, start = 0;
     ts_type flat = ts_type_make(ts_dtype_u32, 1, &blocks);
@@ -211,7 +212,7 @@ static ts_status check(const ts_module *module, const ts_op_node *op, ts_diag *d
                       ts_dtype_get((ts_dtype)type->dtype)->name);
 }
 
-/* Results of 64 bits are pairs of 32-bit ones, low first. */
+/* Converts u32 to the type. A 64-bit result is made of pairs of u32, low first. */
 static ts_value *as_type(generator *g, ts_value *bits, const ts_type *type) {
     const ts_dtype_info *info = ts_dtype_get((ts_dtype)type->dtype);
     ts_type narrow = *type;

@@ -1,7 +1,7 @@
-/* scatter by a function that is not one operator of the engines, such as x.at[i].apply(f): where no element
-   is met twice, what is there is gathered, the function applied to all of it at once, and the result
-   scattered in its place. Windows that reach out are dropped by the scatter, whatever was gathered for them.
- */
+/* scatter by a function that is not a single operator of the engines, such as x.at[i].apply(f). Where no
+   element is updated twice, the old elements are gathered, the function is applied to all of them at once,
+   and the result is scattered in their place. The scatter drops windows that are out of bounds, whatever was
+   gathered for them. */
 #include "compiler/lower/lower_scatter.h"
 #include "compiler/rewrite/expand.h"
 #include "compiler/rewrite/lift.h"
@@ -13,7 +13,7 @@ static int64_t start_count(const ts_op_node *op) {
     return axis < indices->rank && elems > 0 ? elems / indices->dim[axis] : elems;
 }
 
-/* The operand's windows that the scatter would write to, as the updates lie. */
+/* Gathers the windows that the scatter would write, in the shape of the updates. */
 static ts_value *gather_windows(ts_maker *m, const ts_op_node *op) {
     int64_t window[TS_MAX_RANK], inserted[TS_MAX_RANK], batching[TS_MAX_RANK], index_batching[TS_MAX_RANK];
     int64_t map[TS_MAX_RANK], sizes[TS_MAX_RANK];

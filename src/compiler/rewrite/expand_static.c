@@ -1,7 +1,8 @@
-/* What static shapes decide: sizes of dimensions. And elements of tuples. */
+/* What is known statically: sizes of dimensions, and elements of tuples. */
 #include "compiler/rewrite/expand.h"
 
-/* A function that returns several values as one, as PyTorch/XLA's loops call them, has been inlined. */
+/* An element of a tuple that an inlined function returned. PyTorch/XLA's loops call functions that return
+   their values as a tuple. */
 static void take_element(ts_op_node *op) {
     const ts_op_node *tuple = op->operands[0]->def;
     int64_t index = ts_op_int(op, "index", -1);

@@ -1,10 +1,10 @@
-/* The custom call ApproxTopK, as jax.lax.approx_max_k and approx_min_k ask for it: exactly, by the sort that
-   its comparator, which is its region after inlining, describes. */
+/* The custom call ApproxTopK, as jax.lax.approx_max_k and approx_min_k issue it. It is computed exactly, by
+   the sort that its comparator describes; after inlining, the comparator is its region. */
 #include <string.h>
 
 #include "compiler/rewrite/expand.h"
 
-/* Operands are the arrays, then a number for each that goes after all others. */
+/* Whether the call has the expected form: arrays, then for each a number that sorts after all others. */
 static bool is_wanted(const ts_op_node *op, int64_t *axis) {
     uint32_t count = op->result_count;
     const ts_attr *config = ts_op_attr(op, "mhlo.backend_config");

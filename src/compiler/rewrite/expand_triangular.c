@@ -1,6 +1,7 @@
-/* triangular_solve by blocks: the inverses of the blocks on the diagonal, all at once, and from there block
-   by block what is left of the right side, as products. A block's inverse grows from those of its halves:
-   with X the inverse of its diagonal and B the part beside it, X - X B X is that of twice the size. */
+/* triangular_solve by blocks. The blocks on the diagonal are inverted all at once; then the right side is
+   solved block by block, with products for the updates. A block's inverse grows from those of its halves:
+   with X the inverse of its diagonal halves and B the part beside them, X - X B X is the inverse of twice the
+   size. */
 #include <string.h>
 
 #include "base/bits.h"
@@ -24,7 +25,7 @@ bool ts_triangle_upper(int64_t row, int64_t column, int64_t number) {
     return column >= row + number;
 }
 
-/* Beside the diagonal, in blocks of twice 2^number: their lower left and upper right quarters. */
+/* In diagonal blocks of size 2 * 2^number: the lower left or upper right quarter. */
 static bool is_left_quarter(int64_t row, int64_t column, int64_t number) {
     return ((row >> number) ^ (column >> number)) == 1 && row > column;
 }
@@ -84,8 +85,8 @@ ts_value *ts_triangle_inverse(ts_maker *m, ts_value *a, bool is_lower, bool has_
     return inverse;
 }
 
-/* An inverse alone would leave errors as large as the matrix's condition makes them; solving for what it
-   leaves brings them near those of substitution. */
+/* Multiplying by the inverse alone has an error in proportion to the matrix's condition. One step of
+   refinement, solving for the residual, brings the error near that of substitution. */
 ts_value *ts_triangle_apply(ts_maker *m, ts_value *a, ts_value *inverse, ts_value *right, int64_t depth) {
     ts_value *first = ts_triangle_product(m, inverse, right, depth, 1);
     ts_value *left = ts_make_binary(m, ts_hlo_subtract, right, ts_triangle_product(m, a, first, depth, 1));
@@ -107,7 +108,7 @@ static ts_value *lengthen(system *s, ts_value *a, int64_t rows, int64_t columns)
     return ts_make_pad(s->m, a, number(s->m, &scalar, 0), none, more, none);
 }
 
-/* The triangle alone, with its diagonal. */
+/* Clears the other triangle, and sets a unit diagonal to ones. */
 static void clean(system *s) {
     const ts_type *type = &s->matrix->type;
     ts_triangle_part *has = s->is_lower ? ts_triangle_lower : ts_triangle_upper;
@@ -118,7 +119,7 @@ static void clean(system *s) {
     s->matrix = ts_make_select(s->m, mask, number(s->m, type, 1), s->matrix);
 }
 
-/* Whole blocks: the identity goes on where the matrix ends. */
+/* Extends the matrix with the identity to whole blocks. */
 static void fill_up(system *s) {
     int64_t size = s->block * s->blocks, end = s->size;
     if (size == end) return;
@@ -129,7 +130,7 @@ static void fill_up(system *s) {
     s->size = size;
 }
 
-/* [batch * blocks, block, block], of every matrix block by block. */
+/* The inverses of all diagonal blocks, [batch * blocks, block, block]. */
 static ts_value *invert_diagonal(system *s) {
     int64_t n = s->block;
     const int64_t one[4] = {s->batch, 1, n, n}, all[3] = {s->batch * s->blocks, n, n};
@@ -152,7 +153,7 @@ static ts_value *solve(system *s) {
         const int64_t start[4] = {0, i, 0, 0}, limit[4] = {s->batch, i + 1, n, n};
         ts_value *inverse = ts_make_reshape(s->m, ts_make_slice(s->m, inverses, start, limit), 3, one);
         ts_value *rest = ts_make_block(s->m, s->right, i * n, n, 0, columns);
-        if (step > 0) { /* what is known already: rows 0 to i, or from i + 1 on */
+        if (step > 0) { /* the known rows: those before block i, or those after it */
             int64_t from = s->is_lower ? 0 : i + 1;
             ts_value *known = ts_make_concatenate(s->m, (int)step, s->is_lower ? solved : solved + from, 1);
             ts_value *beside = ts_make_block(s->m, s->matrix, i * n, n, from * n, step * n);

@@ -1,6 +1,6 @@
-/* Operations on 64-bit integers, which the engines do not have, as operations on their halves. A value stays
-   one of 64 bits where it meets arguments, results and ops unknown here: the halves along a last axis of size
-   2, which a bitcast joins. What nobody reads joined is dropped by folding. */
+/* Operations on 64-bit integers, which the engines lack, as operations on their halves. A value stays 64-bit
+   where it meets arguments, results and ops that are not expanded: there a bitcast joins the halves along a
+   last axis of size 2. Folding drops joins that nothing reads. */
 #include <string.h>
 
 #include "compiler/passes.h"
@@ -25,7 +25,7 @@ static ts_value *join(ts_maker *m, ts_wide w, const ts_type *type) {
 
 /* ---- ops ---- */
 
-/* Data that moves: the same op on either half. */
+/* Ops that only move data are applied to each half. */
 static bool is_move(const ts_op_node *op) {
     switch (op->kind) {
     case ts_hlo_broadcast_in_dim:
@@ -48,12 +48,13 @@ static bool is_index(const ts_op_node *op, uint32_t i) {
     case ts_hlo_dynamic_slice: return i >= 1;
     case ts_hlo_dynamic_update_slice: return i >= 2;
     case ts_hlo_gather: return i == 1;
-    case ts_hlo_scatter: return i == op->operand_count / 2; /* between inputs and updates */
+    case ts_hlo_scatter: return i == op->operand_count / 2; /* the indices come between inputs and updates */
     default: return false;
     }
 }
 
-/* Indices are clamped, or leave their update out: their numbers count within 32 bits only. */
+/* Indices are saturated to 32 bits: they are clamped or drop their update anyway when they are out of bounds.
+ */
 static void narrow_indices(ts_maker *m, ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++)
         if (is_index(op, i) && is_wide(op->operands[i]))
@@ -130,14 +131,14 @@ static ts_wide count_ones(ts_maker *m, ts_wide a) {
     return ts_wide_of_word(m, ts_make_binary(m, ts_hlo_add, low, high));
 }
 
-/* The number that every element is, where that is known. */
+/* The number that all elements have, if it is known. */
 static bool is_known(const ts_value *word, double *number) {
     while (word->def && word->def->kind == ts_hlo_broadcast_in_dim)
         word = word->def->operands[0];
     return ts_constant_splat(word, number);
 }
 
-/* By squares, one for each bit of an exponent that is a known natural number. */
+/* Power by repeated squaring, if the exponent is a known number that is not negative. */
 static bool power(ts_maker *m, ts_wide base, ts_wide exponent, bool has_sign, ts_wide *r) {
     double low, high;
     if (!is_known(exponent.low, &low) || !is_known(exponent.high, &high)) return false;
@@ -150,7 +151,7 @@ static bool power(ts_maker *m, ts_wide base, ts_wide exponent, bool has_sign, ts
     return true;
 }
 
-/* Arithmetic whose operands and result are of 64 bits; false when it is none known here. */
+/* Arithmetic with 64-bit operands and result; false for other ops. */
 static bool compute(ts_maker *m, const ts_op_node *op, ts_wide *r) {
     for (uint32_t i = 0; i < op->operand_count; i++)
         if (!is_wide(op->operands[i])) return false;
@@ -200,7 +201,7 @@ static ts_wide count_up(ts_maker *m, const ts_op_node *op) {
 
 /* ---- control flow ---- */
 
-/* The block's arguments become pairs, which casts in front of its ops make whole again. */
+/* Makes the block's 64-bit arguments pairs, which bitcasts at the start of the block join again. */
 static void pair_arguments(ts_maker *m, ts_block *block) {
     ts_block front = {0};
     ts_maker inside = {.module = m->module, .func = m->func, .block = &front, .loc = m->loc};
@@ -223,7 +224,7 @@ static void cast_operands(ts_maker *m, ts_op_node *op) {
     }
 }
 
-/* What enters and leaves regions crosses as pairs, cast before and after. */
+/* 64-bit values enter and leave regions as pairs, bitcast before and after. */
 static void pair_region_op(ts_maker *m, ts_op_node *op) {
     ts_type *types = TS_NEW_ARRAY(&m->module->arena, ts_type, op->result_count + 1);
     for (uint32_t i = 0; i < op->result_count; i++) {

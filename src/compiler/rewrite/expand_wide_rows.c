@@ -1,5 +1,5 @@
-/* scatter and sort of 64-bit integers, by halves that move together. What a scatter writes or combines bit by
-   bit it does to either half; sums are made of limbs, whose carries are added afterwards. */
+/* scatter and sort of 64-bit integers by halves. A scatter that replaces, or combines bitwise, does so for
+   each half. Sums are taken of limbs, whose carries are added afterwards. */
 #include "compiler/graph/value_range.h"
 #include "compiler/lower/lower.h"
 #include "compiler/lower/sort.h"
@@ -10,7 +10,7 @@ enum { WORD = 32, WIDE = 64, MAX_OPERANDS = 32 };
 
 /* ---- scatter ---- */
 
-/* Bits [from, from + bits) of a value as words. */
+/* Bits [from, from + bits) of a value, as u32. */
 static ts_value *limb_of(ts_maker *m, ts_wide w, int from, int bits) {
     ts_value *word = from < WORD ? w.low : w.high;
     int shift = from % WORD;
@@ -30,7 +30,8 @@ static ts_wide moved_up(ts_maker *m, ts_value *word, int by) {
     return (ts_wide){up, by ? ts_make_binary(m, ts_hlo_shift_right_logical, word, count) : zero};
 }
 
-/* Limbs so narrow that a word holds the sum of as many as there are updates of one element. */
+/* Sums by limbs that are narrow enough for a word to hold the sum of all updates of one element. False when
+   there are too many updates. */
 static bool add_up(ts_maker *m, const ts_op_node *op, ts_wide into, ts_wide updates, ts_wide *sum) {
     int64_t most = ts_scatter_updates(op);
     int bits = most <= (int64_t)1 << 16 ? 16 : 8;
@@ -71,7 +72,7 @@ static ts_value *as(ts_maker *m, ts_value *value, unsigned dtype) {
     return value->type.dtype == dtype ? value : ts_make_unary(m, ts_hlo_convert, value, &type);
 }
 
-/* An operand's parts, most significant first, and the order of either is that of integers. */
+/* Splits an operand into parts, most significant first, that compare as integers. */
 static int parts_of(ts_maker *m, ts_value *operand, ts_value **parts) {
     parts[0] = operand;
     if (!ts_is_wide(operand)) return 1;
@@ -81,7 +82,8 @@ static int parts_of(ts_maker *m, ts_value *operand, ts_value **parts) {
     return 2;
 }
 
-/* Keys of halves for keys of whole operands; their count, or 0 when they are too many or not operands. */
+/* Translates keys on whole operands to keys on their parts. Returns their number, or 0 when they are too many
+   or not operands. */
 static int split_keys(const ts_op_node *op, const int *first, ts_sort_key *keys, int *at) {
     ts_sort_key whole[TS_SORT_KEYS];
     int count = ts_sort_order(op->regions[0], whole), made = 0;

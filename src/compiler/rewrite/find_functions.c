@@ -1,7 +1,7 @@
-/* Functions of ScalarE that the program spells out, found by the formulas of functions.def. One walk looks at
-   each operation as the last of a formula's, times something: its operands, told as polynomials
-   (polynomial.h) of x and of what is no sum or product, are compared with the formula's. A second one
-   replaces what was found. The other operations of a formula stay while somebody else reads them. */
+/* Finds functions of ScalarE that the program spells out, by the formulas of functions.def. The first walk
+   tries each operation as the last one of a formula, up to a factor: its operands, written as polynomials
+   (polynomial.h) of x and of the values that are not sums or products, are compared with the formula's. The
+   second walk replaces what was found. Other operations of a formula stay while something else reads them. */
 #include <math.h>
 #include <string.h>
 
@@ -10,11 +10,12 @@
 #include "compiler/rewrite/formula.h"
 
 enum {
-    FAR = 12,        /* operations between a formula's last and the one that its row names */
-    MOST_NODES = 64, /* looked at to find those */
-    MOST_MARKS = 6,  /* of these */
-    MOST_X = 10,     /* values below one that x may be */
-    MOST_DEPTH = 48, /* of the operations of a polynomial */
+    FAR =
+        12, /* most operations between a formula's last one and its mark (the operation that its row names) */
+    MOST_NODES = 64, /* values that are searched for marks */
+    MOST_MARKS = 6,  /* marks that are tried */
+    MOST_X = 10,     /* values below a mark that are tried as x */
+    MOST_DEPTH = 48, /* depth of the operations expanded to a polynomial */
     MOST_POWER = 4,
     UNREACHED = 255
 };
@@ -33,14 +34,14 @@ static const struct {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
-/* What is known of a value, by its id. */
+/* What is known of a value; indexed by its id. */
 typedef struct fact {
     const ts_value *value;
-    ts_hlo kind;            /* it is number * by * kind(x); none = nothing was found */
-    const ts_value *x, *by; /* by = NULL: 1 */
+    ts_hlo kind;            /* the value is number * by * kind(x); none = nothing was found */
+    const ts_value *x, *by; /* by = NULL stands for 1 */
     double number;
-    uint32_t looked;  /* the last try for which depends_on_x was found out */
-    uint8_t distance; /* operations to the nearest one that a row names; UNREACHED = it is far */
+    uint32_t looked;  /* the last try in which depends_on_x was computed */
+    uint8_t distance; /* operations to the nearest mark below; UNREACHED = too far */
     bool depends_on_x;
 } fact;
 
@@ -48,21 +49,22 @@ typedef struct finder {
     ts_module *module;
     ts_func *main;
     row rows[ROWS];
-    bool is_called[ts_hlo_count]; /* by a formula; functions that are not are wholes */
+    bool
+        is_called[ts_hlo_count]; /* whether formulas call the function; functions that none calls are final */
     fact *facts;
-    const ts_value *x;  /* what the formula's variable is taken to be */
-    uint32_t tried;     /* number of that try */
-    bool is_whole;      /* what was found and no formula reads is a whole, not what it is made of */
-    bool has_met_whole; /* it made a difference */
+    const ts_value *x;  /* the value that stands for the formula's variable */
+    uint32_t tried;     /* number of the current try */
+    bool is_whole;      /* treat a final function as one atom, rather than expand what it is made of */
+    bool has_met_whole; /* whether is_whole made a difference in this try */
 } finder;
 
-/* An operation near a root that a row may name, with its operand. */
+/* An operation near a root that a row of functions.def may name, and its operand. */
 typedef struct mark {
     ts_hlo kind;
     const ts_value *of;
 } mark;
 
-/* A formula being compared: the value that each of its calls was found as. */
+/* A formula that is being compared, and the value found for each of its calls. */
 typedef struct match {
     finder *f;
     const ts_formula *formula;
@@ -85,7 +87,7 @@ static bool is_mark(unsigned kind) {
     return false;
 }
 
-/* A function was found that no formula reads. */
+/* Whether the kind is a function that was found and that no formula calls. */
 static bool is_final(const finder *f, unsigned kind) {
     return kind != ts_hlo_none && !f->is_called[kind];
 }
@@ -95,7 +97,7 @@ static void note_calls(finder *f, const ts_formula *formula) {
         f->is_called[formula->call[i].kind] = true;
 }
 
-/* The value is just kind(x). */
+/* Whether the value is exactly kind(x), without factors. */
 static bool is_plain(const fact *of) {
     return of->kind && !of->by && of->number == 1;
 }
@@ -108,7 +110,7 @@ static bool is_whole(finder *f, const ts_value *value) {
     return is_one && f->is_whole;
 }
 
-/* It was found to be a function that formulas read. */
+/* Whether the value was found to be a function that formulas call. */
 static bool is_read(const finder *f, const ts_value *value) {
     const fact *of = fact_of(f, value);
     return is_plain(of) && !is_final(f, of->kind);
@@ -128,7 +130,8 @@ static bool depends_on_x(finder *f, const ts_value *value, int depth) {
     return of->depends_on_x;
 }
 
-/* How expand() takes an op: as a sum, a product, a multiple or a small power of its operands; or not. */
+/* How expand() treats an op: as a sum, a product, a multiple or a small power of its operands, or as an atom.
+ */
 typedef enum how { as_atom, as_sum, as_product, as_multiple, as_power } how;
 
 static how how_to_expand(const ts_op_node *op, double *number) {
@@ -149,7 +152,7 @@ static how how_to_expand(const ts_op_node *op, double *number) {
     }
 }
 
-/* What has nothing to do with x is one atom, however it is computed. */
+/* Expands a value to a polynomial. A value that does not depend on x is one atom, however it is computed. */
 static void expand(finder *f, const ts_value *value, int depth, ts_poly *out) {
     const ts_op_node *op = value->def;
     double number;
@@ -176,7 +179,7 @@ static void expand(finder *f, const ts_value *value, int depth, ts_poly *out) {
     if (a.count >= 0) ts_poly_copy(out, &a);
 }
 
-/* ---- polynomials and a formula's ---- */
+/* ---- comparing polynomials with a formula's ---- */
 
 static bool match_poly(match *m, const ts_poly *want, const ts_poly *have, ts_poly_term *by);
 
@@ -196,7 +199,7 @@ static bool match_args(match *m, const ts_formula_call *call, const ts_op_node *
     return true;
 }
 
-/* The direction of the same comparison from the other side. */
+/* The same comparison with its sides swapped. */
 static const char *mirrored(const char *direction) {
     static const char *const pairs[][2] = {{"LT", "GT"}, {"GT", "LT"}, {"LE", "GE"}, {"GE", "LE"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -226,8 +229,8 @@ static bool has_atom(const ts_poly *poly, uint32_t atom) {
     return false;
 }
 
-/* The value among the polynomial's that is the call: the one found before, or, where regions compute it
-   twice, another. */
+/* Finds the atom of `have` that matches the formula's call. That is the value found before or, where the
+   program computes it twice, another one. */
 static bool find_call(match *m, uint32_t call, const ts_poly *have) {
     if (m->found[call] && has_atom(have, m->found[call]->id)) return true;
     for (int i = 0; i < have->count; i++)
@@ -240,7 +243,7 @@ static bool find_call(match *m, uint32_t call, const ts_poly *have) {
     return false;
 }
 
-/* The formula's polynomial in the atoms of values. */
+/* Rewrites the formula's polynomial in terms of the atoms of values. */
 static bool substitute(match *m, const ts_poly *want, const ts_poly *have, ts_poly *out) {
     ts_poly_number(out, 0);
     for (int i = 0; i < want->count; i++) {
@@ -258,7 +261,7 @@ static bool substitute(match *m, const ts_poly *want, const ts_poly *have, ts_po
     return out->count >= 0;
 }
 
-/* have = want, or by * want. */
+/* Whether have = want or, if `by` is not NULL, have = by * want. */
 static bool match_poly(match *m, const ts_poly *want, const ts_poly *have, ts_poly_term *by) {
     ts_poly mine;
     if (!by && want->count != have->count) return false;
@@ -266,9 +269,9 @@ static bool match_poly(match *m, const ts_poly *want, const ts_poly *have, ts_po
     return by ? ts_poly_divide(have, &mine, m->tolerance, by) : ts_poly_equal(have, &mine, m->tolerance);
 }
 
-/* ---- where a formula may be ---- */
+/* ---- candidates ---- */
 
-/* The formula is one operation that is no sum or product; NULL = it is none. */
+/* The operation that the formula consists of, if it is not a sum or product; otherwise NULL. */
 static const ts_formula_call *single_call(const ts_formula *formula) {
     const ts_poly_term *term = &formula->body.term[0];
     bool is_single = formula->body.count == 1 && term->number == 1 && term->count == 1 &&
@@ -280,13 +283,13 @@ static bool is_arithmetic(unsigned kind) {
     return kind == ts_hlo_add || kind == ts_hlo_subtract || kind == ts_hlo_multiply;
 }
 
-/* Some roundings of numbers to the type. */
+/* Relative tolerance for numbers: a few roundings to the type. */
 static double tolerance_of(const ts_value *root, const ts_value *x) {
     if (root->type.dtype == ts_dtype_bf16 || x->type.dtype == ts_dtype_bf16) return 0x1p-6;
     return root->type.dtype == ts_dtype_f16 || x->type.dtype == ts_dtype_f16 ? 0x1p-9 : 0x1p-20;
 }
 
-/* Values below `from`, nearest first, that are numbers of the root's shape. */
+/* Lists values below `from`, nearest first, that may be x: they have the root's shape. */
 static int list_below(const ts_value *from, const ts_type *shape, const ts_value **out) {
     int count = 0;
     out[count++] = from;
@@ -309,7 +312,7 @@ static void add_mark(mark *out, int *count, unsigned kind, const ts_value *of) {
     if (is_mark(kind) && *count < MOST_MARKS) out[(*count)++] = (mark){(ts_hlo)kind, of};
 }
 
-/* What rows name near the root, nearest first. */
+/* Lists the marks near the root, nearest first. */
 static int list_marks(const finder *f, const ts_op_node *root, mark *out) {
     const ts_value *queue[MOST_NODES];
     int count = 0, marks = 0;
@@ -330,7 +333,7 @@ static int list_marks(const finder *f, const ts_op_node *root, mark *out) {
     return marks;
 }
 
-/* At most one other factor, which is no part of the formula. */
+/* Whether there is at most one other factor, which has as many elements as the root. */
 static bool is_simple(const finder *f, const ts_op_node *root, const ts_poly_term *by) {
     if (by->count > 1 || (by->count == 1 && by->factor[0].power != 1)) return false;
     return by->count == 0 ||
@@ -363,7 +366,8 @@ static bool try_x(finder *f, ts_hlo kind, ts_op_node *root) {
     return false;
 }
 
-/* A factor that was found to be another function is taken as a whole if that does. */
+/* Tries the root with all marks and values of x. Final functions among the factors are treated as atoms if
+   that makes a match. */
 static bool try_root(finder *f, ts_op_node *root) {
     const ts_value *below[MOST_X];
     mark marks[MOST_MARKS];
@@ -416,7 +420,7 @@ static void find(finder *f, const ts_block *block) {
     }
 }
 
-/* ---- what stands for it ---- */
+/* ---- replacing ---- */
 
 static ts_value *as_dtype(ts_maker *make, const ts_value *value, const ts_type *type) {
     return value->type.dtype == type->dtype ? (ts_value *)value
@@ -438,7 +442,7 @@ static void become(ts_op_node *op, ts_hlo kind, uint32_t count, ts_value *a, ts_
     if (count == 2) op->operands[1] = b;
 }
 
-/* The op as by * number * kind(x). */
+/* Replaces the op by by * number * kind(x). */
 static void replace(finder *f, ts_block *block, ts_op_node *op) {
     const fact *of = fact_of(f, op->results[0]);
     const ts_type *type = &op->results[0]->type;
@@ -471,7 +475,7 @@ static void replace_found(finder *f, ts_block *block) {
     ts_block_take_ops(block, &out);
 }
 
-/* Without one of them there is nothing to find, and no formula need be read. */
+/* Without a mark there is nothing to find, and the formulas need not be parsed. */
 static bool has_mark(const ts_block *block) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];

@@ -1,9 +1,9 @@
-/* Folding: one walk that simplifies each op and merges equal ones, then one that drops what nobody reads. */
+/* Folding: one walk simplifies each op and merges equal ones; a second one drops what nothing reads. */
 #include <string.h>
 
 #include "compiler/passes.h"
 
-/* While folding, a value's note is what stands for it; NULL = itself. */
+/* While folding, a value's note is its replacement; NULL = itself. */
 static ts_value *standin(ts_value *value) {
     return value->note ? value->note : value;
 }
@@ -24,11 +24,12 @@ uint32_t *ts_count_uses(const ts_func *main, ts_arena *arena) {
     return uses;
 }
 
-/* Ops whose effect is not in their results, or that two equal ones must not share; also those around them. */
+/* Whether an op has effects besides its results, or equal ones must not be merged; also ops whose regions
+   contain such an op. */
 static bool has_effect(const ts_op_node *op);
 
 static bool has_effects(const ts_block *block) {
-    for (uint32_t i = 0; i + 1 < block->ops.count; i++) /* but the return */
+    for (uint32_t i = 0; i + 1 < block->ops.count; i++) /* all but the return */
         if (has_effect(block->ops.data[i])) return true;
     return false;
 }
@@ -86,7 +87,7 @@ static void fold_block(ts_fold_state *state, ts_block *block, bool is_merging) {
     state->block = outer;
 }
 
-/* Keeps the ops that a live one needs, from the last back. */
+/* Drops ops that nothing needs, from the last to the first. */
 static void drop_dead(ts_block *block, uint8_t *is_live) {
     uint32_t kept = block->ops.count;
     for (uint32_t i = block->ops.count; i-- > 0;) {

@@ -1,5 +1,5 @@
-/* Folding of numbers: what an op makes of constants, rounded after each op as the engines round; e^x and ln x
-   exactly before that. */
+/* Folding of constants: the result is rounded after each op as the engines round; e^x and ln x are exact
+   before that. */
 #include <math.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ static bool is_true(const char *direction, double a, double b) {
     return false;
 }
 
-/* +0 is larger than -0. */
+/* Counts +0 as larger than -0. */
 static float larger(float a, float b) {
     return a > b || (a == b && !signbit(a)) ? a : b;
 }
@@ -72,7 +72,7 @@ static bool fold_float(const ts_op_node *op, const double *in, double *out) {
     return true;
 }
 
-/* 32-bit integers wrap. */
+/* Integers of 32 bits, which wrap. */
 static bool fold_word(const ts_op_node *op, const double *in, double *out) {
     bool is_signed = op->results[0]->type.dtype == ts_dtype_i32;
     int64_t a = (int64_t)in[0], b = op->operand_count > 1 ? (int64_t)in[1] : 0;
@@ -115,7 +115,7 @@ static bool fold_convert(unsigned from, unsigned to, double in, double *out) {
         *out = round_float(to, (float)in);
         return true;
     }
-    /* Integers keep their low bits; floats become integers only where no rule about range is needed. */
+    /* Integers keep their low bits. Floats are folded to integers only where they are in range. */
     if (!to_word || (ts_dtype_get(from)->kind == 'f' && !(fabs(in) < 0x1p31))) return false;
     if (to == ts_dtype_u32 && ts_dtype_get(from)->kind == 'f' && in <= -1) return false;
     int64_t value = (int64_t)in;

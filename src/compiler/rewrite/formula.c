@@ -1,4 +1,4 @@
-/* Reads formulas: recursive descent straight to polynomials, whose atoms are x and the calls. */
+/* Parses formulas by recursive descent, straight to polynomials whose atoms are x and the calls. */
 #include "compiler/rewrite/formula.h"
 
 #include <ctype.h>
@@ -13,7 +13,7 @@ typedef struct reader {
     ts_arena *arena;
     ts_formula *formula;
     int count, nesting;
-    char name[MAX_NAMES][NAME_BYTES]; /* given to sums so far */
+    char name[MAX_NAMES][NAME_BYTES]; /* names given to sums so far */
     ts_poly value[MAX_NAMES];
 } reader;
 
@@ -121,7 +121,7 @@ static bool read_sum(reader *r, ts_poly *out) {
     return out->count >= 0;
 }
 
-/* "name =" before a sum that is given that name; else reads nothing. */
+/* Reads "name =" before a sum; otherwise consumes nothing and returns false. */
 static bool read_definition(reader *r, char *name) {
     const char *start = r->at;
     while (*r->at == ' ')

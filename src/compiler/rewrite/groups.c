@@ -1,4 +1,4 @@
-/* Who takes part in a collective. StableHLO names members by replica, by partition, by replica with all its
+/* The members of a collective. StableHLO names them by replica, by partition, by replica with all its
    partitions, or by rank; here they become ranks (StableHLO's specification, "Collective ops"). */
 #include "compiler/graph/collective.h"
 
@@ -11,7 +11,7 @@ static const ts_attr *module_attr(const ts_module *module, const char *name) {
     return NULL;
 }
 
-/* ---- how many ---- */
+/* ---- replicas and partitions ---- */
 
 static bool has_sharding(const ts_attr *attrs) {
     for (uint32_t i = 0; attrs && attrs->kind == ts_attr_array && i < attrs->count; i++)
@@ -22,7 +22,7 @@ static bool has_sharding(const ts_attr *attrs) {
     return false;
 }
 
-/* Whether the types are those of whole values, which a partitioner has yet to cut. */
+/* Whether the program's types are global ones that a partitioner has yet to divide. */
 static bool is_whole(const ts_module *module) {
     if (module_attr(module, "trainstone.local")) return false;
     if (module->ops.count > 0) return true; /* meshes */
@@ -67,7 +67,7 @@ ts_status ts_module_find_ranks(ts_module *module, uint32_t replicas, ts_diag *di
     return ts_unsupported;
 }
 
-/* ---- who ---- */
+/* ---- groups ---- */
 
 bool ts_hlo_is_collective(unsigned kind) {
     switch (kind) {
@@ -88,7 +88,7 @@ int ts_groups_in_row(const ts_groups *groups, int row) {
     return count;
 }
 
-/* What the members of a group are called by. */
+/* How the members of a group are named. */
 typedef enum naming { by_replica, by_partition, by_replica_of_all_partitions, by_rank } naming;
 
 static naming naming_of(const ts_op_node *op) {
@@ -110,7 +110,7 @@ typedef struct finder {
 
 #define fail_groups(f, ...) ts_op_fail((f)->module, (f)->op, (f)->diag, ts_input, __VA_ARGS__)
 
-/* Rows and columns of a matrix, a dense one or a list of lists; false for anything else. */
+/* Rows and columns of a matrix, which is dense or a list of lists; false for anything else. */
 static bool find_shape(const ts_attr *attr, int64_t *rows, int64_t *size) {
     if (attr->kind == ts_attr_dense && attr->type.rank == 2) {
         *rows = attr->type.dim[0];
@@ -124,7 +124,7 @@ static bool find_shape(const ts_attr *attr, int64_t *rows, int64_t *size) {
     return attr->kind == ts_attr_array || (attr->kind == ts_attr_dense && ts_type_elems(&attr->type) == 0);
 }
 
-/* The rows as they are written; none when the list is empty, which means everybody. */
+/* Reads the rows as written; none when the list is empty, which means all ranks. */
 static ts_status read_rows(const finder *f, const char *name, ts_groups *groups) {
     const ts_attr *attr = ts_op_attr(f->op, name);
     int64_t rows, size, elems;
@@ -151,7 +151,7 @@ static ts_groups everybody(ts_arena *arena, int count) {
     return all;
 }
 
-/* One row of ranks, of the partition or replica `at`. */
+/* Translates a row to ranks, for the partition or replica `at`. */
 static void name_row(const ts_module *module, naming by, const int64_t *from, int size, int at, int64_t *to) {
     int64_t partitions = module->partitions;
     int count = 0, copies = by == by_replica_of_all_partitions ? (int)partitions : 1;
@@ -169,7 +169,8 @@ static void name_row(const ts_module *module, naming by, const int64_t *from, in
         to[count++] = -1;
 }
 
-/* Each rank once, of pairs once a side; all of them where everybody must take part. */
+/* Checks that each rank occurs once (in pairs: once on each side), and that all ranks occur where all must
+   take part. */
 static ts_status check_members(const finder *f, const ts_groups *groups) {
     bool is_seen[2][TS_MAX_RANKS] = {{false}}, is_pairs = f->op->kind == ts_hlo_collective_permute;
     bool may_lack = is_pairs || f->op->kind == ts_hlo_collective_broadcast;

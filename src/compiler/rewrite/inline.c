@@ -1,11 +1,12 @@
-/* Inlining: calls and composites become the ops of what they call, so that later passes see one function. */
+/* Inlining: replaces calls and composites by the ops of the functions that they call, so that later passes
+   see one function. */
 #include <string.h>
 
 #include "compiler/passes.h"
 
 enum { MAX_DEPTH = 64, MAX_OPS = 1 << 22, PLACES = 1 << 10 };
 
-/* A location of a callee as it is called from one place. */
+/* A location of a callee, as called from one caller. */
 typedef struct placed {
     struct placed *next;
     uint32_t loc, caller, result;
@@ -13,17 +14,17 @@ typedef struct placed {
 
 typedef struct inliner {
     ts_module *module;
-    ts_func *main; /* new values get its ids */
+    ts_func *main; /* new values get ids of this function */
     ts_diag *diag;
-    const ts_func *active[MAX_DEPTH]; /* what is being inlined, outermost first */
+    const ts_func *active[MAX_DEPTH]; /* functions that are being inlined, outermost first */
     int depth;
     uint32_t op_count;
-    placed *places[PLACES]; /* by hash */
+    placed *places[PLACES]; /* hash table */
 } inliner;
 
 static ts_status put_block(inliner *in, const ts_block *from, ts_block *to, uint32_t caller);
 
-/* Until a value of a callee is copied, note holds its copy. */
+/* Looks up the operands' copies; a callee's value holds its copy in its note. */
 static ts_status map_operands(inliner *in, const ts_op_node *op, ts_value **out) {
     for (uint32_t i = 0; i < op->operand_count; i++) {
         out[i] = op->operands[i]->note;
@@ -38,15 +39,15 @@ static bool has_file(const ts_module *module, uint32_t loc) {
     return loc != 0 && loc < module->locs.count && module->locs.data[loc].file[0] != '\0';
 }
 
-/* The names that JAX gives operations of an outlined function start at that function: the caller's name goes
-   before them, unless they start at the program already. */
+/* The names that JAX gives to operations of an outlined function start at that function. The caller's name is
+   put in front, unless the name starts at the program already. */
 static const char *join_names(inliner *in, const char *caller, const char *name) {
     size_t root = strcspn(caller, "/");
     if (!name[0] || !caller[root] || strncmp(name, caller, root + 1) == 0) return name;
     return ts_arena_format(&in->module->arena, "%s/%s", caller, name);
 }
 
-/* Where a copied op comes from: its own place under the name of its caller. */
+/* The location of a copied op: its own, under the name of its caller. */
 static uint32_t place_of(inliner *in, uint32_t loc, uint32_t caller) {
     ts_module *module = in->module;
     if (!has_file(module, loc)) return caller;
@@ -65,7 +66,7 @@ static uint32_t place_of(inliner *in, uint32_t loc, uint32_t caller) {
     return module->locs.count - 1;
 }
 
-/* A region as a fresh block with arguments of its own. */
+/* Copies a region to a new block with arguments of its own. */
 static ts_status copy_region(inliner *in, const ts_block *from, ts_block **copy, uint32_t caller) {
     *copy = NULL;
     if (!from) return ts_ok;
@@ -101,7 +102,8 @@ static ts_status put_copy(inliner *in, const ts_op_node *op, ts_block *to, uint3
     return ts_ok;
 }
 
-/* The callee's ops with its arguments standing for the operands; the results stand for what it returns. */
+/* Inlines a call: the callee's arguments are replaced by the operands, and the call's results by what the
+   callee returns. */
 static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol, ts_block *to,
                           uint32_t caller) {
     const ts_func *callee = ts_module_func(in->module, symbol);
@@ -134,7 +136,7 @@ static ts_status put_call(inliner *in, const ts_op_node *op, const char *symbol,
     return ts_ok;
 }
 
-/* Composites and custom calls of frameworks that an instruction computes: JAX's erf, and PyTorch's. */
+/* Composites and custom calls of JAX and PyTorch that one instruction computes: erf. */
 static ts_hlo named_op(const ts_op_node *op) {
     static const struct {
         const char *name;
@@ -159,7 +161,7 @@ static bool calls_nothing(const ts_block *block) {
     return true;
 }
 
-/* A custom call that names one computation has it for its region. */
+/* A custom call that names one computation gets it as its region. */
 static ts_status put_custom_call(inliner *in, const ts_op_node *op, ts_block *to, uint32_t caller) {
     const ts_attr *called = ts_op_attr(op, "called_computations");
     if (!called || called->kind != ts_attr_array || called->count != 1 || op->region_count > 0 ||
@@ -188,7 +190,7 @@ static ts_status put_op(inliner *in, const ts_op_node *op, ts_block *to, uint32_
     return put_copy(in, &plain, to, caller);
 }
 
-/* Copies the ops of a block; the return of a function body stays out, that of a region is kept. */
+/* Copies the ops of a block, without the return if it is a function's body. */
 static ts_status put_block(inliner *in, const ts_block *from, ts_block *to, uint32_t caller) {
     const ts_func *func = in->depth ? in->active[in->depth - 1] : NULL;
     bool is_body = func && func->body == from;

@@ -1,14 +1,14 @@
-/* Sums of products over the trips of a loop, made after it. The gradient of a recurrent layer's weight is
-   carried through the backward loop, which adds the product of one trip's few rows to all of it: a pass over
-   the weight a trip, with little for TensorE to do. Instead each trip puts its rows side by side, and one
-   product of all of them follows the loop. Floats are summed in another order, within TensorE's fp32. */
+/* Sums of products over a loop's trips, computed after the loop. The backward loop of a recurrent layer
+   carries the gradient of a weight and adds, in each trip, the product of a few rows to all of it: a pass
+   over the weight for little work of TensorE. This pass stores each trip's rows side by side instead, and one
+   product of all rows follows the loop. Floats are summed in another order, within TensorE's fp32. */
 #include <string.h>
 
 #include "compiler/graph/graph_make.h"
 #include "compiler/lower/lower_index.h"
 #include "compiler/passes.h"
 
-enum { FEWEST_TRIPS = 4, FEWEST = 4096 /* elements of a sum that are worth it */ };
+enum { FEWEST_TRIPS = 4, FEWEST = 4096 /* fewest elements of a sum for which this is worth it */ };
 static const int64_t MOST_BYTES = (int64_t)1 << 30; /* of the rows of all trips */
 
 typedef struct pass {
@@ -16,15 +16,16 @@ typedef struct pass {
     ts_func *func;
 } pass;
 
-/* A loop that counts from 0 by 1. */
+/* A loop that counts from 0 in steps of 1. */
 typedef struct counting {
     ts_op_node *op;
     ts_block *body;
-    uint32_t counter; /* the carry */
+    uint32_t counter; /* index of the carry that counts */
     int64_t trips;
 } counting;
 
-/* One side of the product: rows that lie in `stack` outside the loop, or are to be put there. */
+/* One side of the product: this trip's rows, and the tensor outside the loop that holds those of all trips
+   (NULL until it is made). */
 typedef struct side {
     ts_value *rows, *stack;
 } side;
@@ -47,7 +48,7 @@ static uint32_t count_uses(const ts_block *block, const ts_value *value) {
     return uses;
 }
 
-/* ---- what a loop counts ---- */
+/* ---- counting loops ---- */
 
 static bool find_counter(ts_op_node *op, counting *loop) {
     double limit, first, step;
@@ -67,7 +68,7 @@ static bool find_counter(ts_op_node *op, counting *loop) {
     return loop->trips >= FEWEST_TRIPS;
 }
 
-/* The value is first + step * trip. */
+/* Whether the value is first + step * trip. */
 static bool is_linear(const counting *loop, const ts_value *value, int64_t *first, int64_t *step) {
     double number;
     int64_t a[2], b[2];
@@ -90,16 +91,16 @@ static bool is_linear(const counting *loop, const ts_value *value, int64_t *firs
     return true;
 }
 
-/* Each trip has a position of its own, and none is left out. */
+/* Whether each trip has a position of its own, and all positions are used. */
 static bool visits_all(const counting *loop, const ts_value *position) {
     int64_t first, step;
     if (!is_linear(loop, position, &first, &step)) return false;
     return (step == 1 && first == 0) || (step == -1 && first == loop->trips - 1);
 }
 
-/* ---- products to be made later ---- */
+/* ---- finding products ---- */
 
-/* Where the value lies outside the loop, if it is the same in every trip. */
+/* The value outside the loop that equals this one in every trip; NULL if there is none. */
 static ts_value *outside(const counting *loop, ts_value *value) {
     int argument = ts_block_argument(loop->body, value);
     if (argument >= 0)
@@ -107,7 +108,8 @@ static ts_value *outside(const counting *loop, ts_value *value) {
     return is_defined_in(loop->body, value) ? NULL : value;
 }
 
-/* The tensor of which the value is this trip's slice along its first axis, and which position that has. */
+/* If the value is this trip's slice of a tensor along its first axis: the tensor, and the slice's position.
+   Otherwise NULL. */
 static ts_value *stack_of(const counting *loop, const ts_value *value, ts_value **position) {
     const ts_op_node *reshape = value->def, *slice;
     if (!reshape || reshape->kind != ts_hlo_reshape) return NULL;
@@ -123,7 +125,7 @@ static ts_value *stack_of(const counting *loop, const ts_value *value, ts_value 
     return visits_all(loop, *position) ? outside(loop, slice->operands[0]) : NULL;
 }
 
-/* carry + dot, read by nothing else. */
+/* The dot of a trip's carry + dot, if nothing else reads the carry, the sum or the dot; otherwise NULL. */
 static ts_op_node *product_of(const counting *loop, uint32_t carry) {
     ts_value *argument = loop->body->args[carry], *next = ts_block_last(loop->body)->operands[carry];
     ts_op_node *add = next->def;
@@ -155,7 +157,7 @@ static ts_value *add_argument(pass *p, ts_block *block, const ts_type *type) {
     return argument;
 }
 
-/* One more carry, which each trip puts its rows into; what it is after the loop. */
+/* Adds a carry into which each trip stores its rows. Returns its value after the loop. */
 static ts_value *stack_rows(pass *p, counting *loop, ts_block *before, ts_value *rows, ts_value *position) {
     ts_arena *arena = &p->module->arena;
     ts_op_node *op = loop->op, *end = ts_block_last(loop->body);
@@ -185,7 +187,7 @@ static ts_value *stack_rows(pass *p, counting *loop, ts_block *before, ts_value 
     return result;
 }
 
-/* The product over all trips: their axis, the first of both stacks, is one more that is contracted. */
+/* The product over all trips: their axis, the first of both stacks, is contracted too. */
 static ts_value *product_of_all(ts_maker *make, const ts_op_node *dot, ts_value *const *stacks) {
     static const char *const names[2] = {"lhs_contracting_dimensions", "rhs_contracting_dimensions"};
     ts_op_node *all = ts_op_new(make->module, make->func, ts_hlo_dot_general, dot->loc, 2, stacks, 1,
@@ -203,7 +205,7 @@ static ts_value *product_of_all(ts_maker *make, const ts_op_node *dot, ts_value 
     return all->results[0];
 }
 
-/* Rows that were stacked already. */
+/* Rows that are already stacked. */
 typedef struct stacked {
     ts_value *rows, *position, *stack;
 } stacked;
@@ -215,7 +217,7 @@ typedef struct later {
     ts_value *stacks[2];
 } later;
 
-/* The value with an axis of one element before its own. */
+/* Whether `row` is `rows` with a leading axis of size 1. */
 static bool is_row_of(const ts_value *row, const ts_value *rows) {
     const ts_op_node *op = row->def;
     int64_t dims[TS_MAX_RANK];
@@ -229,7 +231,7 @@ static bool is_row_of(const ts_value *row, const ts_value *rows) {
     return is_broadcast || op->kind == ts_hlo_reshape;
 }
 
-/* What a carry is after the loop that puts the rows side by side already. */
+/* The final value of a carry into which the loop already stores these rows; NULL if there is none. */
 static ts_value *find_carried(const counting *loop, const ts_value *rows, const ts_value *position) {
     for (uint32_t i = 0; i < loop->body->arg_count; i++) {
         const ts_op_node *update = ts_block_last(loop->body)->operands[i]->def;
@@ -263,7 +265,7 @@ static bool pays(const counting *loop, const ts_op_node *dot, const ts_value *ro
            bytes < MOST_BYTES / loop->trips;
 }
 
-/* Where both sides of the dot lie after the loop; false where it stays. */
+/* Finds or makes the stacks of both sides of the dot. False when the dot must stay in the loop. */
 static bool find_stacks(pass *p, counting *loop, ts_block *before, later *l, stacked *all, int *count) {
     ts_value *position[2];
     for (int s = 0; s < 2; s++)
@@ -276,7 +278,7 @@ static bool find_stacks(pass *p, counting *loop, ts_block *before, later *l, sta
     return l->stacks[1 - known] != NULL;
 }
 
-/* The loop goes to `out` with what it needs before it; sums follow it, in place of its results. */
+/* Appends the loop to `out`, after what it needs; the sums follow it and replace its results. */
 static void rewrite(pass *p, ts_op_node *op, ts_block *block, ts_block *out) {
     counting loop;
     later sums[MOST_STACKED];

@@ -1,12 +1,12 @@
-/* A function of scalars, as the regions of reduce, map and scatter are, on whole arrays. */
+/* Applies a function of scalars (the region of a reduce, map or scatter) to whole arrays. */
 #include "compiler/rewrite/lift.h"
 
 enum { MAX_VALUES = 128 };
 
 typedef struct lifting {
     ts_maker *make;
-    const ts_type *shape; /* its dims count */
-    int count;            /* of values known */
+    const ts_type *shape; /* only its dims are used */
+    int count;            /* number of scalars whose arrays are known */
     const ts_value *scalar[MAX_VALUES];
     ts_value *array[MAX_VALUES];
 } lifting;

@@ -1,5 +1,5 @@
-/* Narrowing: 64-bit integers, which the chip has no datapath for, become 32-bit ones where ranges show that
-   every value fits; and integers with one possible value become constants. */
+/* Narrowing: 64-bit integers, for which the chip has no datapath, become 32-bit ones where ranges show that
+   every value fits. Integers with only one possible value become constants. */
 #include <string.h>
 
 #include "compiler/graph/value_range.h"
@@ -11,8 +11,8 @@ typedef struct narrower {
     ts_module *module;
     ts_func *main;
     const ts_range *ranges;
-    uint32_t *parent; /* values that must have one dtype, as a forest over ids */
-    uint8_t *fits;    /* by root: what all of them fit */
+    uint32_t *parent; /* union-find forest over ids: values of one tree must share a dtype */
+    uint8_t *fits;    /* by root: which types hold all values of the tree */
 } narrower;
 
 static bool is_wide(const ts_value *value) {
@@ -37,7 +37,7 @@ static void keep(narrower *n, const ts_value *value) {
     if (is_wide(value)) n->fits[root_of(n, value->id)] = 0;
 }
 
-/* Ops that give the same numbers in 32 bits when operands and result fit. */
+/* Ops that give the same numbers in 32 bits if operands and results fit. */
 static bool is_width_free(unsigned kind) {
     switch (kind) {
     case ts_hlo_abs:
@@ -77,7 +77,7 @@ static ts_value *value_at(const ts_op_node *op, uint32_t i) {
     return i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
 }
 
-/* Ops that take indices: they may be of any integer dtype, all of one op alike. */
+/* Ops that take indices. Their indices may have any integer dtype, but all of one op the same. */
 static bool has_indices(unsigned kind) {
     return kind == ts_hlo_dynamic_slice || kind == ts_hlo_dynamic_update_slice || kind == ts_hlo_gather ||
            kind == ts_hlo_scatter;
@@ -88,7 +88,7 @@ static bool is_index(const ts_op_node *op, uint32_t i) {
     case ts_hlo_dynamic_slice: return i >= 1 && i < op->operand_count;
     case ts_hlo_dynamic_update_slice: return i >= 2 && i < op->operand_count;
     case ts_hlo_gather: return i == 1;
-    case ts_hlo_scatter: return i == op->operand_count / 2; /* between inputs and updates */
+    case ts_hlo_scatter: return i == op->operand_count / 2; /* the indices come between inputs and updates */
     default: return false;
     }
 }
@@ -97,7 +97,7 @@ static bool has_own_region(const ts_op_node *op) {
     return op && (op->kind == ts_hlo_scatter || op->kind == ts_hlo_sort);
 }
 
-/* The arguments of a sort's or a scatter's region are elements of its operands. */
+/* The operand whose elements an argument of a sort's or scatter's region takes. */
 static const ts_value *operand_of_argument(const ts_op_node *owner, uint32_t i) {
     return owner->operands[owner->kind == ts_hlo_sort ? i / 2 : i % owner->result_count];
 }
@@ -180,12 +180,12 @@ static void rewrite_value(narrower *n, ts_value *value, const uint8_t *roots) {
     value->type.dtype = (uint8_t)dtype;
     if (!value->def) return;
     if (value->def->kind == ts_hlo_constant) narrow_constant(n, value->def, dtype);
-    /* Natural numbers from 2^31 on are negative to an arithmetic shift of 32 bits. */
+    /* In 32 bits, numbers from 2^31 on would be negative to an arithmetic shift. */
     if (value->def->kind == ts_hlo_shift_right_arithmetic && dtype == ts_dtype_u32)
         value->def->kind = ts_hlo_shift_right_logical;
 }
 
-/* An op whose integers can only be one number is that number. */
+/* Makes an op a constant if its integers can have only one value. */
 static void make_constant(narrower *n, ts_op_node *op) {
     if (op->result_count != 1 || op->kind == ts_hlo_constant || op->region_count > 0) return;
     ts_value *value = op->results[0];

@@ -1,10 +1,10 @@
-/* Small polynomials: sums of terms that are kept apart by their atoms and powers. */
+/* Small polynomials: sums of terms, distinguished by their atoms and powers. */
 #include "compiler/rewrite/polynomial.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Of what is added, less than this is the rounding of numbers that cancel. */
+/* Relative to the numbers added, a coefficient below this is the rounding error of terms that cancel. */
 static const double NOTHING = 1e-12;
 
 void ts_poly_number(ts_poly *out, double number) {
@@ -89,7 +89,7 @@ static bool are_near(double a, double b, double tolerance) {
     return a == b || fabs(a - b) <= tolerance * fabs(b);
 }
 
-/* whole / part; false when part has an atom to a higher power. */
+/* whole / part; false when part has a higher power of an atom. */
 static bool divide_term(const ts_poly_term *whole, const ts_poly_term *part, ts_poly_term *by) {
     int j = 0;
     *by = (ts_poly_term){.number = whole->number / part->number};

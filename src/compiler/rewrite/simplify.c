@@ -1,4 +1,4 @@
-/* Simplifications of one op, all exact: constant results, identities, and forms that cost less. */
+/* Simplifications of single ops, all exact: constant results, identities, and cheaper forms. */
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static ts_value *put_number(ts_fold_state *state, uint32_t loc, const ts_type *t
     attr->data = data;
     if (type->dtype == ts_dtype_i32 || type->dtype == ts_dtype_u32) {
         const uint32_t word =
-            (uint32_t)(int64_t)number; /* in range: read from such a constant, or folded to one */
+            (uint32_t)(int64_t)number; /* in range: read from a constant of this type, or folded to one */
         memcpy(data, &word, sizeof word);
     } else {
         ts_dtype_narrow((ts_dtype)type->dtype, &narrow, data, 1);
@@ -64,7 +64,7 @@ static bool counts_up(const ts_op_node *op, const char *name) {
     return true;
 }
 
-/* Rearrangements that change nothing; operand and result have the same type. */
+/* Rearrangements that change nothing, given that operand and result have the same type. */
 static bool is_still(const ts_op_node *op) {
     int64_t dims[TS_MAX_RANK];
     int count;
@@ -84,7 +84,7 @@ static bool is_still(const ts_op_node *op) {
     }
 }
 
-/* x op number == x for every x, signed zeros and NaN included. */
+/* Whether x op number == x for every x, including signed zeros and NaN. */
 static bool is_neutral(unsigned kind, unsigned dtype, double number) {
     bool is_float = ts_dtype_get(dtype)->kind == 'f';
     switch (kind) {
@@ -121,7 +121,7 @@ static ts_value *pick_select(const ts_op_node *op) {
     return op->operands[number != 0 ? 1 : 2];
 }
 
-/* convert(convert(x)) back to x's type, when the type between holds every value of x. */
+/* convert(convert(x)) back to x's type, if the type in between holds every value of x. */
 static ts_value *undo_widening(const ts_op_node *op) {
     const ts_op_node *first = op->operands[0]->def;
     if (op->kind != ts_hlo_convert || !first || first->kind != ts_hlo_convert) return NULL;
@@ -133,7 +133,7 @@ static ts_value *undo_widening(const ts_op_node *op) {
     return is_exact ? first->operands[0] : NULL;
 }
 
-/* Bits cast to another dtype and back. */
+/* A bitcast to another dtype and back. */
 static ts_value *undo_bitcast(const ts_op_node *op) {
     const ts_op_node *first = op->operands[0]->def;
     if (op->kind != ts_hlo_bitcast_convert || !first || first->kind != ts_hlo_bitcast_convert) return NULL;
@@ -142,7 +142,7 @@ static ts_value *undo_bitcast(const ts_op_node *op) {
 
 /* ---- cheaper forms ---- */
 
-/* x / 2^k rounds as x * 2^-k does. */
+/* x / 2^k rounds exactly as x * 2^-k. */
 static ts_value *divide_by_power(ts_fold_state *state, const ts_op_node *op) {
     double number;
     int exponent;
@@ -156,7 +156,7 @@ static ts_value *divide_by_power(ts_fold_state *state, const ts_op_node *op) {
                          (ts_value *[]){op->operands[0], inverse}, 1, &op->results[0]->type, 0, NULL, 0));
 }
 
-/* A reduction of axes of size 1 by an operator whose neutral number it starts from is a reshape. */
+/* A reduction over axes of size 1 is a reshape, if it starts from the operator's neutral number. */
 static ts_value *reduce_of_ones(ts_fold_state *state, const ts_op_node *op) {
     ts_alu alu;
     double init;
@@ -172,8 +172,8 @@ static ts_value *reduce_of_ones(ts_fold_state *state, const ts_op_node *op) {
                 {ts_alu_max, ts_hlo_maximum},     {ts_alu_min, ts_hlo_minimum},
                 {ts_alu_bitwise_and, ts_hlo_and}, {ts_alu_bitwise_or, ts_hlo_or}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool is_sum =
-            rows[i].alu == ts_alu_add && init == 0; /* StableHLO lets 0 enter a sum any number of times */
+        bool is_sum = rows[i].alu == ts_alu_add &&
+                      init == 0; /* StableHLO allows the initial value 0 to enter a sum any number of times */
         if (rows[i].alu != alu || !(is_sum || is_neutral(rows[i].kind, op->results[0]->type.dtype, init)))
             continue;
         return put(state, ts_op_new(state->module, state->func, ts_hlo_reshape, op->loc, 1, op->operands, 1,
@@ -188,7 +188,7 @@ static const ts_named_attr *find_attr(const ts_op_node *op, const char *name) {
     return NULL;
 }
 
-/* transpose(dot(a, b)) that puts b's free axes before a's is dot(b, a). */
+/* transpose(dot(a, b)) that moves b's free axes before a's is dot(b, a). */
 static ts_value *swap_dot(ts_fold_state *state, const ts_op_node *op) {
     const ts_op_node *dot = op->operands[0]->def;
     if (op->kind != ts_hlo_transpose || !dot || dot->kind != ts_hlo_dot_general) return NULL;
@@ -220,7 +220,7 @@ static ts_value *swap_dot(ts_fold_state *state, const ts_op_node *op) {
                                 &op->results[0]->type, dot->attr_count, attrs, 0));
 }
 
-/* What ranks join may as well be turned before, where a product is turned for nothing. */
+/* transpose(all_reduce(dot)) becomes all_reduce(transpose(dot)) where the dot absorbs the transpose. */
 static ts_value *turn_joined(ts_fold_state *state, const ts_op_node *op) {
     const ts_op_node *joined = op->operands[0]->def;
     if (op->kind != ts_hlo_transpose || !joined || joined->kind != ts_hlo_all_reduce) return NULL;
@@ -234,7 +234,7 @@ static ts_value *turn_joined(ts_fold_state *state, const ts_op_node *op) {
                                 type, joined->attr_count, joined->attrs, 0));
 }
 
-/* A sharding says nothing about the one partition that there is. */
+/* With one partition, shardings mean nothing. */
 static bool has_one_partition(const ts_module *module) {
     for (uint32_t i = 0; i < module->attr_count; i++)
         if (strcmp(module->attrs[i].name, "mhlo.num_partitions") == 0)

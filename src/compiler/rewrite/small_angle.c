@@ -1,11 +1,12 @@
-/* Sines and cosines of angles whose bounds are known, as those of rotary embeddings: position times a number
-   up to 1. ScalarE's sine wants angles near zero, and the reduction of any angle at all is a routine of
-   GpSimdE, some hundred cycles an element; that of small ones is a few steps of VectorE (recipe.def). */
+/* Sines and cosines of angles with known bounds, such as those of rotary embeddings (position times a number
+   up to 1). ScalarE's sine takes angles near zero. Reducing an arbitrary angle is a routine of GpSimdE that
+   takes some hundred cycles an element; for small angles a few steps on VectorE suffice (recipe.def). */
 #include "compiler/graph/graph_make.h"
 #include "compiler/graph/magnitude.h"
 #include "compiler/passes.h"
 
-/* To which power of two the recipes reduce: the product of a multiple of pi's first parts is then exact. */
+/* log2 of the largest angle that the recipes reduce: up to there, multiples of the leading parts of pi are
+   exact. */
 enum { LARGEST = 15 };
 
 static void replace(ts_block *block, const ts_magnitude *magnitudes) {

@@ -1,12 +1,13 @@
-/* The sum that a softmax divides by, as frameworks write it: exponentials of values less their largest, so
-   that one of them is 1. */
+/* Recognises the sum that a softmax divides by, as frameworks write it: the exponentials of values minus
+   their maximum, of which one is 1. */
 #include <math.h>
 #include <string.h>
 
 #include "compiler/lower/lower.h"
 #include "compiler/passes.h"
 
-/* A value under another shape, and which axis of that shape each of its own is; -1 for those of size 1. */
+/* A value below views. axis[i]: the axis of the outermost shape that the value's axis i corresponds to; -1
+   for axes of size 1. */
 typedef struct shaped {
     const ts_value *value;
     int axis[TS_MAX_RANK];
@@ -24,7 +25,7 @@ static bool strip_broadcast(shaped *s, const ts_op_node *op) {
     return true;
 }
 
-/* Only axes of size 1 come and go. */
+/* Follows a reshape that only adds or removes axes of size 1. */
 static bool strip_reshape(shaped *s, const ts_op_node *op) {
     const ts_type *from = &op->operands[0]->type, *to = &op->results[0]->type;
     int axis[TS_MAX_RANK], at = 0;
@@ -41,8 +42,8 @@ static bool strip_reshape(shaped *s, const ts_op_node *op) {
     return true;
 }
 
-/* Below conversions between floats: all keep 0, 1 and what is more than 1; only `is_exact` ones, to wider
-   floats, keep every number. */
+/* Skips conversions between floats. All keep 0, 1 and the property of being more than 1; with is_exact, only
+   conversions to wider floats, which keep every number, are skipped. */
 static const ts_value *below_converts(const ts_value *value, bool is_exact) {
     for (const ts_op_node *op; (op = value->def) && op->kind == ts_hlo_convert; value = op->operands[0]) {
         const ts_dtype_info *from = ts_dtype_get((ts_dtype)op->operands[0]->type.dtype);
@@ -51,7 +52,7 @@ static const ts_value *below_converts(const ts_value *value, bool is_exact) {
     return value;
 }
 
-/* To what it is made of; the larger of a value and -inf is that value. */
+/* Skips views, conversions and maximum(-inf, x). */
 static bool strip(shaped *s, bool is_exact) {
     for (const ts_op_node *op; (op = (s->value = below_converts(s->value, is_exact))->def);) {
         bool is_same = op->kind == ts_hlo_maximum && ts_constant_is(op->operands[0], -INFINITY);
@@ -71,8 +72,8 @@ static shaped shaped_of(const ts_value *value) {
     return s;
 }
 
-/* The reduction by the operator, from a number that changes nothing, that it is; a bit for each of its axes.
- */
+/* The reduction by this operator from its neutral number that the value is, with a bit for each reduced axis;
+   NULL if it is none. */
 static const ts_op_node *reduction(const shaped *s, ts_alu alu, double start, uint32_t *axes) {
     const ts_op_node *op = s->value->def;
     int64_t dims[TS_MAX_RANK];
@@ -88,7 +89,7 @@ static const ts_op_node *reduction(const shaped *s, ts_alu alu, double start, ui
     return op;
 }
 
-/* Whether the reduction's result stands where the axes that it keeps are. */
+/* Whether the reduction's result is broadcast back along the axes that it reduced. */
 static bool is_in_place(const shaped *s, const ts_op_node *op, uint32_t axes) {
     int at = 0;
     for (int i = 0; i < op->operands[0]->type.rank; i++) {

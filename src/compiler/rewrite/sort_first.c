@@ -1,10 +1,10 @@
-/* Pass: a sort of which only the first elements of each line are read, as top_k asks for it, has results of
-   that length. Lowering then need not order the rest. */
+/* Pass: shortens a sort of which only the first elements of each line are read, as top_k asks for it, to
+   results of that length. Lowering then need not order the rest. */
 #include <string.h>
 
 #include "compiler/passes.h"
 
-/* A sort's result, by its note: how many elements along the sort axis somebody reads. */
+/* In the note of a sort's result: how many elements along the sort axis are read. */
 typedef struct reach {
     int axis;
     int64_t most;
@@ -24,7 +24,7 @@ static void note_reach(const ts_op_node *op, ts_value *value) {
     if (most > r->most) r->most = most;
 }
 
-/* Sorts come before what reads them, so that one walk sees both. */
+/* A sort comes before its readers, so one walk sees both. */
 static void measure(ts_module *module, const ts_block *block) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];

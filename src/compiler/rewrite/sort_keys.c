@@ -1,5 +1,6 @@
-/* Pass: every sort orders by operands alone. What a comparator computes from its arguments before it compares
-   becomes an operand of the sort, computed once for each element, and the comparator a plain one. */
+/* Pass: makes every sort compare its operands directly. What a comparator computes from its arguments before
+   comparing becomes an operand of the sort, computed once for each element, and the comparator becomes a
+   plain one. */
 #include <math.h>
 #include <string.h>
 
@@ -12,10 +13,10 @@ typedef struct maker {
     ts_module *module;
     ts_func *func;
     ts_diag *diag;
-    ts_block *block; /* where new ops go */
+    ts_block *block; /* new ops are appended here */
     ts_op_node *sort;
     const ts_block *comparator;
-    ts_value *copies[MAX_OPS]; /* of the comparator's ops, whole arrays */
+    ts_value *copies[MAX_OPS]; /* by op of the comparator: its value for whole arrays */
 } maker;
 
 /* ---- new ops ---- */
@@ -65,7 +66,7 @@ static ts_value *put_select(maker *m, ts_value *choice, ts_value *yes, ts_value 
     return put(m, m->block, ts_hlo_select, 3, (ts_value *[]){choice, yes, no}, &yes->type, 0, NULL);
 }
 
-/* ---- a comparator's value for every element ---- */
+/* ---- the comparator's values for whole arrays ---- */
 
 static int position(const maker *m, const ts_value *value) {
     for (uint32_t i = 0; i < m->comparator->ops.count; i++)
@@ -73,7 +74,7 @@ static int position(const maker *m, const ts_value *value) {
     return -1;
 }
 
-/* Of a scalar from outside the comparator. */
+/* Broadcasts a scalar from outside the comparator. */
 static ts_value *spread(maker *m, ts_value *value) {
     ts_attr *dims = TS_NEW(&m->module->arena, ts_attr);
     *dims = (ts_attr){.kind = ts_attr_dense, .type = {.dtype = ts_dtype_i64, .rank = 1}, .data = NULL};
@@ -82,7 +83,7 @@ static ts_value *spread(maker *m, ts_value *value) {
     return put(m, m->block, ts_hlo_broadcast_in_dim, 1, &value, &type, 1, &named);
 }
 
-/* NULL when it takes an op that has no form for whole arrays. */
+/* The comparator's value for all elements; NULL when an op has no form for whole arrays. */
 static ts_value *spread_value(maker *m, ts_value *value) {
     if (!value->def && value->index < m->comparator->arg_count && m->comparator->args[value->index] == value)
         return m->sort->operands[value->index / 2];
@@ -109,7 +110,8 @@ static ts_value *spread_value(maker *m, ts_value *value) {
     return m->copies[at];
 }
 
-/* One zero and one NaN, so that the order of bits is the order of FLOAT comparisons. */
+/* Maps all zeros to one zero and all NaN to one NaN, so that the order of bits is that of FLOAT comparisons.
+ */
 static ts_value *canonical(maker *m, ts_value *value) {
     unsigned dtype = value->type.dtype;
     ts_value *zero = put_number(m, dtype, 0), *nan = put_number(m, dtype, NAN);
@@ -125,7 +127,7 @@ static const char *compare_kind(unsigned dtype) {
     return kind == 'f' ? "TOTALORDER" : kind == 's' ? "SIGNED" : "UNSIGNED";
 }
 
-/* before_0 or (equal_0 and (before_1 or ...)) over the operands `at`. */
+/* Builds before_0 or (equal_0 and (before_1 or ...)); `at` has the operand of each key. */
 static ts_block *plain_comparator(maker *m, const ts_sort_key *keys, const int *at, int count) {
     ts_block *block = TS_NEW(&m->module->arena, ts_block);
     block->arg_count = 2 * m->sort->operand_count;
@@ -161,7 +163,7 @@ ts_block *ts_sort_comparator(ts_module *module, ts_func *func, ts_op_node *sort,
     return plain_comparator(&m, keys, at, count);
 }
 
-/* One more operand, with a result that nobody reads. */
+/* Adds an operand to the sort, with a result that nothing reads. Returns its index. */
 static int add_operand(maker *m, ts_value *value) {
     ts_op_node *op = m->sort;
     ts_arena *arena = &m->module->arena;

@@ -1,6 +1,6 @@
-/* Sums of what several all_reduces leave, as one all_reduce of the ranks' own sums: tensor-parallel layers
-   whose products share their input have its gradient as such a sum. Floats are added in another order then.
- */
+/* A sum of several all_reduce results becomes one all_reduce of the ranks' own sums. In tensor-parallel
+   layers, the gradient of an input that several products share is such a sum. Floats are added in another
+   order then. */
 #include <string.h>
 
 #include "compiler/graph/graph_make.h"
@@ -9,13 +9,14 @@
 typedef struct summer {
     ts_module *module;
     ts_func *main;
-    uint32_t *uses; /* by value id; values made since have one reader */
+    uint32_t *uses; /* by value id; values made later have one reader */
     uint32_t known;
     uint32_t block,
-        blocks; /* number of the block being walked, and of those seen; each op's number is its block's */
+        blocks; /* number of the current block, and of blocks seen; an op's `number` is that of its block */
 } summer;
 
-/* The op of the block that makes a value for one reader, if it is of this kind. */
+/* The op that makes the value, if it has this kind, is in this block, and the value has one reader; otherwise
+   NULL. */
 static ts_op_node *only(const summer *s, const ts_value *value, unsigned kind) {
     bool is_single = value->id >= s->known || s->uses[value->id] == 1;
     ts_op_node *op = value->def;
@@ -27,10 +28,10 @@ static ts_op_node *joined_sum(const summer *s, const ts_value *value) {
     return op && strcmp(ts_op_string(op, "op"), "add") == 0 ? op : NULL;
 }
 
-/* What one sum adds up: two all_reduces of the same groups, and what else there is. */
+/* The terms of a sum: two all_reduces over the same groups and possibly another value. */
 typedef struct terms {
     ts_op_node *a, *b;
-    ts_op_node *inner; /* the sum of a and `other`; NULL: there is no other */
+    ts_op_node *inner; /* the inner sum of a and `other`; NULL if there is no other value */
     ts_value *other;
 } terms;
 
@@ -52,7 +53,7 @@ static bool find_terms(const summer *s, const ts_op_node *op, terms *t) {
     return false;
 }
 
-/* Drops what is replaced: of no kind until the block is put together. */
+/* Marks an op as replaced; it is left out when the block is put together. */
 static void drop(ts_op_node *op) {
     op->kind = ts_hlo_none;
 }
@@ -70,7 +71,7 @@ static void put_sum(summer *s, ts_block *out, ts_op_node *op, const terms *t) {
         drop(t->inner);
         op->operands[0] = t->other;
         op->operands[1] = joined->results[0];
-    } else { /* the op's own result, for its readers */
+    } else { /* the op keeps its own result, for its readers */
         op->kind = ts_hlo_reshape;
         op->operand_count = 1;
         op->operands[0] = joined->results[0];

@@ -1,5 +1,6 @@
-/* Pass: a sum of everything that a pointwise op computes, as norms and losses take it, is first one of each
-   row. Those belong to the nest that computes the elements, which then need not be stored to be added up. */
+/* Pass: splits a sum over all elements of a pointwise op's result, as norms and losses take it, into sums of
+   rows and a sum of those. The row sums can join the loop nest that computes the elements, which then need
+   not be stored. */
 #include <string.h>
 
 #include "compiler/graph/graph_make.h"
@@ -8,7 +9,7 @@
 
 enum { FEWEST_ELEMS = 1 << 15, ROWS = 128, FEWEST_ROWS = 32 };
 
-/* The leading axes that make up rows: as few as fill the partitions. 0 = the sum stays as it is. */
+/* The number of leading axes that form rows: as few as fill the partitions. 0 = leave the sum alone. */
 static int row_axes(const ts_op_node *op) {
     ts_alu alu;
     if (op->kind != ts_hlo_reduce || op->operand_count != 2 || op->results[0]->type.rank != 0 ||

@@ -1,5 +1,5 @@
-/* Arithmetic on 64-bit integers by their halves: carries, products of 16-bit parts, shifts across the middle.
- */
+/* Arithmetic on 64-bit integers by 32-bit halves: carries, products of 16-bit parts, shifts across the
+   halves. */
 #include "compiler/rewrite/wide.h"
 
 #include <string.h>
@@ -59,7 +59,7 @@ ts_wide ts_wide_negate(ts_maker *m, ts_wide a) {
     return ts_wide_subtract(m, ts_wide_number(m, a.low, 0), a);
 }
 
-/* The upper half of the product of two u32, by parts of 16 bits. */
+/* The upper half of the product of two u32, by 16-bit parts. */
 static ts_value *upper_product(ts_maker *m, ts_value *a, ts_value *b) {
     const ts_hlo times = ts_hlo_multiply, right = ts_hlo_shift_right_logical;
     ts_value *a0 = with(m, ts_hlo_and, a, 0xffff), *a1 = with(m, right, a, 16);
@@ -112,8 +112,8 @@ ts_value *ts_wide_is_negative(ts_maker *m, ts_wide a) {
     return test(m, "GE", a.high, 0x80000000u);
 }
 
-/* 32-bit shifts by 32 or more give 0, or the sign: what crosses the middle vanishes by itself where it
- * should. */
+/* 32-bit shifts by 32 or more give 0 (or the sign), so bits that cross between the halves vanish where they
+   should. */
 ts_wide ts_wide_shift(ts_maker *m, ts_hlo kind, ts_wide a, ts_value *count) {
     bool is_left = kind == ts_hlo_shift_left, is_signed = kind == ts_hlo_shift_right_arithmetic;
     ts_value *is_far = test(m, "GE", count, 32), *rest = with(m, ts_hlo_subtract, count, 32);
@@ -160,15 +160,15 @@ static ts_value *float_number(ts_maker *m, const ts_value *of, float value) {
     return ts_make_number(m, &type, ts_float_bits(value));
 }
 
-/* 2^exponent, from its bits. */
+/* 2^exponent, built from its bits. */
 static ts_value *power_of_two(ts_maker *m, ts_value *exponent) {
     ts_type type = like(exponent, ts_dtype_f32);
     ts_value *bits = with(m, ts_hlo_shift_left, with(m, ts_hlo_add, exponent, 127), 23);
     return ts_make_bitcast(m, bits, &type);
 }
 
-/* The magnitude's leading bits, as many as the float has, rounded to nearest even in integers: exact in fp32.
- */
+/* Rounds the leading bits of the magnitude, as many as the float has, to nearest even in integers; the
+   conversion to fp32 is then exact. */
 ts_value *ts_wide_to_float(ts_maker *m, ts_wide a, bool is_signed, const ts_type *type) {
     uint32_t digits = type->dtype == ts_dtype_f32   ? 24
                       : type->dtype == ts_dtype_f16 ? 11

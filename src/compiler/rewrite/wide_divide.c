@@ -1,9 +1,9 @@
-/* Quotients of 64-bit integers: a float estimate of what is left, never too large, is taken off the dividend
-   until less than two divisors are left. */
+/* Quotients of 64-bit integers: a float estimate of the quotient, never too large, is subtracted until less
+   than two divisors are left. */
 #include "base/bits.h"
 #include "compiler/rewrite/wide.h"
 
-/* A round leaves at most 2^-18 of the quotient and less than one divisor more. */
+/* Each round leaves at most 2^-18 of the quotient, plus less than one divisor. */
 enum { ROUNDS = 4 };
 
 static ts_value *float_number(ts_maker *m, const ts_value *of, float number) {
@@ -22,16 +22,16 @@ static ts_value *word_as_float(ts_maker *m, ts_value *word) {
     return ts_make_unary(m, ts_hlo_convert, word, &type);
 }
 
-/* Within 2^-22 of the natural number. */
+/* The number as a float with a relative error of at most 2^-22. */
 static ts_value *as_float(ts_maker *m, ts_wide a) {
     return ts_make_binary(m, ts_hlo_add, product(m, word_as_float(m, a.high), 0x1p32f),
                           word_as_float(m, a.low));
 }
 
-/* Of natural numbers; the divisor is not 0. */
+/* Divides unsigned numbers; the divisor is not 0. */
 static ts_wide divide(ts_maker *m, ts_wide a, ts_wide b, ts_wide *rest) {
     ts_value *one = float_number(m, a.low, 1);
-    /* Smaller than the reciprocal by more than the roundings of this and the product add up to. */
+    /* Less than the true reciprocal, by more than the rounding errors of the reciprocal and the product. */
     ts_value *inverse = product(m, ts_make_binary(m, ts_hlo_divide, one, as_float(m, b)), 1 - 0x1p-19f);
     ts_wide quotient = ts_wide_number(m, a.low, 0);
     for (int i = 0; i < ROUNDS; i++) {
@@ -50,7 +50,7 @@ static ts_wide magnitude(ts_maker *m, ts_wide a, ts_value *is_negative) {
     return ts_wide_select(m, is_negative, ts_wide_negate(m, a), a);
 }
 
-/* By 0 the quotient has all bits set and the rest is the dividend, as of integers of 32 bits. */
+/* Division by 0 gives a quotient with all bits set and the dividend as remainder, as for 32-bit integers. */
 ts_wide ts_wide_divide(ts_maker *m, ts_wide a, ts_wide b, bool is_signed, bool wants_rest) {
     ts_wide zero = ts_wide_number(m, a.low, 0), one = ts_wide_number(m, a.low, 1), x = a, y = b, rest;
     ts_value *is_zero = ts_wide_compare(m, "EQ", b, zero, false), *is_negative = NULL, *differ = NULL;

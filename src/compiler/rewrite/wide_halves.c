@@ -1,5 +1,5 @@
-/* One 64-bit value as two of 32 bits, and back: the halves along a last axis of size 2, which a bitcast
-   joins. What was joined is split without a trace. */
+/* Conversion of a 64-bit value to two 32-bit halves and back. A bitcast joins the halves along a last axis of
+   size 2. Splitting a joined value returns its halves without adding ops. */
 #include <string.h>
 
 #include "compiler/rewrite/wide.h"
@@ -24,7 +24,7 @@ static ts_value *half_of(ts_maker *m, ts_value *pair, const ts_type *type, int h
     return ts_make_reshape(m, ts_make_slice(m, pair, start, limit), type->rank, type->dim);
 }
 
-/* The halves that `join` put together, or NULL. */
+/* The concatenation that `join` made, or NULL. */
 static ts_op_node *joined(const ts_value *value) {
     const ts_op_node *cast = value->def;
     if (!cast || cast->kind != ts_hlo_bitcast_convert) return NULL;
