@@ -1,4 +1,5 @@
-/* Walks of a contraction: merging their axes, cutting them into panels, counting and addressing those. */
+/* The walks of a contraction: merges their axes, cuts them into panels and tiles, and computes counts and
+   offsets of those. */
 #include "compiler/contract/contraction.h"
 
 #include <stdlib.h>
@@ -61,13 +62,13 @@ void ts_walk_cut(ts_walk *walk, int64_t tile, int64_t panel) {
     int64_t size = walk->axis[walk->cut].size, most = panel / walk->inner;
     int64_t fit = tile / walk->inner > 1 ? tile / walk->inner : 1;
     walk->tile = fit < size ? fit : size;
-    if (size <= most) { /* one panel: tiles of equal size, so that few are ragged */
+    if (size <= most) { /* a single panel: tiles of equal size leave few ragged ones */
         walk->block = size;
         walk->tile = ts_ceil_div(size, ts_ceil_div(size, walk->tile));
         return;
     }
-    /* Several panels: whole tiles in each, so that a tile never crosses a panel's end. With axes inside,
-       panels of equal size. */
+    /* Several panels: each holds whole tiles, so that no tile crosses a panel's end. With inner axes, all
+       panels have equal size. */
     walk->block = most / walk->tile * walk->tile;
     if (walk->block == 0) walk->block = walk->tile;
     if (walk->inner == 1) return;
@@ -121,7 +122,8 @@ static bool is_ragged(const ts_walk *walk) {
     return walk->is_open[walk->cut] && walk->axis[walk->cut].size % walk->block != 0;
 }
 
-/* Positions of the cut axis from this panel's begin to the axis' end, when that may be less than a panel. */
+/* Positions of the cut axis from the begin of the open panel to the end of the axis, times `scale`. Constant
+   when all panels are full. */
 static ts_affine left_of(ts_builder *b, const ts_walk *walk, int64_t scale) {
     if (!is_ragged(walk)) return ts_affine_const(walk->block * scale);
     return ts_build_term(b, ts_affine_const(walk->axis[walk->cut].size * scale), -walk->block * scale,

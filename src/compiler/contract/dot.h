@@ -1,100 +1,106 @@
-/* A contraction of two tensors as the compiler plans and emits it: two operands, four walks, and what of
-   them SBUF holds at a time. dot_general and convolution are contractions. */
+/* A contraction of two tensors as the compiler plans and emits it: two operands, four walks, and the panels
+   of them that SBUF holds at a time. dot_general and convolution are contractions. */
 #ifndef TS_COMPILER_CONTRACT_DOT_H
 #define TS_COMPILER_CONTRACT_DOT_H
 
 #include "compiler/contract/contraction.h"
 #include "compiler/lower/lower.h"
 
-/* out[batch, left, right] = sum over depth of lhs[batch, left, depth] * rhs[batch, right, depth], axes with
-   steps in lhs (ts_side_rows), rhs (ts_side_cols) and out. Of the views tensor, dtype and offset count. */
+/* out[batch, left, right] = sum over depth of lhs[batch, left, depth] * rhs[batch, right, depth]. The axes
+   have steps in lhs (ts_side_rows), rhs (ts_side_cols) and out. Of the views only tensor, dtype and offset
+   are used. */
 typedef struct ts_contraction {
     ts_view lhs, rhs, out;
     ts_walk batch, left, right, depth;
 } ts_contraction;
 
-/* A contraction that waits for its readers. `rows`: axes of the result, those of size 1 left out, before
-   those of the right side. */
+/* A contraction that waits for its readers to join its group. `rows` is the number of result axes, without
+   those of size 1, that come before the axes of the right side. */
 typedef struct ts_pending {
     ts_op_node *op;
     ts_contraction c;
     ts_dtype dtype; /* of the operands in SBUF */
     int rows;
 } ts_pending;
-/* Opens a group with it. */
+/* Opens a group whose first op is the contraction. */
 ts_status ts_lower_contraction(ts_lower *lower, ts_op_node *op, const ts_contraction *c, ts_dtype dtype);
-/* Emits the contraction with all its group's ops, or nothing when its blocks do not suit them. */
+/* Emits the contraction together with the other ops of its group. If its blocks do not suit them, emits
+   nothing and *is_done is false. */
 ts_status ts_lower_dot_group(ts_lower *lower, ts_group *group, bool *is_done);
-/* Emits it alone and takes it from the group. */
+/* Emits the contraction alone and removes it from the group. */
 ts_status ts_lower_dot_alone(ts_lower *lower, ts_group *group);
 
-/* In SBUF as [chunk of depth, (chunk, batch, panel of its walk)]; as a ring of row tiles (ts_dot.is_ahead)
-   as [chunk of depth, (chunk, tile)] in each slot. */
+/* An operand's tile in SBUF: [depth within the chunk, (chunk, batch, panel of its walk)]. A ring of row tiles
+   (ts_dot.is_ahead) has [depth within the chunk, (chunk, tile)] in each slot. */
 typedef struct ts_dot_operand {
     ts_side side;
     ts_view view;
     const ts_walk *walk;
-    bool is_transposed; /* depth is its contiguous axis: loaded row by row and transposed on the PE */
-    ts_tile tile;       /* of the open panel */
-    uint32_t kept;      /* where it is kept when it has been turned, see dot_keep.c */
+    bool is_transposed; /* depth is contiguous in HBM: rows are loaded and TensorE transposes them */
+    ts_tile tile;       /* holds the open panel */
+    uint32_t kept;      /* tensor in HBM for transposed panels (dot_keep.c) */
 } ts_dot_operand;
 
-/* Chunks of equal size: for each position of depth's outer axes in a panel, `tiles` times `positions` of
-   the cut axis from position `at` on. */
+/* Chunks of equal size. For each position of depth's outer axes in a panel there are `tiles` chunks of
+   `positions` positions of the cut axis, from position `at` on. */
 typedef struct ts_dot_group {
     int64_t at, positions, tiles;
-    int64_t first, chunks; /* in the panel */
+    int64_t first, chunks; /* index of the first chunk in the panel, and number of chunks */
 } ts_dot_group;
 
-/* Depth comes in panels of `panel.block` positions of the axis panel.cut, and those in chunks that
-   depth.tile positions of the axis depth.cut give. */
+/* The plan. Depth comes in panels of `panel.block` positions of the axis panel.cut; a panel consists of
+   chunks of up to depth.tile positions of the axis depth.cut. */
 typedef struct ts_dot {
     ts_builder *b;
-    int64_t budget;     /* bytes of a partition that the panels may take; 0 = what a dot alone may */
-    int64_t most_cols;  /* of a panel; 0 = TS_DOT_COLS */
-    bool is_unswapped;  /* asked for: lhs stationary, its rows on the partitions of the result */
+    int64_t budget;     /* bytes per partition for all panels; 0 = the default of a dot alone */
+    int64_t most_cols;  /* most columns of a panel; 0 = TS_DOT_COLS */
+    bool is_unswapped;  /* given by the caller: lhs must be stationary, so that its rows are the result's
+                           partitions */
     bool is_swapped;    /* rhs is stationary */
-    bool is_rows_outer; /* panels of rows are held while those of columns go by, not the other way round */
-    bool is_ahead;      /* the stationary is turned tile by tile, each while an earlier one is multiplied */
+    bool is_rows_outer; /* a panel of rows is held while those of columns pass; otherwise the reverse */
+    bool is_ahead;      /* row tiles are transposed while TensorE multiplies earlier ones (dot_ahead.c) */
     ts_walk batch, rows, cols, depth, panel;
     ts_dot_operand stationary, moving;
     ts_dtype dtype; /* of the operands in SBUF */
     ts_view out;
-    int64_t chunk;  /* depth elements of a whole chunk, <= 128 */
-    int64_t chunks; /* in a panel */
+    int64_t chunk;  /* depth elements of a full chunk, at most 128 */
+    int64_t chunks; /* chunks in a panel */
     ts_dot_group group[2];
     int groups;
 } ts_dot;
 
 enum {
-    TS_DOT_TILE = 128,
-    TS_DOT_BANK = 512,
-    TS_DOT_COLS = 1024,
-    TS_DOT_ROWS = 1024,
-    TS_DOT_PSUM = 8192,
-    TS_DOT_ROWS_AHEAD = 3,
-    TS_DOT_OUT_BYTES = 8192,
-    TS_DOT_OUT_SLOTS = 8
+    TS_DOT_TILE = 128,       /* depth and rows of one matmul */
+    TS_DOT_BANK = 512,       /* columns of one matmul: fp32 elements of a PSUM bank */
+    TS_DOT_COLS = 1024,      /* most columns of a panel by default */
+    TS_DOT_ROWS = 1024,      /* most rows of a panel */
+    TS_DOT_PSUM = 8192,      /* bytes per partition for sums over panels of depth: half of PSUM */
+    TS_DOT_ROWS_AHEAD = 3,   /* tiles of rows being loaded or transposed ahead */
+    TS_DOT_OUT_BYTES = 8192, /* bytes per partition for copies of result blocks */
+    TS_DOT_OUT_SLOTS = 8     /* most copies */
 };
 
-/* Copies of a block of the result on its way to HBM: the DMA engines may be busy for a while. */
+/* The number of copies of a result block on its way to HBM, so that TensorE need not wait while the DMA
+   engines are busy. */
 int ts_dot_out_slots(const ts_dot *dot);
-/* A tile of rows against the panel of columns for some batches, in PSUM as [rows, (batch, columns)]. */
+/* A block of the result in PSUM: a tile of rows by the panel of columns, for some batches, as [rows, (batch,
+   columns)]. */
 typedef struct ts_dot_block {
     ts_tile psum, out;
-    int64_t row_tiles, batches, batch_trips; /* batches in PSUM at a time, and how often */
+    int64_t row_tiles, batches,
+        batch_trips; /* batches that PSUM holds at a time, and how many such groups there are */
     uint32_t row_loop, batch_loop;
     bool row_is_open, batch_is_open;
-    int64_t psum_step; /* bytes in PSUM from one row tile to the next; 0 = each takes the other's place */
+    int64_t psum_step; /* bytes in PSUM between row tiles; 0 = they reuse one place */
     ts_count rows;
-    ts_affine number; /* of its row tile among all, where the stationary is a ring of them */
+    ts_affine number; /* number of its row tile over all panels, for a stationary ring */
 } ts_dot_block;
-/* The block's place in PSUM: `elems` elements of fp32 a row. */
+/* The block in PSUM: `elems` fp32 elements per row. */
 ts_ap ts_dot_block_ap(const ts_dot *dot, const ts_dot_block *block, ts_count elems);
 ts_dot_block ts_dot_block_of(const ts_dot *dot);
 
-/* Where the loops of a dot stand: those of the batches, of the panels that are held, of the others and,
-   innermost, of the block are open. */
+/* The position in a dot's loop nest: before all loops, or inside those of the batches, of the held panels, of
+   the other panels, of the block. */
 typedef enum ts_dot_stage {
     ts_dot_before,
     ts_dot_in_batch,
@@ -103,129 +109,138 @@ typedef enum ts_dot_stage {
     ts_dot_in_block
 } ts_dot_stage;
 
-/* Takes each block of the result from PSUM, in place of a copy and a store. */
+/* Takes each result block from PSUM, instead of a copy and a store. `enter` is called when loops have been
+   opened or closed. */
 typedef struct ts_dot_reader {
     void *context;
     void (*enter)(void *context, ts_dot_stage stage);
     ts_status (*take)(void *context);
 } ts_dot_reader;
 
-/* The narrowest dtype that holds every value of both: fp8 beside another float of at most 16 bits stays
- * narrow. */
+/* The narrowest dtype that holds every value of both. fp8 beside another float of at most 16 bits takes the
+   other's type. */
 ts_dtype ts_dot_dtype(unsigned lhs, unsigned rhs);
-/* Decides roles, panels and how each operand is loaded. False when not even the smallest panels fit. */
+/* Plans the contraction: roles, panels, and how each operand is loaded. budget, most_cols and is_unswapped
+   are inputs. False when not even the smallest panels fit. */
 bool ts_dot_plan(ts_dot *dot, const ts_contraction *c);
-/* Bytes in PSUM from one row tile to the next where they lie side by side. */
+/* Bytes in PSUM between row tiles that lie side by side. */
 int64_t ts_dot_psum_step(const ts_dot *dot);
-/* All of depth is one panel. */
+/* Whether one panel holds all of depth. */
 bool ts_dot_is_whole(const ts_dot *dot);
-/* Chunks of the last panel may be smaller or missing. */
+/* Whether chunks of the last panel of depth can be smaller or missing. */
 bool ts_dot_is_ragged(const ts_dot *dot);
-/* Positions of depth's outer axes in a panel. */
+/* The number of positions of depth's outer axis `axis` in a panel. */
 int64_t ts_dot_outer(const ts_dot *dot, int axis);
 int64_t ts_dot_depth(const ts_dot *dot); /* depth elements of a panel */
 
-/* Positions of the cut axis in the chunk of the group with this index. */
+/* The number of positions of the cut axis in chunk `index` of the group. */
 ts_count ts_dot_positions(const ts_dot *dot, const ts_dot_group *group, ts_affine index);
-/* Elements in the operand's tile from one chunk to the next. */
+/* Elements in the operand's tile between consecutive chunks. */
 int64_t ts_dot_chunk_step(const ts_dot *dot, const ts_dot_operand *operand);
-/* Loops that a single trip does not need. */
+/* Open and close a loop, unless it would have a single trip. ts_dot_counter is the counter, or 0 without a
+   loop. */
 uint32_t ts_dot_open(const ts_dot *dot, int64_t trips);
 void ts_dot_close(const ts_dot *dot, int64_t trips);
 ts_affine ts_dot_counter(const ts_dot *dot, int64_t trips, uint32_t loop);
 
-/* A transfer of the operand into `tile`, from where depth's panel of the open batch begins. */
+/* A transfer of the operand to `tile`, starting at the open panel of depth in the open batch. The caller adds
+   dimensions. */
 ts_box ts_dot_box(const ts_dot *dot, const ts_dot_operand *operand, ts_tile tile);
-/* Depth's outer axes along the tile, `step` elements a position of the innermost. */
+/* Adds depth's outer axes to a transfer, `step` elements of the tile per position of the innermost one. */
 void ts_dot_box_outer(const ts_dot *dot, const ts_dot_operand *operand, ts_box *box, int64_t step);
-/* Positions of depth's cut axis from the panel's begin to the axis' end. */
+/* Positions of depth's cut axis from the begin of the panel to the end of the axis. */
 ts_affine ts_dot_depth_left(const ts_dot *dot);
-/* Of `count` equal parts of a group's chunks those that one DMA moves: a divisor of all, so that there are
-   few pieces, none of them small. */
+/* How many of `count` equal parts of a group's chunks one DMA moves. It divides count, so that there are few
+   pieces and none is small. */
 int64_t ts_dot_piece(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_group *group,
                      int64_t count);
-/* The walk of the other side. */
+/* The walk of the other operand. */
 static inline const ts_walk *ts_dot_other(const ts_dot *dot, const ts_dot_operand *operand) {
     return operand->side == ts_side_rows ? &dot->cols : &dot->rows;
 }
-/* Adds where the open panel of a walk begins when each takes `step`; the step of all of them. */
+/* Adds the offset of a walk's open panel to *at, if each panel takes `step`. Returns the step over all its
+   panels. */
 int64_t ts_dot_add_panels(const ts_dot *dot, const ts_walk *walk, int64_t step, ts_affine *at);
-/* Whether the operand is held, and its next panel comes while the open one is used, a piece with each panel
-   of the other side: then its tile is a ring of two. */
+/* Whether the operand's next held panel is prefetched while the open one is used, a piece with each panel of
+   the other side. Its tile is then a ring of two. */
 bool ts_dot_comes_early(const ts_dot *dot, const ts_dot_operand *operand);
-/* The slot of the open panel. */
+/* The slot of the open panel in that ring. */
 ts_affine ts_dot_early_slot(const ts_dot *dot, const ts_dot_operand *operand);
-/* The first panel, before the loop over panels; a piece of the next, in the loops over the other side's. */
+/* ts_dot_early_begin loads the first panel, before the loop over panels; ts_dot_early_piece loads a piece of
+   the next one, inside the loops over the other side's panels. */
 void ts_dot_early_begin(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
 void ts_dot_early_piece(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand);
-/* The open panel of the operand into a new tile. */
+/* Makes a tile for the operand's open panel and loads it. */
 void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
 
-/* ---- turning, dot_turn.c ---- */
+/* ---- transposing operands on TensorE, dot_turn.c ---- "Turned" data have been transposed: depth on the
+   partitions. */
 
-/* Rows of an operand that are turned together: of some batches of a small panel, or a tile of one batch's. */
+/* Rows of an operand that are turned together: those of some batches of a small panel, or a tile of one
+   batch. */
 typedef struct ts_dot_rows {
     int64_t batches;
-    int64_t beside;     /* as many batches again lie beside these in what they come in, 1 = none */
-    ts_affine at;       /* of these in it, bytes */
-    ts_count positions; /* of the walk's cut axis */
-    ts_affine from;     /* in the tensor, elements */
-    ts_affine to;       /* in the operand's tile, bytes; its slot as a rotation */
-    ts_affine number;   /* counts them: the slot of what they are turned into */
-    ts_affine load;     /* counts loads: the slot of what they come in */
+    int64_t beside;     /* how many such sets of batches are loaded side by side; 1 = only this one */
+    ts_affine at;       /* offset of this set in the loaded tile, bytes */
+    ts_count positions; /* number of positions of the walk's cut axis */
+    ts_affine from;     /* offset in the tensor, elements */
+    ts_affine to;       /* offset in the operand's tile in bytes; its slot as a rotation */
+    ts_affine number;   /* running number, which selects the slots for widening and turning */
+    ts_affine load;     /* running number of the load, which selects the slot of the loaded tile */
 } ts_dot_rows;
 
-/* What rows pass through: as they lie in HBM, as fp32 numbers, and those turned. */
+/* The buffers that rows pass through: as loaded, as fp32 numbers, and turned in PSUM. */
 typedef struct ts_dot_turn {
     ts_tile raw, wide, psum;
 } ts_dot_turn;
 
-/* Chunks of depth that one instruction of Scalar and VectorE takes. */
+/* Consecutive chunks of depth that one instruction of ScalarE or VectorE handles. */
 typedef struct ts_dot_slice {
     const ts_dot_group *group;
-    ts_affine chunk;  /* the first one, in the group */
-    ts_count chunks;  /* how many */
-    ts_affine number; /* counts slices */
+    ts_affine chunk;  /* the first chunk, within the group */
+    ts_count chunks;  /* number of chunks */
+    ts_affine number; /* running number of the slice */
 } ts_dot_slice;
 
-/* Bytes of a partition that rows and slices take on the way. */
+/* Bytes per partition of the loaded rows, and of a widened slice. */
 int64_t ts_dot_row_bytes(const ts_dot *dot);
 int64_t ts_dot_wide_bytes(const ts_dot *dot);
 ts_dot_turn ts_dot_turn_begin(const ts_dot *dot, const ts_dot_operand *operand, int row_slots,
                               int slice_slots);
-/* Chunks of a slice at most, the slices of a group, and the one with this index. */
+/* The most chunks of a slice, the number of slices of a group, and the slice with an index. */
 int64_t ts_dot_slice_chunks(const ts_dot *dot, const ts_dot_group *group);
 int64_t ts_dot_slices(const ts_dot *dot, const ts_dot_group *group);
 ts_dot_slice ts_dot_slice_at(const ts_dot *dot, const ts_dot_group *group, ts_affine index);
-/* In this order for a slice: its rows from HBM, their bits as fp32 numbers, these turned into the operand. */
+/* The steps, in this order: load the rows from HBM; for each slice, widen its bits to fp32 numbers; transpose
+   those into the operand's tile. */
 void ts_dot_turn_load(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand,
                       const ts_dot_turn *turn, const ts_dot_rows *rows, ts_engine trigger);
 void ts_dot_turn_widen(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_turn *turn,
                        const ts_dot_rows *rows, const ts_dot_slice *slice);
 void ts_dot_turn_slice(const ts_dot *dot, const ts_dot_operand *operand, const ts_dot_turn *turn,
                        const ts_dot_rows *rows, const ts_dot_slice *slice);
-/* The open panel of the operand, whose tile exists. */
+/* Loads and turns the operand's open panel into its tile, which must exist. */
 void ts_dot_turn_panel(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand);
 
-/* ---- keeping what is turned, dot_keep.c ---- */
+/* ---- keeping turned operands in HBM, dot_keep.c ---- */
 
-/* How often each panel of the operand is loaded. */
+/* How often each panel of the operand is needed. */
 int64_t ts_dot_times(const ts_dot *dot, const ts_dot_operand *operand);
 bool ts_dot_is_kept(const ts_dot *dot, const ts_dot_operand *operand);
-/* Before all loops: room in HBM, if need be. */
+/* Makes the tensor in HBM, if the operand is to be kept. Called before all loops. */
 void ts_dot_keep_begin(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
-/* A loop whose one trip is run when the operand's panel is turned, or when it was before; the caller ends it.
- */
+/* Opens a loop that makes one trip if the operand's panel must still be turned (is_first), or if it was
+   turned before (otherwise), and no trip in the other case. The caller closes it. */
 void ts_dot_keep_if(const ts_dot *dot, const ts_dot_operand *operand, bool is_first);
-/* Stores or loads rows of a ring that are turned; `rows` NULL: the open panel. */
+/* Store and load turned rows of a ring, or with `rows` NULL the open panel. */
 void ts_dot_keep_rows(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand,
                       const ts_dot_rows *rows);
 void ts_dot_keep_load(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand,
                       const ts_dot_rows *rows, ts_engine trigger);
-/* The open panel of the operand, whose tile exists. */
+/* Turns and stores, or loads, the operand's open panel, whose tile must exist. */
 void ts_dot_keep_panel(ts_lower *lower, const ts_dot *dot, const ts_dot_operand *operand);
 
-/* ---- turning ahead, dot_ahead.c ---- */
+/* ---- turning row tiles ahead of use, dot_ahead.c ---- */
 
 typedef struct ts_dot_ahead {
     ts_lower *lower;
@@ -234,25 +249,26 @@ typedef struct ts_dot_ahead {
     ts_dot_turn turn;
     struct {
         ts_dot_rows rows;
-        ts_count guard;  /* 1 or 0 trips: whether there are such rows now */
-        bool is_guarded; /* for most blocks there are none */
+        ts_count guard;  /* 1 or 0 trips: whether these rows exist now */
+        bool is_guarded; /* for most blocks they do not */
         ts_engine trigger;
-    } next[2]; /* what is turned meanwhile: the first panel's next tile; the next panel's */
+    } next[2]; /* what is turned during this block: the first panel's next tile; a tile of the next panel */
     int count;
 } ts_dot_ahead;
 
-/* Whether a dot can: then its stationary is a ring of ts_dot_ring_slots row tiles. */
+/* Whether the plan allows it. The stationary operand is then a ring of ts_dot_ring_slots row tiles. */
 bool ts_dot_can_go_ahead(const ts_dot *dot);
 int64_t ts_dot_ring_slots(const ts_dot *dot);
-/* Before the loop over the panels of rows: the first tile. */
+/* Turns the first tile, before the loop over the panels of rows. */
 void ts_dot_ahead_begin(ts_dot_ahead *ahead, ts_lower *lower, ts_dot *dot, const ts_dot_block *block);
-/* At the begin of a block; then for each of its slices, those widened and turned meanwhile. */
+/* _block is called at the begin of a block, _widen and _turn for each slice of it, and _end at its end. */
 void ts_dot_ahead_block(ts_dot_ahead *ahead);
 void ts_dot_ahead_widen(const ts_dot_ahead *ahead, const ts_dot_slice *slice);
 void ts_dot_ahead_turn(const ts_dot_ahead *ahead, const ts_dot_slice *slice);
 void ts_dot_ahead_end(const ts_dot_ahead *ahead);
 
-/* The whole contraction; `block`, filled in on the way, is what `reader` (or NULL) takes. */
+/* Emits the whole contraction. `block` is updated on the way, for `reader` to take results from; without a
+   reader (NULL) they are stored. */
 ts_status ts_dot_emit(ts_lower *lower, ts_dot *dot, ts_dot_block *block, const ts_dot_reader *reader);
 
 #endif

@@ -1,8 +1,8 @@
-/* Turning ahead: while TensorE multiplies a tile of rows against a panel of columns, it turns another one
-   between the chunks of depth, so that it never waits for Scalar and VectorE. The tiles lie in a ring,
-   numbered over all panels; it has one slot more than a panel has tiles, that of the tile before the present
-   one. A panel's tiles are turned while the panel before it is multiplied by the last columns; those of the
-   first panel, each while the one before it is multiplied by the first columns. */
+/* Turning ahead: while TensorE multiplies a tile of rows by a panel of columns, it also transposes a later
+   tile, between the chunks of depth, so that it never waits for ScalarE and VectorE. The turned tiles are a
+   ring, numbered over all panels. The ring has one slot more than a panel has tiles, for the tile before the
+   current one. A panel's tiles are turned while the previous panel is multiplied by the last columns; a tile
+   of the first panel is turned while the tile before it is multiplied by the first columns. */
 #include "compiler/contract/dot.h"
 
 bool ts_dot_can_go_ahead(const ts_dot *d) {
@@ -15,7 +15,7 @@ int64_t ts_dot_ring_slots(const ts_dot *d) {
     return ts_walk_tiles(&d->rows) + 1;
 }
 
-/* The counters of the loops over panels of columns that a panel of rows lives through. */
+/* The sum of the counters of the loops over column panels inside a panel of rows, and its last value. */
 static ts_affine columns_before(const ts_dot *d, int64_t *last) {
     const ts_walk *cols = &d->cols;
     ts_affine sum = ts_affine_const(0);
@@ -62,7 +62,8 @@ void ts_dot_ahead_begin(ts_dot_ahead *a, ts_lower *lower, ts_dot *d, const ts_do
     ts_build_end(d->b);
 }
 
-/* Rows that begin at `at`, of which `left` positions there are, if any. */
+/* Adds rows to turn, from position `at` on. `left` positions remain; none are turned if it is not positive.
+ */
 static void add_next(ts_dot_ahead *a, ts_affine at, ts_affine left, ts_affine number, bool is_guarded,
                      ts_engine trigger) {
     const ts_dot *d = a->dot;
@@ -73,8 +74,8 @@ static void add_next(ts_dot_ahead *a, ts_affine at, ts_affine left, ts_affine nu
     a->next[a->count++].is_guarded = is_guarded;
 }
 
-/* The first panel's next tile, when it meets the first columns. The next columns, which SyncE loads, can wait
-   for it. */
+/* The first panel's next tile is turned while the current tile meets the first columns. SyncE triggers its
+   load, since the next columns, which SyncE loads too, can wait for it. */
 static void add_tile(ts_dot_ahead *a, ts_affine panel, ts_affine tile, ts_affine before) {
     const ts_dot *d = a->dot;
     const ts_walk *rows = &d->rows;
@@ -86,8 +87,8 @@ static void add_tile(ts_dot_ahead *a, ts_affine panel, ts_affine tile, ts_affine
     add_next(a, at, left, next, panel.term_count + before.term_count > 0, ts_engine_sync);
 }
 
-/* The next panel's tile of this one's place, when this panel meets the last columns. The first columns, which
-   the next panel needs at once, do not wait for it. */
+/* The next panel's tile at the same place is turned while the current tile meets the last columns. Its load
+   must not delay the first columns, which the next panel needs at once. */
 static void add_panel(ts_dot_ahead *a, ts_affine panel, ts_affine tile, ts_affine before, int64_t last) {
     const ts_dot *d = a->dot;
     const ts_walk *rows = &d->rows;
@@ -102,7 +103,8 @@ static void add_panel(ts_dot_ahead *a, ts_affine panel, ts_affine tile, ts_affin
 
 typedef enum ahead_step { step_load, step_widen, step_turn, step_keep, step_load_kept } ahead_step;
 
-/* For all that is turned meanwhile; of the slice, where the step is one of slices. */
+/* Applies a step to all rows that are turned during this block. `s` is the slice for the steps that work on
+   slices. */
 static void each(const ts_dot_ahead *a, ahead_step step, const ts_dot_slice *s) {
     const ts_dot *d = a->dot;
     const ts_dot_operand *o = &d->stationary;

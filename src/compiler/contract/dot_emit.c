@@ -1,5 +1,5 @@
-/* A planned contraction as instructions: panels of both operands in SBUF with depth on the partitions,
-   matmuls of at most 128 x 128 x 512 that accumulate in PSUM, results read out by ScalarE. */
+/* Emits a planned contraction: panels of both operands in SBUF with depth on the partitions, matmuls of at
+   most 128 x 128 x 512 that accumulate in PSUM, and copies of the results by ScalarE. */
 #include "compiler/contract/dot.h"
 
 ts_ap ts_dot_block_ap(const ts_dot *d, const ts_dot_block *k, ts_count elems) {
@@ -8,7 +8,7 @@ ts_ap ts_dot_block_ap(const ts_dot *d, const ts_dot_block *k, ts_count elems) {
     return ap;
 }
 
-/* Chunk `chunk` of a group and batch `batch` of the panel, `depth` elements of it. */
+/* Chunk `chunk` of a group and batch `batch` of an operand: `depth` partitions, `elems` elements. */
 static ts_ap operand_ap(const ts_dot *d, const ts_dot_operand *o, const ts_dot_group *g, ts_affine chunk,
                         ts_affine batch, ts_count depth, ts_count elems) {
     int64_t elem = ts_dtype_get(d->dtype)->bytes, step = ts_dot_chunk_step(d, o);
@@ -20,8 +20,9 @@ static ts_ap operand_ap(const ts_dot *d, const ts_dot_operand *o, const ts_dot_g
     return ap;
 }
 
-/* `count` chunks of a group from `from` on, each for all batches and banks of the block, so that what there
-   is of a panel that still comes is used; the first one overwrites PSUM where `is_first`. */
+/* Multiplies `count` chunks of a group from `from` on, each for all batches and banks of the block, so that
+   the part of a panel that has already arrived is used first. With is_first the first chunk overwrites PSUM.
+   */
 static void multiply_part(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine from,
                           ts_count count, bool is_first) {
     int64_t elem = ts_dtype_get(d->dtype)->bytes, cols = ts_walk_panel(&d->cols);
@@ -30,7 +31,8 @@ static void multiply_part(const ts_dot *d, const ts_dot_block *k, const ts_dot_g
     uint32_t batch_loop = ts_dot_open(d, k->batches), loop = is_loop ? ts_build_loop(d->b, count) : 0;
     uint32_t bank_loop = ts_dot_open(d, banks);
     ts_affine batch = ts_dot_counter(d, k->batches, batch_loop), bank = ts_dot_counter(d, banks, bank_loop);
-    ts_affine index = is_loop ? ts_build_term(d->b, from, 1, loop) : from, first = batch; /* in the panel */
+    ts_affine index = is_loop ? ts_build_term(d->b, from, 1, loop) : from,
+              first = batch; /* position of the bank in the panel */
     if (k->batch_trips > 1) first = ts_build_term(d->b, first, k->batches, k->batch_loop);
     ts_count depth = ts_count_scale(d->b, ts_dot_positions(d, g, index), d->depth.inner);
     ts_count width = ts_walk_slice(d->b, &d->cols, TS_DOT_BANK, banks > 1, bank_loop);
@@ -60,8 +62,8 @@ static void multiply(const ts_dot *d, const ts_dot_block *k, bool is_first) {
                       is_first && i == 0);
 }
 
-/* One slice of depth after the other: what is turned of it for later comes a slice behind, when its numbers
-   are ready. */
+/* Multiplies slice by slice. The rows that are turned ahead are widened with the current slice and transposed
+   one slice later, when their numbers are ready. */
 static void multiply_ahead(const ts_dot *d, const ts_dot_block *k, ts_dot_ahead *ahead) {
     ts_dot_slice before = {0};
     ts_dot_ahead_block(ahead);
@@ -88,7 +90,7 @@ static void multiply_ahead(const ts_dot *d, const ts_dot_block *k, ts_dot_ahead 
     ts_dot_ahead_end(ahead);
 }
 
-/* What PSUM holds of this block. */
+/* The width of the block in PSUM. */
 static ts_count psum_width(const ts_dot *d, const ts_dot_block *k) {
     int64_t cols = ts_walk_panel(&d->cols);
     return k->batches > 1 ? ts_count_const(k->batches * cols) : ts_walk_slice(d->b, &d->cols, cols, false, 0);
@@ -141,7 +143,7 @@ static void enter(const ts_dot_reader *reader, ts_dot_stage stage) {
     if (reader) reader->enter(reader->context, stage);
 }
 
-/* A loop over the row tiles of the panel. */
+/* Opens the loop over the row tiles of the panel. */
 static void open_rows(ts_dot *d, ts_dot_block *k) {
     k->row_loop = ts_dot_open(d, k->row_tiles);
     k->row_is_open = k->row_tiles > 1;
@@ -155,7 +157,7 @@ static void close_rows(ts_dot *d, ts_dot_block *k) {
     k->row_is_open = false;
 }
 
-/* Row tile by row tile, so that none waits until all of the block before is read out. */
+/* Clears PSUM row tile by row tile, so that none waits until the whole previous block has been read. */
 static void clear(ts_dot *d, const ts_dot_block *k) {
     uint32_t loop = ts_dot_open(d, k->row_tiles);
     ts_ap zero = ts_build_ap(d->b, k->psum, ts_dtype_f32, ts_count_const(ts_walk_tile(&d->rows)),
@@ -165,7 +167,7 @@ static void clear(ts_dot *d, const ts_dot_block *k) {
     ts_dot_close(d, k->row_tiles);
 }
 
-/* Depth in several panels, all added to a PSUM of zeros that holds every row tile. */
+/* Depth in several panels: all are added to sums in PSUM, which start at zero and hold every row tile. */
 static void multiply_panels(ts_lower *lower, ts_dot *d, ts_dot_block *k) {
     k->psum_step = ts_dot_psum_step(d);
     k->psum = ts_build_tile(d->b, ts_space_psum, ts_walk_tile(&d->rows), k->row_tiles * k->psum_step, 1);
@@ -179,7 +181,7 @@ static void multiply_panels(ts_lower *lower, ts_dot *d, ts_dot_block *k) {
     ts_walk_close(d->b, &d->panel);
 }
 
-/* The rows of one open row panel, tile by tile. */
+/* Computes the rows of the open row panel, tile by tile. */
 static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, ts_dot_ahead *ahead,
                               const ts_dot_reader *reader) {
     int64_t cols = ts_walk_panel(&d->cols), bytes = ts_dtype_get(d->out.dtype)->bytes;
@@ -207,7 +209,7 @@ static ts_status compute_rows(ts_lower *lower, ts_dot *d, ts_dot_block *k, ts_do
     return ts_ok;
 }
 
-/* What is loaded once the panels of rows or of columns are open, or about to be. */
+/* Loads a side once its panels' loops are open, unless it is loaded elsewhere. */
 static void load_side(ts_lower *lower, ts_dot *d, bool is_rows) {
     ts_dot_operand *o = is_rows ? &d->stationary : &d->moving;
     if (!ts_dot_is_whole(d) || (is_rows && d->is_ahead) || ts_dot_comes_early(d, o)) return;

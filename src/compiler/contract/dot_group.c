@@ -6,8 +6,9 @@
 #include "compiler/lower/pointwise.h"
 #include "compiler/lower/recipe.h"
 
-/* Bytes of a partition of 192 KiB: for all, and for the group's tiles. Smaller blocks are not worth an
-   instruction of each reader; a nest of its own has larger tiles. */
+/* Bytes per partition of 192 KiB for everything, and for the group's tiles; and the fewest columns of a
+   block. In smaller blocks the fixed cost of the readers' instructions outweighs the gain: a nest of their
+   own has larger tiles. */
 enum { ALL_BYTES = 176 * 1024, GROUP_BYTES = 104 * 1024, SMALLEST_BLOCK = 128 };
 
 static ts_lowered *note(const ts_value *value) {
@@ -23,7 +24,8 @@ typedef struct dot_group {
 
 /* ---- opening ---- */
 
-/* Axes of size 1 left out; -1 when the result's axes do not come in the order batch, left, right. */
+/* The number of result axes before those of the right side, without axes of size 1; -1 when the result's axes
+   are not in the order batch, left, right. */
 static int count_rows(const ts_contraction *c) {
     const ts_walk *walks[] = {&c->batch, &c->left, &c->right};
     int64_t last = INT64_MAX;
@@ -54,8 +56,8 @@ static ts_dot begin(ts_lower *lower, const ts_pending *pending) {
     return (ts_dot){.b = &lower->b, .dtype = pending->dtype};
 }
 
-/* The steps of the result's axes are those of the view, axes of size 1 apart. False when the walks cut an
- * axis. */
+/* Gives the result's axes the steps of the view, which may have axes of size 1 elsewhere. False when the
+   walks have cut one of its axes. */
 static bool set_out(ts_contraction *c, const ts_view *out) {
     ts_walk *walks[] = {&c->batch, &c->left, &c->right};
     int at = 0;
@@ -125,7 +127,8 @@ static void enter(void *context, ts_dot_stage stage) {
     ts_pointwise_load(&g->e, g->space.opened[stage], stage > ts_dot_before);
 }
 
-/* GpSimdE cannot reach PSUM (ISA:399), and what only renames bits leaves them to whoever reads on. */
+/* GpSimdE cannot access PSUM (ISA:399). Ops that only reinterpret bits pass the access on to their readers,
+   which may not be able to either. */
 static bool can_read_psum(const ts_op_node *op) {
     if (ts_group_is_sum(op)) return false;
     if (op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_reduce_precision || op->kind == ts_hlo_power)
@@ -134,8 +137,9 @@ static bool can_read_psum(const ts_op_node *op) {
     return !recipe || !ts_recipe_has_gpsimd(recipe);
 }
 
-/* Readers take fp32 from PSUM, which costs VectorE less than two operands in SBUF; to be rounded, or for
-   those that cannot (no instruction has both its operands there), it is copied out once. */
+/* Readers take fp32 from PSUM, which costs VectorE less than two operands in SBUF. The result is copied to
+   SBUF once if it must be rounded, or if a reader cannot access PSUM (no instruction has both operands
+   there). */
 static void take_result(dot_group *g) {
     ts_emitter *e = &g->e;
     const ts_op_node *op = e->group->ops[0];

@@ -1,6 +1,5 @@
-/* Keeping what is turned: an operand whose panels several panels of the other side need is turned for the
-   first of them and stored as it lies in SBUF; the others load it from there, in the longest runs that there
-   can be. */
+/* Keeping turned operands: where several panels of the other side need a panel, it is transposed for the
+   first of them and stored in its SBUF layout. The others load it from HBM, in the longest possible runs. */
 #include "compiler/contract/dot.h"
 
 #include "base/integer.h"
@@ -18,7 +17,7 @@ bool ts_dot_is_kept(const ts_dot *d, const ts_dot_operand *o) {
     return o->is_transposed && ts_dot_times(d, o) > 1;
 }
 
-/* Panels of the other side that went by before the open one, in loops that are open. */
+/* The sum of the counters of the open loops over the other side's panels: 0 for the first of them. */
 static ts_affine others_before(const ts_dot *d, const ts_dot_operand *o) {
     const ts_walk *other = ts_dot_other(d, o);
     ts_affine sum = ts_affine_const(0);
@@ -35,7 +34,7 @@ int64_t ts_dot_add_panels(const ts_dot *d, const ts_walk *walk, int64_t step, ts
     return step;
 }
 
-/* Elements of a partition of a panel. */
+/* Elements per partition of a panel. */
 static int64_t row_elems(const ts_dot *d, const ts_dot_operand *o) {
     return d->chunks * ts_dot_chunk_step(d, o);
 }
@@ -49,7 +48,7 @@ static uint32_t make_tensor(ts_lower *lower, const ts_dot *d, const ts_dot_opera
     return ts_lower_scratch(lower, &type, "turned");
 }
 
-/* `chunks` of a group of the open panel, or of `rows` in a ring, from `index` on. */
+/* A transfer of `chunks` chunks of a group from `index` on: of the open panel, or of `rows` in a ring. */
 static ts_box box_of(const ts_dot *d, const ts_dot_operand *o, const ts_dot_rows *rows, const ts_dot_group *g,
                      ts_affine index, int64_t chunks) {
     int64_t step = ts_dot_chunk_step(d, o), panel = d->chunk * row_elems(d, o);

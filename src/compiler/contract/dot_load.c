@@ -1,9 +1,9 @@
-/* Loading an operand of a contraction whose rows in HBM are those of depth: straight to the partitions. The
-   next panel of the one that is held comes in pieces while the open one is used: asked for only when it is
-   needed, it would come behind all panels of the other side that were asked for before, and TensorE waits. */
+/* Loads an operand of a contraction whose depth can go straight to the partitions. The next held panel is
+   loaded in pieces while the open one is used: if it were requested only when needed, its load would queue
+   behind those of the other side's panels, and TensorE would wait. */
 #include "compiler/contract/dot.h"
 
-/* A large panel comes in pieces, so that TensorE starts with the first one. */
+/* A large panel is loaded in pieces of at least PIECE_BYTES, so that TensorE can start with the first one. */
 enum { PIECE_BYTES = 1 << 20, MOST_PIECES = 4 };
 
 static int64_t elem_bytes(const ts_dot *d) {
@@ -64,7 +64,7 @@ void ts_dot_box_outer(const ts_dot *d, const ts_dot_operand *o, ts_box *t, int64
 
 /* ---- depth on the partitions ---- */
 
-/* `tiles` chunks of each outer position from `index` on, into the tile or one slot of it. */
+/* Loads `tiles` chunks of each outer position, from `index` on, into the tile or one slot of it. */
 static void load_chunks(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o, const ts_dot_group *g,
                         ts_affine index, int64_t tiles, const ts_affine *slot) {
     const ts_walk *depth = &d->depth;
@@ -118,7 +118,7 @@ void ts_dot_load(ts_lower *lower, const ts_dot *d, ts_dot_operand *o) {
         load_direct(lower, d, o, NULL);
 }
 
-/* ---- the held panel after the open one ---- */
+/* ---- prefetching the next held panel ---- */
 
 bool ts_dot_comes_early(const ts_dot *d, const ts_dot_operand *o) {
     bool is_held = (o->side == ts_side_rows) == d->is_rows_outer;
@@ -138,7 +138,7 @@ void ts_dot_early_begin(ts_lower *lower, const ts_dot *d, ts_dot_operand *o) {
     load_direct(lower, d, o, &slot);
 }
 
-/* Of the chunks' tiles as many as there are panels of the other side, or a divisor. */
+/* The number of pieces: that of the other side's panels, reduced to a divisor of the group's tiles. */
 static int64_t early_pieces(const ts_dot *d, const ts_dot_operand *o) {
     int64_t pieces = ts_walk_panels(ts_dot_other(d, o)), tiles = d->group[0].tiles;
     if (pieces > tiles) pieces = tiles;

@@ -1,12 +1,13 @@
-/* Planning a contraction: which side is stationary, how each operand reaches SBUF, and what SBUF holds at a
- * time. */
+/* Plans a contraction: which side is stationary, how each operand reaches SBUF, and which panels SBUF holds.
+ */
 #include "compiler/contract/dot.h"
 
 #include "base/integer.h"
 
-/* Estimates that compare ways of loading: ns for a DMA descriptor over 16 engines, and for a PE transpose
-   of one block with its read-out. */
+/* Estimates for comparing ways to load: ns per DMA descriptor with 16 engines at work, and ns per transpose
+   of one block on TensorE, including its copy from PSUM. */
 static const double descriptor_ns = 2.5, transpose_ns = 290;
+/* Bytes per partition of 192 KiB. */
 enum { SBUF_BUDGET = 176 * 1024 };
 
 ts_dtype ts_dot_dtype(unsigned lhs, unsigned rhs) {
@@ -39,7 +40,7 @@ static void make_walks(ts_dot *dot, const ts_contraction *c, bool is_swapped) {
     ts_walk_merge(&dot->depth);
 }
 
-/* PE and store time with these roles, ns. */
+/* Time of TensorE and of the stores with these roles, in ns. */
 static double role_cost(const ts_dot *dot) {
     double rows = (double)ts_walk_elems(&dot->rows), cols = (double)ts_walk_elems(&dot->cols);
     double tiles = (double)ts_ceil_div((int64_t)rows, TS_DOT_TILE);
@@ -80,7 +81,7 @@ static void add_group(ts_dot *dot, int64_t at, int64_t positions, int64_t tiles,
     dot->chunks += outer * tiles;
 }
 
-/* The panel is `block` positions of `axis`; its chunks follow. */
+/* Makes a panel of `block` positions of `axis` and computes its chunks. */
 static void set_panel(ts_dot *dot, int axis, int64_t block) {
     const ts_walk *depth = &dot->depth;
     int64_t outer = 1;
@@ -96,7 +97,7 @@ static void set_panel(ts_dot *dot, int axis, int64_t block) {
     add_group(dot, whole * depth->tile, last % depth->tile, 1, outer);
 }
 
-/* Chunks of at most 128 along depth, nearly equal, in one panel. */
+/* Cuts depth into nearly equal chunks of at most 128 in a single panel. */
 static void cut_depth(ts_dot *dot) {
     ts_walk *depth = &dot->depth;
     ts_walk_cut(depth, TS_DOT_TILE, INT64_MAX);
@@ -110,7 +111,7 @@ static int64_t divisor_below(int64_t size, int64_t limit) {
     return 1;
 }
 
-/* The next smaller panel; false when it is one chunk already. */
+/* Takes the next smaller panel; false when it is a single chunk already. */
 static bool shrink_depth(ts_dot *dot) {
     ts_walk *depth = &dot->depth;
     int axis = dot->panel.cut;
@@ -123,7 +124,7 @@ static bool shrink_depth(ts_dot *dot) {
         return true;
     }
     if (block <= depth->tile) return false;
-    /* Whole chunks, as full as they can be, so that only the last one is ragged. */
+    /* Whole chunks, as full as possible, so that only the last one is ragged. */
     int64_t tiles = ts_ceil_div(ts_ceil_div(block, depth->tile), 2), fit = TS_DOT_TILE / depth->inner;
     if (fit > depth->axis[axis].size) fit = depth->axis[axis].size;
     if (axis == 0) depth->tile = fit;
@@ -158,7 +159,7 @@ int ts_dot_out_slots(const ts_dot *dot) {
     return slots < 2 ? 2 : slots > TS_DOT_OUT_SLOTS ? TS_DOT_OUT_SLOTS : (int)slots;
 }
 
-/* Bytes of a partition, of which loads that go on meanwhile take as much again. */
+/* Whether the panels fit in the budget. Loads in progress need a second copy of each. */
 static bool fits(const ts_dot *dot) {
     int64_t elem = ts_dtype_get(dot->dtype)->bytes;
     int64_t batch = dot->batch.block,
@@ -177,7 +178,7 @@ static int64_t most_cols(const ts_dot *dot) {
     return dot->most_cols ? dot->most_cols : TS_DOT_COLS;
 }
 
-/* A matmul writes one bank. */
+/* A matmul must stay within one bank. */
 int64_t ts_dot_psum_step(const ts_dot *dot) {
     int64_t bytes = ts_walk_panel(&dot->cols) * 4, bank = TS_DOT_BANK * 4, step = bank;
     if (bytes > bank) return (bytes + bank - 1) / bank * bank;
@@ -186,8 +187,8 @@ int64_t ts_dot_psum_step(const ts_dot *dot) {
     return step;
 }
 
-/* Panels of these sizes. False when not even one chunk of depth fits, or when depth in panels would need more
-   of PSUM than a partition's half: then all row tiles of the panel add up there side by side. */
+/* Cuts panels of these sizes. False when not even one chunk of depth fits, or when depth in several panels
+   would need more than half of PSUM, which then holds all row tiles of the panel side by side. */
 static bool try_panels(ts_dot *dot, int64_t rows, int64_t cols) {
     ts_walk_cut(&dot->rows, TS_DOT_TILE, rows);
     ts_walk_cut(&dot->cols, TS_DOT_TILE, cols);
@@ -197,14 +198,15 @@ static bool try_panels(ts_dot *dot, int64_t rows, int64_t cols) {
     return ts_dot_is_whole(dot) || ts_walk_tiles(&dot->rows) * ts_dot_psum_step(dot) <= TS_DOT_PSUM;
 }
 
-/* The time of a DMA for runs of so many elements, by its time for the bytes alone. */
+/* The time of a DMA with runs of `run` elements, relative to the time for its bytes alone. */
 static double run_cost(const ts_dot *dot, const ts_dot_operand *operand, int64_t run) {
     const ts_chip *chip = dot->b->chip;
     double bytes = (double)run * ts_dtype_get(ts_chip_dtype(operand->view.dtype))->bytes;
     return 1 + chip->dma_descriptor_ns * chip->dma_engine_bytes_per_ns / bytes;
 }
 
-/* What loading one side costs, in elements that HBM moves: a transpose keeps TensorE from multiplying. */
+/* The cost of loading one side, in elements that HBM moves. Transposes count too, since they keep TensorE
+   from multiplying. */
 static double load_cost(const ts_dot *dot, const ts_dot_operand *operand) {
     double elems = (double)ts_walk_elems(operand->walk) * (double)ts_walk_elems(&dot->depth);
     double times = (double)ts_dot_times(dot, operand);
@@ -214,14 +216,16 @@ static double load_cost(const ts_dot *dot, const ts_dot_operand *operand) {
     return times > 1 ? elems * (turned + times) : elems * turned;
 }
 
-/* The panels that are held are loaded once, the others once for each of them; as far as depth comes in
-   panels, both sides once for each panel of the other. That costs a little besides: PSUM is not double. */
+/* The cost of all loads. Held panels are loaded once, the others once for each held panel; when depth comes
+   in several panels, each side once for each panel of the other. The latter costs a little more, since PSUM
+   is not double-buffered. */
 static double traffic(const ts_dot *dot) {
     double cost = load_cost(dot, &dot->stationary) + load_cost(dot, &dot->moving);
     return ts_dot_is_whole(dot) ? cost : 1.1 * cost;
 }
 
-/* What is held at a time: many batches if they fit, else of one the panels that move the least. */
+/* Chooses panels: several batches if they fit, otherwise of one batch the panels that move the fewest bytes.
+ */
 static bool cut_panels(ts_dot *dot) {
     int64_t most = most_cols(dot), last = dot->batch.axis[dot->batch.count - 1].size, best_rows = 0,
             best_cols = 0;
@@ -241,7 +245,8 @@ static bool cut_panels(ts_dot *dot) {
             if (!try_panels(dot, rows, cols)) continue;
             for (int outer = 0; outer < 2; outer++) {
                 dot->is_rows_outer = outer == 1;
-                bool is_smaller = ts_dot_can_go_ahead(dot); /* as long as nothing more is moved */
+                bool is_smaller =
+                    ts_dot_can_go_ahead(dot); /* smaller panels are preferred if nothing more is moved */
                 if (best_rows && (is_smaller ? traffic(dot) > least : traffic(dot) >= least)) continue;
                 least = traffic(dot);
                 best_rows = rows;

@@ -1,5 +1,5 @@
-/* The blocks of a contraction's result as a nest: its loops come first, then the partitions, then what is
- * free. */
+/* Describes the result blocks of a contraction as a nest: first the axes of its loops, then the partitions,
+   then the free axes. */
 #include "compiler/contract/dot_space.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 
 enum { FREE_AXES = 4 };
 
-/* One axis of the nest; `tile` < size: a loop of one position a trip. */
+/* Adds an axis to the nest; with tile < size it has a loop with one position per trip. */
 static bool add(ts_dot_space *s, const ts_walk *walk, int axis, int64_t scale, int64_t size, int64_t tile,
                 const uint32_t *loop, const bool *is_open) {
     ts_nest *nest = &s->nest;
@@ -92,8 +92,8 @@ void ts_dot_space_enter(ts_dot_space *s, ts_dot_stage stage) {
 
 /* ---- views ---- */
 
-/* The stride of a view along an axis of a walk, which is the view's axes from `*at` on joined; moves *at past
-   them. False when they do not lie together. */
+/* The stride of a view along an axis of `size`, which is made of the view's axes from *at on. Moves *at past
+   them. False when they are not contiguous. */
 static bool join(const ts_view *view, int64_t size, int *at, int64_t *stride) {
     int64_t elems = 1;
     int first = *at;
@@ -107,7 +107,7 @@ static bool join(const ts_view *view, int64_t size, int *at, int64_t *stride) {
     return true;
 }
 
-/* The rows of a tile lie in one line. */
+/* Whether the rows of a tile are equally spaced in the view. */
 static bool are_joined(const ts_walk *rows, const int64_t *stride) {
     for (int i = rows->cut; i + 1 < rows->count; i++)
         if (stride[i] != stride[i + 1] * rows->axis[i + 1].size) return false;

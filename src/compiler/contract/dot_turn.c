@@ -1,23 +1,24 @@
-/* Loading an operand of a contraction whose rows in HBM lie along depth: rows come in as they are and TensorE
-   turns them, chunk of depth by chunk. */
+/* Loads an operand of a contraction whose rows in HBM lie along depth: the rows are loaded as they are, and
+   TensorE transposes them, one chunk of depth at a time. */
 #include "base/integer.h"
 #include "compiler/contract/dot.h"
 
+/* Bytes per partition of rows that are loaded side by side. */
 enum { BESIDE_BYTES = 2048 };
 
 static int64_t elem_bytes(const ts_dot *d) {
     return ts_dtype_get(d->dtype)->bytes;
 }
 
-/* TensorE turns by a product with the identity, in which a NaN or an infinity would reach its neighbours as
-   0 * Inf. So it turns the elements' bits, as one or two whole numbers of at most 16 bits each. */
+/* TensorE transposes by multiplying with the identity, where NaN and infinity would reach their neighbours as
+   0 * Inf. So it transposes the bits of the elements, as one or two integers of at most 16 bits each. */
 static int64_t numbers_of(const ts_dot *d) {
     return elem_bytes(d) == 4 ? 2 : 1;
 }
 
 /* ---- slices ---- */
 
-/* As many as a bank of PSUM takes. */
+/* As many chunks as fit in a bank of PSUM. */
 int64_t ts_dot_slice_chunks(const ts_dot *d, const ts_dot_group *g) {
     int64_t most = TS_DOT_BANK / TS_DOT_TILE / numbers_of(d);
     if (ts_dot_is_ragged(d)) return 1;
@@ -29,7 +30,7 @@ int64_t ts_dot_slices(const ts_dot *d, const ts_dot_group *g) {
     return ts_ceil_div(g->chunks, chunks);
 }
 
-/* Slices of the groups before. */
+/* The number of slices in earlier groups. */
 static int64_t first_slice(const ts_dot *d, const ts_dot_group *g) {
     return g == &d->group[0] ? 0 : ts_dot_slices(d, &d->group[0]);
 }
@@ -50,9 +51,9 @@ ts_dot_slice ts_dot_slice_at(const ts_dot *d, const ts_dot_group *g, ts_affine i
     return s;
 }
 
-/* ---- what they pass through ---- */
+/* ---- buffers ---- */
 
-/* Batches of an operand's rows that come in side by side, so that transfers are few and long. */
+/* How many batches of rows are loaded side by side, so that transfers are few and long. */
 static int64_t beside_of(const ts_dot *d) {
     int64_t most = BESIDE_BYTES / (ts_dot_depth(d) * elem_bytes(d)), last = d->batch.block;
     int64_t beside = most < last ? most : last;
@@ -88,14 +89,14 @@ static ts_affine slot_of(const ts_dot *d, const ts_dot_rows *r, const ts_dot_sli
     return ts_build_sum(d->b, s->number, r->number, all_slices(d));
 }
 
-/* ---- from HBM ---- */
+/* ---- loading ---- */
 
-/* Where a group's depth begins in the row. */
+/* The offset of a group's depth within a row. */
 static int64_t group_at(const ts_dot *d, const ts_dot_group *g) {
     return g == &d->group[0] ? 0 : d->group[0].chunks * d->group[0].positions * d->depth.inner;
 }
 
-/* `count` positions of the cut axis from `at` on, for every outer position. */
+/* Loads `count` positions of the cut axis from `at` on, for every outer position. */
 static void load_rows(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o, const ts_dot_turn *turn,
                       const ts_dot_rows *r, ts_engine trigger, int64_t at, ts_count count, int64_t tile_at) {
     const ts_walk *depth = &d->depth;
@@ -117,7 +118,7 @@ static void load_rows(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o,
 
 void ts_dot_turn_load(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o, const ts_dot_turn *turn,
                       const ts_dot_rows *r, ts_engine trigger) {
-    if (d->groups == 1 || d->group[1].chunks == 1) { /* the row lies together in the tile */
+    if (d->groups == 1 || d->group[1].chunks == 1) { /* the row is contiguous in the tile */
         ts_count count = ts_count_const(ts_dot_outer(d, d->depth.cut));
         count.is_ragged = ts_dot_is_ragged(d);
         if (count.is_ragged) count.limit = ts_dot_depth_left(d);
@@ -133,19 +134,19 @@ void ts_dot_turn_load(ts_lower *lower, const ts_dot *d, const ts_dot_operand *o,
 
 /* ---- turning ---- */
 
-/* Of a chunk; all chunks of a slice have as many. */
+/* Depth elements of a chunk; all chunks of a slice have equally many. */
 static ts_count depth_of(const ts_dot *d, const ts_dot_slice *s) {
     return ts_count_scale(d->b, ts_dot_positions(d, s->group, s->chunk), d->depth.inner);
 }
 
-/* Makes room for a dimension of an element's numbers before dimension `at`. */
+/* Inserts a dimension over the numbers of an element before dimension `at`. */
 static void add_numbers(const ts_dot *d, ts_ap *ap, int at, int64_t step) {
     for (int i = ap->dims++; i > at; i--)
         ap->dim[i] = ap->dim[i - 1];
     ap->dim[at] = (ts_dim){.step = step, .count = ts_count_const(numbers_of(d))};
 }
 
-/* The bits of an operand's elements; an element's numbers lie side by side. */
+/* Makes an operand refer to the bits of its elements, as adjacent integers. */
 static void as_bits(const ts_dot *d, ts_ap *ap, int at) {
     int64_t numbers = numbers_of(d);
     ap->dtype = elem_bytes(d) == 1 ? ts_dtype_u8 : ts_dtype_u16;
@@ -155,12 +156,12 @@ static void as_bits(const ts_dot *d, ts_ap *ap, int at) {
     add_numbers(d, ap, at, 1);
 }
 
-/* The same in fp32, `step` from an element's number to the next. */
+/* The same for fp32 numbers, `step` apart for one element. */
 static void as_numbers(const ts_dot *d, ts_ap *ap, int at, int64_t step) {
     if (numbers_of(d) > 1) add_numbers(d, ap, at, step);
 }
 
-/* Elements of a slice, at most. */
+/* The most elements of a slice. */
 static int64_t slice_elems(const ts_dot *d, const ts_dot_slice *s) {
     return s->chunks.max * s->group->positions * d->depth.inner;
 }
@@ -182,7 +183,7 @@ void ts_dot_turn_widen(const ts_dot *d, const ts_dot_operand *o, const ts_dot_tu
     ts_emit_copy(d->b, ts_engine_scalar, &to, &from);
 }
 
-/* One chunk's number: turned[depth, rows] = wide[rows, depth]. */
+/* Transposes one of the numbers of a chunk: turned[depth, rows] = wide[rows, depth]. */
 static void turn_number(const ts_dot *d, const ts_dot_operand *o, const ts_dot_turn *turn,
                         const ts_dot_rows *r, const ts_dot_slice *s, ts_affine chunk, int64_t number) {
     ts_count rows = rows_of(d, o, r), depth = depth_of(d, s);

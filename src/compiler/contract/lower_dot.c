@@ -1,9 +1,9 @@
-/* dot_general: the axes of both operands sorted into the walks of a contraction. */
+/* dot_general: sorts the axes of both operands into the walks of a contraction. */
 #include <string.h>
 
 #include "compiler/contract/dot.h"
 
-/* The operand with its axes in the order batch, free, depth. */
+/* Permutes the operand's axes to the order batch, free, depth. */
 static ts_view order_axes(const ts_op_node *op, bool is_lhs, const ts_view *view, int *batch_rank,
                           int *depth_rank) {
     int64_t batch[TS_MAX_RANK], depth[TS_MAX_RANK];
@@ -26,7 +26,7 @@ static ts_view order_axes(const ts_op_node *op, bool is_lhs, const ts_view *view
     return ts_view_permute(view, view->rank, perm);
 }
 
-/* The operand, or its turned copy where it is contracted along its second axis alone. */
+/* Reads the operand, or its transposed copy if only its second axis is contracted. */
 static ts_status read_operand(ts_lower *lower, const ts_op_node *op, bool is_lhs, ts_view *view) {
     ts_value *value = op->operands[is_lhs ? 0 : 1];
     const ts_lowered *lowered = value->note;
@@ -49,7 +49,7 @@ static ts_status as_ordered(ts_lower *lower, ts_view *view) {
     return ts_ok;
 }
 
-/* Views in the order batch axes, free axes, depth axes. */
+/* Makes the contraction; the views have the axes in the order batch, free, depth. */
 static ts_contraction make_contraction(const ts_view *lhs, const ts_view *rhs, const ts_view *out, int batch,
                                        int depth) {
     ts_contraction c = {.lhs = *lhs, .rhs = *rhs, .out = *out};
@@ -67,7 +67,8 @@ static ts_contraction make_contraction(const ts_view *lhs, const ts_view *rhs, c
     return c;
 }
 
-/* Axes of depth that do not lie together can leave chunks of few rows, where copies give full ones. */
+/* Whether depth axes that are not contiguous leave chunks of few rows. Copies of the operands would give full
+   ones. */
 static bool is_poor(const ts_dot *d) {
     return d->depth.cut > 0 && d->chunk < TS_DOT_TILE / 4;
 }

@@ -1,6 +1,6 @@
-/* Where a contraction's result lies: in the order in which its only reader takes it, through transposes and
-   reshapes (heads of attention side by side again), or as a part of a concatenation; no copy is needed then.
- */
+/* Chooses where a contraction's result lies: in the order in which its only reader, behind transposes and
+   reshapes, takes it (as when attention puts its heads side by side again), or as a part of a concatenation.
+   No copy is needed then. */
 #include <string.h>
 
 #include "compiler/lower/lower.h"
@@ -17,7 +17,7 @@ static bool is_free(const ts_lower *lower, const ts_value *value) {
            lowered->region == lower->region;
 }
 
-/* The operand's view of what `view` is as the op's result. */
+/* Given the view of the op's result, the view of its operand. */
 static bool undo(const ts_op_node *op, const ts_view *view, ts_view *operand) {
     const ts_type *type = &op->operands[0]->type;
     int64_t dims[TS_MAX_RANK];
@@ -30,7 +30,7 @@ static bool undo(const ts_op_node *op, const ts_view *view, ts_view *operand) {
     return true;
 }
 
-/* Whether some op of the chain would copy a value that lies in its own order. */
+/* Whether some op of the chain would copy a value in its natural layout. */
 static bool needs_copy(const ts_op_node *const *chain, int count, const ts_type *type) {
     ts_view view = ts_view_of_tensor(0, type), next;
     for (int i = 0; i < count; i++) {
@@ -40,14 +40,13 @@ static bool needs_copy(const ts_op_node *const *chain, int count, const ts_type 
     return false;
 }
 
-/* Whether the op would have to store element by element there: a copy of its result is made faster. */
+/* Whether the result would have to be stored element by element there; a copy afterwards is faster. */
 static bool is_scattered(const ts_view *view, const ts_value *value) {
     ts_view own = ts_view_of_tensor(view->tensor, &value->type);
     return ts_view_is_swapped(&own, view);
 }
 
-/* The part of a concatenation's storage that is for this operand; the storage is made for the first of them.
- */
+/* The operand's part of a concatenation's storage, which is made for the first operand. */
 static ts_view part_of(ts_lower *lower, const ts_op_node *op, const ts_value *operand) {
     ts_value *whole = op->results[0];
     int64_t axis = ts_op_int(op, "dimension", 0);
@@ -75,8 +74,8 @@ bool ts_lower_layout(ts_lower *lower, ts_value *value) {
     bool is_part = is_free(lower, last) && note(last)->reader->kind == ts_hlo_concatenate;
     if (!is_part && (note(last)->output || !needs_copy(chain, count, &value->type))) return false;
     ts_view view = ts_view_of_tensor(0, &last->type), operand;
-    for (int pass = 0; pass < 2;
-         pass++) { /* nothing is made before it is known that the chain can be undone */
+    /* The first pass checks that the chain can be undone, before anything is made. */
+    for (int pass = 0; pass < 2; pass++) {
         for (int i = count; i-- > 0; view = operand)
             if (!undo(chain[i], &view, &operand)) return false;
         if (pass == 1) break;
