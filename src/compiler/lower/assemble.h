@@ -1,4 +1,4 @@
-/* Values put together from pieces in SBUF (lower_assemble.c). */
+/* Concatenations and pads that are assembled in SBUF (lower_assemble.c). */
 #ifndef TS_COMPILER_LOWER_ASSEMBLE_H
 #define TS_COMPILER_LOWER_ASSEMBLE_H
 
@@ -6,13 +6,13 @@
 
 enum { TS_MOST_PIECES = 8 };
 
-/* `to` is a part of the whole's view, with `from`'s dims. */
+/* `to` is a part of the whole's view and has the dims of `from`. */
 typedef struct ts_piece {
     ts_view to, from;
 } ts_piece;
 
-/* The whole, which lies in order in a tensor of its own: `fill`, if any, and then the pieces. False, and
-   nothing emitted, where DMAs move the pieces as well. */
+/* Writes `whole`, a contiguous tensor of its own: first `fill`, unless that is NULL, then the pieces. False,
+   with nothing emitted, where DMAs alone are as fast. */
 bool ts_lower_assemble(ts_lower *lower, const ts_view *whole, const double *fill, const ts_piece *pieces,
                        int count);
 

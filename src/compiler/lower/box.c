@@ -1,4 +1,4 @@
-/* Boxes between HBM and tiles. */
+/* Transfers of boxes between HBM and tiles. */
 #include "compiler/lower/box.h"
 
 static bool is_one(ts_count count) {
@@ -29,7 +29,7 @@ void ts_box_free(ts_box *t, int64_t hbm, int64_t tile, ts_count count) {
     t->free[t->free_count++] = (ts_box_dim){.hbm = hbm, .tile = tile, .count = count};
 }
 
-/* The outermost free dims that an operand has no room for, or whose steps are too long, become loops. */
+/* Opens loops over the outermost free dims for which an operand has no room, or whose steps do not fit. */
 static int open_loops(ts_builder *b, ts_box *t) {
     int bytes = ts_dtype_get(t->tile_dtype)->bytes, first = 0;
     int on_chip = TS_AP_DIMS - 1, in_hbm = TS_AP_DIMS - (t->part_count ? t->part_count : 1);

@@ -1,4 +1,4 @@
-/* The iteration space of a group: shapes in it, and how much of it SBUF holds at a time. */
+/* The iteration space of a group: how shapes lie in it, and how much of it SBUF holds at a time. */
 #include "compiler/lower/group.h"
 
 #include <string.h>
@@ -46,7 +46,8 @@ static bool has_words_only(const ts_op_node *op) {
     return is;
 }
 
-/* Bytes an element that an op needs beside its result: a recipe's registers, words of narrow integers. */
+/* Bytes per element that an op needs besides its result: a recipe's registers, or narrow integers widened to
+   words. */
 static int working_bytes(const ts_op_node *op) {
     const ts_recipe *recipe = ts_recipe_find(op->kind);
     enum { WORD = 4 };
@@ -62,7 +63,8 @@ static bool reads(const ts_op_node *op, const ts_value *value) {
     return false;
 }
 
-/* The last op that reads op `index`'s result; the end for what is stored or goes on under another name. */
+/* Index of the last op that reads the result of op `index`. op_count for results that are stored, or read
+   through another op that only renames them. */
 static int last_reader(const ts_group *group, int index, bool is_stored) {
     const ts_value *value = group->ops[index]->results[0];
     int last = index;
@@ -76,7 +78,7 @@ static int last_reader(const ts_group *group, int index, bool is_stored) {
     return last;
 }
 
-/* Elements of the reduced axes; 1 without rows. */
+/* Elements of the reduced axes; 1 if nothing is reduced. */
 static int64_t row_elems(const ts_group *group) {
     int64_t elems = 1;
     for (int i = group->kept; i < group->rank; i++)
@@ -84,7 +86,7 @@ static int64_t row_elems(const ts_group *group) {
     return elems;
 }
 
-/* What instructions take inside them, or from one element a partition. */
+/* Whether instructions take the value as an immediate or from one element per partition. */
 static bool is_number(const ts_value *value) {
     double number;
     return ts_type_elems(&value->type) == 1 || ts_constant_splat(value, &number);
@@ -123,7 +125,7 @@ double ts_group_bytes(const ts_group *group) {
         size[i] = ts_group_is_alias(op) || ts_group_is_sum(op)
                       ? 0
                       : (double)bytes_of(op->results[0]) / (is_row ? (double)row : 1);
-        if (is_stored) size[i] *= 2; /* while the next trip computes */
+        if (is_stored) size[i] *= 2; /* one is stored while the next trip computes */
         double alive = (double)working_bytes(op) / (is_row ? (double)row : 1);
         for (int j = 0; j <= i; j++)
             if (last[j] >= i) alive += size[j];
@@ -144,7 +146,8 @@ bool ts_group_fits(const ts_group *group, ts_op_node *more) {
     if (more) with.ops[with.op_count++] = more;
     if (ts_group_capacity(&with) < row_elems(&with)) return false;
     if (!group->dot) return true;
-    ts_group without = with; /* where its blocks do not suit, the contraction's result is one more input */
+    /* If its blocks do not suit the group, the contraction's result becomes an input. */
+    ts_group without = with;
     memmove(without.ops, without.ops + 1, (size_t)--without.op_count * sizeof *without.ops);
     return row_elems(group) <= TS_DOT_COLS && ts_group_capacity(&without) >= row_elems(&with);
 }

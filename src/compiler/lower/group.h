@@ -1,47 +1,48 @@
-/* The iteration space of a group and what its ops need of it. */
+/* The iteration space of a group, and what its ops need of it. */
 #ifndef TS_COMPILER_LOWER_GROUP_H
 #define TS_COMPILER_LOWER_GROUP_H
 
 #include "compiler/contract/contraction.h"
 #include "compiler/lower/lower.h"
 
-enum { TS_GROUP_BUDGET = 144 * 1024, TS_GROUP_FREE = 2048 }; /* bytes of 192 KiB; free elements of a tile */
+enum { TS_GROUP_BUDGET = 144 * 1024, TS_GROUP_FREE = 2048 }; /* bytes per partition; elements of a tile */
 
-/* How a shape lies in a group's space when axes of size 1 are left out. */
+/* How a shape lies in a group's space, without axes of size 1. */
 typedef enum ts_span {
     ts_span_none,
-    ts_span_row,  /* its first `kept` axes */
-    ts_span_whole /* all of it */
+    ts_span_row,  /* the first `kept` axes of the space */
+    ts_span_whole /* all axes of the space */
 } ts_span;
 ts_span ts_group_span(const ts_group *group, const ts_type *type);
-/* The dims other than 1; returns how many. */
+/* The dims other than 1, in order. Returns their number. */
 int ts_group_dims(const ts_type *type, int64_t *dim);
 
-/* Operands that the op reads in the nest: not a reduction's initial value, nor those of a contraction. */
+/* The number of operands that the op reads in the nest: without a reduction's initial value and a
+   contraction's operands. */
 uint32_t ts_group_operands(const ts_op_node *op);
-/* Whether the op only gives its operand another shape. */
+/* Whether the op only changes its operand's shape. */
 bool ts_group_is_alias(const ts_op_node *op);
-/* A new open group over the axes of `space`, and an op added to a group. */
+/* ts_group_open makes an open group with the axes of `space`; ts_group_take adds an op to a group. */
 ts_group *ts_group_open(ts_lower *lower, const ts_type *space);
 void ts_group_take(ts_group *group, ts_op_node *op);
 
-/* Sums over rows (group_sums.c). Whether the op, a sum of floats, can be one of the group's: then it must be
-   taken. */
+/* Sums over rows (group_sums.c). Whether the op is such a sum of floats and can join the group. The caller
+   must then add it. */
 bool ts_group_takes_sum(ts_group *group, ts_op_node *op);
-/* Whether the op is such a sum, or gives one another shape. */
+/* Whether the op is such a sum, or changes the shape of one. */
 bool ts_group_is_sum(const ts_op_node *op);
-/* Moves all of them to group->apart; false when there are none. */
+/* Moves all such sums and their reshapes to group->apart; false when there are none. */
 bool ts_group_split_sums(ts_group *group);
 
-/* Bytes of a partition that one free element of the space takes. */
+/* Bytes per partition that each free element of the space takes. */
 double ts_group_bytes(const ts_group *group);
-/* Free elements of the space that fit in SBUF: inputs twice, and the most bytes of values that are alive at
-   once. At most TS_GROUP_FREE, unless a reduction's axes are more. */
+/* The number of free elements for which SBUF has room: inputs double-buffered, plus the most bytes of values
+   live at once. At most TS_GROUP_FREE, unless the reduced axes have more elements. */
 int64_t ts_group_capacity(const ts_group *group);
-/* Whether the axes of the group's reductions are whole in a tile, with `more` (or NULL) in the group. */
+/* Whether a tile can hold the reduced axes whole, also with `more` (unless NULL) in the group. */
 bool ts_group_fits(const ts_group *group, ts_op_node *more);
 
-/* What changes nothing under the operator; false for operators that reduce nothing. */
+/* The neutral number of an operator; false for operators that do not reduce. */
 bool ts_reduce_identity(ts_alu alu, unsigned dtype, double *identity);
 
 #endif

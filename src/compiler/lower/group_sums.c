@@ -1,10 +1,11 @@
-/* Sums over a group's rows, which keep its contiguous axes (gradients of biases and gains). No engine adds
-   across partitions but TensorE, which must not wait for the others in every trip: so GpSimdE adds the tiles
-   of all trips to one in SBUF, and a vector of ones on TensorE adds that up at the end. */
+/* Sums over a group's rows, which keep its contiguous axes (gradients of biases and gains). Only TensorE adds
+   across partitions, and it should not wait for the other engines in every trip. So GpSimdE adds the tiles of
+   all trips into one tile in SBUF, and at the end TensorE multiplies that by a vector of ones. */
 #include <string.h>
 
 #include "compiler/lower/pointwise.h"
 
+/* fp32 elements of a PSUM bank; limits between which this pays, and the sums fit in SBUF. */
 enum { BANK = 512, FEWEST_ROWS = 32, FEWEST_COLUMNS = 4, MOST_COLUMNS = 4096 };
 
 static ts_lowered *note(const ts_value *value) {
@@ -15,8 +16,7 @@ bool ts_group_is_sum(const ts_op_node *op) {
     return note(op->results[0])->is_sum;
 }
 
-/* The last axes are kept, those before them summed; -1 when they are others. Returns the axes that are kept.
- */
+/* The number of axes kept, if those are the last ones and the axes before them are summed; otherwise -1. */
 static int kept_axes(const ts_op_node *op) {
     const ts_type *type = &op->operands[0]->type;
     int64_t dims[TS_MAX_RANK], rows = 1, columns = 1;
@@ -47,7 +47,7 @@ bool ts_group_takes_sum(ts_group *group, ts_op_node *op) {
     return false;
 }
 
-/* ---- apart ---- */
+/* ---- sums left out of the nest ---- */
 
 bool ts_group_split_sums(ts_group *group) {
     int kept = 0;
@@ -67,7 +67,7 @@ bool ts_group_split_sums(ts_group *group) {
     return has_sums;
 }
 
-/* ---- in the nest ---- */
+/* ---- sums in the nest ---- */
 
 void ts_pointwise_sum_views(ts_emitter *e) {
     const ts_group *group = e->group;
@@ -111,7 +111,7 @@ void ts_pointwise_sums_add(ts_emitter *e, int index, const ts_value_form *data) 
     ts_emit_tensor_tensor(e->b, ts_engine_gpsimd, &acc, &acc, &more, ts_alu_add);
 }
 
-/* One bank of columns: TensorE adds the partitions, and the rows that one of them has. */
+/* Sums a bank of columns over the partitions and over the `rows` rows of each. */
 static void add_partitions(ts_emitter *e, const ts_column_sum *sum, ts_tile ones, ts_ap dst, int64_t rows,
                            int64_t columns, ts_affine bank) {
     ts_count parts = ts_count_const(ts_nest_max_parts(&e->nest));

@@ -35,7 +35,7 @@ static bool has_slots(const ts_op_node *op) {
            (op->kind == ts_hlo_reduce && op->operand_count == 2);
 }
 
-/* The op whose result the update moves element by element in order; NULL for anything else. */
+/* The op whose result the update moves element by element, in order; NULL otherwise. */
 static const ts_op_node *source_of(const ts_value *update) {
     const ts_op_node *op = update->def;
     while (op && (op->kind == ts_hlo_reshape || op->kind == ts_hlo_broadcast_in_dim)) {
@@ -80,7 +80,7 @@ bool ts_home_slot(ts_lower *lower, const ts_value *value, ts_view *view) {
     return ts_view_is_contiguous(&rest);
 }
 
-/* ---- is it free ---- */
+/* ---- when is a home free ---- */
 
 static bool reads_late(const ts_value *value, uint32_t tensor, uint32_t limit, const ts_value *over) {
     const ts_lowered *lowered = note(value);
@@ -102,8 +102,8 @@ bool ts_home_is_free(const ts_lower *lower, uint32_t tensor, uint32_t limit, con
     return true;
 }
 
-/* The result may take the operand's place: a scratch tensor of this region (a captured one is read again in
-   the next trip) that nobody reads later. */
+/* Whether the result can overwrite the operand: a scratch tensor of this region that nothing reads later. (A
+   tensor from an outer region is read again in the next trip.) */
 static bool is_in_place(ts_lower *lower, const ts_op_node *op, const ts_view *operand) {
     const ts_lowered *old = note(op->operands[0]), *result = note(op->results[0]);
     if (!ts_view_is_contiguous(operand) || old->region != lower->region || result->output || result->home)
@@ -126,7 +126,7 @@ ts_status ts_home_result(ts_lower *lower, const ts_op_node *op, const ts_view *o
 
 /* ---- groups ---- */
 
-/* A value from outside the group, lying in the tensor. */
+/* Whether the value comes from outside the group and lies in the tensor. */
 static bool reads(const ts_group *group, const ts_value *value, uint32_t tensor) {
     const ts_lowered *lowered = note(value);
     return lowered->group != group && lowered->has_view && lowered->view.kind == ts_view_tensor &&
@@ -152,7 +152,8 @@ ts_status ts_home_flush(ts_lower *lower, uint32_t home) {
     return ts_ok;
 }
 
-/* The group reads each element of the tensor before it writes that element: its tiles are disjoint. */
+/* Whether the group reads each element of the tensor before it writes that element. Its tiles are disjoint,
+   so it may then write in place. */
 static bool reads_in_place(const ts_group *group, uint32_t tensor) {
     const ts_type *space = &group->ops[0]->results[0]->type;
     for (int i = 0; i < group->op_count; i++)
@@ -168,8 +169,8 @@ static bool reads_in_place(const ts_group *group, uint32_t tensor) {
     return true;
 }
 
-/* Groups that read each other's homes: the first one to be emitted gives its home up, since it is not among
-   the open groups any more when the second looks. */
+/* If two groups read each other's homes, the one that is emitted first gives up its home: when the second is
+   settled, the first is no longer among the open groups. */
 ts_status ts_home_settle(ts_lower *lower, ts_group *group) {
     for (int i = 0; i < group->op_count; i++) {
         ts_lowered *lowered = note(group->ops[i]->results[0]);
@@ -202,7 +203,7 @@ static ts_status save(ts_lower *lower, ts_move *move) {
 }
 
 ts_status ts_home_move(ts_lower *lower, ts_move *moves, uint32_t count) {
-    /* A home that another move reads is saved first; homes are few, and this is rare. */
+    /* A home that another move reads is saved first. This is rare. */
     for (uint32_t i = 0; i < count; i++) {
         bool is_read = false;
         if (is_there(&moves[i])) continue;

@@ -1,4 +1,4 @@
-/* Lowering's driver: walks @main once, dispatches each op, and hands out storage. */
+/* The driver of lowering: walks @main once, dispatches each op, and allocates storage. */
 #include "compiler/lower/lower.h"
 
 #include "compiler/graph/collective.h"
@@ -19,8 +19,7 @@ static const char COMPLEX_REMEDY[] =
     "carry real and imaginary parts as two arrays; what needs complex numbers, as jnp.fft does, runs on the "
     "host: jax.device_put(x, jax.devices(\"cpu\")[0])";
 
-/* Types that arguments and results may have, as bytes or halves that expand_fp8.c and expand_wide.c made of
- * them. */
+/* Types of arguments and results that are only moved, as bytes or halves (expand_fp8.c, expand_wide.c). */
 static bool is_carried(unsigned dtype) {
     return dtype == ts_dtype_f8e4m3fn || dtype == ts_dtype_i64 || dtype == ts_dtype_u64;
 }
@@ -29,7 +28,7 @@ ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
     bool is_moved = op->kind == ts_hlo_bitcast_convert || op->kind == ts_hlo_return ||
                     op->kind == ts_hlo_optimization_barrier || ts_hlo_is_collective(op->kind) ||
                     ts_op_is_host_call(op);
-    const int64_t most = (int64_t)1 << 46; /* far above any memory, far below where sizes overflow */
+    const int64_t most = (int64_t)1 << 46; /* far above any memory, far below overflow of sizes */
     for (uint32_t i = 0; i < op->operand_count + op->result_count; i++) {
         const ts_value *value = i < op->operand_count ? op->operands[i] : op->results[i - op->operand_count];
         const ts_dtype_info *info = ts_dtype_get(value->type.dtype);
@@ -63,7 +62,7 @@ ts_status ts_lower_shifted(ts_lower *lower, ts_value *value, ts_view *view) {
     return ts_ok;
 }
 
-/* The value in a tensor of its own; kept for later readers where they see it written. */
+/* Copies the value to a tensor of its own, which later readers share if they are sure to see it written. */
 static ts_status materialise(ts_lower *lower, ts_value *value, ts_view *view) {
     ts_lowered *lowered = note(value);
     if (lowered->has_whole) {
@@ -84,7 +83,8 @@ ts_status ts_lower_view(ts_lower *lower, ts_value *value, ts_view *view) {
     return ts_view_is_shifted(view) ? materialise(lower, value, view) : ts_ok;
 }
 
-/* For operands of DMAs: numbers that no tensor holds, and what would move element by element. */
+/* Whether a DMA needs a copy of the view: its numbers are in no tensor, or it would be moved element by
+   element. */
 static bool needs_copy(const ts_view *view) {
     return view->kind != ts_view_tensor || ts_view_is_stepped(view);
 }
@@ -116,7 +116,7 @@ uint32_t ts_lower_scratch(ts_lower *lower, const ts_type *type, const char *name
     return ts_build_tensor(&lower->b, ts_tensor_scratch, type->dtype, type->rank, type->dim, name);
 }
 
-/* The text of a string attribute of argument or result `number`, or NULL. */
+/* An attribute of argument or result `number`, or NULL. */
 static const ts_attr *signature_attr(const ts_attr *attrs, uint32_t number, const char *name) {
     if (!attrs || attrs->kind != ts_attr_array || number >= attrs->count) return NULL;
     const ts_attr *dict = attrs->array[number];
@@ -133,7 +133,7 @@ static const char *signature_name(ts_lower *lower, const ts_attr *attrs, uint32_
     return ts_arena_format(&lower->arena, "%s%u", otherwise, number);
 }
 
-/* Which argument each result was asked to take over. */
+/* Finds the argument whose buffer each result should reuse (donation). */
 static void find_donors(ts_lower *lower, const ts_block *block) {
     const ts_op_node *result = ts_block_last(block);
     lower->donors = TS_NEW_ARRAY(&lower->arena, int32_t, result->operand_count);
@@ -180,7 +180,7 @@ uint32_t ts_lower_result(ts_lower *lower, ts_value *value) {
 }
 
 static ts_status lower_return(ts_lower *lower, ts_op_node *op) {
-    TS_TRY(ts_lower_check_dtypes(lower, op)); /* arguments that are only returned meet no other op */
+    TS_TRY(ts_lower_check_dtypes(lower, op)); /* arguments that are returned unchanged meet no other op */
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_value *value = op->operands[i];
         ts_view view;
@@ -202,7 +202,7 @@ static ts_status lower_reduce(ts_lower *lower, ts_op_node *op) {
 
 typedef ts_status lowering(ts_lower *lower, ts_op_node *op);
 
-/* Ops of the classes pointwise and view share a lowering; every other op that runs has its own. */
+/* Ops of the classes pointwise and view share a lowering. Every other op that runs has one of its own. */
 static lowering *lowering_of(const ts_op_node *op) {
     static lowering *const by_class[ts_hlo_count] = {
 #define CLASS_pointwise            ts_lower_pointwise
@@ -245,7 +245,8 @@ static lowering *lowering_of(const ts_op_node *op) {
     return by_class[op->kind] ? by_class[op->kind] : own[op->kind];
 }
 
-/* Regions whose ops are lowered one by one; those of reductions and the like are read as a whole. */
+/* Whether the ops of the regions are lowered one by one. Regions of reductions and the like are interpreted
+   as a whole. */
 static bool has_lowered_regions(const ts_op_node *op) {
     return op->kind == ts_hlo_while || op->kind == ts_hlo_case || op->kind == ts_hlo_if;
 }
@@ -258,7 +259,7 @@ static ts_status check_depth(ts_lower *lower, const ts_op_node *op) {
     return ts_unsupported;
 }
 
-/* What a user can do instead of an operation that has no lowering. */
+/* What the user can do instead of an operation that has no lowering. */
 static const char *remedy_of(const ts_op_node *op, const char *target) {
     switch (op->kind) {
     case ts_hlo_complex:
@@ -327,7 +328,7 @@ ts_status ts_lower_block(ts_lower *lower, const ts_block *block) {
     return ts_ok;
 }
 
-/* Numbers the ops, and counts who reads each value up to which. */
+/* Numbers the ops, and records the number of uses and the last reader of each value. */
 static void count_uses(const ts_block *block, uint32_t *number) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         ts_op_node *op = block->ops.data[i];
@@ -371,7 +372,7 @@ static void bind_arguments(ts_lower *lower, const ts_block *block) {
     }
 }
 
-/* Results that ops compute get output storage at once; the rest is copied at the return. */
+/* Marks computed results to be stored in output tensors directly; others are copied at the return. */
 static void mark_outputs(const ts_block *block) {
     const ts_op_node *last = ts_block_last(block);
     for (uint32_t i = 0; i < last->operand_count; i++)

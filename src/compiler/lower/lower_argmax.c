@@ -1,6 +1,6 @@
-/* argmax and argmin: the reduction of (value, index) pairs whose region keeps the larger (smaller) value
-   and, of equal ones, an index; NaN counts as the extreme. Lowered as a reduction of the values, then the
-   least index among those equal to it. */
+/* argmax and argmin: the reduction of (value, index) pairs whose region keeps the larger (smaller) value and
+   its index, and one index among equal values. NaN counts as the extreme. Lowered as a reduction of the
+   values, followed by the least index among the values equal to the result. */
 #include "compiler/lower/lower_argmax.h"
 
 #include <math.h>
@@ -13,14 +13,14 @@ enum { OUT_INDEX, OUT_VALUE, VALUES, INDICES, VIEWS };
 typedef struct search {
     ts_lower *lower;
     ts_builder *b;
-    ts_view view[VIEWS]; /* one space, the reduced axes last; outputs have stride 0 there */
+    ts_view view[VIEWS]; /* over one space whose last axes are reduced; outputs have stride 0 there */
     bool wants_value;
     ts_alu alu;     /* max or min */
-    ts_dtype dtype; /* of the values */
-    ts_dtype wide;  /* in which they are compared: f32, or 32-bit integers on GpSimdE */
+    ts_dtype dtype; /* type of the values */
+    ts_dtype wide;  /* type in which they are compared: f32, or 32-bit integers on GpSimdE */
     bool is_word, is_float;
     double identity;
-    double past; /* a number above every index */
+    double past; /* a number larger than every index */
     ts_nest nest;
     int first_reduced;
 } search;
@@ -40,12 +40,12 @@ static ts_tile new_tile(const search *s, bool is_chunk, ts_dtype dtype, int slot
                          slots);
 }
 
-/* [parts, kept] */
+/* Operand [parts, kept]. */
 static ts_ap kept_ap(const search *s, ts_tile tile, ts_dtype dtype) {
     return ts_build_ap(s->b, tile, dtype, ts_nest_parts(&s->nest), kept_count(s));
 }
 
-/* [parts, kept, chunk] */
+/* Operand [parts, kept, chunk]. */
 static ts_ap chunk_ap(const search *s, ts_tile tile, ts_dtype dtype) {
     ts_ap ap = kept_ap(s, tile, dtype);
     ap.dim[0].step = chunk_max(s);
@@ -53,7 +53,7 @@ static ts_ap chunk_ap(const search *s, ts_tile tile, ts_dtype dtype) {
     return ap;
 }
 
-/* A [parts, kept] tile repeated along the chunk. */
+/* A [parts, kept] tile, repeated along the chunk. */
 static ts_ap repeated_ap(const search *s, ts_tile tile, ts_dtype dtype) {
     ts_ap ap = kept_ap(s, tile, dtype);
     ts_ap_dim(&ap, 0, ts_nest_free(&s->nest, s->first_reduced, s->nest.rank));
@@ -145,7 +145,8 @@ static void store_results(search *s, ts_tile best, ts_tile least) {
     store(s, &s->view[OUT_VALUE], &value);
 }
 
-/* Two sweeps over the reduced axes; the second finds the values in SBUF still when they fit one tile. */
+/* Two sweeps over the reduced axes. If these fit one tile, the second sweep finds the values still in
+   SBUF. */
 static void search_nest(search *s, int kept_rank) {
     ts_nest *nest = &s->nest;
     *nest = ts_nest_plan(s->b, s->view, VIEWS, kept_rank, ts_build_at_most(s->b, MAX_FREE));
@@ -175,7 +176,8 @@ static void search_nest(search *s, int kept_rank) {
     ts_nest_close(nest, 0, s->first_reduced);
 }
 
-/* Lanes that a first stage can split the outermost reduced axis into; 0 when one stage is enough. */
+/* The number of lanes into which a first stage splits the outermost reduced axis; 0 when one stage is
+   enough. */
 static int64_t stage_lanes(const search *s, int kept_rank) {
     int64_t kept = 1, reduced = 1;
     for (int i = 0; i < s->view[0].rank; i++)
@@ -192,7 +194,7 @@ static ts_view partial_view(search *s, unsigned dtype, int rank) {
     return ts_view_of_tensor(ts_lower_scratch(s->lower, &type, "partial"), &type);
 }
 
-/* A view of the kept axes over the whole space. */
+/* Extends a view of the kept axes to the whole space. */
 static ts_view spread(const ts_view *kept, const ts_view *space) {
     ts_view view = *kept;
     for (int i = kept->rank; i < space->rank; i++)
@@ -207,7 +209,7 @@ static void run(search *s) {
     ts_views_merge(s->view, VIEWS);
     while (kept < s->view[0].rank && s->view[0].stride[kept] != 0)
         kept++;
-    if (kept == s->view[0].rank) { /* every reduced axis has size 1: one that search_nest can name */
+    if (kept == s->view[0].rank) { /* every reduced axis has size 1: use one that search_nest can handle */
         for (int v = 0; v < VIEWS; v++) {
             s->view[v].dim[kept] = 1;
             s->view[v].stride[kept] = 0;
@@ -243,7 +245,7 @@ static ts_status refuse(ts_lower *lower, const ts_op_node *op, const char *what,
     return ts_unsupported;
 }
 
-/* The value that every element replaces, and whether `init` is it. */
+/* Finds the neutral value; returns whether `init` is that value. */
 static bool find_identity(search *s, const ts_view *init) {
     const ts_dtype_info *info = ts_dtype_get(s->dtype);
     bool is_signed = info->kind == 's', is_max = s->alu == ts_alu_max;
@@ -262,10 +264,10 @@ static ts_status read_operands(search *s, const ts_op_node *op, ts_view *init) {
     return ts_ok;
 }
 
-/* The indices, and what is past them. */
+/* Checks the indices and finds a number larger than all of them. */
 static ts_status check_indices(search *s, const ts_op_node *op) {
     ts_view *indices = &s->view[INDICES];
-    if (indices->kind == ts_view_splat) { /* a count along an axis of size 1 */
+    if (indices->kind == ts_view_splat) { /* indices along an axis of size 1 */
         indices->kind = ts_view_iota;
         indices->offset = (int64_t)indices->value;
         memset(indices->stride, 0, sizeof indices->stride);
@@ -285,7 +287,7 @@ static ts_status check_indices(search *s, const ts_op_node *op) {
     return ts_ok;
 }
 
-/* The axes that are kept, then the reduced ones. */
+/* Kept axes first, then reduced ones. */
 static void order_axes(const ts_op_node *op, int *perm) {
     int64_t dims[TS_MAX_RANK];
     bool is_reduced[TS_MAX_RANK] = {0};
@@ -298,7 +300,7 @@ static void order_axes(const ts_op_node *op, int *perm) {
             if (is_reduced[i] == (pass == 1)) perm[at++] = i;
 }
 
-/* The results' views; those over no elements hold where the search would have begun. */
+/* Makes the results' views. Without elements to reduce they get the initial values. */
 static ts_status make_results(search *s, ts_op_node *op, const ts_view *init, bool is_empty) {
     s->wants_value = ((ts_lowered *)op->results[0]->note)->uses > 0;
     for (uint32_t i = s->wants_value ? 0 : 1; i < 2; i++) {

@@ -1,19 +1,19 @@
-/* Values put together in SBUF: concatenations and pads whose parts lie in short runs or in steps, as of the
-   halves of a rotary embedding and the gradient of x[:, ::2]. A DMA would pay a descriptor for each run; here
-   rows of the parts come in as they lie, VectorE, which keeps bits, puts them in their places, and whole rows
-   go out. */
+/* Assembles values in SBUF: concatenations and pads whose parts have short or strided runs, such as the
+   halves of a rotary embedding or the gradient of x[:, ::2]. DMAs alone would pay a descriptor for each run.
+   Instead rows of the parts are loaded as they are, VectorE, which preserves bits, copies them to their
+   places, and whole rows are stored. */
 #include <string.h>
 
 #include "compiler/lower/assemble.h"
 
 enum {
-    FEWEST = 16384,  /* elements: the descriptors of fewer cost no more than the copies */
-    SHORTEST = 512,  /* bytes: a run from here on is worth its descriptor */
-    LONGEST = 4096,  /* rows of a partition, elements */
-    FEWEST_ROWS = 64 /* that keep the engines' lanes busy */
+    FEWEST = 16384,  /* elements; for fewer, the descriptors cost no more than the copies */
+    SHORTEST = 512,  /* bytes; longer runs are worth their descriptors */
+    LONGEST = 4096,  /* most elements of a partition's rows */
+    FEWEST_ROWS = 64 /* enough to keep the engines' lanes busy */
 };
 
-/* Elements that lie side by side. */
+/* The number of contiguous elements at the end of a view. */
 static int64_t run_length(const ts_view *view) {
     int64_t run = 1;
     for (int i = view->rank; i-- > 0;) {
@@ -31,7 +31,7 @@ static int64_t elems_from(const ts_view *view, int axis) {
     return elems;
 }
 
-/* The first axis along which some part is not the whole. */
+/* The first axis along which some part differs from the whole. */
 static int first_axis(const ts_view *whole, const ts_piece *pieces, int count) {
     int first = whole->rank;
     for (int p = 0; p < count; p++)
@@ -46,7 +46,7 @@ static bool has_short_runs(const ts_piece *pieces, int count, int64_t bytes) {
     return false;
 }
 
-/* Of axes from `first` on: as a tile holds what is loaded, and where it belongs in a row. */
+/* Adds the axes from `first` on: for loaded rows, or for their places in whole rows. */
 static void add_row(ts_ap *ap, const ts_view *view, int first) {
     for (int i = first; i < view->rank; i++)
         if (view->dim[i] > 1) ts_ap_dim(ap, view->stride[i], ts_count_const(view->dim[i]));
@@ -59,7 +59,7 @@ static int row_dims(const ts_view *view, int first) {
     return dims;
 }
 
-/* Its rows: each one position of the axes before `first`. */
+/* The view of the rows: its axes before `first`. */
 static ts_view rows_of(const ts_view *view, int first) {
     ts_view rows = *view;
     rows.rank = (uint8_t)first;
@@ -109,7 +109,8 @@ static void place_piece(const assembly *a, const ts_piece *piece, const ts_view 
     ts_emit_copy(b, ts_engine_vector, &to, &in);
 }
 
-/* Row views of the whole and of the pieces that lie somewhere, the nest's; a piece's number in at[]. */
+/* Makes row views for the nest: the whole's, then those of pieces that are in HBM. at[] has the index of each
+   piece's view. */
 static int make_rows(const assembly *a, ts_view *rows, int *at) {
     int count = 1;
     rows[0] = rows_of(a->whole, a->first);
@@ -146,8 +147,7 @@ static void emit(assembly *a, const double *fill) {
     ts_nest_close(&a->nest, 0, a->nest.rank);
 }
 
-/* Access patterns have five dimensions in HBM and four on chip, of which rows take as many as they merge to.
- */
+/* Access patterns have five dimensions in HBM and four in SBUF; merged rows must fit. */
 static bool fits_patterns(const assembly *a) {
     ts_view rows[TS_MOST_PIECES + 1];
     int at[TS_MOST_PIECES];
@@ -155,7 +155,7 @@ static bool fits_patterns(const assembly *a) {
     for (int p = 0; p < a->count; p++) {
         const ts_piece *piece = &a->pieces[p];
         if (piece->from.kind == ts_view_iota || row_dims(&piece->to, a->first) > 3) return false;
-        /* The nest may split one axis. */
+        /* One dimension is kept for an axis that the nest may split. */
         if (rows[0].rank + 1 + row_dims(&piece->from, a->first) > TS_AP_DIMS) return false;
     }
     return rows[0].rank < TS_VIEW_RANK;

@@ -1,8 +1,8 @@
-/* bitcast_convert: the same bits under another dtype. Of one width it joins pointwise groups, where it costs
-   nothing; otherwise it is a view of the tensor's bytes in other units. */
+/* bitcast_convert: the same bits under another dtype. Between dtypes of one width it joins pointwise groups,
+   where it is free; otherwise it is a view of the tensor's bytes in other units. */
 #include "compiler/lower/pointwise.h"
 
-/* Elements of `from` bytes become `parts` smaller ones along a new last axis. */
+/* Splits each element into `parts` smaller ones along a new last axis. */
 static ts_view split(const ts_view *view, const ts_type *type, int64_t parts) {
     ts_view result = *view;
     result.offset *= parts;
@@ -14,7 +14,7 @@ static ts_view split(const ts_view *view, const ts_type *type, int64_t parts) {
     return result;
 }
 
-/* `parts` elements along the last axis become one; false when they do not lie together and aligned. */
+/* Joins `parts` elements along the last axis to one; false when they are not contiguous and aligned. */
 static bool join(const ts_view *view, int64_t parts, ts_view *result) {
     *result = *view;
     result->rank--;

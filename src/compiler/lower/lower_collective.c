@@ -1,27 +1,27 @@
-/* Collectives: one instruction between runs of neighbours in HBM. What is cut leads the run, so that the
-   parts of the operand are parts of the run; the result is a view of what arrives. An operand that lies so
-   already is sent from where it lies. */
+/* Collectives: one instruction between contiguous runs in HBM. The axis that is cut leads the run, so that
+   parts of the operand are parts of the run. The result is a view of the run that arrives. An operand that
+   already has this layout is sent from where it lies. */
 #include <string.h>
 
 #include "compiler/graph/collective.h"
 #include "compiler/graph/graph_make.h"
 #include "compiler/lower/lower.h"
 
-enum { LONG_RUN = 512 }; /* bytes that a DMA moves at about the full rate */
+enum { LONG_RUN = 512 }; /* bytes of a run that a DMA moves at nearly the full rate */
 
 static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
 
-/* What is sent: the operand's axes in the order of the run, and which axis of the result each is. Of several
-   that are one axis of the result the outer comes first. */
+/* The run to be sent: a view of the operand with its axes in the order of the run, and the result axis of
+   each. Of several axes that form one axis of the result, the outer one comes first. */
 typedef struct run {
     ts_view from;
     int axis[TS_VIEW_RANK];
-    bool is_apart; /* what a member sends is no part of the result as it lies */
+    bool is_apart; /* what a member sends is not contiguous in the result */
 } run;
 
-/* Whether the elements are a run of neighbours, from the view's offset on. */
+/* Whether the elements are contiguous from the view's offset on. */
 static bool is_run(const ts_view *view) {
     int64_t stride = 1;
     if (view->kind != ts_view_tensor) return false;
@@ -32,8 +32,8 @@ static bool is_run(const ts_view *view) {
     return true;
 }
 
-/* The `fixed` first axes, then the others in the order in which they lie, if that makes them a run, or else
-   as they are. */
+/* Puts the `fixed` first axes in front. The others follow in memory order if that makes a contiguous run,
+   otherwise in their own order. */
 static void arrange(run *r, const ts_view *view, const int *axes, int fixed) {
     int order[TS_VIEW_RANK] = {0}, plain[TS_VIEW_RANK], count = 0;
     for (int i = 0; i < view->rank; i++) {
@@ -58,9 +58,9 @@ static void arrange(run *r, const ts_view *view, const int *axes, int fixed) {
     memcpy(r->axis, order, sizeof order);
 }
 
-/* Gathered copies follow each other in the run. An axis that leads it is longer then and nothing else; where
-   that would take the operand apart, or the result is to lie in order anyway, each copy is put in its place
-   afterwards. */
+/* The gathered copies follow each other in the run. If the gather axis leads the run it simply becomes
+   longer. If that would break the operand into short runs, or the result must be contiguous anyway, each copy
+   is put in its place afterwards. */
 static void plan_gather(run *r, const ts_op_node *op, const ts_view *view) {
     const int axis = (int)ts_op_int(op, "all_gather_dim", 0);
     int64_t inner = ts_dtype_get((ts_dtype)view->dtype)->bytes;
@@ -71,7 +71,7 @@ static void plan_gather(run *r, const ts_op_node *op, const ts_view *view) {
     if (r->is_apart) arrange(r, view, NULL, 0);
 }
 
-/* The parts of an axis lead, then the axis that they become part of, if any. */
+/* The parts of the split axis lead; then comes the axis, if any, into which they are concatenated. */
 static void plan_parts(run *r, const ts_view *operand, int split, int concat, int64_t parts) {
     ts_view view = *operand;
     int axes[2] = {split, concat >= split ? concat + 1 : concat};
@@ -98,7 +98,7 @@ static void plan_run(run *r, const ts_op_node *op, const ts_view *operand) {
     }
 }
 
-/* The operand as a run. */
+/* Makes the operand a contiguous run, by a copy if need be. */
 static ts_status send(ts_lower *lower, ts_value *value, run *r) {
     if (is_run(&r->from)) return ts_ok;
     ts_type type = ts_type_make(value->type.dtype, 1, (int64_t[]){ts_view_elems(&r->from)});
@@ -110,7 +110,7 @@ static ts_status send(ts_lower *lower, ts_value *value, run *r) {
     return ts_ok;
 }
 
-/* Of a result whose axes lie in the run's order. */
+/* The view of a result whose axes are in the run's order. */
 static ts_view arrived(const run *r, const ts_type *type, uint32_t tensor) {
     ts_view view = ts_view_of_tensor(tensor, type);
     int64_t stride = 1;
@@ -126,7 +126,7 @@ static ts_ap run_ap(ts_builder *b, const ts_view *view, int64_t elems) {
     return ap;
 }
 
-/* A constant of the rows of `size` ranks; the same one for all that have these groups. */
+/* A constant tensor of the groups of `size` ranks, shared by all collectives with equal groups. */
 static ts_ap groups_ap(ts_lower *lower, const ts_groups *groups, int size) {
     ts_program *program = lower->program;
     int64_t dim[2] = {0, size};
@@ -179,7 +179,7 @@ static bool takes_everybody(const ts_groups *groups, uint32_t ranks) {
     return count == ranks;
 }
 
-/* Zeros over a run, as words where elements have 64 bits. */
+/* Fills a run with zeros; as words if its elements have 64 bits. */
 static ts_status clear(ts_lower *lower, const ts_view *dst) {
     const bool is_wide = ts_dtype_get((ts_dtype)dst->dtype)->bytes == 8;
     const int64_t scale = is_wide ? 2 : 1;
@@ -191,7 +191,7 @@ static ts_status clear(ts_lower *lower, const ts_view *dst) {
     return ts_lower_copy(lower, &words, &zeros);
 }
 
-/* One instruction for each size of group. A rank in no group of a broadcast gets zeros. */
+/* Emits one instruction for each size of group. In a broadcast, ranks that are in no group get zeros. */
 static ts_status emit(ts_lower *lower, const ts_op_node *op, const ts_view *dst, const ts_view *src) {
     ts_groups groups = ts_groups_of(op, &lower->arena);
     const ts_alu alu = join_of(op);
@@ -210,7 +210,8 @@ static ts_status emit(ts_lower *lower, const ts_op_node *op, const ts_view *dst,
     return ts_ok;
 }
 
-/* Copies that follow each other in a tensor of their own, each with its axes as the operand's run. */
+/* Copies the members' parts, which arrived one after another in a tensor of their own, to their places in the
+   result. */
 static ts_status put_apart(ts_lower *lower, const ts_op_node *op, const run *r, uint32_t tensor) {
     const int axis = (int)ts_op_int(op, "all_gather_dim", 0);
     ts_type each = op->operands[0]->type;
@@ -249,7 +250,7 @@ ts_status ts_lower_collective(ts_lower *lower, ts_op_node *op) {
     const uint32_t tensor = ts_lower_scratch(lower, type, "received");
     ts_view whole = ts_view_of_tensor(tensor, type);
     TS_TRY(emit(lower, op, &whole, &r.from));
-    if (is_plain) return ts_lower_copy(lower, &dst, &whole); /* into a slice of a home */
+    if (is_plain) return ts_lower_copy(lower, &dst, &whole); /* the result goes into a slice of a home */
     if (r.is_apart) return put_apart(lower, op, &r, tensor);
     note(result)->view = arrived(&r, type, tensor);
     note(result)->has_view = true;

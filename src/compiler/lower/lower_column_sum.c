@@ -1,5 +1,5 @@
-/* Sums over rows, where the kept axis is the contiguous one (bias gradients, batch statistics): VectorE adds
-   along the free dimension only, so a vector of ones on TensorE adds up the partitions. */
+/* Sums over rows that keep the contiguous axis (bias gradients, batch statistics). VectorE adds only along
+   the free dimension, so TensorE multiplies by a vector of ones to add over the partitions. */
 #include <string.h>
 
 #include "compiler/lower/lower.h"
@@ -9,11 +9,11 @@ enum { ROWS = 128, BANK = 512, FEWEST_COLUMNS = 4, FEWEST_ROWS = 32 };
 typedef struct column_sum {
     ts_lower *lower;
     ts_builder *b;
-    ts_view view[2]; /* result, with stride 0 on summed axes; operand */
+    ts_view view[2]; /* the result, with stride 0 on summed axes; the operand */
     ts_nest nest;    /* axes: kept, summed, [rows of a partition], columns */
-    int kept;        /* axes before the summed ones */
-    int loops;       /* over summed axes */
-    int64_t groups;  /* rows of a partition that lie side by side in PSUM until VectorE adds them */
+    int kept;        /* number of axes before the summed ones */
+    int loops;       /* number of summed axes that become loops */
+    int64_t groups;  /* rows of a partition that stay separate in PSUM until VectorE adds them */
 } column_sum;
 
 static bool is_summed(const ts_view *views, int axis) {
@@ -33,14 +33,14 @@ static int find_rows(const ts_view *views) {
     return rows;
 }
 
-/* Neighbouring rows that one partition can take, so that a descriptor moves more than a row. */
+/* The number of adjacent rows for each partition. Several rows make a descriptor move more bytes. */
 static int64_t choose_groups(int64_t rows, int64_t columns) {
     for (int64_t groups = BANK / columns; groups > 1; groups--)
         if (rows % groups == 0 && (rows / groups >= ROWS / 2)) return groups;
     return 1;
 }
 
-/* Kept axes first, then the summed ones with the rows last, then what is free. */
+/* Orders the axes: kept ones, summed ones with the rows last, then the columns. */
 static void arrange(column_sum *s, int columns, int rows) {
     int perm[TS_VIEW_RANK], rank = s->view[1].rank, at = 0;
     for (int i = 0; i < rank; i++)
@@ -69,7 +69,7 @@ static void cut(column_sum *s) {
         s->loops += nest->tile[i] < nest->size[i];
 }
 
-/* PSUM's one partition: [groups, columns] */
+/* The result in PSUM, on one partition: [groups, columns]. */
 static ts_ap bank_ap(const column_sum *s, ts_tile bank) {
     return ts_build_ap(s->b, bank, ts_dtype_f32, ts_count_const(1),
                        ts_nest_free(&s->nest, s->nest.first_free, s->nest.rank));

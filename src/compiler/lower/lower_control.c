@@ -1,4 +1,5 @@
-/* while, case and if: loops of the program that data or a count ends, over values kept in homes in HBM. */
+/* while, case and if: loops of the program that data or a count ends, over values that are kept in homes in
+   HBM. */
 #include "compiler/graph/counted.h"
 #include "compiler/lower/home.h"
 
@@ -36,9 +37,9 @@ static void emit_leave(ts_lower *lower, uint32_t loop, const ts_view *view, ts_d
 
 typedef struct carry {
     ts_view init;
-    uint32_t tensor;   /* its home, when it has one */
-    bool is_invariant; /* each trip returns it as it came */
-    bool is_counter;   /* a number of the program: first + step * trip */
+    uint32_t tensor;   /* the home, if it has one */
+    bool is_invariant; /* each trip returns it unchanged */
+    bool is_counter;   /* a number known to the compiler: first + step * trip */
     int64_t first, step;
 } carry;
 
@@ -48,7 +49,7 @@ typedef struct while_loop {
     const ts_block *cond, *body;
     carry *carries;
     bool is_counted;
-    ts_count_loop count; /* when counted */
+    ts_count_loop count; /* valid if is_counted */
 } while_loop;
 
 static bool has_home(const carry *c) {
@@ -64,7 +65,7 @@ static ts_status read_inits(while_loop *l) {
     return ts_ok;
 }
 
-/* Which carries are counters, and how many trips there are; else all carries live in homes. */
+/* Finds the number of trips and the carries that count. Without a known number, all carries live in homes. */
 static void count_trips(while_loop *l) {
     l->count = (ts_count_loop){.cond = l->cond, .body = l->body};
     l->is_counted = ts_counted_find(&l->count, l->op) >= 0;
@@ -75,8 +76,8 @@ static void count_trips(while_loop *l) {
     }
 }
 
-/* Copies the initial values into the homes. Where the old value of a home is an initial value itself, it may
-   stay if nobody else reads it. */
+/* Copies the initial values into the homes. If an initial value lies in a tensor that nothing else reads,
+   that tensor becomes the home. */
 static ts_status fill_homes(while_loop *l) {
     ts_lower *lower = l->lower;
     ts_move *moves = TS_NEW_ARRAY(&lower->arena, ts_move, l->op->operand_count);
@@ -89,13 +90,14 @@ static ts_status fill_homes(while_loop *l) {
         if (l->is_counted && ts_counted_covers(&l->count, l->op, i)) continue;
         moves[count++] = (ts_move){c->tensor, c->init, &result->type};
     }
-    /* Of values to come: nobody reads a home as a result while the loop runs. */
+    /* Their views belong to values that do not exist yet: while the loop runs, no home is read as a
+       result. */
     for (uint32_t i = 0; i < l->op->result_count; i++)
         note(l->op->results[i])->has_view = false;
     return ts_home_move(lower, moves, count);
 }
 
-/* The arguments of a region as they are at the start of a trip. */
+/* Sets the views of a region's arguments at the start of a trip. */
 static void bind(while_loop *l, const ts_block *block, uint32_t loop_id) {
     for (uint32_t i = 0; i < block->arg_count; i++) {
         const carry *c = &l->carries[i];
@@ -132,7 +134,7 @@ static ts_status lower_body(while_loop *l) {
     return ts_home_move(lower, moves, count);
 }
 
-/* Lowers the condition and leaves the loop when it is false. */
+/* Lowers the condition, and leaves the loop when it is false. */
 static ts_status lower_condition(while_loop *l, uint32_t loop_id) {
     ts_value *value = ts_block_last(l->cond)->operands[0];
     ts_view view;
@@ -166,7 +168,7 @@ static ts_status check_room(ts_lower *lower, const ts_op_node *op) {
     return ts_unsupported;
 }
 
-/* Whether some product of the body contracts the matrix along its second axis. */
+/* Whether a product in the body contracts the matrix along its second axis only. */
 static bool is_contracted_along(const ts_block *body, const ts_value *matrix) {
     static const char *const names[2] = {"lhs_contracting_dimensions", "rhs_contracting_dimensions"};
     for (uint32_t i = 0; i < body->ops.count; i++) {
@@ -181,8 +183,8 @@ static bool is_contracted_along(const ts_block *body, const ts_value *matrix) {
     return false;
 }
 
-/* TensorE wants what it contracts on the partitions. A matrix that lies otherwise is turned once before the
-   loop rather than in every trip. */
+/* TensorE needs the contracted axis on the partitions. A matrix with another layout is transposed once before
+   the loop rather than in every trip. */
 static ts_status turn_invariants(while_loop *l) {
     enum { FEWEST_TRIPS = 4, SHORTEST = 32 };
     for (uint32_t i = 0; i < l->op->operand_count && l->is_counted && l->count.trips >= FEWEST_TRIPS; i++) {
@@ -232,7 +234,7 @@ ts_status ts_lower_while(ts_lower *lower, ts_op_node *op) {
 
 /* ---- case and if ---- */
 
-/* One alternative whose results are known to be wanted: part of the block around it. */
+/* A conditional whose branch is known: the branch becomes part of the block around it. */
 static ts_status lower_only(ts_lower *lower, ts_op_node *op, const ts_block *branch) {
     TS_TRY(ts_lower_inline(lower, branch));
     for (uint32_t i = 0; i < op->result_count; i++) {
@@ -258,8 +260,8 @@ static ts_status lower_branch(ts_lower *lower, ts_op_node *op, const ts_block *b
     return ts_home_move(lower, moves, op->result_count);
 }
 
-/* The tensors that every branch leaves its results in. A branch may read the old value of such a home, so
-   none must do so after the op. */
+/* Makes the tensors in which every branch leaves its results. A branch may read the old value of such a home,
+   so nothing may read it after the op. */
 static uint32_t *make_homes(ts_lower *lower, ts_op_node *op) {
     uint32_t *tensors = TS_NEW_ARRAY(&lower->arena, uint32_t, op->result_count), at = lower->at;
     lower->at = ts_block_last(op->regions[op->region_count - 1])->number + 1;
@@ -267,12 +269,12 @@ static uint32_t *make_homes(ts_lower *lower, ts_op_node *op) {
         tensors[i] = ts_lower_result(lower, op->results[i]);
     lower->at = at;
     for (uint32_t i = 0; i < op->result_count; i++)
-        note(op->results[i])->has_view = false; /* of a value to come: no reader of the old one */
+        note(op->results[i])->has_view = false; /* its view belongs to a value that does not exist yet */
     return tensors;
 }
 
-/* Branch `number` runs unless the index is another; the last one also for any index out of range, which as
-   u32 is not below its number (StableHLO case). Of `if`, region 0 is the true one. */
+/* Skips branch `number` unless it is selected. The last branch is also selected by every index out of range,
+   which as u32 is not below its number (StableHLO case). Region 0 of an `if` is the true branch. */
 static void leave_unless(ts_lower *lower, const ts_op_node *op, uint32_t loop, const ts_view *index,
                          uint32_t number) {
     if (op->kind == ts_hlo_if)

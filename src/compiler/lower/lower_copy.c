@@ -1,9 +1,10 @@
-/* Copies: a view into another of the same dims, and the numbers that no tensor holds into SBUF or HBM. */
+/* Copies from one view to another of the same dims, and writes numbers that are in no tensor to SBUF or
+   HBM. */
 #include <string.h>
 
 #include "compiler/lower/lower.h"
 
-/* A copy that passes through SBUF: numbers that no tensor holds. */
+/* Copies a splat or iota through SBUF. */
 static void copy_generated(ts_lower *lower, ts_view *views) {
     ts_nest nest = ts_nest_plan(&lower->b, views, 2, views[0].rank, 2048);
     const ts_view *src = &views[1];
@@ -27,7 +28,7 @@ static void copy_generated(ts_lower *lower, ts_view *views) {
     ts_nest_close(&nest, 0, nest.rank);
 }
 
-/* The tile of [parts, the free axes of `axes`], read with step 0 along the others. */
+/* A tile of [parts, the free axes in the bit set `axes`], read with step 0 along the other axes. */
 static ts_ap repeated_ap(const ts_nest *nest, ts_tile tile, ts_dtype dtype, uint32_t axes) {
     ts_ap ap = ts_build_ap(nest->b, tile, dtype, ts_nest_parts(nest), ts_nest_free(nest, 0, nest->rank));
     int64_t step = 1;
@@ -55,16 +56,17 @@ static ts_count axis_product(const ts_nest *nest, uint32_t axes) {
     return ts_nest_axis_times(nest, first, others);
 }
 
-/* Whether rows that a DMA loads and stores as they lie are worth the repeating of their elements. */
+/* Whether the rows are contiguous on both sides, so that repeating their elements in SBUF is worthwhile. */
 static bool is_along_rows(const ts_nest *nest, const ts_view *views) {
     int last = nest->rank - 1, dims = nest->rank - nest->first_free;
     return nest->part != last && dims > 1 && dims < TS_AP_DIMS && views[0].stride[last] == 1 &&
            views[1].stride[last] == 0 && views[1].stride[last - 1] == 1;
 }
 
-/* A copy of numbers each of which is repeated along the last axis: a DMA would take a descriptor for each
-   element. VectorE repeats what was loaded once. False, and nothing emitted, where a partition's share of a
-   tile is neither one number nor elements in a row, or an element has 64 bits, which no engine takes. */
+/* A copy in which each element is repeated along the last axis. A DMA alone would need a descriptor for each
+   element, so VectorE repeats elements that were loaded once. False, with nothing emitted, when a partition's
+   part of a tile is neither one number nor contiguous elements, or when an element has 64 bits, which no
+   engine handles. */
 static bool copy_repeated(ts_lower *lower, const ts_view *whole) {
     ts_view views[2] = {whole[0], whole[1]};
     int last = views[1].rank - 1;
@@ -116,7 +118,7 @@ void ts_lower_iota(ts_lower *lower, const ts_nest *nest, ts_tile tile, const ts_
     ts_emit_iota(&lower->b, &dst, offset, nest->part < 0 ? 0 : view->stride[nest->part], pattern);
 }
 
-/* The same elements: the axis from its other end in both. */
+/* Reverses an axis in both views. */
 static void walk_forwards(ts_view *views, int axis) {
     for (int v = 0; v < 2; v++) {
         views[v].offset += (views[v].dim[axis] - 1) * views[v].stride[axis];
@@ -124,8 +126,8 @@ static void walk_forwards(ts_view *views, int axis) {
     }
 }
 
-/* Elements of 64 bits, which no engine takes, as words along one more axis, where an engine would turn them
-   or put them side by side. */
+/* Makes 64-bit elements, which no engine handles, pairs of words along another axis, where an engine would
+   transpose or compact them. */
 static void split_words(ts_lower *lower, ts_view *views) {
     const bool is_wide = ts_dtype_get((ts_dtype)views[1].dtype)->bytes == 8 && views[1].rank < TS_VIEW_RANK;
     if (!is_wide || !(ts_view_is_stepped(&views[1]) || ts_view_is_across(&views[0], &views[1]))) return;

@@ -1,5 +1,5 @@
-/* Running sums, products, maxima and minima along an axis (cumsum and its kin, which arrive as a
-   reduce_window over everything before each element): tensor_tensor_scan, or for exact integers doubling
+/* Running sums, products, maxima and minima along an axis (cumsum and similar, which arrive as a
+   reduce_window over everything before each element). Uses tensor_tensor_scan, or for exact integers doubling
    steps on GpSimdE. */
 #include <string.h>
 
@@ -9,21 +9,21 @@
 enum {
     PARTITIONS = 128,
     CHUNK = 4096,
-    FEWEST = 4096, /* elements of a row that is worth parts */
+    FEWEST = 4096, /* elements of a row for which splitting it pays */
     FEWEST_PARTS = 8
 };
 
 typedef struct running {
     ts_lower *lower;
     ts_builder *b;
-    ts_view in, out; /* the running axis last, walked from its start */
+    ts_view in, out; /* the running axis is last and walked from its start */
     ts_alu alu;
     ts_dtype dtype;
-    ts_dtype wide;   /* of the running value */
-    bool is_word;    /* ... which is an integer of 32 bits */
-    bool is_reverse; /* walked from the end of each tile */
+    ts_dtype wide;   /* type of the running value */
+    bool is_word;    /* `wide` is a 32-bit integer */
+    bool is_reverse; /* each tile is walked from its end */
     double init;
-    uint32_t totals, starts; /* f32[rows]: what the rows add up to, and what they start from */
+    uint32_t totals, starts; /* f32[rows]: the sums of the rows, and what they start from */
     enum { RUN_FROM_INIT, RUN_TOTALS, RUN_FROM_STARTS } pass;
     ts_nest nest;
 } running;
@@ -42,7 +42,7 @@ bool ts_window_is_cumulative(const ts_window *window, const ts_type *operand, ts
     return found >= 0;
 }
 
-/* The running axis in chunks that stay in a partition; of the others the largest on the partitions. */
+/* Cuts the running axis into chunks within a partition; the largest other axis goes on the partitions. */
 static void cut(running *r) {
     ts_nest *nest = &r->nest;
     int rank = r->in.rank;
@@ -72,7 +72,7 @@ static ts_ap chunk_ap(const running *r, ts_tile tile, ts_dtype dtype) {
                        ts_nest_axis_count(&r->nest, r->nest.rank - 1));
 }
 
-/* The chunk in the order that the running value takes. A reversed one is a whole axis. */
+/* The chunk in walking order. A reversed chunk is a whole axis. */
 static ts_ap walked_ap(const running *r, ts_tile tile, ts_dtype dtype) {
     ts_ap ap = chunk_ap(r, tile, dtype);
     if (!r->is_reverse) return ap;
@@ -81,7 +81,8 @@ static ts_ap walked_ap(const running *r, ts_tile tile, ts_dtype dtype) {
     return ap;
 }
 
-/* The last value of a chunk that others follow: those are full, so it lies at a fixed place. */
+/* Saves the last value of a chunk for the next one. A chunk that has a successor is full, so the value is at
+   a fixed place. */
 static void carry_on(const running *r, const ts_ap *carry, ts_tile result, ts_dtype dtype) {
     const ts_nest *nest = &r->nest;
     int axis = nest->rank - 1;
@@ -108,7 +109,7 @@ static ts_tile scan_floats(running *r, ts_tile data, const ts_ap *carry, ts_tile
     return result;
 }
 
-/* [from, chunk) of a chunk, in walking order; nothing when it is shorter. */
+/* Elements [from, chunk) of a chunk in walking order; none when it is shorter. */
 static ts_ap tail_ap(const running *r, ts_tile tile, int64_t from, int64_t back) {
     ts_ap ap = walked_ap(r, tile, r->wide);
     ap.offset.base += (from - back) * 4 * ap.dim[0].step;
@@ -125,7 +126,7 @@ static ts_ap head_ap(const running *r, ts_tile tile, int64_t length) {
     return ap;
 }
 
-/* x[i] = x[i] op x[i - d] for d = 1, 2, 4...: after the last one x[i] covers everything before it. */
+/* x[i] = x[i] op x[i - d] for d = 1, 2, 4...: after the last step x[i] covers everything before it. */
 static ts_tile scan_words(running *r, ts_tile data, const ts_ap *carry) {
     int64_t chunk = r->nest.tile[r->nest.rank - 1];
     ts_tile now = data, next = new_tile(r, chunk, r->wide, 2);
@@ -144,7 +145,7 @@ static ts_tile scan_words(running *r, ts_tile data, const ts_ap *carry) {
     return now;
 }
 
-/* Narrow integers as words. */
+/* Widens narrow integers to words. */
 static ts_tile widen(const running *r, ts_tile data) {
     ts_tile words = new_tile(r, r->nest.tile[r->nest.rank - 1], r->wide, 2);
     ts_ap to = chunk_ap(r, words, r->wide), from = chunk_ap(r, data, r->dtype);
@@ -152,7 +153,7 @@ static ts_tile widen(const running *r, ts_tile data) {
     return words;
 }
 
-/* Floats are rounded, words cut to their low bytes. */
+/* Rounds floats; cuts words to their low bytes. */
 static ts_ap narrow(const running *r, ts_tile result) {
     ts_ap to = chunk_ap(r, new_tile(r, r->nest.tile[r->nest.rank - 1], r->dtype, 2), r->dtype);
     ts_ap from = chunk_ap(r, result, r->wide);
@@ -164,7 +165,7 @@ static ts_ap narrow(const running *r, ts_tile result) {
     return to;
 }
 
-/* Of a number for each row. */
+/* An operand with one number for each row. */
 static ts_ap row_numbers(const running *r, uint32_t tensor) {
     ts_view view = r->out;
     for (int i = 0; i < view.rank; i++)
@@ -237,7 +238,7 @@ static void run(running *r) {
 
 /* ---- few rows ---- */
 
-/* Axes other than the running one join where they lie together. */
+/* Merges contiguous axes other than the running one. */
 static void join_axes(running *r) {
     ts_view kept[2], *views[2] = {&r->in, &r->out};
     int last = r->in.rank - 1;
@@ -254,12 +255,13 @@ static void join_axes(running *r) {
     }
 }
 
-/* Whether rows lie one after another. */
+/* Whether the rows are adjacent in memory. */
 static bool is_joined(const ts_view *view) {
     return view->rank == 1 || (view->rank == 2 && view->stride[0] == view->dim[1] * view->stride[1]);
 }
 
-/* Parts of each row that are walked side by side, so that there is something on all partitions; 1 = none. */
+/* The number of parts of each row that are scanned in parallel, to fill the partitions; 1 = the row stays
+   whole. */
 static int64_t parts_of(const running *r) {
     int64_t dim = r->in.dim[r->in.rank - 1], rows = ts_view_elems(&r->in) / dim;
     if (!is_joined(&r->in) || !is_joined(&r->out) || r->is_word || r->is_reverse || dim < FEWEST ||
@@ -270,7 +272,7 @@ static int64_t parts_of(const running *r) {
     return 1;
 }
 
-/* starts[row, part] = what is before the part */
+/* starts[row, part] = the sum of what precedes the part */
 static void make_starts(const running *r, int64_t rows, int64_t parts) {
     ts_builder *b = r->b;
     ts_tile from = ts_build_tile(b, ts_space_sbuf, rows, parts * 4, 1);
@@ -282,7 +284,7 @@ static void make_starts(const running *r, int64_t rows, int64_t parts) {
     ts_ap_dim(&hbm, parts, ts_count_const(rows));
     ts_ap_dim(&hbm, 1, ts_count_const(parts));
     ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), &data, &hbm);
-    ts_emit_memset(b, ts_engine_vector, &starts, 1); /* as ones until the sums are there */
+    ts_emit_memset(b, ts_engine_vector, &starts, 1); /* ones, multiplied below until the sums replace them */
     ts_ap ones = starts, first = starts;
     first.dim[0].count = ts_count_const(1);
     sums.offset.base += 4;
@@ -300,7 +302,7 @@ static void make_starts(const running *r, int64_t rows, int64_t parts) {
     ts_emit_dma(b, ts_engine_tensor, TS_STORE_QUEUE, &hbm, &starts);
 }
 
-/* What the parts add up to, what is before each, and from there the running value. */
+/* Scans in parts: sums the parts, computes what each starts from, and scans each from there. */
 static void run_parts(running *r, int64_t parts) {
     int64_t dim = r->in.dim[r->in.rank - 1], rows = ts_view_elems(&r->in) / dim;
     ts_view views[2] = {r->in, r->out};
@@ -321,8 +323,8 @@ static void run_parts(running *r, int64_t parts) {
     run(r);
 }
 
-/* Where the running axis does not lie together, or lies backwards, the running value is computed over copies;
-   `out` then goes to where it belongs. */
+/* If the running axis is not contiguous, or runs backwards, the scan works on copies; `out` is then copied to
+   its place. */
 static ts_view straight(const running *r, const ts_view *view) {
     ts_type type = {.dtype = view->dtype, .rank = view->rank};
     memcpy(type.dim, view->dim, sizeof type.dim);
@@ -332,7 +334,7 @@ static ts_view straight(const running *r, const ts_view *view) {
     return whole;
 }
 
-/* The running axis last, walked from its start. */
+/* Puts the running axis last, walked from its start. */
 static void order_axes(running *r, const ts_cumulative *c) {
     int perm[TS_VIEW_RANK], rank = r->in.rank, at = 0;
     for (int i = 0; i < rank; i++)
@@ -341,7 +343,7 @@ static void order_axes(running *r, const ts_cumulative *c) {
     ts_view *views[2] = {&r->in, &r->out};
     for (int v = 0; v < 2; v++)
         *views[v] = ts_view_permute(views[v], rank, perm);
-    /* Longer than a tile, a reversed axis is walked backwards in memory instead. */
+    /* A reversed axis longer than a tile is walked backwards in memory instead. */
     int64_t dim = r->in.dim[rank - 1];
     if (!c->is_reverse || dim <= ts_build_at_most(r->b, CHUNK)) return;
     for (int v = 0; v < 2; v++) {
@@ -351,7 +353,7 @@ static void order_axes(running *r, const ts_cumulative *c) {
     r->is_reverse = false;
 }
 
-/* fp32 holds the extremes of narrow integers, not their sums and products. */
+/* fp32 holds extremes of narrow integers, but not their sums and products. */
 static void choose_wide(running *r) {
     const ts_dtype_info *info = ts_dtype_get(r->dtype);
     bool is_extreme = r->alu == ts_alu_max || r->alu == ts_alu_min;

@@ -1,13 +1,13 @@
-/* dynamic_slice and dynamic_update_slice: a window at clamped start indices. Starts that are known numbers
-   are offsets of a view, those that count with a loop shift it; the rest drive indirect DMA. */
+/* dynamic_slice and dynamic_update_slice: a window at clamped start indices. Known starts are offsets of a
+   view, and starts that count with a loop shift the view; all others drive indirect DMA. */
 #include "compiler/graph/counted.h"
 #include "compiler/lower/home.h"
 #include "compiler/lower/lower_index.h"
 
 #include <string.h>
 
-/* Moves the window to a start that is a number of the program. False when it must be read, or clamped in
-   some trips and not in others. */
+/* Moves the window to a start that is known up to loop counters. False when the start must be read from
+   memory, or would be clamped in only some trips. */
 static bool shift_window(ts_lower *lower, ts_view *window, int axis, const ts_view *start, int64_t limit) {
     int64_t low, high, at = start->offset;
     if (!ts_view_bounds(lower, start, &low, &high)) return false;
@@ -34,8 +34,8 @@ bool ts_update_window(ts_lower *lower, const ts_op_node *op, const ts_view *whol
     return true;
 }
 
-/* Adds the start indices (operands from `first` on) of a window of x->view[TS_PLAIN] in `whole`; leaves in
-   x->view[TS_INDEXED] the window with the known starts applied. */
+/* Adds the start indices (operands from `first` on) of a window with the dims of x->view[TS_PLAIN] in
+   `whole`. Known starts are applied to the window, which is left in x->view[TS_INDEXED]. */
 static ts_status read_starts(ts_indexed *x, const ts_op_node *op, uint32_t first, const ts_view *whole) {
     ts_view *window = &x->view[TS_INDEXED];
     *window = *whole;
@@ -91,7 +91,7 @@ static void set_view(ts_value *value, const ts_view *view) {
     lowered->has_view = true;
 }
 
-/* Whether the update was computed where it belongs (home.c): then nothing is left to do. */
+/* Whether the update was computed right at its destination (home.c), so that nothing remains to be done. */
 static bool is_there(ts_lower *lower, const ts_op_node *op, const ts_view *operand, const ts_view *update) {
     const ts_lowered *old = op->operands[0]->note;
     ts_view window;

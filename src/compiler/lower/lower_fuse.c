@@ -1,4 +1,4 @@
-/* Grouping: which ops share one loop nest. Greedy, in program order. */
+/* Grouping: decides which ops share a loop nest, greedily in program order. */
 #include <string.h>
 
 #include "compiler/contract/dot.h"
@@ -11,7 +11,7 @@ static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
 
-/* Distinct values from outside that the group's ops read. */
+/* The number of distinct values from outside that the group's ops read. */
 static int count_inputs(const ts_group *group) {
     int count = 0;
     const ts_value *seen[TS_GROUP_OPS * 3];
@@ -78,7 +78,7 @@ static bool has_room(const ts_group *group, int ops, int inputs) {
     return group->op_count + ops < TS_GROUP_OPS && count_inputs(group) + inputs < TS_GROUP_INPUTS;
 }
 
-/* The kept axes of both together; -1 when the spaces differ, or their row values do. */
+/* The kept axes of the union of two groups; -1 when their spaces or their row values differ. */
 static int shared_kept(const ts_group *a, const ts_group *b) {
     bool is_prefix = b->kept == b->rank && b->rank == a->kept;
     if ((a->rank != b->rank && !is_prefix) || memcmp(a->dim, b->dim, (size_t)b->rank * sizeof *b->dim) != 0)
@@ -87,7 +87,7 @@ static int shared_kept(const ts_group *a, const ts_group *b) {
     return a->kept == a->rank || a->kept == b->kept ? b->kept : -1;
 }
 
-/* Rows of a contraction's result are those of its left side. */
+/* Whether the rows of the group's contraction, if it has one, are those of its left side. */
 static bool suits_dot(const ts_group *group, int kept) {
     return !group->dot || kept == group->rank || kept == group->dot->rows;
 }
@@ -110,7 +110,7 @@ static void unite(ts_lower *lower, ts_group *group, ts_group *other) {
     group->kept = shared_kept(group, other);
     group->sums += other->sums;
     forget(lower, other);
-    if (other->dot) { /* it stays the first op */
+    if (other->dot) { /* the contraction stays the first op */
         group->dot = other->dot;
         memmove(group->ops + 1, group->ops, (size_t)group->op_count++ * sizeof *group->ops);
         group->ops[0] = other->ops[0];
@@ -120,9 +120,9 @@ static void unite(ts_lower *lower, ts_group *group, ts_group *other) {
         ts_group_take(group, other->ops[i]);
 }
 
-/* The group that may take `op`: the union of the open groups that compute its operands, as far as they fit
-   together; those that do not fit are closed. Open groups never depend on each other, because whoever reads a
-   group's value from outside closes it first: so any union is sound. */
+/* Chooses the group that may take `op`: the union of the open groups that compute its operands, as far as
+   they are compatible; others are closed. Open groups never depend on each other, because any op that reads a
+   group's value from outside closes the group first. So every union is sound. */
 static ts_status choose_group(ts_lower *lower, ts_op_node *op, ts_group **chosen) {
     *chosen = NULL;
     for (uint32_t i = 0; i < op->operand_count; i++) {
@@ -166,8 +166,8 @@ ts_status ts_lower_pointwise(ts_lower *lower, ts_op_node *op) {
 
 /* ---- reductions ---- */
 
-/* How many leading axes of the operand's space a reduction keeps; -1 when it reduces others than the last
-   ones, or too few rows are left to fill the partitions. */
+/* The number of leading axes that a reduction keeps; -1 when it reduces others than the last ones, or keeps
+   too few rows to fill the partitions. */
 static int find_kept(const ts_op_node *op) {
     const ts_type *type = &op->operands[0]->type;
     int64_t dims[TS_MAX_RANK], rows = 1;
@@ -189,7 +189,8 @@ static int find_kept(const ts_op_node *op) {
     return has_reduced && rows >= FEWEST_ROWS ? kept : -1;
 }
 
-/* The group's values as rows of a reduction: its own, or of one that has none yet. */
+/* Whether the reduction can join the group: `kept` agrees with the group's rows, or the group has none
+   yet. */
 static bool takes_rows(const ts_group *group, ts_op_node *op, int kept) {
     if (ts_group_span(group, &op->operands[0]->type) != ts_span_whole) return false;
     if (note(op->operands[0])->is_sum) return false;
@@ -238,10 +239,9 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
     return ts_ok;
 }
 
-/* ---- the same elements under another shape ---- */
+/* ---- reshapes within a group ---- */
 
-/* Whether the operand's axes, those of size 1 left out, are the first ones of the result's, in their order.
- */
+/* Whether the operand's axes, without those of size 1, are the first ones of the result, in order. */
 static bool keeps_order(const ts_op_node *op) {
     const ts_type *from = &op->operands[0]->type, *to = &op->results[0]->type;
     int64_t dims[TS_MAX_RANK];
@@ -257,8 +257,8 @@ static bool keeps_order(const ts_op_node *op) {
     return true;
 }
 
-/* A group without rows whose values the op repeats along new last axes: its values become the rows of a
-   larger space. */
+/* If the op repeats the group's values along new last axes, and the group has no rows: extends the space, so
+   that the group's values become its rows. */
 static bool grow(ts_group *group, const ts_op_node *op) {
     ts_group larger = *group;
     int64_t rows = 1;

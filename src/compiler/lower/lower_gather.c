@@ -18,8 +18,8 @@ static bool has(const dims *d, int64_t dim) {
     return ts_index_has(d->list, d->count, dim);
 }
 
-/* Strides over the result's axes: the offset axes walk the operand's window, the batch axes walk the
-   start indices and the operand's batching axes. */
+/* Sets the strides over the result's axes: offset axes walk the operand's window; batch axes walk the start
+   indices and the operand's batching axes. */
 static void lay_out(ts_indexed *x, const ts_op_node *op, const ts_view *operand, const ts_view *index) {
     dims offset = read_dims(op, "offset_dims"), collapsed = read_dims(op, "collapsed_slice_dims");
     dims batching = read_dims(op, "operand_batching_dims");

@@ -1,7 +1,7 @@
-/* custom_call @trainstone_host_call: the host's function whose number backend_config has, and "once" where
-   rank 0 calls for all. Its operands follow each other in one run of bytes and its results in another, those
-   of larger elements first, so that no byte is left between them; python/trainstone/host_calls.py counts on
-   it. */
+/* custom_call @trainstone_host_call: calls a function on the host. backend_config holds its number, and
+   "once" if rank 0 calls for all ranks. The operands form one contiguous run of bytes and the results
+   another; larger elements come first, so that there is no padding. python/trainstone/host_calls.py relies on
+   this layout. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "compiler/lower/lower.h"
 #include "compiler/passes.h"
 
-enum { LARGEST = 8 }; /* bytes of an element */
+enum { LARGEST = 8 }; /* most bytes of an element */
 
 bool ts_op_is_host_call(const ts_op_node *op) {
     return op->kind == ts_hlo_custom_call &&
@@ -31,7 +31,7 @@ static int64_t run_bytes(ts_value *const *values, uint32_t count) {
     return bytes;
 }
 
-/* The first byte of each value in its run. */
+/* The offset of each value in its run, in bytes. */
 static int64_t *starts_of(ts_arena *arena, ts_value *const *values, uint32_t count) {
     int64_t *starts = TS_NEW_ARRAY(arena, int64_t, count + 1), end = 0;
     for (int64_t size = LARGEST; size > 0; size /= 2)
@@ -48,7 +48,7 @@ static uint32_t make_run(ts_lower *lower, int64_t bytes, const char *name) {
     return ts_lower_scratch(lower, &type, name);
 }
 
-/* A value that lies in the run from byte `at` on. */
+/* The view of a value that lies in the run at byte `at`. */
 static ts_view part_of(uint32_t run, const ts_value *value, int64_t at) {
     ts_view view = ts_view_of_tensor(run, &value->type);
     view.offset = at / size_of(value);
@@ -61,7 +61,7 @@ static ts_ap run_ap(uint32_t run, int64_t bytes) {
     return ap;
 }
 
-/* An operand alone (tokens have no bytes) is sent from where it lies. */
+/* Makes the run to send. A single operand with bytes (tokens have none) is sent from where it lies. */
 static ts_status send(ts_lower *lower, const ts_op_node *op, int64_t bytes, uint32_t *run) {
     ts_view view;
     for (uint32_t i = 0; i < op->operand_count; i++) {
@@ -82,7 +82,7 @@ static ts_status send(ts_lower *lower, const ts_op_node *op, int64_t bytes, uint
     return ts_ok;
 }
 
-/* Results stay where they arrive. */
+/* Makes the results views of the run in which they arrive. */
 static void receive(ts_lower *lower, const ts_op_node *op, uint32_t run) {
     const int64_t *starts = starts_of(&lower->arena, op->results, op->result_count);
     for (uint32_t i = 0; i < op->result_count; i++) {

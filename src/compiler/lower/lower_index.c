@@ -1,4 +1,4 @@
-/* Indexed moves: index arithmetic on the engines, and indirect DMA around it. */
+/* Indexed moves: computes indices on the engines and emits indirect DMA. */
 #include "compiler/lower/lower_index.h"
 
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include "base/integer.h"
 
 enum { PARTITIONS = 128, FREE_AXES = TS_AP_DIMS - 1 };
-#define FP32_EXACT ((int64_t)1 << 24) /* integers below it are exact in the Vector engine's fp32 */
-#define INDEX_END  ((int64_t)1 << 31) /* the index operand is i32 */
+#define FP32_EXACT ((int64_t)1 << 24) /* integers below this are exact in VectorE's fp32 */
+#define INDEX_END  ((int64_t)1 << 31) /* limit of the index operand, an i32 */
 
 int ts_index_dims(const ts_op_node *op, const char *name, int64_t dims[TS_MAX_RANK]) {
     int count = 0;
@@ -39,7 +39,7 @@ void ts_starts_of_view(ts_indexed *x, ts_view *index, int vector_axis) {
 
 /* ---- plan ---- */
 
-/* A clamped start that has one legal value is that value. */
+/* Drops clamped starts that can have only one value. */
 static void drop_fixed_starts(ts_indexed *x) {
     int kept = 0;
     for (int k = 0; k < x->start_count; k++)
@@ -66,8 +66,8 @@ static int64_t tensor_elems(const ts_indexed *x) {
     return (int64_t)(tensor->bytes / (uint64_t)ts_dtype_get(tensor->dtype)->bytes);
 }
 
-/* One start along the outermost axis of a whole tensor: what is out of bounds there has an address
-   outside the tensor, which the DMA leaves out by itself. */
+/* Whether a start out of bounds gives an address outside the tensor, which the DMA skips by itself: a single
+   start along the outermost axis of a whole tensor. */
 static bool is_bounded_by_address(const ts_indexed *x) {
     const ts_start *start = &x->start[0];
     return x->drops && x->start_count == 1 && (start->limit + 1) * start->stride == tensor_elems(x) &&
@@ -99,7 +99,8 @@ ts_status ts_indexed_prepare(ts_indexed *x, const ts_op_node *op) {
     return ts_unsupported;
 }
 
-/* The axis whose positions share one instruction: -1 = none may. Window axes are free instead. */
+/* The axis that goes on the partitions, whose positions share one DMA; -1 = none may. Window axes are always
+   free. */
 static int choose_partitions(const ts_indexed *x, ts_index_order order) {
     int best = -1;
     for (int i = 0; i < x->index_axes; i++) {
@@ -126,14 +127,14 @@ ts_status ts_indexed_plan(ts_indexed *x, const ts_op_node *op, ts_index_order or
 
 /* ---- index arithmetic ---- */
 
-/* One [parts, 1] column of a tile of columns. */
+/* Column `column` of a tile of columns, [parts, 1]. */
 static ts_ap column_ap(const ts_indexed *x, ts_tile tile, ts_dtype dtype, int column) {
     ts_ap ap = ts_build_ap(&x->lower->b, tile, dtype, ts_nest_parts(&x->nest), ts_count_const(1));
     ap.offset.base += column * ts_dtype_get(dtype)->bytes;
     return ap;
 }
 
-/* Columns of constants: limit and scale of each start, then 0 and the index outside. */
+/* Columns of constants: limit and scale of each start, then 0 and an index outside the tensor. */
 enum { LIMIT = 0, SCALE = TS_MAX_STARTS, ZERO = 2 * TS_MAX_STARTS, OUTSIDE, CONSTANTS };
 
 static void write_constant(ts_indexed *x, int column, int64_t value) {
@@ -154,7 +155,7 @@ void ts_indexed_hoist(ts_indexed *x) {
     if (x->drops) write_constant(x, OUTSIDE, x->outside);
 }
 
-/* All starts in one DMA when they lie at even distances in one tensor. */
+/* Loads all starts by one DMA if they are evenly spaced in one tensor. */
 static ts_tile load_starts(ts_indexed *x) {
     ts_builder *b = &x->lower->b;
     ts_dtype dtype = ts_chip_dtype(x->start[0].dtype);
@@ -200,7 +201,8 @@ static void emit_two_scalars(ts_builder *b, const ts_ap *dst, const ts_ap *data,
     inst->operand1 = ts_scalar_const(number1);
 }
 
-/* In fp32 on VectorE: clamping rounds huge starts, but never across a limit below 2^24. */
+/* Computes the index in fp32 on VectorE. Converting a huge start rounds it, but never across a limit below
+   2^24. */
 static void index_in_fp32(ts_indexed *x, ts_tile starts, ts_tile clamped, ts_tile index) {
     ts_builder *b = &x->lower->b;
     ts_dtype dtype = ts_chip_dtype(x->start[0].dtype);
@@ -231,8 +233,8 @@ static void index_in_fp32(ts_indexed *x, ts_tile starts, ts_tile clamped, ts_til
                           false);
 }
 
-/* The same in wrapping 32-bit integers on GpSimdE. A u32 start is compared as such, so that it is below
-   2^31 from then on. */
+/* Computes the index in wrapping 32-bit integers on GpSimdE. A u32 start is clamped as u32 and is below 2^31
+   afterwards. */
 static void index_in_words(ts_indexed *x, ts_tile starts, ts_tile clamped, ts_tile index) {
     ts_builder *b = &x->lower->b;
     ts_engine engine = ts_engine_gpsimd;
@@ -265,7 +267,7 @@ static void index_in_words(ts_indexed *x, ts_tile starts, ts_tile clamped, ts_ti
     ts_emit_tensor_tensor(b, engine, &sum, &sum, &outside, ts_alu_add);
 }
 
-/* Starts narrower than a word become words first where integers are compared. */
+/* Widens narrow starts to words, as integer comparisons need them. */
 static ts_tile widen_starts(ts_indexed *x, ts_tile starts) {
     ts_dtype dtype = ts_chip_dtype(x->start[0].dtype);
     if (dtype == ts_dtype_i32 || dtype == ts_dtype_u32) return starts;

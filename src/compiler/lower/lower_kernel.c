@@ -1,6 +1,7 @@
-/* custom_call @AwsNeuronCustomNativeKernel: an NKI kernel, recorded where the step was traced. The call's
-   backend_config holds the recording (plan/kernel.h) in base64. Operands are its inputs, results its outputs,
-   all contiguous in HBM; its tiles are placed with those of the step. */
+/* custom_call @AwsNeuronCustomNativeKernel: an NKI kernel that was recorded when the step was traced.
+   backend_config holds the recording (plan/kernel.h) in base64. The call's operands are the kernel's inputs
+   and its results the outputs, all contiguous in HBM. The kernel's tiles are placed together with those of
+   the step. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,14 +14,14 @@ bool ts_op_is_kernel(const ts_op_node *op) {
            strcmp(ts_op_string(op, "call_target_name"), "AwsNeuronCustomNativeKernel") == 0;
 }
 
-/* -1 for what is no digit. */
+/* The value of a base64 digit; -1 for other characters. */
 static int digit(char c) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const char *at = c ? strchr(digits, c) : NULL;
     return at ? (int)(at - digits) : -1;
 }
 
-/* NULL when the text is no base64. */
+/* Decodes base64 into the arena; NULL when the text is not base64. */
 static uint8_t *decode(ts_arena *arena, const char *text, size_t *size) {
     size_t length = strlen(text);
     uint8_t *bytes = ts_arena_alloc(arena, length / 4 * 3 + 3);
@@ -55,7 +56,7 @@ static ts_status fail(const call *c, ts_status status, const char *what, const c
     return status;
 }
 
-/* Whether values and the kernel's tensors of a kind agree in number, shape and type. */
+/* Whether the values agree with the kernel's tensors of a kind in number, shape and type. */
 static ts_status check_tensors(const call *c, ts_tensor_kind kind, ts_value *const *values, uint32_t count) {
     const char *remedy = "call the kernel inside jax.jit, and leave its custom_call as JAX wrote it";
     for (uint32_t i = 0; i <= count; i++) {
@@ -79,7 +80,7 @@ static ts_status check_tensors(const call *c, ts_tensor_kind kind, ts_value *con
     return ts_ok;
 }
 
-/* Whether it does not do the same on any number of ranks. */
+/* Whether the kernel's effect depends on the ranks. */
 static bool knows_ranks(const ts_program *kernel) {
     return ts_program_has(kernel, ts_op_collective) || ts_program_has(kernel, ts_op_gpsimd_rank);
 }

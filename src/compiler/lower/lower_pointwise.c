@@ -1,5 +1,5 @@
-/* Pointwise groups as instructions: one nest that loads the inputs, applies each op to tiles in SBUF, and
-   stores what others need. */
+/* Emits pointwise groups: one nest that loads the inputs, applies each op to tiles in SBUF, and stores the
+   results that others need. */
 #include <string.h>
 
 #include "compiler/contract/dot.h"
@@ -24,8 +24,8 @@ static bool add_input(ts_emitter *e, ts_value *value, bool needs_column) {
     return true;
 }
 
-/* A view over the group's space: its axes of size 1 left out, it repeats along the space's axes after them.
- */
+/* A view over the group's space. Its axes other than 1 are the first ones of the space; it repeats along the
+   others. */
 static ts_view space_view(const ts_group *group, const ts_view *view) {
     ts_view result = *view;
     int at = 0;
@@ -37,7 +37,7 @@ static ts_view space_view(const ts_group *group, const ts_view *view) {
     return result;
 }
 
-/* An instruction has one immediate: of two numbers the first is read from memory. */
+/* An instruction has one immediate. Of two numbers, the first is read from memory. */
 static void mark_number_pairs(ts_emitter *e) {
     for (int i = 0; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
@@ -54,7 +54,7 @@ static void mark_number_pairs(ts_emitter *e) {
     }
 }
 
-/* Of results: whole ones and rows. */
+/* Makes the views of whole results and of row results. */
 static void make_spaces(ts_emitter *e) {
     const ts_group *group = e->group;
     for (int i = TS_EMIT_WHOLE; i <= TS_EMIT_ROW; i++) {
@@ -89,7 +89,7 @@ static ts_status collect_inputs(ts_emitter *e) {
     return ts_ok;
 }
 
-/* A number is an immediate, with a column beside it where an instruction can only read memory. */
+/* A number becomes an immediate, with a column besides if an instruction can only read memory. */
 static void take_number(ts_emitter *e, ts_group_input *in, const ts_view *view) {
     e->axes = 0;
     if (in->needs_column) {
@@ -127,7 +127,7 @@ void ts_pointwise_load(ts_emitter *e, int opened, bool is_looped) {
     }
 }
 
-/* Opens the loops, and loads each input where no loop is open that does not change it. */
+/* Opens the loops, and loads each input as soon as the loops that change it are open. */
 static void open_and_load(ts_emitter *e) {
     ts_pointwise_load(e, 0, false);
     for (int i = 0; i < e->nest.rank; i++) {
@@ -138,7 +138,7 @@ static void open_and_load(ts_emitter *e) {
 
 /* ---- results ---- */
 
-/* A store repeats nothing: what varies over fewer axes is spread first. */
+/* Repeats a value that varies over fewer axes in SBUF, since a store cannot repeat elements. */
 static ts_ap spread(ts_emitter *e, const ts_value_form *form, uint32_t axes) {
     e->axes = axes;
     ts_ap from = ts_pointwise_ap(e, form);
@@ -149,8 +149,8 @@ static ts_ap spread(ts_emitter *e, const ts_value_form *form, uint32_t axes) {
     return to;
 }
 
-/* GpSimdE triggers the stores: whoever does waits for what is stored, and SyncE and TensorE have the next
-   nest to load and to multiply. */
+/* GpSimdE triggers the stores, because the trigger waits for the data to be stored; SyncE and TensorE have
+   the next nest to load and multiply. */
 static void store_results(ts_emitter *e) {
     int queue = 0;
     for (int i = 0; i < e->group->op_count; i++) {
@@ -170,8 +170,8 @@ static void store_results(ts_emitter *e) {
     }
 }
 
-/* Views of the stored values under other shapes, and notes of those that are not stored, for readers outside.
- */
+/* For readers outside: makes views of stored values under other shapes, and marks values that are not
+   stored. */
 static ts_status settle_others(ts_emitter *e) {
     for (int i = 0; i < e->group->op_count; i++) {
         ts_op_node *op = e->group->ops[i];
@@ -183,7 +183,7 @@ static ts_status settle_others(ts_emitter *e) {
     return ts_ok;
 }
 
-/* A space that only its rows are used of is these rows. */
+/* If only rows of the space are used, the rows become the space. */
 static void trim(ts_group *group) {
     bool is_used = group->is_reducing || group->dot;
     for (int i = 0; i < group->op_count && !is_used; i++)
@@ -196,7 +196,7 @@ int ts_pointwise_views(const ts_emitter *e) {
     return TS_EMIT_INPUTS + e->input_count + e->column_count;
 }
 
-/* Elements of a tile, where those of inputs with gaps are larger. */
+/* Elements of a tile, reduced to make room for inputs that are loaded with gaps. */
 static int64_t capacity(const ts_emitter *e) {
     const int64_t elems = ts_group_capacity(e->group);
     double bytes = ts_group_bytes(e->group), more = 0;
@@ -210,7 +210,7 @@ static int64_t capacity(const ts_emitter *e) {
     return more > 0 && fewer < elems ? fewer : elems;
 }
 
-/* Axes on the partitions are those of rows, and of all rows that are summed. */
+/* Puts axes of rows on the partitions; with sums over rows, only axes that all of them sum. */
 static void plan_nest(ts_emitter *e) {
     int count = ts_pointwise_views(e), kept = 0;
     ts_views_merge(e->views, count);
@@ -225,7 +225,8 @@ static void plan_nest(ts_emitter *e) {
     e->first_reduced = kept + e->nest.rank - rank;
 }
 
-/* What is computed again later need not be computed here unless a result to store depends on it. */
+/* Finds the ops to emit: values that their readers compute again are emitted here only if a stored result
+   depends on them. */
 static uint64_t find_needed(const ts_emitter *e) {
     const ts_group *group = e->group;
     uint64_t needed = 0;
@@ -265,14 +266,14 @@ ts_status ts_pointwise_end(ts_emitter *e) {
     return ts_ok;
 }
 
-/* Joining a group asks for that (ts_group_fits). */
+/* Whether rows are whole in a tile; ts_group_fits ensures this when ops join. */
 static bool has_whole_rows(const ts_emitter *e) {
     for (int i = e->first_reduced; i < e->nest.rank && e->group->is_reducing; i++)
         if (e->nest.tile[i] < e->nest.size[i]) return false;
     return true;
 }
 
-/* Inputs that the nest does not let be loaded with gaps are copied without. */
+/* Chooses the nest. If it cannot load inputs with gaps, those are copied without gaps first. */
 static ts_status choose_nest(ts_emitter *e) {
     plan_nest(e);
     if (ts_pointwise_spans_fit(e)) return ts_ok;

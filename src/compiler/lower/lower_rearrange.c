@@ -8,7 +8,7 @@ static ts_lowered *note(const ts_value *value) {
     return value->note;
 }
 
-/* Bytes of a dense attribute of rank >= 1 become a constant tensor; scalars and splats stay numbers. */
+/* A dense attribute becomes a constant tensor; scalars and splats stay numbers. */
 ts_status ts_lower_constant(ts_lower *lower, ts_op_node *op) {
     const ts_attr *value = ts_op_attr(op, "value");
     const ts_type *type = &op->results[0]->type;
@@ -71,8 +71,8 @@ ts_status ts_lower_concatenate(ts_lower *lower, ts_op_node *op) {
     return ts_ok;
 }
 
-/* Where the operand's elements go: element i of an axis to low + i * (interior + 1). What falls outside is
-   cut off; false when nothing is left. */
+/* Finds where the operand's elements go: element i of an axis goes to low + i * (interior + 1). Elements that
+   fall outside are dropped; false when none is left. */
 static bool find_inside(const ts_op_node *op, ts_piece *piece) {
     int64_t low[TS_MAX_RANK], interior[TS_MAX_RANK];
     int count;
@@ -112,7 +112,7 @@ ts_status ts_lower_pad(ts_lower *lower, ts_op_node *op) {
     return is_inside ? ts_lower_copy(lower, &piece.to, &piece.from) : ts_ok;
 }
 
-/* Each result is its operand; the op only kept earlier passes from looking through it. */
+/* Each result is its operand. The op only keeps passes from looking through it. */
 ts_status ts_lower_barrier(ts_lower *lower, ts_op_node *op) {
     if (op->operand_count != op->result_count)
         return ts_op_fail(lower->module, op, lower->diag, ts_input, "as many results as operands are needed");

@@ -1,26 +1,26 @@
-/* Reductions: kept axes on partitions and loops, reduced axes along the free dimension; long ones in
-   chunks that an accumulator joins, whole-tensor ones in two stages so that all lanes work. */
+/* Reductions: kept axes on partitions and in loops, reduced axes along the free dimension. Long ones are
+   processed in chunks that an accumulator combines; reductions to few elements take two stages so that all
+   lanes work. */
 #include "compiler/lower/group.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { MAX_FREE = 4096, STAGE_MIN = 1024, LANES = 128 };
-/* Of an axis that is kept and lies side by side: shorter rows, or fewer of them or elements, are left to the
- * DMA. */
+/* When the contiguous axis is kept: shorter rows, or fewer elements or lanes, are left to strided DMAs. */
 enum { SHORTEST_ROW = 16, FEWEST_ACROSS = 16384, FEWEST_LANES = 64 };
 
 typedef struct reduction {
     ts_lower *lower;
     const ts_op_node *op;
     ts_alu alu;
-    ts_dtype dtype; /* as engines see it */
-    ts_dtype wide;  /* of the accumulator: f32 of floats; i32 where narrow integers would lose bits */
+    ts_dtype dtype; /* element type as the engines see it */
+    ts_dtype wide;  /* accumulator type: f32 for floats, i32 where narrow integers would lose bits */
     double identity;
-    bool is_word; /* accumulated as 32-bit integers, one instruction an element */
+    bool is_word; /* accumulated as 32-bit integers, one instruction per element */
     ts_nest nest;
     int first_reduced;
-    bool is_across; /* kept elements lie together in HBM: so they do in the tile, not the reduced ones */
+    bool is_across; /* kept elements are contiguous in HBM and in the tile, instead of reduced ones */
 } reduction;
 
 bool ts_reduce_identity(ts_alu alu, unsigned dtype, double *identity) {
@@ -40,7 +40,7 @@ bool ts_reduce_identity(ts_alu alu, unsigned dtype, double *identity) {
     }
 }
 
-/* Predicates are bytes 0 and 1: `and` is min and `or` is max, which tensor_reduce has in fp32. */
+/* Predicates are bytes 0 and 1, so `and` is min and `or` is max, which tensor_reduce computes in fp32. */
 static void soften_predicates(reduction *r, unsigned dtype) {
     if (dtype != ts_dtype_i1) return;
     if (r->alu == ts_alu_bitwise_and) r->alu = ts_alu_min;
@@ -49,7 +49,7 @@ static void soften_predicates(reduction *r, unsigned dtype) {
     if (r->alu == ts_alu_multiply) r->alu = ts_alu_min;
 }
 
-/* The larger or smaller of narrow integers is one of them; their sums, products and bits are made in words,
+/* An extreme of narrow integers is one of them. Sums, products and bitwise results are computed in words,
    whose low bytes are the wrapped result. */
 static void choose_wide(reduction *r) {
     const ts_dtype_info *info = ts_dtype_get(r->dtype);
@@ -71,12 +71,12 @@ static ts_tile new_tile(reduction *r, int rank, ts_dtype dtype, int slots) {
                          elems * ts_dtype_get(dtype)->bytes, slots);
 }
 
-/* [parts, kept] */
+/* Operand [parts, kept]. */
 static ts_ap kept_ap(reduction *r, ts_tile tile, ts_dtype dtype) {
     return ts_build_ap(&r->lower->b, tile, dtype, ts_nest_parts(&r->nest), kept_count(r));
 }
 
-/* [parts, kept, reduced] */
+/* Operand [parts, kept, reduced]. */
 static ts_ap chunk_ap(reduction *r, ts_tile tile, ts_dtype dtype) {
     ts_ap ap = kept_ap(r, tile, dtype);
     int64_t step = r->is_across ? ts_nest_max_free(&r->nest, 0, r->first_reduced) : 1;
@@ -85,7 +85,7 @@ static ts_ap chunk_ap(reduction *r, ts_tile tile, ts_dtype dtype) {
     return ap;
 }
 
-/* The chunk from HBM, a run after the other. */
+/* Loads the chunk from HBM, run by run. */
 static void load_chunk(reduction *r, ts_ap chunk, const ts_view *view) {
     const ts_nest *nest = &r->nest;
     ts_ap from = ts_nest_hbm(nest, view);
@@ -101,7 +101,8 @@ static void load_chunk(reduction *r, ts_ap chunk, const ts_view *view) {
     ts_emit_dma(&r->lower->b, ts_engine_sync, ts_lower_load_queue(r->lower), &chunk, &from);
 }
 
-/* acc = acc op chunk: one tensor_reduce, or for exact integers one instruction an element in a loop. */
+/* acc = acc op chunk, by one tensor_reduce or, for exact integers, by a loop with one instruction per
+   element. */
 static void fold_chunk(reduction *r, const ts_ap *acc, ts_ap chunk) {
     ts_builder *b = &r->lower->b;
     if (!r->is_word) {
@@ -135,7 +136,7 @@ static void set_start(reduction *r, const ts_ap *acc, const ts_view *init) {
     ts_emit_dma(b, ts_engine_sync, ts_lower_load_queue(r->lower), acc, &start);
 }
 
-/* Floats are rounded, integers give their low bytes. */
+/* Rounds floats; cuts integers to their low bytes. */
 static ts_ap narrowed(reduction *r, ts_ap acc, ts_dtype dtype) {
     if (dtype == acc.dtype) return acc;
     ts_ap cast = kept_ap(r, new_tile(r, r->first_reduced, dtype, 2), dtype);
@@ -147,8 +148,8 @@ static ts_ap narrowed(reduction *r, ts_ap acc, ts_dtype dtype) {
     return cast;
 }
 
-/* dst (the kept axes of `views[0]`) = views[1] reduced over the axes from first_reduced on; views share
-   their dims, views[0] has stride 0 on the reduced ones. */
+/* dst (the kept axes of views[0]) = views[1] reduced over the other axes. The views share their dims;
+   views[0] has stride 0 on the reduced axes. */
 static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_view *init) {
     ts_builder *b = &r->lower->b;
     ts_nest *nest = &r->nest;
@@ -175,8 +176,8 @@ static void reduce_nest(reduction *r, ts_view *views, int kept_rank, const ts_vi
 
 /* ---- the op ---- */
 
-/* The outermost reduced axis that can feed the lanes becomes a kept axis of a first stage. Returns the
-   lanes it gives, 0 when one stage is enough. */
+/* The number of lanes for a first stage: a divisor of the outermost reduced axis, which becomes a kept axis
+   there. 0 when one stage is enough. */
 static int64_t stage_lanes(const ts_view *views, int kept_rank) {
     int64_t kept = 1, reduced = 1;
     for (int i = 0; i < views[0].rank; i++)
@@ -197,8 +198,8 @@ static int64_t lanes_of(int64_t size) {
     return lanes;
 }
 
-/* Where the contiguous axis is kept and too few others are to feed the lanes, those that a part of the first
-   reduced axis gives; 0 elsewhere. */
+/* If the contiguous axis is kept, and there are too few other kept elements to fill the lanes: the lanes that
+   splitting the first reduced axis gives; otherwise 0. */
 static int64_t across_lanes(const ts_view *views, int kept_rank) {
     int64_t others = 1;
     if (kept_rank == 0 || kept_rank == views[0].rank || views[0].rank + 1 > TS_MAX_RANK) return 0;
@@ -212,7 +213,7 @@ static int64_t across_lanes(const ts_view *views, int kept_rank) {
     return lanes >= FEWEST_LANES ? lanes : 0;
 }
 
-/* A view with the axis at `from` first, or the first one at `to`. */
+/* Moves axis `from` of the view to position `to`. */
 static ts_view with_axis_moved(const ts_view *view, int from, int to) {
     int perm[TS_VIEW_RANK], at = 0;
     for (int i = 0; i < view->rank; i++) {
@@ -223,7 +224,7 @@ static ts_view with_axis_moved(const ts_view *view, int from, int to) {
     return ts_view_permute(view, view->rank, perm);
 }
 
-/* Reduces to so many rows on the partitions, then turns those, and reduces what is side by side then. */
+/* Reduces to `lanes` rows on the partitions, transposes those, and reduces what is then adjacent. */
 static ts_status reduce_across(reduction *r, ts_view *views, int kept_rank, int64_t lanes,
                                const ts_view *init) {
     ts_type type = {.dtype = views[0].dtype, .rank = (uint8_t)(kept_rank + 1)}, turned;

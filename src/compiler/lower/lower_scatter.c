@@ -1,5 +1,5 @@
-/* scatter: the operand is copied to the result, then rows of updates are set there or combined with what
-   is there. Rows that repeat are combined one after the other, in the order of the updates. */
+/* scatter: copies the operand to the result, then stores rows of updates there or combines them with the old
+   rows. Repeated rows are combined one after the other, in the order of the updates. */
 #include "compiler/lower/lower_scatter.h"
 
 #include <string.h>
@@ -12,7 +12,8 @@ static ts_status refuse(const ts_scatter *s, const char *what, const char *remed
     return ts_unsupported;
 }
 
-/* Strides over the updates' axes, and where the starts point. False when a window exceeds the operand. */
+/* Sets the strides over the updates' axes and the targets of the starts. False when a window is larger than
+   the operand. */
 static bool lay_out(ts_scatter *s, const ts_view *result, const ts_view *index) {
     ts_indexed *x = &s->x;
     int64_t window[TS_MAX_RANK], inserted[TS_MAX_RANK], batching[TS_MAX_RANK], index_batching[TS_MAX_RANK];
@@ -57,7 +58,7 @@ static bool is_word(ts_dtype dtype) {
     return dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
 }
 
-/* Integers below 32 bits: sums and products are made in words, whose low bytes are the wrapped result. */
+/* Narrow integers: sums and products are computed in words, whose low bytes are the wrapped result. */
 static bool wraps_narrow(const ts_scatter *s, ts_dtype dtype) {
     bool is_arithmetic = s->alu == ts_alu_add || s->alu == ts_alu_subtract || s->alu == ts_alu_multiply;
     return is_arithmetic && ts_dtype_get(dtype)->kind != 'f' && !is_word(dtype);
@@ -74,7 +75,7 @@ static ts_tile new_tile(const ts_scatter *s, ts_dtype dtype) {
                          ts_nest_max_free(nest, 0, nest->rank) * ts_dtype_get(dtype)->bytes, 2);
 }
 
-/* old = old op update, both [parts, free] tiles of the dtype. */
+/* old = old op update; both are [parts, free] tiles of the dtype. */
 static void combine(ts_scatter *s, ts_dtype dtype, ts_tile old, ts_tile update) {
     ts_builder *b = &s->x.lower->b;
     ts_ap a = tile_ap(s, old, dtype), u = tile_ap(s, update, dtype);
@@ -93,8 +94,8 @@ static void combine(ts_scatter *s, ts_dtype dtype, ts_tile old, ts_tile update) 
     ts_emit_copy(b, ts_engine_vector, &a, &low);
 }
 
-/* Cuts the space for tiles in SBUF: an index axis whose rows do not repeat on the partitions, or else an
-   axis of the window, moved first among them. */
+/* Cuts the space into tiles: an index axis whose rows never repeat goes on the partitions, otherwise an axis
+   of the window, which is moved to the front of them. */
 static void cut_for_tiles(ts_scatter *s) {
     ts_indexed *x = &s->x;
     ts_nest *nest = &x->nest;
@@ -129,7 +130,7 @@ static void cut_for_tiles(ts_scatter *s) {
     }
 }
 
-/* Reads the rows, combines, writes them back, tile after tile. */
+/* Reads rows, combines them with updates and writes them back, tile by tile. */
 static void combine_rows(ts_scatter *s) {
     ts_indexed *x = &s->x;
     ts_builder *b = &x->lower->b;
@@ -153,7 +154,7 @@ static void combine_rows(ts_scatter *s) {
 
 /* ---- choice ---- */
 
-/* DMA instructions when only rows that cannot repeat share one, and when any may. */
+/* Compares the number of DMAs when only rows that cannot repeat share one, and when any rows may. */
 static bool is_distinct_slow(const ts_scatter *s) {
     double rows = 1, distinct = 1, any = 1;
     for (int i = 0; i < s->x.index_axes; i++) {
@@ -180,7 +181,7 @@ static ts_status scatter_rows(ts_scatter *s) {
     return ts_ok;
 }
 
-/* Predicates are bytes 0 and 1, on which StableHLO's sum is `or` and its product `and`. */
+/* Predicates are bytes 0 and 1; StableHLO defines their sum as `or` and their product as `and`. */
 static void soften_predicates(ts_scatter *s, unsigned dtype) {
     if (dtype != ts_dtype_i1) return;
     if (s->alu == ts_alu_add) s->alu = ts_alu_bitwise_or;

@@ -1,4 +1,4 @@
-/* Scatters between the file that lays them out and the one that sums repeated rows. */
+/* Scatters, shared by the file that lays them out and the one that sums repeated rows. */
 #ifndef TS_COMPILER_LOWER_LOWER_SCATTER_H
 #define TS_COMPILER_LOWER_LOWER_SCATTER_H
 
@@ -7,16 +7,17 @@
 typedef struct ts_scatter {
     ts_indexed x; /* plain = updates, indexed = result */
     const ts_op_node *op;
-    ts_alu alu;     /* bypass: updates replace */
-    bool is_unique; /* the program says that no row repeats */
+    ts_alu alu;     /* operator that combines; bypass: updates replace */
+    bool is_unique; /* the program guarantees that no row repeats */
 } ts_scatter;
 
-/* Whether every row number is exact in fp32, as summing by comparison needs; x must be prepared. */
+/* Whether every row number is exact in fp32, which ts_scatter_sum needs to compare rows. `x` must be
+   prepared. */
 bool ts_scatter_can_sum(const ts_scatter *s);
-/* The operator of the engines that a scatter combines by; false: another function. */
+/* The engine's operator by which a scatter combines; false if its function is not one. */
 bool ts_scatter_alu(const ts_op_node *op, ts_alu *alu);
-/* Adds float updates whose rows may repeat: within 128 rows equal ones are summed by TensorE, then one
-   of each goes to memory in an accumulating DMA. */
+/* Adds float updates whose rows may repeat: within 128 rows TensorE sums equal ones, then an accumulating DMA
+   adds one of each to memory. */
 ts_status ts_scatter_sum(ts_scatter *s);
 
 #endif

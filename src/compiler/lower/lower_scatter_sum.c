@@ -1,25 +1,24 @@
 /* Scatter-add of rows that may repeat (embedding gradients). An accumulating indirect DMA needs distinct
-   rows, so 128 rows at a time are summed by TensorE first: with S[i,j] = (row i == row j), S.updates gives
-   every row the sum over its equals, and all but the first of them are then left out.
-
-   0 * Inf would spread Inf and NaN to other rows, so they travel as counts: the updates are split in a
-   finite part and two masks, +Inf or NaN and -Inf or NaN, which come back as +Inf and -Inf. */
+   rows, so TensorE first sums 128 rows at a time: with S[i,j] = (row i == row j), S.updates gives every row
+   the sum over its equals, and all but the first of equal rows are then skipped. 0 * Inf would spread Inf and
+   NaN to other rows. So the updates are split into a finite part and two masks (+Inf or NaN, -Inf or NaN),
+   whose sums are counts that become +Inf and -Inf again. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "compiler/lower/lower_scatter.h"
 
-enum { PARTITIONS = 128, CHUNK = 512 }; /* one PSUM bank of fp32 */
+enum { PARTITIONS = 128, CHUNK = 512 }; /* columns at a time: a PSUM bank of fp32 */
 
 typedef struct summer {
     ts_scatter *s;
     ts_indexed *x;
     ts_builder *b;
-    ts_dtype dtype;            /* of the updates */
+    ts_dtype dtype;            /* type of the updates */
     ts_tile earlier;           /* [i, j] = j < i, f32 */
-    ts_tile equal, equal_mask; /* S in the updates' dtype and in bf16 */
-    ts_tile rows;              /* index of each first row, outside for the others */
+    ts_tile equal, equal_mask; /* S in the type of the updates, and in bf16 */
+    ts_tile rows;              /* the row number at each first row, `outside` elsewhere */
 } summer;
 
 bool ts_scatter_can_sum(const ts_scatter *s) {
@@ -47,7 +46,8 @@ static ts_ap chunk_ap(const summer *m, ts_tile tile, ts_dtype dtype) {
                        ts_nest_free(&m->x->nest, 0, m->x->nest.rank));
 }
 
-/* The largest axis of repeating rows on the partitions, at most a PSUM bank of the window free. */
+/* Puts the largest axis of repeating rows on the partitions, and at most a PSUM bank of the window's elements
+   along the free dimension. */
 static void cut(summer *m) {
     ts_indexed *x = m->x;
     ts_nest *nest = &x->nest;
@@ -78,7 +78,7 @@ static void write_earlier(summer *m) {
     ts_emit_tensor_scalar(m->b, ts_engine_vector, &to, &from, ts_alu_is_gt, ts_scalar_const(0), false);
 }
 
-/* S, from the rows along partitions and, transposed, along the free axis. */
+/* Computes S, by comparing the row numbers along partitions with their transpose along the free dimension. */
 static void compare_rows(summer *m, const ts_ap *row) {
     ts_tile across = new_tile(m, ts_space_psum, PARTITIONS, ts_dtype_f32);
     ts_ap repeated = *row, t = square_ap(m, across, ts_dtype_f32);
@@ -94,7 +94,7 @@ static void compare_rows(summer *m, const ts_ap *row) {
     ts_emit_tensor_scalar(m->b, ts_engine_vector, &mask, &t, ts_alu_is_equal, ts_scalar_ap(row), false);
 }
 
-/* rows = row where no earlier row is equal, else outside. */
+/* rows = the row number where no earlier row is equal, otherwise `outside`. */
 static void keep_first(summer *m, const ts_ap *row) {
     double outside = (double)m->x->outside;
     ts_tile product = new_tile(m, ts_space_sbuf, PARTITIONS, ts_dtype_f32);
@@ -114,7 +114,7 @@ static void keep_first(summer *m, const ts_ap *row) {
     ts_emit_tensor_scalar(m->b, ts_engine_vector, &rows, &kept, ts_alu_add, ts_scalar_const(outside), false);
 }
 
-/* S . data in PSUM */
+/* S . data, in PSUM. */
 static ts_ap sum_equals(summer *m, ts_tile equal, const ts_ap *data) {
     ts_tile bank = new_tile(m, ts_space_psum, CHUNK, ts_dtype_f32);
     ts_ap dst = chunk_ap(m, bank, ts_dtype_f32), stationary = square_ap(m, equal, data->dtype);
@@ -124,8 +124,8 @@ static ts_ap sum_equals(summer *m, ts_tile equal, const ts_ap *data) {
     return dst;
 }
 
-/* The count of updates that are not below `bound` (above it when is_low) among the equals, as infinity of
-   the bound's sign or as zero. */
+/* Counts the infinities of one sign (and NaN) among equal rows. Returns infinity of that sign where there are
+   any, otherwise zero. */
 static ts_ap sum_infinite(summer *m, const ts_ap *updates, bool is_low) {
     double bound = is_low ? -INFINITY : INFINITY, huge = is_low ? -FLT_MAX : FLT_MAX;
     int64_t elems = ts_nest_max_free(&m->x->nest, 0, m->x->nest.rank);
@@ -144,7 +144,7 @@ static ts_ap sum_infinite(summer *m, const ts_ap *updates, bool is_low) {
     return sum;
 }
 
-/* The updates with 0 for what is not finite. The predicate is read as integers of its width. */
+/* The updates with 0 in place of Inf and NaN. Predicates are integers of one byte. */
 static ts_ap finite_part(summer *m, const ts_ap *updates) {
     int64_t elems = ts_nest_max_free(&m->x->nest, 0, m->x->nest.rank);
     ts_tile predicate = new_tile(m, ts_space_sbuf, elems, ts_dtype_u8);

@@ -1,21 +1,21 @@
-/* select_and_scatter (the gradient of max pooling): in each window one element is selected, left to right,
-   and the window's source is added where it lies. */
+/* select_and_scatter (the gradient of max pooling): in each window one element is selected, scanning from
+   left to right, and the window's source is added at its position. */
 #include <string.h>
 
 #include "compiler/lower/lower_window.h"
 
-enum { MAX_FREE = 6144 }; /* at most 28 bytes of a partition an element */
+enum { MAX_FREE = 6144 }; /* elements per partition; each takes at most 28 bytes */
 
 typedef struct selection {
     ts_window_nest w;
     ts_builder *b;
-    ts_alu keeps;    /* select(kept, next): the comparison under which the kept element stays */
-    bool is_swapped; /* ... or of (next, kept) */
+    ts_alu keeps;    /* comparison select(kept, next) under which the kept element stays */
+    bool is_swapped; /* the comparison has the operands (next, kept) */
     ts_dtype dtype;
     ts_view source;
-    ts_view inside; /* 1 where the padded input is an element; only with padding */
+    ts_view inside; /* 1 where the padded input is an element; used only with padding */
     bool has_inside;
-    ts_view sum; /* the result with its padding */
+    ts_view sum; /* the result with padding */
 } selection;
 
 static ts_status refuse(ts_lower *lower, const ts_op_node *op, const char *what, const char *remedy) {
@@ -61,7 +61,7 @@ static ts_tile load_rows(selection *s, const ts_view *like_in, ts_dtype dtype) {
     return tile;
 }
 
-/* The number of the current window position, one to each partition. */
+/* A column with the number of the current window position. */
 static ts_ap number_column(selection *s) {
     ts_ap column = ts_build_ap(s->b, new_tile(s, 1, ts_dtype_f32, 2), ts_dtype_f32, ts_nest_parts(&s->w.nest),
                                ts_count_const(1));
@@ -77,8 +77,8 @@ static ts_ap spread(const ts_ap *column, const ts_ap *like) {
     return ap;
 }
 
-/* Sweeps the window: where the next element is chosen, `kept` becomes it and `place` its number. A position
-   in the padding is never chosen; place -1 means that nothing was. */
+/* Scans the window. When the next element is selected, it becomes `kept` and its number becomes `place`.
+   Positions in the padding are never selected; place -1 means that nothing is selected yet. */
 static void choose(selection *s, const ts_ap *kept, const ts_ap *place) {
     ts_window_nest *w = &s->w;
     ts_emit_memset(s->b, ts_engine_vector, kept, 0);
@@ -93,7 +93,7 @@ static void choose(selection *s, const ts_ap *kept, const ts_ap *place) {
     ts_ap moves = out_tile(s, ts_dtype_u8, 2), number = number_column(s), numbers = spread(&number, place);
     ts_emit_tensor_tensor(s->b, is_word ? ts_engine_gpsimd : ts_engine_vector, &stays,
                           s->is_swapped ? &next : kept, s->is_swapped ? kept : &next, s->keeps);
-    /* stays unless this is the first element: place >= 0 */
+    /* the first element is always selected: keep only if place >= 0 */
     ts_inst_scalar_tensor_tensor *inst = (ts_inst_scalar_tensor_tensor *)ts_program_append(
         s->b->program, ts_op_scalar_tensor_tensor, ts_engine_vector, s->b->loc);
     inst->dst = stays;
@@ -112,8 +112,8 @@ static void choose(selection *s, const ts_ap *kept, const ts_ap *place) {
     ts_window_close(w, 0, w->in.rank);
 }
 
-/* Sweeps again: rows of zeros plus the sources selected in them go to memory by an accumulating DMA, whose
-   partitions hold different rows. */
+/* Scans again: at each position the sources that it selected, in rows of zeros, are added to memory by an
+   accumulating DMA. Its partitions hold different rows. */
 static void scatter(selection *s, const ts_ap *place, const ts_ap *source) {
     ts_window_nest *w = &s->w;
     ts_window_open(w, 0, w->first_whole);
@@ -152,7 +152,7 @@ static void run(selection *s) {
     ts_nest_close(nest, 0, nest->rank);
 }
 
-/* The result without its padding, once all sources are in. */
+/* Copies the result without its padding, after all sources have been added. */
 static ts_status take_inside(ts_lower *lower, const ts_window *window, ts_op_node *op, const ts_view *sum) {
     ts_view inside = *sum;
     ts_lower_result(lower, op->results[0]);
@@ -163,7 +163,7 @@ static ts_status take_inside(ts_lower *lower, const ts_window *window, ts_op_nod
     return ts_lower_copy(lower, out, &inside);
 }
 
-/* Sources are added in fp32 into a scratch of the padded shape that starts as `init`. */
+/* Makes the scratch tensor of the padded shape in which sources are added in fp32; it starts as `init`. */
 static ts_status prepare(selection *s, ts_lower *lower, const ts_window *window, const ts_view *in,
                          const ts_view *init, ts_view *padded) {
     ts_type type = {.dtype = ts_dtype_f32, .rank = in->rank};

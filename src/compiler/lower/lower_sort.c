@@ -1,7 +1,7 @@
-/* Sorting: an ascending network of compare-and-exchange steps on VectorE and GpSimdE. Every key becomes a
-   signed word whose order is the key's; the element's position decides between equal keys, so the network
-   sorts stably. All arrays are lines of HBM as long as the network, a power of two; steps between elements
-   less than a chunk apart run in SBUF, the others on tiles of pairs. */
+/* Sorting by a network of compare-and-exchange steps on VectorE and GpSimdE, in ascending order. Every key
+   becomes a signed word with the same order. Between equal keys the element's position decides, so the sort
+   is stable. Arrays are lines in HBM as long as the network, a power of two. Steps between elements less than
+   a chunk apart run in SBUF; the others run on tiles of pairs. */
 #include <string.h>
 
 #include "compiler/lower/lower.h"
@@ -10,16 +10,16 @@
 enum {
     PARTITIONS = 128,
     MAX_ARRAYS = 64 + TS_SORT_KEYS + 1,
-    SBUF_BYTES = 128 << 10,   /* of a partition, that the arrays may take */
-    MAX_CHUNK = 8192,         /* steps of operands are 16 bits */
-    FAST_LINES = 64,          /* so many fill the partitions well enough: lines are kept whole */
-    EXACT_POSITIONS = 1 << 24 /* VectorE compares in fp32 */
+    SBUF_BYTES = 128 << 10,   /* bytes per partition for the arrays */
+    MAX_CHUNK = 8192,         /* elements; steps of operands have 16 bits */
+    FAST_LINES = 64,          /* with this many lines the partitions are full enough to keep lines whole */
+    EXACT_POSITIONS = 1 << 24 /* positions that VectorE compares exactly in fp32 */
 };
 
 typedef struct array {
     uint32_t tensor; /* [lines, length] in HBM scratch */
     ts_dtype dtype;
-    ts_tile tile, other; /* in SBUF now; `other` of the pairs' second halves */
+    ts_tile tile, other; /* the array in SBUF; `other` holds the second halves of pairs */
 } array;
 
 typedef struct sorting {
@@ -27,10 +27,10 @@ typedef struct sorting {
     ts_builder *b;
     const ts_op_node *op;
     int axis;
-    int64_t lines, count;  /* sorts at once, elements of each */
+    int64_t lines, count;  /* number of sorts, and elements of each */
     int64_t length, chunk; /* powers of two; chunk <= length */
     array arrays[MAX_ARRAYS];
-    int keys, array_count; /* the keys, the position, what follows them */
+    int keys, array_count; /* arrays in order: keys, position, operands that follow the keys */
     ts_tile swap, masks[3];
 } sorting;
 
@@ -41,7 +41,7 @@ static uint32_t new_lines(const sorting *s, ts_dtype dtype, const char *name) {
     return ts_lower_scratch(s->lower, &type, name);
 }
 
-/* The sort axis last. */
+/* Permutes the view to have the sort axis last. */
 static ts_view sorted_last(const sorting *s, const ts_view *view) {
     int perm[TS_VIEW_RANK], at = 0;
     for (int i = 0; i < view->rank; i++)
@@ -50,7 +50,7 @@ static ts_view sorted_last(const sorting *s, const ts_view *view) {
     return ts_view_permute(view, view->rank, perm);
 }
 
-/* Elements [from, to) of an array's lines, in the dims of the operands with the sort axis last. */
+/* Elements [from, to) of an array's lines, with the operands' dims and the sort axis last. */
 static ts_view part_of(const sorting *s, const array *a, int64_t from, int64_t to) {
     ts_view whole = ts_view_of_tensor(a->tensor, &s->op->operands[0]->type);
     ts_view view = sorted_last(s, &whole);
@@ -90,7 +90,7 @@ ts_dtype ts_sort_bits(unsigned dtype) {
     }
 }
 
-/* word -> word, of the key's order: negative floats run backwards, unsigned words start at the lowest. */
+/* Maps words to the order of signed words: negative floats are reversed, unsigned words are offset. */
 static void order_words(const sorting *s, unsigned dtype, bool is_descending, const ts_ap *word,
                         const ts_ap *mask) {
     const ts_dtype_info *info = ts_dtype_get(dtype);
@@ -160,7 +160,7 @@ static ts_status make_follower(sorting *s, ts_value *operand, array *a) {
 
 /* ---- compare and exchange ---- */
 
-/* first <-> second where `mask`. */
+/* Exchanges `first` and `second` where `mask` is set. */
 static void exchange(const sorting *s, const ts_ap *first, const ts_ap *second, const ts_ap *mask,
                      const ts_ap *kept) {
     ts_emit_copy(s->b, ts_engine_vector, kept, first);
@@ -172,7 +172,7 @@ static ts_ap mask_ap(const sorting *s, int number, const ts_ap *like, int64_t el
     return ts_build_ap(s->b, s->masks[number], ts_dtype_u8, like->parts, ts_count_const(elems));
 }
 
-/* One step: of each pair of `elems`, the smaller goes first. */
+/* One step: in each pair of elements the smaller becomes the first. */
 static void step(const sorting *s, const ts_ap *first, const ts_ap *second, int64_t elems) {
     ts_ap mask = mask_ap(s, 0, first, elems), after = mask_ap(s, 1, first, elems),
           equal = mask_ap(s, 2, first, elems);
@@ -197,8 +197,9 @@ static void make_step_tiles(sorting *s, int64_t parts, int64_t elems) {
         s->masks[i] = new_tile(s, parts, elems, ts_dtype_u8, 1);
 }
 
-/* `blocks` runs of `run` elements, `pitch` apart, from element `from` on; backwards from there when `step_by`
-   is -1. Runs of two walk across the blocks, which a stride of 16 bytes allows at full rate. */
+/* An operand of `blocks` runs of `run` elements, `pitch` apart, from element `from` on; runs go backwards
+   with step_by = -1. Runs of two are walked across the blocks: a stride of 16 bytes still has the full
+   rate. */
 static ts_ap runs_ap(const sorting *s, ts_tile tile, ts_dtype dtype, ts_count parts, int64_t from,
                      int64_t blocks, int64_t pitch, int64_t run, int64_t step_by) {
     ts_ap ap = ts_build_ap(s->b, tile, dtype, parts, ts_count_const(1));
@@ -210,8 +211,8 @@ static ts_ap runs_ap(const sorting *s, ts_tile tile, ts_dtype dtype, ts_count pa
     return ap;
 }
 
-/* In chunks that lie in SBUF: merging runs of `block` elements begins by comparing a block's first half with
-   its second half reversed; later steps compare elements block / 4, block / 8 ... 1 apart. */
+/* A step within chunks in SBUF. A merge of runs of `block` elements begins by comparing a block's first half
+   with its reversed second half; later steps compare elements block / 4, block / 8 ... 1 apart. */
 static void step_in_chunk(const sorting *s, ts_count parts, int64_t block, bool is_reversed) {
     ts_ap first[MAX_ARRAYS], second[MAX_ARRAYS];
     int64_t half = block / 2, blocks = s->chunk / block;
@@ -224,8 +225,8 @@ static void step_in_chunk(const sorting *s, ts_count parts, int64_t block, bool 
     step(s, first, second, s->chunk / 2);
 }
 
-/* Chunks of all lines, PARTITIONS at a time: steps of merges to `from` ... `to` elements, of which those that
-   reach beyond a chunk are done. */
+/* Runs the steps within chunks of merges to `from` ... `to` elements, for PARTITIONS chunks at a time. Steps
+   of these merges that cross chunks have been done. */
 static void run_chunks(sorting *s, int64_t from, int64_t to) {
     ts_builder *b = s->b;
     int64_t rows = s->lines * (s->length / s->chunk), most = rows < PARTITIONS ? rows : PARTITIONS;
@@ -259,10 +260,10 @@ static void run_chunks(sorting *s, int64_t from, int64_t to) {
 
 /* ---- steps between elements of different chunks ---- */
 
-/* Pairs of one step as tiles: `blocks` (over all lines) x `runs` of a half block x `run` elements. */
+/* The pairs of a step as tiles: `blocks` (over all lines) x `runs` of a half block x `run` elements. */
 typedef struct pairs {
     int64_t block, blocks, runs, run;
-    int64_t block_tile, run_tile; /* on the partitions together */
+    int64_t block_tile, run_tile; /* blocks and runs that share the partitions */
     bool has_block_loop, has_run_loop;
     uint32_t block_loop, run_loop;
     ts_count tile_blocks, parts;
@@ -301,7 +302,7 @@ static void open_pairs(ts_builder *b, pairs *p) {
     if (p->has_run_loop) p->run_loop = ts_build_loop(b, ts_count_const(p->runs / p->run_tile));
 }
 
-/* The tile's runs of the first or second half block. Of a reversed second half, the runs in reverse order. */
+/* The tile's runs in the first or second half block, in reverse order if the second half is reversed. */
 static ts_ap pairs_hbm(ts_builder *b, const pairs *p, const array *a, bool is_second, bool is_reversed) {
     int64_t step = is_reversed ? -p->run : p->run;
     ts_affine offset = ts_affine_const(!is_second ? 0 : is_reversed ? p->block - p->run : p->block / 2);
@@ -348,7 +349,7 @@ static void run_pairs(sorting *s, int64_t block, bool is_reversed) {
 
 /* ---- the op ---- */
 
-/* Lines stay whole while they fit and there are many; else chunks fill the partitions. */
+/* Keeps lines whole if they fit and there are many; otherwise chooses chunks that fill the partitions. */
 static void choose_chunk(sorting *s) {
     int64_t most = power_below(ts_build_scaled(s->b, SBUF_BYTES) / (4 * (s->array_count + 2)));
     if (most > MAX_CHUNK) most = MAX_CHUNK;
@@ -376,8 +377,8 @@ bool ts_sort_is_read(const ts_value *value) {
     return lowered->uses > 0 || lowered->output;
 }
 
-/* Results are the operands as they are: one element a line, none at all, or a comparator that orders nothing.
- */
+/* The results are the operands themselves: lines have at most one element, or the comparator orders
+   nothing. */
 static ts_status copy_all(ts_lower *lower, const ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++) {
         ts_view from;

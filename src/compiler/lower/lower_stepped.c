@@ -1,16 +1,16 @@
-/* Copies of views that step over elements or walk them backwards, as of x[::-1] and x[:, ::2]: a DMA would
-   pay a descriptor for each element. Runs come in as they lie in memory, with what is stepped over, and
-   VectorE, which keeps bits, reads them in steps. */
+/* Copies of views that skip elements or walk backwards, such as x[::-1] and x[:, ::2]. A DMA would need a
+   descriptor for each element. Instead, runs are loaded including the skipped elements, and VectorE, which
+   preserves bits, reads them with a step. */
 #include <string.h>
 
 #include "base/integer.h"
 #include "compiler/lower/lower.h"
 
 enum {
-    SHORTEST = 16,
-    FEWEST = 4096,  /* elements: the descriptors of fewer cost no more than a copy */
-    WIDEST = 16,    /* step */
-    LONGEST = 4096, /* run in SBUF, elements */
+    SHORTEST = 16,  /* elements; longer runs, and shorter axes, are left to the DMA */
+    FEWEST = 4096,  /* elements; for fewer, the descriptors cost no more than a copy */
+    WIDEST = 16,    /* largest step */
+    LONGEST = 4096, /* elements of a run in SBUF */
     PARTITIONS = 128,
     SHORTEST_RUN = 64
 };
@@ -19,7 +19,7 @@ static int64_t step_of(const ts_view *view, int axis) {
     return view->stride[axis] < 0 ? -view->stride[axis] : view->stride[axis];
 }
 
-/* Elements that lie side by side. */
+/* The number of elements that are contiguous, over axes in any order. */
 static int64_t run_length(const ts_view *view) {
     int64_t run = 1;
     for (int i = view->rank; i-- > 0;)
@@ -30,7 +30,8 @@ static int64_t run_length(const ts_view *view) {
     return run;
 }
 
-/* The longer axis whose elements lie closest together, where hardly any lie side by side; else -1. */
+/* The axis of at least SHORTEST elements with the smallest step, if the view has no contiguous runs to speak
+   of; otherwise -1. */
 static int stepped_axis(const ts_view *view) {
     int axis = -1;
     if (view->kind != ts_view_tensor || ts_view_elems(view) < FEWEST || run_length(view) >= SHORTEST)
@@ -48,7 +49,7 @@ bool ts_view_is_stepped(const ts_view *view) {
     return stepped_axis(view) >= 0;
 }
 
-/* Elements of a run, at most: long ones, but such that all partitions have some. */
+/* The length of a run: long, but short enough for all partitions to have some. */
 static int64_t run_of(const ts_lower *lower, const ts_view *view, int axis) {
     int64_t most = ts_build_at_most(&lower->b, LONGEST) / step_of(view, axis), elems = ts_view_elems(view);
     int64_t run = SHORTEST_RUN;
@@ -58,7 +59,7 @@ static int64_t run_of(const ts_lower *lower, const ts_view *view, int axis) {
     return run < view->dim[axis] ? run : view->dim[axis];
 }
 
-/* Destination and source; their last axis is one run. */
+/* Copies; the last axis of both views (destination, source) is one run. */
 static void copy_runs(ts_lower *lower, ts_view *views) {
     ts_builder *b = &lower->b;
     int last = views[0].rank - 1;
@@ -94,7 +95,7 @@ static void copy_runs(ts_lower *lower, ts_view *views) {
     ts_nest_close(&nest, 0, nest.rank);
 }
 
-/* Whole runs, and what is left of the axis, which is the last one. */
+/* Copies the last axis in whole runs, then the rest of it. */
 static void copy_axis(ts_lower *lower, const ts_view *dst, const ts_view *src) {
     ts_view views[2] = {*dst, *src}, rest[2] = {*dst, *src};
     int axis = src->rank - 1;
@@ -119,7 +120,7 @@ ts_status ts_lower_stepped(ts_lower *lower, const ts_view *dst, const ts_view *s
         copy_axis(lower, &to, &from);
         return ts_ok;
     }
-    /* First in the order of the source. */
+    /* First copy to the order of the source. */
     ts_type type = {.dtype = src->dtype, .rank = (uint8_t)rank};
     memcpy(type.dim, from.dim, sizeof type.dim);
     ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "dense"), &type);

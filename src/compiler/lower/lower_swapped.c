@@ -1,26 +1,25 @@
-/* Copies between [.., many, few] and [.., few, many], as of weights of convolutions that PyTorch keeps with
-   the places of the window last: hardly any elements lie side by side in both, and a DMA would pay a
-   descriptor for each. Runs of many * few come in or go out as they lie, and VectorE, which keeps bits, swaps
-   the two axes. */
+/* Copies between [.., many, few] and [.., few, many], as of convolution weights that PyTorch keeps with the
+   window's places last. Few elements are contiguous in both, so a DMA would need a descriptor for each.
+   Instead, runs of many * few elements are loaded or stored as they lie, and VectorE, which preserves bits,
+   swaps the two axes. */
 #include <string.h>
 
 #include "base/integer.h"
 #include "compiler/lower/lower.h"
 
 enum {
-    SHORTEST = 16,  /* many */
-    FEWEST = 4096,  /* elements: the descriptors of fewer cost no more than a copy */
-    MOST = 128,     /* few */
+    SHORTEST = 16,  /* fewest elements of `many` */
+    FEWEST = 4096,  /* elements; for fewer, the descriptors cost no more than a copy */
+    MOST = 128,     /* most elements of `few` */
     LONGEST = 4096, /* elements of a partition's tile */
     PARTITIONS = 128
 };
 
-/* Destination and source as [.., few, many]. */
+/* The destination and source as [.., few, many]. */
 typedef struct swap {
     ts_view views[2];
-    int swapped;   /* which of the two has `few` innermost: 0 the destination, 1 the source */
-    bool is_whole; /* `many` is contiguous in the other; else a copy of that one, such that it is, comes
-                      between */
+    int swapped;   /* which view has `few` innermost: 0 the destination, 1 the source */
+    bool is_whole; /* `many` is contiguous in the other view; if not, an intermediate copy makes it so */
 } swap;
 
 static int64_t distance(const ts_view *view, int axis) {
@@ -32,7 +31,7 @@ static bool is_innermost(const ts_view *view, int many, int few) {
            view->stride[many] == view->dim[few] && view->dim[many] >= SHORTEST;
 }
 
-/* Elements that lie side by side in both. */
+/* The number of elements that are contiguous in both views. */
 static int64_t common_run(const ts_view *views) {
     int64_t run = 1;
     for (int i = views[0].rank; i-- > 0;)
@@ -49,7 +48,8 @@ static bool has_repeats(const ts_view *view) {
     return false;
 }
 
-/* Whether a copy may be one, and its axes: of several the shortest. */
+/* Finds the axes of such a copy; if there are several pairs, the shortest `few`. False when there are
+   none. */
 static bool find_axes(const ts_view *views, int *swapped, int *many, int *few) {
     for (int v = 0; v < 2; v++)
         if (views[v].kind != ts_view_tensor || views[v].rank < 2 || views[v].rank > TS_MAX_RANK ||
@@ -72,7 +72,7 @@ static bool find_axes(const ts_view *views, int *swapped, int *many, int *few) {
     return least != INT64_MAX;
 }
 
-/* The outer axes as they lie in the swapped view, then `few` and `many`. */
+/* Permutes both views: the outer axes in the swapped view's memory order, then `few` and `many`. */
 static void put_in_order(swap *s, int many, int few) {
     int perm[TS_VIEW_RANK], at = 0, rank = s->views[0].rank;
     const ts_view *view = &s->views[s->swapped];
@@ -95,7 +95,8 @@ static ts_type type_of(const swap *s) {
     return type;
 }
 
-/* Whether the other view is copied from or to one in the swap's order by runs, or turned. */
+/* Whether copying between the other view and one in the swapped view's order is fast: by runs, or by
+   transposing. */
 static bool is_fast_from_dense(const swap *s) {
     ts_type type = type_of(s);
     ts_view views[2] = {s->views[!s->swapped], ts_view_of_tensor(TS_VIEW_NO_TENSOR, &type)};
@@ -121,7 +122,7 @@ bool ts_view_is_swapped(const ts_view *dst, const ts_view *src) {
 
 /* ---- where `many` is contiguous in the other view ---- */
 
-/* Elements of `many` in a tile, at most: long runs, but such that all partitions have some. */
+/* The number of elements of `many` in a tile: long runs, but short enough for all partitions to have some. */
 static int64_t run_of(const ts_lower *lower, const ts_view *view, int64_t few, int64_t many) {
     int64_t most = ts_build_at_most(&lower->b, LONGEST) / few, rows = ts_view_elems(view) / few;
     int64_t run = SHORTEST;
@@ -131,7 +132,7 @@ static int64_t run_of(const ts_lower *lower, const ts_view *view, int64_t few, i
     return run < many ? run : many;
 }
 
-/* Of [.., few, many], whose last two axes are whole in a tile. */
+/* Copies views [.., few, many] whose last two axes are whole in a tile. */
 static void copy_runs(ts_lower *lower, ts_view *views, int swapped) {
     ts_builder *b = &lower->b;
     int last = views[0].rank - 1;
@@ -169,7 +170,7 @@ static void copy_runs(ts_lower *lower, ts_view *views, int swapped) {
     ts_nest_close(&nest, 0, nest.rank);
 }
 
-/* Whole runs of `many`, the last axis, and what is left of it. */
+/* Copies the last axis, `many`, in whole runs, then the rest of it. */
 static void copy_swapped(ts_lower *lower, const ts_view *dst, const ts_view *src, int swapped) {
     ts_view views[2] = {*dst, *src}, rest[2] = {*dst, *src};
     int axis = src->rank - 1;

@@ -1,6 +1,6 @@
-/* The first k elements of a sort by one key, without the rest: VectorE's searches find eight of a row in a
-   pass over it (max8, nc_find_index8, nc_match_replace8). Where rows are few or long, parts of them are
-   searched side by side, and then what those gave. */
+/* The first k elements of a sort by one key, without sorting the rest. VectorE's search instructions find
+   eight elements of a row in one pass (max8, nc_find_index8, nc_match_replace8). Where rows are few or long,
+   parts of rows are searched in parallel, and then the elements found. */
 #include <math.h>
 #include <string.h>
 
@@ -9,15 +9,15 @@
 
 enum {
     PARTITIONS = 128,
-    MOST = 256,              /* results a row */
-    SHORTEST_PART = 64,      /* of a row that is searched in parts */
-    PAIRS = 2048,            /* of what was found, compared by a partition at once */
-    EXACT_INDICES = 1 << 24, /* fp32 */
+    MOST = 256,              /* most results of a row */
+    SHORTEST_PART = 64,      /* fewest elements of a part */
+    PAIRS = 2048,            /* pairs of found elements that a partition compares at once */
+    EXACT_INDICES = 1 << 24, /* limit of exact indices in fp32 */
 };
 
 /* ---- a stage ---- */
 
-/* The bits of what goes after every key, as keys are moved. */
+/* The bits of a key that sorts after all others, as keys are stored. */
 static double last_bits(const ts_top *s) {
     const ts_dtype_info *info = ts_dtype_get(s->dtype);
     double highest = ldexp(1, 8 * info->bytes - (info->kind == 's' || info->kind == 'f')) - 1;
@@ -27,7 +27,7 @@ static double last_bits(const ts_top *s) {
     return info->bytes == 4 ? -1 : highest;
 }
 
-/* [rows, each] in HBM, of the tile that the open loop is at. */
+/* [rows, each] in HBM, for the tile of the open loop. */
 static ts_ap in_hbm(const ts_top *s, uint32_t tensor, ts_dtype dtype, int64_t each) {
     ts_affine offset = ts_affine_const(0);
     if (s->has_tile_loop) offset = ts_build_term(s->b, offset, PARTITIONS * s->group * each, s->tile_loop);
@@ -71,7 +71,7 @@ static void store(ts_top *s, const ts_top_array *a, ts_tile indices) {
     ts_emit_dma(s->b, ts_engine_tensor, TS_STORE_QUEUE, &to, &from);
 }
 
-/* 1, 2, 3 ..., and where the parts begin that indices are counted in. */
+/* Makes the constants: ranks 1, 2, 3 ..., and where the parts begin in which indices are counted. */
 static void make_constants(ts_top *s) {
     ts_count parts = s->parts;
     s->parts = ts_count_const(s->most_parts);
@@ -90,7 +90,8 @@ static void make_constants(ts_top *s) {
     s->parts = parts;
 }
 
-/* Rows that a partition takes at once: as many as there is room for, of rows that fill the partitions. */
+/* The number of rows that a partition processes together: as many as there is room for while rows still fill
+   the partitions. */
 static int64_t choose_group(const ts_top *s) {
     int64_t most = ts_build_at_most(s->b, TS_TOP_ROW) / s->width, best = 1;
     if (most > PAIRS / (TS_TOP_FOUND * s->rounded)) most = PAIRS / (TS_TOP_FOUND * s->rounded);
@@ -122,7 +123,7 @@ static void run_stage(ts_top *s) {
 
 /* ---- rows in parts ---- */
 
-/* Parts that a row is searched in; 1 = it is searched as a whole. What they give makes one row. */
+/* The number of parts in which a row is searched; 1 = searched whole. The parts' results make one row. */
 static int64_t parts_of(const ts_top *s) {
     int64_t most = ts_build_at_most(s->b, TS_TOP_ROW), shortest = 4 * s->k, parts = (s->n + most - 1) / most;
     if (shortest < SHORTEST_PART) shortest = SHORTEST_PART;
@@ -137,7 +138,7 @@ static uint32_t new_lines(const ts_top *s, ts_dtype dtype, int64_t length, const
     return ts_lower_scratch(s->lower, &type, name);
 }
 
-/* Rows `length` long instead of n; what they have more no key is below. */
+/* Extends rows of n elements to `length`, with keys that sort last. */
 static ts_status lengthen(const ts_top *s, ts_top_array *a, int64_t length) {
     ts_type wide = {.dtype = (uint8_t)a->dtype, .rank = 2, .dim = {s->rows, length}}, narrow = wide;
     narrow.dim[1] = s->n;
@@ -180,7 +181,8 @@ static double square(double x) {
     return x * x;
 }
 
-/* Cycles of VectorE, roughly: passes over rows, comparisons of what they found, and the instructions. */
+/* Rough cost in cycles of VectorE: passes over rows, comparisons of found elements, and fixed costs of
+   instructions. */
 static double stage_cost(const ts_top *s, double rows, double width) {
     double rounds = ceil((double)s->k / TS_TOP_FOUND), lists = ts_top_is_word(s) ? 2 : 1;
     double passes = 3 * rounds - 1 + (ts_top_is_word(s) ? 2 * rounds : 0) +
@@ -195,7 +197,8 @@ static double search_cost(const ts_top *s) {
     return parts == 1 ? cost : cost + stage_cost(s, (double)s->rows, parts * (double)s->k);
 }
 
-/* The same of the network: five passes over half the elements to exchange each array, and the comparisons. */
+/* The same for the sorting network: five passes over half the elements to exchange each array, plus the
+   comparisons. */
 static double network_cost(const ts_top *s) {
     double length = exp2(ceil(log2((double)s->n))), levels = log2(length);
     double elems = (double)s->rows * length / PARTITIONS, longest = 8192;
@@ -212,7 +215,7 @@ static bool is_searchable(const ts_top *s) {
 
 /* ---- the op ---- */
 
-/* The sort axis last. */
+/* Permutes the view to have the sort axis last. */
 static ts_view sorted_last(const ts_view *view, int axis) {
     int perm[TS_VIEW_RANK], at = 0;
     for (int i = 0; i < view->rank; i++)
@@ -250,7 +253,8 @@ static ts_status add_array(ts_top *s, ts_value *operand, int axis, bool is_key) 
     return ts_lower_copy(s->lower, &lines, &view);
 }
 
-/* Where a result's lines go: to its own storage, or to scratch that is copied there when all is done. */
+/* The tensor for a result's lines: its own storage if that is in order, otherwise a scratch tensor that is
+   copied at the end. */
 static uint32_t storage_of(ts_top *s, ts_value *result, int axis) {
     ts_lower_result(s->lower, result);
     const ts_view *view = &((ts_lowered *)result->note)->view;

@@ -1,6 +1,6 @@
-/* Copies that change which axis is contiguous. An element a DMA descriptor would be the cost of leaving the
-   work to the DMA; so tiles come in along one axis, are turned and leave along the other. Large ones are
-   TensorE's (lower_turned.c); of small ones VectorE turns blocks of 32 x 32, bit exact. */
+/* Copies that change which axis is contiguous. A DMA alone would need a descriptor for each element. So tiles
+   are loaded along one axis, transposed, and stored along the other. TensorE transposes large tensors
+   (lower_turned.c); of small ones VectorE transposes blocks of 32 x 32, bit for bit. */
 #include <string.h>
 
 #include "base/integer.h"
@@ -10,12 +10,12 @@ enum {
     TILE = 128,
     BLOCK = 32,
     SHORTEST = 16,
-    FEWEST_BLOCKS = 8 /* that are worth TensorE's time, which passes a tile on through two engines */
+    FEWEST_BLOCKS = 8 /* fewest blocks for TensorE, whose results pass through two engines */
 };
 
 typedef struct transposition {
     ts_builder *b;
-    ts_nest in; /* loaded with `rows` on the partitions */
+    ts_nest in; /* loads with `rows` on the partitions */
     ts_view view[2];
     int rows, columns;
 } transposition;
@@ -32,7 +32,7 @@ bool ts_view_is_across(const ts_view *dst, const ts_view *src) {
            src->stride[rows] != 0;
 }
 
-/* The outer axes one by one in loops, a square tile of the other two. */
+/* Outer axes become loops with one position per trip; the other two form square tiles. */
 static void cut(transposition *t) {
     ts_nest *nest = &t->in;
     *nest = (ts_nest){.b = t->b, .rank = t->view[0].rank, .part = t->rows, .first_free = t->columns};
@@ -41,7 +41,7 @@ static void cut(transposition *t) {
         nest->tile[i] = i < t->rows ? 1 : nest->size[i] < TILE ? nest->size[i] : TILE;
 }
 
-/* min(32, what this trip's tile has of the axis from block `loop` on) */
+/* min(32, elements left of the axis in this trip's tile from block `loop` on). */
 static ts_count block_count(const transposition *t, int axis, uint32_t loop) {
     ts_count count = ts_nest_axis_count(&t->in, axis);
     ts_affine limit = count.is_ragged ? count.limit : ts_affine_const(count.max);
@@ -69,7 +69,7 @@ static void turn_blocks(transposition *t, ts_tile from, ts_tile to, ts_dtype dty
     ts_build_end(t->b);
 }
 
-/* The destination's operand: columns on its partitions, rows free. */
+/* The operand in the destination: columns on the partitions, rows free. */
 static ts_ap destination(const transposition *t) {
     ts_nest out = t->in;
     out.part = t->columns;

@@ -1,23 +1,23 @@
-/* Large copies that change which axis is contiguous: TensorE turns tiles of 128 x 128. It does so by a
-   product with the identity, in which a NaN or an infinity would reach its neighbours; so what it turns are
-   the elements' bits, as one or two whole numbers of at most 16 bits in fp32. */
+/* Large copies that change which axis is contiguous: TensorE transposes tiles of 128 x 128. It does so by a
+   product with the identity, in which NaN and infinity would reach their neighbours. So it transposes the
+   elements' bits, as one or two integers of at most 16 bits in fp32. */
 #include <string.h>
 
 #include "compiler/lower/turned.h"
 
 enum {
     TILE = 128,
-    TILES = 4, /* each way in a block: so long are the runs that a DMA moves */
-    BANK = 512 /* fp32 numbers of a partition */
+    TILES = 4, /* tiles of a block each way: sets the length of a DMA's runs */
+    BANK = 512 /* fp32 numbers per partition of a PSUM bank */
 };
 
 typedef struct turning {
     ts_lower *lower;
     ts_builder *b;
     const ts_turned *t;
-    ts_nest nest;                                   /* its loops: a block in each */
-    int64_t bytes, numbers;                         /* of an element */
-    int64_t row_tiles, column_tiles, rows, columns; /* of a block, of a tile */
+    ts_nest nest;                                   /* loops over blocks */
+    int64_t bytes, numbers;                         /* bytes of an element, and numbers that hold its bits */
+    int64_t row_tiles, column_tiles, rows, columns; /* tiles of a block; elements of a tile */
     bool has_row_loop;
     uint32_t row_loop;
     ts_tile from, to;
@@ -31,18 +31,19 @@ static int64_t block_columns(const turning *t) {
     return t->columns * t->column_tiles;
 }
 
-/* Tiles of an axis in a block: as many as there are, of whole ones. */
+/* The number of tiles of an axis in a block: up to TILES full ones, or one if the axis is short. */
 static int64_t tiles_of(int64_t size) {
     int64_t tiles = size / TILE;
     return tiles == 0 ? 1 : tiles < TILES ? tiles : TILES;
 }
 
-/* What of an axis whole blocks take; the rest is turned by itself. */
+/* The part of an axis that consists of whole blocks; the rest is transposed separately. */
 static int64_t whole_blocks(int64_t size) {
     return size < TILE ? size : size - size % (tiles_of(size) * TILE);
 }
 
-/* In HBM: `parts` elements of `part` on the partitions, `tiles` times, and the other axis' run. */
+/* An operand in HBM: `tiles` times `parts` elements of axis `part` on the partitions, and a run of the other
+   axis. */
 static ts_ap in_hbm(const turning *t, const ts_view *view, int part, int64_t parts, int64_t tiles,
                     int64_t run) {
     ts_ap ap = ts_nest_hbm_column(&t->nest, view);
@@ -53,7 +54,7 @@ static ts_ap in_hbm(const turning *t, const ts_view *view, int part, int64_t par
     return ap;
 }
 
-/* The bits of an element, number by number; `step` from an element to the next. */
+/* Adds the bits of elements, number by number; `step` is the distance between elements. */
 static void add_bits(const turning *t, ts_ap *ap, int64_t step, int64_t count) {
     ap->dtype = t->bytes == 1 ? ts_dtype_u8 : ts_dtype_u16;
     if (t->numbers > 1) ts_ap_dim(ap, 1, ts_count_const(t->numbers));
@@ -64,7 +65,7 @@ static ts_affine at_row_tile(const turning *t, ts_affine offset, int64_t step) {
     return t->has_row_loop ? ts_build_term(t->b, offset, step, t->row_loop) : offset;
 }
 
-/* wide[row, number, column] = the numbers of a row of tiles */
+/* wide[row, number, column] = the numbers of a row of tiles. */
 static ts_tile widen(turning *t) {
     int64_t columns = block_columns(t), all = t->numbers * columns;
     ts_tile wide = ts_build_tile(t->b, ts_space_sbuf, t->rows, all * (int64_t)sizeof(float), 2);
@@ -81,7 +82,7 @@ static ts_tile widen(turning *t) {
     return wide;
 }
 
-/* Column tiles that are turned into one bank. */
+/* The number of column tiles that one bank holds after transposing. */
 static int64_t tiles_a_bank(const turning *t) {
     int64_t most = BANK / (t->numbers * t->rows);
     while (t->column_tiles % most != 0)
@@ -117,7 +118,7 @@ static void turn_tiles(turning *t, ts_tile wide) {
     if (groups > 1) ts_build_end(t->b);
 }
 
-/* Views of whole blocks. */
+/* Transposes views that consist of whole blocks. */
 static void turn_blocks(ts_lower *lower, const ts_turned *whole) {
     turning t = {.lower = lower, .b = &lower->b, .t = whole};
     const ts_view *src = &whole->view[1];

@@ -1,4 +1,4 @@
-/* reduce_window: the window's positions are folded one after the other into a tile of the output. */
+/* reduce_window: combines the window's positions one after the other in a tile of the output. */
 #include "compiler/lower/lower_window.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ typedef struct pooling {
     ts_window_nest w;
     ts_builder *b;
     ts_alu alu;
-    ts_dtype dtype, wide; /* of the input; of the running value */
+    ts_dtype dtype, wide; /* type of the input, and of the running value */
     ts_view init;
 } pooling;
 
@@ -38,7 +38,7 @@ static ts_ap start_total(pooling *p) {
     return total;
 }
 
-/* Integers below 32 bits were added in words: their low bytes are the wrapped result. */
+/* Narrow integers were added in words, whose low bytes are the wrapped result. */
 static ts_ap narrow_total(pooling *p, const ts_ap *total) {
     if (p->wide == p->dtype) return *total;
     ts_ap narrow = ts_window_out_ap(&p->w, new_tile(p, ts_window_out_elems(&p->w), p->dtype, 2), p->dtype);
@@ -77,7 +77,8 @@ static void pool(pooling *p) {
     ts_nest_close(&w->nest, 0, w->nest.rank);
 }
 
-/* The dtype of the running value: fp32 for floats, words where integers are added, the same otherwise. */
+/* Chooses the type of the running value: fp32 for floats, words for sums of integers, otherwise the input's
+   own. False when the operator cannot be used. */
 static bool choose_wide(pooling *p, unsigned dtype) {
     if (ts_dtype_get(p->dtype)->kind == 'f') {
         p->wide = ts_dtype_f32;
@@ -92,7 +93,7 @@ static bool choose_wide(pooling *p, unsigned dtype) {
     return true;
 }
 
-/* What a running value computes the same as whole windows: padding must not change it. */
+/* Whether a running value can replace whole windows: padding must not change the result. */
 static bool is_running(const pooling *p) {
     bool is_idle = p->alu == ts_alu_max || p->alu == ts_alu_min ||
                    (p->alu == ts_alu_add && p->init.value == 0) ||

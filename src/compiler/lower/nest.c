@@ -1,4 +1,4 @@
-/* Loop nests: choosing the tile of an iteration space and addressing views inside it. */
+/* Loop nests: choose the tile of an iteration space and address views inside it. */
 #include "compiler/lower/nest.h"
 
 #include <string.h>
@@ -6,12 +6,14 @@
 #include "base/integer.h"
 #include "compiler/contract/contraction.h"
 
+/* Costs are in engine cycles: of a trip, and of a DMA descriptor. */
 enum { PARTITIONS = 128, MAX_FREE_AXES = 4, TRIP_COST = 200, DESCRIPTOR_COST = 2 };
-/* Bytes: shorter rows, a descriptor each, cost too much should their tensor not stay in SBUF after all. */
+/* Bytes of a row. Shorter rows, with a descriptor each, cost too much if their tensor does not stay in SBUF
+   after all. */
 enum { SHORTEST_ROW = 256 };
 
-/* Whether rows of a scratch tensor, its trailing axes, come one by one on 128 partitions: as contractions
-   have them, so that the tensor can stay in SBUF (plan/reside.c). */
+/* Whether the view's rows (trailing axes of a scratch tensor) go one by one on 128 partitions. Contractions
+   access tensors in this way, so the tensor can stay in SBUF (plan/reside.c). */
 static bool can_stay(const ts_nest *nest, const ts_view *view) {
     const ts_program *program = nest->b->program;
     if (view->tensor == TS_VIEW_NO_TENSOR) return false;
@@ -28,7 +30,7 @@ static bool can_stay(const ts_nest *nest, const ts_view *view) {
     return true;
 }
 
-/* DMA descriptors of one tile of the view: a contiguous run is one. */
+/* The number of DMA descriptors for one tile of the view, one for each contiguous run. */
 static double descriptors(const ts_nest *nest, const ts_view *view) {
     if (view->kind != ts_view_tensor || can_stay(nest, view)) return 0;
     int64_t runs = 1, run = 1;
@@ -42,8 +44,8 @@ static double descriptors(const ts_nest *nest, const ts_view *view) {
     return (double)runs * (repeats ? 1 : (double)nest->tile[nest->part]);
 }
 
-/* Fills tiles with axis 0 on the partitions, or none, and the estimated cost: trips times (a fixed part, in
-   engine cycles, the free elements, and the DMA descriptors of all views). */
+/* Cuts the space into tiles, with axis 0 on the partitions or no axis, and estimates the cost: trips times (a
+   fixed part, the free elements, and the DMA descriptors of all views). */
 static void cut(ts_nest *nest, const ts_view *views, int count, bool has_part, int64_t capacity) {
     int first_free = nest->rank;
     int64_t inner = 1;
@@ -70,9 +72,9 @@ static void cut(ts_nest *nest, const ts_view *views, int count, bool has_part, i
 
 enum { MAX_VIEWS = 40 };
 
-/* A way to arrange the axes: one of them split, and one then moved to the front for the partitions. */
+/* An arrangement of the axes: one axis is split, and then one is moved to the front for the partitions. */
 typedef struct arrangement {
-    int split, part; /* -1: none */
+    int split, part; /* -1 = none */
     int64_t inner;
 } arrangement;
 
@@ -163,8 +165,8 @@ int64_t ts_nest_max_free(const ts_nest *nest, int from, int to) {
     return elems;
 }
 
-/* Only the first axis of the range can be cut: the ones inside it are whole, so the joined count is its
-   count times their product. */
+/* Only the first axis of the range can be cut. The axes inside it are whole, so the joint count is its count
+   times their product. */
 ts_count ts_nest_free(const ts_nest *nest, int from, int to) {
     if (from < nest->first_free) from = nest->first_free;
     if (from >= to) return ts_count_const(1);

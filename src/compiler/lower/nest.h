@@ -1,5 +1,5 @@
-/* Loop nests: how an iteration space is cut into tiles of [partitions, free elements] with loops around,
-   ragged at the ends. */
+/* Loop nests: an iteration space cut into tiles of [partitions, free elements] with loops around them. Ends
+   may be ragged. */
 #ifndef TS_COMPILER_LOWER_NEST_H
 #define TS_COMPILER_LOWER_NEST_H
 
@@ -9,45 +9,44 @@
 typedef struct ts_nest {
     ts_builder *b;
     int rank;
-    int64_t size[TS_VIEW_RANK], tile[TS_VIEW_RANK]; /* tile < size: a loop steps over the axis */
+    int64_t size[TS_VIEW_RANK], tile[TS_VIEW_RANK]; /* tile < size: the axis has a loop */
     uint32_t loop[TS_VIEW_RANK];
     bool is_open[TS_VIEW_RANK];
-    ts_count given[TS_VIEW_RANK]; /* of the axis in this trip, where loops other than its own decide */
+    ts_count given[TS_VIEW_RANK]; /* the axis' count in this trip, if loops other than its own determine it */
     bool is_given[TS_VIEW_RANK];
-    int part;       /* axis on the partitions; -1 = one partition */
-    int first_free; /* axes from here on are free in the tile */
-    double cost;    /* estimate that chose this cut, engine cycles */
+    int part;       /* the axis on the partitions; -1 = a single partition */
+    int first_free; /* axes from this one on are free in the tile */
+    double cost;    /* estimated cost of this cut, in engine cycles */
 } ts_nest;
 
-/* Cuts the common space of `count` views, whose axes it may split and reorder: some axis before
-   `first_reduced` comes first and goes on the partitions, at most `capacity` free elements a tile. Axes from
-   first_reduced on are never on the partitions and stay last in their order; they may be cut too, their loops
-   are the innermost. first_reduced = rank when nothing is reduced. Merge the views first. */
+/* Cuts the common space of `count` views, whose axes it may split and reorder. An axis before `first_reduced`
+   is moved to the front and goes on the partitions; a tile has at most `capacity` free elements. Axes from
+   first_reduced on are never on the partitions and keep their order at the end; if they are cut, their loops
+   are innermost. first_reduced = rank when nothing is reduced. The views should be merged first. */
 ts_nest ts_nest_plan(ts_builder *b, ts_view *views, int count, int first_reduced, int64_t capacity);
 
-/* Opens the loops of axes [from, to) in order; the counterpart closes as many. */
+/* Open the loops of axes [from, to) in order, and close them. */
 void ts_nest_open(ts_nest *nest, int from, int to);
 void ts_nest_close(ts_nest *nest, int from, int to);
 
-ts_count ts_nest_axis_count(const ts_nest *nest, int axis); /* of this trip */
+ts_count ts_nest_axis_count(const ts_nest *nest, int axis); /* in this trip */
 ts_count ts_nest_axis_times(const ts_nest *nest, int axis, int64_t scale);
 ts_count ts_nest_parts(const ts_nest *nest);
 int64_t ts_nest_max_parts(const ts_nest *nest);
-/* Elements of the free axes [from, to) of a tile, joined; the maximum, and the count of this trip. */
+/* The elements of the free axes [from, to) of a tile: at most, and in this trip. */
 int64_t ts_nest_max_free(const ts_nest *nest, int from, int to);
 ts_count ts_nest_free(const ts_nest *nest, int from, int to);
 
-/* The HBM operand of a tensor view's tile: partitions axis first, then free axes. Along axes whose loops are
-   not open it covers a whole tile: for a load before those loops the view's strides there must be 0. */
+/* The operand in HBM for a tensor view's tile: the partition axis, then the free axes. Along axes whose loops
+   are not open it covers a whole tile. For a load outside those loops, the view's strides there must be 0. */
 ts_ap ts_nest_hbm(const ts_nest *nest, const ts_view *view);
 /* A bit for each free axis along which the view's elements differ. */
 uint32_t ts_nest_axes(const ts_nest *nest, const ts_view *view);
-/* The same as ts_nest_hbm with some of the free axes only. */
+/* As ts_nest_hbm, with only the free axes in the bit set. */
 ts_ap ts_nest_hbm_axes(const ts_nest *nest, const ts_view *view, uint32_t axes);
-/* Only the partition axis: one element a partition (every free stride must be 0). */
+/* With the partition axis only: one element per partition. Every free stride must be 0. */
 ts_ap ts_nest_hbm_column(const ts_nest *nest, const ts_view *view);
-/* The number of leading axes whose loops must be open for the view's tile to be known; loops of the axes
-   after them do not change it. */
+/* The number of leading axes whose loops determine the view's tile; it does not change with the others. */
 int ts_nest_depth(const ts_nest *nest, const ts_view *view);
 
 #endif

@@ -1,4 +1,4 @@
-/* Conversions of pointwise groups: convert between dtypes, bits under another dtype, reduce_precision. */
+/* Conversions in pointwise groups: convert, bitcasts of equal width, reduce_precision. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ static bool is_half(unsigned dtype) {
     return dtype == ts_dtype_bf16 || dtype == ts_dtype_f16;
 }
 
-/* Computes in fp32 whatever float it reads, and casts what it writes. */
+/* Whether the op computes in fp32 whatever float type it reads, and converts what it writes. */
 static bool is_casting(const ts_op_node *op) {
     if (ts_pointwise_is_operator(op) || op->kind == ts_hlo_negate)
         return ts_dtype_is_float(op->results[0]->type.dtype);
@@ -33,7 +33,7 @@ bool ts_pointwise_is_cast_by_others(const ts_emitter *e, int index, const ts_val
     const ts_op_node *op = e->group->ops[index];
     if (op->kind != ts_hlo_convert || in->kind != ts_form_tile) return false;
     unsigned from = op->operands[0]->type.dtype, to = op->results[0]->type.dtype;
-    if (from == ts_dtype_f32 && is_half(to) && in->dtype == to) return true; /* as its maker wrote it */
+    if (from == ts_dtype_f32 && is_half(to) && in->dtype == to) return true; /* its producer wrote it so */
     if (!is_half(from) || to != ts_dtype_f32 || e->fate[index] == ts_fate_stored ||
         in->axes != ts_pointwise_all_axes(e))
         return false;
@@ -61,8 +61,8 @@ static ts_dtype signed_dtype(int bytes) {
     return bytes == 1 ? ts_dtype_i8 : bytes == 2 ? ts_dtype_i16 : ts_dtype_i32;
 }
 
-/* Floats round to nearest even; to integers they truncate and saturate, NaN gives 0: what the engines' casts
-   do. Integers keep their low bits, and their sign when they grow. */
+/* Floats round to nearest even. To integers they truncate and saturate, and NaN gives 0, as the engines
+   convert. Integers keep their low bits, and are sign-extended when they grow. */
 ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
                                const ts_value_form *from) {
     unsigned source = op->operands[0]->type.dtype, target = op->results[0]->type.dtype;
@@ -83,9 +83,9 @@ ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap 
     return ts_ok;
 }
 
-/* The mantissa rounds to nearest even on its bits; what fewer exponent bits cannot hold becomes infinity or
-   zero of the same sign; NaN stays. Denormals of fp16, normal numbers in the engines, round where their bits
-   end: at a multiple of 2^(-14 - mantissa), by an addition whose last place that is. */
+/* Rounds the mantissa to nearest even on its bits. Numbers beyond the smaller exponent range become infinity
+   or zero of the same sign; NaN stays. Subnormal numbers of fp16 are normal in the engines; they are rounded
+   to a multiple of 2^(-14 - mantissa) by adding a number whose last place that is. */
 ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, const ts_value_form *dst,
                                         const ts_value_form *from) {
     char text[800] = "t = a;";

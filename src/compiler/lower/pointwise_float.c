@@ -1,15 +1,16 @@
-/* Float arithmetic of a group: which instruction takes it, and on which engine. A number or a value of the
-   row is an instruction's scalar operand; what only such a step separates from its one reader goes along with
-   that: as the first of two operators, or as scale and bias of a function. */
+/* Float arithmetic in a group: chooses the instruction and the engine. A number or a row value is an
+   instruction's scalar operand. An operation with such a scalar is merged into its only reader: as the first
+   of two operators, or as the scale or bias of a function. */
 #include <math.h>
 
 #include "arch/cost.h"
 #include "compiler/lower/pointwise.h"
 
-/* Rows shorter than this are not worth an instruction each. */
+/* Elements: the shortest row that is worth an instruction of its own, and the least work that is worth moving
+   to ScalarE. */
 enum { SHORTEST_ROW = 128, SHORTEST_SHARED = 256 };
 
-/* ---- what engines have to do ---- */
+/* ---- engine load ---- */
 
 static double cycles_to_ns(const ts_emitter *e, ts_engine engine, double cycles, double count) {
     ts_engine_cost cost = ts_engine_cost_get(e->b->chip, engine);
@@ -20,8 +21,7 @@ void ts_pointwise_busy(ts_emitter *e, ts_engine engine, double passes, double co
     e->busy[engine] += cycles_to_ns(e, engine, passes * (double)ts_pointwise_elems(e, e->axes), count);
 }
 
-/* Whether ScalarE, in one pass, ends work that VectorE needs so many passes for no later than VectorE would.
- */
+/* Whether ScalarE, in one pass, would end this work no later than VectorE would in `passes` passes. */
 static bool is_for_scalar(const ts_emitter *e, double passes, double count) {
     double elems = (double)ts_pointwise_elems(e, e->axes);
     return elems >= SHORTEST_SHARED &&
@@ -38,8 +38,8 @@ ts_engine ts_pointwise_copier(ts_emitter *e, unsigned dst, unsigned src) {
 
 /* ---- scalars ---- */
 
-/* Whether the form can be a scalar operand of an instruction over all but `rows` of the axes: a number or, in
-   fp32, one element a partition. */
+/* Whether the form can be the scalar operand of an instruction over all axes but `rows`: a number or, in
+   fp32, one element per partition. Adds the axes over which it varies to `rows`. */
 static bool is_scalar(const ts_emitter *e, const ts_value_form *form, uint32_t *rows) {
     if (form->kind == ts_form_immediate) return true;
     if (form->dtype != ts_dtype_f32 || form->kind == ts_form_later) return false;
@@ -64,7 +64,7 @@ static double passes_of(const ts_emitter *e, ts_alu alu, double plain) {
     return alu == ts_alu_divide ? e->b->chip->vector_divide_cycles : plain;
 }
 
-/* dst = data op scalar [op scalar], for each of the rows. */
+/* dst = data op scalar [op scalar], one instruction for each position of `rows`. */
 static void emit_steps(ts_emitter *e, const ts_value_form *dst, const ts_value_form *data,
                        const ts_step *step, int count, uint32_t rows) {
     bool can_share = is_plain(step[0].alu) && is_plain(step[count - 1].alu) &&
@@ -87,7 +87,7 @@ static void emit_steps(ts_emitter *e, const ts_value_form *dst, const ts_value_f
     ts_pointwise_release(e);
 }
 
-/* ---- steps that wait for their reader ---- */
+/* ---- operations merged into their reader ---- */
 
 bool ts_pointwise_is_operator(const ts_op_node *op) {
     switch (op->kind) {
@@ -101,7 +101,8 @@ bool ts_pointwise_is_operator(const ts_op_node *op) {
     }
 }
 
-/* A function takes a product as its scale and a sum as its bias. */
+/* Whether a function can take the operation along: a multiplication becomes its scale, an addition or
+   subtraction its bias. */
 static bool is_taken_by_function(const ts_op_node *op, const ts_step *step) {
     return ts_pointwise_act(op->kind) != ts_act_count && is_plain(step->alu);
 }
@@ -120,7 +121,7 @@ int ts_pointwise_only_reader(const ts_emitter *e, int index) {
     return reader;
 }
 
-/* What is not rounded between the two may wait. */
+/* Whether the operation can wait: nothing is rounded between it and its reader, which can take it. */
 static bool can_wait(const ts_emitter *e, int index, const ts_step *step) {
     if (e->fate[index] == ts_fate_stored || e->forms[index].dtype != ts_dtype_f32) return false;
     int reader = ts_pointwise_only_reader(e, index);
@@ -147,8 +148,8 @@ static bool is_in_psum(const ts_emitter *e, const ts_value_form *form) {
     return form->kind == ts_form_tile && e->b->tiles.data[form->tile - 1].space == ts_space_psum;
 }
 
-/* (data op scalar) op other, where the first is what the operand `from` waits for. What repeats along some
-   axis is computed once, before. */
+/* (data op scalar) op other, where the parenthesis is the operation for which `from` waits. An operation
+   whose value repeats along some axis is not merged: it is computed once. */
 static bool take_along(ts_emitter *e, const ts_value_form *result, ts_alu alu, const ts_value_form *from,
                        const ts_value_form *other, bool is_reversed) {
     const ts_later *later = &e->later[from->later];
@@ -185,14 +186,14 @@ static bool is_memory(const ts_value_form *form) {
     return form->kind != ts_form_immediate || form->tile;
 }
 
-/* data op scalar, now or together with the reader. */
+/* data op scalar, emitted here or left to the reader. */
 static bool take_scalar(ts_emitter *e, int index, ts_alu alu, const ts_value_form *data,
                         const ts_value_form *scalar, bool is_reversed) {
     ts_value_form *result = &e->forms[index];
     uint32_t rows = 0;
     bool is_row = scalar->kind == ts_form_tile;
     if (!is_memory(data) || data->kind == ts_form_later || !is_scalar(e, scalar, &rows)) return false;
-    if (is_row && alu == ts_alu_divide) return false; /* its passes are what costs */
+    if (is_row && alu == ts_alu_divide) return false; /* VectorE's divide takes many passes */
     ts_step step = {alu, is_reversed, *scalar};
     if (data->kind != ts_form_immediate && can_wait(e, index, &step)) {
         e->later[index] = (ts_later){*data, step};
@@ -204,7 +205,7 @@ static bool take_scalar(ts_emitter *e, int index, ts_alu alu, const ts_value_for
     return true;
 }
 
-/* One element a row, in fp32. */
+/* An fp32 tile with one element per row. */
 static ts_value_form row_tile(ts_emitter *e, uint32_t axes) {
     uint32_t before = e->axes;
     e->axes = axes;
@@ -213,7 +214,7 @@ static ts_value_form row_tile(ts_emitter *e, uint32_t axes) {
     return form;
 }
 
-/* row = row alu number, or the other way round. */
+/* row = row alu number; with is_reversed, number alu row. */
 static ts_value_form row_step(ts_emitter *e, const ts_value_form *form, ts_alu alu, double number,
                               bool is_reversed) {
     ts_value_form result = row_tile(e, form->axes);
@@ -226,13 +227,13 @@ static ts_value_form row_step(ts_emitter *e, const ts_value_form *form, ts_alu a
     return result;
 }
 
-/* dst = func(data * scale + bias) for each of the rows, and the sum of each where `sum` is asked for. */
+/* dst = func(data * scale + bias) for each row, and optionally the row's sum. */
 typedef struct function {
     ts_act func;
-    const ts_value_form *data, *scale, *bias; /* the last two may be NULL */
-    double factor;                            /* where scale is NULL */
+    const ts_value_form *data, *scale, *bias; /* scale and bias may be NULL */
+    double factor;                            /* the scale if `scale` is NULL */
     uint32_t rows;
-    const ts_value_form *sum; /* NULL = none */
+    const ts_value_form *sum; /* NULL = no sum */
 } function;
 
 static void emit_function(ts_emitter *e, const ts_value_form *dst, const function *f) {
@@ -249,8 +250,8 @@ static void emit_function(ts_emitter *e, const ts_value_form *dst, const functio
     ts_pointwise_release(e);
 }
 
-/* The number as a column. A function reads its bias from memory: the column is set once, before the loops.
-   NULL where the group has too many. */
+/* The number as a column, since a function reads its bias from memory. The column is set once, before the
+   group's loops. NULL when the group has too many of them. */
 static const ts_value_form *number_column(ts_emitter *e, double value) {
     int i = 0;
     while (i < e->number_count && e->numbers[i].value != value)
@@ -258,15 +259,15 @@ static const ts_value_form *number_column(ts_emitter *e, double value) {
     if (i == TS_EMIT_NUMBERS) return NULL;
     if (i < e->number_count) return &e->numbers[i].form;
     e->numbers[e->number_count++] = (ts_number_column){value, row_tile(e, 0)};
-    ts_count parts = ts_count_const(ts_nest_max_parts(&e->nest)); /* no trip's count: none is open there */
+    ts_count parts = ts_count_const(ts_nest_max_parts(&e->nest)); /* all partitions: no loop is open there */
     ts_ap all = ts_build_ap(e->b, e->numbers[i].form.tile, ts_dtype_f32, parts, ts_count_const(1));
     ts_emit_memset(e->b, ts_engine_gpsimd, &all, value);
     ts_build_move(e->b, e->b->program->code.count - 1, e->begin);
     return &e->numbers[i].form;
 }
 
-/* data + scalar, data - scalar or scalar - data as a function's bias; `minus` is room for the negative of a
-   row. False where that would be one number too many. */
+/* Makes data + scalar, data - scalar or scalar - data a function's bias. `minus` is storage for the negative
+   of a row. False when there would be too many number columns. */
 static bool take_bias(ts_emitter *e, function *f, const ts_step *step, ts_value_form *minus) {
     bool is_minus = step->alu == ts_alu_subtract && !step->is_reversed;
     double number = step->scalar.value;
@@ -280,7 +281,8 @@ static bool take_bias(ts_emitter *e, function *f, const ts_step *step, ts_value_
     return true;
 }
 
-/* The function reads `in`, or what `in` waits for and takes the step along. */
+/* Sets the function's input: `in` or, if that is a waiting operation which the function can take along, the
+   operation's data. */
 static void take_input(ts_emitter *e, function *f, const ts_value_form *in, ts_value_form *minus) {
     uint32_t rows = f->rows;
     f->data = in;
@@ -305,8 +307,8 @@ static void take_input(ts_emitter *e, function *f, const ts_value_form *in, ts_v
     f->rows = rows;
 }
 
-/* 1 / x, which ScalarE rounds as VectorE does. False, and nothing emitted, where it has more to do, or where
-   the op is another. */
+/* 1 / x on ScalarE, which rounds it as VectorE does. False, with nothing emitted, if ScalarE would end later
+   or the op is something else. */
 static bool take_reciprocal(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
                             const ts_value_form *b) {
     bool is_one = a->kind == ts_form_immediate && a->value == 1;
@@ -325,8 +327,8 @@ static bool is_same(const ts_value_form *a, const ts_value_form *b) {
            a->start == b->start;
 }
 
-/* c * x * x with a number c above 0, as an optimizer's second moment has it: one pass of ScalarE, which
-   squares sqrt(c) * x. False, and nothing emitted, where the op is another or ScalarE has more to do. */
+/* c * x * x with a number c > 0, as in an optimizer's second moment: one pass of ScalarE, which squares
+   sqrt(c) * x. False, with nothing emitted, if the op is something else or ScalarE would end later. */
 static bool take_scaled_square(ts_emitter *e, int index, ts_alu alu, const ts_value_form *a,
                                const ts_value_form *b) {
     const ts_value_form *product = a->kind == ts_form_later ? a : b, *x = product == a ? b : a;
@@ -357,8 +359,8 @@ void ts_pointwise_arithmetic(ts_emitter *e, int index, ts_alu alu, const ts_valu
 
 /* ---- functions ---- */
 
-/* The reduction of the group that folds the rows of the value; -1 when there is none that one instruction a
-   row can make on the way. */
+/* The index of the group's reduction that folds the value's rows, if one instruction per row can compute it
+   as a by-product; otherwise -1. */
 static int find_fold(const ts_emitter *e, int index, ts_alu fold) {
     const ts_value *value = e->group->ops[index]->results[0];
     uint32_t rows = ts_pointwise_row_axes(e), all = ts_pointwise_all_axes(e);
@@ -374,7 +376,7 @@ static int find_fold(const ts_emitter *e, int index, ts_alu fold) {
     return -1;
 }
 
-/* What the reduction number `index` is made in, on the way. */
+/* The tile for a reduction that is computed as a by-product. */
 static const ts_value_form *fold_tile(ts_emitter *e, int index) {
     e->sums[index] = row_tile(e, ts_pointwise_row_axes(e));
     e->has_sum |= (uint64_t)1 << index;
@@ -427,7 +429,7 @@ bool ts_pointwise_select(ts_emitter *e, int index, const ts_value_form *const *i
     const bool is_reversed = in[2]->kind != ts_form_immediate;
     const ts_value_form *data = in[is_reversed ? 2 : 1], *number = in[is_reversed ? 1 : 2];
     if (number->kind != ts_form_immediate || data->kind == ts_form_immediate ||
-        !ts_dtype_is_float(data->dtype) || data->dtype == ts_dtype_tf32) /* ISA:2899 */
+        !ts_dtype_is_float(data->dtype) || data->dtype == ts_dtype_tf32) /* see ISA:2899 */
         return false;
     const int most = find_fold(e, index, ts_alu_max);
     const uint32_t rows = most >= 0 ? ts_pointwise_row_axes(e) : 0;

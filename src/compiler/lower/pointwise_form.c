@@ -1,19 +1,19 @@
-/* How a group's values lie in SBUF and PSUM, and the operands that instructions read them by. */
+/* How a group's values lie in SBUF and PSUM, and the operands by which instructions access them. */
 #include "compiler/lower/pointwise.h"
 
 uint32_t ts_pointwise_all_axes(const ts_emitter *e) {
     return ((1u << e->nest.rank) - 1) & ~((1u << e->nest.first_free) - 1);
 }
 
-/* Neighbouring axes that a form holds, or that it repeats along. */
+/* Adjacent axes that a form holds, or along which it repeats. */
 typedef struct axis_run {
-    int axis; /* the outermost of them, the only one whose count may be ragged */
+    int axis; /* the outermost one; only its count may be ragged */
     int64_t inner, step;
     bool is_held;
 } axis_run;
 
-/* Over `axes` of the nest but those that are fixed. No dimension joins axes on both sides of `border`.
- * Returns the runs inside it. */
+/* Builds an operand over `axes` of the nest, without the fixed ones. No dimension merges axes on both sides
+   of `border`; returns the number of dimensions inside it. */
 static int form_ap(const ts_emitter *e, const ts_value_form *form, uint32_t axes, int border, ts_ap *ap) {
     const ts_nest *nest = &e->nest;
     *ap = ts_build_ap(e->b, form->tile, form->dtype, ts_nest_parts(nest), ts_count_const(1));
@@ -44,7 +44,7 @@ static int form_ap(const ts_emitter *e, const ts_value_form *form, uint32_t axes
         if (i >= border) inside = runs;
     }
     if (runs == 0) return 0;
-    ap->dims = inside == runs; /* a dimension of one element before those that are reduced */
+    ap->dims = inside == runs; /* a dimension of one element in front of the reduced ones */
     while (runs-- > 0)
         ts_ap_dim(ap, run[runs].step, ts_nest_axis_times(nest, run[runs].axis, run[runs].inner));
     return inside;
@@ -82,7 +82,7 @@ ts_value_form ts_pointwise_tile(ts_emitter *e, unsigned dtype, int slots) {
     return form;
 }
 
-/* ---- one position of some axes at a time ---- */
+/* ---- loops over single positions ---- */
 
 int64_t ts_pointwise_elems(const ts_emitter *e, uint32_t axes) {
     int64_t elems = 1;

@@ -1,5 +1,5 @@
-/* Integer operations of pointwise groups. VectorE computes in fp32, which is exact while operands and result
-   are at most 2^24; GpSimdE has 32-bit integers, exact and wrapping. Narrower integers are computed in 32
+/* Integer operations in pointwise groups. VectorE computes in fp32, which is exact while operands and result
+   are at most 2^24. GpSimdE has 32-bit integers, exact and wrapping. Narrower integers are computed in 32
    bits and cut, unless ranges show that nothing wraps. */
 
 #include "compiler/lower/pointwise.h"
@@ -33,7 +33,7 @@ static ts_alu alu_of(const ts_op_node *op) {
     }
 }
 
-/* Where an op runs, and whether its exact result may be outside its dtype. */
+/* Where an op runs, and whether its exact result may exceed its dtype. */
 typedef struct placing {
     ts_engine engine;
     bool wraps;
@@ -75,7 +75,7 @@ void ts_pointwise_low_bytes(ts_emitter *e, const ts_ap *dst, const ts_value_form
     ts_emit_copy(e->b, ts_engine_vector, dst, &src);
 }
 
-/* GpSimdE's arithmetic takes words. Immediates stay. */
+/* Widens a tile to words, as GpSimdE's arithmetic needs them. Immediates stay. */
 static ts_value_form as_word(ts_emitter *e, const ts_value_form *form) {
     if (form->kind == ts_form_immediate || ts_dtype_is_word(form->dtype)) return *form;
     ts_value_form word = ts_pointwise_tile(e, ts_dtype_i32, 1);
@@ -84,7 +84,7 @@ static ts_value_form as_word(ts_emitter *e, const ts_value_form *form) {
     return word;
 }
 
-/* A word where the result may leave the narrow dtype of dst, dst itself otherwise. */
+/* Where a result is written: to a word if it may exceed the narrow dtype of dst, otherwise to dst. */
 typedef struct landing {
     bool is_word;
     ts_value_form word;
@@ -105,9 +105,9 @@ static void cut(ts_emitter *e, const ts_ap *dst, const landing *l) {
     if (l->is_word) ts_pointwise_low_bytes(e, dst, &l->word);
 }
 
-/* Of words: VectorE takes two passes of two arrays and one of an array and a number, GpSimdE one after it has
-   begun. The two exclude each other at SBUF, so that the one that needs less time is best whatever the other
-   has to do. */
+/* The engine for bitwise ops on words. VectorE takes two passes for two arrays and one for an array and a
+   number; GpSimdE takes one after a start-up time. They exclude each other at SBUF, so the faster one is
+   best, however busy the other is. */
 static ts_engine bits_engine(const ts_emitter *e, const ts_ap *dst, const ts_value_form *const *in) {
     const ts_chip *chip = e->b->chip;
     bool is_array[2] = {in[0]->kind == ts_form_tile, in[1]->kind == ts_form_tile};
@@ -132,7 +132,7 @@ static ts_status binary(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
     landing l = land(e, dst, p, op->kind == ts_hlo_compare);
     ts_value_form a = *in[0], b = *in[1];
     if (p.engine == ts_engine_gpsimd) {
-        if (b.kind == ts_form_immediate && a.kind == b.kind) a.kind = ts_form_column; /* as it is read */
+        if (b.kind == ts_form_immediate && a.kind == b.kind) a.kind = ts_form_column; /* read as a column */
         a = as_word(e, &a);
         b = as_word(e, &b);
     }
@@ -154,7 +154,7 @@ static ts_status clamp(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
     return ts_ok;
 }
 
-/* Bits of an integer as a natural number of 32 bits. */
+/* Converts the bits of an integer to u32. */
 static ts_value_form as_natural(ts_emitter *e, const ts_value_form *form) {
     int bytes = ts_dtype_get(form->dtype)->bytes;
     ts_value_form bits = *form;
@@ -167,7 +167,7 @@ static ts_value_form as_natural(ts_emitter *e, const ts_value_form *form) {
     return word;
 }
 
-/* Counts of bits: recipes over 32 bits; zeros above a narrower operand are not its own. */
+/* Counts bits by recipes on 32 bits. Leading zeros that a narrower operand does not have are subtracted. */
 static ts_status count_bits(ts_emitter *e, const ts_op_node *op, const ts_ap *dst, const ts_value_form *a) {
     ts_value_form bits = as_natural(e, a), count = ts_pointwise_tile(e, ts_dtype_i32, 1);
     const ts_value_form *in[1] = {&bits};
@@ -191,7 +191,7 @@ static ts_status unary(ts_emitter *e, const ts_op_node *op, const ts_ap *dst, co
                               ts_scalar_const(is_predicate ? 0 : -1), false);
         return ts_ok;
     case ts_hlo_sign: {
-        /* Rounding to fp32 changes no sign. */
+        /* sign: rounding to fp32 does not change it */
         ts_inst_tensor_scalar *inst =
             ts_emit_tensor_scalar(e->b, ts_engine_vector, dst, &src, ts_alu_max, ts_scalar_const(-1), false);
         inst->op1 = ts_alu_min;

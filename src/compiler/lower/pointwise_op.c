@@ -1,5 +1,5 @@
-/* One operation of a pointwise group as instructions: dispatch by dtype and kind, float arithmetic, select
-   and comparisons. */
+/* Emits one operation of a pointwise group: dispatch by dtype and kind, float arithmetic, select,
+   comparisons. */
 #include <math.h>
 #include <string.h>
 
@@ -62,14 +62,14 @@ ts_act ts_pointwise_act(unsigned hlo) {
     }
 }
 
-/* A choice between two numbers as a predicate, 0 or 1, times `factor` plus `start`; is_opposite: the
-   predicate that is 1 where this one is 0. */
+/* A select between two numbers as arithmetic: predicate (0 or 1) * factor + start. With is_opposite the
+   negated predicate is used. */
 typedef struct choice {
     float factor, start;
     bool is_opposite;
 } choice;
 
-/* Exactly, zeros' signs included. */
+/* Whether the arithmetic is exact, including the signs of zeros. */
 static bool is_exact(float yes, float no) {
     const float factor = yes - no;
     bool has_minus_zero = (yes == 0 && signbit(yes)) || (no == 0 && signbit(no));
@@ -105,8 +105,8 @@ static ts_value_form *find_form(ts_emitter *e, const ts_value *value) {
     return NULL;
 }
 
-/* A number or a column can be the scalar operand of tensor_scalar: fp32 in arithmetic, an integer of the
-   data's width on bits. On GpSimdE's integers only a number. */
+/* Whether a number or column can be the scalar operand of tensor_scalar: fp32 in arithmetic, an integer of
+   the data's width for bitwise ops. GpSimdE's integer operations take only a number. */
 static bool is_scalar(const ts_value_form *form, const ts_value_form *data, bool is_bits, bool is_integer) {
     if (form->kind == ts_form_immediate) return !is_integer || fabs(form->value) <= 0x1p24;
     if (form->kind == ts_form_tile || is_integer) return false;
@@ -135,7 +135,7 @@ void ts_pointwise_binary(ts_emitter *e, ts_engine engine, const ts_ap *dst, ts_a
     ts_emit_tensor_tensor(e->b, engine, dst, &a_ap, &b_ap, alu);
 }
 
-/* 1 where the predicate is 0; made once for choices in a row. */
+/* The negation of the predicate, which consecutive selects share. */
 static ts_value_form opposite_of(ts_emitter *e, const ts_value_form *pred) {
     if (e->opposite.tile && e->opposite_of == pred->tile) return e->opposite;
     const uint32_t axes = e->axes;
@@ -149,7 +149,7 @@ static ts_value_form opposite_of(ts_emitter *e, const ts_value_form *pred) {
     return e->opposite;
 }
 
-/* A choice between two numbers. False, and nothing emitted, where it is none or would be rounded. */
+/* Emits a select between two numbers. False, with nothing emitted, if it is not one or would be rounded. */
 static bool emit_choice(ts_emitter *e, const ts_op_node *op, const ts_ap *dst, const ts_value_form *pred) {
     choice c;
     if (!find_choice(op, &c)) return false;
@@ -189,8 +189,8 @@ ts_status ts_pointwise_refuse(ts_emitter *e, const ts_op_node *op) {
     return ts_unsupported;
 }
 
-/* The integer whose signed order is the total order of floats: all bits but the sign flip in negative ones.
- */
+/* The integer whose signed order is the total order of floats: in negative floats all bits but the sign are
+   flipped. */
 static ts_value_form order_key(ts_emitter *e, const ts_value_form *form) {
     int bytes = ts_dtype_get(form->dtype)->bytes;
     ts_dtype dtype = bytes == 1 ? ts_dtype_i8 : bytes == 2 ? ts_dtype_i16 : ts_dtype_i32;
@@ -266,7 +266,7 @@ double ts_pointwise_start(const ts_emitter *e, const ts_op_node *op) {
     return 0;
 }
 
-/* Over rows in fp32; what it starts from changes nothing unless it is another number than the identity. */
+/* Reduces rows in fp32. The initial value is applied only if it differs from the neutral number. */
 static ts_status emit_reduce(ts_emitter *e, int index, const ts_value_form *in) {
     const ts_op_node *op = e->group->ops[index];
     const ts_value_form *start = find_form(e, op->operands[1]);

@@ -1,17 +1,17 @@
-/* Inputs of short runs: every other element, or the first half of each row. A DMA of the elements alone would
-   pay a descriptor for each run. It moves what lies between them, too, a run a partition, and engines read
-   the elements in steps; inputs that lie in each other's gaps come together. */
+/* Inputs with short runs: every other element, or the first half of each row. A DMA of only these elements
+   would pay a descriptor for each run. Instead it also moves what lies in between, in one run per partition,
+   and the engines read the elements with a step. Inputs that lie in each other's gaps are loaded together. */
 #include "compiler/lower/pointwise.h"
 
 enum {
-    SHORTEST = 512,        /* bytes: a run from here on is worth its descriptor */
-    FEWEST = 4096,         /* elements: the descriptors of fewer cost no more than the gaps */
-    MOST_FACTOR = 4,       /* bytes loaded for one that is used */
-    DESCRIPTOR_BYTES = 640 /* that a DMA moves in the time of a descriptor */
+    SHORTEST = 512,        /* bytes; longer runs are worth their descriptors */
+    FEWEST = 4096,         /* elements; for fewer, the descriptors cost no more than the gaps */
+    MOST_FACTOR = 4,       /* most bytes loaded for each byte used */
+    DESCRIPTOR_BYTES = 640 /* bytes that a DMA moves in the time of one descriptor */
 };
 
-/* Elements of the last axes that lie side by side; `*gap` is the step of the first axis before them, 0 =
-   none. False where the last axis is not the one whose elements lie closest. */
+/* Finds the number of contiguous elements over the last axes, and in *gap the step of the axis before them (0
+   = none). False when an earlier axis has a smaller step than the last one. */
 static bool find_run(const ts_view *view, int64_t *run, int64_t *gap) {
     int64_t least = 0;
     *run = 1;
@@ -41,11 +41,12 @@ bool ts_pointwise_spans(const ts_view *view) {
     return gap > run && gap <= MOST_FACTOR * run;
 }
 
-/* How a tile is loaded: axes from `first` on in one run of `run` elements, those before it one by one. */
+/* How a tile is loaded: the axes from `first` on as one run of `run` elements, the axes before it one
+   position at a time. */
 typedef struct span {
-    uint32_t axes; /* that the tile holds */
+    uint32_t axes; /* bit set of the axes that the tile holds */
     int first;
-    int64_t run, used; /* elements, and how many of them are the input's */
+    int64_t run, used; /* elements of the run, and how many of them belong to the input */
 } span;
 
 static bool is_ragged(const ts_nest *nest, int axis) {
@@ -53,7 +54,8 @@ static bool is_ragged(const ts_nest *nest, int axis) {
            (nest->tile[axis] < nest->size[axis] && nest->size[axis] % nest->tile[axis] != 0);
 }
 
-/* False where the gaps are not worth it, or engines would need patterns of too many dimensions. */
+/* Chooses the span. False when the gaps are not worth it, or the engines' access patterns would need too many
+   dimensions. */
 static bool find_span(const ts_emitter *e, const ts_view *view, span *s) {
     const ts_nest *nest = &e->nest;
     const int64_t factor = ts_pointwise_span_factor(view);
@@ -96,14 +98,14 @@ static bool same_runs(const ts_emitter *e, const ts_view *a, const ts_view *b) {
     return true;
 }
 
-/* Whether input i may come with one whose elements begin from `first` to before `end`: in gaps of its runs.
- */
+/* Whether input i can be loaded together with one whose first element is in [first, end): it has the same
+   runs and lies in the gaps. */
 static bool comes_along(const ts_emitter *e, const ts_view *view, int i, int64_t first, int64_t end) {
     const ts_view *other = &e->views[TS_EMIT_INPUTS + i];
     return same_runs(e, view, other) && other->offset >= first && other->offset < end;
 }
 
-/* The run of each partition, or of each position of the axes before it. */
+/* Loads the run of each partition, or of each position of the axes before it. */
 static ts_tile load(ts_emitter *e, const ts_view *view, const span *s, bool is_looped) {
     const ts_nest *nest = &e->nest;
     ts_dtype dtype = ts_chip_dtype(view->dtype);
@@ -125,7 +127,7 @@ static ts_tile load(ts_emitter *e, const ts_view *view, const span *s, bool is_l
     return tile;
 }
 
-/* An input's form: its elements in steps. */
+/* Sets an input's form: its elements in the tile, with a step. */
 static void take(ts_emitter *e, int input, ts_tile tile, const span *s, int64_t start) {
     ts_group_input *in = &e->inputs[input];
     const ts_view *view = &e->views[TS_EMIT_INPUTS + input];
@@ -150,7 +152,7 @@ bool ts_pointwise_load_span(ts_emitter *e, int input, bool is_looped) {
     span s;
     if (!e->has_spans || !ts_pointwise_spans(&view) || !find_span(e, &view, &s)) return false;
     find_run(&view, &run, &gap);
-    /* The same gap's elements, from a multiple of it on. */
+    /* Offsets within the same gap, which begins at a multiple of its size. */
     int64_t first = view.offset - view.offset % gap, low = view.offset, high = low;
     for (int i = 0; i < e->input_count; i++) {
         if (!comes_along(e, &view, i, first, first + gap)) continue;

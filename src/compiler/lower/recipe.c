@@ -1,4 +1,4 @@
-/* Recipes as instructions: reads the steps of recipe.def and emits them on registers in SBUF. */
+/* Emits recipes: reads the steps of recipe.def and emits them on registers in SBUF. */
 #include "compiler/lower/recipe.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ const ts_recipe *ts_recipe_find(unsigned kind) {
     return NULL;
 }
 
-/* Cuts the next step, which ends in ';', into words. */
+/* Splits off the next step, which ends in ';', into words. */
 static const char *next_step(const char *text, step *s) {
     s->count = 0;
     while (*text && *text != ';') {
@@ -42,7 +42,7 @@ static const char *next_step(const char *text, step *s) {
     return text + (*text == ';');
 }
 
-/* "t.i32" is register t under dtype i32. */
+/* "t.i32" is register t, seen as i32. */
 static ts_dtype split_name(const char *word, char *name) {
     size_t length = strcspn(word, ".");
     memcpy(name, word, length);
@@ -82,7 +82,7 @@ static ts_value_form *add_register(kitchen *k, const char *name, const ts_value_
     return &k->form[k->count++];
 }
 
-/* The operand that a word names: a register, made when it is written first. */
+/* The operand that a word names: a register, which is made when it is first written. */
 static bool take_register(kitchen *k, const char *word, bool is_dst, ts_ap *ap) {
     char name[WORD_BYTES];
     ts_dtype dtype = split_name(word, name);
@@ -197,13 +197,13 @@ static bool emit_step(kitchen *k, const step *s) {
     return true;
 }
 
-/* Whether the steps look at the bits of an operand, which then must be fp32 in memory. */
+/* Whether the steps use the bits of an operand, which must then be fp32 in memory. */
 static bool reads_bits(const ts_recipe *recipe, const char *name) {
     char word[4] = {' ', name[0], '.', '\0'};
     return strstr(recipe->steps, word) != NULL;
 }
 
-/* Whether the last step makes the result and no other touches it. */
+/* Whether only the last step touches the result. */
 static bool writes_result_once(const ts_recipe *recipe) {
     step s = {0};
     int count = 0;

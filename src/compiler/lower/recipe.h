@@ -11,13 +11,13 @@ typedef struct ts_recipe {
     double ulp; /* largest error in fp32, in units of the last place; 0 = exact */
 } ts_recipe;
 
-/* NULL when the op has none. */
+/* The op's recipe; NULL when it has none. */
 const ts_recipe *ts_recipe_find(unsigned kind);
-/* Some step runs on GpSimdE. */
+/* Whether some step runs on GpSimdE. */
 bool ts_recipe_has_gpsimd(const ts_recipe *recipe);
-/* Registers that the steps name besides the operands: each is 4 bytes an element while the recipe runs. */
+/* The number of registers besides the operands. Each takes 4 bytes per element while the recipe runs. */
 int ts_recipe_registers(const ts_recipe *recipe);
-/* dst = recipe(in...). Fails with ts_usage when the text is no recipe. */
+/* dst = recipe(in...). Fails with ts_usage when the text is not a valid recipe. */
 ts_status ts_recipe_emit(ts_emitter *e, const ts_recipe *recipe, const ts_value_form *dst,
                          const ts_value_form *const *in, int count);
 

@@ -1,14 +1,16 @@
-/* Values that are cheaper to compute again than to keep: a pointwise value that only pointwise ops read, made
-   in few steps from one tensor of its size that lies in HBM anyway (GELU's and softmax's parts, which the
-   gradient reads long after). It is not stored; its op joins the group of whoever reads it next. */
+/* Chooses values that are cheaper to compute again than to store: pointwise values that only pointwise ops
+   read, computed in few steps from one tensor of the same size that is in HBM anyway (parts of GELU and
+   softmax that the gradient reads much later). Such a value is not stored; its op joins the group of the next
+   reader. */
 #include "compiler/lower/recompute.h"
 
 #include "compiler/contract/dot.h"
 #include "compiler/lower/pointwise.h"
 #include "compiler/lower/recipe.h"
 
-/* Engine cycles a free element: of a pass of an engine, of one that reads two tensors, of a byte to or from
-   HBM (chip.def: 1.4 GHz, 128 lanes, hbm_bytes_per_ns). Chains are short, or nothing overlaps their work. */
+/* Costs in engine cycles per free element: of a pass of an engine, of one that reads two tensors, and of a
+   byte to or from HBM (chip.def: 1.4 GHz, 128 lanes, hbm_bytes_per_ns). The number of steps is limited, since
+   nothing would overlap with longer chains. */
 enum { PASS = 1, PASS_OF_TWO = 2, BYTE = 1, MOST_STEPS = 16, MOST_READERS = 4, MANY = 100 };
 
 static ts_lowered *note(const ts_value *value) {
@@ -31,7 +33,8 @@ static bool is_dot(const ts_group *group, int index) {
     return group->dot && group->dot->op == group->ops[index];
 }
 
-/* Reads of the value by the group's ops that were not emitted before; `is_near`: by pointwise ones alone. */
+/* The number of reads of the value by ops of the group that have not been emitted before; with is_near, by
+   pointwise ops only. */
 static uint32_t reads_inside(const ts_group *group, const ts_value *value, bool is_near) {
     uint32_t count = 0;
     for (int i = 0; i < group->op_count; i++) {
@@ -66,7 +69,7 @@ void ts_recompute_serve(const ts_group *group) {
         note(group->ops[i]->results[0])->is_emitted = true;
 }
 
-/* What an op costs; integers take several instructions, some on GpSimdE. */
+/* The cost of an op. Integers take several instructions, some on GpSimdE. */
 static int steps_of(const ts_op_node *op) {
     const ts_type *type = &op->results[0]->type;
     bool is_plain = ts_dtype_is_float(type->dtype) || type->dtype == ts_dtype_i1;
@@ -80,11 +83,11 @@ static int steps_of(const ts_op_node *op) {
     return tensors > 1 ? PASS_OF_TWO : PASS;
 }
 
-/* The ops that compute a value from what lies in HBM. */
+/* The ops that compute a value from tensors in HBM. */
 typedef struct chain {
     const ts_group *group;
     const ts_fate *fate;
-    uint64_t ops, rows; /* bits by number: computed again; read as they are */
+    uint64_t ops, rows; /* bit sets of ops: computed again; read as stored row values */
     int steps;
     const ts_value *leaf; /* the tensor of full size that they read; NULL = none */
     int leaves;
@@ -105,7 +108,7 @@ static bool repeats(const ts_view *view) {
 
 static void follow(chain *c, int index);
 
-/* A row value under another shape: it is stored, and all its names lead there. */
+/* Follows reshapes of a row value: it is stored, and all its names refer to it. */
 static void follow_alias(chain *c, int at) {
     const ts_group *group = c->group;
     while (at >= 0 && ts_group_is_alias(group->ops[at])) {
@@ -145,7 +148,7 @@ static void follow(chain *c, int index) {
         follow_operand(c, op->operands[i]);
 }
 
-/* Whether all readers to come are pointwise ops of this block. */
+/* Whether all later readers are pointwise ops of this block. */
 static bool is_near(const ts_lower *lower, const ts_group *group, int index) {
     const ts_value *value = group->ops[index]->results[0];
     const ts_lowered *lowered = note(value);
@@ -161,7 +164,7 @@ static int64_t bytes_of(const ts_value *value) {
     return ts_dtype_get(ts_chip_dtype(value->type.dtype))->bytes;
 }
 
-/* All that the chain reads must stay as it is until the value's last reader. */
+/* Extends the lifetime of everything that the chain reads to the value's last reader. */
 static void keep_leaves(const chain *c, uint32_t last_use) {
     for (int i = 0; i < c->group->op_count; i++) {
         if (!(c->ops >> i & 1)) continue;
@@ -172,7 +175,7 @@ static void keep_leaves(const chain *c, uint32_t last_use) {
     }
 }
 
-/* A value that its readers may compute again, as far as it alone is concerned. */
+/* Whether readers may compute the value again, considering this value alone. */
 static bool find_chain(ts_lower *lower, const ts_group *group, int index, const ts_fate *fate, chain *c) {
     const ts_type *type = &group->ops[index]->results[0]->type;
     *c = (chain){.group = group, .fate = fate};
@@ -183,14 +186,14 @@ static bool find_chain(ts_lower *lower, const ts_group *group, int index, const 
     return c->steps <= MOST_STEPS && c->leaves <= 1;
 }
 
-/* The values that one leaf gives are chosen together, since their readers load it once: what is neither
-   stored nor loaded must be worth more than the passes of all their ops. */
+/* Values computed from one leaf are decided together, since their readers load it once. The stores and loads
+   saved must outweigh the passes of all their ops. */
 static bool is_worth_it(const ts_group *group, const chain *chains, const ts_value *leaf,
                         const ts_fate *fate) {
     uint64_t ops = 0;
     int64_t saved = leaf ? -BYTE * bytes_of(leaf) : 0;
     int at = leaf ? find(group, leaf) : -1;
-    if (at >= 0 && fate[at] == ts_fate_inside) saved *= 2; /* stored for this alone */
+    if (at >= 0 && fate[at] == ts_fate_inside) saved *= 2; /* it would be stored for this purpose only */
     for (int i = 0; i < group->op_count; i++) {
         if (!chains[i].is_chosen || chains[i].leaf != leaf) continue;
         const ts_value *value = group->ops[i]->results[0];
@@ -212,7 +215,7 @@ static void choose(const chain *c, int index, ts_fate *fate) {
     keep_leaves(c, note(c->group->ops[index]->results[0])->last_use);
 }
 
-/* The one op that reads value number `index` in what is computed again; -1 when there are several. */
+/* The only op that reads the value of op `index` among those computed again; -1 when there are several. */
 static int only_way(const ts_group *group, int index, const ts_fate *fate) {
     int way = -1;
     for (int i = index + 1; i < group->op_count; i++) {
@@ -223,8 +226,8 @@ static int only_way(const ts_group *group, int index, const ts_fate *fate) {
     return way;
 }
 
-/* A leaf that is stored only because others are computed from it, all by way of one op, need not be stored
-   where that op's result can be: a contraction's sum with its bias. */
+/* A leaf that is stored only for values that are computed again, all through one op, need not be stored if
+   that op's result can be instead, such as a contraction's sum with its bias. */
 static void advance_leaf(const ts_group *group, int leaf, const bool *escapes, ts_fate *fate) {
     for (int way; !escapes[leaf] && (way = only_way(group, leaf, fate)) >= 0; leaf = way) {
         const ts_value *from = group->ops[leaf]->results[0], *to = group->ops[way]->results[0];

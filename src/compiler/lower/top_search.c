@@ -1,7 +1,7 @@
-/* Searching rows in SBUF for their first k elements (lower_top.c): VectorE's searches compare in fp32, which
-   holds keys of 16 bits; of 32 bits the upper ones are searched first, then the lower ones of the elements
-   that tie with the k-th. What was found so is ordered by counting, as the sort would order it: by all bits,
-   of equal keys the lowest index first. */
+/* Searches rows in SBUF for their first k elements (lower_top.c). VectorE's search instructions compare in
+   fp32, which holds keys of 16 bits. Of 32-bit keys the upper bits are searched first, then the lower bits of
+   the elements that tie with the k-th. The elements found are ordered by counting, exactly as the sort would:
+   by all bits, and by index among equal keys. */
 #include <math.h>
 
 #include "compiler/lower/top.h"
@@ -16,7 +16,7 @@ ts_ap ts_top_all(const ts_top *s, ts_tile tile, ts_dtype dtype, int64_t elems) {
     return ts_build_ap(s->b, tile, dtype, s->parts, ts_count_const(elems));
 }
 
-/* Of every row `count` elements from `first` on; rows are `pitch` apart. */
+/* `count` elements of every row from `first` on; rows are `pitch` apart. */
 ts_ap ts_top_columns(const ts_top *s, ts_tile tile, ts_dtype dtype, int64_t pitch, int64_t first,
                      int64_t step, int64_t count) {
     ts_ap ap = ts_top_all(s, tile, dtype, 1);
@@ -27,7 +27,7 @@ ts_ap ts_top_columns(const ts_top *s, ts_tile tile, ts_dtype dtype, int64_t pitc
     return ap;
 }
 
-/* The same of the row that the open loop is at. */
+/* The same for the row of the open loop. */
 ts_ap ts_top_row(const ts_top *s, ts_tile tile, ts_dtype dtype, int64_t pitch, int64_t first, int64_t count) {
     int64_t bytes = ts_dtype_get(dtype)->bytes;
     ts_ap ap = ts_top_all(s, tile, dtype, count);
@@ -86,7 +86,7 @@ bool ts_top_is_float(const ts_top *s) {
     return ts_dtype_get(s->dtype)->kind == 'f';
 }
 
-/* Keys as they are where the largest go first; else times -1, which turns their order round. */
+/* The keys if the largest come first, otherwise the keys times -1, which reverses their order. */
 static ts_tile turn(const ts_top *s, ts_tile keys, ts_dtype *dtype) {
     if (!s->is_ascending) return keys;
     int64_t elems = s->group * s->width;
@@ -97,7 +97,7 @@ static ts_tile turn(const ts_top *s, ts_tile keys, ts_dtype *dtype) {
     return tile;
 }
 
-/* Keys that fp32 holds, in their order. */
+/* Converts keys to numbers that fp32 holds, in the same order. */
 static ts_tile make_numbers(const ts_top *s, ts_dtype *dtype) {
     const ts_top_array *key = &s->arrays[0];
     int bytes = ts_dtype_get(s->dtype)->bytes;
@@ -112,8 +112,8 @@ static ts_tile make_numbers(const ts_top *s, ts_dtype *dtype) {
     return turn(s, tile, dtype);
 }
 
-/* The upper bits of words, in their order. Of floats all but the lowest one: with half their magnitude for an
-   integer they are floats again, in the same order, of which none is NaN and both zeros are equal. */
+/* The upper bits of words, in the same order. For floats these are all but the lowest bit: half of the
+   magnitude, taken as an integer, is again a float of the same order, never NaN, and both zeros are equal. */
 static ts_tile make_upper(ts_top *s, ts_dtype *dtype) {
     int64_t elems = s->group * s->width;
     ts_tile tile = ts_top_tile(s, elems, ts_dtype_i32, 2);
@@ -128,8 +128,7 @@ static ts_tile make_upper(ts_top *s, ts_dtype *dtype) {
     return turn(s, tile, dtype);
 }
 
-/* The lower bits as floats of a magnitude from 1/4 to 1/2, in the order of keys whose upper bits are equal.
- */
+/* The lower bits as floats of magnitude 1/4 to 1/2, in the order of keys with equal upper bits. */
 static ts_tile make_lower(ts_top *s) {
     int64_t elems = s->group * s->width;
     ts_tile tile = ts_top_tile(s, elems, ts_dtype_i32, 2);
@@ -141,7 +140,7 @@ static ts_tile make_lower(ts_top *s) {
     return turn(s, tile, &dtype);
 }
 
-/* The same of the words found as small integers. */
+/* The same for the words found, as small integers. */
 static ts_tile lower_found(ts_top *s, ts_tile found) {
     int64_t elems = s->group * s->rounded;
     ts_tile tile = ts_top_tile(s, elems, ts_dtype_i32, 1);
@@ -157,12 +156,12 @@ static ts_tile lower_found(ts_top *s, ts_tile found) {
 
 /* ---- searching ---- */
 
-/* Values in descending order, [rows of a partition, rounded], and where they lie: `rounded` indices from
-   `first` on of each `pitch`. */
+/* Values in descending order, [rows of a partition, rounded], and their positions: `rounded` indices from
+   `first` on out of each `pitch`. */
 typedef struct list {
     ts_tile values, indices;
     int64_t pitch, first;
-    bool is_ordered; /* the indices of equal ones are */
+    bool is_ordered; /* equal values have ascending indices */
 } list;
 
 static void emit_largest(ts_top *s, ts_tile keys, ts_dtype dtype, const list *l, int64_t at) {
@@ -182,7 +181,7 @@ static void emit_indices(ts_top *s, ts_tile keys, ts_dtype dtype, const list *l,
     ts_top_close_rows(s);
 }
 
-/* rest = keys without those found last */
+/* rest = keys without those found last. */
 static void emit_rest(ts_top *s, ts_tile rest, ts_tile keys, ts_dtype dtype, const list *l, int64_t at) {
     ts_top_open_rows(s);
     ts_inst_nc_match_replace8 *inst = append(s, ts_op_nc_match_replace8, ts_engine_vector);
@@ -195,9 +194,9 @@ static void emit_rest(ts_top *s, ts_tile rest, ts_tile keys, ts_dtype dtype, con
     ts_top_close_rows(s);
 }
 
-/* The largest of each row and their indices. What was found leaves for the next round; `rest` may be the keys
-   themselves, which are then spoiled. Of equal ones nc_find_index8 gives the indices in order,
-   nc_match_replace8, which saves a pass, only those that they have together. */
+/* Finds the largest elements of each row and their indices. Found elements are removed for the next round;
+   `rest` may be the keys themselves, which are then overwritten. For equal values nc_find_index8 gives the
+   indices in order; nc_match_replace8, which saves a pass, gives the right indices in any order. */
 static void find_largest(ts_top *s, ts_tile keys, ts_dtype dtype, ts_tile rest, const list *l) {
     for (int64_t at = 0; at < s->rounded; at += TS_TOP_FOUND) {
         bool is_last = at + TS_TOP_FOUND == s->rounded;
@@ -210,13 +209,13 @@ static void find_largest(ts_top *s, ts_tile keys, ts_dtype dtype, ts_tile rest, 
     }
 }
 
-/* A tile for it; none where one round is all. */
+/* Makes the tile for the remaining keys; 0 when one round is enough. */
 static ts_tile new_rest(const ts_top *s) {
     return s->rounded > TS_TOP_FOUND ? ts_top_tile(s, s->group * s->width, ts_dtype_f32, 1) : 0;
 }
 
-/* How many of a row's found ones go before each. Of equal upper bits the lower ones decide, then the index.
- */
+/* Counts how many of a row's found elements come before each. Equal upper bits are decided by the lower ones,
+   then by the index. */
 static ts_tile count_before(ts_top *s, const list *upper, ts_tile lower) {
     int64_t k = s->rounded, elems = s->group * k;
     ts_tile order = ts_top_tile(s, elems, ts_dtype_f32, 1), before = ts_top_tile(s, elems, ts_dtype_f32, 1);
@@ -257,8 +256,8 @@ static ts_tile count_before(ts_top *s, const list *upper, ts_tile lower) {
     return before;
 }
 
-/* Of both lists the places that they have in the result, from 1 on; 0 for what is no part of it. The first
-   list's are those above the k-th; the second one goes after them. */
+/* The places of both lists' elements in the result, from 1 on; 0 for elements that are not part of it. The
+   first list contributes those above the k-th; the second list follows. */
 static ts_tile make_places(ts_top *s, const list *first, ts_tile before) {
     int64_t k = s->rounded;
     ts_tile above = ts_top_tile(s, s->group * k, ts_dtype_f32, 1),
@@ -281,7 +280,7 @@ static ts_tile make_places(ts_top *s, const list *first, ts_tile before) {
     return places;
 }
 
-/* What of the lower bits ties with the k-th keeps them; the rest goes below -1/2. */
+/* Keeps the lower bits of elements that tie with the k-th; others become less than -1/2. */
 static void mark_ties(ts_top *s, ts_tile upper, ts_dtype dtype, ts_tile lower, const list *found) {
     ts_top_open_rows(s);
     ts_ap last = ts_top_row(s, found->values, ts_dtype_f32, s->rounded, s->k - 1, 1);
@@ -304,7 +303,7 @@ static ts_tile fetch_words(ts_top *s, const list *l) {
     return words;
 }
 
-/* Of the indices of both lists those of places 1, 2 ... rounded. */
+/* Of both lists' indices, selects those with places 1, 2 ... rounded. */
 static ts_tile put_in_place(ts_top *s, ts_tile indices, ts_tile places) {
     int64_t k = s->rounded;
     ts_tile which = ts_top_tile(s, s->group * k, ts_dtype_u32, 1),

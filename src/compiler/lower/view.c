@@ -1,4 +1,4 @@
-/* Views: composing rearrangements, and the normal form that tiling starts from. */
+/* Views: composes rearrangements, and brings views to the normal form from which tiling starts. */
 #include "compiler/lower/view.h"
 
 #include <string.h>
@@ -118,8 +118,8 @@ static ts_view transpose(const ts_op_node *op, const ts_view *operand) {
     return ts_view_permute(operand, count, perm);
 }
 
-/* Matches runs of old axes with runs of new axes of equal product, the inner axes first; a run of
-   several old axes must lie together. */
+/* Matches runs of old axes with runs of new axes of equal product, innermost first. A run of several old axes
+   must be contiguous. */
 bool ts_view_reshape(const ts_view *view, int rank, const int64_t *dim, ts_view *result) {
     ts_view from = *view;
     if (view->kind != ts_view_splat) ts_views_merge(&from, 1);
@@ -169,7 +169,7 @@ static bool apply(const ts_op_node *op, const ts_view *operand, ts_view *result)
     }
 }
 
-/* Numbers that do not count are one number. */
+/* An iota that does not count is a single number. */
 static void settle_iota(ts_view *view) {
     if (ts_view_is_shifted(view)) return;
     for (int i = 0; i < view->rank; i++)

@@ -33,7 +33,7 @@ bool ts_window_has_padding(const ts_window *window) {
     return false;
 }
 
-/* Element i of an axis goes to low + i * (interior + 1); what falls outside is cut off. */
+/* Element i of an axis goes to low + i * (interior + 1); elements that fall outside are dropped. */
 ts_status ts_window_pad(ts_lower *lower, const ts_window *window, const ts_view *inner, const ts_view *fill,
                         ts_view *padded) {
     ts_type type = {.dtype = inner->dtype, .rank = inner->rank};
@@ -42,7 +42,7 @@ ts_status ts_window_pad(ts_lower *lower, const ts_window *window, const ts_view 
         type.dim[i] = spaced + window->low[i] + window->high[i];
         if (type.dim[i] < 0) type.dim[i] = 0;
     }
-    ts_view from = *inner, all = *fill; /* `inner` may be `padded` itself */
+    ts_view from = *inner, all = *fill; /* `inner` and `padded` may be the same object */
     *padded = ts_view_of_tensor(ts_lower_scratch(lower, &type, "padded"), &type);
     ts_view to = *padded;
     all.rank = padded->rank;
@@ -66,12 +66,13 @@ ts_status ts_window_pad(ts_lower *lower, const ts_window *window, const ts_view 
 
 /* ---- tiles ---- */
 
-/* An axis on which the window does nothing. */
+/* Whether the window does nothing along the axis. */
 static bool is_plain(const ts_window_nest *w, int axis) {
     return w->window->size[axis] == 1 && w->window->stride[axis] == 1;
 }
 
-/* The axes that partitions or loops walk: the largest on the partitions, of equal ones the innermost. */
+/* Puts the largest of the axes before first_whole on the partitions (the innermost of equal ones); the others
+   become loops. */
 static void cut(ts_window_nest *w) {
     ts_nest *nest = &w->nest;
     *nest = (ts_nest){.b = &w->lower->b, .rank = w->out.rank, .part = -1, .first_free = w->first_whole};
@@ -84,7 +85,7 @@ static void cut(ts_window_nest *w) {
         nest->tile[nest->part] = nest->size[nest->part] < PARTITIONS ? nest->size[nest->part] : PARTITIONS;
 }
 
-/* Neighbouring axes that the window leaves alone and that lie together become one. */
+/* Merges adjacent contiguous axes along which the window does nothing. */
 static void merge(ts_window_nest *w, ts_window *merged) {
     for (int i = w->in.rank - 1; i-- > 0;) {
         bool is_joint = is_plain(w, i) && is_plain(w, i + 1) &&
