@@ -37,8 +37,8 @@ ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
 /* Replaces ops that can be computed by others (expand.h). */
 ts_status ts_expand(ts_module *module, ts_func *main, ts_diag *diag);
 
-/* Rewrites integers to what the engines have: wide products and sums become float products and sums of few
-   bits, and 64-bit values that could not be narrowed become pairs of 32-bit ones. Fold afterwards. */
+/* Rewrites integers to what the engines have: their products and sums become those of floats of few bits, and
+   64-bit values that could not be narrowed become pairs of 32-bit ones. Fold afterwards. */
 ts_status ts_split_integers(ts_module *module, ts_func *main, ts_diag *diag);
 
 /* Removes f8E4M3FN from all values but the function's arguments and results: it becomes bytes, converted to
@@ -49,8 +49,8 @@ ts_status ts_expand_fp8(ts_module *module, ts_func *main, ts_diag *diag);
    arguments and results keep their types. Fold afterwards. */
 ts_status ts_auto_cast_run(ts_module *module, ts_func *main, ts_auto_cast mode, ts_dtype type);
 
-/* Replaces operations that spell out a function of ScalarE by that function (functions.def). Fold afterwards.
- */
+/* Replaces operations that spell out a function of ScalarE by that function (functions.def). Fold
+   afterwards. */
 ts_status ts_find_functions(ts_module *module, ts_func *main, ts_diag *diag);
 
 /* Makes 64-bit integers 32-bit where their values are known to fit, and integers that can have only one value
@@ -60,8 +60,8 @@ ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag);
 /* Replaces sines and cosines of angles that are known to be small by ops of their own. */
 ts_status ts_small_angles(ts_module *module, ts_func *main, ts_diag *diag);
 
-/* Replaces quotients by products with a reciprocal, where the reciprocal is a normal number. Fold afterwards.
- */
+/* Replaces quotients by products with a reciprocal, where the reciprocal is a normal number. Fold
+   afterwards. */
 ts_status ts_split_divisions(ts_module *module, ts_func *main, ts_diag *diag);
 
 /* Lays images between convolutions out channel by channel, as far as the ops between them allow. Folds the

@@ -62,8 +62,8 @@ ts_count ts_build_ragged(ts_builder *builder, int64_t tile, int64_t total, uint3
 /* Opens a loop and returns its id. ts_build_end closes the innermost open loop. */
 uint32_t ts_build_loop(ts_builder *builder, ts_count trip);
 void ts_build_end(ts_builder *builder);
-/* Moves the instruction at position `from` to position `to`. Begin and end of loops in between shift by one.
- */
+/* Moves the instruction at position `from` to position `to`. Begin and end of loops in between shift by
+   one. */
 void ts_build_move(ts_builder *builder, uint32_t from, uint32_t to);
 
 /* Adds a tile of `parts` partitions and `bytes` a partition. With slots > 1 it rotates with the counter of
@@ -142,16 +142,16 @@ void ts_plan_forward(ts_builder *builder);
    The program must be complete: no loop open, no tile placed. */
 void ts_plan_reside(ts_builder *builder);
 
-/* Hoists loads that fetch the same on every trip out of top-level loops, while SBUF has room (invariant.c).
- */
+/* Hoists loads that fetch the same on every trip out of top-level loops, while SBUF has room
+   (invariant.c). */
 void ts_plan_invariants(ts_builder *builder);
 /* Gives every tile an address in SBUF or PSUM and every scratch tensor an offset in HBM, by liveness over the
    loop tree. Addresses are low, but avoid memory that was in use shortly before if there is a choice. Returns
    ts_capacity, naming what does not fit. */
 ts_status ts_plan_place(ts_builder *builder, ts_diag *diag);
 /* Places the tiles of one space by age (place_recent.c); `first` and `last` of each tile must be known.
-   `capacity` is in bytes per partition. Returns ts_capacity, naming the largest tiles that are live at once.
-   */
+   `capacity` is in bytes per partition. Returns ts_capacity, naming the largest tiles that are live at
+   once. */
 ts_status ts_plan_place_recent(ts_builder *builder, ts_space space, double capacity, ts_diag *diag);
 /* Whether the SBUF tiles of a builder with owns_banks all find addresses. The program is not changed. */
 bool ts_plan_fits(ts_builder *builder);

@@ -29,8 +29,7 @@ typedef struct room {
     uint32_t order_count;
     uint32_t *order; /* tiles without a chosen address, by first access */
     uint32_t chosen_count, over, over_before;
-    uint32_t
-        *chosen; /* tiles with a chosen address, by last access; `spans` includes those before index `over` */
+    uint32_t *chosen; /* tiles with a chosen address, by last access; `spans` has those before `over` */
     int count, count_before;
     span *spans;  /* contiguous and sorted; the last one begins where the memory ends */
     span *before; /* copy of `spans` from before the current cluster */

@@ -1,5 +1,5 @@
-/* Values that stay in SBUF between loop nests: the pass itself, and the changes that it makes to the program.
- */
+/* Values that stay in SBUF between loop nests: the pass itself, and the changes that it makes to the
+   program. */
 #include "plan/reside.h"
 
 /* Whether the tensor must also be stored to HBM, for loads that are not served from SBUF. */

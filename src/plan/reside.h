@@ -56,8 +56,8 @@ typedef struct ts_reside_columns {
    Sets the columns that it covers. */
 bool ts_reside_lies(const ts_program *program, const ts_reside_form *form, const ts_ap *hbm,
                     ts_reside_columns *columns);
-/* Makes the map for a DMA between the two operands, of which `hbm` fits the form. False when there is none.
- */
+/* Makes the map for a DMA between the two operands, of which `hbm` fits the form. False when there is
+   none. */
 bool ts_reside_join(const ts_reside_form *form, const ts_ap *tile, const ts_ap *hbm, ts_reside_map *map);
 /* Whether an operand `ap` on the tile, inside the loops of `nest`, can be expressed on the tensor and stays
    within what the DMA moves. `base` is the byte in the tile at which that DMA begins. */

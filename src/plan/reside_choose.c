@@ -149,9 +149,7 @@ static bool is_placed(ts_reside *r) {
 }
 
 void ts_reside_choose(ts_reside *r) {
-    static const int shares[] = {
-        100, 90, 80,
-        65,  50, 30}; /* percent of SBUF to fill; less is tried when fragmentation prevents placement */
+    static const int shares[] = {100, 90, 80, 65, 50, 30}; /* percent of SBUF, tried in turn */
     chooser c = {.r = r, .busy = TS_NEW_ARRAY(&r->arena, int64_t, r->program->code.count)};
     for (uint32_t t = 0; t < r->program->tensors.count; t++)
         add_options(&c, t);

@@ -98,8 +98,8 @@ static bool same_map(const ts_reside_map *a, const ts_reside_map *b) {
     return is_same;
 }
 
-/* Whether the DMA at `at` loads the same part of the tensor to the same place of the tile as the link's DMA.
- */
+/* Whether the DMA at `at` loads the same part of the tensor to the same place of the tile as the link's
+   DMA. */
 static bool is_like(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t number,
                     const ts_reside_link *l, uint32_t at) {
     ts_reside_columns columns;
@@ -228,8 +228,8 @@ static bool is_in_place(const ts_reside *r, const ts_reside_link *store, const t
 }
 
 /* Whether the two links cannot both be parts of the tensor. Writing the store's tile overwrites the tensor at
-   once, so no load's tile with those columns may still be in use. Links with disjoint columns never conflict.
-   */
+   once, so no load's tile with those columns may still be in use. Links with disjoint columns never
+   conflict. */
 static bool do_meet(const ts_reside *r, const ts_reside_link *a, const ts_reside_link *b) {
     const ts_reside_tile *x = &r->tiles[a->tile], *y = &r->tiles[b->tile];
     if (a->columns.first > b->columns.last || b->columns.first > a->columns.last) return false;
@@ -299,8 +299,8 @@ static int by_step(const void *a, const void *b) {
     return x->step < y->step ? -1 : x->step > y->step;
 }
 
-/* Strides of the HBM operand over its dimensions and loops. Returns their number, -1 when a count is ragged.
- */
+/* Strides of the HBM operand over its dimensions and loops. Returns their number, -1 when a count is
+   ragged. */
 static int get_strides(const ts_reside *r, uint32_t at, const ts_ap *hbm, stride *strides) {
     int count = 0;
     for (int i = 0; i < hbm->dims; i++) {

@@ -28,8 +28,8 @@ typedef struct ts_walk {
 void ts_walk_add(ts_walk *walk, ts_axis axis);
 /* Sorts the axes by descending steps on a side, the order in which it lies in memory. */
 void ts_walk_sort(ts_walk *walk, ts_side side);
-/* Drops axes of size 1 and merges adjacent axes that are contiguous on every side. At least one axis is left.
- */
+/* Drops axes of size 1 and merges adjacent axes that are contiguous on every side. At least one axis is
+   left. */
 void ts_walk_merge(ts_walk *walk);
 int64_t ts_walk_elems(const ts_walk *walk);
 /* Cuts the walk into panels of at most `panel` elements and tiles of at most `tile`; both are at least 1. */

@@ -87,8 +87,7 @@ int ts_dot_out_slots(const ts_dot *dot);
    columns)]. */
 typedef struct ts_dot_block {
     ts_tile psum, out;
-    int64_t row_tiles, batches,
-        batch_trips; /* batches that PSUM holds at a time, and how many such groups there are */
+    int64_t row_tiles, batches, batch_trips; /* batches in PSUM at a time; number of such sets */
     uint32_t row_loop, batch_loop;
     bool row_is_open, batch_is_open;
     int64_t psum_step; /* bytes in PSUM between row tiles; 0 = they reuse one place */

@@ -62,8 +62,8 @@ void ts_dot_ahead_begin(ts_dot_ahead *a, ts_lower *lower, ts_dot *d, const ts_do
     ts_build_end(d->b);
 }
 
-/* Adds rows to turn, from position `at` on. `left` positions remain; none are turned if it is not positive.
- */
+/* Adds rows to turn, from position `at` on. `left` positions remain; none are turned if it is not
+   positive. */
 static void add_next(ts_dot_ahead *a, ts_affine at, ts_affine left, ts_affine number, bool is_guarded,
                      ts_engine trigger) {
     const ts_dot *d = a->dot;

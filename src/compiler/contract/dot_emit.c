@@ -21,8 +21,8 @@ static ts_ap operand_ap(const ts_dot *d, const ts_dot_operand *o, const ts_dot_g
 }
 
 /* Multiplies `count` chunks of a group from `from` on, each for all batches and banks of the block, so that
-   the part of a panel that has already arrived is used first. With is_first the first chunk overwrites PSUM.
-   */
+   the part of a panel that has already arrived is used first. With is_first the first chunk overwrites
+   PSUM. */
 static void multiply_part(const ts_dot *d, const ts_dot_block *k, const ts_dot_group *g, ts_affine from,
                           ts_count count, bool is_first) {
     int64_t elem = ts_dtype_get(d->dtype)->bytes, cols = ts_walk_panel(&d->cols);
@@ -31,8 +31,8 @@ static void multiply_part(const ts_dot *d, const ts_dot_block *k, const ts_dot_g
     uint32_t batch_loop = ts_dot_open(d, k->batches), loop = is_loop ? ts_build_loop(d->b, count) : 0;
     uint32_t bank_loop = ts_dot_open(d, banks);
     ts_affine batch = ts_dot_counter(d, k->batches, batch_loop), bank = ts_dot_counter(d, banks, bank_loop);
-    ts_affine index = is_loop ? ts_build_term(d->b, from, 1, loop) : from,
-              first = batch; /* position of the bank in the panel */
+    /* `first` is the batch in the panel. */
+    ts_affine index = is_loop ? ts_build_term(d->b, from, 1, loop) : from, first = batch;
     if (k->batch_trips > 1) first = ts_build_term(d->b, first, k->batches, k->batch_loop);
     ts_count depth = ts_count_scale(d->b, ts_dot_positions(d, g, index), d->depth.inner);
     ts_count width = ts_walk_slice(d->b, &d->cols, TS_DOT_BANK, banks > 1, bank_loop);

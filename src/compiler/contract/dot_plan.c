@@ -1,5 +1,5 @@
-/* Plans a contraction: which side is stationary, how each operand reaches SBUF, and which panels SBUF holds.
- */
+/* Plans a contraction: which side is stationary, how each operand reaches SBUF, and which panels SBUF
+   holds. */
 #include "compiler/contract/dot.h"
 
 #include "base/integer.h"
@@ -224,8 +224,8 @@ static double traffic(const ts_dot *dot) {
     return ts_dot_is_whole(dot) ? cost : 1.1 * cost;
 }
 
-/* Chooses panels: several batches if they fit, otherwise of one batch the panels that move the fewest bytes.
- */
+/* Chooses panels: several batches if they fit, otherwise of one batch the panels that move the fewest
+   bytes. */
 static bool cut_panels(ts_dot *dot) {
     int64_t most = most_cols(dot), last = dot->batch.axis[dot->batch.count - 1].size, best_rows = 0,
             best_cols = 0;
@@ -245,8 +245,8 @@ static bool cut_panels(ts_dot *dot) {
             if (!try_panels(dot, rows, cols)) continue;
             for (int outer = 0; outer < 2; outer++) {
                 dot->is_rows_outer = outer == 1;
-                bool is_smaller =
-                    ts_dot_can_go_ahead(dot); /* smaller panels are preferred if nothing more is moved */
+                /* Smaller panels are preferred if they move no more bytes. */
+                bool is_smaller = ts_dot_can_go_ahead(dot);
                 if (best_rows && (is_smaller ? traffic(dot) > least : traffic(dot) >= least)) continue;
                 least = traffic(dot);
                 best_rows = rows;

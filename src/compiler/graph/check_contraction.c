@@ -43,8 +43,7 @@ ts_status ts_check_dot(const ts_check *check) {
 
 /* The axis numbers of one side of a convolution. */
 typedef struct axes {
-    int64_t first, second,
-        spatial[TS_MAX_RANK]; /* first and second: batch and feature, or input and output feature */
+    int64_t first, second, spatial[TS_MAX_RANK]; /* batch and feature, or input and output feature */
 } axes;
 
 static ts_status read_axes(const ts_check *check, const char *first, const char *second, const char *spatial,

@@ -83,8 +83,8 @@ ts_status ts_check_axis(const ts_check *check, const char *name, int rank, int64
     return ts_check_fail(check, "%s is %" PRId64 " and must be an axis of %d", name, *axis, rank);
 }
 
-/* A set of element types, by the kind letters of dtype.def: b predicate, s and u integer, f float, c complex.
- */
+/* A set of element types, by the kind letters of dtype.def: b predicate, s and u integer, f float, c
+   complex. */
 typedef struct kinds {
     const char *letters, *words;
 } kinds;

@@ -21,8 +21,8 @@ static bool fits(unsigned dtype, int64_t low, int64_t high) {
 
 /* ---- loops ---- */
 
-/* A number that is known before the loop starts: a constant, or an argument of the loop that no trip changes.
- */
+/* A number that is known before the loop starts: a constant, or an argument of the loop that no trip
+   changes. */
 static bool number_of(const ts_count_loop *loop, const ts_op_node *op, const ts_block *block,
                       const ts_value *value, int64_t *number) {
     double constant;
@@ -103,8 +103,8 @@ bool ts_counted_step(const ts_count_loop *loop, const ts_op_node *op, uint32_t i
     return fits(op->results[i]->type.dtype, last < *first ? last : *first, last < *first ? *first : last);
 }
 
-/* Whether the value is first + step * trip in every trip: a counting carry, or a sum or difference of such.
- */
+/* Whether the value is first + step * trip in every trip: a counting carry, or a sum or difference of
+   such. */
 static bool is_linear(const ts_count_loop *loop, const ts_op_node *op, const ts_value *value, int64_t *first,
                       int64_t *step) {
     int argument = ts_block_argument(loop->body, value);

@@ -13,8 +13,8 @@ typedef struct ts_count_loop {
 /* Returns the index of the carry that counts the loop's trips, and sets loop->trips; -1 when the trip count
    depends on data. cond and body must be set. */
 int ts_counted_find(ts_count_loop *loop, const ts_op_node *op);
-/* Whether carry i is first + step * trip at the start of every trip and after the last one, without overflow.
- */
+/* Whether carry i is first + step * trip at the start of every trip and after the last one, without
+   overflow. */
 bool ts_counted_step(const ts_count_loop *loop, const ts_op_node *op, uint32_t i, int64_t *first,
                      int64_t *step);
 /* Whether the trips of a counted loop write every element of carry i, and nothing else reads it. Its initial

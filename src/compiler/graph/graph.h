@@ -138,8 +138,8 @@ ts_func *ts_module_func(const ts_module *module, const char *name); /* NULL if a
 uint32_t ts_module_user_loc(const ts_module *module, uint32_t loc);
 
 ts_value *ts_value_new(ts_module *module, ts_func *func, const ts_type *type);
-/* Makes an op with fresh result values that is not in a block yet. Arrays are copied into the module's arena.
- */
+/* Makes an op with fresh result values that is not in a block yet. Arrays are copied into the module's
+   arena. */
 ts_op_node *ts_op_new(ts_module *module, ts_func *func, ts_hlo kind, uint32_t loc, uint32_t operand_count,
                       ts_value *const *operands, uint32_t result_count, const ts_type *result_types,
                       uint32_t attr_count, const ts_named_attr *attrs, uint32_t region_count);

@@ -10,8 +10,7 @@
 enum {
     MAX_DEPTH = 256,           /* nesting of regions and calls, over which passes recurse */
     MAX_INLINED_OPS = 1 << 21, /* operations of a function after all calls are inlined */
-    MAX_BYTES_LOG2 =
-        46 /* size of a tensor, with empty dimensions counted as 1, so that strides cannot overflow */
+    MAX_BYTES_LOG2 = 46 /* size of a tensor; empty dimensions count as 1 so that strides cannot overflow */
 };
 
 static const char STATIC_SHAPES[] = "export the program with static shapes";

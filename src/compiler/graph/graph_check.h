@@ -24,8 +24,8 @@ typedef struct ts_type_text {
 } ts_type_text;
 ts_type_text ts_type_name(const ts_type *type);
 
-/* Helpers. Each fails with a message that says what is wrong. ts_check_same compares shape and element type.
- */
+/* Helpers. Each fails with a message that says what is wrong. ts_check_same compares shape and element
+   type. */
 ts_status ts_check_same(const ts_check *check, const ts_type *is, const ts_type *must, const char *what);
 /* Reads an integer list that must have exactly `count` entries. If the attribute is absent all entries are
    `if_absent`. */

@@ -43,8 +43,8 @@ void ts_lex_skip(ts_parser *p); /* skips white space and comments */
 bool ts_lex_accept(ts_parser *p, const char *punctuation);
 bool ts_lex_accept_word(ts_parser *p, const char *word);
 ts_status ts_lex_expect(ts_parser *p, const char *punctuation);
-/* Reads letters, digits and _ . $. An empty word is an error; `wanted` says in the message what was expected.
- */
+/* Reads letters, digits and _ . $. An empty word is an error; `wanted` says in the message what was
+   expected. */
 ts_status ts_lex_word(ts_parser *p, const char *wanted, const char **word, size_t *length);
 ts_status ts_lex_string(ts_parser *p, const char **string); /* double-quoted; copied to the module's arena */
 ts_status ts_lex_name(ts_parser *p, const char **name);     /* a word, or a quoted string */

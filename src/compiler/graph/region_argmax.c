@@ -1,5 +1,5 @@
-/* Recognises argmax and argmin: evaluates a region of comparisons and selects on sample pairs of every order.
- */
+/* Recognises argmax and argmin: evaluates a region of comparisons and selects on sample pairs of every
+   order. */
 #include <math.h>
 #include <string.h>
 

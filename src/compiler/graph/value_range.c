@@ -139,8 +139,7 @@ ts_range ts_range_apply(const ts_op_node *op, const ts_range *in) {
     case ts_hlo_shift_left:
     case ts_hlo_shift_right_logical: return shift(op->kind, a, b, width);
     case ts_hlo_shift_right_arithmetic:
-        if (a.high >= (width < 64 ? (int64_t)1 << (width - 1) : INT64_MAX))
-            return UNKNOWN; /* the sign bit may be set */
+        if (a.high >= (width < 64 ? (int64_t)1 << (width - 1) : INT64_MAX)) return UNKNOWN; /* sign bit */
         if (a.low >= 0) return shift(ts_hlo_shift_right_logical, a, b, width);
         return has_bounds(a) ? (ts_range){a.low, larger(a.high, 0)} : UNKNOWN;
     case ts_hlo_popcnt:
@@ -215,8 +214,7 @@ static ts_range of_op(const ts_op_node *op, const ts_range *ranges) {
     case ts_hlo_constant: return of_constant(op);
     case ts_hlo_iota: return of_iota(op);
     case ts_hlo_rank: return (ts_range){0, ts_op_int(op, "ranks", 1) - 1};
-    case ts_hlo_optimization_barrier:
-        return UNKNOWN; /* its results equal its own operands; not worth tracking */
+    case ts_hlo_optimization_barrier: return UNKNOWN; /* its results are its operands: not tracked */
     case ts_hlo_concatenate: return all;
     case ts_hlo_pad:
     case ts_hlo_dynamic_update_slice: return join(in[0], in[1]);

@@ -162,8 +162,8 @@ static ts_status read_dialects(ts_bc *b) {
     return ts_ok;
 }
 
-/* Entries come in groups {dialect, count, sizes}; their bodies follow one another in the preceding section.
- */
+/* Entries come in groups {dialect, count, sizes}; their bodies follow one another in the preceding
+   section. */
 static ts_status read_entries(ts_bc *b, ts_cursor *c, ts_cursor *data, ts_bc_entry *entries, uint32_t total) {
     uint32_t filled = 0;
     while (filled < total) {

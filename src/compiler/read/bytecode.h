@@ -116,8 +116,7 @@ ts_status ts_bc_flagged(ts_bc *b, ts_cursor *c, uint64_t *value, bool *flag);
 /* A length and its bytes, which stay in the file's memory; and a section with its id. */
 ts_status ts_bc_blob(ts_bc *b, ts_cursor *c, const uint8_t **data, size_t *size);
 ts_status ts_bc_section(ts_bc *b, ts_cursor *c, unsigned *id, ts_cursor *body);
-ts_status ts_bc_done_with(ts_bc *b, const ts_cursor *c,
-                          const char *what); /* fails unless the cursor is at its end */
+ts_status ts_bc_done_with(ts_bc *b, const ts_cursor *c, const char *what); /* fails before its end */
 
 /* The string with an index into the string section, as a copy in the module's arena. Strings with a zero byte
    inside are refused. */

@@ -10,9 +10,8 @@
 enum {
     MOST_BYTES = 50 << 20, /* of one collective: NxD's default bucket
                               (archive/nxd-training/torch-neuron-envvars.rst:112-118) */
-    ALONE_BYTES =
-        8 << 20, /* large enough to be sent alone: its transfer takes 160 us or more at cc_bytes_per_ns and a
-                    start 6 us, so an early start is worth more than merging */
+    ALONE_BYTES = 8 << 20, /* sent alone: the transfer takes 160 us or more at cc_bytes_per_ns and a start 6
+                              us, so an early start is worth more than merging */
     FEW_BYTES = 256 << 10, /* so small that a copy takes about as long as a collective takes to start */
     SLOTS = 64             /* buckets open at once, one bit each */
 };

@@ -14,8 +14,8 @@ typedef ts_status ts_expander(ts_maker *make, ts_op_node *op, ts_diag *diag);
 ts_status ts_expand_ops(ts_module *module, ts_func *main, ts_expander *const *expanders, int count,
                         ts_diag *diag);
 
-/* Collectives in the form of the instruction: one operand, members by rank. Also partition_id and replica_id.
- */
+/* Collectives in the form of the instruction: one operand, members by rank. Also partition_id and
+   replica_id. */
 ts_expander ts_expand_collectives;
 /* get_dimension_size and get_tuple_element. */
 ts_expander ts_expand_static;

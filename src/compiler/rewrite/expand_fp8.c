@@ -67,8 +67,8 @@ static ts_value *decode(ts_maker *m, ts_value *bytes) {
     return ts_make_select(m, is_nan, number(m, value, FP32_NAN), value);
 }
 
-/* Converts fp32 to bytes, rounding to nearest even. NaN and magnitudes beyond 448 plus half a step give NaN.
- */
+/* Converts fp32 to bytes, rounding to nearest even. NaN and magnitudes beyond 448 plus half a step give
+   NaN. */
 static ts_value *encode(ts_maker *m, ts_value *value) {
     ts_type plain = as_type(value, ts_dtype_f32);
     ts_value *magnitude = ts_make_unary(m, ts_hlo_abs, value, &plain);

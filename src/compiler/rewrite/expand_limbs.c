@@ -132,8 +132,8 @@ static ts_status expand_product(ts_maker *make, ts_op_node *op, ts_diag *diag) {
 
 /* ---- select_and_scatter ---- */
 
-/* The width of limbs of the source: an element can be selected by as many windows as a window has elements.
- */
+/* The width of limbs of the source: an element can be selected by as many windows as a window has
+   elements. */
 static int source_width(const ts_op_node *op) {
     int64_t dims[TS_MAX_RANK], elems = 1;
     int count, width = EXACT_BITS;

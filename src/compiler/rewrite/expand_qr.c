@@ -43,8 +43,8 @@ static ts_value *choose(factors *f, ts_value *predicate, ts_value *yes, ts_value
     return ts_make_select(f->make, predicate, yes, no);
 }
 
-/* Broadcasts [batch], [batch, rows] or [batch, cols] to a larger type. The second axis becomes axis `axis`.
- */
+/* Broadcasts [batch], [batch, rows] or [batch, cols] to a larger type. The second axis becomes axis
+   `axis`. */
 static ts_value *spread(factors *f, ts_value *value, const ts_type *type, int64_t axis) {
     const int64_t axes[2] = {0, axis};
     return ts_make_broadcast(f->make, value, type, axes);

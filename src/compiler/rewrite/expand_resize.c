@@ -211,8 +211,8 @@ static bool is_resizing(const ts_op_node *op, resizing *r) {
 }
 
 ts_status ts_expand_resize(ts_maker *make, ts_op_node *op, ts_diag *diag) {
-    static const int turned[RANK] = {
-        0, 3, 2, 1}; /* [batch, width, height, channels] to channels second; its own inverse */
+    /* Puts the channels second; its own inverse. */
+    static const int turned[RANK] = {0, 3, 2, 1};
     (void)diag;
     resizing r = {.m = make};
     if (!is_resizing(op, &r)) return ts_ok;

@@ -53,8 +53,8 @@ static bool is_index(const ts_op_node *op, uint32_t i) {
     }
 }
 
-/* Indices are saturated to 32 bits: they are clamped or drop their update anyway when they are out of bounds.
- */
+/* Indices are saturated to 32 bits: they are clamped or drop their update anyway when they are out of
+   bounds. */
 static void narrow_indices(ts_maker *m, ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++)
         if (is_index(op, i) && is_wide(op->operands[i]))

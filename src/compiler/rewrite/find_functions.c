@@ -10,8 +10,7 @@
 #include "compiler/rewrite/formula.h"
 
 enum {
-    FAR =
-        12, /* most operations between a formula's last one and its mark (the operation that its row names) */
+    FAR = 12,        /* operations between a formula's last one and the one that its row names, its mark */
     MOST_NODES = 64, /* values that are searched for marks */
     MOST_MARKS = 6,  /* marks that are tried */
     MOST_X = 10,     /* values below a mark that are tried as x */
@@ -49,8 +48,7 @@ typedef struct finder {
     ts_module *module;
     ts_func *main;
     row rows[ROWS];
-    bool
-        is_called[ts_hlo_count]; /* whether formulas call the function; functions that none calls are final */
+    bool is_called[ts_hlo_count]; /* by a formula; functions that none calls are final */
     fact *facts;
     const ts_value *x;  /* the value that stands for the formula's variable */
     uint32_t tried;     /* number of the current try */
@@ -130,8 +128,8 @@ static bool depends_on_x(finder *f, const ts_value *value, int depth) {
     return of->depends_on_x;
 }
 
-/* How expand() treats an op: as a sum, a product, a multiple or a small power of its operands, or as an atom.
- */
+/* How expand() treats an op: as a sum, a product, a multiple or a small power of its operands, or as an
+   atom. */
 typedef enum how { as_atom, as_sum, as_product, as_multiple, as_power } how;
 
 static how how_to_expand(const ts_op_node *op, double *number) {

@@ -172,8 +172,8 @@ static ts_value *reduce_of_ones(ts_fold_state *state, const ts_op_node *op) {
                 {ts_alu_max, ts_hlo_maximum},     {ts_alu_min, ts_hlo_minimum},
                 {ts_alu_bitwise_and, ts_hlo_and}, {ts_alu_bitwise_or, ts_hlo_or}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool is_sum = rows[i].alu == ts_alu_add &&
-                      init == 0; /* StableHLO allows the initial value 0 to enter a sum any number of times */
+        /* StableHLO allows the initial value 0 to enter a sum any number of times. */
+        bool is_sum = rows[i].alu == ts_alu_add && init == 0;
         if (rows[i].alu != alu || !(is_sum || is_neutral(rows[i].kind, op->results[0]->type.dtype, init)))
             continue;
         return put(state, ts_op_new(state->module, state->func, ts_hlo_reshape, op->loc, 1, op->operands, 1,

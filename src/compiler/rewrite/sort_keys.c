@@ -110,8 +110,8 @@ static ts_value *spread_value(maker *m, ts_value *value) {
     return m->copies[at];
 }
 
-/* Maps all zeros to one zero and all NaN to one NaN, so that the order of bits is that of FLOAT comparisons.
- */
+/* Maps all zeros to one zero and all NaN to one NaN, so that the order of bits is that of FLOAT
+   comparisons. */
 static ts_value *canonical(maker *m, ts_value *value) {
     unsigned dtype = value->type.dtype;
     ts_value *zero = put_number(m, dtype, 0), *nan = put_number(m, dtype, NAN);
