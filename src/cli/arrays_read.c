@@ -1,4 +1,4 @@
-/* Inputs from .npy files, checked against the program's parameters; and room for its outputs. */
+/* Reads inputs from .npy files, checked against the program's parameters, and makes room for its outputs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static ts_status make(int count, ts_arrays *arrays, ts_diag *diag) {
     return ts_ok;
 }
 
-/* NumPy has no bf16 and no f8 of its own: they travel as bits, or as what ml_dtypes writes. */
+/* NumPy has no bf16 or f8, so these are stored as bits, or in the form that ml_dtypes writes. */
 bool ts_array_is(const ts_npy *array, ts_dtype dtype) {
     const char *descr = array->descr;
     if (strcmp(descr, ts_dtype_get(dtype)->npy) == 0) return true;
@@ -35,7 +35,7 @@ static bool is_shape(const ts_npy *array, const ts_tensor *tensor) {
     return true;
 }
 
-/* "f64" for "f8": the name that the program's text would use; NumPy's own for the rest. */
+/* The name of an array's dtype in programs ("f64" for "f8"), or NumPy's own when there is none. */
 static const char *dtype_name(const ts_npy *array) {
     for (unsigned d = ts_dtype_i8; d < ts_dtype_count; d++) {
         const ts_dtype_info *info = ts_dtype_get(d);

@@ -1,4 +1,4 @@
-/* Outputs as .npy files, all or none: written into a hidden folder beside their places, then renamed. */
+/* Writes outputs as .npy files, all or none: into a hidden folder beside their destination, then renamed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static ts_status output_path(char *path, const char *folder, int number, ts_diag
     return ts_fail(diag, ts_system, "--out: a path longer than %d characters", MAX_PATH - 1);
 }
 
-/* Cuts the last part off; "a" becomes "." and "/a" becomes "/". */
+/* Removes the last part of a path; "a" becomes "." and "/a" becomes "/". */
 static void to_parent(char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
@@ -65,7 +65,7 @@ static void remove_folders(const char *folder, int made) {
         to_parent(path);
 }
 
-/* Makes the folder and the missing ones above it. *made counts those at the end of the path that are new. */
+/* Makes the folder and its missing parents. *made: number of new folders, at the end of the path. */
 static ts_status make_folders(const char *folder, int *made, ts_diag *diag) {
     char path[MAX_PATH];
     struct stat info;

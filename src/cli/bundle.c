@@ -1,4 +1,4 @@
-/* Reading the .json that trainstone.export writes beside a program. */
+/* Reader of the .json that trainstone.export writes beside a program. */
 #include "cli/bundle.h"
 
 #include <stdlib.h>
@@ -103,7 +103,8 @@ void ts_bundle_free(ts_bundle *bundle) {
     *bundle = (ts_bundle){0};
 }
 
-/* The next character of a name as files have it: brackets and quotes of JAX's form become dots or nothing. */
+/* The next character of a name in the form that files use: JAX's brackets and quotes become dots or
+   nothing. */
 static char next_of(const char **at, const char *end, bool is_plain) {
     while (*at < end) {
         char c = *(*at)++;

@@ -1,4 +1,4 @@
-/* Standard output and standard error of the command: the only file beside main.c that prints. */
+/* Standard output and standard error of the command. Besides main.c the only file that prints. */
 #include "cli/console.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ bool ts_console_color(FILE *stream) {
     return isatty(fileno(stream)) == 1;
 }
 
-/* The first of these that is set decides the encoding, as for any program. */
+/* The first of these variables that is set decides the encoding, as in other programs. */
 static bool is_utf8(void) {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -31,7 +31,7 @@ ts_report_style ts_console_style(void) {
                              .has_color = ts_console_color(stdout)};
 }
 
-/* Length of the UTF-8 character at `at`, 0 when the bytes are none or a control character. */
+/* Length of the UTF-8 character at `at`; 0 when it is invalid or a control character. */
 static int character(const unsigned char *at) {
     if (*at < 0x80) return *at >= 0x20 && *at != 0x7f;
     int more = *at >= 0xc2 && *at < 0xe0 ? 1 : (*at & 0xf0) == 0xe0 ? 2 : *at >= 0xf0 && *at < 0xf5 ? 3 : 0;
@@ -64,7 +64,7 @@ void ts_console_error(const ts_diag *diag) {
     fprintf(stderr, "trainstone: %s%s%s\n", is_colored ? "\033[31m" : "", line, is_colored ? "\033[0m" : "");
 }
 
-/* Of clean words: UTF-8 stays as it is. */
+/* A JSON string of cleaned text, in which UTF-8 stays as it is. */
 static void add_string(ts_text *out, const char *words) {
     ts_text_add(out, "\"");
     for (; *words; words++) {
@@ -105,7 +105,7 @@ ts_status ts_console_write(const ts_text *text, ts_diag *diag) {
 
 struct ts_progress {
     char what[160];
-    bool is_said; /* by ts_progress_say: a line of its own, which needs no seconds */
+    bool is_said; /* set by ts_progress_say, whose line shows no seconds */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t stopped;
@@ -124,7 +124,8 @@ static void *show(void *context) {
             ;
         if (progress->is_stopped || seconds < 2) continue;
         if (progress->is_said)
-            fprintf(stderr, "\r\033[?7l%s\033[K\033[?7h", progress->what); /* cut where the terminal ends */
+            fprintf(stderr, "\r\033[?7l%s\033[K\033[?7h", progress->what); /* cut off at the terminal's
+                                                                              edge */
         else
             fprintf(stderr, "\r%s ... %d s\033[K", progress->what, seconds);
     }

@@ -1,5 +1,4 @@
-/* Help texts, made from the table of verbs: synopsis, what the verb does, its options, an example, exit
- * codes. */
+/* Help texts, made from the table of verbs: synopsis, description, options, an example, exit codes. */
 #include <string.h>
 
 #include "cli/verbs.h"
@@ -15,7 +14,7 @@ static void pad(ts_text *out, int count) {
         ts_text_add(out, " ");
 }
 
-/* Fills lines of WIDTH; the first one continues at `column`, the others start at `indent`. */
+/* Wraps words into lines of WIDTH; the first continues at `column`, the others start at `indent`. */
 static void fill(ts_text *out, const char *words, size_t length, int column, int indent) {
     const char *end = words + length;
     bool is_first = true;
@@ -41,7 +40,7 @@ static void fill(ts_text *out, const char *words, size_t length, int column, int
     ts_text_add(out, "\n");
 }
 
-/* A line that starts with a space is a picture or an example and stays as it is. */
+/* A line that starts with a space is a picture or an example and is kept as it is. */
 static void paragraphs(ts_text *out, const char *text) {
     while (*text) {
         size_t length = strcspn(text, "\n");

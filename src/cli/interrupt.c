@@ -1,4 +1,4 @@
-/* Signal handling of the command: three atomics, the only state that a handler can reach. */
+/* Signal handling of the command: three atomics, the only state that the handler touches. */
 #include "cli/interrupt.h"
 
 #include <signal.h>
@@ -16,7 +16,7 @@ static void handle(int number) {
     if (phase == ts_phase_prepare || (phase == ts_phase_run && !is_first)) _exit(128 + number);
 }
 
-/* An ignored signal stays ignored: `nohup` and shells' background jobs rely on it. */
+/* A signal that was ignored stays ignored: `nohup` and background jobs of shells rely on it. */
 static void install(int number) {
     struct sigaction old, action = {.sa_handler = handle};
     if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN) return;
@@ -27,7 +27,7 @@ static void install(int number) {
 void ts_interrupt_install(void) {
     install(SIGINT);
     install(SIGTERM);
-    signal(SIGXFSZ, SIG_IGN); /* a file too large is an error of write() */
+    signal(SIGXFSZ, SIG_IGN); /* exceeding the file size limit then is an error of write() */
 }
 
 void ts_interrupt_enter(ts_phase phase) {

@@ -1,5 +1,4 @@
-/* The trainstone command: picks the verb, parses its words, runs it, and turns what happened into an exit
- * code. */
+/* The trainstone command: picks the verb, parses its words, runs it, and maps the result to an exit code. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_COMMAND_LINE = 2 };
 
-/* Asked for before or instead of parsing, so that a wrong command line is reported in the asked form too. */
+/* Looks for --json before parsing, so that errors in the command line are also reported as JSON. */
 static bool wants_json(int count, char *const *words) {
     for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++)
         if (strcmp(words[i], "--json") == 0) return true;
@@ -60,7 +59,7 @@ static int fail_verb(const char *word, bool is_json) {
     return report(&diag, is_json, EXIT_COMMAND_LINE);
 }
 
-/* "trainstone help VERB", "trainstone help" */
+/* Handles "trainstone help VERB" and "trainstone help". */
 static int help(int count, char *const *words) {
     if (count == 0) return show_help(NULL);
     const ts_verb *verb = ts_verb_find(words[0]);

@@ -1,4 +1,4 @@
-/* Manual pages in man(7)'s macros, and a completion script: the same rows that --help shows. */
+/* Manual pages in man(7)'s macros, and a completion script, from the same rows that --help shows. */
 #include "cli/manual.h"
 
 #include <string.h>
@@ -7,8 +7,7 @@
 #include "cli/verbs.h"
 #include "trainstone/trainstone.h"
 
-/* Words that roff would take for its own are escaped: a backslash, a leading dot or quote, and a hyphen that
-   readers copy. */
+/* Escapes what roff would interpret: backslashes, a leading dot or quote, and hyphens, which readers copy. */
 static void add_words(ts_text *out, const char *words, size_t length) {
     for (size_t i = 0; i < length; i++) {
         bool is_first = i == 0 && (words[i] == '.' || words[i] == '\'');
@@ -35,7 +34,7 @@ static bool is_kept(const char *line, size_t length) {
     return length > 0 && line[0] == ' ';
 }
 
-/* Paragraphs as in ts_verb.about: lines that start with a space are shown as they are. */
+/* Paragraphs as in ts_verb.about; lines that start with a space are kept as they are. */
 static void add_paragraphs(ts_text *out, const char *text, bool all_kept) {
     bool was_kept = false;
     for (const char *at = text; *at;) {
@@ -121,7 +120,7 @@ void ts_manual_page(const ts_verb *verb, ts_text *out) {
         command_page(out);
 }
 
-/* What may follow an option that takes a value: words, folders or files. */
+/* What completes the value of an option: words, folders or files. */
 static const char *values_of(const ts_option *option) {
     if (strcmp(option->name, "instance") == 0) return "words \"$instances\"";
     if (strcmp(option->name, "chip") == 0) return "words \"$chips\"; files";

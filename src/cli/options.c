@@ -1,5 +1,5 @@
-/* Option parser: long options with "=value" or the next word, letters, lists, "--", and the nearest name on a
- * typo. */
+/* Option parser: long options with "=value" or the next word, letters, lists, "--", and the nearest name
+   after a typo. */
 #include "cli/options.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@ enum { LONGEST_NAME = 32 };
 
 typedef struct parser {
     const ts_verb *verb;
-    int count, at; /* words, and the next one to read */
+    int count, at; /* number of words, and the next one to read */
     char *const *words;
     ts_arguments *arguments;
     ts_diag *diag;
@@ -61,8 +61,7 @@ static ts_status read_number(const parser *p, const ts_option *option, const cha
     return ts_ok;
 }
 
-/* A word that cannot be an option; "-" alone names standard input or output by custom and counts as a value.
- */
+/* Whether a word cannot be an option. "-" alone is a value, by convention standard input or output. */
 static bool is_value(const char *word) {
     return word[0] != '-' || word[1] == '\0';
 }
@@ -74,7 +73,7 @@ static ts_status fail_no_value(const parser *p, const ts_option *option) {
     return ts_usage;
 }
 
-/* `joined` is the value written in the option's own word, or NULL. */
+/* `joined` is the value given in the option's own word, or NULL. */
 static ts_status read_option(parser *p, const ts_option *option, const char *joined) {
     void *field = (char *)p->arguments + option->offset;
     if (option->kind == ts_option_flag) {
@@ -108,7 +107,7 @@ static ts_status read_long(parser *p, const char *word) {
     return read_option(p, option, word[2 + length] == '=' ? word + 3 + length : NULL);
 }
 
-/* "-o FILE", "-oFILE", "-O2", and flags in a row such as "-qh". */
+/* Reads "-o FILE", "-oFILE", "-O2", or several flags such as "-qh". */
 static ts_status read_letters(parser *p, const char *word) {
     for (const char *at = word + 1; *at; at++) {
         const ts_option *option = find_letter(p->verb, *at);

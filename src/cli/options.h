@@ -1,4 +1,4 @@
-/* The command line: what a verb accepts, told once, and the parser and help made from it. */
+/* The command line: the tables of what verbs accept, and the parser and help made from them. */
 #ifndef TS_CLI_OPTIONS_H
 #define TS_CLI_OPTIONS_H
 
@@ -12,10 +12,10 @@
 
 typedef TS_VEC(const char *) ts_words;
 
-/* What the words of any verb's command line are read into; words are borrowed from argv. */
+/* The values of all verbs' options; words are borrowed from argv. */
 typedef struct ts_arguments {
     ts_arena arena;
-    ts_words files; /* words that are no option and no option's value */
+    ts_words files; /* words that are neither options nor their values */
     ts_words inputs, streams;
     const char *instance, *chip, *out, *dump, *save, *load, *auto_cast, *auto_cast_type, *rounding_seed,
         *checks;
@@ -29,16 +29,16 @@ typedef enum ts_option_kind {
     ts_option_flag,   /* bool; takes no value */
     ts_option_word,   /* const char * */
     ts_option_number, /* int, in low..high */
-    ts_option_list    /* ts_words; all words up to the next option, be there none */
+    ts_option_list    /* ts_words; all words up to the next option, possibly none */
 } ts_option_kind;
 
 typedef struct ts_option {
     const char *name;  /* without dashes */
-    char letter;       /* 0 = none */
-    const char *value; /* how help names the value; NULL for a flag */
+    char letter;       /* 0: none */
+    const char *value; /* the value's name in help; NULL for a flag */
     ts_option_kind kind;
-    size_t offset; /* into ts_arguments */
-    int low, high; /* of a number */
+    size_t offset; /* of the field in ts_arguments */
+    int low, high; /* limits of a number */
     const char *help;
 } ts_option;
 
@@ -46,30 +46,31 @@ typedef ts_status ts_verb_function(const ts_arguments *arguments, ts_text *out, 
 
 typedef struct ts_verb {
     const char *name;
-    const char *summary;  /* a line for the list of verbs */
+    const char *summary;  /* one line, for the list of verbs */
     const char *synopsis; /* after "trainstone NAME" */
-    const char *about; /* paragraphs apart by a newline; a line that starts with a space is kept as it is */
-    const char *examples;     /* command lines that work, one a line, "# words" after each allowed */
-    const ts_option *options; /* ends with a row without name */
+    const char *about;    /* paragraphs separated by newlines; lines that start with a space are kept as they
+                             are */
+    const char *examples; /* command lines that work, one per line, each with an optional "# words" */
+    const ts_option *options; /* ends with a row without a name */
     int least_files, most_files;
-    const char *file;      /* how messages name a file word, "PROG" */
-    ts_verb_function *run; /* adds to `out` what goes to standard output */
+    const char *file;      /* the name of a file argument in messages, "PROG" */
+    ts_verb_function *run; /* appends what goes to standard output */
 } ts_verb;
 
-/* Reads words[0..count) for a verb. ts_usage, naming the nearest option, for what the verb does not accept.
-   The caller frees arguments->arena in any case. */
+/* Parses words[0..count) for a verb. ts_usage, naming the nearest option, for anything that the verb does not
+   accept. The caller frees arguments->arena also after a failure. */
 ts_status ts_options_parse(const ts_verb *verb, int count, char *const *words, ts_arguments *arguments,
                            ts_diag *diag);
 
-/* What help and manual pages share; lists end with a row without name. */
+/* Texts that help and manual pages share; lists end with a row without a name. */
 typedef struct ts_help_row {
     const char *name, *help;
 } ts_help_row;
-const char *ts_help_about(void); /* the command in a sentence */
+const char *ts_help_about(void); /* the command in one sentence */
 const ts_help_row *ts_help_exit_codes(void);
 const ts_help_row *ts_help_environment(void);
 
-/* --help of one verb, and of the whole command; is_colored adds ANSI sequences. */
+/* The text of --help, for one verb and for the whole command; is_colored adds ANSI sequences. */
 void ts_help_verb(const ts_verb *verb, bool is_colored, ts_text *out);
 void ts_help_command(bool is_colored, ts_text *out);
 

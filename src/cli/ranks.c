@@ -1,4 +1,4 @@
-/* Programs of several ranks on the command line: which files are whose. */
+/* Programs of several ranks on the command line: which rank reads and writes which files. */
 #include "cli/ranks.h"
 
 #include <stdio.h>
@@ -9,7 +9,8 @@
 
 enum { MAX_PATH = 4096 };
 
-/* Names the instances of the program's chip that have so many. */
+/* Fails when the instance has fewer cores than the program has ranks, naming the instances that have
+   enough. */
 static ts_status check_cores(const ts_session *session, int ranks, ts_diag *diag) {
     const ts_program *program = ts_executable_program(session->executable);
     const int devices = ts_runtime_devices(session->runtime);
@@ -77,7 +78,7 @@ ts_status ts_ranks_read(const ts_session *session, const ts_arguments *arguments
         ts_status status =
             ts_arrays_read(session, arguments->files.data[0], i, &own, &ranks->inputs[i], diag);
         if (status != ts_ok && ranks->count > 1 && own.count != inputs) {
-            diag->remedy[0] = 0; /* there is another way */
+            diag->remedy[0] = 0; /* replaced, as files may be given per rank too */
             ts_diag_remedy(diag, "give one .npy file for each input, or such a set for each of the %d ranks",
                            ranks->count);
         }
@@ -150,7 +151,7 @@ void ts_ranks_findings_json(const ts_ranks *ranks, ts_text *out) {
     ts_text_add(out, "]");
 }
 
-/* The record of a rank, or that of an earlier one on which data decided the same. */
+/* The record of a rank; shared with an earlier rank on which data decided the same. */
 static ts_status clock_rank(const ts_session *session, const ts_ranks *ranks, int rank, ts_record *records,
                             ts_report_rank *out, ts_diag *diag) {
     const ts_program *program = ts_executable_program(session->executable);

@@ -1,5 +1,5 @@
-/* Opening a program or a collected record for a report: the clock runs again, so nothing but the program, the
-   chip and what data decided has to be kept. */
+/* Opens a program or a collected record for a report. The clock runs again, so a record needs to keep only
+   the program, the chip and what data decided. */
 #include "cli/report_files.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ static bool ends_with(const char *path, const char *suffix) {
     return length > end && strcmp(path + length - end, suffix) == 0;
 }
 
-/* The files that the program's locations name and that can be read here. */
+/* Reads the source files that the program's locations name, as far as they exist here. */
 static int read_sources(const ts_program *program, ts_arena *arena, ts_report_source **sources) {
     int count = 0;
     *sources = TS_NEW_ARRAY(arena, ts_report_source, program->locs.count + 1);
@@ -46,7 +46,7 @@ static ts_status fail_record(const char *path, const char *what, ts_diag *diag) 
     return ts_input;
 }
 
-/* What data decided in the run that the record is of. */
+/* Reads what data decided in the recorded run. */
 static ts_status read_trace(const char *path, const ts_json *replay, ts_trace *trace, bool *has_trace,
                             ts_diag *diag) {
     const ts_json *runs = ts_json_get(replay, "trace");
@@ -64,7 +64,7 @@ static ts_status read_trace(const char *path, const ts_json *replay, ts_trace *t
     return ts_ok;
 }
 
-/* The program beside a record is the one that ran. */
+/* Checks that the program beside a record is the one that ran. */
 static ts_status check_hash(const char *path, const char *program, const char *hash, ts_diag *diag) {
     uint8_t *data = NULL;
     size_t size = 0;
@@ -80,7 +80,7 @@ static ts_status check_hash(const char *path, const char *program, const char *h
     return ts_input;
 }
 
-/* NAME.json names the program beside it, the instance and the chip of the run. */
+/* Reads NAME.json, which names the program beside it and the instance and chip of the run. */
 static ts_status read_record(ts_reported *reported, const char *path, ts_arguments *arguments,
                              bool *has_trace, ts_diag *diag) {
     uint8_t *data = NULL;

@@ -1,5 +1,4 @@
-/* The report of a program for the verbs that show one, with the user's source and the files it is written to.
- */
+/* The report of a program for the verbs that show one, with the user's source files. */
 #ifndef TS_CLI_REPORT_FILES_H
 #define TS_CLI_REPORT_FILES_H
 
@@ -14,7 +13,8 @@ typedef struct ts_reported {
     bool has_report;
 } ts_reported;
 
-/* Opens a program, or a record that TRAINSTONE_OUT collected, and makes its report. Free in any case. */
+/* Opens a program, or a record that TRAINSTONE_OUT collected, and makes its report. Call ts_reported_close
+   also after a failure. */
 ts_status ts_reported_open(const ts_arguments *arguments, const char *path, bool with_gains,
                            ts_reported *reported, ts_diag *diag);
 void ts_reported_close(ts_reported *reported);

@@ -1,4 +1,4 @@
-/* Opening an instance and a program for a verb, and the few forms in which verbs print shapes and sizes. */
+/* Opens an instance and a program for a verb, and formats shapes and sizes. */
 #include "cli/session.h"
 
 #include <stdlib.h>
@@ -39,14 +39,14 @@ ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session
                                   .threads = threads,
                                   .host.is_repro = arguments->is_repro};
     if (!options.threads) options.threads = arguments->threads;
-    /* A chip in the environment belongs to the instance in the environment. */
+    /* TRAINSTONE_CHIP belongs to the environment's instance, not to one from the command line. */
     const char *chip = arguments->chip;
     TS_TRY(read_cast(arguments, &options, diag));
     TS_TRY(read_rounding(arguments, &options, diag));
     if (arguments->checks) TS_TRY(ts_check_parse(arguments->checks, "--check", &options.checks, diag));
     if (arguments->finds_nan) options.checks |= 1u << ts_check_nan;
     TS_TRY(ts_runtime_options_from_env(&options, diag));
-    /* On the command line "none" is an answer too. */
+    /* again, because --auto-cast none overrides the environment too */
     if (arguments->auto_cast) TS_TRY(read_cast(arguments, &options, diag));
     if (arguments->instance) options.chip = chip;
     session->is_chosen = options.instance || options.chip;
@@ -71,7 +71,7 @@ static ts_status load(const ts_arguments *arguments, const char *path, const ts_
     return status;
 }
 
-/* The smallest instance with the chip, or else the chip in the default one. */
+/* Chooses the smallest instance with the chip, or else puts the chip in the default instance. */
 static void choose_chip(const char *chip, ts_arguments *arguments) {
     const ts_instance *best = NULL;
     for (int i = 0; i < ts_instance_count(); i++) {

@@ -1,5 +1,5 @@
-/* Steps: arguments come from a .safetensors file, streams give one slice a step, results that are carried
-   swap places with the arguments that they become. */
+/* Runs steps: arguments come from a .safetensors file, streams provide one slice per step, and carried
+   results swap buffers with the arguments that they become. */
 #include "cli/steps.h"
 
 #include <stdio.h>
@@ -20,10 +20,11 @@ typedef struct stepper {
     ts_machine *machine;
     int core, steps, inputs, outputs;
     const char *values_path;
-    ts_npy *streams;       /* by argument; data NULL when it is none */
+    ts_npy *streams;       /* by argument; data is NULL when it is not streamed */
     ts_extent **in, **out; /* places in the modelled HBM; a stream's changes with every step */
     void **in_data, **out_data;
-    uint8_t **history; /* by result: every step's, of scalars and, with --out, of what is not carried */
+    uint8_t **history; /* by result, the values of all steps: of scalars and, with --out, of results that are
+                          not carried */
 } stepper;
 
 bool ts_steps_wanted(const ts_arguments *arguments) {
@@ -38,7 +39,7 @@ static const ts_tensor *output(const stepper *s, int number) {
     return ts_executable_output(s->session->executable, number);
 }
 
-/* The word of the .safetensors format, NULL when it has none. */
+/* The dtype's name in the .safetensors format; NULL when it has none. */
 static const char *stored_dtype(ts_dtype dtype) {
     static const char *const words[ts_dtype_count] = {
         [ts_dtype_i1] = "BOOL",         [ts_dtype_i8] = "I8",     [ts_dtype_u8] = "U8",
@@ -116,7 +117,7 @@ static ts_status read_stream(stepper *s, const char *word, ts_diag *diag) {
     return ts_ok;
 }
 
-/* Without --steps the shortest stream decides, without streams it is one step. */
+/* Without --steps the shortest stream gives the number of steps; without streams it is one. */
 static ts_status read_streams(stepper *s, ts_diag *diag) {
     int64_t least = 1;
     bool is_first = true;
@@ -254,7 +255,7 @@ static double wall_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* "step 35/60  result 2 1.93  ETA 4 s  wall 165 ms/step  predicted 3.87 ms/step" */
+/* Shows "step 35/60  result 2 1.93  ETA 4 s  wall 165 ms/step  predicted 3.87 ms/step". */
 static void say(const stepper *s, int step, double start, ts_progress *progress) {
     if (!progress) return;
     double wall = (wall_seconds() - start) / (step + 1);
@@ -296,9 +297,9 @@ static ts_status run(stepper *s, ts_diag *diag) {
     return status;
 }
 
-/* ---- what comes out ---- */
+/* ---- results ---- */
 
-/* Every argument that is no stream, so that the file can take the place of the first one. */
+/* Saves every argument that is not streamed, so that the file can replace the first values file. */
 static ts_status save(const stepper *s, ts_diag *diag) {
     ts_arena arena = {0};
     ts_stored *tensors = TS_NEW_ARRAY(&arena, ts_stored, (size_t)s->inputs);
@@ -319,7 +320,7 @@ static ts_status save(const stepper *s, ts_diag *diag) {
     return status;
 }
 
-/* A carried result as the last step left it, any other with the step as its first axis. */
+/* A carried result as the last step left it; other results get the step as their first axis. */
 static ts_npy result_array(const stepper *s, int number) {
     const ts_tensor *tensor = output(s, number);
     bool is_stacked = s->bundle.target[number] < 0;

@@ -13,7 +13,7 @@ static void instances_json(ts_text *out) {
     ts_text_add(out, "]}\n");
 }
 
-/* Right-aligned; what the documents do not give (0) is a dash. */
+/* Right-aligned; a dash for 0, which stands for a number that the documents do not give. */
 static void add_cell(ts_text *out, int width, double value) {
     if (value == 0)
         ts_text_format(out, " %*s", width, "-");

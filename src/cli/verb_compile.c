@@ -1,4 +1,4 @@
-/* trainstone compile: a StableHLO program to a .trn, and a look at what each pass made of it. */
+/* trainstone compile: compiles a StableHLO program to a .trn, and shows what each pass made of it. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,8 +8,8 @@
 
 enum { TORUS_SIDE = 4, MAX_NEIGHBOURS = 4 };
 
-/* Devices linked to `device`, in the order of neuron-ls (up, left, down, right). 16 Trn1 chips form a 4x4
-   torus (about-neuron/arch/neuron-hardware/trn1-arch.rst:82), several Inf2 chips a ring (inf2-arch). */
+/* Devices linked to `device`, in neuron-ls's order (up, left, down, right). 16 Trn1 chips form a 4x4 torus
+   (about-neuron/arch/neuron-hardware/trn1-arch.rst:82), several Inf2 chips a ring (inf2-arch). */
 static int neighbours(const ts_instance *instance, int device, int *found) {
     int chips = instance->chips;
     if (chips == TORUS_SIDE * TORUS_SIDE) {
@@ -45,7 +45,7 @@ typedef struct process_list {
     int device, count;
 } process_list;
 
-/* Of the processes on this modelled instance, those that have cores of the device. */
+/* Whether a process runs on this modelled instance and has cores of the device. */
 static bool uses(const ts_live_page *page, const process_list *list) {
     int cores = (int)list->chip->cores, first = list->device * cores;
     return strcmp(page->instance, list->instance->name) == 0 && page->first_core < first + cores &&
@@ -133,7 +133,7 @@ static void add_table(const ts_instance *instance, const ts_chip *chip, ts_text 
     add_rule(widths, COLUMNS, out);
 }
 
-/* Each row and each column of the torus is a ring: * stands for the link round the back. */
+/* Draws the torus; each row and each column is a ring, and * stands for the link around the back. */
 static void add_topology(const ts_instance *instance, ts_text *out) {
     ts_text_add(out, "\nNeuron Device Topology\n");
     if (instance->chips == 1) {

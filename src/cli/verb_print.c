@@ -24,7 +24,7 @@ static ts_status print_program(const uint8_t *data, size_t size, const char *pat
         if ((data[i] < 0x20 && data[i] != '\n' && data[i] != '\r' && data[i] != '\t') || data[i] >= 0x7f)
             is_text = false;
     if (is_text && memchr(data, 0, size)) return ts_fail(diag, ts_input, "%s: a zero byte inside text", path);
-    /* The file's reader ends the bytes with a zero. */
+    /* ts_file_read ended the bytes with a zero. */
     ts_status status = is_text ? ts_program_parse((const char *)data, path, &program, diag)
                                : ts_program_decode(data, size, &program, diag);
     if (status == ts_ok) ts_program_print(program, out);

@@ -29,7 +29,7 @@ static const form forms[] = {{"text", write_text},
                              {"summary-json", ts_report_summary_json}};
 enum { FORMS = sizeof forms / sizeof forms[0] };
 
-/* What goes to standard output; the terminal text unless --output-format says otherwise. */
+/* Finds the form of standard output: the terminal text unless --output-format names another. */
 static ts_status find_form(const ts_arguments *arguments, const form **found, ts_diag *diag) {
     *found = &forms[0];
     if (!arguments->output_format) return ts_ok;

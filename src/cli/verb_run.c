@@ -1,5 +1,5 @@
-/* trainstone run: a program on the modelled chip, with values from .npy files and the time it would have
- * taken. */
+/* trainstone run: runs a program on the modelled chip with values from .npy files, and says how long the chip
+   would have taken. */
 #include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/ranks.h"
@@ -17,7 +17,7 @@ static ts_status execute(const ts_arguments *arguments, ts_session *session, ts_
     ts_status status = ts_ranks_run(session, ranks, diag);
     ts_interrupt_enter(ts_phase_prepare);
     ts_progress_stop(progress);
-    /* A signal that came too late for the run still means: do not go on. */
+    /* A signal that came too late to cancel the run still ends the command. */
     if (status == ts_ok && atomic_load(ts_interrupt_flag()))
         status = ts_fail(diag, ts_cancelled, "interrupted");
     return status;
@@ -31,7 +31,7 @@ static ts_status write_outputs(const ts_arguments *arguments, const ts_ranks *ra
     return status;
 }
 
-/* What may change bits: the kernels of this CPU and how engines round. */
+/* Prints what can affect bits: this CPU's kernels, and how engines round. */
 static void describe_numerics(const ts_runtime *runtime, ts_text *out) {
     uint32_t seed;
     ts_host host = ts_runtime_host(runtime);
@@ -42,7 +42,7 @@ static void describe_numerics(const ts_runtime *runtime, ts_text *out) {
     ts_text_add(out, "\n");
 }
 
-/* What checks found, as lines before the record. */
+/* Prints what checks found, before the record. */
 static void describe_checks(const ts_arguments *arguments, const ts_session *session, const ts_ranks *ranks,
                             ts_text *out) {
     if (!ts_runtime_checks(session->runtime) || arguments->json) return;
@@ -57,7 +57,7 @@ static void describe_checks(const ts_arguments *arguments, const ts_session *ses
     if (out->length > before && !arguments->quiet) ts_text_add(out, "\n");
 }
 
-/* As the last member of the record's object. */
+/* Inserts the findings as the last member of the record's object. */
 static void add_findings(const ts_ranks *ranks, ts_text *out) {
     const bool has_checks = ranks && ranks->options[0].checks;
     while (has_checks && out->length && out->data[out->length - 1] != '}')
@@ -69,7 +69,7 @@ static void add_findings(const ts_ranks *ranks, ts_text *out) {
     ts_text_add(out, "}\n");
 }
 
-/* The record of one run: JSON, a summary, or nothing. */
+/* Prints the record of one run as JSON, as a summary, or not at all. */
 static ts_status describe_record(const ts_arguments *arguments, const ts_session *session,
                                  const ts_record *record, const ts_ranks *ranks, ts_text *out,
                                  ts_diag *diag) {

@@ -1,4 +1,4 @@
-/* trainstone time: the clock alone, without data or weights. */
+/* trainstone time: runs the clock alone, without data or weights. */
 #include "cli/console.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -31,7 +31,7 @@ static void add_slices(const ts_record *record, const ts_program *program, ts_te
     }
 }
 
-/* The record's object, with "slices" as its last member. */
+/* The record's object with "slices" as its last member. */
 static void add_json(const ts_record *record, const ts_program *program, const ts_instance *instance,
                      int slices, ts_text *out) {
     ts_record_json(record, program, instance, out);
@@ -87,7 +87,7 @@ static ts_status clock_program(const ts_arguments *arguments, const ts_session *
     return status;
 }
 
-/* Each core's time by itself, and what HBM adds that the other one keeps busy. */
+/* Prints each core's time alone, and what waiting for HBM that the other core uses adds to it. */
 static ts_status add_alone(const ts_session *session, const ts_clock_core *core, int number, ts_text *out,
                            ts_diag *diag) {
     ts_clock_options options = {.trips = core->options->trips};
@@ -136,7 +136,7 @@ static ts_status show_cores(const ts_arguments *arguments, const ts_session *ses
     return ts_ok;
 }
 
-/* Two programs on the two cores of one chip. */
+/* Clocks two programs on the two cores of one chip. */
 static ts_status clock_cores(const ts_arguments *arguments, const ts_session *session, ts_text *out,
                              ts_diag *diag) {
     ts_clock_options options = {.slice_cap = (uint32_t)arguments->slices,

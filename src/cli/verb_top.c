@@ -1,5 +1,4 @@
-/* trainstone top: the programs that this user's processes run on the modelled chip, as neuron-top shows them.
- */
+/* trainstone top: what this user's processes run on the modelled chip, in the form of neuron-top. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,7 +15,7 @@ typedef struct listing {
     int count;
 } listing;
 
-/* "9.7 s", "12 ms" */
+/* Like "9.7 s", "12 ms". */
 static void add_seconds(ts_text *out, double seconds) {
     static const char *const units[] = {"s", "ms", "us", "ns"};
     int unit = 0;
@@ -30,7 +29,7 @@ static void add_column(ts_text *out, int width, ts_text *cell) {
     ts_text_free(cell);
 }
 
-/* What is known of one run: mean of those that ended, else how long the first one has taken. */
+/* Host time of a run: the mean of those that ended, or else how long the first has been running. */
 static void add_host(ts_text *out, const ts_live_core *core, uint64_t now) {
     ts_text cell = {0};
     if (core->program_runs)
@@ -113,7 +112,7 @@ static void look(const ts_arguments *arguments, ts_text *out) {
         ts_text_add(out, "no process of yours runs on the modelled chip\n");
 }
 
-/* Until a signal comes or the terminal goes. */
+/* Refreshes the display until a signal comes or the terminal goes away. */
 static ts_status watch(const ts_arguments *arguments, ts_diag *diag) {
     ts_status status = ts_ok;
     while (status == ts_ok) {

@@ -9,7 +9,7 @@ extern const ts_verb ts_verb_run, ts_verb_time, ts_verb_report, ts_verb_explain,
 
 enum { TS_VERB_COUNT = 12 };
 const ts_verb *ts_verb_at(int index);
-/* NULL when there is none of that name. */
+/* NULL when there is no verb of that name. */
 const ts_verb *ts_verb_find(const char *name);
 
 /* Options that several verbs share, as rows of their tables. */

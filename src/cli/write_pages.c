@@ -1,4 +1,4 @@
-/* Run by the build: writes the manual pages and the completion script of the command into a folder. */
+/* A tool of the build: writes the command's manual pages and completion script into a folder. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -2,11 +2,12 @@
 #include "report/advice.h"
 #include "report/figures.h"
 
-/* Parts of what the stream of collectives is busy with. */
+/* Sums over the step's collectives, each counted as often as it runs. */
 typedef struct parts {
-    ts_time latency, all, sums; /* sums: of all_reduce, whose halves are reduce_scatter and all_gather */
-    ts_time wide;               /* moving float32 */
-    uint64_t small, count;      /* below the size from which on a ring is taken */
+    ts_time latency, all, sums; /* time alone: fixed part, whole, and whole of all_reduces, whose halves are
+                                   reduce_scatter and all_gather */
+    ts_time wide;               /* time for moving float32 */
+    uint64_t small, count;      /* collectives below the size from which a ring is used; all */
 } parts;
 
 static const ts_inst_collective *inst_of(const ts_report *report, const ts_report_collective *at) {
@@ -29,7 +30,7 @@ static parts add_up(const ts_report *report) {
     return sum;
 }
 
-/* They can be behind no more than what the rest of the step takes. */
+/* Collectives can be hidden behind the rest of the step, and so by no more than its time. */
 static void exposed(ts_advisor *to) {
     const ts_record *record = &to->report->record;
     ts_time rest = record->total - record->launch - record->collective_busy;
@@ -52,7 +53,7 @@ static void exposed(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* With one start for all of them, their bytes are what is left. */
+/* If all shared one start, only the time for moving their bytes would remain. */
 static void larger(ts_advisor *to, const parts *sum) {
     if (sum->count < 2 || sum->latency * 3 < sum->all) return;
     ts_advice *advice =
@@ -71,7 +72,7 @@ static void larger(ts_advisor *to, const parts *sum) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* Half of the steps and half of the bytes. */
+/* A reduce_scatter has half of an all_reduce's steps and bytes. */
 static void scattered(ts_advisor *to, const parts *sum) {
     ts_report *report = to->report;
     if (sum->sums * 3 < sum->all) return;

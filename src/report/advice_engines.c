@@ -1,4 +1,4 @@
-/* Rules about the engines: what the PE array multiplies and how full it is, passes of Vector, and engines
+/* Rules about the engines: what the PE array multiplies and how full it is, passes of VectorE, and engines
    that wait for themselves or for each other. */
 #include "report/advice.h"
 #include "report/figures.h"
@@ -50,7 +50,7 @@ static void transposes(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* Rows, columns and moving elements that a matmul fills. */
+/* Rows, columns and moving elements of a matmul. */
 typedef struct fill {
     double rows, columns, moving;
 } fill;
@@ -60,9 +60,9 @@ static fill fill_of(const ts_inst_nc_matmul *matmul) {
                   (double)ts_advise_elems(&matmul->moving)};
 }
 
-/* The part of its time that a matmul takes when others share the array with it: the array splits into tiles
-   of 32 rows, stationaries of the same moving rows lie side by side, and short moving operands follow each
-   other. */
+/* The share of a matmul's time that it would take if others shared the array with it: the array splits into
+   tiles of 32 rows, stationary operands with the same moving rows lie side by side, and short moving operands
+   follow each other. */
 static double part_when_filled(const ts_report *report, fill f) {
     double rows = 32 * (double)(((int64_t)f.rows + 31) / 32), least = report->record.chip.min_ii_cycles;
     double part = rows / 128 * (f.columns < 128 ? f.columns / 128 : 1);
@@ -118,7 +118,8 @@ void ts_advise_matmuls(ts_advisor *to) {
 
 /* ---- Vector ---- */
 
-/* A sum, difference or product of two fp32 tensors in SBUF: two cycles an element, of bf16 tensors one. */
+/* A sum, difference or product of two tensors in SBUF with fp32 operands takes VectorE two cycles per
+   element; with bf16 operands, one. */
 static bool is_wide_pair(const ts_inst *inst) {
     if (inst->op != ts_op_tensor_tensor || inst->engine != ts_engine_vector) return false;
     const ts_inst_tensor_tensor *pair = (const ts_inst_tensor_tensor *)inst;
@@ -161,8 +162,8 @@ static void vector_passes(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* The activation whose result the reduction at `at` sums, written just before in the same loop; NULL = none.
- */
+/* The activation whose result the reduction at `at` sums, recorded shortly before it in the same loop; NULL:
+   none. */
 static const ts_inst_activation *summed_activation(const ts_program *program, uint32_t at) {
     enum { NEAR = 8 };
     const ts_inst_tensor_reduce *reduce = (const ts_inst_tensor_reduce *)program->code.data[at];
@@ -235,7 +236,7 @@ static void small_instructions(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* Instructions that wait for the last result of their own engine. */
+/* Instructions that wait for the previous result of their own engine. */
 static void chains(ts_advisor *to) {
     const ts_record *record = &to->report->record;
     uint64_t count = record->instructions - record->dma_transfers;
@@ -253,14 +254,14 @@ static void chains(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* In three trips of the hottest loop: time in which some engine or queue works, and the sum over all of them.
- */
+/* In three trips of the costliest loop: the time in which any engine or queue works, and the sum of all their
+   times. */
 static bool take_turns(const ts_report *report, ts_time *any, ts_time *sum) {
     const ts_record *loop = &report->loop_record;
     ts_time covered = 0;
     *any = *sum = 0;
     if (report->loop < 0 || loop->slices_truncated) return false;
-    for (uint32_t i = 0; i < loop->slices.count; i++) { /* in start order */
+    for (uint32_t i = 0; i < loop->slices.count; i++) { /* in order of start */
         const ts_slice *slice = &loop->slices.data[i];
         ts_time start = slice->start > covered ? slice->start : covered;
         *sum += slice->end - slice->start;
@@ -322,7 +323,7 @@ static void tables(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* Routines that no document describes, by name. */
+/* Names the routines that no document describes. */
 static void off_engine(ts_advisor *to) {
     ts_report *report = to->report;
     const ts_program *program = report->program;

@@ -1,5 +1,5 @@
-/* Rules about the step as a whole: launches, the optimizer, and limits that no change of the program moves.
- */
+/* Rules about the step as a whole: launches, the optimizer, and limits that no change of the program
+   moves. */
 #include <string.h>
 
 #include "report/advice.h"
@@ -19,13 +19,13 @@ static void launches(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* What comes after the gradient and waits for DMA while Tensor has nothing to do: the optimizer, alone. */
+/* An optimizer that runs alone: the part after the gradient waits for DMA while TensorE is idle. */
 static void optimizer(ts_advisor *to) {
     ts_report *report = to->report;
     const ts_program *program = report->program;
     const char *beside = ts_report_phase_of(program, "");
     ts_time all = 0, dma = 0, tensor = 0;
-    if (!beside[0]) return; /* no gradient in the program */
+    if (!beside[0]) return; /* the program has no gradient */
     for (uint32_t i = 0; i < report->record.rows.count; i++) {
         const ts_record_row *row = &report->record.rows.data[i];
         const char *name = program->locs.data[row->loc].name;
@@ -58,7 +58,7 @@ static void optimizer(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* Share of the step in which DMA engines move payload, all of them. */
+/* The share of the step in which the DMA engines, all together, move payload. */
 static double moving_share(const ts_report *report) {
     for (uint32_t i = 0; i < report->bounds.count; i++)
         if (report->bounds.data[i].bound == ts_bound_dma_bytes) return report->bounds.data[i].busy;

@@ -1,4 +1,4 @@
-/* Rules about transfers: descriptors, queues, latency, what travels twice, what travels wide. */
+/* Rules about transfers: descriptors, queues, latency, tensors loaded again, and wide dtypes. */
 #include "report/advice.h"
 #include "report/figures.h"
 
@@ -41,7 +41,7 @@ static void queues(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* Whether the instruction loads from HBM, and from which tensor. */
+/* The source of a transfer from HBM; NULL for other instructions. */
 static const ts_ap *loads_from(const ts_inst *inst) {
     if (inst->op != ts_op_dma_copy) return NULL;
     const ts_ap *src = &((const ts_inst_dma_copy *)inst)->src;
@@ -55,7 +55,8 @@ static uint64_t moved_bytes(const ts_report *report) {
     return sum;
 }
 
-/* Tensors that reach the chip more than twice. Each of their loads then takes its share of one pass. */
+/* Tensors that are loaded more than twice. The what-if scales their loads so that together they take one
+   pass. */
 static void reloads(ts_advisor *to) {
     ts_report *report = to->report;
     const ts_program *program = report->program;
@@ -93,7 +94,7 @@ static void reloads(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* Transfers of values that another part of the program wrote to HBM. */
+/* Whether a transfer stores or loads a value that one part of the program passes to another through HBM. */
 static bool is_through_hbm(const ts_program *program, const ts_inst *inst) {
     if (inst->op != ts_op_dma_copy) return false;
     const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
@@ -145,7 +146,7 @@ static void latency(ts_advisor *to) {
     advice->remedy.evidence = ts_advise_text(to, &out);
 }
 
-/* What is in SBUF at its fullest moment, largest first. */
+/* Lists what SBUF holds at its fullest moment, the largest first. */
 static void add_alive(const ts_report *report, int most, ts_text *out) {
     int64_t below = INT64_MAX;
     for (int n = 0; n < most; n++) {
@@ -166,7 +167,7 @@ static void add_alive(const ts_report *report, int most, ts_text *out) {
     }
 }
 
-/* Buffers that are written again while their readers still need them. */
+/* Writes that wait for earlier readers of the same buffer. */
 static void buffers(ts_advisor *to) {
     ts_report *report = to->report;
     double capacity = report->record.chip.sbuf_partition_bytes;

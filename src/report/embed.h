@@ -1,4 +1,4 @@
-/* Files of the page, turned into C by the build. */
+/* The page's style sheet and script, which the build turns into C strings. */
 #ifndef TS_REPORT_EMBED_H
 #define TS_REPORT_EMBED_H
 

@@ -1,4 +1,4 @@
-/* Figures as every form of the report writes them. */
+/* Formats of figures, common to all forms of the report. */
 #include "report/figures.h"
 
 #include <math.h>
@@ -38,7 +38,8 @@ void ts_figure_column(ts_text *out, ts_time time, ts_time scale) {
     ts_text_format(out, most < 9.995 ? "%.3f" : most < 99.95 ? "%.2f" : "%.1f", ts_figure_in(time, scale));
 }
 
-/* Three digits and a name: the first stands for `step`, each other for `step` times the one before it. */
+/* Three digits and a unit from `names`; the first stands for `step`, each next one for `step` times the one
+   before. */
 static void add_scaled(ts_text *out, double value, double step, const char *const *names, int count) {
     int unit = 0;
     for (value /= step; value >= step - 0.5 && unit + 1 < count; unit++)

@@ -1,4 +1,4 @@
-/* JSON as it is written. */
+/* Writer of members of JSON objects. */
 #include "report/members.h"
 
 #include <math.h>

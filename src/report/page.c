@@ -1,4 +1,4 @@
-/* The report as one self-contained page: the sections in the order of the questions that a reader brings. */
+/* The report as a self-contained HTML page; its sections follow the questions that a reader asks. */
 #include <string.h>
 
 #include "report/embed.h"
@@ -166,7 +166,7 @@ static void add_bounds(const ts_report *report, ts_text *out) {
     ts_text_add(out, "</section>");
 }
 
-/* Least and most of the gain within the model's uncertainty. */
+/* The smallest and largest gain within the model's uncertainty. */
 static void add_range(const ts_report_remedy *remedy, ts_text *out) {
     ts_time ends[3] = {remedy->gain_fast, remedy->gain_slow, remedy->gain}, least = ends[0], most = ends[0];
     for (int i = 1; i < 3; i++) {
@@ -295,7 +295,7 @@ static void add_counters(const ts_report *report, ts_text *out) {
     ts_text_free(&lines);
 }
 
-/* A JSON string that cannot end the script element. */
+/* A JSON string in which nothing can end the script element. */
 static void add_string(const char *string, ts_text *out) {
     ts_text quoted = {0};
     ts_text_quote(&quoted, string);
@@ -308,7 +308,7 @@ static void add_string(const char *string, ts_text *out) {
     ts_text_free(&quoted);
 }
 
-/* Moments of one line on the critical path; neighbours that nobody could tell apart on a screen are one. */
+/* When a line is on the critical path. Stretches that a screen cannot show apart are merged. */
 static void add_moments(const ts_report *report, const ts_report_line *line, ts_text *out) {
     enum { MOST = 400 };
     const ts_record *record = &report->record;

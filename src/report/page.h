@@ -1,4 +1,4 @@
-/* Sections of the page, in their order. */
+/* The page's sections in their order. Sizes are in SVG units. */
 #ifndef TS_REPORT_PAGE_H
 #define TS_REPORT_PAGE_H
 
@@ -6,7 +6,7 @@
 
 enum { TS_PAGE_WIDTH = 1056, TS_PAGE_LABEL = 96, TS_PAGE_TICKS = 12, TS_PAGE_PHASES = 24 };
 
-/* Steps of an axis at 1, 2 or 5 times a power of ten, 4 to 10 of them. */
+/* Distance of an axis's ticks: 1, 2 or 5 times a power of ten, such that the span has 4 to 10 of them. */
 double ts_page_tick_step(double span);
 
 void ts_page_over_time(const ts_report *report, ts_text *out); /* page_time.c */

@@ -1,4 +1,4 @@
-/* Roofline, transfer sizes, and what the prediction leans on: one page function each. */
+/* The page's roofline, its chart of transfer sizes, and the tornado chart of the chip's numbers. */
 #include <math.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 enum { WIDTH = 520, HEIGHT = 320, LEFT = 52, TOP = 26, RIGHT = 438, BOTTOM = 278 };
 
-/* Decades of both axes. */
+/* Ranges of both axes, in whole decades. */
 typedef struct axes {
     double x_low, x_high, y_low, y_high; /* log10 */
 } axes;
@@ -42,7 +42,7 @@ static void add_grid(const axes *a, ts_text *out) {
     ts_svg_text(out, RIGHT, HEIGHT - 6, "mu", 'e', "FLOP per byte of HBM");
 }
 
-/* A roof of a peak and a bandwidth, in TFLOP/s and bytes/ns. */
+/* Draws a roof with a peak in TFLOP/s and a bandwidth in bytes/ns. */
 static void add_roof(const axes *a, double peak, double bandwidth, const char *classes, const char *name,
                      ts_text *out) {
     double ridge = peak * 1000 / bandwidth, low = pow(10, a->x_low), high = pow(10, a->x_high);
@@ -63,7 +63,7 @@ static bool has_point(const ts_report *report, const ts_report_line *line, doubl
     return true;
 }
 
-/* Decades that show the chip's roofs and all points; false where there is none. */
+/* Finds decades that show the chip's roofs and all points. False when there are no points. */
 static bool find_axes(const ts_report *report, axes *a) {
     double intensity, speed;
     bool has_any = false;
@@ -94,7 +94,7 @@ typedef struct labels {
     int count;
 } labels;
 
-/* The name beside a point, unless others are in the way. */
+/* Writes a name beside its point unless another name is in the way. */
 static void add_label(labels *all, double x, double y, double radius, const char *name, ts_text *out) {
     if (all->count == MOST_LABELS) return;
     for (int i = 0; i < all->count; i++)
@@ -141,12 +141,12 @@ void ts_page_roofline(const ts_report *report, ts_text *out) {
     ts_text_add(out, "<p class=note>Solid: HBM and bf16. Dashed: DMA engines and fp32.</p></div>");
 }
 
-/* Transfers by the size of their descriptors: size i is from 2^i bytes to the double of it. */
+/* Transfers by the size of their descriptors: element i has those from 2^i to less than 2^(i+1) bytes. */
 typedef struct sizes {
     const ts_record *record;
-    uint64_t bytes, descriptors, small; /* small: bytes in pieces under 512 */
-    int first, last;                    /* that are shown */
-    double slot, height;                /* of one; of all bytes */
+    uint64_t bytes, descriptors, small; /* small: bytes moved by descriptors under 512 bytes */
+    int first, last;                    /* range of sizes that is shown */
+    double slot, height;                /* width of a bar's slot; height of a bar of all bytes */
 } sizes;
 
 static sizes add_up_sizes(const ts_record *record) {
@@ -177,7 +177,8 @@ static void add_percents(const sizes *s, ts_text *out) {
     ts_text_free(&word);
 }
 
-/* A bar for each size, and over them the line of how much of a DMA engine's rate such pieces reach. */
+/* Draws a bar for each size, and over them a line for the share of a DMA engine's rate that such descriptors
+   reach. */
 static void add_sizes(const sizes *s, ts_text *out) {
     ts_text word = {0}, path = {0};
     const ts_chip *chip = &s->record->chip;
@@ -223,10 +224,10 @@ void ts_page_dma(const ts_report *report, ts_text *out) {
                      "pieces of that size reach.</p></div>");
 }
 
-/* The step lies at ZERO, and what moves it most SPAN away. */
+/* The step's own time is at SURE_ZERO; the largest change is SURE_SPAN away. */
 enum { SURE_ROW = 26, SURE_ZERO = 740, SURE_SPAN = 200 };
 
-/* How far one number of the chip moves the step, to both sides. */
+/* Draws how far one number of the chip moves the step in both directions. */
 static void add_lean(const ts_record *record, const ts_report_lean *lean, double y, double scale,
                      ts_text *out) {
     const ts_param *param = ts_param_at(lean->param);

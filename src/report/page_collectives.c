@@ -1,4 +1,4 @@
-/* Collectives: which algorithm moves each, and what bounds it. */
+/* The page's table of collectives: the algorithm of each, and what bounds it. */
 #include "report/figures.h"
 #include "report/page.h"
 #include "report/report_collectives.h"

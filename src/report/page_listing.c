@@ -1,4 +1,4 @@
-/* The user's source with what each line costs, and the step by module. */
+/* The page's source listing with the cost of each line, and its chart of the step by module. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 enum { MOST_LINES = 120, AROUND = 1 };
 
-/* The text of a line; NULL when the source is not here. */
+/* The text of a source line; NULL when the file is not available. */
 static const char *source_line(const ts_report *report, const char *file, uint32_t line, size_t *length) {
     for (int s = 0; s < report->source_count; s++) {
         const char *at = report->sources[s].text;
@@ -163,7 +163,7 @@ void ts_page_listing(const ts_report *report, ts_text *out) {
 
 /* ---- modules ---- */
 
-/* Children side by side, largest first. */
+/* Draws the children of a module side by side, the largest first. */
 static void add_children(const ts_report *report, uint32_t parent, double x, double width, int depth,
                          ts_text *out) {
     enum { ROW = 26, DEEPEST = 6 };

@@ -1,4 +1,4 @@
-/* Three trips of the hottest loop, instruction by instruction. */
+/* The page's drawing of three trips of the costliest loop, instruction by instruction. */
 #include "report/figures.h"
 #include "report/page.h"
 #include "report/svg.h"
@@ -12,7 +12,7 @@ static const char *lane_color(unsigned lane) {
     return lane >= TS_LANE_QUEUE ? "dm" : colors[lane < ts_engine_count ? lane : 0];
 }
 
-/* What a queue moves in these trips: "load", "store", or both. */
+/* Writes what a queue does in these trips: "load", "store", or both. */
 static void add_ways(const ts_report *report, unsigned lane, ts_text *out) {
     bool is_load = false, is_store = false;
     for (uint32_t i = 0; i < report->loop_record.slices.count; i++) {
@@ -36,7 +36,7 @@ static void add_lane_name(unsigned lane, ts_text *out) {
         ts_text_add(out, names[lane < ts_engine_count ? lane : 0]);
 }
 
-/* A transfer is known by its tensor in HBM, anything else by its operation. */
+/* A transfer is labelled with its tensor in HBM, any other slice with its operation. */
 static const char *slice_name(const ts_report *report, const ts_slice *slice) {
     const ts_inst *inst = report->program->code.data[slice->inst];
     if (slice->lane >= TS_LANE_QUEUE && inst->op == ts_op_dma_copy) {
@@ -48,7 +48,7 @@ static const char *slice_name(const ts_report *report, const ts_slice *slice) {
     return ts_op_get(inst->op)->name;
 }
 
-/* The slice that ends what `slice` waited for, NULL when it is not drawn: of a transfer, its queue's. */
+/* The slice whose end `slice` waited for (of a transfer, its queue's); NULL when it is not drawn. */
 static const ts_slice *awaited(const ts_record *record, const ts_slice *slice) {
     const ts_slice *found = NULL;
     for (uint32_t i = 0; i < record->slices.count && slice->after; i++) {
@@ -58,7 +58,7 @@ static const ts_slice *awaited(const ts_record *record, const ts_slice *slice) {
     return found;
 }
 
-/* The wait in words, with the name of what is waited for where it is drawn. */
+/* Describes the wait, naming what was waited for if that is drawn. */
 static void add_words(const ts_slice *slice, const ts_slice *on, ts_text *out) {
     static const char *const words[] = {"", "waits for the port", "waits for a result", "waits for a DMA",
                                         "waits for its queue or DMA engines"};
@@ -82,7 +82,7 @@ static void add_wait(const ts_report *report, const ts_slice *slice, double x, d
     ts_text_free(&words);
 }
 
-/* From the end of a transfer to the instruction that waited for it. */
+/* Draws an arrow from the end of a transfer to the instruction that waited for it. */
 static void add_arrow(double x1, double y1, double x2, double y2, ts_text *out) {
     double tip = y2 > y1 ? -5 : 5;
     ts_text_format(
@@ -148,7 +148,7 @@ static void add_ticks(ts_time span, double height, ts_text *out) {
     }
 }
 
-/* A row for each lane in use, queues above, then engines; -1 = none. Returns how many. */
+/* Assigns a row to each lane in use, queues above engines; -1: not in use. Returns the number of rows. */
 static int find_rows(const ts_record *record, uint32_t count, int row[256]) {
     int rows = 0;
     for (int l = 255; l >= 0; l--) {
@@ -173,7 +173,7 @@ static void add_tracks(const ts_report *report, const int row[256], ts_text *out
     ts_text_free(&name);
 }
 
-/* The drawn transfer that an instruction visibly waited for; NULL = none. */
+/* The drawn transfer that an instruction noticeably waited for; NULL: none. */
 static const ts_slice *arrow_from(const ts_report *report, const ts_slice *slice, const int row[256],
                                   double scale) {
     if (slice->waited != ts_waited_dma || (double)slice->wait * scale < 3) return NULL;

@@ -1,4 +1,4 @@
-/* What happens when: engines over the step, and SBUF and PSUM. */
+/* The page's timelines: engines over the step, and the contents of SBUF and PSUM. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,8 @@ static const double PLOT = TS_PAGE_WIDTH - LABEL;
 
 typedef struct plot_lane {
     const char *name, *color;
-    const ts_time *values; /* of the bins; NULL: bytes of SBUF in use */
-    double most;           /* of a bin */
+    const ts_time *values; /* one for each bin; NULL: draws bytes of SBUF in use */
+    double most;           /* largest possible value of a bin */
 } plot_lane;
 
 static int lanes_of(const ts_report *report, plot_lane *lanes) {
@@ -38,7 +38,7 @@ static int lanes_of(const ts_report *report, plot_lane *lanes) {
     return count;
 }
 
-/* Where the lanes begin: below the names of the phases, if there are any. */
+/* Top of the first lane: below the names of phases if there are any. */
 static double top_of(const ts_report *report) {
     return report->phases.count ? TS_PAGE_PHASES : 0;
 }
@@ -67,7 +67,7 @@ static void add_axis(double span, const char *unit, double x0, double width, dou
     }
 }
 
-/* A part of the drawing that zooms: its x counts bins. */
+/* Opens a part of the drawing that zooms; its x axis counts bins. */
 static void open_zoomed(double y, int height, double bins, ts_text *out) {
     ts_text_format(out,
                    "<svg class=z x=\"%d\" y=\"%.0f\" width=\"%.0f\" height=\"%d\" viewBox=\"0 0 %.3f "
@@ -107,7 +107,7 @@ static void add_bound_strip(const ts_series *series, ts_text *out) {
     }
 }
 
-/* Names above, which only fit the whole step, and brackets that zoom with the rest. */
+/* Draws the names of phases, which fit the whole step only, and brackets that zoom with the lanes. */
 static void add_phases(const ts_report *report, double bins, ts_text *out) {
     double total = (double)report->record.total;
     if (report->phases.count == 0) return;
@@ -131,7 +131,7 @@ static void add_phases(const ts_report *report, double bins, ts_text *out) {
     ts_text_add(out, "</svg>");
 }
 
-/* A lane with its name, and the share of the step in which its engine is busy. */
+/* Draws a lane with its name and its engine's busy share of the step. */
 static void add_lane(const ts_report *report, const plot_lane *lane, double y, double bins, ts_text *out) {
     const ts_series *series = &report->record.series;
     ts_text share = {0};
@@ -217,7 +217,7 @@ static int by_area(const void *a, const void *b) {
     return x > y ? -1 : x < y;
 }
 
-/* The area that the largest `most` boxes of a space have at least; 0 when all fit. */
+/* The area of the smallest of a space's `most` largest boxes; 0 when there are no more boxes than that. */
 static double least_area(const ts_report *report, bool is_psum, uint32_t most) {
     ts_arena scratch = {0};
     double *areas = TS_NEW_ARRAY(&scratch, double, report->boxes.count), least = 0;
@@ -230,7 +230,7 @@ static double least_area(const ts_report *report, bool is_psum, uint32_t most) {
     return least;
 }
 
-/* Returns how many boxes are left out: they are the smallest. */
+/* Draws the boxes of a space. Returns how many, the smallest, were left out. */
 static uint32_t add_space(const ts_report *report, bool is_psum, double top, double height, double most,
                           ts_text *out) {
     enum { MOST_BOXES = 1800 };

@@ -1,5 +1,6 @@
-/* A timeline for ui.perfetto.dev: the critical path by module, source line and bound, a track for each engine
-   and DMA queue, counters, and flows from what produced a value to what waited for it. */
+/* The timeline for ui.perfetto.dev: the critical path by module, source line and bound; a track for each
+   engine and DMA queue; counters; and flows from the producer of a value to the instruction that waited for
+   it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@ enum { HBM = TS_PF_COUNTERS, DMA, SBUF, PSUM, PENDING };
 
 /* ---- tracks ---- */
 
-/* "queue 3 (sync, gpsimd)": the queue and the engines that trigger its transfers. */
+/* Like "queue 3 (sync, gpsimd)": the queue, and the engines that trigger its transfers. */
 static void queue_name(const ts_record *record, unsigned queue, ts_text *out) {
     ts_text_format(out, "queue %u", queue);
     for (uint32_t i = 0; i < record->queues.count; i++) {
@@ -55,12 +56,13 @@ static void add_tracks(ts_pfwriter *w, const ts_record *record) {
 
 /* ---- the critical path ---- */
 
-/* Slices of one track as nested names: those that two stretches share go on. Times are cut to nanoseconds. */
+/* Nested slices on one track. Names that two neighbouring stretches have in common continue across them.
+   Times are cut to nanoseconds. */
 typedef struct nesting {
     uint64_t track;
     uint32_t name[TS_REPORT_DEEPEST];
     int depth;
-    ts_time at; /* end of what is open */
+    ts_time at; /* end of the open slices */
 } nesting;
 
 static void close_to(ts_pfwriter *w, nesting *open, int depth) {
@@ -72,7 +74,7 @@ static void close_to(ts_pfwriter *w, nesting *open, int depth) {
 
 static void nest(ts_pfwriter *w, nesting *open, const uint32_t *name, int depth, ts_time start, ts_time end) {
     int shared = 0;
-    if (end / 1000 == start / 1000) return; /* nothing to see */
+    if (end / 1000 == start / 1000) return; /* too short to show */
     if (open->at < start) close_to(w, open, 0);
     while (shared < depth && shared < open->depth && name[shared] == open->name[shared])
         shared++;
@@ -86,7 +88,7 @@ static void nest(ts_pfwriter *w, nesting *open, const uint32_t *name, int depth,
     open->at = end;
 }
 
-/* The line of each location; 1 + index, 0 = none. */
+/* For each location, 1 + index of its line, or 0. */
 static uint32_t *lines_of_locs(const ts_report *report, ts_arena *arena) {
     uint32_t *lines = TS_NEW_ARRAY(arena, uint32_t, report->program->locs.count);
     for (uint32_t i = 0; i < report->lines.count; i++)
@@ -131,14 +133,15 @@ static void add_path(ts_pfwriter *w, const ts_record *record) {
 
 /* ---- engines and queues ---- */
 
-/* Flows leave from a slice and arrive at those that waited for it: both ends are marked with the sequence of
-   the first. A DMA's flow leaves from its queue. */
+/* Marks the slices that flows leave from. A flow leads from a slice to those that waited for it, and is
+   identified by the sequence of the former. A DMA's flow leaves from its queue. */
 static void find_flows(const ts_record *record, uint8_t *is_source) {
     uint32_t count = record->slices.count, most = 0;
     for (uint32_t i = 0; i < count; i++)
         if (record->slices.data[i].sequence > most) most = record->slices.data[i].sequence;
     ts_arena scratch = {0};
-    uint32_t *last = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)most + 1); /* 1 + slice that ends a sequence */
+    uint32_t *last = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)most + 1); /* by sequence, 1 + the slice that
+                                                                            ends it */
     for (uint32_t i = 0; i < count; i++) {
         const ts_slice *slice = &record->slices.data[i];
         uint32_t *at = &last[slice->sequence];
@@ -153,7 +156,7 @@ static void find_flows(const ts_record *record, uint8_t *is_source) {
     ts_arena_free(&scratch);
 }
 
-/* Of a transfer: what it moves, on average of all its executions, and between the chip and which tensor. */
+/* Adds a transfer's arguments: mean bytes of its executions, and the tensor it moves. */
 static void add_transfer(ts_pfwriter *w, const ts_slice *slice, const ts_inst *inst) {
     const ts_report *report = w->report;
     const ts_life *life = &report->record.lives.data[slice->inst];
@@ -192,7 +195,7 @@ static void add_slices(ts_pfwriter *w, const ts_record *record) {
         if ((slice->waited == ts_waited_result || slice->waited == ts_waited_dma) && slice->after)
             ts_pf_flow(w, slice->after, true);
         ts_pf_add(w, slice->start);
-        /* a slice needs a nanosecond to be seen */
+        /* Perfetto shows slices of at least one nanosecond. */
         bool is_seen = slice->end / 1000 > slice->start / 1000;
         ts_pf_end(w, TS_PF_LANES + slice->lane, is_seen ? slice->end : slice->start + 1000);
     }
@@ -227,7 +230,7 @@ static int by_time(const void *a, const void *b) {
     return x->by < y->by ? -1 : x->by > y->by;
 }
 
-/* Bytes of a partition in use, whenever they change by the nanosecond. */
+/* Bytes of a partition in use, at each change (in nanoseconds). */
 static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
     const ts_report *report = w->report;
     const ts_chip *chip = &report->record.chip;
@@ -253,7 +256,7 @@ static void add_fill(ts_pfwriter *w, bool is_psum, uint64_t track) {
     ts_arena_free(&scratch);
 }
 
-/* Transfers that were triggered and are not over, of those that are shown. */
+/* Transfers, of those shown, that have been triggered and are not complete. */
 static void add_pending(ts_pfwriter *w, const ts_record *record) {
     ts_arena scratch = {0};
     change *changes = TS_NEW_ARRAY(&scratch, change, 2 * (size_t)record->slices.count + 1);

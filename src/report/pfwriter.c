@@ -14,7 +14,7 @@ enum {
     P_TRACK = 60,
     FLAG_CLEARED = 1,
     FLAG_NEEDS = 2,
-    /* InternedData; its rows: 1 iid, 2 string */
+    /* InternedData; each row has 1 iid, 2 string */
     I_NAMES = 2,
     I_ARGUMENTS = 3,
     I_WORDS = 29,
@@ -81,7 +81,7 @@ static void intern(ts_pfwriter *w, ts_text *interned, unsigned table, uint32_t i
     ts_pb_message(interned, table, &w->part);
 }
 
-/* Operation and line of a location, as words 2 * loc + 1 and + 2. */
+/* Interns each location's operation and line as words 2 * loc + 1 and 2 * loc + 2. */
 static void intern_places(ts_pfwriter *w, ts_text *interned) {
     const ts_program *program = w->report->program;
     ts_text place = {0};
@@ -106,7 +106,8 @@ static const ts_ap *destination(const ts_inst *inst) {
     return NULL;
 }
 
-/* The destination's shape of each code position that has one, as words behind those of the places. */
+/* Interns the destination's shape of each instruction that has one, as words behind those of the
+   locations. */
 static void intern_shapes(ts_pfwriter *w, ts_text *interned) {
     const ts_program *program = w->report->program;
     ts_text shape = {0};

@@ -1,4 +1,4 @@
-/* Protocol buffers as bytes. */
+/* Encoder of protocol buffers. */
 #include "report/protobuf.h"
 
 #include <string.h>

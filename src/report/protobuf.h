@@ -1,4 +1,4 @@
-/* Protocol buffers as bytes: the few wire forms that a Perfetto trace needs. */
+/* Encoder of protocol buffers: the few wire types that a Perfetto trace needs. */
 #ifndef TS_REPORT_PROTOBUF_H
 #define TS_REPORT_PROTOBUF_H
 
@@ -8,7 +8,7 @@ void ts_pb_varint(ts_text *out, unsigned field, uint64_t value);
 void ts_pb_fixed64(ts_text *out, unsigned field, uint64_t value);
 void ts_pb_double(ts_text *out, unsigned field, double value);
 void ts_pb_string(ts_text *out, unsigned field, const char *string);
-/* Adds `message` as a field and empties it. */
+/* Adds `message` as a length-delimited field and empties it. */
 void ts_pb_message(ts_text *out, unsigned field, ts_text *message);
 
 #endif

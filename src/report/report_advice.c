@@ -1,4 +1,4 @@
-/* What to change: the rules that apply, their gains from the clock, and the best of them. */
+/* Collects the rules' remedies, clocks their gains, and keeps the best. */
 #include "report/advice.h"
 
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static ts_time within(const ts_advice *advice, ts_time gain) {
     return advice->most > 0 && gain > advice->most ? advice->most : gain;
 }
 
-/* At least what the what-if gains: the part of the critical path that it can take away. */
+/* An upper limit of the what-if's gain: the part of the critical path that it can remove. */
 static ts_time most_gain(const ts_report *report, const ts_advice *advice) {
     const ts_record *record = &report->record;
     bool is_bounded = !advice->has_chip && !advice->is_list && advice->what_if.free < 1u << ts_bound_count;
@@ -84,7 +84,7 @@ static ts_time most_gain(const ts_report *report, const ts_advice *advice) {
     return most;
 }
 
-/* What is worth showing: half a percent of the step. */
+/* Gains from half a percent of the step are shown. */
 static bool is_worth(const ts_report *report, ts_time gain) {
     return gain > 0 && gain * 200 >= report->record.total;
 }
@@ -119,7 +119,7 @@ static void multiply(ts_report *report, const float **to, const float *by) {
     *to = parts;
 }
 
-/* `all` with one more. Chips that were edited join where they differ from the one asked for. */
+/* Adds one what-if to `all`. Of an edited chip, the numbers that differ from the report's chip are taken. */
 static void join(ts_report *report, const ts_advice *one, ts_what_if *all, ts_chip *chip) {
     const ts_chip *asked = &report->record.chip;
     all->free |= one->what_if.free;
@@ -131,7 +131,7 @@ static void join(ts_report *report, const ts_advice *one, ts_what_if *all, ts_ch
                    sizeof(double));
 }
 
-/* The gain with every number of the chip at the fast, and at the slow end of its range. */
+/* Asks for the gain with all numbers of the chip at the fast, and at the slow, end of their ranges. */
 static void ask_bands(const ts_advice *advice, const ts_chip *asked, ts_chip corners[2],
                       ts_report_ask asks[2]) {
     for (int end = 0; end < 2; end++) {
@@ -141,7 +141,7 @@ static void ask_bands(const ts_advice *advice, const ts_chip *asked, ts_chip cor
     }
 }
 
-/* Each of the remedies shown at both ends of the ranges, and together with those before it. */
+/* Clocks each remedy that is shown at both ends of the ranges, and together with those before it. */
 static ts_status clock_shown(ts_advisor *advisor, int shown, const ts_report_options *options,
                              ts_diag *diag) {
     ts_report *report = advisor->report;

@@ -1,4 +1,4 @@
-/* Rows of the record by cause and by source line. */
+/* Arranges the rows of the record by bound and by source line. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@ const ts_loc *ts_report_loc(const ts_report *report, uint32_t loc) {
     return &report->program->locs.data[loc < report->program->locs.count ? report->user_locs[loc] : 0];
 }
 
-/* A line is the user's own: what a library's frames cost is its caller's. */
+/* Charges locations in library frames to the user's line that called them. */
 static void find_user_locs(ts_report *report) {
     const ts_loc *locs = report->program->locs.data;
     uint32_t count = report->program->locs.count;
@@ -74,7 +74,8 @@ const char *ts_report_function(ts_arena *arena, const char *name) {
     return copy;
 }
 
-/* The function that holds a place: another location of the same spot that JAX named after its frame. */
+/* The function that contains a location: the name of another location at the same place that JAX named after
+   its frame. */
 static const char *function_of(ts_report *report, const ts_loc *place) {
     for (uint32_t i = 1; i < report->program->locs.count; i++) {
         const ts_loc *loc = &report->program->locs.data[i];
@@ -102,7 +103,7 @@ static void add_row(ts_report *report, ts_report_line *line, const ts_record_row
     line->time += row->bound;
     for (int bound = 0; bound < ts_bound_count; bound++)
         line->bounds[bound] += row->bounds[bound];
-    if (row->op != ts_op_collective) /* whose time is the stream's */
+    if (row->op != ts_op_collective) /* a collective's time is that of the collectives' stream */
         line->busy[row->op == ts_op_dma_copy ? ts_engine_none : row->engine] += row->busy;
     line->count += row->count;
     line->flops += row->flops;

@@ -1,6 +1,5 @@
-/* Clocking a program again for many what-ifs: as many of them in one run as it takes, the runs side by side.
-   How they are shared out depends on their number alone, and each run on nothing else, so that a report does
-   not depend on the threads. */
+/* Clocks a program for many what-ifs: several in each run, the runs in parallel. The distribution over runs
+   depends on the number of what-ifs only, so that a report does not depend on the number of threads. */
 #include "report/report.h"
 
 typedef struct part {
@@ -33,7 +32,7 @@ static void clock_part(void *context, int index) {
     ts_record_free(&record);
 }
 
-/* The asks with this order of the program, in parts of nearly one size; returns how many parts. */
+/* Divides the asks with this issue order into parts of nearly equal size. Returns the number of parts. */
 static int share_out(const ts_program *program, bool is_list, ts_report_ask *asks, int count, part *parts) {
     int left = 0, made = 0;
     for (int i = 0; i < count; i++)

@@ -1,5 +1,5 @@
-/* Collectives one by one: how each moves its bytes and what it takes alone, as the clock has it; and programs
-   that ran at the same time side by side. */
+/* The report's collectives: how each moves its bytes and what it costs alone; and a comparison of programs
+   that ran at the same time. */
 #include "report/report_collectives.h"
 
 #include "report/figures.h"
@@ -77,7 +77,7 @@ void ts_report_collectives_json(const ts_report *report, ts_text *out) {
 
 /* ---- programs that ran at the same time ---- */
 
-/* The row that holds most of the record's time, the launch apart; NULL: there is none. */
+/* The row with the largest share of the record's time, except the launch; NULL: none. */
 static const ts_record_row *costliest(const ts_record *record) {
     const ts_record_row *best = NULL;
     for (uint32_t i = 0; i < record->rows.count; i++) {

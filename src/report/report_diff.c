@@ -1,4 +1,4 @@
-/* Two reports side by side: the step, its bounds, its lines. */
+/* The differences between two reports: the step, its bounds and its lines. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +8,11 @@
 enum { SHOWN = 10 };
 
 typedef struct change {
-    const ts_report_line *before, *after; /* NULL = the line is not there */
+    const ts_report_line *before, *after; /* NULL: the line does not occur */
     ts_time delta;
 } change;
 
-/* Lines move when a file is edited: the function and the operation tell which is which, then the number. */
+/* Lines are matched by file and number: a line that moved counts as removed and added. */
 static bool is_same(const ts_report_line *a, const ts_report_line *b) {
     return strcmp(a->file, b->file) == 0 && a->line == b->line;
 }

@@ -1,4 +1,4 @@
-/* The most costly lines in words: where their time goes, what they became, and what to try. */
+/* Explains the costliest lines: where their time goes, what they were compiled to, and what to try. */
 #include <string.h>
 
 #include "report/figures.h"
@@ -76,7 +76,7 @@ static void add_rows(const ts_report *report, const ts_report_line *line, ts_tex
     }
 }
 
-/* Those that are alike are one row. */
+/* Lists a line's collectives; equal ones share a row. */
 static void add_collectives(const ts_report *report, uint32_t line, ts_text *out) {
     enum { MOST = 3 };
     struct kind {
@@ -106,7 +106,7 @@ static void add_collectives(const ts_report *report, uint32_t line, ts_text *out
     }
 }
 
-/* The remedy against what bounds the line most. */
+/* Names the remedy against what bounds the line most. */
 static void add_try(const ts_report *report, const ts_report_line *line, uint32_t index, ts_text *out) {
     for (uint32_t i = 0; i < report->remedies.count; i++) {
         const ts_report_remedy *remedy = &report->remedies.data[i];

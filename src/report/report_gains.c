@@ -1,5 +1,5 @@
-/* What the step gains when a resource or a source line costs nothing, and how far it moves when a number of
-   the chip goes through its range: each by clocking the program in the same order again. */
+/* What the step gains when a resource or a source line is free, and how far it moves when a number of the
+   chip goes through its range. Each is clocked with the program's order of instructions unchanged. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +8,12 @@
 
 enum { LINES = 10 };
 
-/* All that is clocked, in one list; NULL = not asked for, there is nothing to gain. */
+/* Everything to clock, as one list. NULL: not asked for, because there is nothing to gain. */
 typedef struct asks {
     ts_report_ask *list;
     int count;
     const ts_report_ask *bound[ts_bound_count], *pair[ts_bound_count], *line[LINES];
-    const ts_report_ask *(*lean)[2]; /* per row of the chip */
+    const ts_report_ask *(*lean)[2]; /* for each row of the chip */
 } asks;
 
 static const ts_report_ask *ask(asks *to, ts_what_if what_if) {
@@ -25,8 +25,8 @@ static ts_time gain_of(const ts_report *report, const ts_report_ask *ask) {
     return ask && ask->total < report->record.total ? report->record.total - ask->total : 0;
 }
 
-/* Each bound free, and each of the others together with the largest. A bound that holds nothing of the step
-   gains nothing. */
+/* Asks for each bound free, and for each other bound free together with the largest. A bound without a share
+   of the step gains nothing. */
 static void ask_bounds(const ts_report *report, asks *to) {
     uint32_t largest = 1u << report->bounds.data[0].bound;
     for (uint32_t i = 0; i < report->bounds.count; i++) {
@@ -77,8 +77,7 @@ static int by_width(const void *a, const void *b) {
     return x->param < y->param ? -1 : x->param > y->param;
 }
 
-/* One row of the chip at its fast and its slow end, as ts_chip_corner has them. Rows that were edited stay.
- */
+/* Asks for each row of the chip at its fast and its slow end (ts_chip_corner). Edited rows stay. */
 static void ask_leans(ts_report *report, asks *to) {
     const ts_chip *chip = &report->record.chip;
     ts_chip corner[2];

@@ -231,7 +231,7 @@ static void add_cost(const ts_report *report, ts_text *out) {
     ts_text_add(out, "]");
 }
 
-/* What no engine does, by name and place. */
+/* Routines outside of the documented instruction set, by name and place. */
 static void add_off_engine(const ts_report *report, ts_text *out) {
     bool is_first = true;
     ts_member_list(out, "off_engine");

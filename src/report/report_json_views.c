@@ -1,5 +1,5 @@
-/* JSON of what is drawn: the timeline in bins, three trips of the hottest loop, and the map of SBUF and PSUM.
- */
+/* JSON of what the page draws: the timeline in bins, three trips of the costliest loop, and the map of SBUF
+   and PSUM. */
 #include "report/members.h"
 #include "report/report.h"
 
@@ -15,7 +15,7 @@ static void add_bins(ts_text *out, const char *name, const ts_time *bins, uint32
     ts_text_add(out, "]");
 }
 
-/* Time of each bin; what is always 0 is left out. */
+/* The time of each bin; series that are 0 throughout are left out. */
 static void add_series(const ts_report *report, ts_text *out) {
     const ts_series *series = &report->record.series;
     ts_text_add(out, ",\n \"series\": {");

@@ -1,15 +1,15 @@
-/* Making a report: the runs of the clock that it needs, and the order of its parts. */
+/* Makes a report: the runs of the clock that it needs, and the order of its parts. */
 #include <string.h>
 
 #include "base/unit.h"
 #include "report/report.h"
 
-/* Gains take some ten runs of the clock: of a program of more instructions, they and the table of constants
-   are left out, and the report says so. */
+/* Gains take some ten runs of the clock, so programs with more executed instructions than this are reported
+   without them and without the tornado chart, and the report says so. */
 static const uint64_t MOST_CLOCKED = 10000000;
 
-/* The loop of at least three trips whose instructions cost most; those of shorter loops count for the nearest
-   one around them. */
+/* The loop of at least three trips whose instructions cost most. Loops with fewer trips count for the nearest
+   longer loop around them. */
 static int hottest_loop(ts_report *report) {
     const ts_record *record = &report->record;
     ts_time *times = TS_NEW_ARRAY(&report->arena, ts_time, record->loops.count + 1);
@@ -33,13 +33,13 @@ const ts_loc *ts_report_loop_place(const ts_report *report) {
     return ts_report_loc(report, loc ? loc : program->code.data[begin + 1]->loc);
 }
 
-/* Whether the trips that begin at these times are as long as each other, to a fifth. */
+/* Whether the trips that begin at these times take equally long, to within a fifth. */
 static bool is_steady(const ts_time at[TS_REPORT_LOOP_TRIPS]) {
     ts_time first = at[1] - at[0], second = at[2] - at[1];
     return first > 0 && second > 0 && first * 5 >= second * 4 && second * 5 >= first * 4;
 }
 
-/* By the first instruction that an engine or a queue has once a trip, at even distances. */
+/* Uses the first instruction that an engine or a queue executes once per trip, at even intervals. */
 ts_time ts_report_loop_period(const ts_report *report) {
     const ts_record *record = &report->loop_record;
     for (uint32_t i = 0; i < record->slices.count; i++) {
@@ -57,7 +57,7 @@ ts_time ts_report_loop_period(const ts_report *report) {
     return 0;
 }
 
-/* Three trips from the middle of the loop's middle entry. */
+/* Clocks three trips from the middle of the loop's middle entry. */
 static ts_status clock_loop(ts_report *report, const ts_report_options *options, ts_diag *diag) {
     enum { SLICES = 4000 };
     report->loop = hottest_loop(report);
@@ -85,7 +85,7 @@ static void count_bytes(ts_report *report) {
     report->scratch_bytes = report->program->scratch_bytes;
 }
 
-/* What the record says by itself. */
+/* The parts of the report that need no more runs of the clock. */
 static void read_record(ts_report *report) {
     count_bytes(report);
     ts_report_arrange(report);

@@ -1,5 +1,5 @@
-/* What lies in SBUF and PSUM over time, from the places that instructions touch and when they ran; and how
-   often tensors of HBM travel. */
+/* Contents of SBUF and PSUM over time, from the places that instructions access and when they ran; and
+   traffic of HBM tensors. */
 #include <stdlib.h>
 
 #include "arch/isa.h"
@@ -10,7 +10,7 @@ typedef struct touched {
     bool is_write;
 } touched;
 
-/* Lowest and highest value over the loops and the rotation. */
+/* Lowest and highest value over all trips and slots. */
 static void reach(const ts_program *program, const ts_affine *affine, int64_t *low, int64_t *high) {
     *low = *high = affine->base;
     for (uint32_t t = 0; t < affine->term_count; t++) {
@@ -92,7 +92,7 @@ static bool meet(const ts_report_box *a, const ts_report_box *b) {
            b->part < a->part + a->parts;
 }
 
-/* Boxes by the granules of a partition that they lie in, latest last. */
+/* Index of the boxes by the granules of a partition that they occupy, in order of time. */
 enum { GRANULE = 1024, GRANULES = 256 };
 typedef struct by_granule {
     TS_VEC(uint32_t) boxes[2][GRANULES + 1];
@@ -102,7 +102,7 @@ static int granule(int32_t byte) {
     return byte < 0 ? 0 : byte / GRANULE < GRANULES ? byte / GRANULE : GRANULES;
 }
 
-/* The latest box that the touch meets; 1 + index, 0 = none. */
+/* The latest box that overlaps an access; 1 + index, or 0. */
 static uint32_t find_box(const ts_report *report, const by_granule *index, const ts_report_box *touch) {
     uint32_t found = 0;
     for (int g = granule(touch->low); g <= granule(touch->high - 1); g++)
@@ -116,7 +116,7 @@ static uint32_t find_box(const ts_report *report, const by_granule *index, const
     return found;
 }
 
-/* A write begins a box, unless it lies in one that is still in use; a read keeps what it meets alive. */
+/* A write starts a box unless it lies within one that is still in use; a read extends the box it overlaps. */
 static void add_touch(ts_report *report, by_granule *index, const touched *touch) {
     uint32_t found = find_box(report, index, &touch->box);
     ts_report_box *box = found ? &report->boxes.data[found - 1] : NULL;
@@ -132,7 +132,7 @@ static void add_touch(ts_report *report, by_granule *index, const touched *touch
 
 typedef struct edge {
     ts_time at;
-    int32_t bytes; /* less than 0: a box ends, which counts before those that begin */
+    int32_t bytes; /* negative: a box ends; ends are counted before beginnings at the same time */
 } edge;
 
 static int by_edge(const void *a, const void *b) {
@@ -141,14 +141,14 @@ static int by_edge(const void *a, const void *b) {
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-/* `bytes` are in use from `start` to `end`. */
+/* Records that `bytes` are in use from `start` to `end`. */
 static void fill_bins(const ts_series *series, int32_t *fill, ts_time start, ts_time end, int64_t bytes) {
     for (ts_time bin = start / series->width; bin * series->width < end && bin < series->count; bin++)
         if (bytes > fill[bin]) fill[bin] = (int32_t)bytes;
 }
 
-/* The most bytes of a partition in use at once, over all and in each bin (none: NULL): boxes count from their
-   first use to their last. */
+/* The most bytes of a partition in use at once, overall and in each bin (fill may be NULL). A box counts from
+   its first use to its last. */
 static int32_t find_peak(ts_report *report, bool is_psum, double capacity, ts_time *when, int32_t *fill) {
     edge *edges = TS_NEW_ARRAY(&report->arena, edge, 2 * (size_t)report->boxes.count + 1);
     size_t count = 0;

@@ -1,4 +1,4 @@
-/* The step by phase, scope and function: from the names that JAX gave operations and from call stacks. */
+/* The step by phase, scope and function, from the names that JAX gave operations and from call stacks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ static void add_part(path *to, const char *part) {
     to->part[to->count++] = part;
 }
 
-/* Takes the wrappers of transformations off a segment: "transpose(jvp(block))" is "block", "jvp()" is "". */
+/* Strips the wrappers of transformations from a segment: "transpose(jvp(block))" becomes "block", "jvp()"
+   becomes "". */
 static const char *unwrap(ts_arena *arena, const char *segment, size_t length) {
     static const char *const wrappers[] = {"jvp(",        "transpose(",           "vmap(", "jit(", "remat(",
                                            "checkpoint(", "rematted_computation("};
@@ -35,7 +36,7 @@ static const char *unwrap(ts_arena *arena, const char *segment, size_t length) {
     return ts_arena_string_n(arena, segment, length);
 }
 
-/* What JAX writes where a scan or a call is lowered: no scope of the user's. */
+/* Words that JAX inserts where it lowers a scan or a call; they are no scopes of the user's. */
 static bool is_plumbing(const char *part) {
     static const char *const words[] = {"while", "body", "cond", "closed_call"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
@@ -43,8 +44,8 @@ static bool is_plumbing(const char *part) {
     return false;
 }
 
-/* Scopes and the operation of a name such as "jit(step)/jvp(block)/dot_general"; the first segment is the
-   program itself. */
+/* Adds the scopes and the operation of a name such as "jit(step)/jvp(block)/dot_general". The first segment
+   is the program itself and is skipped. */
 static void add_name(ts_arena *arena, path *to, const char *name) {
     const char *start = name;
     int depth = 0, number = 0;
@@ -73,7 +74,7 @@ static bool is_frame(const char *name) {
     return name && name[0] && name[0] != '<' && !strchr(name, '(') && !strchr(name, '/');
 }
 
-/* Whether a function is the one that was jitted: "jit_step" is made from "step", wherever that is defined. */
+/* Whether a function is the one that was jitted: "jit_step" comes from a function "step". */
 static bool is_own(const ts_program *program, const char *function) {
     const char *last = strrchr(function, '.');
     return program->name && strncmp(program->name, "jit_", 4) == 0 &&
@@ -94,7 +95,7 @@ static path path_of(ts_report *report, const ts_report_line *line, uint32_t inde
     for (uint32_t at = loc->parent; at && depth < MOST_FRAMES; at = program->locs.data[at - 1].parent)
         if (is_frame(program->locs.data[at - 1].name))
             frames[depth++] = ts_report_function(&report->arena, program->locs.data[at - 1].name);
-    int own = depth - 1; /* the frame of the program's own function; else the outermost one */
+    int own = depth - 1; /* the frame of the program's own function, or else the outermost */
     for (int i = depth - 1; i >= 0; i--)
         if (is_own(program, frames[i])) own = i;
     for (int i = own - 1; i >= 0; i--)

@@ -1,4 +1,4 @@
-/* The order of a step: stretches in which most of the critical path belongs to one outermost part of the
+/* The phases of a step: stretches in which most of the critical path belongs to one outermost part of the
    program, such as forward and backward. */
 #include <string.h>
 
@@ -7,7 +7,7 @@
 enum { BINS = 250, MOST_PARTS = 16, MOST_PHASES = 12, LEAST = BINS / 25 };
 
 typedef struct run {
-    uint32_t module; /* 1 + index; 0 = the launch, or nothing of the path */
+    uint32_t module; /* 1 + index; 0: the launch, or nothing on the path */
     int start, count;
 } run;
 
@@ -17,7 +17,7 @@ static uint32_t outermost(const ts_report *report, uint32_t module) {
     return module;
 }
 
-/* Which part a bin belongs to. False where parts are too many to be an order. */
+/* Finds the part that each bin belongs to. False when there are too many parts for a clear order. */
 static bool find_parts(ts_report *report, uint32_t part_of[BINS]) {
     const ts_record *record = &report->record;
     ts_time(*times)[BINS] = ts_arena_array(&report->arena, MOST_PARTS, sizeof *times);
@@ -53,7 +53,7 @@ static int drop(run *runs, int count, int at) {
     return count - 1;
 }
 
-/* Gives the shortest run, if it is too short to be a phase, to its longer neighbour. */
+/* Merges the shortest run, if it is too short for a phase, into its longer neighbour. */
 static int merge_shortest(run *runs, int count) {
     int least = 0;
     for (int i = 1; i < count; i++)

@@ -1,12 +1,12 @@
-/* The step on as many cores of each instance as run it together, one as a rule: what it takes on the
- * instance's chip, and so what it costs. */
+/* What the step takes and costs on each instance, on as many cores as run the program together (usually
+   one). */
 #include <string.h>
 
 #include "report/report.h"
 
 enum { MOST_CHIPS = 16 };
 
-/* What the program takes on a chip; 0 where it was not clocked, or does not fit. */
+/* The program's time on a chip; 0: not clocked, or it does not fit. */
 typedef struct chip_time {
     const char *name;
     ts_time total;
@@ -18,7 +18,8 @@ static bool is_same(const ts_chip *a, const ts_chip *b) {
     return true;
 }
 
-/* The report's own chip, edited or not, stands for the instances that carry it. */
+/* Clocks the program on a chip. For instances with the report's own chip, edited or not, the report's total
+   is used. */
 static ts_status clock_chip(ts_report *report, const ts_report_options *options, const ts_chip *chip,
                             ts_time *total, ts_diag *diag) {
     ts_clock_options clock = ts_report_clock_options(options);

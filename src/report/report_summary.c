@@ -1,6 +1,5 @@
 /* Figures under the names and definitions of neuron-profile's summary (profile-schema-reference.rst, schema
-   7.4.0): what scripts that read `summary-text` and `summary-json` look for. What a model cannot know is left
-   out. */
+   7.4.0), for scripts that read `summary-text` and `summary-json`. What a model cannot know is left out. */
 #include <math.h>
 
 #include "report/report.h"
@@ -26,7 +25,7 @@ static uint64_t kind_size(const ts_report *report, unsigned kind) {
     return sum;
 }
 
-/* Instructions of an operation (none: all) on an engine. */
+/* Number of instructions of an operation (ts_op_none: of all) on an engine. */
 static double count_of(const ts_report *report, unsigned op, unsigned engine) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < report->record.rows.count; i++) {
@@ -37,8 +36,7 @@ static double count_of(const ts_report *report, unsigned op, unsigned engine) {
     return (double)count;
 }
 
-/* Instructions of one engine never overlap, so that the sum of their times is the time in which one is at
-   work. */
+/* Instructions of one engine never overlap, so the sum of their times is the engine's busy time. */
 static void engines(const ts_report *report, emit *add, void *to) {
     static const char *const names[] = {"", "tensor", "vector", "scalar", "gpsimd", "sync"};
     const ts_record *record = &report->record;
@@ -63,17 +61,17 @@ static void engines(const ts_report *report, emit *add, void *to) {
 double ts_report_mfu_ceiling(const ts_report *report) {
     const ts_record *record = &report->record;
     double moved = (double)(record->hbm_read_bytes + record->hbm_write_bytes);
-    double hbm = record->chip.hbm_bytes_per_ns * 1e9 / record->chip.cores; /* of a stack: one a core */
+    double hbm = record->chip.hbm_bytes_per_ns * 1e9 / record->chip.cores; /* an HBM stack serves one core */
     if (record->model_flops == 0 || moved == 0) return -1;
     return fmin(1, (double)record->model_flops / moved * hbm / (record->chip.peak_bf16_tflops * 1e12));
 }
 
-/* Floating point operations of the PE array and what they are a share of. bf16-equivalent: fp32 takes four
+/* Floating-point operations of the PE array and their share of its peak. bf16-equivalent: fp32 takes four
    passes. */
 static void flops(const ts_report *report, emit *add, void *to) {
     const ts_record *record = &report->record;
     double seconds = (double)record->total / 1e12, peak = record->chip.peak_bf16_tflops * 1e12;
-    double hbm = record->chip.hbm_bytes_per_ns * 1e9 / record->chip.cores; /* of a stack: one a core */
+    double hbm = record->chip.hbm_bytes_per_ns * 1e9 / record->chip.cores; /* an HBM stack serves one core */
     double moved = (double)(record->hbm_read_bytes + record->hbm_write_bytes);
     double model = (double)record->model_flops, transposes = (double)record->pe_transpose_flops;
     double regular = (double)(record->pe_flops + record->pe_selection_flops), hardware = regular + transposes;
@@ -152,11 +150,12 @@ static void each(const ts_report *report, emit *add, void *to) {
     transfers(report, add, to);
     memory(report, add, to);
     double collectives = (double)record->collective_busy / 1e12;
-    add(to, "cc_op_time", collectives); /* of one stream: no two at a time */
+    add(to, "cc_op_time", collectives); /* a single stream: no two overlap */
     add(to, "cc_op_active_time", collectives);
     add(to, "cc_op_active_time_percent", share(record->collective_busy, record->total));
     add(to, "cc_op_count", (double)record->collectives);
-    add(to, "launch_time", (double)record->launch / 1e12); /* ours: inside total_time */
+    add(to, "launch_time", (double)record->launch / 1e12); /* an addition of Trainstone's; part of
+                                                              total_time */
 }
 
 static void add_text(void *to, const char *name, double value) {

@@ -1,4 +1,4 @@
-/* The report for a terminal: at most 25 lines of 100 columns, ASCII unless the terminal can do more. */
+/* The report for a terminal: at most 25 lines of 100 columns, ASCII unless the terminal can show more. */
 #include <string.h>
 
 #include "report/figures.h"
@@ -11,9 +11,9 @@ enum {
     BOUNDS = 5,
     LINES = 4,
     REMEDIES = 3
-}; /* so that 25 lines hold all */
+}; /* so that everything fits in 25 lines */
 
-/* Cuts what was added since `start` at the width of the page and ends the line. */
+/* Ends the line that begins at `start`, cut to the page's width. */
 static void end_line(ts_text *out, size_t start) {
     if (out->length - start > COLUMNS) {
         out->length = start + COLUMNS - 2;
@@ -114,7 +114,7 @@ static void add_head(const ts_report *report, ts_text *out) {
     end_line(out, start);
 }
 
-/* Eighths of a column as one block character each; "" = none. */
+/* Appends a bar of `eighths` eighths of a column, in block characters. */
 static void add_blocks(int eighths, ts_text *out) {
     static const char *const parts[] = {"",       "\u258f", "\u258e", "\u258d",
                                         "\u258c", "\u258b", "\u258a", "\u2589"};
@@ -123,8 +123,8 @@ static void add_blocks(int eighths, ts_text *out) {
     ts_text_add(out, parts[eighths]);
 }
 
-/* Draws the bar of the line from `start` again as the terminal can show it. What follows it keeps its place.
- */
+/* Replaces the ASCII bar of the line that begins at `start` by one in the terminal's style. The rest of the
+   line keeps its column. */
 static void style_bar(ts_text *out, size_t start, double share, ts_bound bound, ts_report_style style) {
     static const int colors[ts_bound_count] = {39, 34, 33, 35, 93, 32, 32, 32, 32, 36, 90};
     int eighths = (int)(share * BAR * 8 + 0.5), columns = (eighths + 7) / 8;
@@ -207,7 +207,7 @@ static void add_lines(const ts_report *report, ts_text *out) {
     right(out, start, 36, word.data);
     ts_text_add(out, "   of step   bound by          work");
     end_line(out, start);
-    uint32_t most = LINES - (record->collectives > 0); /* for the line about links */
+    uint32_t most = LINES - (record->collectives > 0); /* one less when the line about links is shown */
     for (uint32_t i = 0; i < report->lines.count && i < most; i++) {
         const ts_report_line *line = &report->lines.data[i];
         if (ts_figure_share(line->time, record->total) < 0.03) break;
@@ -285,7 +285,7 @@ static void add_links(const ts_report *report, ts_text *out) {
     end_line(out, start);
 }
 
-/* Routines beside the documented instructions, by name, with the line that runs most of them. */
+/* Names the routines outside of the documented instruction set, and the line that runs most of them. */
 static void add_off_engine(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     ts_time busy[ts_op_count] = {0}, sum = 0, most = 0;

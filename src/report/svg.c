@@ -1,4 +1,4 @@
-/* HTML and SVG as text. */
+/* Writers of HTML and SVG. */
 #include "report/svg.h"
 
 #include <string.h>
