@@ -1,5 +1,5 @@
-/* Copies whose engine the kernel leaves open go to VectorE or ScalarE: out of PSUM, and between floats, to
-   the one that has had less to do so far; all others to VectorE, which alone moves integers exactly. */
+/* Assigns copies without an engine to VectorE or ScalarE: copies out of PSUM, and between floats, to the
+   engine that has had less to do so far; all others to VectorE, since only it moves integers exactly. */
 #include "arch/cost.h"
 #include "arch/dtype.h"
 #include "nki/operands.h"
@@ -26,7 +26,7 @@ static void choose(const ts_recorder *r, ts_inst *inst, const ts_time *busy) {
     if (scalar < busy[ts_engine_vector] + occupancy(r, inst)) inst->engine = ts_engine_scalar;
 }
 
-/* The count of instructions up to the last copy without an engine. */
+/* Number of instructions up to and including the last copy without an engine. */
 static uint32_t last_open(const ts_program *program) {
     uint32_t count = program->code.count;
     while (count > 0 && program->code.data[count - 1]->engine != ts_engine_none)

@@ -1,4 +1,4 @@
-/* Banks of PSUM in use, by position. */
+/* PSUM banks in use at each position. */
 #include "nki/banks.h"
 
 #include "base/integer.h"

@@ -1,5 +1,5 @@
-/* Reads of tiles that hold nothing of theirs: nothing was ever written, or another tile that the kernel put
-   on the same addresses was written since. */
+/* Refuses reads of tiles whose values are not there: nothing was ever written, or another tile that the
+   kernel put at overlapping addresses has been written since. */
 
 #include "arch/lifetime.h"
 #include "nki/operands.h"
@@ -12,9 +12,9 @@ typedef struct neighbours {
 
 typedef struct state {
     bool is_written;
-    uint32_t copied_at; /* 1 + position of a copy of nothing into it: an error once somebody reads it */
-    uint32_t taken_by;  /* 1 + position of the tile that was written over it since; 0 = none */
-    uint32_t taken_at;  /* code position */
+    uint32_t copied_at; /* 1 + position of a copy of an unwritten tile into it; an error once it is read */
+    uint32_t taken_by;  /* 1 + position of the tile that has overwritten it since; 0: none */
+    uint32_t taken_at;  /* code position of that write */
 } state;
 
 typedef struct check {
@@ -67,7 +67,7 @@ static ts_status check_read(const check *c, const ts_inst *inst, uint32_t tile) 
             (const ts_inst_tensor_copy *)c->r->program->code.data[s->copied_at - 1];
         return check_read(c, &copy->head, copy->src.tensor - 1);
     }
-    /* A call that its mask left out whole made no value: what follows it under the same mask uses none. */
+    /* A call whose mask excluded everything made no value; uses under the same mask are excluded as well. */
     if (!s->is_written && buffer_of(c, tile)->is_value) return ts_ok;
     if (!s->is_written) {
         ts_fail(c->diag, ts_input, "%s reads tile %s (line %u), to which nothing was written",
@@ -103,8 +103,8 @@ static bool is_on_chip(const ts_ap *ap) {
     return ap->space == ts_space_sbuf || ap->space == ts_space_psum;
 }
 
-/* What a mask left out whole is copied on by `t[...] = call(mask=...)`, and is nobody's mistake until it is
- * read. */
+/* `t[...] = call(mask=...)` with a mask that excludes everything copies an unwritten tile, which is an error
+   only when the copy is read. */
 static bool copies_nothing(check *c, uint32_t at) {
     const ts_inst_tensor_copy *copy = (const ts_inst_tensor_copy *)c->r->program->code.data[at];
     if (copy->head.op != ts_op_tensor_copy) return false;

@@ -1,7 +1,7 @@
-/* Carried dependences of affine_range: its trips may run in any order, so what one of them reads or
-   overwrites must not be what another wrote. Reductions are no such dependences: products that accumulate in
-   PSUM, and updates in place by an operator whose order does not matter. Both are warnings, since an unrolled
-   recording runs the trips in order and has the values that the kernel means. */
+/* Carried dependences of affine_range. Its trips may run in any order, so a trip must not read or overwrite
+   what another trip wrote. Reductions are exempt: products that accumulate in PSUM, and updates in place by
+   an associative operator. Violations are warnings only, because an unrolled recording runs the trips in
+   order and computes what the kernel means. */
 #include "arch/dtype.h"
 #include "arch/lifetime.h"
 #include "nki/operands.h"
@@ -12,18 +12,18 @@ enum { MOST_PLACES = 256, MOST_WARNINGS = 16 };
 /* Elements that an instruction inside an affine_range wrote. */
 typedef struct place {
     ts_ref ref;
-    int64_t low, high; /* bytes: bounds in the partition or tensor */
+    int64_t low, high; /* range of bytes in the partition or tensor */
     uint32_t at;
     bool is_reduction;
 } place;
 
 typedef struct places {
-    uint32_t outermost; /* position at which the outermost affine_range began that they belong to */
+    uint32_t outermost; /* position at which their outermost affine_range began */
     TS_VEC(place) all;
 } places;
 
 typedef struct loop {
-    uint32_t begin, trip; /* positions */
+    uint32_t begin, trip; /* positions at which the loop and its current trip began */
     uint32_t loc;
     bool is_affine;
 } loop;
@@ -32,10 +32,10 @@ typedef struct check {
     ts_recorder *r;
     ts_arena scratch;
     places *tiles, *tensors;
-    TS_VEC(loop) loops; /* open ones */
+    TS_VEC(loop) loops; /* the open loops */
 } check;
 
-/* The affine_range of which an earlier trip made the instruction at the position; NULL when none did. */
+/* The affine_range of which an earlier trip recorded the instruction at `at`; NULL: none. */
 static const loop *carried_by(const check *c, uint32_t at) {
     for (uint32_t i = 0; i < c->loops.count; i++) {
         const loop *l = &c->loops.data[i];
@@ -69,7 +69,7 @@ static bool meet(const place *a, const place *b) {
     return a->low < b->high && b->low < a->high && ts_ref_overlap(&a->ref, &b->ref, &is_exact);
 }
 
-/* Whether `a` has every element of `b`, as far as equal patterns and whole bounds tell. */
+/* Whether `a` provably contains every element of `b`: their patterns are equal, or `a` has no gaps. */
 static bool covers(const place *a, const place *b) {
     if (a->ref.part > b->ref.part || a->ref.part + a->ref.parts < b->ref.part + b->ref.parts) return false;
     if (a->low > b->low || a->high < b->high) return false;
@@ -88,14 +88,14 @@ static places *places_of(const check *c, const ts_ap *ap) {
 
 static ts_buffer buffer_of(const check *c, const ts_ap *ap) {
     if (ap->space != ts_space_hbm) return c->r->uses.data[ap->tensor - 1].buffer;
-    ts_buffer buffer = 0; /* tensors are few */
+    ts_buffer buffer = 0; /* a linear search, since tensors are few */
     for (uint32_t i = 0; i < c->r->buffers.count && !buffer; i++)
         if (c->r->buffers.data[i].space == ts_space_hbm && c->r->buffers.data[i].first == ap->tensor)
             buffer = i + 1;
     return buffer;
 }
 
-/* One warning for each tile or tensor. */
+/* Each tile or tensor gets one warning. */
 static bool is_known(const check *c, ts_buffer buffer) {
     for (uint32_t i = 0; i < c->r->warnings.count; i++)
         if (c->r->warnings.data[i].buffer == buffer) return true;
@@ -131,7 +131,8 @@ static void warn(check *c, const ts_ap *ap, const place *earlier, uint32_t at, c
     ts_vec_push(&r->warnings, &r->program->arena, made);
 }
 
-/* The latest writes first: one that has all elements hides those before it. */
+/* Compares an access with earlier writes, the latest first; a write of all its elements hides those before
+   it. */
 static void see(check *c, const ts_ap *ap, uint32_t at, bool is_read, bool is_reduction) {
     const places *found = places_of(c, ap);
     if (found->outermost != outermost(c)->begin) return;
@@ -166,7 +167,7 @@ static bool is_associative(unsigned op) {
     return op == ts_alu_add || op == ts_alu_multiply || op == ts_alu_max || op == ts_alu_min;
 }
 
-/* The operand that the instruction updates in place, in whatever order updates come; NULL = none. */
+/* The operand that the instruction updates in place with an associative operator; NULL: none. */
 static const ts_ap *updated(const ts_inst *inst) {
     const ts_inst_tensor_tensor *pair = (const ts_inst_tensor_tensor *)inst;
     const ts_inst_scalar_tensor_tensor *chain = (const ts_inst_scalar_tensor_tensor *)inst;

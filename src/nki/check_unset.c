@@ -1,7 +1,8 @@
-/* Elements that nothing has written, followed from tile to tile. A kernel may compute on what a mask left
-   out, as long as it is not stored: so elementwise instructions hand it on, and a warning comes where it is
-   stored in a result, or added up with what was written. Where that depends on data, what comes out counts as
-   written. What tiles at addresses of the kernel's own take from each other is for check_reads.c to tell. */
+/* Follows elements that were never written from tile to tile. A kernel may compute on elements that a mask
+   left out as long as it does not store them: elementwise instructions pass the mark on, and a warning is
+   given where such elements are stored in a result or summed with written ones. Where the outcome depends on
+   data, the result counts as written. Tiles at addresses chosen by the kernel that overwrite each other are
+   checked by check_reads.c. */
 #include <string.h>
 
 #include "arch/dtype.h"
@@ -11,12 +12,12 @@
 
 enum { MOST_WARNINGS = 16, MOST_READS = 6, MOST_COLUMNS = 512, WORD = 64 };
 
-/* Which bytes of a tile were written: a bit each, rows of whole words. Most instructions write all partitions
-   alike: then the first row stands for all. */
+/* Which bytes of a tile were written: one bit each, in rows of whole words, one row for each partition. Most
+   instructions write all partitions alike; then the first row stands for all. */
 typedef struct cover {
-    bool is_whole;  /* then no bits */
+    bool is_whole;  /* all bytes were; there are no bits */
     bool is_even;   /* the first row stands for all */
-    uint64_t *bits; /* NULL: none were */
+    uint64_t *bits; /* NULL: no byte was */
 } cover;
 
 typedef struct spare {
@@ -24,14 +25,14 @@ typedef struct spare {
     uint64_t *bits;
 } spare;
 
-typedef TS_VEC(uint8_t) flags; /* by element of an operand: 1 = not written */
+typedef TS_VEC(uint8_t) flags; /* for each element of an operand: 1 = never written */
 
 typedef struct check {
     ts_recorder *r;
     ts_arena scratch;
     cover *tiles;
-    TS_VEC(spare) spares; /* of tiles that are whole now */
-    flags made, read;     /* of a dst and a source */
+    TS_VEC(spare) spares; /* bits of tiles that have become whole, for reuse */
+    flags made, read;     /* of the dst, and of a source */
 } check;
 
 /* An instruction's operands in SBUF and PSUM. */
@@ -58,7 +59,8 @@ static int64_t row_elems(const ts_ap *ap) {
 
 /* ---- the bytes of an operand ---- */
 
-/* The next run of a row, from {0}; `index` counts all dimensions but a contiguous last one. */
+/* Iterator over an operand's contiguous runs in a row; start with {0}. `index` counts all dimensions except a
+   contiguous last one. */
 typedef struct runs {
     int64_t index[TS_AP_DIMS], byte, bytes;
     bool is_begun;
@@ -83,7 +85,7 @@ static bool next_run(const ts_ap *ap, runs *run) {
     return true;
 }
 
-/* The operand's rows of bits, [first, last): one where it stands for all. */
+/* An operand's rows of bits, [first, last); a single one when it stands for all. */
 typedef struct extent {
     int64_t first, last;
 } extent;
@@ -107,7 +109,7 @@ static bool is_written(const check *c, const ts_ap *ap) {
     return true;
 }
 
-/* From here on the tile has bits; where it had none they are those of one row for all. */
+/* The tile's bits, allocated if it has none; new bits are one row that stands for all. */
 static uint64_t *bits_of(check *c, const ts_ap *ap) {
     cover *tile = &c->tiles[ap->tensor - 1];
     const int64_t row = row_words(c, ap), words = row * (int64_t)buffer_of(c, ap)->parts;
@@ -124,7 +126,7 @@ static uint64_t *bits_of(check *c, const ts_ap *ap) {
     return tile->bits;
 }
 
-/* The same with a row for each partition. */
+/* The tile's bits with a row for each partition. */
 static uint64_t *open_bits(check *c, const ts_ap *ap) {
     uint64_t *bits = bits_of(c, ap);
     cover *tile = &c->tiles[ap->tensor - 1];
@@ -163,7 +165,7 @@ static void note_written(check *c, const ts_ap *ap) {
     close_whole(c, ap);
 }
 
-/* ---- by element ---- */
+/* ---- flags by element ---- */
 
 static uint8_t *clear(check *c, flags *of, int64_t count) {
     while (of->count < count)
@@ -188,7 +190,7 @@ static const uint8_t *unset_of(check *c, const ts_ap *ap) {
     return unset;
 }
 
-/* Leaves those elements of the dst unwritten that `made` says. */
+/* Marks the elements of the dst as written, except those flagged in `made`. */
 static void write_made(check *c, const ts_ap *ap) {
     const uint8_t *made = c->made.data;
     int64_t in_row = row_elems(ap), width = width_of(ap), words = row_words(c, ap), at = 0;
@@ -201,9 +203,9 @@ static void write_made(check *c, const ts_ap *ap) {
     close_whole(c, ap);
 }
 
-/* ---- what is told ---- */
+/* ---- warnings ---- */
 
-/* One warning for each line. */
+/* Each source line gets one warning. */
 static bool is_told(const check *c, const ts_diag *diag) {
     for (uint32_t i = 0; i < c->r->warnings.count; i++)
         if (strcmp(c->r->warnings.data[i].diag.where, diag->where) == 0) return true;
@@ -235,7 +237,7 @@ static void warn(check *c, const ts_inst *inst, const ts_ap *ap, int64_t element
 
 /* ---- instructions ---- */
 
-/* Each element comes from those at its place. */
+/* Whether each element of the result depends only on the elements at its position. */
 static bool is_elementwise(const ts_inst *inst) {
     switch (inst->op) {
     case ts_op_tensor_copy:
@@ -251,7 +253,7 @@ static bool is_elementwise(const ts_inst *inst) {
     }
 }
 
-/* Each result comes from a run of its row's elements. */
+/* Whether each result depends on a run of elements of its row. */
 static bool is_by_rows(const ts_inst *inst) {
     return inst->op == ts_op_tensor_reduce || inst->op == ts_op_bn_stats || inst->op == ts_op_bn_aggr ||
            inst->op == ts_op_max8;
@@ -261,8 +263,8 @@ static bool is_scan(const ts_inst *inst) {
     return inst->op == ts_op_tensor_tensor_scan || inst->op == ts_op_tensor_scalar_cumulative;
 }
 
-/* What is at the same place, or a row's one element for all of them; nothing where shapes differ otherwise.
- */
+/* Flags results whose source element at the same position is flagged, or the single element of its row.
+   Operands of other shapes are ignored. */
 static void hand_on(check *c, const ts_ap *dst, const ts_ap *src) {
     int64_t count = ts_operand_elems(dst), in_row = row_elems(dst), others = ts_operand_elems(src);
     bool is_one = others != count && others == dst->parts.max;
@@ -278,8 +280,8 @@ static void run_on(check *c, const ts_ap *dst) {
         if (i % in_row) c->made.data[i] |= c->made.data[i - 1];
 }
 
-/* Groups of `length` elements that follow each other make one result each; false where some, but not all, of
-   a group were written. `results` of a group are alike. */
+/* Reductions of groups of `length` consecutive elements to `results` equal results each. Warns, and returns
+   false, when a group was written in part. */
 static bool gather(check *c, const ts_inst *inst, const ts_ap *src, int64_t length, int64_t results) {
     const uint8_t *unset = unset_of(c, src);
     int64_t groups = ts_operand_elems(src) / length;
@@ -309,7 +311,8 @@ static bool by_rows(check *c, const ts_inst *inst, const operands *o) {
     return src->parts.max != o->dst->parts.max || gather(c, inst, src, in_row / groups, results);
 }
 
-/* Columns of a source, summed over its partitions; false where only some of one were written. */
+/* Flags the columns of a source that is summed over its partitions. Warns, and returns false, when a column
+   was written in part. */
 static bool sum_columns(check *c, const ts_inst *inst, const ts_ap *src, uint8_t *column) {
     const uint8_t *unset = unset_of(c, src);
     int64_t columns = row_elems(src);
@@ -341,7 +344,7 @@ static bool multiply(check *c, const ts_inst *inst, const operands *o) {
     return true;
 }
 
-/* NeuronCore-v2's TensorE turns by a product, in which a NaN spreads over its column. */
+/* NeuronCore-v2's TensorE transposes by multiplication, in which a NaN spreads over its column. */
 static bool turn(check *c, const ts_inst *inst, const operands *o) {
     const ts_ap *src = o->read[0];
     int64_t columns = row_elems(src), rows = src->parts.max;
@@ -359,7 +362,7 @@ static bool turn(check *c, const ts_inst *inst, const operands *o) {
     return true;
 }
 
-/* Fills `made` for the dst; false where a warning was told, and what comes out counts as written. */
+/* Fills `made` for the dst. False after a warning; the result then counts as written. */
 static bool make(check *c, const ts_inst *inst, const operands *o) {
     bool is_pure = true;
     if (is_elementwise(inst) || is_scan(inst))
@@ -381,7 +384,7 @@ static void reduce_beside(check *c, const ts_inst *inst, const operands *o) {
         note_written(c, o->reduce);
 }
 
-/* A store of unwritten elements in a result. */
+/* Warns when never-written elements are stored in a result. */
 static void see_store(check *c, const ts_inst *inst, const operands *o) {
     const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)inst;
     if (inst->op != ts_op_dma_copy || dma->dst.space != ts_space_hbm ||

@@ -1,4 +1,4 @@
-/* Recording one instruction: views become operands on virtual tiles, values the fields of its row. */
+/* Records one instruction: views become operands on virtual tiles, and values the fields of its row. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ typedef struct record {
     const ts_op_info *info;
     const ts_nki_value *values;
     uint32_t loc;
-    bool keeps_dims; /* a field counts its dimensions: none may be joined */
+    bool keeps_dims; /* a field refers to its dimensions by number, so none may be merged */
     ts_diag *diag;
 } record;
 
@@ -32,7 +32,7 @@ static bool counts_dims(const ts_op_info *info) {
     return false;
 }
 
-/* A matmul of [K, 2, *] operands. */
+/* Whether it is a matmul of [K, 2, *] operands. */
 static bool is_double_row(const ts_op_info *info, const ts_nki_value *values) {
     for (int i = 0; i < info->field_count; i++)
         if (info->fields[i].kind == ts_kind_flag && strcmp(info->fields[i].name, "is_double_row") == 0)
@@ -40,7 +40,8 @@ static bool is_double_row(const ts_op_info *info, const ts_nki_value *values) {
     return false;
 }
 
-/* Dimensions of one element drop out and neighbours that address like one are joined. */
+/* Drops dimensions of one element and merges neighbours that address like a single one. Returns the number
+   left. */
 static int join_dims(const ts_nki_view *view, ts_nki_dim *dim) {
     int dims = 0;
     for (int i = 0; i < view->dims; i++) {
@@ -184,7 +185,7 @@ static ts_status set_field(const record *rec, const ts_field *field, const ts_nk
     }
 }
 
-/* Sources before destinations: what overwrites a whole tile reads the old one. */
+/* Sets sources before destinations: an instruction that overwrites a whole tile reads the old one. */
 static ts_status set_fields(const record *rec, ts_inst *inst) {
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < rec->info->field_count; i++) {
@@ -196,9 +197,9 @@ static ts_status set_fields(const record *rec, ts_inst *inst) {
     return ts_ok;
 }
 
-/* ---- rules that hold wherever the tiles will lie ---- */
+/* ---- rules that do not depend on the tiles' placement ---- */
 
-/* "sums (line 12)": many have no name of the kernel's. */
+/* Like "sums (line 12)"; the line helps because many tiles have no name of the kernel's. */
 static void name_operand(const void *context, const ts_ap *ap, ts_text *text) {
     const ts_recorder *r = context;
     if (ap->space == ts_space_hbm) {
@@ -215,14 +216,14 @@ static int64_t address_of(const void *context, uint32_t tile) {
     return info->is_fixed ? info->address : 0;
 }
 
-/* `psum += product`, both in PSUM: the product will accumulate there (fold_values.c). */
+/* Whether it is `psum += product` with both in PSUM, which becomes accumulation (fold_values.c). */
 static bool is_accumulation(const ts_inst *inst) {
     const ts_inst_tensor_tensor *add = (const ts_inst_tensor_tensor *)inst;
     return inst->op == ts_op_tensor_tensor && add->op == ts_alu_add && add->dst.space == ts_space_psum &&
            ts_operand_same(&add->dst, &add->data1);
 }
 
-/* The recording is verified again when it ends and has its addresses. */
+/* Checks what can be checked before tiles have addresses; the whole program is verified at the end. */
 static ts_status check_inst(const record *rec, ts_inst *inst) {
     ts_recorder *r = rec->r;
     const ts_draft draft = {r, name_operand, address_of};

@@ -1,19 +1,19 @@
-/* Whether a kernel writes all of a tensor, so that nobody need fill its memory first. */
+/* Whether a kernel writes all of a tensor, so that its memory need not be initialised. */
 #include <stdlib.h>
 
 #include "arch/dtype.h"
 #include "nki/recorder.h"
 #include "plan/liveness.h"
 
-/* A tensor in units of bytes that none of its writes cuts. */
+/* A tensor divided into units of bytes such that every write covers whole units. */
 typedef struct cover {
     const ts_program *program;
     uint32_t tensor;
-    int64_t unit, left; /* bytes; units that are not written yet */
+    int64_t unit, left; /* unit: bytes; left: units not written yet */
     bool *is_written;
 } cover;
 
-/* Runs of adjacent bytes: `run` each, one for every counter of the dimensions before `outer`. */
+/* Runs of `run` adjacent bytes, one for each combination of counters of the dimensions before `outer`. */
 typedef struct runs {
     ts_ref ref;
     int outer;
@@ -32,7 +32,7 @@ static runs runs_of(const cover *c, const ts_ap *ap) {
     return r;
 }
 
-/* The bits of all places where some run begins or ends. */
+/* The OR of all offsets at which a run begins or ends; its lowest set bit is the largest usable unit. */
 static int64_t cuts(const runs *r) {
     int64_t bits = r->ref.offset | r->run;
     for (int i = 0; i < r->outer; i++)
@@ -53,7 +53,8 @@ static void mark(cover *c, const runs *r) {
     }
 }
 
-/* The instruction's part in the tensor: what it writes whole, or that it counts on what was there. */
+/* The operand with which the instruction writes the tensor. *is_read: it depends on the tensor's old
+   contents. */
 static const ts_ap *use_of(const cover *c, ts_inst *inst, bool *is_read) {
     ts_operand_use uses[TS_MOST_USES];
     const ts_ap *written = NULL;
@@ -81,7 +82,7 @@ static bool covers(cover *c) {
 }
 
 bool ts_record_fills(const ts_program *program, uint32_t tensor) {
-    enum { LINE = 64 }; /* finer units than that take as long as filling */
+    enum { LINE = 64 }; /* with finer units, checking takes as long as initialising */
     cover c = {.program = program, .tensor = tensor};
     int64_t bytes = (int64_t)program->tensors.data[tensor].bytes, bits = bytes;
     if (program->loops.count > 0 || bytes == 0) return false;

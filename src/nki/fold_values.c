@@ -1,7 +1,7 @@
-/* Folding: a value-returning call writes a tile of its own. Where the kernel only copies that tile on, the
-   call's instruction writes the place itself; where it adds a product to PSUM, the matmul accumulates; where
-   it sums what an activation made, ScalarE sums. AWS's compiler makes the same of `t[...] = op(...)` and
-   `psum += nc_matmul(...)`, and its samples count on the last. */
+/* Folding. A value-returning call writes a tile of its own. Where the kernel only copies that tile, the
+   call's instruction writes the destination itself; where the kernel adds a product to PSUM, the matmul
+   accumulates; where it sums an activation's result, ScalarE sums. AWS's compiler does the same with `t[...]
+   = op(...)` and `psum += nc_matmul(...)`, and its samples rely on the latter. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ enum { LOOK_BACK = 64 };
 
 typedef struct fold {
     ts_recorder *r;
-    uint32_t *writer; /* by tile: 1 + position of the instruction that wrote it last */
+    uint32_t *writer; /* for each tile, 1 + position of its latest writer */
 } fold;
 
 static bool meet(const fold *f, const ts_ap *a, const ts_ap *b) {
@@ -40,7 +40,7 @@ static bool touches(const fold *f, ts_inst *inst, const ts_ap *place) {
     return false;
 }
 
-/* Whether an instruction between the two positions reads or writes the place. */
+/* Whether no instruction between the two positions reads or writes the place. */
 static bool is_quiet(const fold *f, uint32_t first, uint32_t last, const ts_ap *place) {
     if (last - first > LOOK_BACK) return false;
     for (uint32_t at = first + 1; at < last; at++) {
@@ -52,7 +52,8 @@ static bool is_quiet(const fold *f, uint32_t first, uint32_t last, const ts_ap *
 
 /* ---- copies ---- */
 
-/* The instruction that alone made the value tile that `value` reads whole, when nobody else reads it. */
+/* The only writer of the value tile that `value` reads whole, when `value` is its only reader; NULL
+   otherwise. */
 static ts_inst *maker_of(const fold *f, const ts_ap *value, uint32_t *at) {
     if (!ts_operand_is_tile(value)) return NULL;
     const ts_tile_use *use = &f->r->uses.data[value->tensor - 1];
@@ -68,14 +69,14 @@ static bool may_write(const ts_inst *maker, const ts_ap *made, const ts_ap *plac
     bool is_dma = maker->op == ts_op_dma_copy;
     if ((is_dma || maker->engine == ts_engine_gpsimd) && place->space == ts_space_psum) return false;
     if (made->dtype == place->dtype) return true;
-    /* A load into the tensor's own dtype casts on the way as the copy would. */
+    /* A load to the tensor's own dtype converts on the way as the copy would. */
     const ts_inst_dma_copy *load = (const ts_inst_dma_copy *)maker;
     if (is_dma) return load->src.dtype == made->dtype && !load->is_transpose;
     bool computes = maker->op != ts_op_nc_transpose && maker->op != ts_op_iota;
     return computes && made->dtype == ts_dtype_f32;
 }
 
-/* Two orders of the same elements: the copy pairs them one by one. */
+/* Whether the operands pair their elements one by one, possibly in different shapes. */
 static bool same_shape(const ts_ap *a, const ts_ap *b) {
     return a->parts.max == b->parts.max && ts_operand_elems(a) == ts_operand_elems(b);
 }
@@ -85,7 +86,7 @@ static void forget(fold *f, ts_inst *inst, uint32_t at) {
     f->r->program->code.data[at] = NULL;
 }
 
-/* copy: dst = value. The maker writes dst. */
+/* copy: dst = value. Makes the value's writer write dst. */
 static bool fold_copy(fold *f, uint32_t at) {
     ts_inst_tensor_copy *copy = (ts_inst_tensor_copy *)f->r->program->code.data[at];
     uint32_t from;
@@ -105,7 +106,7 @@ static bool fold_copy(fold *f, uint32_t at) {
     return true;
 }
 
-/* add: place = place + product. The matmul accumulates on place. */
+/* add: place = place + product. Makes the matmul accumulate in place. */
 static bool fold_product(fold *f, uint32_t at) {
     ts_inst_tensor_tensor *add = (ts_inst_tensor_tensor *)f->r->program->code.data[at];
     uint32_t from;
@@ -126,8 +127,8 @@ static bool fold_product(fold *f, uint32_t at) {
     return true;
 }
 
-/* sum: dst = the sum along each partition of what an activation made. ScalarE adds up as it goes, before
- * rounding. */
+/* sum: dst = the sum along each partition of an activation's result. ScalarE sums on the way, before
+   rounding. */
 static bool fold_sum(fold *f, uint32_t at) {
     ts_inst_tensor_reduce *sum = (ts_inst_tensor_reduce *)f->r->program->code.data[at];
     if (sum->op != ts_alu_add || sum->negate || !ts_operand_is_tile(&sum->data) ||
@@ -168,8 +169,8 @@ static void fold_values(fold *f) {
     }
 }
 
-/* A load whose value nobody reads: one that skips what is out of bounds is made again where it is assigned.
- */
+/* Drops loads whose values are never read: a load that skips out-of-bounds elements is recorded again where
+   it is assigned. */
 static void drop_unread(fold *f) {
     ts_program *program = f->r->program;
     for (uint32_t at = 0; at < program->code.count; at++) {
@@ -187,11 +188,11 @@ static void drop_unread(fold *f) {
 
 /* ---- accumulation starts ---- */
 
-/* Products in one PSUM tile since nothing, or zeros, lay there. */
+/* The matmuls into one PSUM tile since it was empty or zeroed. */
 typedef struct group {
-    bool is_open;    /* places that no product wrote yet hold nothing or zeros */
+    bool is_open;    /* places that no product has written yet are empty or zero */
     uint32_t zeros;  /* 1 + position of the memset */
-    int64_t missing; /* elements of it that no product wrote yet */
+    int64_t missing; /* its elements that no product has written yet */
     TS_VEC(const ts_ap *) places;
 } group;
 
@@ -217,7 +218,7 @@ static void see_access(group *groups, ts_inst *inst, uint32_t at, const ts_ap *a
         *g = (group){.is_open = true, .zeros = at + 1, .missing = ts_operand_elems(ap)};
         return;
     }
-    g->zeros = 0; /* somebody saw them */
+    g->zeros = 0; /* something reads the zeros, so the memset stays */
     if (is_write) g->is_open = false;
 }
 

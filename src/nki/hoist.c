@@ -1,14 +1,14 @@
-/* Hoisting: an instruction that makes again what it made on the trip before of its loop is dropped, and its
-   readers take the earlier tile. In a recording, where loops are unrolled, this is what moving loop-invariant
-   instructions out of the innermost loop comes to. Trips do the same one after the other, so that the n-th
-   instruction of a trip is the n-th of the one before. */
+/* Hoisting: drops an instruction that recomputes what it computed on the previous trip of its loop, and
+   redirects its readers to the earlier tile. In a recording, whose loops are unrolled, this amounts to moving
+   loop-invariant instructions out of the innermost loop. Trips record the same instructions in the same
+   order, so the n-th instruction of a trip corresponds to the n-th of the previous one. */
 #include "arch/lifetime.h"
 #include "nki/banks.h"
 #include "nki/operands.h"
 #include "nki/recorder.h"
 
-/* Positions of the instructions that a trip makes, those it took over among them; of this trip and the one
- * before. */
+/* Positions of a trip's instructions, including dropped ones by their earlier positions: of the current trip
+   and of the previous one. */
 typedef TS_VEC(uint32_t) places;
 typedef struct loop {
     places now, before;
@@ -18,14 +18,14 @@ typedef struct hoist {
     ts_recorder *r;
     ts_program *program;
     ts_arena *scratch;
-    ts_tile *same;        /* by tile: an earlier tile that holds the same; 0 = none */
-    uint32_t *tile_write; /* by tile: 1 + position of its latest write */
-    uint32_t *hbm_write;  /* by tensor */
+    ts_tile *same;        /* for each tile, an earlier tile with the same value; 0: none */
+    uint32_t *tile_write; /* for each tile, 1 + position of its latest write */
+    uint32_t *hbm_write;  /* the same for each tensor */
     ts_banks banks;
-    TS_VEC(loop) loops; /* open ones */
+    TS_VEC(loop) loops; /* the open loops */
 } hoist;
 
-/* What makes its dst anew from its operands alone, the same whenever it runs. */
+/* Whether the value of the instruction's dst depends on its operands only. */
 static bool is_pure(const ts_inst *inst) {
     switch (inst->op) {
     case ts_op_memset:
@@ -50,8 +50,8 @@ static bool is_pure(const ts_inst *inst) {
     }
 }
 
-/* The value of a call, written once and by this instruction: what a later reader finds there is this value.
-   Tiles that the kernel declares itself are its own business. */
+/* Whether dst is the value of a call, written once and by this instruction, so that later readers find this
+   value. Tiles that the kernel declares itself are left alone. */
 static bool is_single(const hoist *h, const ts_ap *dst) {
     if (!dst || !ts_operand_is_tile(dst)) return false;
     const ts_tile_use *use = &h->r->uses.data[dst->tensor - 1];
@@ -66,7 +66,7 @@ static ts_ap *index_of(const hoist *h, const ts_ap *ap) {
     return ap->space == ts_space_hbm && ap->index ? &h->program->indices.data[ap->index - 1] : NULL;
 }
 
-/* Nothing that the instruction reads was written since the position. */
+/* Whether nothing that the instruction reads was written since the position. */
 static bool is_unchanged(const hoist *h, ts_inst *inst, uint32_t since) {
     ts_operand_use uses[TS_MOST_USES];
     int count = ts_live_uses(inst, uses);
@@ -78,7 +78,7 @@ static bool is_unchanged(const hoist *h, ts_inst *inst, uint32_t since) {
     return true;
 }
 
-/* Whether the instruction at `earlier` left in its tile what this one would make. */
+/* Whether the instruction at `earlier` left in its tile what this one would compute. */
 static bool is_made(const hoist *h, ts_inst *inst, uint32_t earlier) {
     ts_inst *maker = h->program->code.data[earlier];
     if (maker->loc != inst->loc || !ts_inst_computes_same(maker, inst) || !is_unchanged(h, inst, earlier))
@@ -89,7 +89,7 @@ static bool is_made(const hoist *h, ts_inst *inst, uint32_t earlier) {
     return x->bytes == y->bytes && x->parts == y->parts;
 }
 
-/* Whether the tile that has the value may live as long as the one that would get it again. */
+/* Whether the tile `held` can stay until the last use of the tile that would hold the value again. */
 static bool may_last(hoist *h, const ts_ap *held, const ts_ap *again) {
     return held->space != ts_space_psum ||
            ts_banks_keep(&h->banks, h->r, held->tensor, h->banks.lives[again->tensor - 1].last, 0);
@@ -125,7 +125,7 @@ static void note_writes(const hoist *h, ts_inst *inst, uint32_t at) {
     }
 }
 
-/* The dropped instruction reads nothing any more. */
+/* The dropped instruction no longer counts as a reader. */
 static void drop(const hoist *h, ts_inst *inst, uint32_t at) {
     ts_operand_use uses[TS_MOST_USES];
     int count = ts_live_uses(inst, uses);

@@ -1,5 +1,5 @@
-/* The bytes of a journal: entries of a head, pieces that begin at multiples of eight bytes, and the result.
- */
+/* The bytes of a journal. An entry consists of a head, pieces that begin at multiples of eight bytes, and the
+   result. */
 #include "nki/journal.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "arch/dtype.h"
 
 enum { UNIT = 8, MOST_FIELDS = 24 };
-/* What takes more is too long to be worth keeping beside the program. */
+/* Longer journals are not worth keeping beside the program. */
 static const size_t MOST_BYTES = (size_t)16 << 20;
 
 typedef enum entry_kind {
@@ -26,10 +26,11 @@ typedef enum entry_kind {
 } entry_kind;
 
 typedef struct head {
-    uint32_t kind, bytes; /* bytes: with the head, without the result */
+    uint32_t kind, bytes; /* bytes: including the head, without the result */
 } head;
 
-/* A view but for its dimensions, without gaps between the fields. */
+/* A view without its dimensions. There is no padding between the fields, because journals are compared as
+   bytes. */
 typedef struct place {
     uint32_t buffer, block;
     int32_t part, parts;
@@ -81,7 +82,7 @@ static size_t padded(size_t bytes) {
     return (bytes + UNIT - 1) / UNIT * UNIT;
 }
 
-/* There must be room. */
+/* Appends bytes; there must be room. */
 static void put(ts_journal *j, const void *from, size_t bytes) {
     memcpy(j->data + j->size + j->pending, from, bytes);
     j->pending += bytes;
@@ -104,7 +105,7 @@ static void open_entry(ts_journal *j, entry_kind kind) {
     if (has_room(j, sizeof h)) put(j, &h, sizeof h);
 }
 
-/* The length is known. */
+/* Completes the head now that the entry's length is known. */
 static void end_entry(ts_journal *j) {
     if (j->is_lost) return;
     const uint32_t bytes = (uint32_t)j->pending;
@@ -182,7 +183,7 @@ void ts_journal_kind(ts_journal *j, uint32_t tensor, ts_tensor_kind kind, uint32
     end_entry(j);
 }
 
-/* There must be room. */
+/* Appends a view; there must be room. */
 static void put_view(ts_journal *j, const ts_nki_view *view) {
     const place p = {.buffer = view->buffer,
                      .block = view->block,
@@ -369,7 +370,7 @@ static ts_status replay_entry(ts_recorder *recorder, entry_kind kind, reader *r,
     case entry_inst: return replay_inst(recorder, r, diag);
     case entry_mark: ts_record_mark(recorder, (ts_nki_mark)words[0], words[1]); return ts_ok;
     case entry_repeat: return ts_record_repeat(recorder, diag);
-    default: return ts_ok; /* of the run, not of its recorder */
+    default: return ts_ok; /* calls that concern the run, not the recorder */
     }
 }
 

@@ -1,5 +1,5 @@
-/* Journal: what a kernel asked for while it was recorded, as bytes. A recording follows from these alone, and
-   from the chip: two with the same bytes are the same. */
+/* Journal: the calls that recorded a kernel, as bytes. A recording depends on its journal and the chip only,
+   so two recordings with equal journals are equal. */
 #ifndef TS_NKI_JOURNAL_H
 #define TS_NKI_JOURNAL_H
 
@@ -7,15 +7,16 @@
 
 typedef struct ts_journal {
     uint8_t *data;
-    size_t size;    /* of the entries that are closed */
-    size_t pending; /* bytes behind them, of the one that is open */
+    size_t size;    /* bytes of closed entries */
+    size_t pending; /* bytes of the open entry, which follow them */
     size_t room;
-    bool is_lost; /* too long, without memory, or of calls that failed: it stands for no recording */
+    bool is_lost; /* it became too long, memory ran out, or a call failed: it no longer describes the
+                     recording */
 } ts_journal;
 
 void ts_journal_free(ts_journal *journal);
 
-/* Open an entry, instead of one that is open: what is called, with all that it depends on. */
+/* Each opens an entry, replacing an open one: the call with everything that it depends on. */
 void ts_journal_new(ts_journal *journal, const char *kernel);
 void ts_journal_share(ts_journal *journal, int cores);
 void ts_journal_ranks(ts_journal *journal, int ranks);
@@ -29,16 +30,16 @@ void ts_journal_inst(ts_journal *journal, int op, int engine, const ts_nki_value
 void ts_journal_mark(ts_journal *journal, ts_nki_mark mark, uint32_t line);
 void ts_journal_repeat(ts_journal *journal);
 void ts_journal_finish(ts_journal *journal);
-/* Closes it with what the call gave: a handle or a line. */
+/* Closes the open entry with the call's result: a handle or a line. */
 void ts_journal_close(ts_journal *journal, uint32_t result);
 
-/* Whether the entry of `kept` at *at is the one that is open here: then *at is behind it, *result what it was
-   closed with, and nothing is open any more. */
+/* Whether the entry of `kept` at *at equals the open entry. If so, moves *at behind it, sets *result to the
+   result it was closed with, and drops the open entry. */
 bool ts_journal_follows(ts_journal *journal, const ts_journal *kept, size_t *at, uint32_t *result);
-/* Puts the first `size` bytes of `kept` before what is here: entries. */
+/* Inserts the first `size` bytes of `kept`, whole entries, before the contents. */
 void ts_journal_begin_with(ts_journal *journal, const ts_journal *kept, size_t size);
-/* A recorder that has got the calls of the first `size` bytes, which begin with ts_journal_new; NULL without
-   memory. */
+/* Makes a recorder by repeating the calls of the first `size` bytes, which begin with ts_journal_new. NULL
+   when there is no memory. */
 ts_recorder *ts_journal_replay(const ts_journal *journal, size_t size, const ts_chip *chip);
 
 #endif

@@ -1,4 +1,4 @@
-/* Operands of recorded instructions, and when two instructions make the same value. */
+/* Comparisons of the operands of recorded instructions. */
 #include "nki/operands.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static bool same_ap(const ts_ap *a, const ts_ap *b) {
            ts_operand_same(a, b);
 }
 
-/* dst: the same part of a tile, whichever tile it is. */
+/* dst operands: the same part of a tile, whichever tile it is. */
 static bool same_dst(const ts_ap *a, const ts_ap *b) {
     ts_ap moved = *b;
     moved.tensor = a->tensor;

@@ -1,23 +1,23 @@
-/* A row that is broadcast over the partitions is a product with a column of ones, which TensorE leaves in
-   PSUM. VectorE and ScalarE read it there, and faster than from SBUF, so the copy to SBUF is dropped where
-   nobody else reads it, where it fits a bank, and where enough banks are free for as long as it is read. */
+/* A row that is broadcast over the partitions is a product with a column of ones, which TensorE writes to
+   PSUM. VectorE and ScalarE can read it there, faster than from SBUF, so the copy to SBUF is dropped when it
+   is the product's only reader, fits a bank, and enough banks are free for as long as it is read. */
 #include "arch/lifetime.h"
 #include "nki/banks.h"
 #include "nki/operands.h"
 
-enum { BANKS_KEPT = 2 }; /* for what else passes through PSUM meanwhile */
+enum { BANKS_KEPT = 2 }; /* left free for other uses of PSUM */
 
 typedef struct psum_reads {
     ts_recorder *r;
     ts_banks banks;
 } psum_reads;
 
-/* [p0 + parts, whole row of elements] of the tile's start. */
+/* Whether the operand is a contiguous run from the start of the tile. */
 static bool is_plain(const ts_ap *ap) {
     return ap->part.base == 0 && ap->offset.base == 0 && ap->dims == 1 && ap->dim[0].step == 1;
 }
 
-/* The product that alone fills the copy's source has one row: a broadcast. */
+/* Whether the copy's source is a broadcast: its only writer is a product with one row. */
 static bool is_broadcast(const psum_reads *p, const ts_inst_tensor_copy *copy, ts_inst *const *writer) {
     const ts_ap *src = &copy->src, *dst = &copy->dst;
     if (src->space != ts_space_psum || dst->space != ts_space_sbuf || src->dtype != ts_dtype_f32 ||
@@ -30,7 +30,7 @@ static bool is_broadcast(const psum_reads *p, const ts_inst_tensor_copy *copy, t
            ((const ts_inst_nc_matmul *)maker)->stationary.parts.max == 1;
 }
 
-/* Whether the product may stay in its bank until the copy's last reader; then it does. */
+/* Keeps the product in its bank until the copy's last reader, if possible. Returns whether it does. */
 static bool stay(psum_reads *p, const ts_inst_tensor_copy *copy) {
     const ts_bank_life *to = &p->banks.lives[copy->dst.tensor - 1];
     const ts_tile_info *tile = &p->r->builder.tiles.data[copy->src.tensor - 1];
@@ -68,7 +68,7 @@ static void forward(psum_reads *p, ts_arena *scratch) {
     ts_record_close_gaps(p->r);
 }
 
-/* Without one there is nothing to do, and most kernels have none. */
+/* Most kernels have no such product, and then the pass has nothing to do. */
 static bool has_product_of_one_row(const ts_program *program) {
     bool has = false;
     for (uint32_t at = 0; at < program->code.count && !has; at++) {

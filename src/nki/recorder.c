@@ -1,4 +1,4 @@
-/* Recorder: buffers, source lines, and what ends a recording. */
+/* Recorder: buffers, source lines, and the end of a recording. */
 #include "nki/recorder.h"
 
 #include <math.h>
@@ -105,7 +105,7 @@ ts_status ts_record_check_room(const ts_recorder *r, uint32_t more, uint32_t loc
     return ts_capacity;
 }
 
-/* The limits of one tile, whatever else lives beside it. */
+/* Checks the limits of a single tile, without regard to others. */
 static ts_status check_tile(const ts_recorder *r, const ts_nki_tile *spec, ts_diag *diag) {
     bool is_psum = spec->space == ts_nki_psum;
     double most = is_psum ? r->chip.psum_partition_bytes : r->chip.sbuf_partition_bytes;

@@ -1,6 +1,6 @@
-/* Renaming: where everything that is read of a tile from some write on was written by that write or later
-   ones, the write begins a new tile. AWS's compiler gives such values storage of their own, so that nobody
-   waits for those who still read the old ones. Addresses that the kernel chose, PSUM, and updates in place
+/* Renaming: a write begins a new tile when everything read from the tile afterwards was written by it or by
+   later writes. AWS's compiler gives such values storage of their own, so that writers need not wait for
+   readers of the old value. Tiles at addresses that the kernel chose, tiles in PSUM, and updates in place
    keep theirs. */
 #include "arch/dtype.h"
 #include "arch/lifetime.h"
@@ -9,24 +9,24 @@
 
 enum { MOST_EXPOSED = 32 };
 
-/* One instruction's access of a tile. */
+/* One access of an instruction to a tile. */
 typedef struct access {
     uint32_t at;
     ts_ap *ap;
-    bool is_write, is_whole; /* whole: every element of ap is written, none is read */
-    bool is_shared;          /* the instruction touches the tile by another operand, too */
-    uint32_t before;         /* 1 + the tile's access before; 0 = none */
+    bool is_write, is_whole; /* is_whole: every element of ap is written, and none is read */
+    bool is_shared;          /* another operand of the instruction accesses the tile as well */
+    uint32_t before;         /* 1 + the tile's previous access; 0: none */
 } access;
 
 typedef struct rename_pass {
     ts_recorder *r;
     TS_VEC(access) accesses;
-    uint32_t *latest; /* by tile: 1 + its latest access */
-    bool *is_first;   /* by access: begins a new tile */
+    uint32_t *latest; /* for each tile, 1 + its latest access */
+    bool *is_first;   /* for each access, whether it begins a new tile */
     ts_arena *scratch;
 } rename_pass;
 
-/* Of what does not read its dst: whether another tile will do as well. */
+/* Whether the instruction does not depend on the old contents of dst, so that another tile will do. */
 static bool is_free(const ts_inst *inst) {
     switch (inst->op) {
     case ts_op_rng: return false;
@@ -70,7 +70,7 @@ static int64_t last_byte(const ts_ap *ap) {
     return ap->offset.base + (last + 1) * ts_dtype_get(ap->dtype)->bytes;
 }
 
-/* Whether the write reaches every byte of the read, as far as their bounds tell. */
+/* Whether the write provably covers every byte of the read. */
 static bool reaches(const ts_ap *write, const ts_ap *read) {
     if (write->dtype == read->dtype && ts_operand_same(write, read)) return true;
     return write->dims == 1 && write->dim[0].step == 1 && write->part.base <= read->part.base &&
@@ -78,7 +78,7 @@ static bool reaches(const ts_ap *write, const ts_ap *read) {
            write->offset.base <= read->offset.base && last_byte(write) >= last_byte(read);
 }
 
-/* Marks the writes after which nothing older is read, from the tile's end backwards. */
+/* Marks the writes after which nothing older is read, going backwards from the tile's last access. */
 static void find_versions(rename_pass *p, uint32_t latest) {
     const ts_ap *exposed[MOST_EXPOSED];
     int count = 0;

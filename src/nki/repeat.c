@@ -1,6 +1,6 @@
-/* Repeating: a loop whose body the kernel tells once, and whose condition is known only after it ran. A
-   further trip records again what the first one recorded, with tiles of its own for those that were made in
-   it, as if the kernel had told the body again. */
+/* Repeating: for a loop whose body the kernel's source executes once, with a condition known only at run
+   time. Another trip records again what the first trip recorded, with new tiles for those made in it, as if
+   the kernel had executed the body again. */
 #include <string.h>
 
 #include "nki/operands.h"
@@ -9,16 +9,16 @@
 
 /* The first trip of the innermost open loop. */
 typedef struct trip {
-    uint32_t mark;         /* its mark's index */
-    uint32_t end_mark;     /* index of the first mark behind it */
+    uint32_t mark;         /* index of its mark */
+    uint32_t end_mark;     /* index of the first mark after it */
     uint32_t begin, end;   /* positions */
-    uint32_t tiles, after; /* how many tiles there were when it began, and when it ended */
+    uint32_t tiles, after; /* number of tiles when it began, and when it ended */
 } trip;
 
 typedef struct repeat {
     ts_recorder *r;
     trip first;
-    uint32_t shift; /* a clone's handle less that of the tile that it stands for */
+    uint32_t shift; /* handle of a copied tile minus that of the original */
 } repeat;
 
 static bool is_begin(ts_nki_mark mark) {
@@ -51,7 +51,7 @@ static bool find_trip(const ts_recorder *r, trip *found) {
     return true;
 }
 
-/* The tiles of the trip once more; blocks of their buffers are the new ones from now on. */
+/* Copies the tiles made in the trip, and makes the copies the current tiles of their buffers' blocks. */
 static void clone_tiles(repeat *p) {
     ts_recorder *r = p->r;
     ts_arena *arena = &r->program->arena;

@@ -1,8 +1,8 @@
-/* Spilling: where SBUF does not hold all tiles that are live at once, some lie in HBM between two uses, as
-   AWS's compiler does it. When room is wanted, the tile goes whose next use is farthest; what one load made
-   is loaded again, or only then where nothing read it before; anything else is saved after its last write.
-   What is wanted back comes ahead of its use by at most what one transfer takes, if something used later can
-   go for it. A kernel that chooses addresses itself is left alone. */
+/* Spilling: when SBUF cannot hold all live tiles, some are kept in HBM between uses, as by AWS's compiler. To
+   make room, the tile whose next use is farthest is sent out. A tile that a single load filled is loaded
+   again (or, if nothing read it yet, only then); any other is saved after its last write. A tile is brought
+   back before its use, by at most the time of a transfer, if a tile with a later use can make room for it.
+   Kernels that choose addresses themselves are left alone. */
 #include <stdlib.h>
 
 #include "arch/cost.h"
@@ -11,32 +11,32 @@
 #include "nki/recorder.h"
 #include "plan/liveness.h"
 
-enum { NEVER = -1, STEP = 8, LEAST = 40 }; /* percent of SBUF that is tried to fill, down to the least */
+enum { NEVER = -1, STEP = 8, LEAST = 40 }; /* percent of SBUF to fill: tried in steps, down to the least */
 
-/* Partitions and bytes of a tile: all that was written so far lies in it. */
+/* A rectangle of partitions and bytes of a tile that contains everything written so far. */
 typedef struct box {
     int64_t part, end_part, byte, end_byte;
 } box;
 
-/* A tile from its first access, or from where it was loaded back, until it ends or goes. */
+/* The life of a tile from its first access, or from its reload, until it ends or is sent out. */
 typedef struct piece {
-    ts_tile now;                    /* that holds it */
-    bool is_here;                   /* in SBUF */
-    uint32_t next;                  /* number of its next access in `at` */
-    uint32_t writes, reads;         /* of this piece so far */
+    ts_tile now;                    /* the tile that holds it */
+    bool is_here;                   /* it is in SBUF */
+    uint32_t next;                  /* index of its next access in `at` */
+    uint32_t writes, reads;         /* number in this piece so far */
     uint32_t last_write;            /* position */
-    box written, kept;              /* so far; what lies in `saved` */
-    uint32_t saved;                 /* 1 + tensor that holds its value; 0 = none */
-    uint32_t early;                 /* 1 + index of the DMA that brought it ahead of its use; 0 = none */
-    const ts_inst_dma_copy *source; /* the load that makes it again; NULL = none */
+    box written, kept;              /* written: so far; kept: the part in `saved` */
+    uint32_t saved;                 /* 1 + tensor that holds its value; 0: none */
+    uint32_t early;                 /* 1 + index of the DMA that brought it before its use; 0: none */
+    const ts_inst_dma_copy *source; /* the load that can fill it again; NULL: none */
 } piece;
 
-/* A tile that is away, and the position that wants it. */
+/* A tile that was sent out, and the position that needs it. */
 typedef struct request {
     uint32_t tile, use;
 } request;
 
-/* A DMA to be put before the instruction at a position. */
+/* A DMA to insert before the instruction at a position. */
 typedef struct added {
     uint32_t before, number;
     ts_inst *inst;
@@ -46,25 +46,25 @@ typedef struct spill {
     ts_recorder *r;
     ts_arena scratch;
     uint32_t tiles;
-    uint32_t *first_access, *at; /* by tile: where its positions begin in `at` */
+    uint32_t *first_access, *at; /* for each tile, where its positions begin in `at` */
     piece *pieces;
     TS_VEC(uint32_t) here; /* tiles in SBUF */
-    TS_VEC(uint32_t) back; /* of these, those that this instruction wants back */
-    uint32_t *hbm_write;   /* by tensor: 1 + the position of its last write; 0 = none */
-    bool *is_late;         /* by position: a load that is made before its first use instead */
-    int64_t held, room;    /* bytes of a partition */
-    ts_time *start;        /* by position: when it could begin if no engine waited for another */
-    ts_time lead;          /* how long before its use a tile is asked for */
-    uint32_t seen;         /* positions whose tiles were asked for */
+    TS_VEC(uint32_t) back; /* those of them that the current instruction needs back */
+    uint32_t *hbm_write;   /* for each tensor, 1 + position of its last write; 0: none */
+    bool *is_late;         /* for each position: a load that is moved to its first use */
+    int64_t held, room;    /* bytes of a partition in use, and available */
+    ts_time *start;        /* for each position, when it could start if no engine waited for another */
+    ts_time lead;          /* how long before its use a tile is brought back */
+    uint32_t seen;         /* positions whose tiles were requested */
     TS_VEC(request) asked;
-    uint32_t served; /* of these */
-    ts_diag *diag;   /* NULL: what does not fit is for placement to tell */
+    uint32_t served; /* of these requests */
+    ts_diag *diag;   /* NULL: placement reports what does not fit */
     TS_VEC(added) added;
 } spill;
 
 typedef void each_ap(spill *s, ts_ap *ap, uint32_t at, bool is_write);
 
-/* The operands in SBUF of an instruction, indices among them: reads before writes. */
+/* Calls `see` for an instruction's operands in SBUF, including indices: reads before writes. */
 static void for_each(spill *s, uint32_t at, each_ap *see) {
     ts_program *program = s->r->program;
     ts_operand_use uses[TS_MOST_USES];
@@ -97,7 +97,7 @@ static const ts_buffer_info *buffer_of(const spill *s, uint32_t tile) {
     return &s->r->buffers.data[s->r->uses.data[tile].buffer - 1];
 }
 
-/* The most bytes of a partition that hold values still to be used. */
+/* The most bytes of a partition that hold values with further uses. */
 static int64_t most_live(spill *s) {
     uint32_t count = s->r->program->code.count;
     int64_t *change = TS_NEW_ARRAY(&s->scratch, int64_t, (size_t)count + 1), live = 0, most = 0;
@@ -114,7 +114,7 @@ static int64_t most_live(spill *s) {
     return most;
 }
 
-/* From a transfer's trigger until an engine may use what it brought, alone. */
+/* Time from a transfer's trigger until an engine can use the data, when nothing else runs. */
 static ts_time time_back(const ts_chip *chip, int64_t bytes) {
     double of_row = chip->dma_descriptor_ns + (double)bytes / chip->dma_engine_bytes_per_ns,
            ns = chip->dma_trigger_ns + chip->dma_first_byte_ns + chip->dma_completion_ns +
@@ -172,7 +172,7 @@ static int64_t next_use(const spill *s, uint32_t tile) {
 
 /* ---- out and in ---- */
 
-/* What is kept of a tile, on chip and in a tensor of its own. */
+/* The kept part of a tile as operands: on chip, and in a tensor of its own. */
 static void both_ends(spill *s, uint32_t tile, uint32_t tensor, ts_ap *on_chip, ts_ap *hbm) {
     const piece *p = &s->pieces[tile];
     ts_dtype dtype = (ts_dtype)buffer_of(s, tile)->dtype;
@@ -190,7 +190,7 @@ static ts_inst_dma_copy *add_dma(spill *s, uint32_t before, uint32_t loc) {
     ts_program *program = s->r->program;
     ts_inst_dma_copy *dma =
         (ts_inst_dma_copy *)ts_program_append(program, ts_op_dma_copy, ts_engine_sync, loc);
-    program->code.count--; /* its place is found at the end */
+    program->code.count--; /* the position is chosen at the end */
     dma->queue = ts_recorder_queue(s->r, loc);
     ts_vec_push(&s->added, &s->scratch,
                 ((added){.before = before, .number = s->added.count, .inst = &dma->head}));
@@ -220,7 +220,8 @@ static void save(spill *s, uint32_t tile) {
     r->spilled_out += bytes_of(&p->kept);
 }
 
-/* What is moved again because it was sent out. A load that nothing read before is only made later. */
+/* Bytes that must be transferred again because the tile was sent out. A load that nothing has read is only
+   moved. */
 static uint64_t bytes_again(const piece *p) {
     if (!p->source) return bytes_of(&p->kept);
     return p->reads > 0 ? bytes_of(&p->written) : 0;
@@ -264,8 +265,8 @@ static void bring_in(spill *s, uint32_t tile, uint32_t at) {
 
 /* ---- the walk ---- */
 
-/* Makes room for so many bytes by sending out what is used last of all, and after the position; false when
-   nothing is left. */
+/* Makes room for `bytes` by sending out the tiles with the farthest next uses, all after position `after`.
+   False when no such tile is left. */
 static bool make_room(spill *s, int64_t bytes, int64_t after) {
     while (s->held + bytes > s->room) {
         uint32_t farthest = 0;
@@ -300,9 +301,9 @@ static void ask_for(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
         ts_vec_push(&s->asked, &s->scratch, ((request){.tile = ap->tensor - 1, .use = at}));
 }
 
-/* Brings back what is used before a transfer that begins now would be over, as far as what is used later can
-   go for it. In AWS's profile of a spilling kernel (nki/img/mamba_v2_8K_seqlen_zoomed.png) a tile comes no
-   earlier either, and its reader still waits for some of the transfer. */
+/* Brings back tiles whose use comes before a transfer started now would end, if tiles with later uses can
+   make room. In AWS's profile of a spilling kernel (nki/img/mamba_v2_8K_seqlen_zoomed.png) a tile does not
+   come earlier either, and its reader still waits for part of the transfer. */
 static void look_ahead(spill *s, uint32_t at) {
     if (s->seen < at) s->seen = at;
     while (s->seen < s->r->program->code.count && s->start[s->seen] - s->start[at] < s->lead)
@@ -326,7 +327,7 @@ static void take_place(spill *s, ts_ap *ap, uint32_t at, bool is_write) {
     arrive(s, tile);
 }
 
-/* The load that alone makes all of the tile, and would again. */
+/* The load that fills the whole tile and would do so again; NULL otherwise. */
 static const ts_inst_dma_copy *load_of(const spill *s, uint32_t tile, uint32_t at) {
     const ts_inst_dma_copy *dma = (const ts_inst_dma_copy *)s->r->program->code.data[at];
     if (dma->head.op != ts_op_dma_copy || dma->rmw != ts_rmw_none || dma->oob != ts_oob_error ||
@@ -386,7 +387,7 @@ static void drop_ended(spill *s) {
     }
 }
 
-/* No spilling helps one instruction whose own tiles do not fit. */
+/* Fails because the tiles of a single instruction do not fit, which spilling cannot change. */
 static void refuse(spill *s, uint32_t at, ts_diag *diag) {
     const ts_recorder *r = s->r;
     const ts_inst *inst = r->program->code.data[at];
@@ -408,7 +409,7 @@ static void refuse(spill *s, uint32_t at, ts_diag *diag) {
     ts_record_where(r, inst->loc, diag);
 }
 
-/* False when the tiles of one instruction do not fit. */
+/* Walks over the code and spills. False when the tiles of one instruction do not fit. */
 static bool walk(spill *s) {
     ts_program *program = s->r->program;
     bool is_done = true;
@@ -436,7 +437,7 @@ static int by_place(const void *a, const void *b) {
 static void put_in(spill *s) {
     ts_program *program = s->r->program;
     uint32_t more = s->added.count, count = program->code.count;
-    if (more == 0) return; /* a late load is among those added */
+    if (more == 0) return; /* a late load counts as an added one */
     qsort(s->added.data, more, sizeof *s->added.data, by_place);
     ts_inst **code = TS_NEW_ARRAY(&program->arena, ts_inst *, (size_t)count + more);
     uint32_t next = 0, to = 0;
@@ -449,7 +450,7 @@ static void put_in(spill *s) {
     program->code.count = program->code.capacity = to;
 }
 
-/* Fills at most `room` bytes of each partition; returns the most that were wanted at once. */
+/* Spills so that at most `room` bytes of each partition are used. Returns the most that were live at once. */
 static int64_t spill_to(ts_recorder *r, int64_t room, bool *is_done, ts_diag *diag) {
     spill s = {.r = r, .room = room, .diag = diag};
     list_accesses(&s);
@@ -486,8 +487,8 @@ ts_status ts_record_spill(ts_recorder *r, ts_diag *diag) {
     if (has_chosen(r)) return ts_ok;
     int64_t wanted = spill_to(r, (int64_t)room, &is_done, diag);
     if (!is_done) return ts_capacity;
-    if ((double)wanted <= room / 2) return ts_ok; /* holes between tiles are no trouble */
-    /* Holes may leave less than all of it for use. */
+    if ((double)wanted <= room / 2) return ts_ok; /* gaps between tiles do not matter */
+    /* Gaps between tiles may make some of the space unusable, so less and less is tried. */
     for (int percent = 100 - STEP; percent >= LEAST && is_done && !ts_plan_fits(&r->builder); percent -= STEP)
         spill_to(r, (int64_t)(room * percent / 100), &is_done, NULL);
     if (r->spilled_in) tell(r, wanted);

@@ -1,25 +1,25 @@
-/* Calls of nki.isa and nki.language that need no Python: their arguments are looked at here, and what is not
-   as most kernels give it goes to the Python function, which sorts it out or says what is wrong. */
+/* Calls of nki.isa and nki.language handled without Python. Arguments of the usual kinds are processed here;
+   any other call goes to the Python function, which handles it or raises the error. */
 #include "python/nki_module.h"
 
 #include <structmember.h>
 
 enum { MOST_PARAMETERS = 16 };
 
-/* What a parameter takes here. */
+/* The kinds of arguments that a parameter takes here. */
 typedef enum taken {
-    take_tile,      /* a view of a tile on chip */
-    take_optional,  /* the same or None */
-    take_reduced,   /* the same; the next field says whether there is one, as ts_cmd (arch/isa.h) */
-    take_transfer,  /* a view of what a DMA reaches: not PSUM */
-    take_written,   /* the same, which is written from now on */
+    take_tile,      /* a view of an on-chip tile */
+    take_optional,  /* such a view, or None */
+    take_reduced,   /* such a view, or None; the next field says which, as ts_cmd (arch/isa.h) */
+    take_transfer,  /* a view that a DMA can reach: not in PSUM */
+    take_written,   /* such a view, which is written */
     take_number,    /* int or float */
-    take_column,    /* the same, or a view of fp32 on chip */
+    take_column,    /* int or float, or a view of fp32 on chip */
     take_code,      /* a key of `codes` */
     take_flag,      /* bool */
-    take_last_axis, /* of tiles of two dimensions, reduced to one element a partition */
+    take_last_axis, /* the last axis of two-dimensional tiles, reduced to one element per partition */
     take_anything,
-    take_nothing, /* not given, or None */
+    take_nothing, /* must be omitted or None */
     TAKE_COUNT
 } taken;
 
@@ -31,16 +31,16 @@ typedef struct parameter {
     PyObject *name; /* interned */
     taken taken;
     int field;       /* of the instruction's row */
-    bool is_needed;  /* or its field keeps the value that the call has for it */
+    bool is_needed;  /* if not, an omitted parameter leaves the field at the call's own value */
     PyObject *codes; /* dict, or NULL */
 } parameter;
 
 typedef struct nki_call {
     PyObject_HEAD vectorcallfunc vectorcall;
     PyObject *function, *state; /* state: the module, which lives as long */
-    int op, engine;             /* op -1: allocates a tile */
+    int op, engine;             /* op -1: the call allocates a tile */
     int fields, count;
-    double number[NKI_FIELDS]; /* of fields without a parameter, or whose parameter is not given */
+    double number[NKI_FIELDS]; /* values of fields whose parameter does not exist or is omitted */
     bool is_number[NKI_FIELDS];
     parameter parameter[MOST_PARAMETERS];
 } nki_call;
@@ -53,7 +53,7 @@ static int place_of(const nki_call *call, PyObject *name) {
     return -1;
 }
 
-/* By parameter; false where Python has to see. */
+/* Sorts the arguments by parameter. False: Python must handle the call. */
 static bool sort_arguments(const nki_call *call, PyObject *const *args, Py_ssize_t count, PyObject *names,
                            PyObject **given) {
     if (count > call->count) return false;
@@ -77,7 +77,7 @@ static bool is_one_a_partition(const nki_view *view) {
     return view->dims == 2 && view->dim[1].count == 1;
 }
 
-/* `data` reduced along its last dimension into `dst`, both of two dimensions. */
+/* Whether `data` is reduced along its last dimension into `dst`, both of two dimensions. */
 static bool is_last_axis(const nki_call *call, PyObject *const *given, PyObject *axis) {
     for (int i = 0; i < call->count; i++) {
         if (call->parameter[i].taken != take_tile) continue;
@@ -87,7 +87,7 @@ static bool is_last_axis(const nki_call *call, PyObject *const *given, PyObject 
     return PyLong_CheckExact(axis) && PyLong_AsLong(axis) == 1;
 }
 
-/* 1: taken; 0: Python has to see; -1: an exception. */
+/* 1: taken; 0: Python must handle the call; -1: an exception. */
 static int take_view(const nki_state *state, PyObject *item, nki_emission *e, int field, bool is_transfer) {
     enum { MOST_DIMS = 5 }; /* of an instruction's operand */
     const nki_view *view = tile_of(state, item);
@@ -111,7 +111,7 @@ static int take_argument(const nki_call *call, const nki_state *state, PyObject 
     PyObject *item = given[i], *code;
     switch (p->taken) {
     case take_reduced:
-        if (item != Py_None) e->value[p->field + 1].number = RESET_REDUCE; /* kind: as the call has it */
+        if (item != Py_None) e->value[p->field + 1].number = RESET_REDUCE; /* its kind is set already */
         /* fall through */
     case take_optional: return item == Py_None ? 1 : take_view(state, item, e, p->field, false);
     case take_tile: return take_view(state, item, e, p->field, false);
@@ -124,7 +124,7 @@ static int take_argument(const nki_call *call, const nki_state *state, PyObject 
     case take_code:
         if (item == Py_None && !p->is_needed) return 1;
         code = PyDict_GetItemWithError(p->codes, item);
-        PyErr_Clear(); /* of what has no hash */
+        PyErr_Clear(); /* raised by values without a hash */
         return code ? take_real(code, e, p->field) : 0;
     case take_flag:
         if (!PyBool_Check(item)) return 0;
@@ -158,7 +158,7 @@ static void note_written(const nki_call *call, PyObject *const *given) {
             ((nki_storage *)((const nki_view *)given[i])->tensor)->is_written = true;
 }
 
-/* NULL without an exception: Python has to see. */
+/* NULL without an exception: Python must handle the call. */
 static PyObject *emit(const nki_call *call, nki_state *state, PyObject *const *given) {
     nki_emission e;
     if (!state->recording || take_all(call, state, given, &e) <= 0) return NULL;
@@ -215,7 +215,7 @@ static bool set_fields(nki_call *call, PyObject *values) {
     return !PyErr_Occurred();
 }
 
-/* call(function, op, engine, values of its fields, ((name, what it takes, field, is needed, codes), ...)) */
+/* call(function, op, engine, field values, ((name, what it takes, field, is needed, codes), ...)) */
 PyObject *nki_module_call(PyObject *module, PyObject *args) {
     nki_state *state = PyModule_GetState(module);
     PyObject *function, *values, *parameters;
@@ -252,7 +252,7 @@ static void call_dealloc(nki_call *call) {
     Py_DECREF(type);
 }
 
-/* Whatever a function has, this has: name, signature, documentation. */
+/* All attributes, such as name, signature and documentation, are those of the Python function. */
 static PyObject *call_getattro(nki_call *call, PyObject *name) {
     return PyObject_GetAttr(call->function, name);
 }

@@ -1,5 +1,5 @@
-/* The extension module _nki: opens the device and records instructions. Any row of isa.def is emitted by
-   emit(), whose arguments are the row's fields in their order. */
+/* The extension module _nki: opens the device and records instructions. emit() records any row of isa.def;
+   its arguments are the row's fields in their order. */
 #include "python/nki_module.h"
 
 nki_state *nki_state_of(PyTypeObject *type) {
@@ -43,8 +43,8 @@ static PyObject *module_chip_value(PyObject *module, PyObject *args) {
     return device ? PyFloat_FromDouble(ts_nki_chip_value(device, name)) : NULL;
 }
 
-/* setup(view class, dtypes, their bytes, codes of what stands for a dtype, that of fp32, spaces sbuf and
-   psum, error callable, folder of the package) */
+/* setup(view class, dtypes, bytes of each, codes by what may stand for a dtype, code of fp32, spaces sbuf and
+   psum, error callable, the package's folder) */
 static PyObject *module_setup(PyObject *module, PyObject *args) {
     nki_state *state = PyModule_GetState(module);
     PyObject *class, *dtypes, *bytes, *codes, *sbuf, *psum, *error, *internal;
@@ -70,7 +70,7 @@ static PyObject *module_setup(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* Makes a recording the current one; returns the one before. */
+/* enter(recording): makes a recording the current one and returns the previous one. */
 static PyObject *module_enter(PyObject *module, PyObject *recording) {
     nki_state *state = PyModule_GetState(module);
     PyObject *before = state->recording ? state->recording : Py_NewRef(Py_None);
@@ -137,7 +137,7 @@ static PyObject *module_emit(PyObject *module, PyObject *const *args, Py_ssize_t
     return nki_emit(state, (int)op, (int)engine, &e, (int)count - 2);
 }
 
-/* tile(shape, dtype, space, name, is_value): a tile, or None where Python has to sort out what is meant */
+/* tile(shape, dtype, space, name, is_value): a tile, or None when Python must handle the call. */
 static PyObject *module_tile(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     if (count != 5) return PyErr_Format(PyExc_TypeError, "tile(shape, dtype, space, name, is_value)");
     PyObject *tile =

@@ -8,55 +8,55 @@
 
 #include "trainstone/nki.h"
 
-/* What a view's dimension walks. */
+/* What a dimension of a view counts. */
 typedef enum nki_walk { nki_free, nki_part, nki_block } nki_walk;
 
 typedef struct nki_dim {
-    int64_t step, count; /* elements; partitions; blocks */
+    int64_t step, count; /* in elements, partitions or blocks, according to `walk` */
     uint8_t walk;        /* nki_walk */
 } nki_dim;
 
-/* Elements of a tensor: trainstone.nki's tiles and HBM tensors are all views, also of themselves. */
+/* A set of elements of a tensor. Tiles and HBM tensors of trainstone.nki are views as well, of themselves. */
 typedef struct nki_view {
-    PyObject_HEAD PyObject *tensor; /* what it is a view of (Python's record of name, shape and kernel) */
-    PyObject *recording;            /* the kernel's run it belongs to */
+    PyObject_HEAD PyObject *tensor; /* the storage it is a view of */
+    PyObject *recording;            /* the recording it belongs to */
     uint32_t handle;
-    uint8_t space, dtype; /* ts_nki_space; code in the tables */
+    uint8_t space, dtype; /* ts_nki_space; dtype code of ts_nki_tables */
     uint8_t dims;
     int32_t part;   /* first partition */
     int64_t block;  /* first block */
-    int64_t offset; /* bytes */
+    int64_t offset; /* in bytes */
     nki_dim dim[TS_NKI_DIMS];
-    PyObject *index;    /* view of i32 that dim[0] is looked up in, or NULL */
-    int64_t index_step; /* elements */
+    PyObject *index;    /* view of the i32 index of dim[0], or NULL */
+    int64_t index_step; /* in elements */
 } nki_view;
 
-/* What a view is a view of. */
+/* The tensor or tile behind views: its name, shape and kernel, for Python. */
 typedef struct nki_storage {
-    PyObject_HEAD PyObject *name, *space, *shape, *dialect; /* space: Python's */
+    PyObject_HEAD PyObject *name, *space, *shape, *dialect; /* space: Python's object */
     PyObject *dtype, *handle, *role, *number, *source, *box, *again;
     char is_written, is_void;
 } nki_storage;
 
-/* A dozen locations of the kernel's source are asked for again and again. */
+/* A location in the kernel's source with its number; a kernel uses the same few over and over. */
 typedef struct nki_line {
     void *code;
-    int place;    /* in the code */
-    uint32_t loc; /* 0 = empty */
+    int place;    /* byte offset of the instruction in the code */
+    uint32_t loc; /* 0: empty */
 } nki_line;
 enum { NKI_CODES = 512 };
 
 typedef struct nki_recording {
     PyObject_HEAD ts_nki *nki;
-    PyObject *device; /* capsule */
-    PyObject *codes;  /* list: keeps the code objects in `lines` alive */
-    PyObject *names;  /* dict: how often each was given out */
+    PyObject *device; /* capsule of the ts_nki_device */
+    PyObject *codes;  /* list of the code objects in `lines`, to keep them alive */
+    PyObject *names;  /* dict: how often each name was given out */
     PyObject *dialect;
-    nki_line *lines; /* by hash; the room is a power of two */
+    nki_line *lines; /* hash table; its size is a power of two */
     size_t line_room, line_count;
 } nki_recording;
 
-/* A line of a kernel's source. */
+/* The line number of a place in a code object. */
 typedef struct nki_number {
     PyObject *code; /* owned */
     int place, number;
@@ -64,24 +64,24 @@ typedef struct nki_number {
 
 typedef struct nki_state {
     PyTypeObject *view_type, *recording_type, *storage_type, *call_type;
-    PyObject *view_class;          /* Python's subclass of view_type: what new views are */
-    PyObject *dtypes;              /* list: Python's dtype by code */
-    PyObject *dtype_codes;         /* dict: the codes of what kernels have asked for */
-    PyObject *sbuf, *psum;         /* Python's spaces */
-    PyObject *tile_word, *no_name; /* "tile": what those without a name are called */
-    int f32;                       /* code */
-    PyObject *error;               /* callable: (kind, message, op, where, remedy) -> exception */
-    PyObject *internal;            /* str: source files under it are not the kernel's */
-    PyObject *recording;           /* the one being made, or NULL */
-    int *dtype_bytes;              /* by code */
+    PyObject *view_class;          /* Python's subclass of view_type, of which new views are */
+    PyObject *dtypes;              /* list: Python's dtype for each code */
+    PyObject *dtype_codes;         /* dict: the codes of what kernels passed as a dtype */
+    PyObject *sbuf, *psum;         /* Python's space objects */
+    PyObject *tile_word, *no_name; /* "tile", the name of tiles without one */
+    int f32;                       /* dtype code */
+    PyObject *error;               /* callable (kind, message, op, where, remedy, rule) -> exception */
+    PyObject *internal;            /* str: folder of source files that are not a kernel's */
+    PyObject *recording;           /* the current one, or NULL */
+    int *dtype_bytes;              /* for each code */
     Py_ssize_t dtype_count;
-    /* Code objects known to be internal, and to be the kernel's, by hash; owned, so that no other code can
-       come to lie at a known address. */
+    /* Hash tables of code objects known to belong to this package, and to kernels. They are owned, so that no
+       other code object can get a known address. */
     PyObject *internal_codes[NKI_CODES], *kernel_codes[NKI_CODES];
-    nki_number numbers[NKI_CODES]; /* known ones, by hash of code and place */
+    nki_number numbers[NKI_CODES]; /* known line numbers, by hash of code and place */
 } nki_state;
 
-/* The fields of an instruction on their way to the library. */
+/* The fields of an instruction, on their way to the library. */
 enum { NKI_FIELDS = 16 };
 typedef struct nki_emission {
     ts_nki_value value[NKI_FIELDS];
@@ -93,21 +93,22 @@ nki_state *nki_state_of(PyTypeObject *type);
 
 extern PyType_Spec nki_view_spec, nki_recording_spec, nki_storage_spec, nki_call_spec;
 
-/* A copy of the view without its own dimensions; new reference. */
+/* A copy of the view without its dimensions; a new reference. */
 nki_view *nki_view_like(nki_state *state, const nki_view *from);
 nki_view *nki_view_new(nki_state *state, nki_recording *recording, PyObject *tensor, uint32_t handle,
                        int space, int dtype);
-/* False, with an exception, when the view is none of this recording. `index` is storage for its index. */
+/* Fills the library's form of a view. False, with an exception, when the view does not belong to this
+   recording. `index` is storage for the view's index. */
 bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index);
-/* recording.unique(name): the name, with a number behind it from the second time on */
+/* recording.unique(name): the name, with a number appended from the second time on. */
 PyObject *nki_recording_unique(nki_recording *recording, PyObject *name);
-/* recording.tile(space, its code, dtype, shape, at, is_value, addresses, part, name) -> view; dimension `at`
-   of the shape walks partitions */
+/* recording.tile(space, its code, dtype, shape, at, is_value, addresses, part, name) -> view. Dimension `at`
+   of the shape counts partitions. */
 PyObject *nki_recording_tile(nki_recording *recording, PyObject *args);
-/* A tile as most are asked for. NULL without an exception: Python has to sort out what is meant. */
+/* Makes a tile from the usual kinds of arguments. NULL without an exception: Python must handle the call. */
 PyObject *nki_plain_tile(nki_state *state, PyObject *lengths, PyObject *dtype, PyObject *space,
                          PyObject *name, bool is_value);
-/* Records an instruction; None, or NULL with an exception. */
+/* Records an instruction. Returns None, or NULL with an exception. */
 PyObject *nki_emit(nki_state *state, int op, int engine, const nki_emission *e, int fields);
 PyObject *nki_module_call(PyObject *module, PyObject *args);
 PyObject *nki_raise(nki_state *state, const ts_nki_error *error);

@@ -1,4 +1,4 @@
-/* A kernel's run being recorded, as a Python object: tiles, tensors, instructions, and its end. */
+/* The recording of a kernel's run as a Python object: tiles, tensors, instructions, and its end. */
 #include "python/nki_module.h"
 
 PyObject *nki_raise(nki_state *state, const ts_nki_error *error) {
@@ -17,7 +17,7 @@ static size_t hash_of(const void *pointer) {
     return ((size_t)pointer >> 4) * 0x9e3779b97f4a7c15u;
 }
 
-/* Whether the code is of this package, not of a kernel. Two small caches answer nearly always. */
+/* Whether the code belongs to this package rather than to a kernel. Two small caches answer almost always. */
 static bool is_internal(nki_state *state, PyCodeObject *code) {
     size_t slot = hash_of(code) >> 55;
     PyObject *key = (PyObject *)code;
@@ -33,7 +33,7 @@ static size_t hash_of_place(const void *code, int place) {
     return hash_of(code) + (size_t)place * 0x9e3779b97f4a7c15u;
 }
 
-/* A place's entry in the table, taken or empty. */
+/* The entry of a place in the hash table, or the empty entry where it belongs. */
 static nki_line *find_line(nki_line *lines, size_t room, const void *code, int place) {
     size_t slot = hash_of_place(code, place);
     for (slot ^= slot >> 32;; slot++) {
@@ -42,7 +42,7 @@ static nki_line *find_line(nki_line *lines, size_t room, const void *code, int p
     }
 }
 
-/* Room for one line more: half of the table stays empty. */
+/* Makes room for another line; half of the table stays empty. */
 static bool grow_lines(nki_recording *recording) {
     size_t room = recording->line_room ? 2 * recording->line_room : 32;
     if (2 * recording->line_count < recording->line_room) return true;
@@ -58,7 +58,7 @@ static bool grow_lines(nki_recording *recording) {
     return true;
 }
 
-/* The line's number; Python would walk over the code's table each time. */
+/* The line number, cached because Python would walk over the code object's table each time. */
 static int number_of(nki_state *state, PyCodeObject *code, int place, PyFrameObject *frame) {
     const size_t slot = hash_of_place(code, place) >> 55;
     nki_number *known = &state->numbers[slot];
@@ -141,7 +141,7 @@ static void recording_dealloc(nki_recording *recording) {
     Py_DECREF(type);
 }
 
-/* A contiguous tensor's dimensions. */
+/* Sets the dimensions of a contiguous tensor. */
 static void fill_contiguous(nki_view *view, const int64_t *sizes, int rank) {
     int64_t step = 1;
     view->dims = (uint8_t)rank;
@@ -192,7 +192,7 @@ static PyObject *recording_share(nki_recording *recording, PyObject *cores) {
     Py_RETURN_NONE;
 }
 
-/* ranks(count): see ts_nki_ranks */
+/* ranks(count): see ts_nki_ranks. */
 static PyObject *recording_ranks(nki_recording *recording, PyObject *ranks) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
     ts_nki_error error = {0};
@@ -212,7 +212,7 @@ static PyObject *recording_finish(nki_recording *recording, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-/* warnings(): of a recording that has ended, what is questionable in it, as exceptions that nobody raised */
+/* warnings(): the warnings of a recording that has ended, as exceptions that were not raised. */
 static PyObject *recording_warnings(nki_recording *recording, PyObject *unused) {
     (void)unused;
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -239,7 +239,7 @@ static PyObject *recording_seal(nki_recording *recording, PyObject *unused) {
     return bytes;
 }
 
-/* Host memory of the arrays of a list; None gives NULL. */
+/* Host memory of the arrays in a list; NULL for None. */
 static void **memory_of(PyObject *arrays, Py_buffer **held, Py_ssize_t *count) {
     *count = PyList_GET_SIZE(arrays);
     void **data = PyMem_Calloc((size_t)*count + 1, sizeof *data);
@@ -261,14 +261,14 @@ static void release(void **data, Py_buffer *held, Py_ssize_t count) {
     PyMem_Free(data);
 }
 
-/* fills(number): see ts_nki_fills */
+/* fills(number): see ts_nki_fills. */
 static PyObject *recording_fills(nki_recording *recording, PyObject *number) {
     unsigned long tensor = PyLong_AsUnsignedLong(number);
     if (PyErr_Occurred()) return NULL;
     return PyBool_FromLong(ts_nki_fills(recording->nki, (uint32_t)tensor));
 }
 
-/* run(arrays): one byte array or None for each tensor, in the order they were made. */
+/* run(arrays): one byte array or None for each tensor, in the order in which they were made. */
 static PyObject *recording_run(nki_recording *recording, PyObject *arrays) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
     Py_buffer *held;
@@ -293,7 +293,7 @@ static nki_recording *other_of(nki_recording *recording, PyObject *object) {
     return NULL;
 }
 
-/* pair(other): the two are the programs of a chip's two cores */
+/* pair(other): makes the two the programs of a chip's two cores. */
 static PyObject *recording_pair(nki_recording *recording, PyObject *object) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
     nki_recording *other = other_of(recording, object);
@@ -303,7 +303,7 @@ static PyObject *recording_pair(nki_recording *recording, PyObject *object) {
     Py_RETURN_NONE;
 }
 
-/* run_pair(arrays, other, arrays): as run, of both at the same time */
+/* run_pair(arrays, other, arrays): runs both at the same time. */
 static PyObject *recording_run_pair(nki_recording *recording, PyObject *args) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
     PyObject *first, *second, *object;
@@ -342,7 +342,7 @@ static void release_ranks(ranks_memory *m) {
     PyMem_Free(m->data);
 }
 
-/* With an exception where it fails; to be released in any case. */
+/* Sets an exception on failure. Call release_ranks in any case. */
 static ranks_memory memory_of_ranks(PyObject *lists) {
     ranks_memory m = {.ranks = PyList_GET_SIZE(lists)};
     m.count = PyMem_Calloc((size_t)m.ranks + 1, sizeof *m.count);
@@ -354,7 +354,7 @@ static ranks_memory memory_of_ranks(PyObject *lists) {
     return m;
 }
 
-/* run_ranks(lists of arrays): as run, of all ranks at the same time */
+/* run_ranks(lists of arrays): runs all ranks at the same time. */
 static PyObject *recording_run_ranks(nki_recording *recording, PyObject *lists) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
     ts_nki_error error = {0};
@@ -372,7 +372,7 @@ static PyObject *recording_run_ranks(nki_recording *recording, PyObject *lists) 
     Py_RETURN_NONE;
 }
 
-/* peek_ranks(view, lists of arrays, outs): as peek, on all ranks */
+/* peek_ranks(view, lists of arrays, outs): peek on all ranks. */
 static PyObject *recording_peek_ranks(nki_recording *recording, PyObject *args) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
     PyObject *lists, *outs;
@@ -399,7 +399,7 @@ static PyObject *recording_peek_ranks(nki_recording *recording, PyObject *args) 
     Py_RETURN_NONE;
 }
 
-/* peek(view, arrays, out) */
+/* peek(view, arrays, out): see ts_nki_peek. */
 static PyObject *recording_peek(nki_recording *recording, PyObject *args) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
     PyObject *arrays;
@@ -423,7 +423,7 @@ static PyObject *recording_peek(nki_recording *recording, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* The text that `give` copies, of any length: most fits at once. */
+/* The text that `give` copies, of any length. A first buffer is large enough for most. */
 typedef size_t give_text(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error);
 static PyObject *text_of(nki_recording *recording, give_text *give) {
     enum { USUAL = 1 << 16 };
@@ -454,7 +454,7 @@ static PyObject *recording_record(nki_recording *recording, PyObject *unused) {
     return text_of(recording, ts_nki_record);
 }
 
-/* mark(what): see ts_nki_add_mark */
+/* mark(what): see ts_nki_add_mark. */
 static PyObject *recording_mark(nki_recording *recording, PyObject *mark) {
     long what = PyLong_AsLong(mark);
     if (what == -1 && PyErr_Occurred()) return NULL;

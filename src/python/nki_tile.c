@@ -1,4 +1,4 @@
-/* Tiles and what views are views of, as Python objects. */
+/* Tiles, and the storages that views refer to, as Python objects. */
 #include "python/nki_module.h"
 
 #include <structmember.h>
@@ -60,7 +60,7 @@ PyType_Spec nki_storage_spec = {.name = "trainstone.nki.Storage",
                                 .flags = Py_TPFLAGS_DEFAULT,
                                 .slots = storage_slots};
 
-/* "name_number": most tiles have no name of their own, and so one of these. */
+/* Makes "name_number", the name of most tiles, since few have a name of their own. */
 static PyObject *numbered(PyObject *name, long number) {
     enum { ROOM = 128, DIGITS = 20 };
     char text[ROOM];
@@ -89,7 +89,8 @@ PyObject *nki_recording_unique(nki_recording *recording, PyObject *name) {
 
 /* ---- shapes ---- */
 
-/* A tile's shape: the dimensions before number `at` count tiles, that one partitions, the others elements. */
+/* A tile's shape: the dimensions before dimension `at` count tiles, `at` counts partitions, the others
+   elements. */
 typedef struct tile_shape {
     long long length[TS_NKI_DIMS];
     Py_ssize_t rank, at;
@@ -124,7 +125,7 @@ static void fill_dims(const tile_shape *shape, nki_view *view) {
     if (shape->rank <= shape->at + 1) view->dim[view->dims++] = (nki_dim){1, 1, nki_free};
 }
 
-/* The addresses of a sequence, NULL for None; false with an exception. */
+/* Reads a sequence of addresses; NULL for None. False with an exception. */
 static bool fill_addresses(PyObject *given, long long count, int64_t **addresses) {
     *addresses = NULL;
     if (given == Py_None) return true;
@@ -142,11 +143,11 @@ static bool fill_addresses(PyObject *given, long long count, int64_t **addresses
 
 /* ---- tiles ---- */
 
-/* A tile as Python asks for it: its space twice, as Python's object and as the library's number. */
+/* The tile that Python asks for. Its space occurs as Python's object and as the library's code. */
 typedef struct request {
     PyObject *space, *lengths, *name;
     int code, dtype, is_value, part;
-    int64_t *address; /* of each block, or NULL */
+    int64_t *address; /* for each block, or NULL */
 } request;
 
 static nki_storage *new_storage(nki_state *state, nki_recording *recording, const request *r) {
@@ -209,7 +210,7 @@ PyObject *nki_recording_tile(nki_recording *recording, PyObject *args) {
     return tile;
 }
 
-/* Plain numbers alone: a subclass may say which dimension walks partitions. */
+/* Whether the shape consists of plain integers: a subclass may mark the dimension that counts partitions. */
 static bool is_of_numbers(PyObject *shape) {
     if (!PyTuple_CheckExact(shape) || PyTuple_GET_SIZE(shape) == 0) return false;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(shape); i++)
@@ -228,7 +229,7 @@ PyObject *nki_plain_tile(nki_state *state, PyObject *lengths, PyObject *dtype, P
     r.code = r.space == state->sbuf ? ts_nki_sbuf : ts_nki_psum;
     PyObject *code = PyDict_GetItemWithError(state->dtype_codes, dtype);
     if (!code) {
-        PyErr_Clear(); /* of what has no hash */
+        PyErr_Clear(); /* raised by values without a hash */
         return NULL;
     }
     r.dtype = (int)PyLong_AsLong(code);

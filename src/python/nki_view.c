@@ -1,5 +1,6 @@
-/* Views of tensors in Python: shape, dtype, and slicing, which kernels do several times an instruction. Index
-   arrays, reshapes and the like are made in Python from the parts that a view shows (`_parts`, `_with`). */
+/* Views of tensors in Python: shape, dtype and slicing, which kernels do several times per instruction. Index
+   arrays, reshapes and the like are handled in Python, from the parts that a view exposes (`_parts`,
+   `_with`). */
 #include "python/nki_module.h"
 
 #include <structmember.h>
@@ -47,7 +48,8 @@ static bool has_one_element(const ts_nki_view *view) {
     return elems == 1;
 }
 
-/* False, with the error of an instruction that cannot take the view; `message` has a %R for it. */
+/* Raises the error of an instruction that cannot take the view, and returns false. `message` has a %R for the
+   view. */
 static bool refuse(const nki_view *view, const char *message, const char *remedy, const char *rule) {
     PyObject *text = PyUnicode_FromFormat(message, view);
     PyObject *exception = text ? PyObject_CallFunction(nki_state_of(Py_TYPE(view))->error, "sOssss", "input",
@@ -88,8 +90,7 @@ bool nki_view_fill(const nki_view *view, ts_nki_view *out, ts_nki_view *index) {
     if (!nki_view_fill((const nki_view *)view->index, index, NULL)) return false;
     out->index = index;
     out->index_step = view->index_step;
-    if (has_one_element(
-            index)) { /* what all elements are counted from: no dimension of the view stands for it */
+    if (has_one_element(index)) { /* offset of all elements: adds a dimension that the view does not have */
         if (out->dims == TS_NKI_DIMS) {
             PyErr_SetString(PyExc_ValueError, "too many dimensions with an offset from a tile");
             return false;
