@@ -153,7 +153,7 @@ static int pick_dim(const nki_view *view, nki_view *out, int at, PyObject *key, 
     return 0;
 }
 
-/* Whether the key is made of what is handled here: the rest is Python's. */
+/* Whether this file handles the key; Python handles all others. */
 static bool is_plain(const nki_state *state, PyObject *key) {
     if (PyTuple_Check(key)) {
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); i++) {
@@ -169,7 +169,7 @@ static bool is_plain(const nki_state *state, PyObject *key) {
                (slice->step == Py_None || PyIndex_Check(slice->step));
     }
     if (key == Py_None || key == Py_Ellipsis) return true;
-    if (PyBool_Check(key)) return false; /* a mask that the numbers at hand decide */
+    if (PyBool_Check(key)) return false; /* a mask that was computed from Python numbers */
     return PyIndex_Check(key) && !PyObject_TypeCheck(key, state->view_type);
 }
 
@@ -208,7 +208,7 @@ static int take(const nki_view *view, nki_view *out, PyObject **keys, Py_ssize_t
     return 0;
 }
 
-/* A tile keeps a partition and a free dimension. */
+/* Gives a tile a free dimension if it has none left: tiles keep a partition and a free dimension. */
 static void keep_two(nki_view *out) {
     int first_free = 0;
     if (out->space == ts_nki_hbm) return;
@@ -217,7 +217,7 @@ static void keep_two(nki_view *out) {
     if (first_free == out->dims && out->dims < TS_NKI_DIMS) out->dim[out->dims++] = (nki_dim){1, 1, nki_free};
 }
 
-/* Elements outside the tensor: what Python makes of them, or the error that is set. */
+/* For elements outside the tensor: the view that Python makes of them, or NULL with the error set before. */
 static PyObject *beyond(nki_view *view, PyObject *key) {
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
@@ -312,7 +312,7 @@ static int set_dims(nki_view *view, PyObject *dims) {
     return 0;
 }
 
-/* The view with other parts: _with(dims, offset=, part=, block=, dtype=, index=, index_step=). */
+/* _with(dims, offset=, part=, block=, dtype=, index=, index_step=): the view with other parts. */
 static PyObject *view_with(nki_view *view, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"dims", "offset", "part", "block", "dtype", "index", "index_step", NULL};
     nki_state *state = nki_state_of(Py_TYPE(view));
