@@ -1,4 +1,4 @@
-"""AWS Trainium in software. JAX scripts run on it unchanged; this module tells what the chip would have done."""
+"""AWS Trainium in software. JAX scripts run on it unchanged; this module says what the chip would have done."""
 
 from trainstone.export import export
 from trainstone.library import last_run, version

@@ -1,4 +1,4 @@
-"""python -m trainstone script.py args... (or -m module args...): runs it on Trainstone and reports at the end."""
+"""python -m trainstone script.py args... (or -m module args...): runs a script on Trainstone and reports at the end."""
 
 import os
 import pathlib
@@ -37,7 +37,7 @@ def activate_nki():
 
 
 def be_strict():
-    """What the kernel compiler refuses and an unrolled recording runs anyway becomes an error."""
+    """Makes errors of what the kernel compiler refuses, although an unrolled recording could run it."""
     import warnings
 
     from trainstone.nki import lint
@@ -59,7 +59,7 @@ def times(count):
 
 
 def report(runs):
-    """The lines printed after the script's own output: the program that takes the chip longest, then the others."""
+    """The lines printed after the script's own output: the program that costs the chip most time, then the others."""
     timed = sorted((entry for entry in runs if "error" not in entry[1]), key=total, reverse=True)
     for _, record in runs:
         if "error" in record:
@@ -90,12 +90,13 @@ def name_of(record):
 
 
 def is_first():
-    """Of processes that run programs together, whose times are the same, one reports."""
+    """Whether this process reports: of processes that run a program together, and so take the same time, only the first
+    does."""
     return os.environ.get("NEURON_PJRT_PROCESS_INDEX", "0") == "0"
 
 
 def finish(stream):
-    """Prints the report and writes the last program's record, when the script ran anything on the chip."""
+    """Prints the report and writes the last program's record, if the script ran anything on the chip."""
     from trainstone import library
 
     text = library.last_run_json()

@@ -1,4 +1,4 @@
-"""Writes a function and its arguments to files that `trainstone run` executes step after step, without Python."""
+"""Writes a function and its arguments to files with which `trainstone run` executes steps without Python."""
 
 import inspect
 import json
@@ -7,9 +7,9 @@ import pathlib
 import re
 
 FORMAT = 1
-VERSION = "1.13.0"  # of StableHLO, the one that the compiler reads
+VERSION = "1.13.0"  # version of StableHLO that the compiler reads
 
-# What the format of .safetensors calls each dtype.
+# The names of dtypes in the .safetensors format.
 STORED = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "uint32": "U32", "int32": "I32",
     "uint64": "U64", "int64": "I64", "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
@@ -68,7 +68,7 @@ def export(fn, *args, path, carry=None):
 
 
 class _Leaf:
-    """An argument or result: the paths it goes by, the first of which is its name, and its type."""
+    """An argument or result: its type, and the paths that name it, of which the first is its name."""
 
     def __init__(self, paths, aval):
         self.paths = paths
@@ -89,7 +89,7 @@ class _Leaf:
 
 
 def _parts(keys):
-    """Of JAX's keys: dictionary keys, positions, field names."""
+    """The parts of a path of JAX keys: dictionary keys, positions and field names."""
     parts = []
     for key in keys:
         for field in ("key", "idx", "name"):
@@ -111,7 +111,7 @@ def _read(path):
 
 
 def _parameters(fn, args):
-    """For each positional argument the parts that name it."""
+    """For each positional argument, the parts that name it."""
     try:
         parameters = list(inspect.signature(fn).parameters.values())
     except (TypeError, ValueError):
@@ -125,7 +125,7 @@ def _parameters(fn, args):
 
 
 def _argument_paths(fn, args, leaves):
-    """By name and by position."""
+    """The paths of the arguments, by name and by position."""
     names = _parameters(fn, args)
     paths = []
     for keys, _ in leaves:
@@ -135,7 +135,8 @@ def _argument_paths(fn, args, leaves):
 
 
 def _output_paths(exported):
-    """Where each result lies in what the function returns; what is no tuple counts as a tuple of one, too."""
+    """The place of each result in what the function returns; a result that is not a tuple also counts as a tuple of
+    one."""
     import jax
 
     count = exported.out_tree.num_leaves
@@ -172,7 +173,7 @@ def _default_carry(outputs, arguments):
 
 
 def _under(leaves, path, what):
-    """(leaf, what follows the path) for the leaves at or below a path."""
+    """(leaf, rest of its path) for the leaves at or below a path."""
     parts = _read(path)
     found = {}
     for leaf in leaves:
@@ -217,7 +218,7 @@ def _distinct(pairs):
 
 
 def _program(exported):
-    """The program as the compiler reads it: for several NeuronCores that of one of them."""
+    """The program in the compiler's form; of a program for several NeuronCores, the program of one of them."""
     if exported.nr_devices == 1:
         return exported.mlir_module_serialized
     from jax._src.interpreters import mlir
@@ -232,7 +233,7 @@ def _program(exported):
 
 
 def _value(leaf, aval):
-    """A leaf as a NumPy array of the program's own type; None when it has no value."""
+    """A leaf as a NumPy array of the program's dtype; None when it has no value."""
     import jax
     import numpy as np
 
@@ -246,7 +247,7 @@ def _value(leaf, aval):
 
 
 def _safetensors(tensors):
-    """The format: 8 bytes of header length, a JSON header, the arrays one after the other."""
+    """Encodes the format: 8 bytes with the header's length, a JSON header, and the arrays one after the other."""
     header, at = {}, 0
     for leaf, value in tensors:
         header[leaf.name] = {"dtype": STORED[str(value.dtype)], "shape": list(value.shape),
@@ -263,7 +264,7 @@ def _stem(path):
 
 
 def _write(path, data):
-    """Whole or not at all."""
+    """Writes a file completely or not at all."""
     temporary = pathlib.Path(f"{path}.new")
     temporary.write_bytes(data)
     os.replace(temporary, path)

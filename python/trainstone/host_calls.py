@@ -1,8 +1,8 @@
-"""Python functions that programs on the chip call at their place: jax.debug.print and jax.debug.callback,
+"""Python functions that programs on the chip call while they run: jax.debug.print and jax.debug.callback,
 jax.experimental.io_callback, jax.pure_callback.
 
-JAX's own lowering rules stage them out; only the operation they end in is ours: a custom_call with the function's
-number. The number is drawn at random, so that a program which was kept elsewhere never finds another's function.
+JAX's own rules lower them; only the final operation differs, a custom_call with the function's number. Numbers are
+random, so that a program from a cache never finds another function under its number.
 """
 
 import collections
@@ -13,14 +13,15 @@ import time
 import weakref
 
 TARGET = "trainstone_host_call"
-NUMBER_BITS = 44  # of an instruction's numbers
+NUMBER_BITS = 44  # a number must fit in an instruction's fields
 
 _functions = {}  # by number
-_given_up = collections.deque()  # numbers that no program JAX knows of has any more; runs under way may
+_given_up = collections.deque()  # numbers that no program known to JAX has any more; runs under way may still use them
 
 
 def register(platform):
-    """Lets JAX's rules for callbacks lower for `platform`. Nothing happens where JAX keeps them in another way."""
+    """Makes JAX's rules for callbacks work on `platform`. Does nothing where a version of JAX stores its rules
+    differently."""
     from jax._src import callback, debugging
     from jax._src.interpreters import mlir
 
@@ -40,7 +41,7 @@ def register(platform):
 
 
 def wait():
-    """Until no run is left that could call Python, for a process that is about to end."""
+    """Waits until no run is left that could call Python; for a process that is about to end."""
     from trainstone import library
 
     while _functions and library.load().ts_host_runs():
@@ -49,8 +50,8 @@ def wait():
 
 def _emit(context, callback, token, operands, operand_avals, result_avals, *, has_side_effect, returns_token=True,
           partitioned=False, sharding=None):
-    """What JAX's emit_python_callback does on other platforms. A token orders calls among each other, which keep their
-    order here anyway."""
+    """Replaces JAX's emit_python_callback. Tokens, which order calls among each other, are not needed: calls keep their
+    order here."""
     from jax._src.interpreters import mlir
     from jax._src.lib.mlir import ir
     from jax._src.lib.mlir.dialects import hlo
@@ -64,7 +65,7 @@ def _emit(context, callback, token, operands, operand_avals, result_avals, *, ha
     types = [ir.RankedTensorType.get(shape, mlir.dtype_to_ir_type(dtype)) for shape, dtype in call.results]
     if token:
         operands, types = [token, *operands], [hlo.TokenType.get(), *types]
-    # One device is named where the program is about whole arrays; elsewhere each device calls.
+    # Shardings name a single device where the program treats whole arrays; otherwise every device calls.
     is_once = any(getattr(one, "logical_device_ids", ()) for one in getattr(sharding, "shardings", ()))
     op = mlir.custom_call(TARGET, result_types=types, operands=operands, has_side_effect=has_side_effect,
                           backend_config=f"{_keep(call, context)}{' once' if is_once else ''}")
@@ -75,7 +76,7 @@ def _emit(context, callback, token, operands, operand_avals, result_avals, *, ha
 
 
 def _layout(aval):
-    """The shape and dtype of the bytes that a value is on the device."""
+    """The shape and dtype of a value's bytes on the device."""
     import numpy as np
     from jax._src import core
 
@@ -87,7 +88,7 @@ def _layout(aval):
 
 
 class _Owner:
-    """Lives as long as JAX keeps a program with the call."""
+    """Lives as long as JAX keeps a program that contains the call."""
 
 
 def _keep(call, context):
@@ -102,7 +103,8 @@ def _keep(call, context):
 
 
 def _forget():
-    """Drops what was given up, unless a run may still be at it: a program may be dropped before it has run."""
+    """Drops functions that are no longer needed, unless a run may still call them: JAX may drop a program before it has
+    run."""
     from trainstone import library
 
     numbers = list(_given_up)
@@ -117,7 +119,7 @@ class _Call:
         from jax._src import config
 
         self.function, self.operands, self.results = function, operands, results
-        self.has_64_bits = config.enable_x64.value  # where the program was made: calls come in other threads
+        self.has_64_bits = config.enable_x64.value  # the setting when the program was made; calls come on other threads
 
     def __call__(self, src, dst):
         from jax._src import config
@@ -128,7 +130,7 @@ class _Call:
     def _call(self, src, dst):
         import numpy as np
 
-        arguments = [np.array(view) for view in _views(src, self.operands)]  # the chip's memory is not theirs to keep
+        arguments = [np.array(view) for view in _views(src, self.operands)]  # copies: the function may keep them
         values = self.function(*arguments)
         if len(values) != len(self.results):
             raise RuntimeError("Mismatched number of outputs from callback. "
@@ -138,7 +140,7 @@ class _Call:
 
 
 def _checked(number, value, view):
-    """A value that a callback returned, if it is what was promised; in JAX's words if not."""
+    """A value that a callback returned, if it has the promised shape and dtype; otherwise raises JAX's error."""
     import numpy as np
     from jax._src import dtypes
 
@@ -152,7 +154,7 @@ def _checked(number, value, view):
 
 
 def _views(memory, layouts):
-    """The values that lie in a run of bytes: those of larger elements first (src/compiler/lower/lower_host_call.c)."""
+    """The values in a run of bytes, larger elements first (as in src/compiler/lower/lower_host_call.c)."""
     import numpy as np
 
     views, end = [None] * len(layouts), 0
@@ -174,7 +176,7 @@ def _bytes_at(address, size):
 
 @_SIGNATURE
 def _serve(number, src, src_bytes, dst, dst_bytes, error, error_size):
-    """Called by the library, in a device's thread; ctypes holds the GIL meanwhile."""
+    """Called by the library on a device's thread; ctypes holds the GIL meanwhile."""
     try:
         call = _functions.get(number)
         if call is None:
@@ -182,7 +184,7 @@ def _serve(number, src, src_bytes, dst, dst_bytes, error, error_size):
                               "the program in the process that runs it")
         call(_bytes_at(src, src_bytes), _bytes_at(dst, dst_bytes))
         return True
-    except BaseException as problem:  # nothing may leave through C
+    except BaseException as problem:  # no exception may pass through C
         text = f"{type(problem).__name__}: {problem}".encode()[:error_size - 1]
         ctypes.memmove(error, text + b"\0", len(text) + 1)
         return False

@@ -1,4 +1,4 @@
-"""libtrainstone.so: where it lies, and the calls of its own interface."""
+"""libtrainstone.so: finding and loading it, and calls of its C interface."""
 
 import ctypes
 import functools
@@ -10,9 +10,9 @@ NAME = "libtrainstone.so"
 
 
 def path():
-    """The library's path: $TRAINSTONE_LIBRARY, beside this package, or the build folder of the checkout.
+    """The library's path: $TRAINSTONE_LIBRARY, or beside this package, or in the build folder of the checkout.
 
-    Raises FileNotFoundError, with what to do, when there is none.
+    Raises FileNotFoundError, with a remedy, when there is none.
     """
     given = os.environ.get("TRAINSTONE_LIBRARY")
     if given:
@@ -30,7 +30,7 @@ def path():
 
 @functools.cache
 def load():
-    """The library that JAX uses too: loading it twice gives the same one."""
+    """The library, loaded once: loading it again gives the one that JAX uses."""
     library = ctypes.CDLL(str(path()))
     library.ts_version.restype = ctypes.c_char_p
     library.ts_last_run_json.restype = ctypes.c_size_t
@@ -52,12 +52,12 @@ def version():
 
 
 def _text(call, *arguments):
-    """What a call writes into a buffer, of which it tells the size; None for nothing."""
+    """The text that a call writes into a buffer; the call returns the text's length. None when the length is 0."""
     size = call(*arguments, None, 0)
     while size:
         buffer = ctypes.create_string_buffer(size + 1)
         written = call(*arguments, buffer, size + 1)
-        if written <= size:  # another thread may have made it longer in between
+        if written <= size:  # false if another thread made the text longer in between
             return buffer.value.decode() if written else None
         size = written
     return None
@@ -69,13 +69,13 @@ def last_run_json():
 
 
 def count_runs():
-    """From now on every program that runs is kept, for runs()."""
+    """From now on keeps every program that runs, for runs()."""
     load().ts_count_runs()
 
 
 def runs():
-    """[(how often it ran, record as in last_run, or {"error": why the clock could not tell})] of the programs that ran
-    since count_runs(), by their first runs."""
+    """A list, in the order of first runs, of (number of runs, record) for the programs that ran since count_runs(). A
+    record is as in last_run, or {"error": reason} when the clock failed."""
     found = []
     while text := _text(load().ts_runs_json, len(found)):
         entry = json.loads(text)
@@ -84,24 +84,24 @@ def runs():
 
 
 def status():
-    """What this process runs now, as trainstone top --json has it; None before the first device is used."""
+    """What this process runs now, in the form of `trainstone top --json`; None before the first device is used."""
     text = _text(load().ts_status_json)
     return json.loads(text) if text else None
 
 
 def cancel():
-    """Ends what runs on the chip between two instructions, for a process that is about to end."""
+    """Stops what runs on the chip before its next instruction; for a process that is about to end."""
     load().ts_cancel()
 
 
 def last_run():
     """The record of the latest program that ran on Trainstone in this process, as a dict.
 
-    Times are seconds on the modelled chip: predicted_seconds with the band predicted_seconds_low and
-    predicted_seconds_high. mfu is the model FLOPs utilisation, 0 to 1; busy is the share of the time, by engine;
-    bottleneck names what bounds it; assumptions lists the parameters without a published source that it leans on;
-    host says which kernels of this CPU computed the values.
-    None when nothing has run. Raises RuntimeError when the clock could not tell.
+    Times are seconds on the modelled chip: predicted_seconds, with the band from predicted_seconds_low to
+    predicted_seconds_high. mfu is the model FLOPs utilisation, 0 to 1; busy is the busy share of each engine;
+    bottleneck names what bounds the time; assumptions lists the parameters without a published source on which the time
+    depends; host says which kernels of this CPU computed the values. None when nothing has run. Raises RuntimeError
+    when the clock failed.
     """
     text = last_run_json()
     if text is None:

@@ -1,7 +1,7 @@
 """neuron-profile and neuron-explorer for kernels that ran here: capture and view, on the model's clock.
 
-A .neff that nki.benchmark or nki.profile saved here is the program that the kernel was recorded as (docs/trn.md), a .ntff
-the clock's record of one run of it. Neither is AWS's format, and AWS's files are refused.
+A .neff that nki.benchmark or nki.profile saved here contains the recorded program (docs/trn.md), and a .ntff the
+clock's record of one run of it. Neither has AWS's format, and AWS's files are refused.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def command():
 
 
 def program_of(path):
-    """The path of a .neff, when it was made here."""
+    """The path of a .neff, if it was made here; otherwise an error."""
     path = pathlib.Path(path)
     if not path.is_file():
         raise SystemExit(f"{path}: no such file. Save it with save_neff_name= of nki.benchmark or nki.profile")
@@ -40,7 +40,7 @@ def program_of(path):
 
 
 def run_command(verb, neff, *words):
-    """The verb on the chip that the kernel was recorded for, unless the environment names one."""
+    """Runs a verb of the command on the chip that the kernel was recorded for, unless the environment names a chip."""
     with open(neff, encoding="utf-8") as file:
         chip = re.search(r"^program .* chip=(\S+)", file.readline() + file.readline(), re.M)
     if chip and "TRAINSTONE_CHIP" not in os.environ:
@@ -52,13 +52,13 @@ def run_command(verb, neff, *words):
 
 
 def trace_name(trace, nth):
-    """profile.ntff for the first execution, profile_exec_2.ntff for the second."""
+    """The trace's file name: profile.ntff for the first execution, profile_exec_2.ntff for the second."""
     trace = pathlib.Path(trace)
     return trace if nth == 1 else trace.with_name(f"{trace.stem}_exec_{nth}{trace.suffix}")
 
 
 def traced(executions, nth):
-    """The executions that are profiled: every nth, and that one where fewer run."""
+    """The executions to profile: every nth one, or number nth when there are fewer."""
     return list(range(nth, executions + 1, nth)) or [nth]
 
 

@@ -1,4 +1,4 @@
-"""Registers Trainstone with JAX as the platform "neuron", the name that Trainium has in JAX."""
+"""Registers Trainstone with JAX as the platform "neuron", JAX's name for Trainium."""
 
 import atexit
 import importlib.metadata
@@ -12,7 +12,7 @@ MODULE = "jax_plugins.trainstone"
 
 
 def real_plugin():
-    """The name of an installed Neuron plugin of AWS, or None."""
+    """The name of an installed Neuron plugin of AWS's, or None."""
     if importlib.util.find_spec("libneuronxla"):
         return "libneuronxla"
     for entry in importlib.metadata.entry_points(group="jax_plugins"):
@@ -22,7 +22,7 @@ def real_plugin():
 
 
 def is_wanted():
-    """TRAINSTONE_PLUGIN=1 or 0 decides; otherwise Trainstone stays out where a real Neuron plugin is installed."""
+    """TRAINSTONE_PLUGIN=1 or 0 decides; otherwise Trainstone registers unless a real Neuron plugin is installed."""
     asked = os.environ.get("TRAINSTONE_PLUGIN", "")
     if asked not in ("", "0", "1"):
         raise ValueError(f"TRAINSTONE_PLUGIN is {asked!r}; it must be 1 or 0")
@@ -30,7 +30,7 @@ def is_wanted():
 
 
 def initialize():
-    """Called by JAX once, when it first looks for devices. Calling it again does nothing."""
+    """Called once by JAX when it first looks for devices. Further calls do nothing."""
     from jax._src import xla_bridge
 
     if not is_wanted() or PLATFORM in xla_bridge._backend_factories:
@@ -42,7 +42,7 @@ def initialize():
 
         found = str(library.path())
     except FileNotFoundError as error:
-        # Raised when JAX starts the platform, so that the words reach the user and JAX_PLATFORMS=cpu works.
+        # Raised when JAX starts the platform, so that the message reaches the user and JAX_PLATFORMS=cpu works.
         xla_bridge.register_backend_factory(PLATFORM, _refuse(str(error)), priority=PRIORITY, fail_quietly=False)
         return
     from trainstone import host_calls, partition
@@ -55,7 +55,7 @@ def initialize():
 
 
 def watch():
-    """Tells of long runs while the script waits for them, and ends them with it."""
+    """Shows long runs while the script waits for them, and stops with the script."""
     from trainstone import library, progress
 
     progress.start(library.status)
@@ -63,8 +63,8 @@ def watch():
 
 
 def _end():
-    """After Ctrl-C nobody waits for the step under way. The framework's own exit, which is registered earlier and so
-    comes later, would."""
+    """Ends runs at exit: after Ctrl-C nobody waits for the current step, but the framework's exit handler, which was
+    registered earlier and so runs later, would."""
     from trainstone import host_calls, library
 
     if issubclass(getattr(sys, "last_type", None) or object, KeyboardInterrupt):

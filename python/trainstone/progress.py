@@ -1,17 +1,17 @@
-"""What runs on the chip, told on standard error while it runs, for whoever waits for it."""
+"""Progress lines on standard error about what runs on the chip."""
 
 import atexit
 import os
 import sys
 import threading
 
-LONG = 2.0  # seconds after which a run or a compilation deserves a line on a terminal
+LONG = 2.0  # seconds after which a run or a compilation gets a line on a terminal
 POLL = 0.5
-EVERY = 5.0  # seconds between lines that stay, where the output is no terminal
+EVERY = 5.0  # seconds between lines when the output is not a terminal
 
 
 def mode():
-    """TRAINSTONE_PROGRESS: 1 tells of all runs, 0 of none; unset tells a terminal of the long ones."""
+    """TRAINSTONE_PROGRESS: 1 shows all runs, 0 none; unset shows long ones on a terminal."""
     asked = os.environ.get("TRAINSTONE_PROGRESS", "")
     if asked not in ("", "0", "1"):
         raise ValueError(f"TRAINSTONE_PROGRESS is {asked!r}; it must be 1 or 0")
@@ -21,7 +21,7 @@ def mode():
 
 
 def span(seconds):
-    """A time in the unit that reads best."""
+    """A time in a suitable unit."""
     for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
@@ -29,7 +29,7 @@ def span(seconds):
 
 
 def eta(core):
-    """Seconds until the run under way ends, as far as it is known: by what is done of it, else by earlier runs."""
+    """Estimated seconds until the current run ends, from its progress or else from earlier runs; None when unknown."""
     gone, done = core["run_host_seconds"], core["run_done"]
     if done:
         return max(gone * (1 - done) / done, 0)
@@ -39,7 +39,7 @@ def eta(core):
 
 
 def of_core(core, is_all):
-    """The line of a core, or None when it is not worth one."""
+    """The line about a core, or None when there is nothing worth showing."""
     runs, is_long = core["program_runs"], core["is_running"] and core["run_host_seconds"] >= LONG
     if not is_long and not (is_all and (runs or core["is_running"])):
         return None
@@ -57,7 +57,7 @@ def of_core(core, is_all):
 
 
 def lines(status, is_all):
-    """What is worth telling of a status as trainstone top --json gives it."""
+    """The lines about a status, which has the form of `trainstone top --json`."""
     seconds = status["compiling_seconds"]
     if seconds and seconds >= LONG:
         yield f"compiling since {seconds:.0f} s"
@@ -68,7 +68,7 @@ def lines(status, is_all):
 
 
 class Teller(threading.Thread):
-    """Looks at the status from time to time. Daemonic, and stopped before the interpreter goes."""
+    """Polls the status. A daemon thread, stopped before the interpreter exits."""
 
     def __init__(self, status, stream, is_all, is_terminal):
         super().__init__(name="trainstone-progress", daemon=True)
@@ -93,14 +93,14 @@ class Teller(threading.Thread):
         return told
 
     def tell(self, words):
-        """One line that the next one replaces, cut where the terminal ends; elsewhere lines that stay."""
+        """Shows a line that the next one replaces, cut at the terminal's edge; on other streams, lines that stay."""
         try:
             if self.is_terminal:
                 self.stream.write("\r\033[K" + (f"\033[?7ltrainstone: {words}\033[?7h" if words else ""))
             elif words:
                 self.stream.write(f"trainstone: {words}\n")
             self.stream.flush()
-        except (OSError, ValueError):  # the stream was closed
+        except (OSError, ValueError):  # the stream is closed
             self.ended.set()
 
     def stop(self):
@@ -110,7 +110,8 @@ class Teller(threading.Thread):
 
 
 def start(status):
-    """Begins to tell when the environment or a terminal asks for it; status() gives the process's, or None."""
+    """Starts showing progress if the environment or a terminal asks for it. status() returns the process's status, or
+    None."""
     wanted = mode()
     if wanted == "none":
         return None

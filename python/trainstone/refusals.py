@@ -1,11 +1,11 @@
-"""What JAX has rules for on other platforms alone: refused with its name, the user's line and what to do instead."""
+"""Operations for which JAX has rules on other platforms only: refused with their name, the user's line and a remedy."""
 
 _HOST = 'compute it on the host: jax.device_put(x, jax.devices("cpu")[0])'
 
 
 def register(platform):
-    """Gives `platform` a rule that refuses each primitive which has none for it. Nothing happens where JAX keeps its
-    rules in another way."""
+    """Gives `platform` a rule that refuses each primitive without one. Does nothing where a version of JAX stores its
+    rules differently."""
     from jax._src.interpreters import mlir
 
     tables = getattr(mlir, "_platform_specific_lowerings", None), getattr(mlir, "_lowerings", None)
@@ -26,12 +26,12 @@ def _rule(name, platform):
 
 
 def _line(traceback):
-    """The innermost line outside of installed packages, as the compiler's own messages name it."""
+    """The innermost line outside of installed packages, in the form of the compiler's messages."""
     from jax._src import source_info_util
     from jax._src.lib import xla_client
 
-    # A rule whose result JAX may keep gets no traceback, but runs in the context of one; in a function that is jitted
-    # itself, as jnp.linalg.eigh is, neither leaves that function, but the call that compiles does.
+    # A rule whose result JAX may cache gets no traceback, but runs in the context of one. In a function that is itself
+    # jitted, like jnp.linalg.eigh, neither leads out of that function; the call that compiles it does.
     for known in (traceback, source_info_util.current().traceback, xla_client.Traceback.get_traceback()):
         for frame in source_info_util.user_frames(known):
             if not any(mark in frame.file_name for mark in ("/site-packages/", "/dist-packages/", __file__)):

@@ -1,7 +1,7 @@
 """Registers Trainstone with PyTorch/XLA, where Trainium is the device "NEURON".
 
-torch_xla loads this module by its entry point when it is imported. It has a plugin for that device itself, which takes
-the library from AWS's package; here the library is the modelled chip's.
+torch_xla loads this module through its entry point when it is imported. Its own plugin for the device takes the library
+from AWS's package; here the library is the modelled chip's.
 """
 
 import os
@@ -14,13 +14,13 @@ from torch_xla._internal.neuron import NeuronPlugin
 from trainstone import library, torch_processes
 from trainstone.plugin import is_wanted, watch
 
-# Read when the client starts, which is after this. One core, as a program is compiled for all that are visible.
+# Read when the client starts, after this module is loaded. One core, since a program is compiled for all visible ones.
 GRACE = 2
 SETTINGS = {"NEURON_RT_VISIBLE_CORES": "0", "XLA_STABLEHLO_COMPILE": "1"}
 
 
 def library_path(self):
-    """Of the modelled chip; FileNotFoundError, with what to do, when it was not built."""
+    """The modelled chip's library; FileNotFoundError, with a remedy, when it was not built."""
     torch_processes.join()
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -31,14 +31,14 @@ def library_path(self):
 
 
 def end_on_interrupt():
-    """PyTorch waits for a step where Python cannot raise KeyboardInterrupt: the second Ctrl-C drops the step. torchrun
-    passes on one alone, and kills its processes half a minute later: after that one Python has GRACE seconds. Whoever
-    watches signals already, as asyncio does, goes on doing so alone."""
+    """PyTorch waits for a step where Python cannot raise KeyboardInterrupt, so the second Ctrl-C drops the step.
+    torchrun passes on only one, and kills its processes half a minute later, so after that one Python has GRACE
+    seconds. A program that handles signals itself, as asyncio does, is left alone."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     try:
         before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    except ValueError:  # not in the main thread
+    except ValueError:  # not on the main thread
         return
     if before != -1:
         signal.set_wakeup_fd(before)
@@ -65,7 +65,8 @@ def end_on_interrupt():
 
 
 class Plugin(NeuronPlugin):
-    """What the entry point names. torch_xla registers it under that name; the device NEURON keeps torch_xla's own."""
+    """The class that the entry point names. torch_xla registers it under that name; the device NEURON keeps
+    torch_xla's."""
 
 
 if is_wanted():
@@ -73,4 +74,4 @@ if is_wanted():
     torch_processes.install(NeuronPlugin)
     os.environ.setdefault("PJRT_DEVICE", "NEURON")
     if os.environ.get("TRAINSTONE_OUT"):
-        torch_xla._XLAC._set_ir_debug(True)  # records name the user's lines; to walk the stack costs time
+        torch_xla._XLAC._set_ir_debug(True)  # so that records name the user's lines; walking the stack takes time

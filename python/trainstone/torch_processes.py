@@ -1,8 +1,8 @@
-"""PyTorch scripts of several processes, each with one NeuronCore: torchrun, xmp.spawn and torch_xla.launch.
+"""PyTorch scripts of several processes with one NeuronCore each: torchrun, xmp.spawn and torch_xla.launch.
 
-The library reads AWS's variables: NEURON_PJRT_PROCESSES_NUM_DEVICES (or NEURON_PJRT_WORLD_SIZE, of one each),
-NEURON_PJRT_PROCESS_INDEX, NEURON_RT_VISIBLE_CORES and NEURON_RT_ROOT_COMM_ID. Here they are set of what torchrun and
-torch_xla say, where the user has not set them.
+The library reads AWS's variables: NEURON_PJRT_PROCESSES_NUM_DEVICES (or NEURON_PJRT_WORLD_SIZE, with one device each),
+NEURON_PJRT_PROCESS_INDEX, NEURON_RT_VISIBLE_CORES and NEURON_RT_ROOT_COMM_ID. This module sets those that the user has
+not set, from what torchrun and torch_xla say.
 """
 
 import functools
@@ -15,8 +15,8 @@ from torch_xla._internal import pjrt
 from torch_xla.core import xla_model
 from torch_xla.distributed import xla_backend
 
-PORT = 62182  # torch-neuronx's, where there is no other
-BUCKET_MB = "50"  # torch-neuronx's, of gradients that are reduced together
+PORT = 62182  # torch-neuronx's default
+BUCKET_MB = "50"  # torch-neuronx's size of the buckets of gradients that are reduced together
 
 
 def number(name, default):
@@ -28,7 +28,7 @@ def number(name, default):
 
 
 def cores():
-    """The numbers that NEURON_RT_VISIBLE_CORES lists; [] when it is unset."""
+    """The numbers listed in NEURON_RT_VISIBLE_CORES; [] when it is unset."""
     numbers = []
     for part in filter(None, os.environ.get("NEURON_RT_VISIBLE_CORES", "").split(",")):
         low, _, high = part.partition("-")
@@ -40,7 +40,7 @@ def cores():
 
 
 def take_core(index, count):
-    """Of those visible to all `count` processes, this one's; each has the one of its number where nobody says."""
+    """Gives this process one of the cores visible to all `count` processes; by default the core of its number."""
     visible = cores() or list(range(count))
     if len(visible) != count:
         raise RuntimeError(f"NEURON_RT_VISIBLE_CORES names {len(visible)} NeuronCores for {count} processes; let it name "
@@ -49,8 +49,8 @@ def take_core(index, count):
 
 
 def join():
-    """Where torchrun has started this process as one of several: which one, and where they meet. Once: the processes
-    that it starts itself, which load data, have it all from it."""
+    """If torchrun started this process as one of several: sets which one it is, and where they meet. Done once, so that
+    processes that it starts itself, to load data, inherit the settings."""
     count = number("WORLD_SIZE", "1")
     if count == 1 or "NEURON_PJRT_PROCESS_INDEX" in os.environ:
         return
@@ -64,7 +64,7 @@ def join():
     take_core(index, count)
     os.environ.setdefault("NEURON_PJRT_WORLD_SIZE", str(count))
     os.environ["NEURON_PJRT_PROCESS_INDEX"] = str(index)
-    # Apart from other programs of this host: torchrun's port is this one's alone.
+    # Separates this program from others on the host, since torchrun's port belongs to it alone.
     host, port = os.environ.get("MASTER_ADDR", "localhost"), os.environ.get("MASTER_PORT", PORT)
     os.environ.setdefault("NEURON_RT_ROOT_COMM_ID", f"{host}:{port}")
     os.environ.setdefault("PJRT_LOCAL_PROCESS_COUNT", str(count))
@@ -75,14 +75,14 @@ def join():
 
 
 def free_port():
-    """A number that no other program of this host has now; nothing listens there."""
+    """The number of a port that no other program of this host uses now."""
     with socket.socket() as some:
         some.bind(("localhost", 0))
         return some.getsockname()[1]
 
 
 def physical_chip_count(self):
-    """How many processes xmp.spawn starts; called before they are, in the one that starts them."""
+    """The number of processes that xmp.spawn starts; called before, in the process that starts them."""
     count = number("NEURONCORE_NUM_DEVICES", "1")
     if count > 1:
         os.environ["NEURON_PJRT_PROCESSES_NUM_DEVICES"] = ",".join(["1"] * count)
@@ -91,7 +91,7 @@ def physical_chip_count(self):
 
 
 def configure_multiprocess(self, index, count):
-    """Called in each process that xmp.spawn starts, and by torch.distributed in those of torchrun."""
+    """Called in each process that xmp.spawn starts, and by torch.distributed in torchrun's."""
     if number("WORLD_SIZE", "1") > 1:
         join()
     elif count > 1:
@@ -104,7 +104,7 @@ def configure_single_process(self):
 
 
 def spawn_as_many(spawn):
-    """pjrt.spawn, which takes as many processes as NEURONCORE_NUM_DEVICES says, for any number."""
+    """pjrt.spawn for any number of processes, which otherwise accepts only the number in NEURONCORE_NUM_DEVICES."""
     @functools.wraps(spawn)
     def run(fn, nprocs=None, *arguments, **named):
         if nprocs is None or nprocs == 1:
@@ -122,20 +122,20 @@ def spawn_as_many(spawn):
 
 
 def replicate_first(begin):
-    """ProcessGroupXla.__init__, before which torch_xla must know that programs are of all processes. It learns so from
-    init_method="xla://", which scripts for Trainium leave out."""
+    """ProcessGroupXla.__init__, before which torch_xla must learn that programs are for all processes. It learns that
+    from init_method="xla://", which scripts for Trainium omit."""
     @functools.wraps(begin)
     def run(self, store, rank, size, *arguments, **named):
         if number("WORLD_SIZE", "1") > 1 and torch_xla._XLAC._xla_get_replication_devices_count() == 0:
             pjrt.initialize_multiprocess(number("LOCAL_RANK", os.environ["RANK"]), size)
-            runtime._WORLD_SIZE = runtime._ORDINAL = None  # asked for earlier, they were those of one process
+            runtime._WORLD_SIZE = runtime._ORDINAL = None  # earlier values were those of a single process
         begin(self, store, rank, size, *arguments, **named)
     return run
 
 
 def reduce_by_copy(reduce):
-    """ProcessGroupXla.allreduce. torch_xla 2.9 reduces in place, and the view that was written last, which with
-    DistributedDataParallel(gradient_as_bucket_view=True) is a gradient, keeps what it was before."""
+    """ProcessGroupXla.allreduce. torch_xla 2.9 reduces in place, and the view written last, which with
+    DistributedDataParallel(gradient_as_bucket_view=True) is a gradient, would keep its old value."""
     @functools.wraps(reduce)
     def run(self, tensors, options):
         if len(tensors) != 1:
@@ -147,7 +147,7 @@ def reduce_by_copy(reduce):
 
 
 def install(plugin):
-    """Unless the processes are to use another device."""
+    """Installs the above, unless the processes are to use another device."""
     if os.environ.get("PJRT_DEVICE", "NEURON") != "NEURON":
         return
     join()

@@ -1,4 +1,4 @@
-"""Where JAX looks for plugins: registers Trainstone as the platform "neuron"."""
+"""JAX looks for plugins in this package: registers Trainstone as the platform "neuron"."""
 
 from trainstone.plugin import initialize
 

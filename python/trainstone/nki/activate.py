@@ -1,6 +1,6 @@
-"""Importing this makes `neuronxcc.nki` and `nki` importable: kernels written for them then run on Trainstone.
+"""Importing this module makes `neuronxcc.nki` and `nki` importable; kernels written for them then run on Trainstone.
 
-An installed neuronxcc, or an nki that is AWS's, wins unless TRAINSTONE_OVERRIDE=1.
+An installed neuronxcc, or AWS's own nki, takes precedence unless TRAINSTONE_OVERRIDE=1.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The files that nki.benchmark and nki.profile leave: a .neff, .ntff traces, and JSON summaries."""
+"""The files that nki.benchmark and nki.profile write: a .neff, .ntff traces and JSON summaries."""
 
 import json
 import pathlib
@@ -36,7 +36,7 @@ def save_benchmark(run, record, save_neff_name=None, save_trace_name=None, **_):
 
 def save_profile(run, record, working_directory=None, save_neff_name="file.neff", save_trace_name="profile.ntff",
                  overwrite=False, profile_nth=1, num_execs=1, **_):
-    """All executions take the same time here, so that each trace holds the same record."""
+    """Writes a profile. All executions take the same time here, so every trace holds the same record."""
     folder = pathlib.Path(working_directory or ".")
     neff = save_neff(run, _place(folder, save_neff_name, overwrite))
     for nth in neuron_profile.traced(num_execs, profile_nth):

@@ -1,8 +1,8 @@
-"""The module that kernels import as nki.collectives, and as nccl in the first dialect.
+"""The module that kernels import as nki.collectives, or as nccl in the first dialect.
 
-A call becomes an instruction, or one for each pair of a source and a destination. The instruction moves runs of HBM: what
-lies in SBUF, or is no run, goes there first and comes back from there (rank_transfers.py). In a kernel of one rank a group
-has one member, and what it sends is what it gets.
+A call becomes one instruction, or one for each pair of a source and a destination. The instruction moves contiguous
+runs of HBM; an operand that lies in SBUF or is not contiguous is copied to HBM first, or back afterwards
+(rank_transfers.py). In a kernel of one rank every group has one member, which receives what it sends.
 """
 
 from trainstone.nki import errors, rank_transfers, rank_values
@@ -14,7 +14,7 @@ MOST_CHANNELS = 4
 
 
 class ReplicaGroup:
-    """Lists of ranks that take part together."""
+    """Lists of ranks that take part in a collective together."""
 
     def __init__(self, groups):
         self.groups = [list(group) for group in groups]
@@ -37,7 +37,7 @@ def _ignored(call, options, known=()):
 
 
 def _rows(call, group, is_even=True):
-    """The groups as tuples, after a look at whether the kernel's ranks have them. is_even: all must be as large."""
+    """The groups as tuples, after checking that the kernel's ranks have them. is_even: all must have the same size."""
     rows = tuple(tuple(int(rank) for rank in row) for row in getattr(group, "groups", group if group is not None else ()))
     check(call, len(rows) > 0 and all(rows), f"replica_group {group!r} has no ranks",
           "give ReplicaGroup([[0, 1, ...]])")
@@ -60,7 +60,7 @@ def _check_ranks(call, named, what):
 
 
 def _tensors(call, operand, value, count=None):
-    """Views of a list of tensors, or of one."""
+    """Views of a list of tensors, or of a single one."""
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     check(call, count is None or len(values) == count, f"{operand} has {len(values)} tensors, and {call} takes "
           f"{'one' if count == 1 else count}", "call it once for each")
@@ -70,7 +70,7 @@ def _tensors(call, operand, value, count=None):
 
 
 def _pairs(call, srcs, dsts, takes_sbuf=True, count=None):
-    """(src, dst) views that lie where a collective reaches and have one type."""
+    """(src, dst) views that a collective can reach, each pair with one dtype."""
     sources, targets = _tensors(call, "srcs", srcs, count), _tensors(call, "dsts", dsts, count)
     check(call, len(sources) == len(targets), f"{len(sources)} srcs and {len(targets)} dsts", "give a dst for each src")
     views = sources + targets
@@ -95,7 +95,7 @@ def _check_shapes(call, pairs):
 
 
 def _dim(call, dim, view, most=0):
-    """A dimension that is cut or joined; beyond AWS's limit in the first dialect alone, which had none."""
+    """Checks the number of a dimension that is cut or joined. AWS's limit does not apply in the first dialect."""
     dim = int(dim)
     limit = view.ndim - 1 if current().dialect == "beta1" else most
     check(call, 0 <= dim <= limit, f"collective_dim={dim}: {call} takes {'0' if limit == 0 else f'0 to {limit}'} of tensors in "
@@ -165,7 +165,7 @@ def all_to_all(srcs=None, dsts=None, replica_group=None, collective_dim=0, *, re
 
 def collective_permute(srcs=None, dsts=None, source_target_pairs=None, *, src=None, dst=None, src_tgt_pairs=None,
                        **options):
-    """A rank that is nobody's target gets zeros."""
+    """Ranks that are nobody's target receive zeros."""
     call = "collective_permute"
     _ignored(call, options)
     pairs = tuple((int(source), int(target)) for source, target in source_target_pairs or src_tgt_pairs or ())
@@ -184,7 +184,7 @@ def rank_id(name=None):
 # ---- rings ----
 
 def _channels(call, lists, channel_ids):
-    """What each channel moves: lists, one for each operand, of lists of one tensor."""
+    """What each channel moves: for each operand, a list of lists of one tensor."""
     ids = [int(number) for number in channel_ids]
     check(call, ids == list(range(len(ids))) and 0 < len(ids) <= MOST_CHANNELS, f"channel_ids={ids}: they count from 0, and "
           f"there are at most {MOST_CHANNELS}", "give [0], [0, 1] and so on")
@@ -199,7 +199,7 @@ def _ring(rows):
 
 def collective_permute_implicit(srcs_by_channel=None, dsts_by_channel=None, replica_group=None, channel_ids=(0,),
                                 **options):
-    """Each rank of a group sends to the next one of its list, the last to the first."""
+    """Each rank of a group sends to the next rank of its list, the last to the first."""
     call = "collective_permute_implicit"
     _ignored(call, options, ("num_channels",))
     pairs = _ring(_rows(call, replica_group, is_even=False))
@@ -211,7 +211,7 @@ def collective_permute_implicit(srcs_by_channel=None, dsts_by_channel=None, repl
 
 def collective_permute_implicit_reduce(srcs0_by_channel=None, srcs1_by_channel=None, dsts_by_channel=None,
                                        replica_group=None, op="add", channel_ids=(0,), **options):
-    """The same with op(src0, src1) as what is sent."""
+    """The same, sending op(src0, src1)."""
     call = "collective_permute_implicit_reduce"
     _ignored(call, options, ("num_channels",))
     pairs, name = _ring(_rows(call, replica_group, is_even=False)), _op(call, op)
@@ -225,7 +225,7 @@ def collective_permute_implicit_reduce(srcs0_by_channel=None, srcs1_by_channel=N
 
 def collective_permute_implicit_current_processing_rank_id(iteration_id=0, replica_group=None, channel_id=0, name=None,
                                                            num_channels=None):
-    """All channels go round alike."""
+    """All channels go around the ring in the same way."""
     call = "collective_permute_implicit_current_processing_rank_id"
     check(call, 0 <= int(channel_id) < MOST_CHANNELS, f"channel_id={channel_id}: at most {MOST_CHANNELS} channels",
           "count them from 0")

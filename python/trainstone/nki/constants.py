@@ -1,4 +1,4 @@
-"""Enumerations and constants that both dialects name, with AWS's values."""
+"""Enumerations and constants of both dialects, with AWS's values."""
 
 import enum
 
@@ -104,7 +104,7 @@ tile_size = _TileSize()
 
 
 def get_nc_sub_version():
-    """The first revision of a generation's silicon, the one that is modelled."""
+    """The sub-version of the chip: the first revision of each generation is modelled."""
     return 0
 
 

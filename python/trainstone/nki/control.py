@@ -1,9 +1,9 @@
 """Registers of the sequencers, and loops whose bounds are known only when the kernel runs.
 
-A recording follows one run: what a register loads is computed there and then, from a copy of what was recorded so far,
-and a loop is recorded with the trips that it makes. Its instructions are timed; the load and the branch are not. A
-register that differs from rank to rank, or was loaded inside jax.jit, has no number while the kernel is recorded
-(rank_values.py).
+A recording follows one run: the value that a register loads is computed at once, by running a copy of what was recorded
+so far, and a loop is recorded with the trips that it takes. The loop's instructions are timed, but not the load and the
+branch. A register that differs from rank to rank, or was loaded inside jax.jit, has no value while the kernel is
+recorded (rank_values.py).
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ def no_number(what):
 
 
 class Register:
-    """A 32-bit integer of a sequencer; stands for its value wherever an int does. per_rank: a tile of one i32 in its
-    place."""
+    """A 32-bit integer of a sequencer, usable wherever an int is. per_rank: a tile with one i32, when the value differs
+    between ranks."""
 
     __slots__ = ("value", "per_rank")
 
@@ -47,7 +47,7 @@ class Register:
 
 
 def differs(value):
-    """Whether it is a register without a number."""
+    """Whether it is a register without a value."""
     return getattr(value, "per_rank", None) is not None
 
 
@@ -78,7 +78,7 @@ def register_alloc(x=None):
 
 
 def scalar(tile):
-    """nt.scalar of the first dialect: what one element of a tile holds, as the bound of a loop."""
+    """nt.scalar of the first dialect: the value of one element of a tile, as the bound of a loop."""
     return register_alloc(tile)
 
 
@@ -125,8 +125,8 @@ def while_loop(init, body_fun):
 
 
 class do_while:
-    """`with do_while(c):` of the first release: the body runs, and again while one element in HBM is not 0. Python
-    tells it once; further trips are recorded from the first."""
+    """`with do_while(c):` of the first release: runs the body, and again while one element in HBM is not 0. Python
+    executes the body once; further trips are recorded from the first."""
 
     def __init__(self, condition):
         self.condition, self.run = condition.view_of(), current()

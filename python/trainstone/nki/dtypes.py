@@ -1,4 +1,4 @@
-"""Element types: NumPy's (with ml_dtypes for the narrow floats) by the chip's codes and back."""
+"""Element types: conversion between NumPy's types (with ml_dtypes for the narrow floats) and the chip's codes."""
 
 import ml_dtypes
 import numpy as np
@@ -16,7 +16,7 @@ _SPELLINGS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "fp8_e4m
               "fp8_e5m2": "float8_e5m2", "tfloat32": "V4", "fp32r": "float32", "float8e4": "float8_e4m3",
               "float8e5": "float8_e5m2", "float8e3": "float8_e3m4", "bool_": "bool"}
 
-# NumPy's type of that size for what torch has under the same name and NumPy has not.
+# For torch's dtypes that NumPy lacks: the NumPy dtype of the same size, in which their bits are moved.
 TORCH_BITS = {"bfloat16": "i2", "float8_e5m2": "u1", "float8_e4m3fn": "u1", "float8_e8m0fnu": "u1"}
 
 BY_CODE = [None] * (1 + max(row["code"] for row in TABLES["dtypes"]))
@@ -32,7 +32,7 @@ I32 = CODES[np.dtype(np.int32)]
 
 
 def dtype_of(asked):
-    """np.dtype of what a kernel may name: a NumPy or ml_dtypes type, a torch or NKI dtype, or its name."""
+    """The np.dtype of what a kernel may pass: a NumPy or ml_dtypes type, a torch or NKI dtype, or a name."""
     if isinstance(asked, np.dtype):
         return asked
     if isinstance(asked, str):
@@ -49,7 +49,7 @@ def dtype_of(asked):
                                   "name one of nki.language's, such as nl.float32") from None
 
 
-KNOWN_CODES = {}  # of what was asked for before
+KNOWN_CODES = {}  # codes by what kernels have passed
 
 
 def code_of(asked):
@@ -61,7 +61,7 @@ def code_of(asked):
         raise TypeError(f"dtype {dtype} has no form on the chip")
     try:
         KNOWN_CODES[asked] = CODES[dtype]
-    except TypeError:  # what has no hash is looked up again
+    except TypeError:  # without a hash it is looked up every time
         pass
     return CODES[dtype]
 
@@ -71,7 +71,8 @@ def is_float(dtype):
 
 
 def promote(*dtypes):
-    """The result type of an operation: floats over integers, then the wider; of two forms of one width, fp32."""
+    """The result type of an operation: floats win over integers, then the wider; two different formats of one width
+    give fp32."""
     found = [dtype for dtype in dtypes if dtype is not None]
     floats = [dtype for dtype in found if is_float(dtype)] or found
     widest = max(dtype.itemsize for dtype in floats)

@@ -1,4 +1,4 @@
-"""What a kernel did that the chip, or NKI, does not allow."""
+"""Errors and warnings about kernels that do what the chip, or NKI, does not allow."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from trainstone.nki import native
 class NkiError(Exception):
     """A kernel that cannot run: what is wrong, where in the kernel, and one thing to do about it.
 
-    id is AWS's word for the rule, or one of ours where AWS has none; empty for rules without a word.
+    id is AWS's name for the rule, or Trainstone's where AWS has none; empty for rules without a name.
     """
 
     kind = "input"
@@ -41,11 +41,11 @@ class NkiUnsupportedError(NkiError, NotImplementedError):
 
 
 class NkiTypeError(NkiError, TypeError):
-    """What NKI takes for no tensor, or for no condition."""
+    """A value that NKI does not accept as a tensor or as a condition."""
 
 
 class NkiWarning(UserWarning):
-    """What runs here as the kernel means it, but need not on the chip."""
+    """Something that runs here as the kernel means it, but may not on the chip."""
 
     def __init__(self, error):
         self.message, self.where, self.remedy, self.op = error.message, error.where, error.remedy, error.op
@@ -58,7 +58,7 @@ class NkiDependenceWarning(NkiWarning):
 
 
 class NkiUnsetWarning(NkiWarning):
-    """Elements that nothing has written get into a result or a sum."""
+    """Elements that were never written are used in a result or a sum."""
 
 
 _WARNINGS = {"err_unexpected_output_dependencies": NkiDependenceWarning, "read_before_written": NkiUnsetWarning}
@@ -81,14 +81,15 @@ def from_native(kind, message, op, where, remedy, rule):
 
 
 def _out_of_bounds(message):
-    """An index tile that points outside its tensor raises the IndexError that NumPy would raise, by its flat index."""
+    """The error of an index tile that points outside its tensor: the IndexError that NumPy would raise, by flat
+    index."""
     reached = message.split(" reaches elements ")[1]
     first, size = reached.split(" to ")[0], message.rsplit(" has ", 1)[1]
     return IndexError(f"index {first} is out of bounds for axis 0 with size {size}")
 
 
 def where_is_kernel():
-    """"file:line" of the innermost frame that is not this package's."""
+    """"file:line" of the innermost frame outside of this package."""
     frame = sys._getframe(1)
     while frame and frame.f_code.co_filename.startswith(native.FOLDER):
         frame = frame.f_back
@@ -98,14 +99,14 @@ def where_is_kernel():
 
 
 def shown(file):
-    """A source file's path, from here when it lies under here."""
+    """A source file's path, relative if it is below the current folder."""
     beside = os.path.relpath(file)
     return file if beside.startswith(os.pardir) else beside
 
 
 def ends_in_kernel(error):
-    """Leaves this package's frames out of an error's traceback, but for the call of the kernel: it ends in the kernel's
-    line."""
+    """Removes this package's frames, except for the kernel's call, from an error's traceback, so that it ends in the
+    kernel's line."""
     first = error.__traceback__
     frames, at = [], first.tb_next
     while at:
@@ -117,5 +118,5 @@ def ends_in_kernel(error):
 
 
 def kernel_error(kind, message, remedy="", id="", op=""):
-    """The error of a call that is on its way."""
+    """The error for the call being executed."""
     return kind(message, where_is_kernel(), remedy, op, id)

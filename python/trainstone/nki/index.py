@@ -1,7 +1,7 @@
 """Index arrays of the older dialect: nl.arange and nl.mgrid as affine forms, and masks over them.
 
-An Index is sum of coefficient * counter + constant, one counter for each axis of its shape. Axes are known by their
-position from the right (-1 the last), which is what broadcasting aligns. A Mask is a conjunction of forms >= 0.
+An Index is a sum of coefficient * counter plus a constant, with a counter for each axis of its shape. Axes are numbered
+from the right (-1 is the last), as broadcasting aligns them. A Mask is a conjunction of forms >= 0.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ class Index:
         return tuple(self.extents.get(axis - self.ndim, 1) for axis in range(self.ndim))
 
     def __getitem__(self, key):
-        """[:, None] and the like: where the axes stand."""
+        """Indexing with None and slices, such as [:, None], which moves the axes."""
         keys = key if isinstance(key, tuple) else (key,)
         kept = [i for i, item in enumerate(keys) if item is not None]
         if any(not (isinstance(keys[i], slice) and keys[i] == slice(None)) and keys[i] is not Ellipsis for i in kept):
@@ -116,7 +116,7 @@ class Index:
     __hash__ = None
 
     def span(self, ranges=None):
-        """Lowest and highest value where each axis counts over ranges[axis] (default: all of it)."""
+        """Lowest and highest value when each axis counts over ranges[axis] (default: its whole length)."""
         low = high = self.const
         for axis, coef in self.coefs.items():
             first, last = (ranges or {}).get(axis, (0, self.extents[axis]))
@@ -127,7 +127,7 @@ class Index:
 
 
 class Mask:
-    """Where every form is >= 0."""
+    """The set of points where every form is >= 0."""
 
     __slots__ = ("forms",)
 
@@ -147,7 +147,7 @@ class Mask:
         raise _no_condition()
 
     def ranges(self):
-        """{axis: (first, last + 1)} of the box that the mask is; None where it is empty."""
+        """The mask as a box, {axis: (first, last + 1)}; None when it is empty."""
         found, slanted = {}, []
         for form in self.forms:
             low, high = form.span()
@@ -177,7 +177,7 @@ class Mask:
 
 
 class Grid(list):
-    """What nl.mgrid gives: index arrays, also by the names p, x, y, z."""
+    """The result of nl.mgrid: index arrays, also available as p, x, y, z."""
 
     p = property(lambda self: self[0])
     x = property(lambda self: self[1])
@@ -206,14 +206,14 @@ def arange(*args):
 
 
 def ranges_of(mask):
-    """Mask.ranges() of what a kernel may give as a mask: None and truth values too."""
+    """Mask.ranges() of anything that a kernel may pass as a mask, including None and truth values."""
     if mask is None or isinstance(mask, (bool, np.bool_)):
         return None if mask is not None and not mask else {}
     return mask.ranges()
 
 
 def box_of(shape, mask):
-    """A slice for each dimension, where the mask holds; None where it holds nowhere. Its axes are the dimensions."""
+    """The mask over `shape`, as a slice for each dimension; None when it is empty. Its axes are the dimensions."""
     ranges = ranges_of(mask)
     if ranges is None:
         return None

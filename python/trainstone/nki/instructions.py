@@ -1,7 +1,7 @@
-"""The instructions of nki.isa, destination first, as both dialects call them after their own arguments are sorted.
+"""The instructions of nki.isa, destination first. Both dialects call these functions after sorting their arguments.
 
-Each function checks what only Python knows (operators, dtypes asked for) and emits one row of isa.def; limits, values
-and time are the library's. A mask that holds nowhere makes no instruction.
+Each function checks what only Python knows (operators, requested dtypes) and emits one row of isa.def; the library
+checks limits and computes values and time. A mask that is empty makes no instruction.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor", "logical_shift_left", "lo
 
 
 def alu_name(op):
-    """The operator's name in the tables, of an nl function, a NumPy ufunc, or a name."""
+    """The operator's name in the tables, given an nl function, a NumPy ufunc or a name."""
     name = getattr(op, "alu", None) or (op if isinstance(op, str) else getattr(op, "__name__", str(op)))
     name = _ALU_NAMES.get(name, name)
     if name not in ALU:
@@ -48,7 +48,7 @@ _COMMANDS = ("idle", "reset", "reset_reduce", "reduce", "load_reduce")  # in the
 
 
 def command_code(command, reduces):
-    """What an instruction does with its engine's accumulators; without a word: begin anew where it reduces."""
+    """The code of an accumulator command; without a command, resets first if the instruction reduces."""
     name = getattr(command, "name", command)
     if name is None or (name == "idle" and reduces is not None):
         name = "idle" if reduces is None else "reset_reduce"
@@ -56,7 +56,7 @@ def command_code(command, reduces):
 
 
 def column(value):
-    """A [P, 1] operand in fp32, which is what the engines take."""
+    """A [P, 1] operand converted to fp32, the type that engines take."""
     if not is_tensor(value):
         try:
             return float(value)
@@ -73,12 +73,12 @@ def column(value):
 
 
 def as_stored(value):
-    """The same in whatever type it has."""
+    """The operand in its own dtype."""
     return value.view_of() if is_tensor(value) else value
 
 
 def pieces(*views):
-    """Views of one shape, cut along their outer dimensions where they have more than an instruction's four."""
+    """Cuts views of equal shape along their outer dimensions when they have more than an instruction's four."""
     if views[0].ndim <= 5:
         return (views,)
     shape = views[0].shape
@@ -102,7 +102,7 @@ def core_wait(data, engine=None, default=GPSIMD):
 
 
 def exchange(dst, src, engine=None):
-    """dst = what the other core has in its src, once both cores are here."""
+    """dst = the other core's src, exchanged when both cores have reached this point."""
     core_signal(src, engine, SYNC)
     core_wait(dst, engine, SYNC)
     EMIT.dma_copy(engine_code(engine, SYNC), dst=dst, src=src, is_exchange=1)
@@ -144,7 +144,7 @@ def reciprocal(dst, data):
 
 
 def _bias(bias, data):
-    """A [P, 1] tile for a number, which the instruction takes as an operand only."""
+    """A number as a [P, 1] tile, since the instruction takes only an operand here."""
     if bias is None or is_tensor(bias):
         return bias if bias is None else bias.view_of()
     if bias == 0:
@@ -166,7 +166,7 @@ def activation(dst, op, data, bias=None, scale=1.0, reduce_res=None, command=Non
 
 
 def tensor_reduce(dst, op, data, axes, negate=False):
-    """Over the last `axes` dimensions of data."""
+    """Reduces over the last `axes` dimensions of data."""
     EMIT.tensor_reduce(VECTOR, dst=dst, data=data, op=alu(op), axes=axes, negate=bool(negate))
 
 
@@ -186,7 +186,7 @@ def is_double_row(perf_mode):
 
 
 def nc_matmul(dst, stationary, moving, accumulate=None, is_onezero=False, perf_mode=None):
-    """accumulate None: onto what products of this kernel left there, or over anything else."""
+    """accumulate None: adds to products that this kernel left in dst, and overwrites anything else."""
     EMIT.nc_matmul(TENSOR, dst=dst, stationary=stationary, moving=moving, accumulate=accumulate is not False,
                    is_stationary_onezero=bool(is_onezero), is_double_row=is_double_row(perf_mode))
 

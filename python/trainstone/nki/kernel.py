@@ -1,4 +1,5 @@
-"""Kernels as callables: nki.jit and its kin. A call records the kernel, runs it on the chip and returns arrays."""
+"""Kernels as callables: nki.jit and related decorators. A call records the kernel, runs it on the chip and returns
+arrays."""
 
 import functools
 import inspect
@@ -22,7 +23,7 @@ def is_array(value):
 
 
 def arrays_in(value):
-    """The arrays among arguments, in their order."""
+    """The arrays among the arguments, in order."""
     if is_array(value):
         yield value
     elif isinstance(value, (list, tuple, dict)):
@@ -31,7 +32,7 @@ def arrays_in(value):
 
 
 def _bind(run, name, value):
-    """What the kernel gets for an argument: HBM tensors for arrays, wherever they stand."""
+    """What the kernel receives for an argument: arrays, also nested ones, become HBM tensors."""
     if is_array(value):
         return run.argument(name, value)
     if isinstance(value, (list, tuple)) and any(is_array(v) or isinstance(v, (list, tuple, dict)) for v in value):
@@ -54,7 +55,7 @@ def _leaves(returned):
 
 
 def _in_hbm(returned):
-    """What the kernel returns, with tiles on chip stored to HBM, as the first release's simulator showed them."""
+    """What the kernel returned, with on-chip tiles stored to HBM, as the first release's simulator returned them."""
     if is_tensor(returned) and not returned.is_hbm:
         stored = memory.ndarray(returned.shape, returned.dtype, SPACES["shared_hbm"])
         memory.store(stored, returned)
@@ -75,13 +76,13 @@ def rebuild(returned, arrays):
 
 
 def results(returned, given, run, data=None):
-    """The arrays that a call gives back, each as the first of those that it was given."""
+    """The arrays that a call returns, each of the kind (NumPy, torch, JAX) of the first array it was given."""
     example = next(arrays_in(given), None)
     return [like(example, run.result(view, data)) for view in _leaves(returned)]
 
 
 class Latency:
-    """nc_latency of a benchmark: the model has one latency, so every percentile is it."""
+    """nc_latency of a benchmark: the model has a single latency, which is every percentile."""
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -91,7 +92,7 @@ class Latency:
 
 
 class BenchmarkResult:
-    """What a benchmark leaves: nc_latency in microseconds, and the record it comes from."""
+    """The result of a benchmark: nc_latency in microseconds, and the record that it comes from."""
 
     def __init__(self, record):
         self.record = record
@@ -99,7 +100,7 @@ class BenchmarkResult:
 
 
 class Kernel:
-    """A function that NKI compiles. mode tells what a call returns and leaves behind."""
+    """A function compiled by NKI. `mode` determines what a call returns and which files it writes."""
 
     def __init__(self, function, mode="auto", grid=(), dialect="new", **options):
         functools.update_wrapper(self, function)
@@ -115,7 +116,7 @@ class Kernel:
         return Kernel(self.function, mode, self.grid, self.dialect, **{**self.options, **options})
 
     def with_schedule(self, edges):
-        """The kernel itself: its engines take what can start first, and edges between named instructions are not
+        """The kernel itself, with engines that may reorder instructions; edges between named instructions are not
         modelled."""
         warnings.warn(errors.NkiWarning(errors.NkiError(
             f"with_schedule of {self.__name__}: edges between instructions are not modelled", remedy="the values are "
@@ -131,8 +132,8 @@ class Kernel:
         return self if instance is None else functools.partial(self, instance)
 
     def record(self, args, kwargs, is_traced=False, ranks=1, given=()):
-        """(run, what the kernel returned): recorded and placed, not executed. The programs of a rank's grid are those of
-        one core; given: the arrays among the arguments of each rank."""
+        """(run, the kernel's result): recorded and placed, but not executed. The programs of a rank's grid all run on
+        one core. given: for each rank, the arrays among its arguments."""
         run = self._new_run(is_traced, ranks=ranks)
         run.given = given
         by_core = [[()]]  # one program, without a grid
@@ -155,7 +156,7 @@ class Kernel:
         return run
 
     def _record_one(self, run, programs, args, kwargs, has_others=False):
-        """What the kernel returned: the programs in the order of the grid, in one stream."""
+        """The kernel's result. Its programs are recorded in the order of the grid, into one stream."""
         kwargs = {k: v for k, v in kwargs.items() if not (k == "grid" and not self._takes("grid"))}
         names = self._names
         with run:
@@ -163,11 +164,11 @@ class Kernel:
             named = {name: _bind(run, name, value) for name, value in kwargs.items()}
             run.programs = Programs(run, sorted(programs), has_others)
             returned = _in_hbm(run.programs.record(lambda: self.function(*bound, **named)))
-            run.programs = None  # it knows its run: without a cycle that goes when it is needed no longer
+            run.programs = None  # breaks a reference cycle, so that the run is freed as soon as it is not needed
             return returned
 
     def _record_cores(self, by_core, args, kwargs):
-        """The same on several NeuronCores: a recording, and SBUF and PSUM, for each; HBM is the chip's."""
+        """The same on several NeuronCores: a recording, SBUF and PSUM for each core, and HBM in common."""
         count = len(by_core)
         runs = [self._new_run(cores=1 if count == 2 else count) for _ in by_core]
         returned = [self._record_one(run, programs, args, kwargs, has_others=True)
@@ -194,7 +195,7 @@ class Kernel:
                 raise errors.kernel_error(
                     errors.NkiValidationError, f"Calling kernel with spmd grid ({self.__name__}{list(lengths_of(self.grid))}) "
                     "inside another kernel is not supported", "call it without a grid", "err_nested_kernel_with_spmd_grid")
-            return self.function(*args, **kwargs)  # one kernel calls another: its instructions are this one's
+            return self.function(*args, **kwargs)  # a kernel that another kernel calls: its instructions belong to the caller
         try:
             return self._run(args, kwargs)
         except errors.NkiError as error:
@@ -211,7 +212,7 @@ class Kernel:
         lint.refuse(found)
 
     def lint_run(self, run, returned):
-        """After the recording: what collectives moved, and in the first dialect which parameters changed."""
+        """Checks after the recording: what collectives moved, and, in the first dialect, which parameters changed."""
         if not lint.is_on():
             return
         lint.refuse(lint.of_collectives(run.moved, lambda storage: storage.role in (native.INPUT, native.OUTPUT)))
@@ -239,7 +240,7 @@ class Kernel:
         return rebuild(returned, arrays)
 
     def leave(self, run):
-        """What a call leaves behind beside its results."""
+        """What a call leaves besides its results."""
         self.last = run
         if self.mode in ("benchmark", "profile"):
             self.benchmark_result = BenchmarkResult(run.record())
@@ -250,7 +251,7 @@ class Kernel:
 
 
 def decorator(mode, dialect):
-    """nki.jit and its kin: with or without arguments, over functions and over kernels."""
+    """nki.jit and related decorators, with or without arguments, applied to functions or kernels."""
 
     def decorate(function=None, mode=mode, **options):
         if function is None:

@@ -1,7 +1,7 @@
-"""nki.language: element by element operations, reductions and composites, as recipes of instructions.
+"""nki.language: elementwise operations, reductions and composites, as sequences of instructions.
 
-Each call of a composite is the instructions that its function here emits. Functions that are
-also operators of instructions carry their names in the tables: `nl.add.alu`, `nl.exp.act`.
+A call of a composite emits the instructions of its function here. Functions that are also operators of instructions
+carry their names in the tables: `nl.add.alu`, `nl.exp.act`.
 """
 
 import builtins
@@ -32,7 +32,7 @@ def value_like(shape, dtype, space=None):
 # ---- two operands ----
 
 def binary(name, x, y, dst=None, dtype=None, mask=None):
-    """x op y with broadcasting; returns the tile it writes, dst when that is given."""
+    """x op y with broadcasting. Returns the tile it writes: dst, if given."""
     if not is_tensor(x) and not is_tensor(y):
         return _FOLD[name](x, y)
     is_made = dst is None
@@ -82,19 +82,19 @@ def _emit_binary(name, to, x, y):
 
 
 def _whole_rows(x, to):
-    """One partition, repeated where the result has more."""
+    """Broadcasts a single partition when the result has more."""
     if x.shape[0] == 1 and to.shape[0] > 1:
         return broadcast_partitions(x, (to.shape[0],) + tuple(x.shape[1:]))
     return x
 
 
 def _is_column(x, to):
-    """[P, 1] in fp32, or in a float that a copy widens."""
+    """Whether it is a [P, 1] operand in fp32, or in a float that a copy widens."""
     return x.size == x.shape[0] == to.shape[0] and dtypes.is_float(x.dtype)
 
 
 def broadcast_partitions(view, shape):
-    """A tile of one partition on all partitions: ones[1, P].T @ view on the PE, up to 512 columns at a time."""
+    """Copies a tile of one partition to all partitions: ones[1, P].T @ view on TensorE, up to 512 columns at a time."""
     shape = tuple(shape)
     if view.shape[0] != 1 or len(shape) != view.ndim:
         raise errors.NkiValidationError(f"cannot broadcast {view!r} to {shape}", current().where())
@@ -115,7 +115,7 @@ def broadcast_partitions(view, shape):
 
 
 def _flat(view):
-    """[P, F]; a view that does not lie that way is copied."""
+    """The view as [P, F]; copied when its elements do not lie that way."""
     try:
         return view.reshape((view.shape[0], view.size // view.shape[0]))
     except errors.NkiValidationError:
@@ -149,7 +149,7 @@ left_shift, right_shift = _two("logical_shift_left", "left_shift"), _two("logica
 
 
 def mod(x, y, dtype=None, mask=None, name=None):
-    """With the sign of y: ((x mod y) + y) mod y."""
+    """Remainder with the sign of y: ((x mod y) + y) mod y."""
     kept = binary("add", binary("mod", x, y, mask=mask), y, mask=mask)
     return binary("mod", kept, y, dtype=dtype, mask=mask)
 
@@ -160,7 +160,7 @@ mod.alu = "mod"
 # ---- one operand ----
 
 def unary(emit, x, dtype=None, mask=None):
-    """A tile of x's shape that `emit(dst, x)` fills."""
+    """Makes a tile of x's shape and fills it with `emit(dst, x)`."""
     if not is_tensor(x):
         current()
         raise errors.kernel_error(errors.NkiTypeError, f"{x!r} is no tile")
@@ -173,7 +173,7 @@ def unary(emit, x, dtype=None, mask=None):
 
 
 def activate(name, dst, x, scale=1.0, bias=None):
-    """A function of ScalarE's table, or its recipe where the table has none."""
+    """Applies a function of ScalarE's table, or its composition where the table lacks it."""
     if name in ACT:
         isa.activation(dst, name, x, bias=bias, scale=scale)
     elif name in RECIPES:
@@ -325,7 +325,7 @@ reciprocal.act, copy.act, negative.act = "reciprocal", "copy", "negative"
 # ---- reductions ----
 
 def axes_of(x, axis):
-    """The axes, in order; they may not be the partition dimension."""
+    """The axes in order; the partition dimension is not allowed."""
     ndim = x.ndim
     axes = [axis % ndim] if isinstance(axis, (int, np.integer)) else sorted([a % ndim for a in axis])
     if axes[0] == 0:
@@ -336,7 +336,7 @@ def axes_of(x, axis):
 
 
 def last_axes(x, axis):
-    """How many of the last dimensions the axes are."""
+    """The number of axes, which must be the last dimensions."""
     axes = axes_of(x, axis)
     if axes != list(range(x.ndim - len(axes), x.ndim)):
         raise errors.NkiValidationError(f"axes {tuple(axes)} of {x!r} are not its last", current().where())
@@ -344,7 +344,7 @@ def last_axes(x, axis):
 
 
 def axes_last(view, axes):
-    """The view with the reduced dimensions behind the others: an access pattern may walk them in any order."""
+    """The view with the reduced dimensions last, which an access pattern can express in any order."""
     ndim = view.ndim
     if axes == [*range(ndim - len(axes), ndim)]:
         return view
@@ -368,7 +368,7 @@ def reduce(op, x, axis, dtype=None, mask=None, keepdims=False, negate=False):
 
 
 def reduce_into(dst, op, view, count, negate=False):
-    """dst has the kept dimensions, with or without the reduced ones as 1."""
+    """Reduces the last `count` dimensions. dst has the kept dimensions, with or without the reduced ones as 1."""
     while (dims := view.ndim - 1) > 4 or (count > 1 and dims > 1):
         joined = list(view.shape[:-2]) + [view.shape[-2] * view.shape[-1]]
         try:
@@ -410,7 +410,7 @@ def mean(x, axis, dtype=None, keepdims=False, mask=None, name=None):
 
 
 def var(x, axis, dtype=None, keepdims=False, mask=None, name=None):
-    """Mean of the squared distance from the mean."""
+    """Mean squared distance from the mean."""
     middle = mean(x, axis, np.float32, keepdims=True, mask=mask)
     apart = binary("subtract", x, middle, dtype=np.float32, mask=mask)
     return mean(square(apart), axis, dtype or x.dtype, keepdims, mask)
@@ -419,7 +419,7 @@ def var(x, axis, dtype=None, keepdims=False, mask=None, name=None):
 # ---- composites ----
 
 def softmax(x, axis=-1, dtype=None, compute_dtype=None, mask=None, name=None):
-    """reduce max, exp(x - max) with its sum in one activation, reciprocal, multiply."""
+    """Maximum, exp(x - max) with its sum in one activation, reciprocal, multiplication."""
     top = reduce("max", x, axis, np.float32, mask, keepdims=True, negate=True)
     view, powers = clip(x, mask), value_like(x.shape, np.float32)
     rows = x.shape[0]
@@ -435,7 +435,7 @@ def softmax(x, axis=-1, dtype=None, compute_dtype=None, mask=None, name=None):
 
 
 def rms_norm(x, w, axis, n, epsilon=1e-06, dtype=None, compute_dtype=None, mask=None, name=None):
-    """square, sum, sum / n + epsilon, rsqrt, multiply twice."""
+    """Square, sum, sum / n + epsilon, rsqrt, two multiplications."""
     total = reduce("add", unary(lambda dst, view: isa.activation(dst, "square", view), x, np.float32, mask), axis,
                    np.float32, mask, keepdims=True)
     scaled = unary(lambda dst, view: isa.tensor_scalar(dst, view, "multiply", 1.0 / n, op1="add", operand1=epsilon),
@@ -468,7 +468,7 @@ def where(condition, x, y, dtype=None, mask=None, name=None):
 
 
 def nothing(shape, dtype, space=None):
-    """The value of a call that its mask left out."""
+    """The value of a call whose mask excluded everything."""
     dst = value_like(shape, dtype, space)
     boxed(dst, None)
     return dst
@@ -480,14 +480,14 @@ def in_sbuf(view):
 
 
 def for_tensore(view):
-    """What TensorE reads: in SBUF, and integers of 16 bits and less as fp32, which holds them."""
+    """The operand as TensorE can read it: in SBUF, with integers of up to 16 bits as fp32, which holds them exactly."""
     if not dtypes.is_float(view.dtype) and view.dtype.itemsize <= 2:
         return copied(view, np.float32)
     return in_sbuf(view)
 
 
 def _flat_slice(shape, box):
-    """Where the box of a mask over free dimensions lies when they are one."""
+    """The range of the flattened free dimensions that a mask's box covers."""
     first, count = 0, 1
     for length, part in zip(shape, box):
         start, stop, _ = part.indices(length)
@@ -499,7 +499,7 @@ def _flat_slice(shape, box):
 
 
 def transpose(x, dtype=None, mask=None, on_vector=None, name=None):
-    """On the PE into PSUM; unless the kernel says where (on_vector), tiles up to 32 x 32 on VectorE."""
+    """Transposes on TensorE into PSUM; tiles up to 32 x 32 on VectorE, unless on_vector decides."""
     shape, whole = (math.prod(x.shape[1:]), x.shape[0]), clip(x, mask)
     if whole is None:
         return nothing(shape, dtype or x.dtype)
@@ -516,7 +516,7 @@ def transpose(x, dtype=None, mask=None, on_vector=None, name=None):
 
 
 def matmul(x, y, transpose_x=False, mask=None, name=None):
-    """nc_matmul, after a transpose of x unless transpose_x says that it is one."""
+    """nc_matmul, preceded by a transpose of x unless transpose_x says that x is transposed already."""
     left, right = clip(x, mask), clip(y, mask)
     if left is None or right is None:
         return nothing((x.shape[1] if transpose_x else x.shape[0], y.shape[1]), np.float32, SPACES["psum"])
@@ -529,7 +529,8 @@ def matmul(x, y, transpose_x=False, mask=None, name=None):
 
 
 def load_transpose2d(src, dtype=None, mask=None, name=None):
-    """Loads of up to 128 rows, each transposed; integers, and few rows or columns, by a transfer that turns them."""
+    """Loads up to 128 rows at a time and transposes each block; integers, and few rows or columns, by a transposing
+    DMA."""
     view = clip(src, mask)
     rows, columns = view.shape
     out = value_like((columns, rows), dtype or view.dtype)
@@ -544,12 +545,12 @@ def load_transpose2d(src, dtype=None, mask=None, name=None):
 
 
 def placed(indexed):
-    """The same elements, with indices that tiles hold as the numbers that they are now."""
+    """The same elements, with indices held in tiles replaced by their present values."""
     return indexed.of(indexed.base, indexed.known(current().peek)) if isinstance(indexed, Indexed) else indexed
 
 
 def from_hbm(src):
-    """Rows that a tile of indices picks out of a tile on chip: the same rows of a copy in HBM, where DMAs gather."""
+    """Rows of an on-chip tile selected by a tile of indices: the same rows of a copy in HBM, where DMAs can gather."""
     if not isinstance(src, Indexed) or src.is_hbm or not src.is_gathered:
         return src
     copy = memory.ndarray(src.base.shape, src.dtype, SPACES["hbm"])
@@ -558,9 +559,9 @@ def from_hbm(src):
 
 
 def dma_transposed(dst, src, axes=None):
-    """dst = src with its axes turned, by DMAs whose HBM side is turned; between tiles through a tensor in HBM."""
+    """dst = src with its axes permuted, by DMAs with a permuted HBM side; between tiles through a tensor in HBM."""
     axes = tuple(axes) if axes is not None else tuple(range(src.ndim))[::-1]
-    if src._index_view is not None:  # gathered first, then turned
+    if src._index_view is not None:  # gathered first, then permuted
         rows = value_like(src.shape, src.dtype)
         memory.move(rows, src)
         src = rows
@@ -573,7 +574,7 @@ def dma_transposed(dst, src, axes=None):
 
 
 def random_seed(seed, mask=None, name=None):
-    """The numbers of rand and dropout begin anew."""
+    """Restarts the random numbers of rand and dropout."""
     if not is_tensor(seed):
         number, seed = seed, value_like((1, 1), np.int32)
         isa.memset(seed, number)
@@ -614,7 +615,7 @@ def expand_dims(x=None, axis=None, *, data=None):
 
 
 def atomic_rmw(dst, value, op, mask=None, name=None):
-    """dst += value in HBM, by a DMA that adds."""
+    """dst += value in HBM, by an accumulating DMA."""
     if isa.alu_name(op) != "add":
         raise errors.kernel_error(errors.NkiUnsupportedError, "atomic_rmw with an operator other than add is not modelled")
     view = clip(memory.in_hbm(dst, "dst", "atomic_rmw"), mask)

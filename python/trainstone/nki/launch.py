@@ -1,4 +1,4 @@
-"""Kernels on several NeuronCores at once, each with arguments of its own: what nki-library's test harness does for
+"""Runs kernels on several NeuronCores at once, each with arguments of its own, as nki-library's test harness does for
 InferenceArgs(collective_ranks=...)."""
 
 import numpy as np
@@ -27,7 +27,7 @@ def _told(array):
 
 
 def _is_same(one, other):
-    """Whether two arguments are the same to a kernel that is recorded once."""
+    """Whether two arguments are equal for a kernel that is recorded once."""
     if is_array(one) and is_array(other):
         one, other = host_array(one), host_array(other)
         return one.shape == other.shape and one.dtype == other.dtype
@@ -53,10 +53,11 @@ def _check_alike(kernel, inputs):
 
 
 def on_ranks(kernel, collective_ranks, kernel_input):
-    """What the kernel returns on each rank, as a list.
+    """The kernel's result on each rank, as a list.
 
-    kernel: of nki.jit, nki.benchmark or nki.profile, which leave what they leave of one core. kernel_input: the arguments
-    by name, as a dict for all ranks, a dict for each, a function of rank_id that gives one, or what has for_rank(rank_id).
+    kernel: decorated by nki.jit, nki.benchmark or nki.profile; the latter write the files of one core. kernel_input:
+    the arguments by name, as one dict for all ranks, a dict for each, a function of rank_id that returns one, or an
+    object with for_rank(rank_id).
     """
     kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
     inputs = [_input_of(kernel_input, rank, collective_ranks) for rank in range(collective_ranks)]

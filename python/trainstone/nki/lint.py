@@ -1,7 +1,8 @@
-"""What AWS's kernel compiler rejects and Python runs: found in a kernel's source and arguments, and in what it did.
+"""What AWS's kernel compiler rejects although Python could run it: found in a kernel's source, its arguments and its
+actions.
 
-Rules of the first dialect are those of AWS's nki.errors, those of the present one its migration guide and language
-guide; that of collectives is what nki-library's tests of them say.
+The rules of the first dialect come from AWS's nki.errors, those of the present one from its migration guide and
+language guide, and those of collectives from nki-library's tests.
 """
 
 import ast
@@ -26,7 +27,7 @@ def is_on():
 
 
 class _Reader(ast.NodeVisitor):
-    """Findings of one function: (line, message, remedy, id)."""
+    """The findings in one function: (line, message, remedy, id)."""
 
     def __init__(self):
         self.found, self.depth = [], 0
@@ -43,7 +44,7 @@ class _Reader(ast.NodeVisitor):
 
 
 def _place_of(call):
-    """The name of what a call gives as buffer=."""
+    """The name that a call passes as buffer=."""
     given = next((word.value for word in call.keywords if word.arg == "buffer"), None)
     return given.attr if isinstance(given, ast.Attribute) else getattr(given, "id", "")
 
@@ -64,15 +65,15 @@ class _Beta1(_Reader):
 
 
 def _made_by_nki(node):
-    """Whether a value comes from a call such as nl.load(...), which gives a tile."""
+    """Whether a value comes from a call such as nl.load(...) that returns a tile."""
     names = ("range", "program_id", "num_programs", "arange", "mgrid", "ds", "par_dim")
     return (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not _called(node).endswith(names)
             and isinstance(node.func.value, ast.Name) and node.func.value.id in ("nl", "nisa", "nki"))
 
 
 class _Scopes(ast.NodeVisitor):
-    """Tiles that a loop made first and that are read after it. Branches are none: most are decided when the kernel is
-    compiled, and then have no scope of their own."""
+    """Tiles first assigned in a loop and read after it. Branches do not count as scopes: most are decided at compile
+    time."""
 
     def __init__(self):
         self.made, self.path, self.found = {}, (), []
@@ -143,7 +144,7 @@ class _Present(_Reader):
 
 @functools.cache
 def of_source(function, dialect):
-    """[(where, message, remedy, id)] of a kernel's own source."""
+    """[(where, message, remedy, id)] for a kernel's own source."""
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -159,7 +160,7 @@ def of_source(function, dialect):
 
 
 def of_arguments(arguments, where):
-    """The same of what the present dialect's kernel is called with."""
+    """The same for the arguments of a call in the present dialect."""
     found = []
     for name, value in arguments.items():
         if isinstance(value, list):
@@ -174,7 +175,7 @@ def of_arguments(arguments, where):
 
 
 def of_writes(written, mutable, returned, where):
-    """The same of what the first dialect's kernel did to its parameters."""
+    """The same for what a kernel in the first dialect did to its parameters."""
     found = []
     for name in sorted(written):
         if name not in mutable:
@@ -187,7 +188,7 @@ def of_writes(written, mutable, returned, where):
 
 
 def refuse(found):
-    """Raises the first finding, with the others behind it."""
+    """Raises the first finding, followed by the others."""
     if not found:
         return
     where, message, remedy, rule = found[0]
@@ -199,7 +200,7 @@ def refuse(found):
 
 
 def of_collectives(moved, is_outside):
-    """The same of the tensors in HBM that collectives read or wrote: (where, storage) of each."""
+    """The same for the HBM tensors that collectives read or wrote, given as (where, storage)."""
     return sorted({(where, f"A collective cannot read or write `{storage.name}`, an argument or a result of the kernel",
                     "nisa.dma_copy it from or to a tensor of nl.ndarray(..., buffer=nl.shared_hbm, name=...)", "")
                    for where, storage in moved if is_outside(storage)})

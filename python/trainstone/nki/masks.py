@@ -1,4 +1,4 @@
-"""`a and b` in a mask, which Python would decide at once: the older dialect joins the two, as `a & b` does."""
+"""Masks with `and`, which Python would evaluate at once: the older dialect treats `a and b` like `a & b`."""
 
 import ast
 import functools
@@ -8,7 +8,7 @@ import types
 
 
 class _Joined(ast.NodeTransformer):
-    """Turns every `and` in a call's mask= into `&`."""
+    """Replaces every `and` in a call's mask= by `&`."""
 
     def __init__(self):
         self.count, self.is_mask = 0, False
@@ -31,7 +31,7 @@ class _Joined(ast.NodeTransformer):
 
 
 def _code_of(code, name):
-    """The code object of a function of that name, made somewhere inside the code."""
+    """The code object of a function of that name, defined somewhere inside the code."""
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             found = constant if constant.co_name == name else _code_of(constant, name)
@@ -41,7 +41,7 @@ def _code_of(code, name):
 
 
 def with_joined_masks(function):
-    """The function itself, or, where a mask has an `and`, its like with `&`: same lines, globals and closure."""
+    """The function, or, if a mask contains `and`, a copy with `&` that has the same lines, globals and closure."""
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -54,7 +54,7 @@ def with_joined_masks(function):
     definition = tree.body[0]
     definition.decorator_list = []
     free = function.__code__.co_freevars
-    if free:  # names of the enclosing function stay cells
+    if free:  # variables of the enclosing function stay cells
         outer = ast.parse(f"def _outer({', '.join(free)}): pass")
         outer.body[0].body = [definition]
         tree = outer

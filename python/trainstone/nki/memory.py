@@ -1,4 +1,4 @@
-"""Tiles, tensors and their transfers: what nki.language calls to allocate, load, store and copy."""
+"""Tiles, tensors and transfers: what nki.language uses to allocate, load, store and copy."""
 
 import functools
 
@@ -18,7 +18,7 @@ def shape_of(shape):
 
 
 def ndarray(shape, dtype, buffer=None, name="", address=None, lazy_initialization=False):
-    """A tile on chip or a tensor in HBM, without values."""
+    """A tile on chip or a tensor in HBM, uninitialised."""
     run, shape = current(), shape_of(shape)
     space = buffer if buffer is not None else SPACES["sbuf"]
     if isinstance(space, str):
@@ -29,7 +29,7 @@ def ndarray(shape, dtype, buffer=None, name="", address=None, lazy_initializatio
 
 
 ndarray.in_python = ndarray
-ndarray = native.ext.call(ndarray, -1, 0, (), tuple(  # most tiles without Python
+ndarray = native.ext.call(ndarray, -1, 0, (), tuple(  # most tiles are made without Python
     (name, "anything", 0, False, None)
     for name in ("shape", "dtype", "buffer", "name", "address", "lazy_initialization")))
 
@@ -41,7 +41,7 @@ def full(shape, fill_value, dtype, buffer=None, name="", lazy_initialization=Fal
 
 
 def tiles_of(view):
-    """The tiles of an array of tiles, each as a view of two dimensions or more."""
+    """The tiles of an array of tiles, each as a view of at least two dimensions."""
     at = next((i for i, (_, count, walk) in enumerate(view._dims) if walk == BLOCK and count > 0), None)
     if at is None:
         yield view
@@ -51,7 +51,7 @@ def tiles_of(view):
 
 
 def clip(value, mask):
-    """A view of a tensor where the mask holds; None where it holds nowhere, or where the value was left out."""
+    """The part of a tensor that the mask selects; None when it is empty or the value itself was excluded."""
     if isinstance(value, (int, float)):
         return value
     if value.tensor.is_void:
@@ -65,7 +65,7 @@ def clip(value, mask):
 
 
 def masked(tile, mask):
-    """What a mask leaves of the tile of a value, which remembers it for what it is assigned to."""
+    """The part of a value's tile that the mask selects; the tile remembers it for a later assignment."""
     box = box_of(tile.shape, mask)
     if mask is None:
         tile.tensor.box = box
@@ -80,7 +80,7 @@ def boxed(tile, box):
 
 
 def as_made(target, value):
-    """Of both, what the call that made the value wrote: its mask leaves the rest of the target alone."""
+    """Both views, limited to what the call that made the value wrote: the rest of the target stays as it was."""
     view, box = value.view_of(), value.tensor.box
     if box is None or len(box) != view.ndim or not view.shape == value.tensor.shape == target.shape:
         return target, view
@@ -88,7 +88,7 @@ def as_made(target, value):
 
 
 def on_chip(value, operand, call):
-    """The view of an operand that an engine reads."""
+    """The view of an operand that an engine can read."""
     view = value.view_of()
     if view._space == HBM:
         raise errors.NkiValidationError(
@@ -106,7 +106,7 @@ def in_hbm(value, operand, call):
 
 
 def assign(target, value):
-    """target[...] = value: a copy, a fill, or a load or store."""
+    """target[...] = value: a copy, a fill, a load or a store."""
     if not is_tensor(value):
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()
@@ -117,7 +117,7 @@ def assign(target, value):
         return
     again = value.tensor.again if value.shape == value.tensor.shape else None
     target, view = as_made(target, value)
-    if again is not None:  # what is skipped stays as it was
+    if again is not None:  # skipped elements keep their values
         again(target)
         return
     if view.size > target.size:
@@ -145,7 +145,7 @@ def fill(tile, value):
         if is_reached(tile):
             isa.memset(tile, value)
             return
-        made = current().value(tile.shape, tile.dtype)  # any partition is within a DMA's reach
+        made = current().value(tile.shape, tile.dtype)  # a DMA reaches any partition
         isa.memset(made, value)
         isa.dma_copy(tile, made)
         return
@@ -161,7 +161,7 @@ def fill(tile, value):
 
 
 def move(dst, src, **options):
-    """A DMA; what lies in PSUM is copied to SBUF first, which a DMA reaches."""
+    """A DMA. A source in PSUM, which DMAs cannot reach, is copied to SBUF first."""
     if src._space == PSUM:
         copy = current().value(src.shape, src.dtype if src.dtype == dst.dtype else np.float32)
         isa.tensor_copy(copy, src)
@@ -174,11 +174,12 @@ def move(dst, src, **options):
     isa.dma_copy(dst, src, **options)
 
 
-SHORT_RUNS = 64  # elements that a transposed transfer would move one by one, from which on TensorE turns them
+SHORT_RUNS = 64  # from so many elements on, transposing on TensorE beats a DMA that moves them one by one
 
 
 def is_transposed(hbm, tile):
-    """Neighbours of the HBM side lie in neighbouring partitions, whatever lies in a partition is apart."""
+    """Whether neighbours in HBM are in neighbouring partitions of the tile, and elements of a partition are apart in
+    HBM."""
     if hbm._index_view is not None or len(hbm.shape) != 2 or len(tile.shape) != 2 or min(tile.shape) < SHORT_RUNS:
         return False
     (down, rows, _), (along, _, _) = hbm._dims
@@ -186,7 +187,7 @@ def is_transposed(hbm, tile):
 
 
 def turned(view):
-    """[F, P] in PSUM of a tile [P, F <= 128] in SBUF."""
+    """A tile [P, F <= 128] in SBUF transposed to [F, P] in PSUM."""
     dst = current().value((view.shape[1], view.shape[0]), np.float32, SPACES["psum"])
     isa.nc_transpose(dst, view)
     return dst
@@ -198,7 +199,7 @@ def columns_of(tile):
 
 
 def load_turned(tile, view):
-    """A load whose HBM rows would be single elements: whole rows, turned on TensorE."""
+    """A load that would move single elements of HBM: loads whole rows and transposes them on TensorE."""
     for part in columns_of(tile):
         rows = view[:, part].permute((1, 0))
         held = current().value(rows.shape, tile.dtype, name="rows")
@@ -243,7 +244,7 @@ def store(dst, value, mask=None, mode=oob_mode.error, name=None):
                                         "got a tile in 'hbm' instead.", current().where(),
                                         id="err_unsupported_memory")
     targets, sources = list(tiles_of(view)), list(tiles_of(source))
-    if len(sources) > 1:  # an array of tiles: its outer dimensions are the tensor's
+    if len(sources) > 1:  # an array of tiles: its outer dimensions are those of the tensor
         targets = [view[index] for index in np.ndindex(*view.shape[:source.ndim - sources[0].ndim])]
     for to, tile in zip(targets, sources):
         if to.size != tile.size:
@@ -265,7 +266,7 @@ def copied(value, dtype=None, mask=None, engine=None):
 
 
 def constant(array, name="constant"):
-    """An HBM tensor with values known now."""
+    """An HBM tensor with constant values."""
     return current().constant(np.asarray(array), name)
 
 
@@ -278,7 +279,7 @@ def identity(n, dtype):
 
 
 def loaded(constant):
-    """The tile of a constant, loaded once in each program."""
+    """A tile with a constant's values, loaded once in each program."""
     run = current()
     key = ("loaded", constant._handle, run.program)
     if key not in run.constants:

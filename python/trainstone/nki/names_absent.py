@@ -1,4 +1,5 @@
-"""Documented names of NKI that are not modelled: kernels may name them, a call says why it cannot run."""
+"""Documented names of NKI that are not modelled: kernels may mention them; calling one raises an error with the
+reason."""
 
 from trainstone.nki import errors
 

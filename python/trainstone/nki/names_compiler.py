@@ -1,4 +1,4 @@
-"""The module that kernels import as neuronxcc.nki.compiler: direct allocation, and hints that change nothing here."""
+"""The module that kernels import as neuronxcc.nki.compiler: direct allocation, and hints that have no effect here."""
 
 import contextlib
 
@@ -17,7 +17,7 @@ def _modulo(base, sizes, index, scale):
 
 
 class _Sbuf(Space):
-    """ncc.sbuf: also what nl.sbuf is."""
+    """ncc.sbuf, which is also nl.sbuf."""
 
     def __init__(self):
         super().__init__("sbuf", SBUF)
@@ -41,7 +41,7 @@ class _Sbuf(Space):
 
 
 class _Psum(Space):
-    """ncc.psum: also what nl.psum is."""
+    """ncc.psum, which is also nl.psum."""
 
     def __init__(self):
         super().__init__("psum", PSUM)

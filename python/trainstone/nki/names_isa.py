@@ -1,4 +1,4 @@
-"""The module that kernels import as nki.isa: instructions that name the tile they write."""
+"""The module that kernels import as nki.isa: instructions that take the tile they write as an argument."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def _view(value, name, call):
 
 
 def _ignored(call, options):
-    """Arguments of later or earlier releases that change nothing here: dtype, mask and name."""
+    """Checks arguments of other releases that have no effect here: dtype, mask and name."""
     for name in options:
         if name not in ("dtype", "mask", "name", "priority"):
             raise errors.kernel_error(errors.NkiTypeError, f"{call}() got an unexpected keyword argument {name!r}", op=call)
@@ -139,7 +139,7 @@ def nc_matmul(dst, stationary, moving, is_stationary_onezero=False, is_moving_on
     to, data = _view(dst, "dst", "nc_matmul"), _view(stationary, "stationary", "nc_matmul")
     by = _view(moving, "moving", "nc_matmul")
     if is_transpose and to.dtype != np.float32 and by.size == by.shape[0] ** 2 and not accumulate:
-        isa.nc_transpose(to, data, engine.tensor)  # the mode that keeps bits and dtype; moving is the identity in it
+        isa.nc_transpose(to, data, engine.tensor)  # the mode that keeps bits and dtype; moving is then the identity
         return
     isa.nc_matmul(to, data, by, accumulate, is_stationary_onezero, perf_mode)
 
@@ -171,8 +171,8 @@ def _adds(call, op):
 
 
 def dma_compute(dst, srcs, reduce_op, scales=None, unique_indices=True, oob_mode=oob_mode.error, name=None, **options):
-    """dst = the sum of srcs: a transfer of the first, and one that adds for each other. The first is none where dst
-    itself is among them."""
+    """dst = the sum of srcs: a transfer of the first source, then an accumulating one for each other. When dst itself
+    is a source, the first transfer is left out."""
     _ignored("dma_compute", options)
     _adds("dma_compute", reduce_op)
     if any(float(scale) != 1.0 for scale in scales or ()):
@@ -245,7 +245,7 @@ def _need_v3(call):
 
 
 def core_barrier(data, cores, engine=None, name=None, **options):
-    """Both cores come here before either reads what the other wrote to `data`."""
+    """Both cores wait here before either reads what the other wrote to `data`."""
     _need_v3("core_barrier")
     current().programs.core_barrier(data.view_of(), engine)
 
@@ -262,7 +262,7 @@ def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id=0, dma_engine=None,
 
 
 def _two(name, first):
-    """An instruction of a destination and one source."""
+    """Makes an instruction with a destination and one source."""
     def call(dst, source=None, name=None, **options):
         source = options.pop(first, None) if source is None else source
         if source is None:
@@ -331,6 +331,6 @@ def set_rng_seed(src_seeds, name=None):
 
 
 def dma_transpose(dst, src, axes=None, priority=None, dge_mode=None, oob_mode=None, name=None, **options):
-    """Written as a DMA whose HBM side is turned; between tiles it goes through HBM."""
+    """A DMA with a permuted HBM side; between tiles it goes through HBM."""
     _ignored("dma_transpose", options)
     language.dma_transposed(dst.view_of(), src.view_of(), axes)

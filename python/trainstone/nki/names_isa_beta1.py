@@ -15,13 +15,13 @@ from trainstone.nki.tile import SPACES, is_tensor
 
 
 def _made(shape, dtype, mask=None, space="sbuf"):
-    """A value tile, and the view of it that the mask leaves."""
+    """A value tile, and the view of it that the mask selects."""
     tile = current().value(shape, dtype, SPACES[space])
     return tile, memory.masked(tile, mask)
 
 
 def _made_rows(columns, dtype, data, mask):
-    """The same for a value of a few columns for each partition of data."""
+    """The same for a value with a few columns for each partition of data."""
     tile, box = current().value((data.shape[0], columns), dtype), box_of(data.shape, mask)
     return tile, memory.boxed(tile, box and (box[0], slice(None)))
 
@@ -34,7 +34,7 @@ def _operand(value, mask, name, call):
 
 
 def _common(one, other, names="data1 data2"):
-    """The shape of two operands; one element of a free dimension is read again for each of the other's."""
+    """The common shape of two operands; one element of a free dimension is repeated for all of the other's."""
     if one[0] != other[0]:
         first, second = (f"{name}[{', '.join(map(str, shape))}]" for name, shape in zip(names.split(), (one, other)))
         raise errors.kernel_error(
@@ -65,7 +65,7 @@ def tensor_scalar(data, op0, operand0, reverse0=False, op1=None, operand1=None, 
 
 
 def _column(value, mask):
-    """A [P, 1] operand where the mask leaves P."""
+    """A [P, 1] operand, limited to the partitions that the mask selects."""
     if not is_tensor(value):
         return value
     view = value.view_of()
@@ -97,7 +97,7 @@ def tensor_copy_predicated(*, src, dst, predicate, reverse_pred=False, mask=None
     if to is None:
         return
     chosen = clip(predicate, mask)
-    if chosen.shape == to.shape[:chosen.ndim]:  # each element for all that lie behind it
+    if chosen.shape == to.shape[:chosen.ndim]:  # each element stands for all those behind it
         chosen = chosen.reshape(chosen.shape + (1,) * (to.ndim - chosen.ndim))
     chosen = chosen.broadcast_to(to.shape)
     if dtypes.is_float(chosen.dtype):
@@ -118,7 +118,7 @@ def memset(shape, value, dtype, *, mask=None, engine=None, name=None):
 
 
 def iota(expr, dtype, *, mask=None, name=None):
-    """Values of an affine index expression; its first axis is the partitions."""
+    """The values of an affine index expression; its first axis is the partitions."""
     if not isinstance(expr, Index):
         raise errors.NkiTypeError(f"iota takes an expression of nl.arange, not {expr!r}")
     dst = current().value(expr.shape, dtype)
@@ -179,7 +179,7 @@ def nc_matmul(stationary, moving, *, is_stationary_onezero=False, is_moving_onez
     if ranges_of(mask) is None or clip(stationary, None) is None or clip(moving, None) is None:
         return language.nothing((stationary.shape[1], *moving.shape[1:]), np.float32, SPACES["psum"])
     stationary, moving = _float_operand(stationary), _float_operand(moving)
-    first = 2 if isa.is_double_row(perf_mode) else 1  # of the free dimensions that are not contracted
+    first = 2 if isa.is_double_row(perf_mode) else 1  # first of the free dimensions that are not contracted
     dst = current().value((language.math.prod(stationary.shape[first:]), *moving.shape[first:]), np.float32,
                           SPACES["psum"])
     isa.nc_matmul(dst, stationary, moving, False, is_stationary_onezero, perf_mode)
@@ -187,7 +187,7 @@ def nc_matmul(stationary, moving, *, is_stationary_onezero=False, is_moving_onez
 
 
 def _float_operand(value):
-    """What the PE reads: floats in SBUF."""
+    """An operand that TensorE can read: floats in SBUF."""
     view = memory.on_chip(value, "operand", "nc_matmul")
     return language.copied(view) if view._space == PSUM else view
 
@@ -208,12 +208,12 @@ def dma_copy(*, dst, src, mask=None, dst_rmw_op=None, oob_mode=oob_mode.error, d
 
 
 def _tiled_offloaded_memcpy(*, dst, src, dtype=None):
-    """What the Neuron team's contributed kernels call a transfer from HBM to HBM."""
+    """The name in the Neuron team's contributed kernels of a transfer from HBM to HBM."""
     dma_copy(dst=dst, src=src)
 
 
 def _tiled_offloaded_fma(*srcs, dst, scales=None):
-    """And one that adds its sources."""
+    """And of one that adds its sources."""
     if any(float(scale) != 1.0 for scale in scales or ()):
         raise errors.NkiUnsupportedError("scales other than 1.0 are not modelled", current().where())
     for i, src in enumerate(srcs):
@@ -221,7 +221,7 @@ def _tiled_offloaded_fma(*srcs, dst, scales=None):
 
 
 def tensor_copy_dynamic_src(src, *, mask=None, dtype=None, engine=None, name=None):
-    """A copy from where a tile's value says, as that is in this run."""
+    """Copies from a place that a tile's value gives, which is read while recording."""
     return tensor_copy(language.placed(src), mask=mask, dtype=dtype, engine=engine)
 
 
@@ -254,7 +254,7 @@ def tensor_partition_reduce(op, data, *, mask=None, dtype=None, name=None):
 
 
 def affine_select(pred, on_true_tile, on_false_value, *, mask=None, dtype=None, name=None):
-    """pred: one comparison of index expressions."""
+    """pred: a single comparison of index expressions."""
     if len(pred.forms) != 1:
         raise errors.NkiUnsupportedError("affine_select takes one comparison", current().where())
     dst, to = _made(on_true_tile.shape, dtype or on_true_tile.dtype, mask)
@@ -294,7 +294,7 @@ def nc_stream_shuffle(src, dst, shuffle_mask, *, dtype=None, mask=None, name=Non
 
 
 def local_gather(src_buffer, index, num_elem_per_idx=1, num_valid_indices=None, *, mask=None, name=None):
-    """[P, indices, elements of each]"""
+    """[P, indices, elements per index]"""
     parts, step = index.shape[0], int(num_elem_per_idx)
     count = 16 * index.size // parts if num_valid_indices is None else int(num_valid_indices)
     dst = current().value((parts, count) if step == 1 else (parts, count, step), src_buffer.dtype)

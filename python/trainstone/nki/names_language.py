@@ -1,4 +1,5 @@
-"""The module that kernels import as nki.language or neuronxcc.nki.language: names alone, what they do is elsewhere."""
+"""The module that kernels import as nki.language or neuronxcc.nki.language. It only collects names; other modules
+implement them."""
 
 import contextlib
 
@@ -26,7 +27,7 @@ float8_e4m3, float8_e5m2, float8_e4m3fn = map(np.dtype, (ml_dtypes.float8_e4m3, 
 float8_e8m0fnu, tfloat32 = np.dtype(ml_dtypes.float8_e8m0fnu), np.dtype("V4")
 int8, int16, int32, uint8, uint16, uint32 = map(np.dtype, ("i1", "i2", "i4", "u1", "u2", "u4"))
 bool_ = np.dtype(np.bool_)
-# Four MX elements packed in one, of NeuronCore-v4: kernels compare with them, no instruction here takes them.
+# Packed MX types of NeuronCore-v4: kernels compare with them, but no instruction here takes them.
 float8_e4m3fn_x4, float8_e5m2_x4, float4_e2m1fn_x4 = (
     np.dtype([(name, dtype)]) for name, dtype in (("float8_e4m3fn_x4", "u4"), ("float8_e5m2_x4", "u4"),
                                                   ("float4_e2m1fn_x4", "u2")))
@@ -36,20 +37,20 @@ par_dim = par_dim
 
 
 class MemoryRegion:
-    """The places of tensors by name."""
+    """The memory spaces by name."""
 
     sbuf, psum, hbm, shared_hbm, private_hbm = sbuf, psum, hbm, shared_hbm, private_hbm
 
 
 class tensor:
-    """tensor[128, 512] in annotations."""
+    """tensor[128, 512], for annotations."""
 
     def __class_getitem__(cls, shape):
         return cls
 
 
 class mutable_tensor(tensor):
-    """A parameter that the kernel writes."""
+    """Annotation of a parameter that the kernel writes."""
 
 
 mutable = mutable_tensor
@@ -121,7 +122,7 @@ def program_id(axis=0):
 
 
 def num_programs(axes="", name=None):
-    """Without axes: all programs, or, in the newer dialect, those of the first axis."""
+    """Without axes: all programs; in the newer dialect, those of the first axis."""
     grid = current().grid or (1,)
     if axes == "":
         axes = None if current().dialect == "beta1" else 0
@@ -143,7 +144,7 @@ def static_cast(input_data, dtype):
 
 
 class _Reduction:
-    """What nl.loop_reduce returns: the tile that it is assigned to is its other input."""
+    """The result of nl.loop_reduce, whose other input is the tile that it is assigned to."""
 
     def __init__(self, x, op, mask):
         self.x, self.op, self.mask = x, op, mask
@@ -153,7 +154,7 @@ class _Reduction:
 
 
 def loop_reduce(x, op, loop_indices=None, dtype=None, mask=None, name=None):
-    """Assigned to a tile, t[...] = loop_reduce(x, op): t = t op x, on every trip."""
+    """In an assignment t[...] = loop_reduce(x, op): t = t op x on every trip."""
     return _Reduction(x, op, mask)
 
 
@@ -179,7 +180,7 @@ def is_on_chip(buffer):
 
 
 class NKIObject:
-    """Base of classes that kernels pass around: attributes of the class body are fields, also without annotations."""
+    """Base of classes that kernels pass around: all attributes of the class body are fields, annotated or not."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

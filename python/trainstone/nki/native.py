@@ -9,7 +9,7 @@ from trainstone import library
 
 
 def _load():
-    library.load()  # first: the extension finds the library by its name among those that are loaded
+    library.load()  # first, because the extension looks the library up by name among those that are loaded
     path = library.path().with_name("_nki.so")
     if not path.is_file():
         raise ImportError(f"{path} is not there: Python's headers were missing when Trainstone was built. Install them "
@@ -26,7 +26,7 @@ TABLES = json.loads(ext.tables())
 
 
 class _Codes(dict):
-    """Codes by name; a name without a row says so."""
+    """Codes by name, with an error that names a missing row."""
 
     def __init__(self, rows, what):
         super().__init__((row["name"], row["code"]) for row in rows)
@@ -49,19 +49,19 @@ FOLDER = str(pathlib.Path(__file__).resolve().parent)
 
 
 def _emitters():
-    """A function for each instruction: its engine, then its fields by their names; a field left out is its zero."""
+    """A function for each instruction: takes the engine and the fields by name; an omitted field is zero."""
     made = {"emit": ext.emit}
     for row in TABLES["instructions"]:
         fields = [field["name"] for field in row["fields"]]
         given = "".join(f", {field}=None" for field in fields)
         passed = "".join(f", {field}" for field in fields)
         source = f"def {row['name']}(engine{given}):\n    emit({row['code']}, engine{passed})"
-        exec(compile(source, __file__, "exec"), made)  # its lines are this package's, not the kernel's
+        exec(compile(source, __file__, "exec"), made)  # its lines count as this package's, not the kernel's
     return {row["name"]: made[row["name"]] for row in TABLES["instructions"]}
 
 
 class Emit:
-    """emit.tensor_copy(VECTOR, dst=..., src=...) for each row of isa.def."""
+    """emit.tensor_copy(VECTOR, dst=..., src=...), for each row of isa.def."""
 
     def __getattr__(self, name):
         raise NotImplementedError(f"instruction {name} is not modelled on this chip")

@@ -1,8 +1,9 @@
-"""The programs of a grid, recorded one after the other; they take turns where they wait for each other.
+"""The programs of a grid, recorded one after the other, or in turns when they wait for each other.
 
-Each program runs on a thread of its own, one at a time: it goes on until it ends or waits at a barrier. The programs of
-one NeuronCore are recorded into one stream of instructions. Where one program on each of two cores waits for the other, each
-stream has the waiting as instructions; where they are more, those of both cores are one stream.
+Each program has a thread of its own, but only one runs at a time, until it ends or waits at a barrier. The programs of
+one NeuronCore are recorded into one stream of instructions. When a single program on each of two cores waits for the
+other, the waits are instructions in the two streams; with more programs, those of both cores are recorded into one
+stream.
 """
 
 import itertools
@@ -19,11 +20,11 @@ class _Stopped(BaseException):
 
 
 class OneStream(BaseException):
-    """What the programs of several cores want of each other is not there: all are recorded into one stream instead."""
+    """Raised when programs of several cores need values from each other: all are recorded into one stream instead."""
 
 
 def check_meetings(runs):
-    """The programs of all cores meet as often, and for the same."""
+    """Checks that the programs of all cores meet equally often, and for the same purpose."""
     for number, meetings in enumerate(itertools.zip_longest(*(run.meetings for run in runs))):
         names = {meeting and meeting[0] for meeting in meetings}
         if len(names) > 1:
@@ -44,7 +45,7 @@ class Programs:
         self.posted = {}
 
     def record(self, body):
-        """body() once for each program; what the first one returned."""
+        """Calls body() once for each program. Returns the first call's result."""
         if len(self.indices) == 1:
             self.run.start_program(self.indices[0])
             return body()
@@ -65,7 +66,7 @@ class Programs:
             self.returned[number] = body()
         except _Stopped:
             pass
-        except BaseException as error:  # told by the thread that recorded the kernel
+        except BaseException as error:  # reported by the thread that recorded the kernel
             self.failure = self.failure or error
         with self.turn:
             self.live.discard(number)
@@ -85,13 +86,13 @@ class Programs:
         self.turn.notify_all()
 
     def _note(self, what):
-        """A meeting with the program of the other core, which must come to the same one."""
+        """Notes a meeting with the other core's program, which must reach the same one."""
         if len(self.indices) > 1:
             raise OneStream
         self.run.meetings.append((what, self.run.where()))
 
     def core_barrier(self, data, engine):
-        """Until every program has come as far; `data` is what they hand over."""
+        """Waits until every program has come here; `data` is what they exchange."""
         if not self.has_others:
             self.barrier()
             return
@@ -101,7 +102,7 @@ class Programs:
         isa.core_wait(whole, engine)
 
     def sendrecv(self, dst, src, partner, engine):
-        """dst = the src of the partner's call."""
+        """dst = the partner's src in the same call."""
         if not self.has_others:
             isa.dma_copy(dst, self._exchanged(src, partner))
             self.barrier()
@@ -110,7 +111,7 @@ class Programs:
         isa.exchange(dst, src, engine)
 
     def barrier(self):
-        """Lets every other program of the stream come as far."""
+        """Waits until every other program of the stream has come here."""
         if len(self.live) < 2:
             return
         number, state = self.current, (self.run.program, self.run.shared_at)
@@ -120,7 +121,7 @@ class Programs:
         self.run.program, self.run.shared_at = state
 
     def _exchanged(self, value, sender):
-        """What the program `sender` gave in its call of this."""
+        """The value that the program `sender` passed in its call."""
         number = self.current
         if sender not in self.live or len(self.live) < 2:
             raise errors.NkiValidationError(f"program {number} waits for program {sender}, which does not run",

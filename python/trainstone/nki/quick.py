@@ -1,4 +1,4 @@
-"""Calls that get to the library without Python, where their arguments are as most kernels give them."""
+"""Calls that reach the library without executing Python when their arguments are of the usual kinds."""
 
 import inspect
 
@@ -28,15 +28,15 @@ def _codes(names, codes, left_out=()):
 
 
 ALU_CODES = _codes(_named("alu", isa.alu_name), ALU)
-VECTOR_CODES = {op: code for op, code in ALU_CODES.items() if code != ALU["pow"]}  # GpSimd has that one
+VECTOR_CODES = {op: code for op, code in ALU_CODES.items() if code != ALU["pow"]}  # only GpSimdE has pow
 FLOAT_CODES = {op: code for op, code in VECTOR_CODES.items() if code not in {ALU[name] for name in isa.BITWISE}}
 ACT_CODES = _codes(_named("act", isa.act_name), ACT)
 
 
 def quick(engine, values=(), row=None, **takes):
-    """A decorator: what the function's parameters take without Python (src/python/nki_call.c), as a word for a field of
-    the same name, or as (word, field, codes). Those left out must not be given, but for `name`. `values` are of fields
-    without a parameter, or whose parameter is not given."""
+    """A decorator that declares what the function's parameters accept without Python (src/python/nki_call.c): a word,
+    for the field of the same name, or (word, field, codes). Other parameters, except `name`, must be omitted in such
+    calls. `values` are those of fields without a parameter or whose parameter is omitted."""
 
     def decorate(function):
         op = row or function.__name__
@@ -48,7 +48,7 @@ def quick(engine, values=(), row=None, **takes):
             word, field, codes = (taken, name, None) if isinstance(taken, str) else taken
             place = fields.index(field) if field in fields else 0
             parameters.append((name, word, place, parameter.default is parameter.empty, codes))
-        function.in_python = function  # whose attributes the call has
+        function.in_python = function  # the call has the function's attributes
         return ext.call(function, OPS[op], engine, tuple(dict(values).get(field) for field in fields), tuple(parameters))
 
     return decorate

@@ -1,5 +1,5 @@
-"""How collectives get what they move: the instruction takes runs of HBM, one for what a rank sends and one for what it
-gets."""
+"""How collectives get their operands: the instruction takes contiguous runs of HBM, one that a rank sends and one that
+it receives."""
 
 import itertools
 
@@ -20,7 +20,7 @@ def check(call, holds, what, remedy, id=""):
 
 
 def check_shapes(call, part, whole, dim, members):
-    """`whole` is `part` from each of the members, along one dimension."""
+    """Checks that `whole` is `part` of all members, joined along one dimension."""
     wanted = list(part.shape)
     wanted[dim] *= members
     role, of = ("dst", "src") if call == "all_gather" else ("src", "dst")
@@ -37,7 +37,7 @@ def _is_run(view):
 
 
 def _sent(view):
-    """What a rank sends, as a run."""
+    """What a rank sends, as a contiguous run."""
     if _is_run(view):
         return view
     made = _scratch(view.shape, view, "sent")
@@ -50,7 +50,7 @@ def _flat(view):
 
 
 def _groups(rows):
-    """The constant that an instruction names its groups, or pairs, by; the same for all that have these."""
+    """The constant that names an instruction's groups or pairs, shared by all instructions with the same."""
     kept = current().rank_values
     if ("groups", rows) not in kept:
         kept["groups", rows] = current().constant(np.array(rows, np.int32), "groups")
@@ -58,7 +58,7 @@ def _groups(rows):
 
 
 def _move(kind, src, dst, rows, op):
-    """An instruction for each size of group: its constant has rows of one length."""
+    """Emits an instruction for each size of group, because the rows of its constant have one length."""
     dst.tensor.is_written = True
     for size in sorted({len(row) for row in rows}):
         groups = _groups(tuple(row for row in rows if len(row) == size))
@@ -66,7 +66,7 @@ def _move(kind, src, dst, rows, op):
 
 
 def collect(kind, src, dst, rows, op="bypass"):
-    """The collective, of any views of the sizes that it takes."""
+    """The collective on arbitrary views of the right sizes."""
     current().know_ranks()
     src = _sent(src)
     if _is_run(dst):
@@ -78,7 +78,7 @@ def collect(kind, src, dst, rows, op="bypass"):
 
 
 def _one_run(views):
-    """Views that follow each other in one tensor, as one; None where they do not."""
+    """Views that follow each other in one tensor, as one view; None when they do not."""
     first = views[0]
     end = first._offset
     for view in views:
@@ -100,8 +100,8 @@ def _through_one_run(kind, sources, targets, rows, op):
 
 
 def collect_all(kind, sources, targets, rows, op="bypass"):
-    """What keeps each element in its place, of several tensors: one collective where they are neighbours in HBM, or in SBUF,
-    from where they can become that."""
+    """A collective that keeps elements in place, on several tensors: a single instruction when they are neighbours in
+    HBM, or in SBUF, from where they are copied to neighbouring places."""
     current().know_ranks()
     src, dst = _one_run(sources), _one_run(targets)
     if src is not None and dst is not None:
@@ -114,7 +114,7 @@ def collect_all(kind, sources, targets, rows, op="bypass"):
 
 
 def _cut(view, dim, members):
-    """Parts of a dimension as a dimension of their own, which comes first."""
+    """The view with parts of a dimension as a new first dimension."""
     shape = view.shape
     cut = view.reshape((*shape[:dim], members, shape[dim] // members, *shape[dim + 1:]))
     return cut.permute([dim, *(axis for axis in range(cut.ndim) if axis != dim)])
@@ -136,13 +136,13 @@ def scatter(src, dst, rows, dim, op):
     collect("reduce_scatter", src if dim == 0 else _cut(src, dim, len(rows[0])), dst, rows, op)
 
 
-# ---- what is joined on the way ----
+# ---- combining on the way ----
 
-_ROW = 2048  # elements of a partition that are joined at once
+_ROW = 2048  # elements of a partition that are combined at once
 
 
 def joined(one, other, op):
-    """op(one, other), of views of one shape."""
+    """op(one, other) of views of equal shape."""
     if one._space != HBM:
         made = current().value(one.shape, one.dtype, name="joined")
         isa.tensor_tensor(made, one, other, op)

@@ -1,5 +1,5 @@
-"""What differs from rank to rank: all ranks run one program, so that it lies in SBUF as one i32, which GpSimdE and
-VectorE compute. In a kernel of one rank these are plain numbers."""
+"""Values that differ from rank to rank. All ranks run the same program, so such a value is one i32 in SBUF, computed by
+GpSimdE and VectorE. In a kernel of one rank these are plain numbers."""
 
 import math
 
@@ -16,7 +16,7 @@ def _word(name):
 
 
 def _kept(key, make):
-    """Made once a kernel; in the first dialect, whose loops must not hand values on, at each use."""
+    """Makes a value once per kernel; in the first dialect, whose loops must not pass on values, at each use."""
     run = current()
     if run.dialect == "beta1":
         return make()
@@ -38,8 +38,8 @@ def own():
 
 
 def ring_table(rows, ranks):
-    """[ranks, N]: number i of a rank's row is the rank whose data it has after i steps round its ring; N is a multiple of
-    every ring's length, and a rank in none has its own."""
+    """A table [ranks, N]: entry i of a rank's row is the rank whose data it has after i steps around its ring. N is a
+    multiple of every ring's length; a rank outside of all rings has its own data."""
     steps = math.lcm(*map(len, rows))
     table = np.repeat(np.arange(ranks, dtype=np.int32)[:, None], steps, 1)
     for row in rows:
@@ -49,7 +49,7 @@ def ring_table(rows, ranks):
 
 
 def in_ring(rows, iteration):
-    """The rank whose data this one has after so many steps round the rings, as a register."""
+    """The rank whose data this one has after `iteration` steps around the rings, as a register."""
     run, iteration = current(), int(iteration) % math.lcm(*map(len, rows))
     if iteration == 0 or run.ranks == 1:
         return own()
@@ -82,13 +82,13 @@ def _tensors(one, other, op):
 
 
 def _remainder(value, divisor):
-    """As Python's: the chip's has the sign of what is divided."""
+    """Remainder as in Python; the chip's has the sign of the dividend."""
     return _scalar(_scalar(value, "mod", divisor, False, "add", divisor), "mod", divisor)
 
 
 def operate(name, one, other):
-    """A register: one `name` other, of which one at least differs between ranks; in fp32, exact below 2^24."""
-    if name[0] == "r":  # radd and its kin: Python has turned them round
+    """A register: one `name` other, where at least one differs between ranks. Computed in fp32, exact below 2^24."""
+    if name[0] == "r":  # radd and its kin, whose operands Python has swapped
         return operate(name[1:], control.Register(other) if isinstance(other, int) else other, one)
     left, right = (getattr(side, "per_rank", None) for side in (one, other))
     if name in ("mod", "floordiv"):

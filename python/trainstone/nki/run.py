@@ -1,4 +1,4 @@
-"""One run of a kernel: what it records, and what becomes of it."""
+"""One run of a kernel: its recording, and what becomes of it."""
 
 import json
 import math
@@ -19,10 +19,10 @@ _CHIPS = {"gen2": "trn1", "gen3": "trn2", "gen4": "trn3"}
 
 
 def device(target=None, ranks=1):
-    """The modelled chip that a kernel asks for by platform_target, with a core for each rank, opened at the first
+    """The modelled chip that a kernel selects by platform_target, with a core for each rank; opened by the first
     kernel.
 
-    AWS's NEURON_PLATFORM_TARGET_OVERRIDE goes first; without either it is the chip that the environment names.
+    AWS's NEURON_PLATFORM_TARGET_OVERRIDE takes precedence; without either, it is the chip that the environment names.
     """
     target = os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE") or target
     chip = _CHIPS.get(target, target)
@@ -43,37 +43,37 @@ def current():
 
 
 def is_inside():
-    """Whether a kernel runs."""
+    """Whether a kernel is being recorded."""
     return bool(_stack)
 
 
 class ParDim(int):
-    """nl.par_dim(128): the dimension that runs over partitions."""
+    """nl.par_dim(128): marks the dimension that runs over partitions."""
 
 
 class Run:
     def __init__(self, name, dialect, target=None, is_traced=False, cores=1, ranks=1):
         self.name, self.dialect, self.ranks = name, dialect, ranks
-        self.is_traced = is_traced  # within a program that JAX traces: no argument has values
-        self.operands = []          # what the caller gave for the inputs, by their numbers
-        self.sealed = None          # the recording, as bytes, once it has ended as part of JAX's program
-        self.rank_values = {}       # what was made once for the kernel (rank_values.py)
+        self.is_traced = is_traced  # inside a program that JAX traces: arguments have no values
+        self.operands = []          # what the caller gave for the inputs, by number
+        self.sealed = None          # the recording as bytes, after it ended as part of JAX's program
+        self.rank_values = {}       # values made once for the kernel (rank_values.py)
         self.device = device(target, 1 if is_traced else ranks)
         self.recording = native.ext.Recording(self.device, name, dialect)
         self.recording.share(cores)
         if ranks > 1 and not is_traced:
             self.recording.ranks(ranks)
-        self.first, self.others = None, []  # where the kernel runs on several cores: of the first one; on the first
-        self.storages = []  # of HBM, in the order of the library's tensors
+        self.first, self.others = None, []  # in a kernel on several cores: the first core's run; on that one, the other runs
+        self.storages = []  # of HBM tensors, in the library's order
         self.arrays = []    # host memory by tensor
-        self.shared = []    # HBM tensors of a program of a grid, by order: all programs share them
+        self.shared = []    # HBM tensors of a grid's first program, in order; all programs share them
         self.shared_at = 0
         self.grid, self.program, self.programs = (), (), None
-        self.meetings = []  # with the program of another core: what, where
-        self.given = []     # the arguments' arrays of each rank, in their order
-        self.moved = []     # (where, storage) of what collectives read or wrote in HBM
+        self.meetings = []  # with the other core's program: (what, where)
+        self.given = []     # for each rank, the arrays among its arguments, in order
+        self.moved = []     # (where, storage) of HBM tensors that collectives read or wrote
         self.constants = {}
-        self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: next number; addresses by number
+        self.allocation, self.addresses = 0, {}  # of tiles with chosen addresses: the next number; addresses by number
 
     where = staticmethod(errors.where_is_kernel)
 
@@ -92,14 +92,14 @@ class Run:
         self.program, self.shared_at = program, 0
 
     def know_ranks(self):
-        """Something in the kernel depends on the ranks that run it."""
+        """Notes that something in the kernel depends on the ranks that run it."""
         if self.is_traced and not self.rank_values.setdefault("known", False):
             self.rank_values["known"] = True
             self.recording.ranks(self.ranks)
 
     def trips(self, counted, is_affine):
-        """The older dialect's loops: the library is told where trips begin, and what a trip allocates at chosen
-        addresses lies there on every trip."""
+        """The older dialect's loops: tells the library where trips begin; allocations at chosen addresses are the same
+        on every trip."""
         first = self.allocation
         self.recording.mark(native.AFFINE_BEGIN if is_affine else native.LOOP_BEGIN)
         try:
@@ -178,10 +178,10 @@ class Run:
         """The tile that a value-returning call writes."""
         return self.tile(shape, dtype, space or SPACES["sbuf"], name, is_value=True)
 
-    # ---- values on the way ----
+    # ---- values while recording ----
 
     def peek(self, view):
-        """The values of a view now, as an array: what was recorded so far runs for it."""
+        """The present values of a view as an array, computed by running what was recorded so far."""
         self._check_runs()
         if self.ranks > 1:
             values = self.peek_ranks(view)
@@ -190,7 +190,7 @@ class Run:
                     f"kernel {self.name} asks for a value that differs from rank to rank, and is recorded once, for all",
                     self.where(), "load it with nisa.register_load, and use the register as scalar_offset= of .ap()")
             return values[0]
-        if self.meetings:  # the value may be another core's
+        if self.meetings:  # the value may come from another core
             raise OneStream
         view = view.view_of()
         out = np.empty(view.shape, view.dtype)
@@ -206,7 +206,7 @@ class Run:
                 self.where(), "call the kernel outside of jax.jit to print, or for numbers from tensors")
 
     def peek_ranks(self, view):
-        """The same on each rank."""
+        """The same for each rank."""
         self._check_runs()
         view = view.view_of()
         outs = [np.empty(view.shape, view.dtype) for _ in range(self.ranks)]
@@ -221,7 +221,7 @@ class Run:
         return None if array is None else as_bytes(array)
 
     def finish(self, returned):
-        """Ends the recording. What is returned, and what was written of the arguments, are the outputs."""
+        """Ends the recording. Its outputs are the returned tensors and the arguments that were written."""
         for view in returned:
             storage = view.tensor
             if storage.space.code != HBM:
@@ -257,7 +257,7 @@ class Run:
             warnings.warn(errors.warning_of(warning), stacklevel=4)
 
     def outputs(self):
-        """The storages that are results, by their numbers."""
+        """The storages that are outputs, by number."""
         return [storage for storage in self.storages if storage.role == native.OUTPUT]
 
     def common(self):
@@ -265,8 +265,8 @@ class Run:
         return [s for s in self.storages if s.source is not None] + [view.tensor for view in self.shared]
 
     def first_core_has_all(self):
-        """Takes the first core's arrays for what both see; False where that is not all results, or scratch that nobody
-        waits for."""
+        """Takes over the first core's arrays for storages that both see. False when that does not cover all results, or
+        would share scratch tensors."""
         if self.first is None:
             return all(s.role != native.SCRATCH or not s.is_written for s in self.common())
         mine, its = self.common(), self.first.common()
@@ -279,7 +279,7 @@ class Run:
         arrays = [[run._bytes(i) for i in range(len(run.arrays))] for run in runs]
         if self.meetings:
             self.recording.run_pair(arrays[0], self.others[0].recording, arrays[1])
-        else:  # nobody waits for another core, so that one after the other will do
+        else:  # the cores do not wait for each other, so they can run one after the other
             for run, own in zip(runs, arrays):
                 run.recording.run(own)
         for storage in self.storages:  # arguments that the kernel wrote
@@ -308,7 +308,7 @@ class Run:
         return data
 
     def result(self, view, data=None):
-        """The array that a returned view stands for; data: the arrays of the rank, by tensor."""
+        """The array of a returned view; data: the rank's arrays, by tensor."""
         array = (self.arrays if data is None else data)[view.tensor.number]
         if view.size == array.size and view._offset == 0:
             return array.reshape(view.shape)
@@ -318,14 +318,14 @@ class Run:
         return np.lib.stride_tricks.as_strided(flat, view.shape, steps).copy()
 
     def release(self):
-        """Arguments and results are the caller's alone again: what stays is what was recorded, and its time."""
+        """Drops references to arguments and results; the recording and its time are kept."""
         for run in (self, *self.others):
             run.operands, run.given, run.arrays = [], [], [None] * len(run.arrays)
             for storage in run.storages:
                 storage.source = None
 
     def latest(self):
-        """The recording of the core that ends last, and its record."""
+        """The recording of the core that finishes last, and its record."""
         records = [(run.recording, json.loads(run.recording.record())) for run in (self, *self.others)]
         return max(records, key=lambda pair: pair[1]["predicted_seconds"])
 
@@ -334,7 +334,8 @@ class Run:
 
 
 def join_cores(runs):
-    """Makes the runs those of one kernel on several cores: what one of them writes, all have written."""
+    """Makes the runs those of one kernel on several cores: a storage written by one of them counts as written by
+    all."""
     for own in runs[1:]:
         own.first = runs[0]
         runs[0].others.append(own)
@@ -354,7 +355,8 @@ _NARROWER = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32, np.
 
 
 def host_array(array):
-    """A contiguous NumPy array of what NumPy, torch or JAX hold; 64-bit types, which the chip lacks, as 32-bit."""
+    """A contiguous NumPy array of data held by NumPy, torch or JAX; 64-bit types, which the chip lacks, become
+    32-bit."""
     if hasattr(array, "detach"):
         array = array.detach()
         if str(array.dtype) == "torch.bfloat16":
@@ -370,7 +372,7 @@ def host_array(array):
 
 
 def like(example, array):
-    """The array as what `example` is: of torch, of JAX, or of NumPy."""
+    """The array converted to the kind of `example`: torch, JAX or NumPy."""
     if hasattr(example, "detach"):
         torch = __import__("torch")
         bits = dtypes.TORCH_BITS.get(array.dtype.name)
@@ -391,7 +393,7 @@ def write_back(target, array):
 
 
 def fixed_addresses(space, blocks, parts, size, address):
-    """Byte offset of each tile, and the first partition, where the kernel chose them."""
+    """Byte offset of each tile, and the first partition, where the kernel chose addresses."""
     if address is not None:
         return [int(address[1])], int(address[0])
     if space.allocate is None:

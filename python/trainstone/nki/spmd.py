@@ -1,10 +1,10 @@
-"""Launch grids: kernel[4, 2], with dimensions that are spread over NeuronCores."""
+"""Launch grids: kernel[4, 2], with dimensions that may be spread over NeuronCores."""
 
 import itertools
 
 
 class nc(int):
-    """nl.nc(2): a dimension of the grid that lies on so many NeuronCores."""
+    """nl.nc(2): a dimension of the grid spread over 2 NeuronCores."""
 
     def core_of(self, index):
         return index
@@ -17,7 +17,7 @@ class nc(int):
 
 
 class spmd_dim(int):
-    """A dimension of the grid made of two, of which one may lie on NeuronCores."""
+    """A dimension of the grid made of two, one of which may be spread over NeuronCores."""
 
     def __new__(cls, outer, inner):
         made = super().__new__(cls, int(outer) * int(inner))
@@ -42,7 +42,7 @@ def lengths_of(grid):
 
 
 def programs_by_core(grid, is_split):
-    """The programs of each NeuronCore; is_split: the one dimension of a grid without nl.nc lies on cores as it is."""
+    """The programs of each NeuronCore. is_split: a one-dimensional grid without nl.nc is spread over cores as well."""
     if is_split and len(grid) == 1 and not hasattr(grid[0], "core_of"):
         grid = (nc(grid[0]),)
     cores = {}

@@ -10,7 +10,7 @@ from trainstone.nki.native import BLOCK, FREE, HBM, PART, PSUM, SBUF
 
 
 class Space:
-    """nl.sbuf, nl.psum, nl.hbm and their kin; with a function of NKI's direct allocation, the addresses too."""
+    """nl.sbuf, nl.psum, nl.hbm and variants; a function of NKI's direct allocation adds addresses."""
 
     def __init__(self, name, code, allocate=None):
         self.name, self.code, self.allocate = name, code, allocate
@@ -29,7 +29,7 @@ SPACES = {name: Space(name, code) for name, code in
           (("sbuf", SBUF), ("psum", PSUM), ("hbm", HBM), ("shared_hbm", HBM), ("private_hbm", HBM))}
 
 
-Storage = native.ext.Storage  # (name, space, shape, dialect): what a view is a view of
+Storage = native.ext.Storage  # (name, space, shape, dialect): what views refer to
 
 
 def _operator(name, is_reversed=False):
@@ -61,7 +61,7 @@ def _language():
 
 
 class TensorOps:
-    """Operators and methods of everything that stands for elements."""
+    """Operators and methods of everything that represents elements."""
 
     __slots__ = ()
     __array_ufunc__ = None
@@ -124,7 +124,7 @@ class TensorOps:
 
 
 def row_major(shape):
-    """Steps of a contiguous array."""
+    """Steps of a contiguous array, in elements."""
     steps, step = [], 1
     for length in reversed(shape):
         steps.append(step)
@@ -133,7 +133,7 @@ def row_major(shape):
 
 
 class RankSlice:
-    """nl.ds of a start that differs from rank to rank: one element of a tile."""
+    """nl.ds with a start that differs from rank to rank: one element of a tile."""
 
     __slots__ = ("start", "size")
 
@@ -197,7 +197,7 @@ class Tile(TensorOps, native.ext.View):
         return moved[(*keys[:at], slice(None), *keys[at + 1:])]
 
     def _beyond(self, key):
-        """Slices that reach past the end: in the older dialect a mask may still keep what is read inside."""
+        """Slices beyond the end: in the older dialect, a mask may still limit them to valid elements."""
         keys = tuple(key) if isinstance(key, tuple) else (key,)
         if self.tensor.dialect != "beta1" or not any(isinstance(item, slice) for item in keys):
             return None
@@ -240,7 +240,7 @@ class Tile(TensorOps, native.ext.View):
         return self._with(_reshaped(self, shape))
 
     def view(self, dtype):
-        """The same bytes as another dtype; the last dimension counts them."""
+        """The same bytes as another dtype; the last dimension is adjusted."""
         code = dtypes.code_of(dtype)
         old, new = dtypes.BYTES[self._dtype], dtypes.BYTES[code]
         dims = list(self._dims)
@@ -256,16 +256,16 @@ class Tile(TensorOps, native.ext.View):
         return self._with([self._dims[axis] for axis in axes])
 
     def broadcast_to(self, shape):
-        """Free dimensions of one element repeat; the partition dimension cannot."""
+        """Repeats free dimensions of one element; the partition dimension cannot be repeated."""
         shape = tuple(shape)
-        if self.ndim > len(shape):  # free dimensions of one element are left out
+        if self.ndim > len(shape):  # free dimensions of one element may be omitted
             extra = [i for i, (_, count, walk) in enumerate(self._dims) if walk == FREE and count == 1]
             extra = extra[:self.ndim - len(shape)]
             if self.ndim - len(extra) > len(shape):
                 raise errors.NkiValidationError(f"cannot broadcast {self!r} to {shape}", errors.where_is_kernel())
             return self._with([dim for i, dim in enumerate(self._dims) if i not in extra]).broadcast_to(shape)
         missing = [(0, 1, FREE)] * (len(shape) - self.ndim)
-        is_first = not self.is_hbm and self.shape[0] == shape[0]  # partitions stay the first dimension
+        is_first = not self.is_hbm and self.shape[0] == shape[0]  # the partitions stay the first dimension
         dims = list(self._dims[:is_first]) + missing + list(self._dims[is_first:])
         made = []
         for (step, count, walk), length in zip(dims, shape):
@@ -292,7 +292,7 @@ class Tile(TensorOps, native.ext.View):
     # ---- where the elements lie ----
 
     def _row(self):
-        """Elements of the view's dtype from one partition to the next; of HBM tensors, which have none, 0."""
+        """Elements of the view's dtype from one partition to the next; 0 for HBM tensors, which have no partitions."""
         tensor = self.tensor
         return 0 if self.is_hbm else math.prod(tensor.shape[1:]) * tensor.dtype.itemsize // dtypes.BYTES[self._dtype]
 
@@ -306,11 +306,11 @@ class Tile(TensorOps, native.ext.View):
         return self._part * self._row() + self._offset // dtypes.BYTES[self._dtype]
 
     def get_pattern(self):
-        """[[stride, count], ...], as ap takes it."""
+        """[[stride, count], ...], the form that ap takes."""
         return [[stride, count] for stride, count in zip(self.strides, self.shape)]
 
     def is_contiguous(self):
-        """Whether the elements of each partition, or of the HBM tensor, follow each other."""
+        """Whether the elements of each partition, or of the HBM tensor, are contiguous."""
         step = 1
         for stride, count, walk in reversed(self._dims):
             if walk != PART and count != 1 and stride != step:
@@ -322,7 +322,7 @@ class Tile(TensorOps, native.ext.View):
         return self._index_view is not None
 
     def rearrange(self, src_pattern, dst_pattern, fixed_sizes=None):
-        """Dimensions by name: a tuple of names on the left is one that is cut, on the right one that is joined."""
+        """Rearranges dimensions by name: a tuple on the left is a dimension to split, on the right one to join."""
         sizes, names, view = dict(fixed_sizes or {}), [], self
         for group, length in zip(src_pattern, self.shape, strict=True):
             group = (group,) if isinstance(group, str) else tuple(group)
@@ -342,7 +342,7 @@ class Tile(TensorOps, native.ext.View):
         return view
 
     def vector_select(self, dim, vector_offset):
-        """Of an HBM tensor: for each row of the offsets what lies at that index of dimension 0."""
+        """For an HBM tensor: for each row of the offsets, the row of dimension 0 with that index."""
         if dim != 0 or not self.is_hbm or self.is_indirect():
             raise errors.kernel_error(errors.NkiValidationError,
                                       f"vector_select on dimension {dim} of {self!r}: it takes dimension 0 of an HBM tensor",
@@ -395,7 +395,7 @@ class Tile(TensorOps, native.ext.View):
         return language.copied(self, dtype)
 
     def ap(self, pattern, offset=0, scalar_offset=None, vector_offset=None, indirect_dim=0, dtype=None):
-        """An access pattern written out: [[step, count], ...] in elements, the first of a tile its partitions."""
+        """An explicit access pattern: [[step, count], ...] in elements; of a tile, the first is the partitions."""
         offset = offset or 0
         if getattr(scalar_offset, "per_rank", None) is not None:  # a register that differs from rank to rank
             scalar_offset = scalar_offset.per_rank
@@ -434,7 +434,7 @@ def _broadcast_partitions(view, shape):
 
 
 def _reshaped(view, shape):
-    """Dims of the view cut and joined to another shape, or an error when the elements do not lie that way."""
+    """The view's dims split and joined to another shape; an error when the elements do not lie that way."""
     old = [dim for dim in view._dims if dim[1] != 1 or dim[2] != FREE]
     made, at = [], 0
     pending = list(reversed(old))
@@ -471,7 +471,7 @@ def _no_reshape(view, shape):
 
 
 class Moved:
-    """An index array that counts from what one element of a tile holds."""
+    """An index array relative to the value of one element of a tile."""
 
     __slots__ = ("index", "start")
     __array_ufunc__ = None
@@ -492,7 +492,7 @@ class Moved:
 
 
 class Indexed(TensorOps):
-    """A tensor indexed by index arrays; which elements it stands for may still depend on a mask."""
+    """A tensor indexed by index arrays; a mask may still limit its elements."""
 
     __slots__ = ("base", "exprs", "extents", "ndim", "mask")
 
@@ -502,7 +502,7 @@ class Indexed(TensorOps):
         self.ndim = max([2 if not base.is_hbm else 1] + [-axis for axis in self.extents])
 
     def of(self, base, exprs=None):
-        """The same indices, or others of that form, into another tensor of that shape."""
+        """The same indices, or `exprs` of the same form, into another tensor of the same shape."""
         made = object.__new__(Indexed)
         made.base, made.exprs, made.extents, made.ndim, made.mask = base, self.exprs, self.extents, self.ndim, self.mask
         if exprs is not None:
@@ -510,7 +510,7 @@ class Indexed(TensorOps):
         return made
 
     def known(self, value_of):
-        """The indices with the value of a tile of one element in its place."""
+        """The same with tiles of one element among the indices replaced by their values."""
         def number(expr):
             tile = expr.start if isinstance(expr, Moved) else expr
             if not is_tensor(tile) or tile.size != 1:
@@ -552,7 +552,7 @@ class Indexed(TensorOps):
         return getattr(self.view_of(), name)
 
     def view_of(self, mask=None):
-        """The view; None where the mask holds nowhere."""
+        """The view that the mask selects; None when it is empty."""
         mask = self.mask if mask is None else mask
         ranges = ranges_of(mask)
         if ranges is None:
@@ -561,13 +561,13 @@ class Indexed(TensorOps):
         return _gathered(self, ranges)
 
     def within(self, box, shape):
-        """The view of a part of each dimension, which may reach past the end elsewhere."""
+        """The view of a part of each dimension, which may exceed the tensor elsewhere."""
         ends = {axis - len(shape): part.indices(shape[axis])[:2] for axis, part in enumerate(box)}
         return _gathered(self, {axis: part for axis, part in ends.items() if self.extents.get(axis, 1) > 1})
 
 
 def _align(base, keys):
-    """An expression for each dimension of `base`, and the extents of the axes they count over."""
+    """An expression for each dimension of `base`, and the extents of the axes that they count over."""
     keys = list(keys)
     if Ellipsis in [key for key in keys if key is Ellipsis]:
         at = next(i for i, key in enumerate(keys) if key is Ellipsis)
@@ -602,7 +602,7 @@ def _align(base, keys):
 
 
 def _free_axes(keys, extents, slices):
-    """The axis of each slice: sliced dimensions follow the index arrays' axes from the right, in their order."""
+    """The axis of each slice: slices follow the index arrays' axes from the right, in order."""
     axes, position = {}, -1
     for i in reversed(slices):
         while position in extents:
@@ -669,14 +669,14 @@ def _gathered(indexed, ranges):
 
 def _dim_of(base, indexed, axis, found, count):
     step, walk = found
-    if walk is None:  # one element, or the same one for every count
+    if walk is None:  # a single element, or the same one for every count
         is_first = axis == -indexed.ndim and not base.is_hbm
         return (1, count, PART) if is_first and count == 1 else (0, count, FREE)
     return (step, count, walk)
 
 
 def as_indices(view):
-    """The i32 that a DMA's descriptors are made from."""
+    """The view as i32, from which a DMA's descriptors are made."""
     if view.dtype.itemsize == 4:
         return view.view(np.int32)
     from trainstone.nki import language
@@ -686,7 +686,7 @@ def as_indices(view):
 
 def _indirect(base, dims, offset, indirect, ranges):
     view, step, axis = indirect
-    if view.size == 1:  # a place that all elements are counted from, as ap's scalar_offset
+    if view.size == 1:  # a base that all elements are counted from, like ap's scalar_offset
         return base._with(dims, offset=offset, index=as_indices(view), index_step=step)
     first, last = ranges.get(axis, (0, view.shape[0]))
     view = as_indices(view[first:last])

@@ -1,7 +1,7 @@
 """Kernels called with JAX tracers: the call becomes an operation of the program that JAX compiles.
 
-The kernel is recorded for the arguments' shapes and dtypes while JAX traces. The recording travels inside the
-program's StableHLO, as AWS's does: a custom_call to AwsNeuronCustomNativeKernel with it in backend_config.
+The kernel is recorded for the arguments' shapes and dtypes while JAX traces. As with AWS's compiler, the recording is
+stored in the program's StableHLO: a custom_call to AwsNeuronCustomNativeKernel with the recording in backend_config.
 """
 
 import base64
@@ -18,7 +18,7 @@ TARGET = "AwsNeuronCustomNativeKernel"
 
 
 def is_traced(value):
-    """Whether a JAX tracer stands somewhere in the arguments of a call."""
+    """Whether the arguments of a call contain a JAX tracer."""
     jax = sys.modules.get("jax")
     if jax is None:
         return False
@@ -30,7 +30,7 @@ def is_traced(value):
 
 
 def ranks():
-    """Devices of the mesh that a shard_map around the call runs on; without one the kernel is on its own."""
+    """Number of devices of the mesh of a shard_map around the call; without one the kernel runs alone."""
     import jax
 
     mesh = jax.sharding.get_abstract_mesh()
@@ -38,7 +38,7 @@ def ranks():
 
 
 class Recorded:
-    """A kernel's recording as a parameter of JAX's primitive: short where a jaxpr is printed, compared by content."""
+    """A kernel's recording as a parameter of JAX's primitive: printed in short form in a jaxpr, compared by content."""
 
     def __init__(self, name, data, outputs):
         self.name, self.data, self.outputs = name, data, outputs
@@ -63,13 +63,13 @@ def _refuse(what, remedy):
 
 @functools.cache
 def _primitive():
-    """JAX's name for the operation; made when the first kernel is traced, so that NKI works without JAX."""
+    """JAX's primitive for the operation; made when the first kernel is traced, so that NKI works without JAX."""
     import jax
     from jax._src import source_info_util
     from jax.extend.core import Primitive
     from jax.interpreters import ad, batching, mlir
 
-    source_info_util.register_exclusion(native.FOLDER)  # an operation's line is that of the call, not of this file
+    source_info_util.register_exclusion(native.FOLDER)  # attributes an operation to the line of the call, not to this file
 
     primitive = Primitive("nki_kernel")
     primitive.multiple_results = True
@@ -104,7 +104,7 @@ def check_mode(kernel):
 
 
 def results(kernel, run, views):
-    """Tracers of what the kernel returns, after it was recorded in the run."""
+    """Tracers of the kernel's results, after it was recorded in the run."""
     import jax.numpy as jnp
 
     outputs = run.outputs()
@@ -115,7 +115,7 @@ def results(kernel, run, views):
 
 
 def _shaped(result, view, kernel):
-    """What a returned view of the whole tensor stands for."""
+    """The shape of a returned view, which must be the whole tensor."""
     if view.size != result.size or view._offset != 0 or not _is_contiguous(view):
         raise errors.NkiUnsupportedError(f"kernel {kernel.__name__} returns {view!r}, a part of a tensor: inside jax.jit "
                                          "whole tensors are returned", remedy="return the tensor, and cut it in JAX")
@@ -132,7 +132,7 @@ def _is_contiguous(view):
 
 
 def check_dtype(name, array):
-    """The chip's dtype of an argument that only JAX knows."""
+    """The chip's dtype of an argument known only to JAX."""
     dtype = np.dtype(array.dtype)
     if dtype not in dtypes.CODES or dtype.itemsize == 8:
         raise errors.NkiUnsupportedError(f"argument {name} is {dtype}, which has no datapath on the chip",

@@ -1,7 +1,7 @@
-"""Programs over a mesh: JAX hands them over whole, the chip's cores run the program of one partition each.
+"""Programs over a mesh: JAX passes them whole, and each of the chip's cores runs the program of one partition.
 
-The passes that make the one of the other are those of Shardy in jaxlib. They may end their process, so they have one of
-their own (worker.py), and what they cannot do is refused with a remedy.
+Shardy's passes in jaxlib do the conversion. They may end their process, so they run in one of their own (worker.py);
+programs that they cannot handle are refused with a remedy.
 """
 
 import atexit
@@ -22,8 +22,8 @@ _WORKER = ["-m", "trainstone.partition.worker"]
 
 
 def register(platform):
-    """From now on JAX's programs for more than one partition of `platform` are compiled as that of one partition.
-    Nothing happens where JAX compiles in another place: the library then refuses them."""
+    """From now on JAX's programs for several partitions of `platform` are compiled as the program of one partition.
+    Does nothing where a version of JAX compiles elsewhere; the library then refuses such programs."""
     from jax._src import compiler
 
     compile_and_load = getattr(compiler, "backend_compile_and_load", None)
@@ -58,18 +58,18 @@ def local_module(module):
 
 @functools.lru_cache(maxsize=64)
 def partition(data):
-    """Bytecode of the program of one partition for that of the whole. Raises pipe.Refused."""
+    """Converts bytecode of a whole program to that of one partition. Raises pipe.Refused."""
     return _process(os.getpid()).ask(data)
 
 
 @functools.cache
 def _process(_):
-    """A fork of the user's process must not share its pipes."""
+    """The worker of this process: a fork of the user's process must not share its pipes."""
     return _Process()
 
 
 class _Process:
-    """Runs worker.py, from the first program on until it ends itself."""
+    """Runs worker.py, from the first program on until the worker ends."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -88,7 +88,7 @@ class _Process:
                 words = self._last_words(self._child.wait())
                 self.stop()
                 raise pipe.Refused(f"Shardy's passes ended their process: {words}") from None
-            except BaseException:  # an answer half read is of no use to the next request
+            except BaseException:  # a partly read answer cannot be used for the next request
                 self.stop()
                 raise
         if status == pipe.OK:
@@ -113,7 +113,7 @@ class _Process:
                                        stderr=self._log, start_new_session=True, env={**os.environ, "PYTHONPATH": paths})
 
     def _last_words(self, code):
-        """Of a C++ check that failed, its line; of Python the error; otherwise the signal."""
+        """Why the worker ended: the line of a failed C++ check, a Python error, or the signal."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").splitlines()
         checks = [line.partition("] ")[2] or line for line in lines if "Check failed" in line or "LLVM ERROR" in line]

@@ -1,4 +1,4 @@
-"""Sums over axes of a mesh as StableHLO's collectives."""
+"""Sums over axes of a mesh as StableHLO collectives."""
 
 import math
 
@@ -8,18 +8,18 @@ from jaxlib.mlir.dialects import sdy
 
 
 class Mesh:
-    """A mesh by name; partitions are numbers, along its axes outermost first."""
+    """A mesh by name. Partitions are numbered along its axes, the outermost first."""
 
     def __init__(self, module, name):
         op = next(op for op in module.body.operations if op.operation.name == "sdy.mesh"
                   and ir.StringAttr(op.attributes["sym_name"]).value == name)
         mesh = sdy.MeshAttr(op.attributes["mesh"])
         axes = [sdy.MeshAxisAttr(axis) for axis in mesh.axes]
-        self._axes = [(axis.name, 1, axis.size) for axis in axes]  # name, what lies outside of it within the axis, size
+        self._axes = [(axis.name, 1, axis.size) for axis in axes]  # name, size of what is outside within the axis, size
         self._ids = np.array(list(mesh.device_ids) or range(math.prod(axis.size for axis in axes)))
 
     def groups(self, axes):
-        """[group, member]: partitions that differ along the axes only, in their order."""
+        """[group, member]: partitions that differ along the given axes only, in order."""
         wanted = [self._part(axis) for axis in axes]
         pieces = []
         for name, _, size in self._axes:
@@ -47,7 +47,7 @@ class Mesh:
 
 
 def make(name, value, kind, groups, kind_of_result, more, place):
-    """all_reduce or reduce_scatter of one value by an operation on two elements; its result."""
+    """The result of an all_reduce or reduce_scatter of one value by a binary operation."""
     element = ir.RankedTensorType.get([], value.type.element_type)
     attributes = {"replica_groups": ir.DenseElementsAttr.get(np.ascontiguousarray(groups, np.int64)),
                   "channel_handle": ir.Attribute.parse("#stablehlo.channel_handle<handle = 1, type = 1>"),

@@ -1,8 +1,8 @@
-"""Which dimensions of an operation may stay divided where it is made local.
+"""Which dimensions of an operation may stay divided when the operation is made local.
 
-The passes that follow make collectives for reductions, products, gathers and sums that scatter. What else depends on
-elements of other partitions gets the dimension whole, and an operation that has no rule here gets everything whole: its
-values are right then, if slow, where the passes would leave it with what its partition has.
+The following passes make collectives for reductions, products, gathers and sums that scatter. Other dimensions along
+which elements depend on other partitions are made whole, and an operation without a rule here gets everything whole,
+which is right if slow; the passes would compute it from one partition's data only.
 """
 
 from jaxlib.mlir import ir
@@ -10,10 +10,10 @@ from jaxlib.mlir.dialects import stablehlo
 
 from trainstone.partition import shardings
 
-WHOLE = frozenset()  # of no dimension anything is left divided
+WHOLE = frozenset()  # no dimension stays divided
 ALL = None
 
-# Each element depends on those of the same place, or the passes know what else it needs.
+# Each element depends on those at the same position only, or the passes know what else it needs.
 PLACEWISE = frozenset(f"stablehlo.{name}" for name in """
     abs add and atan2 broadcast_in_dim cbrt ceil clamp compare complex constant convert cosine count_leading_zeros
     divide dot_general exponential exponential_minus_one floor imag iota is_finite log log_plus_one logistic maximum
@@ -21,14 +21,14 @@ PLACEWISE = frozenset(f"stablehlo.{name}" for name in """
     round_nearest_even rsqrt select shift_left shift_right_arithmetic shift_right_logical sign sine sqrt subtract tan
     tanh transpose xor all_reduce collective_permute collective_broadcast partition_id case if return""".split())
 
-# The reductions that partitions can finish together, and what they must start from (None: anything, as it may count
-# more than once).
+# Reductions that partitions can complete together, and the required initial value (None: any, since it may be counted
+# several times).
 NEUTRAL = {"stablehlo.add": 0, "stablehlo.multiply": 1, "stablehlo.xor": 0, "stablehlo.maximum": None,
            "stablehlo.minimum": None, "stablehlo.and": None, "stablehlo.or": None}
 
 
 def confine(module):
-    """Reshards operands and takes axes from results, in the order of the program."""
+    """Reshards operands and removes axes from results, in program order."""
     table = shardings.Shardings(module)
     for op in shardings.operations(shardings.main(module).regions[0].blocks[0]):
         if op.name in ("stablehlo.while", "stablehlo.case", "stablehlo.if"):
@@ -48,7 +48,7 @@ def confine(module):
 
 def _apply(table, op, ins, outs):
     if len({sharding[0] for sharding in map(table.of, (*op.results, *op.operands)) if sharding}) > 1:
-        ins, outs = _whole(op)  # the passes know one mesh an operation
+        ins, outs = _whole(op)  # the passes handle one mesh per operation
     for i, operand in enumerate(op.operands):
         dims = shardings.shape(operand)
         if dims is not None and table.of(operand):
@@ -59,7 +59,7 @@ def _apply(table, op, ins, outs):
 
 
 def _control(table, op):
-    """What loops carry and branches return. Within a manual computation it is whole."""
+    """Values that loops carry and branches return. Within a manual computation they are whole."""
     inside = shardings.is_in_manual(op)
     if "sdy.sharding" in op.attributes:
         table.set_results(op, [table.confined(table.of(result), shardings.shape(result) or [], WHOLE if inside else ALL)
@@ -77,7 +77,7 @@ def _control(table, op):
 
 
 def _reshape(table, op):
-    """Dimensions that are cut or joined may be divided at their outermost part only, alike on both sides."""
+    """Dimensions that are split or joined may be divided at their outermost part only, equally on both sides."""
     operand, result = op.operands[0], op.results[0]
     before, after = table.of(operand), table.of(result)
     if not before and not after:
@@ -104,8 +104,9 @@ def _reshape(table, op):
 
 
 def _product(table, op):
-    """Where both sides are divided alike along what is summed, each partition sums its part, and the result is divided
-    after that: gradients of weights that are divided as the batch is, cost a reduce_scatter, not a gathered batch."""
+    """When both operands are divided equally along the contracted dimension, each partition sums its part, and the
+    result is divided afterwards: gradients of weights that are divided like the batch then cost a reduce_scatter
+    instead of a gathered batch."""
     _apply(table, op, *_rule(op))
     left, right, result = table.of(op.operands[0]), table.of(op.operands[1]), table.of(op.results[0])
     if not left or not right or not result:
@@ -118,7 +119,7 @@ def _product(table, op):
 
 
 def _top_k(table, op):
-    """Propagation does not pass it."""
+    """Propagation stops at this operation, so its sharding is derived here."""
     dims = shardings.shape(op.operands[0])
     found = table.confined(table.of(op.operands[0]), dims, frozenset(range(len(dims) - 1)))
     table.reshard(op, 0, found)
@@ -167,7 +168,7 @@ def _dims(value):
 
 
 def _numbers(op, name, default=()):
-    """An attribute of numbers."""
+    """An attribute that is a list of numbers."""
     if name not in op.attributes:
         return list(default)
     found = op.attributes[name]
@@ -177,7 +178,7 @@ def _numbers(op, name, default=()):
 
 
 def kind_of_reduction(op):
-    """The name of the one operation of a reduction's body on its two arguments; None for anything else."""
+    """The name of the single operation that a reduction's body applies to its two arguments; None for anything else."""
     body = [one.operation for one in op.regions[0].blocks[0].operations]
     return body[0].name if len(body) == 2 and len(body[0].operands) == 2 else None
 
@@ -234,7 +235,7 @@ def _concatenate(op):
 
 
 def _window(op):
-    """Dimensions along which windows hold one element each."""
+    """Dimensions along which windows have one element."""
     rank = len(_dims(op.operands[0]))
     ones = [1] * rank
     size, stride = _numbers(op, "window_dimensions", ones), _numbers(op, "window_strides", ones)
@@ -261,8 +262,8 @@ def _convolution(op):
 
 
 def _gather(op):
-    """Dimensions that are taken whole. (Where an index names one element of a divided dimension the passes of jaxlib
-    0.10.2 read bounds from memory that is not theirs.)"""
+    """Dimensions that are taken whole. (For indices into a divided dimension the passes of jaxlib 0.10.2 read bounds
+    from memory that is not theirs.)"""
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
     sizes = _numbers(op, "slice_sizes")
     taken = _dims(op.operands[0])

@@ -1,4 +1,4 @@
-"""What the compiler and JAX need to know of the program of one partition."""
+"""Attributes that the compiler and JAX need on the program of one partition."""
 
 import math
 
@@ -14,8 +14,8 @@ _ALIAS = "tf.aliasing_output"
 
 
 def describe(module):
-    """Marks the module as the program of one partition, and says how its arguments and results are parts of the
-    global ones, in the words of XLA's HloSharding, which JAX compares."""
+    """Marks the module as the program of one partition, and describes how its arguments and results are parts of the
+    global ones, in the form of XLA's HloSharding, which JAX compares."""
     main = shardings.main(module)
     meshes = {ir.StringAttr(op.attributes["sym_name"]).value: op.attributes["mesh"] for op in module.body.operations
               if op.operation.name == "sdy.mesh"}
@@ -33,8 +33,8 @@ def describe(module):
 
 
 def donate(module):
-    """Where JAX could not know which result takes a donated argument's place, because it did not know how results are
-    divided: the first of its type that is divided alike and takes no other's."""
+    """Assigns donated arguments to results where JAX could not, because it did not know the results' shardings: to the
+    first result of the same type and sharding that takes no other argument's place."""
     main = shardings.main(module)
     if "arg_attrs" not in main.attributes:
         return
@@ -55,7 +55,7 @@ def donate(module):
 
 
 def sharding_text(sharding, meshes):
-    """A sharding over the axes of a mesh as XLA writes it: "{devices=[2,1]<=[2]}", "{replicated}"."""
+    """A sharding over the axes of a mesh in XLA's form: "{devices=[2,1]<=[2]}", "{replicated}"."""
     if sharding is None:
         return str(HloSharding.replicate())
     sharding = sdy.TensorShardingAttr(sharding)
@@ -80,7 +80,7 @@ def sharding_text(sharding, meshes):
 
 
 def check(module):
-    """Nothing global is left."""
+    """Checks that nothing global is left."""
     def look(op):
         if op.name.startswith("sdy.") or op.name == "builtin.unrealized_conversion_cast":
             raise Refused(f"{op.name}{places.words(op.location)} is left over")

@@ -1,4 +1,4 @@
-"""Calls become the operations of what they call: shardings do not pass calls as they pass operations."""
+"""Replaces calls by the operations of the called functions, since shardings do not propagate through calls."""
 
 from jaxlib.mlir import ir
 
@@ -6,7 +6,7 @@ from trainstone.partition import places
 
 
 def inline_calls(module):
-    """Shardings do not pass calls as they pass operations: main alone is partitioned."""
+    """Inlines all calls, so that only main is partitioned."""
     functions = {ir.StringAttr(op.attributes["sym_name"]).value: op for op in module.body.operations
                  if op.operation.name == "func.func"}
     known = {}

@@ -1,4 +1,4 @@
-"""Loops cross the passes as calls of functions, whose arguments and results they know how to make local."""
+"""Loops pass through Shardy's passes as calls of functions, whose arguments and results the passes can make local."""
 
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import func
@@ -9,7 +9,8 @@ TARGET = "trainstone.while"
 
 
 def outline(module):
-    """Each loop outside of manual computations becomes a custom_call that names its two functions, inner ones first."""
+    """Replaces each loop outside of manual computations by a custom_call that names its two functions, inner loops
+    first."""
     table = shardings.Shardings(module)
     for top in [op for op in module.body.operations if op.operation.name == "func.func"]:
         loops = [op for op in shardings.operations(top.regions[0].blocks[0])
@@ -39,7 +40,7 @@ def _outline(module, table, op, number):
 
 
 def _captured(op):
-    """What the regions of a loop use of what is outside of them."""
+    """Values defined outside of a loop that its regions use."""
     inside, used = set(), []
     for region in op.regions:
         for block in region.blocks:
@@ -91,7 +92,7 @@ def _function(module, table, name, region, values, found, results, result_shardi
 
 
 def restore(module):
-    """The calls become loops again, outer ones first."""
+    """Turns the calls back into loops, outer ones first."""
     functions = {ir.StringAttr(op.attributes["sym_name"]).value: op for op in module.body.operations
                  if op.operation.name == "func.func"}
     while calls := [op for op in shardings.operations(functions["main"].regions[0].blocks[0])

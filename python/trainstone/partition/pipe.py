@@ -1,4 +1,4 @@
-"""What goes through the pipes between a process and the one that partitions for it: a status, a length, so many bytes."""
+"""The messages between a process and its worker: a status, a length, and that many bytes."""
 
 import struct
 
@@ -7,7 +7,7 @@ OK, FAILED = 0, 1
 
 
 class Refused(Exception):
-    """What cannot be partitioned, and where."""
+    """Says what cannot be partitioned, and where."""
 
 
 def write(sink, status, data):

@@ -1,4 +1,4 @@
-"""Where operations come from: the user's line under the name that JAX gave the operation."""
+"""Source locations of operations: the user's line under the name that JAX gave the operation."""
 
 from jaxlib.mlir import ir
 
@@ -6,8 +6,8 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
 def place_of(own, caller):
-    """An operation of a function as it is called from one place, as the compiler's own inlining names it: its line
-    under the name of its caller, or the caller's where it has none."""
+    """The location of an operation of a function that is inlined at a call, named as the compiler's own inlining does:
+    its own line under its caller's name, or the caller's line when it has none."""
     name, frames = split(own)
     if isinstance(frames, ir.UnknownLoc):
         return caller
@@ -21,7 +21,7 @@ def place_of(own, caller):
 
 
 def split(location):
-    """The outermost name of a location, and what lies within all its names."""
+    """The outermost name of a location, and what is inside all of its names."""
     name = None
     while isinstance(location, ir.NameLoc):
         name = location.name_str if name is None else name
@@ -30,7 +30,7 @@ def split(location):
 
 
 def words(location):
-    """Where it is in the user's own files, for messages: " at train.py:12", or nothing."""
+    """The place in the user's own files for messages, like " at train.py:12"; "" when there is none."""
     frames = []
     with location.context:
         _collect(ir.Location.from_attr(location.attr), frames)  # of the class that says what it is
@@ -39,7 +39,7 @@ def words(location):
 
 
 def _collect(location, frames):
-    """The lines of a location, those that are called before their callers."""
+    """Collects the lines of a location, callees before callers."""
     _, inner = split(location)
     if isinstance(inner, ir.CallSiteLoc):
         _collect(inner.callee, frames)

@@ -1,22 +1,23 @@
-"""Shardings of values: which axes of a mesh divide which dimension."""
+"""Shardings of values: which axes of a mesh divide which dimensions."""
 
 import math
 
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import sdy
 
-# Operations whose regions hold operations on whole tensors; those of others (a reduction's) hold scalars.
+# Operations whose regions contain operations on whole tensors; the regions of others, such as reductions, contain
+# scalars.
 CONTROL = ("stablehlo.while", "stablehlo.case", "stablehlo.if", "sdy.manual_computation")
 
 
 def main(module):
-    """The function of the program; others are called by it."""
+    """The program's entry function, which calls the others."""
     return next(op for op in module.body.operations if op.operation.name == "func.func"
                 and ir.StringAttr(op.attributes["sym_name"]).value == "main")
 
 
 def is_in_manual(op):
-    """Whether it is part of a computation that says itself what each partition does."""
+    """Whether the operation is in a computation that states itself what each partition does."""
     while op := op.parent:
         op = op.operation
         if op.name == "sdy.manual_computation":
@@ -25,7 +26,7 @@ def is_in_manual(op):
 
 
 def operations(block):
-    """Those of a block and of the control flow in it, outer ones first."""
+    """The operations of a block and of control flow in it, outer ones first."""
     found = []
     for op in block.operations:
         op = op.operation
@@ -38,7 +39,7 @@ def operations(block):
 
 
 def shape(value):
-    """None for what is no ranked tensor."""
+    """The value's shape; None when it is not a ranked tensor."""
     kind = value.type
     return list(kind.shape) if isinstance(kind, ir.RankedTensorType) else None
 
@@ -50,8 +51,8 @@ def axes_of(attribute):
 
 
 class Shardings:
-    """Reads and changes the shardings of one module. A sharding is (mesh, rows): rows has for each dimension the axes
-    that divide it, outermost first; the mesh is a name. None is a value that every partition has whole."""
+    """Reads and changes the shardings of one module. A sharding is (mesh, rows): the mesh's name, and for each
+    dimension the axes that divide it, outermost first. None is a value that every partition has whole."""
 
     def __init__(self, module):
         self.meshes = {}
@@ -97,7 +98,7 @@ class Shardings:
         return (mesh, rows) if any(rows) else None
 
     def count(self, mesh, axes):
-        """Into how many parts the axes divide."""
+        """The number of parts into which the axes divide."""
         return math.prod(self._size(mesh, axis) for axis in axes)
 
     def _size(self, mesh, axis):
@@ -105,7 +106,7 @@ class Shardings:
         return sdy.SubAxisInfoAttr(part).size if part else self.meshes[mesh][axis.name]
 
     def attribute(self, sharding, rank, mesh=None):
-        """The mesh is that of what is whole."""
+        """The attribute of a sharding; `mesh` is used for a value that is whole."""
         mesh, rows = sharding or (mesh or next(iter(self.meshes)), [[]] * rank)
         return sdy.TensorShardingAttr.get(mesh, [sdy.DimensionShardingAttr.get(row, True) for row in rows])
 
@@ -121,7 +122,7 @@ class Shardings:
             [self.attribute(one, len(dims)) for one, dims in zip(found, shapes, strict=True)])
 
     def confined(self, sharding, dims, open_dims):
-        """Without the axes of dimensions that are not open (None: all are) or that they do not divide."""
+        """The sharding without the axes of dimensions that are not open (None: all are) or not divisible."""
         if sharding is None:
             return None
         mesh, rows = sharding
@@ -132,7 +133,7 @@ class Shardings:
         return self.plain(mesh, rows)
 
     def reshard(self, op, index, sharding):
-        """From here on operand `index` of op comes with the sharding."""
+        """Makes operand `index` of op have the sharding."""
         value = op.operands[index]
         old = self.of(value)
         if same(old, sharding):

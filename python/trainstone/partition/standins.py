@@ -1,8 +1,8 @@
-"""What the passes do not know, or take for a sum.
+"""Replacements for operations that the passes do not know or would take for a sum.
 
-CHLO's functions of single elements have no shardings: a function that has them stands in for each. Operations that need
-no more than the types of one partition, and sums over partitions, cross the pass that makes operations local as
-custom_calls: it wants them just so, and knows no largest element.
+CHLO's elementwise functions have no shardings, so a function that has them is put in place of each. Operations that
+need only the types of one partition, and sums over partitions, pass through the pass that makes operations local as
+custom_calls: it accepts sums in one exact form only, and no maximum.
 """
 
 import re
@@ -39,7 +39,7 @@ def _put(op, results):
 
 
 def hide_functions(module):
-    """CHLO's functions of as many operands of the result's type as there is a function for."""
+    """Hides CHLO's functions with as many operands of the result's type as some replacement takes."""
     for op in _all(module):
         kinds = {str(value.type) for value in (*op.operands, *op.results)}
         if op.name.startswith("chlo.") and len(kinds) == 1 and len(op.operands) in (1, 2) and len(op.results) == 1:
@@ -53,7 +53,8 @@ def hide_functions(module):
 
 
 def keep_sums(module):
-    """The pass wants a scatter's sum as it is, not joined with what takes a part of it: a reshape comes between."""
+    """Puts a reshape between a scatter's sum and an operation that takes a part of it: the pass does not accept the two
+    joined."""
     for op in _all(module):
         if op.name == "sdy.all_reduce" and _source(op).name == "stablehlo.scatter":
             result = op.results[0]
@@ -65,7 +66,7 @@ def keep_sums(module):
 
 
 def _source(op):
-    """The operation whose result an operation takes; itself where it takes an argument."""
+    """The operation that defines an operation's operand; the operation itself when the operand is an argument."""
     value = op.operands[0].maybe_downcast()
     return value.owner.operation if isinstance(value, ir.OpResult) else op
 
@@ -85,12 +86,12 @@ def _sum(module, op):
 
 
 def _rows(attribute):
-    """Lists of axes. Python has no class for them, but for those of a sharding, which are written alike."""
+    """Lists of axes. They have no Python class, so they are parsed as a sharding, which has the same text form."""
     lists = re.findall(r"\{.*?\}", str(attribute).partition("<")[2])
     return shardings.axes_of(ir.Attribute.parse(f"#sdy.sharding<@mesh, [{', '.join(lists)}]>"))
 
 
-# ---- what crosses ----
+# ---- passing operations through ----
 
 
 def _same(op):
@@ -108,7 +109,7 @@ def _same(op):
 
 
 def hide(module):
-    """Returns what restore needs."""
+    """Hides the operations. Returns what restore needs."""
     makers = []
     for op in _all(module):
         if op.name in _AS_THEY_ARE:

@@ -1,7 +1,7 @@
-"""The program of one partition, made of one that JAX hands over for a whole mesh by the passes of Shardy in jaxlib.
+"""Makes the program of one partition from one that JAX passes for a whole mesh, by Shardy's passes in jaxlib.
 
-Runs as a process of its own, which __init__.py starts: the passes end their process where they meet what they do not
-know. Requests come on stdin and answers go to stdout.
+Runs in a process of its own, started by __init__.py, because the passes end their process on anything unknown. Requests
+come on stdin and answers go to stdout.
 """
 
 import io
@@ -14,16 +14,16 @@ from jaxlib.mlir.dialects import chlo, mhlo, sdy, stablehlo
 
 from trainstone.partition import confine, describe, inline, loops, pipe, places, shardings, standins
 
-# Propagation gives each value a sharding. Function arguments and results keep to whole axes that divide.
+# Propagation gives each value a sharding. Function arguments and results keep to whole, evenly dividing axes.
 PROPAGATE = """symbol-dce,
     sdy-propagation-pipeline,
     sdy-update-non-divisible-input-output-shardings,
     sdy-remove-sub-axes-in-input-output-shardings"""
-# What an operation needs of its operands becomes a collective.
+# Operands that an operation needs in another sharding get a collective.
 COMMUNICATE = """func.func(sdy-insert-explicit-reshards{enable-full-version=true}),
     canonicalize{enable-patterns=sdy-reshard},
     func.func(sdy-reshard-to-collectives)"""
-JOIN = "canonicalize{enable-patterns=sdy-collective}"  # a sum that is sliced becomes a reduce_scatter
+JOIN = "canonicalize{enable-patterns=sdy-collective}"  # a sliced sum becomes a reduce_scatter
 LOCALIZE = "sdy-convert-global-to-local"
 CLEAN = "sdy-drop-sharding-and-mesh, symbol-dce"
 _OLDER = ("Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape")
@@ -68,7 +68,7 @@ def partition(data):
 
 
 def check_annotations(module):
-    """Those of JAX's older partitioner are ignored by this one."""
+    """Refuses annotations of JAX's older partitioner, which this one would ignore."""
     main = shardings.main(module)
     rows = [row for key in ("arg_attrs", "res_attrs") if key in main.attributes for row in main.attributes[key]]
     found = [op for op in shardings.operations(main.regions[0].blocks[0]) if op.name == "stablehlo.custom_call"
@@ -101,7 +101,7 @@ def answer(data):
 
 def main():
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a pass prints is no answer
+    os.dup2(2, 1)  # what a pass prints must not be taken for an answer
     while True:
         try:
             _, data = pipe.read(source)
