@@ -1,11 +1,11 @@
-"""How near a large product comes to a stream of nc_matmul that nothing holds up: what the chip would take for cubes, by the
-clock.
+"""How near a large product comes to an unhindered stream of nc_matmul: what the chip would take for cubes, according to
+the clock.
 
 usage: cubes.py [--size N] [--command TRAINSTONE]
 
-The stream is the fewest nc_matmul that make the product, one after the other. A step has besides: the program's launch, the blocks
-that TensorE turns because they lie along depth, and what it waits for. The column after the stream's share has that of all of TensorE's
-instructions, the transposes included: what is left of it is launch and waits.
+The stream is the smallest number of nc_matmul that computes the product, one after the other. A step adds the program's
+launch, the blocks that TensorE transposes because they lie along depth, and waits. The column after the stream's share
+shows the share of all of TensorE's instructions, transposes included; what it lacks to 100 % is launch and waits.
 """
 
 import argparse
@@ -25,7 +25,7 @@ BUILD = pathlib.Path(__file__).resolve().parents[1] / "build"
 FORMS = {"A @ B": lambda a, b: a @ b, "A @ B.T": lambda a, b: a @ b.T, "A.T @ B": lambda a, b: a.T @ b,
          "A.T @ B.T": lambda a, b: a.T @ b.T}
 DTYPES = {"bf16": jnp.bfloat16, "fp32": jnp.float32}
-ROWS, COLUMNS = 128, 512  # of the operands of one nc_matmul, the one that stays and the one that moves
+ROWS, COLUMNS = 128, 512  # of the stationary and the moving operand of one nc_matmul
 
 
 def answer(command, *words):

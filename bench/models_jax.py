@@ -1,8 +1,8 @@
 """The training steps that the bench times, in plain JAX; models_torch.py has the same in PyTorch.
 
-build(name, precision) gives a step and its arguments: step(params, state, x, y) -> (params, state, loss), the first two
-donated. In bf16 everything is: weights, activations and the optimizer's state; statistics and the loss are added up in
-fp32.
+build(name, precision) returns a step and its arguments: step(params, state, x, y) -> (params, state, loss), the first
+two donated. In bf16, everything is bf16: weights, activations and the optimizer's state; statistics and the loss are
+summed in fp32.
 """
 
 import math
@@ -18,7 +18,7 @@ ADAM_RATE, BETA1, BETA2, EPSILON, DECAY = 3e-4, 0.9, 0.999, 1e-8, 0.01
 DTYPES = {"fp32": jnp.float32, "bf16": jnp.bfloat16}
 
 
-# ---- layers: a maker of parameters, and what applies them ----
+# ---- layers: functions that make parameters, and functions that apply them ----
 
 
 def dense_params(random, inputs, outputs):
@@ -34,7 +34,7 @@ def norm_params(width):
 
 
 def normalize(p, x, axes):
-    """To mean 0 and variance 1 over the axes, in fp32."""
+    """Normalises to mean 0 and variance 1 over the axes, in fp32."""
     wide = x.astype(jnp.float32)
     centred = wide - wide.mean(axes, keepdims=True)
     variance = jnp.square(centred).mean(axes, keepdims=True)
@@ -71,11 +71,11 @@ def mlp(params, x):
     return dense(params[-1], x)
 
 
-RESNET_STAGES = ((16, 1), (32, 2), (64, 2))  # width, and stride of the first of three blocks
+RESNET_STAGES = ((16, 1), (32, 2), (64, 2))  # width, and stride of the first of the three blocks
 
 
 def resnet_blocks():
-    """(inputs, outputs, stride) of the nine blocks."""
+    """(inputs, outputs, stride) of each of the nine blocks."""
     inputs = 16
     for width, stride in RESNET_STAGES:
         for block in range(3):
@@ -155,7 +155,7 @@ def lstm_params(random, features=16, outputs=8):
 
 
 def lstm(params, x):
-    """Sees all steps of [batch, step, feature] and forecasts from the last state."""
+    """Processes all steps of [batch, step, feature] and forecasts from the last state."""
     steps = jnp.swapaxes(x, 0, 1)
     start = jnp.zeros((x.shape[0], LSTM_WIDTH), x.dtype)
     for p in params["layers"]:
@@ -217,10 +217,10 @@ OPTIMIZERS = {"sgd": (zeros, sgd), "adamw": (adamw_state, adamw)}
 
 
 class Model(typing.NamedTuple):
-    params: typing.Callable  # of a generator
-    apply: typing.Callable   # of params and x
-    batch: typing.Callable   # of a generator: x, y
-    loss: typing.Callable    # of what apply gives, and y
+    params: typing.Callable  # from a random generator
+    apply: typing.Callable   # from params and x
+    batch: typing.Callable   # from a random generator: x, y
+    loss: typing.Callable    # from the result of apply, and y
     optimizer: str
 
 
@@ -247,7 +247,7 @@ MODELS = {
 
 
 class Shapes:
-    """A generator whose arrays take no memory."""
+    """A random generator whose arrays take no memory."""
     def standard_normal(self, shape):
         return np.broadcast_to(np.float32(0), shape)
 
@@ -256,8 +256,8 @@ class Shapes:
 
 
 def make(name, precision, random, to_leaf):
-    """A model's step, which is not jitted, and (params, a function that makes its optimizer's state of them, x, y); the
-    arrays are what `to_leaf` makes of those of `random` and a dtype."""
+    """A model's step, not jitted, and (params, a function that makes the optimizer's state from them, x, y). `to_leaf`
+    makes each array from one of `random` and a dtype."""
     model = MODELS[name]
     initial_state, optimize = OPTIMIZERS[model.optimizer]
 
@@ -281,14 +281,14 @@ def build(name, precision):
 
 
 def build_shapes(name, precision):
-    """The same with shapes in place of arrays: enough to export the step."""
+    """The same with shapes instead of arrays, which is enough to export the step."""
     step, (params, initial_state, x, y) = make(name, precision, Shapes(),
                                                lambda array, dtype: jax.ShapeDtypeStruct(array.shape, dtype))
     return step, (params, jax.eval_shape(initial_state, params), x, y)
 
 
 def saved_bytes(name, params, x, y):
-    """What JAX's autodiff keeps from the forward for the backward pass, but for the parameters and the batch."""
+    """Bytes that JAX's autodiff keeps from the forward for the backward pass, without parameters and batch."""
     model = MODELS[name]
     traced = jax.make_jaxpr(lambda p, x, y: jax.vjp(lambda p: model.loss(model.apply(p, x), y), p)[1])(params, x, y).jaxpr
     given = {id(var) for var in (*traced.invars, *traced.constvars)}

@@ -1,6 +1,7 @@
-"""The training steps of models_jax.py in PyTorch: the same layers, shapes and optimizers, as a user of PyTorch writes them.
+"""The training steps of models_jax.py in PyTorch: the same layers, shapes and optimizers, as a PyTorch user writes
+them.
 
-build(name, precision) gives step() -> loss, which updates the model that it holds. In bf16 the whole model is.
+build(name, precision) returns step() -> loss, which updates the model that it holds. In bf16 the whole model is bf16.
 """
 
 import torch
@@ -21,7 +22,7 @@ def conv(inputs, outputs, size, stride=1):
 
 
 def batch_norm(width):
-    """Over the batch alone: models_jax.py keeps no running averages either."""
+    """Normalises over the batch only: models_jax.py keeps no running averages either."""
     return nn.BatchNorm2d(width, track_running_stats=False)
 
 
@@ -81,7 +82,7 @@ class Gpt(nn.Module):
 
 
 class Lstm(nn.Module):
-    """nn.LSTM has two biases a layer where models_jax.py has one."""
+    """An LSTM with one bias per layer, as in models_jax.py; nn.LSTM has two."""
 
     def __init__(self, features=16, width=128, outputs=8):
         super().__init__()

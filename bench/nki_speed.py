@@ -44,7 +44,7 @@ TRIPS, CALLS, IN_A_ROW = 20000, 500, 16
 # ---- an interpreter in NumPy ----
 
 class NumpyChip:
-    """Instructions as calls over arrays; a tile is an array of [partitions, elements]."""
+    """Instructions as calls over arrays; a tile is an array [partitions, elements]."""
 
     def __init__(self):
         self.instructions = 0
@@ -128,25 +128,26 @@ def cpu_seconds(call):
 
 
 def least(turns, *calls):
-    """The least CPU seconds of each call, taken in turns after one that is not counted, and each one's last result."""
+    """The least CPU seconds of each call, with the calls in turns after an uncounted first one; and each call's last
+    result."""
     results = [call() for call in calls]
     seconds = [float("inf")] * len(calls)
     for _ in range(turns):
         for i, call in enumerate(calls):
-            results[i] = None  # its memory is free for the next
+            results[i] = None  # frees its memory for the next call
             took, results[i] = cpu_seconds(call)
             seconds[i] = min(seconds[i], took)
     return seconds, results
 
 
 def least_alone(blocks, clock, *calls):
-    """The least seconds of each call by `clock`, in blocks of calls in a row, of which the first is not counted."""
+    """The least seconds of each call by `clock`, in blocks of consecutive calls of which the first is not counted."""
     seconds = [float("inf")] * len(calls)
     for _ in range(blocks):
         for i, call in enumerate(calls):
             result = call()
             for _ in range(IN_A_ROW):
-                result = None  # its memory is free for the next
+                result = None  # frees its memory for the next call
                 start = clock()
                 result = call()
                 seconds[i] = min(seconds[i], clock() - start)
@@ -159,7 +160,7 @@ def random(*shape, dtype=np.float32, seed=0):
 
 
 def recording_rate():
-    """Instructions a second that Python gives out, three slices each, inside a kernel; recording alone."""
+    """Instructions per second that Python issues, with three slices each, inside a kernel; recording only."""
     seconds = []
 
     @nki.jit
@@ -193,7 +194,7 @@ def addition(a, b):
 
 
 def call_rate(kernel):
-    """Calls a second of a vector addition of 128 x 512."""
+    """Calls per second of a vector addition of 128 x 512."""
     a, b = random(128, 512), random(128, 512, seed=1)
 
     def calls():
@@ -215,12 +216,12 @@ def attention_of(q, k, v):
 
 
 def free_large_arrays():
-    """Lets malloc keep what is freed, for all contenders: otherwise each large temporary is mapped and cleared anew."""
+    """Lets malloc keep freed memory, for all contenders; otherwise every large temporary is mapped and cleared anew."""
     np.ones(6 << 20, np.float32)
 
 
 def beside(path):
-    """{kernel: what the module at `path` does for it}, each leaving its result in an array of its own."""
+    """{kernel: the function of the module at `path` for it}; each leaves its result in an array of its own."""
     spec = importlib.util.spec_from_file_location("beside", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -241,7 +242,8 @@ def lessons_of(*names):
 
 
 def compared(others):
-    """(name, our kernel, its arguments, {contender: its call}, how often as many calls) of those with contenders."""
+    """For each kernel with contenders: (name, kernel, arguments, {contender: its call}, factor for the number of
+    calls)."""
     lessons = lessons_of("3_softmax", "4_matmul")
     a, b, x = random(1024, 1024), random(1024, 1024, seed=1), random(1024, 1024, seed=2)
     for name, kernel, arguments, theirs, often in (
@@ -254,7 +256,7 @@ def compared(others):
 
 
 def compare_alone(turns, clock, others):
-    """{what: seconds by the clock, or a ratio} of calls in a row."""
+    """{name: seconds by the clock, or a ratio}, for consecutive calls."""
     free_large_arrays()
     found = {}
     for name, kernel, arguments, contenders, often in compared(others):
@@ -268,7 +270,7 @@ def compare_alone(turns, clock, others):
 
 
 def wall_seconds(arguments):
-    """What compare_alone finds in a process whose threads are not limited."""
+    """The result of compare_alone in a process whose threads are not limited."""
     limited = {name for name, value in ONE_THREAD.items() if os.environ.get(name) == value}
     env = {name: value for name, value in os.environ.items() if name not in limited}
     done = subprocess.run([sys.executable, __file__, "--wall", *arguments], env=env, check=True, stdout=subprocess.PIPE)
@@ -276,7 +278,7 @@ def wall_seconds(arguments):
 
 
 def measure(turns, others):
-    """{what: value}, in CPU seconds, ratios, or instructions a second; `others` as of `beside`."""
+    """{name: value} in CPU seconds, ratios, or instructions per second; `others` as returned by `beside`."""
     lessons = lessons_of("4_matmul", "6_attention", "conv2d")
     found = {}
     q, k = random(128, 4096, dtype=BF16), random(128, 4096, dtype=BF16, seed=1)
@@ -294,7 +296,7 @@ def measure(turns, others):
     free_large_arrays()
     for name, kernel, arguments, contenders, often in compared(others):
         often *= 4 * turns
-        for contender, call in contenders.items():  # one at a time: each pushes ours out of the caches
+        for contender, call in contenders.items():  # one at a time: each evicts ours from the caches
             (mine, other), (one, another) = least(often, lambda: kernel(*arguments), lambda: call(*arguments))
             check(one, another, 1e-4)
             found[f"{name}, beside {contender}"], found[f"{name}, in {contender}"] = mine, other

@@ -26,7 +26,7 @@ def squares(a, b):
 
 
 class Shapes:
-    """Stands for a generator of random numbers where only shapes are asked for."""
+    """Replaces a random generator where only shapes are needed."""
 
     def standard_normal(self, shape):
         return jnp.zeros(shape)

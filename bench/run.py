@@ -1,8 +1,8 @@
-"""How fast the model itself runs: training steps on Trainstone, on XLA:CPU and in PyTorch, turn and turn about.
+"""How fast the model itself runs: training steps on Trainstone, on XLA:CPU and in PyTorch, in turns.
 
-Every step runs in a process of its own (worker.py) that is bound to as many CPUs as it has threads. The processes of one
-model take turns, so that a busy machine slows all alike, and a time is the least of all turns: CPU seconds with one
-thread, wall seconds with more. A ratio is theirs by ours, so above 1 Trainstone needs less.
+Every step runs in a process of its own (worker.py), bound to as many CPUs as it has threads. The processes of one model
+take turns, so that other load slows all alike, and a time is the least of all turns: CPU seconds with one thread, wall
+seconds with more. A ratio is the peer's time over Trainstone's: above 1, Trainstone needs less.
 """
 
 import argparse
@@ -20,7 +20,7 @@ PEERS = {"neuron": "Trainstone", "cpu": "XLA:CPU", "torch": "PyTorch"}
 
 
 class Worker:
-    """One step in its process. After a failure `status` tells which, and every call does nothing."""
+    """One step in its process. After a failure, `status` says which, and all calls do nothing."""
 
     def __init__(self, peer, python, model, precision, threads, limit):
         self.key = {"peer": peer, "model": model, "precision": precision, "threads": threads}
@@ -64,7 +64,7 @@ class Worker:
 
 
 def measure(pythons, model, precision, threads, options):
-    """One row a peer."""
+    """One row for each peer."""
     print(f"{model} {precision}, {threads} threads", file=sys.stderr, flush=True)
     workers = [Worker(peer, python, model, precision, threads, options.limit) for peer, python in pythons.items()]
     for _ in range(options.turns):
@@ -105,7 +105,7 @@ def steps_table(measured, threads):
 
 
 def first_call(row):
-    """What the first call needs beyond a step: compiling, and what the first run prepares."""
+    """What the first call takes beyond a step: compilation, and preparations of the first run."""
     return row["compile_cpu_seconds"] + row["first_run_cpu_seconds"] - row["cpu_seconds"]
 
 
@@ -124,8 +124,8 @@ def compile_table(measured):
 
 
 def chip_row(row):
-    """What the chip would do in a step. HBM traffic is also given by what a step must touch at least once: weights, the
-    optimizer's state, and what autodiff saves."""
+    """What the chip would do in a step. HBM traffic is also given relative to what a step must move at least once:
+    weights, the optimizer's state, and what autodiff saves."""
     return {
         "model": row["model"], "type": row["precision"], "instructions": row["instructions"],
         "nc_matmul": row["ops"].get("nc_matmul", 0), "transposes": row["ops"].get("nc_transpose", 0),
@@ -154,7 +154,7 @@ def write_csv(path, measured):
         writer.writerows(rows)
 
 
-# ---- the whole ----
+# ---- main ----
 
 
 def arguments():
@@ -196,7 +196,7 @@ def main():
             if options.json:
                 with open(options.json, "a") as file:
                     print(json.dumps(row), file=file)
-    # Of a result measured twice the later counts.
+    # When a result was measured twice, the later one counts.
     by_threads = {}
     for row in rows:
         by_threads.setdefault(row["threads"], {}).setdefault((row["model"], row["precision"]), {})[row["peer"]] = row

@@ -1,9 +1,9 @@
-"""One model's training step in a process of its own, timed in turns as run.py asks: a JSON line for every line read.
+"""One model's training step in a process of its own, timed in turns at run.py's request: one JSON line per line read.
 
-usage: worker.py PEER MODEL PRECISION     PEER: neuron, cpu (both JAX) or torch; on the CPUs that the process may use
+usage: worker.py PEER MODEL PRECISION     PEER: neuron, cpu (both JAX) or torch; uses the CPUs that the process may use
 
 The first answer comes unasked, once the step has compiled and run; each line of input is a number of seconds to run
-steps for. CPU seconds are those of the whole process, so that work in other threads counts.
+steps for. CPU seconds are those of the whole process, including other threads.
 """
 
 import json
@@ -13,7 +13,7 @@ import time
 
 
 def clocked(action):
-    """(wall seconds, CPU seconds, what action gave)"""
+    """(wall seconds, CPU seconds, the action's result)"""
     wall, cpu = time.perf_counter(), time.process_time()
     result = action()
     return time.perf_counter() - wall, time.process_time() - cpu, result
@@ -66,7 +66,7 @@ class TorchStep:
 
 
 def turn(step, seconds):
-    """At least one step; the least of all."""
+    """Runs at least one step. Returns the least times of all."""
     wall, cpu, end = [], [], time.perf_counter() + seconds
     while not wall or time.perf_counter() < end:
         used = clocked(step.run)
@@ -77,7 +77,7 @@ def turn(step, seconds):
 
 def main(peer, model, precision):
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output of libraries must not be taken for an answer
     step = (TorchStep if peer == "torch" else JaxStep)(model, precision)
     wall, cpu, loss = clocked(step.run)
     first = {"first_run_wall_seconds": wall, "first_run_cpu_seconds": cpu, "first_loss": float(loss)}

@@ -9,7 +9,7 @@ import sys
 
 import tree
 
-# Declared where the foreign interface is declared, not in include/: the door PJRT frameworks look up.
+# Declared with the foreign interface instead of in include/: the entry point that PJRT frameworks look up.
 FOREIGN = {"GetPjrtApi"}
 
 

@@ -40,7 +40,7 @@ def check_includes(layers):
 
 
 def check_public():
-    """The public headers stand alone: they use the C library and each other."""
+    """Checks that the public headers include only the C library and each other."""
     problems = []
     for path in tree.files("include", suffixes=(".h",)):
         for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -51,7 +51,7 @@ def check_public():
 
 
 def check_link(layers):
-    """The link line of each folder repeats its row of layers.txt or less."""
+    """Checks that each folder's link line names no more than its row of layers.txt."""
     problems = []
     for path in tree.files("src", suffixes=(".txt",)):
         if path.name != "CMakeLists.txt" or path.parent.name not in layers:

@@ -1,4 +1,5 @@
-"""Checks the library's objects: no writable file-scope data, and no call that ends or talks for the host program.
+"""Checks the library's objects: no writable file-scope data, and no call that exits or prints on the host program's
+behalf.
 
 usage: check_objects.py BUILD_FOLDER
 """
@@ -9,12 +10,12 @@ import sys
 
 import tree
 
-# object: why it may hold state.
+# object: why it may hold state
 WRITABLE = {
     "client_registry.c.o": "the one list of live clients, so that a forked child can be refused",
     "unit.c.o": "a thread's open units of work, which an allocation without memory ends",
 }
-# call: {object: why}. An empty entry means nowhere.
+# call: {object: why}; an empty entry forbids the call everywhere
 FORBIDDEN = {
     "abort": {"unit.c.o": "no memory, outside of any unit of work"},
     **{call: {"unit.c.o": "the door of a unit of work"} for call in ("setjmp", "_setjmp", "longjmp")},
@@ -45,7 +46,7 @@ def objects(archive):
 def check_object(member, lines):
     problems = []
     for line in lines:
-        # address, seven flag characters, section, size, name; relocated constants lie in .data.rel.ro.
+        # address, seven flag characters, section, size, name; relocated constants are in .data.rel.ro
         symbol = re.match(r"[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+\s+(?:\.hidden )?(\S+)$", line)
         if not symbol:
             continue

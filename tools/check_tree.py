@@ -1,4 +1,4 @@
-"""Checks what holds everywhere in the tree: names, sizes, characters, guards, and no open ends."""
+"""Checks rules of the whole tree: names, sizes, characters, guards, and no open ends."""
 
 import collections
 import re
@@ -48,7 +48,7 @@ def check_file(path):
 
 
 def unrun_tests():
-    """Tests in Python that CMake does not know, so that nothing runs them."""
+    """Python tests that no CMake file lists, so that nothing runs them."""
     tests = tree.ROOT / "tests"
     known = "".join(path.read_text() for path in tests.glob("*.cmake")) if tests.exists() else ""
     return [f"{tree.name(path)}: no ts_pytest in tests/*.cmake runs it" for path in sorted(tests.glob("*/test_*.py"))

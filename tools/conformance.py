@@ -25,7 +25,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# MLIR element type: how its values travel in .npy, and what the bits mean.
+# MLIR element type: the dtype of its values in .npy, and what the bits mean.
 STORED = {
     "bf16": ml_dtypes.bfloat16,
     "f8E3M4": ml_dtypes.float8_e3m4,
@@ -38,7 +38,8 @@ STORED = {
     "f8E8M0FNU": ml_dtypes.float8_e8m0fnu,
 }
 NATIVE = {"f32", "bf16", "f16", "f8E4M3", "f8E4M3FN", "f8E5M2", "f8E3M4", "i8", "ui8", "i16", "ui16", "i32", "ui32", "i1"}
-# The scopes that a chip without 64-bit, complex and dynamic data answers for; figures of others are listed, not averaged.
+# The scopes that a chip without 64-bit, complex and dynamic data is expected to handle; others are listed but not
+# averaged.
 AIMED = ("native", "native, i64 indices")
 VERDICTS = ("pass", "wrong", "refused", "crash", "time-out")
 REFUSALS = ("unsupported", "unspecified", "capacity")
@@ -50,7 +51,7 @@ def element(mlir_type):
 
 
 def parts(array, kind):
-    """The real numbers that an array is made of, as values: complex numbers in two parts, bits as their type."""
+    """The real numbers that an array consists of, as values: complex numbers as two parts, bits as their type."""
     if kind.startswith("complex"):
         return [np.ascontiguousarray(array.real), np.ascontiguousarray(array.imag)]
     if kind in STORED:
@@ -59,7 +60,7 @@ def parts(array, kind):
 
 
 def steps_apart(a, b):
-    """Representable numbers between finite a and b, per element; signed zeros are the same number."""
+    """Representable numbers between finite a and b, for each element; both zeros are the same number."""
     bits = a.dtype.itemsize * 8
 
     def place(x):
@@ -71,14 +72,15 @@ def steps_apart(a, b):
 
 
 def differ(got, want, kind, check, tolerance):
-    """How many elements differ by more than the check allows, and the largest difference (None: not finite)."""
+    """The number of elements that differ by more than the check allows, and the largest difference (None: not
+    finite)."""
     bad, worst = 0, 0
     for a, b in zip(parts(got, kind), parts(want, kind)):
         is_float = not np.issubdtype(a.dtype, np.integer) and a.dtype != np.bool_
         if check == "eq" or not is_float:
             bad += int(np.count_nonzero(~(a == b)))
             continue
-        # Exact for every float type here, so that finiteness and differences are those of the values.
+        # Exact for every float type here, so finiteness and differences are those of the values.
         x, y = a.astype(np.float64), b.astype(np.float64)
         same = (x == y) | (np.isnan(x) & np.isnan(y))
         finite = np.isfinite(x) & np.isfinite(y)
@@ -94,12 +96,12 @@ def differ(got, want, kind, check, tolerance):
 
 
 def processes(meta):
-    """How many run the program together."""
+    """The number of processes that run the program together."""
     return meta["num_partitions"] * meta["num_replicas"]
 
 
 def judge(case, out, meta):
-    """None when every expected array of every process is there and close enough, else what is wrong."""
+    """None when every expected array of every process exists and is close enough, else what is wrong."""
     for expected in meta["expected"]:
         index, kind = expected["index"], element(expected["type"])
         folder = out / f"rank_{expected['process']}" if processes(meta) > 1 else out
@@ -122,7 +124,7 @@ def judge(case, out, meta):
 
 
 def op_of(case):
-    """What a case tests: its name without number (interpret) or types and shapes (testdata)."""
+    """What a case tests: its name without the number (interpret) or without types and shapes (testdata)."""
     if "__" in case.name:
         return case.name.split("__")[0]
     types = r"bfloat16|float16|float32|float64|float8\w*|u?int\d+|bool|complex64|complex128"
@@ -130,7 +132,7 @@ def op_of(case):
 
 
 def scope_of(case, meta):
-    """Which of a program's element types the chip has a datapath for."""
+    """The scope of a program, from its element types: those for which the chip has a datapath, or others."""
     text = (case / "program.mlir").read_text()
     text = re.sub(r"<\{.*?\}>", "", text)  # attributes: their types are not data
     kinds = set(re.findall(r"tensor<(?:[\d?]+x)*((?:complex<\w+>|!?[\w.]+))", text))
@@ -149,7 +151,7 @@ def scope_of(case, meta):
 
 
 def reason(stdout, stderr):
-    """Kind and story of a refusal."""
+    """Kind and message of a refusal."""
     try:
         error = json.loads(stdout)["error"]
         story = ": ".join(x for x in (error["op"], error["message"]) if x)
@@ -179,7 +181,7 @@ def run_case(case, options):
     kind, story = reason(done.stdout, done.stderr)
     if done.returncode == 1 and kind in REFUSALS:
         return result | {"verdict": "refused", "why": f"{kind}: {story}"}
-    # The programs are valid: calling one malformed is a defect of the reader, an odd exit code a crash.
+    # The programs are valid: calling one malformed is a defect of the reader, and an unknown exit code a crash.
     return result | {"verdict": "crash", "why": f"exit code {done.returncode}: {kind}: {story}"}
 
 
@@ -215,12 +217,12 @@ def mean_over_ops(results):
 
 
 def aimed(results):
-    """Those of the scopes in AIMED."""
+    """The results within the scopes in AIMED."""
     return [r for r in results if r["scope"] in AIMED]
 
 
 def headline(results):
-    """The figure that the project is held to, in words."""
+    """The figure by which the project is measured, in words."""
     inside = aimed(results)
     wrong = sum(r["verdict"] in ("wrong", "crash", "time-out") for r in results)
     return (
@@ -231,7 +233,7 @@ def headline(results):
 
 
 def cause(why):
-    """A refusal without its names and numbers, so that equal ones count together."""
+    """A refusal without its names and numbers, so that equal ones are counted together."""
     return re.sub(r"\b\d+\b", "N", re.sub(r'"[^"]*"|%\w+', "*", why)).strip()
 
 
@@ -303,7 +305,7 @@ def main():
         words = ["tools/conformance.py", "CASES", *(x for x in ("--sample", options.sample) if options.sample)]
         path = pathlib.Path(options.page)
         _, mark, others = path.read_text().partition("\n## NKI\n") if path.exists() else ("", "", "")
-        path.write_text(page(results, shlex.join(words)) + mark + others)  # the NKI part is not of these cases
+        path.write_text(page(results, shlex.join(words)) + mark + others)  # the page's NKI part is not about these cases
     sys.exit(1 if total["wrong"] + total["crash"] + total["time-out"] else 0)
 
 

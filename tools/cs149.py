@@ -33,7 +33,8 @@ STEPS = (
 
 
 def set_constants(path, constants):
-    """Only in vector_add_tiled and vector_add_stream, where each stands once before direct allocation."""
+    """Sets constants in vector_add_tiled and vector_add_stream only, where each occurs once before direct
+    allocation."""
     text = path.read_text()
     for name, value in constants.items():
         text, count = re.subn(rf"^(    {name} = )\d+", rf"\g<1>{value}", text, count=1, flags=re.M)
@@ -74,7 +75,7 @@ def act(folder, step, size):
 
 
 def test_convolution(checkout, solution):
-    """The course's own tests, unmodified, on the chip that its year has; whether all of them passed."""
+    """Runs the course's own tests, unmodified, on the chip of that year. Returns whether all of them passed."""
     chip = "trn2" if (checkout / "part1/run_benchmark.py").is_file() else "trn1"
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch) / "part2"

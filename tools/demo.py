@@ -25,12 +25,12 @@ import trainstone  # noqa: E402
 from trainstone import library  # noqa: E402
 from trainstone.__main__ import span  # noqa: E402
 
-ACCURACY, LOSS = 0.97, 2.0  # what must be reached
-PLAIN_LINES = 6  # when the output is not a terminal
+ACCURACY, LOSS = 0.97, 2.0  # required results
+PLAIN_LINES = 6  # lines when the output is not a terminal
 
 
 class Progress:
-    """Called after each step; draws one line that is overwritten on a terminal, some lines otherwise."""
+    """Called after each step; draws one line that is overwritten on a terminal, or some lines elsewhere."""
 
     def __init__(self, stream=sys.stdout):
         self.stream = stream
@@ -41,8 +41,8 @@ class Progress:
     def __call__(self, step, steps, loss, accuracy=None):
         self.last = time.perf_counter()
         if step == 1:
-            self.record = trainstone.last_run()  # time does not depend on data: it is that of every step
-            self.first_step = self.last - self.start  # compilation included
+            self.record = trainstone.last_run()  # time does not depend on data, so this record is that of every step
+            self.first_step = self.last - self.start  # including compilation
             self.steps, self.first_loss = steps, loss
         average = (self.last - self.start - self.first_step) / (step - 1) if step > 1 else self.first_step
         every = -(-steps // PLAIN_LINES)
@@ -50,7 +50,7 @@ class Progress:
             reached = "" if accuracy is None else f"  accuracy {self.paint(f'{accuracy:.1%}')}"
             line = (f"step {step:3d}/{steps}  loss {loss:.4f}{reached}  ETA {(steps - step) * average:.0f} s  "
                     f"wall {span(average)}/step  predicted {span(self.record['predicted_seconds'])}/step")
-            # On a terminal that is too narrow the line is cut instead of wrapped.
+            # On a terminal that is too narrow, the line is cut instead of wrapped.
             self.stream.write(f"\r\x1b[?7l{line}\x1b[K\x1b[?7h" + "\n" * (step == steps) if self.live else line + "\n")
             self.stream.flush()
 
@@ -82,7 +82,7 @@ def train_digits():
 
 
 def train_text(steps):
-    """(whether the loss is low enough, parameters and Adam's state)."""
+    """(whether the loss is low enough, parameters, Adam's state)."""
     print("\n2. A GPT learns to write: examples/gpt_text.py", flush=True)
     progress = Progress()
     loss, line, *trained = gpt_text.main(progress, steps)
@@ -93,7 +93,7 @@ def train_text(steps):
 
 
 def train_without_python(steps, params, state):
-    """Exports one step of the GPT and what was trained; the command goes on from there."""
+    """Exports one step of the GPT with its trained state; the command continues from there."""
     print("\n3. The same GPT trains further without Python: trainstone.export, then", flush=True)
     tokens, _ = gpt_text.load_text()
     streams = [np.stack(parts) for parts in zip(*gpt_text.batches(tokens, steps, seed=1))]

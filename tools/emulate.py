@@ -21,13 +21,13 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUSYBOX = "/bin/busybox"
 LOADER = ("/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32")
-# machine_segment and machine_act are left out: they take longest.
+# machine_segment and machine_act are left out because they take longest.
 TESTS = ("turn", "turned", "matmul", "alu", "deferred", "run", "stochastic", "transfer", "homes", "meeting", "collective")
 COMMANDS = [f"tests/machine_{name}" for name in TESTS] + [
     "bad=0; for file in isa/*.trn; do tests/isa_runner $file || bad=1; done; exit $bad"
 ]
 
-# The lines of ours begin with "== ". The last seconds are for the console, which holds lines back.
+# Lines of this script begin with "== ". The sleep at the end lets the console flush its last lines.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -60,7 +60,7 @@ panic: action=fatal
 
 
 def copy(source, root, target):
-    """A folder, or a file with the shared libraries that it needs."""
+    """Copies a folder, or a file with the shared libraries that it needs."""
     to = root / target
     to.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
@@ -105,7 +105,7 @@ def make_disc(work, kernel):
 
 
 def follow(bochs, work):
-    """Boots, and prints what the commands print. Whether all of them ran and none failed."""
+    """Boots, and prints what the commands print. Returns whether all of them ran and none failed."""
     failed, before, command = [], [], ""
     boot = [bochs / "bochs", "-q", "-f", work / "machine"]
     with subprocess.Popen(boot, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as emulator:

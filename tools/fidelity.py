@@ -29,10 +29,10 @@ TIMING = ROOT / "tests/timing"
 COLUMNS = ("id", "role", "what", "published", "unit", "predicted", "low", "high", "error_percent")
 PICOSECONDS = {"ns": 1e3, "us": 1e6, "ms": 1e9}
 MANY_SLICES = 1000000
-# The tutorial's kernels, slowest first.
+# The tutorial's kernels, the slowest first.
 LADDER = ("4369", "4371", "4373", "4375")
 BEST_MATMUL = "4375"
-# What an older nccom-test adds to a collective, and shows at least; fitted to 4524 and read from 4517.
+# What an older nccom-test adds to a collective, and the least that it shows; fitted to row 4524 and read from 4517.
 OLD_TOOL, OLD_TOOL_FLOOR = 30e6, 58e6  # ps
 
 
@@ -42,7 +42,7 @@ def read_rows(name):
 
 
 def expand(text, parameters):
-    """A template with its {expressions} worked out; they see the parameters alone."""
+    """A template with its {expressions} evaluated; they see the parameters only."""
     return re.sub(r"\{([^}]*)\}", lambda match: str(eval(match[1], {"__builtins__": {}}, dict(parameters))), text)
 
 
@@ -65,7 +65,7 @@ class Clock:
         return json.loads(run.stdout)
 
     def _corner(self, chip, corner):
-        """A chip with every row that is no count at the end of its range that makes it faster, or slower."""
+        """A chip with every row, except counts, at the end of its range that makes it faster, or slower."""
         lines = [f"chip {chip}"]
         for row in self._command("chip", "--chip", chip, "--json")["parameters"]:
             if row["unit"] == "count":
@@ -77,7 +77,7 @@ class Clock:
         return path
 
     def _chip(self, name, corner):
-        """The chip, at a corner of its ranges or as its table has it."""
+        """The chip at a corner of its ranges, or as in its table."""
         chip = name or "trn1"
         if corner == "table":
             return chip
@@ -93,7 +93,7 @@ class Clock:
         return path
 
     def run(self, case, corner, with_slices=False, parameters=None):
-        """The record of a case's program; parameters: others than the case's own."""
+        """The record of a case's program; `parameters` replaces the case's own."""
         parameters = parse_parameters(case["parameters"] if parameters is None else parameters)
         key = case["program"], parameters, case.get("chip", ""), corner, with_slices
         if key not in self.runs:
@@ -165,7 +165,7 @@ def results_csv(results):
 
 
 def kernel_rows():
-    """What tools/nki_fidelity.py found, with where each row is published."""
+    """The results of tools/nki_fidelity.py, with the source of each row's published time."""
     found = {row["id"]: row for row in read_rows("kernel_results.csv")}
     numbers = ("published", "predicted", "low", "high", "error_percent")
     return [case | found[case["id"]] | {name: float(found[case["id"]][name]) for name in numbers}
@@ -181,7 +181,7 @@ def errors(results):
 
 
 def summary(kernels, streams):
-    """Errors of the kernels and of what is shorter than a kernel; how the bounds are kept."""
+    """Errors of the kernels and of cases shorter than a kernel, and how far the bounds hold."""
     own = [row for row in kernels if not row["chip"]]
     groups = (("kernels on NeuronCore-v2, fit", [row for row in own if row["role"] == "fit"]),
               ("kernels on NeuronCore-v2, check", [row for row in own if row["role"] == "check"]),
@@ -212,7 +212,7 @@ def table(results, role):
 
 
 def twins(kernels, results):
-    """Rows that are clocked both as the published kernel and as a program of ours."""
+    """Rows that are clocked both as the published kernel and as a program of the tree."""
     by_id = {row["id"]: row for row in kernels}
     lines = ["| row | what | published kernel | program of ours |", "|---:|---|---:|---:|"]
     for row in results:
@@ -336,7 +336,7 @@ def page(results, kernels, dropped):
 
 
 def own_rows(results, kernels):
-    """Rows that no published kernel gives."""
+    """Rows that no published kernel provides."""
     return [row for row in results if row["id"] not in {kernel["id"] for kernel in kernels}]
 
 

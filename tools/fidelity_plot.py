@@ -46,7 +46,7 @@ class Panel:
         return self.bottom - (math.log(value) - low) / (high - low) * (self.bottom - self.top)
 
     def ratio(self, row, name="predicted"):
-        """Where a row's model over published lies; what is outside lies on the edge."""
+        """The height of a row's ratio of model to published time; values outside of the range lie on the edge."""
         return self.y(min(max(row[name] / row["published"], self.y_range[0]), self.y_range[1]))
 
     def grid(self, x_ticks, y_ticks):

@@ -36,7 +36,7 @@ TRN = tuple(f"src/arch/{name}.c" for name in (
 class Target:
     name: str
     max_bytes: int
-    files: tuple  # whose coverage is reported
+    files: tuple  # files whose coverage is reported
 
 
 TARGETS = {
@@ -60,7 +60,7 @@ def run(*command, **options):
 
 
 def find_tool(name):
-    """The tool of clang's own version first: the formats of coverage data differ between versions."""
+    """The tool of clang's own version if there is one: formats of coverage data differ between versions."""
     version = subprocess.run(["clang", "--version"], capture_output=True, text=True, check=True).stdout
     major = version.split("version ")[1].split(".")[0]
     return shutil.which(f"{name}-{major}") or shutil.which(name)
@@ -79,20 +79,20 @@ def build(folder, *targets, flags=""):
 
 
 def bytecode_seeds(given, folder):
-    """Programs of tests/fuzz/seeds.py and the user's."""
+    """The programs of tests/fuzz/seeds.py, and the user's."""
     run(sys.executable, ROOT / "tests/fuzz/seeds.py", folder, env={**os.environ, "JAX_PLATFORMS": "cpu"})
     for number, path in enumerate(sorted(given.rglob("*.mlirbc")) if given else ()):
         shutil.copy(path, folder / f"given.{number}.{path.name}")
 
 
 def text_seeds(given, folder):
-    """The compiler's own tests."""
+    """The compiler's own tests, and the user's."""
     for path in sorted((ROOT / "tests/compiler").glob("*.mlir")) + (sorted(given.rglob("*.mlir")) if given else []):
         shutil.copy(path, folder / path.name)
 
 
 def compile_seeds(folder):
-    """Choices by chance: each byte is one (tests/fuzz/random_graph.h)."""
+    """Random bytes, each of which is one choice (tests/fuzz/random_graph.h)."""
     chance = random.Random(1)
     for number in range(300):
         (folder / str(number)).write_bytes(chance.randbytes(chance.randrange(10, 120)))
@@ -104,7 +104,7 @@ def trn_seeds(given, folder, built):
 
 
 def array_bytes(dtype, shape, order, version):
-    """A .npy file, with a header padded as NumPy pads it."""
+    """A .npy file with its header padded as NumPy pads it."""
     header = f"{{'descr': '{dtype}', 'fortran_order': {order == 'F'}, 'shape': {shape}, }}"
     preamble = 10 if version == 1 else 12
     header += " " * (-(preamble + len(header) + 1) % 64) + "\n"
@@ -143,7 +143,7 @@ def json_seeds(folder):
 
 
 def chip_seeds(folder):
-    """One row of each unit, and all rows at once."""
+    """A row of each unit, and all rows at once."""
     rows = []
     for line in (ROOT / "src/arch/chip.def").read_text().splitlines():
         if line.startswith("PARAM("):
@@ -159,7 +159,7 @@ OWN_SEEDS = {"compile": compile_seeds, "npy": npy_seeds, "safetensors": safetens
 
 
 def fuzz(target, built, corpus, seeds, findings, seconds):
-    """One libFuzzer process; returns the files of what it found."""
+    """Runs libFuzzer in one process. Returns the files with its findings."""
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)
     known = set(findings.iterdir())
@@ -177,7 +177,7 @@ def fuzz(target, built, corpus, seeds, findings, seconds):
 
 
 def coverage(target, built, folders):
-    """Runs every input once in a build that counts, and prints regions and branches by file."""
+    """Runs every input once in an instrumented build, and prints coverage of regions and branches by file."""
     profdata, cov = find_tool("llvm-profdata"), find_tool("llvm-cov")
     if not target.files:
         return

@@ -1,4 +1,4 @@
-"""Parts of a page that a tool writes, between two marks."""
+"""Replaces the part of a page between two marks, which a tool writes."""
 
 import sys
 

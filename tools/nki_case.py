@@ -1,4 +1,4 @@
-"""What a case of nki_kernels.py is, and inputs that many of them share."""
+"""The registry of nki_kernels.py's cases, and inputs that many of them share."""
 
 import ml_dtypes
 import numpy as np
@@ -19,12 +19,13 @@ def normal(*shape, dtype=np.float32, seed=0, scale=1.0):
 
 def case(corpus, file, kernel, make, arch="gen2", tolerance=1e-2, grid=None, module=None, caller=None, refused=None,
          call=None, ranks=1):
-    """make() gives (arguments, keyword arguments, expected): expected is None, an array, or a tuple of these.
+    """Registers a case. make() returns (arguments, keyword arguments, expected); expected is None, an array, or a tuple
+    of these.
 
-    caller is the function of the file that launches the kernel, where the repository has one; call(kernel) makes what
-    is called out of one that is no kernel by itself. refused is what the error must say where the kernel is an example
-    of one. On several ranks the arguments are one function, of rank_id, that gives them by name, and expected is a list of
-    what each rank returns.
+    caller is the function of the file that launches the kernel, if the repository has one; call(kernel) makes a
+    callable of something that is not a kernel by itself. refused is what the error must say for a kernel that is an
+    example of an error. On several ranks the only argument is a function of rank_id that returns the arguments by name,
+    and expected is a list with the result of each rank.
     """
     CASES.append({"corpus": corpus, "file": file, "kernel": kernel, "make": make, "arch": arch, "grid": grid,
                   "tolerance": tolerance, "module": module, "caller": caller, "refused": refused, "call": call, "ranks": ranks})

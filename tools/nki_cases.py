@@ -1,6 +1,6 @@
-"""The public kernels that nki_kernels.py runs: where each lies, our inputs, and what NumPy says about its result.
+"""The public kernels that nki_kernels.py runs: the place of each, its inputs, and NumPy's results.
 
-nki_cases.py alone lists them as JSON; nki_cases.py FOLDER NUMBER runs one and prints how it went.
+nki_cases.py alone lists them as JSON; nki_cases.py FOLDER NUMBER runs one and prints its result.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ from nki_case import CASES
 
 
 class _Anything(type):
-    """Stands for whatever a missing package has: class, decorator, value."""
+    """Stands for anything in a missing package: class, decorator or value."""
 
     def __getattr__(cls, name):
         if name.startswith("__"):
@@ -48,8 +48,8 @@ Anything = _Anything("Anything", (), {})
 
 
 class _Missing:
-    """Finds torch and the like where they are not installed, and the harness of nki-library's tests: kernels' files
-    import them for their checks."""
+    """Import hook for torch and the like where they are not installed, and for the harness of nki-library's tests,
+    which kernels' files import for their checks."""
 
     ROOTS = {"torch", "torch_xla", "pytest", "neuron_dtypes", "test"}
 
@@ -90,9 +90,9 @@ def load(folder, one):
 
 
 def differs(found, expected, tolerance):
-    """"" or how far apart they are, by the largest value expected.
+    """"" when found and expected agree, otherwise how far apart they are, relative to the largest expected value.
 
-    A function in the place of what is expected takes what was found, and gives the two to compare.
+    If `expected` is a function, it takes what was found and returns the two values to compare.
     """
     if callable(expected):
         return differs(*expected(found), tolerance)
@@ -151,7 +151,7 @@ def main():
     out, sys.stdout = sys.stdout, sys.stderr
     try:
         result = run(sys.argv[1], CASES[int(sys.argv[2])])
-    except BaseException as error:  # noqa: BLE001 (what a kernel raises is the result)
+    except BaseException as error:  # the exception of a kernel is its result
         lines = str(error).strip().splitlines() or [""]
         result = {"state": "fails", "why": f"{type(error).__name__}: {lines[0]}", "trace": traceback.format_exc()[-1500:]}
     print(json.dumps(result), file=out)

@@ -1,4 +1,4 @@
-"""Whole attention blocks for token generation, and attention over a paged cache: inputs and what NumPy says."""
+"""Whole attention blocks for token generation, and attention over a paged cache: inputs, and NumPy's results."""
 
 import sys
 import types
@@ -9,13 +9,13 @@ from nki_cases_history import LEGACY
 from nki_cases_library import library
 from nki_cases_moe import token_attention
 
-BATCH, ACTIVE, HIDDEN, WIDTH, CONTEXT, CACHED = 4, 2, 1024, 128, 512, 300  # tokens: new ones, the cache, those in it
+BATCH, ACTIVE, HIDDEN, WIDTH, CONTEXT, CACHED = 4, 2, 1024, 128, 512, 300  # tokens: new ones, the cache's size, those in it
 
 
 # ---- blocks ----
 
 def block_inputs(heads):
-    """Of the block, by name; the cache holds CACHED tokens, and in its last places the block sees the new ones."""
+    """The inputs of the block, by name. The cache holds CACHED tokens; its last places are for the new ones."""
     x = normal(BATCH, ACTIVE, HIDDEN, dtype=BF16)
     weights = normal(HIDDEN, (heads + 2) * WIDTH, dtype=BF16, seed=1, scale=HIDDEN ** -0.5)
     gamma = (1 + normal(1, HIDDEN, seed=2, scale=0.1)).astype(BF16)
@@ -74,7 +74,7 @@ def attention_block_case():
 
 
 def projections(lhs, rhs, ln_w, out, eps, **_):
-    """Heads of the normalized rows: for the kernel of that name in a package that AWS has not published."""
+    """Projects the normalised rows to heads: replaces a kernel of that name in a package that AWS has not published."""
     import neuronxcc.nki.isa as nisa
     import neuronxcc.nki.language as nl
 
@@ -95,7 +95,7 @@ def projections(lhs, rhs, ln_w, out, eps, **_):
 
 
 def llama_block_case():
-    import RoPE  # of the kernel's folder, which holds what the private package has under this name
+    import RoPE  # in the kernel's folder, with contents that the private package has under this name
 
     package = "neuronxcc.nki._private_kernels"
     for name, parts in ((package, {}), (f"{package}.RoPE", vars(RoPE)),
@@ -124,7 +124,7 @@ for _grid in (None, 2):
 # ---- attention over a paged cache ----
 
 HEADS, BLOCK, Q_TILE, KV_TILE = 4, 32, 128, 1024  # one head of keys and values
-QUERIES, LENGTHS = [100, 60, 1, 1, 1], [300, 150, 500, 90, 1100]  # of each request; one query: a decode
+QUERIES, LENGTHS = [100, 60, 1, 1, 1], [300, 150, 500, 90, 1100]  # for each request; one query means a decode
 PREFILLS = 2
 
 
@@ -137,12 +137,12 @@ def next_power(number):
 
 
 def stage_inputs(prefix, part, q_tile, tables, padded, unroll, first_query):
-    """The arguments of one of the two stages, from the planner that lies beside the kernel; what its runner makes of
-    the plan with torch is made here."""
+    """The arguments of one of the two stages, from the planner beside the kernel. What the kernel's runner does with
+    torch is done here with NumPy."""
     import execution_planner
     from execution_planner import VarlenAttentionPlanner
 
-    starts = execution_planner._get_seq_start_end  # NumPy 2 adds its i64 to arrays of i32 as i64
+    starts = execution_planner._get_seq_start_end  # with NumPy 2 its sums of i64 and i32 arrays are i64
     execution_planner._get_seq_start_end = lambda *lengths: [np.asarray(part, np.int32) for part in starts(*lengths)]
     is_decode = prefix == "decode_"
     queries, context = np.array(QUERIES[part], np.int32), np.array(LENGTHS[part], np.int32)
@@ -163,7 +163,7 @@ def stage_inputs(prefix, part, q_tile, tables, padded, unroll, first_query):
 
 
 def attended_rows(query, key, value):
-    """Of one head's [q, d] with the last q of [k, d], which see themselves and what is before them."""
+    """Attention of one head: [q, d] are the last q of [k, d], and see themselves and everything before."""
     seen = np.tri(len(query), len(key), len(key) - len(query), dtype=bool)
     scores = np.where(seen, query @ key.T / np.sqrt(WIDTH), -np.inf)
     powers = np.exp(scores - scores.max(-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Kernels of AWS's documentation, of nki-samples' head, and of a course: their inputs and what NumPy says."""
+"""Kernels of AWS's documentation, of the head of nki-samples, and of a course: inputs, and NumPy's results."""
 
 import numpy as np
 from nki_case import BF16, OLD, SAMPLES, SDK, case, normal, rng
@@ -6,7 +6,7 @@ from nki_case import BF16, OLD, SAMPLES, SDK, case, normal, rng
 # ---- tutorials ----
 
 def attention(q, k, v):
-    """Of q, k [d, seq] and v [seq, d] or [d, seq]."""
+    """q and k are [d, seq], v is [seq, d] or [d, seq]."""
     scores = q.T.astype(np.float64) @ k
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True) @ v
@@ -99,7 +99,7 @@ def sd_attention_case():
 
 
 def doubled(x, axis):
-    """Twice the length, each new element 3/4 of its nearest old one and 1/4 of the next; the ends repeat."""
+    """Doubles the length: each new element is 3/4 of its nearest old one and 1/4 of the next; the ends repeat."""
     x = np.moveaxis(x, axis, -1)
     before, after = np.concatenate([x[..., :1], x[..., :-1]], -1), np.concatenate([x[..., 1:], x[..., -1:]], -1)
     both = np.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], -1)
@@ -159,7 +159,7 @@ for _folder, _corpus in ((SDK, "docs, examples"), (OLD, "docs, release 2.26")):
     case(_corpus, f"{_folder}/layout-loop.py", "tensor_exp_kernel_", exp_case(256, 512))
     case(_corpus, f"{_folder}/layout-violation.py", "tensor_exp_kernel_", exp_case(256, 512),
          refused="number of partitions 256 exceed architecture limitation of 128")
-# These two return inside their loop, so that they make one trip in Python: 128 rows.
+# These two return inside their loop, so in Python they make one trip, over 128 rows.
 for _name in ("layout-dynamic-loop", "prof-kernel"):
     case("docs, release 2.26", f"{OLD}/{_name}.py", "tensor_exp_kernel_", exp_case(128, 512))
 for _name in ("prof-kernel-benchmark", "prof-kernel-profile"):
@@ -183,10 +183,10 @@ for _folder, _corpus in (("asst4-trainium", "CS149, 2024"), ("asst4-trainium2", 
 case("CS149, 2024", "asst4-trainium/part1/kernels.py", "vector_add_direct_allocation", lambda: (
     lambda made: (*made[:2], made[2][:, None]))(add_case(256000)()))
 case("CS149, 2025", "asst4-trainium2/part1/kernels.py", "matrix_transpose", exp_case(128, 256),
-     refused="to which nothing was written")  # the student's to write
+     refused="to which nothing was written")  # the student has to write it
 
 
-# ---- two of AWS's tests of the API whose own checks ask for more than bfloat16 has, or for luck ----
+# ---- two of AWS's tests of the API whose own checks demand more precision than bfloat16 has, or luck ----
 
 def activation_case():
     a, b, c = (rng(i).random(shape, np.float32) for i, shape in enumerate(((128, 1024), (128, 512), (128, 1))))
@@ -194,7 +194,7 @@ def activation_case():
 
 
 def dropout_case():
-    """A value stays or is 0, and as often as its row's probability says."""
+    """A value stays or becomes 0, as often as its row's probability says."""
     x, probabilities = np.ones((128, 512), np.float32), np.linspace(0, 1, 128, dtype=np.float32)[:, None]
 
     def kept(found):

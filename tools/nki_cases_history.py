@@ -1,7 +1,7 @@
-"""Kernels that only the history of nki-samples has, and those of KLR: their inputs and what NumPy says.
+"""Kernels found only in the history of nki-samples, and those of KLR: inputs, and NumPy's results.
 
-REFERENCE is nki-samples at 8370e11, the last commit with the folder of that name; LEGACY is its parent 7af4e4d, the last
-one with the Neuron team's contributed kernels.
+REFERENCE is nki-samples at 8370e11, the last commit with the folder of that name; LEGACY is its parent 7af4e4d, the
+last one with the Neuron team's contributed kernels.
 """
 
 import ml_dtypes
@@ -38,7 +38,7 @@ def resize_case():
 
 
 def adaptive_pool_case():
-    """Each of 7 x 6 windows of 30 x 40, which overlap where the sizes do not divide."""
+    """Averages 7 x 6 windows of 30 x 40, which overlap where the sizes do not divide."""
     x, size = normal(2, 64, 30, 40), (7, 6)
 
     def ends(n, length):
@@ -50,7 +50,7 @@ def adaptive_pool_case():
 
 
 def double_row_case():
-    """Rows of tiles in pairs, side by side: [K, N] as [K / 2, 2 N]; columns scaled to what fp8 holds."""
+    """Puts rows of tiles side by side in pairs: [K, N] as [K / 2, 2 N]; columns are scaled to fp8's range."""
     m, k, n = 256, 2048, 1024
     left, right = rng(0).random((m, k)).astype(BF16), rng(1).random((k, n))
     scale = np.abs(right).max(0) / 240
@@ -86,7 +86,7 @@ case("nki-samples, history", f"{TUTORIALS}/sd_attention/sd_attention_nki_kernels
 # ---- contributed kernels ----
 
 def causal_attention(q, k, v):
-    """Of [seq, d] each; the result, and the logarithm of each row's sum of exponentials."""
+    """q, k and v are [seq, d]. Returns the result, and the logarithm of each row's sum of exponentials."""
     scores = np.where(np.tri(len(q), dtype=bool), q @ k.T, -np.inf)
     top = scores.max(-1, keepdims=True)
     powers = np.exp(scores - top)
@@ -122,7 +122,7 @@ def ring_backward_case():
 
 
 def blockwise_inputs(tokens=256, hidden=4096, inner=128, experts=2, block=128):
-    """Each expert takes a block of its tokens; a token takes part in one."""
+    """Each expert takes a block of its tokens; each token belongs to one expert."""
     states = normal(tokens + 1, hidden, dtype=BF16, scale=0.5)
     gate_up = normal(experts, hidden, 2, inner, dtype=BF16, seed=1, scale=0.02)
     down = normal(experts, inner, hidden, dtype=BF16, seed=2, scale=0.1)
@@ -153,7 +153,7 @@ def transpose_case(permutation, keywords):
 
 
 def from_quantized(found):
-    """Rows in fp8, each with the scale that takes it back in its last four bytes."""
+    """Rows in fp8, each with its scale in its last four bytes, converted back."""
     found = np.asarray(found)
     scale = np.ascontiguousarray(found[..., -4:]).view(np.float32)
     return found[..., :-4].astype(np.float32) * scale
@@ -173,8 +173,8 @@ def shard_norm_quant_case():
 
 
 def conv_case():
-    """A convolution of images with a border of zeros. Of the orders that the kernel knows, its default: those with
-    images last index PSUM by arrays whose dimensions do not line up, unless there is one image."""
+    """A convolution of images with a border of zeros, in the kernel's default order. The orders with images last index
+    PSUM by arrays whose dimensions do not line up, unless there is one image."""
     x, filters = normal(2, 6, 12, 14), normal(8, 6, 3, 3, seed=1)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), (2, 3))
     out = np.zeros((2, 8, 12, 14), np.float32)
@@ -183,7 +183,7 @@ def conv_case():
 
 
 def conv_weights_case():
-    """The gradient of a convolution's weights, of one channel: [c, n, h, w] by [c, o, h, w] as [h, w, n, o]."""
+    """The gradient of a convolution's weights for one channel: [c, n, h, w] by [c, o, h, w] as [h, w, n, o]."""
     x, filters, out = normal(16, 1, 12, 14), normal(16, 8, 8, 9, seed=1), np.zeros((5, 6, 1, 8), np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(x, (8, 9), (2, 3))
     expected = np.einsum("cnijhw,cohw->ijno", windows, filters)

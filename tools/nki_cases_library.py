@@ -1,4 +1,4 @@
-"""Kernels of nki-library: their inputs and what NumPy says."""
+"""Kernels of nki-library: inputs, and NumPy's results."""
 
 import numpy as np
 from nki_case import BF16, LIBRARY, case, normal, rng
@@ -20,7 +20,7 @@ def cascaded_max_case():
 
 
 def rotated(x, cos, sin):
-    """Of [..., seq, d] with the halves of d as the two parts."""
+    """Rotary embedding of [..., seq, d], with the halves of d as the two parts."""
     half = x.shape[-1] // 2
     return x * cos + np.concatenate([-x[..., half:], x[..., :half]], -1) * sin
 

@@ -1,4 +1,4 @@
-"""nki-library's mixtures of experts; the kernels that its tests define."""
+"""nki-library's mixtures of experts, and kernels defined in its tests."""
 
 import ml_dtypes
 import numpy as np
@@ -15,7 +15,7 @@ def silu(x):
 
 
 def expert_inputs(tokens, hidden, inner, experts, block):
-    """Every token goes to one expert; blocks are filled up with the token that is none, the last row."""
+    """Every token goes to one expert; blocks are padded with the dummy token, which is the last row."""
     states = normal(tokens + 1, hidden, dtype=BF16, scale=0.5)
     states[-1] = 0
     gate_up = normal(experts, hidden, 2, inner, dtype=BF16, seed=1, scale=hidden ** -0.5)
@@ -32,7 +32,7 @@ def expert_inputs(tokens, hidden, inner, experts, block):
 
 
 def through_experts(states, affinity, gate_up, down, order, expert_of, block):
-    """What each block's expert makes of its tokens, times the token's affinity; and the steps on the way."""
+    """The output of each block's expert for its tokens, times the tokens' affinities; and the intermediate values."""
     f = [x.astype(np.float64) for x in (states, gate_up, down)]
     out, gates, made = np.zeros(states.shape), [], []
     for i, expert in enumerate(expert_of):
@@ -60,7 +60,7 @@ def experts_case(with_conditions=False, block=256, **keywords):
 
 
 def _tokens(found):
-    """[tokens, hidden], summed over the two cores' halves where a kernel leaves these."""
+    """[tokens, hidden]; sums the two cores' halves where a kernel leaves these."""
     found = np.asarray(found).astype(np.float64)
     return found.sum(1) if found.ndim == 3 else found
 
@@ -98,7 +98,7 @@ for _file, _name, _make in (
     library(_file, _name, _make, grid=None if _name == "blockwise_mm_bwd" else 2, tolerance=4e-2)
 
 
-# ---- rows of tokens added up ----
+# ---- sums of rows of tokens ----
 
 def topk_reduce_case():
     """Rows of tokens in any order, each with its token's number in its last two columns."""
@@ -116,7 +116,7 @@ library("experimental/collectives/topk_reduce.py", "topk_reduce", topk_reduce_ca
 # ---- parts of kernels, and token generation ----
 
 def returning(kernel):
-    """A part that writes the tensor it is given, as a kernel that returns one."""
+    """Wraps a part that writes a given tensor as a kernel that returns one."""
     def whole(x, gamma, shape, **keywords):
         import nki.language as nl
 
@@ -156,14 +156,14 @@ def nonzero_with_count_case():
 
 
 def token_attention(q, keys, values, mask):
-    """Of q [B, H, s, d], keys and values [B, S, d], mask [B, H, s, S]: [B, H, s, d]."""
+    """q [B, H, s, d], keys and values [B, S, d], mask [B, H, s, S]; the result is [B, H, s, d]."""
     scores = np.where(mask, np.einsum("bhsd,btd->bhst", q, keys), -np.inf)
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     return np.einsum("bhst,btd->bhsd", powers / powers.sum(-1, keepdims=True), values)
 
 
 def generation_inputs(batch, heads, active, context, width, cached):
-    """q, new keys and values, the cache, and a mask of it whose last positions are the new ones."""
+    """q, new keys and values, the cache, and a mask of the cache whose last positions are the new tokens."""
     q = normal(batch, heads, active, width, dtype=BF16, scale=0.3)
     new = [normal(batch, active, width, dtype=BF16, seed=i, scale=0.5) for i in (1, 2)]
     cache = [normal(batch, context, width, dtype=BF16, seed=i, scale=0.5) for i in (3, 4)]
@@ -195,7 +195,7 @@ library("experimental/benchmark/find_nonzero_indices_with_count.py", "find_nonze
         nonzero_with_count_case)
 
 
-# ---- kernels that its tests define ----
+# ---- kernels defined in its tests ----
 
 def tested(file, kernel, make, arch="gen2", **options):
     case("nki-library, tests", f"{TESTS}/{file}", kernel, make, arch, **options)

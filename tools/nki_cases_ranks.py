@@ -1,4 +1,4 @@
-"""Kernels with collectives, of nki-library and of its tests: on as many ranks as AWS's tests run them, or fewer, each with
+"""Kernels with collectives, of nki-library and its tests, on as many ranks as AWS's tests use, or fewer, each with
 inputs of its own."""
 
 import numpy as np
@@ -22,10 +22,10 @@ def tested_on(ranks, *arguments, **options):
     tested(*arguments, ranks=ranks, **options)
 
 
-# ---- rings: what is gathered, and multiplied on its way ----
+# ---- rings: gathering, and multiplying on the way ----
 
 def _shaped(expected):
-    """What a rank returns in the shape of what is expected: the rows lie by rank, program and channel."""
+    """Reshapes what a rank returns to the expected shape; its rows are by rank, program and channel."""
     return lambda found: (np.asarray(found).reshape(expected.shape), expected)
 
 
@@ -99,7 +99,7 @@ def rank_case(ranks, is_looked_up):
 
 
 def batch_shard_case(ranks=4, size=2, batch=8, depth=64):
-    """Heads of a group come together, and each of its ranks keeps its part of the batch."""
+    """Gathers the heads of a group, and keeps on each of its ranks its part of the batch."""
     def make():
         x, groups, part = normal(ranks, batch, 1, depth), _groups(ranks, size), batch // size
         offsets = np.array([[rank % size * part for rank in range(ranks)]], np.int32)

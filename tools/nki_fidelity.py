@@ -29,7 +29,7 @@ LAST = "kernel_results.csv"
 
 
 class Checkouts:
-    """Files of commits, unpacked where they can be imported."""
+    """Files of commits, unpacked so that they can be imported."""
 
     def __init__(self, folders, scratch):
         self.folders, self.scratch, self.unpacked = folders, scratch, {}
@@ -57,7 +57,7 @@ class Checkouts:
 
 
 def load_module(path, edits):
-    """The kernel's module; edits are `old => new`, each of which must apply."""
+    """Imports the kernel's module; edits are `old => new`, each of which must apply."""
     source = path.read_text()
     for edit in filter(None, edits.split(";")):
         old, new = (part.strip() for part in edit.split("=>"))
@@ -76,7 +76,7 @@ def load_module(path, edits):
 
 
 def argument(text):
-    """f32[128,512] is an array of that shape, anything else a Python literal."""
+    """f32[128,512] stands for an array of that shape, anything else for a Python literal."""
     import numpy as np
     from trainstone.nki import dtypes
 

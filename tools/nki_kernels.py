@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BEGIN, END = "<!-- nki kernels -->", "<!-- end of nki kernels -->"
 ROWS_BEGIN, ROWS_END = "<!-- nki rows -->", "<!-- end of nki rows -->"
 LIMIT_SECONDS = 300
-# checkout by the corpus that a list of kernels names
+# checkout for each corpus that a list of kernels names
 CHECKOUTS = {"docs-examples": "aws-neuron-sdk", "docs-examples@v2.26.1": "sdk-v2.26.1", "docs-test": "aws-neuron-sdk",
              "nki-samples@ref(c4b806e^)": "nki-samples-8370e11", "nki-samples@legacy(8370e11^)": "nki-samples-7af4e4d",
              "cs149-2024": "asst4-trainium", "cs149-2025": "asst4-trainium2"}
@@ -37,7 +37,7 @@ CHECKOUTS = {"docs-examples": "aws-neuron-sdk", "docs-examples@v2.26.1": "sdk-v2
 def run_case(folder, number, python):
     start = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory() as scratch:  # some leave programs where they run, or at home
+        with tempfile.TemporaryDirectory() as scratch:  # some kernels write programs to the current or the home folder
             done = subprocess.run([*python, str(HERE / "nki_cases.py"), str(folder), str(number)], capture_output=True,
                                   text=True, timeout=LIMIT_SECONDS, check=False, cwd=scratch,
                                   env=os.environ | {"HOME": scratch})
@@ -51,7 +51,7 @@ def run_case(folder, number, python):
 
 
 def places_of(row):
-    """(file, kernel) of a row and of its duplicates, files by checkout."""
+    """(file, kernel) of a row and of its duplicates; files are relative to the checkout."""
     places = [(row["corpus"], row["file"])]
     for other in filter(None, (part.strip() for part in row["duplicates"].split(";"))):
         corpus, _, file = other.rpartition(":")
@@ -60,7 +60,7 @@ def places_of(row):
 
 
 def tested(folder, row, known):
-    """How a row of AWS's tests fares: (state, why)."""
+    """The outcome of a row of AWS's tests: (state, reason)."""
     path = folder / CHECKOUTS[row["corpus"]] / row["file"]
     if path not in known:
         known[path] = nki_suite.run_file(path).values()
@@ -72,7 +72,7 @@ def tested(folder, row, known):
 
 
 def by_row(folder, path, results):
-    """[(row, state, why)] of the list's rows that need generation 2 or 3."""
+    """[(row, state, reason)] for the list's rows that need generation 2 or 3."""
     cases, known, found = {}, {}, []
     for case, result in results:
         cases.setdefault((case["file"], case["kernel"]), []).append(result)

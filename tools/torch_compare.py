@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BEGIN, END = "<!-- torch models -->", "<!-- end of torch models -->"
 TOLERANCE = 1e-4  # relative, of a loss in fp32
 ENVIRONMENTS = {"torch": {}, "host": {"PJRT_DEVICE": "CPU"}, "chip": {"PJRT_DEVICE": "NEURON"}}
-# module to what installs it
+# module: how to install it
 NEEDED = {name: "make torch" for name in ("torch", "torch_xla", "trainstone")} | {
     name: "pip install -r tools/requirements-models.txt" for name in ("transformers", "torchvision", "timm", "peft", "accelerate")}
 
@@ -37,7 +37,7 @@ def missing():
 
 
 def run(name, place):
-    """The measurements of a process that trains there, or {"error": what it said}."""
+    """The measurements of a process that trains at `place`, or {"error": its message}."""
     command = [sys.executable, str(HERE / "torch_training.py"), name, place]
     done = subprocess.run(command, env=os.environ | ENVIRONMENTS[place], capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines()
@@ -49,7 +49,7 @@ def run(name, place):
 
 
 def judged(chip, torch, tolerance):
-    """How far losses are from those of PyTorch on the CPU, relative, and whether that is close enough."""
+    """The relative distance of the losses from those of PyTorch on the CPU, and whether it is small enough."""
     scale = abs(torch["losses"][0])  # what is left of a loss that falls to nothing is a difference of large numbers
     off = max(abs(a - b) / max(abs(b), 0.1 * scale) if a == a else float("inf")
               for a, b in zip(chip["losses"], torch["losses"], strict=True))
@@ -64,7 +64,7 @@ def compare(name, tolerance):
 
 
 def steady(times):
-    """Of a step that does not compile any more, where there is one."""
+    """The time of a step that no longer compiles, if there is one."""
     return min(times[2:] or times)
 
 
@@ -85,7 +85,7 @@ def row(found):
 
 
 def table(results):
-    """Markdown: when and with what, then a row for each model."""
+    """Markdown: date and versions, then a row for each model."""
     dates = sorted({found["date"] for found in results})
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in NEEDED if name != "trainstone")
     return "\n".join([

@@ -1,5 +1,5 @@
-"""The models that tools/torch_compare.py trains: those of transformers, torchvision, timm and peft as they come, small, with
-random weights and data."""
+"""The models that tools/torch_compare.py trains: those of transformers, torchvision, timm and peft, unmodified but
+small, with random weights and data."""
 
 import torch
 from torch import nn
@@ -9,8 +9,8 @@ CASES = {}
 
 
 def case(name, **how):
-    """Registers a function that returns the model, the function of (model, batch) that gives the loss, and the batch.
-    `how` is for torch_training.Training, but for its tolerance, which the losses may be off by."""
+    """Registers a function that returns the model, the function of (model, batch) that returns the loss, and the batch.
+    `how` is passed to torch_training.Training, except for `tolerance`, the permitted error of the losses."""
     def register(make):
         CASES[name] = (make, how)
         return make
@@ -22,7 +22,7 @@ def words(size, batch=4, length=64):
 
 
 def own_loss(model, batch):
-    """Models of transformers compute it themselves."""
+    """Models of transformers compute their loss themselves."""
     return model(**batch).loss
 
 
@@ -35,7 +35,7 @@ def images(batch=4, size=64, classes=10):
 
 
 def built(name, auto=None, **settings):
-    """A model of transformers by the names of its class and of its configuration."""
+    """A model of transformers, given the names of its class and of its configuration."""
     import transformers
 
     config = getattr(transformers, name + "Config")(**settings)
@@ -209,18 +209,19 @@ def vision(name, batch=4, **settings):
     return getattr(torchvision.models, name)(num_classes=10, **settings), image_loss, images(batch)
 
 
-# Batch norms over few numbers blow rounding up: of 4 images of 64 x 64 the last ones of EfficientNet and DenseNet see 16 a
-# channel, and PyTorch's own fp32 losses leave those of float64 by more than the tolerance. So do those of ResNet-50, with
-# larger batches too, unless its residual branches begin at zero, as they do where it is trained in earnest.
+# Batch norms over few numbers amplify rounding errors: with 4 images of 64 x 64 the last ones of EfficientNet and
+# DenseNet average 16 values per channel, and PyTorch's own fp32 losses differ from those of float64 by more than the
+# tolerance. So do those of ResNet-50, with larger batches too, unless its residual branches begin at zero, as in
+# practical training.
 VISION = {"resnet18": {}, "resnet50": {"zero_init_residual": True}, "mobilenet_v3_small": {"dropout": 0.0},
           "efficientnet_b0": {"dropout": 0.0, "stochastic_depth_prob": 0.0, "batch": 16}, "densenet121": {"batch": 16}}
 for name, settings in VISION.items():
-    rate = 1e-4 if name == "efficientnet_b0" else 1e-3  # its loss goes up and down at the larger one
+    rate = 1e-4 if name == "efficientnet_b0" else 1e-3  # its loss oscillates at the larger rate
     case(name, optimizer="SGD", rate=rate)(lambda name=name, settings=settings: vision(name, **settings))
 
 
 class UNet(nn.Module):
-    """Halves twice and doubles twice, with skips."""
+    """Halves the size twice and doubles it twice, with skip connections."""
 
     def __init__(self, width=16, classes=5):
         super().__init__()

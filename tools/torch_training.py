@@ -17,8 +17,8 @@ STEPS = 4
 
 
 class Training:
-    """`how`, which torch_models.case was given: optimizer, rate (of learning), steps, accumulate (batches a step), clip
-    (the gradients' norm), schedule, checkpointing, autocast (to bfloat16), cast (of model and batch)."""
+    """`how`, as given to torch_models.case: optimizer, rate (of learning), steps, accumulate (batches per step), clip
+    (norm of the gradients), schedule, checkpointing, autocast (to bfloat16), cast (of model and batch)."""
 
     def __init__(self, name, place):
         torch.manual_seed(0)
@@ -69,7 +69,8 @@ class Training:
 
 
 def checkpoint(model, place):
-    """PyTorch's own torch.utils.checkpoint asks for torch.xla, which does not exist: PyTorch/XLA has one."""
+    """Enables gradient checkpointing. torch.utils.checkpoint asks for torch.xla, which does not exist; PyTorch/XLA has
+    its own version."""
     model.gradient_checkpointing_enable()
     if place != "torch":
         from torch_xla.utils import checkpoint as xla
@@ -88,7 +89,8 @@ def device_of(place):
 
 
 def measure(name, place):
-    """Losses, seconds, CPU seconds and compilations so far, each by step; seconds of compilation; peak memory in MiB."""
+    """Losses, seconds, CPU seconds and compilations so far, for each step; seconds of compilation; peak memory in
+    MiB."""
     training = Training(name, place)
     found = {"losses": [], "seconds": [], "cpu": [], "compilations": []}
     for _ in range(training.how.get("steps", STEPS)):
@@ -103,7 +105,7 @@ def measure(name, place):
 
 
 def compilations(place):
-    """How many so far, and their seconds."""
+    """The number of compilations so far, and their seconds."""
     if place == "torch":
         return 0, 0.0
     from torch_xla.debug import metrics
@@ -113,7 +115,7 @@ def compilations(place):
 
 
 def predicted():
-    """Of the costliest program, and which operations PyTorch computed on the host."""
+    """The record of the costliest program, and the operations that PyTorch computed on the host."""
     from torch_xla.debug import metrics
 
     from trainstone import library

@@ -1,4 +1,4 @@
-"""What the tree checks share: where the repository is, which files count, and how to report."""
+"""Shared by the checks of the tree: the repository's folder, its files, and reporting."""
 
 import pathlib
 import subprocess
@@ -9,7 +9,7 @@ CODE = (".c", ".h", ".def")
 
 
 def files(*folders, suffixes=None):
-    """Files under the folders, sorted; hidden folders, caches and build outputs are left out."""
+    """Files under the folders, sorted, without hidden folders, caches and build outputs."""
     found = []
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
@@ -30,7 +30,7 @@ def output(*command):
 
 
 def finish(problems, what):
-    """Prints every problem and ends the program: 0 when there is none."""
+    """Prints every problem and ends the program, with status 0 when there is none."""
     for problem in problems:
         print(problem)
     print(f"{what}: {len(problems)} problem(s)")

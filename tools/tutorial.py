@@ -25,20 +25,20 @@ SECONDS = 300
 
 
 def headline(text):
-    """The first line without its numbers and units, which differ between two versions."""
+    """The first line without its numbers and units, which differ between versions."""
     line = text.split("\n", 1)[0]
     return " ".join(re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?( ?([mun]?s|[KMG]iB|%)\b)?", "#", line).split())
 
 
 def run(command, folder):
-    """What the command prints, errors too, and its exit status."""
+    """What the command prints, including errors, and its exit status."""
     done = subprocess.run(["bash", "-c", command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=SECONDS, env={**os.environ, "NO_COLOR": "1"})
     return done.stdout, done.returncode
 
 
 def commands(body):
-    """Pairs of a command and the output that the page shows; a command goes on after a line that ends with \\."""
+    """Pairs of a command and the output that the page shows; a line that ends with \\ continues on the next."""
     pairs = []
     for line in body.splitlines(keepends=True):
         if line.startswith("$ "):
@@ -51,7 +51,7 @@ def commands(body):
 
 
 def follow(page, build, venv):
-    """The page with what its commands print today, and a list of what differs from it in words."""
+    """The page with the present output of its commands, and a list of differences in words."""
     differences = []
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
