@@ -82,7 +82,7 @@ class Gpt(nn.Module):
 
 
 class Lstm(nn.Module):
-    """An LSTM with one bias per layer, as in models_jax.py; nn.LSTM has two."""
+    """nn.LSTM, which has two biases per layer where models_jax.py has one."""
 
     def __init__(self, features=16, width=128, outputs=8):
         super().__init__()

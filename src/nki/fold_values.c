@@ -218,7 +218,7 @@ static void see_access(group *groups, ts_inst *inst, uint32_t at, const ts_ap *a
         *g = (group){.is_open = true, .zeros = at + 1, .missing = ts_operand_elems(ap)};
         return;
     }
-    g->zeros = 0; /* something reads the zeros, so the memset stays */
+    g->zeros = 0; /* another instruction uses them, so the memset stays */
     if (is_write) g->is_open = false;
 }
 

@@ -1,4 +1,4 @@
-/* Programs that clock tests go through: those of tests/timing, and what random ones are made with. */
+/* Programs for tests of the clock: those of tests/timing, and building blocks of random ones. */
 #ifndef TS_UNIT_CLOCK_PROGRAMS_H
 #define TS_UNIT_CLOCK_PROGRAMS_H
 

@@ -1,4 +1,4 @@
-/* What the clock's tests share: programs from text, the timing folder, and the invariants of a record. */
+/* Shared by tests of the clock: programs from text, the timing folder, and invariants of records. */
 #ifndef TS_UNIT_CLOCK_SUPPORT_H
 #define TS_UNIT_CLOCK_SUPPORT_H
 
@@ -47,7 +47,7 @@ static inline ts_time clock_total(const ts_program *program, const ts_chip *chip
     return total;
 }
 
-/* What holds for every record of every program. */
+/* Checks what holds for every record of every program. */
 static inline void check_invariants(const ts_record *record) {
     ts_time bounds = 0, rows = 0;
     uint64_t count = 0;
@@ -68,7 +68,7 @@ static inline void check_invariants(const ts_record *record) {
         assert_true(record->busy[e] <= record->total - record->launch);
     assert_true(record->dma_busy <= record->total - record->launch);
 
-    /* Slices of a lane follow each other; those of an engine add up to its busy time. */
+    /* Slices of a lane do not overlap; those of an engine add up to its busy time. */
     assert_false(record->slices_truncated);
     ts_time last[256] = {0}, sum[256] = {0};
     for (uint32_t i = 0; i < record->slices.count; i++) {

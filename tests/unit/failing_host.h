@@ -1,6 +1,6 @@
-/* A host that refuses: the n-th request for memory, a mapping or a thread fails, and those after it when
-   asked. The test is linked with --wrap for each of them (tests/hard.cmake), so that the library's own calls
-   end here. */
+/* A host that refuses: the n-th request for memory, a mapping or a thread fails, and if asked all later ones
+   too. Tests are linked with --wrap for each of these calls (tests/hard.cmake), so that the library's own
+   calls end here. */
 #ifndef TS_UNIT_FAILING_HOST_H
 #define TS_UNIT_FAILING_HOST_H
 
@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static atomic_long requests_left; /* until one is refused; below 0: none is */
+static atomic_long requests_left; /* before one is refused; negative: none will be */
 static atomic_long refused;
-static atomic_bool is_for_good; /* every request after the first refused one */
+static atomic_bool is_for_good; /* also refuse all requests after the first refused one */
 
 static inline void refuse_request(long number, bool for_good) {
     atomic_store(&refused, 0);
@@ -37,7 +37,7 @@ static inline bool is_refused(void) {
     result __wrap_##name(__VA_ARGS__);                                                                       \
     result __wrap_##name(__VA_ARGS__)
 
-/* Memory and mappings that were taken and not given back. */
+/* Memory and mappings that were allocated and not freed. */
 static atomic_long live_blocks;
 
 static inline void *counted(void *memory) {

@@ -1,4 +1,4 @@
-/* A strict JSON reader that only says whether a text is one value, for tests of what is printed. */
+/* A strict JSON reader that only tells whether a text is a single value, for tests of printed JSON. */
 #ifndef TS_UNIT_JSON_CHECK_H
 #define TS_UNIT_JSON_CHECK_H
 
@@ -40,7 +40,7 @@ static inline const char *json_number(const char *at) {
     return at;
 }
 
-/* The end of the value at `at`, NULL when it is none. */
+/* The end of the value at `at`; NULL when there is no value. */
 static inline const char *json_value(const char *at, int depth) {
     at = json_space(at);
     if (depth > 32) return NULL;

@@ -1,4 +1,4 @@
-/* What the tests of the machine share: a chip, and programs written as text. */
+/* Shared by tests of the machine: a chip, and programs written as text. */
 #ifndef TS_UNIT_MACHINE_SUPPORT_H
 #define TS_UNIT_MACHINE_SUPPORT_H
 
@@ -21,7 +21,7 @@ static inline ts_chip trn1(void) {
     return chip;
 }
 
-/* Header line, then `text`; parsed and verified. */
+/* Makes a program of a header line and `text`; parsed and verified. */
 static inline ts_program *program_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static inline ts_program *program_of(const char *format, ...) {
     char text[8192] = "trn 1\nprogram test chip=trn1\n", story[1200];
@@ -52,13 +52,13 @@ static inline ts_pool *pool_of(int threads) {
     return pool;
 }
 
-/* A sequence that is the same everywhere. */
+/* A pseudorandom sequence that is the same on every host. */
 static inline uint32_t next_random(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(*state >> 33);
 }
 
-/* In (-1, 1), 24 bits. */
+/* Uniform in (-1, 1), with 24 bits. */
 static inline float next_float(uint64_t *state) {
     return (float)((int32_t)next_random(state) - (1 << 30)) * 0x1p-30f;
 }

@@ -1,4 +1,4 @@
-/* A client for each test, which leaves the HBM of both devices as it found it. */
+/* Makes a client for each test and checks that the test leaves the HBM of both devices as it found it. */
 #ifndef TS_UNIT_PJRT_FIXTURE_H
 #define TS_UNIT_PJRT_FIXTURE_H
 

@@ -1,4 +1,4 @@
-/* What the tests of the PJRT plugin share: short calls of the C API, as a framework makes them. */
+/* Shared by tests of the PJRT plugin: short forms of the C API's calls, as a framework makes them. */
 #ifndef TS_UNIT_PJRT_SUPPORT_H
 #define TS_UNIT_PJRT_SUPPORT_H
 
@@ -54,7 +54,7 @@ static const char program_sum[] =
 enum { ELEMS = 32, BYTES = 4 * ELEMS };
 static const int64_t dims_4x8[2] = {4, 8};
 
-/* CALL(Client_Devices, .client = c): fills the arguments and keeps them in `a`; the error is `e`. */
+/* CALL(Client_Devices, .client = c) makes the call; its arguments are then `a`, and its error `e`. */
 #define CALL(slot, ...)                                                                                      \
     PJRT_##slot##_Args a = {.struct_size = sizeof a, __VA_ARGS__};                                           \
     PJRT_Error *e = GetPjrtApi()->PJRT_##slot(&a)
@@ -63,7 +63,7 @@ typedef struct text {
     char bytes[1024];
 } text;
 
-/* Takes the error; its code as the result. */
+/* Destroys the error and returns its code; copies its message if `message` is given. */
 static inline int take_error(PJRT_Error *error, text *message) {
     if (!error) return 0;
     PJRT_Error_GetCode_Args code = {.struct_size = sizeof code, .error = error};
@@ -82,7 +82,7 @@ static inline void good(PJRT_Error *error) {
     if (take_error(error, &message)) fail_msg("%s", message.bytes);
 }
 
-/* The error must have the code and name the word. */
+/* Checks that the error has the code and that its message contains the word. */
 static inline void bad(PJRT_Error *error, PJRT_Error_Code code, const char *word) {
     text message = {""};
     int found = take_error(error, &message);
@@ -141,7 +141,7 @@ static inline PJRT_Buffer *buffer_new(PJRT_Client *client, PJRT_Device *device, 
     return a.buffer;
 }
 
-/* f32[4,8] with start, start+1, ... */
+/* An f32[4,8] buffer with start, start + 1, ... */
 static inline PJRT_Buffer *buffer_ramp(PJRT_Client *client, int device, float start) {
     float values[ELEMS];
     for (int i = 0; i < ELEMS; i++)
@@ -172,7 +172,7 @@ static inline void check_ramp(PJRT_Buffer *buffer, float start, float step) {
         assert_float_equal(values[i], start + step * (float)i, 0);
 }
 
-/* CompileOptionsProto that assigns one device. */
+/* A CompileOptionsProto that assigns one device. Returns its size. */
 static inline size_t compile_options(int device, uint8_t *bytes) {
     const uint8_t proto[] = {0x1a, 14, 0x20, 1, 0x28, 1, 0x4a, 8,
                              8,    1,  0x10, 1, 0x1a, 2, 0x08, (uint8_t)device};
@@ -206,7 +206,8 @@ static inline void executable_destroy(PJRT_LoadedExecutable *executable) {
     good(e);
 }
 
-/* One output; the completion event goes to *event, or is awaited when that is NULL. */
+/* Executes a program with one output. The completion event goes to *event, or is awaited when `event` is
+   NULL. */
 static inline PJRT_Error *execute(PJRT_LoadedExecutable *executable, PJRT_Buffer *const *arguments,
                                   size_t count, PJRT_Buffer **output, PJRT_Event **event) {
     PJRT_ExecuteOptions options = {.struct_size = sizeof options};
@@ -222,7 +223,7 @@ static inline PJRT_Error *execute(PJRT_LoadedExecutable *executable, PJRT_Buffer
     return NULL;
 }
 
-/* A buffer that stays unready until staged_end. */
+/* Makes a buffer that stays unready until staged_end. */
 static inline PJRT_AsyncHostToDeviceTransferManager *staged_new(PJRT_Client *client, int device,
                                                                 PJRT_Buffer **buffer) {
     PJRT_ShapeSpec spec = {
@@ -253,7 +254,7 @@ static inline void staged_end(PJRT_AsyncHostToDeviceTransferManager *manager, fl
     staged_destroy(manager);
 }
 
-/* CompileOptionsProto: one replica of two partitions, or the other way round, on these devices. */
+/* Compiles with one replica of two partitions, or two replicas of one, on the given devices. */
 static inline PJRT_Error *compile_two(PJRT_Client *client, const char *code, int first, int second,
                                       bool is_replicas, PJRT_LoadedExecutable **executable) {
     const uint8_t a = (uint8_t)first, b = (uint8_t)second;

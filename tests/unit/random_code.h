@@ -1,10 +1,10 @@
-/* Random straight-line code whose operands meet often, with semaphores or without. */
+/* Random straight-line code whose operands often overlap, with or without semaphores. */
 #ifndef TS_UNIT_RANDOM_CODE_H
 #define TS_UNIT_RANDOM_CODE_H
 
 #include "clock_programs.h"
 
-/* An SBUF or PSUM operand in a small part of the memory, so that operands meet often. */
+/* An SBUF or PSUM operand in a small part of the memory, so that operands overlap often. */
 static inline void add_operand(ts_text *out, uint64_t *state, const char *name, bool may_psum,
                                unsigned count) {
     static const char *const parts[] = {"0:32", "32:32", "0:64", "0:128"};
@@ -47,8 +47,8 @@ static inline void add_compute(ts_text *out, uint64_t *state) {
     ts_text_add(out, "\n");
 }
 
-/* A load, a store or a move inside SBUF of [128, n] with a trigger engine and a queue of its own. Few places,
-   so that several transfers read the same one. */
+/* A load, a store or a copy inside SBUF of [128, n], on a given queue with a random trigger engine. There are
+   few places, so that several transfers read the same one. */
 static inline void add_dma(ts_text *out, uint64_t *state, int queue) {
     static const char *const triggers[] = {"sync", "scalar", "gpsimd", "vector"};
     unsigned count = 16u << below(state, 2), offset = 128 * below(state, 5), row = below(state, 4);
@@ -70,7 +70,7 @@ static inline void add_dma(ts_text *out, uint64_t *state, int queue) {
     }
 }
 
-/* Between rows of x: what others load and store. */
+/* A collective between rows of x, which other instructions load and store. */
 static inline void add_collective(ts_text *out, uint64_t *state) {
     static const char *const engines[] = {"gpsimd", "sync", "vector"};
     static const char *const kinds[] = {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"};
@@ -82,8 +82,8 @@ static inline void add_collective(ts_text *out, uint64_t *state) {
         8192 * below(state, 4), kind == 1 ? part : whole, kind == 0 || kind == 2 ? "add" : "bypass");
 }
 
-/* Straight-line code; every DMA on a queue of its own when `queues` is 16. Of four ranks: with collectives.
- */
+/* Straight-line code, with collectives of four ranks if is_together. With `queues` 16 every DMA has a queue
+   of its own. */
 static inline ts_program *random_of(uint64_t seed, int length, int queues, bool is_together) {
     ts_text text = {0};
     uint64_t state = seed * 977 + 5;
@@ -108,7 +108,7 @@ static inline ts_program *random_program(uint64_t seed, int length, int queues) 
     return random_of(seed, length, queues, false);
 }
 
-/* What of an instruction's line says who executes it: an engine, or a queue and its trigger. */
+/* The source that executes an instruction, from its line: an engine, or a queue and its trigger engine. */
 static inline unsigned source_of(const char *line) {
     static const char *const engines[] = {"vector", "scalar", "gpsimd", "sync"};
     const char *queue = strstr(line, "queue=");
@@ -118,7 +118,7 @@ static inline unsigned source_of(const char *line) {
     return queue ? 4 + engine + 4 * (unsigned)strtoul(queue + 6, NULL, 10) : engine;
 }
 
-/* The same kind of code with semaphores at random, one a source. */
+/* Similar code with random semaphores, one for each source. */
 static inline ts_program *random_semaphores(uint64_t seed, int length, int queues) {
     enum { SOURCES = 80 };
     ts_text text = {0};

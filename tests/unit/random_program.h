@@ -64,7 +64,7 @@ static inline ts_ap pick_ap(random_state *r, bool is_index) {
             ap.index_step = pick_number(r);
         }
     } else {
-        /* tiles of the table are in SBUF and PSUM by turns; without a table a few operands name one */
+        /* tiles of the table are in SBUF and PSUM alternately; without a table, a few operands name one */
         uint32_t tiles = r->program->tiles.count;
         if (tiles)
             ap.tensor = 2 * (uint32_t)pick(r, tiles / 2) + (ap.space == ts_space_sbuf ? 1 : 2);
@@ -127,7 +127,7 @@ static inline void fill_field(random_state *r, const ts_field *field, void *valu
             steps->step[i] = pick(r, 2) ? pick_number(r) : 0;
         break;
     case ts_kind_loop: *(uint32_t *)value = r->open[pick(r, (uint64_t)r->depth)]; break;
-    case ts_kind_trip: break; /* of loop marks, made by add_loop */
+    case ts_kind_trip: break; /* belongs to loop marks, which add_loop makes */
     }
 }
 
@@ -202,7 +202,8 @@ static inline void add_tensor(random_state *r, ts_tensor_kind kind, uint32_t num
     ts_vec_push(&r->program->tensors, &r->program->arena, tensor);
 }
 
-/* Every row of isa.def at least once, `extra` instructions more. The caller frees. */
+/* Makes a program with every row of isa.def at least once and `extra` more instructions. The caller frees
+   it. */
 static inline ts_program *random_program(uint64_t seed, int extra) {
     random_state r = {.seed = seed * 77 + 1,
                       .program = ts_program_new(seed % 2 ? "step" : "jit(step) \"1\"", "trn1")};

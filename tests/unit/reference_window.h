@@ -1,10 +1,10 @@
-/* The part of compiler_reference.h that knows convolutions and windows. Operands' notes are their values. */
+/* The part of compiler_reference.h for convolutions and windows. The notes of operands are their values. */
 #ifndef TS_UNIT_REFERENCE_WINDOW_H
 #define TS_UNIT_REFERENCE_WINDOW_H
 
 #include "compiler/graph/graph.h"
 
-/* Runs a region on scalars; false when it holds an op that is not known. */
+/* Runs a region on scalars; false when it contains an unknown op. */
 typedef bool ts_reference_apply(void *run, const ts_block *region, double *arguments, double *results);
 
 void ts_reference_convolution(const ts_op_node *op, double *out);

@@ -1,4 +1,4 @@
-/* What holds for the report of every program. */
+/* Checks what holds for the report of every program. */
 #ifndef TS_UNIT_REPORT_SUPPORT_H
 #define TS_UNIT_REPORT_SUPPORT_H
 
@@ -39,7 +39,7 @@ static inline void check_sums(const ts_report *report) {
     assert_int_equal(modules, lines);
 }
 
-/* The timeline and the path cover the step once. */
+/* Checks that the timeline and the critical path cover the step exactly once. */
 static inline void check_timeline(const ts_report *report) {
     const ts_record *record = &report->record;
     ts_time path = 0, at = 0;
