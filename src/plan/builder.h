@@ -138,8 +138,8 @@ static inline int64_t ts_build_at_most(const ts_builder *builder, int64_t amount
 /* Turns copies from HBM to HBM into stores from the tile that already holds the data (forward.c). Runs before
    ts_plan_reside. */
 void ts_plan_forward(ts_builder *builder);
-/* Keeps values that loop nests exchange through scratch tensors in SBUF, as far as there is room (reside.c).
-   The program must be complete: no loop open, no tile placed. */
+/* Keeps in SBUF the values that loop nests exchange through scratch tensors, as far as there is room
+   (reside.c). The program must be complete: no loop open, no tile placed. */
 void ts_plan_reside(ts_builder *builder);
 
 /* Hoists loads that fetch the same on every trip out of top-level loops, while SBUF has room

@@ -94,8 +94,8 @@ static void occupy_chosen(room *p, const ts_tile_info *tile, uint32_t busy) {
 }
 
 /* Finds the hole of `need` units whose most recent use is oldest; the lowest among equals; -1 when there is
-   none. Only holes that begin at a span are tried: moving such a hole down by a unit cannot make it older.
-   The queue holds the spans of the sliding window that may be its most recent use, latest first. */
+   none. Only holes that begin at a span are tried: any other hole is at least as old one unit lower. The
+   queue holds the spans of the sliding window that may be its most recent use, latest first. */
 static int oldest_hole(const room *p, uint32_t first, int need) {
     const span *s = p->spans;
     int best = -1, head = 0, tail = 0, next = 0;

@@ -172,8 +172,9 @@ void ts_dot_early_piece(ts_lower *lower, const ts_dot *dot, const ts_dot_operand
 /* Makes a tile for the operand's open panel and loads it. */
 void ts_dot_load(ts_lower *lower, const ts_dot *dot, ts_dot_operand *operand);
 
-/* ---- transposing operands on TensorE, dot_turn.c ---- "Turned" data have been transposed: depth on the
-   partitions. */
+/* ---- transposing operands on TensorE, dot_turn.c ---- */
+
+/* "Turned" data have been transposed: depth on the partitions. */
 
 /* Rows of an operand that are turned together: those of some batches of a small panel, or a tile of one
    batch. */

@@ -153,8 +153,9 @@ bool ts_counted_covers(const ts_count_loop *loop, const ts_op_node *op, uint32_t
     return is_covered;
 }
 
-/* ---- scalar arithmetic ---- The numbers here are views without elements: an offset plus coefficients of
-   loop counters. */
+/* ---- scalar arithmetic ---- */
+
+/* The numbers here are views without elements: an offset plus coefficients of loop counters. */
 
 bool ts_view_bounds(const ts_lower *lower, const ts_view *view, int64_t *low, int64_t *high) {
     *low = *high = view->offset;

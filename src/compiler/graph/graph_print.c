@@ -345,8 +345,8 @@ static void print_op(printer *p, const ts_op_node *op, int depth) {
     if (lead) print_lead(p, op, lead);
     for (uint32_t i = 0; i < op->operand_count; i++)
         ts_text_format(p->out, "%s%%%u", i ? ", " : " ", op->operands[i]->id);
-    /* Without its leading attribute such an operation shows its attributes even if there are none: the parser
-       would take what follows for it. */
+    /* Such an operation without its leading attribute prints its attributes even if there are none; otherwise
+       the parser would take what follows for the leading attribute. */
     if (op->attr_count > (lead != NULL) || (!lead && may_lead(op->kind))) {
         ts_text_add(p->out, " ");
         print_dict(p, op->attr_count, op->attrs, lead);

@@ -13,7 +13,7 @@ enum {
     TS_GROUP_OPS = 64,
     TS_GROUP_INPUTS = 24,
     TS_GROUP_SUMS = 4,
-    TS_LOAD_QUEUE = 0, /* queues TS_LOAD_QUEUE .. + TS_LOAD_QUEUES - 1 take loads in turn; stores likewise */
+    TS_LOAD_QUEUE = 0, /* first of TS_LOAD_QUEUES queues that loads take in turn; stores likewise */
     TS_LOAD_QUEUES = 4,
     TS_STORE_QUEUE = 8,
     TS_STORE_QUEUES = 4
@@ -57,11 +57,10 @@ typedef struct ts_lowered {
     bool is_sum;                  /* a sum over its group's rows, possibly reshaped */
     const ts_block *block;        /* the block that computes it */
     const ts_op_node *reader;     /* the last op that reads it */
-    bool is_reserved;       /* `view` is storage into which parts of the value are computed before its op is
-          reached */
-    uint32_t last_use;      /* number of the last op that reads it */
-    uint32_t region;        /* region where `view` is valid: a conditional region's code may not run */
-    const ts_op_node *slot; /* the update that puts the value into a slice of a home; NULL = none */
+    bool is_reserved;             /* `view` is storage for parts of the value, computed before its op */
+    uint32_t last_use;            /* number of the last op that reads it */
+    uint32_t region;              /* region where `view` is valid: a conditional region's code may not run */
+    const ts_op_node *slot;       /* the update that puts the value into a slice of a home; NULL = none */
     uint32_t home; /* 1 + tensor into which it should be computed, once that is free (home.c); 0 = any */
 } ts_lowered;
 
@@ -76,7 +75,7 @@ typedef struct ts_lower {
     int32_t *donors;        /* by result: the argument whose buffer it should reuse, or -1 */
     TS_VEC(ts_group *) open_groups;
     int next_queue;  /* next queue for a load */
-    uint64_t repeat; /* product of the trips of the open control loops; loops that data end count as 1 */
+    uint64_t repeat; /* product of the open control loops' trips; 1 for those that data end */
     uint32_t at;     /* number of the op being lowered, in program order: an op comes before its regions */
     uint32_t region, region_count;   /* current region, and regions entered so far; 0 = the body */
     TS_VEC(const ts_block *) blocks; /* blocks being lowered, outermost first */

@@ -18,7 +18,7 @@ static ts_lowered *note(const ts_value *value) {
 typedef struct run {
     ts_view from;
     int axis[TS_VIEW_RANK];
-    bool is_apart; /* what a member sends is not contiguous in the result */
+    bool is_apart; /* parts arrive in a tensor of their own, and are put in place afterwards */
 } run;
 
 /* Whether the elements are contiguous from the view's offset on. */

@@ -12,7 +12,7 @@ enum {
     MAX_ARRAYS = 64 + TS_SORT_KEYS + 1,
     SBUF_BYTES = 128 << 10,   /* bytes per partition for the arrays */
     MAX_CHUNK = 8192,         /* elements; steps of operands have 16 bits */
-    FAST_LINES = 64,          /* with this many lines the partitions are full enough to keep lines whole */
+    FAST_LINES = 64,          /* so many lines fill the partitions well enough: they are kept whole */
     EXACT_POSITIONS = 1 << 24 /* positions that VectorE compares exactly in fp32 */
 };
 

@@ -161,8 +161,9 @@ ts_alu ts_pointwise_compare_alu(const ts_op_node *op);
 /* The function of ScalarE for the op; ts_act_count = none. */
 ts_act ts_pointwise_act(unsigned hlo);
 
-/* ---- pointwise_float.c ---- Adds `passes` over the op's elements in `count` instructions to the engine's
-   busy time. */
+/* ---- pointwise_float.c ---- */
+
+/* Adds `passes` over the op's elements in `count` instructions to the engine's busy time. */
 void ts_pointwise_busy(ts_emitter *e, ts_engine engine, double passes, double count);
 /* Chooses the engine for a conversion of the op's elements, and adds to its busy time. */
 ts_engine ts_pointwise_copier(ts_emitter *e, unsigned dst, unsigned src);
@@ -178,8 +179,9 @@ bool ts_pointwise_sum(ts_emitter *e, const ts_value_form *in, const ts_value_for
    False, with nothing emitted, for other operands. */
 bool ts_pointwise_select(ts_emitter *e, int index, const ts_value_form *const *in);
 
-/* ---- pointwise_int.c ---- Integer arithmetic, on VectorE where ranges show that fp32 is exact, otherwise on
-   GpSimdE. */
+/* ---- pointwise_int.c ---- */
+
+/* Integer arithmetic, on VectorE where ranges show that fp32 is exact, otherwise on GpSimdE. */
 bool ts_pointwise_int_takes_number(const ts_emitter *e, const ts_op_node *op, uint32_t operand);
 ts_status ts_pointwise_int(ts_emitter *e, const ts_op_node *op, const ts_ap *dst,
                            const ts_value_form *const *in);
@@ -192,8 +194,10 @@ ts_status ts_pointwise_convert(ts_emitter *e, const ts_op_node *op, const ts_ap 
 ts_status ts_pointwise_reduce_precision(ts_emitter *e, const ts_op_node *op, const ts_value_form *dst,
                                         const ts_value_form *from);
 
-/* ---- group_sums.c ---- Sums over rows: their views, after those of the inputs; whether the chosen nest
-   suits them; and the code before its loops, for each trip's data, and after its loops. */
+/* ---- group_sums.c ---- */
+
+/* Sums over rows: their views, after those of the inputs; whether the chosen nest suits them; and the code
+   before its loops, for each trip's data, and after its loops. */
 void ts_pointwise_sum_views(ts_emitter *e);
 bool ts_pointwise_sums_fit(const ts_emitter *e);
 void ts_pointwise_sums_open(ts_emitter *e);

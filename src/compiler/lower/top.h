@@ -7,7 +7,7 @@
 
 enum {
     TS_TOP_FOUND = 8,  /* elements that one instruction finds */
-    TS_TOP_ROW = 4096, /* most elements of a row in a partition; 2^8 times as many are exact in fp32 */
+    TS_TOP_ROW = 4096, /* most elements of a row in a partition; 2^8 times that is exact in fp32 */
     TS_TOP_ARRAYS = 8
 };
 

@@ -72,8 +72,8 @@ static shaped shaped_of(const ts_value *value) {
     return s;
 }
 
-/* The reduction by this operator from its neutral number that the value is, with a bit for each reduced axis;
-   NULL if it is none. */
+/* The value as a reduction by this operator that starts from its neutral number, with a bit for each reduced
+   axis; NULL if the value is something else. */
 static const ts_op_node *reduction(const shaped *s, ts_alu alu, double start, uint32_t *axes) {
     const ts_op_node *op = s->value->def;
     int64_t dims[TS_MAX_RANK];
