@@ -36,19 +36,18 @@ static void load_weights(conv *c) {
         ts_ap last = taps_ap(c, c->weights, (d->chunks - 1) * taps, taps);
         ts_emit_memset(c->b, ts_engine_gpsimd, &last, 0);
     }
-    for (int64_t i = 0; i < d->chunks; i++)
-        ts_depthwise_move_w(d, i, c->weights, i * taps, false);
+    ts_depthwise_move_w(d, c->weights, false);
 }
 
 /* ---- where x is spread ---- */
 
 /* Taps with which the places of y that are `class` modulo the spread read elements of x. */
-typedef struct taps {
+typedef struct tap_set {
     int64_t first, step, count;
-} taps;
+} tap_set;
 
-static taps taps_of(const ts_conv_axis *a, int64_t class) {
-    taps t = {.step = 1};
+static tap_set taps_of(const ts_conv_axis *a, int64_t class) {
+    tap_set t = {.step = 1};
     for (int64_t tap = 0; tap < a->taps; tap++) {
         if ((class + ts_conv_first(a, tap)) % a->spread) continue;
         if (t.count == 0) t.first = tap;
@@ -59,7 +58,7 @@ static taps taps_of(const ts_conv_axis *a, int64_t class) {
 }
 
 /* A class's taps among the weights of a chunk: [chunk, row, place]. */
-static ts_ap class_ap(const conv *c, ts_tile tile, taps rows, taps cols) {
+static ts_ap class_ap(const conv *c, ts_tile tile, tap_set rows, tap_set cols) {
     const ts_depthwise *d = &c->d;
     const ts_conv_axis *r = &d->s->axis[0], *p = &d->s->axis[1];
     int64_t row = r->tap_step < 0 ? r->taps - 1 - (rows.first + (rows.count - 1) * rows.step) : rows.first;
@@ -77,14 +76,14 @@ static ts_ap class_ap(const conv *c, ts_tile tile, taps rows, taps cols) {
 static void sum_between(conv *c) {
     const ts_depthwise *d = &c->d;
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
-    int64_t taps_in_all = ts_depthwise_taps(d), all = d->chunks * taps_in_all;
+    int64_t taps = ts_depthwise_taps(d), all = d->chunks * taps;
     ts_tile zeros = ts_build_tile(c->b, ts_space_sbuf, most_parts(d), all * 4, 1);
     ts_ap from = taps_ap(c, c->weights, 0, all), to = taps_ap(c, zeros, 0, all);
     ts_emit_tensor_scalar(c->b, ts_engine_vector, &to, &from, ts_alu_multiply, ts_scalar_const(0), false);
     c->between =
         ts_build_tile(c->b, ts_space_sbuf, most_parts(d), rows->spread * cols->spread * d->chunks * 4, 1);
     for (int64_t i = 0; i < rows->spread * cols->spread; i++) {
-        taps r = taps_of(rows, i / cols->spread), p = taps_of(cols, i % cols->spread);
+        tap_set r = taps_of(rows, i / cols->spread), p = taps_of(cols, i % cols->spread);
         ts_tile others = ts_build_tile(c->b, ts_space_sbuf, most_parts(d), all * 4, 1);
         ts_ap copy = taps_ap(c, others, 0, all);
         ts_emit_copy(c->b, ts_engine_vector, &copy, &to);
@@ -93,8 +92,8 @@ static void sum_between(conv *c) {
             ts_emit_memset(c->b, ts_engine_vector, &own, 0);
         }
         copy.dims = 0;
-        ts_ap_dim(&copy, taps_in_all, ts_count_const(d->chunks));
-        ts_ap_dim(&copy, 1, ts_count_const(taps_in_all));
+        ts_ap_dim(&copy, taps, ts_count_const(d->chunks));
+        ts_ap_dim(&copy, 1, ts_count_const(taps));
         ts_ap sum = taps_ap(c, c->between, i * d->chunks, d->chunks);
         ts_emit_reduce(c->b, &sum, &copy, ts_alu_add, 1);
     }
@@ -162,15 +161,23 @@ static void add_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64_
     ts_emit_tensor_tensor(c->b, ts_engine_gpsimd, &sum, &sum, &more, ts_alu_add);
 }
 
-static void run_unit(const conv *c, ts_depthwise_unit *u) {
+static void begin_unit(const conv *c, ts_depthwise_unit *u, ts_tile *x) {
+    *x = ts_depthwise_load_x(&c->d, u);
+    ts_depthwise_make_products(&c->d, u);
+}
+
+/* What the next unit reads is put in place meanwhile, so that ScalarE can go on with that. */
+static void run_unit(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_depthwise_unit *next,
+                     ts_tile *next_x) {
     const ts_depthwise *d = &c->d;
-    ts_depthwise_make_products(d, u);
     ts_dtype dtype = (ts_dtype)d->s->out.dtype;
-    ts_tile x = ts_depthwise_load_x(d, u), y = ts_depthwise_make_y(d, u, ts_dtype_f32), result = y;
+    ts_tile y = ts_depthwise_make_y(d, u, ts_dtype_f32), result = y;
+    int64_t cols = d->s->axis[1].taps, taps = ts_depthwise_taps(d);
     if (c->between) begin_between(c, u, y);
-    for (int64_t row = 0; row < d->s->axis[0].taps; row++)
-        for (int64_t col = 0; col < d->s->axis[1].taps; col++)
-            add_tap(c, u, x, row, col, y);
+    for (int64_t tap = 0; tap < taps; tap++) {
+        if (tap == taps / 2 && next) begin_unit(c, next, next_x);
+        add_tap(c, u, x, tap / cols, tap % cols, y);
+    }
     if (dtype != ts_dtype_f32) {
         result = ts_depthwise_make_y(d, u, dtype);
         ts_count elems = ts_count_const(u->chunks * d->batch * u->rows * d->s->axis[1].out);
@@ -188,12 +195,17 @@ bool ts_conv_depthwise_fit(const ts_conv_shape *shape) {
 
 void ts_conv_depthwise(const ts_conv_shape *shape) {
     conv c = {.b = shape->b};
-    ts_depthwise_unit unit;
+    ts_depthwise_unit units[2];
+    ts_tile x[2];
     ts_depthwise_plan(&c.d, shape);
     load_weights(&c);
     if (is_spread(shape)) sum_between(&c);
     ts_depthwise_walker walker = ts_depthwise_begin(&c.d);
-    while (ts_depthwise_next(&walker, &unit))
-        run_unit(&c, &unit);
+    bool is_more = ts_depthwise_next(&walker, &units[0]);
+    begin_unit(&c, &units[0], &x[0]);
+    for (int at = 0; is_more; at ^= 1) {
+        is_more = ts_depthwise_next(&walker, &units[at ^ 1]);
+        run_unit(&c, &units[at], x[at], is_more ? &units[at ^ 1] : NULL, &x[at ^ 1]);
+    }
     ts_depthwise_end(&walker);
 }

@@ -17,9 +17,9 @@ typedef struct ts_depthwise {
     int64_t chunk, chunks; /* channels x on the partitions, and how often; the last chunk may have fewer */
     int64_t ways;          /* sets of images on the partitions */
     int64_t together;      /* chunks in a partition at a time */
-    int64_t batch, trips;  /* images of a set at a time, and how often */
+    int64_t batch;         /* images of a set at a time */
+    int64_t turns, trips;  /* and how often in a trip of a loop, and in how many trips */
     int64_t rows;          /* of y at a time */
-    int slots;             /* of the tiles of a unit */
 } ts_depthwise;
 
 /* Along an axis of a tile of x: its places are the elements from `first` on. Of these, x has `count` from
@@ -55,7 +55,7 @@ bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s);
 typedef struct ts_depthwise_walker {
     const ts_depthwise *d;
     uint32_t loop;
-    int64_t chunk, row;
+    int64_t chunk, turn, row;
     int number;
 } ts_depthwise_walker;
 ts_depthwise_walker ts_depthwise_begin(const ts_depthwise *d);
@@ -75,10 +75,10 @@ ts_ap ts_depthwise_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile 
                      const ts_depthwise_walk walk[2], int64_t first, int64_t chunks);
 ts_ap ts_depthwise_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, ts_dtype dtype,
                      const ts_depthwise_walk walk[2], int64_t first, int64_t chunks);
-/* Weights of one chunk: [row, place] of the window from element `offset` of each partition of an f32 tile on;
-   the first set of images' or, of a load, those of all. */
-void ts_depthwise_move_w(const ts_depthwise *d, int64_t chunk, ts_tile tile, int64_t offset, bool is_store);
-/* Where in that the weight of a tap is. */
+/* All weights: [chunk, row, place of the window] in each partition of an f32 tile; the first set of images'
+   or, of a load, those of all. */
+void ts_depthwise_move_w(const ts_depthwise *d, ts_tile tile, bool is_store);
+/* Where in a chunk's the weight of a tap is. */
 int64_t ts_depthwise_weight(const ts_depthwise *d, int64_t row, int64_t col);
 
 static inline int64_t ts_depthwise_taps(const ts_depthwise *d) {

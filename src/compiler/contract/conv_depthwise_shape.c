@@ -54,26 +54,33 @@ static int64_t x_places(const ts_depthwise *d) {
     return span_of(&d->s->axis[0], 0, d->rows).size * span_of(&d->s->axis[1], 0, d->s->axis[1].out).size;
 }
 
-/* Two units' x, as it comes and with zeros around, y, products in fp32, and y once more in a narrower type.
- */
+/* x of two units as it comes and with zeros around, y, two products in fp32, and y once more in a narrower
+ * type. */
 static bool fits(const ts_depthwise *d) {
+    int64_t bytes = ts_dtype_get((ts_dtype)d->s->out.dtype)->bytes;
     int64_t x = d->together * d->batch * x_places(d) * ts_dtype_get((ts_dtype)d->s->in.dtype)->bytes;
-    int64_t y = columns(d) * (4 + 4 + ts_dtype_get((ts_dtype)d->s->out.dtype)->bytes);
+    int64_t y = columns(d) * (4 + 4 + (bytes < 4 ? bytes : 0));
     int64_t weights = 4 * d->chunks * ts_depthwise_taps(d) * 4;
     return 2 * (2 * x + y) + weights <= ts_build_scaled(d->b, TS_CONV_BYTES);
 }
 
 /* Smaller units until they fit. Units of some size are also what lets loads, work and stores overlap. */
 static bool cut(ts_depthwise *d) {
-    enum { ENOUGH = 2048 /* columns, which instructions' own costs hardly matter to */ };
+    enum {
+        FEWEST = 1024,
+        ENOUGH = 4096 /* columns, which instructions' own costs hardly matter to */,
+        UNITS = 4
+    };
+    int64_t most = columns(d) / UNITS;
+    most = most < FEWEST ? FEWEST : most > ENOUGH ? ENOUGH : most;
     for (;;) {
-        bool is_large = columns(d) > ENOUGH, is_fit = fits(d);
+        bool is_large = columns(d) > most, is_fit = fits(d);
         if (is_fit && !is_large) return true;
         if (d->together > 1)
             d->together = ts_ceil_div(d->together, 2);
         else if (d->batch > 1)
             d->batch = ts_conv_divisor(d->batch, d->batch / 2);
-        else if (is_fit && columns(d) <= 2 * ENOUGH)
+        else if (is_fit && columns(d) <= ENOUGH)
             return true;
         else if (d->rows > 1)
             d->rows = ts_ceil_div(d->rows, 2);
@@ -82,26 +89,51 @@ static bool cut(ts_depthwise *d) {
     }
 }
 
-bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s) {
-    enum { MOST_TAPS = 256, MOST_UNITS = 64 };
-    *d = (ts_depthwise){.s = s, .b = s->b, .repeat = s->outputs / s->features};
+/* Cycles of ScalarE and GpSimdE for all places with one tap, and of the DMA's descriptors, spread over the
+ * taps. */
+static double cost_of(const ts_depthwise *d, int64_t chunk, int64_t ways) {
+    enum { LEAST = 64, ISSUE = 64, DESCRIPTOR = 4 /* 40 ns on one of 16 engines, at 1.4 GHz */ };
+    const ts_conv_shape *s = d->s;
+    double places = (double)(s->images / ways * s->axis[0].out * s->axis[1].out);
+    double each = (places > LEAST ? places : LEAST) + ISSUE;
+    double runs = 2.0 * (double)(s->features * d->repeat * ways);
+    return each * (double)ts_ceil_div(s->features, chunk) + DESCRIPTOR * runs / (double)ts_depthwise_taps(d);
+}
+
+/* Channels and sets of images that fill the partitions. Sets need chunks that are all alike. */
+static void choose_parts(ts_depthwise *d) {
+    const ts_conv_shape *s = d->s;
     int64_t most = TS_CONV_PARTS / d->repeat;
-    if (most == 0 || ts_depthwise_taps(d) > MOST_TAPS || s->axis[0].size == 0 || s->axis[1].size == 0)
-        return false;
-    d->chunks = ts_ceil_div(s->features, most);
-    d->chunk = ts_ceil_div(s->features, d->chunks);
+    d->chunk = ts_ceil_div(s->features, ts_ceil_div(s->features, most));
+    d->ways = s->features <= most ? ts_conv_divisor(s->images, most / d->chunk) : 1;
+    for (int64_t chunk = d->chunk - 1; chunk >= 4; chunk--) {
+        if (s->features % chunk) continue;
+        int64_t ways = ts_conv_divisor(s->images, most / chunk);
+        if (cost_of(d, chunk, ways) >= cost_of(d, d->chunk, d->ways)) continue;
+        d->chunk = chunk;
+        d->ways = ways;
+    }
     d->chunks = ts_ceil_div(s->features, d->chunk);
-    d->ways = ts_conv_divisor(s->images, most / d->chunk);
+}
+
+bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s) {
+    enum { MOST_TAPS = 256, MOST_UNITS = 64, FEW_UNITS = 16 };
+    *d = (ts_depthwise){.s = s, .b = s->b, .repeat = s->outputs / s->features};
+    if (d->repeat > TS_CONV_PARTS || ts_depthwise_taps(d) > MOST_TAPS || s->axis[0].size == 0 ||
+        s->axis[1].size == 0)
+        return false;
+    choose_parts(d);
     d->together = d->chunks;
     d->batch = s->images / d->ways;
     d->rows = s->axis[0].out;
     if (!cut(d)) return false;
-    d->trips = s->images / d->ways / d->batch;
     int64_t units = ts_ceil_div(d->chunks, d->together) * ts_ceil_div(s->axis[0].out, d->rows);
+    int64_t batches = s->images / d->ways / d->batch;
+    d->turns = ts_conv_divisor(batches, units < FEW_UNITS ? FEW_UNITS / units : 1);
+    d->trips = batches / d->turns;
     int64_t row = span_of(&s->axis[1], 0, s->axis[1].out).size * s->axis[0].stride;
     bool is_short = x_places(d) <= INT16_MAX && row <= INT16_MAX &&
                     d->rows * s->axis[1].out * s->axis[0].spread <= INT16_MAX;
-    d->slots = d->trips > 1 && units == 1 ? 2 : 1;
     return is_short && units <= MOST_UNITS;
 }
 
@@ -122,12 +154,17 @@ bool ts_depthwise_next(ts_depthwise_walker *walker, ts_depthwise_unit *unit) {
         u.chunks++;
     u.parts = d->ways * u.channels * d->repeat;
     u.rows = rows->out - u.row < d->rows ? rows->out - u.row : d->rows;
-    u.image = ts_conv_step(d->b, ts_affine_const(0), d->batch, d->trips, walker->loop);
+    u.image = ts_affine_const(walker->turn * d->batch);
+    u.image = ts_conv_step(d->b, u.image, d->turns * d->batch, d->trips, walker->loop);
     u.span[0] = span_of(rows, u.row, u.rows);
     u.span[1] = span_of(cols, 0, cols->out);
     walker->row += u.rows;
     if (walker->row >= rows->out) {
         walker->row = 0;
+        walker->turn++;
+    }
+    if (walker->turn == d->turns) {
+        walker->turn = 0;
         walker->chunk += u.chunks;
     }
     *unit = u;
@@ -189,7 +226,7 @@ static ts_box begin_box(const ts_depthwise *d, const ts_depthwise_unit *u, const
                   .tile_dtype = dtype,
                   .parts = ts_count_const(u->parts)};
     box.hbm_offset = ts_build_sum(d->b, box.hbm_offset, u->image, image_step);
-    ts_box_part(&box, d->batch * d->trips * image_step, ts_count_const(d->ways));
+    ts_box_part(&box, d->batch * d->turns * d->trips * image_step, ts_count_const(d->ways));
     return box;
 }
 
@@ -199,19 +236,18 @@ static void load_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile ti
     const ts_conv_shape *s = d->s;
     const ts_depthwise_span *rows = &u->span[0], *cols = &u->span[1];
     ts_dtype dtype = (ts_dtype)s->in.dtype;
-    for (int64_t i = 0; i < u->chunks; i++) {
-        ts_box box = begin_box(d, u, &s->in, tile, dtype, s->in_image);
-        box.hbm_offset.base += (u->chunk + i) * d->chunk * s->in_feature +
-                               (rows->first + rows->place) * s->axis[0].in_step +
-                               (cols->first + cols->place) * s->axis[1].in_step;
-        box.tile_offset.base = (i * d->batch * size + place) * ts_dtype_get(dtype)->bytes;
-        ts_box_part(&box, s->in_feature, ts_count_const(u->channels));
-        ts_box_part(&box, 0, ts_count_const(d->repeat));
-        ts_box_free(&box, s->in_image, size, ts_count_const(d->batch));
-        ts_box_free(&box, s->axis[0].in_step, width, ts_count_const(rows->count));
-        ts_box_free(&box, s->axis[1].in_step, 1, ts_count_const(cols->count));
-        ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
-    }
+    ts_box box = begin_box(d, u, &s->in, tile, dtype, s->in_image);
+    box.hbm_offset.base += u->chunk * d->chunk * s->in_feature +
+                           (rows->first + rows->place) * s->axis[0].in_step +
+                           (cols->first + cols->place) * s->axis[1].in_step;
+    box.tile_offset.base = place * ts_dtype_get(dtype)->bytes;
+    ts_box_part(&box, s->in_feature, ts_count_const(u->channels));
+    ts_box_part(&box, 0, ts_count_const(d->repeat));
+    ts_box_free(&box, d->chunk * s->in_feature, d->batch * size, ts_count_const(u->chunks));
+    ts_box_free(&box, s->in_image, size, ts_count_const(d->batch));
+    ts_box_free(&box, s->axis[0].in_step, width, ts_count_const(rows->count));
+    ts_box_free(&box, s->axis[1].in_step, 1, ts_count_const(cols->count));
+    ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
 }
 
 /* Rows with zeros at their ends are no long runs: they come in beside and are put in place. */
@@ -219,7 +255,7 @@ ts_tile ts_depthwise_load_x(const ts_depthwise *d, const ts_depthwise_unit *u) {
     const ts_depthwise_span *rows = &u->span[0], *cols = &u->span[1];
     ts_dtype dtype = (ts_dtype)d->s->in.dtype;
     int64_t bytes = u->chunks * d->batch * ts_dtype_get(dtype)->bytes, size = rows->size * cols->size;
-    ts_tile tile = ts_build_tile(d->b, ts_space_sbuf, u->parts, bytes * size, d->slots);
+    ts_tile tile = ts_build_tile(d->b, ts_space_sbuf, u->parts, bytes * size, 1);
     clear_edges(d, u, tile);
     if (rows->count == 0 || cols->count == 0) return tile;
     if (cols->count == cols->size) {
@@ -227,7 +263,7 @@ ts_tile ts_depthwise_load_x(const ts_depthwise *d, const ts_depthwise_unit *u) {
         return tile;
     }
     int64_t held = rows->count * cols->count;
-    ts_tile stage = ts_build_tile(d->b, ts_space_sbuf, u->parts, bytes * held, d->slots);
+    ts_tile stage = ts_build_tile(d->b, ts_space_sbuf, u->parts, bytes * held, 1);
     load_x(d, u, stage, 0, cols->count, held);
     part p = {.size = held, .row_step = cols->count, .rows = rows->count, .col_step = 1, .cols = cols->count};
     ts_ap from = part_ap(d, u, stage, dtype, p, 0, u->chunks);
@@ -241,7 +277,7 @@ ts_tile ts_depthwise_load_x(const ts_depthwise *d, const ts_depthwise_unit *u) {
 
 ts_tile ts_depthwise_make_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_dtype dtype) {
     int64_t elems = u->chunks * d->batch * u->rows * d->s->axis[1].out;
-    return ts_build_tile(d->b, ts_space_sbuf, u->parts, elems * ts_dtype_get(dtype)->bytes, d->slots);
+    return ts_build_tile(d->b, ts_space_sbuf, u->parts, elems * ts_dtype_get(dtype)->bytes, 1);
 }
 
 void ts_depthwise_make_products(const ts_depthwise *d, ts_depthwise_unit *u) {
@@ -253,22 +289,18 @@ void ts_depthwise_move_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_t
                          bool is_store) {
     const ts_conv_shape *s = d->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
-    int64_t size = u->rows * cols->out;
-    for (int64_t i = 0; i < u->chunks; i++) {
-        ts_box box = begin_box(d, u, &s->out, tile, dtype, s->out_image);
-        box.hbm_offset.base +=
-            (u->chunk + i) * d->chunk * d->repeat * s->out_output + u->row * rows->out_step;
-        box.tile_offset.base = i * d->batch * size * ts_dtype_get(dtype)->bytes;
-        ts_box_part(&box, s->out_output, ts_count_const(u->channels * d->repeat));
-        ts_box_free(&box, s->out_image, size, ts_count_const(d->batch));
-        ts_box_free(&box, rows->out_step, cols->out, ts_count_const(u->rows));
-        ts_box_free(&box, cols->out_step, 1, ts_count_const(cols->out));
-        if (is_store) /* TensorE has nothing else to do that would wait */
-            ts_emit_store(d->b, ts_engine_tensor, TS_STORE_QUEUE + (u->number + (int)i) % TS_STORE_QUEUES,
-                          &box);
-        else
-            ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
-    }
+    int64_t size = u->rows * cols->out, step = s->out_output;
+    ts_box box = begin_box(d, u, &s->out, tile, dtype, s->out_image);
+    box.hbm_offset.base += u->chunk * d->chunk * d->repeat * step + u->row * rows->out_step;
+    ts_box_part(&box, step, ts_count_const(u->channels * d->repeat));
+    ts_box_free(&box, d->chunk * d->repeat * step, d->batch * size, ts_count_const(u->chunks));
+    ts_box_free(&box, s->out_image, size, ts_count_const(d->batch));
+    ts_box_free(&box, rows->out_step, cols->out, ts_count_const(u->rows));
+    ts_box_free(&box, cols->out_step, 1, ts_count_const(cols->out));
+    if (is_store) /* TensorE has nothing else to do that would wait */
+        ts_emit_store(d->b, ts_engine_tensor, TS_STORE_QUEUE + u->number % TS_STORE_QUEUES, &box);
+    else
+        ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
 }
 
 ts_ap ts_depthwise_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile,
@@ -297,20 +329,21 @@ ts_ap ts_depthwise_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile 
 
 /* ---- weights ---- */
 
-/* Windows that are reversed lie as they are stored. */
-void ts_depthwise_move_w(const ts_depthwise *d, int64_t chunk, ts_tile tile, int64_t offset, bool is_store) {
+static void move_chunks(const ts_depthwise *d, int64_t chunk, int64_t chunks, ts_tile tile, bool is_store) {
     const ts_conv_shape *s = d->s;
     int64_t ways = is_store ? 1 : d->ways, outputs = ts_depthwise_channels(d, chunk) * d->repeat;
+    int64_t step = d->chunk * d->repeat * s->weight_output, taps = ts_depthwise_taps(d);
     ts_box box = {.tensor = s->weights.tensor,
                   .hbm_dtype = ts_chip_dtype(s->weights.dtype),
                   .hbm_offset = ts_view_offset(d->b, &s->weights),
                   .tile = tile,
                   .tile_dtype = ts_dtype_f32,
                   .parts = ts_count_const(ways * outputs)};
-    box.hbm_offset.base += chunk * d->chunk * d->repeat * s->weight_output;
-    box.tile_offset.base = offset * 4;
+    box.hbm_offset.base += chunk * step;
+    box.tile_offset.base = chunk * taps * 4;
     ts_box_part(&box, 0, ts_count_const(ways));
     ts_box_part(&box, s->weight_output, ts_count_const(outputs));
+    ts_box_free(&box, step, taps, ts_count_const(chunks));
     for (int i = 0; i < 2; i++) {
         const ts_conv_axis *a = &s->axis[i];
         if (a->tap_step < 0) box.hbm_offset.base += (a->taps - 1) * a->tap_step;
@@ -321,6 +354,13 @@ void ts_depthwise_move_w(const ts_depthwise *d, int64_t chunk, ts_tile tile, int
         ts_emit_store(d->b, ts_engine_tensor, TS_STORE_QUEUE, &box);
     else
         ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
+}
+
+/* Windows that are reversed lie as they are stored. */
+void ts_depthwise_move_w(const ts_depthwise *d, ts_tile tile, bool is_store) {
+    bool is_ragged = ts_depthwise_channels(d, d->chunks - 1) < d->chunk;
+    if (d->chunks > is_ragged) move_chunks(d, 0, d->chunks - is_ragged, tile, is_store);
+    if (is_ragged) move_chunks(d, d->chunks - 1, 1, tile, is_store);
 }
 
 int64_t ts_depthwise_weight(const ts_depthwise *d, int64_t row, int64_t col) {

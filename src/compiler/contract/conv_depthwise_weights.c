@@ -43,17 +43,32 @@ static void sum_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_til
     }
 }
 
-static void run_unit(const conv *c, ts_depthwise_unit *u) {
+/* A unit and what it reads. */
+typedef struct work {
+    ts_depthwise_unit unit;
+    ts_tile x, y;
+} work;
+
+static void begin_unit(const conv *c, work *w) {
     const ts_depthwise *d = &c->d;
-    ts_depthwise_make_products(d, u);
-    int64_t taps = ts_depthwise_taps(d), first = u->chunk * taps;
-    ts_tile x = ts_depthwise_load_x(d, u), y = ts_depthwise_make_y(d, u, (ts_dtype)d->s->out.dtype);
-    ts_depthwise_move_y(d, u, y, (ts_dtype)d->s->out.dtype, false);
+    ts_dtype dtype = (ts_dtype)d->s->out.dtype;
+    w->x = ts_depthwise_load_x(d, &w->unit);
+    w->y = ts_depthwise_make_y(d, &w->unit, dtype);
+    ts_depthwise_move_y(d, &w->unit, w->y, dtype, false);
+    ts_depthwise_make_products(d, &w->unit);
+}
+
+/* What the next unit reads is put in place meanwhile. */
+static void run_unit(const conv *c, const work *w, work *next) {
+    const ts_depthwise *d = &c->d;
+    const ts_depthwise_unit *u = &w->unit;
+    int64_t cols = d->s->axis[1].taps, taps = ts_depthwise_taps(d), first = u->chunk * taps;
     ts_tile sums = c->sums;
-    if (!c->is_once) sums = ts_build_tile(c->b, ts_space_sbuf, u->parts, u->chunks * taps * 4, d->slots);
-    for (int64_t row = 0; row < d->s->axis[0].taps; row++)
-        for (int64_t col = 0; col < d->s->axis[1].taps; col++)
-            sum_tap(c, u, x, y, row, col, sums, c->is_once ? first : 0);
+    if (!c->is_once) sums = ts_build_tile(c->b, ts_space_sbuf, u->parts, u->chunks * taps * 4, 1);
+    for (int64_t tap = 0; tap < taps; tap++) {
+        if (tap == taps / 2 && next) begin_unit(c, next);
+        sum_tap(c, u, w->x, w->y, tap / cols, tap % cols, sums, c->is_once ? first : 0);
+    }
     if (c->is_once) return;
     ts_ap all = sums_ap(c, c->sums, u->parts, first, u->chunks * taps);
     ts_ap more = sums_ap(c, sums, u->parts, 0, u->chunks * taps);
@@ -114,20 +129,22 @@ bool ts_conv_depthwise_weights_fit(const ts_conv_shape *shape) {
 void ts_conv_depthwise_weights(const ts_conv_shape *shape) {
     ts_conv_shape s = turned(shape);
     conv c = {.b = shape->b};
-    ts_depthwise_unit unit;
+    work works[2];
     ts_depthwise_plan(&c.d, &s);
     int64_t taps = ts_depthwise_taps(&c.d);
-    c.is_once = c.d.trips == 1 && c.d.rows == s.axis[0].out;
+    c.is_once = c.d.trips * c.d.turns == 1 && c.d.rows == s.axis[0].out;
     c.sums = ts_build_tile(c.b, ts_space_sbuf, most_parts(&c.d), c.d.chunks * taps * 4, 1);
     if (!c.is_once || ts_depthwise_channels(&c.d, c.d.chunks - 1) < c.d.chunk) {
         ts_ap all = sums_ap(&c, c.sums, most_parts(&c.d), 0, c.d.chunks * taps);
         ts_emit_memset(c.b, ts_engine_vector, &all, 0);
     }
     ts_depthwise_walker walker = ts_depthwise_begin(&c.d);
-    while (ts_depthwise_next(&walker, &unit))
-        run_unit(&c, &unit);
+    bool is_more = ts_depthwise_next(&walker, &works[0].unit);
+    begin_unit(&c, &works[0]);
+    for (int at = 0; is_more; at ^= 1) {
+        is_more = ts_depthwise_next(&walker, &works[at ^ 1].unit);
+        run_unit(&c, &works[at], is_more ? &works[at ^ 1] : NULL);
+    }
     ts_depthwise_end(&walker);
-    ts_tile total = sum_ways(&c);
-    for (int64_t chunk = 0; chunk < c.d.chunks; chunk++)
-        ts_depthwise_move_w(&c.d, chunk, total, chunk * taps, true);
+    ts_depthwise_move_w(&c.d, sum_ways(&c), true);
 }

@@ -98,6 +98,15 @@ static ts_status lay(ts_lower *lower, int rank, const int *perm, ts_view *view) 
     return ts_ok;
 }
 
+/* The order in which a channel's weights lie together. */
+static int taps_last(const ts_conv *c, int64_t outputs, int64_t inputs, const int64_t *places, int *perm) {
+    perm[0] = (int)outputs;
+    perm[1] = (int)inputs;
+    for (int i = 0; i < c->spatial; i++)
+        perm[2 + i] = (int)places[i];
+    return 2 + c->spatial;
+}
+
 /* Weights whose outputs do not lie side by side, as PyTorch keeps them, once more with outputs last: a matmul
    takes a tap's outputs from a row, and a DMA would pay for each element. Those of a depthwise convolution,
    as JAX keeps them, with taps last: a channel takes its own. */
@@ -107,12 +116,11 @@ static ts_status lay_weights(ts_lower *lower, const ts_conv *c, bool is_depthwis
     bool is_laid = is_depthwise ? view->stride[c->rhs_out] != 1
                                 : view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST;
     if (is_laid || ts_view_elems(view) < FEWEST) return ts_ok;
-    if (is_depthwise) perm[at++] = (int)c->rhs_out;
-    if (is_depthwise) perm[at++] = (int)c->rhs_in;
+    if (is_depthwise) return lay(lower, taps_last(c, c->rhs_out, c->rhs_in, c->rhs_axis, perm), perm, view);
     for (int i = 0; i < c->spatial; i++)
         perm[at++] = (int)c->rhs_axis[i];
-    if (!is_depthwise) perm[at++] = (int)c->rhs_in;
-    if (!is_depthwise) perm[at++] = (int)c->rhs_out;
+    perm[at++] = (int)c->rhs_in;
+    perm[at++] = (int)c->rhs_out;
     return lay(lower, at, perm, view);
 }
 
@@ -140,6 +148,24 @@ static method method_of(const ts_op_node *op, const ts_conv *c, bool is_weights)
                       : (method){ts_conv_images_fit, ts_conv_images};
 }
 
+/* Where the result is written: of many weights of a depthwise convolution that do not lie channel by channel,
+   beside them. */
+static ts_view begin_result(ts_lower *lower, const ts_conv *c, ts_value *result, bool is_apart) {
+    enum { FEWEST = 4096 /* elements that are worth it */ };
+    ts_lower_result(lower, result);
+    ts_view view = ((ts_lowered *)result->note)->view;
+    int perm[TS_VIEW_RANK], back[TS_VIEW_RANK];
+    if (!is_apart || view.stride[c->out_feature] != 1 || ts_view_elems(&view) < FEWEST) return view;
+    int rank = taps_last(c, c->out_feature, c->out_batch, c->out_axis, perm);
+    ts_view order = ts_view_permute(&view, rank, perm);
+    ts_type type = {.dtype = view.dtype, .rank = (uint8_t)rank};
+    memcpy(type.dim, order.dim, sizeof type.dim);
+    for (int i = 0; i < rank; i++)
+        back[perm[i]] = i;
+    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "weights_by_channel"), &type);
+    return ts_view_permute(&dense, rank, back);
+}
+
 /* False, and nothing emitted, where images do not lie row by row or SBUF has no room. */
 static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c, bool *is_done) {
     ts_view in, kernel, out = ts_view_of_tensor(0, &op->results[0]->type);
@@ -153,12 +179,13 @@ static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c
     TS_TRY(get_kernel(lower, c, op, is_weights, &kernel));
     ts_conv_shape shape = ts_conv_shape_of(lower, c, &in, &kernel, &out);
     if (!m.fit(&shape)) return ts_ok;
-    ts_lower_result(lower, op->results[0]);
+    ts_view made = begin_result(lower, c, op->results[0], is_weights && ts_conv_is_depthwise(op, c));
+    const ts_view *own = &((ts_lowered *)op->results[0]->note)->view;
     lower->b.loc = op->loc;
-    shape = ts_conv_shape_of(lower, c, &in, &kernel, &((ts_lowered *)op->results[0]->note)->view);
+    shape = ts_conv_shape_of(lower, c, &in, &kernel, &made);
     m.emit(&shape);
     *is_done = true;
-    return ts_ok;
+    return made.tensor == own->tensor ? ts_ok : ts_lower_copy(lower, own, &made);
 }
 
 ts_status ts_lower_convolution(ts_lower *lower, ts_op_node *op) {

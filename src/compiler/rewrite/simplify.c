@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "compiler/graph/convolution.h"
+#include "compiler/graph/graph_make.h"
 #include "compiler/lower/lower.h"
 #include "compiler/passes.h"
 
@@ -234,6 +236,38 @@ static ts_value *turn_joined(ts_fold_state *state, const ts_op_node *op) {
                                 type, joined->attr_count, joined->attrs, 0));
 }
 
+/* transpose(convolution(x, y)) of the gradient of depthwise weights is a convolution that gives it so: a
+   channel's weights come from its partition, in whatever order. */
+static ts_value *turn_weights(ts_fold_state *state, const ts_op_node *op) {
+    static const char *const names[2] = {"output_batch_dimension", "output_feature_dimension"};
+    ts_op_node *made = op->operands[0]->def;
+    if (op->kind != ts_hlo_transpose || !made || made->kind != ts_hlo_convolution) return NULL;
+    if (made->results[0]->id >= state->uses_count || state->uses[made->results[0]->id] != 1) return NULL;
+    ts_conv conv;
+    int64_t perm[TS_MAX_RANK], back[TS_MAX_RANK], places[TS_MAX_RANK];
+    int count;
+    ts_conv_read(made, &conv);
+    if (!ts_conv_is_depthwise(made, &conv) || !ts_conv_gives_weights(made, &conv)) return NULL;
+    if (!ts_op_ints(op, "permutation", perm, TS_MAX_RANK, &count)) return NULL;
+    for (int i = 0; i < count; i++)
+        back[perm[i]] = i;
+    for (int i = 0; i < conv.spatial; i++)
+        places[i] = back[conv.out_axis[i]];
+    ts_maker m = {.module = state->module, .func = state->func, .loc = made->loc};
+    ts_named_attr *attrs = TS_NEW_ARRAY(&state->module->arena, ts_named_attr, made->attr_count + 3);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < made->attr_count; i++)
+        if (strcmp(made->attrs[i].name, names[0]) != 0 && strcmp(made->attrs[i].name, names[1]) != 0 &&
+            strcmp(made->attrs[i].name, "output_spatial_dimensions") != 0)
+            attrs[at++] = made->attrs[i];
+    attrs[at++] = (ts_named_attr){.name = names[0], .value = ts_make_integer(&m, back[conv.out_batch])};
+    attrs[at++] = (ts_named_attr){.name = names[1], .value = ts_make_integer(&m, back[conv.out_feature])};
+    attrs[at++] =
+        (ts_named_attr){.name = "output_spatial_dimensions", .value = ts_make_ints(&m, conv.spatial, places)};
+    return put(state, ts_op_new(state->module, state->func, ts_hlo_convolution, made->loc, 2, made->operands,
+                                1, &op->results[0]->type, at, attrs, 0));
+}
+
 /* With one partition, shardings mean nothing. */
 static bool has_one_partition(const ts_module *module) {
     for (uint32_t i = 0; i < module->attr_count; i++)
@@ -255,5 +289,6 @@ ts_value *ts_simplify(ts_fold_state *state, ts_op_node *op) {
         return value;
     if ((value = divide_by_power(state, op)) || (value = reduce_of_ones(state, op))) return value;
     if (op->operand_count != 1) return NULL;
-    return (value = turn_joined(state, op)) ? value : swap_dot(state, op);
+    if ((value = turn_joined(state, op)) || (value = turn_weights(state, op))) return value;
+    return swap_dot(state, op);
 }
