@@ -42,6 +42,7 @@ CONVOLUTIONS = {
     "depthwise_strided": dict(x=(4, 28, 27, 150), w=(5, 5, 1, 150), groups=150, stride=(2, 2)),
     "depthwise_multiplied": dict(x=(2, 9, 9, 70), w=(3, 3, 1, 140), groups=70, padding="VALID"),
     "depthwise_large": dict(x=(3, 96, 96, 24), w=(7, 7, 1, 24), groups=24),
+    "depthwise_line": dict(x=(3, 50, 33), w=(4, 1, 33), dims=("NHC", "HIO", "NHC"), groups=33, padding=[(3, 0)]),
     "transposed": dict(x=(4, 16, 16, 16), w=(8, 16, 3, 3), dims=PIXELS_LAST, spread=(2, 2), padding=[(2, 1), (2, 1)]),
     "strides_leave_rest": dict(x=(2, 17, 19, 5), w=(5, 4, 5, 7), stride=(3, 2), padding="VALID"),
     "cut": dict(x=(2, 17, 19, 5), w=(3, 3, 5, 7), padding=[(-2, -1), (-1, 3)]),

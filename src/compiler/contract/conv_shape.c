@@ -34,7 +34,8 @@ ts_conv_shape ts_conv_shape_of(ts_lower *lower, const ts_conv *c, const ts_view 
     s.weight_output = weights->stride[c->rhs_out];
     s.out_output = out->stride[c->out_feature];
     s.out_image = out->stride[c->out_batch];
-    for (int i = 0; i < 2; i++) {
+    s.axis[1] = (ts_conv_axis){.size = 1, .out = 1, .taps = 1, .stride = 1, .dilation = 1, .spread = 1};
+    for (int i = 0; i < c->spatial; i++) {
         ts_conv_axis *a = &s.axis[i];
         *a = (ts_conv_axis){.size = in->dim[c->lhs_axis[i]],
                             .out = out->dim[c->out_axis[i]],

@@ -7,7 +7,7 @@
 
 enum { TS_CONV_PARTS = 128, TS_CONV_BANK = 512, TS_CONV_BYTES = 168 * 1024 /* of 192 KiB a partition */ };
 
-/* One of the two spatial axes: 0 rows, 1 places in a row. */
+/* One of the two spatial axes: 0 rows, 1 places in a row. A line is a column: rows of one place. */
 typedef struct ts_conv_axis {
     int64_t size, out, taps;
     int64_t in_step, tap_step, out_step; /* elements in HBM */

@@ -170,9 +170,9 @@ static ts_view begin_result(ts_lower *lower, const ts_conv *c, ts_value *result,
 static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c, bool *is_done) {
     ts_view in, kernel, out = ts_view_of_tensor(0, &op->results[0]->type);
     bool is_weights = ts_conv_gives_weights(op, c);
-    int last = op->operands[0]->type.rank - 1;
+    int last = op->operands[0]->type.rank - 1, inner = c->spatial - 1;
     *is_done = false;
-    if (!ts_conv_is_shifted(op) || c->lhs_axis[1] != last || (is_weights && c->rhs_axis[1] != last))
+    if (!ts_conv_is_shifted(op) || c->lhs_axis[inner] != last || (is_weights && c->rhs_axis[inner] != last))
         return ts_ok;
     method m = method_of(op, c, is_weights);
     TS_TRY(get_rows(lower, op->operands[0], &in));

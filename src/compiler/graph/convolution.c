@@ -70,9 +70,9 @@ static bool is_float(const ts_value *value) {
 }
 
 bool ts_conv_is_depthwise(const ts_op_node *op, const ts_conv *c) {
-    if (c->spatial != 2) return false;
+    if (c->spatial < 1 || c->spatial > 2) return false;
     bool is_weights = c->batch_groups > 1;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < c->spatial; i++)
         if (c->spread[i] > 1 && (is_weights || c->stride[i] > 1)) return false;
     if (is_weights)
         return op->operands[0]->type.dim[c->lhs_batch] == c->batch_groups && !c->is_reversed[0] &&
