@@ -2,6 +2,7 @@
 //: random 1
 //: close 1e-5 1e-5
 //: reference
+//: pe-flops 0
 func @main(%x: f32[6,8,9,9], %w: f32[9,9,6,12]) -> (f32[12,2,3,3]) {
   %y = convolution %x, %w {input_batch_dimension = 1, input_feature_dimension = 0,
                            input_spatial_dimensions = [2, 3],

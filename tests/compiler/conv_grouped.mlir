@@ -2,6 +2,7 @@
 //: random 1
 //: close 1e-5 1e-5
 //: reference
+//: pe-flops 0
 func @main(%x: f32[3,9,9,16], %w: f32[3,3,4,24]) -> (f32[3,7,7,24]) {
   %y = convolution %x, %w {input_batch_dimension = 0, input_feature_dimension = 3,
                            input_spatial_dimensions = [1, 2],

@@ -47,6 +47,7 @@ CONVOLUTIONS = {
     "strides_leave_rest": dict(x=(2, 17, 19, 5), w=(5, 4, 5, 7), stride=(3, 2), padding="VALID"),
     "cut": dict(x=(2, 17, 19, 5), w=(3, 3, 5, 7), padding=[(-2, -1), (-1, 3)]),
     "grouped": dict(x=(3, 9, 9, 16), w=(3, 3, 4, 24), groups=4),
+    "grouped_by_four": dict(x=(4, 28, 28, 128), w=(3, 3, 4, 128), groups=32, stride=(2, 2)),
     "odd_order": dict(x=(9, 2, 6, 8), w=(3, 8, 4, 3), dims=("HNWC", "HIOW", "CWNH")),
     "prime_features": dict(x=(2, 6, 6, 131), w=(3, 3, 131, 20)),
     "many_features": dict(x=(2, 7, 7, 256), w=(3, 3, 256, 300)),

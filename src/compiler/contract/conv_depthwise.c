@@ -8,6 +8,7 @@ typedef struct conv {
     ts_depthwise d;
     ts_builder *b;
     ts_tile weights; /* [channel, (chunk, tap)] */
+    ts_tile y;       /* sums of the unit at work, f32 */
     ts_tile between; /* [channel, (class, chunk)]: what y begins with where x is spread; 0 = it is not */
 } conv;
 
@@ -30,9 +31,9 @@ static ts_ap taps_ap(const conv *c, ts_tile tile, int64_t offset, int64_t count)
 
 static void load_weights(conv *c) {
     const ts_depthwise *d = &c->d;
-    int64_t taps = ts_depthwise_taps(d);
+    int64_t taps = ts_depthwise_weights(d);
     c->weights = ts_build_tile(c->b, ts_space_sbuf, most_parts(d), d->chunks * taps * 4, 1);
-    if (ts_depthwise_channels(d, d->chunks - 1) < d->chunk) {
+    if (ts_depthwise_groups(d, d->chunks - 1) < d->chunk) {
         ts_ap last = taps_ap(c, c->weights, (d->chunks - 1) * taps, taps);
         ts_emit_memset(c->b, ts_engine_gpsimd, &last, 0);
     }
@@ -57,7 +58,7 @@ static tap_set taps_of(const ts_conv_axis *a, int64_t class) {
     return t;
 }
 
-/* A class's taps among the weights of a chunk: [chunk, row, place]. */
+/* A class's taps among the weights: [chunk and channel x, row, place]. */
 static ts_ap class_ap(const conv *c, ts_tile tile, tap_set rows, tap_set cols) {
     const ts_depthwise *d = &c->d;
     const ts_conv_axis *r = &d->s->axis[0], *p = &d->s->axis[1];
@@ -65,7 +66,7 @@ static ts_ap class_ap(const conv *c, ts_tile tile, tap_set rows, tap_set cols) {
     int64_t col = p->tap_step < 0 ? p->taps - 1 - (cols.first + (cols.count - 1) * cols.step) : cols.first;
     ts_ap ap = taps_ap(c, tile, row * p->taps + col, 1);
     ap.dims = 0;
-    ts_ap_dim(&ap, ts_depthwise_taps(d), ts_count_const(d->chunks));
+    ts_ap_dim(&ap, ts_depthwise_taps(d), ts_count_const(d->chunks * d->depth));
     ts_ap_dim(&ap, rows.step * p->taps, ts_count_const(rows.count));
     ts_ap_dim(&ap, cols.step, ts_count_const(cols.count));
     return ap;
@@ -76,7 +77,7 @@ static ts_ap class_ap(const conv *c, ts_tile tile, tap_set rows, tap_set cols) {
 static void sum_between(conv *c) {
     const ts_depthwise *d = &c->d;
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
-    int64_t taps = ts_depthwise_taps(d), all = d->chunks * taps;
+    int64_t taps = ts_depthwise_weights(d), all = d->chunks * taps;
     ts_tile zeros = ts_build_tile(c->b, ts_space_sbuf, most_parts(d), all * 4, 1);
     ts_ap from = taps_ap(c, c->weights, 0, all), to = taps_ap(c, zeros, 0, all);
     ts_emit_tensor_scalar(c->b, ts_engine_vector, &to, &from, ts_alu_multiply, ts_scalar_const(0), false);
@@ -136,7 +137,7 @@ static void multiply(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64
         ts_ap to = ts_build_ap(c->b, product, ts_dtype_f32, from.parts, ts_count_const(elems));
         ts_ap scale = ts_build_ap(c->b, c->weights, ts_dtype_f32, from.parts, ts_count_const(1));
         to.offset.base += i * elems * 4;
-        scale.offset.base += ((u->chunk + i) * ts_depthwise_taps(d) + weight) * 4;
+        scale.offset.base += ((u->chunk + i) * ts_depthwise_weights(d) + weight) * 4;
         ts_emit_activation(c->b, &to, ts_act_copy, &from, 1)->scale = ts_scalar_ap(&scale);
     }
 }
@@ -147,9 +148,9 @@ static void add_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64_
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
     ts_depthwise_walk walk[2] = {ts_depthwise_walk_of(rows, row, u->row, u->rows),
                                  ts_depthwise_walk_of(cols, col, 0, cols->out)};
-    int64_t weight = ts_depthwise_weight(d, row, col), elems = walk[0].count * walk[1].count;
+    int64_t weight = ts_depthwise_weight(d, u->input, row, col), elems = walk[0].count * walk[1].count;
     if (elems == 0) return;
-    if (c->between == 0 && row == 0 && col == 0) {
+    if (c->between == 0 && u->input == 0 && row == 0 && col == 0) {
         multiply(c, u, x, weight, walk, y);
         return;
     }
@@ -166,26 +167,32 @@ static void begin_unit(const conv *c, ts_depthwise_unit *u, ts_tile *x) {
     ts_depthwise_make_products(&c->d, u);
 }
 
-/* What the next unit reads is put in place meanwhile, so that ScalarE can go on with that. */
-static void run_unit(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_depthwise_unit *next,
-                     ts_tile *next_x) {
+static void store(const conv *c, const ts_depthwise_unit *u) {
     const ts_depthwise *d = &c->d;
     ts_dtype dtype = (ts_dtype)d->s->out.dtype;
-    ts_tile y = ts_depthwise_make_y(d, u, ts_dtype_f32), result = y;
-    int64_t cols = d->s->axis[1].taps, taps = ts_depthwise_taps(d);
-    if (c->between) begin_between(c, u, y);
-    for (int64_t tap = 0; tap < taps; tap++) {
-        if (tap == taps / 2 && next) begin_unit(c, next, next_x);
-        add_tap(c, u, x, tap / cols, tap % cols, y);
-    }
+    ts_tile result = c->y;
     if (dtype != ts_dtype_f32) {
         result = ts_depthwise_make_y(d, u, dtype);
         ts_count elems = ts_count_const(u->chunks * d->batch * u->rows * d->s->axis[1].out);
-        ts_ap from = ts_build_ap(c->b, y, ts_dtype_f32, ts_count_const(u->parts), elems);
+        ts_ap from = ts_build_ap(c->b, c->y, ts_dtype_f32, ts_count_const(u->parts), elems);
         ts_ap to = ts_build_ap(c->b, result, dtype, from.parts, elems);
         ts_emit_copy(c->b, ts_engine_gpsimd, &to, &from);
     }
     ts_depthwise_move_y(d, u, result, dtype, true);
+}
+
+/* What the next unit reads is put in place meanwhile, so that ScalarE can go on with that. */
+static void run_unit(conv *c, const ts_depthwise_unit *u, ts_tile x, ts_depthwise_unit *next,
+                     ts_tile *next_x) {
+    const ts_depthwise *d = &c->d;
+    int64_t cols = d->s->axis[1].taps, taps = ts_depthwise_taps(d);
+    if (u->input == 0) c->y = ts_depthwise_make_y(d, u, ts_dtype_f32);
+    if (u->input == 0 && c->between) begin_between(c, u, c->y);
+    for (int64_t tap = 0; tap < taps; tap++) {
+        if (tap == taps / 2 && next) begin_unit(c, next, next_x);
+        add_tap(c, u, x, tap / cols, tap % cols, c->y);
+    }
+    if (u->input == d->depth - 1) store(c, u);
 }
 
 bool ts_conv_depthwise_fit(const ts_conv_shape *shape) {

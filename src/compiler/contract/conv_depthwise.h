@@ -1,10 +1,11 @@
-/* Depthwise convolutions: what the convolution itself (conv_depthwise.c) and the gradient of its weights
-   (conv_depthwise_weights.c) share (conv_depthwise_shape.c).
+/* Depthwise convolutions, and those in groups of few channels: what the convolution itself (conv_depthwise.c)
+   and the gradient of its weights (conv_depthwise_weights.c) share (conv_depthwise_shape.c).
 
-   A channel x of the images has `repeat` channels y, each with weights of its own: y[p] = sum over taps of
-   w[tap] * x[place that p reads with the tap]. Channels lie on the partitions, and where they leave
-   partitions free so do several sets of images; in a partition lie chunks of channels, images and places. The
-   gradient of the weights has the same x, y and w, and the sum is over images and places. */
+   A group of `depth` channels x of the images, as a rule one, has `repeat` channels y, each with weights of
+   its own: y[p] = sum over the group and the taps of w[x, tap] * x[place that p reads with the tap]. Channels
+   y lie on the partitions, and where they leave partitions free so do several sets of images; in a partition
+   lie chunks of channels, images and places. The gradient of the weights has the same x, y and w, and the sum
+   is over images and places. */
 #ifndef TS_COMPILER_CONTRACT_CONV_DEPTHWISE_H
 #define TS_COMPILER_CONTRACT_CONV_DEPTHWISE_H
 
@@ -13,8 +14,8 @@
 typedef struct ts_depthwise {
     const ts_conv_shape *s; /* `in` is x, `out` y and `weights` w, whichever of them is written */
     ts_builder *b;
-    int64_t repeat;
-    int64_t chunk, chunks; /* channels x on the partitions, and how often; the last chunk may have fewer */
+    int64_t depth, repeat;
+    int64_t chunk, chunks; /* groups on the partitions, and how often; the last chunk may have fewer */
     int64_t ways;          /* sets of images on the partitions */
     int64_t together;      /* chunks in a partition at a time */
     int64_t batch;         /* images of a set at a time */
@@ -28,11 +29,12 @@ typedef struct ts_depthwise_span {
     int64_t first, size, place, count;
 } ts_depthwise_span;
 
-/* What is in SBUF at a time: some chunks, images and rows of y. */
+/* What is in SBUF at a time: some chunks, images and rows of y, and one channel x of each group. */
 typedef struct ts_depthwise_unit {
     int64_t chunk, chunks; /* the first, and how many */
-    int64_t channels;      /* of x in each chunk */
+    int64_t groups;        /* in each chunk */
     int64_t parts;
+    int64_t input; /* of a group's channels x; units of one y follow each other */
     int64_t row, rows;
     ts_affine image; /* of each set, the first */
     ts_depthwise_span span[2];
@@ -55,7 +57,7 @@ bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s);
 typedef struct ts_depthwise_walker {
     const ts_depthwise *d;
     uint32_t loop;
-    int64_t chunk, turn, row;
+    int64_t chunk, turn, row, input;
     int number;
 } ts_depthwise_walker;
 ts_depthwise_walker ts_depthwise_begin(const ts_depthwise *d);
@@ -75,15 +77,19 @@ ts_ap ts_depthwise_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile 
                      const ts_depthwise_walk walk[2], int64_t first, int64_t chunks);
 ts_ap ts_depthwise_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, ts_dtype dtype,
                      const ts_depthwise_walk walk[2], int64_t first, int64_t chunks);
-/* All weights: [chunk, row, place of the window] in each partition of an f32 tile; the first set of images'
-   or, of a load, those of all. */
+/* All weights: [chunk, channel x, row, place of the window] in each partition of an f32 tile; the first set
+   of images' or, of a load, those of all. */
 void ts_depthwise_move_w(const ts_depthwise *d, ts_tile tile, bool is_store);
 /* Where in a chunk's the weight of a tap is. */
-int64_t ts_depthwise_weight(const ts_depthwise *d, int64_t row, int64_t col);
+int64_t ts_depthwise_weight(const ts_depthwise *d, int64_t input, int64_t row, int64_t col);
 
 static inline int64_t ts_depthwise_taps(const ts_depthwise *d) {
     return d->s->axis[0].taps * d->s->axis[1].taps;
 }
-int64_t ts_depthwise_channels(const ts_depthwise *d, int64_t chunk); /* of x */
+/* Of a channel y. */
+static inline int64_t ts_depthwise_weights(const ts_depthwise *d) {
+    return d->depth * ts_depthwise_taps(d);
+}
+int64_t ts_depthwise_groups(const ts_depthwise *d, int64_t chunk);
 
 #endif

@@ -40,8 +40,8 @@ static ts_depthwise_span span_of(const ts_conv_axis *a, int64_t first, int64_t o
 
 /* ---- plan ---- */
 
-int64_t ts_depthwise_channels(const ts_depthwise *d, int64_t chunk) {
-    int64_t left = d->s->features - chunk * d->chunk;
+int64_t ts_depthwise_groups(const ts_depthwise *d, int64_t chunk) {
+    int64_t left = d->s->groups - chunk * d->chunk;
     return left < d->chunk ? left : d->chunk;
 }
 
@@ -60,7 +60,7 @@ static bool fits(const ts_depthwise *d) {
     int64_t bytes = ts_dtype_get((ts_dtype)d->s->out.dtype)->bytes;
     int64_t x = d->together * d->batch * x_places(d) * ts_dtype_get((ts_dtype)d->s->in.dtype)->bytes;
     int64_t y = columns(d) * (4 + 4 + (bytes < 4 ? bytes : 0));
-    int64_t weights = 4 * d->chunks * ts_depthwise_taps(d) * 4;
+    int64_t weights = 4 * d->chunks * ts_depthwise_weights(d) * 4;
     return 2 * (2 * x + y) + weights <= ts_build_scaled(d->b, TS_CONV_BYTES);
 }
 
@@ -96,30 +96,31 @@ static double cost_of(const ts_depthwise *d, int64_t chunk, int64_t ways) {
     const ts_conv_shape *s = d->s;
     double places = (double)(s->images / ways * s->axis[0].out * s->axis[1].out);
     double each = (places > LEAST ? places : LEAST) + ISSUE;
-    double runs = 2.0 * (double)(s->features * d->repeat * ways);
-    return each * (double)ts_ceil_div(s->features, chunk) + DESCRIPTOR * runs / (double)ts_depthwise_taps(d);
+    double runs = (double)((d->depth + 1) * s->groups * d->repeat * ways);
+    return each * (double)ts_ceil_div(s->groups, chunk) + DESCRIPTOR * runs / (double)ts_depthwise_weights(d);
 }
 
 /* Channels and sets of images that fill the partitions. Sets need chunks that are all alike. */
 static void choose_parts(ts_depthwise *d) {
     const ts_conv_shape *s = d->s;
     int64_t most = TS_CONV_PARTS / d->repeat;
-    d->chunk = ts_ceil_div(s->features, ts_ceil_div(s->features, most));
-    d->ways = s->features <= most ? ts_conv_divisor(s->images, most / d->chunk) : 1;
+    d->chunk = ts_ceil_div(s->groups, ts_ceil_div(s->groups, most));
+    d->ways = s->groups <= most ? ts_conv_divisor(s->images, most / d->chunk) : 1;
     for (int64_t chunk = d->chunk - 1; chunk >= 4; chunk--) {
-        if (s->features % chunk) continue;
+        if (s->groups % chunk) continue;
         int64_t ways = ts_conv_divisor(s->images, most / chunk);
         if (cost_of(d, chunk, ways) >= cost_of(d, d->chunk, d->ways)) continue;
         d->chunk = chunk;
         d->ways = ways;
     }
-    d->chunks = ts_ceil_div(s->features, d->chunk);
+    d->chunks = ts_ceil_div(s->groups, d->chunk);
 }
 
 bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s) {
-    enum { MOST_TAPS = 256, MOST_UNITS = 64, FEW_UNITS = 16 };
-    *d = (ts_depthwise){.s = s, .b = s->b, .repeat = s->outputs / s->features};
-    if (d->repeat > TS_CONV_PARTS || ts_depthwise_taps(d) > MOST_TAPS || s->axis[0].size == 0 ||
+    enum { MOST_WEIGHTS = 512, MOST_UNITS = 64, FEW_UNITS = 16 };
+    *d =
+        (ts_depthwise){.s = s, .b = s->b, .depth = s->features / s->groups, .repeat = s->outputs / s->groups};
+    if (d->repeat > TS_CONV_PARTS || ts_depthwise_weights(d) > MOST_WEIGHTS || s->axis[0].size == 0 ||
         s->axis[1].size == 0)
         return false;
     choose_parts(d);
@@ -147,18 +148,22 @@ bool ts_depthwise_next(ts_depthwise_walker *walker, ts_depthwise_unit *unit) {
     const ts_depthwise *d = walker->d;
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
     if (walker->chunk >= d->chunks) return false;
-    ts_depthwise_unit u = {.chunk = walker->chunk, .row = walker->row, .number = walker->number++};
-    u.channels = ts_depthwise_channels(d, u.chunk);
+    ts_depthwise_unit u = {
+        .chunk = walker->chunk, .row = walker->row, .input = walker->input, .number = walker->number++};
+    u.groups = ts_depthwise_groups(d, u.chunk);
     while (u.chunks < d->together && u.chunk + u.chunks < d->chunks &&
-           ts_depthwise_channels(d, u.chunk + u.chunks) == u.channels)
+           ts_depthwise_groups(d, u.chunk + u.chunks) == u.groups)
         u.chunks++;
-    u.parts = d->ways * u.channels * d->repeat;
+    u.parts = d->ways * u.groups * d->repeat;
     u.rows = rows->out - u.row < d->rows ? rows->out - u.row : d->rows;
     u.image = ts_affine_const(walker->turn * d->batch);
     u.image = ts_conv_step(d->b, u.image, d->turns * d->batch, d->trips, walker->loop);
     u.span[0] = span_of(rows, u.row, u.rows);
     u.span[1] = span_of(cols, 0, cols->out);
-    walker->row += u.rows;
+    if (++walker->input == d->depth) {
+        walker->input = 0;
+        walker->row += u.rows;
+    }
     if (walker->row >= rows->out) {
         walker->row = 0;
         walker->turn++;
@@ -237,13 +242,13 @@ static void load_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile ti
     const ts_depthwise_span *rows = &u->span[0], *cols = &u->span[1];
     ts_dtype dtype = (ts_dtype)s->in.dtype;
     ts_box box = begin_box(d, u, &s->in, tile, dtype, s->in_image);
-    box.hbm_offset.base += u->chunk * d->chunk * s->in_feature +
+    box.hbm_offset.base += (u->chunk * d->chunk * d->depth + u->input) * s->in_feature +
                            (rows->first + rows->place) * s->axis[0].in_step +
                            (cols->first + cols->place) * s->axis[1].in_step;
     box.tile_offset.base = place * ts_dtype_get(dtype)->bytes;
-    ts_box_part(&box, s->in_feature, ts_count_const(u->channels));
+    ts_box_part(&box, d->depth * s->in_feature, ts_count_const(u->groups));
     ts_box_part(&box, 0, ts_count_const(d->repeat));
-    ts_box_free(&box, d->chunk * s->in_feature, d->batch * size, ts_count_const(u->chunks));
+    ts_box_free(&box, d->chunk * d->depth * s->in_feature, d->batch * size, ts_count_const(u->chunks));
     ts_box_free(&box, s->in_image, size, ts_count_const(d->batch));
     ts_box_free(&box, s->axis[0].in_step, width, ts_count_const(rows->count));
     ts_box_free(&box, s->axis[1].in_step, 1, ts_count_const(cols->count));
@@ -292,7 +297,7 @@ void ts_depthwise_move_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_t
     int64_t size = u->rows * cols->out, step = s->out_output;
     ts_box box = begin_box(d, u, &s->out, tile, dtype, s->out_image);
     box.hbm_offset.base += u->chunk * d->chunk * d->repeat * step + u->row * rows->out_step;
-    ts_box_part(&box, step, ts_count_const(u->channels * d->repeat));
+    ts_box_part(&box, step, ts_count_const(u->groups * d->repeat));
     ts_box_free(&box, d->chunk * d->repeat * step, d->batch * size, ts_count_const(u->chunks));
     ts_box_free(&box, s->out_image, size, ts_count_const(d->batch));
     ts_box_free(&box, rows->out_step, cols->out, ts_count_const(u->rows));
@@ -331,7 +336,7 @@ ts_ap ts_depthwise_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile 
 
 static void move_chunks(const ts_depthwise *d, int64_t chunk, int64_t chunks, ts_tile tile, bool is_store) {
     const ts_conv_shape *s = d->s;
-    int64_t ways = is_store ? 1 : d->ways, outputs = ts_depthwise_channels(d, chunk) * d->repeat;
+    int64_t ways = is_store ? 1 : d->ways, outputs = ts_depthwise_groups(d, chunk) * d->repeat;
     int64_t step = d->chunk * d->repeat * s->weight_output, taps = ts_depthwise_taps(d);
     ts_box box = {.tensor = s->weights.tensor,
                   .hbm_dtype = ts_chip_dtype(s->weights.dtype),
@@ -340,10 +345,11 @@ static void move_chunks(const ts_depthwise *d, int64_t chunk, int64_t chunks, ts
                   .tile_dtype = ts_dtype_f32,
                   .parts = ts_count_const(ways * outputs)};
     box.hbm_offset.base += chunk * step;
-    box.tile_offset.base = chunk * taps * 4;
+    box.tile_offset.base = chunk * ts_depthwise_weights(d) * 4;
     ts_box_part(&box, 0, ts_count_const(ways));
     ts_box_part(&box, s->weight_output, ts_count_const(outputs));
-    ts_box_free(&box, step, taps, ts_count_const(chunks));
+    ts_box_free(&box, step, ts_depthwise_weights(d), ts_count_const(chunks));
+    ts_box_free(&box, s->weight_feature, taps, ts_count_const(d->depth));
     for (int i = 0; i < 2; i++) {
         const ts_conv_axis *a = &s->axis[i];
         if (a->tap_step < 0) box.hbm_offset.base += (a->taps - 1) * a->tap_step;
@@ -358,14 +364,14 @@ static void move_chunks(const ts_depthwise *d, int64_t chunk, int64_t chunks, ts
 
 /* Windows that are reversed lie as they are stored. */
 void ts_depthwise_move_w(const ts_depthwise *d, ts_tile tile, bool is_store) {
-    bool is_ragged = ts_depthwise_channels(d, d->chunks - 1) < d->chunk;
+    bool is_ragged = ts_depthwise_groups(d, d->chunks - 1) < d->chunk;
     if (d->chunks > is_ragged) move_chunks(d, 0, d->chunks - is_ragged, tile, is_store);
     if (is_ragged) move_chunks(d, d->chunks - 1, 1, tile, is_store);
 }
 
-int64_t ts_depthwise_weight(const ts_depthwise *d, int64_t row, int64_t col) {
+int64_t ts_depthwise_weight(const ts_depthwise *d, int64_t input, int64_t row, int64_t col) {
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
     if (rows->tap_step < 0) row = rows->taps - 1 - row;
     if (cols->tap_step < 0) col = cols->taps - 1 - col;
-    return row * cols->taps + col;
+    return (input * rows->taps + row) * cols->taps + col;
 }

@@ -6,8 +6,9 @@
 typedef struct conv {
     ts_depthwise d;
     ts_builder *b;
-    ts_tile sums; /* [set of images and channel, (chunk, tap)] */
-    bool is_once; /* a chunk's sums are made by one unit in one trip */
+    ts_tile sums; /* [set of images and channel y, (chunk, channel x, tap)] */
+    ts_tile y;    /* of the unit that was begun last */
+    bool is_once; /* a weight's sum is made by one unit in one trip */
 } conv;
 
 static int64_t most_parts(const ts_depthwise *d) {
@@ -27,7 +28,8 @@ static void sum_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_til
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
     ts_depthwise_walk walk[2] = {ts_depthwise_walk_of(rows, row, u->row, u->rows),
                                  ts_depthwise_walk_of(cols, col, 0, cols->out)};
-    int64_t elems = d->batch * u->rows * cols->out, taps = ts_depthwise_taps(d);
+    int64_t elems = d->batch * u->rows * cols->out;
+    int64_t taps = c->is_once ? ts_depthwise_weights(d) : ts_depthwise_taps(d);
     ts_tile product = u->product[(row * cols->taps + col) % 2];
     ts_ap seen = ts_depthwise_x(d, u, x, walk, 0, u->chunks);
     ts_ap given =
@@ -38,7 +40,9 @@ static void sum_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_til
         ts_ap own = ts_build_ap(c->b, product, ts_dtype_f32, seen.parts, ts_count_const(elems));
         own.offset.base += i * elems * 4;
         ts_inst_activation *sum = ts_emit_activation(c->b, &own, ts_act_copy, &own, 1);
-        sum->reduce = sums_ap(c, sums, u->parts, first + i * taps + ts_depthwise_weight(d, row, col), 1);
+        sum->reduce =
+            sums_ap(c, sums, u->parts,
+                    first + i * taps + ts_depthwise_weight(d, c->is_once ? u->input : 0, row, col), 1);
         sum->reduce_cmd = ts_cmd_reset_reduce;
     }
 }
@@ -49,36 +53,44 @@ typedef struct work {
     ts_tile x, y;
 } work;
 
-static void begin_unit(const conv *c, work *w) {
+static void begin_unit(conv *c, work *w) {
     const ts_depthwise *d = &c->d;
     ts_dtype dtype = (ts_dtype)d->s->out.dtype;
     w->x = ts_depthwise_load_x(d, &w->unit);
-    w->y = ts_depthwise_make_y(d, &w->unit, dtype);
-    ts_depthwise_move_y(d, &w->unit, w->y, dtype, false);
+    if (w->unit.input == 0) {
+        c->y = ts_depthwise_make_y(d, &w->unit, dtype);
+        ts_depthwise_move_y(d, &w->unit, c->y, dtype, false);
+    }
+    w->y = c->y;
     ts_depthwise_make_products(d, &w->unit);
 }
 
 /* What the next unit reads is put in place meanwhile. */
-static void run_unit(const conv *c, const work *w, work *next) {
+static void run_unit(conv *c, const work *w, work *next) {
     const ts_depthwise *d = &c->d;
     const ts_depthwise_unit *u = &w->unit;
-    int64_t cols = d->s->axis[1].taps, taps = ts_depthwise_taps(d), first = u->chunk * taps;
+    int64_t cols = d->s->axis[1].taps, taps = ts_depthwise_taps(d), all = ts_depthwise_weights(d);
     ts_tile sums = c->sums;
     if (!c->is_once) sums = ts_build_tile(c->b, ts_space_sbuf, u->parts, u->chunks * taps * 4, 1);
     for (int64_t tap = 0; tap < taps; tap++) {
         if (tap == taps / 2 && next) begin_unit(c, next);
-        sum_tap(c, u, w->x, w->y, tap / cols, tap % cols, sums, c->is_once ? first : 0);
+        sum_tap(c, u, w->x, w->y, tap / cols, tap % cols, sums, c->is_once ? u->chunk * all : 0);
     }
     if (c->is_once) return;
-    ts_ap all = sums_ap(c, c->sums, u->parts, first, u->chunks * taps);
-    ts_ap more = sums_ap(c, sums, u->parts, 0, u->chunks * taps);
-    ts_emit_tensor_tensor(c->b, ts_engine_vector, &all, &all, &more, ts_alu_add);
+    ts_ap own = sums_ap(c, c->sums, u->parts, u->chunk * all + u->input * taps, 1);
+    ts_ap more = sums_ap(c, sums, u->parts, 0, 1);
+    own.dims = more.dims = 0;
+    ts_ap_dim(&own, all, ts_count_const(u->chunks));
+    ts_ap_dim(&own, 1, ts_count_const(taps));
+    ts_ap_dim(&more, taps, ts_count_const(u->chunks));
+    ts_ap_dim(&more, 1, ts_count_const(taps));
+    ts_emit_tensor_tensor(c->b, ts_engine_vector, &own, &own, &more, ts_alu_add);
 }
 
 /* Of all sets of images: they come to lie side by side. */
 static ts_tile sum_ways(const conv *c) {
     const ts_depthwise *d = &c->d;
-    int64_t parts = d->chunk * d->repeat, all = d->chunks * ts_depthwise_taps(d);
+    int64_t parts = d->chunk * d->repeat, all = d->chunks * ts_depthwise_weights(d);
     if (d->ways == 1) return c->sums;
     ts_tile beside = ts_build_tile(c->b, ts_space_sbuf, parts, d->ways * all * 4, 1);
     for (int64_t way = 0; way < d->ways; way++) {
@@ -105,6 +117,7 @@ static ts_conv_shape turned(const ts_conv_shape *shape) {
     s.in_feature = shape->in_image;
     s.in_image = shape->in_feature;
     s.weight_output = shape->out_output;
+    s.weight_feature = shape->out_image;
     s.out_output = shape->weight_output;
     s.out_image = shape->weight_feature;
     for (int i = 0; i < 2; i++) {
@@ -131,10 +144,10 @@ void ts_conv_depthwise_weights(const ts_conv_shape *shape) {
     conv c = {.b = shape->b};
     work works[2];
     ts_depthwise_plan(&c.d, &s);
-    int64_t taps = ts_depthwise_taps(&c.d);
+    int64_t taps = ts_depthwise_weights(&c.d);
     c.is_once = c.d.trips * c.d.turns == 1 && c.d.rows == s.axis[0].out;
     c.sums = ts_build_tile(c.b, ts_space_sbuf, most_parts(&c.d), c.d.chunks * taps * 4, 1);
-    if (!c.is_once || ts_depthwise_channels(&c.d, c.d.chunks - 1) < c.d.chunk) {
+    if (!c.is_once || ts_depthwise_groups(&c.d, c.d.chunks - 1) < c.d.chunk) {
         ts_ap all = sums_ap(&c, c.sums, most_parts(&c.d), 0, c.d.chunks * taps);
         ts_emit_memset(c.b, ts_engine_vector, &all, 0);
     }

@@ -28,6 +28,7 @@ ts_conv_shape ts_conv_shape_of(ts_lower *lower, const ts_conv *c, const ts_view 
     s.features = in->dim[c->lhs_feature];
     s.images = in->dim[c->lhs_batch];
     s.outputs = weights->dim[c->rhs_out];
+    s.groups = c->feature_groups * c->batch_groups;
     s.in_feature = in->stride[c->lhs_feature];
     s.in_image = in->stride[c->lhs_batch];
     s.weight_feature = weights->stride[c->rhs_in];

@@ -20,6 +20,7 @@ typedef struct ts_conv_shape {
     ts_view in, weights, out; /* of which tensor, dtype and offset count */
     ts_dtype dtype;           /* of the operands in SBUF */
     int64_t features, images, outputs;
+    int64_t groups; /* of features or, where weights are the result, of images, and of outputs */
     int64_t in_feature, in_image, weight_feature, weight_output, out_output, out_image; /* steps in HBM */
     ts_conv_axis axis[2];
 } ts_conv_shape;

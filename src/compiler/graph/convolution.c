@@ -70,14 +70,16 @@ static bool is_float(const ts_value *value) {
 }
 
 bool ts_conv_is_depthwise(const ts_op_node *op, const ts_conv *c) {
+    enum { MOST_DEPTH = 16 };
     if (c->spatial < 1 || c->spatial > 2) return false;
     bool is_weights = c->batch_groups > 1;
+    int64_t groups = c->feature_groups * c->batch_groups;
+    int64_t depth =
+        is_weights ? op->operands[0]->type.dim[c->lhs_batch] / groups : op->operands[1]->type.dim[c->rhs_in];
+    if (groups == 1 || depth > groups || depth > MOST_DEPTH) return false;
     for (int i = 0; i < c->spatial; i++)
         if (c->spread[i] > 1 && (is_weights || c->stride[i] > 1)) return false;
-    if (is_weights)
-        return op->operands[0]->type.dim[c->lhs_batch] == c->batch_groups && !c->is_reversed[0] &&
-               !c->is_reversed[1];
-    return c->feature_groups > 1 && op->operands[1]->type.dim[c->rhs_in] == 1;
+    return !is_weights || (!c->is_reversed[0] && !c->is_reversed[1]);
 }
 
 bool ts_conv_is_shifted(const ts_op_node *op) {

@@ -21,7 +21,7 @@ void ts_conv_read(const ts_op_node *op, ts_conv *conv);
 /* The windows are as large as images and there are few of them, or the result lies as weights do: the
    gradient of a convolution's weights. */
 bool ts_conv_gives_weights(const ts_op_node *op, const ts_conv *conv);
-/* Of images or lines, with a group for each channel of the input, or the gradient of such a convolution's
+/* Of images or lines, in groups of few channels, as a rule one, or the gradient of such a convolution's
    weights; where elements of the input lie apart windows do not, too. */
 bool ts_conv_is_depthwise(const ts_op_node *op, const ts_conv *conv);
 /* Whether it runs on images that SBUF holds once, with channels or images on the partitions, and all taps of
