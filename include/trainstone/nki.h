@@ -83,11 +83,13 @@ TS_API size_t ts_nki_tables(char *buffer, size_t size);
    NeuronCores: unless the environment names one, it is the chip's smallest instance with that many, or else
    its largest. NULL on failure. */
 TS_API ts_nki_device *ts_nki_open(const char *chip, int cores, ts_nki_error *error);
+/* Frees a device. Kernels recorded for it must have been freed. */
 TS_API void ts_nki_close(ts_nki_device *device);
 /* The chip's value of a row of docs/chip.md, or, for "generation", its NeuronCore's generation. NaN when no
    row has that name. */
 TS_API double ts_nki_chip_value(const ts_nki_device *device, const char *name);
 
+/* Starts recording a call of a kernel of this name. Free it with ts_nki_free. NULL on failure. */
 TS_API ts_nki *ts_nki_new(ts_nki_device *device, const char *kernel, ts_nki_error *error);
 TS_API void ts_nki_free(ts_nki *nki);
 /* Declares that `cores` cores of the chip run parts of the kernel at once and share HBM's bandwidth. */

@@ -47,6 +47,7 @@ TS_API void ts_cancel(void);
    while ts_host_runs() is not 0. */
 typedef bool ts_host_call(int64_t id, const void *src, uint64_t src_bytes, void *dst, uint64_t dst_bytes,
                           char *error, size_t error_size);
+/* Sets the function that host_call instructions call; NULL: none, and such programs fail. */
 TS_API void ts_on_host_call(ts_host_call *function);
 /* Number of runs, queued or under way in this process, of programs that call the host. */
 TS_API int ts_host_runs(void);

@@ -25,6 +25,7 @@ typedef struct ts_param {
     size_t offset; /* of the field in ts_chip */
 } ts_param;
 
+/* The rows of chip.def, in order. */
 int ts_param_count(void);
 const ts_param *ts_param_at(int index);
 /* A row as it applies to this chip: its own row (inf2.def, trn2.def) where it has one, else that of
@@ -64,6 +65,7 @@ typedef struct ts_instance {
     const char *source;
 } ts_instance;
 
+/* The rows of instance.def, in order. */
 int ts_instance_count(void);
 const ts_instance *ts_instance_at(int index);
 /* NULL when the name is unknown. */

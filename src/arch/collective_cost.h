@@ -49,6 +49,7 @@ typedef struct ts_cc_cost {
     ts_time latency, move; /* their sum is the collective's time when it runs alone */
     uint8_t limit;         /* ts_cc_limit */
 } ts_cc_cost;
+/* The time that a plan takes on a chip when nothing else runs. */
 ts_cc_cost ts_cc_cost_of(const ts_cc_plan *plan, const ts_chip *chip);
 
 #endif

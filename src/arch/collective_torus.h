@@ -13,10 +13,12 @@ typedef struct ts_torus {
                                     - 1 */
 } ts_torus;
 
+/* The torus of a chip's largest instance, without load on its links. */
 ts_torus ts_torus_of(const ts_chip *chip);
 /* Sends bytes from one chip to another, along the row first; where both directions are equally long, half
    goes each way (assumed). */
 void ts_torus_send(ts_torus *torus, int from, int to, double bytes);
+/* The largest number of bytes on a link. */
 double ts_torus_busiest(const ts_torus *torus);
 
 /* Rings over a set of `count` chips, each a sequence of neighbours where such a ring exists. */

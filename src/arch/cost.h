@@ -20,6 +20,8 @@ typedef struct ts_operands {
                                        it indexes */
     bool is_skipped;                /* some count is 0, so the instruction does nothing */
 } ts_operands;
+/* Resolves the operands of an instruction at one point of the iteration space; counters[l] is the trip of
+   loop l. */
 void ts_inst_operands(const ts_program *program, const ts_inst *inst, const int64_t *counters,
                       ts_operands *operands);
 
@@ -55,8 +57,10 @@ ts_engine_cost ts_engine_cost_get(const ts_chip *chip, ts_engine engine);
    step. */
 double ts_hbm_sharers(const ts_program *program, const ts_chip *chip);
 
+/* Picoseconds of a number of cycles. */
 ts_time ts_cycles_time(double cycles, double ghz);
 
+/* The cost of an instruction with resolved operands that is not skipped. */
 void ts_inst_cost(const ts_chip *chip, const ts_inst *inst, const ts_operands *operands, ts_cost *cost);
 /* The same for each of `count` chips. */
 void ts_inst_costs(const ts_chip *chips, int count, const ts_inst *inst, const ts_operands *operands,

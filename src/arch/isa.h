@@ -108,6 +108,7 @@ typedef struct ts_op_info {
 
 /* The row of an op; the row of ts_op_none when `op` is out of range. */
 const ts_op_info *ts_op_get(unsigned op);
+/* Whether the engine may execute the op, or trigger it if it is a transfer. */
 bool ts_op_allows(unsigned op, ts_engine engine);
 /* Whether the instruction is a DMA or a collective: its engine only triggers it, and the bytes move on their
    own. */
@@ -135,6 +136,7 @@ bool ts_inst_keeps_some(const ts_inst *inst);
    operators and functions, and the order of fields. Builds with equal digests read each other's files. */
 uint64_t ts_isa_digest(void);
 
+/* Names as in .trn text. */
 const char *ts_alu_name(unsigned op);
 char ts_alu_kind(unsigned op);     /* a arithmetic, c compare, l logical, b bitwise */
 bool ts_alu_is_unary(unsigned op); /* the second operand has no effect */

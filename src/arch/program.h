@@ -237,6 +237,7 @@ static inline bool ts_affine_is_constant(const ts_affine *affine) {
 bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b);
 /* The tensor whose storage this one uses: for an output that takes over an input, that input; else itself. */
 uint32_t ts_tensor_place(const ts_program *program, uint32_t tensor);
+/* Value of a count: 0 to max. */
 int64_t ts_count_value(const ts_program *program, const ts_count *count, const int64_t *counters);
 
 /* An operand at one point of the iteration space, as plain numbers. */
@@ -251,6 +252,7 @@ typedef struct ts_ref {
     const ts_ap *index; /* HBM: the index operand, or NULL */
     int64_t index_step;
 } ts_ref;
+/* Resolves an operand at the point given by the trips of loops. */
 void ts_ap_resolve(const ts_program *program, const ts_ap *ap, const int64_t *counters, ts_ref *ref);
 
 /* Whether two resolved operands share a byte. Exact for up to two strided dimensions on each side; otherwise

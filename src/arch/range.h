@@ -26,6 +26,7 @@ typedef struct ts_form {
 /* Expands an affine form. False when a number, or a value that the form may take, is beyond TS_RANGE_LIMIT.
    Requires that ts_program_check has passed. */
 bool ts_form_of(const ts_nesting *nest, const ts_affine *affine, ts_form *form);
+/* Adds factor * other to the form. */
 void ts_form_add(ts_form *form, const ts_form *other, ts_wide factor);
 /* Upper (lower) bound of the form's values in the nest; exact when it has no rotation and no trip count is
    ragged. */

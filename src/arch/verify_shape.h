@@ -12,11 +12,13 @@ typedef struct ts_extent {
     bool is_parts;
 } ts_extent;
 
+/* The partitions of an operand; `field` names it in messages. */
 ts_extent ts_parts_of(const char *field, const ts_ap *ap);
 /* Elements of free dimensions [from, to). */
 ts_extent ts_free_of(const char *field, const ts_ap *ap, int from, int to);
 /* All elements that a DMA moves. */
 ts_extent ts_elems_of(const char *field, const ts_ap *ap);
+/* The largest value of the product. */
 int64_t ts_extent_max(const ts_extent *e);
 
 /* Checks that two extents are equal on every trip. */
@@ -24,6 +26,7 @@ ts_status ts_agree(ts_verifier *v, ts_extent a, ts_extent b);
 /* Checks that two operands have equal partitions and equal free elements. */
 ts_status ts_agree_shape(ts_verifier *v, const char *a_field, const ts_ap *a, const char *b_field,
                          const ts_ap *b);
+/* Requires that the operand lies in `space`; `source` is the document that says so. */
 ts_status ts_need_space(ts_verifier *v, const char *field, const ts_ap *ap, ts_space space,
                         const char *source);
 /* Checks that the operand has `count` free elements on every trip: what the instruction reads or writes in
@@ -44,6 +47,7 @@ ts_status ts_verify_scalar(ts_verifier *v, const char *field, const ts_scalar *s
 typedef struct ts_operators {
     bool is_bits, is_arithmetic;
 } ts_operators;
+/* Checks the operators of an instruction and adds their kinds to *found. */
 ts_status ts_verify_operators(ts_verifier *v, ts_operators *found);
 /* Checks that the operator may reduce (nki.api.shared.rst:73-135). */
 ts_status ts_verify_reduce_op(ts_verifier *v, unsigned op);

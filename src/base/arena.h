@@ -18,10 +18,12 @@ typedef struct ts_arena {
 void *ts_arena_alloc(ts_arena *arena, size_t size);
 /* Zeroed array; ends the unit of work when count * size overflows or does not fit in memory. */
 void *ts_arena_array(ts_arena *arena, size_t count, size_t size);
+/* Copies in the arena; strings are zero-terminated. */
 void *ts_arena_copy(ts_arena *arena, const void *data, size_t size);
 char *ts_arena_string(ts_arena *arena, const char *text);
 char *ts_arena_string_n(ts_arena *arena, const char *text, size_t length);
 char *ts_arena_format(ts_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Frees everything in the arena, which is then empty and can be used again. */
 void ts_arena_free(ts_arena *arena);
 
 #define TS_NEW(arena, type)              ((type *)ts_arena_alloc((arena), sizeof(type)))

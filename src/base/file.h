@@ -28,6 +28,8 @@ typedef struct ts_npy {
     size_t bytes;
     uint8_t *data;
 } ts_npy;
+/* ts_input for a malformed file, ts_capacity without host memory, ts_system when the file cannot be read or
+   written. */
 ts_status ts_npy_read(const char *path, ts_npy *array, ts_diag *diag);
 ts_status ts_npy_write(const char *path, const ts_npy *array, ts_diag *diag);
 void ts_npy_free(ts_npy *array);

@@ -10,6 +10,7 @@ typedef void ts_task(void *context, int index);
 /* `threads` >= 1 includes the calling thread, so 1 starts no worker. Idle workers spin briefly, then
    sleep. */
 ts_status ts_pool_new(int threads, ts_pool **pool, ts_diag *diag);
+/* Stops the workers; no job may be running. */
 void ts_pool_free(ts_pool *pool);
 int ts_pool_threads(const ts_pool *pool);
 /* Calls task(context, i) once for each i in [0, count) and returns when all calls are done. Several threads

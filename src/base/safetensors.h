@@ -33,6 +33,7 @@ ts_status ts_safetensors_read(const char *path, ts_safetensors *file, ts_diag *d
 void ts_safetensors_free(ts_safetensors *file);
 /* NULL when there is no tensor of that name. */
 const ts_stored *ts_safetensors_find(const ts_safetensors *file, const char *name);
+/* Writes `count` tensors, in their order and without metadata. */
 ts_status ts_safetensors_write(const char *path, const ts_stored *tensors, uint32_t count, ts_diag *diag);
 
 #endif

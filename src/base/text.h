@@ -12,6 +12,7 @@ typedef struct ts_text {
     size_t length, capacity;
 } ts_text;
 
+/* Append a string, `count` bytes, or formatted text. */
 void ts_text_add(ts_text *text, const char *string);
 void ts_text_add_n(ts_text *text, const char *bytes, size_t count);
 void ts_text_format(ts_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -10,6 +10,7 @@ static inline bool ts_operand_is_tile(const ts_ap *ap) {
 }
 /* Whether two operands are the same elements in the same order, whatever their dtypes. */
 bool ts_operand_same(const ts_ap *a, const ts_ap *b);
+/* Number of elements over all partitions. */
 int64_t ts_operand_elems(const ts_ap *ap);
 /* The dst of the instruction; NULL when it has none. */
 ts_ap *ts_operand_dst(ts_inst *inst);

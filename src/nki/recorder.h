@@ -57,6 +57,7 @@ typedef struct ts_recorder {
     uint64_t spilled_out, spilled_in; /* bytes that spilling moves to HBM and back */
 } ts_recorder;
 
+/* A recorder for a kernel called `name`. Free it with ts_recorder_free. NULL when there is no memory. */
 ts_recorder *ts_recorder_new(const char *name, const ts_chip *chip);
 void ts_recorder_free(ts_recorder *recorder);
 /* A copy of everything recorded so far, which can be finished on its own. */
@@ -78,11 +79,13 @@ void ts_record_kind(ts_recorder *recorder, ts_buffer tensor, ts_tensor_kind kind
 ts_status ts_record_inst(ts_recorder *recorder, ts_op op, ts_engine engine, const ts_nki_value *values,
                          int count, uint32_t loc, ts_diag *diag);
 
+/* Adds a loop mark before the next instruction. */
 void ts_record_mark(ts_recorder *recorder, ts_nki_mark mark, uint32_t loc);
 /* Records one more trip of the innermost open loop, with the instructions of its first trip (repeat.c). */
 ts_status ts_record_repeat(ts_recorder *recorder, ts_diag *diag);
 /* Fails when the recording has no room for `more` instructions. */
 ts_status ts_record_check_room(const ts_recorder *recorder, uint32_t more, uint32_t loc, ts_diag *diag);
+/* The line of a row of source lines. */
 uint32_t ts_record_line(const ts_recorder *recorder, uint32_t loc);
 /* Fills the diag's place from a row of source lines. */
 void ts_record_where(const ts_recorder *recorder, uint32_t loc, ts_diag *diag);

@@ -23,9 +23,12 @@ struct PJRT_Error {
     size_t length;
     char message[];
 };
+/* A new error with a copy of the message; the framework destroys it. */
 PJRT_Error *ts_pjrt_error(PJRT_Error_Code code, const char *message);
 /* NULL for ts_ok; otherwise an error with the diag's text. */
 PJRT_Error *ts_pjrt_error_from(ts_status status, const ts_diag *diag);
+/* Errors about something that is not supported, an argument structure that is too small, and use of a client
+   in a forked child. */
 PJRT_Error *ts_pjrt_unimplemented(const char *what, const char *remedy);
 PJRT_Error *ts_pjrt_bad_size(const char *function, size_t size, size_t needed);
 PJRT_Error *ts_pjrt_forked(void);
@@ -157,6 +160,7 @@ struct PJRT_Client {
 bool ts_client_is_foreign(const PJRT_Client *client); /* in a forked child */
 PJRT_Client *ts_client_retain(PJRT_Client *client);
 void ts_client_release(PJRT_Client *client);
+/* Makes the client's devices and memories; ts_devices_free frees them. */
 ts_status ts_devices_make(PJRT_Client *client, const ts_processes *processes, ts_diag *diag);
 void ts_devices_free(PJRT_Client *client);
 ts_status ts_topology_make(PJRT_Client *client, ts_diag *diag);
@@ -197,6 +201,7 @@ typedef struct ts_shape {
     int64_t dim[TS_MAX_RANK];
     size_t bytes;
 } ts_shape;
+/* ts_unsupported for types or ranks that devices do not have, ts_usage for negative lengths. */
 ts_status ts_shape_make(PJRT_Buffer_Type type, const int64_t *dims, size_t count, ts_shape *shape,
                         ts_diag *diag);
 /* Like "f32[4x8]". */

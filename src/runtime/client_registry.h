@@ -6,6 +6,7 @@
 
 /* Counts a client. ts_usage in a child forked from a process that has clients. */
 ts_status ts_registry_enter(ts_diag *diag);
+/* Counts out a client that ts_registry_enter counted. */
 void ts_registry_leave(void);
 /* Makes `runtime` the one whose live page this process shows, or NULL before that runtime is freed. */
 void ts_registry_show(ts_runtime *runtime);

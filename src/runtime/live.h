@@ -49,6 +49,7 @@ ts_live *ts_live_new(const char *folder, const char *instance, int first_core, i
 void ts_live_free(ts_live *live);
 const ts_live_page *ts_live_get(const ts_live *live);
 
+/* Notes that a compilation begins or ends. */
 void ts_live_compile(ts_live *live, bool is_begin);
 /* Between ts_live_begin and ts_live_end the core runs the program. Returns the counter of executed
    instructions, or NULL. */

@@ -57,6 +57,8 @@ ts_status ts_runtime_processes_from_env(ts_runtime_options *options, ts_diag *di
    long. */
 void ts_runtime_live_folder(char folder[TS_LIVE_FOLDER]);
 
+/* Makes the runtime of an instance; free it with ts_runtime_free. ts_usage when the instance does not have
+   the devices asked for. */
 ts_status ts_runtime_new(const ts_runtime_options *options, ts_runtime **runtime, ts_diag *diag);
 /* Executables, extents and queues made from the runtime must be gone. */
 void ts_runtime_free(ts_runtime *runtime);
