@@ -40,7 +40,7 @@ static bool touches(const fold *f, ts_inst *inst, const ts_ap *place) {
     return false;
 }
 
-/* Whether no instruction between the two positions reads or writes the place. */
+/* Whether the positions are close and no instruction between them reads or writes the place. */
 static bool is_quiet(const fold *f, uint32_t first, uint32_t last, const ts_ap *place) {
     if (last - first > LOOK_BACK) return false;
     for (uint32_t at = first + 1; at < last; at++) {

@@ -22,7 +22,7 @@ ts_status ts_executable_load(ts_runtime *runtime, const uint8_t *data, size_t si
    program, also when it fails. */
 ts_status ts_executable_new(ts_runtime *runtime, ts_program *program, ts_executable **executable,
                             ts_diag *diag);
-/* Makes a second executable of the same program, with as much HBM, that has not run yet. */
+/* Makes a second executable of the same program, with the same share of HBM's bandwidth, that has not run. */
 ts_status ts_executable_twin(const ts_executable *executable, ts_executable **twin, ts_diag *diag);
 /* References are counted only for PJRT, which shares executables: a new one has one reference, and the last
    release frees it. Thread-safe. */
