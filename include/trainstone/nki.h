@@ -66,8 +66,8 @@ typedef struct ts_nki_tile {
     uint32_t blocks;
     int is_value;           /* exactly one instruction writes the tile, and writes all of it, so that copies
                                of the tile may be folded away */
-    const int64_t *address; /* fixed address of each block, in bytes from the start of the partition; NULL:
-                               the planner chooses */
+    const int64_t *address; /* fixed address of each block, bytes from the start of the partition; NULL:
+                               chosen by the planner */
     int32_t part;           /* first partition; used only with an address */
     const char *name;
 } ts_nki_tile;

@@ -30,12 +30,11 @@ typedef struct ts_cc_plan {
     int32_t chips;           /* chips that the largest group lies on */
     int32_t steps;           /* sequential steps of one hop each */
     int32_t channels;        /* rings used at once */
-    int64_t message;         /* the size that chooses the algorithm: bytes of the larger of the two
-                                operands */
-    double remote, local; /* the most bytes that a rank sends: while links carry some of them, and after that
-                             within the chip */
-    double link;          /* over the busiest link, of all groups together */
-    double crossing;      /* that a rank sends to other chips, averaged over the ranks */
+    int64_t message;         /* the size that chooses the algorithm: bytes of the larger operand */
+    double remote, local;    /* most bytes that a rank sends: while links carry some of them; then within the
+                                chip */
+    double link;             /* over the busiest link, of all groups together */
+    double crossing;         /* that a rank sends to other chips, averaged over the ranks */
     double hbm_read, hbm_write; /* bytes of a rank's HBM traffic */
 } ts_cc_plan;
 

@@ -9,8 +9,7 @@ enum { TS_TORUS_CHIPS = 64, TS_TORUS_LINKS = 4, TS_TORUS_CHANNELS = 4 };
 typedef struct ts_torus {
     int rows, columns, chips;
     double load[TS_TORUS_CHIPS]
-               [TS_TORUS_LINKS]; /* bytes sent over each chip's links: to column + 1, column - 1, row + 1, row
-                                    - 1 */
+               [TS_TORUS_LINKS]; /* bytes on each chip's links to column +1, column -1, row +1, row -1 */
 } ts_torus;
 
 /* The torus of a chip's largest instance, without load on its links. */

@@ -53,7 +53,7 @@ void ts_inst_operands(const ts_program *program, const ts_inst *inst, const int6
 
 /* The free variables of the cost column. */
 typedef struct facts {
-    double n, m, k, p; /* n: free elements of the first source; matmul: n of moving, k rows and m columns of
+    double n, m, k, p; /* n: free elements of the first source; matmul: n moving, k rows and m columns
                           stationary */
     double strided;    /* most free elements of an operand whose innermost stride is large */
     int64_t elems;

@@ -14,10 +14,10 @@ typedef struct ts_operands {
     int count;
     ts_ref ref[TS_MAX_OPERANDS];
     bool is_write[TS_MAX_OPERANDS]; /* dst and optdst */
-    bool is_read[TS_MAX_OPERANDS];  /* src, opt, scalar operands and index operands; also dst of an op that
+    bool is_read[TS_MAX_OPERANDS];  /* src, opt, scalar and index operands; also dst of an op that
                                        accumulates */
-    int8_t field[TS_MAX_OPERANDS];  /* index into ts_op_info.fields; an index operand has that of the operand
-                                       it indexes */
+    int8_t field[TS_MAX_OPERANDS];  /* index into ts_op_info.fields; an index operand has that of its
+                                       operand */
     bool is_skipped;                /* some count is 0, so the instruction does nothing */
 } ts_operands;
 /* Resolves the operands of an instruction at one point of the iteration space; counters[l] is the trip of

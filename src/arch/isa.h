@@ -62,8 +62,8 @@ struct ts_field_steps {
     int64_t step[4]; /* one for each free dimension of dst; unused ones are 0 */
 };
 struct ts_field_lanes {
-    uint8_t from[TS_QUADRANT]; /* for each partition of a quadrant of dst, the partition it takes its row
-                                  from, or TS_LANE_KEPT */
+    uint8_t from[TS_QUADRANT]; /* for each partition of a quadrant of dst, the row it takes, or
+                                  TS_LANE_KEPT */
 };
 
 /* Field kinds and the C type of each. */

@@ -61,13 +61,11 @@ enum { TS_LANE_COLLECTIVE = 15, TS_LANE_QUEUE = 16 };
 typedef struct ts_series {
     ts_time width;                  /* of a bin in picoseconds, a power of two */
     uint32_t count;                 /* bins in use; 0: bins were not asked for */
-    ts_time *busy[ts_engine_count]; /* busy time of each engine in each bin; ts_engine_none: summed over all
-                                       DMA engines */
-    ts_time *transposes;            /* the part of TensorE's that transposes operands rather than
-                                       multiplies */
+    ts_time *busy[ts_engine_count]; /* of each engine in each bin; ts_engine_none: summed over all DMA
+                                       engines */
+    ts_time *transposes;            /* the part of TensorE's that transposes operands */
     ts_time *collectives;           /* time in which the collectives' stream is busy */
-    ts_time *bound[ts_bound_count]; /* time of the critical path by cause; the causes add up to the bin's
-                                       width */
+    ts_time *bound[ts_bound_count]; /* time of the critical path by cause; the causes add up to the width */
     uint64_t *hbm_bytes;
 } ts_series;
 
@@ -128,20 +126,15 @@ typedef struct ts_record {
     uint64_t hbm_read_bytes, hbm_write_bytes;
     uint64_t model_flops;        /* of the source program: 2 x multiply-adds of its dots and convolutions */
     uint64_t pe_flops;           /* 2KMN of each executed nc_matmul, except: */
-    uint64_t pe_selection_flops; /* those whose stationary operand is zeros and ones, which select and sum
+    uint64_t pe_selection_flops; /* those with a stationary operand of zeros and ones, which select and sum
                                     rows */
     uint64_t pe_transpose_flops; /* of transposes on TensorE, which are products with the identity */
-    uint64_t pe_fp32_flops, pe_fp32_transpose_flops; /* fp32 part of the three together, and of the
-                                                        transposes */
-    uint64_t elems, off_engine_elems;                /* elements written: in total, and by gpsimd_* and host_*
-                                                        routines */
-    uint64_t conservative_waits;                     /* dependences that were decided by bounding boxes
-                                                        only */
-    uint64_t skipped_iterations;                     /* trips in steady state whose times were extrapolated,
-                                                        not simulated */
+    uint64_t pe_fp32_flops, pe_fp32_transpose_flops; /* fp32 part of all three, and of the transposes */
+    uint64_t elems, off_engine_elems;                /* elements written in all, and by gpsimd_*, host_* */
+    uint64_t conservative_waits;                     /* dependences decided by bounding boxes only */
+    uint64_t skipped_iterations;                     /* trips in steady state, extrapolated */
     uint64_t skipped_instructions;                   /* instructions in those trips */
-    uint64_t assumed_trips;     /* trips assumed for loops whose number of trips depends on data that was not
-                                   given; 0: none */
+    uint64_t assumed_trips;     /* trips assumed for loops that data ends, timed without the data; 0: none */
     TS_VEC(ts_record_row) rows; /* busiest first */
     TS_VEC(ts_slice) slices;    /* in order of start, as many as the caller allowed */
     bool slices_truncated;

@@ -12,8 +12,7 @@
 typedef struct ts_draft {
     const void *context;
     void (*name)(const void *context, const ts_ap *ap, ts_text *text);
-    int64_t (*address)(const void *context, uint32_t tile); /* 0: not chosen yet; it will be the start of a
-                                                               bank */
+    int64_t (*address)(const void *context, uint32_t tile); /* 0: not chosen yet, at the start of a bank */
 } ts_draft;
 
 typedef struct ts_verifier {

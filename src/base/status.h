@@ -30,7 +30,7 @@ typedef struct ts_diag {
     char op[96];             /* operation or instruction, e.g. "stablehlo.convolution" */
     char where[512];         /* the user's source, "file.py:31" or a path in the input file */
     char remedy[256];        /* one thing that the user can do about it */
-    const char *rule;        /* the broken rule, as a static word for programs to compare; NULL when it has no
+    const char *rule;        /* the broken rule, a static word for programs to compare; NULL: it has no
                                 name */
     const char *source_file; /* where in Trainstone's source the failure was raised */
     int source_line;

@@ -9,8 +9,7 @@ typedef struct ts_bundle {
     ts_arena arena;
     int argument_count, output_count;
     const char **arguments, **outputs; /* names, by position in the program */
-    int *source;                       /* for each argument, the result whose value it takes over; -1: it
-                                          stays */
+    int *source;                       /* for each argument, the result whose value it takes over; -1: none */
     int *target;                       /* for each result, the argument that takes it over, or -1 */
 } ts_bundle;
 

@@ -124,8 +124,7 @@ static void *show(void *context) {
             ;
         if (progress->is_stopped || seconds < 2) continue;
         if (progress->is_said)
-            fprintf(stderr, "\r\033[?7l%s\033[K\033[?7h", progress->what); /* cut off at the terminal's
-                                                                              edge */
+            fprintf(stderr, "\r\033[?7l%s\033[K\033[?7h", progress->what); /* cut at the terminal's edge */
         else
             fprintf(stderr, "\r%s ... %d s\033[K", progress->what, seconds);
     }

@@ -30,7 +30,7 @@ void ts_console_note(const char *format, ...) __attribute__((format(printf, 1, 2
 /* Writes all of `text` to standard output. Fails when the reader has gone or the disk is full. */
 ts_status ts_console_write(const ts_text *text, ts_diag *diag);
 
-/* Progress: from the second second on, "WHAT ... 3 s" on standard error if that is a terminal.
+/* Progress: after two seconds, "WHAT ... 3 s" on standard error if that is a terminal.
    ts_progress_start returns NULL, which the others accept, when nothing is to be shown; ts_progress_say
    replaces the whole line; ts_progress_stop erases it. */
 typedef struct ts_progress ts_progress;

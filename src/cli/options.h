@@ -46,11 +46,10 @@ typedef ts_status ts_verb_function(const ts_arguments *arguments, ts_text *out, 
 
 typedef struct ts_verb {
     const char *name;
-    const char *summary;  /* one line, for the list of verbs */
-    const char *synopsis; /* after "trainstone NAME" */
-    const char *about;    /* paragraphs separated by newlines; lines that start with a space are kept as they
-                             are */
-    const char *examples; /* command lines that work, one per line, each with an optional "# words" */
+    const char *summary;      /* one line, for the list of verbs */
+    const char *synopsis;     /* after "trainstone NAME" */
+    const char *about;        /* paragraphs separated by newlines; lines that start with a space are kept */
+    const char *examples;     /* command lines that work, one per line, each with an optional "# words" */
     const ts_option *options; /* ends with a row without a name */
     int least_files, most_files;
     const char *file;      /* the name of a file argument in messages, "PROG" */

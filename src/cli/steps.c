@@ -23,8 +23,7 @@ typedef struct stepper {
     ts_npy *streams;       /* by argument; data is NULL when it is not streamed */
     ts_extent **in, **out; /* places in the modelled HBM; a stream's changes with every step */
     void **in_data, **out_data;
-    uint8_t **history; /* by result, the values of all steps: of scalars and, with --out, of results that are
-                          not carried */
+    uint8_t **history; /* by result, the values of all steps: scalars and, with --out, results not carried */
 } stepper;
 
 bool ts_steps_wanted(const ts_arguments *arguments) {

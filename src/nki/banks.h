@@ -6,8 +6,7 @@
 
 typedef struct ts_bank_life {
     uint32_t first, last;   /* 1-based positions of the first and last use; 0: never used */
-    bool is_read_elsewhere; /* read by an engine that cannot read PSUM, or together with another operand in
-                               PSUM */
+    bool is_read_elsewhere; /* by an engine that cannot read PSUM, or beside another operand in PSUM */
 } ts_bank_life;
 
 typedef struct ts_banks {

@@ -4,8 +4,7 @@
 
 /* Sums over the step's collectives, each counted as often as it runs. */
 typedef struct parts {
-    ts_time latency, all, sums; /* time alone: fixed part, whole, and whole of all_reduces, whose halves are
-                                   reduce_scatter and all_gather */
+    ts_time latency, all, sums; /* time alone: its latency, all of it, and that of all_reduces */
     ts_time wide;               /* time for moving float32 */
     uint64_t small, count;      /* collectives below the size from which a ring is used; all */
 } parts;

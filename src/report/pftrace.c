@@ -140,8 +140,7 @@ static void find_flows(const ts_record *record, uint8_t *is_source) {
     for (uint32_t i = 0; i < count; i++)
         if (record->slices.data[i].sequence > most) most = record->slices.data[i].sequence;
     ts_arena scratch = {0};
-    uint32_t *last = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)most + 1); /* by sequence, 1 + the slice that
-                                                                            ends it */
+    uint32_t *last = TS_NEW_ARRAY(&scratch, uint32_t, (size_t)most + 1); /* by sequence, 1 + its last slice */
     for (uint32_t i = 0; i < count; i++) {
         const ts_slice *slice = &record->slices.data[i];
         uint32_t *at = &last[slice->sequence];

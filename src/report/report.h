@@ -151,14 +151,12 @@ typedef struct ts_report {
     TS_VEC(ts_report_line) lines;      /* the costliest first, then by file and line */
     TS_VEC(ts_report_module) modules;  /* parents before children */
     uint32_t *user_locs;               /* for each location, that of the user's line: ts_loc_user */
-    uint32_t *module_of;               /* for each location, 1 + the deepest module that contains it; 0:
-                                          none */
+    uint32_t *module_of;               /* for each location, 1 + the deepest module that has it; 0: none */
     TS_VEC(ts_report_phase) phases;    /* in order of time; empty when the step has no clear order */
     TS_VEC(ts_report_remedy) remedies; /* the largest gain first */
     ts_time together;                  /* gain of all remedies at once */
     TS_VEC(ts_report_note) notes;
-    int second;                       /* the bound that gains most when freed together with the largest; -1:
-                                         none */
+    int second;                       /* the bound that gains most when freed beside the largest; -1: none */
     ts_time second_gain;              /* of both together */
     TS_VEC(ts_report_lean) leans;     /* the widest first */
     TS_VEC(ts_report_tensor) tensors; /* those that are transferred, most bytes first */

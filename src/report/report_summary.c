@@ -154,8 +154,7 @@ static void each(const ts_report *report, emit *add, void *to) {
     add(to, "cc_op_active_time", collectives);
     add(to, "cc_op_active_time_percent", share(record->collective_busy, record->total));
     add(to, "cc_op_count", (double)record->collectives);
-    add(to, "launch_time", (double)record->launch / 1e12); /* an addition of Trainstone's; part of
-                                                              total_time */
+    add(to, "launch_time", (double)record->launch / 1e12); /* Trainstone's own; part of total_time */
 }
 
 static void add_text(void *to, const char *name, double value) {

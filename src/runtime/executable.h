@@ -65,8 +65,7 @@ typedef struct ts_execute_options {
     ts_meeting *meeting;       /* of a pair's runs, or of the ranks of one program; else NULL */
     int member;                /* in the meeting: which of the pair, or the rank */
     bool tells_trace;          /* the record describes what data decided in this rank */
-    ts_trace *trace;           /* optional and empty; gets what data decided in this run; the caller frees
-                                  it */
+    ts_trace *trace;           /* optional and empty; gets what data decided in this run; the caller frees */
 } ts_execute_options;
 
 /* Runs the program on one device. inputs[i] and outputs[i] are host memory of the tensors' sizes; outputs
