@@ -66,6 +66,10 @@ static ts_status run_rows(compilation *c) {
     return ts_sum_rows(c->module, c->main, c->diag);
 }
 
+static ts_status run_into(compilation *c) {
+    return ts_scatter_into(c->module, c->main, c->diag);
+}
+
 static ts_status run_first(compilation *c) {
     TS_TRY(ts_sort_first(c->module, c->main, c->diag));
     return ts_fold(c->module, c->main, c->diag);
@@ -146,6 +150,7 @@ static const pass passes[] = {
     {"later", run_later, false},       /* sums of products that loops carry, after the loop */
     {"first", run_first, false},       /* sorts of which only the first elements are read */
     {"rows", run_rows, false},         /* large sums, row by row */
+    {"into", run_into, false},         /* sums with scattered values, as scatters */
     {"channels", run_channels, false}, /* images between convolutions, channels first */
     {"combine", run_combine, false},   /* small collectives merged */
     {"lower", run_lower, true},        /* ops become loop nests of instructions over virtual tiles */

@@ -26,6 +26,10 @@ ts_status ts_late_sums(ts_module *module, ts_func *main, ts_diag *diag);
 /* Splits large sums over all elements of a pointwise op's result into sums of rows and a sum of those. */
 ts_status ts_sum_rows(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Turns sums with values that were scattered into zeros into scatters into the other summand, where the sum
+   is stored anyway. Fold afterwards. */
+ts_status ts_scatter_into(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Shortens the results of sorts to the elements that are read. Fold afterwards: slices may have become
    identities. */
 ts_status ts_sort_first(ts_module *module, ts_func *main, ts_diag *diag);

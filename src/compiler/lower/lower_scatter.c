@@ -1,8 +1,11 @@
-/* scatter: copies the operand to the result, then stores rows of updates there or combines them with the old
-   rows. Repeated rows are combined one after the other, in the order of the updates. */
+/* scatter: copies the operand to the result, unless the result can take its place, then stores rows of
+   updates there or combines them with the old rows. Repeated rows are combined one after the other, in the
+   order of the updates. */
 #include "compiler/lower/lower_scatter.h"
 
 #include <string.h>
+
+#include "compiler/lower/home.h"
 
 enum { PARTITIONS = 128, MAX_FREE = 2048, DISTINCT_SLOWDOWN = 4 };
 
@@ -216,9 +219,9 @@ ts_status ts_lower_scatter(ts_lower *lower, ts_op_node *op) {
     TS_TRY(ts_lower_view(lower, op->operands[0], &operand));
     TS_TRY(ts_lower_tensor(lower, op->operands[1], &index));
     TS_TRY(ts_lower_tensor(lower, op->operands[2], &s.x.view[TS_PLAIN]));
-    ts_lower_result(lower, op->results[0]);
+    TS_TRY(ts_home_result(lower, op, &operand));
     result = ((ts_lowered *)op->results[0]->note)->view;
-    TS_TRY(ts_lower_copy(lower, &result, &operand));
+    TS_TRY(ts_lower_copy(lower, &result, &operand)); /* none where the result takes the operand's place */
     if (ts_view_elems(&s.x.view[TS_PLAIN]) == 0 || ts_view_elems(&result) == 0) return ts_ok;
     s.x.view[TS_INDEXED] = result;
     s.x.view[TS_INDEX] = index;
