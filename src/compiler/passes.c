@@ -67,7 +67,8 @@ static ts_status run_rows(compilation *c) {
 }
 
 static ts_status run_into(compilation *c) {
-    return ts_scatter_into(c->module, c->main, c->diag);
+    TS_TRY(ts_scatter_into(c->module, c->main, c->diag));
+    return ts_fold(c->module, c->main, c->diag);
 }
 
 static ts_status run_first(compilation *c) {

@@ -34,6 +34,12 @@ bool ts_group_is_sum(const ts_op_node *op);
 /* Moves all such sums and their reshapes to group->apart; false when there are none. */
 bool ts_group_split_sums(ts_group *group);
 
+/* Reductions of rows that SBUF does not hold (group_chunked.c). Whether the op, which reduces all but the
+   first `kept` axes, can join the group and be folded chunk by chunk. The caller must then add it. */
+bool ts_group_takes_chunked(ts_group *group, ts_op_node *op, int kept);
+bool ts_group_is_chunked(const ts_op_node *op);
+int ts_group_count_chunked(const ts_group *group);
+
 /* Bytes per partition that each free element of the space takes. */
 double ts_group_bytes(const ts_group *group);
 /* The number of free elements for which SBUF has room: inputs double-buffered, plus the most bytes of values

@@ -13,6 +13,7 @@ enum {
     TS_GROUP_OPS = 64,
     TS_GROUP_INPUTS = 24,
     TS_GROUP_SUMS = 4,
+    TS_GROUP_CHUNKED = 4,
     TS_LOAD_QUEUE = 0, /* first of TS_LOAD_QUEUES queues that loads take in turn; stores likewise */
     TS_LOAD_QUEUES = 4,
     TS_STORE_QUEUE = 8,
@@ -55,6 +56,7 @@ typedef struct ts_lowered {
     bool is_emitted;              /* the op that computes it has been emitted, in a group */
     bool is_again;                /* it is not stored: its readers compute it again */
     bool is_sum;                  /* a sum over its group's rows, possibly reshaped */
+    bool is_chunked;              /* a reduction whose rows its group has chunk by chunk (group_chunked.c) */
     const ts_block *block;        /* the block that computes it */
     const ts_op_node *reader;     /* the last op that reads it */
     bool is_reserved;             /* `view` is storage for parts of the value, computed before its op */
@@ -63,6 +65,12 @@ typedef struct ts_lowered {
     const ts_op_node *slot;       /* the update that puts the value into a slice of a home; NULL = none */
     uint32_t home; /* 1 + tensor into which it should be computed, once that is free (home.c); 0 = any */
 } ts_lowered;
+/* Whether the value's group has it only when its nest, or a row of it, is over: no op of the group reads it.
+ */
+static inline bool ts_lowered_is_late(const ts_value *value) {
+    const ts_lowered *lowered = value->note;
+    return lowered->is_sum || lowered->is_chunked;
+}
 
 typedef struct ts_lower {
     ts_module *module;

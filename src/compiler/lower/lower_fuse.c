@@ -28,7 +28,8 @@ static int count_inputs(const ts_group *group) {
 
 void ts_group_take(ts_group *group, ts_op_node *op) {
     group->ops[group->op_count++] = op;
-    group->is_reducing = group->is_reducing || (op->kind == ts_hlo_reduce && !ts_group_is_sum(op));
+    group->is_reducing =
+        group->is_reducing || (op->kind == ts_hlo_reduce && !ts_lowered_is_late(op->results[0]));
     note(op->results[0])->group = group;
 }
 
@@ -97,6 +98,8 @@ static bool fits_together(const ts_group *a, const ts_group *b, ts_op_node *op) 
     both.kept = shared_kept(a, b);
     if ((a->dot && b->dot) || !suits_dot(a, both.kept) || (b->dot && a->rank != b->rank)) return false;
     if (!suits_dot(b, both.kept)) return false;
+    int chunked = ts_group_count_chunked(a) + ts_group_count_chunked(b);
+    if (chunked > TS_GROUP_CHUNKED || (chunked && (a->dot || b->dot))) return false;
     both.sums = a->sums + b->sums;
     if (both.sums > TS_GROUP_SUMS || (b->sums && a->rank != b->rank)) return false;
     if (both.kept < 0 || !has_room(a, b->op_count + 1, count_inputs(b) + 3)) return false;
@@ -129,7 +132,7 @@ static ts_status choose_group(ts_lower *lower, ts_op_node *op, ts_group **chosen
         ts_group *group = note(op->operands[i])->group;
         if (!group || group == *chosen) continue;
         ts_span span = ts_group_span(group, &op->results[0]->type);
-        bool fits = span != ts_span_none && !note(op->operands[i])->is_sum &&
+        bool fits = span != ts_span_none && !ts_lowered_is_late(op->operands[i]) &&
                     span == ts_group_span(group, &op->operands[i]->type) && has_room(group, 1, 3) &&
                     ts_group_fits(group, op);
         bool is_larger = *chosen && group->rank > (*chosen)->rank;
@@ -193,7 +196,7 @@ static int find_kept(const ts_op_node *op) {
    yet. */
 static bool takes_rows(const ts_group *group, ts_op_node *op, int kept) {
     if (ts_group_span(group, &op->operands[0]->type) != ts_span_whole) return false;
-    if (note(op->operands[0])->is_sum) return false;
+    if (ts_lowered_is_late(op->operands[0])) return false;
     if ((group->kept != kept && group->kept != group->rank) || !suits_dot(group, kept)) return false;
     ts_group with = *group;
     with.kept = kept;
@@ -221,7 +224,7 @@ ts_status ts_lower_grouped_reduce(ts_lower *lower, ts_op_node *op, ts_alu alu, b
         !ts_reduce_identity(alu, operand->type.dtype, &identity))
         return ts_ok;
     ts_group *group = note(operand)->group;
-    if (group && !takes_rows(group, op, kept)) group = NULL;
+    if (group && !takes_rows(group, op, kept) && !ts_group_takes_chunked(group, op, kept)) group = NULL;
     if (!group) {
         TS_TRY(ts_lower_shifted(lower, operand, &view));
         int last = operand->type.rank - 1;
@@ -277,6 +280,7 @@ bool ts_lower_alias(ts_op_node *op) {
     if (op->kind != ts_hlo_reshape && op->kind != ts_hlo_broadcast_in_dim) return false;
     ts_group *group = note(op->operands[0])->group;
     if (!group || !has_room(group, 1, 0) || !ts_group_fits(group, op)) return false;
+    if (note(op->operands[0])->is_chunked) return false;
     ts_span from = ts_group_span(group, &op->operands[0]->type);
     ts_span to = ts_group_span(group, &op->results[0]->type);
     if (note(op->operands[0])->is_sum) {

@@ -131,6 +131,7 @@ void ts_pointwise_load(ts_emitter *e, int opened, bool is_looped) {
 static void open_and_load(ts_emitter *e) {
     ts_pointwise_load(e, 0, false);
     for (int i = 0; i < e->nest.rank; i++) {
+        if (i == e->first_reduced) ts_pointwise_chunked_open(e);
         ts_nest_open(&e->nest, i, i + 1);
         ts_pointwise_load(e, i + 1, true);
     }
@@ -149,24 +150,30 @@ static ts_ap spread(ts_emitter *e, const ts_value_form *form, uint32_t axes) {
     return to;
 }
 
+void ts_pointwise_store(ts_emitter *e, int index, const ts_value_form *form, int queue) {
+    const ts_op_node *op = e->group->ops[index];
+    bool is_whole = ts_group_span(e->group, &op->results[0]->type) == ts_span_whole;
+    ts_view view = e->views[is_whole ? TS_EMIT_WHOLE : TS_EMIT_ROW];
+    uint32_t axes = is_whole ? ts_pointwise_all_axes(e) : ts_pointwise_row_axes(e);
+    e->b->loc = op->loc;
+    view.tensor = ts_lower_result(e->lower, op->results[0]);
+    const ts_view *whole = &note(op->results[0])->view;
+    view.dtype = whole->dtype;
+    view.offset = whole->offset;
+    view.shift = whole->shift;
+    ts_ap dst = ts_nest_hbm_axes(&e->nest, &view, axes), src = spread(e, form, axes);
+    ts_emit_dma(e->b, ts_engine_gpsimd, queue, &dst, &src);
+}
+
 /* GpSimdE triggers the stores, because the trigger waits for the data to be stored; SyncE and TensorE have
    the next nest to load and multiply. */
 static void store_results(ts_emitter *e) {
     int queue = 0;
     for (int i = 0; i < e->group->op_count; i++) {
         const ts_op_node *op = e->group->ops[i];
-        if (ts_group_is_alias(op) || ts_group_is_sum(op) || e->fate[i] != ts_fate_stored) continue;
-        bool is_whole = ts_group_span(e->group, &op->results[0]->type) == ts_span_whole;
-        ts_view view = e->views[is_whole ? TS_EMIT_WHOLE : TS_EMIT_ROW];
-        uint32_t axes = is_whole ? ts_pointwise_all_axes(e) : ts_pointwise_row_axes(e);
-        e->b->loc = op->loc;
-        view.tensor = ts_lower_result(e->lower, op->results[0]);
-        const ts_view *whole = &note(op->results[0])->view;
-        view.dtype = whole->dtype;
-        view.offset = whole->offset;
-        view.shift = whole->shift;
-        ts_ap dst = ts_nest_hbm_axes(&e->nest, &view, axes), src = spread(e, &e->forms[i], axes);
-        ts_emit_dma(e->b, ts_engine_gpsimd, TS_STORE_QUEUE + queue++ % TS_STORE_QUEUES, &dst, &src);
+        bool is_late = ts_lowered_is_late(op->results[0]);
+        if (ts_group_is_alias(op) || is_late || e->fate[i] != ts_fate_stored) continue;
+        ts_pointwise_store(e, i, &e->forms[i], TS_STORE_QUEUE + queue++ % TS_STORE_QUEUES);
     }
 }
 
@@ -297,7 +304,9 @@ static ts_status emit_group(ts_lower *lower, ts_group *group) {
         ts_pointwise_sums_open(&e);
         open_and_load(&e);
         TS_TRY(ts_pointwise_compute(&e, 0));
-        ts_nest_close(&e.nest, 0, e.nest.rank);
+        ts_nest_close(&e.nest, e.first_reduced, e.nest.rank);
+        ts_pointwise_chunked_close(&e);
+        ts_nest_close(&e.nest, 0, e.first_reduced);
         ts_pointwise_sums_close(&e);
     } else {
         for (int i = 0; i < group->op_count; i++)

@@ -54,6 +54,12 @@ typedef struct ts_column_sum {
    rows. */
 enum { TS_EMIT_WHOLE, TS_EMIT_ROW, TS_EMIT_INPUTS };
 
+/* A reduction of rows that come chunk by chunk: the number of its op, and what has been folded, [rows]. */
+typedef struct ts_chunked {
+    int index;
+    ts_value_form acc;
+} ts_chunked;
+
 /* A number in memory, one element per partition, that is set before the group's loops: the bias of a
    function. */
 typedef struct ts_number_column {
@@ -89,6 +95,8 @@ typedef struct ts_emitter {
     uint32_t begin;               /* code position before the group's loops */
     ts_number_column numbers[TS_EMIT_NUMBERS];
     int number_count;
+    ts_chunked chunked[TS_GROUP_CHUNKED];
+    int chunked_count;
 } ts_emitter;
 
 static inline bool ts_dtype_is_float(unsigned dtype) {
@@ -203,6 +211,13 @@ bool ts_pointwise_sums_fit(const ts_emitter *e);
 void ts_pointwise_sums_open(ts_emitter *e);
 void ts_pointwise_sums_add(ts_emitter *e, int index, const ts_value_form *data);
 void ts_pointwise_sums_close(ts_emitter *e);
+/* group_chunked.c: before the loops over chunks of rows, with each chunk's reduction, and after those loops.
+ */
+void ts_pointwise_chunked_open(ts_emitter *e);
+void ts_pointwise_chunked_fold(ts_emitter *e, int index, ts_alu alu, const ts_value_form *chunk);
+void ts_pointwise_chunked_close(ts_emitter *e);
+/* Stores the result of op number `index`, whole or one element a row, for the trip of the open loops. */
+void ts_pointwise_store(ts_emitter *e, int index, const ts_value_form *form, int queue);
 /* The number from which a reduction starts. */
 double ts_pointwise_start(const ts_emitter *e, const ts_op_node *op);
 

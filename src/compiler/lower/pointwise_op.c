@@ -287,6 +287,10 @@ static ts_status emit_reduce(ts_emitter *e, int index, const ts_value_form *in) 
         e->axes = ts_pointwise_row_axes(e);
         ts_emit_reduce(e->b, &sum, &data, alu, reduced);
     }
+    if (ts_group_is_chunked(op)) {
+        ts_pointwise_chunked_fold(e, index, alu, &wide);
+        return ts_ok;
+    }
     if (start->value != identity)
         ts_emit_tensor_scalar(e->b, ts_engine_vector, &sum, &sum, alu, ts_scalar_const(start->value), false);
     e->forms[index] = wide;
