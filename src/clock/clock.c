@@ -154,6 +154,9 @@ static void set_options(ts_clock *clock, const ts_clock_options *options) {
     clock->path_cap = options->path_cap;
     clock->watch = options->watch;
     clock->is_shown = options->slice_cap > 0 || options->bins > 0;
+    /* When something is forgotten decides which nodes merge, and so how fine a path is that is shown: not at
+       all the totals. Small logs keep it as fine as it can be. */
+    clock->log_size = options->bins > 0 || options->path_cap > 0 ? 1 : 3;
     /* What semaphores count, and what another core does, is not part of a state that comes back. */
     clock->steady.is_off =
         options->step_all || clock->has_sibling || clock->program->syncing == ts_syncing_explicit;

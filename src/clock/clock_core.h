@@ -176,7 +176,11 @@ static inline ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
     return event;
 }
 void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);
-void ts_event_drop(ts_clock *clock, ts_event *event);
+/* Nobody refers to it any more. */
+void ts_event_end(ts_clock *clock, ts_event *event);
+static inline void ts_event_drop(ts_clock *clock, ts_event *event) {
+    if (--event->refs == 0) ts_event_end(clock, event);
+}
 void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
 void ts_lanes_step(ts_clock *clock);

@@ -10,8 +10,7 @@ static ts_time later(ts_time a, ts_time b) {
     return a > b ? a : b;
 }
 
-void ts_event_drop(ts_clock *clock, ts_event *event) {
-    if (--event->refs > 0) return;
+void ts_event_end(ts_clock *clock, ts_event *event) {
     ts_node_drop(clock, event->node); /* or its cause's, which is in the same place */
     ts_slab_give(&clock->events, event);
 }

@@ -6,7 +6,7 @@
 #include "clock/clock_core.h"
 
 /* Fewer are not worth a pass of merging; merged, a path that is shown has lost its order. */
-enum { FEWEST_NODES = 1 << 9, FEWEST_SHOWN = 1 << 13 };
+enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
 
 static void forget_many(ts_node *node) {
     if (node->charges) free(node->many);

@@ -250,6 +250,12 @@ TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_acce
     return true;
 }
 
+/* What reads asks for writes alone. */
+TS_INLINE void forget_calm(ts_site *site, bool is_write) {
+    site->calm[0][true] = site->calm[1][true] = 0;
+    if (is_write) site->calm[0][false] = site->calm[1][false] = 0;
+}
+
 TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
     const ts_step *step = event->step;
     ts_site *site = access->site;
@@ -259,7 +265,7 @@ TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *ac
     if (is_write && clock->has_what_ifs) cover_all(clock, &q, site);
     search_near(clock, &q, site);
     event->refs++;
-    memset(site->calm, 0, sizeof site->calm);
+    forget_calm(site, is_write);
     ts_log *log = site->log[is_write][step->own];
     if (log && clock->is_ordered && step->own != ts_engine_none &&
         stands_for_latest(clock, event, access, log))

@@ -49,27 +49,9 @@ static void find_rectangle(ts_shape *shape) {
     shape->width = width;
 }
 
-static const ts_shape *intern(ts_clock *clock, const ts_shape *shape) {
+/* Bounds, and what makes comparing two of them short. */
+static void find_bounds(ts_shape *shape) {
     const ts_ref *ref = &shape->ref;
-    uint64_t hash = (uint64_t)ref->space << 8 | ref->dtype;
-    for (int i = 0; i < ref->dims; i++)
-        hash = (hash ^ (uint64_t)ref->step[i] ^ (uint64_t)ref->count[i] << 32) * 0x9E3779B97F4A7C15u;
-    ts_shape **head = &clock->shapes[hash >> 32 & (TS_CLOCK_SHAPES - 1)];
-    for (const ts_shape *known = *head; known; known = known->next)
-        if (memcmp(&known->ref, ref, sizeof *ref) == 0) return known;
-    ts_shape *made = TS_NEW(&clock->arena, ts_shape);
-    *made = *shape;
-    made->next = *head;
-    *head = made;
-    return made;
-}
-
-const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *ref) {
-    ts_shape shape = {.ref = *ref, .is_dense = true};
-    shape.ref.part = shape.ref.parts = 0;
-    shape.ref.offset = 0;
-    shape.ref.tensor = 0;
-    if (ref->index) return intern(clock, &shape);
     int64_t width = ts_dtype_get(ref->dtype)->bytes, lo = 0, hi = 0;
     for (int i = 0; i < ref->dims; i++) {
         int64_t reach = ref->step[i] * (ref->count[i] - 1);
@@ -78,9 +60,26 @@ const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *ref) {
         else
             hi += reach;
     }
-    shape.lo = lo * width;
-    shape.hi = (hi + 1) * width;
-    shape.is_dense = is_gapless(ref);
-    if (!shape.is_dense) find_rectangle(&shape);
-    return intern(clock, &shape);
+    shape->lo = lo * width;
+    shape->hi = (hi + 1) * width;
+    shape->is_dense = is_gapless(ref);
+    if (!shape->is_dense) find_rectangle(shape);
+}
+
+const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *placed) {
+    ts_ref ref = *placed;
+    ref.part = ref.parts = 0;
+    ref.offset = 0;
+    ref.tensor = 0;
+    uint64_t hash = (uint64_t)ref.space << 8 | ref.dtype;
+    for (int i = 0; i < ref.dims; i++)
+        hash = (hash ^ (uint64_t)ref.step[i] ^ (uint64_t)ref.count[i] << 32) * 0x9E3779B97F4A7C15u;
+    ts_shape **head = &clock->shapes[hash >> 32 & (TS_CLOCK_SHAPES - 1)];
+    for (const ts_shape *known = *head; known; known = known->next)
+        if (memcmp(&known->ref, &ref, sizeof ref) == 0) return known;
+    ts_shape *made = TS_NEW(&clock->arena, ts_shape);
+    *made = (ts_shape){.next = *head, .ref = ref, .is_dense = true};
+    if (!ref.index) find_bounds(made);
+    *head = made;
+    return made;
 }

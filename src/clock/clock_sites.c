@@ -8,7 +8,6 @@
 #include "clock/clock_core.h"
 
 enum {
-    FEWEST = 1, /* visits of a log, to begin with, as a power of two */
     BLOCK = 64, /* visits that are allocated at once */
     CELLS = 32  /* of SBUF, PSUM and scratch, to find which engines come to the bytes of a site */
 };
@@ -157,7 +156,7 @@ void ts_visit_drop(ts_clock *clock, ts_visit *visit) {
 
 /* What no engine that may still come to the site, and may have to wait there for a read, or a write, starts
    anything before: of this tick. */
-static const ts_time *find_free(ts_clock *clock, ts_site *site, bool is_write) {
+static const ts_time *look_free(ts_clock *clock, ts_site *site, bool is_write) {
     if (site->since != clock->since + 1) {
         site->since = clock->since + 1;
         site->users[0] = site->users[1] = 0;
@@ -170,14 +169,21 @@ static const ts_time *find_free(ts_clock *clock, ts_site *site, bool is_write) {
     if (clock->users_tick[users] == clock->ticks) return *free;
     if (!*free) *free = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->sets);
     clock->users_tick[users] = clock->ticks;
-    for (int k = 0; k < clock->sets; k++) {
+    for (int k = 0; k < clock->sets; k++)
         (*free)[k] = INT64_MAX;
-        for (uint32_t engines = users; engines; engines &= engines - 1) {
-            ts_time time = clock->engine_free[__builtin_ctz(engines)].at[k];
-            if (time < (*free)[k]) (*free)[k] = time;
-        }
+    for (uint32_t engines = users; engines; engines &= engines - 1) {
+        const ts_times *own = &clock->engine_free[__builtin_ctz(engines)];
+        for (int k = 0; k < clock->sets; k++)
+            if (own->at[k] < (*free)[k]) (*free)[k] = own->at[k];
     }
     return *free;
+}
+
+TS_INLINE const ts_time *find_free(ts_clock *clock, ts_site *site, bool is_write) {
+    uint8_t users = site->users[is_write];
+    if (site->since == clock->since + 1 && clock->users_tick[users] == clock->ticks)
+        return clock->users_free[users];
+    return look_free(clock, site, is_write);
 }
 
 TS_INLINE bool was_over(const ts_event *event, const ts_time *free, int sets) {
@@ -187,7 +193,7 @@ TS_INLINE bool was_over(const ts_event *event, const ts_time *free, int sets) {
     return is;
 }
 
-static bool is_past(const ts_clock *clock, const ts_visit *visit, const ts_time *free) {
+TS_INLINE bool is_past(const ts_clock *clock, const ts_visit *visit, const ts_time *free) {
     const ts_event *event = visit->event;
     return !event || (event->is_done && TS_WITH_SETS(clock, was_over, event, free));
 }
@@ -253,7 +259,7 @@ static void give_circle(ts_clock *clock, ts_visit *circle, uint32_t size) {
 
 static void grow(ts_clock *clock, ts_log *log) {
     ts_log old = *log;
-    uint32_t size = old.room ? (uint32_t)__builtin_ctz(old.room) + 1 : FEWEST;
+    uint32_t size = old.room ? (uint32_t)__builtin_ctz(old.room) + 1 : clock->log_size;
     log->room = (uint32_t)1 << size;
     log->visits = take_circle(clock, size);
     for (uint32_t n = old.first; n < old.end; n++)

@@ -297,6 +297,7 @@ typedef struct ts_clock {
     ts_visit *circles[32];                      /* of logs that are empty, by size as a power of two */
     ts_visit *cut;                              /* what no log has had yet, */
     uint32_t uncut;                             /* so many */
+    uint32_t log_size;                          /* visits of a log to begin with, as a power of two */
 
     /* sets of constants, as times */
     int sets, asked; /* sets in use; the one that is reported */
