@@ -85,14 +85,14 @@ static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
 }
 
 /* The view once more, with its axes in another order. */
-static ts_status lay(ts_lower *lower, int rank, const int *perm, ts_view *view) {
+static ts_status lay(ts_lower *lower, int rank, const int *perm, const char *name, ts_view *view) {
     int back[TS_VIEW_RANK];
     for (int i = 0; i < rank; i++)
         back[perm[i]] = i;
     ts_view from = ts_view_permute(view, rank, perm);
     ts_type type = {.dtype = view->dtype, .rank = (uint8_t)rank};
     memcpy(type.dim, from.dim, sizeof type.dim);
-    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "weights_laid"), &type);
+    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, name), &type);
     TS_TRY(ts_lower_copy(lower, &dense, &from));
     *view = ts_view_permute(&dense, rank, back);
     return ts_ok;
@@ -116,12 +116,13 @@ static ts_status lay_weights(ts_lower *lower, const ts_conv *c, bool is_depthwis
     bool is_laid = is_depthwise ? view->stride[c->rhs_out] != 1
                                 : view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST;
     if (is_laid || ts_view_elems(view) < FEWEST) return ts_ok;
-    if (is_depthwise) return lay(lower, taps_last(c, c->rhs_out, c->rhs_in, c->rhs_axis, perm), perm, view);
+    if (is_depthwise)
+        return lay(lower, taps_last(c, c->rhs_out, c->rhs_in, c->rhs_axis, perm), perm, "taps_last", view);
     for (int i = 0; i < c->spatial; i++)
         perm[at++] = (int)c->rhs_axis[i];
     perm[at++] = (int)c->rhs_in;
     perm[at++] = (int)c->rhs_out;
-    return lay(lower, at, perm, view);
+    return lay(lower, at, perm, "outputs_last", view);
 }
 
 /* The kernel in HBM: an image like the input, or weights. */

@@ -101,9 +101,10 @@ ts_status ts_lower_shifted_tensor(ts_lower *lower, ts_value *value, ts_view *vie
 
 ts_status ts_lower_along(ts_lower *lower, ts_value *value, ts_view *view) {
     TS_TRY(ts_lower_shifted(lower, value, view));
-    ts_view whole = ts_view_of_tensor(0, &value->type);
-    bool is_copied =
-        ts_view_is_across(&whole, view) || ts_view_is_swapped(&whole, view) || ts_view_is_stepped(view);
+    ts_view whole = ts_view_of_tensor(0, &value->type), merged[2] = {whole, *view};
+    if (view->kind == ts_view_tensor) ts_views_merge(merged, 2); /* short axes may be a long run together */
+    bool is_copied = ts_view_is_across(&merged[0], &merged[1]) || ts_view_is_swapped(&whole, view) ||
+                     ts_view_is_stepped(view);
     return is_copied ? materialise(lower, value, view) : ts_ok;
 }
 
