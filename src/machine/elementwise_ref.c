@@ -59,6 +59,36 @@ static void chain_floats(void *context, int64_t first, int64_t last) {
     }
 }
 
+static ts_alu_two two_of(const chain *c) {
+    return (ts_alu_two){.op = {c->step[0].op, c->step[1].op},
+                        .is_reversed = {c->step[0].is_reversed, c->step[1].is_reversed}};
+}
+
+/* Two operators, the first by one value a partition, of which there is a loop. */
+static bool takes_two(const chain *c) {
+    const ts_alu_two two = two_of(c);
+    return c->steps == 2 && c->step[0].is_column && ts_alu_is_two(&two);
+}
+
+static void chain_two(void *context, int64_t first, int64_t last) {
+    const chain *c = context;
+    const step *second = &c->step[1];
+    _Alignas(64) float in[TS_CHUNK], side[TS_CHUNK], out[TS_CHUNK];
+    ts_alu_two two = two_of(c);
+    int64_t known = -1;
+    ts_chunk at = ts_chunk_at(&c->chunks, first);
+    for (int64_t left = last - first; left > 0; left--, ts_chunk_next(&c->chunks, &at)) {
+        if (known != at.part) two.number[0] = ts_column_value(&c->step[0].column, at.part);
+        if (known != at.part && second->is_column) two.number[1] = ts_column_value(&second->column, at.part);
+        known = at.part;
+        const float *a = ts_rows_read(&c->data, at.part, at.from, at.n, in);
+        const float *b = second->is_column ? NULL : ts_rows_read(&second->rows, at.part, at.from, at.n, side);
+        float *target = ts_rows_target(&c->dst, at.part, at.from, at.n, out);
+        ts_alu_floats_two(&two, a, b, target, at.n);
+        ts_rows_write(&c->dst, at.part, at.from, at.n, target);
+    }
+}
+
 /* Rows of one element each: those of many partitions are handled as one row. */
 static void gather_column(const ts_rows *rows, int64_t part, int64_t n, float *values) {
     _Alignas(64) float buffer[TS_CHUNK];
@@ -160,6 +190,7 @@ static void run_chain(ts_operand_set *set, chain *c) {
     ts_piece *task = c->is_integer       ? chain_ints
                      : takes_bf16(c)     ? chain_bf16
                      : c->dst.elems == 1 ? chain_columns
+                     : takes_two(c)      ? chain_two
                                          : chain_floats;
     ts_work_rows(set, &(ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c});
 }

@@ -292,7 +292,16 @@ double ts_alu_ns(unsigned op);
 void ts_alu_floats(unsigned op, const float *a, const float *b, float *out, int64_t n);
 /* a op b, reversed b op a, for one b; false: the operator has no such loop. */
 bool ts_alu_floats_by(unsigned op, const float *a, float b, bool is_reversed, float *out, int64_t n);
-/* The same for arrays of bf16, rounded to nearest even, where the operator is one of these: two arrays, an
+/* (a op[0] number[0]) op[1] b at once, b NULL: op[1] number[1], where ts_alu_is_two; reversed as above. Each
+   operator rounds. a, b and out may be the same array. */
+typedef struct ts_alu_two {
+    uint8_t op[2];
+    bool is_reversed[2];
+    float number[2];
+} ts_alu_two;
+bool ts_alu_is_two(const ts_alu_two *two);
+void ts_alu_floats_two(const ts_alu_two *two, const float *a, const float *b, float *out, int64_t n);
+/* One operator on arrays of bf16, rounded to nearest even, where the operator is one of these: two arrays, an
    array by a number, a number by an array. */
 bool ts_alu_is_bf16(unsigned op);
 void ts_alu_bf16(unsigned op, const uint16_t *a, const uint16_t *b, uint16_t *out, int64_t n);

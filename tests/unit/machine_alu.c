@@ -135,6 +135,42 @@ static void one_number_for_a_row(void **state) {
     }
 }
 
+/* Two operators at once give the bits of one after the other; nothing is written behind them. */
+static void two_operators(void **state) {
+    (void)state;
+    enum { LENGTH = 67, ROUNDS = 40 };
+    uint64_t random = 5;
+    int pairs = 0;
+    for (unsigned k = 0; k < 4 * ts_alu_count * ts_alu_count; k++) {
+        ts_alu_two two = {.op = {(uint8_t)(k / 4 % ts_alu_count), (uint8_t)(k / 4 / ts_alu_count)},
+                          .is_reversed = {k & 1, k >> 1 & 1}};
+        if (!ts_alu_is_two(&two)) continue;
+        pairs++;
+        for (int round = 0; round < ROUNDS; round++) {
+            const bool is_number = round % 2, has_nan = round % 4 < 2;
+            const int n = LENGTH - round;
+            float a[LENGTH], b[LENGTH], between[LENGTH], plain[LENGTH], fast[LENGTH];
+            for (int i = 0; i < LENGTH; i++) { /* of two NaN either may be the result */
+                a[i] = some_number(&random, has_nan);
+                b[i] = is_number && i > 0 ? b[0] : some_number(&random, false);
+                plain[i] = fast[i] = -1;
+            }
+            two.number[0] = some_number(&random, false);
+            two.number[1] = b[0];
+            assert_true(ts_alu_floats_by(two.op[0], a, two.number[0], two.is_reversed[0], between, LENGTH));
+            const float *x = two.is_reversed[1] ? b : between, *y = two.is_reversed[1] ? between : b;
+            ts_alu_floats(two.op[1], x, y, plain, n);
+            ts_alu_floats_two(&two, a, is_number ? NULL : b, fast, n);
+            for (int i = 0; i < LENGTH; i++)
+                assert_true(isnan(plain[i]) ? isnan(fast[i])
+                                            : memcmp(&plain[i], &fast[i], sizeof *plain) == 0);
+            ts_alu_floats_two(&two, a, is_number ? NULL : b, a, n);
+            assert_memory_equal(a, fast, (size_t)n * sizeof *a);
+        }
+    }
+    assert_int_equal(pairs, 4 * 6); /* add and multiply, then each of these and subtract; reversed or not */
+}
+
 static void extremes_of_rows(void **state) {
     (void)state;
     enum { LENGTH = 70 };
@@ -186,6 +222,7 @@ int main(void) {
                                        cmocka_unit_test(parts_of_arrays),
                                        cmocka_unit_test(in_place),
                                        cmocka_unit_test(one_number_for_a_row),
+                                       cmocka_unit_test(two_operators),
                                        cmocka_unit_test(extremes_of_rows),
                                        cmocka_unit_test(sums_of_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
