@@ -1,11 +1,13 @@
 /* Storage: a buffer's bytes, as a place in the modelled HBM and host memory that holds the values. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "pjrt/pjrt_objects.h"
 
 enum {
     ALIGN = 64,
+    HUGE_BYTES = 2 << 20,
     KEEP_FROM = 1 << 16, /* smaller areas come fast enough from malloc */
     KEEP_ALWAYS = 64 << 20
 };
@@ -25,6 +27,13 @@ static void *take_kept(PJRT_Client *client, size_t size) {
     return NULL;
 }
 
+/* Programs walk rows that lie far apart: with small pages each would need a translation of its own. */
+static void *area_new(size_t size) {
+    void *host = aligned_alloc(size < HUGE_BYTES ? ALIGN : HUGE_BYTES, size);
+    if (host && size >= HUGE_BYTES) madvise(host, size / HUGE_BYTES * HUGE_BYTES, MADV_HUGEPAGE);
+    return host;
+}
+
 static void *area_take(PJRT_Client *client, size_t bytes) {
     size_t size = area_size(bytes);
     void *host = NULL;
@@ -32,7 +41,7 @@ static void *area_take(PJRT_Client *client, size_t bytes) {
     client->live_bytes += size;
     if (size >= KEEP_FROM) host = take_kept(client, size);
     pthread_mutex_unlock(&client->area_lock);
-    if (!host) host = aligned_alloc(ALIGN, size);
+    if (!host) host = area_new(size);
     if (host) return host;
     pthread_mutex_lock(&client->area_lock);
     client->live_bytes -= size;
