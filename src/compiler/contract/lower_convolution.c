@@ -2,6 +2,7 @@
    padding and dilation; the taps of a window and the input features are depth. */
 #include <string.h>
 
+#include "base/integer.h"
 #include "compiler/contract/conv_shape.h"
 #include "compiler/contract/dot.h"
 #include "compiler/lower/lower_window.h"
@@ -111,11 +112,14 @@ static int taps_last(const ts_conv *c, int64_t outputs, int64_t inputs, const in
    takes a tap's outputs from a row, and a DMA would pay for each element. Those of a depthwise convolution,
    as JAX keeps them, with taps last: a channel takes its own. */
 static ts_status lay_weights(ts_lower *lower, const ts_conv *c, bool is_depthwise, ts_view *view) {
-    enum { FEWEST = 4096 /* elements that are worth it */, SHORTEST = 16 };
+    enum { FEWEST = 256 /* elements a DMA engine that are worth it */, SHORTEST = 16, ROWS = 8, MOST = 16 };
     int perm[TS_VIEW_RANK], at = 0;
     bool is_laid = is_depthwise ? view->stride[c->rhs_out] != 1
                                 : view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST;
-    if (is_laid || ts_view_elems(view) < FEWEST) return ts_ok;
+    int64_t rows = view->dim[c->rhs_in];
+    int64_t engines = ts_ceil_div(rows < TS_CONV_PARTS ? rows : TS_CONV_PARTS, ROWS);
+    if (rows * view->dim[c->rhs_out] < ts_view_elems(view)) engines = MOST; /* taps come at the same time */
+    if (is_laid || ts_view_elems(view) < FEWEST * engines) return ts_ok;
     if (is_depthwise)
         return lay(lower, taps_last(c, c->rhs_out, c->rhs_in, c->rhs_axis, perm), perm, "taps_last", view);
     for (int i = 0; i < c->spatial; i++)
