@@ -80,6 +80,8 @@ typedef struct sight {
     bool varies;        /* the place of some operand depends on loop counters */
     bool is_read_first; /* by the first instruction */
     box all, set;       /* bytes of all operands; bytes that the first instruction writes without gaps */
+    const ts_ap
+        *ragged; /* what the first instruction writes where a count depends on loops; NULL: none does */
 } sight;
 
 typedef struct survey {
@@ -94,6 +96,31 @@ static bool is_plain(const ts_ap *ap) {
     bool is = ap->offset.term_count == 0 && ts_affine_is_constant(&ap->part) && !ap->parts.is_ragged;
     for (int i = 0; i < ap->dims; i++)
         is &= !ap->dim[i].count.is_ragged;
+    return is;
+}
+
+static bool is_same_affine(const ts_program *program, const ts_affine *a, const ts_affine *b) {
+    bool is = a->base == b->base && a->rotation == b->rotation && a->term_count == b->term_count;
+    for (uint32_t i = 0; is && i < a->term_count; i++) {
+        const ts_term *x = &program->terms.data[a->first_term + i],
+                      *y = &program->terms.data[b->first_term + i];
+        is = x->loop == y->loop && x->coef == y->coef;
+    }
+    return is;
+}
+
+static bool is_same_count(const ts_program *program, const ts_count *a, const ts_count *b) {
+    return a->max == b->max && a->is_ragged == b->is_ragged &&
+           (!a->is_ragged || is_same_affine(program, &a->limit, &b->limit));
+}
+
+/* Whether two operands name the same bytes in every trip, except for their slot. */
+static bool is_same_place(const ts_program *program, const ts_ap *a, const ts_ap *b) {
+    bool is = a->dtype == b->dtype && a->dims == b->dims && a->offset.base == b->offset.base &&
+              a->offset.term_count == 0 && b->offset.term_count == 0 &&
+              is_same_affine(program, &a->part, &b->part) && is_same_count(program, &a->parts, &b->parts);
+    for (int i = 0; is && i < a->dims; i++)
+        is = a->dim[i].step == b->dim[i].step && is_same_count(program, &a->dim[i].count, &b->dim[i].count);
     return is;
 }
 
@@ -117,10 +144,12 @@ static void join(box *all, const box *b) {
     if (b->end > all->end) all->end = b->end;
 }
 
-static void see_bytes(sight *seen, const ts_ap *ap, bool is_read, bool is_first) {
+static void see_bytes(const ts_program *program, sight *seen, const ts_ap *ap, bool is_read, bool is_first) {
     box b;
-    if (!is_plain(ap)) {
-        seen->varies = true;
+    if (is_first && !is_read && !is_plain(ap) && !seen->varies && seen->all.end == 0 && !seen->ragged)
+        seen->ragged = ap;
+    if (!is_plain(ap) || seen->ragged) {
+        seen->varies |= !seen->ragged || !is_same_place(program, seen->ragged, ap);
         return;
     }
     bool is_dense = bound(ap, &b);
@@ -145,7 +174,8 @@ static void see(const survey *s, const ts_ap *ap, bool is_read, bool is_written,
     }
     seen->is_mixed |= seen->rotation != ap->offset.rotation;
     seen->is_read_first |= is_read && at == seen->at;
-    see_bytes(seen, ap, is_read, at == seen->at);
+    see_bytes(s->program, seen, ap, is_read, at == seen->at);
+    seen->varies |= seen->ragged && s->loop_of[at] != seen->loop; /* counters may differ by then */
     ts_live_cover_rotation(s->program, &ap->offset, &seen->low, &seen->high);
     ts_live_cover(s->program, s->loop_of, &life->first, &life->last, at);
 }
