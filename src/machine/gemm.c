@@ -74,9 +74,11 @@ static int64_t column_at(const ts_gemm *g, int64_t column) {
 /* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
    next line, unless it is packed, as kernels that fetch have it where it lies turned;
    in the second tile the columns of the next panel, from afar, and in the last again, to the first cache,
-   from where the rows that passed in between have pushed them. Of columns that fill no more than a line the
-   last byte is fetched: their first may be in the line of this panel's last. */
-static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_first, ts_gemm_tile *tile) {
+   from where the rows that passed in between have pushed them; others a row of what is read later. Of columns
+   that fill no more than a line the last byte is fetched: their first may be in the line of this panel's
+   last. */
+static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_first, ts_gemm_later *later,
+                        ts_gemm_tile *tile) {
     enum { LINE = 64 };
     const int64_t size = g->kernel->size, pitch = g->b_pitch * size, rows = g->kernel->rows;
     const bool has_next = column + g->kernel->columns < g->n;
@@ -93,6 +95,13 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
         tile->next = (const uint8_t *)tile->a + LINE;
         tile->next_pitch = g->a_pitch * size;
         tile->next_line = 0;
+    } else if (later->rows > 0) {
+        const int64_t step = groups_of(later->bytes, tile->k);
+        tile->next = later->data;
+        tile->next_pitch = step < LINE ? step : LINE;
+        tile->next_line = 0;
+        later->data += later->pitch;
+        later->rows--;
     } else {
         tile->next = tile->b;
         tile->next_pitch = tile->next_line = 0;
@@ -128,7 +137,8 @@ static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *pa
 }
 
 /* packed: room for the panel. */
-static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t *packed) {
+static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t *packed,
+                      ts_gemm_later *later) {
     const ts_gemm_kernel *kernel = g->kernel;
     const int64_t left = g->n - column, words = words_of(kernel, g->k);
     const int width = (int)(left < kernel->columns ? left : kernel->columns);
@@ -141,14 +151,14 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
     find_panel(g, column, width, packed, &tile);
     if (kernel->panel) {
         tile.out = g->out + column;
-        fetch_later(g, column, kernel->rows, is_first, &tile);
+        fetch_later(g, column, kernel->rows, is_first, later, &tile);
         kernel->panel(&tile, g->m, width);
         return;
     }
     for (int64_t row = 0, height; row < g->m; row += height) {
         height = ts_gemm_height(kernel, g->m - row);
         tile.out = g->out + row * g->out_pitch + column;
-        fetch_later(g, column, row, is_first, &tile);
+        fetch_later(g, column, row, is_first, later, &tile);
         kernel->tile(&tile, (int)height, width);
         if (tile.moving != ts_gemm_words) find_packed(g, packed, &tile);
         tile.a += g->a_packed ? kernel->rows * words : height * g->a_step;
@@ -159,8 +169,9 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
 void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
     const int columns = g->kernel->columns;
     uint32_t *room = g->b_packed ? g->b_packed + g->room * first : NULL;
+    ts_gemm_later later = g->later;
     if (g->kernel->begin) g->kernel->begin();
     for (int64_t panel = first; panel < last; panel++)
-        run_panel(g, panel * columns, panel == first, room);
+        run_panel(g, panel * columns, panel == first, room, &later);
     if (g->kernel->end) g->kernel->end();
 }

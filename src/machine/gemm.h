@@ -87,6 +87,14 @@ typedef struct ts_gemm_columns {
 /* Whether the kernel takes such columns as they lie. */
 bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *columns);
 
+/* Rows in memory that are read soon after a product, one after the other fetched by tiles that have nothing
+   else to fetch. */
+typedef struct ts_gemm_later {
+    const uint8_t *data; /* of the next row */
+    int64_t pitch, bytes;
+    int64_t rows; /* that are left */
+} ts_gemm_later;
+
 /* A whole product. Operands lie in rows of elements, `pitch` of them apart; or `a` lies turned: its rows are
    those of the result, a_step elements apart, and a_pitch is 1. Where there is room for it, `a` is packed by
    ts_gemm_pack_a before the run, and b on the way, each into memory of the caller. bf16 must have that room;
@@ -102,6 +110,7 @@ typedef struct ts_gemm {
     bool is_a_far;                 /* a_packed was packed some time ago */
     uint32_t *a_packed, *b_packed; /* room for them, or NULL */
     int64_t room;                  /* words of b_packed for each panel */
+    ts_gemm_later later;
 } ts_gemm;
 
 /* Whether `a` is better packed, or must be. */

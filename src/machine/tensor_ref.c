@@ -7,6 +7,7 @@
 #include "machine/gemm.h"
 #include "machine/packed.h"
 #include "machine/segment.h"
+#include "machine/through.h"
 #include "machine/turn.h"
 
 /* ---- nc_matmul ---- */
@@ -95,6 +96,10 @@ static void run_rows(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
     const int64_t room = (p->part + first) / TS_LEAST_ROWS * gemm.room;
+    if (gemm.later.rows > 0) {
+        gemm.later.data += first * gemm.later.pitch;
+        gemm.later.rows = last - first;
+    }
     if (gemm.b_packed) gemm.b_packed += room;
     if (gemm.a_packed && !p->is_kept) gemm.a_packed += room;
     if (gemm.a_packed && !p->is_packed) ts_gemm_pack_a(&gemm);
@@ -285,8 +290,11 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
         if (is_in_columns)
             ts_work_columns(set, &(ts_work){run_columns, dst->parts, 1, ns, &p, sizeof p},
                             ts_gemm_panels(&gemm), gemm.a_packed && !p.is_packed ? pack_for_columns : NULL);
-        else
+        else {
+            const ts_ahead ahead = ts_load_ahead(set);
+            if (ahead.data) p.gemm.later = (ts_gemm_later){ahead.data, ahead.pitch, ahead.bytes, dst->parts};
             ts_work_local(set, &(ts_work){run_rows, dst->parts, 1, ns, &p, sizeof p});
+        }
         return;
     }
     gemm.out = (float *)core->shadow[TS_WORKSPACE].data;

@@ -115,6 +115,17 @@ static void fetch(ts_segment *s, const ts_load *load) {
         *ahead = (ts_ahead){load->data, load->pitch, load->area.high - load->area.low, false};
 }
 
+ts_ahead ts_load_ahead(const ts_operand_set *set) {
+    ts_segment *s = set->exec->core->segment;
+    for (int i = 0; i < s->loads; i++) {
+        ts_load *load = &s->load[i];
+        if (!load->is_far || load->area.part != set->part || load->area.parts != set->parts) continue;
+        load->is_far = false;
+        return (ts_ahead){load->data, load->pitch, load->area.high - load->area.low, false};
+    }
+    return (ts_ahead){0};
+}
+
 void ts_read_through(ts_operand_set *set, ts_rows *rows) {
     ts_segment *s = set->exec->core->segment;
     if (rows->space != ts_space_sbuf || set->is_crossing || set->reads == TS_READS) return;

@@ -30,5 +30,8 @@ typedef struct ts_ahead {
    which is `offset` bytes into its context. Both were too much: rows to be written, for which a core waits
    longer, go before others. */
 void ts_fetch_ahead(const ts_operand_set *set, size_t offset);
+/* Rows that a load which waits brings from memory in the partitions of the instruction, which will fetch
+   them: of each load once. */
+ts_ahead ts_load_ahead(const ts_operand_set *set);
 
 #endif

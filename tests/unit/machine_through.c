@@ -4,6 +4,7 @@
 
 #include "machine/homes.h"
 #include "machine/segment.h"
+#include "machine/through.h"
 
 enum { PARTS = 128, ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, TENSORS = 3, STEPS = 90, MARK = 0x5a };
 
@@ -125,6 +126,24 @@ static bool is_loaded_in_turns(const char *slot) {
         slot));
 }
 
+/* The same for a load of as many partitions and elements as a loop says, and what reads them. */
+static bool is_loaded_ragged(const char *loaded, const char *columns, const char *read) {
+    ts_text code = {0};
+    ts_text_format(
+        &code,
+        "loop %%i = 2\nvector.memset dst=sbuf.f32[tile1 p0:128 +4096 64] value=1\n"
+        "sync.dma_copy queue=0 dst=sbuf.f32[tile2 p0:%s +8192 %s] src=hbm.f32[x +8192*%%i %s@64 %s]\n"
+        "vector.tensor_scalar dst=sbuf.f32[tile1 p0:%s +4096 %s] data=sbuf.f32[tile2 p0:%s +8192 %s] "
+        "op0=multiply operand0=2\n"
+        "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@64 64] src=sbuf.f32[tile1 p0:128 +4096 64]\nend\n",
+        loaded, columns, loaded, columns, read, columns, read, columns);
+    ts_program *program = program_of(
+        TENSORS_TEXT "tile 1: sbuf address=4096 bytes=256\ntile 2: sbuf address=8192 bytes=256\n%s",
+        code.data);
+    ts_text_free(&code);
+    return writes_tile(program);
+}
+
 #define SQUARE                                                                                               \
     "vector.tensor_tensor dst=sbuf.f32[tile1 p0:128 +4096 64] data1=sbuf.f32[tile2 p0:128 +8192 64] "        \
     "data2=sbuf.f32[tile2 p0:128 +8192 64] op=multiply\n"
@@ -142,6 +161,8 @@ static void what_is_only_read_is_not_loaded(void **state) {
                            "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +4096 64] "
                            "src=hbm.f32[x +64 128@64 64]\nend\n" SQUARE));
     assert_false(is_loaded_in_turns("%i"));
+    assert_false(is_loaded_ragged("min(128, 192-128*%i)", "64", "min(128, 192-128*%i)"));
+    assert_false(is_loaded_ragged("64", "min(64, 96-64*%i)", "64"));
 }
 
 static void what_is_needed_besides_is_loaded(void **state) {
@@ -151,8 +172,30 @@ static void what_is_needed_besides_is_loaded(void **state) {
     assert_true(is_loaded("vector.memset dst=sbuf.f32[tile2 p0:1 +8192 1] value=0\n" SQUARE));
     assert_true(is_loaded("loop %i = 2\n" SQUARE "end\n"));
     assert_true(is_loaded_in_turns("1+%i")); /* what the trip before loaded */
+    assert_true(is_loaded_ragged("min(128, 192-128*%i)", "64", "min(128, 191-128*%i)"));
+    assert_true(is_loaded_ragged("min(128, 192-128*%i)", "64", "64"));
     assert_true(is_loaded("sync.dma_copy queue=0 dst=hbm.f32[x +0 128@64 64] "
                           "src=sbuf.f32[tile1 p0:128 +4096 64]\n" SQUARE)); /* what it was is gone */
+}
+
+/* A product fetches the rows of one load from memory that waits in its partitions, and of each but once. */
+static void a_load_is_fetched_once(void **state) {
+    (void)state;
+    static ts_segment segment;
+    static uint8_t rows[2];
+    ts_core core = {.segment = &segment};
+    ts_exec exec = {.core = &core};
+    const ts_area near = {.part = 32, .parts = 64, .low = 8, .high = 264}, far = {.part = 0, .parts = 64};
+    const ts_operand_set set = {.exec = &exec, .part = 32, .parts = 64};
+    segment.load[0] = (ts_load){.is_far = true, .data = rows, .area = far};
+    segment.load[1] = (ts_load){.is_far = false, .data = rows, .area = near};
+    segment.load[2] = (ts_load){.is_far = true, .data = rows + 1, .pitch = 512, .area = near};
+    segment.loads = 3;
+    const ts_ahead found = ts_load_ahead(&set), none = ts_load_ahead(&set);
+    assert_ptr_equal(found.data, rows + 1);
+    assert_int_equal(found.pitch, 512);
+    assert_int_equal(found.bytes, 256);
+    assert_null(none.data);
 }
 
 /* The product waits first in a segment of its own, as the load was the last of a full one: the store to x, of
@@ -285,6 +328,7 @@ int main(void) {
         cmocka_unit_test(what_is_only_read_is_not_loaded),
         cmocka_unit_test(what_is_needed_besides_is_loaded),
         cmocka_unit_test(what_is_read_in_hbm_stays_until_then),
+        cmocka_unit_test(a_load_is_fetched_once),
         cmocka_unit_test(values_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
