@@ -253,6 +253,15 @@ typedef struct ts_report_rank {
 /* Whether the slowest takes at least 5 % longer than the fastest; if so, writes which it is, its costliest
    line, and what bounds that line. */
 bool ts_report_imbalance(const ts_report_rank *ranks, int count, ts_text *out);
+/* A line of one report and the same line of another; NULL where that has none. */
+typedef struct ts_line_pair {
+    const ts_report_line *before, *after;
+} ts_line_pair;
+/* Pairs the lines of two reports, also those that an edit has moved: `pairs` has room for all lines of both.
+   Returns how many there are. */
+uint32_t ts_report_match(const ts_report *before, const ts_report *after, ts_line_pair *pairs,
+                         ts_arena *arena);
+
 /* The differences between two reports. */
 void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *out);
 void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_text *out);

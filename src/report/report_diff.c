@@ -12,11 +12,6 @@ typedef struct change {
     ts_time delta;
 } change;
 
-/* Lines are matched by file and number: a line that moved counts as removed and added. */
-static bool is_same(const ts_report_line *a, const ts_report_line *b) {
-    return strcmp(a->file, b->file) == 0 && a->line == b->line;
-}
-
 static int by_size(const void *a, const void *b) {
     const change *x = a, *y = b;
     ts_time p = x->delta < 0 ? -x->delta : x->delta, q = y->delta < 0 ? -y->delta : y->delta;
@@ -26,20 +21,18 @@ static int by_size(const void *a, const void *b) {
     return order ? order : l->line < m->line ? -1 : l->line > m->line;
 }
 
-static uint32_t find_changes(const ts_report *before, const ts_report *after, change *changes) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < before->lines.count; i++)
-        changes[count++] = (change){&before->lines.data[i], NULL, -before->lines.data[i].time};
-    for (uint32_t i = 0; i < after->lines.count; i++) {
-        const ts_report_line *line = &after->lines.data[i];
-        uint32_t at = 0;
-        while (at < before->lines.count && !is_same(&before->lines.data[at], line))
-            at++;
-        if (at == before->lines.count) at = count++, changes[at] = (change){0};
-        changes[at].after = line;
-        changes[at].delta += line->time;
+/* Every line of either report once, the largest change first. */
+static uint32_t find_changes(const ts_report *before, const ts_report *after, change **changes,
+                             ts_arena *arena) {
+    uint32_t most = before->lines.count + after->lines.count;
+    ts_line_pair *pairs = TS_NEW_ARRAY(arena, ts_line_pair, most);
+    *changes = TS_NEW_ARRAY(arena, change, most);
+    uint32_t count = ts_report_match(before, after, pairs, arena);
+    for (uint32_t i = 0; i < count; i++) {
+        const ts_report_line *old = pairs[i].before, *new = pairs[i].after;
+        (*changes)[i] = (change){old, new, (new ? new->time : 0) - (old ? old->time : 0)};
     }
-    qsort(changes, count, sizeof *changes, by_size);
+    if (count) qsort(*changes, count, sizeof **changes, by_size);
     return count;
 }
 
@@ -82,8 +75,8 @@ void ts_report_diff(const ts_report *before, const ts_report *after, ts_text *ou
                        scale);
     add_triple(out, "step", a, b, scale);
     ts_arena scratch = {0};
-    change *changes = TS_NEW_ARRAY(&scratch, change, before->lines.count + after->lines.count);
-    uint32_t count = find_changes(before, after, changes);
+    change *changes;
+    uint32_t count = find_changes(before, after, &changes, &scratch);
     if (count && changes[0].delta != 0) ts_text_add(out, "\n  source lines that changed most\n");
     for (uint32_t i = 0; i < count && i < SHOWN && changes[i].delta != 0; i++) {
         const ts_report_line *line = changes[i].after ? changes[i].after : changes[i].before;
@@ -106,13 +99,16 @@ void ts_report_diff_json(const ts_report *before, const ts_report *after, ts_tex
                        (long long)before->record.bound[bound], (long long)after->record.bound[bound]);
     ts_text_add(out, "}, \"lines\": [");
     ts_arena scratch = {0};
-    change *changes = TS_NEW_ARRAY(&scratch, change, before->lines.count + after->lines.count);
-    uint32_t count = find_changes(before, after, changes);
+    change *changes;
+    uint32_t count = find_changes(before, after, &changes, &scratch);
     for (uint32_t i = 0; i < count; i++) {
         const ts_report_line *line = changes[i].after ? changes[i].after : changes[i].before;
         ts_text_add(out, i ? ",\n {\"file\": " : "\n {\"file\": ");
         ts_text_quote(out, line->file);
-        ts_text_format(out, ", \"line\": %u, \"before_ps\": %lld, \"after_ps\": %lld}", line->line,
+        ts_text_format(out, ", \"line\": %u", line->line);
+        if (changes[i].before && changes[i].after)
+            ts_text_format(out, ", \"before_line\": %u", changes[i].before->line);
+        ts_text_format(out, ", \"before_ps\": %lld, \"after_ps\": %lld}",
                        (long long)(changes[i].before ? changes[i].before->time : 0),
                        (long long)(changes[i].after ? changes[i].after->time : 0));
     }
