@@ -7,14 +7,15 @@
 
 #include "base/bits.h"
 
-/* NaN passes. Beyond the limits fp32 results are 0 or infinite. */
+/* Clamps x to [low, high]; NaN passes through. Callers choose limits beyond which the fp32 result is 0 or
+   infinite. */
 static inline double limit(double x, double low, double high) {
     x = x < low ? low : x;
     return x > high ? high : x;
 }
 
-/* e^x - 1 = 2^n * q + (2^n - 1), q = e^r - 1 for |r| <= ln(2)/2: near 0 n is 0 and nothing cancels.
-   Error of the series below 1e-10 of e^r. */
+/* e^x - 1 = 2^n * q + (2^n - 1), q = e^r - 1 for |r| <= ln(2)/2: near 0, n is 0 and nothing cancels. The
+   error of the series is below 1e-10 of e^r. */
 typedef struct exp_parts {
     double scale, q;
 } exp_parts;

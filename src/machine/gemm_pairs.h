@@ -1,4 +1,5 @@
-/* bf16 of two rows side by side, as words of products that take them so. */
+/* Packs bf16 of two adjacent k into words (gemm.h), for kernels that multiply pairs. Private to
+   src/machine. */
 #ifndef TS_MACHINE_GEMM_PAIRS_H
 #define TS_MACHINE_GEMM_PAIRS_H
 
@@ -22,8 +23,8 @@ TS_PAIRS_TARGET TS_INLINE void ts_interleave(const uint16_t *high, const uint16_
     word[1] = _mm512_permutex2var_epi16(l, second, h);
 }
 
-/* Columns [0, n) of k rows, `pitch` elements apart, to panels of 32 columns: their words, k by k, and so many
-   after them that a panel has `words` rows, which are zeros. */
+/* Packs columns [0, n) of k rows, `pitch` elements apart, to panels of 32 columns: their words, k by k. Zeros
+   pad each panel to `words` rows. */
 TS_PAIRS_TARGET TS_INLINE void ts_pair_columns(const uint16_t *from, int64_t pitch, int64_t k, int64_t n,
                                                int64_t words, uint32_t *to) {
     for (; n > 0; n -= TS_PAIRS_STEP, from += TS_PAIRS_STEP) {

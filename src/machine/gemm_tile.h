@@ -2,20 +2,22 @@
      TARGET               attribute that names the instruction set
      ROWS, LANES          rows of a tile, words of a vector; a tile has up to two vectors of columns
      UNROLL_K             pragma for the loop over k
-     LINES                of the cache that a tile fetches for each k
+     LINES                cache lines that a tile prefetches for each k
      VECTOR, MASK         types
      mask_of(n)           the first n lanes
      load, load_some, store, store_some, broadcast, fuse(a, b, sum), add, clean (NaN to TS_GEMM_NAN), zero
      NUMBERS              which lanes have had no NaN: all_numbers, still_numbers(n, a, b), are_numbers
-   and for kernels whose first tile packs
-     load_halves, load_halves_some   bf16 to floats. */
+   and, for kernels whose first tile packs,
+     load_halves, load_halves_some   bf16 to floats.
+   Private to src/machine. */
 #ifndef TS_MACHINE_GEMM_TILE_H
 #define TS_MACHINE_GEMM_TILE_H
 
 #include "machine/gemm.h"
 #include "machine/vector.h"
 
-/* What a tile is made for. Packed: both operands are, and nothing is to be fetched. */
+/* How a tile reads its operands, a constant of the code made for it. form_packed: both are packed, and
+   nothing is prefetched. */
 typedef enum tile_form { form_any, form_keeps_words, form_keeps_halves, form_packed } tile_form;
 
 TS_INLINE bool is_packed(const ts_gemm_tile *tile) {
@@ -33,13 +35,13 @@ TARGET TS_INLINE VECTOR moving_at(const uint8_t *at, const tile_form form, const
     return is_some ? load_some((const uint32_t *)at, mask) : load((const uint32_t *)at);
 }
 
-/* What a tile reads and fetches for one k, and where it leaves words of b; each is at the next after that. */
+/* What a tile reads and prefetches for one k, and where it leaves the words of b. */
 typedef struct cursor {
     const uint32_t *a;
     const uint8_t *b, *next;
     uint32_t *kept;
 } cursor;
-/* Words of a and bytes of the others from one to the next. */
+/* Distances from one k to the next: words of `a`, bytes of the others. */
 typedef struct pitches {
     int64_t a, b, next;
     int64_t b_second, next_line;
@@ -92,7 +94,7 @@ TARGET TS_INLINE void put_result(float *at, VECTOR value, const bool is_some, MA
         store(at, value);
 }
 
-/* A NaN anywhere in the result, which is rare: every one becomes TS_GEMM_NAN. */
+/* For a result with a NaN, which is rare: every NaN becomes TS_GEMM_NAN. */
 TARGET __attribute__((noinline, cold)) static void clean_tile(const ts_gemm_tile *tile, int rows,
                                                               int columns) {
     float *out = tile->out;
@@ -104,11 +106,11 @@ TARGET __attribute__((noinline, cold)) static void clean_tile(const ts_gemm_tile
         }
 }
 
-/* A tile of fewer k is over before what it fetches arrives. */
+/* A tile of fewer k ends before the lines that it prefetches arrive. */
 enum { WORTH_FETCHING = 32 };
 
-/* rows, vectors, is_ragged and form are constants at each call, so that `sum` lies in registers. Ragged: the
-   last vector has the lanes of `mask` alone. With each of the first k a row of the result is fetched. */
+/* rows, vectors, is_ragged and form are constants at each call, so that `sum` lies in registers. is_ragged:
+   the last vector has only the lanes of `mask`. Each of the first k prefetches a row of the result. */
 TARGET TS_INLINE void tile_of(const ts_gemm_tile *tile, const int rows, const int vectors,
                               const bool is_ragged, const tile_form form, int columns, MASK mask) {
     const int last = vectors - 1;

@@ -1,5 +1,5 @@
-/* Vectors of 16 words for gemm_tile.h, which this includes; TARGET, ROWS, broadcast and fuse are defined
- * before. */
+/* AVX-512 vectors of 16 words for gemm_tile.h, which this file includes. TARGET, ROWS, broadcast and fuse
+   must be defined before. */
 #ifndef TS_MACHINE_GEMM_ZMM_H
 #define TS_MACHINE_GEMM_ZMM_H
 

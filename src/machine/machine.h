@@ -1,5 +1,5 @@
-/* One chip, running: NeuronCores with SBUF and PSUM, and the HBM they share. Values only; time is
-   clock.h. */
+/* One chip, running: NeuronCores with SBUF and PSUM, and the HBM they share. It computes values only; clock.h
+   computes time. */
 #ifndef TS_MACHINE_MACHINE_H
 #define TS_MACHINE_MACHINE_H
 
@@ -15,8 +15,8 @@
 
 typedef struct ts_machine ts_machine;
 
-/* The chip is copied; the pool is borrowed and may be NULL. SBUF and PSUM are reserved at the chip's
-   size and mapped on first use. */
+/* The chip is copied; the pool is borrowed and may be NULL. SBUF and PSUM are reserved at the chip's size and
+   mapped on first use. ts_input for a chip whose sizes are no sizes, ts_system without host memory. */
 ts_status ts_machine_new(const ts_chip *chip, ts_pool *pool, ts_machine **machine, ts_diag *diag);
 void ts_machine_free(ts_machine *machine);
 const ts_chip *ts_machine_chip(const ts_machine *machine);
@@ -35,42 +35,46 @@ typedef struct ts_hbm_stats {
     uint64_t allocations;
 } ts_hbm_stats;
 
-/* Thread-safe. ts_capacity when the stack of `core` has no hole that large. bytes 0 is allowed.
-   Memory starts zeroed. */
+/* Allocates zeroed HBM in the stack of `core`; 0 bytes are allowed. ts_hbm_free frees *extent. Thread-safe.
+   ts_capacity when the stack has no hole that large. */
 ts_status ts_hbm_alloc(ts_machine *machine, int core, uint64_t bytes, ts_extent **extent, ts_diag *diag);
-/* Zero-copy: `host` must stay valid and unchanged until ts_hbm_free. */
+/* The same for host memory of the caller, without a copy: `host` must stay valid and unchanged until
+   ts_hbm_free. */
 ts_status ts_hbm_import(ts_machine *machine, int core, const void *host, uint64_t bytes, ts_extent **extent,
                         ts_diag *diag);
 void ts_hbm_free(ts_machine *machine, ts_extent *extent);
 void ts_hbm_get_stats(ts_machine *machine, int core, ts_hbm_stats *stats);
 
-/* Where programs that run at once wait for each other (meeting.c): two on the cores of one chip, or one on
-   all of its ranks. */
+/* Where programs that run at the same time wait for each other (meeting.c): two on the cores of one chip, or
+   one on all of its ranks. */
 typedef struct ts_meeting ts_meeting;
-ts_meeting *ts_meeting_new(int members); /* NULL: no host memory, or not 1 to TS_MAX_RANKS */
+ts_meeting *ts_meeting_new(int members); /* NULL: no host memory, or members is not 1 to TS_MAX_RANKS */
 void ts_meeting_free(ts_meeting *meeting);
-/* A member has ended, or will not come at all: nobody waits for it. A run does it by itself. Returns its
-   status, or, when it failed only because another member had gone, that of the first that failed, and in
-   diag its story. */
+/* A member has ended, or will not come at all: nobody waits for it any more. ts_machine_run calls this
+   itself. Returns `status`; but if that member failed only because another one had gone, the status of the
+   first that failed, whose message goes to diag. */
 ts_status ts_meeting_leave(ts_meeting *meeting, int member, ts_status status, ts_diag *diag);
 
-/* The same among processes of this host, for one program after the other: its members are in several of them,
-   and who ends well comes again with the next program. A failure is every member's, from then on; and so is
-   the end of a process. Memory that they share is made once, its file handed to all (shared.c), and opened by
-   each. */
+/* A meeting whose members are in several processes of this host, for one program after the other: a member
+   whose program ended well comes again with the next one. A failure of one member, or the end of a process,
+   is from then on a failure of all. The processes share memory: one of them makes it, its file goes to all
+   (shared.c), and each opens it. */
 typedef struct ts_shared ts_shared;
 typedef struct ts_shared_place {
-    int process, processes; /* which of how many */
-    int members;            /* of all processes */
+    int process, processes; /* number of this process, and how many there are */
+    int members;            /* in all processes together */
 } ts_shared_place;
+/* Makes the memory. *file is a descriptor that the caller hands on, or closes. ts_system when there is
+   none. */
 ts_status ts_shared_make(int *file, ts_diag *diag);
-/* Takes the file over, unless it fails. ts_usage: another process is that number. */
+/* Opens the memory in this process; closes the file in the end, unless opening fails. ts_usage: another
+   process has that number. */
 ts_status ts_shared_open(int file, const ts_shared_place *place, ts_shared **shared, ts_diag *diag);
 void ts_shared_close(ts_shared *shared);
-/* Sleeps a little unless all processes are there; *missing: the first that is not, or -1. ts_deadlock: one
- * has ended. */
+/* Returns at once when all processes are there, and else after a short sleep. *missing: the first process
+   that is not there yet, or -1. ts_deadlock: a process has ended. */
 ts_status ts_shared_all_there(ts_shared *shared, int *missing, ts_diag *diag);
-/* Takes `shared` over; NULL, and it is closed, when the host has no memory. */
+/* The meeting owns `shared` from then on. NULL without host memory; `shared` is then closed. */
 ts_meeting *ts_meeting_of_processes(ts_shared *shared);
 
 /* What a run needs besides the program. data[t] is the host memory of program tensor t, at least
@@ -78,25 +82,25 @@ ts_meeting *ts_meeting_of_processes(ts_shared *shared);
 typedef struct ts_run {
     int core;
     void *const *data;
-    const ts_homes *homes;   /* optional: of the program's tiles. With checks these lie at their addresses */
-    bool poison;             /* what the run has not set of SBUF and PSUM is NaN bytes */
-    ts_rounding rounding;    /* of what engines and DMA narrow */
-    uint32_t rounding_seed;  /* stochastic: the same bits for the same seed and number of runs before */
-    ts_host host;            /* which kernels compute on this CPU */
-    ts_meeting *meeting;     /* NULL: no other core runs anything that this program waits for */
-    int member;              /* of the meeting: the rank, or 0 or 1 of a pair */
-    ts_host_call *host_call; /* NULL: a program that makes one fails */
+    const ts_homes *homes;      /* optional: homes of the program's tiles; not used with checks */
+    bool poison;                /* bytes of SBUF and PSUM that the run has not set read as NaN */
+    ts_rounding rounding;       /* how engines and DMAs round when they narrow */
+    uint32_t rounding_seed;     /* stochastic: equal bits for equal seeds and numbers of earlier runs */
+    ts_host host;               /* which kernels compute on this CPU */
+    ts_meeting *meeting;        /* NULL: no other core runs anything that this program waits for */
+    int member;                 /* of the meeting: the rank, or 0 or 1 of a pair */
+    ts_host_call *host_call;    /* NULL: a program that calls the host fails */
     const atomic_bool *cancel;  /* optional: checked between instructions -> ts_cancelled */
     struct ts_run_stats *stats; /* optional, filled */
-    atomic_uint_fast64_t *done; /* optional: instructions executed so far, for others to look at */
-    struct ts_checks *checks;   /* optional, new: what they find is added (check.h) */
-    ts_trace *trace;            /* optional: what each `leave` decides is added */
+    atomic_uint_fast64_t *done; /* optional: instructions begun so far, for other threads to read */
+    struct ts_checks *checks;   /* optional, not used before: receives what checks find (check.h) */
+    ts_trace *trace;            /* optional: receives what each `leave` decides */
 } ts_run;
 
 typedef struct ts_run_stats {
     uint64_t instructions;       /* executed, loop marks and `leave` not counted */
-    uint64_t pe_flops;           /* 2KMN of nc_matmul, but for: */
-    uint64_t pe_selection_flops; /* those whose stationary is declared zeros and ones */
+    uint64_t pe_flops;           /* 2KMN of each nc_matmul, except */
+    uint64_t pe_selection_flops; /* those whose stationary operand is declared zeros and ones */
 } ts_run_stats;
 
 /* Executes the program on one core, in program order. The program must have passed

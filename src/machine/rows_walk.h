@@ -1,5 +1,5 @@
-/* The elements of one row, found run by run. Private to rows.c (values) and rows_bytes.c (bytes as they are).
- */
+/* Walks the elements of one row run by run. Private to rows.c (values) and rows_bytes.c (bytes as they
+   are). */
 #ifndef TS_MACHINE_ROWS_WALK_H
 #define TS_MACHINE_ROWS_WALK_H
 
@@ -26,7 +26,8 @@ static inline void ts_runs_from(ts_runs *w, const ts_rows *rows, int64_t part, i
     w->index[0] = from;
 }
 
-/* Where the walk is; goes on by *n counts of dimension `along`, `wanted` or as many as are left of it. */
+/* Returns where the walk is, and moves it on by *n counts of dimension `along`: `wanted`, or as many as are
+   left. */
 static inline uint8_t *ts_runs_step(ts_runs *w, int along, int64_t wanted, int64_t *n) {
     const ts_rows *rows = w->rows;
     uint8_t *at = w->row;
@@ -42,19 +43,19 @@ static inline uint8_t *ts_runs_step(ts_runs *w, int along, int64_t wanted, int64
     return at;
 }
 
-/* The first element of the next run, or of what is left of it, `wanted` at most. */
+/* Returns the next *n elements of the current run, at most `wanted`. */
 static inline uint8_t *ts_runs_next(ts_runs *w, int64_t wanted, int64_t *n) {
     return ts_runs_step(w, w->rows->dims - 1, wanted, n);
 }
 
-/* Whether n elements from `from` on are whole runs of adjacent ones, in more than one dimension. */
+/* Whether n elements from `from` on are whole runs of adjacent elements. The row has several dimensions. */
 static inline bool ts_rows_are_whole_runs(const ts_rows *rows, int64_t from, int64_t n) {
     int inner = rows->dims - 1;
     return rows->step[inner] == rows->size && from % rows->count[inner] == 0 && n % rows->count[inner] == 0;
 }
 
-/* Of whole runs that one step leads through, `wanted` at most; the step is that of the dimension before the
-   last. */
+/* Returns the next *n whole runs, at most `wanted`, which lie one step of the dimension before the last
+   apart. */
 static inline uint8_t *ts_runs_next_many(ts_runs *w, int64_t wanted, int64_t *n) {
     return ts_runs_step(w, w->rows->dims - 2, wanted, n);
 }
@@ -71,15 +72,14 @@ static inline uint8_t *ts_rows_adjacent(const ts_rows *rows, int64_t part, int64
     return run == n ? at : NULL;
 }
 
-/* Whether the row is pairs of runs that share their bytes, every other element each: the halves of wider
-   elements. */
+/* Whether the row is pairs of interleaved runs, each of every other element: the halves of wider elements. */
 static inline bool ts_rows_are_zipped(const ts_rows *rows) {
     int inner = rows->dims - 1;
     return inner > 0 && rows->count[inner - 1] == 2 && rows->step[inner - 1] == rows->size &&
            rows->step[inner] == 2 * rows->size;
 }
 
-/* The first element of the next pair of runs. */
+/* Returns the first element of the next pair of runs. */
 static inline uint8_t *ts_runs_next_pair(ts_runs *w) {
     int64_t half = w->rows->count[w->rows->dims - 1], run;
     uint8_t *at = ts_runs_next(w, half, &run);

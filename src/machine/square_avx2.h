@@ -1,4 +1,4 @@
-/* Squares of 8 x 8 words, turned in registers. */
+/* Transposes squares of 8 x 8 words in registers. */
 #ifndef TS_MACHINE_SQUARE_AVX2_H
 #define TS_MACHINE_SQUARE_AVX2_H
 

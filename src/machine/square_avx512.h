@@ -1,4 +1,4 @@
-/* Squares of 16 x 16 words, turned in registers. */
+/* Transposes squares of 16 x 16 words in registers. */
 #ifndef TS_MACHINE_SQUARE_AVX512_H
 #define TS_MACHINE_SQUARE_AVX512_H
 
@@ -8,7 +8,7 @@
 
 enum { TS_SQUARE_SIDE_512 = 16 };
 
-/* Columns of 4 x 4 blocks within each quarter, then the quarters. */
+/* First the 4 x 4 blocks within each quarter of a vector, then the quarters. */
 __attribute__((target("avx512f"))) TS_INLINE void ts_square_turn_512(__m512 r[TS_SQUARE_SIDE_512]) {
     __m512 t[TS_SQUARE_SIDE_512];
     TS_UNROLL for (int i = 0; i < TS_SQUARE_SIDE_512; i += 4) {

@@ -1,34 +1,34 @@
-/* Copies between chip and HBM that need not be made: what one instruction leaves in a tile for a DMA alone,
-   which stores it, is written where the DMA would put it; and what a DMA loads to be read soon and no more is
-   read where it lies. Private to src/machine. */
+/* Copies between the chip and HBM that need not be made. What one instruction leaves in a tile only for a DMA
+   to store is written where the DMA would put it; what a DMA loads only to be read soon is read where it lies
+   in HBM. Private to src/machine. */
 #ifndef TS_MACHINE_THROUGH_H
 #define TS_MACHINE_THROUGH_H
 
 #include "machine/segment.h"
 #include "machine/transfer.h"
 
-/* A store of `src` that may wait, `pair` with the partitions in dimension `dim` (none: -1). True: the
-   instruction that makes src waits, and will write to HBM; the store is done with. */
+/* A store of `src` that may wait; dimension `dim` of `pair` walks the partitions (-1: none does). True: the
+   instruction that makes src waits and will write to HBM itself, so nothing is left to do for the store. */
 bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *src,
                       const ts_window *window);
 
-/* A load of `dst` that waits, the last in the segment. */
+/* Notes a load of `dst`, the last instruction of the segment, so that readers can do without it. */
 void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
                   const ts_window *window);
-/* Once the instruction's operands are known: rows that it reads, in its own partitions and before it ends,
-   point to HBM where a load of them waits. They must not be met again. */
+/* Makes rows point to HBM if a load of them waits. Call it once the instruction's operands are known, for
+   rows that it reads in its own partitions and before it ends. They must not be met again. */
 void ts_read_through(ts_operand_set *set, ts_rows *rows);
 
-/* Rows in HBM that a later instruction writes or reads: row p of the work, `bytes` from data + p * pitch on.
- */
+/* Rows in HBM that a later instruction writes or reads: for partition p of the work, `bytes` bytes from data
+   + p * pitch on. */
 typedef struct ts_ahead {
     const uint8_t *data; /* NULL: none */
     int64_t pitch, bytes;
     bool is_written;
 } ts_ahead;
-/* The last work that waits computes long on what lies in the caches, and can fetch what its ts_ahead says,
-   which is `offset` bytes into its context. Both were too much: rows to be written, for which a core waits
-   longer, go before others. */
+/* Says that the last waiting instruction computes for long on what lies in the caches, so that it can
+   prefetch what its ts_ahead says, `offset` bytes into its context. It prefetches one thing only: rows to be
+   written, for which a core waits longer, before rows to be read. */
 void ts_fetch_ahead(const ts_operand_set *set, size_t offset);
 /* Rows that a load which waits brings from memory in the partitions of the instruction, which will fetch
    them: of each load once. */

@@ -5,7 +5,8 @@
 
 #include "machine/engine.h"
 
-/* Partitions and free dimensions alike, outermost first; steps in bytes. */
+/* Elements at regular steps. Partitions are a dimension like the free ones; outermost first, steps in
+   bytes. */
 enum { TS_PATTERN_DIMS = TS_AP_DIMS + 1, TS_PAIR_DIMS = 2 * TS_PATTERN_DIMS };
 typedef struct ts_pattern {
     uint8_t *base;
@@ -14,20 +15,21 @@ typedef struct ts_pattern {
     int64_t step[TS_PATTERN_DIMS], count[TS_PATTERN_DIMS];
 } ts_pattern;
 int64_t ts_pattern_elems(const ts_pattern *pattern);
-/* Bytes that the dimensions from `dim` on reach below and above their first element. */
+/* The range of bytes, relative to the first element, that the dimensions from `dim` on reach. */
 void ts_pattern_range(const ts_pattern *pattern, int dim, int64_t *low, int64_t *high);
 
-/* Both patterns cut at the same places: dimensions they share, element by element in the same order. */
+/* Two patterns cut into the same dimensions, which walk both of them element by element in the same order. */
 typedef struct ts_pair {
     uint8_t *dst, *src;
     uint8_t dst_dtype, src_dtype, dst_size, src_size;
     bool is_added;     /* dst += src in fp32 */
-    ts_isa isa;        /* of transposes; automatic: any */
-    bool is_streaming; /* dst is not read again soon: past the caches */
+    ts_isa isa;        /* of transposes; ts_isa_auto: any */
+    bool is_streaming; /* dst is not read again soon: stores go past the caches */
     bool is_far;       /* src lies in memory rather than in the caches */
-    bool is_dst_far;
+    bool is_dst_far;   /* the same of dst */
     int dims;
-    bool is_stochastic; /* how casts round, with random words of `key` for bytes counted from the origins */
+    /* Casts round stochastically, with random words of `key` that bytes counted from the origins choose. */
+    bool is_stochastic;
     uint32_t key[2];
     ts_casts *casts;
     const uint8_t *dst_origin, *src_origin;
@@ -37,7 +39,7 @@ typedef struct ts_pair {
 bool ts_pair_make(const ts_pattern *dst, const ts_pattern *src, ts_pair *pair);
 /* The pair without its outermost `dims` dimensions. */
 ts_pair ts_pair_inner(const ts_pair *pair, int dims);
-/* Chooses the order of the dimensions; may only be called when order does not matter. */
+/* Puts the dimensions into a fast order. Call it only when elements may move in any order. */
 void ts_pair_arrange(ts_pair *pair);
 /* Moves the part with outermost counter in [first, last). */
 void ts_pair_move(const ts_pair *pair, int64_t first, int64_t last);

@@ -14,16 +14,17 @@ typedef struct ts_turn {
     int64_t from_pitch, to_pitch;
     int64_t parts, elems; /* rows of `from`, elements of each */
     int from_size;        /* 1, 2, 4 */
-    bool is_product; /* floats (of 2 bytes: bf16) to fp32, by way of a product with the identity: -0 becomes
-                        +0. Else elements of one size, bits as they are */
+    /* True: floats (of 2 bytes: bf16) become fp32 by way of a product with the identity, which makes +0 of
+       -0. False: elements of one size, bit for bit. */
+    bool is_product;
 } ts_turn;
 
-/* false: a NaN or infinity was among the numbers of a product, which spreads; `to` then holds no result. */
+/* False: a product met a NaN or an infinity, which would spread; `to` then holds no result. */
 bool ts_turn_run(ts_isa isa, const ts_turn *turn);
 /* The plain twin, for any CPU. */
 bool ts_turn_ref(const ts_turn *turn);
 
-/* For one instruction set each. Elements of 1 byte are left to ts_turn_ref. */
+/* Versions for one instruction set each. They leave elements of 1 byte to ts_turn_ref. */
 bool ts_turn_avx2(const ts_turn *turn);
 bool ts_turn_avx512(const ts_turn *turn);
 

@@ -1,4 +1,4 @@
-/* What files for one instruction set share, and others whose loops over few things are worth writing out.
+/* Macros for files that are compiled for one instruction set, and for short loops that are worth unrolling.
    Private to src/machine. */
 #ifndef TS_MACHINE_VECTOR_H
 #define TS_MACHINE_VECTOR_H
@@ -8,7 +8,8 @@
 #else
 #define TS_UNROLL _Pragma("unroll")
 #endif
-/* Before the return type; the function takes the instruction set of its caller's attribute. */
+/* Goes before the return type. The function is always inlined, so it has the instruction set of its
+   caller. */
 #define TS_INLINE static inline __attribute__((always_inline))
 
 #endif
