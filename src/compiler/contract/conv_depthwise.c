@@ -1,5 +1,6 @@
-/* A depthwise convolution: for each tap ScalarE multiplies what it reads of the images by each channel's
-   weight, and GpSimdE adds that up, both at the same time. */
+/* A depthwise convolution. For each tap, ScalarE multiplies the elements of x that the tap reads by each
+   channel's weight, and GpSimdE adds the products to y. The two engines work on different taps at the same
+   time. */
 #include "compiler/contract/conv_depthwise.h"
 
 #include "base/integer.h"
@@ -8,20 +9,22 @@ typedef struct conv {
     ts_depthwise d;
     ts_builder *b;
     ts_tile weights; /* [channel, (chunk, tap)] */
-    ts_tile y;       /* sums of the unit at work, f32 */
-    ts_tile between; /* [channel, (class, chunk)]: what y begins with where x is spread; 0 = it is not */
+    ts_tile y;       /* f32 sums of the current unit */
+    ts_tile between; /* [channel, (class, chunk)]: initial values of y (sum_between); 0 = x is not spread */
 } conv;
 
+/* Whether the input is dilated. */
 static bool is_spread(const ts_conv_shape *s) {
     return s->axis[0].spread > 1 || s->axis[1].spread > 1;
 }
 
+/* Partitions of the largest unit. */
 static int64_t most_parts(const ts_depthwise *d) {
     return d->ways * d->chunk * d->repeat;
 }
 
-/* [channel, (chunk, tap)] from element `offset` of a tile on, all chunks alike: those that have fewer
- * channels, too */
+/* `count` elements of a tile [channel, (chunk, tap)] from element `offset` on, in the partitions of the
+   largest unit: a smaller last chunk is treated like the others. */
 static ts_ap taps_ap(const conv *c, ts_tile tile, int64_t offset, int64_t count) {
     ts_ap ap =
         ts_build_ap(c->b, tile, ts_dtype_f32, ts_count_const(most_parts(&c->d)), ts_count_const(count));
@@ -29,6 +32,7 @@ static ts_ap taps_ap(const conv *c, ts_tile tile, int64_t offset, int64_t count)
     return ap;
 }
 
+/* The channels that a smaller last chunk lacks get zeros, so that they may be computed with. */
 static void load_weights(conv *c) {
     const ts_depthwise *d = &c->d;
     int64_t taps = ts_depthwise_weights(d);
@@ -40,9 +44,10 @@ static void load_weights(conv *c) {
     ts_depthwise_move_w(d, c->weights, false);
 }
 
-/* ---- where x is spread ---- */
+/* ---- dilated inputs ---- */
 
-/* Taps with which the places of y that are `class` modulo the spread read elements of x. */
+/* Along an axis, places of y fall into classes modulo the spread. These are the taps with which the places of
+   a class read elements of x; with the others they read the zeros between elements. */
 typedef struct tap_set {
     int64_t first, step, count;
 } tap_set;
@@ -58,7 +63,7 @@ static tap_set taps_of(const ts_conv_axis *a, int64_t class) {
     return t;
 }
 
-/* A class's taps among the weights: [chunk and channel x, row, place]. */
+/* The weights of a class's taps: [(chunk, channel x), row, place]. */
 static ts_ap class_ap(const conv *c, ts_tile tile, tap_set rows, tap_set cols) {
     const ts_depthwise *d = &c->d;
     const ts_conv_axis *r = &d->s->axis[0], *p = &d->s->axis[1];
@@ -72,8 +77,8 @@ static ts_ap class_ap(const conv *c, ts_tile tile, tap_set rows, tap_set cols) {
     return ap;
 }
 
-/* With its other taps a place of y reads zeros. Their sum is 0, but for weights that are infinite or NaN:
- * NaN. */
+/* Fills `between` with the sum of 0 * weight over the taps with which a class reads zeros. The sum is 0
+   unless such a weight is infinite or NaN; then the result must be NaN. */
 static void sum_between(conv *c) {
     const ts_depthwise *d = &c->d;
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
@@ -100,12 +105,14 @@ static void sum_between(conv *c) {
     }
 }
 
+/* The places of y of a class, among `outs` from `first` on. */
 static ts_depthwise_walk class_walk(const ts_conv_axis *a, int64_t class, int64_t first, int64_t outs) {
     ts_depthwise_walk w = {.out = (class - first % a->spread + a->spread) % a->spread, .out_step = a->spread};
     w.count = w.out < outs ? ts_ceil_div(outs - w.out, a->spread) : 0;
     return w;
 }
 
+/* Initializes the unit's y with `between`. */
 static void begin_between(const conv *c, const ts_depthwise_unit *u, ts_tile y) {
     const ts_depthwise *d = &c->d;
     const ts_conv_axis *rows = &d->s->axis[0], *cols = &d->s->axis[1];
@@ -127,7 +134,8 @@ static void begin_between(const conv *c, const ts_depthwise_unit *u, ts_tile y) 
 
 /* ---- computing ---- */
 
-/* product = what the tap reads times its weights, side by side or, where that is y itself, in its places */
+/* product = elements of x that the tap reads * its weights, stored densely. If every place of y reads an
+   element with the tap, `product` may be y itself. */
 static void multiply(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64_t weight,
                      const ts_depthwise_walk walk[2], ts_tile product) {
     const ts_depthwise *d = &c->d;
@@ -142,6 +150,7 @@ static void multiply(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64
     }
 }
 
+/* Adds the products of one tap to y; the first tap of a y initializes it. */
 static void add_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, int64_t row, int64_t col,
                     ts_tile y) {
     const ts_depthwise *d = &c->d;
@@ -181,7 +190,8 @@ static void store(const conv *c, const ts_depthwise_unit *u) {
     ts_depthwise_move_y(d, u, result, dtype, true);
 }
 
-/* What the next unit reads is put in place meanwhile, so that ScalarE can go on with that. */
+/* Computes the unit. The x of the next unit is loaded halfway through, so that ScalarE can continue with it.
+ */
 static void run_unit(conv *c, const ts_depthwise_unit *u, ts_tile x, ts_depthwise_unit *next,
                      ts_tile *next_x) {
     const ts_depthwise *d = &c->d;

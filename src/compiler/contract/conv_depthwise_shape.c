@@ -1,10 +1,11 @@
-/* How a depthwise convolution is cut into units that SBUF holds, and their loads and stores. */
+/* Cuts a depthwise convolution into units that SBUF can hold, and loads and stores their tiles. */
 #include "base/integer.h"
 #include "compiler/contract/conv_depthwise.h"
 #include "compiler/lower/box.h"
 
 /* ---- geometry ---- */
 
+/* a modulo b, never negative. */
 static int64_t modulo(int64_t a, int64_t b) {
     int64_t r = a % b;
     return r < 0 ? r + b : r;
@@ -20,6 +21,7 @@ ts_depthwise_walk ts_depthwise_walk_of(const ts_conv_axis *a, int64_t tap, int64
     return w;
 }
 
+/* The elements of x that all taps read for `outs` places of y from `first` on. */
 static ts_depthwise_span span_of(const ts_conv_axis *a, int64_t first, int64_t outs) {
     int64_t low = INT64_MAX, high = INT64_MIN;
     for (int64_t tap = 0; tap < a->taps; tap++) {
@@ -45,17 +47,18 @@ int64_t ts_depthwise_groups(const ts_depthwise *d, int64_t chunk) {
     return left < d->chunk ? left : d->chunk;
 }
 
+/* Elements of y in each partition of the largest unit. */
 static int64_t columns(const ts_depthwise *d) {
     return d->together * d->batch * d->rows * d->s->axis[1].out;
 }
 
-/* Places of x, of the largest unit. */
+/* Places of x in an image of the largest unit. */
 static int64_t x_places(const ts_depthwise *d) {
     return span_of(&d->s->axis[0], 0, d->rows).size * span_of(&d->s->axis[1], 0, d->s->axis[1].out).size;
 }
 
-/* x of two units as it comes and with zeros around, y, two products in fp32, and y once more in a narrower
- * type. */
+/* Whether SBUF holds the tiles of two units: x as loaded and with zeros around it, y and products in f32, and
+   y in its own type if that is narrower. */
 static bool fits(const ts_depthwise *d) {
     int64_t bytes = ts_dtype_get((ts_dtype)d->s->out.dtype)->bytes;
     int64_t x = d->together * d->batch * x_places(d) * ts_dtype_get((ts_dtype)d->s->in.dtype)->bytes;
@@ -64,12 +67,13 @@ static bool fits(const ts_depthwise *d) {
     return 2 * (2 * x + y) + weights <= ts_build_scaled(d->b, TS_CONV_BYTES);
 }
 
-/* Smaller units until they fit. Units of some size are also what lets loads, work and stores overlap. */
+/* Shrinks units until they fit. Units also have to be small enough that loads, work and stores overlap, yet
+   large enough that the fixed costs of instructions do not matter. Returns false if no unit fits. */
 static bool cut(ts_depthwise *d) {
     enum {
-        FEWEST = 1024,
-        ENOUGH = 4096 /* columns, which instructions' own costs hardly matter to */,
-        UNITS = 4
+        FEWEST = 1024, /* columns of a unit that are not worth cutting just for overlap */
+        ENOUGH = 4096, /* columns that make the fixed costs of instructions negligible */
+        UNITS = 4      /* units that are enough to overlap */
     };
     int64_t most = columns(d) / UNITS;
     most = most < FEWEST ? FEWEST : most > ENOUGH ? ENOUGH : most;
@@ -89,10 +93,14 @@ static bool cut(ts_depthwise *d) {
     }
 }
 
-/* Cycles of ScalarE and GpSimdE for all places with one tap, and of the DMA's descriptors, spread over the
- * taps. */
+/* The estimated cost of one tap in cycles, with `chunk` groups and `ways` sets of images on the partitions:
+   the work of ScalarE or GpSimdE on all places, and the tap's share of the DMA descriptors. */
 static double cost_of(const ts_depthwise *d, int64_t chunk, int64_t ways) {
-    enum { LEAST = 64, ISSUE = 64, DESCRIPTOR = 4 /* 40 ns on one of 16 engines, at 1.4 GHz */ };
+    enum {
+        LEAST = 64,    /* cycles of the shortest instruction */
+        ISSUE = 64,    /* cycles to issue an instruction */
+        DESCRIPTOR = 4 /* cycles at 1.4 GHz: 40 ns on one of 16 DMA engines */
+    };
     const ts_conv_shape *s = d->s;
     double places = (double)(s->images / ways * s->axis[0].out * s->axis[1].out);
     double each = (places > LEAST ? places : LEAST) + ISSUE;
@@ -100,7 +108,7 @@ static double cost_of(const ts_depthwise *d, int64_t chunk, int64_t ways) {
     return each * (double)ts_ceil_div(s->groups, chunk) + DESCRIPTOR * runs / (double)ts_depthwise_weights(d);
 }
 
-/* Channels and sets of images that fill the partitions. Sets need chunks that are all alike. */
+/* Chooses how many groups and sets of images share the partitions. Several sets require equal chunks. */
 static void choose_parts(ts_depthwise *d) {
     const ts_conv_shape *s = d->s;
     int64_t most = TS_CONV_PARTS / d->repeat;
@@ -117,7 +125,11 @@ static void choose_parts(ts_depthwise *d) {
 }
 
 bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s) {
-    enum { MOST_WEIGHTS = 512, MOST_UNITS = 64, FEW_UNITS = 16 };
+    enum {
+        MOST_WEIGHTS = 512, /* weights of a channel y */
+        MOST_UNITS = 64,    /* units for a batch of images: keeps the emitted code short */
+        FEW_UNITS = 16      /* below this, a trip of the loop has several batches */
+    };
     *d =
         (ts_depthwise){.s = s, .b = s->b, .depth = s->features / s->groups, .repeat = s->outputs / s->groups};
     if (d->repeat > TS_CONV_PARTS || ts_depthwise_weights(d) > MOST_WEIGHTS || s->axis[0].size == 0 ||
@@ -133,6 +145,7 @@ bool ts_depthwise_plan(ts_depthwise *d, const ts_conv_shape *s) {
     d->turns = ts_conv_divisor(batches, units < FEW_UNITS ? FEW_UNITS / units : 1);
     d->trips = batches / d->turns;
     int64_t row = span_of(&s->axis[1], 0, s->axis[1].out).size * s->axis[0].stride;
+    /* Access patterns have 16-bit steps. */
     bool is_short = x_places(d) <= INT16_MAX && row <= INT16_MAX &&
                     d->rows * s->axis[1].out * s->axis[0].spread <= INT16_MAX;
     return is_short && units <= MOST_UNITS;
@@ -182,12 +195,13 @@ void ts_depthwise_end(const ts_depthwise_walker *walker) {
 
 /* ---- tiles ---- */
 
-/* Rows and places of each chunk's images in a tile in which these are `size` elements. */
+/* Rows and places of an image in a tile. An image has `size` elements; the part begins at element `first`. */
 typedef struct part {
     int64_t size, first;
     int64_t row_step, rows, col_step, cols;
 } part;
 
+/* The access pattern of this part of all images in `chunks` chunks from the unit's chunk `first` on. */
 static ts_ap part_ap(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, ts_dtype dtype, part p,
                      int64_t first, int64_t chunks) {
     ts_ap ap = ts_build_ap(d->b, tile, dtype, ts_count_const(u->parts), ts_count_const(1));
@@ -199,6 +213,7 @@ static ts_ap part_ap(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile 
     return ap;
 }
 
+/* Zeroes these rows and places of all images in a tile of x. */
 static void clear(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, int64_t row, int64_t rows,
                   int64_t col, int64_t cols) {
     int64_t width = u->span[1].size;
@@ -222,6 +237,7 @@ static void clear_edges(const ts_depthwise *d, const ts_depthwise_unit *u, ts_ti
     clear(d, u, tile, rows->place, rows->count, right, cols->size - right);
 }
 
+/* A box between HBM and a tile whose outermost dimension on the partitions is the set of images. */
 static ts_box begin_box(const ts_depthwise *d, const ts_depthwise_unit *u, const ts_view *view, ts_tile tile,
                         ts_dtype dtype, int64_t image_step) {
     ts_box box = {.tensor = view->tensor,
@@ -235,7 +251,8 @@ static ts_box begin_box(const ts_depthwise *d, const ts_depthwise_unit *u, const
     return box;
 }
 
-/* What x has of the tile, to a tile whose rows have `width` elements and images `size`. */
+/* Loads the unit's elements of x into a tile with `width` elements per row and `size` per image, from element
+   `place` of each image on. */
 static void load_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile tile, int64_t place,
                    int64_t width, int64_t size) {
     const ts_conv_shape *s = d->s;
@@ -255,7 +272,8 @@ static void load_x(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile ti
     ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
 }
 
-/* Rows with zeros at their ends are no long runs: they come in beside and are put in place. */
+/* If rows need zeros at their ends, x is loaded as long runs into a staging tile and copied between the
+ * zeros. */
 ts_tile ts_depthwise_load_x(const ts_depthwise *d, const ts_depthwise_unit *u) {
     const ts_depthwise_span *rows = &u->span[0], *cols = &u->span[1];
     ts_dtype dtype = (ts_dtype)d->s->in.dtype;
@@ -302,7 +320,7 @@ void ts_depthwise_move_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_t
     ts_box_free(&box, s->out_image, size, ts_count_const(d->batch));
     ts_box_free(&box, rows->out_step, cols->out, ts_count_const(u->rows));
     ts_box_free(&box, cols->out_step, 1, ts_count_const(cols->out));
-    if (is_store) /* TensorE has nothing else to do that would wait */
+    if (is_store) /* TensorE is idle here, so waiting for y delays nothing */
         ts_emit_store(d->b, ts_engine_tensor, TS_STORE_QUEUE + u->number % TS_STORE_QUEUES, &box);
     else
         ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
@@ -334,6 +352,7 @@ ts_ap ts_depthwise_y(const ts_depthwise *d, const ts_depthwise_unit *u, ts_tile 
 
 /* ---- weights ---- */
 
+/* Moves the weights of `chunks` equal chunks from chunk `chunk` on. */
 static void move_chunks(const ts_depthwise *d, int64_t chunk, int64_t chunks, ts_tile tile, bool is_store) {
     const ts_conv_shape *s = d->s;
     int64_t ways = is_store ? 1 : d->ways, outputs = ts_depthwise_groups(d, chunk) * d->repeat;
@@ -362,7 +381,7 @@ static void move_chunks(const ts_depthwise *d, int64_t chunk, int64_t chunks, ts
         ts_emit_load(d->b, ts_engine_sync, ts_lower_load_queue(s->lower), &box);
 }
 
-/* Windows that are reversed lie as they are stored. */
+/* The tile has the order of HBM also for reversed windows; ts_depthwise_weight takes care of those. */
 void ts_depthwise_move_w(const ts_depthwise *d, ts_tile tile, bool is_store) {
     bool is_ragged = ts_depthwise_groups(d, d->chunks - 1) < d->chunk;
     if (d->chunks > is_ragged) move_chunks(d, 0, d->chunks - is_ragged, tile, is_store);

@@ -1,27 +1,30 @@
-/* The gradient of a depthwise convolution's weights: for each tap GpSimdE multiplies what it reads of the
-   images by the gradient of the result, and ScalarE adds that up along each partition, both at the same time.
- */
+/* The gradient of a depthwise convolution's weights. For each tap, GpSimdE multiplies the elements of x that
+   the tap reads by the gradient of the result, and ScalarE sums the products along each partition. The two
+   engines work on different taps at the same time. */
 #include "compiler/contract/conv_depthwise.h"
 
 typedef struct conv {
     ts_depthwise d;
     ts_builder *b;
-    ts_tile sums; /* [set of images and channel y, (chunk, channel x, tap)] */
+    ts_tile sums; /* [(set of images, channel y), (chunk, channel x, tap)] */
     ts_tile y;    /* of the unit that was begun last */
-    bool is_once; /* a weight's sum is made by one unit in one trip */
+    bool is_once; /* a single unit, in a single trip, has all terms of a weight's sum */
 } conv;
 
+/* Partitions of the largest unit. */
 static int64_t most_parts(const ts_depthwise *d) {
     return d->ways * d->chunk * d->repeat;
 }
 
+/* `count` f32 elements of each of the first `parts` partitions, from element `first` on. */
 static ts_ap sums_ap(const conv *c, ts_tile tile, int64_t parts, int64_t first, int64_t count) {
     ts_ap ap = ts_build_ap(c->b, tile, ts_dtype_f32, ts_count_const(parts), ts_count_const(count));
     ap.offset.base += first * 4;
     return ap;
 }
 
-/* sums[chunk, tap] = the tap's products, added up, from element `first` of the tile on */
+/* Sets sums[chunk, tap] to the sum of the tap's products, for each chunk of the unit. The sums begin at
+   element `first` of their tile. */
 static void sum_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_tile y, int64_t row, int64_t col,
                     ts_tile sums, int64_t first) {
     const ts_depthwise *d = &c->d;
@@ -47,12 +50,13 @@ static void sum_tap(const conv *c, const ts_depthwise_unit *u, ts_tile x, ts_til
     }
 }
 
-/* A unit and what it reads. */
+/* A unit and its operands in SBUF. */
 typedef struct work {
     ts_depthwise_unit unit;
     ts_tile x, y;
 } work;
 
+/* Loads the unit's operands. The units of one y share its tile. */
 static void begin_unit(conv *c, work *w) {
     const ts_depthwise *d = &c->d;
     ts_dtype dtype = (ts_dtype)d->s->out.dtype;
@@ -65,7 +69,7 @@ static void begin_unit(conv *c, work *w) {
     ts_depthwise_make_products(d, &w->unit);
 }
 
-/* What the next unit reads is put in place meanwhile. */
+/* Adds the unit's products to the sums. The operands of the next unit are loaded halfway through. */
 static void run_unit(conv *c, const work *w, work *next) {
     const ts_depthwise *d = &c->d;
     const ts_depthwise_unit *u = &w->unit;
@@ -87,7 +91,8 @@ static void run_unit(conv *c, const work *w, work *next) {
     ts_emit_tensor_tensor(c->b, ts_engine_vector, &own, &own, &more, ts_alu_add);
 }
 
-/* Of all sets of images: they come to lie side by side. */
+/* Adds up the sums of all sets of images, after moving them from their partitions to those of the first set.
+   Returns the tile of the totals. */
 static ts_tile sum_ways(const conv *c) {
     const ts_depthwise *d = &c->d;
     int64_t parts = d->chunk * d->repeat, all = d->chunks * ts_depthwise_weights(d);
@@ -107,7 +112,8 @@ static ts_tile sum_ways(const conv *c) {
     return total;
 }
 
-/* As of the convolution whose weights these are: `in` is its images, `out` the gradient of its result. */
+/* The shape of the forward convolution: `in` is its input, `out` the gradient of its result, and `weights`
+   the gradient to compute. */
 static ts_conv_shape turned(const ts_conv_shape *shape) {
     ts_conv_shape s = *shape;
     s.weights = shape->out;

@@ -1,6 +1,7 @@
-/* A convolution of images: [channel, image, place] in SBUF once, edges of zeros around, and a matmul for each
-   tap that reads it shifted. All taps add up in PSUM. Few channels leave partitions free: there lies what
-   further taps read, the same images shifted by the taps' distance, so that one matmul adds up several. */
+/* A convolution of images on TensorE. SBUF holds the images once, as [channel, image, place] with zeros
+   around each image, and the matmul of each tap reads them at that tap's offset. PSUM sums over the taps. If
+   there are so few channels that partitions stay free, those hold further copies of the images, each shifted
+   by the offset of another tap, so that one matmul sums over several taps. */
 #include "compiler/contract/conv_shape.h"
 
 #include <string.h>
@@ -10,15 +11,15 @@
 typedef struct conv {
     const ts_conv_shape *s;
     ts_builder *b;
-    int64_t chunk, chunks;       /* channels on the partitions, and how often */
-    int64_t stack[2], groups[2]; /* taps that lie on partitions, by axis, and how often those follow */
-    int64_t rows, cols;          /* of an image in SBUF, with edges */
+    int64_t chunk, chunks;       /* channels on the partitions at a time, and number of such chunks */
+    int64_t stack[2], groups[2]; /* by axis: taps that share the partitions, and number of such groups */
+    int64_t rows, cols;          /* of an image in SBUF, with the zeros around it */
     int64_t batch;               /* images in SBUF at a time */
-    int64_t tile_images, tile_rows, tile_cols; /* of a bank of PSUM */
-    bool has_edges;                            /* places that no element of the input fills are zeros */
-    bool is_staged; /* as rows with edges are no long runs: loaded beside, then put in place */
+    int64_t tile_images, tile_rows, tile_cols; /* images, rows and places in a bank of PSUM */
+    bool has_edges;                            /* the images in SBUF have places that must be zero */
+    bool is_staged; /* images are loaded as long runs into a staging tile and copied between the zeros */
     ts_tile in, weights;
-    ts_affine slot; /* of `in`: which of its two halves */
+    ts_affine slot; /* the rotation that selects one of the two halves of `in` */
 } conv;
 
 static int64_t at_least(int64_t a, int64_t b) {
@@ -31,7 +32,7 @@ static int64_t bytes_of(const conv *c) {
 
 /* ---- plan ---- */
 
-/* Taps of a row follow once all rows' taps have found room. */
+/* Chooses the taps that share the partitions. Taps along a row do so only if all taps of the window fit. */
 static void choose_stack(conv *c) {
     const ts_conv_shape *s = c->s;
     int64_t taps = s->axis[0].taps, fit = TS_CONV_PARTS / c->chunk;
@@ -43,18 +44,18 @@ static void choose_stack(conv *c) {
         c->groups[i] = ts_ceil_div(s->axis[i].taps, c->stack[i]);
 }
 
-/* Places of an axis that the window covers. */
+/* Places of the input that the windows of all outputs cover along an axis. */
 static int64_t reach(const ts_conv_axis *a) {
     return (a->out - 1) * a->stride + 1 + (a->taps - 1) * a->dilation;
 }
 
-/* Elements of an axis that the tile has: `count` from `element` on, the first at `place`. */
+/* The elements of an axis that the tile holds: `count` from `element` on, the first of them at `place`. */
 typedef struct part {
     int64_t element, count, place;
 } part;
 
 static part part_of(const ts_conv_axis *a) {
-    int64_t first = ts_conv_first(a, 0), size = reach(a); /* of the tile, in places */
+    int64_t first = ts_conv_first(a, 0), size = reach(a); /* first place of the tile, and its size */
     part p = {.element = first > 0 ? ts_ceil_div(first, a->spread) : 0};
     p.place = p.element * a->spread - first;
     int64_t end = p.place < size ? p.element + ts_ceil_div(size - p.place, a->spread) : p.element;
@@ -71,6 +72,7 @@ static int64_t taps_of(const conv *c) {
     return c->chunks * c->groups[0] * c->groups[1];
 }
 
+/* Whether SBUF holds two sets of images, results and staging tiles, and all weights. */
 static bool fits(const conv *c) {
     const ts_conv_shape *s = c->s;
     int64_t places = s->axis[0].out * s->axis[1].out;
@@ -81,7 +83,10 @@ static bool fits(const conv *c) {
 }
 
 static bool plan(conv *c, const ts_conv_shape *s) {
-    enum { MOST_PLACES = 16384, MOST_TAPS = 64 };
+    enum {
+        MOST_PLACES = 16384, /* result elements of an output at a time, unless one image has more */
+        MOST_TAPS = 64       /* keeps the emitted code short */
+    };
     *c = (conv){.s = s, .b = s->b};
     c->chunks = ts_ceil_div(s->features, TS_CONV_PARTS);
     c->chunk = ts_ceil_div(s->features, c->chunks);
@@ -104,7 +109,7 @@ static bool plan(conv *c, const ts_conv_shape *s) {
             ? 1
             : ts_ceil_div(s->axis[0].out,
                           ts_ceil_div(s->axis[0].out, most < s->axis[0].out ? most : s->axis[0].out));
-    bool is_short = c->rows * c->cols <= INT16_MAX || c->batch == 1; /* steps are 16 bits */
+    bool is_short = c->rows * c->cols <= INT16_MAX || c->batch == 1; /* access patterns have 16-bit steps */
     return is_short && s->axis[0].stride * c->cols <= INT16_MAX && taps_of(c) * s->axis[1].taps <= MOST_TAPS;
 }
 
@@ -120,7 +125,8 @@ static int64_t stacked_in(const conv *c, int axis, int64_t group) {
     return left < c->stack[axis] ? left : c->stack[axis];
 }
 
-/* [channels of the taps, (chunk, group, group in the row, output)] */
+/* Loads all weights into a tile [(row tap, column tap, channel), (chunk, row group, column group, output)],
+   where the taps are those of one group. */
 static void load_weights(conv *c) {
     const ts_conv_shape *s = c->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
@@ -151,12 +157,13 @@ static void load_weights(conv *c) {
         }
 }
 
+/* The offset within the current half of `in`. */
 static ts_affine half_of(const conv *c, ts_affine offset) {
     offset.rotation = c->slot.rotation;
     return offset;
 }
 
-/* The images from `image` on, in the tile or, first, as they come beside it. */
+/* Loads one chunk of channels of the images from `image` on, through a staging tile if is_staged. */
 static void load_chunk(conv *c, int64_t chunk, ts_affine image) {
     const ts_conv_shape *s = c->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
@@ -190,7 +197,8 @@ static void load_chunk(conv *c, int64_t chunk, ts_affine image) {
     ts_emit_copy(c->b, ts_engine_vector, &dst, &beside);
 }
 
-/* What a stacked tap reads: the images from its place on. Past an image's end it would read nothing. */
+/* Copies the images to the partitions of a stacked tap, shifted by that tap's offset. The last `shift`
+   elements of the copy stay as they are: no window reads them. */
 static void load_stacked(conv *c, int64_t row, int64_t col) {
     const ts_conv_shape *s = c->s;
     int64_t shift = row * s->axis[0].dilation * c->cols + col * s->axis[1].dilation;
@@ -204,6 +212,7 @@ static void load_stacked(conv *c, int64_t row, int64_t col) {
     ts_emit_dma(c->b, ts_engine_sync, ts_lower_load_queue(s->lower), &dst, &src);
 }
 
+/* Loads the images from `image` on for all chunks and stacked taps. */
 static void load_images(conv *c, ts_affine image) {
     for (int64_t chunk = 0; chunk < c->chunks; chunk++)
         load_chunk(c, chunk, image);
@@ -212,7 +221,8 @@ static void load_images(conv *c, ts_affine image) {
             if (row + col > 0) load_stacked(c, row, col);
 }
 
-/* Two halves that take turns; the zeros around the images are written once. */
+/* Makes the tile of the images: two halves that alternate, or one if all images fit at once. The zeros around
+   the images are written here, once, because loads never overwrite them. */
 static void make_tile(conv *c) {
     int64_t parts = c->chunk * c->stack[0] * c->stack[1], half = c->chunks * in_bytes(c);
     int64_t halves = c->s->images / c->batch > 1 ? 2 : 1;
@@ -226,6 +236,7 @@ static void make_tile(conv *c) {
     }
 }
 
+/* Makes the trips of the loop over batches alternate between the halves. */
 static void choose_half(conv *c, uint32_t loop) {
     ts_program *program = c->b->program;
     if (c->s->images == c->batch) return;
@@ -238,7 +249,8 @@ static void choose_half(conv *c, uint32_t loop) {
 
 /* ---- computing ---- */
 
-/* A bank of PSUM: some images, or rows of one, for some outputs. */
+/* The part of the result that one PSUM bank holds: some outputs of some images, or of some rows of one image.
+   Loops over these parts go by their trip counts and ids. */
 typedef struct bank {
     int64_t output_trips, image_trips, row_trips, col_trips;
     uint32_t output, image, row, col;
@@ -246,7 +258,7 @@ typedef struct bank {
     ts_tile psum;
 } bank;
 
-/* The places of the bank in an operand: steps between images, rows and places. */
+/* Gives the operand the bank's dimensions, with these steps between images, rows and places. */
 static void add_places(const conv *c, const bank *k, ts_ap *ap, int64_t image, int64_t row, int64_t col) {
     ap->dims = 0;
     ts_ap_dim(ap, image, ts_count_const(c->tile_images));
@@ -260,7 +272,7 @@ static ts_ap psum_ap(const conv *c, const bank *k) {
     return ap;
 }
 
-/* Offset of the bank's first place, given what lies between images, rows and places. */
+/* Adds the offset of the bank's first place, given the distances between images, rows and places. */
 static ts_affine places_at(const conv *c, const bank *k, ts_affine offset, int64_t image, int64_t row,
                            int64_t col) {
     offset = ts_conv_step(c->b, offset, c->tile_images * image, k->image_trips, k->image);
@@ -268,7 +280,8 @@ static ts_affine places_at(const conv *c, const bank *k, ts_affine offset, int64
     return ts_conv_step(c->b, offset, c->tile_cols * col, k->col_trips, k->col);
 }
 
-/* The taps that one group of rows has on the partitions, one matmul for each place in the row. */
+/* Adds the products of one chunk of channels and one row group of taps to the bank, with a matmul for each
+   column group. The first matmul of the bank overwrites it. */
 static void multiply(const conv *c, const bank *k, int64_t chunk, int64_t group) {
     const ts_conv_shape *s = c->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
@@ -295,6 +308,7 @@ static void multiply(const conv *c, const bank *k, int64_t chunk, int64_t group)
     ts_conv_close(c->b, c->groups[1]);
 }
 
+/* Sums over all channels and taps in a PSUM bank and copies the sums to `out`, which is in SBUF. */
 static void compute_bank(const conv *c, bank *k, ts_tile out) {
     const ts_conv_axis *rows = &c->s->axis[0], *cols = &c->s->axis[1];
     ts_dtype dtype = (ts_dtype)c->s->out.dtype;
@@ -309,6 +323,7 @@ static void compute_bank(const conv *c, bank *k, ts_tile out) {
     ts_emit_copy(c->b, ts_engine_scalar, &to, &from);
 }
 
+/* Stores the results of one set of outputs for the images from `image` on. */
 static void store(const conv *c, const bank *k, ts_tile out, ts_affine image) {
     const ts_conv_shape *s = c->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
@@ -324,7 +339,7 @@ static void store(const conv *c, const bank *k, ts_tile out, ts_affine image) {
     ts_emit_dma(c->b, ts_engine_scalar, TS_STORE_QUEUE, &dst, &src);
 }
 
-/* All outputs of the images in SBUF. */
+/* Computes and stores all outputs of the images in SBUF. */
 static void compute(const conv *c, ts_affine image) {
     const ts_conv_shape *s = c->s;
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];

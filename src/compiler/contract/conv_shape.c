@@ -1,4 +1,4 @@
-/* What convolutions that read their windows in SBUF share. */
+/* The shape of a convolution whose taps read the images in SBUF, and helpers of all such convolutions. */
 #include "compiler/contract/conv_shape.h"
 
 #include "compiler/contract/dot.h"

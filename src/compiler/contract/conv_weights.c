@@ -1,28 +1,33 @@
-/* The gradient of a convolution's weights: images on the partitions, where the contraction is, and a matmul
-   for each place of the window, which reads both images there, channels side by side. An image that leaves
-   partitions free is cut into blocks of rows, each with the rows that its taps reach; what SBUF does not hold
-   at once comes in rounds of blocks. What comes in channel by channel is laid place by place within its
-   partition. */
+/* The gradient of a convolution's weights on TensorE: the convolution of the input with the gradient of its
+   result, which serves as the window. The contraction is over images, which lie on the partitions. A matmul
+   for each place of the window multiplies the channels of both sets of images at that place, so within a
+   partition the channels of a place must be adjacent: images are loaded channel by channel and rearranged in
+   SBUF.
+
+   If there are fewer images than partitions, the window is cut into blocks of rows that lie on the partitions
+   side by side, each with the rows of the input that its taps reach. Blocks that SBUF cannot hold at once are
+   loaded in rounds. */
 #include "compiler/contract/conv_shape.h"
 
 #include <string.h>
 
 #include "base/integer.h"
 
-/* Here `features` are the images that are summed over, `images` the input's channels, and the window is an
-   image of `outputs` channels: the names of the convolution that this is. */
+/* Names are those of the convolution that computes the gradient: its `features` are the images that are
+   summed over, its `images` the channels of the input, and its `outputs` the channels of the window.
+   `axis[].taps` are places of the window, `axis[].out` places of the result. */
 typedef struct conv {
     const ts_conv_shape *s;
     ts_builder *b;
-    int64_t summed, chunks;     /* images on the partitions, and how often */
-    int64_t blocks, block_rows; /* of the window's rows: on the partitions at a time, and each */
-    int64_t rounds;             /* of blocks; the last block may be short */
-    int64_t slots;              /* of the tiles and, beside each, of what comes in */
-    int64_t channels, outputs;  /* of a panel */
-    int64_t rows, cols;         /* of a block of the input, with edges */
-    bool is_wide;               /* places of the result on the partitions, outputs side by side */
-    int64_t taps, pieces;       /* results in a row that one matmul gives, and matmuls for all */
-    int64_t piece_bytes;        /* of PSUM */
+    int64_t summed, chunks;     /* images on the partitions at a time, and number of such chunks */
+    int64_t blocks, block_rows; /* blocks on the partitions at a time, and the window's rows in each */
+    int64_t rounds;             /* of `blocks` blocks each; the last block may be short */
+    int64_t slots;              /* buffers of each tile: with 2, loads overlap with matmuls */
+    int64_t channels, outputs;  /* computed at a time: a panel of the result */
+    int64_t rows, cols;         /* of a block of the input, with the zeros around it */
+    bool is_wide;               /* PSUM has places and channels on its partitions, else outputs */
+    int64_t taps, pieces;       /* places of a row of the result per matmul, and matmuls for all places */
+    int64_t piece_bytes;        /* of PSUM per partition, for the result of a matmul */
 } conv;
 
 static int64_t bytes_of(const conv *c) {
@@ -35,14 +40,15 @@ static int64_t at_most(int64_t a, int64_t b) {
 
 /* ---- plan ---- */
 
-/* Places along an axis of the window that the input covers, from one of its places on. */
+/* Places of the input along an axis that `taps` places of the window read for all results. */
 static int64_t reach(const ts_conv_axis *a, int64_t taps) {
     return (taps - 1) * a->dilation + 1 + (a->out - 1) * a->stride;
 }
 
+/* Chooses what a matmul computes. A piece takes a whole PSUM bank or a power of two's part of one. */
 static void choose_pieces(conv *c) {
     const ts_conv_axis *cols = &c->s->axis[1];
-    enum { FEW = 32 };
+    enum { FEW = 32 /* fewer outputs make poor moving operands */ };
     c->is_wide = c->outputs >= FEW;
     int64_t most = c->is_wide ? TS_CONV_PARTS : TS_CONV_BANK;
     c->taps = at_most(cols->out, most / c->channels);
@@ -54,8 +60,9 @@ static void choose_pieces(conv *c) {
         c->piece_bytes /= 2;
 }
 
+/* Whether SBUF holds all tiles and their staging tiles, and half of PSUM all pieces. */
 static bool fits(const conv *c) {
-    enum { PSUM_BYTES = 8192 };
+    enum { PSUM_BYTES = 8192 /* per partition: half of PSUM, as panels alternate */ };
     const ts_conv_shape *s = c->s;
     int64_t window = c->block_rows * s->axis[1].taps * c->outputs;
     int64_t places = c->rows * c->cols * c->channels;
@@ -63,10 +70,15 @@ static bool fits(const conv *c) {
            c->pieces * c->piece_bytes <= PSUM_BYTES;
 }
 
-/* Cycles that a panel takes with blocks of so many rows: of its matmuls, of laying images place by place,
-   and of the DMA's descriptors, one for each image, channel and block. */
+/* The estimated cost of a panel with blocks of `block_rows` rows, in cycles: matmuls, rearranging images by
+   place, and DMA descriptors, one for each image, channel and block. */
 static double cost_of(const conv *c, int64_t block_rows) {
-    enum { LEAST_MOVING = 64, DESCRIPTOR = 2, LAYING = 2, FP32_PASSES = 4 };
+    enum {
+        LEAST_MOVING = 64, /* cycles of the shortest matmul */
+        DESCRIPTOR = 2,    /* cycles per descriptor */
+        LAYING = 2,        /* cycles per rearranged element */
+        FP32_PASSES = 4    /* passes of a matmul of f32 */
+    };
     int64_t moving = c->is_wide ? c->outputs : c->taps * c->channels;
     int64_t passes = bytes_of(c) == 4 ? FP32_PASSES : 1;
     double places = (double)(block_rows * c->s->axis[1].taps), products = places * (double)c->pieces;
@@ -77,7 +89,7 @@ static double cost_of(const conv *c, int64_t block_rows) {
            DESCRIPTOR * runs * (double)(c->channels + c->outputs);
 }
 
-/* The cheapest blocks that give all rows in so many rounds. */
+/* Chooses the cheapest blocks that cover all rows of the window in at most `rounds` rounds. */
 static void cut_rows(conv *c, int64_t rounds, int64_t slots) {
     int64_t taps = c->s->axis[0].taps, most = TS_CONV_PARTS / c->summed;
     int64_t fewest = ts_ceil_div(taps, at_most(taps, most * rounds)), last = ts_ceil_div(taps, rounds);
@@ -91,8 +103,8 @@ static void cut_rows(conv *c, int64_t rounds, int64_t slots) {
     c->slots = c->rounds * c->chunks > 1 ? slots : 1;
 }
 
-/* False where even rounds of single rows are too many. What comes in while the last is used is worth more
-   than long blocks. */
+/* Cuts the window's rows such that all fits. Two slots with short blocks are tried before one slot with long
+   blocks, since loads then overlap with matmuls. Returns false if not even blocks of a single row fit. */
 static bool cut_to_fit(conv *c) {
     enum { MOST_ROUNDS = 32 };
     choose_pieces(c);
@@ -105,8 +117,8 @@ static bool cut_to_fit(conv *c) {
     return false;
 }
 
-/* Whether a contraction over all places reads runs in HBM, which leaves nothing to gain here: products of two
-   images, along their rows, and patches that do not overlap. */
+/* Whether a plain contraction over all places would already read long runs from HBM, so that this file has
+   nothing to gain: the result has one row, or the windows of the convolution do not overlap. */
 static bool is_plain_product(const ts_conv_shape *s) {
     enum { SHORTEST_RUN = 8 };
     const ts_conv_axis *rows = &s->axis[0], *cols = &s->axis[1];
@@ -114,6 +126,7 @@ static bool is_plain_product(const ts_conv_shape *s) {
     return rows->dilation == rows->out && cols->dilation == cols->out && cols->out >= SHORTEST_RUN;
 }
 
+/* Plans the gradient, with panels small enough to fit. Returns false if there is no such plan. */
 static bool plan(conv *c, const ts_conv_shape *s) {
     *c = (conv){.s = s, .b = s->b};
     c->summed = ts_conv_divisor(s->features, TS_CONV_PARTS);
@@ -131,7 +144,7 @@ static bool plan(conv *c, const ts_conv_shape *s) {
            c->block_rows * s->axis[1].taps <= INT16_MAX;
 }
 
-/* What has one row is taken as one column: rows are what can be cut. */
+/* Swaps the axes of a convolution with a single row, because only rows can be cut into blocks. */
 static ts_conv_shape upright(const ts_conv_shape *shape) {
     ts_conv_shape s = *shape;
     const ts_conv_axis *rows = &shape->axis[0];
@@ -144,17 +157,19 @@ static ts_conv_shape upright(const ts_conv_shape *shape) {
 
 /* ---- loading ---- */
 
-/* Blocks of images as they come: [block and image, channel, row, place]. */
+/* A staging tile, with blocks of images as they are loaded: [(block, image), channel, row, place]. */
 typedef struct stage {
     ts_tile tile;
     int64_t rows, cols; /* of a block */
 } stage;
 
-/* Elements [first, first + count) of the axis go to the tile from `place` on. */
+/* Elements [first, first + count) of an axis lie in a tile from `place` on. */
 typedef struct part {
     int64_t first, count, place;
 } part;
 
+/* The part of an axis of `extent` elements in a tile that holds `size` of them from `first` on. `first` may
+   be negative: padding. */
 static part part_of(int64_t first, int64_t size, int64_t extent) {
     part p = {.first = first < 0 ? 0 : first, .place = first < 0 ? -first : 0};
     p.count = at_most(size - p.place, extent - p.first);
@@ -173,14 +188,15 @@ static ts_ap stage_ap(const conv *c, const stage *t, int64_t parts, int64_t chan
     return ap;
 }
 
-/* Rows that some block does not have are zeros. */
+/* Zeroes rows of all blocks, before loads overwrite the rows that a block has. */
 static void clear_rows(const conv *c, const stage *t, int64_t channels, int64_t row, int64_t rows) {
     if (rows <= 0) return;
     ts_ap ap = stage_ap(c, t, c->blocks * c->summed, channels, row, rows);
     ts_emit_memset(c->b, ts_engine_gpsimd, &ap, 0);
 }
 
-/* `from` is where the panel's first image begins, `steps` those of images, channels, rows and places. */
+/* Loads one block. `from` is the start of the panel's first image; `steps` are the steps in HBM between
+   images, channels, rows and places. */
 static void load_block(const conv *c, const stage *t, int64_t block, int64_t channels, part rows,
                        const ts_ap *from, const int64_t *steps) {
     if (rows.count == 0) return;
@@ -194,7 +210,8 @@ static void load_block(const conv *c, const stage *t, int64_t block, int64_t cha
     ts_emit_dma(c->b, ts_engine_sync, ts_lower_load_queue(c->s->lower), &dst, &src);
 }
 
-/* to[row, place, channel] = from[channel, row, place], the row and place of `to` given by their steps. */
+/* tile[row, place, channel] = staged[channel, row, place]. The tile has `cols` places per row, and the staged
+   rows begin at `place`. */
 static void lay_by_place(const conv *c, ts_engine engine, const stage *t, int64_t channels, ts_tile tile,
                          int64_t cols, int64_t place) {
     ts_ap from = stage_ap(c, t, c->blocks * c->summed, channels, 0, t->rows);
@@ -207,6 +224,7 @@ static void lay_by_place(const conv *c, ts_engine engine, const stage *t, int64_
     ts_emit_copy(c->b, engine, &to, &from);
 }
 
+/* Zeroes `count` places from `place` on in each row of the input's tile. */
 static void clear_cols(const conv *c, ts_tile tile, int64_t place, int64_t count) {
     if (count <= 0) return;
     ts_ap ap = ts_build_ap(c->b, tile, c->s->dtype, ts_count_const(c->blocks * c->summed), ts_count_const(1));
@@ -217,6 +235,7 @@ static void clear_cols(const conv *c, ts_tile tile, int64_t place, int64_t count
     ts_emit_memset(c->b, ts_engine_gpsimd, &ap, 0);
 }
 
+/* The access pattern in HBM of an image and channel, without dimensions. */
 static ts_ap begin_load(const conv *c, const ts_view *view, ts_affine image, int64_t image_step,
                         ts_affine channel, int64_t channel_step) {
     ts_ap src = ts_build_hbm(view->tensor, ts_chip_dtype(view->dtype), ts_view_offset(c->b, view));
@@ -225,8 +244,8 @@ static ts_ap begin_load(const conv *c, const ts_view *view, ts_affine image, int
     return src;
 }
 
-/* What lies in SBUF: the input's and the window's blocks, [block and image, (row, place, channel)], and as
-   they come. */
+/* Tiles of one round: the blocks of the input and of the window, [(block, image), (row, place, channel)], and
+   their staging tiles. */
 typedef struct blocks {
     ts_tile in, in_stage, window, window_stage;
 } blocks;
@@ -236,7 +255,7 @@ static blocks make_blocks(const conv *c) {
     int64_t parts = c->blocks * c->summed, elem = bytes_of(c);
     int64_t places = c->rows * part_of(-cols->low, c->cols, cols->size).count * c->channels;
     int64_t window = c->block_rows * cols->taps * c->outputs * elem;
-    int slots = c->rounds > 1 ? 1 : (int)c->slots; /* rounds take turns with blocks of their own */
+    int slots = c->rounds > 1 ? 1 : (int)c->slots; /* rounds alternate between two sets of tiles instead */
     blocks made = {
         .in = ts_build_tile(c->b, ts_space_sbuf, parts, c->rows * c->cols * c->channels * elem, slots)};
     made.in_stage = places > 0 ? ts_build_tile(c->b, ts_space_sbuf, parts, places * elem, slots) : made.in;
@@ -288,7 +307,7 @@ static void load_window(const conv *c, const blocks *to, int64_t round, ts_affin
 
 /* ---- computing ---- */
 
-/* Rows and columns of the result that piece `index` gives, by its first tap and how many follow. */
+/* The part of the result that a piece holds: `taps` places of row `row` from `col` on. */
 typedef struct piece {
     int64_t row, col, taps;
 } piece;
@@ -309,8 +328,8 @@ static ts_ap piece_ap(const conv *c, ts_tile tile, int64_t index, int64_t taps) 
     return ap;
 }
 
-/* Added to PSUM place by place of the window: `count` rows of each block from row `first` on, as many blocks
-   as have them. */
+/* Adds to PSUM the products of `count` rows of each block from row `first` on, one place of the window after
+   the other. Only the first `block_count` blocks have these rows. */
 static void multiply_rows(const conv *c, const blocks *from, ts_tile psum, int64_t first, int64_t count,
                           int64_t block_count) {
     const ts_conv_shape *s = c->s;
@@ -342,7 +361,7 @@ static void multiply_rows(const conv *c, const blocks *from, ts_tile psum, int64
     ts_conv_close(c->b, count);
 }
 
-/* The sums of one round of a panel. */
+/* Adds the products of one round. The rows that a short last block has come first. */
 static void multiply(const conv *c, const blocks *from, int64_t round, ts_tile psum) {
     int64_t all = c->blocks * c->block_rows, left = at_most(all, c->s->axis[0].taps - round * all);
     int64_t whole = left / c->block_rows, short_rows = left % c->block_rows;
@@ -368,6 +387,7 @@ static void store_piece(const conv *c, ts_tile out, int64_t index, ts_affine cha
     ts_emit_dma(c->b, ts_engine_scalar, TS_STORE_QUEUE, &dst, &src);
 }
 
+/* Copies the panel's sums from PSUM to SBUF and stores them to HBM. */
 static void read_out(const conv *c, ts_tile psum, ts_affine channel, ts_affine output) {
     ts_dtype dtype = (ts_dtype)c->s->out.dtype;
     int64_t parts = c->is_wide ? c->taps * c->channels : c->outputs, pitch = c->piece_bytes / 4;
@@ -384,6 +404,7 @@ static void read_out(const conv *c, ts_tile psum, ts_affine channel, ts_affine o
         store_piece(c, out, i, channel, output);
 }
 
+/* Computes the panel that begins at these channels of the input and of the window. */
 static void run_panel(const conv *c, ts_affine channel, ts_affine output) {
     int64_t parts = c->is_wide ? c->taps * c->channels : c->outputs;
     ts_tile psum = ts_build_tile(c->b, ts_space_psum, parts, c->pieces * c->piece_bytes, 2);

@@ -1,5 +1,6 @@
-/* convolution: a contraction over a view of the input in which windows overlap. Nothing is copied but
-   padding and dilation; the taps of a window and the input features are depth. */
+/* Lowers stablehlo.convolution. Where possible, the taps read the images in SBUF (conv_*.c). Otherwise the
+   convolution becomes a contraction over a view of the input in which windows overlap: its depth is the taps
+   of the window and the input features, and the input is copied only to add padding or dilation. */
 #include <string.h>
 
 #include "base/integer.h"
@@ -7,7 +8,7 @@
 #include "compiler/contract/dot.h"
 #include "compiler/lower/lower_window.h"
 
-/* The input with its padding and dilation. What is only cut off needs no copy. */
+/* Sets `in` to the input with its padding and dilation. Negative padding alone needs no copy. */
 static ts_status pad_input(ts_lower *lower, ts_op_node *op, const ts_conv *c, ts_view *in) {
     ts_window window = {.rank = c->spatial + 2};
     const ts_window *w = &window;
@@ -31,7 +32,7 @@ static ts_status pad_input(ts_lower *lower, ts_op_node *op, const ts_conv *c, ts
     return ts_ok;
 }
 
-/* Groups are a batch axis, the slower part of the axes that they divide. */
+/* Makes the groups a batch axis: they are the outer part of each axis that they divide. */
 static void add_groups(ts_contraction *k, const ts_conv *c) {
     int64_t groups = c->feature_groups * c->batch_groups;
     const ts_view *lhs = &k->lhs, *rhs = &k->rhs, *out = &k->out;
@@ -79,13 +80,14 @@ static bool is_float(const ts_value *value) {
     return ts_dtype_get(value->type.dtype)->kind == 'f';
 }
 
-/* The value with the last axis contiguous, so that rows are runs. */
+/* Sets `view` to the value with its last axis contiguous, so that a DMA moves rows as runs. */
 static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
     TS_TRY(ts_lower_tensor(lower, value, view));
     return view->stride[view->rank - 1] == 1 ? ts_ok : ts_lower_whole(lower, value, view);
 }
 
-/* The view once more, with its axes in another order. */
+/* Copies the view to a new scratch tensor whose axes are in the order `perm`, and makes `view` address the
+   copy with the original order of axes. */
 static ts_status lay(ts_lower *lower, int rank, const int *perm, const char *name, ts_view *view) {
     int back[TS_VIEW_RANK];
     for (int i = 0; i < rank; i++)
@@ -99,7 +101,7 @@ static ts_status lay(ts_lower *lower, int rank, const int *perm, const char *nam
     return ts_ok;
 }
 
-/* The order in which a channel's weights lie together. */
+/* Writes to `perm` the order of axes in which the weights of one channel are contiguous; returns the rank. */
 static int taps_last(const ts_conv *c, int64_t outputs, int64_t inputs, const int64_t *places, int *perm) {
     perm[0] = (int)outputs;
     perm[1] = (int)inputs;
@@ -108,17 +110,23 @@ static int taps_last(const ts_conv *c, int64_t outputs, int64_t inputs, const in
     return 2 + c->spatial;
 }
 
-/* Weights whose outputs do not lie side by side, as PyTorch keeps them, once more with outputs last: a matmul
-   takes a tap's outputs from a row, and a DMA would pay for each element. Those of a depthwise convolution,
-   as JAX keeps them, with taps last: a channel takes its own. */
+/* Copies weights whose innermost axis is not the one that the convolution reads, because loading them would
+   cost a DMA descriptor per element. A matmul reads a tap's outputs as a row, so outputs go last (PyTorch has
+   them first). A depthwise convolution reads the taps of a channel, so taps go last (JAX has them first).
+   Small weights are left as they are. */
 static ts_status lay_weights(ts_lower *lower, const ts_conv *c, bool is_depthwise, ts_view *view) {
-    enum { FEWEST = 256 /* elements a DMA engine that are worth it */, SHORTEST = 16, ROWS = 8, MOST = 16 };
+    enum {
+        FEWEST = 256,  /* elements per DMA engine that are worth a copy */
+        SHORTEST = 16, /* outputs that are worth a copy */
+        ROWS = 8,      /* partitions that a DMA engine loads */
+        MOST = 16      /* DMA engines */
+    };
     int perm[TS_VIEW_RANK], at = 0;
     bool is_laid = is_depthwise ? view->stride[c->rhs_out] != 1
                                 : view->stride[c->rhs_out] == 1 || view->dim[c->rhs_out] < SHORTEST;
     int64_t rows = view->dim[c->rhs_in];
     int64_t engines = ts_ceil_div(rows < TS_CONV_PARTS ? rows : TS_CONV_PARTS, ROWS);
-    if (rows * view->dim[c->rhs_out] < ts_view_elems(view)) engines = MOST; /* taps come at the same time */
+    if (rows * view->dim[c->rhs_out] < ts_view_elems(view)) engines = MOST; /* several taps load at once */
     if (is_laid || ts_view_elems(view) < FEWEST * engines) return ts_ok;
     if (is_depthwise)
         return lay(lower, taps_last(c, c->rhs_out, c->rhs_in, c->rhs_axis, perm), perm, "taps_last", view);
@@ -129,7 +137,7 @@ static ts_status lay_weights(ts_lower *lower, const ts_conv *c, bool is_depthwis
     return lay(lower, at, perm, "outputs_last", view);
 }
 
-/* The kernel in HBM: an image like the input, or weights. */
+/* Sets `view` to the kernel in HBM. With `is_image` the kernel is a set of images, otherwise weights. */
 static ts_status get_kernel(ts_lower *lower, const ts_conv *c, const ts_op_node *op, bool is_image,
                             ts_view *view) {
     ts_value *value = op->operands[1];
@@ -139,7 +147,7 @@ static ts_status get_kernel(ts_lower *lower, const ts_conv *c, const ts_op_node 
     return lay_weights(lower, c, ts_conv_is_depthwise(op, c), view);
 }
 
-/* How one kind of convolution is computed. */
+/* The two functions of a kind of convolution in conv_shape.h. */
 typedef struct method {
     bool (*fit)(const ts_conv_shape *shape);
     void (*emit)(const ts_conv_shape *shape);
@@ -153,10 +161,11 @@ static method method_of(const ts_op_node *op, const ts_conv *c, bool is_weights)
                       : (method){ts_conv_images_fit, ts_conv_images};
 }
 
-/* Where the result is written: of many weights of a depthwise convolution that do not lie channel by channel,
-   beside them. */
+/* Makes storage for the result and returns the view to compute it into. With `is_apart`, a large result whose
+   channels are innermost is computed into a scratch tensor with the weights of each channel contiguous, and
+   the caller must copy that to the result. */
 static ts_view begin_result(ts_lower *lower, const ts_conv *c, ts_value *result, bool is_apart) {
-    enum { FEWEST = 4096 /* elements that are worth it */ };
+    enum { FEWEST = 4096 /* elements that are worth a copy */ };
     ts_lower_result(lower, result);
     ts_view view = ((ts_lowered *)result->note)->view;
     int perm[TS_VIEW_RANK], back[TS_VIEW_RANK];
@@ -171,7 +180,8 @@ static ts_view begin_result(ts_lower *lower, const ts_conv *c, ts_value *result,
     return ts_view_permute(&dense, rank, back);
 }
 
-/* False, and nothing emitted, where images do not lie row by row or SBUF has no room. */
+/* Computes the convolution with the taps reading images in SBUF. Sets *is_done to false if that is
+   impossible: the images are not stored row by row, or SBUF has no room. */
 static ts_status lower_shifted(ts_lower *lower, ts_op_node *op, const ts_conv *c, bool *is_done) {
     ts_view in, kernel, out = ts_view_of_tensor(0, &op->results[0]->type);
     bool is_weights = ts_conv_gives_weights(op, c);

@@ -1,4 +1,4 @@
-/* The attributes of a convolution, and what kind it is. */
+/* Reads the attributes of a convolution and decides what kind of convolution it is. */
 #include "compiler/graph/convolution.h"
 
 static void read_list(const ts_op_node *op, const char *name, int64_t if_absent, int64_t *out, int max) {
@@ -41,7 +41,8 @@ static double places(const ts_value *value, const int64_t *axis, int spatial) {
     return count;
 }
 
-/* As weights lie in JAX and in what PyTorch/XLA makes: places, then features; no image lies so. */
+/* Whether all spatial axes of the result come before its batch and feature axes. JAX and PyTorch/XLA lay out
+   weights this way, and never images. */
 static bool lies_as_weights(const ts_conv *c) {
     bool is_after = c->spatial > 0;
     for (int i = 0; i < c->spatial; i++)

@@ -1,6 +1,7 @@
-/* Reductions of rows that SBUF does not hold, as the sum and the largest of a vocabulary's logits: the
-   group's nest computes a row chunk by chunk, and each chunk is folded into an accumulator of one element a
-   row. The result is stored after a row's last chunk, so that no op of the group may read it. */
+/* Reductions of rows that are too long for SBUF, such as the sum or the maximum of the logits of a whole
+   vocabulary. The group's loop nest computes a row chunk by chunk and folds each chunk into an accumulator of
+   one element per row. The result is complete only after the row's last chunk, so no op of the group may read
+   it. */
 #include "compiler/lower/pointwise.h"
 
 static ts_lowered *note(const ts_value *value) {
@@ -29,7 +30,7 @@ bool ts_group_takes_chunked(ts_group *group, ts_op_node *op, int kept) {
     return true;
 }
 
-/* ---- in the nest ---- */
+/* ---- emitting, inside the group's loop nest ---- */
 
 static ts_chunked *find(ts_emitter *e, int index) {
     for (int i = 0; i < e->chunked_count; i++)

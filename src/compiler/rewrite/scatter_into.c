@@ -1,15 +1,16 @@
-/* Pass: a sum with what was scattered into zeros scatters into the other summand. The gradient of a picked
-   element, as a loss takes the logit of each label, is an array of zeros but for that element: it need not be
-   filled, stored and loaded to be added. */
+/* Pass: a + scatter(zeros, indices, updates) becomes scatter(a, indices, updates). The gradient of a gather,
+   such as a loss that picks the logit of each label, is an array of zeros except for the gathered elements.
+   After this pass that array need not be filled, stored and loaded just to be added. */
 #include "compiler/lower/lower_scatter.h"
 #include "compiler/passes.h"
 
 typedef struct scatter_into {
     ts_module *module;
-    const uint32_t *uses; /* by value id */
+    const uint32_t *uses; /* number of uses, by value id */
 } scatter_into;
 
-/* The scatter of sums into zeros that is read here alone, or NULL. */
+/* The op that defines `value`, if it is an adding scatter into zeros and `value` has no other use; else NULL.
+ */
 static ts_op_node *scatter_of(const scatter_into *s, const ts_value *value) {
     ts_op_node *op = value->def;
     ts_alu alu;
@@ -24,8 +25,8 @@ static bool reads(const ts_op_node *op, const ts_value *value) {
     return false;
 }
 
-/* Whether the value is stored in any case: contractions and the like read it, nothing that could compute it
-   on the way. */
+/* Whether the value is stored in HBM anyway: all its `uses` uses are by ops from position `from` on that read
+   stored tensors, such as contractions, and none is by an op that could be fused with its computation. */
 static bool is_stored(const ts_block *block, uint32_t from, const ts_value *value, uint32_t uses) {
     for (uint32_t i = from; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
@@ -45,7 +46,8 @@ static bool is_in(const ts_block *block, uint32_t before, const ts_op_node *op) 
     return false;
 }
 
-/* The sum at `at` becomes the scatter, which is dropped where it was; true: it has. */
+/* Turns the sum at position `at` into a scatter into the other summand and removes the original scatter from
+   the block, which shifts the later ops. Returns false, with nothing changed, if the sum does not qualify. */
 static bool join(const scatter_into *s, ts_block *block, uint32_t at) {
     ts_op_node *sum = block->ops.data[at];
     if (sum->kind != ts_hlo_add) return false;
