@@ -1,5 +1,5 @@
-/* The accumulators of VectorE and ScalarE, and the instructions that are made of one operator and a running
-   fold: tensor_scalar_reduce and tensor_scalar_cumulative. */
+/* The accumulators of VectorE and ScalarE, and the instructions that apply one operator and fold its results:
+   tensor_scalar_reduce and tensor_scalar_cumulative. */
 #include <math.h>
 
 #include "machine/engine.h"
@@ -13,6 +13,7 @@ void ts_accumulation_get(ts_operand_set *set, const ts_ap *result, const ts_rows
     if (a->has_result) ts_rows_whole(set, result, &a->result);
 }
 
+/* The accumulator's value after a reset. */
 static float identity(unsigned op) {
     switch (op) {
     case ts_alu_multiply: return 1;

@@ -1,15 +1,15 @@
-/* Fast activation functions: fp32 arithmetic, each operation rounded, those that are written as fused once,
-   so that every level of the host gives the same bits. Their errors stay below 3 ULP (docs/accuracy.md has
-   them); polynomials are our own fits for the least largest error. act_ref.c has the plain twins, and the
-   functions that gain nothing here. */
+/* Fast activation functions. They compute in fp32 and round after every operation, after fused steps once, so
+   that every level of the host's CPU gives the same bits. Errors stay below 3 ULP (docs/accuracy.md lists
+   them); the polynomials are our own minimax fits. act_ref.c has the plain twins, and the functions that gain
+   nothing here. */
 #include <math.h>
 
 #include "base/bits.h"
 #include "machine/engine.h"
 #include "machine/fused.h"
 
-/* e^x = 2^n * e^r, n the nearest integer to x / ln 2 in the low bits of `shifted`; ln 2 in two parts, and the
-   subtraction of n times the first is exact. e^r = 1 + r + r^2 * q. */
+/* e^x = 2^n * e^r: n is the integer nearest to x / ln 2, in the low bits of `shifted`. ln 2 has two parts, so
+   that subtracting n times the first is exact. e^r = 1 + r + r^2 * q. */
 typedef struct power {
     float shifted, r, q;
 } power;
@@ -30,7 +30,7 @@ TS_INLINE float mantissa(int fuses, power e) {
     return ts_fused(fuses, ts_fused(fuses, e.q, e.r, 1), e.r, 1);
 }
 
-/* Up to here e^x and e^-x are normal numbers, and n goes into the exponent. */
+/* Up to this magnitude e^x and e^-x are normal numbers, and adding n to the exponent is enough. */
 #define EXP_NEAR 87.0f
 
 TS_INLINE float exp_near(int fuses, float x) {
@@ -38,7 +38,7 @@ TS_INLINE float exp_near(int fuses, float x) {
     return ts_bits_float(ts_float_bits(mantissa(fuses, e)) + (ts_float_bits(e.shifted) << 23));
 }
 
-/* Two factors: 2^n alone need not be a number. */
+/* Scales by two factors, because 2^n may be out of range. */
 TS_INLINE float exp_far(int fuses, float x) {
     x = x < -105 ? -105 : x;
     x = x > 89.5f ? 89.5f : x;
@@ -59,8 +59,9 @@ static bool are_near(const float *in, int64_t n) {
     return largest <= ts_float_bits(EXP_NEAR);
 }
 
-/* The check is made on the way: of a row that is far nothing in `out` counts. Strips, where something is
-   fetched. */
+/* e^(argument) for rows whose arguments are all near. The loop looks for the largest magnitude as it goes; if
+   that is not near, the function returns false and what is in `out` does not count. With `next` the row is
+   cut into strips, so that each can prefetch some lines. */
 enum { STRIP = 32, LINE_FLOATS = 16 };
 #define STEP(level, argument, largest)                                                                       \
     do {                                                                                                     \
@@ -111,7 +112,7 @@ TS_INLINE float sigmoid_of(float x, float e) {
     return (x < 0 ? e : 1) / (1 + e);
 }
 
-/* tanh |x| = (e^2|x| - 1) / (e^2|x| + 1); near 0 n is 0 and nothing cancels. */
+/* tanh |x| = (e^2|x| - 1) / (e^2|x| + 1); near 0, n is 0 and nothing cancels. */
 TS_INLINE float tanh_float(int fuses, float x) {
     const float a = 2 * fabsf(x), limited = a > 18.06f ? 18.06f : a;
     const power e = split(fuses, limited);
@@ -138,7 +139,7 @@ TS_INLINE float erf_float(int fuses, float x) {
     far = ts_fused(fuses, far, a, -0x1.20c5ap+0f);
     far = ts_fused(fuses, far, a, -0x1.e11114p-14f);
     far = 1 - exp_near(fuses, far);
-    return copysignf(!(a >= 0.875f) ? near : far, x); /* NaN comes from the near side */
+    return copysignf(!(a >= 0.875f) ? near : far, x); /* a NaN passes through `near` */
 }
 
 /* In double: arctan a = base + arctan t with |t| <= tan(pi/8). */

@@ -1,6 +1,6 @@
-/* The activation functions of act.def, plain: computed in double precision with a rounding at the end, so
-   that they stay within 1 ULP of the exact value and vectorise. Polynomials are Taylor series or our own fits
-   at Chebyshev nodes; tests/unit/machine_act.c measures them. */
+/* Plain versions of the activation functions of act.def. They compute in double precision and round once, at
+   the end, so they stay within 1 ULP of the exact value, and they vectorise. Polynomials are Taylor series or
+   our own fits at Chebyshev nodes; tests/unit/machine_act.c measures them. */
 #include <math.h>
 
 #include "machine/act_double.h"
@@ -53,8 +53,8 @@ static inline float erf_float(float x) {
     return copysignf((float)(a < 0.75 ? near : far), x);
 }
 
-/* No range reduction: beyond [-pi, pi] the hardware follows the cubic -d + d^3/6 in the distance d from the
-   end, which gives the documented sin(9.0) -> 27.65 (nki.api.shared.rst:211-216). */
+/* The hardware does not reduce the range: beyond [-pi, pi] it follows the cubic -d + d^3/6 in the distance d
+   from the nearer end, which gives the documented sin(9.0) -> 27.65 (nki.api.shared.rst:211-216). */
 static inline float sin_float(float x) {
     const double pi = 0x1.921fb54442d18p1, a = fabs((double)x), d = a - pi;
     const double r = a > pi / 2 ? -d : a, z = r * r;
@@ -70,8 +70,8 @@ static inline float sin_float(float x) {
     return (float)copysign(1, (double)x) * (float)value;
 }
 
-/* Functions whose plain form is what the C library has. Beyond `end` they have reached their limits in fp32,
-   and infinities would meet zeros there. */
+/* Clamps the argument of a function made of C library calls. Beyond `end` the function has reached its limit
+   in fp32, and infinities would be multiplied by zeros. */
 static inline double within(double x, double end) {
     return x < -end ? -end : x > end ? end : x;
 }
@@ -84,7 +84,7 @@ static inline double logistic(double x) {
     return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
 }
 
-/* The normal distribution and its density. */
+/* The cumulative normal distribution, and below it its density. */
 static inline double normal(double x) {
     return 0.5 * erfc(-x * M_SQRT1_2);
 }

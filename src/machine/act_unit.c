@@ -1,10 +1,11 @@
-/* Fast activation functions of a network's units, products of x with something that rises from 0 to 1: double
-   precision with a rounding at the end, so within 1 ULP. act_ref.c has the plain twins. */
+/* Fast versions of the activation functions that neural networks use as units, such as gelu and silu: x times
+   something that rises from 0 to 1. They compute in double precision and round once, at the end, so they stay
+   within 1 ULP. act_ref.c has the plain twins. */
 #include "machine/act_double.h"
 #include "machine/engine.h"
 
-/* 1/2 erfc(a) with e^-z = e^-a^2 given: t * P(t), t = 1 / (1 + a/2), relative error 4e-10 up to a = 10.8,
-   beyond which the result times any x that fp32 could tell from 0 is 0. */
+/* 1/2 erfc(a), where z = a^2: t * P(t) * e^-z with t = 1 / (1 + a/2). The relative error is 4e-10 up to a =
+   10.8; beyond, the result times x is 0 in fp32. */
 static inline double half_erfc(double a, double z) {
     const double t = 1 / (1 + 0.5 * a);
     double p = -0x1.cb1d61c86372cp-6;
@@ -22,7 +23,7 @@ static inline double half_erfc(double a, double z) {
     return 0.5 * t * p * exp_double(-z);
 }
 
-/* The result is 0 below; the limit keeps -infinity times 0 from being NaN. */
+/* Clamps x from below, where the result is 0 anyway, so that -infinity times 0 does not make a NaN. */
 static inline double above(double x) {
     return x < -200 ? -200 : x;
 }
@@ -43,7 +44,7 @@ static inline double gelu_tanh_double(double x) {
     return gated(low, twice_root * (low + 0.044715 * (low * low * low)));
 }
 
-/* ln(1 + e) = ln u * e / (u - 1), u = 1 + e rounded: what the rounding took away goes back in. */
+/* ln(1 + e) = ln u * e / (u - 1), where u is 1 + e rounded: the factor makes up for the rounding. */
 static inline double softplus_double(double x) {
     const double e = exp_double(x), u = 1 + e, lost = u - 1;
     const double near = lost > 0 ? log_double(u) * (e / lost) : e;

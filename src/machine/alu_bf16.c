@@ -1,5 +1,5 @@
-/* The commonest operators on arrays of bf16 at once: each element is widened, computed on in fp32 and rounded
-   without a stop in an array of fp32. The bits are those of the way through ts_alu_floats. */
+/* The commonest operators on arrays of bf16. Each element is widened, computed in fp32 and rounded in
+   registers, without arrays of fp32 in between. The bits are those that ts_alu_floats and a cast give. */
 #include "base/bf16.h"
 #include "base/host.h"
 #include "machine/engine.h"
@@ -11,9 +11,9 @@ bool ts_alu_is_bf16(unsigned op) {
 
 /* ---- in whole vectors, where the CPU rounds to bf16 ---- */
 
-/* Operands: an array, or a number for all. */
+/* Two operands: each an array or, where it is NULL, the number. */
 typedef struct operands {
-    const uint16_t *a, *b; /* NULL: the number */
+    const uint16_t *a, *b;
     float number;
 } operands;
 
@@ -48,7 +48,7 @@ TS_BF16_TARGET static int64_t vectors(unsigned op, operands o, uint16_t *out, in
 }
 #endif
 
-/* How many elements it has done. */
+/* Does whole vectors, where the CPU can round them; returns the number of elements done. */
 static int64_t do_vectors(unsigned op, operands o, uint16_t *out, int64_t n) {
 #ifdef TS_BF16_TARGET
     if (ts_isa_vectors() == ts_isa_avx512bf16) return vectors(op, o, out, n);
@@ -62,7 +62,7 @@ static int64_t do_vectors(unsigned op, operands o, uint16_t *out, int64_t n) {
 /* Which operands are arrays; the other is the number. */
 typedef enum sides { both_arrays, first_array, second_array } sides;
 
-/* op and which are constants at each call of these three. */
+/* `op` and `which` are constants at each call of these three functions. */
 TS_INLINE float apply(const unsigned op, const sides which, float a, float b, float number) {
     const float x = which == second_array ? number : a, y = which == first_array ? number : b;
     return op == ts_alu_add ? x + y : op == ts_alu_subtract ? x - y : x * y;

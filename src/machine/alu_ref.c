@@ -12,8 +12,8 @@ static inline uint32_t mask_of(int condition) {
     return 0u - (uint32_t)condition;
 }
 
-/* Without branches, so that loops vectorise. Equal operands differ at most in the sign of zero: `and` of the
-   bits gives +0 when either is. */
+/* Without branches, so that loops vectorise; NaN wins. Equal operands differ at most in the sign of a zero:
+   `and` of their bits is +0 when either is +0. */
 static inline float float_max(float a, float b) {
     uint32_t x = ts_float_bits(a), y = ts_float_bits(b);
     uint32_t larger = select_bits(mask_of(a > b), x, y);
@@ -132,8 +132,8 @@ float ts_alu_float(unsigned op, float a, float b) {
 
 /* ---- integers ---- */
 
-/* Division by zero gives all ones and the overflow INT_MIN / -1 wraps: StableHLO leaves both open, XLA's
-   backends do this. */
+/* Division by zero gives all ones, and INT_MIN / -1 wraps. StableHLO leaves both open; this is what XLA's
+   backends do. */
 static inline uint32_t divide_ints(uint32_t a, uint32_t b, bool is_signed) {
     if (b == 0) return UINT32_MAX;
     if (!is_signed) return a / b;
@@ -146,7 +146,7 @@ static inline uint32_t mod_ints(uint32_t a, uint32_t b, bool is_signed) {
     return b == UINT32_MAX ? 0 : (uint32_t)((int32_t)a % (int32_t)b);
 }
 
-/* Wraps; a negative exponent gives the power truncated toward zero, saturated for 0. */
+/* a to the power b, wrapping. With a negative exponent: truncated toward zero, and INT32_MAX for base 0. */
 static uint32_t pow_ints(uint32_t a, uint32_t b, bool is_signed) {
     if (is_signed && (int32_t)b < 0) {
         if (a == 0) return INT32_MAX;
@@ -163,7 +163,7 @@ static inline uint32_t absolute(uint32_t a, bool is_signed) {
     return is_signed && (int32_t)a < 0 ? 0u - a : a;
 }
 
-/* Signed order becomes unsigned order when the sign bit is flipped. */
+/* Flipping the sign bit turns signed order into unsigned order. */
 #define INTS(name, expression)                                                                               \
     case ts_alu_##name:                                                                                      \
         _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                                \
@@ -205,7 +205,8 @@ void ts_alu_ints(unsigned op, bool is_signed, int width, const uint32_t *a, cons
         INTS(abs, absolute(x, is_signed))
         INTS(square, x * x)
         INTS(relu, p > flip ? x : 0)
-        /* A count is the unsigned value of its own width; results are cut to the width when written. */
+        /* A shift count is unsigned and of the operands' width; results are cut to that width when they are
+           written. */
         INTS(logical_shift_left, (x << (y & 31)) & mask_of((y & mask) < bits))
         INTS(logical_shift_right, ((x & mask) >> (y & 31)) & mask_of((y & mask) < bits))
     case ts_alu_arith_shift_right:
@@ -235,7 +236,7 @@ static bool is_word(unsigned dtype) {
     return dtype == ts_dtype_i32 || dtype == ts_dtype_u32;
 }
 
-/* Operators whose results are fractions. */
+/* Operators whose results are fractions, so that they work in fp32. */
 static bool is_fractional(unsigned op) {
     return op == ts_alu_rsqrt || op == ts_alu_reciprocal || op == ts_alu_average;
 }

@@ -6,7 +6,8 @@
 #include "base/bits.h"
 #include "machine/engine.h"
 
-/* Angles below this have n * PI_1 and n * PI_2 exact in double: 33 bits each, n in halves takes 20. */
+/* For angles below this n * PI_1 and n * PI_2 are exact in double: both constants have 33 bits, and n, a
+   multiple of 1/2, takes 20. */
 #define NEAR_LIMIT 0x1p20f
 
 static const double PI_1 = 0x1.921fb544p+1, PI_2 = 0x1.0b4611a6p-33, PI_3 = 0x1.3198a2e037073p-68;
@@ -28,13 +29,13 @@ static inline float fold_near(float x, double turns) {
     return x == 0 && turns == 0 ? x : folded;
 }
 
-/* The bits of 1/pi after the point. */
+/* The first 256 fraction bits of 1/pi. */
 static const uint32_t INVERSE_PI[] = {0x517cc1b7, 0x27220a94, 0xfe13abe8, 0xfa9a6ee0,
                                       0x6db14acc, 0x9e21c820, 0xff28b1d5, 0xef5de2b0};
 
-/* |x| = m * 2^e with e >= -4. x / pi modulo 2 in units of 2^-127 is m times the bits of 2^e / pi from weight
-   1 down, modulo 2^128; what is cut off is below 2^-103, and no fp32 number lies nearer than 2^-31 to a
-   multiple of pi/2. */
+/* |x| = m * 2^e with e >= -4. In units of 2^-127, x / pi modulo 2 is m times the bits of 2^e / pi from weight
+   1 down, modulo 2^128. The bits that are cut off add less than 2^-103, and no fp32 number lies nearer than
+   2^-31 to a multiple of pi/2. */
 static float fold_far(float x, unsigned quarters) {
     const uint32_t bits = ts_float_bits(x);
     const uint64_t m = (bits & 0x7fffff) | 0x800000;
@@ -50,7 +51,7 @@ static float fold_far(float x, unsigned quarters) {
     unsigned __int128 turns = window * m;
     if (bits >> 31) turns = 0 - turns;
     turns += half * quarters;
-    /* Nearest integer: n even when turns lies in [-1/2, 1/2). */
+    /* The nearest integer n is even when `turns` lies in [-1/2, 1/2). */
     const bool is_odd = (turns + half) >> 127;
     if (is_odd) turns += half * 2;
     const double fraction = (double)(__int128)turns * 0x1p-127 * 0x1.921fb54442d18p+1;

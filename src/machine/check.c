@@ -1,6 +1,6 @@
-/* Checks while a program runs: after each instruction nothing waits, so that what it has read and written can
-   be looked at. SBUF, PSUM, scratch and results have a bit for each byte that was written. Where a NaN lies
-   is remembered coarsely: for 64 bytes of all partitions, and for each tensor. */
+/* Checks while a program runs. Every instruction is completed at once, so that what it read and wrote can be
+   examined. SBUF, PSUM, scratch and results have one bit per byte, set when the byte is written. Where NaNs
+   come from is kept coarsely: for 64 bytes of all partitions, and for each tensor. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +8,13 @@
 #include "base/bitset.h"
 #include "machine/check_run.h"
 
-enum { ORIGIN_BYTES = 64 };
+enum { ORIGIN_BYTES = 64 }; /* of each partition that share an origin of NaNs */
 static const uint32_t INPUT_ORIGIN = UINT32_C(1) << 31;
-enum { HAS_NAN = 1, HAS_INF = 2 };
+enum { HAS_NAN = 1, HAS_INF = 2 }; /* bits: what values hold */
 
 /* ---- operands, run by run ---- */
 
-/* Called with adjacent or evenly spaced elements; false stops. */
+/* Called with `count` evenly spaced elements; byte and step are bytes. Returns false to stop. */
 typedef bool run_visit(void *context, int32_t part, int64_t byte, int64_t count, int64_t step);
 
 static void each_run(const ts_ref *ref, run_visit *visit, void *context) {
@@ -33,7 +33,7 @@ static void each_run(const ts_ref *ref, run_visit *visit, void *context) {
         }
 }
 
-/* The whole tensor, for what an index chooses in it. */
+/* All of the tensor, for an operand whose index may choose any part of it. */
 static ts_ref whole(const ts_exec *exec, const ts_ref *ref) {
     const ts_tensor *tensor = &exec->program->tensors.data[ref->tensor];
     ts_ref all = {.space = ts_space_hbm, .dtype = ref->dtype, .dims = 1, .tensor = ref->tensor, .parts = 1};
@@ -44,7 +44,8 @@ static ts_ref whole(const ts_exec *exec, const ts_ref *ref) {
 
 /* ---- bits of written bytes ---- */
 
-/* Where the bits of an operand's partition begin; NULL: all of it counts as written. */
+/* The bits of the memory or tensor of an operand; NULL: all of it counts as written. The bit of byte b in
+   partition p is number *first + p * *pitch + b. */
 static uint64_t *bits_of(const ts_exec *exec, const ts_ref *ref, int64_t *first, int64_t *pitch) {
     const ts_checks *checks = exec->checks;
     const ts_tensor *tensor = &exec->program->tensors.data[ref->tensor];
@@ -180,7 +181,8 @@ static int values_of(const ts_exec *exec, const ts_ref *ref, ts_finding *first) 
     return walk.has;
 }
 
-/* Outputs that take over an input's memory share its origin. */
+/* The origins of the bytes of an operand, *count of them. Outputs that take over an input's memory share that
+   input's origin. */
 static uint32_t *origins_of(const ts_exec *exec, const ts_ref *ref, int64_t *count) {
     const ts_checks *checks = exec->checks;
     int64_t size = ts_dtype_get((ts_dtype)ref->dtype)->bytes, low = ref->offset, high = ref->offset + size;
@@ -213,7 +215,7 @@ static void set_origin(const ts_exec *exec, const ts_ref *ref, uint32_t origin) 
         origins[i] = origin;
 }
 
-/* Of what the instruction is about to read: HAS_ bits, and where a NaN among it came from. */
+/* Examines what the instruction is about to read: returns HAS_ bits, and in *origin where a NaN came from. */
 static int look_at_sources(const ts_exec *exec, const ts_inst *inst, const ts_operands *operands,
                            uint32_t *origin) {
     int has = 0;
@@ -315,7 +317,7 @@ static bool has_bits(const ts_checks *checks, const ts_program *program) {
     return true;
 }
 
-/* Nothing on the chip, in scratch or in results counts as written. */
+/* Allocates the bits: nothing on the chip, in scratch or in results counts as written. */
 static bool forget_writes(const ts_exec *exec) {
     const ts_program *program = exec->program;
     const ts_memory *sbuf = &exec->core->sbuf, *psum = &exec->core->psum;
@@ -357,7 +359,7 @@ ts_status ts_check_begin(ts_exec *exec) {
     return ts_ok;
 }
 
-/* What a result holds in the end: bytes that nobody wrote, or a NaN, whose origin matters now. */
+/* Looks for bytes of a result that nothing wrote, and for NaNs, whose origin is then reported. */
 static void check_result(ts_exec *exec, uint32_t tensor) {
     ts_checks *checks = exec->checks;
     ts_ref ref = ref_of_tensor(exec, tensor);

@@ -1,10 +1,10 @@
-/* What casts do to values: counted where they are made. */
+/* Counts what casts do to values, for the checks of overflow and rounding. */
 #include <math.h>
 #include <string.h>
 
 #include "machine/check_run.h"
 
-/* Fp32 numbers of one sign are in the order of their bits. */
+/* Positive fp32 numbers have the same order as their bits. */
 static void keep_largest(ts_casts *casts, float value) {
     uint32_t bits;
     value = fabsf(value);
@@ -14,7 +14,7 @@ static void keep_largest(ts_casts *casts, float value) {
         continue;
 }
 
-/* The first integers below and above those of a type. */
+/* The first integers below and above the range of an integer type. */
 static void limits(const ts_dtype_info *info, double *low, double *high) {
     int bits = info->bytes * 8 - (info->kind == 's');
     *high = ldexp(1, bits);

@@ -1,4 +1,4 @@
-/* What has happened before what, by semaphores: vector clocks over engines and queues. */
+/* The happened-before order that semaphores make: vector clocks of engines and queues (check_order.h). */
 #include "machine/check_order.h"
 
 static const ts_sync *sync_of(const ts_ordering *order, uint32_t at) {
@@ -48,7 +48,8 @@ void ts_ordering_begin(ts_ordering *order, const ts_program *program, ts_arena *
         order->over[engine] = TS_NEW_ARRAY(arena, uint32_t, order->sources + 1);
 }
 
-/* The signal after which the semaphore is at least `value`; NULL: it was from the start. */
+/* The signal after which the semaphore is at least `value`; NULL: it always was, or no signal so far is
+   enough. */
 static const ts_order_signal *find_signal(const ts_order_semaphore *semaphore, int64_t value) {
     uint32_t low = 0, high = semaphore->signals.count;
     while (low < high) {
@@ -64,7 +65,7 @@ static const ts_order_signal *find_signal(const ts_order_semaphore *semaphore, i
 static void learn(ts_ordering *order, uint8_t engine, const ts_order_semaphore *semaphore,
                   const ts_order_signal *signal) {
     uint32_t *over = order->over[engine];
-    if (over[semaphore->source] >= signal->number) return; /* and with it all that was over then */
+    if (over[semaphore->source] >= signal->number) return; /* known already, and so is all that it implies */
     for (uint32_t source = 0; source < order->sources; source++)
         if (signal->over[source] > over[source]) over[source] = signal->over[source];
     over[semaphore->source] = signal->number;

@@ -1,5 +1,5 @@
-/* Finds races: in the program's order, each access is compared with the earlier ones of its storage that its
-   engine does not know to be over. */
+/* Finds races. In program order, each access is compared with the earlier accesses of its storage that its
+   engine does not know to be complete. */
 #include "machine/check_races.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@
 
 enum {
     MOST_RACES = 256,
-    CHUNK = 64, /* accesses with common bounds */
-    RECENT = 8, /* of one position, looked through for the same place */
+    CHUNK = 64, /* touches with common bounds, which are compared first */
+    RECENT = 8, /* touches of a site that are searched for one of the same place */
     SBUF = 0,
     PSUM,
     SCRATCH,
@@ -25,23 +25,23 @@ typedef struct box {
     int32_t first, end;
 } box;
 
-/* One execution of one operand of one code position. */
+/* An access: one execution of one operand of one code position. */
 typedef struct touch {
     box bounds;
-    const ts_ref *shape; /* all but its place; NULL: a later one has the same place */
+    const ts_ref *shape; /* its pattern without its place; NULL: dead, as a later touch has the same place */
     int64_t offset;
-    uint32_t number; /* in its source */
+    uint32_t number; /* of the instruction in its source */
 } touch;
 
-/* One operand of one code position: what it touched, in order. */
+/* One operand of one code position: all that it touched, in order. */
 typedef struct site {
-    struct site *next; /* of its storage */
+    struct site *next; /* in its storage */
     uint32_t at;
     bool is_write;
     TS_VEC(touch) touches;
     TS_VEC(box) chunks;     /* bounds of CHUNK touches each */
-    uint32_t dead;          /* touches without a shape */
-    TS_VEC(uint32_t) found; /* later positions that it races with */
+    uint32_t dead;          /* how many touches have no shape */
+    TS_VEC(uint32_t) found; /* later code positions that it races with */
 } site;
 
 typedef struct search {
@@ -51,18 +51,19 @@ typedef struct search {
     ts_arena arena;
     ts_ordering order;
     ts_unroll unroll;
-    ts_operands operands; /* of the instruction that it is at */
+    ts_operands operands; /* of the current instruction */
     int64_t most;
-    uint32_t *storage_of;                 /* per tensor */
-    bool *is_written;                     /* per storage: something writes it */
-    site **sites;                         /* per storage */
-    site *(*site_of)[TS_MAX_OPERANDS][2]; /* per code position: of its operands, read and written */
-    uint32_t *executions;                 /* per code position */
+    uint32_t *storage_of; /* per tensor */
+    bool *is_written;     /* per storage: something writes it */
+    site **sites;         /* per storage */
+    /* Per code position and operand: the site that reads, and the one that writes. */
+    site *(*site_of)[TS_MAX_OPERANDS][2];
+    uint32_t *executions; /* per code position */
 } search;
 
 /* ---- storages ---- */
 
-/* Outputs that take over an input lie where it lies, scratch tensors by their address. */
+/* An output that takes over an input shares its storage; scratch tensors are places in one storage. */
 static void find_storages(search *s) {
     const ts_program *program = s->program;
     uint32_t count = program->tensors.count;
@@ -88,7 +89,7 @@ static void find_storages(search *s) {
     }
 }
 
-/* The operand as a part of its storage. */
+/* The storage of an operand; *placed is the operand with its offset in that storage. */
 static uint32_t place(const search *s, const ts_ref *ref, ts_ref *placed) {
     *placed = *ref;
     if (ref->space != ts_space_hbm) return ref->space == ts_space_psum ? PSUM : SBUF;
@@ -99,7 +100,7 @@ static uint32_t place(const search *s, const ts_ref *ref, ts_ref *placed) {
 
 static box bounds_of(const search *s, const ts_ref *ref, uint32_t tensor) {
     box b = {ref->offset, ref->offset + ts_dtype_get(ref->dtype)->bytes, ref->part, ref->part + ref->parts};
-    if (ref->index) { /* data decides where in the tensor */
+    if (ref->index) { /* the index may choose any part of the tensor */
         const ts_tensor *whole = &s->program->tensors.data[tensor];
         b.lo = whole->kind == ts_tensor_scratch ? (int64_t)whole->address : 0;
         b.hi = b.lo + (int64_t)whole->bytes;
@@ -147,14 +148,15 @@ static void drop_dead(search *s, site *of) {
         if (of->touches.data[i].shape) append(s, of, of->touches.data[i]);
 }
 
-/* Equal but for the place. */
+/* Whether the two differ in their place alone. */
 static bool is_shape(const ts_ref *shape, const ts_ref *ref) {
     return shape->dtype == ref->dtype && shape->dims == ref->dims && shape->index == ref->index &&
            memcmp(shape->step, ref->step, sizeof ref->step) == 0 &&
            memcmp(shape->count, ref->count, sizeof ref->count) == 0;
 }
 
-/* Who races with an access races with a later one of the same operand in the same place, too. */
+/* Records an access. An earlier one of the same operand in the same place can be dropped: what races with it
+   races with the later one, too. */
 static void note(search *s, site *to, const ts_ref *ref, const box *bounds, uint32_t number) {
     touch one = {.bounds = *bounds, .offset = ref->offset, .number = number};
     for (uint32_t i = to->touches.count, left = RECENT; i-- > 0 && left-- > 0;) {
@@ -179,7 +181,8 @@ static bool was_found(const site *earlier, uint32_t at) {
     return false;
 }
 
-/* The first of its source's signals that says that the access is over. */
+/* Finds the first signal of the access's source that shows that the access is complete; without one, proposes
+   a semaphore that nothing uses. */
 static void find_signal(const search *s, const site *earlier, uint32_t number, ts_race *race) {
     const ts_ordering *order = &s->order;
     uint32_t source = order->source_of[earlier->at], best = UINT32_MAX;
@@ -244,7 +247,8 @@ static bool meets(const touch *one, const ts_ref *placed, const box *bounds) {
     return ts_ref_overlap(&other, placed, &is_exact);
 }
 
-/* The accesses of one site that the engine does not know to be over are its last ones. */
+/* Compares an access with those of an earlier site, from the last backwards: once the engine knows one to be
+   complete, it knows all before it to be. */
 static void compare(search *s, site *earlier, const ts_ref *ref, const ts_ref *placed, const box *bounds,
                     bool is_write) {
     const ts_inst *inst = s->program->code.data[s->unroll.at];

@@ -1,4 +1,4 @@
-/* Races, told to a person or a program. */
+/* Races as text for people and as JSON. */
 #include <inttypes.h>
 
 #include "arch/isa.h"
@@ -10,7 +10,7 @@ static const ts_loc *loc_of(const ts_program *program, uint32_t at) {
     return loc > 0 && loc < program->locs.count ? &program->locs.data[loc] : &unknown;
 }
 
-/* vector.tensor_copy (jit(f)/mul) at f.py:12; of a transfer the queue, too. */
+/* Appends text such as "vector.tensor_copy (jit(f)/mul) at f.py:12", with the queue of a transfer. */
 static void add_instruction(const ts_program *program, uint32_t at, ts_text *out) {
     const ts_inst *inst = program->code.data[at];
     const ts_loc *loc = loc_of(program, at);

@@ -1,4 +1,4 @@
-/* What checks are called, and what they found, told to a person or a program. */
+/* The names of checks, and their findings as text for people and as JSON. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,7 +117,7 @@ static void add_subject(const ts_checks *checks, const ts_finding *finding, ts_t
     if (*loc->file) ts_text_format(out, " at %s:%u", loc->file, loc->line);
 }
 
-/* Whether what it made may come from the memory of another rank, whose own run tells where from. */
+/* Whether the NaN may come from the memory of another rank, whose own run reports where it was made. */
 static bool is_between_ranks(const ts_checks *checks, const ts_finding *finding) {
     return finding->at != TS_AT_ENDS && checks->program->ranks > 1 &&
            checks->program->code.data[finding->at]->op == ts_op_collective;

@@ -1,24 +1,24 @@
-/* Collectives: what the ranks of a group do together, and which rank a core is. All ranks of a program meet
-   first, each with its operands. Then a rank reads in the HBM of the others what becomes its own result, and
-   they meet again before anybody goes on: what was read may change only then. Nothing fails between the two
-   but a process that ends, so nobody waits for one who does not come. */
+/* Collectives, and gpsimd_rank, which tells which rank a core is. First all ranks of the program meet, each
+   with its operands. Then each rank reads from the HBM of the others what becomes its own result. They meet
+   again before any of them goes on, since what was read may change from then on. Between the two meetings
+   nothing can fail but a process that ends, so no rank waits for one that does not come. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/copy.h"
 #include "machine/engine.h"
 
-enum { PIECE_BYTES = 1 << 16 };
-static const double BYTE_NS = 0.1; /* what a byte costs about to copy */
+enum { PIECE_BYTES = 1 << 16 };    /* copied by one thread at a time */
+static const double BYTE_NS = 0.1; /* about what copying a byte costs */
 
-/* A rank at a collective. */
+/* This rank's view of a collective. */
 typedef struct party {
     const ts_exec *exec;
     ts_offer own;
     uint8_t kind, op;
-    const int32_t *members; /* of its group, in the order of the row; NULL: it is in none */
+    const int32_t *members; /* the ranks of its group, in the order of `groups`; NULL: it is in no group */
     int64_t size;
-    int place; /* its own among them */
+    int place; /* of this rank among them */
 } party;
 
 static const ts_offer *offer_of(const party *p, int64_t member) {
@@ -27,7 +27,7 @@ static const ts_offer *offer_of(const party *p, int64_t member) {
 
 /* ---- whether all mean the same ---- */
 
-/* What two members do not agree in, and how each has it. */
+/* What two members do not agree on, and the value of each. */
 typedef struct difference {
     const char *what;
     char first[48], second[48];
@@ -41,7 +41,7 @@ static bool differ_in_number(difference *d, const char *what, int64_t first, int
     return true;
 }
 
-/* Names are of tables: one for each meaning. */
+/* Names come from tables, so equal names are the same pointer. */
 static bool differ_in_name(difference *d, const char *what, const char *first, const char *second) {
     if (first == second) return false;
     d->what = what;
@@ -71,7 +71,7 @@ static bool differ(const ts_offer *a, const ts_offer *b, difference *d) {
            differ_in_number(d, "elements of dst", a->dst.elems, b->dst.elems) || differ_in_groups(d, a, b);
 }
 
-/* Everybody compares all with the first, and so finds the same. */
+/* Every rank compares all offers with that of rank 0, so all ranks find the same. */
 static ts_status check_all(const ts_exec *exec) {
     difference d;
     for (int rank = 1; rank < ts_meeting_members(exec->meeting); rank++) {
@@ -89,10 +89,10 @@ static ts_status check_all(const ts_exec *exec) {
 typedef struct joining {
     const party *p;
     int64_t first, last; /* elements of dst */
-    int64_t ahead;       /* element i of dst is made of elements i + ahead of the sources */
+    int64_t ahead;       /* element i of dst comes from elements i + ahead of the sources */
 } joining;
 
-/* Results go to dst last: it may be one of the sources. */
+/* Writes to dst only in the last step, since dst may be one of the sources. */
 static void join_floats(const joining *j, int64_t at, int64_t n) {
     _Alignas(64) float kept[TS_CHUNK], read[TS_CHUNK], room[TS_CHUNK];
     const party *p = j->p;
@@ -147,7 +147,7 @@ static void join_two_wide(unsigned op, bool is_signed, uint64_t *total, const ui
     }
 }
 
-/* 64 bits, which no engine has. */
+/* 64-bit integers, which no engine computes on. */
 static void join_wide(const joining *j, int64_t at, int64_t n) {
     uint64_t total[TS_CHUNK], next[TS_CHUNK];
     const party *p = j->p;
@@ -162,7 +162,7 @@ static void join_wide(const joining *j, int64_t at, int64_t n) {
     memcpy(p->own.dst.base + at * (int64_t)sizeof *total, total, bytes);
 }
 
-/* Of bf16 the sum of two is rounded once, as it is by way of fp32. */
+/* Whether the bf16 operators of two arrays can do it: one operation is rounded once, as by way of fp32. */
 static bool is_bf16_pair(const party *p) {
     const ts_rows *dst = &p->own.dst;
     return p->size == 2 && dst->dtype == ts_dtype_bf16 && ts_alu_is_bf16(p->op) && !dst->is_stochastic &&
@@ -224,7 +224,7 @@ static void move(const party *p, uint8_t *to, const uint8_t *from, int64_t bytes
     ts_split(p->exec, (bytes + PIECE_BYTES - 1) / PIECE_BYTES, BYTE_NS * PIECE_BYTES, copy_pieces, &c);
 }
 
-/* `elems` elements of dst from element `at` on. */
+/* Copies `elems` elements to element `at` of dst. */
 static void copy(const party *p, int64_t at, const ts_rows *from, int64_t from_at, int64_t elems) {
     const int64_t size = p->own.dst.size;
     move(p, p->own.dst.base + at * size, from->base + from_at * size, elems * size);
@@ -232,12 +232,12 @@ static void copy(const party *p, int64_t at, const ts_rows *from, int64_t from_a
 
 /* ---- parts that change places: permute and all_to_all ---- */
 
-/* How many parts dst has; a rank in no group leaves it alone. */
+/* The number of parts of dst. */
 static int64_t parts_of(const party *p) {
     return p->kind == ts_cc_permute ? 1 : p->own.columns;
 }
 
-/* Where a part of dst comes from, and from which element there on; NULL: it becomes zeros. */
+/* The rows that a part of dst comes from, beginning at element *from_at; NULL: the part becomes zeros. */
 static const ts_rows *source_of(const party *p, int64_t part, int64_t *from_at) {
     *from_at = p->place * (p->own.dst.elems / parts_of(p));
     if (p->kind != ts_cc_permute) return &offer_of(p, part)->src;
@@ -258,7 +258,8 @@ static int64_t room_elems(const party *p) {
     return room->partitions * room->pitch / p->own.dst.size / parts_of(p);
 }
 
-/* Where dst is src on some rank, all take a piece of each part out first, and write it when all have. */
+/* The same where dst is src on some rank: all ranks first copy a piece of each part aside, and write it once
+   all have done so. A rank in no group only takes part in the meetings. */
 static ts_status move_parts_in_place(const party *p) {
     const int64_t size = p->own.dst.size, parts = parts_of(p), elems = p->own.dst.elems / parts;
     const int64_t most = room_elems(p), own = p->kind == ts_cc_permute || p->members ? parts : 0;
@@ -293,12 +294,14 @@ static ts_status exchange(const party *p) {
 
 /* ---- the kinds ---- */
 
-/* The part of `elems` elements that a member joins for all; whole lines of the narrowest type. */
+/* Where the part of `elems` elements begins that a member joins for all: at a multiple of 64 elements, so
+   that parts do not share a cache line. */
 static int64_t begin_of_part(const party *p, int64_t elems, int64_t member) {
     return member == p->size ? elems : elems / p->size * member / 64 * 64;
 }
 
-/* Each member joins its part for all, then they have those of the others from them. */
+/* An all_reduce: each member joins one part for all. After a meeting gather_parts takes the others from the
+   members that made them. */
 static void reduce_own_part(const party *p) {
     int64_t elems = p->own.dst.elems;
     joining j = {
@@ -315,7 +318,7 @@ static void gather_parts(const party *p) {
     }
 }
 
-/* All but what an all_reduce does after it. */
+/* The whole collective, except what an all_reduce does after the next meeting. */
 static ts_status execute(const party *p) {
     const int64_t elems = p->own.src.elems;
     joining whole = {.p = p, .last = p->own.dst.elems, .ahead = p->place * p->own.dst.elems};
@@ -333,7 +336,8 @@ static ts_status execute(const party *p) {
     return ts_ok;
 }
 
-/* Of a permute its source alone is what the target must know. */
+/* Finds the rank's group. For a permute, which lists pairs of source and target, the group of a target is its
+   source alone. */
 static void find_group(party *p) {
     const int rank = p->exec->program->ranks > 1 ? p->exec->member : 0;
     const bool is_pairs = p->kind == ts_cc_permute;
@@ -345,7 +349,8 @@ static void find_group(party *p) {
     }
 }
 
-/* dst may be src where each rank alone reads what it overwrites, or what it takes is put aside first. */
+/* dst and src must not overlap, unless they are the same: then a rank overwrites only what no other rank
+   reads, or what was copied aside. */
 static ts_status check_overlap(const party *p) {
     const ts_rows *dst = &p->own.dst, *src = &p->own.src;
     const uint8_t *dst_end = dst->base + dst->elems * dst->size,
