@@ -1,4 +1,4 @@
-/* Moves that are put off (deferred.h). */
+/* Moves that are put off: the list, the three kinds of moves, and operands read transposed (deferred.h). */
 #include <string.h>
 
 #include "base/clones.h"
@@ -21,7 +21,8 @@ static void keep_area(ts_deferred_areas *areas, int at, const ts_area *area) {
     areas->high[at] = (int32_t)area->high;
 }
 
-/* Which of the first `count` areas share a byte with this one; false: none. */
+/* Sets is_met[i] for those of the first `count` areas that share a byte with `area`. Returns whether any
+   does. */
 TS_CLONES
 static bool find_met(const ts_deferred_areas *areas, int count, const ts_area *area, uint8_t *is_met) {
     const int32_t space = area->space, part = area->part, end = area->part + area->parts;
@@ -56,7 +57,7 @@ static void settle(ts_exec *exec, int at) {
     ts_work_local(&d->set, &d->work);
 }
 
-/* What nothing needs any more is not done. */
+/* Takes a move off the list, and makes it unless its tile is not needed any more. */
 static void let_go(ts_exec *exec, int at) {
     const ts_deferrals *all = exec->core->deferrals;
     const uint32_t tile = all->list[all->slot[at]].tile;
@@ -84,7 +85,7 @@ void ts_deferred_meet(ts_exec *exec, const ts_area *area, bool is_written, bool 
     uint8_t is_met[TS_DEFERRED], is_changed[TS_DEFERRED] = {0};
     bool any = find_met(&all->places, all->count, area, is_met);
     if (is_written) any |= find_met(&all->sources, all->count, area, is_changed);
-    /* Backwards: what takes the place of one that is settled has been looked at. */
+    /* Backwards: the move that takes the number of one that leaves the list has been looked at already. */
     for (int i = any ? all->count : 0; i-- > 0;) {
         ts_deferral *d = &all->list[all->slot[i]];
         if (is_met[i] && is_written && is_whole && covers(area, &d->place)) {
@@ -135,11 +136,11 @@ bool ts_defer_halves(const ts_operand_set *set, const ts_rows *dst, const ts_row
 
 /* ---- floats turned ---- */
 
-/* Rows of floats from halves in columns. */
+/* A transpose: rows of floats from columns of halves. */
 typedef struct turning {
     ts_rows dst;
-    const uint8_t *from; /* of the first element of the first row */
-    int64_t pitch, step; /* from element to element of a row, and from row to row; bytes */
+    const uint8_t *from; /* half of the first element of the first row */
+    int64_t pitch, step; /* bytes to the next element of a row, and to the next row */
 } turning;
 
 static void turn_halves(void *context, int64_t first, int64_t last) {
@@ -155,7 +156,8 @@ static void turn_halves(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* Where elements [first, first + n) of rows lie; false when no one step leads through them. */
+/* Finds offset and step, in bytes, of elements [first, first + n) of rows; false if they do not have one
+   step. */
 static bool stretch(const ts_rows *rows, int64_t first, int64_t n, int64_t *offset, int64_t *step) {
     int inner = rows->dims - 1;
     if (first % rows->count[inner] + n > rows->count[inner]) return false;
@@ -166,7 +168,7 @@ static bool stretch(const ts_rows *rows, int64_t first, int64_t n, int64_t *offs
     return true;
 }
 
-/* The copy to floats that would have made all of `data`; NULL: none. */
+/* The conversion, put off, that would have made all of `data`; NULL: none. */
 static const ts_deferral *maker_of(const ts_deferrals *all, const ts_area *data) {
     for (int i = 0; i < all->count; i++) {
         const ts_deferral *d = &all->list[all->slot[i]];
@@ -205,13 +207,13 @@ bool ts_defer_turn(ts_operand_set *set, const ts_rows *dst, const ts_rows *data)
 
 /* ---- and put together ---- */
 
-/* Numbers of `size` bytes that lie in columns, to rows of the destination. */
+/* Values of `size` bytes that lie in columns of the source and become rows of the destination. */
 typedef struct block {
-    int64_t from, to; /* bytes into a partition */
-    int64_t size;     /* 0: one half of a word is there, the other is still to come */
+    int64_t from, to; /* offsets in a partition, in bytes */
+    int64_t size;     /* 0: one half of a word has been found, the other not yet */
 } block;
 
-enum { BLOCKS = 16 };
+enum { BLOCKS = 16 }; /* most of one copy */
 typedef struct joining {
     ts_isa isa;
     const uint8_t *from; /* partition of the first element */
@@ -236,7 +238,8 @@ static void turn_numbers(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* The transpose that would have made the rows from `low` on; NULL: none. */
+/* The transpose, put off, that would have made the rows whose elements begin at `low`, *n of each; NULL:
+   none. */
 static ts_deferral *turned_at(ts_deferrals *all, const ts_rows *src, int64_t low, int64_t *n) {
     for (int i = 0; i < all->count; i++) {
         ts_deferral *d = &all->list[all->slot[i]];
@@ -249,8 +252,8 @@ static ts_deferral *turned_at(ts_deferrals *all, const ts_rows *src, int64_t low
     return NULL;
 }
 
-/* One more half: with the one before, where both are of the same numbers, or by itself where these have no
-   other. */
+/* Adds the halves of one transpose: as the second halves of the block before, if both are halves of the same
+   values, or as a new block. False: they are neither. */
 static bool add_half(joining *j, const ts_deferral *d, int64_t to, int64_t step) {
     block *open = j->blocks > 0 && j->block[j->blocks - 1].size == 0 ? &j->block[j->blocks - 1] : NULL;
     if (open && d->step == 4 && step == 4 && d->offset == open->from + 2 && to == open->to + 2) {
@@ -262,14 +265,14 @@ static bool add_half(joining *j, const ts_deferral *d, int64_t to, int64_t step)
     return true;
 }
 
-/* A transpose that is put off, and where the copy takes its halves. */
+/* A transpose that is put off, and where the copy puts its halves. */
 typedef struct joined {
     ts_deferral *turned;
-    int64_t to, step; /* bytes: of the first element in a partition, and from element to element */
+    int64_t to, step; /* bytes: of the first element in a partition, and to the next element */
 } joined;
 
-/* The blocks that the copy consists of, what they read, and the transposes; returns how many these are, 0
-   when not all of the copy is such. */
+/* Finds the blocks that the copy consists of, the area that they read, and the transposes. Returns the number
+   of transposes, or 0 if the copy reads anything else. */
 static int find_blocks(const ts_exec *exec, const ts_rows *dst, const ts_rows *src, joining *j,
                        ts_area *source, joined *halves) {
     int count = 0;
@@ -290,7 +293,7 @@ static int find_blocks(const ts_exec *exec, const ts_rows *dst, const ts_rows *s
     return j->blocks > 0 && j->block[j->blocks - 1].size > 0 ? count : 0;
 }
 
-/* Floats from halves of the same partition. */
+/* A conversion: floats from halves of the same partition. */
 typedef struct widening {
     ts_rows dst, from;
 } widening;
@@ -300,8 +303,8 @@ static void widen(void *context, int64_t first, int64_t last) {
     ts_rows_copy(&w->dst, &w->from, first, last);
 }
 
-/* What a transpose would leave comes from where its halves have been put together, from now on: what it
-   turned changes sooner, as a rule. */
+/* Makes a transpose that is put off read the joined halves instead of its source, which as a rule changes
+   sooner. */
 static void take_from(ts_exec *exec, const joined *half, const ts_rows *dst) {
     ts_deferral *d = half->turned;
     ts_deferrals *all = exec->core->deferrals;
@@ -336,7 +339,8 @@ bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src) 
         return false;
     const int count = find_blocks(exec, dst, src, &j, &source, halves);
     if (count == 0) return false;
-    /* The two share no byte: what the destination meets of the source is not put off any more. */
+    /* The destination and the source share no byte: moves whose source the destination overlaps have been
+       made. */
     j.from = sbuf->data + source.part * sbuf->pitch;
     j.to = sbuf->data + dst->part * sbuf->pitch;
     j.parts = source.parts;
@@ -357,7 +361,7 @@ bool ts_defer_join(ts_operand_set *set, const ts_rows *dst, const ts_rows *src) 
 
 /* ---- read turned ---- */
 
-/* The block that the bytes [low, high) of a partition are elements of; NULL: none, or they are halves. */
+/* The block whose elements are the bytes [low, high) of a partition; NULL: none, or they are halves. */
 static const block *block_at(const joining *j, int64_t low, int64_t high, int size) {
     for (int i = 0; i < j->blocks; i++) {
         const block *b = &j->block[i];

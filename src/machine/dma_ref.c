@@ -6,13 +6,14 @@
 #include "machine/through.h"
 #include "machine/transfer.h"
 
-enum { FAR_BYTES = 1 << 20 };       /* a tensor that a core's own cache does not hold beside other things */
-enum { STREAMING_BYTES = 4 << 20 }; /* a tensor that would push what is in use out of the caches */
+enum { FAR_BYTES = 1 << 20 };       /* a tensor that does not fit a CPU core's own cache beside other data */
+enum { STREAMING_BYTES = 4 << 20 }; /* a tensor that would evict data in use from the caches */
 
+/* One operand of the DMA. */
 typedef struct side {
     ts_pattern pattern;
     ts_rows rows;
-    const ts_tensor *tensor; /* HBM */
+    const ts_tensor *tensor; /* NULL: not in HBM */
     bool is_indexed;
     ts_rows index;      /* one element for each count of the outermost dimension */
     int64_t index_step; /* bytes */
@@ -21,8 +22,8 @@ typedef struct side {
 
 typedef struct dma {
     side dst, src;
-    ts_pair pair, row; /* the whole; without the dimensions that indices walk */
-    int outer;         /* dimensions of `pair` before those of `row` */
+    ts_pair pair, row; /* all of it; without the dimensions that indices walk */
+    int outer;         /* how many dimensions `row` lacks */
     int64_t rows;      /* product of their counts */
     bool is_skipping;
 } dma;
@@ -43,7 +44,7 @@ static void on_chip_pattern(side *s) {
     }
 }
 
-/* An indexed side keeps its own dimensions: the outermost is the one that the index walks. */
+/* An indexed side keeps its dimensions as they are: the index walks the outermost one. */
 static void indexed_pattern(const ts_exec *exec, const ts_ap *ap, side *s) {
     ts_ref ref;
     ts_ap_resolve(exec->program, ap, exec->counters, &ref);
@@ -91,7 +92,7 @@ static int32_t index_value(const side *s, int64_t row) {
     return (int32_t)*at;
 }
 
-/* Byte offset that index `row` adds; false when it cannot be in any tensor. */
+/* The byte offset that index `row` adds; false when it is beyond any tensor. */
 static bool index_offset(const side *s, int64_t row, int64_t *offset) {
     return !__builtin_mul_overflow((int64_t)index_value(s, row), s->index_step, offset) &&
            *offset > -(INT64_C(1) << 60) && *offset < INT64_C(1) << 60;
@@ -126,7 +127,8 @@ static ts_status check_indices(const ts_exec *exec, const side *s) {
 
 /* ---- moving ---- */
 
-/* Address of row `row` (of d->rows) on one side; *is_out when some of its bytes are outside the tensor. */
+/* The address of row `row` of d->rows on one side. Sets *is_out if some of the row's bytes lie outside the
+   tensor. */
 static uint8_t *row_address(const dma *d, const side *s, const int64_t *steps, int64_t row, bool *is_out) {
     uint8_t *at = s->pattern.base;
     if (s->is_indexed) {
@@ -146,7 +148,8 @@ static uint8_t *row_address(const dma *d, const side *s, const int64_t *steps, i
     return at;
 }
 
-/* One element at a time, in order: rows that reach out of a tensor, and patterns without a common cut. */
+/* The address of an element, by its number; NULL: outside the tensor. For rows that reach beyond a tensor,
+   and patterns without a common cut, which move one element at a time. */
 static uint8_t *element_address(const side *s, int64_t element) {
     uint8_t *at = s->pattern.base;
     int64_t rest = element, index = 0, offset = 0;
@@ -189,7 +192,7 @@ static void move_range(void *context, int64_t first, int64_t last) {
     ts_pair_move(&d->pair, first, last);
 }
 
-/* Dimensions of the cut that make up the outermost one of every indexed side. */
+/* Finds how many dimensions of the cut make up the outermost one of every indexed side. */
 static void find_rows(dma *d) {
     int64_t rows = d->dst.is_indexed ? d->dst.pattern.count[0] : 1;
     if (d->src.is_indexed && d->src.pattern.count[0] > rows) rows = d->src.pattern.count[0];
@@ -201,10 +204,10 @@ static void find_rows(dma *d) {
 
 /* ---- transfers that wait ---- */
 
-/* A transfer between HBM and a chip memory, or within chip memories, whose partitions are independent. */
+/* A transfer with a side on chip, whose partitions can be moved independently. */
 typedef struct strip {
     ts_pair pair;
-    int dim; /* of the partitions; none when there is one */
+    int dim; /* that walks the partitions; -1: there is only one */
 } strip;
 
 static void move_strip(void *context, int64_t first, int64_t last) {
@@ -250,7 +253,7 @@ static ts_window window_of(const dma *d, const strip *s, const ts_operand_set *s
     return w;
 }
 
-/* False when the transfer cannot wait. */
+/* Lets the transfer wait in the segment, or does without it; false when it cannot wait. */
 static bool wait_for_neighbours(const dma *d, ts_operand_set *set, double ns) {
     strip s;
     if (set->is_crossing || !find_partitions(d, &s)) return false;
@@ -281,7 +284,7 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
     if (!set.is_empty) get_side(&set, &inst->src, &d.dst.rows, &d.src);
     if (!ts_operands_known(&set)) return ts_ok;
     bool is_indexed = d.dst.is_indexed || d.src.is_indexed;
-    if (is_indexed) ts_segment_run(exec); /* indices may wait to be written */
+    if (is_indexed) ts_segment_run(exec); /* a waiting instruction may write the indices */
     for (int i = 0; i < 2 && !d.is_skipping; i++) {
         const side *s = i == 0 ? &d.dst : &d.src;
         if (s->is_indexed) TS_TRY(check_indices(exec, s));
@@ -302,7 +305,7 @@ ts_status ts_exec_dma_copy(ts_exec *exec, const ts_inst *head) {
         move_elements(&d, 0, ts_pattern_elems(&d.dst.pattern));
         return ts_ok;
     }
-    /* Threads and a free order are for transfers whose elements do not meet. */
+    /* Only transfers whose elements do not overlap may be shared among threads and reordered. */
     bool is_free = !d.pair.is_added && !d.dst.is_indexed && ts_pattern_is_disjoint(&d.dst.pattern) &&
                    !(d.dst.tensor && d.dst.tensor == d.src.tensor);
     double ns = 0.1 * (double)ts_pattern_elems(&d.dst.pattern) * d.dst.pattern.size;

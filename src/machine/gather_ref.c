@@ -1,5 +1,5 @@
-/* Instructions that pick elements by number: shuffles of partitions, gathers along a row, bounds of
- * sequences. */
+/* Instructions that pick or number elements: shuffles of partitions, gathers along a row, indices of non-zero
+   elements, bounds of sequences. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -42,10 +42,10 @@ ts_status ts_exec_nc_stream_shuffle(ts_exec *exec, const ts_inst *head) {
 
 typedef struct gather {
     ts_rows dst, data, index;
-    int64_t each, group; /* elements of an index; partitions that share indices, 1: none */
+    int64_t each, group; /* elements per index; partitions that share their indices */
 } gather;
 
-/* Index `at` of the partitions that `part` shares indices with, partition first. */
+/* Index `at` of the group of partitions that `part` is in; neighbours lie in successive partitions. */
 static int64_t index_at(const gather *g, int64_t part, int64_t at) {
     uint32_t bits;
     int64_t row = part - part % g->group + at % g->group;
@@ -170,7 +170,7 @@ ts_status ts_exec_sequence_bounds(ts_exec *exec, const ts_inst *head) {
     if (!ts_operands_ready(&set)) return ts_ok;
     int64_t n = ids.elems, bound = 0;
     uint32_t own, before = 0;
-    for (int64_t i = 0; i < n; i++, before = own) { /* the bits of ids, of which only equality matters */
+    for (int64_t i = 0; i < n; i++, before = own) { /* ids are compared by their bits */
         own = *ts_rows_read_bits(&ids, 0, i, 1, &own);
         if (i == 0 || own != before) bound = i;
         write_bound(&dst, i, own == 0 ? n : bound);

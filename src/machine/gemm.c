@@ -1,4 +1,4 @@
-/* The multiply as a whole: the kernel of a CPU, and the walk over the tiles of a product. */
+/* The choice of a CPU's kernel, and the walk over the tiles of a product (gemm.h). */
 #include "machine/gemm.h"
 
 const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_bf16) {
@@ -25,13 +25,13 @@ double ts_gemm_panel_ns(const ts_gemm *g) {
     return (double)(g->k * g->m * columns) / g->kernel->macs_per_ns;
 }
 
-/* Words of one row or column. */
+/* Words that k elements of a row or column take. */
 static int64_t words_of(const ts_gemm_kernel *kernel, int64_t k) {
     if (kernel->block) k = groups_of(k, kernel->block) * kernel->block;
     return kernel->is_paired ? (k + 1) / 2 : k;
 }
 
-/* With fewer k a tile is over before packing floats has paid. */
+/* With fewer k, packing floats takes longer than it saves. */
 enum { WORTH_PACKING = 32 };
 
 bool ts_gemm_packs_a(const ts_gemm *g) {
@@ -71,12 +71,12 @@ static int64_t column_at(const ts_gemm *g, int64_t column) {
     return at;
 }
 
-/* What a tile fetches for later ones. In the first panel of a call, tile by tile, the rows of `a` after the
-   next line, unless it is packed, as kernels that fetch have it where it lies turned;
-   in the second tile the columns of the next panel, from afar, and in the last again, to the first cache,
-   from where the rows that passed in between have pushed them; others a row of what is read later. Of columns
-   that fill no more than a line the last byte is fetched: their first may be in the line of this panel's
-   last. */
+/* Chooses what a tile prefetches. The second tile of a panel prefetches the columns of the next panel, from
+   far away; the last tile does it again, into the first-level cache, from which the rows in between have
+   evicted them. If the columns fill no more than a line, the last byte is prefetched: the first may be in the
+   line of this panel's last columns. The other tiles of the first panel of a call prefetch rows of `a`: those
+   of the next tile if packed words are far, those after the next line if `a` is not packed (kernels that
+   prefetch pack an `a` that lies transposed). All others prefetch a row of `later`, while there are any. */
 static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_first, ts_gemm_later *later,
                         ts_gemm_tile *tile) {
     enum { LINE = 64 };
@@ -108,7 +108,7 @@ static void fetch_later(const ts_gemm *g, int64_t column, int64_t row, bool is_f
     }
 }
 
-/* The panel's words for the tiles after the first. */
+/* Points a tile after the first one to the panel's packed words. */
 static void find_packed(const ts_gemm *g, uint32_t *packed, ts_gemm_tile *tile) {
     tile->moving = ts_gemm_words;
     tile->b = packed;
@@ -116,7 +116,7 @@ static void find_packed(const ts_gemm *g, uint32_t *packed, ts_gemm_tile *tile) 
     tile->b_second = g->kernel->columns / 2;
 }
 
-/* Where the first tile finds the panel. */
+/* Points the first tile to the panel, and says whether it leaves packed words. */
 static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *packed, ts_gemm_tile *tile) {
     const ts_gemm_kernel *kernel = g->kernel;
     const int64_t at = column_at(g, column), half_at = kernel->columns / 2;
@@ -136,7 +136,7 @@ static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *pa
         tile->moving = ts_gemm_kept_words;
 }
 
-/* packed: room for the panel. */
+/* Computes the panel that begins at `column`. packed: room for its words. */
 static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t *packed,
                       ts_gemm_later *later) {
     const ts_gemm_kernel *kernel = g->kernel;
@@ -165,7 +165,7 @@ static void run_panel(const ts_gemm *g, int64_t column, bool is_first, uint32_t 
     }
 }
 
-/* Panels of one call share their room, which so stays in the first cache. */
+/* The panels of one call share their room, so that it stays in the first-level cache. */
 void ts_gemm_run(const ts_gemm *g, int64_t first, int64_t last) {
     const int columns = g->kernel->columns;
     uint32_t *room = g->b_packed ? g->b_packed + g->room * first : NULL;

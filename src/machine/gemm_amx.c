@@ -1,7 +1,7 @@
-/* Matmul tiles of bf16 pairs with AMX: four results of 16 x 16 at a time. For 32 k at a time tdpbf16ps adds
-   the products of the high halves in one fused chain from +0, those of the low halves in another, the two
-   sums, and that to the result (Intel 64 and IA-32 Architectures Software Developer's Manual, TDPBF16PS).
-   Subnormal numbers count as 0. */
+/* Matmul tiles of bf16 pairs with AMX: four results of 16 x 16 at a time. For each 32 k, tdpbf16ps sums the
+   products of the high halves in one fused chain from +0 and those of the low halves in another, adds the two
+   sums, and adds that to the result (Intel 64 and IA-32 Architectures Software Developer's Manual,
+   TDPBF16PS). Subnormal numbers count as 0. */
 #ifdef __x86_64__
 #include <immintrin.h>
 
@@ -17,7 +17,7 @@ enum {
     TILE = SIDE * SIDE,
     ROWS = 2 * SIDE,
     COLUMNS = 2 * SIDE,
-    BLOCK = 2 * SIDE, /* of k */
+    BLOCK = 2 * SIDE, /* k that one instruction multiplies */
     REGISTERS = 8
 };
 
@@ -32,7 +32,7 @@ enum {
 #define B_0   6
 #define B_1   7
 
-/* Compilers do not see all that the instructions read. */
+/* Makes the compiler write to memory first: it does not see all that AMX instructions read. */
 TS_INLINE void write_all(const void *memory) {
     __asm__ volatile("" ::"r"(memory) : "memory");
 }
@@ -44,7 +44,7 @@ typedef struct configuration {
     uint8_t rows[16];
 } configuration;
 
-/* All registers are whole: what a product lacks of one are zeros. */
+/* All tile registers have their full size; zeros pad smaller products. */
 TARGET static void begin(void) {
     _Alignas(64) configuration c = {.palette = 1};
     for (int i = 0; i < REGISTERS; i++) {
@@ -55,7 +55,7 @@ TARGET static void begin(void) {
     _tile_loadconfig(&c);
 }
 
-/* Else the threads that switch here would carry the registers along. */
+/* Releases the registers; otherwise every context switch would save them. */
 TARGET static void end(void) {
     _tile_release();
 }
@@ -68,7 +68,7 @@ typedef struct sums {
     float *to;
     int64_t pitch;
     int at, rows;
-    __mmask16 mask[2]; /* of the columns that there are */
+    __mmask16 mask[2]; /* the columns that exist */
     bool is_added;
 } sums;
 
@@ -98,7 +98,7 @@ TARGET TS_INLINE void put_some(sums *s, int rows) {
 
 /* ---- tiles ---- */
 
-/* One block of k: a second half of rows and of columns where there is one. */
+/* Adds one block of k. is_tall, is_wide: there is a second half of rows, of columns. */
 TARGET TS_INLINE void add_block(const uint32_t *a, int64_t a_half, const uint32_t *b, const bool is_tall,
                                 const bool is_wide) {
     _tile_loadd(B_0, b, 2 * ROW_BYTES);
@@ -115,7 +115,7 @@ TARGET TS_INLINE void add_block(const uint32_t *a, int64_t a_half, const uint32_
     }
 }
 
-/* Lines that the next panel is made of, some of them with each block. */
+/* Prefetches the lines of the next panel, some of them with each block. */
 typedef struct fetching {
     const uint8_t *next;
     int64_t pitch, line, left, share;
@@ -129,8 +129,8 @@ TARGET TS_INLINE void fetch_some(fetching *f) {
     }
 }
 
-/* While it multiplies, the sums of the tile before go where they belong: vectors and tiles are units apart.
- */
+/* Multiplies a tile, and meanwhile stores the sums of the tile before: vectors and tiles have separate
+   units. */
 TARGET TS_INLINE void multiply(const ts_gemm_tile *tile, sums *before, fetching *later, float *sum,
                                const bool is_tall, const bool is_wide) {
     const int share = (int)((before->rows * SIDE + tile->k - 1) / tile->k);
@@ -187,9 +187,9 @@ TARGET static void panel(const ts_gemm_tile *first, int64_t m, int columns) {
     put_some(&before, before.rows);
 }
 
-/* ---- packing: halves of 16 rows of the result, in each the blocks of k, in each rows of 16 words ---- */
+/* ---- packing: for each 16 rows of the result the blocks of k, each 16 rows of 16 words ---- */
 
-/* 16 words along k of 32 rows of the result. */
+/* Packs 16 words along k of 32 rows of the result. */
 TARGET TS_INLINE void pack_block(const uint16_t *from, int64_t pitch, int64_t left, __mmask32 mask,
                                  int64_t half, uint32_t *to) {
     __m512 low[SIDE], high[SIDE];
@@ -217,7 +217,7 @@ TARGET static void pack_a(const void *halves, int64_t pitch, int64_t k, int64_t 
     }
 }
 
-/* Two elements of a row that follow each other are a word, but for their order. */
+/* Two adjacent elements of a row are a word with its halves swapped. */
 TARGET static void pack_a_turned(const void *halves, int64_t step, int64_t k, int64_t m, uint32_t *to) {
     const uint16_t *from = halves;
     const int64_t rows = (m + ROWS - 1) / ROWS * ROWS;

@@ -8,7 +8,7 @@
 
 #define TARGET   __attribute__((target("avx2,fma")))
 #define VECTOR   __m256
-#define MASK     int /* how many lanes, the first ones */
+#define MASK     int /* the number of leading lanes */
 #define ROWS     6
 #define LANES    8
 #define UNROLL_K _Pragma("GCC unroll 4")
@@ -26,7 +26,7 @@ TARGET TS_INLINE __m256 load_halves(const uint16_t *at) {
     return widened(_mm_loadu_si128((const __m128i *)(const void *)at));
 }
 
-/* By pairs, and the last one where it has no other. */
+/* Loads pairs of elements, and by itself the last one of an odd number. */
 TARGET TS_INLINE __m256 load_halves_some(const uint16_t *at, int n) {
     const __m128i is_pair = _mm_cmpgt_epi32(_mm_set1_epi32(n / 2), _mm_setr_epi32(0, 1, 2, 3));
     const __m128i is_last =
@@ -73,8 +73,8 @@ TARGET TS_INLINE __m256 load_any(const uint8_t *at, const int size, bool is_some
     return is_some ? load_halves_some(halves, n) : load_halves(halves);
 }
 
-/* The rows of a tile, k by k; a vector has more lanes, over which the next k's is written. `size` is a
-   constant at each call. */
+/* Packs the rows of each tile, k by k. A vector has more lanes than a tile has rows; the vector of the next k
+   overwrites them. `size` is a constant at each call. */
 TARGET TS_INLINE void pack(const ts_gemm_kernel *kernel, const uint8_t *from, int64_t pitch, int64_t k,
                            int64_t m, const int size, uint32_t *to) {
     enum { LINE = 64 };
@@ -88,7 +88,7 @@ TARGET TS_INLINE void pack(const ts_gemm_kernel *kernel, const uint8_t *from, in
     }
 }
 
-/* The same from rows along k, by squares. */
+/* The same from rows along k, in squares that are transposed. */
 TARGET TS_INLINE void pack_turned(const ts_gemm_kernel *kernel, const uint8_t *from, int64_t step, int64_t k,
                                   int64_t m, const int size, uint32_t *to) {
     enum { LINE = 64 };

@@ -12,14 +12,14 @@
 
 enum { LINE_WORDS = 16 };
 
-/* `height` words of a row for a tile. The packed lines are in the second cache at best, each tile's its own
-   stream: fetched two lines before they are written. */
+/* Packs `height` words of a row for one tile. The packed lines are in the second-level cache at best, a
+   stream for each tile, so each is prefetched two lines ahead of its store. */
 TARGET TS_INLINE void pack_row(const float *from, int64_t height, uint32_t *to) {
     __builtin_prefetch(to + 2 * LINE_WORDS, 1);
     store_some(to, mask_of(ROWS), load_some(from, mask_of(height)));
 }
 
-/* Row by row, whose lines follow each other, so that the CPU fetches them beforehand. */
+/* Goes row by row: the lines of a row follow each other, so that the CPU prefetches them. */
 TARGET static void pack_words(const void *words, int64_t pitch, int64_t k, int64_t m, uint32_t *to) {
     const float *row = words;
     const int64_t tiles = (m + ROWS - 1) / ROWS, height = ts_gemm_height(&ts_gemm_avx512, m),
@@ -34,7 +34,7 @@ TARGET static void pack_words(const void *words, int64_t pitch, int64_t k, int64
     }
 }
 
-/* `height` of eight rows of the result, at eight k, `left` of which are there. */
+/* Packs `height` of eight rows of the result, and `left` of eight k. */
 TARGET TS_INLINE void pack_square(const float *from, int64_t step, int64_t height, int64_t left,
                                   __mmask8 kept, uint32_t *to) {
     const __mmask8 mask = (__mmask8)((1u << left) - 1);
@@ -48,7 +48,7 @@ TARGET TS_INLINE void pack_square(const float *from, int64_t step, int64_t heigh
         _mm256_mask_storeu_ps(to + i * ROWS, kept, r[i]);
 }
 
-/* The same from rows along k, by squares. */
+/* The same as pack_words from rows along k, in squares that are transposed. */
 TARGET static void pack_words_turned(const void *words, int64_t step, int64_t k, int64_t m, uint32_t *to) {
     enum { SIDE = TS_SQUARE_SIDE, REST = ROWS - SIDE };
     const float *from = words;

@@ -1,6 +1,6 @@
 /* Matmul tiles of bf16 pairs with vdpbf16ps. It adds the product of the high halves first, then that of the
-   low halves, each fused: with the row of lower k in the high half this is the chain of gemm.h, but that
-   subnormal numbers count as 0. */
+   low halves, each in one rounding. With the lower k in the high half this is the chain of gemm.h, except
+   that subnormal numbers count as 0. */
 #ifdef __x86_64__
 #include <immintrin.h>
 
@@ -13,7 +13,7 @@
 #include "machine/gemm_pairs.h"
 #include "machine/square_avx2.h"
 
-/* Panels of 8 words: four of 32 columns. */
+/* Packs panels of 8 words; 32 columns make four of them. */
 TARGET static void pair_a(const void *halves, int64_t pitch, int64_t k, int64_t n, uint32_t *to) {
     const int64_t panel = (k + 1) / 2 * ROWS;
     const uint16_t *from = halves;
@@ -36,7 +36,7 @@ TARGET static void pair_b(const void *from, int64_t pitch, int64_t k, int64_t n,
     ts_pair_columns(from, pitch, k, n, (k + 1) / 2, to);
 }
 
-/* Two elements of a row that follow each other are a word, but for their order. */
+/* Two adjacent elements of a row are a word with its halves swapped. */
 TARGET static void pair_turned(const void *turned, int64_t step, int64_t k, int64_t rows, uint32_t *to) {
     enum { HALVES = 2 * ROWS };
     const uint16_t *from = turned;

@@ -1,4 +1,4 @@
-/* Matmul tiles in C for any CPU, and what the faster ones are compared with. */
+/* Matmul tiles in C for any CPU; tests compare the faster kernels with them. */
 #include <string.h>
 
 #include "machine/fused.h"
@@ -18,7 +18,7 @@ static inline float clean(float value) {
     return value;
 }
 
-/* Columns at the edge go through copies that fill a vector. */
+/* Columns that do not fill a vector go through a copy that does. */
 static void tile_any(const ts_gemm_tile *tile, int rows, int columns) {
     const float *a = (const float *)tile->a, *b = tile->b;
     const int whole = columns / LANES * LANES, rest = columns - whole;

@@ -1,5 +1,5 @@
-/* GpSimdE: patterns of integers, what they select, and sums over partitions. Its exact integer arithmetic is
-   that of elementwise_ref.c. */
+/* GpSimdE: iota, affine_select, which selects by such a pattern of integers, and reductions over partitions.
+   Exact integer arithmetic is in elementwise_ref.c. */
 #include "machine/engine.h"
 
 typedef struct iota {
@@ -9,7 +9,7 @@ typedef struct iota {
     int64_t offset, channel_multiplier;
 } iota;
 
-/* int32 arithmetic wraps. */
+/* Elements [from, from + n) of the pattern that begins at `start`. int32 arithmetic wraps. */
 static void fill_chunk(const iota *io, int64_t start, int64_t from, int64_t n, uint32_t *values) {
     for (int64_t i = 0, at = from; i < n;) {
         int64_t value = start, rest = at, inner = 0, step = 0;
@@ -136,7 +136,7 @@ static void reduce_ints(const partition_reduce *r, int64_t from, int64_t n) {
         ts_rows_write_ints(&r->dst, 0, from, n, total, r->is_signed);
 }
 
-/* Chunks [first, last) of the row that results. */
+/* Chunks [first, last) of the resulting row. */
 static void reduce_partitions(void *context, int64_t first, int64_t last) {
     const partition_reduce *r = context;
     for (int64_t chunk = first; chunk < last; chunk++) {

@@ -1,13 +1,13 @@
-/* HBM: an allocator of modelled addresses, first fit in each core's stack, over host memory that is taken
-   only when touched. */
+/* HBM: a first-fit allocator of modelled addresses in each core's stack, over host memory that is mapped only
+   when touched. */
 #include "machine/core.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Modelled addresses are handed out in units of one DMA-friendly line; larger extents get pages of their own.
- */
+/* Modelled addresses are multiples of a line that suits DMAs; extents from MAP_BYTES on get pages of their
+   own. */
 enum { ALIGN = 64, MAP_BYTES = 1 << 16 };
 
 static uint64_t round_up(uint64_t bytes) {
@@ -37,7 +37,7 @@ static void free_host(ts_extent_node *node) {
         free(node->extent.host);
 }
 
-/* An extent that holds no addresses. */
+/* Frees an extent that holds no addresses. */
 static void drop(ts_extent_node *node) {
     free_host(node);
     free(node->spare);
@@ -82,7 +82,8 @@ static bool take(ts_stack *stack, uint64_t bytes, uint64_t *address) {
     return false;
 }
 
-/* Gives a range back, joined with the holes it touches. `spare` becomes the new hole or is freed. */
+/* Gives a range back and joins it with the holes that it touches. `spare` becomes the new hole or is
+   freed. */
 static void give(ts_stack *stack, uint64_t address, uint64_t bytes, ts_hole *spare) {
     ts_hole *before = NULL, *after = stack->holes;
     while (after && after->address < address) {
@@ -118,7 +119,7 @@ static ts_status full(const ts_machine *machine, int core, uint64_t bytes, ts_di
     return ts_capacity;
 }
 
-/* Address space for an extent. Takes the node over, also on failure. */
+/* Takes addresses for an extent and links it into the list. Frees the node on failure. */
 static ts_status place(ts_machine *machine, ts_extent_node *node, ts_diag *diag) {
     ts_hbm *hbm = &machine->hbm;
     ts_stack *stack = &hbm->stacks[node->extent.core];

@@ -1,4 +1,4 @@
-/* Homes of tiles: the lowest columns that are free while each is needed. */
+/* Chooses homes of tiles: for each the lowest columns that are free while it is needed (homes.h). */
 #include "machine/homes.h"
 
 #include <stdlib.h>
@@ -8,14 +8,14 @@
 #include "arch/lifetime.h"
 #include "base/unit.h"
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64 }; /* bytes: a cache line */
 
 typedef struct home {
-    int64_t address, slot; /* slot: 0, or the bytes of each that lie in one place */
+    int64_t address, slot; /* slot: if not 0, the bytes of each slot, all of which share one place */
     int64_t column;
-    uint32_t first, last; /* code positions that need it */
+    uint32_t first, last; /* code positions between which it is needed */
     uint32_t uses;        /* operands that name it */
-    bool is_only_read;    /* after the first instruction, which sets it as a whole, by `by_rows` alone */
+    bool is_only_read;    /* its first instruction sets it as a whole; only `by_rows` read it afterwards */
 } home;
 
 struct ts_homes {
@@ -23,7 +23,7 @@ struct ts_homes {
     home homes[1]; /* one a tile */
 };
 
-/* Instructions that read a partition's bytes as they come (ts_read_through). */
+/* Instructions that read a partition's bytes wherever ts_read_through finds them. */
 #define BIT(op) (UINT64_C(1) << ts_op_##op)
 static const uint64_t by_rows = BIT(tensor_tensor) | BIT(tensor_scalar) | BIT(scalar_tensor_tensor) |
                                 BIT(reciprocal) | BIT(activation) | BIT(tensor_reduce) | BIT(tensor_copy);
@@ -31,7 +31,7 @@ static const uint64_t by_rows = BIT(tensor_tensor) | BIT(tensor_scalar) | BIT(sc
 /* A tile that wants a home. */
 typedef struct guest {
     uint32_t tile, first, last;
-    bool is_new; /* no tile had its columns before, as long as there are such */
+    bool is_new; /* gets columns that no tile had before, as long as there are such */
     int64_t bytes, column;
 } guest;
 
@@ -70,9 +70,10 @@ static int64_t end_of(const guest *g) {
     return g->column + g->bytes;
 }
 
-/* First fit in the order in which they are needed. `live` holds those that are, by column. */
+/* First fit, in the order in which tiles are first needed. `live` holds the tiles that are needed, by column.
+   False: they do not fit. */
 static bool fit(guest *guests, uint32_t count, const guest **live, int64_t columns) {
-    int64_t top = 0; /* of all columns that were given out */
+    int64_t top = 0; /* end of all columns given out so far */
     uint32_t held = 0;
     for (uint32_t i = 0; i < count; i++) {
         guest *g = &guests[i];
@@ -92,6 +93,7 @@ static bool fit(guest *guests, uint32_t count, const guest **live, int64_t colum
     return true;
 }
 
+/* Chooses the homes of all tiles of one memory. */
 static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_life *lives, ts_space space,
                    int64_t columns, ts_arena *scratch) {
     guest *guests = TS_NEW_ARRAY(scratch, guest, program->tiles.count);

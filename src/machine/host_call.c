@@ -1,5 +1,5 @@
-/* Calls of the host: the program stops where it makes one until the function has what it asked for. Only the
-   core's own thread is in it, and it holds no lock but the core's. */
+/* Calls of host functions, such as Python callbacks. The program waits until the function returns. The core's
+   own thread makes the call, and holds no lock but the core's. */
 #include "machine/engine.h"
 
 static ts_status refuse(const ts_exec *exec) {

@@ -1,4 +1,5 @@
-/* Machine: one chip's memories, reserved at their modelled size and touched on first use. */
+/* Makes and frees a machine: its cores' memories are reserved at their modelled size and mapped on first
+   use. */
 #include "machine/deferred.h"
 #include "machine/gemm.h"
 #include "machine/packed.h"
@@ -9,10 +10,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PITCH_PAD = 320, MAX_CORES = 64, HUGE_BYTES = 2 << 20 };
+enum {
+    PITCH_PAD = 320, /* bytes, so that rows do not share cache sets */
+    MAX_CORES = 64,
+    HUGE_BYTES = 2 << 20 /* of a huge page */
+};
 
-/* Rows of a memory lie far apart: with small pages each would need a translation of its own. Linux begins at
-   a huge page what is a multiple of one long. */
+/* Rows of a memory lie far apart, so that with small pages each would need a TLB entry of its own. Linux
+   aligns a mapping to huge pages if its length is a multiple of one. */
 static uint64_t mapped_bytes(uint64_t bytes) {
     return bytes < HUGE_BYTES ? bytes : (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
 }
@@ -47,7 +52,7 @@ static void unmap_memory(ts_memory *memory) {
     free(memory->set);
 }
 
-/* Columns get up to two lines more for the pitch. */
+/* The copy of an operand: its pitch takes up to two cache lines more than its columns. */
 static uint64_t operand_bytes(const ts_chip *chip, double columns) {
     return (uint64_t)(chip->partitions * (columns + TS_GEMM_COLUMNS) * (double)sizeof(float));
 }
@@ -114,8 +119,8 @@ static void close_core(const ts_chip *chip, ts_core *core) {
     pthread_mutex_destroy(&core->lock);
 }
 
-/* A what-if chip comes from a file: its sizes must be sizes, and a row of SBUF must hold what the workspace
-   takes, a row of PSUM or of a square transpose. */
+/* A what-if chip comes from a file, so its sizes are checked. A partition of SBUF must hold what the
+   workspace needs of it: a partition of PSUM, or a row of a square transpose. */
 static ts_status check_chip(const ts_chip *chip, ts_diag *diag) {
     const struct {
         const char *name;

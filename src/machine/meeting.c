@@ -1,5 +1,5 @@
-/* Programs on several NeuronCores that wait for each other: a place that all must reach, and the signals of
-   NKI's pair of cores, each counted. The programs run in threads of their own. */
+/* Programs on several NeuronCores that wait for each other, each run by a thread of its own: rounds, which
+   end once all members have come, and the counted signals of NKI's pair of cores. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,11 +17,11 @@ struct ts_meeting {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int members;
-    ts_shared_meeting *shared; /* of several processes: nothing below is used; NULL: of this one */
-    uint64_t rounds;           /* that all have reached */
-    int arrived;               /* at the next one */
+    ts_shared_meeting *shared; /* for members in several processes; nothing below is then used */
+    uint64_t rounds;           /* completed: all members have come */
+    int arrived;               /* members that have come to the next round */
     int gone;                  /* 1 + the first member whose program has ended; 0: none */
-    ts_diag failure;           /* of the first that failed */
+    ts_diag failure;           /* of the first member that failed */
     member member[];
 };
 
@@ -82,7 +82,7 @@ static void sleep_a_little(ts_meeting *meeting) {
     pthread_cond_timedwait(&meeting->changed, &meeting->lock, &until);
 }
 
-/* Under the lock: until the count is that high. Whoever is counted has not ended before. */
+/* Under the lock: waits until *count is `wanted`. Fails with ts_deadlock if a member has ended before. */
 static ts_status await(const ts_exec *exec, const uint64_t *count, uint64_t wanted) {
     ts_meeting *meeting = exec->meeting;
     const bool is_pair = exec->program->ranks == 1;
@@ -101,7 +101,7 @@ static ts_status await(const ts_exec *exec, const uint64_t *count, uint64_t want
     return ts_deadlock;
 }
 
-/* Under the lock. */
+/* Under the lock: counts a member that has come. True: it was the last one of the round. */
 static bool completes_round(ts_meeting *meeting) {
     if (++meeting->arrived < meeting->members) return false;
     meeting->arrived = 0;
@@ -118,7 +118,7 @@ ts_status ts_meet(const ts_exec *exec, const ts_offer *offer) {
     meeting->member[exec->member].offer = *offer;
     uint64_t wanted = meeting->rounds + 1;
     if (!completes_round(meeting)) status = await(exec, &meeting->rounds, wanted);
-    if (status != ts_ok) meeting->arrived--; /* nobody shall count on it */
+    if (status != ts_ok) meeting->arrived--; /* the round must not count this member */
     pthread_mutex_unlock(&meeting->lock);
     return status;
 }
@@ -147,14 +147,14 @@ ts_status ts_meet_again(const ts_exec *exec) {
 
 /* ---- NKI's pair ---- */
 
-/* Counts the instruction; what is before it is done. NULL: nobody is to be met. */
+/* Counts the instruction and runs everything before it. NULL: there is no other core. */
 static ts_meeting *arrive(ts_exec *exec) {
     exec->stats.instructions++;
     ts_segment_run(exec);
     return exec->meeting;
 }
 
-/* The other of two. */
+/* The number of the other core of a pair. */
 static ts_status find_other(const ts_exec *exec, int *other) {
     *other = 1 - exec->member;
     if (exec->meeting->members == 2) return ts_ok;
@@ -204,7 +204,7 @@ ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst) {
     bool fits =
         is_exchange && sent->dtype == dst.dtype && sent->parts == dst.parts && sent->elems == dst.elems;
     if (fits) ts_rows_copy(&dst, sent, 0, dst.parts);
-    /* The other one has read, too: what it read may change. */
+    /* Once the other core has read, too, what it read may change. */
     if (is_exchange) TS_TRY(ts_meet_again(exec));
     if (fits) return ts_ok;
     if (!is_exchange)

@@ -1,7 +1,7 @@
-/* A meeting of members that are in several processes: ranks of one program that come to its collectives. Who
-   comes copies what it brings into its window of the memory that the processes share, and reads the others'
-   there; and what it computed for all of them it shows there, too. Rounds are counted over all runs, so that
-   a process may be ahead of another by whole programs as long as these meet nobody. */
+/* A meeting of members in several processes: the ranks of one program that come to its collectives. A member
+   that comes copies its offer into its window of the shared memory, and reads those of the others there. It
+   also shows there what it computed for all of them. Rounds are counted over all runs, so that a process may
+   be whole programs ahead of another, as long as these have no collectives. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "machine/engine.h"
 #include "machine/shared.h"
 
-/* What a reader finds of a member. */
+/* A member's offer, as a reader finds it. */
 typedef struct view {
     ts_offer offer;
     ts_inst_collective inst;
@@ -17,7 +17,7 @@ typedef struct view {
 
 struct ts_shared_meeting {
     ts_shared *shared;
-    view *views; /* members x members: those of a reader lie together */
+    view *views; /* members x members; those of one reader lie together */
 };
 
 ts_shared_meeting *ts_shared_meeting_new(ts_shared *shared) {
@@ -47,14 +47,14 @@ static bool have_come(const ts_shared *shared, uint64_t round) {
     return true;
 }
 
-/* What ends the wait for a round without it. */
+/* Fails if the round cannot complete any more, or the run is cancelled. */
 static ts_status look(ts_shared *shared, const ts_exec *exec, uint64_t round) {
     if (atomic_load(&shared->area->failure) != ts_failed_not)
         return ts_fail(exec->diag, ts_deadlock, "another rank has failed");
     if (exec->cancel && atomic_load(exec->cancel))
         return ts_fail(exec->diag, ts_cancelled, "interrupted while it waited for the other ranks");
     const int gone = ts_shared_gone(shared);
-    /* It may have come to the round and ended since. */
+    /* The process may have come to the round and ended since. */
     if (gone < 0 || have_come(shared, round)) return ts_ok;
     return ts_shared_gone_fail(shared, gone, exec->diag);
 }
@@ -79,7 +79,7 @@ ts_status ts_shared_meet_again(ts_shared_meeting *meeting, const ts_exec *exec) 
     return meet(meeting->shared, exec);
 }
 
-/* ---- what they come with ---- */
+/* ---- offers ---- */
 
 static ts_status write_note(ts_shared *shared, const ts_exec *exec, const ts_offer *offer) {
     const ts_inst_collective *inst = (const ts_inst_collective *)offer->inst;
@@ -104,8 +104,8 @@ static ts_status write_note(ts_shared *shared, const ts_exec *exec, const ts_off
     return ts_ok;
 }
 
-/* As the member's own rows would be here: the reader's, where they are alike, and else good to compare. What
-   the member shows of its result takes the place of what it came with. */
+/* Rebuilds a member's offer. Its rows are a copy of the reader's with the member's type and length, and lie
+   in the member's window. What the member shows of its result overwrites its src there. */
 static ts_status read_note(ts_shared *shared, const ts_exec *exec, const ts_offer *own, int member, view *v) {
     const ts_note *note = &shared->area->member[member].note;
     uint8_t *window = ts_shared_window_of(shared, member, note->bytes);
@@ -161,7 +161,7 @@ static void tell_failure(ts_shared *shared, int member, ts_status status, const 
     ts_shared_wake(shared);
 }
 
-/* Whoever writes a failure does so at once, or has ended on the way. */
+/* Waits while a failure is being written; false if its writer ended before it was complete. */
 static bool is_failure_told(ts_shared *shared) {
     while (atomic_load(&shared->area->failure) == ts_failed_is_written && ts_shared_gone(shared) < 0)
         ts_shared_sleep(shared, atomic_load(&shared->area->changed));
@@ -170,7 +170,7 @@ static bool is_failure_told(ts_shared *shared) {
 
 ts_status ts_shared_meeting_leave(ts_shared_meeting *meeting, int member, ts_status status, ts_diag *diag) {
     ts_shared *shared = meeting->shared;
-    if (status == ts_ok) return ts_ok; /* who ends well comes again, with the next program */
+    if (status == ts_ok) return ts_ok; /* the member comes again, with the next program */
     if (status != ts_deadlock || atomic_load(&shared->area->failure) == ts_failed_not) {
         tell_failure(shared, member, status, diag);
         return status;

@@ -1,4 +1,4 @@
-/* Stationary operands that are kept packed (packed.h). */
+/* Stationary operands that stay packed (packed.h). */
 #include "machine/packed.h"
 
 #include <string.h>
@@ -6,7 +6,8 @@
 #include "base/clones.h"
 #include "machine/segment.h"
 
-/* Which of the first `count` share a byte with these of some partitions; false: none. */
+/* Sets is_met[i] for those of the first `count` operands that share a byte with the bytes [low, high) of the
+   partitions [part, end). Returns whether any does. */
 TS_CLONES
 static bool find_met(const ts_packed *all, int count, int32_t part, int32_t end, int32_t low, int32_t high,
                      uint8_t *is_met) {
@@ -36,7 +37,7 @@ void ts_packed_drop(ts_core *core) {
     memset(all->comes_back, 0, sizeof all->comes_back);
 }
 
-/* The number of just this operand, or -1. */
+/* The number of exactly this operand; -1: there is none. */
 static int find(const ts_packed *all, const ts_area *area, const ts_gemm_kernel *kernel) {
     uint8_t is_met[TS_PACKED];
     const int32_t end = area->part + area->parts;
@@ -49,7 +50,8 @@ static int find(const ts_packed *all, const ts_area *area, const ts_gemm_kernel 
     return -1;
 }
 
-/* A number for it, that of another where none is free; -1 when something waits for that one's words. */
+/* A number for a new operand: a free one, or that of an operand that gives way. -1: a product that waits
+   needs the words of the latter. */
 static int take(ts_packed *all, const ts_area *area, const ts_gemm_kernel *kernel, uint64_t segment) {
     int at = all->count;
     if (at < TS_PACKED) {

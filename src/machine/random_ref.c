@@ -1,5 +1,5 @@
-/* VectorE's random numbers: rng, set_rng_seed and dropout. What an instruction draws is a function of the
-   seed, of how many drew before it, and of partition and element. */
+/* VectorE's random numbers: rng, set_rng_seed and dropout. What an instruction draws depends on the seed, on
+   the number of instructions that drew before it, and on partition and element. */
 #include "machine/engine.h"
 
 typedef struct drawing {
@@ -13,7 +13,7 @@ static void draw_key(ts_core *core, uint32_t key[2]) {
     ts_random_key(core->seed, (uint32_t)draw, (uint32_t)(draw >> 32), key);
 }
 
-/* Partitions [first, last). */
+/* Draws the bits of partitions [first, last). */
 static void fill_bits(void *context, int64_t first, int64_t last) {
     const drawing *d = context;
     _Alignas(64) uint32_t words[TS_CHUNK + 2];
