@@ -1,4 +1,4 @@
-/* tensor_reduce: each output element folds the elements of the reduced axes, left to right in fp32. */
+/* tensor_reduce: each output folds the elements of the reduced axes, left to right in fp32. */
 #include <math.h>
 #include <string.h>
 
@@ -19,10 +19,10 @@ typedef struct reduction {
     ts_rows dst, data;
     uint8_t op;
     bool is_negated;
-    int64_t reduced, kept; /* elements in one output, outputs of one partition */
+    int64_t reduced, kept; /* elements per output, outputs per partition */
 } reduction;
 
-/* Rows side by side, a total each: every chain is folded in its own order. */
+/* Folds LANES rows side by side, with a total for each, so that every chain keeps its order. */
 #ifdef __SSE2__
 #define FOLD(name, operator)                                                                                 \
     static void fold_##name(const float *const *rows, int64_t n, float *totals) {                            \
@@ -56,16 +56,16 @@ FOLD(add, +)
 FOLD(subtract, -)
 FOLD(multiply, *)
 
-/* The same for adding, eight rows and eight elements of each at a time. */
+/* Faster versions for adding: eight rows, and eight elements of each, at a time. */
 #if defined(__x86_64__) && defined(__GNUC__)
 enum { EIGHT = 8 };
 
-/* Rows of eight become columns of eight. */
+/* Transposes eight elements, from `at` on, of eight rows. */
 __attribute__((target("avx2"))) static inline void turn_eight(const float *const *row, int64_t at,
                                                               __m256 *column) {
     __m256 half[EIGHT], pair[EIGHT];
     TS_UNROLL for (int i = 0; i < EIGHT;
-                   i++) /* row i % 4: elements 0-3 of it and of row i % 4 + 4, then 4-7 */
+                   i++) /* rows i % 4 and i % 4 + 4: first elements 0-3 of both, then 4-7 */
         half[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[i % 4] + at + i / 4 * 4)),
                                        _mm_loadu_ps(row[i % 4 + 4] + at + i / 4 * 4), 1);
     TS_UNROLL for (int i = 0; i < EIGHT; i += 2) {
@@ -78,7 +78,7 @@ __attribute__((target("avx2"))) static inline void turn_eight(const float *const
     }
 }
 
-/* Of the first n / 8 * 8 elements. */
+/* Adds the first n / 8 * 8 elements of each row. */
 __attribute__((target("avx2"))) static void add_eights(const float *const *rows, int64_t n, float *totals) {
     __m256 low = _mm256_loadu_ps(totals), high = _mm256_loadu_ps(totals + EIGHT);
     for (int64_t at = 0; at + EIGHT <= n; at += EIGHT) {
@@ -94,8 +94,8 @@ __attribute__((target("avx2"))) static void add_eights(const float *const *rows,
     _mm256_storeu_ps(totals + EIGHT, high);
 }
 
-/* Sixteen of both: half the instructions, but each moves numbers between the halves of a core's widest
- * vectors. */
+/* The same with sixteen rows and elements: half the instructions, but each moves numbers between the halves
+   of a core's widest vectors. */
 __attribute__((target("avx512f"))) static void add_sixteens(const float *const *rows, int64_t n,
                                                             float *totals) {
     __m512 sums = _mm512_loadu_ps(totals);
@@ -108,7 +108,8 @@ __attribute__((target("avx512f"))) static void add_sixteens(const float *const *
     _mm512_storeu_ps(totals, sums);
 }
 
-/* How many elements of each row it has added. Intel's cores move numbers between halves in one port alone. */
+/* Adds as many elements as whole vectors hold; returns the number per row. Intel's cores have one port alone
+   that moves numbers between halves. */
 static int64_t begin_adding(const float *const *rows, int64_t n, float *totals) {
     if (!__builtin_cpu_supports("avx2")) return 0;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_is("amd")) {
@@ -134,7 +135,8 @@ void ts_fold_add(const float *const *rows, int64_t n, float *totals) {
     fold_add(rest, n - done, totals);
 }
 
-/* Any order gives the same value: halves are folded together until one element is left. */
+/* For operators whose order does not matter: folds one half of the row with the other until one element is
+   left. */
 static float fold_halves(unsigned op, const float *row, int64_t n, float total) {
     _Alignas(64) float half[TS_CHUNK];
     while (n > 1) {
@@ -147,8 +149,9 @@ static float fold_halves(unsigned op, const float *row, int64_t n, float total) 
     return ts_alu_float(op, total, row[0]);
 }
 
-/* The outermost element, of +0 and -0 either, and the largest magnitude, which tells of NaN. Two halves side
-   by side, which may share an element, because each comparison waits for the one before. */
+/* Finds the largest or smallest element (of +0 and -0 either one), and the largest magnitude as bits, which
+   shows whether there is a NaN. The two halves of the row, which may share an element, go side by side,
+   because each comparison waits for the one before. */
 #define OUTERMOST(name, clause, operator, start)                                                             \
     TS_CLONES                                                                                                \
     static float name(const float *row, int64_t n, uint32_t *magnitude) {                                    \
@@ -174,8 +177,8 @@ static bool is_extreme(unsigned op) {
     return op == ts_alu_max || op == ts_alu_min;
 }
 
-/* The same as fold_halves of all elements but the first `begun`, of which total is the fold, in one pass
-   where none is NaN and the signs of zeros do not matter. */
+/* Folds max or min of a row of n elements, the first `begun` of which (0 or 1) are in `total` already. One
+   pass does, unless there is a NaN or the sign of a zero matters. */
 static float fold_extreme(unsigned op, const float *row, int64_t n, int begun, float total) {
     uint32_t magnitude;
     const float found = (op == ts_alu_min ? smallest : largest)(row, n, &magnitude);
@@ -184,8 +187,8 @@ static float fold_extreme(unsigned op, const float *row, int64_t n, int begun, f
     return begun ? found : ts_alu_float(op, total, found);
 }
 
-/* Of an extreme, totals may have the first `begun` elements: whole vectors from the begin of a row are
- * faster. */
+/* Folds n elements of each of `lanes` rows into totals. For max and min, `begun` elements at the begin of the
+   rows may be in totals already: whole vectors from the begin of a row are faster. */
 static void fold(unsigned op, const float *const *rows, int lanes, int64_t n, int begun, float *totals) {
     switch (op) {
     case ts_alu_add: ts_fold_add(rows, n, totals); return;
@@ -216,7 +219,8 @@ float ts_fold_row(unsigned op, const float *row, int64_t n, float total) {
     }
 }
 
-/* The first element starts the chain; of one element a logical operator still gives 0 or 1. */
+/* The total that a chain starts with: its first element. If that is the only one, a logical operator still
+   gives 0 or 1. */
 static float start(const reduction *r, float first) {
     if (r->reduced == 1 && ts_alu_kind(r->op) == 'l') return (float)(first != 0);
     return first;
@@ -229,18 +233,17 @@ static void write_results(const reduction *r, int64_t part, int64_t from, int64_
     ts_rows_write(&r->dst, part, from, n, results);
 }
 
-/* Where output `unit` of all, counted over partitions, is made of and goes: its partition, its place there.
- */
+/* The partition of output number `unit`, counted over all partitions, and its place there. */
 typedef struct output {
     int64_t part, place;
 } output;
 
 static output output_at(const reduction *r, int64_t unit) {
-    if (r->kept == 1) return (output){unit, 0}; /* as a rule */
+    if (r->kept == 1) return (output){unit, 0}; /* the usual case */
     return (output){unit / r->kept, unit % r->kept};
 }
 
-/* Outputs [first, last) of all: long rows, or few. */
+/* Outputs [first, last), counted over all partitions, for long rows or few outputs. */
 static void reduce_long(void *context, int64_t first, int64_t last) {
     const reduction *r = context;
     _Alignas(64) float buffer[LANES][TS_CHUNK];
@@ -270,7 +273,7 @@ static void reduce_long(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* Partitions [first, last): many outputs of few elements each. Element i of all of them is gathered and
+/* Partitions [first, last), for many outputs of few elements each: element i of all of them is gathered and
    folded at once. */
 static void reduce_short(void *context, int64_t first, int64_t last) {
     const reduction *r = context;
@@ -291,8 +294,8 @@ static void reduce_short(void *context, int64_t first, int64_t last) {
         }
 }
 
-/* Partitions [first, last): data's dimensions are turned, so that a row holds element 0 of every output, then
-   element 1 of every output. */
+/* Partitions [first, last), for data whose reduced dimensions go before the kept ones: a row holds element 0
+   of every output, then element 1 of every output. */
 static void reduce_wide(void *context, int64_t first, int64_t last) {
     const reduction *r = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_CHUNK];
@@ -310,7 +313,7 @@ static void reduce_wide(void *context, int64_t first, int64_t last) {
         }
 }
 
-/* Bit operators on integers as they are stored. */
+/* Outputs [first, last) of bit operators, on integers as they are stored. */
 static void reduce_bits(void *context, int64_t first, int64_t last) {
     const reduction *r = context;
     _Alignas(64) uint32_t buffer[TS_CHUNK];
@@ -337,7 +340,7 @@ static int64_t product(const ts_exec *exec, const ts_ap *ap, int first, int last
     return elems;
 }
 
-/* The reduced dimensions before the kept ones. */
+/* The operand with its reduced dimensions before the kept ones. */
 static ts_ap turned(const ts_ap *data, int axes) {
     ts_ap ap = *data;
     int kept = data->dims - axes;

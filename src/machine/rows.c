@@ -1,5 +1,5 @@
-/* Values of rows, read and written in chunks: floats, integers, and a column's one value for each partition.
- */
+/* Reads and writes the values of rows in chunks: floats, integers, and the one value that a column has in
+   each partition. */
 #include <math.h>
 #include <string.h>
 
@@ -7,15 +7,15 @@
 
 /* ---- halves of words ---- */
 
-/* TensorE turns 32-bit elements as two whole numbers of 16 bits in fp32 (compiler/contract/dot_turn.c): each
-   half of every word is read on its own, and two runs of n floats become the halves of n words. */
+/* TensorE transposes 32-bit elements as two 16-bit integers in fp32 (compiler/contract/dot_turn.c): the
+   halves of words are read separately, and two runs of n floats become the halves of n words. */
 TS_CLONES
 static void widen_halves(const uint32_t *words, int shift, float *to, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         to[i] = (float)(int32_t)(words[i] >> shift & 0xffff);
 }
 
-/* As ts_dtype_narrow to u16: truncated and saturated, NaN gives 0. */
+/* Casts to u16 as ts_dtype_narrow does: truncated and saturated; NaN becomes 0. */
 static inline uint32_t half_of(float value) {
     value = value > 0 ? value : 0;
     value = value < 65535 ? value : 65535;
@@ -42,7 +42,7 @@ static void read_halves(const ts_rows *rows, int64_t part, int64_t from, int64_t
     }
 }
 
-/* The whole of a zipped row, whose pairs begin at words. */
+/* Writes a whole row of interleaved halves, each pair of which begins at a word. */
 static void write_halves(const ts_rows *rows, int64_t part, const float *values) {
     int64_t half = rows->count[rows->dims - 1];
     ts_runs w;

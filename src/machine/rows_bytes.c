@@ -1,10 +1,10 @@
-/* Elements of rows as they are stored, packed and unpacked in chunks. */
+/* Packs and unpacks chunks of rows, with elements as they are stored. */
 #include <string.h>
 
 #include "base/copy.h"
 #include "machine/rows_walk.h"
 
-/* Steps that compilers turn into vectors: every other element, or one element again and again. */
+/* Loops that compilers vectorise: copies of every other element, and of one element again and again. */
 #define EVERY_OTHER(type)                                                                                    \
     for (int64_t i = 0; i < n; i++)                                                                          \
         ((type *)to)[i] = ((const type *)from)[2 * i];
@@ -41,7 +41,7 @@ static void fill(void *restrict to, const void *restrict from, int64_t n, int si
         ((type *)to)[2 * i + 1] = ((const type *)from)[n + i];                                               \
     }
 
-/* Two runs of n elements, one after the other, to every other element each. */
+/* Interleaves two runs of n elements that lie one after the other. */
 TS_CLONES
 static void zip(void *to, const void *from, int64_t n, int size) {
     if (size == 4) {

@@ -1,5 +1,5 @@
-/* Operands of an instruction as rows: where they lie at this trip, what must be done before they are read or
-   written, and what the whole instruction touches. */
+/* Resolves the operands of an instruction to rows: where they lie in this trip, what must happen before they
+   are read or written, and what the instruction touches as a whole. */
 #include "base/copy.h"
 #include "machine/deferred.h"
 #include "machine/packed.h"
@@ -27,13 +27,13 @@ static void join_dims(const ts_ref *ref, ts_rows *rows) {
     rows->dims = 1;
 }
 
-/* What the operand says of the whole instruction. */
+/* Counts an operand of the instruction. */
 static void note_operand(ts_operand_set *set, const ts_rows *rows) {
     set->operands++;
     set->bytes += rows->parts * rows->elems * rows->size;
 }
 
-/* Of one on chip in the partitions that the instruction works in. */
+/* Notes the partitions of an operand on chip, and whether they differ from those of the others. */
 static void note_partitions(ts_operand_set *set, const ts_rows *rows) {
     if (rows->space == ts_space_hbm) return;
     if (set->parts == 0) {
@@ -69,8 +69,9 @@ static ts_memory *memory_of(const ts_exec *exec, unsigned space) {
     return space == ts_space_sbuf ? &exec->core->sbuf : &exec->core->psum;
 }
 
-/* An operand on chip is about to be read or written: what is put off of it is done, and what is not set of it
-   becomes NaN. Without gaps, what the instruction sets in all its partitions need be neither. */
+/* An operand on chip is about to be read or written: makes the moves into it that are put off, and fills
+   bytes that are not set with NaN. Neither is needed for a destination without gaps that the instruction
+   overwrites. */
 static void meet(ts_operand_set *set, const ts_rows *rows, bool is_written, bool is_whole) {
     if (set->is_empty || rows->space == ts_space_hbm) return;
     ts_memory *memory = memory_of(set->exec, rows->space);
@@ -140,7 +141,7 @@ void ts_rows_whole(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     get(set, ap, true, rows);
 }
 
-/* What is not whole was met, and is set by now. */
+/* Destinations that are not overwritten as a whole have been filled, so all of them are set now. */
 void ts_rows_end_unset(const ts_operand_set *set) {
     for (int i = 0; i < set->writes; i++) {
         const ts_area *area = &set->written[i];
@@ -186,7 +187,7 @@ void ts_rows_meet(ts_operand_set *set, const ts_rows *dst, bool is_pointwise, ts
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise) {
     if (set->is_empty || rows->space == ts_space_hbm || !shares_bytes(rows, dst)) return;
     if (is_pointwise && is_same_pattern(rows, dst)) return;
-    ts_segment_run(set->exec); /* what waits may write the source */
+    ts_segment_run(set->exec); /* a waiting instruction may write the source */
     const ts_memory *shadow = &set->exec->core->shadow[set->shadows++];
     for (int64_t part = 0; part < rows->parts; part++)
         ts_copy(shadow->data + part * shadow->pitch, ts_rows_at(rows, part) + rows->low,

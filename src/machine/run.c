@@ -1,4 +1,4 @@
-/* The driver: walks a program's code in order, keeps the loop counters, and calls one function an
+/* The interpreter: walks a program's code in order, keeps the loop counters, and calls a function for each
    instruction. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ ts_status ts_exec_end(ts_exec *exec, const ts_inst *inst) {
     return ts_ok;
 }
 
-/* Registers hold 32 bits: i32 by its sign, the others by zeros. */
+/* The value of a register of 32 bits: i32 extends by its sign, other types by zeros. */
 static int64_t load_register(const ts_rows *rows) {
     int32_t word;
     uint32_t natural;
@@ -65,7 +65,7 @@ ts_status ts_exec_leave(ts_exec *exec, const ts_inst *inst) {
     return ts_ok;
 }
 
-/* In program order what is waited for is there already. */
+/* In program order, what an instruction waits for has happened already. */
 ts_status ts_exec_event_semaphore(ts_exec *exec, const ts_inst *inst) {
     (void)inst;
     exec->stats.instructions++;
@@ -84,7 +84,7 @@ static ts_exec_function *function_of(unsigned op) {
     return op < ts_op_count ? functions[op] : NULL;
 }
 
-/* Adds which instruction it was and the user's source to a failure. */
+/* Adds the instruction and the user's source line to a failure. */
 static ts_status tell(const ts_exec *exec, ts_status status) {
     const ts_program *program = exec->program;
     const ts_inst *inst = program->code.data[exec->at];
@@ -130,7 +130,7 @@ static ts_status bind(const ts_program *program, const ts_run *run, uint8_t **da
     return ts_ok;
 }
 
-/* A core's runs are numbered, so that a step that is repeated rounds anew. */
+/* A core numbers its runs, so that a repeated step rounds with other random words. */
 static void choose_rounding(ts_exec *exec, const ts_run *run) {
     uint64_t number = exec->core->runs++;
     exec->is_stochastic = run->rounding == ts_rounding_stochastic;
@@ -138,7 +138,8 @@ static void choose_rounding(ts_exec *exec, const ts_run *run) {
     ts_random_key(seed, (uint32_t)number, (uint32_t)(number >> 32), exec->key);
 }
 
-/* The accumulators become NaN at once, SBUF and PSUM where an operand meets what the run has not set. */
+/* Prepares the core's memories. In a poisoned run accumulators become NaN at once; bytes of SBUF and PSUM
+   when an operand touches them before the run has set them. */
 static void begin(ts_core *core, bool is_poisoned) {
     const ts_memory *sums = &core->accumulators;
     if (is_poisoned) ts_deferred_drop(core);
@@ -149,13 +150,13 @@ static void begin(ts_core *core, bool is_poisoned) {
         memset(sums->data + part * sums->pitch, 0xff, (size_t)sums->bytes);
 }
 
-/* Checks tell of addresses. */
+/* Runs with checks use no homes: checks report addresses. */
 static const ts_homes *homes_of(const ts_run *run) {
     bool matter = run->homes && !run->checks && ts_homes_are_for(run->homes, run->poison);
     return matter ? run->homes : NULL;
 }
 
-/* Everything a run allocates: counters and trips of the loops, then the address of each tensor. */
+/* Allocates all that a run needs: counters and trips of the loops, then the address of each tensor. */
 static void *allocate(const ts_program *program, ts_exec *exec, uint8_t ***data) {
     size_t loops = program->loops.count;
     char *memory = calloc(2 * loops + program->tensors.count + 1, sizeof(int64_t));
@@ -180,7 +181,7 @@ static ts_status check_run(const ts_machine *machine, const ts_program *program,
     return ts_ok;
 }
 
-/* Programs that run at once and are as many as threads need no others. */
+/* If at least as many programs run at once as the pool has threads, each runs in its own thread alone. */
 static ts_pool *pool_for(const ts_machine *machine, const ts_run *run) {
     bool are_enough = run->meeting && ts_meeting_members(run->meeting) >= ts_pool_threads(machine->pool);
     return are_enough ? NULL : machine->pool;
@@ -216,7 +217,7 @@ static ts_status run_program(ts_machine *machine, const ts_program *program, con
         if (status == ts_ok) status = walk(&exec, run);
         if (status == ts_ok && exec.checks) ts_check_end(&exec);
         ts_segment_drop(exec.core->segment);
-        if (exec.homes) ts_deferred_drop(exec.core); /* the next run's tiles are others */
+        if (exec.homes) ts_deferred_drop(exec.core); /* the next run may have other tiles */
         pthread_mutex_unlock(&exec.core->lock);
     }
     if (run->stats) *run->stats = exec.stats;

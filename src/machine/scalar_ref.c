@@ -1,4 +1,4 @@
-/* ScalarE: activation. */
+/* ScalarE: activation, out = func(data * scale + bias), with sums in its accumulators. */
 #include <stddef.h>
 
 #include "machine/through.h"
@@ -14,7 +14,7 @@ typedef struct activation {
     bool has_bias, has_scale;
 } activation;
 
-/* data * scale + bias: two roundings, as the two stages of the datapath are described (ARCH:421). */
+/* data * scale + bias with two roundings, as the datapath is described to have two stages (ARCH:421). */
 TS_CLONES
 static void prepare(const float *in, float *out, int64_t n, const float *scale, const float *bias) {
     if (scale && bias) {
@@ -37,7 +37,8 @@ static void in_steps(const activation *a, const float *values, int64_t n, const 
     if (!is_prepared || !is_copy) ts_act_floats(a->isa, a->func, values, target, n);
 }
 
-/* Function values of one chunk; they may be the row itself. *tries: whether one pass is likely to do. */
+/* Computes and writes one chunk; returns its fp32 results, which may be the row itself. *tries: whether to
+   try a single pass first; cleared when that does not do. */
 static const float *one_chunk(const activation *a, int64_t part, int64_t from, int64_t n, const float *scale,
                               const float *bias, float *in, float *out, bool *tries) {
     const float *values = ts_rows_read(&a->data, part, from, n, in);
@@ -71,8 +72,8 @@ static void activate(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* The accumulators add the fp32 results left to right, before their cast to dst; several partitions at a
- * time. */
+/* The same with accumulators, which add the fp32 results left to right, before the cast to dst. Several
+   partitions go side by side. */
 static void activate_and_sum(void *context, int64_t first, int64_t last) {
     const activation *a = context;
     _Alignas(64) float in[TS_CHUNK], out[TS_LANES][TS_CHUNK];

@@ -12,7 +12,7 @@ static float apply(unsigned op, bool is_reversed, float a, float b) {
     return is_reversed ? ts_alu_float(op, b, a) : ts_alu_float(op, a, b);
 }
 
-/* Running sums are the common case; the rest goes through the general operator. */
+/* Running sums are the common case; other operators go element by element. */
 static float scan_chunk(const scan *s, const float *a, const float *b, float *out, int64_t n, float carry) {
     if (s->op0 == ts_alu_multiply && s->op1 == ts_alu_add) {
         for (int64_t i = 0; i < n; i++) {

@@ -3,7 +3,7 @@
 
 #include "machine/engine.h"
 
-enum { FOUND = 8 }; /* values that one search is for */
+enum { FOUND = 8 }; /* values that an instruction searches for */
 
 /* ---- max8 ---- */
 
@@ -11,7 +11,7 @@ typedef struct rows_pair {
     ts_rows dst, src;
 } rows_pair;
 
-/* NaN is not above anything. */
+/* Order of max8: NaN is below everything. */
 static bool is_above(float a, float b) {
     return a > b || (isnan(b) && !isnan(a));
 }
@@ -52,12 +52,13 @@ ts_status ts_exec_max8(ts_exec *exec, const ts_inst *head) {
 /* ---- nc_find_index8, nc_match_replace8 ---- */
 
 typedef struct match {
-    ts_rows dst, data, vals, found; /* dst: of nc_match_replace8 */
+    ts_rows dst, data, vals, found; /* dst: only of nc_match_replace8 */
     bool has_found, is_replacing, is_exact;
     float imm;
 } match;
 
-/* Gives element `index` to the first of the values in turn that equals it and has no match yet. */
+/* Whether an element equals one of the values that has no match yet; if so, `index` becomes that value's
+   match. */
 static bool take(const match *m, const float *vals, float value, uint32_t index, uint32_t *found) {
     for (int i = 0; i < FOUND; i++) {
         int turn = m->is_replacing ? FOUND - 1 - i : i;
@@ -68,7 +69,7 @@ static bool take(const match *m, const float *vals, float value, uint32_t index,
     return false;
 }
 
-/* The row goes over bit by bit; what is replaced is written over it. */
+/* Copies the row, bit by bit if no cast is needed; replaced elements are then written over it. */
 static void copy_chunk(const match *m, int64_t part, int64_t from, int64_t n, const float *values) {
     _Alignas(64) uint32_t raw[TS_CHUNK];
     if (m->is_exact)
@@ -140,7 +141,7 @@ ts_status ts_exec_nc_match_replace8(ts_exec *exec, const ts_inst *head) {
 
 /* ---- bn_stats, bn_aggr ---- */
 
-/* Two passes: the mean first, then the squared distances from it. */
+/* Count, mean and sum of squared distances of every other element, from `odd` on, in two passes. */
 static void row_statistics(const float *row, int64_t n, int odd, float *out) {
     int64_t count = (n - odd + 1) / 2;
     float sum = 0, squares = 0;
@@ -182,7 +183,7 @@ ts_status ts_exec_bn_stats(ts_exec *exec, const ts_inst *head) {
     return ts_ok;
 }
 
-/* Sum over triples, in order, of f(count, mean, variance * count). */
+/* Mean and variance of all elements, from triples of count, mean and variance * count, added in order. */
 static void aggregate(void *context, int64_t first, int64_t last) {
     const rows_pair *s = context;
     _Alignas(64) float buffer[TS_CHUNK];

@@ -1,15 +1,15 @@
-/* How work is shared out. An instruction whose results stay in their partitions waits in the core's segment
-   with its neighbours; the segment runs for a few partitions at a time, so that what one instruction leaves
-   in the cache the next one finds there, and a thread does a whole segment between two barriers. What reads
-   across partitions, as TensorE does, waits there, too, unless it reads what another that waits writes.
-   Everything else first lets the segment run, then is cut in pieces of its own. */
+/* Shares work among threads. An instruction whose results stay in their partitions waits in the core's
+   segment with its neighbours. The segment runs for a few partitions at a time, so that each instruction
+   finds in the cache what the one before it left there, and a thread runs a whole segment between two
+   barriers. Instructions that read across partitions, as TensorE's do, wait there, too, unless they read what
+   a waiting one writes. All others first let the segment run and are then cut into pieces by themselves. */
 #include <string.h>
 
 #include "machine/segment.h"
 
-/* Below this a wake-up of the pool costs more than it saves. */
+/* Below this, waking the pool takes longer than it saves. */
 static const double WORTH_NS = 5000;
-/* In a segment from this on, a thread that wakes up late is late by a small part. */
+/* From this on, a thread that wakes up late loses only a small part of the segment's time. */
 static const double LONG_NS = 300000;
 
 /* ---- pieces of one instruction ---- */
@@ -62,12 +62,12 @@ static void run_some(ts_segment *s, int from, int to, int32_t low, int32_t high)
 
 typedef struct shares {
     ts_segment *segment;
-    int32_t size; /* partitions of each, from partition 0 on: a thread's are the same in every segment */
+    int32_t size; /* partitions of each share, from partition 0 on */
     int count;
 } shares;
 
-/* All instructions for the partitions of one share: those that read across are worth the whole of it, as they
-   read much for each. */
+/* Runs all instructions for the partitions of one share. Those that read across partitions run for the whole
+   share at once, since they read much every time; the others for a block of partitions at a time. */
 static void run_share(void *context, int index) {
     const shares *all = context;
     ts_segment *s = all->segment;
@@ -89,9 +89,10 @@ static void run_share(void *context, int index) {
     }
 }
 
-/* Of all partitions one share a thread in a long segment, as a product reads (and pairs) its moving operand
-   once a share; two in others, of which one can be taken from a thread that is late. Half the partitions, or
-   all, are then one thread's in every segment. Fewer partitions make smaller shares. */
+/* Partitions of a share. A long segment has one share per thread, because a product reads (and packs) its
+   moving operand once per share. Other segments have two, so that another thread can take one of a thread
+   that is late. Shares cut all partitions of the chip, so that a thread tends to have the same ones in every
+   segment; if the segment has few partitions, shares are smaller. */
 static int32_t share_size(const ts_exec *exec) {
     const ts_segment *s = exec->core->segment;
     int threads = ts_pool_threads(exec->pool);
@@ -139,7 +140,7 @@ static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* The bytes of all partitions. */
+/* The range of bytes of all partitions. */
 static void extent(const ts_window *w, int64_t *low, int64_t *high) {
     int64_t first = w->step * w->part, last = w->step * (w->part + w->parts - 1);
     *low = w->low + smaller(first, last);
@@ -194,14 +195,14 @@ static bool is_in_order(const ts_segment *s, const ts_operand_set *set) {
     return true;
 }
 
-/* ---- what is cut along columns ---- */
+/* ---- work that is cut along columns ---- */
 
 static bool is_same(const ts_area *a, const ts_area *b) {
     return a->space == b->space && a->part == b->part && a->parts == b->parts && a->low == b->low &&
            a->high == b->high;
 }
 
-/* Whether something cut along partitions may wait beside what is cut along columns. */
+/* Whether work cut along partitions may wait beside the work that is cut along columns. */
 static bool is_beside_columns(const ts_segment *s, const ts_operand_set *set) {
     for (int i = 0; i < set->writes; i++)
         if (meets_any(&set->written[i], s->in_column, s->in_columns)) return false;
@@ -218,7 +219,7 @@ static bool may_be_in_columns(const ts_segment *s, const ts_area *place) {
 
 /* ---- adding to a segment ---- */
 
-/* Instructions of few partitions and much work are cut along their rows instead. */
+/* Instructions with few partitions and much work are cut along their rows instead. */
 static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, const ts_work *work) {
     double ns = (double)(set->parts * work->units) * work->unit_ns;
     return ts_pool_threads(exec->pool) > 1 && set->parts < TS_BLOCK_PARTS && work->units > 1 &&
@@ -258,7 +259,7 @@ static bool is_full(const ts_segment *s, const ts_work *work) {
            s->used + work->size > TS_CONTEXT_BYTES;
 }
 
-/* Whether it waits; otherwise it is done. */
+/* Adds work to the segment, or does it at once: returns whether it waits. */
 static bool take(const ts_operand_set *set, const ts_work *work, const ts_window *window) {
     const ts_exec *exec = set->exec;
     ts_segment *s = exec->core->segment;
@@ -268,7 +269,7 @@ static bool take(const ts_operand_set *set, const ts_work *work, const ts_window
     }
     if (is_full(s, work) || (window && !may_wait(s, window)) || !is_in_order(s, set) ||
         !is_beside_columns(s, set)) {
-        ts_segment_run(exec); /* and with it the windows of loads that the instruction reads instead */
+        ts_segment_run(exec); /* which drops the windows of loads that the instruction reads instead */
         for (int i = 0; i < set->reads; i++)
             s->windows[s->transfers++] = set->read[i];
     }

@@ -58,7 +58,7 @@ ts_status ts_exec_select_reduce(ts_exec *exec, const ts_inst *head) {
     ts_rows_source(&set, &inst->on_true, &s.dst, true, &s.on_true);
     ts_column_get(&set, &inst->on_false, &s.dst, &s.on_false);
     ts_accumulation_get(&set, &inst->reduce, &s.dst, &s.sum);
-    if (s.sum.has_result) { /* it may lie in other partitions than what it is made of */
+    if (s.sum.has_result) { /* the result may lie in other partitions than the sources */
         ts_rows_protect(&set, &s.on_true, &s.sum.result, false);
         ts_rows_protect(&set, &s.predicate, &s.sum.result, false);
     }

@@ -1,6 +1,6 @@
-/* The memory that the processes of one program share. It has no name anywhere, so nothing is left of it once
-   they have ended, however they ended; and the kernel takes the lock that each holds on a byte of it with the
-   process. */
+/* The memory that the processes of one program share (shared.h). It has no name in any file system, so
+   nothing is left of it once the processes have ended, however they ended. Each process holds a lock on one
+   byte of it, which the kernel releases when the process ends. */
 #include "machine/shared.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The windows lie one after the other, each longer than any HBM; pages are there once they are written. */
+/* Windows lie one after the other, each longer than any HBM; they take no memory until they are written.
+   LEAST: what a window is mapped with at first. */
 static const uint64_t WINDOW = UINT64_C(1) << 38, LEAST = 1 << 16;
 
 static uint64_t area_bytes(void) {
@@ -30,8 +31,8 @@ ts_status ts_shared_make(int *file, ts_diag *diag) {
     return ts_system;
 }
 
-/* Locks of this kind belong to the process, not to its threads or children, and closing the file anywhere in
-   the process gives them back. */
+/* Such a lock belongs to the process, not to its threads or children; closing the file anywhere in the
+   process releases it. */
 static struct flock lock_of(int process) {
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = process, .l_len = 1};
 }

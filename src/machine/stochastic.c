@@ -1,7 +1,7 @@
 /* Random words for stochastic rounding: Threefry-2x32 with 20 rounds (Salmon et al., Parallel random numbers:
-   as easy as 1, 2, 3, SC 2011), counted by element and keyed by seed, run, instruction and operand, so that
-   they depend neither on threads nor on the order in which elements are computed. The chip's own generator is
-   not published. */
+   as easy as 1, 2, 3, SC 2011), with a counter per element and a key from seed, run, instruction and operand,
+   so that the words depend neither on threads nor on the order in which elements are computed. The chip's own
+   generator is not published. */
 #include "machine/engine.h"
 
 static inline uint32_t turn(uint32_t x, int by) {
@@ -39,7 +39,7 @@ void ts_random_key(const uint32_t key[2], uint32_t low, uint32_t high, uint32_t 
     threefry(key, &result[0], &result[1]);
 }
 
-/* Two words a block. */
+/* Fills `words` with blocks of two words each. */
 TS_CLONES
 static void fill_blocks(const uint32_t *key, uint32_t row, uint32_t first, int64_t blocks, uint32_t *words) {
     const uint32_t own[2] = {key[0], key[1]};

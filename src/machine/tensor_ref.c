@@ -1,4 +1,4 @@
-/* TensorE: matmul and transpose; the VectorE transpose beside it. */
+/* TensorE's matmul and transpose, and VectorE's transpose. */
 #include <math.h>
 #include <string.h>
 
@@ -12,21 +12,21 @@
 
 /* ---- nc_matmul ---- */
 
-/* An operand as the multiply takes it: rows of floats, or of bf16 where a kernel packs those. */
+/* An operand as the kernel takes it: rows of floats, or of bf16 where the kernel packs them. */
 typedef struct operand {
     const ts_rows *rows;
     const uint8_t *data;
     int64_t pitch;           /* elements from row to row */
-    int size;                /* of an element */
-    ts_gemm_columns columns; /* of a moving operand that lies in runs */
+    int size;                /* bytes of an element */
+    ts_gemm_columns columns; /* how a moving operand's columns lie in runs */
 } operand;
 
-/* size: of the elements that the kernel takes. */
+/* Whether the kernel can read the rows where they lie. size: bytes of its elements. */
 static bool is_in_place(const ts_rows *rows, int size) {
     return (size == 2 || rows->dtype == ts_dtype_f32) && ts_rows_are_arrays(rows);
 }
 
-/* Whether the elements of a row lie in runs that the kernel takes where they are. */
+/* Whether the elements of a row lie in runs that the kernel can read where they lie. */
 static bool are_runs(const ts_rows *rows, const ts_gemm_kernel *kernel, ts_gemm_columns *columns) {
     int inner = rows->dims - 1;
     if (inner == 0 || inner > TS_GEMM_DIMS || rows->step[inner] != rows->size) return false;
@@ -55,8 +55,8 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
         }
 }
 
-/* Where the rows lie as they are wanted, or a copy in `buffer`: its pitch has a line more than the columns,
-   so that the rows of a panel do not share a cache set. */
+/* The operand where it lies, if the kernel can read it there, or a copy in `buffer`. The pitch of a copy is a
+   line longer than its columns, so that the rows of a panel do not share a cache set. */
 static void get_operand(const ts_exec *exec, const ts_rows *rows, const ts_gemm_kernel *kernel,
                         bool is_moving, void *buffer, operand *o) {
     enum { LINE = 16 };
@@ -87,11 +87,12 @@ typedef struct product {
     const ts_core *core;
     ts_gemm gemm;
     int64_t part;
-    bool is_kept, is_packed; /* in a room where the stationary operand stays packed; it is already */
+    bool is_kept, is_packed; /* is_kept: a_packed is a room where the operand stays packed; is_packed: and it
+                                is there already */
 } product;
 
-/* Whatever rows make up a share have their own room for packed words: other threads are at theirs, and maybe
-   at another product. */
+/* Computes rows [first, last). Rows have rooms of their own for packed words, since other threads work on
+   other rows, maybe of another product. */
 static void run_rows(void *context, int64_t first, int64_t last) {
     const product *p = context;
     ts_gemm gemm = ts_gemm_rows(&p->gemm, first, last);
@@ -106,15 +107,15 @@ static void run_rows(void *context, int64_t first, int64_t last) {
     ts_gemm_run(&gemm, 0, ts_gemm_panels(&gemm));
 }
 
-/* What the threads' columns of a product have in common, packed once for all of them. The rooms for it are
-   after those of rows, with which other threads may be at another product. */
+/* Packs the stationary operand once for all threads that compute columns of a product. Its room lies after
+   those of products cut by rows, on which other threads may be working. */
 static void pack_for_columns(void *context, int number) {
     product *p = context;
     if (!p->is_kept) p->gemm.a_packed += p->core->rows_room + number * p->core->operand_room;
     ts_gemm_pack_a(&p->gemm);
 }
 
-/* Panels of all rows. Whatever panels make up a share, their first one has its own room for words of the
+/* Computes panels [first, last) of all rows. The first panel of a share determines the room for words of the
    moving operand. */
 static void run_columns(void *context, int64_t first, int64_t last) {
     const product *p = context;
@@ -124,7 +125,7 @@ static void run_columns(void *context, int64_t first, int64_t last) {
     ts_gemm_run(&gemm, first, last);
 }
 
-/* Where a large product finds all of its stationary operand packed, or leaves it so. */
+/* Lets a large product find its whole stationary operand packed, or leave it so. */
 static void keep_packed(const ts_exec *exec, const ts_rows *stationary, product *p) {
     enum { LARGE_NS = 40000 };
     ts_gemm *gemm = &p->gemm;
@@ -140,9 +141,9 @@ static void keep_packed(const ts_exec *exec, const ts_rows *stationary, product 
     p->is_packed = packing.is_packed;
 }
 
-/* Threads that have columns of a wide result read less of the moving operand, and pair less, than those that
-   have rows; but what reads the result then waits for all, so that only sums of many large products are for
-   that. */
+/* Whether threads should share a product's columns rather than its rows. For a wide result each thread then
+   reads and packs less of the moving operand. But whatever reads the result waits for all threads, so only
+   sums of many large products are cut that way. */
 static bool is_for_columns(const ts_exec *exec, const ts_gemm *gemm) {
     enum { LARGE_NS = 50000 };
     return ts_pool_threads(exec->pool) > 1 && gemm->n >= 4 * gemm->m &&
@@ -150,7 +151,7 @@ static bool is_for_columns(const ts_exec *exec, const ts_gemm *gemm) {
            (double)ts_gemm_panels(gemm) * ts_gemm_panel_ns(gemm) >= LARGE_NS;
 }
 
-/* Whether the next product of the program that has the same tile for its result adds to it. */
+/* Whether the next product of the program whose result is the same tile adds to it. */
 static bool is_continued(const ts_exec *exec, const ts_inst_nc_matmul *inst) {
     enum { AHEAD = 32 };
     const ts_program *program = exec->program;
@@ -171,7 +172,8 @@ static bool is_of_many(const ts_exec *exec, const ts_inst_nc_matmul *inst) {
            is_continued(exec, inst);
 }
 
-/* Products of less than two tiles of rows are shared out by columns. */
+/* Whether the product may wait in the segment. One with less than two tiles of rows, unless it also has few
+   columns, is shared by columns at once. */
 static bool can_wait(const ts_operand_set *set, const ts_gemm *gemm) {
     return set->part % TS_BLOCK_PARTS == 0 && (gemm->m >= 2 * TS_LEAST_ROWS || gemm->n <= TS_GEMM_COLUMNS);
 }
@@ -181,7 +183,7 @@ static float cleaned_sum(float old, float value) {
     return sum == sum ? sum : NAN;
 }
 
-/* out[m][n] (+)= from[m * row_step + n * column_step], rows of dst of any pattern. */
+/* dst[m][n] (+)= from[m * row_step + n * column_step], for any pattern of dst. */
 static void store(const ts_rows *dst, const float *from, int64_t row_step, int64_t column_step,
                   bool is_added) {
     _Alignas(64) float values[TS_CHUNK], old_buffer[TS_CHUNK];
@@ -196,7 +198,7 @@ static void store(const ts_rows *dst, const float *from, int64_t row_step, int64
         }
 }
 
-/* The same for rows of dst without gaps, from the transposed result. */
+/* The same from a transposed result, for rows of dst without gaps. */
 static void store_turned(const ts_rows *dst, const float *from, int64_t pitch, bool is_added) {
     for (int64_t m = 0; m < dst->parts; m++) {
         float *to = (float *)ts_rows_at(dst, m);
@@ -212,8 +214,9 @@ static bool is_added(const ts_exec *exec, const ts_accum *accum) {
     return accum->mode == ts_accum_always;
 }
 
-/* Vectors lie along the columns of the result. When it has few, its transpose takes fewer of them, even with
-   the way back, about two steps an element. */
+/* Whether to compute the transpose of the result. Vectors lie along the columns of a result: if it has few
+   columns, its transpose takes fewer vectors, even with the transpose back, which takes about two steps an
+   element. */
 static bool is_worth_swapping(const ts_gemm *g) {
     enum { LANES = 16 };
     if (g->columns.run > 0 || g->a_step != 1) return false;
@@ -229,8 +232,8 @@ static ts_gemm swapped(const ts_gemm *g) {
     return s;
 }
 
-/* The kernel for these operands. Its elements are bf16 only where both are; pairs of them are not the same on
-   every CPU. */
+/* The kernel for these operands. It takes bf16 only if both are bf16. Kernels that multiply pairs do not give
+   the same bits on every CPU, so reproducible runs do without them. */
 static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stationary,
                                        const ts_rows *moving) {
     if (stationary->dtype == ts_dtype_bf16 && moving->dtype == ts_dtype_bf16) {
@@ -240,7 +243,7 @@ static const ts_gemm_kernel *kernel_of(const ts_exec *exec, const ts_rows *stati
     return ts_gemm_kernel_of(exec->host.isa, false);
 }
 
-/* Room for packed words. */
+/* Points the product to the core's rooms for packed words, if it needs them. */
 static void give_room(const ts_core *core, ts_gemm *g) {
     if (!g->kernel->pack_a) return;
     g->room = core->panel_room;
@@ -248,7 +251,7 @@ static void give_room(const ts_core *core, ts_gemm *g) {
     if (ts_gemm_packs_a(g)) g->a_packed = core->stationary_packed;
 }
 
-/* turned: where the numbers of `stationary` lie, or NULL. */
+/* Multiplies, or lets the product wait. turned: where the values of `stationary` lie transposed, or NULL. */
 static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_turned *turned,
                      const ts_rows *moving, const ts_rows *dst, bool is_accumulated, bool is_in_chain) {
     const ts_exec *exec = set->exec;
@@ -307,7 +310,7 @@ static void multiply(ts_operand_set *set, const ts_rows *stationary, const ts_tu
 }
 
 /* One of the two halves of an operand of double_row; its outermost dimension may have been joined with
- * others. */
+   others. */
 static ts_rows half_of(const ts_rows *rows, int half) {
     ts_rows made = *rows;
     made.count[0] /= 2;
@@ -317,8 +320,9 @@ static ts_rows half_of(const ts_rows *rows, int half) {
     return made;
 }
 
-/* Whether the stationary operand is put off, to be turned, and the product reads it as it lies; otherwise it
-   is met. Few columns are worth swapping, for which it must be there, and halves of it lie in two places. */
+/* Whether the transpose that would make the stationary operand is put off, so that the product reads the
+   values where they lie; if not, the operand is met. Products of few columns, which may be swapped, and
+   halves of double_row need the operand itself. */
 static bool is_read_turned(ts_operand_set *set, ts_rows *stationary, const ts_rows *moving,
                            bool is_double_row, ts_turned *turned) {
     const bool is_taken =
@@ -360,9 +364,9 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
 
 /* ---- nc_transpose ---- */
 
-/* Until NeuronCore-v3, which turns bits (ISA:829-867), TensorE multiplies by the identity: that adds 0 * x
-   for every other x of the column, and a NaN or Inf among them makes NaN (ARCH:185-191). Sums start at +0, so
-   -0 becomes +0. */
+/* Before NeuronCore-v3, which transposes bits (ISA:829-867), TensorE multiplies by the identity. That adds 0
+   x for every other x of the column, so a NaN or Inf among them makes NaN (ARCH:185-191). Sums start at +0,
+   so -0 becomes +0. */
 static void multiply_by_identity(float *column, int64_t n) {
     int64_t others = 0, where = 0;
     for (int64_t i = 0; i < n; i++)
@@ -376,15 +380,15 @@ static void multiply_by_identity(float *column, int64_t n) {
         if (others > 1 || i != where) column[i] = NAN;
 }
 
-/* Rows of dst from elements of all rows of data. */
+/* A transpose: row f of dst is element f of all rows of data. */
 typedef struct turning {
     ts_rows data, dst;
     ts_isa isa;
     bool is_exact, is_product;
-    ts_memory from, to; /* working space; its rows are those of the partitions of dst */
+    ts_memory from, to; /* workspace, whose rows belong to the partitions of dst */
 } turning;
 
-/* Any operands, through packed copies: bits when nothing is cast, fp32 otherwise. */
+/* For any operands, through packed copies: of bits if nothing is cast, else of fp32. */
 static void turn_copies(const turning *t, int64_t first, int64_t last) {
     int size = t->is_exact ? t->data.size : (int)sizeof(float);
     int64_t parts = t->data.parts, elems = last - first;
@@ -419,7 +423,8 @@ static void turn_copies(const turning *t, int64_t first, int64_t last) {
     }
 }
 
-/* From rows to rows where both have no gaps and nothing is rounded; false when that cannot be. */
+/* For rows without gaps of which nothing is rounded. False: they are not such, or a product met a NaN or
+   infinity. */
 static bool turn_in_place(const turning *t, int64_t first, int64_t last) {
     bool is_float = t->data.dtype == ts_dtype_f32 || t->data.dtype == ts_dtype_bf16;
     if (t->is_product ? !is_float || t->dst.dtype != ts_dtype_f32 : !t->is_exact) return false;

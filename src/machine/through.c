@@ -1,9 +1,9 @@
-/* Tiles that are only passed on (through.h). */
+/* Tiles that only pass values on between the chip and HBM (through.h). */
 #include "machine/through.h"
 
 #include "machine/homes.h"
 
-/* Whether what a partition moves is adjacent on both sides, and not converted. */
+/* Whether the bytes that a partition moves are adjacent on both sides and not converted. */
 static bool is_of_rows(const ts_pair *pair, int dim) {
     if (pair->dst_dtype != pair->src_dtype || pair->is_added || pair->dims > (dim >= 0) + 1) return false;
     for (int i = 0; i < pair->dims; i++)
@@ -16,8 +16,8 @@ static ts_rows *dst_of(ts_segment *s, int waiting) {
     return (ts_rows *)(void *)(s->contexts + s->waiting[waiting].context);
 }
 
-/* The number of the instruction that waits and will write just these rows; -1: there is none. What waits last
-   has made them: nothing else names the tile. */
+/* The number of the waiting instruction that writes exactly these rows; -1: there is none. The last one with
+   this tile made them, since nothing else names the tile. */
 static int writer_of(ts_segment *s, const ts_operand_set *set, const ts_rows *src) {
     for (int i = s->count; i-- > 0;) {
         const ts_waiting *w = &s->waiting[i];
@@ -31,8 +31,8 @@ static int writer_of(ts_segment *s, const ts_operand_set *set, const ts_rows *sr
     return -1;
 }
 
-/* What the last computation before number `end` may fetch; NULL: there is none, or it works in other
- * partitions. */
+/* The ts_ahead of the last waiting computation before number `end`; NULL: there is none, or it works in other
+   partitions. */
 static ts_ahead *ahead_of(ts_segment *s, int end, int32_t part, int32_t parts) {
     for (int i = end; i-- > 0;) {
         const ts_waiting *w = &s->waiting[i];
@@ -43,7 +43,7 @@ static ts_ahead *ahead_of(ts_segment *s, int end, int32_t part, int32_t parts) {
     return NULL;
 }
 
-/* A transfer that touches the same bytes may wait between the instruction and the store. */
+/* Whether no waiting transfer, which may be between the instruction and the store, touches the same bytes. */
 static bool is_free(const ts_segment *s, const ts_window *window) {
     if (s->transfers == TS_SEGMENT_LENGTH) return false;
     for (int i = 0; i < s->transfers; i++)
@@ -70,7 +70,7 @@ bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, c
     return true;
 }
 
-enum { SHORT_ROW = 2048 }; /* bytes; of such rows, far away, a copy takes several at a time */
+enum { SHORT_ROW = 2048 }; /* bytes; a copy reads several such rows at a time if they are far away */
 
 void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
                   const ts_window *window) {
@@ -96,7 +96,7 @@ static bool is_inside(const ts_area *inner, const ts_area *outer) {
            inner->low >= outer->low && inner->high <= outer->high;
 }
 
-/* Whether something that waits changes what was to be loaded. */
+/* Whether a waiting instruction changes what was to be loaded. */
 static bool is_changed(const ts_segment *s, const ts_load *load) {
     for (int i = 0; i < s->transfers; i++)
         if (s->windows[i].is_written && ts_windows_meet(&s->windows[i], &load->window)) return true;
@@ -108,7 +108,7 @@ void ts_fetch_ahead(const ts_operand_set *set, size_t offset) {
     s->waiting[s->count - 1].ahead = offset;
 }
 
-/* Lets what computes last before the load's first reader fetch the rows. */
+/* Lets the last computation before the load's first reader prefetch the rows. */
 static void fetch(ts_segment *s, const ts_load *load) {
     ts_ahead *ahead = ahead_of(s, s->count, load->area.part, load->area.parts);
     if (ahead && !ahead->data)
@@ -141,6 +141,6 @@ void ts_read_through(ts_operand_set *set, ts_rows *rows) {
     rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
     set->read[set->reads++] = load->window;
     if (load->is_far) fetch(s, load);
-    load->is_far = false;                                          /* any more */
-    if (--load->readers == 0) s->waiting[load->waiting].parts = 0; /* nobody needs it */
+    load->is_far = false;                                          /* prefetched once */
+    if (--load->readers == 0) s->waiting[load->waiting].parts = 0; /* no reader needs the load */
 }

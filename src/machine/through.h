@@ -30,8 +30,8 @@ typedef struct ts_ahead {
    prefetch what its ts_ahead says, `offset` bytes into its context. It prefetches one thing only: rows to be
    written, for which a core waits longer, before rows to be read. */
 void ts_fetch_ahead(const ts_operand_set *set, size_t offset);
-/* Rows that a load which waits brings from memory in the partitions of the instruction, which will fetch
-   them: of each load once. */
+/* Rows that a waiting load brings from memory to the partitions of the instruction, which will prefetch them.
+   Each load is returned once; data is NULL when there are no more. */
 ts_ahead ts_load_ahead(const ts_operand_set *set);
 
 #endif

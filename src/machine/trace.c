@@ -7,7 +7,7 @@
 enum { FIRST_RUNS = 16 };
 
 bool ts_trace_add(ts_trace *trace, bool is_left) {
-    /* Runs with an even number go on, the others leave. */
+    /* Runs with an even number stay in the loop, the others leave it. */
     while (trace->count == 0 || (trace->count - 1) % 2 != is_left) {
         if (trace->count == trace->capacity) {
             size_t capacity = trace->capacity ? 2 * trace->capacity : FIRST_RUNS;

@@ -1,4 +1,5 @@
-/* Strided copies: a common cut of two patterns, a good order of its dimensions, and the loops that move. */
+/* Strided copies: the common cut of two patterns, a fast order of its dimensions, and the loops that move
+   elements. */
 #include "machine/transfer.h"
 
 #include "base/copy.h"
@@ -47,7 +48,7 @@ bool ts_pattern_is_disjoint(const ts_pattern *pattern) {
 
 /* ---- the common cut ---- */
 
-/* Built from the innermost dimension outwards, then turned around. */
+/* Fills the pair from the innermost dimension outwards; the caller reverses the order. */
 static bool cut(const ts_pattern *dst, const ts_pattern *src, ts_pair *pair) {
     int i = dst->dims - 1, j = src->dims - 1;
     int64_t left_i = i >= 0 ? dst->count[i] : 1, left_j = j >= 0 ? src->count[j] : 1;
@@ -115,7 +116,7 @@ ts_pair ts_pair_inner(const ts_pair *pair, int dims) {
     return inner;
 }
 
-/* Joins neighbours that address like one dimension on both sides. */
+/* Joins neighbouring dimensions that address like one on both sides. */
 static void join(ts_pair *pair) {
     int kept = 0;
     for (int i = 0; i < pair->dims; i++) {
@@ -134,8 +135,8 @@ static void join(ts_pair *pair) {
     pair->dims = kept;
 }
 
-/* Innermost the dimension that is adjacent on the source side, before it the one adjacent on the other: a
-   memcpy when they are the same, otherwise the blocked transpose of `plane`. */
+/* Puts the dimension along which dst is adjacent innermost, and before it the one along which src is: a
+   memcpy if they are the same, otherwise the blocked transpose of `plane`. */
 void ts_pair_arrange(ts_pair *pair) {
     join(pair);
     int src = -1, dst = -1;
@@ -158,7 +159,7 @@ void ts_pair_arrange(ts_pair *pair) {
             memcpy(dst + i * dst_step, src + i * src_step, bytes);                                           \
         break;
 
-/* Stores of whole cache lines that are not read first. */
+/* Copies with stores that do not read cache lines first. */
 #ifdef __SSE2__
 static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
     int64_t head = -(int64_t)(uintptr_t)dst & 63;
@@ -177,7 +178,7 @@ static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
 }
 #endif
 
-/* Before another thread may read what was stored past the caches. */
+/* Makes what was stored past the caches visible to other threads. */
 static void finish_streaming(void) {
 #ifdef __SSE2__
     _mm_sfence();
@@ -216,12 +217,12 @@ static void narrow(const ts_pair *pair, const uint8_t *dst, int64_t dst_step, co
     ts_dtype_narrow_random(pair->dst_dtype, values, words, raw, (size_t)n);
 }
 
-/* Casts, and additions in fp32, pass through buffers of one chunk. */
+/* Moves a run with casts, or additions in fp32, through buffers of one chunk. */
 static void convert_run(const ts_pair *pair, uint8_t *dst, int64_t dst_step, const uint8_t *src,
                         int64_t src_step, int64_t n) {
     _Alignas(64) uint32_t raw[TS_CHUNK];
     _Alignas(64) float values[TS_CHUNK], old[TS_CHUNK];
-    /* Additions to one place follow each other. */
+    /* Additions to one place must follow each other. */
     int64_t limit = pair->is_added && dst_step == 0 ? 1 : TS_CHUNK;
     for (int64_t m; n > 0; n -= m, dst += m * dst_step, src += m * src_step) {
         m = n < limit ? n : limit;
@@ -259,7 +260,8 @@ static void run(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t n
                 memcpy(dst + o * dst_step + i * bytes, src + o * bytes + i * src_step, bytes);               \
         break;
 
-/* dst adjacent along the inner dimension, src along the outer one: squares that fit the cache. */
+/* Moves a plane in squares that fit the cache: dst is adjacent along the inner dimension, src along the outer
+   one. */
 static void plane(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t outer) {
     enum { BLOCK = 16, WORTH_TURNING = 8 };
     int64_t dst_step = pair->dst_step[pair->dims - 2], src_step = pair->src_step[pair->dims - 1];
@@ -298,7 +300,8 @@ static bool is_plane(const ts_pair *pair) {
 
 enum { SHORT_RUN = 512, FAR_RUN = 8192 }; /* bytes */
 
-/* Runs without gaps on both sides, of which several are faster together: short ones, and what lies far. */
+/* Whether the pair consists of runs that are adjacent on both sides and faster several at a time, because
+   they are short or lie far away. */
 static bool is_of_runs(const ts_pair *pair) {
     int inner = pair->dims - 1;
     return is_copy(pair) && !pair->is_streaming && inner > 0 && pair->dst_step[inner] == pair->dst_size &&
@@ -342,7 +345,7 @@ void ts_pair_move(const ts_pair *pair, int64_t first, int64_t last) {
         return;
     }
     const bool is_turned = is_plane(pair), is_in_runs = is_of_runs(pair);
-    /* Dimensions walked here; `loops` is the first below. */
+    /* Dimensions before number `loops` are walked here, the others by the function called. */
     int loops = pair->dims - (is_turned || is_in_runs ? 2 : 1);
     dst += first * pair->dst_step[0];
     src += first * pair->src_step[0];

@@ -1,5 +1,5 @@
-/* Transposes with AVX2: blocks of 4-byte elements 8 x 8, of 2-byte ones 16 x 8, in registers. The last blocks
-   of an edge lie over those before: what is written twice is the same. */
+/* Transposes with AVX2: blocks of 4-byte elements 8 x 8, of 2-byte ones 16 x 8, in registers. The last block
+   at an edge overlaps the one before it, and writes the same bytes again. */
 #ifdef __x86_64__
 #include <immintrin.h>
 
@@ -35,9 +35,9 @@ TARGET TS_INLINE void turn_words(const ts_turn *t, int64_t p, int64_t e, const i
     TS_UNROLL for (int i = 0; i < SIDE; i++) _mm256_storeu_ps((float *)(void *)(to + i * t->to_pitch), r[i]);
 }
 
-/* ---- elements of 2 bytes that stay such ---- */
+/* ---- elements of 2 bytes, as bits ---- */
 
-/* Each half of a register a block of 8 x 8 of its own. */
+/* Transposes an 8 x 8 block in each half of the registers. */
 TARGET TS_INLINE void turn_each_half(__m256i r[SIDE]) {
     __m256i t[SIDE];
     TS_UNROLL for (int i = 0; i < 4; i++) {
@@ -80,12 +80,12 @@ TARGET TS_INLINE void turn_halves(const ts_turn *t, int64_t p, int64_t e, const 
 
 /* ---- all of it ---- */
 
-/* Where a block of `side` begins that ends at `end` at the latest. */
+/* Where the block at `at` begins if it must not reach beyond `end`. */
 TARGET TS_INLINE int64_t back(int64_t at, int64_t side, int64_t end) {
     return at + side > end ? end - side : at;
 }
 
-/* At least a block both ways. size, rows and is_product are constants at each call. */
+/* For at least one block both ways. size, rows and is_product are constants at each call. */
 TARGET TS_INLINE bool turn_all(const ts_turn *t, const int size, const int rows, const bool is_product) {
     __m256i found = _mm256_setzero_si256();
     for (int64_t p0 = 0; p0 < t->parts; p0 += NEAR)

@@ -1,4 +1,4 @@
-/* Transposes with AVX-512: blocks of 16 x 16 in registers. Elements of 2 bytes are 4 bytes there. */
+/* Transposes with AVX-512: blocks of 16 x 16 in registers. Elements of 2 bytes take 4 bytes there. */
 #ifdef __x86_64__
 #include <immintrin.h>
 

@@ -27,7 +27,7 @@ static void move_block(const ts_turn *t, int64_t p0, int64_t p1, int64_t e0, int
     }
 }
 
-/* size is a constant at each call. Whether any number is NaN or infinite. */
+/* Returns whether any number is NaN or infinite. `size` is a constant at each call. */
 static inline uint32_t multiply_block(const ts_turn *t, const int size, int64_t p0, int64_t p1, int64_t e0,
                                       int64_t e1) {
     uint32_t found = 0;

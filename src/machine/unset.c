@@ -1,7 +1,8 @@
-/* Poison: in a run that asks for it, what nobody has set of SBUF and PSUM reads as NaN. Filling both would
-   cost more than a short kernel, so each line is filled when an operand first meets what is not set of it,
-   for all partitions at once; where an instruction sets it first, never. What a line has set is its first
-   bytes, for all partitions: tiles begin where lines do. */
+/* Poison: in a run that asks for it, bytes of SBUF and PSUM that nothing has set read as NaN. Filling both
+   memories would take longer than a short kernel. So a line is filled, for all partitions at once, when an
+   operand first touches bytes of it that are not set, and never if an instruction sets them first. A line
+   keeps one number for all partitions, how many leading bytes are set; that is enough because tiles begin
+   where lines do. */
 #include <string.h>
 
 #include "machine/core.h"
@@ -11,20 +12,20 @@ void ts_unset_begin(ts_memory *memory, bool is_poisoned) {
     if (is_poisoned) memset(memory->set, 0, (size_t)memory->pitch / TS_LINE + 1);
 }
 
-/* NaN in the bytes [low, high) of the partitions [first, last). */
+/* Writes NaN to the bytes [low, high) of the partitions [first, last). */
 static void fill(const ts_memory *memory, int64_t first, int64_t last, int64_t low, int64_t high) {
     for (int64_t part = first; part < last; part++)
         memset(memory->data + part * memory->pitch + low, 0xff, (size_t)(high - low));
 }
 
-/* The part of [low, high) that lies in the line, as bytes from its start. */
+/* Where a range that ends at `high` ends in the line, as bytes from the line's start. */
 static int64_t end_in(int64_t line, int64_t high) {
     int64_t end = high - line * TS_LINE;
     return end < TS_LINE ? end : TS_LINE;
 }
 
-/* The next bytes at or after *line, up to `high`, that are not set: [*from, *to), lines that are unset as a
-   whole joined; *line is then the line after. False when there are none. */
+/* Finds the next bytes [*from, *to) that are not set, from *line on and up to `high`; lines without any set
+   byte are joined. *line becomes the line after them. False when there are none. */
 static bool next_unset(const ts_memory *memory, int64_t *line, int64_t high, int64_t *from, int64_t *to) {
     int64_t end = (high + TS_LINE - 1) / TS_LINE;
     while (*line < end && memory->set[*line] >= end_in(*line, high))
