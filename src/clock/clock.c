@@ -1,4 +1,4 @@
-/* The clock's entry: sets of constants, the run, and the record. */
+/* The entry points of the clock: make the sets of constants, run, and fill the record. */
 #include "clock/clock.h"
 
 #include <math.h>
@@ -10,12 +10,13 @@
 
 static const uint64_t DEFAULT_INSTRUCTION_CAP = 1000000000;
 
+/* Nanoseconds as picoseconds. */
 static ts_time nanoseconds(double value) {
     return (ts_time)llround(value * 1000);
 }
 
-/* Shapes that decide which things are shared come from the table in every set, so that all sets walk one
- * graph. */
+/* Adds a set. In every set, chip[k].dma_engines is the table's, so that a transfer has the same shares in all
+   sets; clock->dma_engines[k] is the chip's own number. */
 static void add_set(ts_clock *clock, const ts_chip *chip) {
     int k = clock->sets++;
     clock->chip[k] = *chip;
@@ -35,6 +36,7 @@ static void add_set(ts_clock *clock, const ts_chip *chip) {
     clock->has_free_ports[k] = chip->ports_are_shared == 0;
 }
 
+/* Zeroes the constants that the what-if of set k makes free. */
 static void free_constants(ts_clock *clock, int k) {
     uint32_t free = clock->what_if[k].free;
     if (free & 1u << ts_bound_wait) clock->semaphore[k] = 0;
@@ -61,6 +63,7 @@ static ts_status add_what_ifs(ts_clock *clock, const ts_chip *chip, const ts_clo
     return ts_ok;
 }
 
+/* Whether some parameter differs from the table. */
 static bool is_edited(const ts_chip *chip) {
     for (int i = 0; i < ts_param_count(); i++)
         if (ts_param_value(chip, i) != ts_param_of(chip, i)->value) return true;
@@ -90,7 +93,7 @@ static ts_status make_sets(ts_clock *clock, const ts_chip *chip, const ts_clock_
     return ts_ok;
 }
 
-/* What the program's queues, and the chip's, have. */
+/* Makes the arrays of all queues and DMA engines. */
 static void make_queues(ts_clock *clock) {
     ts_arena *arena = &clock->arena;
     size_t queues = (size_t)clock->queues, rings = queues, engines = (size_t)clock->most_engines;
@@ -113,7 +116,7 @@ static void make_queues(ts_clock *clock) {
     clock->dma_node = TS_NEW_ARRAY(arena, ts_node *, engines);
 }
 
-/* One core's record. With others, it has what they share. */
+/* Fills the record of a core, whose clock must have the state that cores share. */
 static void fill(ts_clock *clock, bool has_band, int what_ifs) {
     ts_record *record = clock->record;
     record->total = record->launch + clock->end.at[clock->asked];
@@ -134,7 +137,7 @@ static void fill(ts_clock *clock, bool has_band, int what_ifs) {
     record->model_flops = clock->used_control ? record->pe_flops : clock->program->model_flops;
 }
 
-/* A run's own state lies apart from the clocks, so that what it took can be given back wherever it ended. */
+/* A run. It is kept apart from the clocks, so that their memory can be freed wherever the run ended. */
 typedef struct job {
     ts_clock *clock[TS_CLOCK_CORES];
     const ts_clock_core *cores;
@@ -154,17 +157,18 @@ static void set_options(ts_clock *clock, const ts_clock_options *options) {
     clock->path_cap = options->path_cap;
     clock->watch = options->watch;
     clock->is_shown = options->slice_cap > 0 || options->bins > 0;
-    /* When something is forgotten decides which nodes merge, and so how fine a path is that is shown: not at
-       all the totals. Small logs keep it as fine as it can be. */
+    /* How early visits are forgotten decides which nodes merge, and thus how fine a shown path is, though not
+       the totals. Small logs keep the path as fine as possible. */
     clock->log_size = options->bins > 0 || options->path_cap > 0 ? 1 : 3;
-    /* What semaphores count, and what another core does, is not part of a state that comes back. */
+    /* The state that trips are compared by excludes counts of semaphores and what the other core does. */
     clock->steady.is_off =
         options->step_all || clock->has_sibling || clock->program->syncing == ts_syncing_explicit;
     clock->trace = options->trace;
     clock->assumed_trips = options->trips ? options->trips : 1;
 }
 
-/* A `leave`, and in what-ifs an instruction without work, has no latency. */
+/* Whether an engine's results always come in the order of issue. They may not in list order, or if a `leave`
+   or an instruction whose work a what-if takes away has no latency. */
 static bool is_ordered(const ts_clock *clock) {
     bool is = clock->window == 1 && !clock->has_leaves;
     for (int k = 0; k < clock->sets; k++)
@@ -204,7 +208,7 @@ static ts_status run_within(void *context) {
     return ts_ok;
 }
 
-/* Whether any instructions may change places. */
+/* Whether any instruction may be issued out of order. */
 static bool is_listed(const ts_program *program) {
     bool is = program->order == ts_order_list;
     for (uint32_t at = 0; at < program->code.count && !is; at++)
@@ -232,7 +236,7 @@ static ts_status new_clock(job *j, int core) {
 
 static void free_clocks(job *j) {
     for (int core = 0; core < j->count; core++)
-        if (j->clock[core]) ts_path_free(j->clock[core]); /* their trees may hold each other's instants */
+        if (j->clock[core]) ts_path_free(j->clock[core]); /* before any arena: trees may share instants */
     for (int core = 0; core < j->count; core++) {
         if (j->clock[core]) ts_arena_free(&j->clock[core]->arena);
         free(j->clock[core]);

@@ -1,14 +1,17 @@
-/* Collectives: the stream of the core's CC-cores takes them in the order of their triggers. Each waits until
-   its first byte moves; then its bytes pass HBM in pieces, between the transfers of the core, so that neither
-   has HBM to itself for long. A piece may be as late there as the next one takes, since two of them are under
-   way at once (intranode-collective-comm.rst:80). The ranks of a program do the same at the same time, so
-   what a group of them takes is what one takes alone. */
+/* Collectives. The stream of a core's CC-cores serves them in the order of their triggers. After the time to
+   its first byte, a collective passes its bytes through HBM in pieces, interleaved with the core's transfers,
+   so that neither has HBM to itself for long. Two pieces are under way at once
+   (intranode-collective-comm.rst:80): a piece may pass HBM as late as the end of the next one without
+   delaying the collective. All ranks of a program do the same at the same time, so the time of one rank is
+   the time of the group. */
 #include "clock/clock_core.h"
 
-static const ts_time PIECE = 2000000; /* what a piece takes at least; HBM then waits for one for 1 us or so */
-enum { MOST_PIECES = 256 };
+/* The most time of a piece, in picoseconds, unless that makes too many pieces. It holds HBM for about half of
+ * it. */
+static const ts_time PIECE = 2000000;
+enum { MOST_PIECES = 256 }; /* of one collective */
 
-/* Whether two chips have the same neighbours, bands and touches. */
+/* Whether two chips have the same topology, limits and accesses per byte, and thus the same plan. */
 static bool is_alike(const ts_chip *a, const ts_chip *b) {
     return a->torus_rows == b->torus_rows && a->torus_columns == b->torus_columns && a->cores == b->cores &&
            a->cc_mesh_max_bytes == b->cc_mesh_max_bytes && a->cc_gather_touches == b->cc_gather_touches &&
@@ -34,7 +37,7 @@ void ts_collective_costs(ts_clock *clock, ts_step *step, const ts_inst *inst) {
         step->of[k].move_time = cost.move;
         step->of[k].pass_time = (ts_time)((plan.hbm_read + plan.hbm_write) / hbm * 1000);
         double engines =
-            chip->dma_engine_bytes_per_ns * chip->dma_engines; /* which read all that is added up */
+            chip->dma_engine_bytes_per_ns * chip->dma_engines; /* these read all operands of the sums */
         step->of[k].engine_time =
             chip->cc_dma_engines_are_own != 0 ? 0 : (ts_time)(plan.hbm_read / engines * 1000);
         if (k == clock->asked) set_amounts(step, &plan);
@@ -43,12 +46,12 @@ void ts_collective_costs(ts_clock *clock, ts_step *step, const ts_inst *inst) {
     step->pieces = (uint16_t)(pieces < 1 ? 1 : pieces > MOST_PIECES ? MOST_PIECES : pieces);
 }
 
-/* Of `whole`, what piece number `at`, from 1, takes. */
+/* The time of piece `at` (from 1) of `pieces`, which together take `whole`. */
 static ts_time part(ts_time whole, uint32_t at, uint32_t pieces) {
     return whole * at / pieces - whole * (at - 1) / pieces;
 }
 
-/* The stream is free from then on, and why. */
+/* Sets when the stream is free, and in the set asked for why; takes over the reference to `node`. */
 static void set_stream(ts_clock *clock, int k, ts_time until, ts_node *node) {
     clock->ring_free[clock->stream].at[k] = until;
     if (k != clock->asked) return;
@@ -56,12 +59,13 @@ static void set_stream(ts_clock *clock, int k, ts_time until, ts_node *node) {
     clock->ring_node[clock->stream] = node;
 }
 
+/* Sets the node of moving.passed; takes over the reference. */
 static void set_passed(ts_clock *clock, ts_node *node) {
     ts_node_drop(clock, clock->moving.node);
     clock->moving.node = node;
 }
 
-/* At `own`, or when the piece before is through HBM, if that is later. */
+/* Ends a piece at `own` or, if that is later, when the piece before it has passed HBM. Takes over `node`. */
 static void end_piece(ts_clock *clock, int k, ts_time own, ts_node *node) {
     ts_time passed = clock->moving.passed.at[k];
     if (passed > own && k == clock->asked) {
@@ -106,7 +110,7 @@ static void move_piece(ts_clock *clock, const ts_step *step, ts_node *issued, co
     }
 }
 
-/* One slice for all of it. */
+/* Shows a collective that is over as one slice. */
 static void show(ts_clock *clock, const ts_event *event, ts_time until) {
     ts_time start = clock->moving.start;
     ts_slice slice = {.start = start,

@@ -1,11 +1,11 @@
-/* The clock's inside, by files. One sweep over the unrolled program in program order fetches instructions and
-   finds what each waits for (clock_expand, clock_regions); an event loop gives them their times, earliest
-   first (clock_lanes). clock_state.h has the data that they share.
+/* The clock's internal functions, by file. One sweep over the unrolled program in program order fetches
+   instructions and finds what each waits for (clock_expand, clock_regions); an event loop gives them their
+   times, earliest first (clock_lanes). clock_state.h has the data that they share.
 
-   Every time exists in several sets of constants at once: set 0 is always the chip of the table and
-   decides the order in which shared things (ports, queues, DMA engines, HBM) serve their users; the others
-   follow that order. All times are then maxima of sums over one fixed graph, so a chip with a slower part is
-   never faster in total. */
+   Every time is computed for several sets of constants at once. Set 0 is always the chip of the table and
+   decides the order in which shared resources (ports, queues, DMA engines, HBM) serve their users; the other
+   sets follow that order. All times are then maxima of sums over one fixed graph, so a chip with a slower
+   part is never faster in total. The set asked for (clock->asked) is the one that the record reports. */
 #ifndef TS_CLOCK_CLOCK_CORE_H
 #define TS_CLOCK_CLOCK_CORE_H
 
@@ -14,51 +14,61 @@
 #include "clock/clock_state.h"
 #include "machine/vector.h"
 
-/* Calls `function` with the number of sets behind its other arguments. Runs have a band as a rule: inlined,
-   loops over three sets unroll. */
+/* Calls `function` with the number of sets as its last argument. Most runs have a band and thus three sets:
+   with that number constant, the loops over sets in an inlined function unroll. */
 #define TS_WITH_SETS(clock, function, ...)                                                                   \
     ((clock)->sets == 3 ? function(__VA_ARGS__, 3) : function(__VA_ARGS__, (clock)->sets))
 
-/* clock_sites.c: the accesses that are remembered, by site. */
+/* clock_sites.c: the remembered accesses, by site. */
+/* Makes the sites of all tiles and tensors. */
 void ts_sites_init(ts_clock *clock);
-/* The site of an operand. */
+/* The site that an operand names. */
 ts_site *ts_sites_of(const ts_clock *clock, const ts_ap *ap);
+/* The visit of this number. */
 static inline ts_visit *ts_log_at(const ts_log *log, uint32_t number) {
     return &log->visits[number & (log->room - 1)];
 }
+/* Notes for each site until which code position each engine may touch its bytes. */
 void ts_sites_users(ts_clock *clock);
-/* A live site knows the other live ones that share bytes with it. */
+/* Makes a site live: gives it logs, and links it with the live sites that share bytes with it. */
 void ts_site_wake(ts_clock *clock, ts_site *site);
-/* A log of the engine (none: of transfers), that has room for one more visit. */
+/* The site's log of this engine (ts_engine_none: of transfers), with room for one more visit. */
 ts_log *ts_sites_room(ts_clock *clock, ts_site *site, uint8_t engine, bool is_write);
-/* Forgets a visit that stays where it is in its log. */
+/* Forgets a visit, which leaves an empty entry in its log. */
 void ts_visit_drop(ts_clock *clock, ts_visit *visit);
-/* Whether nothing can wait for it any more is looked at again: at a live site now and then, and everywhere.
- */
+/* Forget visits that nothing can wait for any more: a tick, due every few instructions, tries to put one live
+   site to rest; a sweep looks at all sites. */
 void ts_sites_tick(ts_clock *clock);
 void ts_sites_sweep(ts_clock *clock);
-/* Nothing at the site can delay any engine that may still come: it is empty from now on. */
+/* Trims the site's logs. If nothing at the site can delay any engine that may still come, the site stops
+   being live, and true is returned. */
 bool ts_site_rest(ts_clock *clock, ts_site *site);
 
-/* clock_reach.c: what operands may touch. */
+/* clock_reach.c: the bounds of what operands may touch. */
+/* Lists the operands of tracked storages; later calls do nothing. */
 void ts_reach_find(ts_clock *clock);
-/* Whether they may meet, and one of them writes. */
+/* Whether two operands may touch common bytes in some trips, and at least one of them writes. */
 bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b);
 
-/* clock_cores.c: two clocks of one chip. Both have their sets; they are opened in turn. */
+/* clock_cores.c: two clocks of one chip. */
+/* Opens the clock of a core, whose sets have been made. `before` is the clock opened before it, or NULL. */
 ts_status ts_cores_open(ts_clock *clock, ts_clock *before);
-/* Runs all of them. */
+/* Runs all clocks to the end. */
 ts_status ts_cores_run(ts_clock *const *clocks, int count);
-/* HBM and the tree of instants go from the clock that had them to the one that needs them. */
+/* Moves the state that cores share, HBM and the tree of instants, from the clock that has it to another. */
 void ts_cores_hand_over(const ts_clock *from, ts_clock *to);
-/* What the sibling's rows hold of the path, which has been added up. */
+/* The part of this core's critical path that is charged to the sibling's instructions. ts_path_finish must
+   have been called. */
 ts_time ts_cores_other(const ts_clock *clock);
-/* A core_signal or core_wait is fetched: the latter depends on the sibling's signal of its number. */
+/* To be called when a core_signal or a core_wait is fetched: the n-th core_wait of a core depends on the n-th
+   core_signal of its sibling. */
 void ts_cores_signal(ts_clock *clock, ts_event *event);
 void ts_cores_wait(ts_clock *clock, ts_event *event);
 
-/* clock_slab.c: items as they were given back, or zeroed when new. */
+/* clock_slab.c: pools of items of one size. */
+/* A new, zeroed item. */
 __attribute__((cold)) void *ts_slab_more(ts_arena *arena, ts_slab *slab, size_t size);
+/* An item, which is zeroed only if it is new. */
 static inline void *ts_slab_take(ts_arena *arena, ts_slab *slab, size_t size) {
     void *item = slab->free;
     if (!item) return ts_slab_more(arena, slab, size);
@@ -70,29 +80,31 @@ static inline void ts_slab_give(ts_slab *slab, void *item) {
     memcpy(item, &slab->free, sizeof slab->free);
     slab->free = item;
 }
-/* Items of a block: small programs need few. */
+/* Items in block number `block`. Blocks start small and double, because small programs need few items. */
 static inline uint32_t ts_slab_items(uint32_t block) {
     uint32_t doublings = block / TS_SLAB_EQUAL;
     return TS_SLAB_FEWEST << (doublings < TS_SLAB_DOUBLINGS ? doublings : TS_SLAB_DOUBLINGS);
 }
 
 /* clock_path.c: the critical path. */
-/* The last byte of a transfer, or of a part: from `issued`, or behind `from` where that is not NULL. */
+/* The instant of the last byte of a transfer, or of a part of one (held once). The bytes move after `issued`,
+   or after `from`, if not NULL: the instant at which whatever they waited for was free. */
 ts_node *ts_node_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from,
                       ts_time descriptors, ts_time bytes);
-/* From now on its charges are these, malloc'ed. */
+/* Replaces the charges of a node. The node takes ownership of `many`, which is malloc'ed. */
 void ts_node_take(ts_node *node, ts_charge *many, uint32_t count);
 static inline ts_node *ts_node_hold(ts_node *node) {
     if (node) node->refs++;
     return node;
 }
-/* Nobody refers to it any more. */
+/* Frees a node without references, and the ancestors that this leaves without any. */
 void ts_node_end(ts_clock *clock, ts_node *node);
 static inline void ts_node_drop(ts_clock *clock, ts_node *node) {
     if (node && --node->refs == 0) ts_node_end(clock, node);
 }
-/* Chains of nodes that nobody else holds become one each. */
+/* Merges each chain of nodes that nobody else holds into one node. */
 __attribute__((cold)) void ts_path_merge(ts_clock *clock);
+/* A new node, held once. */
 static inline ts_node *ts_node_take_new(ts_clock *clock, ts_node *parent, const ts_step *step,
                                         ts_cause_kind kind) {
     if (++clock->live_nodes > clock->node_limit) ts_path_merge(clock);
@@ -100,7 +112,7 @@ static inline ts_node *ts_node_take_new(ts_clock *clock, ts_node *parent, const 
     *node = (ts_node){.parent = ts_node_hold(parent), .step = step, .refs = 1, .kind = (uint8_t)kind};
     return node;
 }
-/* The instant that follows from a cause; `extra` (amount 0: none) comes after it. */
+/* The instant that follows from a cause (held once). `extra` is one more charge after it (amount 0: none). */
 static inline ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_charge extra) {
     ts_cause_kind kind = cause->node ? (ts_cause_kind)cause->kind : ts_cause_other;
     ts_node *node = ts_node_take_new(clock, cause->node, cause->step, kind);
@@ -109,55 +121,58 @@ static inline ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_c
     node->amount = extra.amount;
     return node;
 }
-/* Its charges: its own, or found and written to `few`. */
+/* The charges of a node: its own list, or what follows from its cause, which is written to `few`. */
 const ts_charge *ts_node_charges(const ts_clock *clock, const ts_node *node, ts_charge few[TS_NODE_CHARGES],
                                  uint32_t *count);
+/* Sets a cause to `node`, which it holds from now on, and drops its old node. */
 static inline void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event,
                                 ts_cause_kind kind) {
     ts_node *old = cause->node;
     *cause = (ts_cause){ts_node_hold(node), event->step, event->sequence, kind};
     ts_node_drop(clock, old);
 }
-/* What holding an engine is charged to. */
+/* The bound that is charged for holding an engine. */
 ts_bound ts_step_bound(const ts_step *step);
-/* And what moving bytes is. */
+/* The bound that is charged for moving bytes. */
 ts_bound ts_step_bytes_bound(const ts_step *step);
-/* Before the first node. */
+/* Must be called before the first node is made. */
 void ts_path_open(ts_clock *clock);
-/* Adds the charges from the launch to the end of the run to rows and bounds. */
+/* Adds all charges of the critical path, from the launch to the end of the run, to rows and bounds. */
 void ts_path_finish(ts_clock *clock);
+/* Frees what nodes have malloc'ed. */
 void ts_path_free(ts_clock *clock);
 
 /* clock_regions.c: what an access waits for. */
-/* Adds the dependences of `event` for one access and remembers it. All reads of an event come before its
- * writes. */
+/* Adds the dependences of `event` for one access, and remembers the access. All reads of an event must come
+   before its writes. */
 void ts_regions_read(ts_clock *clock, ts_event *event, const ts_access *access);
 void ts_regions_write(ts_clock *clock, ts_event *event, const ts_access *access);
-/* Where accesses of the step, which has its engine, look. */
+/* Decides which logs the accesses of a step go to and search. The step's engine must be set. */
 void ts_regions_open(const ts_clock *clock, ts_step *step);
 
 /* clock_shapes.c: the shape of a resolved operand. */
 const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *ref);
-/* After the storages are found: which are accessed slot by slot (clock_slots.c). */
+/* clock_slots.c: finds the storages that are accessed slot by slot. All storages must have been found. */
 void ts_slots_find(ts_clock *clock);
 
-/* clock_steps.c: the costs of an instruction with these operands. */
+/* clock_steps.c: the costs of an instruction with these operands, found once for each choice of counts. */
 ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands);
 
-/* clock_semaphores.c: what programs with sync=explicit wait for. */
+/* clock_semaphores.c: the waits of programs with sync=explicit. */
 void ts_semaphores_init(ts_clock *clock);
-/* What an instruction, in the order of the program, waits for and will signal. */
+/* Adds the dependence of an instruction on the signal that it waits for, and remembers the signal that it
+   will give. Instructions must come in program order. */
 void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst);
-/* The event, which signals, has its times. */
+/* To be called when a signalling event has its times: it may take effect only after earlier signals. */
 void ts_semaphores_signal(ts_clock *clock, ts_event *event);
 
-/* clock_expand.c: the program in order. */
-/* What may still be fetched begins at this position. */
+/* clock_expand.c: walks the program in order. */
+/* Notes that code before position `at` will not be fetched any more. */
 void ts_expand_since(ts_clock *clock, uint32_t at);
 ts_status ts_expand_init(ts_clock *clock);
-/* Fetches the next instruction into its lane; *is_end at the end of the program. */
+/* Fetches the next instruction into its lane. At the end of the program, sets *is_end and fetches nothing. */
 ts_status ts_expand_next(ts_clock *clock, bool *is_end);
-/* The storage of an access, and where its tensor lies in it. */
+/* Sets the site and the storage of an access, and the place of its tensor in the storage. */
 void ts_access_place(const ts_clock *clock, ts_access *access);
 
 /* clock_lanes.c: the event loop. */
@@ -165,7 +180,7 @@ TS_INLINE void ts_times_copy(ts_times *to, const ts_times *from, int sets) {
     for (int k = 0; k < sets; k++)
         to->at[k] = from->at[k];
 }
-/* Of `step`, held once, with all its times 0. */
+/* A new event of `step`, held once, with all its times 0. */
 static inline ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
     size_t size = sizeof(ts_event) + (size_t)clock->sets * sizeof(ts_event_times);
     ts_event *event =
@@ -175,63 +190,72 @@ static inline ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
         event->of[k] = (ts_event_times){{0}, 0};
     return event;
 }
+/* Makes `consumer` wait for `producer`. */
 void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);
-/* Nobody refers to it any more. */
+/* Frees an event without references. */
 void ts_event_end(ts_clock *clock, ts_event *event);
 static inline void ts_event_drop(ts_clock *clock, ts_event *event) {
     if (--event->refs == 0) ts_event_end(clock, event);
 }
+/* Appends an event to the lane of its engine. */
 void ts_lanes_push(ts_clock *clock, ts_event *event);
 /* Gives one instruction, or one triggered transfer, its times. Something must be pending. */
 void ts_lanes_step(ts_clock *clock);
-/* When that would start, with the table's constants. */
+/* When the next such step would start, with the table's constants; INT64_MAX: nothing can start. */
 ts_time ts_lanes_time(ts_clock *clock);
-/* Times have changed: what goes next is looked for again. */
+/* To be called after times were changed: forgets which instruction or transfer goes next. */
 void ts_lanes_forget(ts_clock *clock);
 
-/* clock_dma.c: moves a transfer whose first bytes arrive at `times` (in: arrival, out: last byte); in the set
-   asked for also the time of its first byte and the node of its last (counted). */
+/* clock_dma.c: the DMA engines and HBM. */
+/* Moves a transfer. `times` is when its first byte is ready to move, and becomes when the last byte has
+   moved. In the set asked for, also returns when the first byte moves and the last byte's node (held). */
 void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times *times, ts_time *first,
                  ts_node **last_byte);
 
-/* The end of the way of some bytes through HBM, which take it `time`; in the set asked for its node, not
- * counted. */
+/* Passes bytes through HBM, which takes `time` from `arrival` on, or from when HBM is free. Returns the end;
+   in the set asked for, *node is its node (not held). */
 ts_time ts_dma_pass_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
                         ts_node *issued, bool is_share, ts_node **node);
-/* Whether they get their core's share of the rate beside a core that keeps HBM busy. */
+/* Whether the bytes move sooner at their core's share of HBM's rate than after all bytes of both cores. */
 bool ts_dma_takes_share(const ts_clock *clock, ts_time time, ts_time arrival);
 
-/* Every DMA engine is at something else from `start`, or from when it is free, for a time. */
+/* Occupies every DMA engine for `time`, from `start` on or from when the engine is free. */
 void ts_dma_take(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time start, ts_node *issued);
 
-/* clock_collective.c: what of a collective happens next, on its way from the stream's `free`; false: it is
-   over, and the stream free again, at the end of the last one. */
+/* clock_collective.c: collectives. */
+/* Sets the costs of a collective's step. */
 void ts_collective_costs(ts_clock *clock, ts_step *step, const ts_inst *inst);
+/* Runs the next piece of a collective, from the time `start` in each set; clock->ring_free of the stream
+   becomes the piece's end. Returns false after the last piece. */
 bool ts_collective_move(ts_clock *clock, ts_event *event, ts_node *issued, const ts_time *start);
 
 /* clock_tally.c: totals. */
+/* Add an interval to a union of intervals; its length so far. */
 void ts_union_add(ts_union *set, ts_time start, ts_time end);
 ts_time ts_union_length(const ts_union *set);
-/* Times without the launch; the event's own fields are filled in. */
+/* Keeps a slice, up to the cap. Its times exclude the launch; the fields of the event are filled in. */
 void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice);
-/* The first execution of a step, and of each for the timeline; what all of them add up to is found at the
-   end. */
+/* Notes which assumptions a step leans on, at its first execution. Its totals follow at the end. */
 void ts_tally_first(ts_clock *clock, const ts_inst *inst, ts_step *step);
+/* Counts an execution for the timeline. */
 void ts_tally_life(ts_clock *clock, const ts_step *step);
+/* Counts the load of a function table. */
 void ts_tally_table(ts_clock *clock, const ts_event *event);
-/* The record has the rows of the clock from here on, without anything in them. */
+/* Gives the record the clock's rows, with only the time of function tables in them. */
 void ts_tally_open_rows(ts_clock *clock);
+/* Fills in all totals of the record. */
 void ts_tally_finish(ts_clock *clock);
 
-/* clock_series.c: the timeline in bins. Times without the launch; no effect when no bins were asked for. */
+/* clock_series.c: the timeline in bins. Times exclude the launch unless stated. Without bins, no function has
+   an effect except ts_series_path. */
 void ts_series_init(ts_clock *clock, uint32_t bins);
 void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end, int engines);
 void ts_series_transpose(ts_clock *clock, ts_time start, ts_time end);
 void ts_series_collective(ts_clock *clock, ts_time start, ts_time end);
 void ts_series_bytes(ts_clock *clock, ts_time start, ts_time end, uint64_t bytes);
 void ts_series_live(ts_clock *clock, uint32_t inst, ts_time start, ts_time end);
-/* A stretch of the critical path, in order of time and launch included; `amount` of its length is the
-   charge's: less than all of it where several share the stretch. */
+/* Adds a stretch of the critical path. Stretches come in order of time, and their times include the launch.
+   The charge's amount is less than the stretch's length if several charges share the stretch. */
 void ts_series_path(ts_clock *clock, ts_time start, ts_time end, const ts_charge *charge);
 
 #endif

@@ -1,7 +1,8 @@
-/* Two cores of one chip, each with a clock of its own. What they share is HBM, which serves their transfers
-   in the order of their starts with the table's constants, and therefore the tree of instants: a transfer may
-   wait for one of the other core, and that for whatever it waited for. One clock at a time has both; all
-   other state is a core's own, but for what a core_wait depends on: the core_signal of the same number. */
+/* Two cores of one chip, each with a clock of its own. The cores share HBM, which serves their transfers in
+   the order of their starts with the table's constants. So they also share the tree of instants: a transfer
+   may wait for one of the other core, and thus for whatever that waited for. One clock at a time holds both.
+   All other state belongs to one core, except that a core_wait depends on the other core's core_signal of the
+   same number. */
 
 #include "clock/clock_core.h"
 
@@ -15,7 +16,8 @@ void ts_cores_hand_over(const ts_clock *from, ts_clock *to) {
     to->charge_sums = from->charge_sums;
 }
 
-/* Rows that are the other core's: what they hold of this core's path is in no row of the record. */
+/* Adds rows for the instructions of the other core, so that row numbers differ between cores. What this
+   core's path charges to them appears in no row of its record. */
 static void skip_rows(ts_clock *clock, uint32_t until) {
     while (clock->rows.count < until)
         ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
@@ -23,7 +25,7 @@ static void skip_rows(ts_clock *clock, uint32_t until) {
 
 ts_status ts_cores_open(ts_clock *clock, ts_clock *before) {
     for (int k = 0; k < clock->sets; k++)
-        clock->chip[k].sibling_core_idle = 1; /* it is clocked */
+        clock->chip[k].sibling_core_idle = 1; /* its traffic is clocked, not assumed */
     if (before && before->sets != clock->sets)
         return ts_fail(clock->diag, ts_usage, "cores of one chip take as many what-ifs, and a band together");
     if (before) skip_rows(clock, before->rows.count);
@@ -36,7 +38,7 @@ ts_status ts_cores_open(ts_clock *clock, ts_clock *before) {
     return ts_ok;
 }
 
-/* The wait of that number, fetched before its signal, learns of it. */
+/* If the core_wait of this number has been fetched already, it becomes dependent on the signal. */
 void ts_cores_signal(ts_clock *clock, ts_event *event) {
     ts_clock *other = clock->sibling;
     if (!other) return;
@@ -58,7 +60,7 @@ void ts_cores_wait(ts_clock *clock, ts_event *event) {
     uint32_t number = clock->core_waits.count;
     ts_vec_push(&clock->core_waits, &clock->arena, event);
     if (number >= other->core_signals.count) {
-        event->waits++; /* for what is not fetched yet */
+        event->waits++; /* for the signal, which is not fetched yet */
         return;
     }
     ts_event *signal = other->core_signals.data[number];
@@ -66,14 +68,15 @@ void ts_cores_wait(ts_clock *clock, ts_event *event) {
     ts_event_drop(clock, signal);
 }
 
+/* Fetches as many instructions as may be pending. */
 static ts_status fetch(ts_clock *clock, bool *is_end) {
     while (!*is_end && clock->pending < TS_CLOCK_WINDOW)
         TS_TRY(ts_expand_next(clock, is_end));
     return ts_ok;
 }
 
-/* Whether something that is not fetched yet could go before all that is. In program order only what an engine
-   without anything to do issues next could, and not before that engine is free. */
+/* Whether an instruction that is not fetched yet could go before all fetched ones. In program order only the
+   next instruction of an engine with an empty lane could, and not before that engine is free. */
 static bool could_be_sooner(ts_clock *clock) {
     uint32_t engines = clock->idle & clock->coming;
     if (clock->pending == 0 || clock->window > 1) return true;
@@ -84,8 +87,8 @@ static bool could_be_sooner(ts_clock *clock) {
     return false;
 }
 
-/* Fetches no more than decides what goes next: most of what an instruction waits for has its times by then.
- */
+/* Runs a single core. Fetches only as far as is needed to decide what goes next, since then most producers of
+   an instruction have their times when it is fetched. */
 static ts_status run_one(ts_clock *clock) {
     bool is_end = false;
     do {

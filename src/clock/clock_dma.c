@@ -1,7 +1,8 @@
-/* The DMA engines and HBM: how a transfer's parts find their way through what all transfers share.
+/* The DMA engines and HBM, which all transfers share. A transfer is spread over DMA engines in shares of
+   rows, and all its bytes pass HBM.
 
-   Most transfers give every engine an equal part, and then all engines are free at the same time and for the
-   same reason: entry 0 stands for all of them as long as that lasts. */
+   Most transfers give every engine an equal share. Then all engines are free at the same time and for the
+   same reason, and as long as that lasts entry 0 of dma_free and dma_node stands for all of them. */
 #include "clock/clock_core.h"
 
 static ts_time later(ts_time a, ts_time b) {
@@ -14,12 +15,13 @@ static int share_rows(const ts_step *step, int share) {
     return left < step->rows_per_share ? left : step->rows_per_share;
 }
 
-/* References that change together: most transfers replace one node on all their DMA engines by one other. */
+/* Batched changes of reference counts: most transfers replace the same old node by the same new one on all
+   their DMA engines. */
 typedef struct share_nodes {
-    ts_node *node, *parent; /* of the share charged last, which equal ones use too */
-    ts_time start, end;
-    ts_node *old; /* replaced, not dropped yet */
-    uint32_t holds, drops;
+    ts_node *node, *parent; /* of the share charged last; equal shares use the same node */
+    ts_time start, end;     /* of that share */
+    ts_node *old;           /* a node that was replaced but has not been dropped yet */
+    uint32_t holds, drops;  /* references still to be added to `node`, and to be dropped from `old` */
 } share_nodes;
 
 static void flush_holds(share_nodes *nodes) {
@@ -35,6 +37,7 @@ static void flush_drops(ts_clock *clock, share_nodes *nodes) {
     nodes->drops = 0;
 }
 
+/* Makes `engine` busy with a share in the set asked for: sets its node, and counts its time. */
 static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, int share, ts_time arrival,
                          int engine, ts_time start, ts_time end, share_nodes *nodes) {
     ts_node *old = clock->dma_node[engine], *parent = start > arrival ? old : issued;
@@ -60,8 +63,8 @@ static void charge_share(ts_clock *clock, ts_node *issued, const ts_step *step, 
     if (clock->bins) ts_series_busy(clock, ts_engine_none, start, end, 1);
 }
 
-/* Moves the transfer through its DMA engines, each by itself, in a set that is not asked for; returns the
-   last byte's time. *is_level: all engines end at one time. */
+/* Moves the transfer through its DMA engines one by one, in a set that is not the one asked for. Returns when
+   the last byte has moved. Clears *is_level if the engines end at different times. */
 static ts_time pass_shares(ts_clock *clock, const ts_step *step, int k, ts_time arrival, bool *is_level) {
     ts_time row = step->of[k].descriptor_time + step->of[k].byte_time, full = step->rows_per_share * row;
     ts_time done = arrival, least = INT64_MAX;
@@ -77,8 +80,8 @@ static ts_time pass_shares(ts_clock *clock, const ts_step *step, int k, ts_time 
     return done;
 }
 
-/* The same in the set asked for, with the node (counted) of the last byte and the time of the first one.
- *is_level: all engines end at one time, and for one reason. */
+/* The same in the set asked for; also returns the node of the last byte (held) and when the first byte moves.
+   Clears *is_level if the engines end at different times or for different reasons. */
 static ts_time move_shares(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
                            ts_time *first, ts_node **last_byte, bool *is_level) {
     ts_time done = arrival, row = step->of[k].descriptor_time + step->of[k].byte_time, least = INT64_MAX;
@@ -107,7 +110,7 @@ static ts_time move_shares(ts_clock *clock, const ts_step *step, int k, ts_time 
     return done;
 }
 
-/* The same for all engines at once. */
+/* The same in any set while all engines are alike: uses entry 0 for all of them. */
 static ts_time move_level(ts_clock *clock, const ts_step *step, int k, ts_time arrival, ts_node *issued,
                           ts_time *first, ts_node **last_byte) {
     ts_time row = step->of[k].descriptor_time + step->of[k].byte_time;
@@ -126,14 +129,14 @@ static ts_time move_level(ts_clock *clock, const ts_step *step, int k, ts_time a
     return end;
 }
 
-/* Whether each engine of every set gets an equal part. */
+/* Whether in every set each engine gets an equal share. */
 static bool takes_all(const ts_clock *clock, const ts_step *step) {
     for (int k = 0; k < clock->sets; k++)
         if (clock->dma_engines[k] != step->shares) return false;
     return step->rows == step->shares * step->rows_per_share;
 }
 
-/* From entry 0 for all engines to one each. */
+/* Change from one entry for all engines to an entry for each, and back. */
 static void split_engines(ts_clock *clock) {
     for (int engine = 1; engine < clock->most_engines; engine++) {
         ts_times_copy(&clock->dma_free[engine], &clock->dma_free[0], clock->sets);
@@ -150,12 +153,13 @@ static void join_engines(ts_clock *clock) {
     clock->dma_is_split = false;
 }
 
+/* Replaces a held node by another; takes over the reference to `node`. */
 static void replace(ts_clock *clock, ts_node **place, ts_node *node) {
     ts_node_drop(clock, *place);
     *place = node;
 }
 
-/* HBM moves the bytes of all transfers one after the other: a cap on their sum. */
+/* HBM moves the bytes of all transfers one after the other, which caps their total rate. */
 static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time time, ts_time arrival,
                            ts_node *issued) {
     ts_time start = later(arrival, clock->hbm_free.at[k]);
@@ -166,12 +170,13 @@ static ts_time through_hbm(ts_clock *clock, const ts_step *step, int k, ts_time 
     return clock->hbm_free.at[k];
 }
 
-/* Beside another core, which keeps HBM busy, a core has its share of the rate for what it moves at least. */
+/* When the bytes have moved at this core's share of HBM's rate, which it has even if the other core keeps HBM
+   busy. */
 static ts_time own_share(const ts_clock *clock, int k, ts_time time, ts_time arrival) {
     return later(arrival, clock->share_free.at[k]) + (ts_time)clock->chip[k].cores * time;
 }
 
-/* Which of the two a transfer gets is decided with the table's constants. */
+/* Decided with the table's constants, for all sets. */
 bool ts_dma_takes_share(const ts_clock *clock, ts_time time, ts_time arrival) {
     ts_time end = later(arrival, clock->hbm_free.at[0]) + time;
     return clock->has_sibling && own_share(clock, 0, time, arrival) < end;
@@ -226,7 +231,7 @@ void ts_dma_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_times
         else
             done = move_level(clock, step, k, arrival, issued, first, last_byte);
         times->at[k] = done;
-        if (step->of[0].hbm_time == 0) continue; /* bytes that are free wait for others all the same */
+        if (step->of[0].hbm_time == 0) continue; /* but bytes that a what-if frees wait for others */
         ts_node *node;
         ts_time end = pass_hbm(clock, step, k, step->of[k].hbm_time, arrival, issued, is_share, &node);
         if (end <= done) continue;

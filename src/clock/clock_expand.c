@@ -1,10 +1,10 @@
-/* The program in order: walks the loops, resolves operands and costs, and hands each instruction to its
- * engine. */
+/* Walks the program in order: follows the loops, resolves operands and costs, adds dependences, and hands
+   each instruction to the lane of its engine. */
 #include <string.h>
 
 #include "clock/clock_steady.h"
 
-enum { TICK = 32 }; /* instructions */
+enum { TICK = 32 }; /* instructions between calls of ts_sites_tick */
 
 /* The access patterns of an instruction in the order of ts_inst_operands. */
 typedef struct patterns {
@@ -59,7 +59,8 @@ static void find_accesses(ts_clock *clock, uint32_t at) {
     }
 }
 
-/* Outputs that take over an input share its storage; scratch tensors share one by address. */
+/* Finds the storage of each tensor and which storages are written. An output that takes over an input shares
+   its storage; all scratch tensors share one, in which their addresses place them. */
 static void find_storages(ts_clock *clock) {
     const ts_program *program = clock->program;
     uint32_t tensors = program->tensors.count;
@@ -86,7 +87,8 @@ static void find_storages(ts_clock *clock) {
     }
 }
 
-/* The row of (engine, op, source line) of an instruction, made when it is the first. */
+/* The row of (engine, op, source line, loop) of an instruction, made if it is new. `table` is a hash table of
+   rows (0 = free) with mask + 1 slots. */
 static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const ts_inst *inst, uint8_t engine,
                          uint32_t loop) {
     uint64_t key = ((uint64_t)loop << 44) ^ ((uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | engine);
@@ -102,7 +104,8 @@ static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const 
     return table[slot];
 }
 
-/* In order of appearance; row 0 is the launch. A `leave` has one row after the other for the engines. */
+/* Makes all rows, in order of appearance; row 0 is the launch. A `leave` has consecutive rows for the
+   engines. Also finds the number of queues and the last code position of each engine. */
 static void find_rows(ts_clock *clock) {
     const ts_program *program = clock->program;
     uint32_t slots = 64, mask, most = 0;
@@ -170,12 +173,14 @@ ts_status ts_expand_init(ts_clock *clock) {
     return ts_ok;
 }
 
-/* An indexed operand may be anywhere in its tensor, or in any slot of it. */
+/* Places an access at a byte offset. For an indexed operand the place is its whole tensor, or all in one slot
+   of it (clock_slots.c). */
 static void place_at(ts_access *access, int64_t offset) {
     access->place.lo = access->origin + offset;
     access->place.hi = access->place.lo + access->length;
 }
 
+/* Sets the fields of an access that follow from its shape. */
 static void take_shape(const ts_program *program, ts_access *access) {
     const ts_shape *shape = access->place.shape;
     bool is_indexed = shape->ref.index != NULL;
@@ -210,7 +215,7 @@ static bool is_ragged(const ts_ap *ap) {
     return false;
 }
 
-/* Function tables: 0 for a function that every table has, else a number for each name. */
+/* The number of the function table that an instruction needs; 0 if every table has its function. */
 static uint8_t find_table(const ts_inst *inst) {
     if (inst->op != ts_op_activation) return 0;
     const char *name = ts_act_table(((const ts_inst_activation *)inst)->func);
@@ -220,6 +225,7 @@ static uint8_t find_table(const ts_inst *inst) {
     return 0;
 }
 
+/* Sets up a code position at its first execution. */
 static void open_code(const ts_clock *clock, ts_code *code, const ts_inst *inst) {
     code->table = find_table(inst);
     for (int i = 0; i < code->access_count; i++) {
@@ -240,7 +246,8 @@ static void open_code(const ts_clock *clock, ts_code *code, const ts_inst *inst)
     code->is_ready = true;
 }
 
-/* Whether ragged operands have the counts of an earlier time; *is_none: some count is 0. */
+/* Whether the ragged operands have the counts of these extents. Sets *is_none if some count is 0, which means
+   that the instruction is skipped. */
 static bool has_counts(const ts_clock *clock, const ts_code *code, const ts_extent *extents, bool *is_none) {
     for (int i = 0; i < code->access_count; i++) {
         const ts_access *access = &code->accesses[i];
@@ -261,7 +268,7 @@ static bool has_counts(const ts_clock *clock, const ts_code *code, const ts_exte
     return true;
 }
 
-/* What the accesses are at the choice of counts that the step is for. */
+/* Remembers the shapes and partitions of the accesses, which are those of the step's counts. */
 static void keep_extents(ts_clock *clock, const ts_code *code, ts_step *step) {
     step->extents = TS_NEW_ARRAY(&clock->arena, ts_extent, (size_t)code->access_count);
     for (int i = 0; i < code->access_count; i++) {
@@ -270,6 +277,7 @@ static void keep_extents(ts_clock *clock, const ts_code *code, ts_step *step) {
     }
 }
 
+/* Sets the accesses to the step's shapes, at the places that the loop counters give. */
 static void set_extents(const ts_clock *clock, ts_code *code, const ts_extent *extents) {
     const ts_program *program = clock->program;
     for (int i = 0; i < code->access_count; i++) {
@@ -284,6 +292,7 @@ static void set_extents(const ts_clock *clock, ts_code *code, const ts_extent *e
     }
 }
 
+/* Updates the places that depend on loop counters; shapes stay. */
 static void move_accesses(const ts_clock *clock, ts_code *code) {
     const ts_program *program = clock->program;
     for (int i = 0; i < code->moving_count; i++) {
@@ -300,20 +309,21 @@ static void move_accesses(const ts_clock *clock, ts_code *code) {
     }
 }
 
-/* The step of an earlier time with the counts of now; NULL: there is none. */
+/* The step of an earlier execution with the current counts, or NULL. Sets *is_none as has_counts. */
 static ts_step *find_known(const ts_clock *clock, const ts_code *code, const ts_inst *inst, bool *is_none) {
     ts_step *latest = code->latest;
     if (latest && latest->engine == inst->engine &&
         (!code->is_ragged || has_counts(clock, code, latest->extents, is_none)))
         return latest;
     for (ts_step *step = code->steps; step && !*is_none; step = step->next)
-        if (step->engine == inst->engine && /* of a `leave` there is one an engine */
+        if (step->engine == inst->engine && /* a `leave` has a step for each engine */
             (!code->is_ragged || has_counts(clock, code, step->extents, is_none)))
             return step;
     return NULL;
 }
 
-/* Brings the accesses of a code position up to the counters; its costs, or NULL when it does nothing here. */
+/* Updates the accesses of a code position from the loop counters. Returns its step, or NULL if the
+   instruction is skipped in this iteration. */
 static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
     bool is_none = false;
     ts_step *step = find_known(clock, code, inst, &is_none);
@@ -337,13 +347,13 @@ static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
     return code->latest = step;
 }
 
-/* What a write covers is not in the register any more. */
+/* Invalidates the register that `leave` loads if the write overlaps the bytes it was loaded from. */
 static void note_write(ts_clock *clock, const ts_access *access) {
     if (access->storage == clock->held.storage && ts_place_meets(&access->place, &clock->held.place))
         clock->held.is_valid = false;
 }
 
-/* Inside one of the trips that are watched. */
+/* Whether a code position is inside one of the watched trips. */
 static bool is_watched(const ts_clock *clock, uint32_t at) {
     if (!clock->watch.is_on) return false;
     const ts_loop *loop = &clock->program->loops.data[clock->watch.loop];
@@ -352,7 +362,7 @@ static bool is_watched(const ts_clock *clock, uint32_t at) {
            clock->record->loops.data[clock->watch.loop].entries == clock->watch.entry + 1;
 }
 
-/* What the event waits for by what it reads and writes. */
+/* Adds the dependences that follow from what the event reads and writes. */
 static void touch(ts_clock *clock, ts_event *event, const ts_code *code) {
     bool is_followed = !clock->is_explicit || !event->step->is_dma;
     int i = 0;
@@ -365,6 +375,7 @@ static void touch(ts_clock *clock, ts_event *event, const ts_code *code) {
     }
 }
 
+/* Makes an event of an instruction, with all its dependences, and appends it to its lane. */
 static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, ts_step *step) {
     if (clock->sequence == clock->instruction_cap) {
         ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
@@ -395,6 +406,7 @@ static ts_status fetch(ts_clock *clock, uint32_t at, const ts_inst *inst) {
 
 /* ---- control ---- */
 
+/* Whether the `leave` ends its loop: as the trace says, else after the assumed number of trips. */
 static bool decides_to_leave(ts_clock *clock, const ts_inst_leave *leave) {
     bool is_left;
     if (clock->trace && ts_trace_next(clock->trace, &clock->trace_at, &is_left)) return is_left;
@@ -403,7 +415,7 @@ static bool decides_to_leave(ts_clock *clock, const ts_inst_leave *leave) {
            (uint64_t)clock->counters[leave->loop] >= clock->assumed_trips;
 }
 
-/* Whether the value that a `leave` compares is in the register already; it is from now on. */
+/* Whether the register already holds the value that a `leave` compares. Afterwards it does. */
 static bool is_held(ts_clock *clock, const ts_access *access) {
     bool is = clock->held.is_valid && clock->held.storage == access->storage &&
               clock->held.place.part == access->place.part && clock->held.place.lo == access->place.lo &&
@@ -415,8 +427,8 @@ static bool is_held(ts_clock *clock, const ts_access *access) {
     return is;
 }
 
-/* Every sequencer loads the value into a register of its own and branches; nothing that comes later on its
-   engine starts before. */
+/* Every sequencer loads the value into its own register and branches. Later instructions of an engine start
+   only after that. */
 static ts_status fetch_leave(ts_clock *clock, uint32_t at, const ts_inst_leave *leave) {
     ts_code *code = &clock->code[at];
     ts_step *step[ts_engine_count];

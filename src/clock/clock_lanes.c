@@ -1,7 +1,6 @@
-/* The event loop: engines issue in program order, or of their next few instructions the one that can start
-   first; queues are in order of their triggers; whichever can start earliest with the table's constants goes
-   next. The other sets of constants are carried along in the same
-   order. */
+/* The event loop. Engines issue in program order or, in list order, whichever of their next few instructions
+   can start first; queues serve transfers in the order of their triggers. The engine or queue that can start
+   earliest with the table's constants goes next. The other sets of constants follow the same order. */
 #include <string.h>
 
 #include "clock/clock_core.h"
@@ -11,16 +10,17 @@ static ts_time later(ts_time a, ts_time b) {
 }
 
 void ts_event_end(ts_clock *clock, ts_event *event) {
-    ts_node_drop(clock, event->node); /* or its cause's, which is in the same place */
+    ts_node_drop(clock, event->node); /* of an event that is not done: cause.node, the same bytes */
     ts_slab_give(&clock->events, event);
 }
 
-/* Of two causes at one time the later instruction is named, whichever is looked at first. */
+/* Whether a cause replaces the known one: it is later, or at the same time and of a later instruction. The
+   result thus does not depend on the order in which causes are looked at. */
 static bool names(ts_time time, uint64_t sequence, ts_time known, uint64_t known_sequence) {
     return time > known || (time == known && sequence > known_sequence);
 }
 
-/* For what-ifs that need not wait until memory may be overwritten. */
+/* Applies a wait for overwriting, which sets with TS_FREE_REUSE ignore. */
 static void apply_reuse(const ts_clock *clock, ts_event *consumer, const ts_event_times *times) {
     for (int k = 0; k < clock->sets; k++)
         if (!(clock->what_if[k].free & TS_FREE_REUSE))
@@ -32,6 +32,7 @@ TS_INLINE void apply_times(ts_event *consumer, const ts_event_times *times, bool
         consumer->of[k].earliest = later(consumer->of[k].earliest, is_same ? times[k].same : times[k].ready);
 }
 
+/* Delays the consumer until the producer, which is done, allows it to start. */
 static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer, ts_wait wait) {
     if (wait == ts_wait_issue) return;
     const ts_event_times *times = producer->of;
@@ -73,7 +74,7 @@ static void lane_push(ts_lane *lane, ts_event *event) {
     lane->count++;
 }
 
-/* Takes out the event behind `before` (NULL: the first). */
+/* Removes the event after `before` (NULL: the first event). */
 static ts_event *lane_pop(ts_lane *lane, ts_event *before) {
     ts_event **link = before ? &before->next : &lane->head, *event = *link;
     *link = event->next;
@@ -85,13 +86,13 @@ static ts_event *lane_pop(ts_lane *lane, ts_event *before) {
     return event;
 }
 
-/* The engine's pick is looked for again. */
+/* Makes the engine's pick be looked for again. */
 static void forget_pick(ts_clock *clock, unsigned engine) {
     clock->unpicked |= 1u << engine;
     clock->next.is_known = false;
 }
 
-/* The same, where it could only be `event` in program order. */
+/* The same, after a change of `event`: in program order, this can only change the pick if it is the head. */
 static void forget_pick_of(ts_clock *clock, const ts_event *event) {
     uint8_t engine = event->step->engine;
     if (clock->window > 1 || clock->engine[engine].head == event) forget_pick(clock, engine);
@@ -116,7 +117,7 @@ void ts_lanes_push(ts_clock *clock, ts_event *event) {
     clock->pending++;
 }
 
-/* Whoever waits for the times of `event` learns them. */
+/* Marks `event` done, and applies its times to everybody who waits for them. */
 static void tell(ts_clock *clock, ts_event *event) {
     event->is_done = true;
     while (event->edges) {
@@ -131,6 +132,7 @@ static void tell(ts_clock *clock, ts_event *event) {
     }
 }
 
+/* Completes an event whose times are known. */
 TS_INLINE void settle(ts_clock *clock, ts_event *event) {
     if (event->signals) ts_semaphores_signal(clock, event);
     tell(clock, event);
@@ -138,19 +140,19 @@ TS_INLINE void settle(ts_clock *clock, ts_event *event) {
     ts_event_drop(clock, event);
 }
 
-/* The engine that an instruction on `engine` excludes from a port; none = none. */
+/* The engine that an instruction on `engine` excludes from a port; ts_engine_none = none. */
 static ts_engine port_rival(ts_port port, uint8_t engine) {
     ts_engine rival = port == ts_port_sbuf ? ts_engine_gpsimd : ts_engine_scalar;
     if (engine == ts_engine_vector) return rival;
     return engine == rival ? ts_engine_vector : ts_engine_none;
 }
 
-/* Whether the function table that `event` needs is to be loaded first. */
+/* Whether `event` needs a function table that is not loaded. */
 static bool needs_table(const ts_clock *clock, const ts_event *event) {
     return event->table && event->table != clock->table;
 }
 
-/* When the engine could issue `event` in the first `sets` sets. */
+/* Sets `start` to when the engine could issue `event`, in the first `sets` sets. */
 TS_INLINE void engine_starts(const ts_clock *clock, const ts_event *event, ts_time *start, int sets) {
     const ts_step *step = event->step;
     const ts_times *free = &clock->engine_free[step->engine];
@@ -169,7 +171,7 @@ TS_INLINE void engine_starts(const ts_clock *clock, const ts_event *event, ts_ti
     }
 }
 
-/* The node of the start that engine_starts gave in the set asked for. */
+/* A node for the start that engine_starts gave in the set asked for: what did not allow an earlier one. */
 TS_INLINE ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     const ts_step *step = event->step;
     int k = clock->asked;
@@ -185,6 +187,7 @@ TS_INLINE ts_node *start_node(ts_clock *clock, ts_event *event, ts_time start) {
     return NULL;
 }
 
+/* Moves the end of the run if this event ends later. */
 TS_INLINE void note_end(ts_clock *clock, ts_node *node, const ts_event *event, ts_cause_kind kind,
                         const ts_times *end, int sets) {
     int asked = clock->asked;
@@ -193,6 +196,7 @@ TS_INLINE void note_end(ts_clock *clock, ts_node *node, const ts_event *event, t
         clock->end.at[k] = later(clock->end.at[k], end->at[k]);
 }
 
+/* Holds the ports that the event needs, until it releases its engine. */
 TS_INLINE void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event, const ts_times *until,
                           int sets) {
     const ts_step *step = event->step;
@@ -204,7 +208,7 @@ TS_INLINE void hold_ports(ts_clock *clock, ts_node *node, const ts_event *event,
     }
 }
 
-/* The trigger's end: the transfer goes to its queue, which serves triggers in the order of their times. */
+/* Appends a triggered transfer to its queue. `until` is the end of the trigger. */
 static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_times *until) {
     for (int k = 0; k < clock->sets; k++)
         event->of[k].earliest = until->at[k];
@@ -217,7 +221,7 @@ static void push_ring(ts_clock *clock, ts_event *event, ts_node *node, const ts_
     lane_push(ring, event);
 }
 
-/* The part of the timeline that an issued instruction fills, and what it waited for. */
+/* Adds an issued instruction, and the load of a function table before it, to slices and timeline. */
 static __attribute__((cold)) void show_issue(ts_clock *clock, const ts_event *event, ts_time start,
                                              ts_time until) {
     int k = clock->asked;
@@ -246,6 +250,7 @@ static __attribute__((cold)) void show_issue(ts_clock *clock, const ts_event *ev
     ts_series_live(clock, event->step->inst, start, until);
 }
 
+/* Issues the pick of an engine. */
 TS_INLINE void issue_in(ts_clock *clock, ts_engine engine, int sets) {
     ts_lane *lane = &clock->engine[engine];
     ts_event *event = lane_pop(lane, lane->before);
@@ -288,10 +293,12 @@ TS_INLINE void issue(ts_clock *clock, ts_engine engine) {
     TS_WITH_SETS(clock, issue_in, clock, engine);
 }
 
+/* When the queue could start a transfer, in set k. */
 static ts_time ring_start(const ts_clock *clock, const ts_event *event, int k) {
     return later(event->of[k].earliest, clock->ring_free[clock->ring_of[k][event->step->queue]].at[k]);
 }
 
+/* A node for that start in the set asked for. */
 static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start) {
     if (start == event->of[clock->asked].earliest) return ts_node_from(clock, &event->cause, (ts_charge){0});
     ts_charge floor = {event->step->row, ts_bound_dma_queue,
@@ -301,7 +308,8 @@ static ts_node *ring_node(ts_clock *clock, const ts_event *event, ts_time start)
     return ts_node_from(clock, &behind, floor);
 }
 
-/* A queue's slices are the parts of its transfers that no earlier one covers. */
+/* Adds a transfer to slices, timeline and the totals of its queue. Its slice begins where the slices of
+   earlier transfers of the queue end. */
 static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start, ts_time first,
                           ts_time last) {
     int k = clock->asked;
@@ -325,6 +333,7 @@ static void show_transfer(ts_clock *clock, const ts_event *event, ts_time start,
     ts_series_live(clock, event->step->inst, first, last);
 }
 
+/* Removes the first transfer of the queue at a position of ring_list. */
 static ts_event *ring_pop(ts_clock *clock, int position) {
     uint16_t queue = clock->ring_list[position];
     ts_event *event = lane_pop(&clock->ring[queue], NULL);
@@ -332,7 +341,8 @@ static ts_event *ring_pop(ts_clock *clock, int position) {
     return event;
 }
 
-/* The transfer, or collective, whose last byte is `last_byte`, is over. */
+/* Completes a transfer or a collective, whose last byte moved at `done` and has the node `last_byte`. Takes
+   over the reference to the node; `done` becomes the completion. */
 TS_INLINE void end_transfer(ts_clock *clock, ts_event *event, ts_node *last_byte, ts_times *done) {
     for (int k = 0; k < clock->sets; k++)
         done->at[k] += clock->completion[k];
@@ -344,7 +354,7 @@ TS_INLINE void end_transfer(ts_clock *clock, ts_event *event, ts_node *last_byte
     settle(clock, event);
 }
 
-/* The next piece of the stream's collective. */
+/* Runs the next piece of the first collective of the stream. */
 static void serve_collective(ts_clock *clock, int position) {
     ts_event *event = clock->ring[clock->stream].head;
     ts_time start[TS_CLOCK_SETS];
@@ -362,6 +372,7 @@ static void serve_collective(ts_clock *clock, int position) {
     end_transfer(clock, event, ts_node_hold(clock->ring_node[clock->stream]), &done);
 }
 
+/* Serves the queue at a position of ring_list: moves its first transfer. */
 static void serve(ts_clock *clock, int position) {
     uint16_t queue = clock->ring_list[position];
     if (queue == clock->stream) {
@@ -389,8 +400,8 @@ static void serve(ts_clock *clock, int position) {
     end_transfer(clock, event, last_byte, &done);
 }
 
-/* The event of a lane that could start first: in program order the head, else any of the next few that are
-   listed. Transfers of one queue keep their order, and nothing passes an instruction that is not. */
+/* Finds the event of a lane that can start first: in program order the head, else any of the next few listed
+   events. Transfers of one queue keep their order, and nothing passes an instruction that is not listed. */
 static void find_pick(ts_clock *clock, ts_engine engine) {
     ts_lane *lane = &clock->engine[engine];
     ts_event *before = NULL, *event = lane->head;
@@ -426,11 +437,12 @@ static void find_pick(ts_clock *clock, ts_engine engine) {
     }
 }
 
+/* Whether an event goes before another; ties go to the earlier instruction. */
 static bool is_sooner(const ts_event *event, ts_time start, const ts_event *than, ts_time than_start) {
     return !than || start < than_start || (start == than_start && event->sequence < than->sequence);
 }
 
-/* The queue whose first transfer could be served first. */
+/* Finds the queue whose first transfer can start first. */
 static void find_ring(ts_clock *clock) {
     const ts_event *first = NULL;
     clock->ring_is_known = true;
@@ -445,8 +457,8 @@ static void find_ring(ts_clock *clock) {
     }
 }
 
-/* What goes next: an engine's pick, or the first transfer of a queue; at INT64_MAX nothing, because all wait
-   for the other core. */
+/* Finds what goes next: the pick of an engine, or the first transfer of a queue. The time INT64_MAX means
+   nothing, because everything waits for the other core. */
 static void find_next(ts_clock *clock) {
     const ts_event *first = NULL;
     ts_time best = INT64_MAX;

@@ -1,13 +1,16 @@
-/* The critical path: a tree of instants that grows with the run, kept small by dropping dead branches and
-   merging chains, and read from the end back to the launch when the run is over. */
+/* The critical path. Instants form a tree, rooted at the launch, that grows with the run; it is kept small by
+   dropping branches that nothing refers to and by merging chains. When the run is over, the path is read from
+   its end back to the launch. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock/clock_core.h"
 
-/* Fewer are not worth a pass of merging; merged, a path that is shown has lost its order. */
+/* Nodes below which a pass of merging is not worth it. A path that is to be shown is merged later, because
+   merged nodes lose the order of their charges. */
 enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
 
+/* Frees the merged charges of a node. */
 static void forget_many(ts_node *node) {
     if (node->charges) free(node->many);
     node->charges = 0;
@@ -28,11 +31,12 @@ void ts_node_end(ts_clock *clock, ts_node *node) {
     } while (node && --node->refs == 0);
 }
 
+/* Whether the path is shown over time, not only as totals. */
 static bool is_shown(const ts_clock *clock) {
     return clock->bins > 0 || clock->path_cap > 0;
 }
 
-/* What one node may span once it is merged: where the path is shown over time, one part in so many. */
+/* The longest time that a merged node may span. A path that is shown over time keeps PARTS of them. */
 static ts_time longest_node(const ts_clock *clock) {
     enum { PARTS = 1024 };
     return is_shown(clock) ? clock->end.at[clock->asked] / PARTS : INT64_MAX;
@@ -49,7 +53,7 @@ static void merge_chain(ts_clock *clock, ts_node *node) {
     }
     uint32_t limit = clock->rows.count * ts_bound_count;
     ts_charge *many = malloc((most < limit ? most : limit) * sizeof *many + sizeof *many);
-    if (!many) return; /* nothing is lost, the tree only stays larger */
+    if (!many) return; /* no harm: the tree only stays larger */
     ts_node *at = node;
     ts_time span = 0;
     do {
@@ -102,14 +106,14 @@ static void mark_inner(ts_clock *clock, ts_node *node) {
     if (node->parent && node->parent->refs == 1) node->parent->is_inner = true;
 }
 
-/* Only the lower end of a chain merges, so that each charge moves once. */
+/* Merges a chain from its lower end, so that each charge moves only once. */
 static void merge_outer(ts_clock *clock, ts_node *node) {
     if (node->is_inner) return;
     for (; node && node->parent && node->parent->refs == 1; node = node->parent)
         if (node->span + node->parent->span <= longest_node(clock)) merge_chain(clock, node);
 }
 
-/* The next pass of merging is worth it when there are four times as many. */
+/* The next pass of merging is due when there are four times as many nodes. */
 static void set_limit(ts_clock *clock) {
     uint32_t fewest = is_shown(clock) ? FEWEST_SHOWN : FEWEST_NODES;
     if (clock->path_cap > fewest) fewest = clock->path_cap;
@@ -123,7 +127,7 @@ void ts_path_open(ts_clock *clock) {
 void ts_path_merge(ts_clock *clock) {
     if (!clock->charge_sums)
         clock->charge_sums = TS_NEW_ARRAY(&clock->arena, ts_time, (size_t)clock->rows.count * ts_bound_count);
-    if (is_shown(clock)) each_node(clock, find_span); /* nothing else asks for it */
+    if (is_shown(clock)) each_node(clock, find_span); /* spans are needed only then */
     each_node(clock, mark_inner);
     each_node(clock, merge_outer);
     set_limit(clock);
@@ -149,7 +153,7 @@ ts_bound ts_step_bytes_bound(const ts_step *step) {
 
 ts_node *ts_node_move(ts_clock *clock, const ts_step *step, ts_node *issued, ts_node *from,
                       ts_time descriptors, ts_time bytes) {
-    bool is_arrival = !from && !step->is_collective; /* whose pieces follow at once */
+    bool is_arrival = !from && !step->is_collective; /* pieces of a collective have no first-byte latency */
     ts_node *node =
         ts_node_take_new(clock, from ? from : issued, step, is_arrival ? ts_cause_arrival : ts_cause_turn);
     node->amount = descriptors;
@@ -167,10 +171,12 @@ void ts_node_take(ts_node *node, ts_charge *many, uint32_t count) {
     node->amount = 0;
 }
 
+/* Appends a charge, unless it is 0. */
 static void charge(ts_charge *few, uint32_t *count, uint32_t row, ts_bound bound, ts_time amount) {
     if (amount > 0) few[(*count)++] = (ts_charge){row, bound, amount};
 }
 
+/* Appends the charges of a transfer: `latency`, descriptors, and the rest of the node's span for bytes. */
 static void charge_bytes(const ts_node *node, ts_time latency, ts_charge *few, uint32_t *count) {
     uint32_t row = node->step->row;
     charge(few, count, row, ts_bound_dma_latency, latency);
@@ -209,7 +215,7 @@ const ts_charge *ts_node_charges(const ts_clock *clock, const ts_node *node, ts_
     return few;
 }
 
-/* The path in order of time. Charges of a merged node have lost their order: they share its stretch. */
+/* Shows the path that ends at `end`, in order of time. The charges of a merged node share one stretch. */
 static void show_path(ts_clock *clock, ts_node *end) {
     TS_VEC(ts_node *) nodes = {0};
     ts_time at = clock->record->launch;

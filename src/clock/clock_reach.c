@@ -1,14 +1,16 @@
-/* What each operand may touch in all trips of all its loops, by bounds: what can be said without stepping. */
+/* Bounds of what each operand may touch in all trips of all its loops, found from the code without stepping
+ * it. */
 #include "arch/range.h"
 #include "clock/clock_core.h"
 
+/* Fills `nest` with a loop (1 + its id; 0: none) and all loops around it. */
 static void open_loops(const ts_program *program, uint32_t loop, ts_nesting *nest) {
     if (!loop) return;
     open_loops(program, program->loops.data[loop - 1].parent, nest);
     nest->loop[nest->depth++] = loop - 1;
 }
 
-/* Bounds that no number holds are none. */
+/* Sets the bounds; if they overflow, there are none. */
 static void set_bytes(ts_reaches *out, ts_wide lo, ts_wide hi) {
     out->is_known = lo >= INT64_MIN && hi <= INT64_MAX;
     out->lo = (int64_t)lo;
@@ -44,7 +46,8 @@ static void find_bounds(const ts_clock *clock, ts_reaches *out) {
         ts_wide most = (ts_wide)ap->dim[i].step * (ap->dim[i].count.max - 1) * bytes;
         *(most < 0 ? &lo : &hi) += most;
     }
-    if (ap->space == ts_space_hbm) { /* counts that go together with the offset keep it in its tensor */
+    if (ap->space ==
+        ts_space_hbm) { /* ragged counts may depend on the offset, but no operand leaves its tensor */
         ts_wide end = (ts_wide)program->tensors.data[ap->tensor].bytes + access.shift;
         set_bytes(out, lo < access.shift ? access.shift : lo, hi > end ? end : hi);
         return;
@@ -55,6 +58,7 @@ static void find_bounds(const ts_clock *clock, ts_reaches *out) {
     set_parts(out, ts_form_min(&nest, &part), ts_form_max(&nest, &part) + ap->parts.max - 1);
 }
 
+/* Makes the entries of all operands of tracked storages. */
 static void find_all(ts_clock *clock) {
     const ts_program *program = clock->program;
     uint32_t loop = 0;
@@ -84,14 +88,14 @@ bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b) {
     return a->lo < b->hi && b->lo < a->hi && a->first <= b->last && b->first <= a->last;
 }
 
-/* A bit for the operand's engine: of a `leave`, for all. */
+/* The bit of the operand's engine; all engines for a `leave`. */
 static uint32_t engines_of(const ts_clock *clock, const ts_reaches *reach) {
     const ts_inst *inst = clock->program->code.data[reach->inst];
     const uint32_t all = ((1u << ts_engine_count) - 1) & ~(1u << ts_engine_none);
     return inst->op == ts_op_leave ? all : 1u << inst->engine;
 }
 
-/* Counts the operand for its engines; in a second pass, lists it, too. */
+/* Counts the operand for its engines and, unless is_counting, writes it to reach_list. */
 static void list(const ts_clock *clock, uint32_t at, bool is_counting) {
     const ts_reaches *reach = &clock->reaches.data[at];
     ts_storage *storage = &clock->storages[reach->storage];

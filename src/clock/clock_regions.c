@@ -1,10 +1,10 @@
-/* What an access waits for: earlier ones to the same bytes, looked for in the logs of its site and of those
-   that share bytes with it (clock_sites.c), the latest first. */
+/* Dependences of an access: it waits for earlier accesses to the same bytes. These are looked for in the logs
+   of its site, and of the sites that share bytes with it (clock_sites.c), from the latest back. */
 
 #include "clock/clock_core.h"
 
-/* Two rectangles of one pitch meet where both their rows and their columns do. *is_known false: a row of one
-   wraps into the next row's columns of the other, so columns say nothing. */
+/* Whether two rectangles of the same pitch, whose rows meet, also meet in their columns. Sets *is_known to
+   false if a row wraps around the pitch, so that columns say nothing. */
 static bool rectangles_meet(const ts_place *a, const ts_place *b, bool *is_known) {
     int64_t pitch = a->shape->pitch, first_a = a->lo % pitch, first_b = b->lo % pitch;
     int64_t end_a = first_a + a->shape->width, end_b = first_b + b->shape->width;
@@ -12,6 +12,7 @@ static bool rectangles_meet(const ts_place *a, const ts_place *b, bool *is_known
     return first_a < end_b && first_b < end_a;
 }
 
+/* The place as an operand. */
 static ts_ref ref_of(const ts_place *place) {
     ts_ref ref = place->shape->ref;
     ref.offset = place->lo - place->shape->lo;
@@ -23,7 +24,7 @@ static ts_ref ref_of(const ts_place *place) {
 /* Whether two places whose bounds meet have bytes in common. */
 typedef enum ts_meet { ts_meet_no, ts_meet_yes, ts_meet_perhaps } ts_meet;
 
-/* Loops ask the same of the same shapes at the same distance. */
+/* The exact test, with a cache: loops ask again and again about the same shapes at the same distance. */
 static ts_meet look_up_meet(ts_clock *clock, const ts_place *a, const ts_place *b) {
     uint64_t key =
         (uint64_t)(uintptr_t)a->shape ^ (uint64_t)(uintptr_t)b->shape << 20 ^ (uint64_t)(a->lo - b->lo);
@@ -55,7 +56,7 @@ static bool conflicts(ts_clock *clock, const ts_place *place, const ts_place *ot
     return meet != ts_meet_no;
 }
 
-/* Whether the dependence could delay `event` at all, given what is known. */
+/* Whether waiting for `earlier`, which is done, could delay `event` in some set beyond its other waits. */
 TS_INLINE bool can_delay_in(const ts_event *event, const ts_event *earlier, const ts_time *free, bool is_same,
                             int sets) {
     bool can = false;
@@ -66,11 +67,13 @@ TS_INLINE bool can_delay_in(const ts_event *event, const ts_event *earlier, cons
     return can;
 }
 
+/* The same for any earlier event. */
 static bool can_delay(const ts_clock *clock, const ts_event *event, const ts_event *earlier, bool is_same) {
     const ts_time *free = clock->engine_free[event->step->engine].at;
     return !earlier->is_done || TS_WITH_SETS(clock, can_delay_in, event, earlier, free, is_same);
 }
 
+/* Whether in every set the event's result was there before `free`, when the waiting engine is free. */
 TS_INLINE bool was_over(const ts_event *event, const ts_time *free, bool is_same, int sets) {
     bool is = true;
     for (int k = 0; k < sets; k++)
@@ -78,7 +81,7 @@ TS_INLINE bool was_over(const ts_event *event, const ts_time *free, bool is_same
     return is;
 }
 
-/* An access that looks for what it waits for. */
+/* An access whose dependences are looked for. */
 typedef struct query {
     ts_event *event;
     const ts_step *step;
@@ -87,8 +90,8 @@ typedef struct query {
     bool is_timed; /* it waits for results of its own engine */
 } query;
 
-/* Whether the visit delays no instruction any more that its log is asked for as by the query. In program
-   order an engine that waited once for `ready` has it behind it. */
+/* Whether the visit can delay neither this access nor later ones of its kind and engine. In program order, an
+   engine that has waited for a visit's `ready` once need not wait for it again. */
 static bool is_behind(const ts_clock *clock, const query *q, const ts_visit *visit, bool is_own) {
     const ts_event *event = visit->event;
     if (!event) return true;
@@ -100,8 +103,8 @@ static bool is_behind(const ts_clock *clock, const query *q, const ts_visit *vis
     return TS_WITH_SETS(clock, was_over, event, free, is_own);
 }
 
-/* What the event waits for in an earlier one of its own engine: in order, only for a result. Returns whether
-   an engine that works in order need not look further back. */
+/* Adds the dependence on an earlier visit of the event's own engine: in program order it waits only for
+   results. Returns whether earlier visits of an engine that works in order cannot matter. */
 static bool depend_own(ts_clock *clock, const query *q, const ts_visit *visit) {
     if (q->is_timed ? !can_delay(clock, q->event, visit->event, true) : visit->event->is_done) return true;
     if (!conflicts(clock, q->place, &visit->place)) return false;
@@ -109,6 +112,7 @@ static bool depend_own(ts_clock *clock, const query *q, const ts_visit *visit) {
     return true;
 }
 
+/* The same for a visit of another engine or of a transfer. */
 static bool depend(ts_clock *clock, const query *q, const ts_visit *visit) {
     ts_event *earlier = visit->event;
     uint8_t awaited = earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0);
@@ -120,9 +124,10 @@ static bool depend(ts_clock *clock, const query *q, const ts_visit *visit) {
     return true;
 }
 
-/* Looks back from the end of a log to what the engine has behind it, which is known up to `behind` and
-   returned. An engine that works in order has its latest result last: what waits for one need not wait for
-   those before. */
+/* Searches a log from its end back to the visits that can delay the engine no more. These are the visits
+   before `behind`, and perhaps further ones; returns the number of the first visit that may still matter. If
+   the log's engine works in order, its results come in order, so an access that waits for one need not wait
+   for those before it. */
 static uint32_t look_back(ts_clock *clock, const query *q, const ts_log *log, bool is_own, bool is_ordered,
                           uint32_t behind) {
     uint32_t low = behind > log->first ? behind : log->first;
@@ -137,7 +142,8 @@ static uint32_t look_back(ts_clock *clock, const query *q, const ts_log *log, bo
     return low;
 }
 
-/* Returns whether the engine has all of the reads, or writes, of the site behind it. */
+/* Searches the logs of the site's reads, or of its writes. Returns whether none of them can delay the engine
+   any more. */
 TS_INLINE bool search_logs(ts_clock *clock, const query *q, ts_site *site, bool is_write) {
     const ts_step *step = q->step;
     bool is_calm = true;
@@ -153,6 +159,7 @@ TS_INLINE bool search_logs(ts_clock *clock, const query *q, ts_site *site, bool 
     return is_calm;
 }
 
+/* Searches a site: a read waits for writes, a write for reads and writes. */
 TS_INLINE void search(ts_clock *clock, const query *q, ts_site *site) {
     uint8_t *calm = &site->calm[q->step->is_dma][q->is_write];
     if (*calm & q->step->engine_bit) return;
@@ -165,11 +172,12 @@ static bool is_dense(const ts_place *place) {
     return place->shape && place->shape->is_dense;
 }
 
+/* Whether a touches all bytes of b. */
 static bool covers(const ts_place *a, const ts_place *b) {
     return a->lo <= b->lo && a->hi >= b->hi && a->part <= b->part && a->end >= b->end && is_dense(a);
 }
 
-/* Of 1 << shift equal parts of [0, size << shift), a bit for each that lies within [from, to). */
+/* Of the 1 << shift equal parts of [0, size << shift), a bit for each part that lies within [from, to). */
 static uint64_t parts_within(int64_t from, int64_t to, int64_t size, int shift) {
     int64_t count = (int64_t)1 << shift;
     int64_t first = from <= 0 ? 0 : (from + size - 1) / size, last = to >= size << shift ? count : to / size;
@@ -190,14 +198,15 @@ static uint64_t covered_parts(const ts_place *a, const ts_place *b) {
     return covered;
 }
 
-/* Whether writes have covered it part by part. */
+/* Adds the parts of a visit that a write covers. Returns whether writes have covered all of it. */
 static bool is_covered_by_now(const ts_place *place, ts_visit *visit) {
     visit->covered |= covered_parts(place, &visit->place);
     return visit->covered == UINT64_MAX;
 }
 
-/* Whoever touches these bytes later waits for this write, which waited for what it covers: but in a what-if
-   in which it did not. Then it matters that what is covered is not there any more. */
+/* Drops visits that a write covers completely. This matters only for what-ifs in which the write need not
+   wait for them: there later accesses must wait for the write alone. Elsewhere they wait for it, and it for
+   the visits. */
 static void cover(ts_clock *clock, const query *q, const ts_site *site, bool is_write) {
     uint8_t followed = clock->is_explicit ? q->step->engine_bit : 0xff;
     for (uint32_t logs = site->logs[is_write] & followed; logs; logs &= logs - 1) {
@@ -218,8 +227,8 @@ static void cover_all(ts_clock *clock, const query *q, const ts_site *site) {
     cover(clock, q, site, false);
 }
 
-/* A site that shares bytes was another tile's, as a rule: soon nothing waits for what it did. What still may
-   is looked at less and less often. */
+/* Searches the live sites that share bytes with the access's own. Such a site is usually of a tile that had
+   these bytes before, and soon nothing waits for it any more. Tries to put it to rest now and then. */
 TS_INLINE void search_near(ts_clock *clock, const query *q, ts_site *site) {
     enum { LONGEST = 32 }; /* ticks */
     for (uint32_t i = 0; i < site->near.count; i++) {
@@ -231,12 +240,12 @@ TS_INLINE void search_near(ts_clock *clock, const query *q, ts_site *site) {
         if (clock->ticks < other->look) continue;
         if (other->patience < LONGEST) other->patience *= 2;
         other->look = clock->ticks + other->patience;
-        if (ts_site_rest(clock, other)) i--; /* another has its place */
+        if (ts_site_rest(clock, other)) i--; /* the last one has taken its place */
     }
 }
 
-/* Sums of products come back to one place again and again: of an engine that works in order, the latest visit
-   there says all. */
+/* Replaces the latest visit of a log if it is of the same place; returns whether it did. Accumulation in PSUM
+   comes back to one place again and again, and if the engine works in order the latest visit suffices. */
 TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_access *access, ts_log *log) {
     if (log->first == log->end) return false;
     ts_visit *latest = ts_log_at(log, log->end - 1);
@@ -250,12 +259,13 @@ TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_acce
     return true;
 }
 
-/* What reads asks for writes alone. */
+/* A new visit may delay others: of a write, all accesses, of a read, only writes. */
 TS_INLINE void forget_calm(ts_site *site, bool is_write) {
     site->calm[0][true] = site->calm[1][true] = 0;
     if (is_write) site->calm[0][false] = site->calm[1][false] = 0;
 }
 
+/* Adds the dependences of one access, and a visit to its site. */
 TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
     const ts_step *step = event->step;
     ts_site *site = access->site;
@@ -287,8 +297,9 @@ void ts_regions_write(ts_clock *clock, ts_event *event, const ts_access *access)
     access_site(clock, event, access, true);
 }
 
-/* A DMA's data is touched outside its engine's order, so that only an engine's instructions have an own
-   log. With sync=explicit an engine waits by itself for its own results alone, whatever others do there. */
+/* Transfers touch their data outside the order of the engine that triggers them, so they have a common log of
+   their own. An access need not search its engine's own log if program order already says all. With
+   sync=explicit, an engine waits by itself only for its own results. */
 void ts_regions_open(const ts_clock *clock, ts_step *step) {
     step->engine_bit = (uint8_t)(1u << step->engine);
     step->own = step->is_dma ? ts_engine_none : step->engine;

@@ -1,12 +1,13 @@
-/* Which loops may be in a steady state: what a trip does must be what every other trip does, but for places
-   that move by a fixed distance and that nothing else in the loop touches. Then a state of the clock that
-   comes back, seen from the present trip, comes back for ever: what can still be delayed by an access from
-   before the loop has not come back, because the time of that access does not move. */
+/* Decides which loops can be in a steady state. Every trip must do the same, except that operands may move by
+   a fixed distance per trip, if nothing else in the loop touches the places that they move over. Then a state
+   of the clock that recurs, relative to the current trip, recurs until the loop ends. Accesses from before
+   the loop are no exception: while one can still delay something, the state does not recur, since the
+   access's time does not move with the trips. */
 #include "arch/range.h"
 #include "base/integer.h"
 #include "clock/clock_steady.h"
 
-/* What one more trip adds to an affine form, rotation apart. */
+/* What each trip of the loop adds to an affine form, without its rotation. */
 static int64_t coefficient(const ts_program *program, const ts_affine *affine, uint32_t loop) {
     int64_t sum = 0;
     for (uint32_t i = 0; i < affine->term_count; i++) {
@@ -18,7 +19,7 @@ static int64_t coefficient(const ts_program *program, const ts_affine *affine, u
 
 int64_t ts_repeat_shift(const ts_program *program, const ts_ap *ap, uint32_t loop) {
     int64_t shift = coefficient(program, &ap->offset, loop);
-    if (ap->index) return 0; /* the whole tensor */
+    if (ap->index) return 0; /* its place is the whole tensor */
     return ap->space == ts_space_hbm ? shift * ts_dtype_get(ap->dtype)->bytes : shift;
 }
 
@@ -26,7 +27,7 @@ int64_t ts_repeat_part_shift(const ts_program *program, const ts_ap *ap, uint32_
     return ap->space == ts_space_hbm ? 0 : coefficient(program, &ap->part, loop);
 }
 
-/* Trips after which a rotation is where it was. */
+/* Trips after which a rotation is back at the same slot. */
 static int64_t rotation_period(const ts_program *program, const ts_affine *affine, uint32_t loop) {
     if (!affine->rotation) return 1;
     const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
@@ -34,14 +35,15 @@ static int64_t rotation_period(const ts_program *program, const ts_affine *affin
     return step ? rotation->count / ts_gcd(rotation->count, step) : 1;
 }
 
-/* What the search for a reason against a loop has found so far. */
+/* The examination of a loop. */
 typedef struct repeat {
     ts_clock *clock;
     uint32_t loop;
-    ts_nesting nest; /* of the code position looked at */
+    ts_nesting nest; /* loops around the current code position */
     ts_repeat *out;
 } repeat;
 
+/* Takes the rotation of an affine form into account. */
 static void add_period(repeat *r, const ts_affine *affine) {
     enum { MOST = 64 };
     int64_t period = rotation_period(r->clock->program, affine, r->loop);
@@ -49,8 +51,8 @@ static void add_period(repeat *r, const ts_affine *affine) {
     if (r->out->period > MOST) r->out->is_able = false;
 }
 
-/* A ragged count must be whole, or nothing, from the present trip to `last`. Returns whether it is nothing.
- */
+/* Takes a count into account: if it is ragged, lowers `last` such that from the current trip to `last` the
+   count is always full or always 0. Returns whether it is 0. */
 static bool add_count(repeat *r, const ts_count *count) {
     if (!count->is_ragged) return false;
     if (!coefficient(r->clock->program, &count->limit, r->loop) && !count->limit.rotation) return false;
@@ -75,20 +77,20 @@ static bool add_count(repeat *r, const ts_count *count) {
     return spare < 0 && most <= 0;
 }
 
-/* Follows the loops that are open at a code position. */
+/* Updates the loops around the code position. */
 static void open_loops(ts_nesting *nest, const ts_inst *inst) {
     if (inst->op == ts_op_loop) nest->loop[nest->depth++] = ((const ts_inst_loop *)inst)->id;
     if (inst->op == ts_op_end) nest->depth--;
 }
 
-/* Two operands of the loop whose distance changes from trip to trip. */
+/* Whether the distance of two operands of the loop changes from trip to trip. */
 static bool drift_apart(const repeat *r, const ts_reaches *a, const ts_reaches *b) {
     const ts_program *program = r->clock->program;
     return ts_repeat_shift(program, a->ap, r->loop) != ts_repeat_shift(program, b->ap, r->loop) ||
            ts_repeat_part_shift(program, a->ap, r->loop) != ts_repeat_part_shift(program, b->ap, r->loop);
 }
 
-/* Whether something in the loop meets the places of a moving operand and does not move with it. */
+/* Whether some operand of the loop may touch the places of a moving operand without moving along with it. */
 static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, uint32_t end) {
     ts_reaches *all = r->clock->reaches.data;
     for (uint32_t i = first; i < end; i++)
@@ -96,9 +98,9 @@ static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, u
     return false;
 }
 
-/* Whether what comes after the loop, or in it after `last`, could be delayed by an access of a trip that was
-   jumped over. All of those that could delay an engine that works in those trips are known after the jump;
-   other engines may be behind them, and so may all engines after a `leave`. */
+/* Whether code after the loop, or in it after `last`, could be delayed by an access of a trip that was jumped
+   over. Engines that work in those trips cannot: after the jump, all accesses that could delay them are
+   known. But other engines may still be at an earlier time, and so may all engines after a `leave`. */
 static bool is_met_later(const repeat *r, ts_reaches *moving) {
     ts_clock *clock = r->clock;
     const ts_storage *storage = &clock->storages[moving->storage];
@@ -116,6 +118,7 @@ static bool is_met_later(const repeat *r, ts_reaches *moving) {
     return false;
 }
 
+/* The first entry of `reaches` at code position `inst` or later. */
 static uint32_t first_reach(const ts_clock *clock, uint32_t inst) {
     uint32_t low = 0, high = clock->reaches.count;
     while (low < high) {
@@ -128,6 +131,7 @@ static uint32_t first_reach(const ts_clock *clock, uint32_t inst) {
     return low;
 }
 
+/* Checks the places of all moving operands of the loop. */
 static void look_at_places(repeat *r) {
     const ts_loop *loop = &r->clock->program->loops.data[r->loop];
     ts_reach_find(r->clock);
@@ -140,6 +144,7 @@ static void look_at_places(repeat *r) {
     }
 }
 
+/* Takes the engine, rotations and counts of an instruction into account. */
 static void look_at_inst(repeat *r, uint32_t at) {
     const ts_inst *inst = r->clock->program->code.data[at];
     const ts_code *code = &r->clock->code[at];

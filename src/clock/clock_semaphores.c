@@ -1,10 +1,11 @@
-/* Semaphores of programs with sync=explicit: what an instruction waits for is who made them what they are.
-   Each counts one engine's instructions, or the transfers of one queue and trigger, in their order
-   (verify_sync.c), so that a value belongs to one signal. */
+/* Semaphores of programs with sync=explicit. An instruction that waits for a value of a semaphore depends on
+   the event whose signal gives it that value. Each semaphore counts the instructions of one engine, or the
+   transfers of one queue and trigger, in order (verify_sync.c), so a value belongs to exactly one signal. */
 #include <string.h>
 
 #include "clock/clock_core.h"
 
+/* The waits and signals of an instruction; NULL: none. */
 static const ts_sync *sync_of(const ts_clock *clock, const ts_inst *inst) {
     return inst->sync ? &clock->program->syncs.data[inst->sync - 1] : NULL;
 }
@@ -26,7 +27,8 @@ void ts_semaphores_init(ts_clock *clock) {
     }
 }
 
-/* The first signal that leaves the semaphore at `value` or more; NULL when that was over long ago. */
+/* The event of the first signal that gives the semaphore `value` or more; NULL if that signal can delay
+   nothing any more, or if there is none. */
 static ts_event *find_signal(const ts_semaphore *semaphore, int64_t value) {
     uint32_t low = semaphore->first, high = semaphore->signals.count;
     while (low < high) {
@@ -40,7 +42,7 @@ static ts_event *find_signal(const ts_semaphore *semaphore, int64_t value) {
     return semaphore->signals.data[low].event;
 }
 
-/* Whether no engine that waits for the semaphore anywhere starts anything before the event's signal. */
+/* Whether all engines that ever wait for the semaphore are past the time of the event's signal. */
 static bool is_past(const ts_clock *clock, const ts_semaphore *semaphore, const ts_event *event) {
     if (!event->is_done) return false;
     for (uint32_t engines = semaphore->waiters; engines; engines &= engines - 1)
@@ -49,6 +51,7 @@ static bool is_past(const ts_clock *clock, const ts_semaphore *semaphore, const 
     return true;
 }
 
+/* Forgets signals that can delay nothing any more. */
 static void forget_past(ts_clock *clock, ts_semaphore *semaphore) {
     while (semaphore->first < semaphore->signals.count) {
         const ts_signal *signal = &semaphore->signals.data[semaphore->first];
@@ -83,8 +86,9 @@ void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst) 
     event->signals = 1 + sync->signalled;
 }
 
-/* A queue's transfers, and what-ifs that take away the latency of one instruction, may end out of order; the
-   count says how many are over, the first ones. */
+/* Transfers of a queue may end out of order, and so may instructions if a what-if takes away a latency. A
+   signal then takes effect only after all earlier ones, because the semaphore counts how many of the first
+   are over. */
 void ts_semaphores_signal(ts_clock *clock, ts_event *event) {
     ts_semaphore *semaphore = &clock->semaphores[event->signals - 1];
     int asked = clock->asked;

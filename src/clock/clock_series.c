@@ -1,5 +1,5 @@
-/* The timeline in bins whose width doubles whenever time runs out of them, the critical path over it, and
-   when each code position was executing. */
+/* The timeline: how busy each engine is per bin of time, the critical path over time, and when each code
+   position was executing. When time runs past the last bin, the width of all bins doubles. */
 #include <string.h>
 
 #include "clock/clock_core.h"
@@ -9,7 +9,7 @@ void ts_series_init(ts_clock *clock, uint32_t bins) {
     ts_series *series = &record->series;
     if (bins == 0) return;
     clock->bins = bins + bins % 2;
-    series->width = 1024;
+    series->width = 1024; /* ps */
     for (int engine = 0; engine < ts_engine_count; engine++)
         series->busy[engine] = TS_NEW_ARRAY(&record->arena, ts_time, clock->bins);
     for (int bound = 0; bound < ts_bound_count; bound++)
@@ -21,6 +21,7 @@ void ts_series_init(ts_clock *clock, uint32_t bins) {
         ts_vec_push(&record->lives, &record->arena, (ts_life){0});
 }
 
+/* Joins pairs of bins. */
 static void halve_times(ts_time *values, uint32_t bins) {
     for (uint32_t i = 0; i < bins / 2; i++)
         values[i] = values[2 * i] + values[2 * i + 1];
@@ -42,7 +43,7 @@ static void halve(ts_clock *clock) {
     series->width *= 2;
 }
 
-/* Room for the instant before `end`. */
+/* Widens bins until they reach `end`. */
 static void reach(ts_clock *clock, ts_time end) {
     ts_series *series = &clock->record->series;
     while (end > series->width * (ts_time)clock->bins)
@@ -51,7 +52,7 @@ static void reach(ts_clock *clock, ts_time end) {
     if (count > series->count) series->count = count;
 }
 
-/* `amount`, evenly over [start, end). Rounding never loses any of it. */
+/* Spreads `amount` evenly over [start, end). The sum of what bins get is exact. */
 static void spread(const ts_series *series, ts_time *values, ts_time start, ts_time end, ts_time amount) {
     ts_time span = end - start, given = 0;
     for (ts_time at = start; at < end;) {
@@ -72,6 +73,7 @@ void ts_series_busy(ts_clock *clock, unsigned engine, ts_time start, ts_time end
     spread(&clock->record->series, clock->record->series.busy[engine], start, end, engines * (end - start));
 }
 
+/* Adds an interval, without the launch, to a series of times. */
 static void fill(ts_clock *clock, ts_time *values, ts_time start, ts_time end) {
     if (clock->bins == 0 || end <= start) return;
     start += clock->record->launch;
@@ -114,7 +116,7 @@ void ts_series_live(ts_clock *clock, uint32_t inst, ts_time start, ts_time end) 
     if (end > life->last) life->last = end;
 }
 
-/* Kept as steps, up to the cap. */
+/* Appends a step to the path, up to the cap, or extends the last step if both are alike. */
 static void keep_step(ts_clock *clock, ts_time start, ts_time end, const ts_charge *charge) {
     ts_record *record = clock->record;
     const ts_clock_row *row = &clock->rows.data[charge->row];

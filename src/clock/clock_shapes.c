@@ -1,4 +1,4 @@
-/* How accesses lie in their storage, wherever they begin: found once for each pattern. */
+/* Shapes: the patterns of bytes that accesses touch, relative to where they begin. Each is found once. */
 #include <string.h>
 
 #include "clock/clock_core.h"
@@ -27,7 +27,7 @@ static bool is_gapless(const ts_ref *ref) {
     }
 }
 
-/* Rows of bytes at one distance, as tiles of a matrix are. */
+/* Recognizes rows of bytes at a constant distance, such as a tile of a matrix. */
 static void find_rectangle(ts_shape *shape) {
     const ts_ref *ref = &shape->ref;
     int64_t bytes = ts_dtype_get(ref->dtype)->bytes, width = bytes, pitch = 0, rows = 1;
@@ -49,7 +49,7 @@ static void find_rectangle(ts_shape *shape) {
     shape->width = width;
 }
 
-/* Bounds, and what makes comparing two of them short. */
+/* Finds the bounds of a shape, and whether it is dense or a rectangle, which makes comparisons fast. */
 static void find_bounds(ts_shape *shape) {
     const ts_ref *ref = &shape->ref;
     int64_t width = ts_dtype_get(ref->dtype)->bytes, lo = 0, hi = 0;

@@ -1,15 +1,15 @@
-/* The accesses that the clock remembers, by site: the tile or the tensor that an operand names. Each engine
-   has a log of its reads at a site and one of its writes, transfers have two of their own; what can delay
-   something is near the end of a log, because engines work in order. What nothing can wait for any more is
-   forgotten when a log is full, and when a site is looked at again. */
+/* The accesses that the clock remembers, by site: the tile or the tensor that an operand names. A site has
+   two logs for each engine, of its reads and of its writes, and two for all transfers. Since engines work in
+   order, visits that can still delay something are near the end of a log. Visits that nothing can wait for
+   any more are forgotten when a log is full, and when the clock checks whether a site can be put to rest. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock/clock_core.h"
 
 enum {
-    BLOCK = 64, /* visits that are allocated at once */
-    CELLS = 32  /* of SBUF, PSUM and scratch, to find which engines come to the bytes of a site */
+    BLOCK = 64, /* visits per allocation */
+    CELLS = 32  /* parts of SBUF, PSUM or scratch, for finding which engines touch the bytes of a site */
 };
 
 ts_site *ts_sites_of(const ts_clock *clock, const ts_ap *ap) {
@@ -18,8 +18,9 @@ ts_site *ts_sites_of(const ts_clock *clock, const ts_ap *ap) {
     return &clock->sites[ap->space == ts_space_psum ? TS_STORAGE_PSUM : TS_STORAGE_SBUF];
 }
 
-/* ---- which engines come ---- */
+/* ---- which engines touch a site ---- */
 
+/* Sets the last code positions from the operands that name a site. */
 static void note_users(ts_clock *clock) {
     const ts_program *program = clock->program;
     for (uint32_t at = 0; at < program->code.count; at++) {
@@ -38,6 +39,7 @@ static void note_users(ts_clock *clock) {
     }
 }
 
+/* One part of a storage, with the last code positions as in ts_site. */
 typedef struct cell {
     uint32_t last[2][ts_engine_count];
 } cell;
@@ -48,7 +50,8 @@ static void raise_last(uint32_t to[2][ts_engine_count], const uint32_t from[2][t
             if (from[kind][engine] > to[kind][engine]) to[kind][engine] = from[kind][engine];
 }
 
-/* Who comes to one of the sites that share a cell may come to the bytes of all of them. */
+/* Sites that may share bytes get common last code positions: an engine that touches one site of a cell counts
+   as touching all of them. */
 static void share_users(ts_clock *clock, uint32_t storage, int64_t bytes) {
     int64_t width = bytes / CELLS + 1;
     cell *cells = TS_NEW_ARRAY(&clock->arena, cell, CELLS);
@@ -67,6 +70,7 @@ static void share_users(ts_clock *clock, uint32_t storage, int64_t bytes) {
 
 /* ---- sites ---- */
 
+/* Sites of tiles, whose slots are one site together. */
 static void add_tiles(ts_clock *clock) {
     const ts_program *program = clock->program;
     for (uint32_t i = 0; i < program->tiles.count; i++) {
@@ -130,6 +134,7 @@ void ts_site_wake(ts_clock *clock, ts_site *site) {
     ts_vec_push(&storage->live, &clock->arena, site);
 }
 
+/* Removes a site from a list, whose last entry takes its place. */
 static void take_out(ts_site **sites, uint32_t *count, const ts_site *site) {
     uint32_t at = 0;
     while (sites[at] != site)
@@ -154,8 +159,8 @@ void ts_visit_drop(ts_clock *clock, ts_visit *visit) {
     visit->event = NULL;
 }
 
-/* What no engine that may still come to the site, and may have to wait there for a read, or a write, starts
-   anything before: of this tick. */
+/* In each set, the time before which no engine starts anything that may still come to the site and wait for
+   its reads (or writes). It is found once per tick, and the engines only advance. */
 static const ts_time *look_free(ts_clock *clock, ts_site *site, bool is_write) {
     if (site->since != clock->since + 1) {
         site->since = clock->since + 1;
@@ -179,6 +184,7 @@ static const ts_time *look_free(ts_clock *clock, ts_site *site, bool is_write) {
     return *free;
 }
 
+/* The same, from the cache if possible. */
 TS_INLINE const ts_time *find_free(ts_clock *clock, ts_site *site, bool is_write) {
     uint8_t users = site->users[is_write];
     if (site->since == clock->since + 1 && clock->users_tick[users] == clock->ticks)
@@ -186,6 +192,7 @@ TS_INLINE const ts_time *find_free(ts_clock *clock, ts_site *site, bool is_write
     return look_free(clock, site, is_write);
 }
 
+/* Whether in every set the event's result was there before `free`. */
 TS_INLINE bool was_over(const ts_event *event, const ts_time *free, int sets) {
     bool is = true;
     for (int k = 0; k < sets; k++)
@@ -193,13 +200,15 @@ TS_INLINE bool was_over(const ts_event *event, const ts_time *free, int sets) {
     return is;
 }
 
+/* Whether nothing can wait for the visit any more. */
 TS_INLINE bool is_past(const ts_clock *clock, const ts_visit *visit, const ts_time *free) {
     const ts_event *event = visit->event;
     return !event || (event->is_done && TS_WITH_SETS(clock, was_over, event, free));
 }
 
-/* Forgets the first visits, as long as nothing can wait for them any more. Of an engine that works in order
-   that holds for all before one; one that was dropped tells nothing of those before. */
+/* Forgets the first visits of a log, as long as nothing can wait for them any more. If the log's engine works
+   in order, all visits before a past one are past, which allows long steps; a dropped visit does not tell
+   that. */
 static void trim(ts_clock *clock, ts_site *site, ts_log *log, uint8_t engine, bool is_write) {
     const ts_time *free = find_free(clock, site, is_write);
     bool is_ordered = clock->is_ordered && engine != ts_engine_none;
@@ -215,7 +224,7 @@ static void trim(ts_clock *clock, ts_site *site, ts_log *log, uint8_t engine, bo
     }
 }
 
-/* Moves what is left of a log together. */
+/* Closes the gaps that dropped visits left in a log. */
 static void close_gaps(ts_log *log) {
     uint32_t end = log->first, *marks = log->behind[0];
     uint32_t moved[2 * ts_engine_count];
@@ -232,8 +241,8 @@ static void close_gaps(ts_log *log) {
     log->end = end;
 }
 
-/* Circles of one size that no log needs any more are linked through their first visits; new ones are cut from
-   a block. */
+/* A ring of 1 << size visits. Free rings of one size are linked through their first visits; new ones are cut
+   from blocks. */
 static ts_visit *take_circle(ts_clock *clock, uint32_t size) {
     ts_visit *circle = clock->circles[size];
     uint32_t visits = (uint32_t)1 << size;
@@ -257,6 +266,7 @@ static void give_circle(ts_clock *clock, ts_visit *circle, uint32_t size) {
     clock->circles[size] = circle;
 }
 
+/* Doubles a log's room. */
 static void grow(ts_clock *clock, ts_log *log) {
     ts_log old = *log;
     uint32_t size = old.room ? (uint32_t)__builtin_ctz(old.room) + 1 : clock->log_size;
@@ -278,7 +288,7 @@ static int by_place(const void *a, const void *b) {
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* One event with the latest times of two that are done. */
+/* A new event with the later times of two events, which are done. */
 static ts_event *merge_events(ts_clock *clock, const ts_event *a, const ts_event *b) {
     const ts_event *last = b->of[clock->asked].ready >= a->of[clock->asked].ready ? b : a;
     ts_event *merged = ts_event_new(clock, last->step);
@@ -292,7 +302,7 @@ static ts_event *merge_events(ts_clock *clock, const ts_event *a, const ts_event
     return merged;
 }
 
-/* `to` stands for both, and the other for nothing any more. */
+/* Makes `to` stand for both visits, and drops `from`. */
 static void merge(ts_clock *clock, ts_visit *from, ts_visit *to) {
     ts_event *event = merge_events(clock, from->event, to->event);
     ts_place *all = &to->place;
@@ -307,10 +317,10 @@ static void merge(ts_clock *clock, ts_visit *from, ts_visit *to) {
     to->event = event;
 }
 
-/* Bounds the memory of a run: visits whose times are known become one where they have one place, and after
-   that, while there are too many, neighbours do, which wait for the latest. */
+/* Bounds the memory of a run by merging visits that are done: first those of the same place, then, while
+   there are too many, neighbouring ones. Whoever meets a merged visit waits for the latest of its parts. */
 static void condense(ts_clock *clock, ts_log *log) {
-    enum { TOGETHER = 8 };
+    enum { TOGETHER = 8 /* neighbours that merge into one */ };
     clock->found.count = 0;
     for (uint32_t n = log->first; n < log->end; n++) {
         ts_found found = {.visit = ts_log_at(log, n), .number = n};
@@ -353,7 +363,8 @@ ts_log *ts_sites_room(ts_clock *clock, ts_site *site, uint8_t engine, bool is_wr
     return log;
 }
 
-/* Whether nothing can wait any more for the latest visit of any log, which tells of the others as a rule. */
+/* A quick test: whether nothing can wait any more for the latest visit of each log. Earlier ones are then
+   usually past, too. */
 static bool may_rest(ts_clock *clock, ts_site *site) {
     for (int is_write = 0; is_write < 2; is_write++)
         for (uint32_t logs = site->logs[is_write]; logs; logs &= logs - 1) {
@@ -385,7 +396,7 @@ bool ts_site_rest(ts_clock *clock, ts_site *site) {
     return true;
 }
 
-/* One after the other. */
+/* Live sites of SBUF, PSUM and scratch take turns. */
 void ts_sites_tick(ts_clock *clock) {
     uint32_t tick = clock->ticks++;
     const ts_storage *storage = &clock->storages[tick % TS_STORAGE_TENSOR];
@@ -393,7 +404,7 @@ void ts_sites_tick(ts_clock *clock) {
     if (storage->live.count) ts_site_rest(clock, storage->live.data[turn % storage->live.count]);
 }
 
-/* Forgets all visits that nothing can wait for any more, wherever they are in their logs. */
+/* Drops all past visits, wherever they are in their logs. */
 void ts_sites_sweep(ts_clock *clock) {
     ts_sites_tick(clock);
     for (uint32_t i = 0; i < 2 * clock->site_count; i++) {

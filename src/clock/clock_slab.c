@@ -1,4 +1,4 @@
-/* Slabs: the clock's pools of equal things, which make its loops free of allocation once they have grown. */
+/* Slabs: pools of items of one size. Once they have grown, the clock's loops allocate nothing. */
 #include "clock/clock_core.h"
 
 void *ts_slab_more(ts_arena *arena, ts_slab *slab, size_t size) {

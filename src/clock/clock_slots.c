@@ -1,9 +1,10 @@
-/* Tensors whose every access counts from one index, and stays within the slot that the index names: a slot is
-   as large as a step of the index. Two accesses then meet only where they would in one slot, whichever
-   slots data chooses, so that they are followed as if all were in the first. */
+/* Tensors that are accessed slot by slot: an index picks the slot of every access, a slot is as large as a
+   step of the index, and no access leaves its slot. Whichever slots the data picks, two accesses can meet
+   only if they would meet within a single slot. So all of them are treated as if they were in one slot. */
 #include "arch/dtype.h"
 #include "clock/clock_core.h"
 
+/* Whether the index operand is a single element. */
 static bool is_single(const ts_ap *index) {
     bool is_one = index->parts.max == 1;
     for (int i = 0; i < index->dims; i++)
@@ -11,7 +12,7 @@ static bool is_single(const ts_ap *index) {
     return is_one;
 }
 
-/* Bytes of the slot that the access stays in; 0: it may leave, or counts from no index. */
+/* The size in bytes of the slot that the access stays in; 0: it may leave its slot, or has no index. */
 static int64_t slot_of(const ts_program *program, const ts_ap *ap) {
     int64_t lo = ap->offset.base, hi = lo;
     if (!ap->index || !ts_affine_is_constant(&ap->offset) ||

@@ -1,18 +1,20 @@
-/* Steady states: a snapshot of the clock at the start of a trip, the search for a later trip that starts in
-   the same state, and the jump over as many repetitions as the loop has left. What a period adds to the
-   totals and to the critical path is multiplied; the last period and what is left of one are stepped. */
+/* Steady states. A snapshot of the clock is taken at the start of a trip. If a later trip starts in the same
+   state, the trips between are a period, and the clock jumps over as many further periods as the loop has
+   left. What one period adds to the totals and to the critical path is multiplied. The last period, and trips
+   that are no whole period, are stepped. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock/clock_steady.h"
 
 enum {
-    FEWEST = 256,       /* instructions of a loop before it may be in a steady state */
-    SHORTEST = 512,     /* instructions left in a loop: fewer are not worth a snapshot */
-    MOST_SNAPSHOTS = 8, /* in one loop */
-    LEAST_TRIPS = 3     /* left: one until the state is back, one to jump over, one to step */
+    FEWEST = 256,       /* instructions that a loop must have run before a snapshot is tried */
+    SHORTEST = 512,     /* instructions that a loop must have left to make a snapshot worth it */
+    MOST_SNAPSHOTS = 8, /* of one loop */
+    LEAST_TRIPS = 3     /* periods that must be left: one to compare, one to jump over, one to step */
 };
 
+/* A walk whose floor is the time before which no engine of the loop starts anything. */
 static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
     ts_walk walk = {.clock = clock, .loop = loop, .mode = mode};
     uint32_t engines = clock->steady.repeat[loop].engines;
@@ -43,6 +45,7 @@ static void save_totals(ts_clock *clock) {
     memcpy(steady->queue, clock->queue, (size_t)clock->queues * sizeof *steady->queue);
 }
 
+/* Adds `times` times what a field has gained since the snapshot. */
 #define GROW(now, old, field, times) ((now)->field += ((now)->field - (old)->field) * (times))
 
 static void grow_totals(ts_clock *clock, int64_t periods) {
@@ -73,18 +76,19 @@ static void grow_totals(ts_clock *clock, int64_t periods) {
 
 /* ---- the critical path ---- */
 
-/* One node of the present state: the part of its path since the snapshot, and whose place there the path
- * leaves. */
+/* The part of a path from a node of the current state back to the snapshot. The path passes the snapshot at a
+   node that some reference held there; the stretch of the node that the same reference holds now is `next`.
+   So one period from now, the reference's path will be this stretch behind the current path of `next`. */
 typedef struct stretch {
     ts_node *node, *jumped;
     ts_charge *charges;
-    uint32_t count, next; /* next: the stretch of the node that now has that place */
-    int64_t visits;
-    uint32_t seen;
+    uint32_t count, next; /* number of charges; index of the next stretch */
+    int64_t visits;       /* how often a path of many periods passes it */
+    uint32_t seen;        /* scratch: its number on that path, from 1; 0 = not seen */
 } stretch;
 
-/* Adds up the charges of a path from a node to the snapshot; returns the node there, NULL when the path does
-   not pass it. */
+/* Adds up the charges of a path from a node back to the snapshot. Returns the node at which the path passes
+   the snapshot, NULL if it does not. */
 static const ts_node *add_up(ts_clock *clock, stretch *out) {
     TS_VEC(ts_charge) charges = {0};
     ts_node *at = out->node;
@@ -108,7 +112,8 @@ static const ts_node *add_up(ts_clock *clock, stretch *out) {
     return at;
 }
 
-/* All stretches of the state; of[] gives each place its own. NULL when a path does not pass the snapshot. */
+/* The stretches of all nodes of the state; of[i] is the stretch of reference i. Returns NULL if the path of
+   some node does not pass the snapshot. */
 static stretch *find_stretches(ts_clock *clock, uint32_t *of, uint32_t *found) {
     ts_steady *steady = &clock->steady;
     uint32_t places = steady->places.count, count = 0;
@@ -127,8 +132,8 @@ static stretch *find_stretches(ts_clock *clock, uint32_t *of, uint32_t *found) {
     return all;
 }
 
-/* Follows `steps` stretches from one, counting visits; returns where it ends. Paths run in a circle before
- * long. */
+/* Follows `steps` stretches from one, counts visits, and returns where this ends. Since every path soon runs
+   in a cycle, whole rounds of it are counted at once. */
 static uint32_t follow(stretch *all, uint32_t count, uint32_t from, int64_t steps) {
     for (uint32_t i = 0; i < count; i++)
         all[i].visits = all[i].seen = 0;
@@ -150,7 +155,7 @@ static uint32_t follow(stretch *all, uint32_t count, uint32_t from, int64_t step
     return at;
 }
 
-/* The node that takes a node's place `periods` periods later. */
+/* The node that will take the place of a node `periods` periods later (held); NULL without host memory. */
 static ts_node *jump_node(ts_clock *clock, stretch *all, uint32_t count, uint32_t from, int64_t periods) {
     uint32_t end = follow(all, count, from, periods), charges = 0;
     ts_cause cause = {.node = all[end].node, .kind = ts_cause_other};
@@ -177,6 +182,7 @@ static ts_node *jump_node(ts_clock *clock, stretch *all, uint32_t count, uint32_
 
 /* ---- the jump ---- */
 
+/* Drops the snapshot. */
 static void release(ts_clock *clock) {
     ts_steady *steady = &clock->steady;
     for (uint32_t i = 0; i < steady->pins.count; i++) {
@@ -187,13 +193,15 @@ static void release(ts_clock *clock) {
     steady->is_active = false;
 }
 
+/* Forgets the marks that a comparison left on nodes. */
 static void unmark(ts_clock *clock) {
     for (uint32_t i = 0; i < clock->steady.places.count; i++)
         (*clock->steady.places.data[i])->mark = 0;
     clock->steady.places.count = 0;
 }
 
-/* DMA engines are alike, and a state is compared from the next one to serve: that one moves on, too. */
+/* Advances the rotation of DMA engines. States are compared starting at the engine that serves next, because
+   the engines are alike; over a jump, the engines' states therefore move along with the rotation. */
 static void turn_engines(ts_clock *clock, int64_t periods) {
     uint32_t engines = (uint32_t)clock->dma_engines[0];
     uint32_t step = (clock->rotation + engines - clock->steady.rotation) % engines;
@@ -210,7 +218,8 @@ static void turn_engines(ts_clock *clock, int64_t periods) {
     }
 }
 
-/* Moves the clock on by so many periods from the state that `compared` found equal to the snapshot. */
+/* Moves the clock on by `periods` periods from the state that `compared` found equal to the snapshot. Returns
+   whether that was possible. */
 static bool jump(ts_clock *clock, const ts_walk *compared, int64_t periods) {
     ts_steady *steady = &clock->steady;
     uint32_t places = steady->places.count, count = 0;
@@ -253,7 +262,8 @@ static bool jump(ts_clock *clock, const ts_walk *compared, int64_t periods) {
     return is_made;
 }
 
-/* How many periods can be jumped over: one is left to be stepped, and so is what has ragged counts. */
+/* The number of periods to jump over. The last period is stepped, and so are trips whose ragged counts
+   change; the instruction cap must not be passed. */
 static int64_t count_periods(const ts_clock *clock, uint32_t loop, int64_t period) {
     const ts_steady *steady = &clock->steady;
     int64_t counter = clock->counters[loop], left = clock->trips[loop] - counter;
@@ -264,12 +274,13 @@ static int64_t count_periods(const ts_clock *clock, uint32_t loop, int64_t perio
     return periods < 0 || (uint64_t)periods < most ? periods : (int64_t)most;
 }
 
-/* Slices, the timeline and the path over time need every trip. */
+/* Whether nothing needs every trip, as slices, the timeline and the path over time do. */
 static bool may_skip(const ts_clock *clock) {
     return !clock->steady.is_off && clock->bins == 0 && clock->path_cap == 0 && !clock->watch.is_on &&
            !clock->held.is_valid && (clock->slice_cap == 0 || clock->record->slices_truncated);
 }
 
+/* Whether a snapshot at this trip may be worth it. */
 static bool is_worth_it(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
     uint64_t done = clock->sequence - steady->entered;
@@ -282,7 +293,7 @@ static bool is_worth_it(ts_clock *clock, uint32_t loop) {
     return repeat->is_able && counter <= repeat->last && counter % repeat->period == 0;
 }
 
-/* Trips since the state had the sign that it has now; 0 = longer than is remembered. */
+/* The number of trips since the state last had its current hash; 0 if no remembered trip had it. */
 static int64_t trips_since_sign(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
     ts_walk walk = start_walk(clock, loop, ts_walk_sign);
@@ -295,7 +306,7 @@ static int64_t trips_since_sign(ts_clock *clock, uint32_t loop) {
     return found;
 }
 
-/* Takes a snapshot when the state may be one that comes back. */
+/* Takes a snapshot if the state is likely to recur. */
 static void consider(ts_clock *clock, uint32_t loop) {
     enum { FEW_SIGNS = 4 };
     ts_steady *steady = &clock->steady;
@@ -317,7 +328,7 @@ static void consider(ts_clock *clock, uint32_t loop) {
     ts_walk_state(&walk);
 }
 
-/* Compares the trip that may be in the snapshot's state with it. */
+/* One period after the snapshot, compares the state with it, and jumps if they are equal. */
 static void compare(ts_clock *clock, uint32_t loop) {
     ts_steady *steady = &clock->steady;
     if (clock->counters[loop] != steady->trip + steady->period) return;

@@ -1,11 +1,12 @@
-/* What an instruction costs in each set of constants, kept for each choice of its counts. */
+/* Steps: the costs of an instruction in each set of constants, kept for each choice of its ragged counts. */
 #include "clock/clock_core.h"
 
+/* The part of a time that a what-if leaves at a code position. */
 static ts_time part_of(ts_time time, const float *parts, uint32_t at) {
     return parts ? (ts_time)((double)time * (double)parts[at]) : time;
 }
 
-/* Takes away what the what-if makes free: of a transfer, and of what an engine does itself. */
+/* The free_* functions reduce costs by what a what-if makes free. This one is for transfers. */
 static void free_move(const ts_what_if *what_if, ts_set_costs *costs, uint32_t at) {
     costs->descriptor_time = part_of(costs->descriptor_time, what_if->work, at);
     costs->byte_time = part_of(part_of(costs->byte_time, what_if->work, at), what_if->bytes, at);
@@ -14,6 +15,7 @@ static void free_move(const ts_what_if *what_if, ts_set_costs *costs, uint32_t a
     if (what_if->free & 1u << ts_bound_dma_bytes) costs->byte_time = costs->hbm_time = 0;
 }
 
+/* For instructions that an engine runs. */
 static void free_result(const ts_what_if *what_if, ts_set_costs *costs, uint32_t at, bool is_bound_free) {
     bool is_free = what_if->work && what_if->work[at] <= 0;
     costs->stream = is_bound_free ? 0 : part_of(costs->stream, what_if->work, at);
@@ -80,7 +82,7 @@ static void set_costs(ts_clock *clock, ts_step *step, const ts_inst *inst, const
     }
 }
 
-/* Rows of a DMA that each take one share of a DMA engine's time. */
+/* Splits a transfer into rows that take equal time on a DMA engine: partitions, or else equal shares. */
 static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operands) {
     int32_t rows = 0;
     for (int i = 0; i < operands->count; i++) {
@@ -98,6 +100,7 @@ static void set_shares(ts_clock *clock, ts_step *step, const ts_operands *operan
     }
 }
 
+/* Counts the bytes that an execution reads and writes in SBUF and PSUM. */
 static void count_bytes(ts_step *step, const ts_operands *operands) {
     for (int i = 0; i < operands->count; i++) {
         const ts_ref *ref = &operands->ref[i];

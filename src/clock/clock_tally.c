@@ -1,10 +1,10 @@
-/* Totals of a run: rows by source line, slices of the timeline, and the lengths of what was busy. */
+/* Totals of a run: rows by source line, slices, busy times, and the assumptions that the result leans on. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock/clock_core.h"
 
-/* Drops the earliest gap of a full set: intervals before it count no more. */
+/* Closes the first interval of a full set: later additions before its end do not count. */
 static void close_first(ts_union *set) {
     set->sum += set->end[0] - set->start[0];
     set->closed = set->end[0];
@@ -60,6 +60,7 @@ void ts_tally_slice(ts_clock *clock, const ts_event *event, ts_slice slice) {
     ts_vec_push(&record->slices, &record->arena, slice);
 }
 
+/* Notes what the program uses, for the assumptions. */
 static void note_use(ts_clock *clock, const ts_inst *inst, const ts_step *step) {
     if (step->is_control) {
         clock->used_control = true;
@@ -78,7 +79,7 @@ static void note_use(ts_clock *clock, const ts_inst *inst, const ts_step *step) 
     }
 }
 
-/* A result narrowed from floats to integers leans on how casts round. */
+/* A conversion from floats to integers leans on the assumed rounding. */
 static void note_casts(ts_clock *clock, const ts_inst *inst) {
     const ts_op_info *info = ts_op_get(inst->op);
     bool has_float = false, has_integer = false;
@@ -106,7 +107,7 @@ void ts_tally_life(ts_clock *clock, const ts_step *step) {
     life->bytes += (uint64_t)step->amounts.bytes;
 }
 
-/* The engine is busy with the load of a function table, too. */
+/* The engine is also busy while it loads a function table. */
 void ts_tally_table(ts_clock *clock, const ts_event *event) {
     ts_time load = clock->table_load[clock->asked];
     clock->rows.data[event->step->row].loading += load;
@@ -126,6 +127,7 @@ static void add_flops(ts_record *record, const ts_step *step) {
     record->pe_fp32_transpose_flops += transposes;
 }
 
+/* Adds traffic of SBUF and PSUM. */
 static void add_spaces(ts_record *record, const ts_step *step) {
     record->sbuf_read_bytes += step->count * step->space_bytes[0][0];
     record->sbuf_write_bytes += step->count * step->space_bytes[0][1];
@@ -136,6 +138,7 @@ static void add_spaces(ts_record *record, const ts_step *step) {
     record->psum_to_sbuf_bytes += step->count * step->space_bytes[0][1];
 }
 
+/* Adds a transfer to the histogram by mean descriptor size, whose bins are powers of two bytes. */
 static void add_sizes(ts_record *record, const ts_step *step, const ts_set_costs *costs) {
     const ts_amounts *amounts = &step->amounts;
     uint64_t count = step->count;
@@ -166,7 +169,7 @@ static void add_collective(ts_record *record, ts_record_row *row, const ts_step 
     record->link_bytes += count * (uint64_t)step->link_bytes;
 }
 
-/* What all executions of a step add up to. */
+/* Adds all executions of a step to the totals. */
 static void add_step(ts_clock *clock, const ts_step *step) {
     ts_record *record = clock->record;
     ts_record_row *row = &record->rows.data[step->row];
@@ -176,7 +179,7 @@ static void add_step(ts_clock *clock, const ts_step *step) {
     row->count += count;
     record->instructions += count;
     add_spaces(record, step);
-    if (step->is_control) return; /* the sequencers' time: no engine is busy with it */
+    if (step->is_control) return; /* it takes time of the sequencers, not of engines */
     if (step->is_collective) {
         add_collective(record, row, step, costs);
         return;
@@ -222,13 +225,13 @@ static void add_row(ts_record_row *to, const ts_record_row *from) {
     to->hbm_bytes += from->hbm_bytes;
 }
 
-/* The same (engine, op, source line) in several loops is one row. */
+/* Joins rows of the same (engine, op, source line) in different loops, and sorts all by busy time. */
 static void join_rows(ts_clock *clock) {
     ts_record *record = clock->record;
     uint32_t slots = 64, kept = 0;
     while (slots < record->rows.count * 2)
         slots *= 2;
-    uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* 1 + its place, 0 = free */
+    uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* 1 + index of a row, 0 = free */
     for (uint32_t i = 0; i < record->rows.count; i++) {
         const ts_record_row *row = &record->rows.data[i];
         uint64_t key = (uint64_t)row->loc << 24 | (uint64_t)row->op << 8 | row->engine;
@@ -255,10 +258,11 @@ static int by_start(const void *a, const void *b) {
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
+/* Adds a parameter to the record's assumptions, if its value is assumed. */
 static void add_assumption(ts_clock *clock, const char *name) {
     int index = ts_param_find(name);
     const ts_param *param = ts_param_of(&clock->record->chip, index);
-    /* An edited row is the user's, not an assumption of the model. */
+    /* A value that the user has edited is no assumption of the model. */
     if (!param || param->basis != ts_assumed) return;
     if (ts_param_value(&clock->record->chip, index) != param->value) return;
     ts_vec_push(&clock->record->assumptions, &clock->record->arena, index);
@@ -297,7 +301,7 @@ void ts_tally_open_rows(ts_clock *clock) {
     }
 }
 
-/* Adds up each row and its loop, and keeps the rows that have something. */
+/* Completes the rows and adds them to their loops; drops empty rows. */
 static void finish_rows(ts_clock *clock) {
     ts_record *record = clock->record;
     uint32_t kept = 0;

@@ -1,9 +1,10 @@
-/* The clock's state in one order, for all that can matter in a loop from now on. A time before `floor`, which
-   no engine of the loop starts anything before, cannot: every start is the latest of several times, one of
-   which is its engine's. What is told by order alone (dead accesses, redundant waits that were left out) is
-   not part of it. */
+/* Walks the clock's state in a fixed order, as far as it can matter in a loop from now on. No engine of the
+   loop starts anything before `floor`, so times before it cannot matter: every start is the latest of several
+   times, one of which is when its engine is free. Dead accesses, and waits that were left out because others
+   imply them, are not part of the state. */
 #include "clock/clock_steady.h"
 
+/* Visits one word of the state: hashes, saves or compares it. */
 static inline void word(ts_walk *walk, int64_t value) {
     ts_steady *steady = &walk->clock->steady;
     if (walk->mode == ts_walk_compare) {
@@ -21,12 +22,14 @@ static void pointer(ts_walk *walk, const void *value) {
     word(walk, (int64_t)(intptr_t)value);
 }
 
+/* Whether an event that is done can still delay anything. */
 static bool matters(const ts_walk *walk, const ts_event *event) {
     for (int k = 0; k < walk->clock->sets; k++)
         if (event->of[k].ready >= walk->floor[k] || event->of[k].same >= walk->floor[k]) return true;
     return false;
 }
 
+/* Visits a time relative to the floor; one before the floor is like any other such time. */
 static void visit_time(ts_walk *walk, int k, ts_time *time) {
     bool is_past = *time < walk->floor[k];
     word(walk, is_past ? -1 : *time - walk->floor[k]);
@@ -38,7 +41,8 @@ static void visit_times(ts_walk *walk, ts_times *times) {
         visit_time(walk, k, &times->at[k]);
 }
 
-/* A node that says why `time`, of the set asked for, is not earlier. */
+/* Visits a reference to the node of `time` (in the set asked for). `is_moved`: the time has been moved
+ * already. */
 static void visit_node(ts_walk *walk, ts_node **node, ts_time time, bool is_moved) {
     ts_clock *clock = walk->clock;
     ts_steady *steady = &clock->steady;
@@ -65,7 +69,7 @@ static void visit_node(ts_walk *walk, ts_node **node, ts_time time, bool is_move
     }
 }
 
-/* `time` has been visited already. */
+/* Visits the cause of `time`, which has been visited (and moved) already. */
 static void visit_cause(ts_walk *walk, ts_cause *cause, ts_time time) {
     bool is_moved = walk->mode == ts_walk_move;
     ts_time floor = walk->floor[walk->clock->asked] + (is_moved ? walk->step[walk->clock->asked] : 0);
@@ -76,7 +80,7 @@ static void visit_cause(ts_walk *walk, ts_cause *cause, ts_time time) {
     visit_node(walk, &cause->node, time, is_moved);
 }
 
-/* The event's number in this walk; it is visited in turn. */
+/* The event's number in this walk. Events are visited later, in the order of their numbers. */
 static uint32_t number(ts_walk *walk, ts_event *event) {
     ts_steady *steady = &walk->clock->steady;
     if (!event->mark) {
@@ -113,6 +117,7 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     if (walk->mode == ts_walk_move) event->sequence += walk->instructions;
 }
 
+/* Visits the events of a lane. */
 static void number_lane(ts_walk *walk, const ts_lane *lane) {
     if (walk->mode == ts_walk_sign) {
         word(walk, lane->count);
@@ -164,7 +169,7 @@ static void visit_transfers(ts_walk *walk) {
     visit_cause(walk, &clock->end_cause, clock->end.at[clock->asked]);
 }
 
-/* Intervals in which some DMA engine is busy. */
+/* Visits the union of intervals in which some DMA engine is busy. */
 static void visit_union(ts_walk *walk) {
     ts_union *set = &walk->clock->dma_union;
     ts_time floor = walk->floor[walk->clock->asked], step = walk->step[walk->clock->asked];
@@ -181,6 +186,7 @@ static void visit_union(ts_walk *walk) {
     word(walk, -1);
 }
 
+/* Visits a remembered access, with its place relative to the current trip. */
 static void visit_visit(ts_walk *walk, const ts_site *site, ts_found found, bool is_write) {
     ts_clock *clock = walk->clock;
     const ts_loop *loop = &clock->program->loops.data[walk->loop];
@@ -192,7 +198,7 @@ static void visit_visit(ts_walk *walk, const ts_site *site, ts_found found, bool
         part_shift = ts_repeat_part_shift(clock->program, access->ap, walk->loop);
     }
     int64_t trip = clock->counters[walk->loop];
-    if (!place->shape) walk->is_equal = false; /* it stands for several: nothing is known of how they move */
+    if (!place->shape) walk->is_equal = false; /* several merged visits: how they move is unknown */
     pointer(walk, place->shape);
     word(walk, (int64_t)(site - clock->sites) << 16 | found.engine << 8 | is_write);
     word(walk, place->lo - shift * trip);
@@ -205,7 +211,7 @@ static void visit_visit(ts_walk *walk, const ts_site *site, ts_found found, bool
     place->end += (int32_t)(part_shift * walk->trips);
 }
 
-/* In the order of their logs. */
+/* Visits what matters in the logs of a site, in order. */
 static void visit_site(ts_walk *walk, const ts_site *site, bool is_write) {
     for (uint32_t logs = site->logs[is_write]; logs; logs &= logs - 1) {
         uint8_t engine = (uint8_t)__builtin_ctz(logs);
