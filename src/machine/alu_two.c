@@ -1,8 +1,8 @@
-/* Two operators in one pass over rows of fp32: what is between them stays in registers. The bits are those of
-   one after the other, but that of two NaN either may be the result. */
+/* Two operators in one pass over rows of fp32, whose intermediate values stay in registers. The bits are
+   those of two passes, except that of two NaNs either may be the result. */
 #include "machine/engine.h"
 
-/* u: what the first operator gives; w: the other side of the second. */
+/* The second operator's forms, with u the result of the first and w the other operand. */
 typedef enum second {
     second_add,
     second_multiply,

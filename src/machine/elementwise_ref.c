@@ -10,7 +10,7 @@
 typedef struct step {
     uint8_t op;
     bool is_reversed;
-    bool is_column; /* the other side is one value a partition */
+    bool is_column; /* the other operand is one value per partition */
     ts_rows rows;
     ts_column column;
 } step;
@@ -20,7 +20,7 @@ typedef struct chain {
     ts_chunks chunks;
     int steps;
     step step[2];
-    bool is_integer; /* works on integers as stored, not in fp32 */
+    bool is_integer; /* computes on integers as stored, not in fp32 */
     bool is_signed, is_bits;
 } chain;
 
@@ -64,7 +64,7 @@ static ts_alu_two two_of(const chain *c) {
                         .is_reversed = {c->step[0].is_reversed, c->step[1].is_reversed}};
 }
 
-/* Two operators, the first by one value a partition, of which there is a loop. */
+/* Whether one loop can apply both operators; the first one's other operand is one value per partition. */
 static bool takes_two(const chain *c) {
     const ts_alu_two two = two_of(c);
     return c->steps == 2 && c->step[0].is_column && ts_alu_is_two(&two);
@@ -89,7 +89,7 @@ static void chain_two(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* Rows of one element each: those of many partitions are handled as one row. */
+/* For rows of one element each: gathers those of n partitions, so that they are computed as one row. */
 static void gather_column(const ts_rows *rows, int64_t part, int64_t n, float *values) {
     _Alignas(64) float buffer[TS_CHUNK];
     for (int64_t i = 0; i < n; i++)
@@ -120,7 +120,7 @@ static bool is_bf16(const ts_rows *rows) {
     return rows->dtype == ts_dtype_bf16;
 }
 
-/* One operator, everything in bf16, rounded to nearest: no arrays of fp32 between. */
+/* Whether a loop over bf16 can do it: one operator, all operands bf16, rounded to nearest. */
 static bool takes_bf16(const chain *c) {
     const step *s = &c->step[0];
     return c->steps == 1 && ts_alu_is_bf16(s->op) && is_bf16(&c->dst) && is_bf16(&c->data) &&
@@ -208,7 +208,7 @@ ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {
     return ts_ok;
 }
 
-/* Constants and integer columns keep integers exact; a float column does too, truncated. */
+/* On integers, constants and integer columns are exact, and float columns are truncated. */
 ts_status ts_exec_tensor_scalar(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_scalar *inst = (const ts_inst_tensor_scalar *)head;
     ts_operand_set set = {.exec = exec};
@@ -261,8 +261,8 @@ ts_status ts_exec_reciprocal(ts_exec *exec, const ts_inst *head) {
 typedef struct copy {
     ts_rows dst, src, predicate;
     ts_chunks chunks;
-    bool is_exact;    /* no cast: bits */
-    bool is_reversed; /* where the predicate is 0 */
+    bool is_exact;    /* no cast: copies bits */
+    bool is_reversed; /* copies where the predicate is 0 */
 } copy;
 
 static void copy_rows(void *context, int64_t first, int64_t last) {
@@ -280,9 +280,9 @@ static void copy_rows(void *context, int64_t first, int64_t last) {
     }
 }
 
-/* ---- the same where a row is laid in another order ---- */
+/* ---- copies whose rows are in another order ---- */
 
-/* Rows of one partition as two patterns that are cut alike; both bases are partition 0's. */
+/* The rows of a partition as two patterns with a common cut; the bases are those of partition 0. */
 typedef struct permuted {
     ts_pair pair;
     int64_t dst_pitch, src_pitch;
@@ -305,7 +305,7 @@ static ts_pattern pattern_of(const ts_rows *rows) {
     return pattern;
 }
 
-/* Whether the work was taken: bits that need not pass in the order of the elements. */
+/* Copies bits that may move in any order. False: the rows do not allow it, and nothing was done. */
 static bool run_permuted(ts_operand_set *set, const copy *c) {
     permuted p = {.dst_pitch = c->dst.pitch, .src_pitch = c->src.pitch};
     ts_pattern dst = pattern_of(&c->dst), src = pattern_of(&c->src);
@@ -324,7 +324,7 @@ static ts_work work_of(copy *c, ts_piece *task, double ns) {
     return (ts_work){task, c->dst.parts, c->chunks.per_row, unit_ns, c, sizeof *c};
 }
 
-/* ScalarE copies through its fp32 datapath also when the dtypes agree (ISA:393-397). */
+/* ScalarE copies through its fp32 datapath even when the dtypes agree (ISA:393-397). */
 ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     const ts_inst_tensor_copy *inst = (const ts_inst_tensor_copy *)head;
     ts_operand_set set = {.exec = exec};
@@ -334,7 +334,7 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     if (ts_defer_join(&set, &c.dst, &c.src)) return ts_ok;
     ts_rows_meet(&set, &c.dst, true, &c.src);
     if (!ts_operands_known(&set)) return ts_ok;
-    if (c.src.dtype != ts_dtype_u16) ts_read_through(&set, &c.src); /* those may be put off */
+    if (c.src.dtype != ts_dtype_u16) ts_read_through(&set, &c.src); /* copies of u16 may be put off */
     if (c.is_exact && run_permuted(&set, &c)) return ts_ok;
     const ts_work work = work_of(&c, copy_rows, 0.2);
     if (!ts_defer_halves(&set, &c.dst, &c.src, &work)) ts_work_rows(&set, &work);
@@ -364,7 +364,7 @@ static void copy_predicated(void *context, int64_t first, int64_t last) {
     const copy *c = context;
     _Alignas(64) uint32_t mask_buffer[TS_CHUNK], old_buffer[TS_CHUNK], result[TS_CHUNK], cast[TS_CHUNK];
     _Alignas(64) float buffer[TS_CHUNK];
-    /* -0.0 is zero. */
+    /* A predicate of -0.0 counts as zero. */
     uint32_t sign = 1u << (c->predicate.size * 8 - 1);
     uint32_t keep = ts_dtype_get(c->predicate.dtype)->kind == 'f' ? ~sign : UINT32_MAX;
     ts_chunk at = ts_chunk_at(&c->chunks, first);
@@ -416,7 +416,7 @@ static void fill_rows(void *context, int64_t first, int64_t last) {
         ts_rows_write_raw(&f->dst, at.part, at.from, at.n, raw);
 }
 
-/* One element's bits: integers exactly (saturated), floats from the value rounded to fp32. */
+/* The bits of one element: integers exact and saturated, floats cast from the value rounded to fp32. */
 static uint32_t bits_of(unsigned dtype, double value) {
     const ts_dtype_info *info = ts_dtype_get(dtype);
     uint32_t bits = 0;
