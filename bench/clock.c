@@ -1,6 +1,6 @@
-/* How fast the clock is: CPU time of one thread for a whole run on a compiled program, each from nothing, and
-   the instructions that it timed, those of jumped trips included. Next to it what the machine needs to
-   execute the program once, its values; steps that would take long are left out.
+/* How fast the clock is: the CPU time of one thread to clock a compiled program from scratch, and the number
+   of instructions that it timed, including those of trips that it jumped over. Next to it the time of the
+   machine to execute the program once; programs that would take long are not executed.
 
    usage: clock ARTIFACT.mlirbc...   (bench/programs.py writes some) */
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 enum { TIMES = 7, STEPS = 3 };
 
-/* Steps with more are not executed. */
+/* Programs with more are not executed. */
 static const double MOST_FLOPS = 4e12, MOST_BYTES = 6e9;
 
 static double now_ms(void) {
@@ -37,7 +37,7 @@ static ts_status compile(const ts_chip *chip, const char *path, ts_program **pro
     return status;
 }
 
-/* Memory of all tensors, with small numbers in what is floats and zeros in all else; NULL: too large. */
+/* Memory for all tensors: small numbers in those of floats, zeros in all others. NULL: they are too large. */
 static void **make_data(const ts_program *program, void **memory) {
     uint32_t count = program->tensors.count;
     size_t bytes = program->scratch_bytes, at = program->scratch_bytes;
@@ -68,7 +68,7 @@ static void **make_data(const ts_program *program, void **memory) {
     return data;
 }
 
-/* The least CPU time of a step; 0: too long a step. */
+/* Finds the least CPU time of a step; 0: the step is too long. */
 static ts_status execute(const ts_chip *chip, const ts_program *program, double *least, ts_diag *diag) {
     void *memory = NULL;
     ts_machine *machine = NULL;
@@ -103,7 +103,7 @@ static void print_row(const char *path, const ts_record *record, double clock, d
     fflush(stdout);
 }
 
-/* As `trainstone time --json` runs it: with the band, so that each time is three. */
+/* Clocks as `trainstone time --json` does: with the band, so that each time is three numbers. */
 static ts_status measure(const ts_chip *chip, const char *path, ts_diag *diag) {
     ts_clock_options options = {.band = true};
     ts_program *program = NULL;

@@ -1,5 +1,5 @@
-/* What compiling costs, in process and without a framework: the compiler, the cache in memory, the cache in a
-   folder, and the clock, as CPU time of one thread, each the least of some.
+/* How long compiling takes in process and without a framework: the compiler, the cache in memory, the cache
+   in a folder, and the clock. Times are CPU time of one thread, the least of several runs.
 
    usage: compile ARTIFACT.mlirbc...   (bench/programs.py writes some) */
 #include <stdio.h>
@@ -27,7 +27,7 @@ static void keep_least(double *least, double value) {
     if (*least == 0 || value < *least) *least = value;
 }
 
-/* In a fresh cache: compiled or read from the folder at first, then found in memory. */
+/* With a fresh cache: first compiles the program or reads it from the folder, then finds it in memory. */
 static ts_status measure_cache(const ts_chip *chip, const char *folder, const uint8_t *data, size_t size,
                                double *first, double *second, ts_diag *diag) {
     ts_program_cache_options options = {.folder = folder};

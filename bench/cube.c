@@ -1,11 +1,11 @@
-/* A compiled program that is one product of square matrices: every byte goes through HBM, SBUF and PSUM by
-   instructions of the machine, with homes for its tiles as an executable has them. Against it libraries of
-   the host for dense products, all in turn, window by window. With one thread a window's time is the CPU time
-   of the process, with more it is wall time.
+/* A compiled program that is one product of square matrices, against libraries of the host for dense
+   products, all in turn, window by window. In the program every byte goes through HBM, SBUF and PSUM by
+   instructions of the machine, with homes for its tiles as in an executable. With one thread a window's time
+   is the CPU time of the process, with more it is wall time.
 
    usage: cube [WINDOWS [SIZE [THREADS]]]   (15, 2048 and 1 when not given)
 
-   With several threads OMP_WAIT_POLICY=passive and OPENBLAS_THREAD_TIMEOUT=4 keep those of the libraries from
+   With several threads OMP_WAIT_POLICY=passive and OPENBLAS_THREAD_TIMEOUT=4 keep the libraries' threads from
    looking for work while others are measured. */
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ typedef struct setting {
     ts_program *program;
     ts_homes *homes;
 #ifdef HAVE_DNNL
-    dnnl_primitive_t product; /* NULL: the library has none for this CPU */
+    dnnl_primitive_t product; /* NULL: oneDNN has none for this CPU */
     dnnl_stream_t stream;
     dnnl_exec_arg_t operands[3];
 #endif
@@ -44,7 +44,7 @@ typedef struct setting {
 typedef void contender_function(const setting *set, void *out);
 typedef struct contender {
     const char *name;
-    contender_function *run; /* NULL: the peer has nothing for this CPU */
+    contender_function *run; /* NULL: the library has none for this CPU */
     void *out;
     double rate[MOST_WINDOWS];
 } contender;
@@ -115,7 +115,7 @@ static void need_dnnl(dnnl_status_t status) {
     if (status != dnnl_success) die("oneDNN refuses the product");
 }
 
-/* Rows without gaps for all three. */
+/* Makes the operands and results, with rows without gaps. */
 static void make_operands(setting *set, const dnnl_memory_desc_t *matrix, dnnl_engine_t engine) {
     const int roles[3] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
     for (int i = 0; i < 3; i++) {
@@ -191,7 +191,7 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Operands are multiples of 1/16 within +-1, so that every sum is exact, in any order: the same bits. */
+/* Compares bits: operands are multiples of 1/16 within +-1, so that every sum is exact in any order. */
 static void check(const setting *set, const contender *first, const contender *other) {
     if (memcmp(first->out, other->out, set->bytes) != 0) die("two contenders disagree");
 }

@@ -1,6 +1,6 @@
-/* Instructions of Vector, Scalar and DMA on a tile of 128 x 512 in SBUF, against what the host offers for the
-   same elements: the vector functions of glibc's libmvec, memcpy, a plain loop. CPU time of one thread, both
-   sides in turn, window by window.
+/* Instructions of VectorE, ScalarE and DMA on a tile of 128 x 512 in SBUF, against the host's own means for
+   the same elements: glibc's libmvec, memcpy, a plain loop. Times are CPU time of one thread, both sides in
+   turn, window by window.
 
    usage: engines [WINDOWS [LEVEL]]   (201 when not given; the level of the host that functions use) */
 #include <math.h>

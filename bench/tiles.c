@@ -29,8 +29,8 @@ static const shape shapes[] = {
     {128, 128, 512, true},  {128, 128, 128, true},  {64, 128, 512, true},  {16, 128, 512, true},
     {128, 64, 512, true},   {64, 64, 128, true},    {128, 128, 9, true},   {128, 1, 512, true}};
 
-/* The operands of a peer: stationary [K,M], moving [K,N], result [M,N], rows without gaps. Its bf16
-   stationary and moving operands are paired along k beforehand. */
+/* The operands of a library: stationary [K,M], moving [K,N], result [M,N], rows without gaps. Its bf16
+   operands are paired along k beforehand. */
 typedef struct setting {
     ts_machine *machine;
     ts_program *program; /* `times` nc_matmul in a loop */
@@ -43,7 +43,7 @@ typedef struct setting {
 typedef void contender_function(const setting *set);
 typedef struct contender {
     const char *name;
-    contender_function *run; /* NULL: the peer has nothing for this CPU */
+    contender_function *run; /* NULL: the library has none for this CPU */
     double rate[MOST_WINDOWS];
 } contender;
 
@@ -110,7 +110,7 @@ static void run_machine(const setting *set) {
 /* ---- peers ---- */
 
 #ifdef HAVE_XSMM
-/* Column-major, so the product is the transposed one: moving [N,K] times stationary [K,M]. */
+/* The library is column-major, so it computes the transposed product: moving [N,K] times stationary [K,M]. */
 static libxsmm_smmfunction xsmm_of(const shape *s) {
     const int flags = LIBXSMM_GEMM_FLAG_TRANS_B, prefetch = LIBXSMM_GEMM_PREFETCH_NONE, m = s->m, n = s->n;
     const float one = 1;

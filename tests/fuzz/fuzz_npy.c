@@ -5,8 +5,8 @@
 #include "fuzz_check.h"
 #include "fuzz_file.h"
 
-/* A written array is in C order, whatever the first file was. The writer wants a folder, so its file is found
-   under the process's own name. */
+/* A written array is in C order, whatever the first file was. The writer needs a folder, so the file is named
+   after the process. */
 static void use(const ts_npy *array) {
     char path[64];
     ts_diag diag = {0};

@@ -1,6 +1,6 @@
-/* libFuzzer target for what reads programs: the first byte chooses the container as it lies, a payload to be
-   wrapped with a right hash, or text. What is accepted is printed, encoded, read again and verified; what
-   passes with semaphores of its own is clocked and searched for races. */
+/* libFuzzer target for the readers of programs. The first byte says what follows: a container as it is, a
+   payload to be wrapped with the right hash, or text. A program that is accepted is printed, encoded, read
+   again and verified; if it passes and has semaphores of its own, it is clocked and searched for races. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

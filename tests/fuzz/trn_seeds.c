@@ -1,5 +1,5 @@
 /* Seeds of fuzz_trn from programs as text: trn_seeds FOLDER FILE.trn... writes each as the text itself, as
-   its container, and as the container's payload, behind the byte that tells fuzz_trn which one it is. */
+   its container, and as the container's payload, each after the byte that tells fuzz_trn which one it is. */
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>

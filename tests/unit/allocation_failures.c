@@ -1,5 +1,5 @@
-/* Every request for memory, a mapping or a thread fails in turn, once and for good, until none is left to
-   fail: the library must come back with a status and a story, leave nothing behind, and work when asked
+/* Makes every request for memory, a mapping or a thread fail in turn, once and for good, until a run asks for
+   no more. Each time the library must return a status and a message, leak nothing, and work when called
    again. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ enum { MOST_REQUESTS = 100000, MOST_TENSORS = 64 };
 static char folder[] = "/tmp/allocation_failures-XXXXXX";
 static char path_of_file[sizeof folder + 16];
 
-/* Whatever may be refused happens in here; ts_ok only when all of it was done and is right. */
+/* Does everything whose requests are to fail. Returns ts_ok only if all of it was done and is right. */
 typedef ts_status scenario(ts_diag *diag);
 
 static ts_chip chip(void) {
@@ -219,7 +219,9 @@ static ts_status json(ts_diag *diag) {
 
 /* ---- the loop ---- */
 
-/* Some requests are best effort (a cache, a page that others look at): what fails there may go unsaid. */
+/* Runs the scenario again and again, each time with another request refused, every `step`th of them. Some
+   requests are best effort (a cache, a page that others look at), so a run may succeed without them. Returns
+   how many runs failed. */
 static long fail_each(scenario *run, bool for_good, long step) {
     long told = 0;
     for (long n = 0; n < MOST_REQUESTS; n += step) {

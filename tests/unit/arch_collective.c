@@ -102,7 +102,7 @@ static void test_plans(void **state) {
     }
 }
 
-/* Pairs: the next rank's, and that of a chip two away, half each way round. */
+/* A permute: to the next rank, and to a chip two away, half of the bytes each way round. */
 static void test_pairs(void **state) {
     (void)state;
     ts_chip chip = chip_called("trn1");
@@ -113,7 +113,8 @@ static void test_pairs(void **state) {
     assert_true(is_near(far.crossing, MIB / 32.0));
 }
 
-/* What a rank reads and writes: each byte that it sends, twice for a gather, three times where it adds. */
+/* How often HBM is touched for each byte that a rank sends: twice for a gather, three times where ranks
+   add. */
 static void test_touches(void **state) {
     (void)state;
     ts_chip chip = chip_called("trn1");
@@ -161,7 +162,8 @@ static void test_times(void **state) {
     assert_int_equal(limit, ts_cc_limit_link);
 }
 
-/* Published: 6.48 and 23.16 us for 8 and 512 KiB, of which the clock adds the trigger and the completion. */
+/* Published: 6.48 and 23.16 us for 8 and 512 KiB. They include the trigger and the completion, which the
+   clock adds. */
 static void test_published(void **state) {
     (void)state;
     ts_chip chip = chip_called("trn1");

@@ -1,5 +1,5 @@
 /* The cost of each instruction alone: every row of isa.def, the special cases of its formula, and DMA
- * descriptors. */
+   descriptors. */
 #include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,8 +133,8 @@ static void test_formulas(void **state) {
     }
 }
 
-/* 9 ns of the sequencer, whichever engine it belongs to: no datapath whose latency would follow. What waits
-   for the host takes longer. */
+/* Instructions that only the sequencer executes take 9 ns on every engine: they use no datapath, whose
+   latency would follow. A wait for the host takes longer. */
 static void test_sequencer(void **state) {
     (void)state;
     for (unsigned engine = ts_engine_tensor; engine < ts_engine_count; engine++) {

@@ -68,7 +68,7 @@ static void test_two_dims_are_exact(void **state) {
         assert_true(is_exact);
         assert_int_equal(ts_ref_overlap(&b, &a, &is_exact), want);
     }
-    assert_true(met > 10000 && met < 50000); /* both answers were asked for */
+    assert_true(met > 10000 && met < 50000); /* both answers are common */
 }
 
 static void test_more_dims_never_miss(void **state) {

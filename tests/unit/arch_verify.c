@@ -155,11 +155,11 @@ static void test_tiles(void **state) {
     accept(TILES "loop %i = 3\n" SET("2", "1280+128*(%i mod 4)", "32") "end");
     refuse("tile 1: sbuf address=196352 bytes=512\n" SET("1", "196352", "64"),
            "tile 1 ends at byte 196864, sbuf has 196608");
-    /* of two that share bytes one is over before the other begins */
+    /* of two tiles that share bytes, one is dead before the other is live */
     accept(TILES COPY("1", "1024", "1", "1024") COPY("2", "1280", "2", "1280"));
     refuse(TILES COPY("1", "1024", "1", "1024") COPY("2", "1280", "1", "1024"),
            "tiles 1 and 2 of sbuf share bytes and are both needed from instruction 1 on");
-    /* a tile that is used inside of a loop and before it is needed to the loop's end */
+    /* a tile used inside a loop and before it is live to the loop's end */
     refuse(TILES SET("1", "1024", "64") "loop %i = 3\n" SET("1", "1024", "64") SET("2", "1280", "64") "end",
            "tiles 1 and 2 of sbuf share bytes");
     accept(TILES "loop %i = 3\n" SET("1", "1024", "64") SET("2", "1280", "64") "end");
@@ -579,8 +579,8 @@ static void test_leave(void **state) {
            "add does not compare");
     refuse("loop %w = 9\nleave loop=%w value=sbuf.i32[p0:1 +0 1] compare=is_lt operand=4294967296\nend",
            "does not fit a 32-bit register");
-    /* A loop that data ends has no bound that an offset could use, but for one that rotates; and bounds of
-       others are still checked point by point. */
+    /* A loop that data ends has no bound for an offset, except one that rotates. Bounds of other offsets are
+       still checked point by point. */
     refuse("loop %w = 2147483647\nleave loop=%w value=hbm.u8[x +0] compare=is_equal operand=0\n"
            "vector.memset dst=sbuf.f32[p0:1 +0+4*%w 1] value=0\nend",
            "reaches bytes");

@@ -109,7 +109,7 @@ static void first_failure_is_kept(void **state) {
     assert_string_equal(line, "sys");
 }
 
-/* Between places that lie in their pages in every way that matters to it, no byte more and none less. */
+/* Copies between all alignments that matter, no byte too many or too few. */
 static void copies_are_exact(void **state) {
     (void)state;
     enum { ROOM = 4 * 4096, LONGEST = 3 * 4096 };

@@ -1,5 +1,5 @@
-/* Races that vector clocks find are those that a closed graph of starts and ends has, on random programs; and
-   what long loops cost. */
+/* On random programs the vector clocks find exactly the races that the transitive closure of a graph of
+   starts and ends has; and long loops take little time. */
 #include "machine/check_races.h"
 #include "random_code.h"
 
@@ -15,7 +15,7 @@ static bool is_dma(const graph *g, uint32_t at) {
     return g->program->code.data[at]->op == ts_op_dma_copy;
 }
 
-/* Executed by one engine, or transfers of one queue and trigger. */
+/* Whether both are executed by one engine, or are transfers of one queue and trigger. */
 static bool is_one_source(const graph *g, uint32_t a, uint32_t b) {
     const ts_inst *x = g->program->code.data[a], *y = g->program->code.data[b];
     if (x->engine != y->engine || is_dma(g, a) != is_dma(g, b)) return false;
@@ -67,7 +67,7 @@ static bool is_found(const ts_races *races, uint32_t first, uint32_t later) {
     return false;
 }
 
-/* Returns how many there are. */
+/* Compares the races of both ways; returns their number. */
 static uint32_t compare(const ts_program *program) {
     static graph g;
     ts_races races = {0};
@@ -121,9 +121,9 @@ static ts_races races_of(const char *text) {
     return races;
 }
 
-/* Two hundred thousand trips, a place of its own for each store: what is known to be over is not compared,
-   and of a buffer's accesses the latest stands for all. The last trip reads what the first one stored without
-   waiting. */
+/* Two hundred thousand trips, each of which stores to another place. Accesses that are known to be complete
+   are not compared, and the latest access of a buffer stands for all. The last trip reads without a wait what
+   the first one stored. */
 static void test_long_loop(void **state) {
     (void)state;
     const char *head =

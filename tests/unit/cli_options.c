@@ -1,5 +1,5 @@
 /* The command line: what every verb accepts and what its help says, derived from the tables; the parser's
- * errors. */
+   errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,8 +70,8 @@ static void help_teaches(void **state) {
     }
 }
 
-/* Whoever widens a text sees it here: examples and pictures are kept as they are, the rest is filled to 100.
- */
+/* No line of help is wider than 100 columns: text is filled to that width, examples and pictures are kept as
+   they are. */
 static void help_fits_the_terminal(void **state) {
     (void)state;
     for (int i = 0; i <= TS_VERB_COUNT; i++) {

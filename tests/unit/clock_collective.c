@@ -1,5 +1,5 @@
-/* Programs of several cores: collectives go to a stream in the order of their triggers, share HBM with the
-   core's transfers, and what each rule takes away is what its bound holds. */
+/* Collectives on the clock: they form a stream in the order of their triggers and share HBM with the core's
+   transfers, and taking a rule away gains what its bound holds. */
 #include <math.h>
 #include <stdio.h>
 
@@ -85,8 +85,8 @@ static void test_beside_transfers(void **state) {
     ts_program_free(both);
 }
 
-/* Its bytes go first on the DMA engines, 1.5 of them read for each that it sends, unless they have engines of
-   their own. */
+/* A collective's bytes come first on the DMA engines, which read 1.5 bytes for each one sent, unless
+   collectives have engines of their own. */
 static void test_dma_engines(void **state) {
     (void)state;
     ts_program *loads = with(LOADS LOADS), *both = with(ALL_REDUCE("gpsimd", "0") LOADS LOADS);
@@ -113,7 +113,7 @@ static void test_shared_hbm(void **state) {
     ts_program_free(program);
 }
 
-/* What waits for the result waits for all of it; what does not, does not. */
+/* An instruction that reads the result waits for all of it; others do not wait. */
 static void test_dependences(void **state) {
     (void)state;
     static const char *const code[] = {
@@ -135,8 +135,8 @@ static void test_dependences(void **state) {
     }
 }
 
-/* Freed, the bound gains no more than it holds; alone, all of it. Half of its bytes are half of their time.
- */
+/* Releasing the bound gains no more than it holds, and all of it if nothing else runs. Half the bytes take
+   half their time. */
 static void test_what_ifs(void **state) {
     (void)state;
     ts_program *program = with(ALL_REDUCE("gpsimd", "0") LOADS ALL_REDUCE("gpsimd", "1048576"));

@@ -1,5 +1,5 @@
-/* Two programs on the cores of one chip: what they share is HBM, and only what asks for more than it has is
- * slower. */
+/* Two programs on the cores of one chip share HBM, and are slower only where both ask for more than it
+   has. */
 #include <math.h>
 
 #include "random_code.h"
@@ -29,7 +29,7 @@ static const ts_clock_options WITH_BAND = {.slice_cap = 1000000, .band = true};
 /* ---- beside one that moves nothing ---- */
 
 static void check_alone(const ts_program *program, void *context) {
-    if (program->ranks > 1) return; /* it is on both already */
+    if (program->ranks > 1) return; /* such a program runs on both cores anyway */
     ts_chip chip = table_chip();
     ts_clock_options options = {.band = true, .step_all = true, .slice_cap = 100};
     ts_record alone;
@@ -61,8 +61,8 @@ static void test_alone(void **state) {
 /* ---- the rate ---- */
 
 /* Copies of 1 MiB inside HBM touch it twice a byte. Its DMA engines move 272 B/ns, so one core asks for 544
-   of its 820 B/ns, and two for 1088: from the first byte on HBM is never idle, and serves the cores in turn.
- */
+   of its 820 B/ns, and two for 1088: from the first byte on HBM is never idle, and serves the cores in
+   turn. */
 static void test_copies(void **state) {
     (void)state;
     enum { COPIES = 8 };
@@ -88,7 +88,7 @@ static void test_copies(void **state) {
     ts_program_free(program);
 }
 
-/* Loads and stores of both cores together touch 544 B/ns: whatever one does, the other does not notice. */
+/* Loads and stores of both cores together touch 544 B/ns, less than HBM has, so neither core is slower. */
 static void test_loads_and_stores(void **state) {
     (void)state;
     uint8_t *text = NULL;
@@ -173,8 +173,8 @@ static void test_slower_parts(void **state) {
     }
 }
 
-/* A bound's release, in both programs or in one, gains at most what it bounds of a core's path, the other
-   core's part of the path included. */
+/* Releasing a bound, in both programs or in one, gains at most its share of a core's critical path, including
+   the other core's part of that path. */
 static void test_what_ifs(void **state) {
     (void)state;
     ts_what_if free[ts_bound_count], none[ts_bound_count];
@@ -223,7 +223,7 @@ static ts_chip newer_chip(void) {
     return chip;
 }
 
-/* Both wait: the faster one ends its half as much later as the slower one took longer to come, and the slower
+/* Both wait for each other. The faster one is late by what the slower one takes longer to come; the slower
    one is as fast as alone. */
 static void test_waits(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
-/* What holds for the clock on any program: slower parts are never faster in total, everything adds up, and
-   each instruction starts exactly when the last of what it waits for lets it. */
+/* Invariants of the clock on any program: a slower part never makes the total shorter, shares add up, and
+   each instruction starts exactly when the last thing that it waits for allows it. */
 #include <stdio.h>
 
 #include "random_code.h"
@@ -28,7 +28,7 @@ static bool make_slower(ts_chip *chip, const ts_param *param, double factor) {
     return true;
 }
 
-/* Each factor is slower than the one before. */
+/* The total grows, or stays, with each factor. */
 static void check_row(const ts_program *program, const ts_param *param, ts_time base, const double *factors,
                       int count) {
     for (int f = 0; f < count; f++) {
@@ -128,8 +128,8 @@ static void test_adds_up(void **state) {
 
 /* ---- the short way ---- */
 
-/* Beside a what-if, places are followed part by part that otherwise need not be: one that takes nothing away
-   has the program's total, and leaves all the rest as it was. */
+/* With a what-if the clock follows more places part by part. A what-if that takes nothing away has the
+   program's total and leaves the record as it was. */
 static void check_short_way(const ts_program *program, void *context) {
     (void)context;
     ts_chip chip = table_chip();
@@ -197,7 +197,7 @@ typedef struct issued {
     uint8_t engine;
 } issued;
 
-/* When the first signals of the semaphore that `later` waits for make it what it must be. */
+/* When the semaphore that `later` waits for has reached its value by signals in program order. */
 static ts_time required_signals(const ts_program *program, const issued *all, uint32_t later) {
     const ts_inst *inst = program->code.data[later];
     const ts_sync *sync = inst->sync ? &program->syncs.data[inst->sync - 1] : NULL;
@@ -213,7 +213,7 @@ static ts_time required_signals(const ts_program *program, const issued *all, ui
     return needed;
 }
 
-/* Earliest start of `later` because of `earlier`, by the rules; 0 when they have nothing in common. */
+/* The earliest start of `later` that the rules allow because of `earlier`; 0 when they share nothing. */
 static ts_time required(const ts_chip *chip, const issued *earlier, const issued *later, bool is_explicit) {
     ts_time needed = 0;
     ts_engine_cost engine = ts_engine_cost_get(chip, earlier->engine);
@@ -332,8 +332,8 @@ static bool keeps_order(const issued *a, const issued *b) {
     return false;
 }
 
-/* Whatever the order, each start obeys what comes before it in the program. Returns how many instructions
- * overtook one of their engine. */
+/* In any order of issue, each start respects the instructions before it in the program. Returns how many
+   instructions overtook another one of their engine. */
 static int check_list_starts(const ts_program *program) {
     ts_chip chip = table_chip();
     ts_record record;
@@ -451,7 +451,7 @@ static void test_slice_cap(void **state) {
 }
 
 /* Runs long enough that chains of the critical path merge, and that more places are remembered than one by
- * one. */
+   one. */
 static void test_long_runs(void **state) {
     (void)state;
     ts_chip chip = table_chip();

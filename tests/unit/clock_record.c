@@ -1,4 +1,4 @@
-/* What is read from a record: utilisation, bottleneck, the JSON of last_run(), the terminal summary. */
+/* What others read from a record: utilisation, bottleneck, the JSON of last_run(), the terminal summary. */
 #include <math.h>
 #include <stdio.h>
 
@@ -73,7 +73,7 @@ static void test_assumptions(void **state) {
     assert_true(assumes(&f->record, "float_to_int_truncates"));
     assert_false(assumes(&f->record, "dma_software_dge_cycles"));
     assert_false(assumes(&f->record, "dma_queue_floor_ns")); /* derived, not assumed */
-    /* What the user sets is not the model's assumption. */
+    /* A number that the user sets is no assumption of the model. */
     ts_chip chip = table_chip();
     chip.vector_divide_cycles = 4;
     ts_record record;

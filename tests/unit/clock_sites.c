@@ -1,5 +1,5 @@
-/* The logs of tiles and tensors: the names that operands give to places change nothing, and a log that is
-   full keeps what somebody may still wait for. */
+/* The logs of accesses to tiles and tensors: it does not matter by which tile an operand names a place, and a
+   full log keeps the accesses that an engine may still wait for. */
 #include <stdio.h>
 
 #include "clock_programs.h"
@@ -217,7 +217,8 @@ static void test_over_is_forgotten(void **state) {
     ts_arena_free(&b.clock.arena);
 }
 
-/* Of an engine that works in order, what is over tells of those before: what was dropped does not. */
+/* If an access of an in-order engine is complete, so are its earlier ones; that does not hold for accesses
+   that were dropped. */
 static void test_dropped_tells_nothing(void **state) {
     (void)state;
     bench b;

@@ -1,5 +1,5 @@
 /* Loops in a steady state are jumped over, and the record is the same, bit for bit, as when every trip is
- * stepped. */
+   stepped. */
 #include <stdio.h>
 
 #include "clock_programs.h"
@@ -44,7 +44,7 @@ static void check_same(const ts_program *program, const ts_record *a, const ts_r
     ts_text_free(&text_b);
 }
 
-/* Trips that were jumped over. */
+/* Compares the two records; returns the number of trips that were jumped over. */
 static uint64_t check_program(const ts_program *program, const ts_chip *chip, ts_clock_options options) {
     ts_record jumped, stepped;
     run(program, chip, options, false, &jumped);
@@ -193,7 +193,7 @@ static uint64_t skipped_of(const char *text) {
     return skipped;
 }
 
-/* Each of these goes on as it began, but for something that comes late. */
+/* Loops that are steady until something changes late. */
 static void test_late_changes(void **state) {
     (void)state;
     /* the same without the change */
@@ -211,7 +211,8 @@ static void test_late_changes(void **state) {
     skipped_of("trn 1\nprogram ragged chip=trn1\nloop %i = 15000\n"
                "  vector.memset dst=sbuf.f32[p0:128 +0 min(512, 15000-%i)] value=0\n"
                "  scalar.tensor_copy dst=sbuf.f32[p0:128 +2048 64] src=sbuf.f32[p0:128 +0 64]\nend %i\n");
-    /* something that only the first trip does, and what the others do instead: counts that stay */
+    /* something that only the first trip does, and something that the others do instead: counts stay the
+       same */
     assert_true(
         skipped_of(
             "trn 1\nprogram first chip=trn1\nloop %i = 15000\n"
@@ -233,8 +234,8 @@ static void test_late_changes(void **state) {
 
 /* ---- loops that hand results on in HBM ---- */
 
-/* Two loops: what the first leaves in HBM, the second reads trip by trip, from one end or the other, through
-   `queue`, and works on for `cycles`. Trips that were jumped over. */
+/* Two loops: the second reads what the first left in HBM, trip by trip and from one end or the other, through
+   `queue`, and works on it for `cycles`. Returns the number of trips that were jumped over. */
 static uint64_t skipped_of_pair(const char *name, bool is_backward, const char *trigger, unsigned queue,
                                 unsigned elements) {
     ts_text text = {0};
@@ -274,7 +275,7 @@ static void test_handed_on(void **state) {
 
 /* ---- the clock's work ---- */
 
-/* Instructions that were stepped, which is what a run costs. */
+/* The number of instructions that were stepped, which determines the time of a run. */
 static uint64_t stepped_of(const ts_program *program, uint64_t *all) {
     ts_chip chip = table_chip();
     ts_record record;
@@ -292,8 +293,8 @@ static void count_tutorial(const ts_program *program, void *context) {
     assert_int_equal(all, 32 * 16 * (64 * 3 + 2));
 }
 
-/* As the compiler lays out a product of large matrices: what the first trip turned, it keeps in HBM for the
-   others, and the last trip is ragged. */
+/* A product of large matrices as the compiler makes it: the first trip keeps what it transposed in HBM for
+   the others, and the last trip is ragged. */
 static const char KEPT[] =
     "trn 1\nprogram kept chip=trn1\ntensor a: input 0 f32[2048,2048]\ntensor b: input 1 f32[2048,15900]\n"
     "tensor k: scratch f32[16,128,2048] address=0\ntensor y: output 0 f32[2048,15900]\n"
@@ -341,8 +342,8 @@ static const char SHORT[] =
     "64]\n"
     "end %i\n";
 
-/* What was stepped when this was written: four of the tutorial's 32 trips, seven of KEPT's. More means that
-   something which comes back is not recognised any more. */
+/* The clock steps four of the tutorial's 32 trips and seven of KEPT's. More would mean that it does not
+   recognise a state that comes back. */
 static void test_work(void **state) {
     (void)state;
     uint64_t stepped = 0, all = 0;

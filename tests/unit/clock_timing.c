@@ -14,7 +14,7 @@ static double nanoseconds(ts_time time) {
     return (double)time / 1000;
 }
 
-/* Mean distance of the starts on a lane. */
+/* The mean time between starts on a lane. */
 static double interval(const ts_record *record, unsigned lane) {
     const ts_slice *first = NULL, *last = NULL;
     int count = 0;

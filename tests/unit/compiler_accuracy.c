@@ -3,8 +3,8 @@
 
      compiler_accuracy [--dense] [--write] docs/accuracy.md
 
-   Fails when a function errs by more than its row says, when a row promises less than was measured by far, or
-   when the page is not what the rows make; --write makes it. */
+   Fails when a function's error exceeds the limit in its row, when a limit is far above the error measured,
+   or when the page differs from what the rows make; --write writes the page. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,8 @@ UNARY(exact_tanh, tanh)
 UNARY(exact_sqrt, sqrt)
 UNARY(exact_erf, erf)
 
-/* `how` is NULL where a recipe computes it; then the recipe's row has the limit. */
+/* A function and its limit. `how` is NULL where a recipe computes the function; the limit is then that of the
+   recipe's row. */
 typedef struct row {
     ts_hlo kind;
     int operands;
@@ -146,7 +147,7 @@ static double limit_of(const row *r) {
     return r->how ? r->limit : ts_recipe_find(r->kind)->ulp;
 }
 
-/* The largest operand that the row speaks of. */
+/* The largest operand that the row covers. */
 static double most_of(const row *r) {
     return r->kind == ts_hlo_cosine_small || r->kind == ts_hlo_sine_small ? 0x1p15 : INFINITY;
 }
@@ -243,7 +244,7 @@ static float float_of(uint32_t bits) {
     return value;
 }
 
-/* Numbers at which something may happen: ends, powers, halves, multiples of pi. */
+/* Operands where functions may go wrong: ends of ranges, powers, halves, multiples of pi. */
 static int special_values(float *out) {
     static const float base[] = {0.0f,           0x1p-149f,
                                  0x1p-127f,      0x1p-126f,
@@ -290,7 +291,8 @@ static void sweep_pairs(bench *b, const row *r, bool is_dense, worst *w) {
             random = random * 6364136223846793005u + 1442695040888963407u;
             b->in[0][i] = float_of((uint32_t)(random >> 32));
             random = random * 6364136223846793005u + 1442695040888963407u;
-            /* Every other pair of like size, where quotients and powers are not all 0 or infinite. */
+            /* Every other pair has similar magnitudes, so that not all quotients and powers are 0 or
+               infinite. */
             uint32_t bits = (uint32_t)(random >> 32);
             b->in[1][i] = float_of(bits);
             if (i & 1) b->in[0][i] = 64 * ((float)(int32_t)(random >> 20) * 0x1p-31f);

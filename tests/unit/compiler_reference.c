@@ -1,4 +1,4 @@
-/* A plain interpreter of the graph for tests. */
+/* A plain interpreter of graphs, which tests compare compiled programs with. */
 #include "compiler_reference.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ void ts_reference_narrow(unsigned dtype, const double *from, void *to, size_t co
     }
 }
 
-/* The nearest value of the type; integers wrap. */
+/* x rounded to the type; integers wrap. */
 static double rounded(unsigned dtype, double x) {
     const ts_dtype_info *info = ts_dtype_get((ts_dtype)dtype);
     char bytes[8];
@@ -54,7 +54,7 @@ static double rounded(unsigned dtype, double x) {
     return x;
 }
 
-/* Toward zero into the type's range; NaN becomes 0. */
+/* x truncated toward zero and saturated to the type's range; NaN becomes 0. */
 static double saturated(unsigned dtype, double x) {
     const ts_dtype_info *info = ts_dtype_get((ts_dtype)dtype);
     double low = info->kind == 's' ? -ldexp(1, info->bytes * 8 - 1) : 0;
@@ -66,7 +66,7 @@ static size_t elems_of(const ts_value *value) {
     return (size_t)ts_type_elems(&value->type);
 }
 
-/* Coordinates of element `at`. */
+/* Finds the coordinates of element `at`. */
 static void unravel(const ts_type *type, int64_t at, int64_t *index) {
     for (int i = type->rank; i-- > 0;) {
         index[i] = at % type->dim[i];
@@ -97,7 +97,7 @@ static double larger(double a, double b) {
     return a > b || (a == b && !signbit(a)) ? a : b;
 }
 
-/* On integers of any width: wraps afterwards, as the caller rounds. */
+/* Operators on integers of any width. The caller wraps the result to the width. */
 static double binary_integer(unsigned kind, unsigned dtype, double a, double b, bool *is_known) {
     const ts_dtype_info *info = ts_dtype_get((ts_dtype)dtype);
     uint32_t bits = (uint32_t)info->bytes * 8, mask = bits < 32 ? (1u << bits) - 1 : UINT32_MAX;
@@ -327,7 +327,7 @@ static bool eval_dot(const ts_op_node *op, double *out) {
 
 static bool eval_block(run *r, const ts_block *block, double **results);
 
-/* Sums and products in double; the order does not matter to the tests. */
+/* Reduces in double precision, in an order that does not matter to the tests. */
 static bool eval_reduce(run *r, const ts_op_node *op) {
     uint32_t count = op->operand_count / 2;
     const ts_type *from = &op->operands[0]->type, *to = &op->results[0]->type;

@@ -9,16 +9,17 @@
      //: random SCALE           arguments without `in` are pseudo-random within +-SCALE (integers: 0 to SCALE)
      //: out N = VALUE ...      elements of result N, on every rank; `out N of R`: of rank R
      //: reference              every result is what the plain interpreter computes (compiler_reference.c)
-     //: close REL ABS          later out and reference lines allow |got - want| <= ABS + REL * |want|; else
-   exact
+     //: close REL ABS          later out and reference lines allow |got - want| <= ABS + REL * |want|
+                                (before it they are exact)
      //: after PASS has TEXT    the dump after the pass contains TEXT; `lacks TEXT`; `has N TEXT`: N times
      //: auto-cast MODE TYPE    compile with these flags
-     //: clock MICROSECONDS     the clock's time for it is at most this; it runs if something else is judged
-     //: pe-flops N             the PE's flops, where not all products of the program are made there
+     //: clock MICROSECONDS     the program's time on the clock is at most this; without other directives that
+                                judge values the program is not run
+     //: pe-flops N             TensorE's flops, for programs with products that other engines compute
      //: fails STATUS TEXT      compiling stops with this status and a message that has TEXT
-   A VALUE is a number, nan, inf, A..B counting by one, or VALUE*COUNT. A program that runs executes as many
-   PE flops as its dots and convolutions have, and gives the same bits on poisoned memory with one thread and
-   with three. */
+   A VALUE is a number, nan, inf, A..B counting by one, or VALUE*COUNT. A program that runs must
+   execute as many TensorE flops as its dots and convolutions have, and give the same bits with one thread and
+   with three, on poisoned memory. */
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -49,7 +50,8 @@ typedef struct test {
     int failures;
 } test;
 
-/* What host_call calls: each byte of dst is one of src, in turn, plus the function's number. */
+/* The function that host_call calls: byte i of dst is byte i of src, which repeats, plus the function's
+   number. */
 static bool call_host(int64_t id, const void *src, uint64_t src_bytes, void *dst, uint64_t dst_bytes,
                       char *error, size_t error_size) {
     (void)error, (void)error_size;
@@ -69,7 +71,8 @@ static void fail(test *t, const char *format, ...) {
     t->failures++;
 }
 
-/* The next line `//: name rest` at or after *at; rest is copied, *at moves behind it. NULL at the end. */
+/* Finds the next line `//: name rest` at or after *at, and moves *at behind it. Returns a copy of rest; NULL
+   at the end. */
 static char *next_directive(test *t, const char **at, char *name, size_t name_size) {
     for (const char *line = *at; line && *line;) {
         const char *end = strchr(line, '\n');
@@ -260,7 +263,7 @@ static bool run_once(test *t, int threads, uint64_t *flops) {
     ts_pool *pool = NULL;
     ts_machine *machine = NULL;
     ts_chip chip = t->chip;
-    if (t->ranks > 1) chip.cores = t->ranks; /* enough for each to have memory of its own */
+    if (t->ranks > 1) chip.cores = t->ranks; /* so that each has memory of its own */
     bool is_good = ts_pool_new(threads, &pool, &diag) == ts_ok &&
                    ts_machine_new(&chip, pool, &machine, &diag) == ts_ok && run_members(t, machine, flops);
     ts_machine_free(machine);

@@ -2,8 +2,7 @@
    tensors hold and what must come out.
 
      isa_runner FILE.trn             parse, verify, run on poisoned memory with 1 and with 3 threads, compare
-     isa_runner --coverage FILE...   every row of isa.def, on every engine that executes it, is used by some
-   file
+     isa_runner --coverage FILE...   the files use every row of isa.def, on every engine that executes it
 
    Directives, each a comment line:
      #: title TEXT                      what is tested (required)
@@ -13,13 +12,13 @@
      #: ulp N                           later `out` lines allow N units in the last place
      #: fails STATUS TEXT               the run must stop with this status and a message that has TEXT
      #: refused TEXT                    the verifier must refuse the program with a message that has TEXT
-     host_call has functions that add their number to the bytes of src; that of 99 fails
      #: flops N   #: instructions N     the run's counters
      #: stochastic SEED                 writes round stochastically
-     #: check KINDS   #: finds TEXT     checks (machine/check.h) that run along, and a part of each line of
-   what they find: as many lines as there are `finds`
-     #: tells TEXT                      a part of the lines below those A VALUE is a number (decimal, 0x1.8p3,
-   nan, -inf), bits as `=7fc00000`, A..B counting by one, or VALUE*COUNT. */
+     #: check KINDS   #: finds TEXT     checks (machine/check.h) to run, and a part of a finding's line,
+                                        one for each finding
+     #: tells TEXT                      a part of the lines below the findings
+   A VALUE is a number (decimal, 0x1.8p3, nan, -inf), bits as `=7fc00000`, A..B counting by one, or
+   VALUE*COUNT. Functions of host_call add their number to the bytes of src; function 99 fails. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -40,7 +39,7 @@ typedef struct test {
     char *lines[MAX_LINES];
     int line_count;
     ts_program *program;
-    uint8_t *data[MAX_TENSORS], *first[MAX_TENSORS]; /* in use; as before the run */
+    uint8_t *data[MAX_TENSORS], *first[MAX_TENSORS]; /* current contents; contents before the run */
     ts_run_stats stats;
     int failures;
 } test;
@@ -56,8 +55,8 @@ static void fail(test *t, int line, const char *format, ...) {
     t->failures++;
 }
 
-/* What host_call calls: each byte of dst is one of src, in turn, plus the function's number. Number 99 fails.
- */
+/* The function that host_call calls: byte i of dst is byte i of src, which repeats, plus the function's
+   number. Number 99 fails. */
 static bool call_host(int64_t id, const void *src, uint64_t src_bytes, void *dst, uint64_t dst_bytes,
                       char *error, size_t error_size) {
     for (uint64_t i = 0; i < dst_bytes; i++)
@@ -232,7 +231,7 @@ static bool load(test *t, ts_diag *diag) {
     return status == ts_ok;
 }
 
-/* Memory of each tensor; what no `in` line sets is poison. */
+/* Fills the memory of each tensor; bytes that no `in` line sets are poison. */
 static void fill(test *t) {
     const char *text, *values;
     for (uint32_t i = 0; i < t->program->tensors.count && i < MAX_TENSORS; i++) {

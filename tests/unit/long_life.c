@@ -1,5 +1,5 @@
-/* A process that lives long: a thousand compilations and executions leave neither blocks nor resident memory.
- */
+/* A long-lived process: after a thousand compilations and executions it has neither more blocks nor more
+   resident memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include "reader_artifacts.h"
 #include "runtime/executable.h"
 
-/* The first rounds warm up what is kept: the cache of programs, pages of the modelled memories. Resident
-   memory may then move by what malloc holds back, a few pages a thread's arena. */
+/* The first rounds fill what is kept: the cache of programs, pages of the modelled memories. Resident memory
+   may then vary by what malloc holds back, a few pages for each thread's arena. */
 enum { ROUNDS = 1000, WARM = 100, MOST_TENSORS = 64, SLACK_BYTES = 1 << 20 };
 
 static long resident_bytes(void) {
@@ -42,7 +42,7 @@ static void repeat(round_function *one, void *context) {
     assert_true(grown < SLACK_BYTES);
 }
 
-/* Each artifact in turn, compiled anew: the cache of programs is not asked. */
+/* Compiles each artifact in turn, without the cache of programs. */
 static void compile_one(void *context, int number) {
     static const struct {
         const uint8_t *data;
@@ -69,7 +69,7 @@ static void test_compilations(void **state) {
     repeat(compile_one, &chip);
 }
 
-/* Loads, runs and releases, with fresh arrays. */
+/* Loads a program, runs it with fresh arrays, and releases all. */
 static void run_one(void *context, int number) {
     ts_runtime *runtime = context;
     ts_executable *executable = NULL;
@@ -108,7 +108,7 @@ static void test_executions(void **state) {
     ts_runtime_free(runtime);
 }
 
-/* A whole life each time: threads, mapped memories, and what a client keeps. */
+/* Makes and destroys a client each time, with its threads and mapped memories. */
 static void live_one(void *context, int number) {
     ts_runtime *runtime = NULL;
     ts_runtime_options options = {.threads = 2};

@@ -1,5 +1,5 @@
-/* Activation functions: the largest error in ULP over a sweep of all fp32 values, against double precision.
- */
+/* Activation functions: the largest error in ULP over a sweep of all fp32 values, against double
+   precision. */
 #include "machine_support.h"
 
 #include <math.h>
@@ -19,7 +19,8 @@ static long double logistic(long double x) {
     return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x));
 }
 
-/* Beyond `end` the functions have reached their limits; infinities would meet zeros there. */
+/* Clamps the operand: beyond `end` a function has reached its limit, and infinities would be multiplied by
+   zeros. */
 static long double exact_unit(unsigned func, long double x) {
     const long double end = 10000, pi = acosl(-1), root = sqrtl(2 / pi);
     const long double low = x < -end ? -end : x, both = low > end ? end : low, s = logistic(both);
@@ -138,7 +139,7 @@ static void sin_leaves_its_range_as_documented(void **state) {
     assert_true(fabsf(x[0] - 27.65f) < 0.01f && x[1] == -x[0] && isinf(x[2]));
 }
 
-/* Each element stands alone: where it lies in an array, and how long that is, changes nothing. */
+/* An element's result depends neither on its place in the array nor on the array's length. */
 static void position_does_not_matter(void **state) {
     (void)state;
     float x[67], y[67];
@@ -155,8 +156,8 @@ static void position_does_not_matter(void **state) {
     }
 }
 
-/* The multiply-add that is made of double precision is the CPU's, or the C library's: near ties and
-   cancellation, too, with subnormal and infinite results. */
+/* The fused multiply-add made of double precision gives the bits of the CPU's, or the C library's, also near
+   ties, with cancellation, and for subnormal and infinite results. */
 static void fused_without_the_instruction(void **state) {
     (void)state;
     uint64_t random = 13;
@@ -199,7 +200,7 @@ static void levels_agree(void **state) {
             }
 }
 
-/* One pass gives the bits of several, or says that it does not. */
+/* ts_act_try gives the bits of several passes, or returns false. */
 static void one_pass_is_as_several(void **state) {
     (void)state;
     float x[67], moved[67], several[67], one[67];

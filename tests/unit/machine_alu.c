@@ -1,5 +1,5 @@
-/* Operators on bf16 at once give the bits of the way through fp32, for every number on one side; loops for
-   one number on a side, and extremes and sums of rows, those of the plain way. */
+/* Fast loops of operators give the bits of the plain ones: bf16 operators those of a way through fp32, for
+   every number on one side; also loops with one number on a side, and extremes and sums of rows. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -16,7 +16,8 @@
 enum { NUMBERS = 1 << 16 };
 
 static const unsigned ops[] = {ts_alu_add, ts_alu_subtract, ts_alu_multiply};
-/* 1, -1.5, 0, -0, the smallest and the largest subnormal, the largest number, Inf, -Inf, and odd ones. */
+/* 1, -1.5, 0, -0, the smallest and the largest subnormal, the largest number, Inf, -Inf, and unremarkable
+   ones. */
 static const uint16_t others[] = {0x3f80, 0xbfc0, 0,      0x8000, 1,      0x807f,
                                   0x7f7f, 0x7f80, 0xff80, 0x4049, 0xc2f7, 0x3eab};
 enum { OPS = sizeof ops / sizeof *ops, OTHERS = sizeof others / sizeof *others };
@@ -75,7 +76,7 @@ static void numbers(void **state) {
     }
 }
 
-/* Arrays that begin and end anywhere, and what lies before and behind them. */
+/* Arrays that begin and end anywhere; bytes before and behind them stay as they were. */
 static void parts_of_arrays(void **state) {
     (void)state;
     enum { MOST = 100, GUARD = 0xa5a5 };
@@ -107,7 +108,7 @@ static void in_place(void **state) {
         assert_int_equal(all[i], wanted[i]);
 }
 
-/* Numbers with their special ones; what one row holds is not always all of them. */
+/* A random number, half of the time a special one. */
 static float some_number(uint64_t *random, bool has_nan) {
     static const float special[] = {0, -0.0f, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX, 0x1p-149f, -1, 1, NAN};
     *random = *random * 6364136223846793005u + 1442695040888963407u;

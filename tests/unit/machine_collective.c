@@ -1,5 +1,5 @@
-/* Collectives among the ranks of one program, against sums in plain loops; that ranks which do not mean the
-   same say so, and that nobody waits for one who has ended. */
+/* Collectives among the ranks of one program, compared with plain loops. Ranks at different collectives must
+   report that, and no rank may wait for one that has ended. */
 #include "machine_support.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ typedef struct rank {
     ts_machine *machine;
     ts_program *program;
     ts_run run;
-    void *data[6]; /* x, y, then what the program has itself, or scratch */
+    void *data[6]; /* x, y, then constants and scratch */
     ts_status status;
     ts_diag diag;
 } rank;
@@ -37,7 +37,7 @@ static void *run_rank(void *context) {
 static ts_chip chip_of(int ranks) {
     ts_chip chip = trn1();
     chip.cores = ranks;
-    chip.sbuf_partition_bytes = chip.psum_partition_bytes; /* what is put aside does not fit at once */
+    chip.sbuf_partition_bytes = chip.psum_partition_bytes; /* too small to copy all aside at once */
     return chip;
 }
 
@@ -112,7 +112,7 @@ static const int *group_of(const shape *s, int number, int *place) {
     return NULL;
 }
 
-/* One operator on two numbers as the type has them. */
+/* Applies the operator to two numbers of the type. */
 static void join_one(unsigned op, ts_dtype dtype, float *total, uint64_t *bits, float value, uint64_t next) {
     const ts_dtype_info *type = ts_dtype_get(dtype);
     const bool is_signed = type->kind == 's';
@@ -136,7 +136,7 @@ static void join_one(unsigned op, ts_dtype dtype, float *total, uint64_t *bits, 
     }
 }
 
-/* Element `at` of all members' sources, joined. */
+/* Joins element `at` of all members' sources. */
 static void join_all(const shape *s, const int *group, uint8_t *const *x, unsigned op, ts_dtype dtype,
                      int64_t at, uint8_t *to) {
     const ts_dtype_info *type = ts_dtype_get(dtype);
@@ -193,7 +193,7 @@ static void fill(uint8_t *x, ts_dtype dtype, int64_t elems, uint64_t *random) {
     for (int64_t i = 0; i < elems; i++) {
         float value = 8 * next_float(random);
         if (i % 97 == 5 && next_random(random) % 4 == 0) value = NAN;
-        uint64_t bits[2]; /* as many as an element has at most */
+        uint64_t bits[2]; /* for the widest element */
         for (int word = 0; word < 2; word++)
             bits[word] = (uint64_t)next_random(random) << 33 ^ (uint64_t)next_random(random) << 7;
         if (type->kind == 'b') bits[0] = bits[0] >> 20 & 1;
@@ -204,7 +204,7 @@ static void fill(uint8_t *x, ts_dtype dtype, int64_t elems, uint64_t *random) {
     }
 }
 
-/* Bits alike, but for the bits of a NaN. */
+/* The bits must be equal, except those of a NaN. */
 static void compare(const char *what, ts_dtype dtype, const uint8_t *got, const uint8_t *wanted,
                     int64_t elems) {
     const ts_dtype_info *type = ts_dtype_get(dtype);
@@ -319,7 +319,8 @@ static void results_may_take_the_place_of_sources(void **state) {
     }
 }
 
-/* Each rank adds its number again and again to what all have: what one reads another overwrites next. */
+/* Each rank adds its number to the sum again and again, so that a rank soon overwrites what another one
+   reads. */
 static void one_follows_another(void **state) {
     (void)state;
     static const char *const text =
@@ -422,7 +423,7 @@ static void nobody_waits_for_a_rank_that_has_ended(void **state) {
     assert_int_equal(t.rank[1].status, ts_ok);
 }
 
-/* The index reaches out of the tensor on rank 1 alone; both tell that. */
+/* The index is out of range on rank 1 alone; both ranks must report that. */
 static void all_tell_the_first_error(void **state) {
     (void)state;
     static const char *const bad =

@@ -1,5 +1,5 @@
-/* Moves that are put off give what they give at once. A run with checks does every instruction at once, so it
-   is what the others are compared with: bits of SBUF and PSUM. */
+/* Moves that are put off give the bits that they give at once, in SBUF and PSUM. The reference is a run with
+   checks, which executes every instruction at once. */
 #include "machine/check.h"
 #include "machine/deferred.h"
 #include "machine_support.h"
@@ -11,13 +11,13 @@ enum { PARTS = 128, ROW = 1024, WORDS = PARTS * ROW, PSUM_ROW = 512 };
 #define BEGIN                                                                                                \
     "sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +0 1024] src=hbm.f32[a +0 128@1024 1024]\n"                   \
     "vector.memset dst=psum.f32[p0:128 +0 512] value=3\n"
-/* SBUF to b, the first bank of PSUM to c. */
+/* Stores SBUF to b, and the first bank of PSUM to c. */
 #define END                                                                                                  \
     "vector.tensor_copy dst=sbuf.f32[p0:128 +4096 512] src=psum.f32[p0:128 +0 512]\n"                        \
     "sync.dma_copy queue=0 dst=hbm.f32[b +0 128@1024 1024] src=sbuf.f32[p0:128 +0 1024]\n"                   \
     "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +4096 512]\n"
 
-/* A square of words at 0 turned to 2048, by way of floats at 1024 and PSUM. */
+/* Transposes a square of words at 0 to 2048, by way of floats at 1024 and in PSUM. */
 #define HALVES    "scalar.tensor_copy dst=sbuf.f32[p0:128 +1024 2@128 128] src=sbuf.u16[p0:128 +0 2 128@2]\n"
 #define TURN_LOW  "tensor.nc_transpose dst=psum.f32[p0:128 +0 128] data=sbuf.f32[p0:128 +1024 128]\n"
 #define TURN_HIGH "tensor.nc_transpose dst=psum.f32[p0:128 +512 128] data=sbuf.f32[p0:128 +1536 128]\n"
@@ -54,7 +54,7 @@ static uint32_t *input_of(uint64_t seed) {
     return input;
 }
 
-/* How many moves are still put off in the end. */
+/* Compares the two runs; returns how many moves are still put off in the end. */
 static int compare(const char *text, uint64_t seed) {
     ts_program *program = program_of("%s", text);
     uint32_t *input = input_of(seed);
@@ -96,7 +96,7 @@ static void numbers_are_turned_by_bits(void **unused) {
     free(input);
 }
 
-/* The floats in SBUF are read by END, those in PSUM, too; without that all three moves are still put off. */
+/* END reads the floats in SBUF and in PSUM; without END all three moves are still put off. */
 static void what_nobody_reads_is_not_done(void **unused) {
     (void)unused;
 #define ONLY_RESULT "sync.dma_copy queue=0 dst=hbm.f32[b +0 128@1024 128] src=sbuf.f32[p0:128 +2048 128]\n"
@@ -183,9 +183,9 @@ static void a_later_run_finds_what_was_put_off(void **unused) {
     free(input);
 }
 
-/* A square of words that changes after it was turned, and what of it is stored then: the result, and with
-   `is_needed` the floats. Returns what the column of the first high half holds in the end; it was 3. (The low
-   halves' columns are the result's.) */
+/* Changes a square of words after it was transposed, then stores the result and, with `is_needed`, the
+   floats. Returns what the column of the first high half holds in the end; it was 3. (The columns of the low
+   halves belong to the result.) */
 static float floats_left(bool is_needed) {
 #define TILED_HALVES                                                                                         \
     "scalar.tensor_copy dst=sbuf.f32[tile2 p0:128 +1024 2@128 128] src=sbuf.u16[tile1 p0:128 +0 2 128@2]\n"
@@ -256,7 +256,7 @@ static void put(writer *w, const char *format, ...) {
     assert_true(w->used < sizeof w->text);
 }
 
-/* One of the moves, in places that the others use, too: blocks of 512 bytes. */
+/* Writes one of the moves, in blocks of 512 bytes that other moves use, too. */
 static void put_move(writer *w) {
     static const int sizes[] = {32, 64, 128};
     int rows = sizes[below(w, 3)], columns = sizes[below(w, 3)];
@@ -294,7 +294,7 @@ static void put_move(writer *w) {
     }
 }
 
-/* The whole of a turn, of words or of halves, with a move between two of its steps. */
+/* Writes all steps of a transpose, of words or of halves, with another move between two of them. */
 static void put_turn(writer *w) {
     static const int sizes[] = {32, 64, 128};
     int rows = sizes[below(w, 3)], columns = sizes[below(w, 3)], from = 512 * below(w, 2);
@@ -331,7 +331,7 @@ static void random_programs(void **unused) {
     }
 }
 
-/* More than the list holds. */
+/* More moves than the list holds. */
 static void more_than_can_be_put_off(void **unused) {
     (void)unused;
     writer w = {.random = 1};

@@ -115,7 +115,7 @@ static void memory_starts_zeroed_and_is_aligned(void **state) {
     ts_machine_free(machine);
 }
 
-/* 16 GiB of one stack cost host memory only where they are touched. */
+/* The 16 GiB of a stack take host memory only where they are touched. */
 static void untouched_memory_is_free(void **state) {
     (void)state;
     ts_machine *machine = machine_of(NULL);
@@ -142,7 +142,7 @@ static void imports_count_but_are_not_owned(void **state) {
     ts_machine_free(machine);
 }
 
-/* Extents that nobody freed go with the machine (the sanitizer build would report them). */
+/* The machine frees extents that nobody freed (the sanitizer build would report them). */
 static void the_machine_frees_what_is_left(void **state) {
     (void)state;
     ts_machine *machine = small(1 << 20);

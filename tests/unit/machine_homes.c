@@ -1,4 +1,4 @@
-/* Homes of tiles: where they lie, and that a run with them gives the bits of one without. */
+/* Homes of tiles: where they lie, and that a run with homes gives the bits of a run without. */
 #include <math.h>
 
 #include "machine_support.h"
@@ -59,7 +59,7 @@ static void tiles_take_the_lowest_columns(void **state) {
     "data2=sbuf.f32[tile1 p0:128 +1024+256*(" INDEX " mod 2) 64] op=add\n"                                   \
     "end\n"
 
-/* In program order no two slots of such a tile are needed at once. */
+/* In program order such a tile never needs two slots at once. */
 static void slots_of_one_trip_share_a_place(void **state) {
     (void)state;
     ts_program *program = program_of(ROTATING("%%i"));
@@ -79,7 +79,7 @@ static void slots_that_outlive_a_trip_do_not(void **state) {
     ts_program_free(program);
 }
 
-/* Tile 2 is not set: what a store finds of it. */
+/* What a store reads from tile 2, which nothing has set. */
 static float unset_value(bool is_poisoned) {
     static float x[PARTS * COLUMNS], y[PARTS * COLUMNS];
     ts_program *program =
@@ -104,7 +104,7 @@ static void what_is_not_set_shows_with_poison(void **state) {
     assert_true(isnan(unset_value(true)));
 }
 
-/* Of tile 2, which comes after tile 1: whether it may lie there in runs with poison. */
+/* Whether tile 2, which comes after tile 1, gets the columns of tile 1 in runs with poison. */
 static bool is_reused(const char *first) {
     ts_program *program = program_of(
         "tile 1: sbuf address=4096 bytes=256\ntile 2: sbuf address=8192 bytes=256\n"
@@ -137,7 +137,7 @@ static void what_is_set_in_parts_lies_alone_with_poison(void **state) {
     "vector.memset dst=sbuf.f32[" tile " p0:128 +" address " 64] value=1\n"                                  \
     "vector.memset dst=sbuf.f32[" tile " p0:128 +" more " 64] value=1\n"
 
-/* Three of 96 KiB, one after the other: the third finds no columns that none had. */
+/* Three tiles of 96 KiB, one after the other: for the third there are no columns left that no tile had. */
 static void columns_are_shared_where_they_are_short(void **state) {
     (void)state;
     ts_program *program =
@@ -153,7 +153,8 @@ static void columns_are_shared_where_they_are_short(void **state) {
     ts_program_free(program);
 }
 
-/* A product that adds to what nothing has set: tile 2 has room of its own, unless the product sets it. */
+/* A product that adds to tile 2, which nothing has set: the tile gets columns of its own, unless the product
+   overwrites it. */
 static void what_a_product_adds_to_is_read(void **state) {
     (void)state;
     for (int adds = 0; adds < 2; adds++) {
@@ -183,9 +184,9 @@ typedef struct writer {
     uint64_t seed;
     ts_text text;
     bool is_set[TILES + 1];  /* may be read */
-    bool rotates[TILES + 1]; /* of two slots, for one loop */
-    int loops, open;         /* begun so far; 1 + number of the one that is open */
-    int inner[TILES + 1];    /* the loop in which a tile came up; 0 = outside */
+    bool rotates[TILES + 1]; /* has two slots, for one loop */
+    int loops, open;         /* begun so far; 1 + the number of the open one, or 0 */
+    int inner[TILES + 1];    /* the loop in which a tile was first set; 0 = outside */
 } writer;
 
 static int below(writer *w, int n) {
@@ -199,7 +200,7 @@ static void put_operand(writer *w, const char *field, int tile) {
     ts_text_format(&w->text, " %d]", COLUMNS);
 }
 
-/* A tile that may be read here: outside of loops, or of the loop that is open. */
+/* A tile that may be read here: one set outside of loops or in the open loop. */
 static int pick_set(writer *w) {
     for (;;) {
         int tile = 1 + below(w, TILES);
@@ -207,7 +208,7 @@ static int pick_set(writer *w) {
     }
 }
 
-/* One that nothing used yet comes up here; 0: there is none. */
+/* A tile that nothing has used yet, set from here on; 0: there is none. */
 static int pick_new(writer *w) {
     for (int n = 0; n < TILES; n++) {
         int tile = 1 + below(w, TILES);
@@ -237,7 +238,8 @@ static void put_step(writer *w) {
     w->is_set[dst] = true;
 }
 
-/* Sums and differences of tiles far apart, in loops and outside, then what the first one has. */
+/* Sums and differences of tiles far apart, inside and outside of loops, and in the end a store of the first
+   tile. */
 static ts_program *random_chain(uint64_t seed) {
     writer w = {.seed = seed};
     ts_text_add(&w.text, "tensor x: input 0 f32[128,64]\ntensor y: output 0 f32[128,64]\n");
@@ -264,7 +266,7 @@ static ts_program *random_chain(uint64_t seed) {
     return program;
 }
 
-/* Without homes of its kind a run has tiles at their addresses. */
+/* A run whose homes are for the other kind of poison keeps tiles at their addresses. */
 static void values_are_the_same(void **state) {
     (void)state;
     static float x[PARTS * COLUMNS], plain[PARTS * COLUMNS], moved[PARTS * COLUMNS];

@@ -8,7 +8,7 @@
 
 enum { MAX_K = 128, MAX_M = 128, MAX_N = 512, A_AT = 5, B_AT = 9, GUARD = 0x5eafbeef };
 
-/* Rows with gaps before and after, whose bytes nobody may touch. */
+/* Operands and result, with rows between gaps whose bytes must not change. */
 typedef struct operands {
     float a[MAX_K * (MAX_M + 16)], b[MAX_K * (MAX_N + 16)], out[MAX_M * (MAX_N + 16)],
         expected[MAX_M * MAX_N];
@@ -28,8 +28,9 @@ static float bits_float(uint32_t bits) {
     return value;
 }
 
-/* A bf16, so that one set of numbers serves both kinds of word. Edges: subnormal and tiny numbers whose
-   products are subnormal, zeros of both signs, the largest, and a NaN or infinity here and there. */
+/* A random number, exact in bf16, so that it serves both kinds of word. Edges: subnormal and tiny numbers,
+   whose products are subnormal, zeros of both signs, the largest number, and a NaN or infinity here and
+   there. */
 static float number(numbers kind, uint64_t *random) {
     static const uint32_t special[] = {0x7f800000, 0xff800000, 0x7fc10000, 0xffa50000,
                                        0x7f7f0000, 0x80000000, 0};
@@ -41,7 +42,7 @@ static float number(numbers kind, uint64_t *random) {
     return bits_float(sign | (0x1f000000 + (bits & 0xff0000)));
 }
 
-/* What a kernel makes of the definition of gemm.h. */
+/* In which order a kernel adds: as gemm.h defines, by pairs, or by blocks. */
 typedef enum arithmetic { as_defined, pairs, blocks } arithmetic;
 
 static arithmetic arithmetic_of(const ts_gemm_kernel *kernel) {
@@ -56,8 +57,8 @@ static float fused(float a, float b, float sum, bool is_flushed) {
     return flushed(fmaf(flushed(a, is_flushed), flushed(b, is_flushed), sum), is_flushed);
 }
 
-/* vdpbf16ps goes by pairs, where an odd k has a product of zeros to make up the last; tdpbf16ps by blocks of
-   32, made up likewise, whose even and odd k are chains of their own. */
+/* The reference. vdpbf16ps adds pairs of products, the last padded with zeros if k is odd; tdpbf16ps adds
+   blocks of 32, padded likewise, in which even and odd k are separate chains. */
 static float product(const float *a, int64_t a_pitch, const float *b, int64_t b_pitch, int64_t k,
                      arithmetic how) {
     enum { BLOCK = 32 };
@@ -110,7 +111,7 @@ static void check(const char *what, const operands *o, int k, int m, int n, int 
 
 /* ---- kernels ---- */
 
-/* From now on `a` lies turned, its rows some elements apart. */
+/* Lays `a` out transposed, with its rows some elements apart. */
 static void turn_a(operands *o, ts_gemm *gemm) {
     const bool is_half = gemm->kernel->size == 2;
     const int64_t step = gemm->k + 5;
@@ -267,7 +268,7 @@ typedef struct form {
     bool is_flat; /* the result lies in PSUM without gaps */
 } form;
 
-/* Loads a and b, multiplies twice (overwrite, then add), copies out. */
+/* Loads a and b, multiplies them twice (overwriting, then adding), and stores the result. */
 static void run_shape(ts_machine *machine, ts_host host, operands *o, form f, int k, int m, int n) {
     int out_step = f.is_flat ? 1 : 2;
     ts_program *program = program_of(
@@ -323,7 +324,7 @@ static void odd_shapes_match_the_triple_loop(void **state) {
     free(o);
 }
 
-/* Subnormal numbers, which one kernel drops, stay in the mode that asks for bits like on any CPU. */
+/* Some kernels drop subnormal numbers; in the mode that asks for the same bits on every CPU they stay. */
 static void repro_gives_one_result_on_every_level(void **state) {
     (void)state;
     static const int shapes[][3] = {{128, 128, 33}, {5, 13, 3}, {127, 7, 64}};

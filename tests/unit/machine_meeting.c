@@ -1,4 +1,4 @@
-/* Programs on both cores of a chip that wait for each other: values, and that nobody waits for ever. */
+/* Programs on both cores of a chip that wait for each other: values are right, and no core waits for ever. */
 #include "machine_support.h"
 
 #include <pthread.h>
@@ -33,7 +33,7 @@ static ts_chip trn2(void) {
     return chip;
 }
 
-/* With a tensor of its own, and one that both programs see. */
+/* A core's program, with a tensor of its own and one that both programs see. */
 static ts_program *half_of(const char *text) {
     char whole[4096], story[1200];
     ts_program *program = NULL;
@@ -76,8 +76,8 @@ static void run_both(outcome *o, const char *first, const char *second) {
     ts_pool_free(pool);
 }
 
-/* Each core gives its number in every round and combines it with the other's; in partitions 5 to 7, and in
-   place once, so that a tile is sent and overwritten by one instruction. */
+/* Each core sends its number in every round and combines it with the other's, in partitions 5 to 7; once in
+   place, so that one instruction sends and overwrites a tile. */
 static void tiles_go_both_ways(void **state) {
     (void)state;
     static const char *const text =

@@ -1,10 +1,10 @@
-/* Stationary operands that are kept packed: products of those that come back are products of what lies there
-   by then, for any number of threads. Numbers are small and whole, so that sums are exact in any order. */
+/* Stationary operands that stay packed: a product always uses what its operand holds at that time, for any
+   number of threads. Numbers are small integers, so that sums are exact in any order. */
 #include "machine_support.h"
 
 enum { PARTS = 128, COLUMNS = 512, ELEMS = PARTS * COLUMNS };
 
-/* Ones and zeros at +0, which are multiplied by the same at +2048, in PSUM. */
+/* Ones and zeros: at +0 the stationary operands, at +2048 the moving one. The result lies in PSUM. */
 #define BEGIN                                                                                                \
     "sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +4096 512] src=hbm.f32[a +0 128@512 512]\n"                   \
     "vector.tensor_scalar dst=sbuf.f32[p0:128 +0 512] data=sbuf.f32[p0:128 +4096 512] op0=is_gt "            \
@@ -16,7 +16,7 @@ enum { PARTS = 128, COLUMNS = 512, ELEMS = PARTS * COLUMNS };
     "vector.tensor_copy dst=sbuf.f32[p0:128 +4096 512] src=psum.f32[p0:128 +0 512]\n"                        \
     "sync.dma_copy queue=0 dst=hbm.f32[c +0 128@512 512] src=sbuf.f32[p0:128 +4096 512]\n"
 
-/* With so many stationary operands in turn, added to the same sums. */
+/* Products of `count` stationary operands in turn, added to the same sums. */
 #define PRODUCTS(count, offset)                                                                              \
     "  loop %j = " count "\n"                                                                                \
     "    tensor.nc_matmul dst=psum.f32[p0:128 +0 512] stationary=sbuf.f32[p0:128 " offset " 128] "           \
@@ -61,7 +61,7 @@ static void check(const char *code, int (*weight)(const float *a, int k, int p))
     ts_program_free(program);
 }
 
-/* After round r column r of operand r is threes. */
+/* After round r column r of operand r holds threes. */
 enum { ROUNDS = 4 };
 static int of_changed(const float *a, int k, int p) {
     int sum = 0;
@@ -97,8 +97,8 @@ static void one_partition_is_enough(void **state) {
           of_partition);
 }
 
-/* Operands each a column further than the one before, those from OTHERS on after the first have come back:
-   together more than are kept. */
+/* Operands each a column after the one before; those from OTHERS on come after the first ones have come back.
+   Together they are more than are kept. */
 enum { MANY = 150, OTHERS = 100, CHANGED = 120, SOME = 8 };
 static int of_many(const float *a, int k, int p) {
     int sum = 0;

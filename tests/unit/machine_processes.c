@@ -1,5 +1,5 @@
-/* Collectives of ranks that are in several processes: the bits of one process, and that nobody waits for a
-   process that has ended, nor for a rank that has failed. */
+/* Collectives of ranks in several processes: the bits are those of one process, and no rank waits for a
+   process that has ended or a rank that has failed. */
 #include "machine_support.h"
 
 #include <pthread.h>
@@ -11,9 +11,9 @@
 
 enum { MOST_RANKS = 4, MOST_ELEMS = 100000, STEPS = 3, KILLS = 60, FOR_EVER = 1000000 };
 
-/* What a process finds, where the test sees it. */
+/* The results of a process, in memory that the test shares. */
 typedef struct found {
-    float y[2][MOST_ELEMS]; /* of runs on both sides: in one process, in several */
+    float y[2][MOST_ELEMS]; /* results in one process, and in several */
     ts_status status;
     ts_diag diag;
     double seconds;
@@ -22,12 +22,12 @@ typedef struct found {
 
 typedef struct job {
     int ranks, processes, elems, file;
-    const char *text; /* the ranks' program, or each one's */
+    const char *text; /* the program of all ranks, or of each */
     const char *texts[MOST_RANKS];
-    int dies, dies_after; /* this process, after so many runs; -1: none */
-    bool is_cancelled;    /* rank 0 */
-    int killed_after_us;  /* the last process, while all run on and on; 0: nobody is */
-    found *found;         /* one a rank; shared memory */
+    int dies, dies_after; /* the process that ends, and after how many runs; -1: none */
+    bool is_cancelled;    /* rank 0's run is cancelled */
+    int killed_after_us;  /* when the last process is killed, while all run on and on; 0: it is not */
+    found *found;         /* one per rank, in shared memory */
 } job;
 
 typedef struct rank {
@@ -35,7 +35,7 @@ typedef struct rank {
     ts_machine *machine;
     ts_meeting *meeting;
     int number, side;
-    int step, end; /* which runs */
+    int step, end; /* runs [step, end) */
     pthread_t thread;
 } rank;
 
@@ -95,7 +95,7 @@ static void *run_rank(void *context) {
     return NULL;
 }
 
-/* As `like`, but ranks [first, last), each in a thread. */
+/* Runs ranks [first, last), each in a thread, with the rest as in `like`. */
 static void run_ranks(const job *j, const rank *like, int first, int last) {
     rank ranks[MOST_RANKS];
     ts_chip chip = trn1();
@@ -116,7 +116,7 @@ static void run_ranks(const job *j, const rank *like, int first, int last) {
     ts_pool_free(pool);
 }
 
-/* A meeting of one process is for one run. */
+/* The same in one process, whose meetings are for one run each. */
 static void run_in_one_process(const job *j) {
     for (int step = 0; step < STEPS; step++) {
         ts_meeting *meeting = ts_meeting_new(j->ranks);
@@ -187,7 +187,7 @@ static void end(job *j) {
     munmap(j->found, sizeof(found) * MOST_RANKS);
 }
 
-/* A program of one collective over all ranks, out of order. */
+/* A program of one collective over all ranks, which groups list out of order. */
 static const char *write_program(char *text, size_t size, const char *kind, const char *op, int ranks,
                                  int from, int to, bool is_in_place) {
     const bool is_pairs = strcmp(kind, "permute") == 0;
@@ -206,7 +206,7 @@ static void the_bits_are_those_of_one_process(void **state) {
     (void)state;
     static const struct {
         const char *kind, *op;
-        int grows, shrinks; /* with the ranks */
+        int grows, shrinks; /* whether dst is larger or smaller than src by the number of ranks */
     } kinds[] = {{"all_reduce", "add", 0, 0},     {"all_reduce", "max", 0, 0},
                  {"reduce_scatter", "add", 0, 1}, {"all_gather", "bypass", 1, 0},
                  {"all_to_all", "bypass", 0, 0},  {"broadcast", "bypass", 0, 0},
@@ -254,8 +254,8 @@ static void nobody_waits_for_a_process_that_was_killed(void **state) {
     }
 }
 
-/* At any moment from its coming on: before all are there, in a program, between two, and in each part of a
- * collective. */
+/* The process is killed at any moment: before all are there, in a program, between two, in any part of a
+   collective. */
 static void nobody_waits_whenever_one_is_killed(void **state) {
     (void)state;
     uint64_t random = 5;

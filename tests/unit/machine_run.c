@@ -1,5 +1,5 @@
-/* Runs: counters of nested loops, cancelling, both cores at once, poison, missing memory, the same bits for
-   any number of threads. */
+/* Runs of programs: counters of nested loops, cancelling, both cores at once, poison, missing memory, and the
+   same bits for any number of threads. */
 #include "machine_support.h"
 
 #include <math.h>
@@ -94,7 +94,7 @@ static void *run_often(void *argument) {
     return NULL;
 }
 
-/* Two threads on core 0 take turns, the third has core 1: nobody sees another's SBUF. */
+/* Two threads take turns on core 0, the third has core 1: none sees the SBUF of another. */
 static void cores_and_callers_do_not_meet(void **state) {
     (void)state;
     ts_program *program = program_of(
@@ -121,7 +121,8 @@ static void cores_and_callers_do_not_meet(void **state) {
     ts_program_free(program);
 }
 
-/* What nobody wrote is NaN with poison, each time anew; without it, what the last program left. */
+/* Bytes that nothing wrote are NaN with poison, in every run; without it, they are what the last program
+   left. */
 static void poison_shows_unset_memory(void **state) {
     (void)state;
     ts_program *write = program_of("vector.memset dst=sbuf.f32[p0:128 +0 8] value=3\n"
@@ -148,7 +149,7 @@ static void poison_shows_unset_memory(void **state) {
     ts_program_free(read);
 }
 
-/* A few lines of SBUF, and what random instructions leave in them. */
+/* A few lines of SBUF, and what random instructions should leave in them. */
 enum { TALL = 128, WIDE = 48 };
 typedef struct sketch {
     char text[4096];
@@ -181,8 +182,8 @@ static void sketch_step(sketch *s, uint64_t *random) {
     }
 }
 
-/* Instructions that set a line in part, in some partitions, or read what they set, on memory that held
- * others'. */
+/* Instructions that set a part of a line, or some of its partitions, or read what they set, on memory that
+   held other values. */
 static void poison_is_where_nothing_was_set(void **state) {
     (void)state;
     static sketch s;

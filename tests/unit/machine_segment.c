@@ -1,6 +1,6 @@
 /* Segments: instructions that wait to run together give what they give one by one, for any number of threads.
-   The programs have a dependence across partitions that the run may not miss: rows are turned upside down on
-   their way through HBM, or move between partitions. */
+   The programs have dependences across partitions that a run must not miss: rows are reversed on their way
+   through HBM, or move between partitions. */
 #include <math.h>
 
 #include "machine_support.h"
@@ -120,7 +120,7 @@ static float of_squares(const float *a, int p, int i) {
     return 2 * a[(i % PARTS) * COLUMNS + i / PARTS * PARTS + p];
 }
 
-/* What is turned was just written, and is then written again. */
+/* A transpose reads what was just written and is written again afterwards. */
 static void what_is_turned_waits_for_its_writer_and_is_kept(void **state) {
     (void)state;
     check(FROM_A TWICE
@@ -140,7 +140,7 @@ static float of_product(const float *a, int p, int i) {
     return i < 48 ? sum + sum : a[p * COLUMNS + i];
 }
 
-/* Two products are added up; their operands were just written, and are then written again. */
+/* Two products are added; their operands were just written and are written again afterwards. */
 static void operands_of_products_wait_for_their_writers_and_are_kept(void **state) {
     (void)state;
     check(FROM_A TWICE "loop %i = 2\n"
@@ -162,8 +162,8 @@ static float of_counts(const float *a, int p, int i) {
     return p < 16 ? (float)count : a[p * COLUMNS + i];
 }
 
-/* Of bf16, so that operands are paired where the CPU has products of pairs: in few rows, which threads share.
- */
+/* Products of bf16, which are packed in pairs where the CPU multiplies pairs, with few rows, which threads
+   share. */
 static void few_rows_of_pairs_are_shared(void **state) {
     (void)state;
     check(FROM_A
@@ -187,8 +187,8 @@ static float of_both_counts(const float *a, int p, int i) {
     return (float)count;
 }
 
-/* A sum of large products, which threads share by columns, and between them others, shared by rows: a thread
-   that is ahead is at the next while another still reads what it packed for the one before. */
+/* A sum of large products, which threads share by columns, with others between them, shared by rows. A thread
+   that is ahead must not overwrite packed words that another one still reads. */
 static void products_shared_both_ways_keep_apart(void **state) {
     (void)state;
     check(FROM_A

@@ -1,5 +1,6 @@
-/* Stochastic rounding on the machine: only the two neighbours, fair over many elements, the same bits for any
-   number of threads and every rerun with one seed, other bits in the next run and with another seed. */
+/* Stochastic rounding on the machine: results are one of the two neighbours, fair over many elements; the
+   bits are the same for any number of threads and on every rerun with one seed, and differ in the next run
+   and with another seed. */
 #include <math.h>
 
 #include "machine_support.h"
@@ -28,7 +29,7 @@ static void run_seed(ts_machine *machine, const ts_program *program, const float
     assert_int_equal(ts_machine_run(machine, program, &run, NULL), ts_ok);
 }
 
-/* Every share of the way from 1 to the next bf16 number, of both signs. */
+/* Numbers all along the way from 1 to the next bf16 number, of both signs. */
 static float *make_input(void) {
     float *x = malloc(ELEMS * sizeof *x);
     for (int i = 0; i < ELEMS; i++) {
@@ -39,7 +40,8 @@ static float *make_input(void) {
     return x;
 }
 
-/* The sum of ups less shares over n elements has variance sum s (1 - s), here n / 6: within 5 sigma. */
+/* Over n elements, the number rounded up minus the sum of shares s has variance sum s (1 - s), here n / 6; it
+   must be within 5 sigma. */
 static void check_fair(const float *x, const uint16_t *y) {
     double excess = 0;
     for (int i = 0; i < ELEMS; i++) {
@@ -88,7 +90,7 @@ static void seed_and_run_decide(void **state) {
         ts_machine *machine = machine_of(pool);
         run_seed(machine, program, x, 7, threads == 1 ? first : again);
         if (threads > 1) assert_memory_equal(first, again, sizeof *first);
-        run_seed(machine, program, x, 7, again); /* the second run of a machine rounds anew */
+        run_seed(machine, program, x, 7, again); /* the second run of a machine has other random words */
         assert_true(fabs(differing(first->vector, again->vector) - 1.0 / 3) < 0.01);
         if (threads > 1) assert_memory_equal(other, again, sizeof *other);
         memcpy(other, again, sizeof *other);
@@ -106,8 +108,8 @@ static void seed_and_run_decide(void **state) {
     ts_program_free(program);
 }
 
-/* 1 + k / 1024 added a thousand times in bf16 stays at 1 when rounded to nearest and reaches the sum, but for
-   noise, at random: the reason for the mode. */
+/* Adding 1 / 1024 a thousand times to 1 in bf16 leaves 1 if sums are rounded to nearest; with stochastic
+   rounding it reaches the sum, but for noise. */
 static void small_updates_survive(void **state) {
     (void)state;
     ts_program *program =

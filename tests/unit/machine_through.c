@@ -1,5 +1,5 @@
-/* Tiles that are only passed on between an instruction and a DMA: that they are not made, and that a run
-   gives the bits of one in which they are. */
+/* Tiles that only pass values on between an instruction and a DMA: they are not made, and a run gives the
+   bits of one in which they are. */
 #include "machine_support.h"
 
 #include "machine/homes.h"
@@ -83,8 +83,7 @@ static void what_is_needed_besides_is_made(void **state) {
     assert_true(is_made(SCALE "loop %i = 2\n" STORE "end\n"));
 }
 
-/* Whether a run of the program writes the columns of tile 2, which begins at 8192; y gets what is made of it.
- */
+/* Whether a run of the program, which computes y from tile 2, writes the columns of that tile, at 8192. */
 static bool writes_tile(ts_program *program) {
     static float data[TENSORS * ELEMS];
     ts_machine *machine = machine_of(NULL);
@@ -113,7 +112,7 @@ static bool is_loaded(const char *code) {
                    code));
 }
 
-/* The same for a tile of two slots, read in the one that is given. */
+/* The same for a tile of two slots, of which the given one is read. */
 static bool is_loaded_in_turns(const char *slot) {
     return writes_tile(program_of(
         TENSORS_TEXT
@@ -175,10 +174,10 @@ static void what_is_needed_besides_is_loaded(void **state) {
     assert_true(is_loaded_ragged("min(128, 192-128*%i)", "64", "min(128, 191-128*%i)"));
     assert_true(is_loaded_ragged("min(128, 192-128*%i)", "64", "64"));
     assert_true(is_loaded("sync.dma_copy queue=0 dst=hbm.f32[x +0 128@64 64] "
-                          "src=sbuf.f32[tile1 p0:128 +4096 64]\n" SQUARE)); /* what it was is gone */
+                          "src=sbuf.f32[tile1 p0:128 +4096 64]\n" SQUARE)); /* its old value is gone */
 }
 
-/* A product fetches the rows of one load from memory that waits in its partitions, and of each but once. */
+/* A product prefetches the rows of one waiting load of its partitions, each load's once. */
 static void a_load_is_fetched_once(void **state) {
     (void)state;
     static ts_segment segment;
@@ -198,7 +197,7 @@ static void a_load_is_fetched_once(void **state) {
     assert_null(none.data);
 }
 
-/* The product waits first in a segment of its own, as the load was the last of a full one: the store to x, of
+/* The load was the last of a full segment, so the product is the first one in the next. The store to x, of
    other partitions' rows, must not wait there with it. */
 static void what_is_read_in_hbm_stays_until_then(void **state) {
     (void)state;
@@ -244,7 +243,7 @@ static void put_tile(writer *w, const char *field, int tile) {
     ts_text_format(&w->text, " %s=sbuf.f32[tile%d p0:128 +%d %d]", field, tile, 1024 * tile, w->width[tile]);
 }
 
-/* Half the time the rows and columns of one before. */
+/* Writes an operand in HBM, half the time with rows from 0 on, so that operands overlap. */
 static void put_tensor(writer *w, const char *field, int width) {
     const int row = below(w, 2) ? 0 : below(w, ROWS - 127), column = below(w, COLUMNS - width + 1);
     ts_text_format(&w->text, " %s=hbm.f32[%c +%d 128@64 %d]", field, "xyz"[below(w, TENSORS)],
@@ -278,7 +277,7 @@ static void put_step(writer *w) {
     ts_text_add(&w->text, "\n");
 }
 
-/* Loads, steps and stores between parts of three tensors that overlap, each tile made once. */
+/* Loads, computations and stores between overlapping parts of three tensors; each tile is written once. */
 static ts_program *random_program(uint64_t seed) {
     writer w = {.seed = seed};
     ts_text head = {0};

@@ -1,5 +1,5 @@
-/* Strided copies: random pairs of patterns against an element-by-element loop, in any order that is chosen.
- */
+/* Strided copies: random pairs of patterns, in the order that the code chooses, against a loop over the
+   elements. */
 #include "machine_support.h"
 
 #include "machine/transfer.h"
@@ -91,7 +91,8 @@ static void random_pairs_match(void **state) {
     free(expected);
 }
 
-/* Runs of any length to any place: what goes past the caches is what goes through them, and no byte more. */
+/* Runs of any length to any place: stores past the caches write the same bytes as others, and no byte
+   more. */
 static void streams_are_copies(void **state) {
     (void)state;
     enum { ROOM = 512 };
@@ -117,7 +118,7 @@ static void streams_are_copies(void **state) {
         }
 }
 
-/* What lies far goes several rows at a time, unless the rows overlap. */
+/* Rows that lie far away are copied several at a time, unless they overlap. */
 static void far_rows_are_copied(void **state) {
     (void)state;
     enum { ROWS = 19, LENGTH = 600, ROOM = ROWS * (LENGTH + 8) };

@@ -1,5 +1,5 @@
-/* Transposes as moves, each instruction set against plain loops: bits, what a product does to them, and the
-   bytes around the result. */
+/* Transposes: each instruction set against plain loops, as bits and as products, with the bytes around the
+   result. */
 #include "machine_support.h"
 
 #include <math.h>

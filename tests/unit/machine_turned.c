@@ -1,12 +1,14 @@
-/* Products whose stationary operand is put off, to be turned, and read where its numbers lie: the bits are
-   those of a run with checks, which does every instruction at once. */
+/* Products whose stationary operand would be made by a transpose that is put off, so that they read the
+   values where they lie. The bits are those of a run with checks, which executes every instruction at
+   once. */
 #include "machine/check.h"
 #include "machine/deferred.h"
 #include "machine_support.h"
 
 enum { PARTS = 128, ROW = 1024, RESULT = 512, TURNED = 256 };
 
-/* Numbers, their floats in SBUF, what they become, the floats in PSUM; a moving operand and a result. */
+/* Tiles: values, their floats in SBUF, the transposed values, the floats in PSUM, a moving operand and a
+   result. */
 #define HEAD                                                                                                 \
     "tensor a: input 0 f32[128,1024]\ntensor b: output 0 f32[128,512]\ntensor c: output 1 f32[128,256]\n"    \
     "tile 1: sbuf address=0 bytes=1024\ntile 2: sbuf address=4096 bytes=2048\n"                              \
@@ -20,7 +22,7 @@ enum { PARTS = 128, ROW = 1024, RESULT = 512, TURNED = 256 };
     "vector.memset dst=psum.f32[tile4 p0:128 +0 512] value=3\n"                                              \
     "vector.memset dst=psum.f32[tile6 p0:128 +4096 512] value=0.5\n"                                         \
     "vector.memset dst=sbuf.u32[tile7 p0:128 +20480 512] value=0\n"
-/* Bits of the result so far, over those of before. */
+/* Combines the bits of the result so far with those of earlier results, by xor. */
 #define TAKE                                                                                                 \
     "vector.tensor_tensor dst=sbuf.u32[tile7 p0:128 +20480 512] data1=sbuf.u32[tile7 p0:128 +20480 512] "    \
     "data2=psum.u32[tile6 p0:128 +4096 512] op=bitwise_xor\n"
@@ -105,7 +107,7 @@ static void compare(const char *text, uint64_t seed) {
     "tensor.nc_matmul dst=psum.f32[tile6 p0:128 +4096 " columns "] stationary=sbuf.f32[tile3 p0:128 +8192 "  \
     "128] moving=sbuf.f32[tile5 p0:128 +16384 " columns "]\n"
 
-/* Whether tile 3 holds what was turned, or still what HEAD loads. */
+/* Whether tile 3 holds the transposed values, rather than what HEAD loads. */
 static bool is_made(const char *middle) {
     static state found, expected;
     float *input = input_of(7);
@@ -137,14 +139,15 @@ static void what_a_product_reads_turned_is_not_made(void **unused) {
 typedef struct writer {
     ts_text text;
     uint64_t random;
-    int rows, columns, blocks, size; /* of what was turned last */
+    int rows, columns, blocks, size; /* of the last transpose */
 } writer;
 
 static int below(writer *w, int n) {
     return (int)(next_random(&w->random) % (uint32_t)n);
 }
 
-/* A turn of words (size 4) or of numbers of 16 bits, one or two blocks, with a step between two of its. */
+/* Writes a transpose of words (size 4) or 16-bit values, of one or two blocks, with another step between two
+   of its own. */
 static void put_step(writer *w);
 static void put_turn(writer *w) {
     static const int sizes[] = {32, 64, 128};
@@ -189,7 +192,7 @@ static void put_turn(writer *w) {
             columns, to, blocks, rows, rows, columns, blocks, rows);
 }
 
-/* Of what was turned last, as a rule, or a part of it. */
+/* Writes a product, as a rule of the values transposed last or a part of them. */
 static void put_product(writer *w) {
     static const int moving[] = {16, 32, 33, 64, 256, 512};
     const int n = moving[below(w, 6)], k = below(w, 4) ? w->columns : 32, m = below(w, 4) ? w->rows : 32;

@@ -1,4 +1,4 @@
-/* Bounds of magnitudes: what is known of the result of a small function. */
+/* Bounds of magnitudes: what the compiler knows of the result of a small function. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,7 +117,7 @@ static void test_sums_of_rows(void **state) {
     EXPECT("  %f = convert %b : f32[4,8]\n" SUM_OF("%f"), 0, 5, true, false);
 }
 
-/* Each exponential may round to zero, but not that of the largest. */
+/* Each exponential may round to zero, except that of the largest element. */
 static void test_sum_of_a_softmax_is_one_or_more(void **state) {
     (void)state;
     EXPECT("  %m = reduce %x, %low {dimensions = [1]} : f32[4] (%u: f32[], %v: f32[]) {\n"

@@ -1,4 +1,4 @@
-/* A recording that is the same as an earlier one is what that became; any other is what its own calls say. */
+/* A recording that equals an earlier one becomes the same executable; any other is what its own calls say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 enum { PARTS = 4, WIDTH = 8, ELEMS = PARTS * WIDTH, TEXT = 1 << 14 };
 
-/* y = x, z = value, or the constant. */
+/* A kernel: y = x, and z = value, or the constant. */
 typedef struct kernel {
     const char *name, *file, *tile;
     int line, cores;
@@ -62,7 +62,7 @@ static uint32_t add_tile(ts_nki *nki, const kernel *k, bool is_second, uint32_t 
     return ts_nki_add_tile(nki, &tile, line, error);
 }
 
-/* The kernel's calls but the last; false where one failed. */
+/* Makes all of the kernel's calls but the last; false if one failed. */
 static bool tell(ts_nki *nki, const kernel *k, ts_nki_error *error) {
     const int64_t dim[] = {PARTS, WIDTH};
     float constant[ELEMS];
@@ -80,7 +80,7 @@ static bool tell(ts_nki *nki, const kernel *k, ts_nki_error *error) {
     if (k->has_loop) ts_nki_add_mark(nki, ts_nki_loop_begin, line);
     if (k->has_loop) ts_nki_add_mark(nki, ts_nki_loop_trip, line);
     if (!move(nki, &a, &from, line, error)) return false;
-    if (k->is_wrong) { /* and the kernel goes on */
+    if (k->is_wrong) { /* a call that fails; the kernel goes on */
         ts_nki_view beyond = a;
         beyond.parts = 500;
         assert_false(fill(nki, &beyond, 1, line, error));
@@ -107,7 +107,7 @@ static bool tell(ts_nki *nki, const kernel *k, ts_nki_error *error) {
     return !k->has_third || move(nki, &other, &a, line, error);
 }
 
-/* NULL where a call failed: then the error has words. */
+/* Records a kernel. NULL if a call failed; the error must then have a message. */
 static ts_nki *try_record(ts_nki_device *device, const kernel *k, ts_nki_error *error) {
     ts_nki *nki = ts_nki_new(device, k->name, error);
     if (nki && tell(nki, k, error) && ts_nki_finish(nki, error) == 0) return nki;
@@ -123,7 +123,7 @@ static ts_nki *record(ts_nki_device *device, const kernel *k) {
     return nki;
 }
 
-/* Whether it ran and its values are right. */
+/* Runs the recording; whether its values are right. */
 static bool runs(ts_nki *nki, const kernel *k, float seed) {
     float x[ELEMS], y[ELEMS], z[ELEMS], c[1] = {0};
     void *data[] = {x, y, z, c};
@@ -138,7 +138,7 @@ static bool runs(ts_nki *nki, const kernel *k, float seed) {
     return is_right;
 }
 
-/* The program and, unless that is NULL, the record of the kernel on a device of its own. */
+/* Writes the kernel's program as made on a device of its own and, unless told is NULL, its record. */
 static void alone(const kernel *k, char *text, char *told) {
     ts_nki_error error = {0};
     ts_nki_device *device = ts_nki_open(NULL, 1, &error);
@@ -205,7 +205,7 @@ static void one_that_ends_earlier_is_another(void **state) {
     expect(*state, &plain, 2);
 }
 
-/* More of them than a device keeps. */
+/* More recordings than a device keeps. */
 static void those_that_were_dropped_are_made_again(void **state) {
     kernel k = plain;
     for (int turn = 0; turn < 2; turn++)
@@ -217,7 +217,7 @@ static void those_that_were_dropped_are_made_again(void **state) {
         }
 }
 
-/* Whoever shares HBM is slower: a part of the recording, too. */
+/* Sharing HBM makes a kernel slower, so it is part of the recording. */
 static void a_shared_one_has_a_record_of_its_own(void **state) {
     static char told[TEXT], expected[TEXT], text[TEXT];
     ts_nki_error error = {0};
@@ -233,7 +233,7 @@ static void a_shared_one_has_a_record_of_its_own(void **state) {
         }
 }
 
-/* Two runs of the same kernel as a pair do not become one, nor does a third get to be a part of the pair. */
+/* Two recordings of the same kernel as a pair stay two, and a third one does not become part of the pair. */
 static void a_pair_is_of_two(void **state) {
     static char told[3][TEXT];
     ts_nki_error error = {0};
@@ -248,7 +248,7 @@ static void a_pair_is_of_two(void **state) {
         ts_nki_free(nki[i]);
 }
 
-/* Plans that are still in use stay, whatever becomes of the recording that they come of. */
+/* A plan stays while it is in use, even if the recording that it came from is gone. */
 static void a_plan_outlives_its_recording(void **state) {
     ts_nki *first = record(*state, &plain), *second = record(*state, &plain);
     ts_nki_free(first);
@@ -280,8 +280,8 @@ static void threads_share_plans(void **state) {
     }
 }
 
-/* While a recording follows a plan, each request for memory is refused in turn: it has an error with words,
-   or goes on without the plan. */
+/* While a recording follows a plan, each request for memory is refused in turn: the recording must fail with
+   a message, or go on without the plan. */
 static void run_plain(ts_nki_device *device) {
     ts_nki *nki = record(device, &plain);
     assert_true(runs(nki, &plain, 0));

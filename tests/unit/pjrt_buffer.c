@@ -41,7 +41,8 @@ static PJRT_Error *from_strided(PJRT_Buffer_Type type, const int64_t *dims, size
     return e;
 }
 
-/* rows x columns from `data` at first + row * strides[0] + column * strides[1] bytes. */
+/* Makes a buffer of rows x columns from `data`, at first + row * strides[0] + column * strides[1] bytes, and
+   compares it. */
 static void check_strided(const float *data, int64_t first, const int64_t *dims, const int64_t *strides) {
     float read[64] = {0};
     PJRT_Buffer *buffer = NULL;
@@ -200,7 +201,7 @@ static void test_deleted_buffer(void **state) {
         good(e);
         (void)a;
     }
-    good(event_await(before.event)); /* taken before, stays good */
+    good(event_await(before.event)); /* taken earlier, so it stays good */
     assert_true(buffer_is_deleted(buffer));
     assert_int_equal(bytes_in_use(device_of(client, 0)), 0);
     bad(buffer_read(buffer, read, BYTES), PJRT_INVALID_ARGUMENT, "f32[4x8] has been deleted");
@@ -267,7 +268,8 @@ static void test_external_references(void **state) {
     buffer_destroy(buffer);
 }
 
-/* 16 GiB a core: modelled bytes count. Host memory is too little for real arrays, so buffers are staged. */
+/* A core's 16 GiB are full when so many modelled bytes are in use. The host has too little memory for real
+   arrays, so buffers are staged. */
 static void test_full_hbm(void **state) {
     (void)state;
     const int64_t dims[2] = {5, (int64_t)1 << 30};
@@ -308,7 +310,7 @@ static void watch(PJRT_Buffer *buffer, seen *s) {
     CALL(Event_OnReady, .event = ready.event, .callback = on_ready, .user_arg = s);
     good(e);
     (void)a;
-    event_destroy(ready.event); /* the callback comes all the same */
+    event_destroy(ready.event); /* the callback is called nevertheless */
 }
 
 static void test_staged_transfer(void **state) {
@@ -357,7 +359,7 @@ static void test_staged_failure(void **state) {
     staged_destroy(manager);
     buffer_destroy(buffer);
     manager = staged_new(client, 0, &buffer);
-    staged_destroy(manager); /* given up */
+    staged_destroy(manager); /* given up by the caller */
     bad(buffer_read(buffer, read, BYTES), PJRT_CANCELLED, "given up");
     buffer_destroy(buffer);
 }

@@ -54,7 +54,7 @@ static void test_plugin_attributes(void **state) {
     assert_int_equal(version->value_size, 3);
     assert_int_equal(version->int64_array_value[0], 1);
     assert_int_equal(version->int64_array_value[1], 13);
-    /* 0.68's own constant ends at the first of two out fields: both are written all the same. */
+    /* The size constant of 0.68 ends at the first of two output fields; both are written nevertheless. */
     PJRT_Plugin_Attributes_Args shorter = {.struct_size = 24};
     good(GetPjrtApi()->PJRT_Plugin_Attributes(&shorter));
     assert_int_equal(shorter.num_attributes, a.num_attributes);

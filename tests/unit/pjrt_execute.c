@@ -181,7 +181,7 @@ static void test_not_donatable(void **state) {
     check_ramp(y, 1, 2);
     check_ramp(x, 0, 1);
     buffer_destroy(y);
-    /* A caller of an earlier version has no such list: its inputs may be donated. */
+    /* The structure of an earlier version has no such list, so its inputs may be donated. */
     options.struct_size = offsetof(PJRT_ExecuteOptions, non_donatable_input_indices);
     PJRT_LoadedExecutable_Execute_Args again = {
         .struct_size = offsetof(PJRT_LoadedExecutable_Execute_Args, execute_device),
@@ -233,7 +233,7 @@ static void on_ready(PJRT_Error *error, void *argument) {
     atomic_fetch_add(&s->calls, 1);
 }
 
-/* Execute returns while its input is not there yet; a chain of work waits behind it, in order. */
+/* Execute returns before its input is there; a chain of work waits for it, in order. */
 static void test_execution_is_asynchronous(void **state) {
     (void)state;
     PJRT_LoadedExecutable *add = compile_for(client, program_add, 0);
@@ -272,7 +272,7 @@ static void test_execution_is_asynchronous(void **state) {
     assert_int_equal(atomic_load(&s.code), 0);
 }
 
-/* An input that failed makes every result that depends on it fail with the same words, and nothing else. */
+/* An input that failed makes every result that depends on it fail with the same message, and nothing else. */
 static void test_errors_through_events(void **state) {
     (void)state;
     PJRT_LoadedExecutable *add = compile_for(client, program_add, 0);
@@ -484,7 +484,7 @@ static void test_client_ends_while_work_is_queued(void **state) {
     bad(execute(add, &x, 1, &y, NULL), PJRT_INVALID_ARGUMENT, "destroyed");
     buffer_destroy(x);
     executable_destroy(add);
-    assert_true(ts_last_run_json(NULL, 0) > 100); /* still told */
+    assert_true(ts_last_run_json(NULL, 0) > 100); /* still there */
 }
 
 static void destroy_in_callback(PJRT_Error *error, void *argument) {

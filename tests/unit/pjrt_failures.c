@@ -1,5 +1,5 @@
-/* A framework's calls while the host refuses: each request for memory, a mapping or a thread fails in turn.
-   Every call that fails gives an error with words, what was made can be destroyed, and nothing is left. */
+/* A framework's calls while each request for memory, a mapping or a thread fails in turn. Every call that
+   fails must give an error with a message, what was made can be destroyed, and nothing leaks. */
 #include <stdio.h>
 
 #include "failing_host.h"
@@ -8,7 +8,7 @@
 
 enum { MOST_REQUESTS = 10000 };
 
-/* True for an error; it must have words. */
+/* Whether this is an error; it must have a message. */
 static bool fails(PJRT_Error *error) {
     text message = {""};
     if (!error) return false;
@@ -43,7 +43,7 @@ static bool try_run(PJRT_Client *client, PJRT_LoadedExecutable *executable) {
     return failed;
 }
 
-/* Zeros on both devices; a rank that fails leaves the other one waiting for nobody. */
+/* Sums zeros on both devices. If one rank fails, the other must not wait for it. */
 static bool try_ranks(PJRT_Client *client, PJRT_LoadedExecutable *sum) {
     bool failed, others = false;
     PJRT_Buffer *x[2] = {NULL}, *y[2] = {NULL};

@@ -1,6 +1,6 @@
-/* A program that the devices of two processes run together, through the C API in each: values, what a process
-   sees of the other's devices, times, and that nobody waits for a process that has ended. The processes are
-   this program again, told what to be by its arguments. */
+/* A program that the devices of two processes run together through the C API: values, what a process sees of
+   the other's devices, times, and that no process waits for one that has ended. The processes are this
+   program again, with a role in its arguments. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -51,7 +51,8 @@ static void check_devices(PJRT_Client *client, int self, int processes) {
     }
 }
 
-/* Its rank of the sum, again and again; a program of its own in between on process 0 alone. */
+/* Runs this process's rank of the sum again and again; process 0 also runs a program of its own in
+   between. */
 static void sum_up(PJRT_Client *client, int self) {
     PJRT_LoadedExecutable *sum = NULL, *add = compile_for(client, program_add, self);
     good(compile_two(client, program_sum, 0, 1, true, &sum));
@@ -77,7 +78,7 @@ static void sum_up(PJRT_Client *client, int self) {
     executable_destroy(add);
 }
 
-/* The time that the clock says of the last program. */
+/* Prints the time of the last program on the clock. */
 static void tell_time(void) {
     char record[1 << 16] = "";
     ts_last_run_json(record, sizeof record);
@@ -167,7 +168,7 @@ static void end(process *p) {
 
 static void run(process *p, int count, const char *what, const char *devices) {
     memset(p, 0, sizeof *p * MOST);
-    for (int i = count - 1; i >= 0; i--) /* the one that the others come to begins last */
+    for (int i = count - 1; i >= 0; i--) /* process 0, to which the others connect, begins last */
         start(&p[i], i, what, devices);
     for (int i = 0; i < count; i++)
         end(&p[i]);

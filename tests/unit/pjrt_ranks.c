@@ -1,5 +1,5 @@
-/* A program that two devices run together, through the C API: values, devices, donors, and failures, after
-   which nobody waits. */
+/* A program that two devices run together through the C API: values, devices, donated inputs, and failures,
+   after which no device waits. */
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -90,7 +90,7 @@ static void test_refused(void **state) {
         PJRT_INVALID_ARGUMENT, "1 replicas of 2 partitions are assigned to 1 devices");
 }
 
-/* Where one rank cannot begin none does, and the donors are still there. */
+/* If one rank cannot begin, none does, and donated inputs are still there. */
 static void test_one_wrong_argument(void **state) {
     (void)state;
     PJRT_LoadedExecutable *sum = compile_sum(0);
@@ -113,7 +113,7 @@ static void test_one_wrong_argument(void **state) {
     executable_destroy(sum);
 }
 
-/* The argument of one rank fails late: both results do, with the same words. */
+/* If the argument of one rank fails late, both results fail with the same message. */
 static void test_one_argument_fails(void **state) {
     (void)state;
     PJRT_LoadedExecutable *sum = compile_sum(0);
@@ -140,7 +140,7 @@ static void test_one_argument_fails(void **state) {
     executable_destroy(sum);
 }
 
-/* Ranks of two programs that threads dispatch as they like: never in different orders. */
+/* Threads dispatch the ranks of two programs as they like; devices must not run them in different orders. */
 static void *dispatch(void *context) {
     PJRT_LoadedExecutable *sum = context;
     for (int round = 0; round < 100; round++) {
@@ -243,7 +243,7 @@ static void run_noisily(PJRT_LoadedExecutable *sum, const char *path) {
     }
 }
 
-/* What both ranks find alike is told once; what one finds by itself, as its own. */
+/* A finding that both ranks share is reported once; a finding of one rank names that rank. */
 static void test_checks_name_the_rank(void **state) {
     (void)state;
     char path[] = "/tmp/pjrt_ranks_XXXXXX", told[4096] = "";

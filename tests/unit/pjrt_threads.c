@@ -9,7 +9,7 @@ enum { THREADS = 4, ROUNDS = 40 };
 typedef struct job {
     PJRT_Client *client;
     PJRT_LoadedExecutable *add[2], *update[2];
-    PJRT_Buffer *shared[2]; /* read by all */
+    PJRT_Buffer *shared[2]; /* all threads read them */
     int number;
 } job;
 
@@ -73,7 +73,7 @@ static void test_threads(void **state) {
     client_destroy(client);
 }
 
-/* One buffer that all threads want to have donated: one gets it, the others are told. */
+/* One buffer that all threads want to donate: one succeeds, the others get an error. */
 typedef struct race {
     PJRT_LoadedExecutable *update;
     PJRT_Buffer *x, *w;

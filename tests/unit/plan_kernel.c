@@ -1,5 +1,5 @@
-/* Recorded kernels as bytes and in steps (plan/kernel.h): what is read back, where chosen addresses go, and
-   that no damaged recording gets past the reader and the verifier. */
+/* Recorded kernels as bytes and in steps (plan/kernel.h): they are read back as written, chosen addresses
+   stay free of other tiles, and the reader or the verifier refuses every damaged recording. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@ enum { PARTS = 128, COLUMNS = 64, CHOSEN = 4096 };
 
 static ts_chip chip;
 
-/* out = in + in, the sum in a tile at a chosen address. */
+/* A kernel: out = in + in, with the sum in a tile at a chosen address. */
 static ts_program *record(ts_builder *b) {
     int64_t dim[2] = {PARTS, COLUMNS};
     ts_program *program = ts_program_new("twice", "trn1");
@@ -42,7 +42,7 @@ static ts_program *record(ts_builder *b) {
     return program;
 }
 
-/* A step that calls the kernel twice; ts_ok when it is placed and passes. */
+/* Makes a step that calls the kernel twice; ts_ok when it is placed and verified. */
 static ts_status call_twice(const ts_builder *kernel, ts_program **step) {
     int64_t dim[2] = {PARTS, COLUMNS};
     ts_builder b;
@@ -97,7 +97,8 @@ static void test_calls(void **state) {
     free(data);
 }
 
-/* Tiles that are live together with the chosen address go round it, as large as they may be. */
+/* Tiles that are live together with the one at the chosen address, up to the largest, are placed around
+   it. */
 static void test_chosen_addresses_stay_free(void **state) {
     (void)state;
     ts_program *program = ts_program_new("beside", "trn1");

@@ -1,5 +1,5 @@
-/* Addresses by liveness (plan/liveness.c): room is taken again once it has eased, or earlier where there is
-   no other; and where positions of a program lie in time (plan/pace.c). */
+/* Addresses by liveness (plan/liveness.c): an item keeps a distance in time from the one whose room it takes,
+   or less where there is no other room; and the times of code positions (plan/pace.c). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,8 +27,8 @@ static void room_is_taken_once_it_has_eased(void **state) {
     ts_arena arena = {0};
     ts_live_item items[] = {item(0, 0, 9, 15, 64), item(1, 10, 19, 0, 64), item(2, 20, 29, 0, 64)};
     assert_int_equal(ts_live_fit(items, 3, 1000, &arena), 128);
-    assert_int_equal(address_of(items, 3, 1), 64); /* the first has not eased by 10 */
-    assert_int_equal(address_of(items, 3, 2), 0);  /* it has by 20 */
+    assert_int_equal(address_of(items, 3, 1), 64); /* position 10 is too close to the first item */
+    assert_int_equal(address_of(items, 3, 2), 0);  /* 20 is not */
     ts_arena_free(&arena);
 }
 
@@ -41,7 +41,8 @@ static void where_there_is_no_other_room_it_is_taken_at_once(void **state) {
     ts_arena_free(&arena);
 }
 
-/* The third is two thirds of the room: it fits only where the second did not keep away from the first. */
+/* The third item takes two thirds of the room, so it fits only if the second one reuses the first one's room
+   at once. */
 static void what_is_live_beside_it_makes_room(void **state) {
     (void)state;
     ts_arena arena = {0};
@@ -52,7 +53,7 @@ static void what_is_live_beside_it_makes_room(void **state) {
     ts_arena_free(&arena);
 }
 
-/* What fits in turn, each as low as it can, fits with every ease; nothing overlaps. */
+/* Items that fit if each is placed in turn, as low as possible, fit with every distance; none overlap. */
 static void whatever_fits_is_placed(void **state) {
     (void)state;
     enum { ITEMS = 40, POSITIONS = 60 };
@@ -81,7 +82,8 @@ static void whatever_fits_is_placed(void **state) {
     }
 }
 
-/* 0: loop of 10, 1: its instruction, 2: its end, 3 and 4: the same instruction. */
+/* Code positions 0: a loop of 10 trips, 1: an instruction in it, 2: its end, 3 and 4: the same
+   instruction. */
 static void positions_lie_in_time(void **state) {
     (void)state;
     ts_arena arena = {0};
@@ -101,7 +103,8 @@ static void positions_lie_in_time(void **state) {
     double one = pace.before[4] - pace.before[3];
     assert_true(one > 0);
     assert_true(pace.before[3] > 9.99 * one && pace.before[3] < 10.01 * one);
-    assert_int_equal(ts_live_until(&pace, 1, 0.5 * one), 3); /* the loop ends, whatever its trips */
+    assert_int_equal(ts_live_until(&pace, 1, 0.5 * one),
+                     3); /* the end of the loop, however many trips it has */
     assert_int_equal(ts_live_until(&pace, 1, 1.5 * one), 4);
     assert_int_equal(ts_live_until(&pace, 0, 0.5 * one), 1); /* within a trip */
     assert_int_equal(ts_live_until(&pace, 3, 100 * one), 4);

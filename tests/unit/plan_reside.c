@@ -1,5 +1,5 @@
-/* What stays in SBUF between loop nests (plan/reside.c): which DMAs are left, by how rows lie. That values
-   stay the same is for tests/compiler and the random programs. */
+/* Tensors that stay in SBUF between loop nests (plan/reside.c): the number of DMAs that are left, depending
+   on how rows lie. tests/compiler and random programs check that values stay the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,8 +38,8 @@ static int finish(void **state) {
     return 0;
 }
 
-/* 128 rows a trip, `columns` of them from column `first` on, row r on partition r mod 128; or, `in_pairs`,
-   rows 2p and 2p + 1 on partition p, in one trip. */
+/* `columns` columns, from column `first` on, of 128 rows per trip, row r on partition r mod 128; or, with
+   `in_pairs`, rows 2p and 2p + 1 on partition p in one trip. */
 static ts_ap rows_of(setup *s, uint32_t tensor, uint32_t loop, int64_t first, int64_t columns,
                      bool in_pairs) {
     ts_affine offset = ts_affine_const(first);
@@ -55,7 +55,7 @@ static ts_ap whole(setup *s, ts_tile tile, int64_t count) {
     return ts_build_ap(&s->b, tile, ts_dtype_f32, ts_count_const(128), ts_count_const(count));
 }
 
-/* to = from + 1 in a nest of its own. */
+/* Appends a nest of its own: to = from + 1. */
 static void nest(setup *s, uint32_t from, uint32_t to, bool loads_pairs, bool stores_pairs) {
     bool is_one = loads_pairs || stores_pairs;
     uint32_t loop = ts_build_loop(&s->b, ts_count_const(is_one ? 1 : 2));
@@ -79,7 +79,7 @@ static int count_dmas(const setup *s) {
     return count;
 }
 
-/* Number of DMAs once the pass has run and everything has its place. */
+/* Runs the pass and places everything; returns the number of DMAs. */
 static int dmas_left(setup *s) {
     ts_diag diag = {0};
     ts_plan_forward(&s->b);
@@ -112,7 +112,7 @@ static void pairs_alike_stay(void **state) {
     assert_int_equal(dmas_left(s), 2);
 }
 
-/* One reader takes rows as they lie, the other does not: that one reads HBM, so the store stays, too. */
+/* One reader takes rows as they lie in SBUF. The other does not, so it reads HBM, and the store stays. */
 static void other_readers_read_hbm(void **state) {
     setup *s = *state;
     nest(s, s->in, s->middle, false, false);
@@ -124,13 +124,13 @@ static void other_readers_read_hbm(void **state) {
 
 static void nothing_stays_without_room(void **state) {
     setup *s = *state;
-    s->chip.sbuf_partition_bytes = 4 * COLUMNS * BYTES; /* of one nest: two tiles of two slots */
+    s->chip.sbuf_partition_bytes = 4 * COLUMNS * BYTES; /* enough for one nest: two tiles of two slots */
     nest(s, s->in, s->middle, false, false);
     nest(s, s->middle, s->out, false, false);
     assert_int_equal(dmas_left(s), 4);
 }
 
-/* A nest that stores over what it loads: each element is read where the new one is written. */
+/* A nest that stores over what it loads, each element where it was read. */
 static void updates_in_place_stay(void **state) {
     setup *s = *state;
     nest(s, s->in, s->middle, false, false);
@@ -139,8 +139,8 @@ static void updates_in_place_stay(void **state) {
     assert_int_equal(dmas_left(s), 2); /* of six */
 }
 
-/* What is read once more after the new value was written reads HBM: its tile would change under the reader.
- */
+/* A reader of the old value that comes after the new one was written reads HBM, since the tile has
+   changed. */
 static void old_values_that_are_read_later_come_from_hbm(void **state) {
     setup *s = *state;
     nest(s, s->in, s->middle, false, false);
@@ -162,7 +162,7 @@ static void old_values_that_are_read_later_come_from_hbm(void **state) {
     assert_int_equal(dmas_left(s), 6); /* of seven: the last load is gone */
 }
 
-/* Columns that are stored one beside the other, from tiles that are alive together, and loaded whole. */
+/* Columns that are stored beside each other, from tiles that are live together, and loaded as whole rows. */
 static void stored_columns_are_parts_of_rows(void **state) {
     setup *s = *state;
     uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
@@ -180,7 +180,7 @@ static void stored_columns_are_parts_of_rows(void **state) {
     assert_int_equal(dmas_left(s), 1); /* of four: the output's store */
 }
 
-/* Of `tensor` 128 rows that lie together, as one line. */
+/* 128 rows of `tensor` that lie together, as one line. */
 static ts_ap line_of(setup *s, uint32_t tensor, uint32_t loop) {
     ts_affine offset = ts_build_term(&s->b, ts_affine_const(0), (int64_t)128 * COLUMNS, loop);
     ts_ap ap = ts_build_hbm(tensor, ts_dtype_f32, offset);
@@ -189,8 +189,8 @@ static ts_ap line_of(setup *s, uint32_t tensor, uint32_t loop) {
     return ap;
 }
 
-/* in + 1 goes to `middle` and from there, in HBM, to `out`; between the two something is written to `other`.
- */
+/* Stores in + 1 to `middle` and copies it from there, in HBM, to `out`; between the two something is written
+   to `between`. */
 static void copy_on(setup *s, uint32_t between) {
     uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
     ts_ap made = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 2), COLUMNS);
@@ -216,7 +216,7 @@ static void copies_come_from_tiles(void **state) {
     assert_int_equal(s->program->tensors.count, 2);
 }
 
-/* What was stored first is not what is copied any more. */
+/* The copy must not take what was stored first. */
 static void copies_are_of_what_was_stored_last(void **state) {
     setup *s = *state;
     copy_on(s, s->middle);
@@ -231,7 +231,7 @@ static void copies_are_of_what_was_stored_last(void **state) {
                          ((ts_inst_dma_copy *)s->program->code.data[1])->dst.offset.base);
 }
 
-/* Columns of rows, loaded one beside the other. */
+/* Parts of rows that are loaded beside each other. */
 static void columns_are_parts_of_rows(void **state) {
     setup *s = *state;
     nest(s, s->in, s->middle, false, false);
@@ -248,7 +248,8 @@ static void columns_are_parts_of_rows(void **state) {
     assert_int_equal(dmas_left(s), 3); /* the input's load, and two stores of the output */
 }
 
-/* `from`'s first rows are loaded on each of eight trips, 1 is added, and the sum is stored to `to`'s. */
+/* On each of eight trips loads the first rows of `from`, adds 1, and stores the sum to the first rows of
+   `to`. */
 static void scan(setup *s, uint32_t from, uint32_t to) {
     ts_build_loop(&s->b, ts_count_const(8));
     ts_ap loaded = whole(s, ts_build_tile(&s->b, ts_space_sbuf, 128, COLUMNS * BYTES, 1), COLUMNS);
@@ -264,7 +265,7 @@ static void scan(setup *s, uint32_t from, uint32_t to) {
     ts_build_end(&s->b);
 }
 
-/* Whether a load comes before the first loop once the pass has run. */
+/* Runs the pass; whether it moved a load before the first loop. */
 static bool is_moved_out(setup *s) {
     ts_diag diag = {0};
     ts_plan_invariants(&s->b);
@@ -303,7 +304,7 @@ static void loads_move_out_only_into_room(void **state) {
     assert_int_equal(s->program->loops.data[0].begin, 0);
 }
 
-/* The tile holds more than is stored of it: in its place there would be other rows. */
+/* A tile that holds more than is stored of it cannot stand for the tensor, which has other rows there. */
 static void tiles_larger_than_the_store_do_not(void **state) {
     setup *s = *state;
     uint32_t loop = ts_build_loop(&s->b, ts_count_const(2));
@@ -333,8 +334,8 @@ static void arguments_that_lie_otherwise_are_loaded_anew(void **state) {
     assert_int_equal(dmas_left(s), 4);
 }
 
-/* `trips` of a loop that moves the rows by `step` load `columns` of some rows of the input into a tile, and
-   something reads it. */
+/* A loop of `trips` trips loads `columns` columns of `rows` rows of the input, `step` further on every trip,
+   into a tile that is then read. */
 static void load_some(setup *s, int64_t trips, int64_t step, int64_t rows, int64_t columns) {
     uint32_t loop = ts_build_loop(&s->b, ts_count_const(trips));
     ts_tile tile = ts_build_tile(&s->b, ts_space_sbuf, 128, columns * BYTES, 2);
@@ -349,8 +350,7 @@ static void load_some(setup *s, int64_t trips, int64_t step, int64_t rows, int64
     ts_build_end(&s->b);
 }
 
-/* Each of these leaves some of the argument out, so that the two whole loads after it are what is made one.
- */
+/* Each of these leaves out a part of the argument, so that only the two whole loads after it become one. */
 static void loads_of_some_of_an_argument_fill_nothing(void **state) {
     static const int64_t some[][4] = {
         {2, 128 * COLUMNS, 128, COLUMNS / 2}, /* columns */

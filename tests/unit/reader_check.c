@@ -171,7 +171,7 @@ static void test_unsupported(void **state) {
     EXPECT_ALL(rows);
 }
 
-/* What fuzzers found: each crashed, or passed the check and failed later. */
+/* Inputs that fuzzers found: each crashed the compiler, or passed the check and failed later. */
 static void test_findings(void **state) {
     (void)state;
     static const row rows[] = {

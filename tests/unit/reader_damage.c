@@ -59,11 +59,12 @@ static ts_status check_text(const ts_module *module) {
     return verdict;
 }
 
-/* Reads; checks and compiles what is read; fills the story of a refusal by the reader. */
+/* Reads a file, checks and compiles what was read; diag is the reader's refusal. */
 static ts_status read_all(const uint8_t *data, size_t size, bool is_compiled, ts_diag *diag) {
     ts_module *module = NULL;
     *diag = (ts_diag){0};
-    uint8_t *exact = malloc(size ? size : 1); /* of the exact size, so that a sanitizer sees a byte too far */
+    uint8_t *exact =
+        malloc(size ? size : 1); /* of the exact size, so that a sanitizer sees a read beyond it */
     assert_non_null(exact);
     memcpy(exact, data, size);
     ts_status status = ts_module_read(exact, size, "a.mlirbc", &module, diag);
@@ -125,7 +126,7 @@ static void test_cut(void **state) {
 static void test_flipped(void **state) {
     (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    enum { STEP = 37 }; /* bits; odd, so that each position in a byte has its turn */
+    enum { STEP = 37 }; /* bits; odd, so that every position in a byte has its turn */
 #else
     enum { STEP = 3 };
 #endif

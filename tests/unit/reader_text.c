@@ -111,7 +111,7 @@ static char *printed(const char *text) {
     return out.data;
 }
 
-/* Prints as it stands. */
+/* The text prints as it is. */
 static void test_canonical(void **state) {
     (void)state;
     static const char *const rows[] = {
@@ -138,7 +138,7 @@ static void test_canonical(void **state) {
     }
 }
 
-/* Prints otherwise, and then as it stands. */
+/* The text prints in another form, and that form prints as it is. */
 static void test_normalised(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -168,7 +168,7 @@ static void test_normalised(void **state) {
     }
 }
 
-/* Many elements go to the blob table, whose order is the order of use. */
+/* Constants of many elements go to the blob table, in the order of their use. */
 static void test_blobs(void **state) {
     (void)state;
     enum { COUNT = 5000 };

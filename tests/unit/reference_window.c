@@ -19,8 +19,7 @@ static void unravel(const int64_t *dim, int rank, int64_t at, int64_t *index) {
     }
 }
 
-/* An axis of an input under a window: element of the input at position `at` of the padded and dilated axis,
-   -1 where there is none. */
+/* Along one axis: the element of the input at position `at` of the padded and dilated axis; -1: none. */
 static int64_t inside(int64_t at, int64_t low, int64_t dilation, int64_t size) {
     at -= low;
     if (at < 0 || at % dilation != 0 || at / dilation >= size) return -1;
@@ -66,7 +65,7 @@ static void read_conv(const ts_op_node *op, conv *c) {
     ints(op, "window_reversal", 0, c->reversal);
 }
 
-/* at[i]: coordinate along the role's axis i. */
+/* The number of an element; at[i] is its coordinate along axis[i]. */
 static int64_t place(const ts_type *type, const int64_t *axis, const int64_t *at) {
     int64_t index[TS_MAX_RANK], result = 0;
     for (int i = 0; i < type->rank; i++)
@@ -139,7 +138,7 @@ static void read_window(const ts_op_node *op, window *w) {
         w->positions *= w->size[i];
 }
 
-/* Element of the input at a position of the window over `index` of the output, -1 in the padding. */
+/* The element of the input at a position of the window over element `index` of the output; -1: padding. */
 static int64_t element(const window *w, const int64_t *index, int64_t position) {
     int64_t at[TS_MAX_RANK], result = 0;
     unravel(w->size, w->in->rank, position, at);

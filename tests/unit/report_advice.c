@@ -1,5 +1,5 @@
-/* Each rule of advice: a program that has the pattern and one that just does not, and for rules that promise
-   what an edit gains, the edited program. */
+/* Each rule of advice: a program that has the pattern and one that just misses it; for rules that promise a
+   gain, also the edited program. */
 #include "report_support.h"
 
 static ts_program *program_of(const char *body) {
@@ -75,7 +75,7 @@ typedef struct pair {
     "  scalar.activation dst=sbuf.f32[p0:128 +0 512] func=exp data=sbuf.f32[p0:128 +8192 512] scale=1\n"     \
     "  scalar.activation dst=sbuf.f32[p0:128 +4096 512] func=" second                                        \
     " data=sbuf.f32[p0:128 +8192 512] scale=1\nend %0\n"
-/* A gradient on Tensor, then 20 passes over a parameter. */
+/* A gradient on TensorE, then 20 passes over a parameter. */
 #define TRAINING(dtype, name, extra)                                                                         \
     "\nloc @1 \"m.py\":1:1 \"jit(step)/transpose(jvp(x))/dot_general\"\n"                                    \
     "loc @2 \"m.py\":2:1 \"" name "\"\n"                                                                     \
@@ -91,7 +91,7 @@ typedef struct pair {
     "  scalar.activation dst=sbuf.f32[p0:128 +0 512] func=exp data=sbuf.f32[p0:128 +8192 512] scale=1\n"     \
     "  vector.tensor_reduce dst=sbuf.f32[p0:128 +4096 1] data=sbuf.f32[p0:128 +" reduced                     \
     " 512] op=add axes=1\nend %0\n"
-/* Tiles of 90 KiB a partition, twice. */
+/* Two tiles of 90 KiB a partition. */
 #define FULL(elems)                                                                                          \
     "\ntensor a: input 0 f32[20,128," elems "]\nloop %0 = 20\n"                                              \
     "  sync.dma_copy queue=0 dst=sbuf.f32[p0:128 +0 " elems "] src=hbm.f32[a +0 128@" elems " " elems "]\n"  \
@@ -104,7 +104,7 @@ typedef struct pair {
     "tensor g: constant i32[1,2] = {0 1}\nloop %0 = " count "\n"                                             \
     "  gpsimd.collective kind=" kind " dst=hbm." dtype "[y +" length "*%0 " length "] src=hbm." dtype        \
     "[x +" part "*%0 " part "] op=" op " groups=hbm.i32[g +0 2]\nend %0\n"
-/* Half a millisecond of Vector, on what comes from a tensor. */
+/* Half a millisecond of VectorE on values loaded from a tensor. */
 #define THEN(tensor)                                                                                         \
     "sync.dma_copy queue=0 dst=sbuf.f32[p0:1 +0 512] src=hbm.f32[" tensor " +0 512]\n"                       \
     "loop %0 = 1000\n"                                                                                       \
@@ -176,7 +176,7 @@ static void test_patterns(void **state) {
     }
 }
 
-/* What each rule says is a figure: two of them, and something to do. */
+/* Each rule's text has two figures and something to do. */
 static void test_words(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
@@ -203,7 +203,7 @@ static void test_words(void **state) {
 
 typedef struct promise {
     const char *id, *before, *after;
-    double least, most; /* what the edited program gains, as a part of the promise */
+    double least, most; /* bounds of the edited program's gain, as a share of the promise */
 } promise;
 
 /* "At most" is a bound: the edit reaches nearly all of it here, and never more. */

@@ -1,5 +1,5 @@
-/* The report adds up, its gains are what the bounds allow, and two runs write the same bytes: on the program
-   of every test in tests/timing, tests/isa and tests/compiler. */
+/* On the program of every test in tests/timing, tests/isa and tests/compiler: the report adds up, gains are
+   within bounds, and two runs write the same bytes. */
 #include "random_code.h"
 #include "report_support.h"
 
@@ -16,7 +16,7 @@ static ts_program *compiled(const char *text, const char *path) {
     ts_program *program = NULL;
     if (ts_module_parse(text, path, &module, &diag) != ts_ok) fail_msg("%s", diag.message);
     if (ts_compile(module, &chip, &options, &program, &diag) != ts_ok)
-        program = NULL; /* a test of refusals */
+        program = NULL; /* a test of a refusal */
     ts_module_free(module);
     return program;
 }
@@ -29,7 +29,8 @@ static ts_program *parsed(const char *text, const char *path) {
     return NULL;
 }
 
-/* Hundreds of thousands of instructions, fifty times over: their own tests clock them. */
+/* Programs of hundreds of thousands of instructions, which a report would clock fifty times. They have tests
+   of their own. */
 static bool is_long(const char *name) {
     return strncmp(name, "matmul_tutorial", 15) == 0;
 }
@@ -67,7 +68,7 @@ static void test_isa_programs(void **state) {
     assert_true(each_file("tests/isa", ".trn", parsed) >= 30);
 }
 
-/* Of four ranks: what collectives hold of the step is what its release gains at most. */
+/* Programs of four ranks: releasing collectives gains at most their share of the step. */
 static void test_random_collectives(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 20; seed++) {
@@ -143,7 +144,7 @@ static ts_program *long_program(void) {
     return program;
 }
 
-/* The largest record and the largest trace that there can be, and two runs write the same bytes. */
+/* The largest possible record and trace; two runs write the same bytes. */
 static void test_sizes(void **state) {
     (void)state;
     enum { MOST = 64000000 };
@@ -172,7 +173,7 @@ static void test_sizes(void **state) {
     ts_program_free(program);
 }
 
-/* What is clocked together with others, on several threads, is what it is alone. */
+/* What-ifs that are clocked together, on several threads, have the results of single ones. */
 static void test_asks(void **state) {
     (void)state;
     enum { ASKS = 3 * TS_WHAT_IFS + 1 };
@@ -200,7 +201,7 @@ static void test_asks(void **state) {
         assert_int_equal(asks[i].total, record.what_if[0]);
         ts_record_free(&record);
     }
-    /* What one of them cannot do fails as a whole, and says why. */
+    /* If one of them fails, all fail, with the reason. */
     ts_chip broken = table_chip();
     ts_diag diag = {0};
     broken.dma_queues = 0;
@@ -240,7 +241,7 @@ static void test_loop(void **state) {
 }
 
 /* A step of two halves, the first forward and the second backward: two phases that meet in the middle. Half
-   of TensorE's work are transposes, all of them in the second. */
+   of TensorE's work is transposes, all of them in the second phase. */
 static void test_over_time(void **state) {
     (void)state;
     static const char code[] =
@@ -275,7 +276,7 @@ static void test_over_time(void **state) {
     ts_program_free(program);
 }
 
-/* On an instance of another chip a step takes what the clock says of that chip. */
+/* On an instance with another chip a step takes the time of that chip's clock. */
 static void test_prices(void **state) {
     (void)state;
     ts_program *program = parse_text(LOOP, "loop");
@@ -300,7 +301,7 @@ static void test_prices(void **state) {
     ts_program_free(program);
 }
 
-/* A user's names cannot become markup, and the page is small and asks for nothing. */
+/* A user's names cannot become markup; the page is small and loads nothing else. */
 static void test_page(void **state) {
     (void)state;
     ts_program *program = parse_text(LOOP, "loop");
@@ -333,7 +334,7 @@ static void test_diff(void **state) {
     ts_program_free(program);
 }
 
-/* Neither instructions nor a source: everything still has a form. */
+/* A program without instructions or sources still has a report in every form. */
 static void test_empty(void **state) {
     (void)state;
     ts_program *program = parse_text("trn 1\nprogram nothing chip=trn1\n", "nothing");

@@ -1,5 +1,5 @@
-/* The cache of compiled programs: what hits, what must miss, and a folder that others damage, fill or use at
- * the same time. */
+/* The cache of compiled programs: what hits, what must miss, and folders that others damage, fill or use at
+   the same time. */
 #include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -148,7 +148,7 @@ static void other_options_miss(void **state) {
     ts_program_cache_free(cache);
 }
 
-/* Whoever asks to see a pass must see it run. */
+/* A request to see a pass bypasses the cache, so that the pass runs. */
 static void dumps_are_made(void **state) {
     (void)state;
     ts_program_cache *cache = open_cache(folder, 0);
@@ -178,7 +178,7 @@ static void refusals_are_not_kept(void **state) {
 }
 
 /* The artifact with another letter in the name of the user's file: another program, since records name the
- * file. */
+   file. */
 static void change_letter(uint8_t *artifact, int number) {
     uint8_t *name = NULL;
     for (size_t i = 0; i + 3 < sizeof artifact_mlp && !name; i++)
@@ -258,7 +258,7 @@ static void another_chip_misses(void **state) {
     chip.vector_divide_cycles = cycles;
 }
 
-/* Compiles with what lies in the folder; whether it was used. */
+/* Compiles with the folder; whether a program in it was used. */
 static bool is_used(const ts_program *reference) {
     ts_program_cache *cache = open_cache(folder, 0);
     ts_shared_program *shared = compile_mlp(cache);
@@ -331,14 +331,14 @@ static void use_program(int number, uint64_t most, uint64_t compiled) {
     ts_shared_program_release(compile(cache, artifact, sizeof artifact, &plain));
     check_stats(cache, compiled, 0, !compiled);
     ts_program_cache_free(cache);
-    usleep(20000); /* times of files are those of the kernel's ticks */
+    usleep(20000); /* file times have the resolution of the kernel's ticks */
 }
 
 static void folder_is_bounded(void **state) {
     (void)state;
     int count;
     use_program(0, 0, 1);
-    uint64_t most = 7 * folder_bytes(&count) / 2; /* three of about that size */
+    uint64_t most = 7 * folder_bytes(&count) / 2; /* room for three of about that size */
     for (int i = 1; i < 6; i++) {
         use_program(i, most, 1);
         use_program(0, most, 0); /* used again and again: stays */
@@ -347,7 +347,7 @@ static void folder_is_bounded(void **state) {
     assert_int_equal(count, 3);
     use_program(1, most, 1); /* used longest ago: gone */
     use_program(0, 1, 0);
-    use_program(9, 1, 1); /* larger than all that is allowed: not written, and nothing goes for it */
+    use_program(9, 1, 1); /* larger than the limit: not written, and nothing is removed for it */
     assert_int_equal(count, 3);
 }
 

@@ -73,7 +73,7 @@ static void check_cast(const char *flags, ts_auto_cast mode, ts_dtype type) {
     assert_int_equal(options.auto_cast_type, type);
 }
 
-/* The last of competing flags counts; flags that only begin alike do not. */
+/* The last of several equal flags counts; flags that only begin alike are ignored. */
 static void test_auto_cast(void **state) {
     (void)state;
     check_cast("-O1", ts_auto_cast_none, ts_dtype_none);

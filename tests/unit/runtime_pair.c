@@ -1,4 +1,5 @@
-/* Two executables on the cores of one chip: each has a record of its own, also once the other one is gone. */
+/* Two executables on the cores of one chip: each has a record of its own, even after the other one is
+   gone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -65,10 +65,10 @@ static void test_too_large(void **state) {
     taken(1 << 20);
     assert_int_equal(ts_scratch_take(scratch, UINT64_C(1) << 40, &data, &diag), ts_capacity);
     assert_int_equal(in_use(), 0);
-    taken(1 << 20); /* nobody has it */
+    taken(1 << 20); /* free again */
 }
 
-/* A program that goes leaves alone what another one uses. */
+/* Freeing a program does not free scratch memory that another one uses. */
 static void test_in_use(void **state) {
     (void)state;
     uint8_t *data = NULL;
