@@ -341,7 +341,7 @@ typedef struct ts_clock {
     uint32_t *storage_of, *site_of; /* per tensor */
     ts_storage *storages;
     ts_site *sites; /* all of SBUF, all of PSUM, tiles, tensors */
-    uint32_t site_count, rest;
+    uint32_t site_count;
     bool is_ordered;            /* in every set, an engine's results come in the order of issue */
     TS_VEC(ts_reaches) reaches; /* operands of tracked storages, in program order; listed when first needed */
     uint32_t *reach_list;       /* indices of `reaches`, by storage and engine */

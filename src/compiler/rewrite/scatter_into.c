@@ -4,17 +4,12 @@
 #include "compiler/lower/lower_scatter.h"
 #include "compiler/passes.h"
 
-typedef struct scatter_into {
-    ts_module *module;
-    const uint32_t *uses; /* number of uses, by value id */
-} scatter_into;
-
 /* The op that defines `value`, if it is an adding scatter into zeros and `value` has no other use; else NULL.
- */
-static ts_op_node *scatter_of(const scatter_into *s, const ts_value *value) {
+   `uses` is the number of uses of each value, by id. */
+static ts_op_node *scatter_of(const uint32_t *uses, const ts_value *value) {
     ts_op_node *op = value->def;
     ts_alu alu;
-    if (!op || op->kind != ts_hlo_scatter || op->operand_count != 3 || s->uses[value->id] != 1) return NULL;
+    if (!op || op->kind != ts_hlo_scatter || op->operand_count != 3 || uses[value->id] != 1) return NULL;
     bool is_sum = ts_scatter_alu(op, &alu) && alu == ts_alu_add;
     return is_sum && ts_constant_is(op->operands[0], 0) ? op : NULL;
 }
@@ -48,15 +43,15 @@ static bool is_in(const ts_block *block, uint32_t before, const ts_op_node *op) 
 
 /* Turns the sum at position `at` into a scatter into the other summand and removes the original scatter from
    the block, which shifts the later ops. Returns false, with nothing changed, if the sum does not qualify. */
-static bool join(const scatter_into *s, ts_block *block, uint32_t at) {
+static bool join(const uint32_t *uses, ts_block *block, uint32_t at) {
     ts_op_node *sum = block->ops.data[at];
     if (sum->kind != ts_hlo_add) return false;
-    ts_op_node *scatter = scatter_of(s, sum->operands[1]);
+    ts_op_node *scatter = scatter_of(uses, sum->operands[1]);
     ts_value *into = sum->operands[scatter ? 0 : 1];
-    if (!scatter) scatter = scatter_of(s, sum->operands[0]);
+    if (!scatter) scatter = scatter_of(uses, sum->operands[0]);
     const ts_value *result = sum->results[0];
-    if (!scatter || !into->def || !ts_hlo_is_pointwise(into->def->kind) || s->uses[into->id] != 1 ||
-        !is_in(block, at, scatter) || !is_stored(block, at + 1, result, s->uses[result->id]))
+    if (!scatter || !into->def || !ts_hlo_is_pointwise(into->def->kind) || uses[into->id] != 1 ||
+        !is_in(block, at, scatter) || !is_stored(block, at + 1, result, uses[result->id]))
         return false;
     scatter->operands[0] = into;
     sum->kind = ts_hlo_scatter;
@@ -74,20 +69,19 @@ static bool join(const scatter_into *s, ts_block *block, uint32_t at) {
     return true;
 }
 
-static void walk(const scatter_into *s, ts_block *block) {
+static void walk(const uint32_t *uses, ts_block *block) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) walk(s, op->regions[j]);
-        if (join(s, block, i)) i--;
+            if (op->regions[j]) walk(uses, op->regions[j]);
+        if (join(uses, block, i)) i--;
     }
 }
 
 ts_status ts_scatter_into(ts_module *module, ts_func *main, ts_diag *diag) {
     ts_arena scratch = {0};
-    (void)diag;
-    scatter_into s = {.module = module, .uses = ts_count_uses(main, &scratch)};
-    walk(&s, main->body);
+    (void)module, (void)diag;
+    walk(ts_count_uses(main, &scratch), main->body);
     ts_arena_free(&scratch);
     return ts_ok;
 }
