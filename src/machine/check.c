@@ -134,7 +134,7 @@ typedef struct value_walk {
     int64_t pitch;
     ts_dtype dtype;
     int has;
-    ts_finding first; /* NaN */
+    ts_finding first; /* where the first NaN lies */
 } value_walk;
 
 static bool look_at_values(void *context, int32_t part, int64_t byte, int64_t count, int64_t step) {

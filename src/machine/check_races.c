@@ -17,7 +17,7 @@ enum {
     SBUF = 0,
     PSUM,
     SCRATCH,
-    TENSOR, /* storages; one for each tensor from TENSOR on */
+    TENSOR, /* SBUF to SCRATCH number storages; from TENSOR on there is one per tensor */
 };
 
 typedef struct box {

@@ -147,7 +147,7 @@ static void join_two_wide(unsigned op, bool is_signed, uint64_t *total, const ui
     }
 }
 
-/* 64-bit integers, which no engine computes on. */
+/* Joins 64-bit integers, which no engine computes on. */
 static void join_wide(const joining *j, int64_t at, int64_t n) {
     uint64_t total[TS_CHUNK], next[TS_CHUNK];
     const party *p = j->p;

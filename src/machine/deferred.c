@@ -213,7 +213,7 @@ typedef struct block {
     int64_t size;     /* 0: one half of a word has been found, the other not yet */
 } block;
 
-enum { BLOCKS = 16 }; /* most of one copy */
+enum { BLOCKS = 16 }; /* most blocks of one copy */
 typedef struct joining {
     ts_isa isa;
     const uint8_t *from; /* partition of the first element */

@@ -20,7 +20,7 @@ typedef struct home {
 
 struct ts_homes {
     bool is_poisoned;
-    home homes[1]; /* one a tile */
+    home homes[1]; /* one per tile */
 };
 
 /* Instructions that read a partition's bytes wherever ts_read_through finds them. */
@@ -28,7 +28,7 @@ struct ts_homes {
 static const uint64_t by_rows = BIT(tensor_tensor) | BIT(tensor_scalar) | BIT(scalar_tensor_tensor) |
                                 BIT(reciprocal) | BIT(activation) | BIT(tensor_reduce) | BIT(tensor_copy);
 
-/* A tile that wants a home. */
+/* A tile that needs a home. */
 typedef struct guest {
     uint32_t tile, first, last;
     bool is_new; /* gets columns that no tile had before, as long as there are such */

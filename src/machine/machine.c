@@ -125,7 +125,7 @@ static ts_status check_chip(const ts_chip *chip, ts_diag *diag) {
     const struct {
         const char *name;
         double value, low, high;
-        const char *limit; /* the row that sets it, or NULL */
+        const char *limit; /* the row that sets the limit, or NULL */
     } rows[] = {
         {"cores", chip->cores, 1, MAX_CORES, NULL},
         {"partitions", chip->partitions, 1, 4096, NULL},

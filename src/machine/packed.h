@@ -32,7 +32,7 @@ typedef struct ts_packing {
 ts_packing ts_packed_find(const ts_exec *exec, const ts_area *area, const ts_gemm_kernel *kernel);
 /* The area is about to be written: forgets the operands in it. */
 void ts_packed_meet(ts_core *core, const ts_area *area);
-/* Forgets all operands, at the begin of a run. */
+/* Forgets all operands, at the start of a run. */
 void ts_packed_drop(ts_core *core);
 
 #endif

@@ -187,8 +187,8 @@ static float fold_extreme(unsigned op, const float *row, int64_t n, int begun, f
     return begun ? found : ts_alu_float(op, total, found);
 }
 
-/* Folds n elements of each of `lanes` rows into totals. For max and min, `begun` elements at the begin of the
-   rows may be in totals already: whole vectors from the begin of a row are faster. */
+/* Folds n elements of each of `lanes` rows into totals. For max and min, the first `begun` elements of the
+   rows may be in totals already: whole vectors from the start of a row are faster. */
 static void fold(unsigned op, const float *const *rows, int lanes, int64_t n, int begun, float *totals) {
     switch (op) {
     case ts_alu_add: ts_fold_add(rows, n, totals); return;

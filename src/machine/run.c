@@ -65,7 +65,7 @@ ts_status ts_exec_leave(ts_exec *exec, const ts_inst *inst) {
     return ts_ok;
 }
 
-/* In program order, what an instruction waits for has happened already. */
+/* Nothing to wait for: in program order the signal has happened already. */
 ts_status ts_exec_event_semaphore(ts_exec *exec, const ts_inst *inst) {
     (void)inst;
     exec->stats.instructions++;

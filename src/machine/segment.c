@@ -219,7 +219,7 @@ static bool may_be_in_columns(const ts_segment *s, const ts_area *place) {
 
 /* ---- adding to a segment ---- */
 
-/* Instructions with few partitions and much work are cut along their rows instead. */
+/* Whether to cut an instruction with few partitions and much work along its rows instead. */
 static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, const ts_work *work) {
     double ns = (double)(set->parts * work->units) * work->unit_ns;
     return ts_pool_threads(exec->pool) > 1 && set->parts < TS_BLOCK_PARTS && work->units > 1 &&

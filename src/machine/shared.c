@@ -58,7 +58,7 @@ ts_status ts_shared_open(int file, const ts_shared_place *place, ts_shared **sha
         ts_shared_wake(made);
         return ts_ok;
     }
-    made->file = -1; /* stays the caller's */
+    made->file = -1; /* the caller keeps it */
     ts_shared_close(made);
     *shared = NULL;
     return diag ? diag->status : ts_system;

@@ -9,7 +9,7 @@
 
 #include "machine/engine.h"
 
-/* How often a wait for other members looks whether they are still there and whether the run is cancelled. */
+/* A wait for other members looks this often whether they are still there and whether the run is cancelled. */
 enum { TS_LOOK_MS = 50 };
 
 /* A member's ts_offer for other processes, to which addresses mean nothing. The member's window holds the
@@ -23,8 +23,9 @@ typedef struct ts_note {
 } ts_note;
 
 typedef struct ts_shared_member {
-    alignas(64) atomic_uint_fast64_t rounds; /* come to; what was written before is visible */
-    ts_note note;                            /* valid until all have met again */
+    /* Rounds that the member has come to; what it wrote before is visible. */
+    alignas(64) atomic_uint_fast64_t rounds;
+    ts_note note; /* valid until all have met again */
 } ts_shared_member;
 
 /* How much is known of the failure that ends the program for all. */

@@ -365,8 +365,8 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
 /* ---- nc_transpose ---- */
 
 /* Before NeuronCore-v3, which transposes bits (ISA:829-867), TensorE multiplies by the identity. That adds 0
-   x for every other x of the column, so a NaN or Inf among them makes NaN (ARCH:185-191). Sums start at +0,
-   so -0 becomes +0. */
+   times every other element of the column, so a NaN or Inf among them makes NaN (ARCH:185-191). Sums start at
+   +0, so -0 becomes +0. */
 static void multiply_by_identity(float *column, int64_t n) {
     int64_t others = 0, where = 0;
     for (int64_t i = 0; i < n; i++)

@@ -43,7 +43,7 @@ ts_pair ts_pair_inner(const ts_pair *pair, int dims);
 void ts_pair_arrange(ts_pair *pair);
 /* Moves the part with outermost counter in [first, last). */
 void ts_pair_move(const ts_pair *pair, int64_t first, int64_t last);
-/* Moves one element. */
+/* Moves one element, from src to dst. */
 void ts_pair_move_one(const ts_pair *pair, uint8_t *dst, const uint8_t *src);
 /* Whether no byte of dst is written twice. */
 bool ts_pattern_is_disjoint(const ts_pattern *pattern);
