@@ -27,9 +27,11 @@ int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, cons
 
 bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b) {
     if (a->base != b->base || a->term_count != b->term_count || a->rotation != b->rotation) return false;
-    const ts_term *x = program->terms.data + a->first_term, *y = program->terms.data + b->first_term;
-    for (uint32_t i = 0; i < a->term_count; i++)
-        if (x[i].coef != y[i].coef || x[i].loop != y[i].loop) return false;
+    for (uint32_t i = 0; i < a->term_count; i++) {
+        const ts_term *x = &program->terms.data[a->first_term + i];
+        const ts_term *y = &program->terms.data[b->first_term + i];
+        if (x->coef != y->coef || x->loop != y->loop) return false;
+    }
     return true;
 }
 

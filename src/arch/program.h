@@ -215,9 +215,10 @@ static inline int64_t ts_rotation_slot(const ts_rotation *rotation, int64_t inde
 static inline int64_t ts_affine_sum(const ts_program *program, const ts_affine *affine,
                                     const int64_t *counters) {
     int64_t value = affine->base;
-    const ts_term *terms = program->terms.data + affine->first_term;
-    for (uint32_t i = 0; i < affine->term_count; i++)
-        value += terms[i].coef * counters[terms[i].loop];
+    for (uint32_t i = 0; i < affine->term_count; i++) {
+        const ts_term *term = &program->terms.data[affine->first_term + i];
+        value += term->coef * counters[term->loop];
+    }
     return value;
 }
 /* The same as ts_affine_value, inline for loops that evaluate many forms. */

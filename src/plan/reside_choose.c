@@ -32,7 +32,8 @@ static void cover_tile(const ts_reside *r, const ts_reside_link *l, option *o) {
 static void add_options(chooser *c, uint32_t number) {
     const ts_reside *r = c->r;
     const ts_reside_tensor *tensor = &r->tensors[number];
-    const ts_reside_link *links = r->links.data + tensor->first_link;
+    if (tensor->link_count == 0) return;
+    const ts_reside_link *links = &r->links.data[tensor->first_link];
     option o = {.tensor = number, .first = TS_LIVE_NEVER};
     double stored = 0, saved = 0;
     for (uint32_t i = 0; i < tensor->fill_count; i++) {
@@ -91,9 +92,8 @@ static void take_tiles(ts_reside *r, const ts_reside_tensor *tensor, bool is_tak
 /* Whether no other tensor has taken one of the tiles. A tile that is stored to two tensors, or loaded and
    stored, can be part of only one. */
 static bool are_free(const ts_reside *r, const ts_reside_tensor *tensor, uint32_t loads) {
-    const ts_reside_link *links = r->links.data + tensor->first_link;
     for (uint32_t i = 0; i < tensor->fill_count + loads; i++)
-        if (r->tiles[links[i].tile].is_taken) return false;
+        if (r->tiles[r->links.data[tensor->first_link + i].tile].is_taken) return false;
     return true;
 }
 

@@ -190,6 +190,11 @@ static int by_end(const void *a, const void *b, void *context) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
+static void sort_links(ts_reside *r, const ts_reside_tensor *tensor) {
+    if (tensor->link_count == 0) return;
+    qsort_r(&r->links.data[tensor->first_link], tensor->link_count, sizeof(ts_reside_link), by_end, r->tiles);
+}
+
 static bool same_dims(const ts_ap *a, const ts_ap *b) {
     bool is_same = a->dims == b->dims && a->dtype == b->dtype && a->parts.max == b->parts.max;
     for (int i = 0; is_same && i < a->dims; i++)
@@ -284,7 +289,7 @@ static void link_tensor(ts_reside *r, uint32_t number) {
     tensor->link_count = r->links.count - tensor->first_link;
     for (uint32_t i = tensor->first_link; i < r->links.count; i++)
         r->tiles[r->links.data[i].tile].is_linked = false;
-    qsort_r(r->links.data + tensor->first_link, tensor->link_count, sizeof(ts_reside_link), by_end, r->tiles);
+    sort_links(r, tensor);
 }
 
 /* ---- arguments ---- */
@@ -385,7 +390,7 @@ static void link_argument(ts_reside *r, uint32_t number) {
         if (u->at > end && find_link(r, tensor, number, u, &found)) ts_vec_push(&r->links, &r->arena, found);
     }
     tensor->link_count = r->links.count - tensor->first_link;
-    qsort_r(r->links.data + tensor->first_link, tensor->link_count, sizeof(ts_reside_link), by_end, r->tiles);
+    sort_links(r, tensor);
 }
 
 void ts_reside_find(ts_reside *r) {

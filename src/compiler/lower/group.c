@@ -135,9 +135,10 @@ double ts_group_bytes(const ts_group *group) {
 }
 
 int64_t ts_group_capacity(const ts_group *group) {
-    int64_t elems = (int64_t)((double)group->budget / ts_group_bytes(group)), row = row_elems(group);
+    int64_t row = row_elems(group);
     int64_t wanted = group->is_reducing && row > TS_GROUP_FREE ? row : TS_GROUP_FREE;
-    return elems > wanted ? wanted : elems;
+    double elems = (double)group->budget / ts_group_bytes(group); /* infinite where numbers are all it has */
+    return elems > (double)wanted ? wanted : (int64_t)elems;
 }
 
 bool ts_group_fits(const ts_group *group, ts_op_node *more) {

@@ -213,8 +213,9 @@ static int64_t capacity(const ts_emitter *e) {
         more += 2.0 * ts_dtype_get(ts_chip_dtype(view->dtype))->bytes *
                 (double)(ts_pointwise_span_factor(view) - 1);
     }
+    if (more == 0) return elems;
     int64_t fewer = (int64_t)((double)e->group->budget / (bytes + more));
-    return more > 0 && fewer < elems ? fewer : elems;
+    return fewer < elems ? fewer : elems;
 }
 
 /* Puts axes of rows on the partitions; with sums over rows, only axes that all of them sum. */
