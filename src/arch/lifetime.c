@@ -99,26 +99,16 @@ static bool is_plain(const ts_ap *ap) {
     return is;
 }
 
-static bool is_same_affine(const ts_program *program, const ts_affine *a, const ts_affine *b) {
-    bool is = a->base == b->base && a->rotation == b->rotation && a->term_count == b->term_count;
-    for (uint32_t i = 0; is && i < a->term_count; i++) {
-        const ts_term *x = &program->terms.data[a->first_term + i],
-                      *y = &program->terms.data[b->first_term + i];
-        is = x->loop == y->loop && x->coef == y->coef;
-    }
-    return is;
-}
-
 static bool is_same_count(const ts_program *program, const ts_count *a, const ts_count *b) {
     return a->max == b->max && a->is_ragged == b->is_ragged &&
-           (!a->is_ragged || is_same_affine(program, &a->limit, &b->limit));
+           (!a->is_ragged || ts_affine_same(program, &a->limit, &b->limit));
 }
 
 /* Whether two operands name the same bytes in every trip, except for their slot. */
 static bool is_same_place(const ts_program *program, const ts_ap *a, const ts_ap *b) {
     bool is = a->dtype == b->dtype && a->dims == b->dims && a->offset.base == b->offset.base &&
               a->offset.term_count == 0 && b->offset.term_count == 0 &&
-              is_same_affine(program, &a->part, &b->part) && is_same_count(program, &a->parts, &b->parts);
+              ts_affine_same(program, &a->part, &b->part) && is_same_count(program, &a->parts, &b->parts);
     for (int i = 0; is && i < a->dims; i++)
         is = a->dim[i].step == b->dim[i].step && is_same_count(program, &a->dim[i].count, &b->dim[i].count);
     return is;

@@ -19,15 +19,10 @@ static int compare(const ts_report_line *a, const ts_report_line *b, bool by_fun
     return order || !by_function ? order : strcmp(a->function, b->function);
 }
 
-static int by_place(const void *a, const void *b) {
+/* For qsort_r. */
+static int by_place(const void *a, const void *b, void *by_function) {
     const ts_report_line *x = *(const ts_report_line *const *)a, *y = *(const ts_report_line *const *)b;
-    int order = compare(x, y, true);
-    return order ? order : x->line < y->line ? -1 : x->line > y->line;
-}
-
-static int by_number(const void *a, const void *b) {
-    const ts_report_line *x = *(const ts_report_line *const *)a, *y = *(const ts_report_line *const *)b;
-    int order = compare(x, y, false);
+    int order = compare(x, y, *(const bool *)by_function);
     return order ? order : x->line < y->line ? -1 : x->line > y->line;
 }
 
@@ -75,9 +70,8 @@ static void align(const ts_report_line **a, uint32_t n, const ts_report_line **b
 
 /* Aligns the lines of each function, or file, that both sides have. */
 static void match(side *a, side *b, bool by_function, ts_arena *arena, ts_line_pair *pairs, uint32_t *count) {
-    int (*order)(const void *, const void *) = by_function ? by_place : by_number;
-    if (a->count) qsort(a->line, a->count, sizeof *a->line, order);
-    if (b->count) qsort(b->line, b->count, sizeof *b->line, order);
+    if (a->count) qsort_r(a->line, a->count, sizeof *a->line, by_place, &by_function);
+    if (b->count) qsort_r(b->line, b->count, sizeof *b->line, by_place, &by_function);
     for (uint32_t i = 0, j = 0, n, m; i < a->count && j < b->count; i = n, j = m) {
         int order_of = compare(a->line[i], b->line[j], by_function);
         for (n = i; n < a->count && order_of <= 0 && compare(a->line[n], a->line[i], by_function) == 0;)

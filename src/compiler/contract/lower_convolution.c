@@ -86,19 +86,25 @@ static ts_status get_rows(ts_lower *lower, ts_value *value, ts_view *view) {
     return view->stride[view->rank - 1] == 1 ? ts_ok : ts_lower_whole(lower, value, view);
 }
 
-/* Copies the view to a new scratch tensor whose axes are in the order `perm`, and makes `view` address the
-   copy with the original order of axes. */
-static ts_status lay(ts_lower *lower, int rank, const int *perm, const char *name, ts_view *view) {
+/* A new scratch tensor with the view's dims and dtype whose axes lie in the order `perm`, as a view with the
+   view's order of axes. */
+static ts_view make_laid(ts_lower *lower, const ts_view *view, int rank, const int *perm, const char *name) {
     int back[TS_VIEW_RANK];
     for (int i = 0; i < rank; i++)
         back[perm[i]] = i;
-    ts_view from = ts_view_permute(view, rank, perm);
+    ts_view order = ts_view_permute(view, rank, perm);
     ts_type type = {.dtype = view->dtype, .rank = (uint8_t)rank};
-    memcpy(type.dim, from.dim, sizeof type.dim);
+    memcpy(type.dim, order.dim, sizeof type.dim);
     ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, name), &type);
-    TS_TRY(ts_lower_copy(lower, &dense, &from));
-    *view = ts_view_permute(&dense, rank, back);
-    return ts_ok;
+    return ts_view_permute(&dense, rank, back);
+}
+
+/* Copies the view to such a tensor, and makes `view` address the copy. */
+static ts_status lay(ts_lower *lower, int rank, const int *perm, const char *name, ts_view *view) {
+    ts_view laid = make_laid(lower, view, rank, perm, name), to = ts_view_permute(&laid, rank, perm);
+    ts_view from = ts_view_permute(view, rank, perm);
+    *view = laid;
+    return ts_lower_copy(lower, &to, &from);
 }
 
 /* Writes to `perm` the order of axes in which the weights of one channel are contiguous; returns the rank. */
@@ -168,16 +174,10 @@ static ts_view begin_result(ts_lower *lower, const ts_conv *c, ts_value *result,
     enum { FEWEST = 4096 /* elements that are worth a copy */ };
     ts_lower_result(lower, result);
     ts_view view = ((ts_lowered *)result->note)->view;
-    int perm[TS_VIEW_RANK], back[TS_VIEW_RANK];
+    int perm[TS_VIEW_RANK];
     if (!is_apart || view.stride[c->out_feature] != 1 || ts_view_elems(&view) < FEWEST) return view;
     int rank = taps_last(c, c->out_feature, c->out_batch, c->out_axis, perm);
-    ts_view order = ts_view_permute(&view, rank, perm);
-    ts_type type = {.dtype = view.dtype, .rank = (uint8_t)rank};
-    memcpy(type.dim, order.dim, sizeof type.dim);
-    for (int i = 0; i < rank; i++)
-        back[perm[i]] = i;
-    ts_view dense = ts_view_of_tensor(ts_lower_scratch(lower, &type, "weights_by_channel"), &type);
-    return ts_view_permute(&dense, rank, back);
+    return make_laid(lower, &view, rank, perm, "weights_by_channel");
 }
 
 /* Computes the convolution with the taps reading images in SBUF. Sets *is_done to false if that is
