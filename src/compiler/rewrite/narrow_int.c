@@ -207,16 +207,22 @@ static void make_constant(narrower *n, ts_op_node *op) {
     op->kind = ts_hlo_constant;
 }
 
-static void rewrite_block(narrower *n, const ts_block *block, const uint8_t *roots) {
+/* Whether an op's regions are functions of elements, of which the lowering wants the operator itself, even
+   where the elements at hand leave it one result only. */
+static bool has_functions(const ts_op_node *op) {
+    return op->kind != ts_hlo_while && op->kind != ts_hlo_case && op->kind != ts_hlo_if;
+}
+
+static void rewrite_block(narrower *n, const ts_op_node *owner, const ts_block *block, const uint8_t *roots) {
     for (uint32_t i = 0; i < block->arg_count; i++)
         rewrite_value(n, block->args[i], roots);
     for (uint32_t i = 0; i < block->ops.count; i++) {
         ts_op_node *op = block->ops.data[i];
         for (uint32_t j = 0; j < op->region_count; j++)
-            if (op->regions[j]) rewrite_block(n, op->regions[j], roots);
+            if (op->regions[j]) rewrite_block(n, op, op->regions[j], roots);
         for (uint32_t j = 0; j < op->result_count; j++)
             rewrite_value(n, op->results[j], roots);
-        make_constant(n, op);
+        if (!owner || !has_functions(owner)) make_constant(n, op);
     }
 }
 
@@ -239,7 +245,7 @@ ts_status ts_narrow_int(ts_module *module, ts_func *main, ts_diag *diag) {
                                 : fits & FITS_U32 ? ts_dtype_u32
                                                   : ts_dtype_none;
     }
-    rewrite_block(&n, main->body, roots);
+    rewrite_block(&n, NULL, main->body, roots);
     ts_arena_free(&scratch);
     return ts_ok;
 }
