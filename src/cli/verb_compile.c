@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/console.h"
 #include "cli/interrupt.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -82,6 +83,8 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
     ts_status status = ts_session_open(arguments, 1, &session, diag);
     if (status == ts_ok) status = compile(arguments, &session, out, diag);
     ts_session_close(&session);
+    if (status != ts_ok && arguments->dump)
+        ts_console_write(out, NULL); /* a pass before the one that failed */
     return status;
 }
 

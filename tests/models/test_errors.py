@@ -87,6 +87,7 @@ def test_unsupported_operation_names_itself_and_the_source(tmp_path, fn, argumen
     error = json.loads(cli.trainstone("compile", path, "-o", out, "--json").stdout)
     assert error["error"]["kind"] == "unsupported" and op in error["error"]["op"]
     assert f"{HERE}:{line}" in error["error"]["where"]
+    assert op in cli.trainstone("compile", path, "--dump", "inline").stdout  # a pass that came before the refusal
 
 
 def test_model_beyond_hbm(tmp_path):
