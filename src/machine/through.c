@@ -72,12 +72,19 @@ bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, c
 
 enum { SHORT_ROW = 2048 }; /* bytes; a copy reads several such rows at a time if they are far away */
 
+/* The tile's next readers want what is loaded now, not what a load of an earlier trip was to bring. */
+static void forget_loads(ts_segment *s, uint32_t tile) {
+    for (int i = 0; i < s->loads; i++)
+        if (s->load[i].tile == tile) s->load[i].tile = 0;
+}
+
 void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
                   const ts_window *window) {
     const ts_exec *exec = set->exec;
     ts_segment *s = exec->core->segment;
-    if (!exec->homes || dst->space != ts_space_sbuf || !is_of_rows(pair, dim) || !ts_rows_are_adjacent(dst) ||
-        (pair->is_far && dst->high < SHORT_ROW))
+    if (!exec->homes || dst->space != ts_space_sbuf) return;
+    forget_loads(s, dst->tile);
+    if (!is_of_rows(pair, dim) || !ts_rows_are_adjacent(dst) || (pair->is_far && dst->high < SHORT_ROW))
         return;
     const uint32_t readers = ts_homes_readers(exec->homes, dst->tile, exec->at);
     if (readers == 0) return;

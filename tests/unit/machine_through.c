@@ -177,6 +177,36 @@ static void what_is_needed_besides_is_loaded(void **state) {
                           "src=sbuf.f32[tile1 p0:128 +4096 64]\n" SQUARE)); /* its old value is gone */
 }
 
+/* The last trip's rows are too short to be read in HBM, where those of the trip before still wait to be. */
+static void a_short_load_is_not_mistaken_for_the_one_before(void **state) {
+    (void)state;
+    enum { WIDTH = 25000, WIDE = 1000, LEFT = 200, RAGGED = WIDTH / WIDE + 1, ALL = WIDTH + LEFT };
+    float *data = calloc(2 * (size_t)PARTS * ALL, sizeof *data), *results = data + PARTS * ALL;
+    ts_program *program = program_of(
+        "tensor x: output 0 f32[128,%d]\ntensor y: output 1 f32[128,%d]\n"
+        "tile 1: sbuf address=4096 bytes=4000 slots=2\ntile 2: sbuf address=16384 bytes=4000\n"
+        "loop %%i = %d\n"
+        "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +4096+4000*(%%i mod 2) min(1000, %d-1000*%%i)] "
+        "src=hbm.f32[x +1000*%%i 128@%d min(1000, %d-1000*%%i)]\n"
+        "vector.tensor_scalar dst=sbuf.f32[tile2 p0:128 +16384 min(1000, %d-1000*%%i)] "
+        "data=sbuf.f32[tile1 p0:128 +4096+4000*(%%i mod 2) min(1000, %d-1000*%%i)] op0=multiply operand0=2\n"
+        "sync.dma_copy queue=1 dst=hbm.f32[y +1000*%%i 128@%d min(1000, %d-1000*%%i)] "
+        "src=sbuf.f32[tile2 p0:128 +16384 min(1000, %d-1000*%%i)]\nend\n",
+        ALL, ALL, RAGGED, ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL);
+    ts_machine *machine = machine_of(NULL);
+    ts_homes *homes = homes_of(program);
+    for (int i = 0; i < PARTS * ALL; i++)
+        data[i] = (float)i;
+    ts_run once = {.data = (void *const[]){data, results}, .homes = homes};
+    assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
+    for (int i = 0; i < PARTS * ALL; i++)
+        assert_true(results[i] == 2 * (float)i);
+    ts_homes_free(homes);
+    ts_machine_free(machine);
+    ts_program_free(program);
+    free(data);
+}
+
 /* A product prefetches the rows of one waiting load of its partitions, each load's once. */
 static void a_load_is_fetched_once(void **state) {
     (void)state;
@@ -327,6 +357,7 @@ int main(void) {
         cmocka_unit_test(what_is_only_read_is_not_loaded),
         cmocka_unit_test(what_is_needed_besides_is_loaded),
         cmocka_unit_test(what_is_read_in_hbm_stays_until_then),
+        cmocka_unit_test(a_short_load_is_not_mistaken_for_the_one_before),
         cmocka_unit_test(a_load_is_fetched_once),
         cmocka_unit_test(values_are_the_same),
     };
