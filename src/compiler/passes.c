@@ -26,6 +26,10 @@ static ts_status run_ranks(compilation *c) {
     return ts_expand_ranks(c->module, c->main, c->diag);
 }
 
+static ts_status run_complex(compilation *c) {
+    return ts_split_complex(c->module, c->main, c->diag);
+}
+
 static ts_status run_sort(compilation *c) {
     TS_TRY(ts_expand_sorts(c->module, c->main, c->diag));
     return ts_sort_keys(c->module, c->main, c->diag);
@@ -139,6 +143,7 @@ typedef struct pass {
 static const pass passes[] = {
     {"inline", run_inline, false},     /* one function, no calls */
     {"ranks", run_ranks, false},       /* collectives by rank */
+    {"complex", run_complex, false},   /* complex numbers by their parts */
     {"sort", run_sort, false},         /* sorts compare their operands directly */
     {"expand", run_expand, false},     /* ops that other ops can compute */
     {"fp8", run_fp8, false},           /* f8E4M3FN becomes bytes */
@@ -165,7 +170,7 @@ static ts_status check_dump(const ts_compile_options *options, ts_diag *diag) {
     if (!options || !options->dump_pass) return ts_ok;
     for (int i = 0; i < PASS_COUNT; i++)
         if (strcmp(passes[i].name, options->dump_pass) == 0) return ts_ok;
-    char names[160] = "";
+    char names[256] = "";
     for (size_t i = 0, at = 0; i < PASS_COUNT && at < sizeof names; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", passes[i].name);
     return ts_fail(diag, ts_usage, "no pass is named '%s'; there are %s", options->dump_pass, names);

@@ -38,6 +38,10 @@ ts_status ts_sort_first(ts_module *module, ts_func *main, ts_diag *diag);
    ones. No op that is left is the identity. */
 ts_status ts_fold(ts_module *module, ts_func *main, ts_diag *diag);
 
+/* Replaces operations on complex numbers by operations on their parts, and Fourier transforms by products of
+   matrices. */
+ts_status ts_split_complex(ts_module *module, ts_func *main, ts_diag *diag);
+
 /* Replaces ops that can be computed by others (expand.h). */
 ts_status ts_expand(ts_module *module, ts_func *main, ts_diag *diag);
 

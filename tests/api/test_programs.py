@@ -29,14 +29,11 @@ ARCHIVE = ROOT.parent / "shared/reference/programs.tar.zst"
 # What their data types or operations exclude; each must say what is missing, and where in its user's source.
 REFUSED = {
     "consts.jit__lambda": "i4",
-    "lin.jit_fft": "c64",
-    "misc.jit_f": "complex",
-    "ops.jit_multiply.4": "c64",
-    "ops.jit_stage.3": "c64",
+    "misc.jit_f": "i4",
     "x64.jit__lambda": "f64",
 }
 DTYPES = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "i8": np.int8, "i16": np.int16,
-          "i32": np.int32, "ui8": np.uint8, "ui32": np.uint32, "i1": np.bool_}
+          "i32": np.int32, "ui8": np.uint8, "ui32": np.uint32, "i1": np.bool_, "complex<f32>": np.complex64}
 # (relative to the largest element, relative to the element), by the narrowest float of the program. fp32: sums in
 # other orders and functions within 3 ULP, through a whole training step. 16 bits: fused values are not rounded where
 # XLA rounds them, so that results part by a rounding or two of their size.
@@ -65,7 +62,7 @@ def arguments_of(path):
     text = path.with_suffix(".mlir").read_text()
     signature = re.search(r"func\.func public @main\((.*?)\) ->", text, re.S)[1]
     random = np.random.default_rng(0)
-    for match in re.finditer(r"%arg\d+: tensor<((?:\d+x)*)(\w+)>", signature):
+    for match in re.finditer(r"%arg\d+: tensor<((?:\d+x)*)(complex<f32>|\w+)>", signature):
         shape = tuple(int(n) for n in match[1].split("x") if n)
         dtype = DTYPES[match[2]]
         if dtype == np.bool_:
@@ -73,7 +70,7 @@ def arguments_of(path):
         elif np.dtype(dtype).kind in "iu":
             yield random.integers(0, 8, shape).astype(dtype)
         else:
-            yield (0.1 * random.standard_normal(shape) ** 2 + 0.01).astype(dtype)
+            yield np.asarray(0.1 * random.standard_normal(shape) ** 2 + 0.01).astype(dtype)
 
 
 def run_on_cpu(path, arguments):
@@ -103,7 +100,8 @@ def disagreement(got, want, kind):
     if want.dtype.kind in "iub":
         return None if np.array_equal(got, want) else f"{np.count_nonzero(got != want)} of {want.size} differ"
     of_largest, of_each = TOLERANCE[kind]
-    got, want = got.astype(np.float64), want.astype(np.float64)
+    wide = np.complex128 if want.dtype.kind == "c" else np.float64
+    got, want = got.astype(wide), want.astype(wide)
     finite = np.isfinite(want)
     if not np.array_equal(finite, np.isfinite(got)) or not np.array_equal(got[~finite], want[~finite], equal_nan=True):
         return "is not finite in other places"

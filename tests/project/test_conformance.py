@@ -44,6 +44,24 @@ def test_almost_is_absolute():
     assert differ(np.float32([np.nan]), np.float32([1]), "f32", "almost", 1e-4) == 1
 
 
+def test_almost_allows_what_floats_cannot_avoid():
+    assert differ(np.float32([1e9]), np.float32([1e9 + 128]), "f32", "almost", 1e-4) == 0
+    assert differ(np.float32([1e9]), np.float32([1e9 + 320]), "f32", "almost", 1e-4) == 1
+
+
+def test_complex_numbers_by_their_size():
+    assert differ(np.complex64([1 + 1e-7j]), np.complex64([1]), "complex<f32>", "close", 3) == 0
+    assert differ(np.complex64([1 + 1e-6j]), np.complex64([1]), "complex<f32>", "close", 3) == 1
+    assert differ(np.complex64([complex(np.inf, 0)]), np.complex64([1]), "complex<f32>", "close", 3) == 1
+
+
+def test_transforms_by_their_largest():
+    got, want = np.float32([1, 1e-7]), np.float32([1, 0])
+    assert differ(got, want, "f32", "close", 3) == 1
+    assert conformance.differ(got, want, "f32", "close", 3, is_sum=True)[0] == 0
+    assert conformance.differ(np.float32([1, 1e-6]), want, "f32", "close", 3, is_sum=True)[0] == 1
+
+
 def test_equal_is_by_value():
     assert differ(np.float32([-0.0]), np.float32([0.0]), "f32", "eq") == 0
     assert differ(np.float32([np.nan]), np.float32([np.nan]), "f32", "eq") == 1

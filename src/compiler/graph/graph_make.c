@@ -193,6 +193,17 @@ ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count) {
     return op->results[0];
 }
 
+ts_value *ts_make_product(ts_maker *m, ts_value *a, ts_value *b, int64_t depth_a, int64_t depth_b) {
+    ts_type type = ts_type_make(ts_dtype_f32, 0, NULL);
+    for (int i = 0; i < a->type.rank; i++)
+        if (i != depth_a) type.dim[type.rank++] = a->type.dim[i];
+    for (int i = 0; i < b->type.rank; i++)
+        if (i != depth_b) type.dim[type.rank++] = b->type.dim[i];
+    ts_named_attr named[2] = {{"lhs_contracting_dimensions", ts_make_ints(m, 1, &depth_a)},
+                              {"rhs_contracting_dimensions", ts_make_ints(m, 1, &depth_b)}};
+    return put(m, ts_hlo_dot_general, 2, (ts_value *[]){a, b}, &type, 2, named);
+}
+
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim) {
     ts_type type = ts_type_make(a->type.dtype, rank, dim);
     return put(m, ts_hlo_reshape, 1, &a, &type, 0, NULL);

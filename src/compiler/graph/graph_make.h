@@ -48,6 +48,8 @@ void ts_make_loop(ts_maker *m, int64_t trips, int count, ts_value **carried, ts_
                   void *context);
 /* The sum over the `count` axes from `axis` on, which are removed. */
 ts_value *ts_make_sum(ts_maker *m, ts_value *a, int64_t axis, int count);
+/* The sum of products over an axis of each, both removed: the axes of `a`, then those of `b`; f32. */
+ts_value *ts_make_product(ts_maker *m, ts_value *a, ts_value *b, int64_t depth_a, int64_t depth_b);
 ts_value *ts_make_reshape(ts_maker *m, ts_value *a, int rank, const int64_t *dim);
 ts_value *ts_make_bitcast(ts_maker *m, ts_value *a, const ts_type *type);
 ts_value *ts_make_slice(ts_maker *m, ts_value *a, const int64_t *start, const int64_t *limit);

@@ -16,12 +16,14 @@ int ts_lower_load_queue(ts_lower *lower) {
 }
 
 static const char COMPLEX_REMEDY[] =
-    "carry real and imaginary parts as two arrays; what needs complex numbers, as jnp.fft does, runs on the "
-    "host: jax.device_put(x, jax.devices(\"cpu\")[0])";
+    "carry real and imaginary parts as two arrays, or compute this on the host: jax.device_put(x, "
+    "jax.devices(\"cpu\")[0])";
 
-/* Types of arguments and results that are only moved, as bytes or halves (expand_fp8.c, expand_wide.c). */
+/* Types of arguments and results that are only moved, as bytes or halves (expand_fp8.c, expand_wide.c,
+ * expand_complex.c). */
 static bool is_carried(unsigned dtype) {
-    return dtype == ts_dtype_f8e4m3fn || dtype == ts_dtype_i64 || dtype == ts_dtype_u64;
+    return dtype == ts_dtype_f8e4m3fn || dtype == ts_dtype_i64 || dtype == ts_dtype_u64 ||
+           dtype == ts_dtype_c64;
 }
 
 ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
@@ -36,10 +38,10 @@ ts_status ts_lower_check_dtypes(ts_lower *lower, const ts_op_node *op) {
         if (!is_tensor || !(info->native || (is_carried(value->type.dtype) && is_moved))) {
             ts_op_fail(lower->module, op, lower->diag, ts_unsupported, "%s has no datapath for %s",
                        lower->b.chip->name, is_tensor ? info->name : "values that are not tensors");
-            bool is_complex = value->type.dtype == ts_dtype_c64 || value->type.dtype == ts_dtype_c128;
-            ts_diag_remedy(lower->diag, is_complex ? COMPLEX_REMEDY
-                                                   : "use f32, bf16, f16 or 32-bit integers (jax_enable_x64 "
-                                                     "off)");
+            ts_diag_remedy(lower->diag, value->type.dtype == ts_dtype_c64 ? COMPLEX_REMEDY
+                                        : value->type.dtype == ts_dtype_c128
+                                            ? "use complex64 (jax_enable_x64 off)"
+                                            : "use f32, bf16, f16 or 32-bit integers (jax_enable_x64 off)");
             return ts_unsupported;
         }
         for (int k = 0; k < value->type.rank; k++)

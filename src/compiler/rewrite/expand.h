@@ -37,6 +37,10 @@ ts_expander ts_expand_limbs;
 ts_expander ts_expand_norm;
 /* ApproxTopK, as jax.lax.approx_max_k calls it; computed exactly. */
 ts_expander ts_expand_top;
+/* Complex values that enter and leave regions, as their parts; then all else, with ts_expand_fft. */
+ts_expander ts_expand_complex_regions;
+/* Fourier transforms of fp32, as products of complex matrices. */
+ts_expander ts_expand_fft;
 /* scatter and sort of 64-bit integers. Runs before ts_expand_wide, while their regions still work on whole
    integers. */
 ts_expander ts_expand_wide_rows;

@@ -155,29 +155,13 @@ static ts_value *weights(const resizing *r, int64_t from, int64_t to) {
     return ts_make_constant(r->m, attr);
 }
 
-static ts_value *product(ts_maker *m, ts_value *left, ts_value *right, int64_t left_depth,
-                         int64_t right_depth) {
-    ts_type type = ts_type_make(ts_dtype_f32, 0, NULL);
-    for (int i = 0; i < left->type.rank; i++)
-        if (i != left_depth) type.dim[type.rank++] = left->type.dim[i];
-    for (int i = 0; i < right->type.rank; i++)
-        if (i != right_depth) type.dim[type.rank++] = right->type.dim[i];
-    ts_value *operands[2] = {left, right};
-    ts_named_attr named[2] = {{"lhs_contracting_dimensions", ts_make_ints(m, 1, &left_depth)},
-                              {"rhs_contracting_dimensions", ts_make_ints(m, 1, &right_depth)}};
-    ts_op_node *op =
-        ts_op_new(m->module, m->func, ts_hlo_dot_general, m->loc, 2, operands, 1, &type, 2, named, 0);
-    ts_vec_push(&m->block->ops, &m->module->arena, op);
-    return op->results[0];
-}
-
 /* Both products keep the rows along the width contiguous. */
 static ts_value *resize_bilinear(const resizing *r, ts_value *a, int axis, int64_t from, int64_t to) {
     static const int rows_back[RANK] = {1, 2, 0, 3};
     int64_t depth = r->is_gradient ? 0 : 1;
     ts_value *matrix = weights(r, from, to);
-    if (axis == WIDTH) return product(r->m, a, matrix, axis, depth);
-    return ts_make_transpose(r->m, product(r->m, matrix, a, depth, axis), rows_back);
+    if (axis == WIDTH) return ts_make_product(r->m, a, matrix, axis, depth);
+    return ts_make_transpose(r->m, ts_make_product(r->m, matrix, a, depth, axis), rows_back);
 }
 
 /* ---- the call ---- */
