@@ -145,6 +145,9 @@ TS_API int ts_nki_warning(const ts_nki *nki, uint32_t number, ts_nki_error *warn
 /* Whether the finished kernel writes every element of the `number`-th tensor added, an output, before reading
    any; its memory then need not be initialised. */
 TS_API int ts_nki_fills(const ts_nki *nki, uint32_t number);
+/* How many bytes of the `number`-th tensor added, an output, the finished kernel never writes, and the first
+   of them; 0 also where data decides what it writes. */
+TS_API uint64_t ts_nki_unwritten(const ts_nki *nki, uint32_t number, uint64_t *first);
 /* Runs a finished kernel; may be called any number of times. `data` is as in ts_nki_peek. */
 TS_API int ts_nki_run(ts_nki *nki, void *const *data, ts_nki_error *error);
 /* Makes two finished kernels the programs of the two cores of one chip: from then until one of them is freed,

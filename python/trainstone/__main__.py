@@ -77,7 +77,8 @@ def report(runs):
     yield f"  bottleneck  {record['bottleneck']}"
     yield f"  mfu         {record['mfu']:.2%}"
     if record.get("assumptions"):
-        yield f"  leans on    {len(record['assumptions'])} assumed parameters"
+        count = len(record["assumptions"])
+        yield f"  leans on    {count} assumed parameter{'s' if count > 1 else ''}"
     for number, entry in enumerate(timed[1:1 + OTHERS]):
         yield f"  {'' if number else 'others':10s}  {name_of(entry[1])}, {times(entry[0])}, {span(total(entry))}"
     rest = timed[1 + OTHERS:]
@@ -126,6 +127,18 @@ def run(arguments):
     runpy.run_path(arguments[0], run_name="__main__")
 
 
+def show_script_only():
+    """An error that ends the script is shown from the script's first frame on."""
+    show = sys.excepthook
+
+    def hook(kind, error, at):
+        while at and at.tb_next and at.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>", runpy.__file__):
+            at = at.tb_next
+        show(kind, error.with_traceback(at), at)
+
+    sys.excepthook = hook
+
+
 def main(arguments):
     if arguments[:1] in (["-h"], ["--help"]):
         print(USAGE)
@@ -150,6 +163,7 @@ def main(arguments):
     if is_strict:
         be_strict()
     library.count_runs()
+    show_script_only()
     try:
         run(arguments)
     finally:

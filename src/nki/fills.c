@@ -1,4 +1,4 @@
-/* Whether a kernel writes all of a tensor, so that its memory need not be initialised. */
+/* How much of a tensor a kernel writes: where all of it, its memory need not be initialised. */
 #include <stdlib.h>
 
 #include "arch/dtype.h"
@@ -9,8 +9,9 @@
 typedef struct cover {
     const ts_program *program;
     uint32_t tensor;
-    int64_t unit, left; /* unit: bytes; left: units not written yet */
+    int64_t unit, units, left; /* unit: bytes; left: units not written yet */
     bool *is_written;
+    bool is_read_early, is_indexed; /* read before all of it was written; written where data says */
 } cover;
 
 /* Runs of `run` adjacent bytes, one for each combination of counters of the dimensions before `outer`. */
@@ -53,9 +54,9 @@ static void mark(cover *c, const runs *r) {
     }
 }
 
-/* The operand with which the instruction writes the tensor. *is_read: it depends on the tensor's old
-   contents. */
-static const ts_ap *use_of(const cover *c, ts_inst *inst, bool *is_read) {
+/* The operand with which the instruction writes the tensor at addresses that are known. *is_read: it depends
+   on the tensor's old contents. */
+static const ts_ap *use_of(cover *c, ts_inst *inst, bool *is_read) {
     ts_operand_use uses[TS_MOST_USES];
     const ts_ap *written = NULL;
     int count = ts_live_uses(inst, uses);
@@ -63,29 +64,32 @@ static const ts_ap *use_of(const cover *c, ts_inst *inst, bool *is_read) {
     for (int i = 0; i < count; i++) {
         if (uses[i].ap->space != ts_space_hbm || uses[i].ap->tensor != c->tensor) continue;
         *is_read |= uses[i].is_read;
-        if (uses[i].is_write && uses[i].ap->index == TS_NO_INDEX) written = uses[i].ap;
+        if (!uses[i].is_write) continue;
+        if (uses[i].ap->index == TS_NO_INDEX)
+            written = uses[i].ap;
+        else
+            c->is_indexed = true;
     }
     return written;
 }
 
-static bool covers(cover *c) {
+static void mark_all(cover *c) {
     const ts_program *program = c->program;
     for (uint32_t at = 0; at < program->code.count && c->left > 0; at++) {
         bool is_read;
         const ts_ap *written = use_of(c, program->code.data[at], &is_read);
-        if (is_read) return false;
+        c->is_read_early |= is_read;
         if (!written) continue;
         runs r = runs_of(c, written);
         if (r.run > 0) mark(c, &r);
     }
-    return c->left == 0;
 }
 
-bool ts_record_fills(const ts_program *program, uint32_t tensor) {
-    enum { LINE = 64 }; /* with finer units, checking takes as long as initialising */
+ts_fill ts_record_fill(const ts_program *program, uint32_t tensor) {
+    enum { MOST_UNITS = 1 << 26 };
     cover c = {.program = program, .tensor = tensor};
     int64_t bytes = (int64_t)program->tensors.data[tensor].bytes, bits = bytes;
-    if (program->loops.count > 0 || bytes == 0) return false;
+    if (program->loops.count > 0 || bytes == 0) return (ts_fill){0};
     for (uint32_t at = 0; at < program->code.count; at++) {
         bool is_read;
         const ts_ap *written = use_of(&c, program->code.data[at], &is_read);
@@ -94,10 +98,17 @@ bool ts_record_fills(const ts_program *program, uint32_t tensor) {
         bits |= cuts(&r);
     }
     c.unit = bits & -bits;
-    if (c.unit < LINE) return false;
-    c.left = bytes / c.unit;
-    c.is_written = calloc((size_t)c.left, sizeof *c.is_written);
-    bool is_filled = c.is_written && covers(&c);
+    c.units = c.left = bytes / c.unit;
+    if (c.units > MOST_UNITS) return (ts_fill){0};
+    c.is_written = calloc((size_t)c.units, sizeof *c.is_written);
+    if (!c.is_written) return (ts_fill){0};
+    mark_all(&c);
+    ts_fill fill = {.is_whole = c.left == 0 && !c.is_read_early};
+    if (c.left > 0 && !c.is_indexed) {
+        fill.left = c.left * c.unit;
+        while (c.is_written[fill.first / c.unit])
+            fill.first += c.unit;
+    }
     free(c.is_written);
-    return is_filled;
+    return fill;
 }

@@ -117,8 +117,12 @@ uint8_t ts_recorder_queue(ts_recorder *recorder, uint32_t loc);
 void ts_record_close_gaps(ts_recorder *recorder);
 /* Runs all of the passes above, in order. Only the placement of tiles is left to do. */
 ts_status ts_recorder_settle(ts_recorder *recorder, ts_diag *diag);
-/* Whether a recorded program writes every byte of the tensor and reads none of it before (fills.c). */
-bool ts_record_fills(const ts_program *program, uint32_t tensor);
+/* What a recorded program writes of a tensor. */
+typedef struct ts_fill {
+    bool is_whole;       /* every byte, and reads none of it before */
+    int64_t left, first; /* bytes that it never writes, and the first of them; 0 where that is not known */
+} ts_fill;
+ts_fill ts_record_fill(const ts_program *program, uint32_t tensor); /* fills.c */
 /* Settles, places and verifies. */
 ts_status ts_recorder_finish(ts_recorder *recorder, ts_diag *diag);
 

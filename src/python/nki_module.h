@@ -34,7 +34,7 @@ typedef struct nki_view {
 /* The tensor or tile behind views: its name, shape and kernel, for Python. */
 typedef struct nki_storage {
     PyObject_HEAD PyObject *name, *space, *shape, *dialect; /* space: Python's object */
-    PyObject *dtype, *handle, *role, *number, *source, *box, *again;
+    PyObject *dtype, *handle, *role, *number, *source, *where, *box, *again;
     char is_written, is_void;
 } nki_storage;
 

@@ -268,6 +268,15 @@ static PyObject *recording_fills(nki_recording *recording, PyObject *number) {
     return PyBool_FromLong(ts_nki_fills(recording->nki, (uint32_t)tensor));
 }
 
+/* unwritten(number): (bytes, first) of ts_nki_unwritten. */
+static PyObject *recording_unwritten(nki_recording *recording, PyObject *number) {
+    unsigned long tensor = PyLong_AsUnsignedLong(number);
+    uint64_t first = 0;
+    if (PyErr_Occurred()) return NULL;
+    uint64_t left = ts_nki_unwritten(recording->nki, (uint32_t)tensor, &first);
+    return Py_BuildValue("KK", (unsigned long long)left, (unsigned long long)first);
+}
+
 /* run(arrays): one byte array or None for each tensor, in the order in which they were made. */
 static PyObject *recording_run(nki_recording *recording, PyObject *arrays) {
     nki_state *state = nki_state_of(Py_TYPE(recording));
@@ -494,6 +503,7 @@ static PyMethodDef methods[] = {
     {"seal", (PyCFunction)recording_seal, METH_NOARGS, NULL},
     {"warnings", (PyCFunction)recording_warnings, METH_NOARGS, NULL},
     {"fills", (PyCFunction)recording_fills, METH_O, NULL},
+    {"unwritten", (PyCFunction)recording_unwritten, METH_O, NULL},
     {"run", (PyCFunction)recording_run, METH_O, NULL},
     {"pair", (PyCFunction)recording_pair, METH_O, NULL},
     {"run_pair", (PyCFunction)recording_run_pair, METH_VARARGS, NULL},

@@ -23,7 +23,7 @@ static void storage_dealloc(nki_storage *storage) {
     PyTypeObject *type = Py_TYPE(storage);
     PyObject *owned[] = {storage->name,   storage->space,  storage->shape, storage->dialect,
                          storage->dtype,  storage->handle, storage->role,  storage->number,
-                         storage->source, storage->box,    storage->again};
+                         storage->source, storage->where,  storage->box,   storage->again};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         Py_XDECREF(owned[i]);
     type->tp_free((PyObject *)storage);
@@ -42,6 +42,7 @@ static PyMemberDef storage_members[] = {
     OBJECT(role, NULL),
     OBJECT(number, NULL),
     OBJECT(source, "what the caller gave for an argument"),
+    OBJECT(where, "the kernel's line that made a tensor in HBM"),
     OBJECT(box, "slices of the part that a mask left of a value"),
     OBJECT(again, "of a load that skips what is out of bounds: the same load into what it is assigned to"),
     {"is_written", T_BOOL, offsetof(nki_storage, is_written), 0, NULL},

@@ -182,7 +182,13 @@ size_t ts_nki_seal(ts_nki *nki, char *buffer, size_t size, ts_nki_error *error) 
 }
 
 int ts_nki_fills(const ts_nki *nki, uint32_t number) {
-    return nki->executable && number < nki->tensors && nki->plan->fills[number];
+    return nki->executable && number < nki->tensors && nki->plan->fills[number].is_whole;
+}
+
+uint64_t ts_nki_unwritten(const ts_nki *nki, uint32_t number, uint64_t *first) {
+    if (!nki->executable || number >= nki->tensors) return 0;
+    *first = (uint64_t)nki->plan->fills[number].first;
+    return (uint64_t)nki->plan->fills[number].left;
 }
 
 /* Rearranges data from tensors to inputs and outputs by number. NULL when there is no memory. */

@@ -16,17 +16,17 @@ struct ts_nki_plans {
     int count;
 };
 
-static bool *fills_of(const ts_program *program) {
-    bool *fills = calloc((size_t)program->tensors.count + 1, sizeof *fills);
+static ts_fill *fills_of(const ts_program *program) {
+    ts_fill *fills = calloc((size_t)program->tensors.count + 1, sizeof *fills);
     for (uint32_t i = 0; fills && i < program->tensors.count; i++)
-        fills[i] = program->tensors.data[i].kind == ts_tensor_output && ts_record_fills(program, i);
+        if (program->tensors.data[i].kind == ts_tensor_output) fills[i] = ts_record_fill(program, i);
     return fills;
 }
 
 ts_nki_plan *ts_nki_plan_new(ts_journal *journal, ts_executable *executable, ts_diag *warnings,
                              uint32_t warning_count) {
     ts_nki_plan *plan = malloc(sizeof *plan);
-    bool *fills = fills_of(ts_executable_program(executable));
+    ts_fill *fills = fills_of(ts_executable_program(executable));
     if (plan && fills) {
         *plan = (ts_nki_plan){*journal, executable, fills, warnings, warning_count, 1};
         *journal = (ts_journal){.is_lost = true};

@@ -4,13 +4,14 @@
 #define TS_RUNTIME_NKI_PLANS_H
 
 #include "nki/journal.h"
+#include "nki/recorder.h"
 #include "runtime/executable.h"
 
 /* A finished recording; immutable. Counts references; thread-safe. */
 typedef struct ts_nki_plan {
     ts_journal journal;
     ts_executable *executable;
-    bool *fills; /* by tensor: it is an output that the program writes completely (ts_record_fills) */
+    ts_fill *fills; /* by tensor: what the program writes of it, an output */
     ts_diag *warnings;
     uint32_t warning_count;
     atomic_int references;

@@ -70,6 +70,7 @@ def test_two_cores_give_the_same_in_less_time():
         assert on_two["predicted_seconds"] < on_one["predicted_seconds"]
 
 
+@pytest.mark.filterwarnings("ignore:.*are never written")
 def test_the_cores_share_hbm(tmp_path):
     """On a chip whose HBM is slower than a core's DMA engines, half of the work on each of two cores takes about as long as
     all of it on one, and no less than HBM needs for the bytes of both."""

@@ -157,6 +157,8 @@ static void expect(ts_nki_device *device, const kernel *k, float seed) {
     ts_nki_text(nki, text, TEXT);
     assert_string_equal(text, expected);
     assert_true(runs(nki, k, seed));
+    uint64_t first;
+    assert_int_equal(ts_nki_unwritten(nki, 1, &first), 0);
     assert_true(ts_nki_fills(nki, 1) && ts_nki_fills(nki, 2) && !ts_nki_fills(nki, 0));
     ts_nki_free(nki);
 }

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 from trainstone.nki import native
 
@@ -61,11 +62,19 @@ class NkiUnsetWarning(NkiWarning):
     """Elements that were never written are used in a result or a sum."""
 
 
-_WARNINGS = {"err_unexpected_output_dependencies": NkiDependenceWarning, "read_before_written": NkiUnsetWarning}
+_WARNINGS = {"err_unexpected_output_dependencies": NkiDependenceWarning, "read_before_written": NkiUnsetWarning,
+             "output_partly_written": NkiUnsetWarning}
+_shown = {}  # warnings that were given already, as the warnings module keeps them for a file
 
 
 def warning_of(error):
     return _WARNINGS.get(error.id, NkiWarning)(error)
+
+
+def warn(error):
+    """Warns as of the kernel's line, which is where its reader looks."""
+    file, _, line = error.where.rpartition(":")
+    warnings.warn_explicit(warning_of(error), None, file or error.where, int(line) if line.isdigit() else 0, registry=_shown)
 
 
 _KINDS = {"capacity": NkiCapacityError, "unsupported": NkiUnsupportedError}
@@ -102,6 +111,15 @@ def shown(file):
     """A source file's path, relative if it is below the current folder."""
     beside = os.path.relpath(file)
     return file if beside.startswith(os.pardir) else beside
+
+
+def described(value):
+    """A value that is no tile, in a few words."""
+    kind = type(value).__name__
+    if getattr(value, "shape", None):
+        return f"{kind}[{', '.join(map(str, value.shape))}]"
+    text = repr(value)
+    return text if value is None or len(text) <= 40 else f"a {kind}"
 
 
 def ends_in_kernel(error):

@@ -9,6 +9,9 @@ import numpy as np
 from trainstone.nki import errors
 
 
+AXES_APART = "give each an axis of its own: nl.arange(n)[:, None] and nl.arange(m)[None, :]"
+
+
 def _no_condition():
     return errors.kernel_error(errors.NkiTypeError, "Control-flow depending on `nl.arange` or `nl.mgrid` is not supported",
                                "give it as mask=, and join masks with &", "err_control_flow_condition_depending_on_arange")
@@ -49,8 +52,9 @@ class Index:
             if extents.setdefault(axis, extent) == 1:
                 extents[axis] = extent
             if extent not in (1, extents[axis]):
-                raise errors.NkiValidationError(f"index arrays of {extents[axis]} and {extent} elements meet in one "
-                                                "dimension")
+                raise errors.kernel_error(
+                    errors.NkiValidationError, f"index arrays of {extents[axis]} and {extent} elements meet in one dimension",
+                    AXES_APART)
         coefs = dict(self.coefs)
         for axis, coef in other.coefs.items():
             coefs[axis] = coefs.get(axis, 0) + sign * coef
@@ -142,6 +146,12 @@ class Mask:
         return Mask(self.forms + other.forms)
 
     __rand__ = __and__
+
+    def _joined(self, *other):
+        raise errors.kernel_error(errors.NkiUnsupportedError, "masks are joined by & alone",
+                                  "make a call for each part, or choose elements with nl.where")
+
+    __or__ = __ror__ = __invert__ = __xor__ = __rxor__ = _joined
 
     def __bool__(self):
         raise _no_condition()

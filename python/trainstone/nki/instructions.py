@@ -61,7 +61,8 @@ def column(value):
         try:
             return float(value)
         except (TypeError, ValueError):
-            raise errors.kernel_error(errors.NkiTypeError, f"{value!r} is no number, and no tile of one column") from None
+            raise errors.kernel_error(errors.NkiTypeError, f"{errors.described(value)} is no number, and no tile of one column",
+                                      "pass it to the kernel as an argument" if hasattr(value, "shape") else "") from None
     view = value.view_of()
     if view._dtype == dtypes.F32 or not dtypes.is_float(view.dtype):
         return view
@@ -156,11 +157,17 @@ def _bias(bias, data):
     return made
 
 
+def no_activation(name):
+    is_operator = name in ALU
+    return errors.kernel_error(errors.NkiUnsupportedError, f"{name} is no activation function of this chip",
+                               "it is an operator: use nisa.tensor_tensor or nisa.tensor_scalar" if is_operator else "",
+                               op="activation")
+
+
 def activation(dst, op, data, bias=None, scale=1.0, reduce_res=None, command=None):
     name = act_name(op)
     if name not in ACT:
-        raise errors.kernel_error(errors.NkiUnsupportedError, f"activation function {name} is not modelled on this chip",
-                                  op="activation")
+        raise no_activation(name)
     EMIT.activation(SCALAR, dst=dst, func=ACT[name], data=data, scale=column(scale), bias=_bias(bias, data),
                     reduce=reduce_res, reduce_cmd=command_code(command, reduce_res))
 

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from trainstone.nki import artifacts, errors, lint, memory, native, traced
+from trainstone.nki import artifacts, errors, lint, memory, mistakes, native, traced
 from trainstone.nki.masks import with_joined_masks
 from trainstone.nki.programs import OneStream, Programs, check_meetings
 from trainstone.nki.run import Run, is_inside, join_cores, like
@@ -198,9 +198,14 @@ class Kernel:
             return self.function(*args, **kwargs)  # a kernel that another kernel calls: its instructions belong to the caller
         try:
             return self._run(args, kwargs)
-        except errors.NkiError as error:
-            errors.ends_in_kernel(error)
-            raise
+        except Exception as error:
+            told = mistakes.told(error, self.dialect)
+            if told is None:
+                raise
+            errors.ends_in_kernel(told)
+            if told is error:
+                raise
+            raise told from None
 
     def lint_call(self, args, kwargs):
         if not lint.is_on():

@@ -35,6 +35,8 @@ def binary(name, x, y, dst=None, dtype=None, mask=None):
     """x op y with broadcasting. Returns the tile it writes: dst, if given."""
     if not is_tensor(x) and not is_tensor(y):
         return _FOLD[name](x, y)
+    if x is None or y is None:
+        raise errors.kernel_error(errors.NkiTypeError, f"{name} takes tiles and numbers, not None", op=name)
     is_made = dst is None
     if is_made:
         shapes = {value.shape for value in (x, y) if is_tensor(value)}
@@ -163,7 +165,7 @@ def unary(emit, x, dtype=None, mask=None):
     """Makes a tile of x's shape and fills it with `emit(dst, x)`."""
     if not is_tensor(x):
         current()
-        raise errors.kernel_error(errors.NkiTypeError, f"{x!r} is no tile")
+        raise errors.kernel_error(errors.NkiTypeError, f"{errors.described(x)} is no tile")
     dst = value_like(x.shape, dtype or x.dtype)
     view = clip(x, mask)
     to = boxed(dst, None) if view is None else masked(dst, mask)
@@ -183,8 +185,7 @@ def activate(name, dst, x, scale=1.0, bias=None):
             x = wide
         RECIPES[name](dst, x)
     else:
-        raise errors.NkiUnsupportedError(f"activation function {name} is not modelled on this chip",
-                                         current().where())
+        raise isa.no_activation(name)
 
 
 def _wide(x, name, scale=1.0, bias=None):

@@ -101,7 +101,8 @@ def in_hbm(value, operand, call):
     if value._space != HBM:
         raise errors.NkiValidationError(
             f"Expected operand '{operand}' of '{call}' to be in address space 'hbm', but got a tile in "
-            f"'{value.buffer.name}' instead.", current().where(), id="err_unsupported_memory")
+            f"'{value.buffer.name}' instead.", current().where(), "nl.load reads tensors in HBM and nl.store writes them; a kernel "
+            "makes one with buffer=nl.shared_hbm", id="err_unsupported_memory")
     return value
 
 

@@ -25,10 +25,13 @@ def _view(value, name, call):
 
 
 def _ignored(call, options):
-    """Checks arguments of other releases that have no effect here: dtype, mask and name."""
-    for name in options:
+    """Checks arguments of other releases that have no effect here: dtype, an empty mask and name."""
+    for name, value in options.items():
         if name not in ("dtype", "mask", "name", "priority"):
             raise errors.kernel_error(errors.NkiTypeError, f"{call}() got an unexpected keyword argument {name!r}", op=call)
+        if name == "mask" and value is not None:
+            raise errors.kernel_error(errors.NkiTypeError, f"{call}() takes no mask: neuronxcc.nki.isa, the other dialect, has them",
+                                      "index the tiles to what the mask keeps", op=call)
 
 
 @quick(VECTOR, dst="tile", data1="tile", data2="tile", op=("code", "op", VECTOR_CODES))

@@ -14,7 +14,7 @@ from trainstone.nki.language import *  # noqa: F401,F403
 from trainstone.nki.language import abs, all, max, min, sum  # noqa: F401
 from trainstone.nki.memory import full, load, ndarray, store  # noqa: F401
 from trainstone.nki.run import ParDim as par_dim
-from trainstone.nki.run import current
+from trainstone.nki.run import current, whole
 from trainstone.nki.spmd import nc, spmd_dim  # noqa: F401
 from trainstone.nki.tile import SPACES, RankSlice
 from trainstone.nki.tile import TensorOps as NkiTensor  # noqa: F401
@@ -66,7 +66,7 @@ def ds(start, size):
 
 
 def _range(start, stop=None, step=1, directives=None, precise_schedule=None, name=None):
-    return range(int(start)) if stop is None else range(int(start), int(stop), int(step))
+    return range(*whole((start,) if stop is None else (start, stop, step), "a range"))
 
 
 def _trips(counted, is_affine):

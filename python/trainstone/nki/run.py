@@ -51,6 +51,14 @@ class ParDim(int):
     """nl.par_dim(128): marks the dimension that runs over partitions."""
 
 
+def whole(numbers, what):
+    """Lengths or bounds as the kernel gives them, as ints."""
+    if any(isinstance(number, float) and not number.is_integer() for number in numbers):
+        raise errors.kernel_error(errors.NkiTypeError, f"{what} of {', '.join(map(str, numbers))}: they are whole numbers",
+                                  "divide with //")
+    return tuple(map(int, numbers))
+
+
 class Run:
     def __init__(self, name, dialect, target=None, is_traced=False, cores=1, ranks=1):
         self.name, self.dialect, self.ranks = name, dialect, ranks
@@ -147,12 +155,13 @@ class Run:
         return self._hbm(storage, native.CONSTANT, array.dtype, array.shape, as_bytes(array))
 
     def tensor(self, shape, dtype, space, name=""):
-        shape = tuple(int(length) for length in shape)
+        shape = whole(shape, "a shape")
         is_shared = space.name != "private_hbm" and len(self.grid) > 0
         if is_shared and self.shared_at < len(self.shared):
             self.shared_at += 1
             return self.shared[self.shared_at - 1]
         storage = Storage(self.recording.unique(str(name or "hbm")), space, shape, self.dialect)
+        storage.where = errors.where_is_kernel()
         view = self._hbm(storage, native.SCRATCH, dtype, shape, None)
         if is_shared:
             self.shared.append(view)
@@ -166,7 +175,7 @@ class Run:
             return made
         kinds = [*map(type, shape)]
         at = kinds.index(ParDim) if ParDim in kinds else 0
-        shape = tuple(map(int, shape))
+        shape = whole(shape, "a shape")
         code = dtypes.code_of(dtype)
         addresses, part = None, 0
         if address is not None or space.allocate is not None:
@@ -253,8 +262,27 @@ class Run:
                 if self.arrays[storage.number] is None:
                     new = np.empty if self.recording.fills(storage.number) else np.zeros
                     self.arrays[storage.number] = new(storage.shape, storage.dtype)
+            self._warn_of_lost(returned)
         for warning in self.recording.warnings():
-            warnings.warn(errors.warning_of(warning), stacklevel=4)
+            errors.warn(warning)
+
+    def _warn_of_lost(self, returned):
+        """Warns of results that nothing wrote all of, and of stores that no one will see."""
+        stored = [storage for storage in self.storages if storage.is_written]
+        if not returned and stored and all(storage.role == native.SCRATCH for storage in stored):
+            errors.warn(errors.NkiError(f"the kernel returns nothing: what it stores into {stored[0].name} is lost",
+                                        stored[0].where, "return the tensor"))
+        if self.first is not None or self.others:
+            return  # each core writes its part
+        for storage in self.outputs():
+            left, first = self.recording.unwritten(storage.number)
+            if left == 0 or storage.source is not None:
+                continue
+            at = np.unravel_index(first // storage.dtype.itemsize, storage.shape)
+            errors.warn(errors.NkiError(
+                f"{left // storage.dtype.itemsize} of the {math.prod(storage.shape)} elements of the result {storage.name} are "
+                f"never written, [{', '.join(map(str, at))}] the first: they are 0 here, and whatever HBM holds on the chip",
+                storage.where, "store all of it, or return a tensor of what is stored", id="output_partly_written"))
 
     def outputs(self):
         """The storages that are outputs, by number."""

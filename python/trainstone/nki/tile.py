@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from trainstone.nki import dtypes, errors, native
-from trainstone.nki.index import Grid, Index, Mask, ranges_of
+from trainstone.nki.index import AXES_APART, Grid, Index, Mask, ranges_of
 from trainstone.nki.native import BLOCK, FREE, HBM, PART, PSUM, SBUF
 
 
@@ -60,12 +60,34 @@ def _language():
     return language
 
 
+_REFLECTED = {"add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "divide": "__rtruediv__",
+              "power": "__rpow__", "remainder": "__rmod__", "less": "__gt__", "less_equal": "__ge__", "greater": "__lt__",
+              "greater_equal": "__le__"}  # what a tile has for an operator whose left side is NumPy's
+
+
+def _takes_no_tiles(function):
+    names = (function.__name__, function.__name__.removeprefix("a"))
+    of_nki = next((name for name in names if callable(getattr(_language(), name, None))), None)
+    return errors.kernel_error(errors.NkiTypeError, f"numpy.{function.__name__} takes no tiles",
+                               f"use nl.{of_nki}" if of_nki else "compute it with nki.language or nki.isa")
+
+
 class TensorOps:
     """Operators and methods of everything that represents elements."""
 
     __slots__ = ()
-    __array_ufunc__ = None
     __array_priority__ = 1000
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        reflected = _REFLECTED.get(ufunc.__name__)
+        if reflected and method == "__call__" and not options and not is_tensor(inputs[0]):
+            return getattr(self, reflected)(inputs[0])
+        raise _takes_no_tiles(ufunc)
+
+    def __array_function__(self, function, types, args, kwargs):
+        if function.__name__ in ("shape", "ndim", "size"):
+            return getattr(self, function.__name__)
+        raise _takes_no_tiles(function)
 
     __add__, __radd__ = _operator("add"), _operator("add", True)
     __sub__, __rsub__ = _operator("subtract"), _operator("subtract", True)
@@ -168,7 +190,7 @@ class Tile(TensorOps, native.ext.View):
         raise errors.NkiIndexError(
             f"Out-of-bound access for tensor `{self.tensor.name}` on dimension {dim}: index range [{low}, {high}] "
             f"exceed dimension size of {self.shape[dim]}", where=errors.where_is_kernel(),
-            id="err_tensor_access_out_of_bound")
+            remedy="end the range there, or leave out by mask= what is beyond", id="err_tensor_access_out_of_bound")
 
     def _index(self, key):
         keys = tuple(key) if isinstance(key, (tuple, Grid)) else (key,)
@@ -585,8 +607,8 @@ def _align(base, keys):
             if extents.setdefault(axis, length) == 1:
                 extents[axis] = length
             if length not in (1, extents[axis]):
-                raise errors.NkiValidationError(f"index arrays of {extents[axis]} and {length} elements meet in one "
-                                                f"dimension of {base!r}", where=errors.where_is_kernel())
+                raise errors.kernel_error(errors.NkiValidationError, f"index arrays of {extents[axis]} and {length} elements "
+                                          f"meet in one dimension of {base!r}", AXES_APART)
     free = _free_axes(keys, extents, slices)
     for i, key in enumerate(keys):
         if isinstance(key, slice):
