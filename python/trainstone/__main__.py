@@ -75,7 +75,10 @@ def report(runs):
            f"({span(record['predicted_seconds_low'])} to {span(record['predicted_seconds_high'])})")
     yield f"  busy        {shares or 'nothing'}"
     yield f"  bottleneck  {record['bottleneck']}"
-    yield f"  mfu         {record['mfu']:.2%}"
+    if record.get("model_flops"):
+        yield f"  mfu         {record['mfu']:.2%}"
+    elif record.get("pe_flops"):
+        yield f"  matmuls     {record['pe_flops'] / record['predicted_seconds'] / 1e12:.3g} TFLOP/s"
     if record.get("assumptions"):
         count = len(record["assumptions"])
         yield f"  leans on    {count} assumed parameter{'s' if count > 1 else ''}"

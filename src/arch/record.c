@@ -26,6 +26,10 @@ double ts_record_mfu(const ts_record *record) {
     return peak > 0 ? (double)record->model_flops / peak : 0;
 }
 
+double ts_record_tflops(const ts_record *record) {
+    return record->total > 0 ? (double)record->pe_flops / (double)record->total : 0; /* per ps: 10^12 per second */
+}
+
 ts_bound ts_record_bottleneck(const ts_record *record) {
     int best = 0;
     for (int bound = 1; bound < ts_bound_count; bound++)

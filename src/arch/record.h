@@ -161,6 +161,8 @@ bool ts_op_is_off_engine(unsigned op);
 
 /* Model FLOPs utilisation, 0..1, against the chip's bf16 peak (profile-schema-reference.rst:3684). */
 double ts_record_mfu(const ts_record *record);
+/* TFLOP/s of the matmuls that were executed, transposes and selections aside. */
+double ts_record_tflops(const ts_record *record);
 /* The cause with the largest share of the total. */
 ts_bound ts_record_bottleneck(const ts_record *record);
 /* Fails with ts_unspecified, naming the assumptions, when the time depends on rows that no document gives. */

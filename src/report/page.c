@@ -24,12 +24,15 @@ static void add_figures(const ts_report *report, ts_text *out) {
     ts_figure_time(out, record->total_high);
     ts_text_add(out, " with the model's uncertainty</p></div>");
     word.length = 0;
+    bool is_kernel = record->model_flops == 0 && record->pe_flops > 0; /* it has no source program to count */
     if (record->model_flops)
         ts_text_format(&word, "%.3g", 100 * ts_record_mfu(record));
+    else if (is_kernel)
+        ts_text_format(&word, "%.3g", ts_record_tflops(record));
     else
         ts_text_add(&word, "-");
-    big(out, "MFU", word.data, record->model_flops ? "%" : "");
-    ts_text_format(out, record->model_flops ? "of %.4g TFLOP/s bf16" : "no matmul in the source program",
+    big(out, is_kernel ? "Matmuls" : "MFU", word.data, record->model_flops ? "%" : is_kernel ? "TFLOP/s" : "");
+    ts_text_format(out, record->model_flops || is_kernel ? "of %.4g TFLOP/s bf16" : "no matmul in the program",
                    record->chip.peak_bf16_tflops);
     if (ts_report_mfu_ceiling(report) >= 0) {
         ts_text_add(out, ", at most ");

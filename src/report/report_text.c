@@ -107,6 +107,9 @@ static void add_head(const ts_report *report, ts_text *out) {
     if (record->model_flops)
         ts_text_format(out, "   MFU %.3g %% of %.4g TFLOP/s bf16", 100 * ts_record_mfu(record),
                        record->chip.peak_bf16_tflops);
+    else if (record->pe_flops) /* a kernel: what its matmuls are for is not known */
+        ts_text_format(out, "   matmuls at %.3g of %.4g TFLOP/s bf16", ts_record_tflops(record),
+                       record->chip.peak_bf16_tflops);
     if (ts_report_mfu_ceiling(report) >= 0) {
         ts_text_add(out, ", at most ");
         ts_figure_percent(out, ts_report_mfu_ceiling(report));
