@@ -27,7 +27,8 @@ double ts_record_mfu(const ts_record *record) {
 }
 
 double ts_record_tflops(const ts_record *record) {
-    return record->total > 0 ? (double)record->pe_flops / (double)record->total : 0; /* per ps: 10^12 per second */
+    return record->total > 0 ? (double)record->pe_flops / (double)record->total
+                             : 0; /* per ps: 10^12 per second */
 }
 
 ts_bound ts_record_bottleneck(const ts_record *record) {

@@ -31,8 +31,12 @@ static void add_figures(const ts_report *report, ts_text *out) {
         ts_text_format(&word, "%.3g", ts_record_tflops(record));
     else
         ts_text_add(&word, "-");
-    big(out, is_kernel ? "Matmuls" : "MFU", word.data, record->model_flops ? "%" : is_kernel ? "TFLOP/s" : "");
-    ts_text_format(out, record->model_flops || is_kernel ? "of %.4g TFLOP/s bf16" : "no matmul in the program",
+    big(out, is_kernel ? "Matmuls" : "MFU", word.data,
+        record->model_flops ? "%"
+        : is_kernel         ? "TFLOP/s"
+                            : "");
+    ts_text_format(out,
+                   record->model_flops || is_kernel ? "of %.4g TFLOP/s bf16" : "no matmul in the program",
                    record->chip.peak_bf16_tflops);
     if (ts_report_mfu_ceiling(report) >= 0) {
         ts_text_add(out, ", at most ");

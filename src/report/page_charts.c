@@ -292,9 +292,10 @@ void ts_page_sure(const ts_report *report, ts_text *out) {
     ts_text_add(out, " to ");
     ts_figure_time(out, record->total_high);
     ts_text_format(out,
-                   ", every number of the chip at one end of its range. %s%u assumed numbers carry no "
-                   "published figure.</p>",
-                   count ? "Each bar moves one of them. " : "", record->assumptions.count);
+                   ", every number of the chip at one end of its range. %s%u assumed number%s no published "
+                   "figure.</p>",
+                   count ? "Each bar moves one of them. " : "", record->assumptions.count,
+                   record->assumptions.count == 1 ? " has" : "s have");
     if (count) add_leans(report, count, out);
     add_assumptions(record, out);
     if (record->conservative_waits)

@@ -13,6 +13,8 @@ import trainstone.nki.activate  # noqa: F401
 import neuronxcc.nki as nki
 import neuronxcc.nki.language as nl
 
+from trainstone import library
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "python/trainstone/bin"
 TILE = np.ones((128, 256), np.float32)
@@ -55,6 +57,23 @@ def test_capture_and_view(neff):
     assert shown["dma_transfer_count"] == "2" and shown["vector_engine_instruction_count"] == "1"
     as_json = json.loads(tool("view", "--output-format", "summary-json", "-n", path, "-s", trace).stdout)
     assert {key: float(value) for key, value in shown.items()} == as_json
+
+
+def test_a_kernel_has_no_source_program_but_its_matmuls_have_a_rate(tmp_path):
+    @nki.benchmark(save_neff_name=str(tmp_path / "product.neff"))
+    def product(a):
+        out = nl.ndarray((128, 128), dtype=a.dtype, buffer=nl.shared_hbm)
+        tile = nl.load(a)
+        nl.store(out, nl.matmul(tile, tile, transpose_x=True))
+        return out
+
+    product(np.ones((128, 128), np.float32))
+    rate = 2 * 128**3 / product.benchmark_result.record["predicted_seconds"] / 1e12
+    text = subprocess.run([library.path().with_name("trainstone"), "report", tmp_path / "product.neff", "--html",
+                           tmp_path / "product.html"], capture_output=True, text=True).stdout
+    page = (tmp_path / "product.html").read_text()
+    assert f"matmuls at {rate:.3g} of 91.75 TFLOP/s bf16" in text and "MFU" not in text
+    assert f"{rate:.3g}" in page and "no matmul" not in page
 
 
 def test_capture_on_the_chip_of_the_kernel(tmp_path):
