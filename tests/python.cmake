@@ -16,6 +16,7 @@ function(ts_pytest file)
     set(folder ${ARG_IN})
   endif()
   set(environment "TRAINSTONE_BUILD=${CMAKE_BINARY_DIR};TRAINSTONE_LIBRARY=${CMAKE_BINARY_DIR}/libtrainstone.so;JAX_PLATFORMS=neuron,cpu")
+  list(APPEND environment "PYTHONPATH=${CMAKE_SOURCE_DIR}/python") # of this tree, whatever the .venv was made for
   if(ARG_LOOPS)
     list(APPEND environment "TRAINSTONE_LOOPS=${ARG_LOOPS}")
   endif()
