@@ -165,7 +165,7 @@ def test_compile_error_names_the_operation_and_the_line():
 
 
 @pytest.mark.parametrize("name, remedy, call", [
-    ("eigh", "on the host", lambda x: jnp.linalg.eigh(x)),
+    ("eig", "on the host", lambda x: jnp.linalg.eig(x)),
     ("tridiagonal", "on the host", lambda x: jax.lax.linalg.tridiagonal(x)),
 ])
 def test_what_jax_has_no_rule_for_names_itself_the_line_and_a_remedy(name, remedy, call):
@@ -176,8 +176,7 @@ def test_what_jax_has_no_rule_for_names_itself_the_line_and_a_remedy(name, remed
 
 def test_what_is_refused_on_the_chip_runs_on_the_host_as_the_remedy_says():
     on_host = jax.device_put(np.diag(np.float32([3, 1])), jax.devices("cpu")[0])
-    assert jnp.linalg.eigh(on_host)[0].tolist() == [1, 3]
-    assert np.allclose(jax.jit(jnp.fft.fft)(on_host[0]), 3)
+    assert sorted(jnp.linalg.eig(on_host)[0].real.tolist()) == [1, 3]
 
 
 def test_several_devices_run_a_program():

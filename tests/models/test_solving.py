@@ -1,4 +1,4 @@
-"""Cholesky factors and triangular systems, and what JAX builds on them, against float64 and XLA:CPU."""
+"""Cholesky factors, triangular systems and eigenvalues, and what JAX builds on them, against float64 and XLA:CPU."""
 
 import itertools
 
@@ -109,3 +109,59 @@ USES = {
 @pytest.mark.parametrize("name", USES)
 def test_what_is_built_on_them(name):
     close(USES[name], definite(24), np.random.default_rng(4).uniform(0.5, 2, size=(24, 5)).astype(np.float32), limit=2e-5)
+
+
+def symmetric(*shape, seed=0):
+    x = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    return (x + np.swapaxes(x, -1, -2)) / 2
+
+
+# Odd sizes get a row more while they rotate.
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 3), (4, 7, 7), (2, 3, 16, 16), (33, 33), (100, 100)])
+def test_eigenvalues(shape):
+    a = symmetric(*shape)
+    values, vectors = (x.astype(np.float64) for x in on(CHIP, jnp.linalg.eigh, a))
+    size = np.max(np.abs(np.linalg.eigvalsh(a.astype(np.float64))))
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(a.astype(np.float64)), atol=1e-6 * size)
+    assert np.max(np.abs(a @ vectors - vectors * values[..., None, :])) <= 1e-6 * size
+    turned = np.swapaxes(vectors, -1, -2) @ vectors
+    np.testing.assert_allclose(turned, np.broadcast_to(np.eye(shape[-1]), turned.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize("a", [np.zeros((4, 4)), 3 * np.eye(5), np.diag([1, 1, 2, 2, 2.0]), np.ones((9, 9)),
+                               1e30 * symmetric(6, 6), 1e-30 * symmetric(6, 6), np.diag(np.arange(8.0)[::-1])],
+                         ids=["zeros", "identity", "repeated", "rank one", "large", "small", "diagonal"])
+def test_special_eigenvalues(a):
+    a = a.astype(np.float32)
+    values = on(CHIP, jnp.linalg.eigvalsh, a)
+    want = np.linalg.eigvalsh(a.astype(np.float64))
+    assert np.all(np.diff(values) >= 0) and np.max(np.abs(values - want)) <= 1e-6 * np.max(np.abs(want))
+
+
+def test_one_triangle_is_read():
+    a = symmetric(9, 9)
+    for lower in (True, False):
+        half = np.where(np.tri(9) if lower else np.tri(9).T, a, np.nan).astype(np.float32)
+        close(lambda a: lax.linalg.eigh(a, lower=lower, symmetrize_input=False)[1], half)  # noqa: B023
+    assert np.all(np.isnan(on(CHIP, jnp.linalg.eigvalsh, a * np.float32(np.nan))))
+
+
+SPECTRAL = {
+    "singular values": lambda a: jnp.linalg.svd(a, compute_uv=False),
+    "of wide ones": lambda a: jnp.linalg.svd(a.T, compute_uv=False),
+    "of a batch": jax.vmap(lambda a: jnp.linalg.svd(a.reshape(4, 3), compute_uv=False)),
+    "whole": lambda a: (lambda u, s, v: (u * s) @ v)(*jnp.linalg.svd(a, full_matrices=False)),
+    "pseudo-inverse": jnp.linalg.pinv,
+    "least squares": lambda a: jnp.linalg.lstsq(a, a[:, :2] ** 2)[0],
+    "rank": lambda a: jnp.linalg.matrix_rank(jnp.concatenate([a, a], 1)),
+    "norm": lambda a: jnp.linalg.norm(a, 2),
+    "nuclear norm": lambda a: jnp.linalg.norm(a, "nuc"),
+    "condition": jnp.linalg.cond,
+    "gradient": jax.grad(lambda a: jnp.sum(jnp.linalg.eigh(a.T @ a)[0] ** 1.5)),
+    "square root": lambda a: (lambda w, v: (v * jnp.sqrt(w)) @ v.T)(*jnp.linalg.eigh(a.T @ a)),
+}
+
+
+@pytest.mark.parametrize("name", SPECTRAL)
+def test_what_is_built_on_eigenvalues(name):
+    close(SPECTRAL[name], np.random.default_rng(5).normal(size=(20, 12)).astype(np.float32))

@@ -263,10 +263,10 @@ static ts_status check_length(const ts_maker *m, const ts_op_node *op, int64_t l
 }
 
 ts_status ts_expand_fft(ts_maker *make, ts_op_node *op, ts_diag *diag) {
+    if (op->kind != ts_hlo_fft) return ts_ok;
     fft f = {.type = ts_op_string(op, "fft_type")};
     const ts_type *from = &op->operands[0]->type;
-    if (op->kind != ts_hlo_fft || from->dtype == ts_dtype_f64 || from->dtype == ts_dtype_c128 ||
-        from->rank == TS_MAX_RANK)
+    if (from->dtype == ts_dtype_f64 || from->dtype == ts_dtype_c128 || from->rank == TS_MAX_RANK)
         return ts_ok;
     if (!ts_op_ints(op, "fft_length", f.length, 3, &f.count) || f.count < 1 || !is_sound(op, &f))
         return ts_op_fail(make->module, op, diag, ts_input, "fft_type and fft_length do not fit the operand");
