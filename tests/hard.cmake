@@ -15,7 +15,7 @@ set_tests_properties(unit/nki_plans PROPERTIES LABELS short)
 target_sources(allocation_failures PRIVATE ${CMAKE_SOURCE_DIR}/src/base/arena.c)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/base/arena.c PROPERTIES COMPILE_DEFINITIONS TS_ARENA_LARGEST_BLOCK=16)
 # What ThreadSanitizer looks at (make tsan).
-foreach(name base_pool machine_collective machine_hbm machine_deferred machine_homes machine_meeting machine_processes machine_run machine_segment machine_turned nki_plans pjrt_buffer pjrt_client pjrt_execute pjrt_processes pjrt_ranks pjrt_threads runtime_cache
+foreach(name base_pool machine_collective machine_hbm machine_deferred machine_homes machine_loads machine_meeting machine_processes machine_run machine_segment machine_turned nki_plans pjrt_buffer pjrt_client pjrt_execute pjrt_processes pjrt_ranks pjrt_threads runtime_cache
         runtime_options)
   set_property(TEST unit/${name} APPEND PROPERTY LABELS threads)
   list(APPEND TS_THREADED ${name})

@@ -1,8 +1,11 @@
-/* Moves that are put off: the list, the three kinds of moves, and operands read transposed (deferred.h). */
+/* Moves that are put off: the list, the kinds of moves, and operands read where they come from (deferred.h).
+ */
 #include <string.h>
 
 #include "base/clones.h"
 #include "machine/deferred.h"
+#include "machine/homes.h"
+#include "machine/segment.h"
 #include "machine/turn.h"
 
 static bool covers(const ts_area *outer, const ts_area *inner) {
@@ -54,7 +57,10 @@ static void settle(ts_exec *exec, int at) {
     forget(all, at);
     d->set.exec = exec;
     d->work.context = d->context;
-    ts_work_local(&d->set, &d->work);
+    if (d->kind == ts_put_off_load)
+        ts_work_transfer(&d->set, &d->work, &d->window);
+    else
+        ts_work_local(&d->set, &d->work);
 }
 
 /* Takes a move off the list, and makes it unless its tile is not needed any more. */
@@ -120,6 +126,88 @@ void ts_deferred_drop(ts_core *core) {
     all->count = all->covered = 0;
     for (int i = 0; i < TS_DEFERRED; i++)
         all->slot[i] = (uint8_t)i;
+}
+
+/* ---- loads ---- */
+
+/* Finds how the bytes of a partition lie in HBM; false: not in runs at equal distances. */
+static bool find_lying(const ts_pair *pair, int dim, ts_lying *lying) {
+    *lying = (ts_lying){.data = pair->src, .pitch = dim < 0 ? 0 : pair->src_step[dim], .run = pair->dst_size};
+    for (int i = pair->dims; i-- > 0;) {
+        if (i == dim) continue;
+        if (lying->step != 0 || pair->dst_step[i] != lying->run) return false;
+        if (pair->src_step[i] == lying->run)
+            lying->run *= pair->count[i];
+        else
+            lying->step = pair->src_step[i];
+    }
+    return true;
+}
+
+bool ts_defer_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
+                   const ts_work *work, const ts_window *window) {
+    const ts_exec *exec = set->exec;
+    if (!exec->homes || dst->space != ts_space_sbuf || !ts_homes_multiplied(exec->homes, dst->tile) ||
+        pair->dst_dtype != pair->src_dtype || pair->is_added || !ts_rows_are_adjacent(dst) ||
+        work->size > TS_DEFERRED_CONTEXT)
+        return false;
+    ts_deferral d = {.kind = ts_put_off_load, .set = *set, .tile = dst->tile, .window = *window};
+    d.source.space = ts_space_hbm;
+    if (!find_lying(pair, dim, &d.lying)) return false;
+    add(set->exec, &d, work);
+    return true;
+}
+
+/* The bytes of HBM between the first and the last of the rows. */
+static ts_window window_of(const ts_rows *rows) {
+    const int64_t at = (int64_t)(intptr_t)rows->base, last = (rows->parts - 1) * rows->pitch;
+    return (ts_window){.low = at + (last < 0 ? last : 0),
+                       .high = at + (last > 0 ? last : 0) + rows->high,
+                       .part = rows->part,
+                       .parts = (int32_t)rows->parts};
+}
+
+bool ts_deferred_lying(ts_operand_set *set, ts_rows *rows) {
+    const ts_exec *exec = set->exec;
+    const ts_deferrals *all = exec->core->deferrals;
+    const ts_segment *s = exec->core->segment;
+    if (set->is_empty || rows->space != ts_space_sbuf || !ts_rows_are_adjacent(rows)) return false;
+    const ts_area area = ts_rows_area(rows);
+    for (int i = 0; i < all->count; i++) {
+        const ts_deferral *d = &all->list[all->slot[i]];
+        if (d->kind != ts_put_off_load || !covers(&d->place, &area)) continue;
+        const ts_lying *lying = &d->lying;
+        const int64_t at = area.low - d->place.low, run = at / lying->run;
+        if ((at + rows->high - 1) / lying->run != run) return false;
+        ts_rows moved = *rows;
+        moved.base =
+            lying->data + (area.part - d->place.part) * lying->pitch + run * lying->step + at % lying->run;
+        moved.pitch = lying->pitch;
+        if (!ts_rows_are_arrays(&moved)) return false;
+        *rows = moved;
+        const ts_window window = window_of(rows);
+        for (int w = 0; w < s->transfers; w++)
+            if (s->windows[w].is_written && ts_windows_meet(&s->windows[w], &window)) ts_segment_run(exec);
+        set->read_across_hbm[set->across_hbm++] = window;
+        return true;
+    }
+    return false;
+}
+
+void ts_deferred_store(ts_exec *exec, const uint8_t *data, int64_t bytes) {
+    const ts_deferrals *all = exec->core->deferrals;
+    const int64_t at = (int64_t)(intptr_t)data;
+    const ts_window stored = {.low = at, .high = at + bytes, .parts = 1, .is_written = true};
+    for (int i = all->count; i-- > 0;) {
+        const ts_deferral *d = &all->list[all->slot[i]];
+        if (d->kind == ts_put_off_load && ts_windows_meet(&stored, &d->window)) let_go(exec, i);
+    }
+}
+
+void ts_deferred_load_all(ts_exec *exec) {
+    const ts_deferrals *all = exec->core->deferrals;
+    for (int i = all->count; i-- > 0;)
+        if (all->list[all->slot[i]].kind == ts_put_off_load) let_go(exec, i);
 }
 
 /* ---- halves to floats ---- */

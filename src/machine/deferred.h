@@ -3,14 +3,15 @@
    them again. As a rule only that copy reads the floats in between, so the first two moves are put off, and
    the second copy transposes the values themselves. Where the tiles of the program are known, that copy is
    put off, too: a product then reads its stationary operand transposed where the values lie
-   (ts_deferred_turned). A move is forgotten when an instruction overwrites its whole destination, or touches
+   (ts_deferred_turned). A load that only products read is put off as well, and they read HBM
+   (ts_deferred_lying). A move is forgotten when an instruction overwrites its whole destination, or touches
    it once its tile is not needed any more (homes.h). Any other access to its destination, and any write to
-   its source, makes the move first, so that no instruction can tell the difference. Private to
+   its source, be it in HBM, makes the move first, so that no instruction can tell the difference. Private to
    src/machine. */
 #ifndef TS_MACHINE_DEFERRED_H
 #define TS_MACHINE_DEFERRED_H
 
-#include "machine/engine.h"
+#include "machine/transfer.h"
 
 /* How many moves may be put off, and the bytes of a move's context. */
 enum { TS_DEFERRED = 64, TS_DEFERRED_CONTEXT = 768 };
@@ -18,8 +19,16 @@ enum { TS_DEFERRED = 64, TS_DEFERRED_CONTEXT = 768 };
 typedef enum ts_deferral_kind {
     ts_put_off_floats, /* 16-bit halves converted to fp32, in the same partition */
     ts_put_off_turn,   /* such floats transposed, read from the halves that they come from */
-    ts_put_off_join    /* halves joined to transposed values */
+    ts_put_off_join,   /* halves joined to transposed values */
+    ts_put_off_load    /* a DMA from HBM */
 } ts_deferral_kind;
+
+/* How the bytes that a load brings to a partition lie in HBM: in runs of `run` bytes, `step` bytes apart, the
+   first at `data` for the first partition and `pitch` bytes further on for each next one. */
+typedef struct ts_lying {
+    uint8_t *data;
+    int64_t pitch, run, step;
+} ts_lying;
 
 typedef struct ts_deferral {
     ts_deferral_kind kind;
@@ -33,6 +42,8 @@ typedef struct ts_deferral {
     /* turn: where the half of the first row lies in each partition of the source, and the distance from one
        row's to the next; bytes. */
     int64_t offset, step;
+    ts_window window; /* load: what it reads of HBM */
+    ts_lying lying;   /* load: how its bytes lie there */
     _Alignas(16) uint8_t context[TS_DEFERRED_CONTEXT];
 } ts_deferral;
 
@@ -69,6 +80,13 @@ typedef struct ts_turned {
 } ts_turned;
 /* Whether all of the rows belong to such a tile. If so, `turned` is filled and the rows need not be met. */
 bool ts_deferred_turned(const ts_exec *exec, const ts_rows *rows, ts_turned *turned);
+
+/* Puts off a load of rows that only products read. False: it is another one, and the caller makes it. */
+bool ts_defer_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
+                   const ts_work *work, const ts_window *window);
+/* If a load that is put off would have set all of the rows, makes them point to HBM, notes that in the set,
+   and returns true. Such rows need not be met; whoever reads them waits in the segment or runs it. */
+bool ts_deferred_lying(ts_operand_set *set, ts_rows *rows);
 
 /* Makes all moves that are put off, before a run whose checks follow every instruction. */
 void ts_deferred_settle(ts_exec *exec);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "machine/deferred.h"
 #include "machine/segment.h"
 #include "machine/through.h"
 #include "machine/transfer.h"
@@ -262,6 +263,7 @@ static bool wait_for_neighbours(const dma *d, ts_operand_set *set, double ns) {
     if (is_hbm) window = window_of(d, &s, set);
     if (d->dst.tensor && ts_write_through(set, &s.pair, s.dim, &d->src.rows, &window)) return true;
     ts_work work = {move_strip, set->parts, 1, ns / set->parts, &s, sizeof s};
+    if (d->src.tensor && ts_defer_load(set, &s.pair, s.dim, &d->dst.rows, &work, &window)) return true;
     if (ts_work_transfer(set, &work, is_hbm ? &window : NULL) && d->src.tensor)
         ts_note_load(set, &s.pair, s.dim, &d->dst.rows, &window);
     return true;

@@ -97,6 +97,8 @@ typedef struct ts_operand_set {
     int writes, across, psum_reads;
     int reads;
     ts_window read[TS_READS]; /* in HBM, by instructions other than DMAs (through.h) */
+    int across_hbm;
+    ts_window read_across_hbm[TS_ACROSS]; /* in HBM, by all partitions */
     ts_area written[TS_WRITES], read_across[TS_ACROSS], psum_read[TS_PSUM_READS]; /* on chip */
 } ts_operand_set;
 
@@ -127,6 +129,10 @@ ts_area ts_rows_area(const ts_rows *rows);
    overwrites as a whole are dropped instead, by ts_deferred_known, once all operands are known. */
 void ts_deferred_meet(ts_exec *exec, const ts_area *area, bool is_written, bool is_whole);
 void ts_deferred_known(ts_exec *exec, bool is_empty);
+/* Bytes of HBM are about to change: makes the loads from there that are put off. */
+void ts_deferred_store(ts_exec *exec, const uint8_t *data, int64_t bytes);
+/* Makes all loads that are put off, before somebody else may change HBM. */
+void ts_deferred_load_all(ts_exec *exec);
 
 /* What a member brings to a meeting. The memory of its rows does not change until all have met again. */
 typedef struct ts_offer {

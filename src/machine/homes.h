@@ -30,6 +30,8 @@ bool ts_homes_pass_on(const ts_homes *homes, uint32_t tile, uint32_t at);
    of the same trip, that nothing else uses the tile, and that their instructions read a partition's bytes
    where ts_read_through finds them; otherwise 0. */
 uint32_t ts_homes_readers(const ts_homes *homes, uint32_t tile, uint32_t at);
+/* Whether products use the tile once its first instruction has set it, and nothing else but DMAs. */
+bool ts_homes_multiplied(const ts_homes *homes, uint32_t tile);
 /* The home of byte `offset` of a partition, which belongs to tile number `tile` (ts_ap.tensor). */
 int64_t ts_homes_column(const ts_homes *homes, uint32_t tile, int64_t offset);
 

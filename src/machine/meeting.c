@@ -150,6 +150,7 @@ ts_status ts_meet_again(const ts_exec *exec) {
 /* Counts the instruction and runs everything before it. NULL: there is no other core. */
 static ts_meeting *arrive(ts_exec *exec) {
     exec->stats.instructions++;
+    ts_deferred_load_all(exec);
     ts_segment_run(exec);
     return exec->meeting;
 }
@@ -191,6 +192,7 @@ ts_status ts_exchange(ts_exec *exec, const ts_inst_dma_copy *inst) {
     ts_offer offer = {.inst = &inst->head};
     ts_rows dst;
     int other;
+    ts_deferred_load_all(exec);
     ts_rows_whole(&set, &inst->dst, &dst);
     ts_rows_source(&set, &inst->src, &dst, false, &offer.src);
     if (!ts_operands_ready(&set)) return ts_ok;

@@ -124,8 +124,20 @@ void ts_rows_peek(ts_operand_set *set, const ts_ap *ap, ts_rows *rows) {
     rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
 }
 
+/* An operand in HBM is about to be written, with an index maybe anywhere in its tensor. */
+static void meet_hbm(ts_operand_set *set, const ts_ap *ap, const ts_rows *rows) {
+    ts_exec *exec = set->exec;
+    if (set->is_empty || exec->core->deferrals->count == 0) return;
+    if (ap->index == TS_NO_INDEX)
+        ts_deferred_store(exec, rows->base + rows->low, rows->high - rows->low);
+    else
+        ts_deferred_store(exec, exec->data[ap->tensor],
+                          (int64_t)exec->program->tensors.data[ap->tensor].bytes);
+}
+
 static void get(ts_operand_set *set, const ts_ap *ap, bool is_whole, ts_rows *rows) {
     ts_rows_peek(set, ap, rows);
+    if (rows->space == ts_space_hbm) meet_hbm(set, ap, rows);
     meet(set, rows, true, is_whole);
     note_partitions(set, rows);
     if (set->is_empty || rows->space == ts_space_hbm) return;

@@ -226,13 +226,22 @@ static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, cons
            ns >= WORTH_NS;
 }
 
+/* Adds what an instruction reads of HBM, unless it is there: most products read what the one before reads. */
+static void keep_window(ts_segment *s, const ts_window *window) {
+    for (int i = s->transfers; i-- > 0;)
+        if (s->windows[i].low == window->low && s->windows[i].high == window->high &&
+            s->windows[i].step == window->step && s->windows[i].is_written == window->is_written)
+            return;
+    s->windows[s->transfers++] = *window;
+}
+
 static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work, int64_t columns) {
     ts_waiting *w = &s->waiting[s->count++];
     *w = (ts_waiting){.task = work->task,
                       .units = work->units,
                       .part = set->part,
                       .parts = set->parts,
-                      .is_across = set->across > 0,
+                      .is_across = set->across + set->across_hbm > 0,
                       .columns = columns,
                       .context = s->used};
     memcpy(s->contexts + s->used, work->context, work->size);
@@ -244,6 +253,8 @@ static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work
     s->bytes += set->bytes;
     memcpy(s->read_across + s->across, set->read_across, (size_t)set->across * sizeof *set->read_across);
     s->across += set->across;
+    for (int i = 0; i < set->across_hbm; i++)
+        keep_window(s, &set->read_across_hbm[i]);
     if (columns > 0) {
         s->in_column[s->in_columns++] = set->written[0];
         return;
@@ -255,7 +266,7 @@ static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work
 }
 
 static bool is_full(const ts_segment *s, const ts_work *work) {
-    return s->count == TS_SEGMENT_LENGTH || s->transfers == TS_SEGMENT_LENGTH ||
+    return s->count == TS_SEGMENT_LENGTH || s->transfers >= TS_SEGMENT_LENGTH ||
            s->used + work->size > TS_CONTEXT_BYTES;
 }
 

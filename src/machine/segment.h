@@ -60,7 +60,7 @@ struct ts_segment {
     double ns;         /* estimated time of one thread */
     int64_t bytes;     /* of all operands */
     ts_waiting waiting[TS_SEGMENT_LENGTH];
-    ts_window windows[TS_SEGMENT_LENGTH];
+    ts_window windows[TS_SEGMENT_LENGTH + TS_READS + TS_ACROSS];
     ts_load load[TS_SEGMENT_LENGTH];
     int before[TS_SEGMENT_LENGTH]; /* numbers of the instructions that have a `before` */
     ts_area written[TS_SEGMENT_LENGTH * TS_WRITES], read_across[TS_SEGMENT_LENGTH * TS_ACROSS];

@@ -320,6 +320,11 @@ static ts_rows half_of(const ts_rows *rows, int half) {
     return made;
 }
 
+/* Whether the operand is read in HBM, from where its load is put off; if not, it must be met. */
+static bool is_read_far(ts_operand_set *set, ts_rows *rows, bool is_double_row) {
+    return !is_double_row && set->exec->core->deferrals->count > 0 && ts_deferred_lying(set, rows);
+}
+
 /* Whether the transpose that would make the stationary operand is put off, so that the product reads the
    values where they lie; if not, the operand is met. Products of few columns, which may be swapped, and
    halves of double_row need the operand itself. */
@@ -332,7 +337,7 @@ static bool is_read_turned(ts_operand_set *set, ts_rows *stationary, const ts_ro
         set->read_across[set->across++] = turned->source;
         return true;
     }
-    ts_rows_meet_across(set, stationary);
+    if (!is_read_far(set, stationary, is_double_row)) ts_rows_meet_across(set, stationary);
     return false;
 }
 
@@ -344,7 +349,8 @@ ts_status ts_exec_nc_matmul(ts_exec *exec, const ts_inst *head) {
     (adds ? ts_rows_get : ts_rows_whole)(&set, &inst->dst, &dst);
     ts_turned turned;
     ts_rows_peek(&set, &inst->stationary, &stationary);
-    ts_rows_across(&set, &inst->moving, &moving);
+    ts_rows_peek(&set, &inst->moving, &moving);
+    if (!is_read_far(&set, &moving, inst->is_double_row)) ts_rows_meet_across(&set, &moving);
     const bool is_turned = is_read_turned(&set, &stationary, &moving, inst->is_double_row, &turned);
     if (!ts_operands_known(&set)) return ts_ok;
     const bool is_in_chain = ts_pool_threads(exec->pool) > 1 && is_of_many(exec, inst);

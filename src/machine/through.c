@@ -45,7 +45,7 @@ static ts_ahead *ahead_of(ts_segment *s, int end, int32_t part, int32_t parts) {
 
 /* Whether no waiting transfer, which may be between the instruction and the store, touches the same bytes. */
 static bool is_free(const ts_segment *s, const ts_window *window) {
-    if (s->transfers == TS_SEGMENT_LENGTH) return false;
+    if (s->transfers >= TS_SEGMENT_LENGTH) return false;
     for (int i = 0; i < s->transfers; i++)
         if (ts_windows_meet(window, &s->windows[i])) return false;
     return true;
