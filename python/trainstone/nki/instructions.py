@@ -9,7 +9,7 @@ import numpy as np
 from trainstone.nki import dtypes, errors
 from trainstone.nki.constants import ENGINE_CODES
 from trainstone.nki.native import ACT, ALU, EMIT, GPSIMD, SBUF, SCALAR, SYNC, TENSOR, VECTOR
-from trainstone.nki.tile import is_tensor
+from trainstone.nki.operators import is_tensor
 
 _ALU_NAMES = {"multiply": "multiply", "maximum": "max", "minimum": "min", "amax": "max", "amin": "min", "sum": "add",
               "prod": "multiply", "power": "pow", "equal": "is_equal", "greater": "is_gt", "greater_equal": "is_ge",

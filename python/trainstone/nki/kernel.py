@@ -9,10 +9,11 @@ import numpy as np
 
 from trainstone.nki import artifacts, errors, lint, memory, mistakes, native, traced
 from trainstone.nki.masks import with_joined_masks
+from trainstone.nki.operators import is_tensor
 from trainstone.nki.programs import OneStream, Programs, check_meetings
 from trainstone.nki.run import Run, is_inside, join_cores, like
 from trainstone.nki.spmd import grid_of, lengths_of, programs_by_core
-from trainstone.nki.tile import SPACES, is_tensor
+from trainstone.nki.tile import SPACES
 
 
 def is_array(value):

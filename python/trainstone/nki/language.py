@@ -14,10 +14,12 @@ from trainstone.nki import instructions as isa
 from trainstone.nki import memory
 from trainstone.nki.constants import tensor_engine, vector_engine
 from trainstone.nki.index import box_of
+from trainstone.nki.indexed import Indexed
 from trainstone.nki.memory import assign, boxed, clip, copied, masked, on_chip  # noqa: F401 (what tiles call)
 from trainstone.nki.native import ACT, PSUM
+from trainstone.nki.operators import is_tensor
 from trainstone.nki.run import current
-from trainstone.nki.tile import SPACES, Indexed, is_tensor
+from trainstone.nki.tile import SPACES
 
 COMPARES = {"is_equal", "not_equal", "is_gt", "is_ge", "is_lt", "is_le"}
 LOGICAL = {"logical_and", "logical_or", "logical_xor"}

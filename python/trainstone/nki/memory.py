@@ -9,8 +9,9 @@ from trainstone.nki import instructions as isa
 from trainstone.nki.constants import oob_mode
 from trainstone.nki.index import box_of
 from trainstone.nki.native import BLOCK, HBM, PSUM
+from trainstone.nki.operators import is_tensor
 from trainstone.nki.run import current
-from trainstone.nki.tile import SPACES, Tile, is_tensor
+from trainstone.nki.tile import SPACES, Tile
 
 
 def shape_of(shape):

@@ -5,7 +5,9 @@ import inspect
 import re
 
 from trainstone.nki import errors, names_isa, names_isa_beta1, names_language, native
-from trainstone.nki.tile import Indexed, Storage, Tile, is_tensor
+from trainstone.nki.indexed import Indexed
+from trainstone.nki.operators import is_tensor
+from trainstone.nki.tile import Storage, Tile
 
 _OF_TILES = {name for kind in (Tile, Indexed, Storage) for name in dir(kind)}
 _ELSEWHERE = {"T": "nl.transpose(tile)", "mT": "nl.transpose(tile)"}

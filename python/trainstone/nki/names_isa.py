@@ -13,9 +13,10 @@ from trainstone.nki.errors import NkiValidationError  # noqa: F401
 from trainstone.nki.memory import on_chip
 from trainstone.nki.names_isa_beta1 import _activate
 from trainstone.nki.native import ALU, HBM, PSUM, SCALAR, SYNC, TENSOR, VECTOR
+from trainstone.nki.operators import is_tensor
 from trainstone.nki.quick import ACT_CODES, ALU_CODES, FLOAT_CODES, VECTOR_CODES, quick
 from trainstone.nki.run import current
-from trainstone.nki.tile import Tile, is_tensor
+from trainstone.nki.tile import Tile
 
 
 def _view(value, name, call):

@@ -10,8 +10,9 @@ from trainstone.nki.constants import (  # noqa: F401
 from trainstone.nki.index import Index, box_of, ranges_of
 from trainstone.nki.memory import clip
 from trainstone.nki.native import HBM, PSUM, SBUF
+from trainstone.nki.operators import is_tensor
 from trainstone.nki.run import current
-from trainstone.nki.tile import SPACES, is_tensor
+from trainstone.nki.tile import SPACES
 
 
 def _made(shape, dtype, mask=None, space="sbuf"):

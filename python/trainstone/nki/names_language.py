@@ -13,11 +13,11 @@ from trainstone.nki.index import arange, mgrid  # noqa: F401
 from trainstone.nki.language import *  # noqa: F401,F403
 from trainstone.nki.language import abs, all, max, min, sum  # noqa: F401
 from trainstone.nki.memory import full, load, ndarray, store  # noqa: F401
+from trainstone.nki.operators import TensorOps as NkiTensor  # noqa: F401
 from trainstone.nki.run import ParDim as par_dim
 from trainstone.nki.run import current, whole
 from trainstone.nki.spmd import nc, spmd_dim  # noqa: F401
 from trainstone.nki.tile import SPACES, RankSlice
-from trainstone.nki.tile import TensorOps as NkiTensor  # noqa: F401
 
 sbuf, psum, hbm = SPACES["sbuf"], SPACES["psum"], SPACES["hbm"]
 shared_hbm, private_hbm = SPACES["shared_hbm"], SPACES["private_hbm"]

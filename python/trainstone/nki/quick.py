@@ -7,7 +7,7 @@ import numpy as np
 from trainstone.nki import errors, language
 from trainstone.nki import instructions as isa
 from trainstone.nki.native import ACT, ALU, FIELDS, OPS, ext
-from trainstone.nki.tile import is_tensor
+from trainstone.nki.operators import is_tensor
 
 
 def _named(attribute, name_of):
