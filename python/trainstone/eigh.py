@@ -72,25 +72,32 @@ def _step(a, rows):
     """Pairs row i of the upper half with row i of the lower one."""
     m = a.shape[-1] // 2
     eye = jnp.eye(m, dtype=a.dtype)
-    p, q, r = (jnp.sum(block * eye, -1) for block in (a[..., :m, :m], a[..., m:, m:], a[..., :m, m:]))
+    rotation = angle(*(jnp.sum(block * eye, -1) for block in (a[..., :m, :m], a[..., m:, m:], a[..., :m, m:])))
+    # The same of the columns: what it gives is symmetric.
+    a = move(turn(jnp.swapaxes(move(turn(a, rotation)), -1, -2), rotation))
+    return a, move(turn(rows, rotation))
+
+
+def angle(p, q, r):
+    """Of the rotation that takes [[p, r], [r, q]] to a diagonal matrix: sine, and tangent of half the angle."""
     ratio = (q - p) / (2 * jnp.where(r == 0, 1, r))
     tangent = jnp.where(ratio < 0, -1, 1) / (jnp.abs(ratio) + jnp.sqrt(1 + ratio**2))
     tangent = jnp.where(r == 0, 0, tangent)
     cosine = lax.rsqrt(1 + tangent**2)
-    cosine, sine = cosine[..., None], (tangent * cosine)[..., None]
-    # The same of the columns: what it gives is symmetric.
-    a = _move(_turn(jnp.swapaxes(_move(_turn(a, cosine, sine)), -1, -2), cosine, sine))
-    return a, _move(_turn(rows, cosine, sine))
+    sine = tangent * cosine
+    return sine[..., None], (sine / (1 + cosine))[..., None]
 
 
-def _turn(a, cosine, sine):
-    """Rotates each row of the upper half with its partner in the lower one."""
+def turn(a, rotation):
+    """Rotates each row of the upper half with its partner in the lower one. Each changes by a difference instead of being
+    multiplied by a cosine, so that small rotations round little."""
+    sine, half = rotation
     m = a.shape[-2] // 2
     upper, lower = a[..., :m, :], a[..., m:, :]
-    return jnp.concatenate([cosine * upper - sine * lower, sine * upper + cosine * lower], -2)
+    return jnp.concatenate([upper - sine * (lower + half * upper), lower + sine * (upper - half * lower)], -2)
 
 
-def _move(a):
+def move(a):
     """All rows but the first move on in a circle, through the upper half and back through the lower one."""
     m = a.shape[-2] // 2
     if m == 1:

@@ -45,11 +45,12 @@ def initialize():
         # Raised when JAX starts the platform, so that the message reaches the user and JAX_PLATFORMS=cpu works.
         xla_bridge.register_backend_factory(PLATFORM, _refuse(str(error)), priority=PRIORITY, fail_quietly=False)
         return
-    from trainstone import eigh, host_calls, partition
+    from trainstone import eigh, host_calls, partition, svd
 
     xla_bridge.register_plugin(PLATFORM, priority=PRIORITY, library_path=found)
     host_calls.register(PLATFORM)
     eigh.register(PLATFORM)
+    svd.register(PLATFORM)
     refusals.register(PLATFORM)
     partition.register(PLATFORM)
     watch()

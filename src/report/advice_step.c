@@ -8,9 +8,11 @@
 static void launches(ts_advisor *to) {
     const ts_record *record = &to->report->record;
     if (record->launch * 5 <= record->total) return;
-    ts_advice *advice =
-        ts_advise(to, "A16", "bound", ts_bound_count, "Launch less often",
-                  "several steps in one program: jax.lax.scan over batches, or trainstone run --steps", "");
+    ts_advice *advice = ts_advise(
+        to, "A16", "bound", ts_bound_count, "Launch less often",
+        "several steps in one program: jax.lax.scan over batches, or trainstone run --steps; of a kernel: "
+        "more data in a call, or its place in a jitted step",
+        "");
     advice->what_if.free = 1u << ts_bound_launch;
     ts_text out = {0};
     ts_figure_time(&out, record->launch);
