@@ -8,6 +8,8 @@ Luk, 1985). All of it is elementwise work."""
 import jax.numpy as jnp
 from jax import lax
 
+from trainstone.refusals import refusal
+
 _SWEEPS = 20  # at most; some 6 to 11 are enough for fp32
 
 
@@ -17,17 +19,29 @@ def register(platform):
         from jax._src.interpreters import mlir
         from jax._src.lax.linalg import eigh_p
 
-        mlir.register_lowering(eigh_p, mlir.lower_fun(_eigh, multiple_results=True), platform=platform)
+        mlir.register_lowering(eigh_p, only_float32("eigh", mlir.lower_fun(_eigh, multiple_results=True)), platform=platform)
     except (ImportError, AttributeError):
         return
+
+
+def only_float32(name, rule):
+    """The rule, which refuses other types, and singular values of which a part is asked for."""
+
+    def lower(context, a, **options):
+        matrix = context.avals_in[0]
+        part = options.get("subset_by_index")
+        if matrix.dtype != jnp.float32:
+            raise refusal(name, f"it is computed of float32, not of {matrix.dtype}", context.traceback)
+        if name == "svd" and part not in (None, (0, min(matrix.shape[-2:]))):
+            raise refusal(name, "all singular values are computed, or none", context.traceback)
+        return rule(context, a, **options)
+
+    return lower
 
 
 def _eigh(a, *, lower=True, subset_by_index=None, **_):
     """Of [..., n, n]: eigenvectors [..., n, n] in columns and eigenvalues [..., n], ascending."""
     n = a.shape[-1]
-    if a.dtype != jnp.float32:
-        raise NotImplementedError(f"unsupported: eigh of {a.dtype} (of float32 it runs; compute others on the host: "
-                                  'jax.device_put(x, jax.devices("cpu")[0]))')
     half = jnp.tril(a) if lower else jnp.swapaxes(jnp.triu(a), -1, -2)
     a = half + jnp.swapaxes(jnp.tril(half, -1), -1, -2)
     vectors, values = _rotated(a) if n > 1 else (jnp.ones_like(a), a[..., 0])

@@ -1,5 +1,8 @@
 """Operations for which JAX has rules on other platforms only: refused with their name, the user's line and a remedy."""
 
+import os
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
 _HOST = 'compute it on the host: jax.device_put(x, jax.devices("cpu")[0])'
 
 
@@ -19,10 +22,14 @@ def register(platform):
 
 def _rule(name, platform):
     def lower(context, *_, **__):
-        raise NotImplementedError(f"unsupported: {name}{_line(context.traceback)}: a NeuronCore cannot do it, and JAX "
-                                  f"has no rule for it on {platform} ({_HOST})")
+        raise refusal(name, f"a NeuronCore cannot do it, and JAX has no rule for it on {platform}", context.traceback)
 
     return lower
+
+
+def refusal(name, why, traceback=None):
+    """The error for an operation that the chip cannot do, at the line that asks for it."""
+    return NotImplementedError(f"unsupported: {name}{_line(traceback)}: {why} ({_HOST})")
 
 
 def _line(traceback):
@@ -32,8 +39,8 @@ def _line(traceback):
 
     # A rule whose result JAX may cache gets no traceback, but runs in the context of one. In a function that is itself
     # jitted, like jnp.linalg.eigh, neither leads out of that function; the call that compiles it does.
-    for known in (traceback, source_info_util.current().traceback, xla_client.Traceback.get_traceback()):
+    for known in filter(None, (traceback, source_info_util.current().traceback, xla_client.Traceback.get_traceback())):
         for frame in source_info_util.user_frames(known):
-            if not any(mark in frame.file_name for mark in ("/site-packages/", "/dist-packages/", __file__)):
+            if not any(mark in frame.file_name for mark in ("/site-packages/", "/dist-packages/", _HERE)):
                 return f" at {frame.file_name}:{frame.start_line}"
     return ""

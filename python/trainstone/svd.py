@@ -7,7 +7,7 @@ Their lengths are then the singular values, small ones near relative to themselv
 import jax.numpy as jnp
 from jax import lax
 
-from trainstone.eigh import angle, move, turn
+from trainstone.eigh import angle, move, only_float32, turn
 
 _SWEEPS = 20  # at most; some 6 to 11 are enough for fp32
 
@@ -18,18 +18,15 @@ def register(platform):
         from jax._src.interpreters import mlir
         from jax._src.lax.linalg import svd_p
 
-        mlir.register_lowering(svd_p, mlir.lower_fun(_svd, multiple_results=True), platform=platform)
+        rule = mlir.lower_fun(_svd, multiple_results=True)
+        mlir.register_lowering(svd_p, only_float32("svd", rule), platform=platform)
     except (ImportError, AttributeError):
         return
 
 
-def _svd(a, *, full_matrices, compute_uv, subset_by_index=None, **_):
+def _svd(a, *, full_matrices, compute_uv, **_):
     """(s, u, vt) of [..., m, n], or (s,). A tall matrix is factored first, a wide one transposed."""
     m, n = a.shape[-2:]
-    if a.dtype != jnp.float32 or subset_by_index not in (None, (0, min(m, n))):
-        what = "some values" if a.dtype == jnp.float32 else a.dtype
-        raise NotImplementedError(f"unsupported: svd of {what} (of float32, and of all, it runs; compute others on the host: "
-                                  'jax.device_put(x, jax.devices("cpu")[0]))')
     if m < n:
         s, *factors = _svd(jnp.swapaxes(a, -1, -2), full_matrices=full_matrices, compute_uv=compute_uv)
         return (s, *(jnp.swapaxes(factor, -1, -2) for factor in reversed(factors)))

@@ -1,8 +1,8 @@
 """Singular values and what JAX builds on them, against float64 and XLA:CPU."""
 
+import functools
 import inspect
 import os
-import re
 
 import jax
 import jax.numpy as jnp
@@ -104,6 +104,12 @@ def test_the_record_names_the_users_line():
     assert rows == {(HERE, line)}
 
 
-def test_a_part_is_refused():
-    with pytest.raises(NotImplementedError, match="unsupported: svd of some values"):
-        on(CHIP, lambda a: jax.lax.linalg.svd(a, full_matrices=False, subset_by_index=(0, 2)), numbers(4, 4))
+def test_what_is_refused_names_its_line():
+    part = functools.partial(jax.lax.linalg.svd, full_matrices=False, subset_by_index=(0, 2))
+    for function, array, message in (
+            (lambda a: part(a), numbers(4, 4), "unsupported: svd at .*: all singular values are computed, or none"),
+            (lambda a: jnp.linalg.svd(a)[1], numbers(4, 4).astype(np.complex64), "unsupported: svd at .*, not of complex64"),
+            (lambda a: jnp.linalg.eigvalsh(a), numbers(4, 4).astype(np.complex64), "unsupported: eigh at .*, not of complex64")):
+        with pytest.raises(NotImplementedError, match=message + r' \(compute it on the host: jax.device_put') as raised:
+            on(CHIP, function, array)
+        assert f"{HERE}:" in str(raised.value)
