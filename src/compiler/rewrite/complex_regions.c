@@ -129,6 +129,15 @@ static bool part_sum(ts_maker *m, ts_op_node *op) {
     return true;
 }
 
+/* Scatters by other functions: the product, say, replaces what it was made of. */
+static void part_scatter(ts_maker *m, ts_op_node *op) {
+    if (op->operand_count != 3) return;
+    ts_scatter_once(m, op);
+    ts_value *made = op->results[0]->note;
+    if (!made || made == op->operands[0] || !part_sum(m, made->def)) return;
+    op->results[0]->note = made->def->results[0]->note;
+}
+
 ts_status ts_expand_complex_regions(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     (void)diag;
     bool has = false;
@@ -140,9 +149,10 @@ ts_status ts_expand_complex_regions(ts_maker *make, ts_op_node *op, ts_diag *dia
     switch (op->kind) {
     case ts_hlo_reduce:
     case ts_hlo_reduce_window:
+        if (!part_sum(make, op)) part_op(make, op);
+        return ts_ok;
     case ts_hlo_scatter:
-        if (part_sum(make, op) || op->kind == ts_hlo_scatter) return ts_ok;
-        part_op(make, op);
+        if (!part_sum(make, op)) part_scatter(make, op);
         return ts_ok;
     case ts_hlo_case:
     case ts_hlo_if:

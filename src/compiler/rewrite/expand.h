@@ -23,8 +23,10 @@ ts_expander ts_expand_static;
 ts_expander ts_expand_rng;
 /* reduce, reduce_window and map by any pointwise function. */
 ts_expander ts_expand_reduce;
-/* scatter by any pointwise function, where no element is updated twice. */
+/* scatter by any pointwise function, where no element is updated twice. ts_scatter_once does the same for an
+   op of one array by any function at all; where elements may be updated twice it does nothing. */
 ts_expander ts_expand_scatter;
+void ts_scatter_once(ts_maker *make, ts_op_node *op);
 /* LAPACK's QR factorisation, as jnp.linalg.qr and jax.random.orthogonal call it. */
 ts_expander ts_expand_qr;
 /* torch_xla's custom calls for nearest and bilinear resizing of images. */

@@ -40,19 +40,23 @@ static ts_value *gather_windows(ts_maker *m, const ts_op_node *op) {
     return made->results[0];
 }
 
-ts_status ts_expand_scatter(ts_maker *make, ts_op_node *op, ts_diag *diag) {
-    ts_alu alu;
-    (void)diag;
-    if (op->kind != ts_hlo_scatter || op->operand_count != 3 || ts_scatter_alu(op, &alu)) return ts_ok;
+void ts_scatter_once(ts_maker *make, ts_op_node *op) {
     const ts_block *region = op->regions[0];
     bool is_once = ts_op_bool(op, "unique_indices", false) || start_count(op) == 1;
-    if (!is_once || !ts_can_lift(region) || ts_block_last(region)->operand_count != 1) return ts_ok;
+    if (!is_once || !ts_can_lift(region) || ts_block_last(region)->operand_count != 1) return;
     if (ts_type_elems(&op->operands[2]->type) == 0) {
         op->results[0]->note = op->operands[0];
-        return ts_ok;
+        return;
     }
     ts_value *args[2] = {gather_windows(make, op), op->operands[2]}, *joined;
     ts_lift(make, region, args, &op->operands[2]->type, &joined);
     op->results[0]->note = ts_make_scatter(make, op, ts_hlo_return, op->operands[0], joined);
+}
+
+ts_status ts_expand_scatter(ts_maker *make, ts_op_node *op, ts_diag *diag) {
+    ts_alu alu;
+    (void)diag;
+    if (op->kind != ts_hlo_scatter || op->operand_count != 3 || ts_scatter_alu(op, &alu)) return ts_ok;
+    ts_scatter_once(make, op);
     return ts_ok;
 }
