@@ -12,7 +12,9 @@
 typedef struct compilation {
     ts_module *module;
     ts_func *main;
-    ts_lower lower; /* holds the program that is being made */
+    ts_lower lower;      /* holds the program that is being made */
+    ts_program unskewed; /* the program before loops were skewed */
+    bool is_skewed;
     ts_auto_cast auto_cast;
     ts_dtype auto_cast_type;
     ts_diag *diag;
@@ -125,8 +127,19 @@ static ts_status run_reside(compilation *c) {
     return ts_ok;
 }
 
+static ts_status run_skew(compilation *c) {
+    c->unskewed = *c->lower.program;
+    c->is_skewed = ts_plan_skew(&c->lower.b);
+    return ts_ok;
+}
+
+/* Values of several trips take more room at once: where there is none, the program stays as it was. */
 static ts_status run_place(compilation *c) {
-    TS_TRY(ts_plan_place(&c->lower.b, c->diag));
+    ts_diag unfit = {0};
+    if (!c->is_skewed || ts_plan_place(&c->lower.b, &unfit) != ts_ok) {
+        if (c->is_skewed) ts_plan_unskew(&c->lower.b, &c->unskewed);
+        TS_TRY(ts_plan_place(&c->lower.b, c->diag));
+    }
     return ts_plan_check_hbm(&c->lower.b, c->diag);
 }
 
@@ -161,6 +174,7 @@ static const pass passes[] = {
     {"combine", run_combine, false},   /* small collectives merged */
     {"lower", run_lower, true},        /* ops become loop nests of instructions over virtual tiles */
     {"reside", run_reside, true},      /* values that stay in SBUF between nests */
+    {"skew", run_skew, true},          /* parts of a loop's body trips behind the others */
     {"place", run_place, true},        /* addresses in SBUF, PSUM and HBM */
     {"verify", run_verify, true},      /* what the instruction set demands of every program */
 };

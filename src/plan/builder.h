@@ -145,6 +145,11 @@ void ts_plan_reside(ts_builder *builder);
 /* Hoists loads that fetch the same on every trip out of top-level loops, while SBUF has room
    (invariant.c). */
 void ts_plan_invariants(ts_builder *builder);
+/* Lets parts of a loop's body run trips behind the others, where engines then wait less for each other
+   (skew.c). Returns whether the program has changed. The new one may need more
+   room: ts_plan_unskew goes back to the program of which `before` is a copy. */
+bool ts_plan_skew(ts_builder *builder);
+void ts_plan_unskew(ts_builder *builder, const ts_program *before);
 /* Gives every tile an address in SBUF or PSUM and every scratch tensor an offset in HBM, by liveness over the
    loop tree. Addresses are low, but avoid memory that was in use shortly before if there is a choice. Returns
    ts_capacity, naming what does not fit. */
