@@ -186,6 +186,19 @@ def test_what_the_caller_does_not_get(kernel, kind, message):
     assert caught[0].filename.endswith("test_mistakes.py") and caught[0].lineno == inspect.getsourcelines(result)[1] + 1
 
 
+def test_an_array_that_the_chip_cannot_hold():
+    @nki.jit
+    def kernel(a):
+        out = result(a)
+        nl.store(out, nl.load(a))
+        return out
+
+    with pytest.warns(NkiWarning, match="float64 has no datapath on the chip: taken as float32") as caught:
+        line = inspect.currentframe().f_lineno + 1
+        assert kernel(X.astype(np.float64)).dtype == np.float32
+    assert caught[0].filename.endswith("test_mistakes.py") and caught[0].lineno == line
+
+
 def test_results_that_are_whole_or_where_data_says_are_not_warned_of():
     @nki.jit
     def turned_in_parts(a):

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import sys
-import warnings
 
 import numpy as np
 
@@ -393,8 +392,8 @@ def host_array(array):
             array = array.numpy()
     array = np.asarray(array)
     if array.dtype in _NARROWER:
-        warnings.warn(f"{array.dtype} has no datapath on the chip: taken as {np.dtype(_NARROWER[array.dtype])}",
-                      stacklevel=2)
+        errors.warn(errors.NkiError(f"{array.dtype} has no datapath on the chip: taken as {np.dtype(_NARROWER[array.dtype])}",
+                                    errors.where_is_kernel(), "convert the array before the call"))
         array = array.astype(_NARROWER[array.dtype])
     return np.ascontiguousarray(array).reshape(array.shape)
 
