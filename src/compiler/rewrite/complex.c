@@ -1,8 +1,5 @@
-/* Complex arithmetic by parts, and the conversion of a complex value to its parts and back. A bitcast joins
-   the parts along a last axis of size 2. */
+/* Complex arithmetic by parts. */
 #include "compiler/rewrite/complex.h"
-
-#include <string.h>
 
 #include "base/bits.h"
 
@@ -17,70 +14,16 @@ ts_type ts_complex_part(const ts_type *type) {
     return part;
 }
 
-ts_type ts_complex_pair(const ts_type *type) {
-    ts_type pair = ts_complex_part(type);
-    pair.dim[pair.rank++] = 2;
-    return pair;
-}
-
-/* ---- parts ---- */
-
-static ts_value *part_of(ts_maker *m, ts_value *pair, const ts_type *type, int part) {
-    int64_t start[TS_MAX_RANK] = {0}, limit[TS_MAX_RANK];
-    memcpy(limit, pair->type.dim, sizeof limit);
-    start[type->rank] = part;
-    limit[type->rank] = part + 1;
-    return ts_make_reshape(m, ts_make_slice(m, pair, start, limit), type->rank, type->dim);
-}
-
-/* The concatenation that ts_complex_join made, or NULL. */
-static const ts_op_node *joined(const ts_value *value) {
-    const ts_op_node *cast = value->def;
-    if (!cast || cast->kind != ts_hlo_bitcast_convert) return NULL;
-    const ts_op_node *both = cast->operands[0]->def;
-    if (!both || both->kind != ts_hlo_concatenate || both->operand_count != 2) return NULL;
-    for (int i = 0; i < 2; i++) {
-        const ts_op_node *column = both->operands[i]->def;
-        if (!column || column->kind != ts_hlo_reshape || column->operands[0]->type.rank != value->type.rank)
-            return NULL;
-    }
-    return both;
-}
-
 ts_complex ts_complex_split(ts_maker *m, ts_value *value) {
     if (!ts_is_complex(value)) return ts_complex_real(m, value);
-    const ts_op_node *both = joined(value);
-    if (both) return (ts_complex){both->operands[0]->def->operands[0], both->operands[1]->def->operands[0]};
-    ts_type type = ts_complex_pair(&value->type);
-    ts_value *pair = ts_make_bitcast(m, value, &type);
-    return (ts_complex){part_of(m, pair, &value->type, 0), part_of(m, pair, &value->type, 1)};
+    ts_twins parts = ts_twins_split(m, value, ts_dtype_f32);
+    return (ts_complex){parts.first, parts.second};
 }
 
 ts_value *ts_complex_join(ts_maker *m, ts_complex a) {
-    ts_type type = a.re->type, column = ts_complex_pair(&a.re->type);
+    ts_type type = a.re->type;
     type.dtype = ts_dtype_c64;
-    column.dim[type.rank] = 1;
-    ts_value *parts[2] = {ts_make_reshape(m, a.re, column.rank, column.dim),
-                          ts_make_reshape(m, a.im, column.rank, column.dim)};
-    return ts_make_bitcast(m, ts_make_concatenate(m, 2, parts, type.rank), &type);
-}
-
-ts_complex ts_complex_of_constant(ts_maker *m, const ts_op_node *op) {
-    const ts_attr *old = ts_op_attr(op, "value");
-    size_t count = old->data_bytes / 8;
-    ts_value *parts[2];
-    for (int part = 0; part < 2; part++) {
-        ts_attr *attr = TS_NEW(&m->module->arena, ts_attr);
-        uint32_t *words = TS_NEW_ARRAY(&m->module->arena, uint32_t, count + 1);
-        for (size_t i = 0; i < count; i++)
-            memcpy(&words[i], old->data + 8 * i + 4 * part, sizeof *words);
-        *attr = *old;
-        attr->type.dtype = ts_dtype_f32;
-        attr->data = (const uint8_t *)words;
-        attr->data_bytes = 4 * count;
-        parts[part] = ts_make_constant(m, attr);
-    }
-    return (ts_complex){parts[0], parts[1]};
+    return ts_twins_join(m, (ts_twins){a.re, a.im}, &type);
 }
 
 /* ---- arithmetic ---- */

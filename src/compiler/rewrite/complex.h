@@ -3,7 +3,7 @@
 #ifndef TS_COMPILER_REWRITE_COMPLEX_H
 #define TS_COMPILER_REWRITE_COMPLEX_H
 
-#include "compiler/graph/graph_make.h"
+#include "compiler/rewrite/twins.h"
 
 /* Both f32, of the value's shape. */
 typedef struct ts_complex {
@@ -12,15 +12,12 @@ typedef struct ts_complex {
 
 /* Whether the value is of c64 with rank left for an axis of parts. */
 bool ts_is_complex(const ts_value *value);
-/* The type of the pair: f32, with that axis last, the real part first. */
-ts_type ts_complex_pair(const ts_type *type);
 /* The type of each part: f32. */
 ts_type ts_complex_part(const ts_type *type);
 /* Conversions between a value and its parts. Splitting a joined value returns its parts without adding ops; a
    real value has an imaginary part of 0. */
 ts_complex ts_complex_split(ts_maker *m, ts_value *value);
 ts_value *ts_complex_join(ts_maker *m, ts_complex a);
-ts_complex ts_complex_of_constant(ts_maker *m, const ts_op_node *op);
 
 /* A splat of f32 in the shape of `of`. */
 ts_value *ts_complex_number(ts_maker *m, const ts_value *of, double number);

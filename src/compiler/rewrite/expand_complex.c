@@ -21,37 +21,6 @@ static ts_value *in_floats(ts_maker *m, const ts_op_node *op, ts_value *const *o
     return copy->results[0];
 }
 
-/* Ops that only move data are applied to each part. */
-static bool is_move(const ts_op_node *op) {
-    switch (op->kind) {
-    case ts_hlo_broadcast_in_dim:
-    case ts_hlo_concatenate:
-    case ts_hlo_dynamic_slice:
-    case ts_hlo_dynamic_update_slice:
-    case ts_hlo_gather:
-    case ts_hlo_pad:
-    case ts_hlo_reshape:
-    case ts_hlo_reverse:
-    case ts_hlo_select:
-    case ts_hlo_slice:
-    case ts_hlo_transpose: return true;
-    default: return false;
-    }
-}
-
-static ts_complex move(ts_maker *m, const ts_op_node *op) {
-    ts_value **re = TS_NEW_ARRAY(&m->module->arena, ts_value *, op->operand_count + 1);
-    ts_value **im = TS_NEW_ARRAY(&m->module->arena, ts_value *, op->operand_count + 1);
-    for (uint32_t i = 0; i < op->operand_count; i++) {
-        re[i] = im[i] = op->operands[i];
-        if (!ts_is_complex(op->operands[i])) continue;
-        ts_complex parts = split(m, op->operands[i]);
-        re[i] = parts.re;
-        im[i] = parts.im;
-    }
-    return (ts_complex){in_floats(m, op, re), in_floats(m, op, im)};
-}
-
 /* Sums of products are sums of products of parts. A real operand makes two of them instead of four. */
 static ts_complex multiply(ts_maker *m, const ts_op_node *op) {
     bool has_im[2];
@@ -101,15 +70,17 @@ static ts_value *count_up(ts_maker *m, const ts_op_node *op) {
 /* Ops with a complex result, by its parts; false for ops that are not expanded. */
 static bool expand(ts_maker *m, const ts_op_node *op, ts_complex *r) {
     if (op->kind == ts_hlo_constant) {
-        *r = ts_complex_of_constant(m, op);
+        ts_twins parts = ts_twins_of_constant(m, op, ts_dtype_f32);
+        *r = (ts_complex){parts.first, parts.second};
     } else if (op->kind == ts_hlo_iota) {
         *r = ts_complex_real(m, count_up(m, op));
     } else if (op->kind == ts_hlo_convert) {
         ts_value *from = op->operands[0];
         if (ts_dtype_get((ts_dtype)from->type.dtype)->kind == 'c' && !ts_is_complex(from)) return false;
         *r = ts_is_complex(from) ? split(m, from) : ts_complex_real(m, in_type(m, from, ts_dtype_f32));
-    } else if (is_move(op)) {
-        *r = move(m, op);
+    } else if (ts_twins_can_move(op)) {
+        ts_twins parts = ts_twins_move(m, op, ts_dtype_f32);
+        *r = (ts_complex){parts.first, parts.second};
     } else if (op->kind == ts_hlo_dot_general || op->kind == ts_hlo_convolution) {
         *r = multiply(m, op);
     } else {
@@ -141,7 +112,8 @@ static ts_value *send_pairs(ts_maker *m, const ts_op_node *op) {
     const ts_block *region = op->region_count ? op->regions[0] : NULL;
     bool adds = region && region->ops.count == 2 && region->ops.data[0]->kind == ts_hlo_add;
     if (op->operand_count != 1 || (region && !adds)) return NULL;
-    ts_type pair = ts_complex_pair(&op->operands[0]->type), made = ts_complex_pair(&op->results[0]->type);
+    ts_type pair = ts_twins_type(&op->operands[0]->type, ts_dtype_f32);
+    ts_type made = ts_twins_type(&op->results[0]->type, ts_dtype_f32);
     ts_value *operand = ts_make_bitcast(m, op->operands[0], &pair);
     ts_op_node *copy = ts_op_new(m->module, m->func, (ts_hlo)op->kind, op->loc, 1, &operand, 1, &made,
                                  op->attr_count, op->attrs, op->region_count);

@@ -25,24 +25,6 @@ static ts_value *join(ts_maker *m, ts_wide w, const ts_type *type) {
 
 /* ---- ops ---- */
 
-/* Ops that only move data are applied to each half. */
-static bool is_move(const ts_op_node *op) {
-    switch (op->kind) {
-    case ts_hlo_broadcast_in_dim:
-    case ts_hlo_concatenate:
-    case ts_hlo_dynamic_slice:
-    case ts_hlo_dynamic_update_slice:
-    case ts_hlo_gather:
-    case ts_hlo_pad:
-    case ts_hlo_reshape:
-    case ts_hlo_reverse:
-    case ts_hlo_select:
-    case ts_hlo_slice:
-    case ts_hlo_transpose: return op->result_count == 1 && is_wide(op->results[0]);
-    default: return false;
-    }
-}
-
 static bool is_index(const ts_op_node *op, uint32_t i) {
     switch (op->kind) {
     case ts_hlo_dynamic_slice: return i >= 1;
@@ -59,28 +41,6 @@ static void narrow_indices(ts_maker *m, ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++)
         if (is_index(op, i) && is_wide(op->operands[i]))
             op->operands[i] = ts_wide_saturate(m, split(m, op->operands[i]), is_signed(op->operands[i]));
-}
-
-static ts_value *move(ts_maker *m, const ts_op_node *op) {
-    ts_value **half[2];
-    ts_value *results[2];
-    ts_type type = op->results[0]->type;
-    type.dtype = ts_dtype_u32;
-    for (int h = 0; h < 2; h++)
-        half[h] = TS_NEW_ARRAY(&m->module->arena, ts_value *, op->operand_count);
-    for (uint32_t i = 0; i < op->operand_count; i++) {
-        ts_wide w = {op->operands[i], op->operands[i]};
-        if (is_wide(op->operands[i])) w = split(m, op->operands[i]);
-        half[0][i] = w.low;
-        half[1][i] = w.high;
-    }
-    for (int h = 0; h < 2; h++) {
-        ts_op_node *copy = ts_op_new(m->module, m->func, (ts_hlo)op->kind, op->loc, op->operand_count,
-                                     half[h], 1, &type, op->attr_count, op->attrs, 0);
-        ts_vec_push(&m->block->ops, &m->module->arena, copy);
-        results[h] = copy->results[0];
-    }
-    return join(m, (ts_wide){results[0], results[1]}, &op->results[0]->type);
 }
 
 static ts_value *convert(ts_maker *m, const ts_op_node *op) {
@@ -209,7 +169,7 @@ static void pair_arguments(ts_maker *m, ts_block *block) {
         ts_value *arg = block->args[i];
         ts_type type = arg->type;
         if (!is_wide(arg)) continue;
-        arg->type = ts_wide_pair(&type);
+        arg->type = ts_twins_type(&type, ts_dtype_u32);
         ts_block_replace_uses(block, arg, ts_make_bitcast(&inside, arg, &type));
     }
     for (uint32_t i = 0; i < block->ops.count; i++)
@@ -219,7 +179,7 @@ static void pair_arguments(ts_maker *m, ts_block *block) {
 
 static void cast_operands(ts_maker *m, ts_op_node *op) {
     for (uint32_t i = 0; i < op->operand_count; i++) {
-        ts_type pair = ts_wide_pair(&op->operands[i]->type);
+        ts_type pair = ts_twins_type(&op->operands[i]->type, ts_dtype_u32);
         if (is_wide(op->operands[i])) op->operands[i] = ts_make_bitcast(m, op->operands[i], &pair);
     }
 }
@@ -229,7 +189,7 @@ static void pair_region_op(ts_maker *m, ts_op_node *op) {
     ts_type *types = TS_NEW_ARRAY(&m->module->arena, ts_type, op->result_count + 1);
     for (uint32_t i = 0; i < op->result_count; i++) {
         types[i] = op->results[i]->type;
-        if (is_wide(op->results[i])) types[i] = ts_wide_pair(&types[i]);
+        if (is_wide(op->results[i])) types[i] = ts_twins_type(&types[i], ts_dtype_u32);
     }
     cast_operands(m, op);
     ts_op_node *copy =
@@ -260,14 +220,16 @@ static bool has_wide(const ts_op_node *op) {
 
 static ts_value *expand(ts_maker *m, ts_op_node *op) {
     ts_wide w;
-    if (op->kind == ts_hlo_constant) return join(m, ts_wide_of_constant(m, op), &op->results[0]->type);
+    const ts_type *type = &op->results[0]->type;
+    if (op->kind == ts_hlo_constant) return ts_twins_join(m, ts_twins_of_constant(m, op, ts_dtype_u32), type);
     if (op->kind == ts_hlo_iota) return join(m, count_up(m, op), &op->results[0]->type);
     if (op->kind == ts_hlo_convert) return convert(m, op);
     if (op->kind == ts_hlo_compare)
         return ts_wide_compare(m, ts_op_string(op, "comparison_direction"), split(m, op->operands[0]),
                                split(m, op->operands[1]), is_signed(op->operands[0]));
-    if (is_move(op)) return move(m, op);
-    return is_wide(op->results[0]) && compute(m, op, &w) ? join(m, w, &op->results[0]->type) : NULL;
+    if (!is_wide(op->results[0])) return NULL;
+    if (ts_twins_can_move(op)) return ts_twins_join(m, ts_twins_move(m, op, ts_dtype_u32), type);
+    return compute(m, op, &w) ? join(m, w, type) : NULL;
 }
 
 ts_status ts_expand_wide(ts_maker *make, ts_op_node *op, ts_diag *diag) {

@@ -38,6 +38,20 @@ static ts_value *test(ts_maker *m, const char *direction, ts_value *a, uint32_t 
     return ts_make_compare(m, direction, a, number(m, a, value));
 }
 
+bool ts_is_wide(const ts_value *value) {
+    return value->type.kind == ts_type_tensor && value->type.rank < TS_MAX_RANK &&
+           (value->type.dtype == ts_dtype_i64 || value->type.dtype == ts_dtype_u64);
+}
+
+ts_wide ts_wide_split(ts_maker *m, ts_value *value) {
+    ts_twins halves = ts_twins_split(m, value, ts_dtype_u32);
+    return (ts_wide){halves.first, halves.second};
+}
+
+ts_value *ts_wide_join(ts_maker *m, ts_wide w, const ts_type *type) {
+    return ts_twins_join(m, (ts_twins){w.low, w.high}, type);
+}
+
 ts_wide ts_wide_number(ts_maker *m, const ts_value *of, uint64_t value) {
     return (ts_wide){number(m, of, (uint32_t)value), number(m, of, (uint32_t)(value >> 32))};
 }

@@ -2,7 +2,7 @@
 #ifndef TS_COMPILER_REWRITE_WIDE_H
 #define TS_COMPILER_REWRITE_WIDE_H
 
-#include "compiler/graph/graph_make.h"
+#include "compiler/rewrite/twins.h"
 
 /* The halves, both u32, in the value's shape. */
 typedef struct ts_wide {
@@ -11,12 +11,9 @@ typedef struct ts_wide {
 
 /* Whether the value is a 64-bit integer with rank left for an axis of halves. */
 bool ts_is_wide(const ts_value *value);
-/* The type of the pair: u32, with that axis last, low half first. */
-ts_type ts_wide_pair(const ts_type *type);
 /* Conversions between a 64-bit value and its halves. */
 ts_wide ts_wide_split(ts_maker *m, ts_value *value);
 ts_value *ts_wide_join(ts_maker *m, ts_wide w, const ts_type *type);
-ts_wide ts_wide_of_constant(ts_maker *m, const ts_op_node *op);
 
 /* A splat. `of` is any value of the shape; its dtype is ignored. */
 ts_wide ts_wide_number(ts_maker *m, const ts_value *of, uint64_t number);
