@@ -254,6 +254,12 @@ static ts_window window_of(const dma *d, const strip *s, const ts_operand_set *s
     return w;
 }
 
+/* Whether the transfer stores a part of a large result in the place of an argument. An instruction that wrote
+   it there would wait for lines which have left the caches since it read the argument. */
+static bool is_update(const dma *d) {
+    return d->pair.is_streaming && d->dst.tensor->kind == ts_tensor_output && d->dst.tensor->alias >= 0;
+}
+
 /* Lets the transfer wait in the segment, or does without it; false when it cannot wait. */
 static bool wait_for_neighbours(const dma *d, ts_operand_set *set, double ns) {
     strip s;
@@ -261,7 +267,8 @@ static bool wait_for_neighbours(const dma *d, ts_operand_set *set, double ns) {
     ts_window window;
     bool is_hbm = d->dst.tensor || d->src.tensor;
     if (is_hbm) window = window_of(d, &s, set);
-    if (d->dst.tensor && ts_write_through(set, &s.pair, s.dim, &d->src.rows, &window)) return true;
+    if (d->dst.tensor && !is_update(d) && ts_write_through(set, &s.pair, s.dim, &d->src.rows, &window))
+        return true;
     ts_work work = {move_strip, set->parts, 1, ns / set->parts, &s, sizeof s};
     if (d->src.tensor && ts_defer_load(set, &s.pair, s.dim, &d->dst.rows, &work, &window)) return true;
     if (ts_work_transfer(set, &work, is_hbm ? &window : NULL) && d->src.tensor)

@@ -83,6 +83,43 @@ static void what_is_needed_besides_is_made(void **state) {
     assert_true(is_made(SCALE "loop %i = 2\n" STORE "end\n"));
 }
 
+/* Whether a run writes tile 2 when it computes the first rows of a result of 4 MiB, which takes over the
+   argument's memory or has its own. */
+static bool is_update_made(const char *alias) {
+    enum { WIDE = 1024, BYTES = WIDE * WIDE * (int)sizeof(float) };
+    ts_program *program = program_of(
+        "tensor x: input 0 f32[1024,1024]\ntensor y: output 0 f32[1024,1024]%s\n"
+        "tile 1: sbuf address=4096 bytes=4096\ntile 2: sbuf address=8192 bytes=4096\n"
+        "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +4096 1024] src=hbm.f32[x +0 128@1024 1024]\n"
+        "vector.tensor_scalar dst=sbuf.f32[tile2 p0:128 +8192 1024] data=sbuf.f32[tile1 p0:128 +4096 1024] "
+        "op0=add operand0=1\n"
+        "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@1024 1024] src=sbuf.f32[tile2 p0:128 +8192 1024]\n",
+        alias);
+    ts_machine *machine = machine_of(NULL);
+    ts_homes *homes = homes_of(program);
+    float *x = calloc(1, BYTES), *y = *alias ? x : calloc(1, BYTES);
+    uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
+    memset(place, MARK, 4096);
+    ts_run once = {.data = (void *const[]){x, y}, .homes = homes};
+    assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
+    for (int i = 0; i < 128 * WIDE; i++)
+        assert_true(y[i] == 1);
+    assert_true(y[128 * WIDE] == 0);
+    const bool is = place[3] != MARK || place[4003] != MARK;
+    if (y != x) free(y);
+    free(x);
+    ts_homes_free(homes);
+    ts_machine_free(machine);
+    ts_program_free(program);
+    return is;
+}
+
+static void what_updates_a_large_argument_is_made(void **state) {
+    (void)state;
+    assert_true(is_update_made(" alias=0"));
+    assert_false(is_update_made(""));
+}
+
 /* Whether a run of the program, which computes y from tile 2, writes the columns of that tile, at 8192. */
 static bool writes_tile(ts_program *program) {
     static float data[TENSORS * ELEMS];
@@ -354,6 +391,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_only_stored_is_written_to_hbm),
         cmocka_unit_test(what_is_needed_besides_is_made),
+        cmocka_unit_test(what_updates_a_large_argument_is_made),
         cmocka_unit_test(what_is_only_read_is_not_loaded),
         cmocka_unit_test(what_is_needed_besides_is_loaded),
         cmocka_unit_test(what_is_read_in_hbm_stays_until_then),
