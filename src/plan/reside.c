@@ -8,7 +8,7 @@ static bool is_stored(const ts_reside_tensor *tensor) {
 }
 
 /* Whether the tensor is a scratch tensor that only plain DMAs write and nothing reads. */
-static bool is_unread(const ts_reside *r, uint32_t number) {
+static bool has_stores_alone(const ts_reside *r, uint32_t number) {
     if (r->program->tensors.data[number].kind != ts_tensor_scratch || !r->tensors[number].uses) return false;
     for (uint32_t n = r->tensors[number].uses; n; n = r->uses.data[n - 1].next) {
         const ts_reside_use *u = &r->uses.data[n - 1];
@@ -62,7 +62,7 @@ static void drop_tensors(ts_reside *r) {
         number[t] = kept;
         bool is_scratch = program->tensors.data[t].kind == ts_tensor_scratch;
         if (is_scratch && r->tensors[t].chosen && !is_stored(&r->tensors[t])) continue;
-        if (is_unread(r, t)) continue;
+        if (r->tensors[t].is_unread) continue;
         program->tensors.data[kept] = program->tensors.data[t];
         r->b->tensor_locs.data[kept++] = r->b->tensor_locs.data[t];
     }
@@ -87,7 +87,8 @@ void ts_plan_reside(ts_builder *b) {
     bool *is_gone = TS_NEW_ARRAY(&r.arena, bool, program->code.count);
     for (uint32_t t = 0; t < program->tensors.count; t++) {
         if (r.tensors[t].chosen) make_resident(&r, t, is_gone);
-        if (is_unread(&r, t)) drop_stores(&r, t, is_gone);
+        r.tensors[t].is_unread = has_stores_alone(&r, t); /* while uses have their positions */
+        if (r.tensors[t].is_unread) drop_stores(&r, t, is_gone);
     }
     close_up(program, is_gone);
     drop_tensors(&r);

@@ -102,6 +102,7 @@ typedef struct ts_reside_tensor {
     bool has_others;                 /* some loads could not be linked */
     uint32_t chosen;                 /* number of loads served from SBUF; 0 = the tensor stays in HBM */
     uint32_t first, last;            /* live range in SBUF, once chosen */
+    bool is_unread;                  /* its stores are dropped, and it with them */
 } ts_reside_tensor;
 
 typedef struct ts_reside {
