@@ -137,24 +137,40 @@ static bool can_read_psum(const ts_op_node *op) {
     return !recipe || !ts_recipe_has_gpsimd(recipe);
 }
 
+/* Whether the value is the product, or one of the ops in `same`, which are the product in another shape. */
+static bool is_product(const ts_emitter *e, uint64_t same, const ts_value *value) {
+    for (int i = 0; i < e->group->op_count; i++)
+        if (same >> i & 1 && e->group->ops[i]->results[0] == value) return true;
+    return false;
+}
+
+/* Whether every reader of the product, as it is or in another shape, can take it from PSUM, and as one
+   operand only: no instruction has both there. */
+static bool is_read_there(const ts_emitter *e) {
+    uint64_t same = 1;
+    for (int i = 1; i < e->group->op_count; i++) {
+        const ts_op_node *op = e->group->ops[i];
+        int reads = 0;
+        for (uint32_t j = 0; j < ts_group_operands(op); j++)
+            reads += is_product(e, same, op->operands[j]);
+        if (reads == 1 && ts_group_is_alias(op))
+            same |= (uint64_t)1 << i;
+        else if (reads > 1 || (reads == 1 && !can_read_psum(op)))
+            return false;
+    }
+    return true;
+}
+
 /* Readers take fp32 from PSUM, which costs VectorE less than two operands in SBUF. The result is copied to
-   SBUF once if it must be rounded, or if a reader cannot access PSUM (no instruction has both operands
-   there). */
+   SBUF once if it must be rounded, or if a reader cannot access PSUM. */
 static void take_result(dot_group *g) {
     ts_emitter *e = &g->e;
     const ts_op_node *op = e->group->ops[0];
     ts_dtype dtype = ts_chip_dtype(op->results[0]->type.dtype);
     uint32_t axes = ts_pointwise_all_axes(e);
-    bool is_reached = true;
-    for (int i = 1; i < e->group->op_count; i++) {
-        int reads = 0;
-        for (uint32_t j = 0; j < ts_group_operands(e->group->ops[i]); j++)
-            reads += e->group->ops[i]->operands[j] == op->results[0];
-        is_reached &= reads == 0 || (reads == 1 && can_read_psum(e->group->ops[i]));
-    }
     ts_value_form psum = {.kind = ts_form_tile, .tile = g->block.psum, .dtype = ts_dtype_f32, .axes = axes};
     e->forms[0] = psum;
-    if (dtype == ts_dtype_f32 && is_reached && e->fate[0] == ts_fate_inside && g->block.psum_step == 0)
+    if (dtype == ts_dtype_f32 && is_read_there(e) && e->fate[0] == ts_fate_inside && g->block.psum_step == 0)
         return;
     e->axes = axes;
     e->b->loc = op->loc;
