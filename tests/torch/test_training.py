@@ -170,5 +170,16 @@ def test_a_second_interrupt_ends_a_long_step():
 
 
 def test_what_is_not_there_says_so():
-    with pytest.raises((RuntimeError, ValueError), match="unsupported: .*c64"):
-        torch.fft.rfft(torch.ones(8, device=CHIP)).abs().cpu()
+    with pytest.raises((RuntimeError, ValueError), match="unsupported: .*c128"):
+        (torch.ones(8, dtype=torch.complex128).to(CHIP) * 2).cpu()
+
+
+def test_turned_queries():
+    """Rotary embeddings as Llama's reference has them, on complex numbers."""
+    q, turns = torch.randn(2, 8, 4, 32), torch.polar(torch.ones(8, 16), torch.randn(8, 16))
+
+    def turn(q, turns):
+        pairs = torch.view_as_complex(q.reshape(*q.shape[:-1], -1, 2))
+        return torch.view_as_real(pairs * turns.view(1, 8, 1, 16)).flatten(3)
+
+    torch.testing.assert_close(turn(q.to(CHIP), turns.to(CHIP)).cpu(), turn(q, turns))
