@@ -99,9 +99,7 @@ def judge(name, function, sets):
     for arguments in sets:
         try:
             want = call(function, arguments, jax.devices("cpu")[0])
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
+        except Exception:
             continue
         if not want:
             continue

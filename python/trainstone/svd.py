@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from trainstone.eigh import angle, move, only_float32, turn
+from trainstone.refusals import refusal
 
 _SWEEPS = 20  # at most; some 6 to 11 are enough for fp32
 
@@ -18,10 +19,21 @@ def register(platform):
         from jax._src.interpreters import mlir
         from jax._src.lax.linalg import svd_p
 
-        rule = mlir.lower_fun(_svd, multiple_results=True)
+        rule = _only_whole(mlir.lower_fun(_svd, multiple_results=True))
         mlir.register_lowering(svd_p, only_float32("svd", rule), platform=platform)
     except (ImportError, AttributeError):
         return
+
+
+def _only_whole(rule):
+    """The rule, which refuses to compute a part of the singular values."""
+
+    def lower(context, a, **options):
+        if options.get("subset_by_index") not in (None, (0, min(context.avals_in[0].shape[-2:]))):
+            raise refusal("svd", "all singular values are computed, or none", context.traceback)
+        return rule(context, a, **options)
+
+    return lower
 
 
 def _svd(a, *, full_matrices, compute_uv, **_):

@@ -25,6 +25,15 @@ int64_t ts_affine_value(const ts_program *program, const ts_affine *affine, cons
     return ts_affine_at(program, affine, counters);
 }
 
+int64_t ts_affine_coef(const ts_program *program, const ts_affine *affine, uint32_t loop) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < affine->term_count; i++) {
+        const ts_term *term = &program->terms.data[affine->first_term + i];
+        if (term->loop == loop) sum += term->coef;
+    }
+    return sum;
+}
+
 bool ts_affine_same(const ts_program *program, const ts_affine *a, const ts_affine *b) {
     if (a->base != b->base || a->term_count != b->term_count || a->rotation != b->rotation) return false;
     for (uint32_t i = 0; i < a->term_count; i++) {

@@ -221,6 +221,8 @@ static inline int64_t ts_affine_sum(const ts_program *program, const ts_affine *
     }
     return value;
 }
+/* What each trip of the loop adds to the form, without its rotation. */
+int64_t ts_affine_coef(const ts_program *program, const ts_affine *affine, uint32_t loop);
 /* The same as ts_affine_value, inline for loops that evaluate many forms. */
 static inline int64_t ts_affine_at(const ts_program *program, const ts_affine *affine,
                                    const int64_t *counters) {

@@ -7,31 +7,21 @@
 #include "base/integer.h"
 #include "clock/clock_steady.h"
 
-/* What each trip of the loop adds to an affine form, without its rotation. */
-static int64_t coefficient(const ts_program *program, const ts_affine *affine, uint32_t loop) {
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < affine->term_count; i++) {
-        const ts_term *term = &program->terms.data[affine->first_term + i];
-        if (term->loop == loop) sum += term->coef;
-    }
-    return sum;
-}
-
 int64_t ts_repeat_shift(const ts_program *program, const ts_ap *ap, uint32_t loop) {
-    int64_t shift = coefficient(program, &ap->offset, loop);
+    int64_t shift = ts_affine_coef(program, &ap->offset, loop);
     if (ap->index) return 0; /* its place is the whole tensor */
     return ap->space == ts_space_hbm ? shift * ts_dtype_get(ap->dtype)->bytes : shift;
 }
 
 int64_t ts_repeat_part_shift(const ts_program *program, const ts_ap *ap, uint32_t loop) {
-    return ap->space == ts_space_hbm ? 0 : coefficient(program, &ap->part, loop);
+    return ap->space == ts_space_hbm ? 0 : ts_affine_coef(program, &ap->part, loop);
 }
 
 /* Trips after which a rotation is back at the same slot. */
 static int64_t rotation_period(const ts_program *program, const ts_affine *affine, uint32_t loop) {
     if (!affine->rotation) return 1;
     const ts_rotation *rotation = &program->rotations.data[affine->rotation - 1];
-    int64_t step = coefficient(program, &rotation->index, loop) % rotation->count;
+    int64_t step = ts_affine_coef(program, &rotation->index, loop) % rotation->count;
     return step ? rotation->count / ts_gcd(rotation->count, step) : 1;
 }
 
@@ -55,7 +45,7 @@ static void add_period(repeat *r, const ts_affine *affine) {
    count is always full or always 0. Returns whether it is 0. */
 static bool add_count(repeat *r, const ts_count *count) {
     if (!count->is_ragged) return false;
-    if (!coefficient(r->clock->program, &count->limit, r->loop) && !count->limit.rotation) return false;
+    if (!ts_affine_coef(r->clock->program, &count->limit, r->loop) && !count->limit.rotation) return false;
     ts_form form;
     if (count->limit.rotation || !ts_form_of(&r->nest, &count->limit, &form)) {
         r->out->is_able = false;

@@ -10,15 +10,6 @@ static bool is_inner(const ts_skew_body *body, uint32_t loop) {
     return other->begin > own->begin && other->end < own->end;
 }
 
-static int64_t coef_of(const ts_program *program, const ts_affine *affine, uint32_t loop) {
-    int64_t coef = 0;
-    for (uint32_t i = 0; i < affine->term_count; i++) {
-        const ts_term *term = &program->terms.data[affine->first_term + i];
-        if (term->loop == loop) coef += term->coef;
-    }
-    return coef;
-}
-
 static bool has_inner(const ts_skew_body *body, const ts_affine *affine) {
     for (uint32_t i = 0; i < affine->term_count; i++)
         if (is_inner(body, body->program->terms.data[affine->first_term + i].loop)) return true;
@@ -31,7 +22,8 @@ static bool is_parallel(const ts_skew_body *body, const ts_affine *a, const ts_a
     for (int side = 0; side < 2; side++)
         for (uint32_t i = 0; i < forms[side]->term_count; i++) {
             uint32_t loop = body->program->terms.data[forms[side]->first_term + i].loop;
-            if (!is_inner(body, loop) && coef_of(body->program, a, loop) != coef_of(body->program, b, loop))
+            if (!is_inner(body, loop) &&
+                ts_affine_coef(body->program, a, loop) != ts_affine_coef(body->program, b, loop))
                 return false;
         }
     return true;
@@ -106,8 +98,8 @@ static bool places_meet(const ts_skew_body *body, const ts_ap *a, const ts_ap *b
     const int64_t unit_a = is_hbm ? ts_dtype_get(a->dtype)->bytes : 1,
                   unit_b = is_hbm ? ts_dtype_get(b->dtype)->bytes : 1;
     if (unit_a != unit_b) return true;
-    int64_t by = coef_of(program, &b->offset, body->loop) * distance * unit_b;
-    int64_t part_by = is_hbm ? 0 : coef_of(program, &b->part, body->loop) * distance;
+    int64_t by = ts_affine_coef(program, &b->offset, body->loop) * distance * unit_b;
+    int64_t part_by = is_hbm ? 0 : ts_affine_coef(program, &b->part, body->loop) * distance;
     if (!spans_meet(bytes_of(body, a, inner_loops), moved(bytes_of(body, b, inner_loops), by)) ||
         !spans_meet(parts_of(body, a, inner_loops), moved(parts_of(body, b, inner_loops), part_by)))
         return false;
@@ -134,7 +126,8 @@ static bool slots_meet(const ts_skew_body *body, const ts_ap *a, const ts_ap *b,
     if (x->step != y->step || x->count != y->count || has_inner(body, &x->index) ||
         has_inner(body, &y->index) || !is_parallel(body, &x->index, &y->index))
         return true;
-    int64_t ahead = y->index.base - x->index.base + coef_of(body->program, &y->index, body->loop) * distance;
+    int64_t ahead =
+        y->index.base - x->index.base + ts_affine_coef(body->program, &y->index, body->loop) * distance;
     if (ahead % x->count != 0)
         return x->step != body->tiles[a->tensor - 1].bytes || !stays_in_slot(body, a) ||
                !stays_in_slot(body, b);

@@ -29,13 +29,6 @@ static void run(ts_machine *machine, const ts_program *program, const ts_homes *
     assert_int_equal(ts_machine_run(machine, program, &run, NULL), ts_ok);
 }
 
-static ts_homes *homes_of(const ts_program *program, bool is_poisoned) {
-    ts_homes *homes;
-    ts_chip chip = trn1();
-    assert_int_equal(ts_homes_new(program, &chip, is_poisoned, &homes, NULL), ts_ok);
-    return homes;
-}
-
 static void tiles_take_the_lowest_columns(void **state) {
     (void)state;
     ts_program *program = program_of("%s", CHAIN);

@@ -2,21 +2,12 @@
    the bits of one in which all loads are made. */
 #include "machine_support.h"
 
-#include "machine/homes.h"
 #include "machine/segment.h"
 
 enum { ROWS = 192, COLUMNS = 256, ELEMS = ROWS * COLUMNS, TENSORS = 3, STEPS = 70, MARK = 0x5a };
 
 #define TENSORS_TEXT                                                                                         \
     "tensor x: output 0 f32[192,256]\ntensor y: output 1 f32[192,256]\ntensor z: output 2 f32[192,256]\n"
-
-static ts_homes *homes_of(const ts_program *program) {
-    ts_homes *homes;
-    ts_chip chip = trn1();
-    assert_int_equal(ts_homes_new(program, &chip, false, &homes, NULL), ts_ok);
-    assert_non_null(homes);
-    return homes;
-}
 
 static void run(ts_machine *machine, const ts_program *program, const ts_homes *homes, float *data) {
     void *tensors[TENSORS];
@@ -54,7 +45,8 @@ static bool is_made(const char *code) {
         "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 128] value=1\n",
         code);
     ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program);
+    ts_homes *homes = homes_of(program, false);
+    assert_non_null(homes);
     uint64_t seed = 1;
     for (int i = 0; i < TENSORS * ELEMS; i++)
         plain[i] = data[i] = next_float(&seed);
@@ -208,7 +200,8 @@ static void compare_values(ts_pool *pool) {
         first[i] = next_float(&seed);
     for (uint64_t i = 0; i < 100; i++) {
         ts_program *program = random_program(i);
-        ts_homes *homes = homes_of(program);
+        ts_homes *homes = homes_of(program, false);
+        assert_non_null(homes);
         memcpy(plain, first, sizeof plain);
         memcpy(passed, first, sizeof passed);
         run(machine, program, NULL, plain);

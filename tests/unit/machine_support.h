@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "arch/isa.h"
+#include "machine/homes.h"
 #include "machine/machine.h"
 
 static inline ts_chip trn1(void) {
@@ -44,6 +45,13 @@ static inline ts_machine *machine_of(ts_pool *pool) {
     ts_chip chip = trn1();
     assert_int_equal(ts_machine_new(&chip, pool, &machine, NULL), ts_ok);
     return machine;
+}
+
+static inline ts_homes *homes_of(const ts_program *program, bool is_poisoned) {
+    ts_homes *homes;
+    ts_chip chip = trn1();
+    assert_int_equal(ts_homes_new(program, &chip, is_poisoned, &homes, NULL), ts_ok);
+    return homes;
 }
 
 static inline ts_pool *pool_of(int threads) {

@@ -2,7 +2,6 @@
    bits of one in which they are. */
 #include "machine_support.h"
 
-#include "machine/homes.h"
 #include "machine/segment.h"
 #include "machine/through.h"
 
@@ -10,14 +9,6 @@ enum { PARTS = 128, ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, TENSORS = 
 
 #define TENSORS_TEXT                                                                                         \
     "tensor x: output 0 f32[192,64]\ntensor y: output 1 f32[192,64]\ntensor z: output 2 f32[192,64]\n"
-
-static ts_homes *homes_of(const ts_program *program) {
-    ts_homes *homes;
-    ts_chip chip = trn1();
-    assert_int_equal(ts_homes_new(program, &chip, false, &homes, NULL), ts_ok);
-    assert_non_null(homes);
-    return homes;
-}
 
 static void run(ts_machine *machine, const ts_program *program, const ts_homes *homes, float *data) {
     void *tensors[TENSORS];
@@ -39,7 +30,8 @@ static bool is_made(const char *code) {
                    "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 64] value=1\n",
                    code);
     ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program);
+    ts_homes *homes = homes_of(program, false);
+    assert_non_null(homes);
     for (int i = 0; i < ELEMS; i++)
         data[i] = (float)i;
     uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
@@ -96,7 +88,8 @@ static bool is_update_made(const char *alias) {
         "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@1024 1024] src=sbuf.f32[tile2 p0:128 +8192 1024]\n",
         alias);
     ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program);
+    ts_homes *homes = homes_of(program, false);
+    assert_non_null(homes);
     float *x = calloc(1, BYTES), *y = *alias ? x : calloc(1, BYTES);
     uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
     memset(place, MARK, 4096);
@@ -124,7 +117,8 @@ static void what_updates_a_large_argument_is_made(void **state) {
 static bool writes_tile(ts_program *program) {
     static float data[TENSORS * ELEMS];
     ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program);
+    ts_homes *homes = homes_of(program, false);
+    assert_non_null(homes);
     for (int i = 0; i < ELEMS; i++)
         data[i] = 0.25f + (float)(i % 100);
     uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
@@ -231,7 +225,8 @@ static void a_short_load_is_not_mistaken_for_the_one_before(void **state) {
         "src=sbuf.f32[tile2 p0:128 +16384 min(1000, %d-1000*%%i)]\nend\n",
         ALL, ALL, RAGGED, ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL);
     ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program);
+    ts_homes *homes = homes_of(program, false);
+    assert_non_null(homes);
     for (int i = 0; i < PARTS * ALL; i++)
         data[i] = (float)i;
     ts_run once = {.data = (void *const[]){data, results}, .homes = homes};
@@ -282,7 +277,8 @@ static void what_is_read_in_hbm_stays_until_then(void **state) {
         "sync.dma_copy queue=0 dst=hbm.f32[y +0 128@512 512] src=sbuf.f32[tile1 p0:128 +4096 512]\n",
         TS_SEGMENT_LENGTH - 1);
     ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program);
+    ts_homes *homes = homes_of(program, false);
+    assert_non_null(homes);
     for (int i = 0; i < PARTS * WIDE; i++)
         data[0][i] = (float)i;
     ts_run once = {.data = (void *const[]){data[0], data[1]}, .homes = homes};
@@ -374,7 +370,8 @@ static void values_are_the_same(void **state) {
         first[i] = next_float(&seed);
     for (uint64_t i = 0; i < 300; i++) {
         ts_program *program = random_program(i);
-        ts_homes *homes = homes_of(program);
+        ts_homes *homes = homes_of(program, false);
+        assert_non_null(homes);
         memcpy(plain, first, sizeof plain);
         memcpy(passed, first, sizeof passed);
         run(machine, program, NULL, plain);

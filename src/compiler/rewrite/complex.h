@@ -12,6 +12,8 @@ typedef struct ts_complex {
 
 /* Whether the value is of c64 with rank left for an axis of parts. */
 bool ts_is_complex(const ts_value *value);
+/* Whether an operand or a result of the op is such a value. */
+bool ts_has_complex(const ts_op_node *op);
 /* The type of each part: f32. */
 ts_type ts_complex_part(const ts_type *type);
 /* Conversions between a value and its parts. Splitting a joined value returns its parts without adding ops; a
@@ -25,7 +27,6 @@ ts_complex ts_complex_real(ts_maker *m, ts_value *re);
 ts_complex ts_complex_add(ts_maker *m, ts_complex a, ts_complex b);
 ts_complex ts_complex_subtract(ts_maker *m, ts_complex a, ts_complex b);
 ts_complex ts_complex_negate(ts_maker *m, ts_complex a);
-ts_complex ts_complex_conjugate(ts_maker *m, ts_complex a);
 ts_complex ts_complex_multiply(ts_maker *m, ts_complex a, ts_complex b);
 ts_complex ts_complex_divide(ts_maker *m, ts_complex a, ts_complex b);
 ts_complex ts_complex_select(ts_maker *m, ts_value *predicate, ts_complex yes, ts_complex no);

@@ -140,12 +140,7 @@ static void part_scatter(ts_maker *m, ts_op_node *op) {
 
 ts_status ts_expand_complex_regions(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     (void)diag;
-    bool has = false;
-    for (uint32_t i = 0; i < op->operand_count; i++)
-        has |= ts_is_complex(op->operands[i]);
-    for (uint32_t i = 0; i < op->result_count; i++)
-        has |= ts_is_complex(op->results[i]);
-    if (!has) return ts_ok;
+    if (!ts_has_complex(op)) return ts_ok;
     switch (op->kind) {
     case ts_hlo_reduce:
     case ts_hlo_reduce_window:

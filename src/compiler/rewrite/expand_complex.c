@@ -143,10 +143,7 @@ static ts_status expand_op(ts_maker *make, ts_op_node *op, ts_diag *diag) {
 static bool has_complex(const ts_block *block) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
-        for (uint32_t j = 0; j < op->operand_count + op->result_count; j++) {
-            bool is_operand = j < op->operand_count;
-            if (ts_is_complex(is_operand ? op->operands[j] : op->results[j - op->operand_count])) return true;
-        }
+        if (ts_has_complex(op)) return true;
         for (uint32_t r = 0; r < op->region_count; r++)
             if (op->regions[r] && has_complex(op->regions[r])) return true;
     }
