@@ -8,14 +8,6 @@ bool ts_is_complex(const ts_value *value) {
            value->type.dtype == ts_dtype_c64;
 }
 
-bool ts_has_complex(const ts_op_node *op) {
-    for (uint32_t i = 0; i < op->operand_count; i++)
-        if (ts_is_complex(op->operands[i])) return true;
-    for (uint32_t i = 0; i < op->result_count; i++)
-        if (ts_is_complex(op->results[i])) return true;
-    return false;
-}
-
 ts_type ts_complex_part(const ts_type *type) {
     ts_type part = *type;
     part.dtype = ts_dtype_f32;

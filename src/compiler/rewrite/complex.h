@@ -12,8 +12,6 @@ typedef struct ts_complex {
 
 /* Whether the value is of c64 with rank left for an axis of parts. */
 bool ts_is_complex(const ts_value *value);
-/* Whether an operand or a result of the op is such a value. */
-bool ts_has_complex(const ts_op_node *op);
 /* The type of each part: f32. */
 ts_type ts_complex_part(const ts_type *type);
 /* Conversions between a value and its parts. Splitting a joined value returns its parts without adding ops; a

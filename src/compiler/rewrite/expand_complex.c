@@ -128,9 +128,8 @@ static ts_status expand_op(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     if (op->result_count != 1 || op->kind == ts_hlo_bitcast_convert) return ts_ok;
     bool is_complex = ts_is_complex(op->results[0]),
          is_part = op->kind == ts_hlo_real || op->kind == ts_hlo_imag;
-    bool has_complex = is_part && op->operands[0]->type.dtype == ts_dtype_f32;
-    for (uint32_t i = 0; i < op->operand_count; i++)
-        has_complex |= ts_is_complex(op->operands[i]);
+    bool has_complex =
+        ts_twins_any(op, ts_is_complex) || (is_part && op->operands[0]->type.dtype == ts_dtype_f32);
     if (is_complex && ts_hlo_is_collective(op->kind))
         op->results[0]->note = send_pairs(make, op);
     else if (is_complex && op->region_count == 0 && expand(make, op, &r))
@@ -143,7 +142,7 @@ static ts_status expand_op(ts_maker *make, ts_op_node *op, ts_diag *diag) {
 static bool has_complex(const ts_block *block) {
     for (uint32_t i = 0; i < block->ops.count; i++) {
         const ts_op_node *op = block->ops.data[i];
-        if (ts_has_complex(op)) return true;
+        if (ts_twins_any(op, ts_is_complex)) return true;
         for (uint32_t r = 0; r < op->region_count; r++)
             if (op->regions[r] && has_complex(op->regions[r])) return true;
     }

@@ -159,64 +159,22 @@ static ts_wide count_up(ts_maker *m, const ts_op_node *op) {
     return (ts_wide){low, ts_make_number(m, &type, 0)};
 }
 
-/* ---- control flow ---- */
+/* ---- regions: the halves in one array ---- */
 
-/* Makes the block's 64-bit arguments pairs, which bitcasts at the start of the block join again. */
-static void pair_arguments(ts_maker *m, ts_block *block) {
-    ts_block front = {0};
-    ts_maker inside = {.module = m->module, .func = m->func, .block = &front, .loc = m->loc};
-    for (uint32_t i = 0; i < block->arg_count; i++) {
-        ts_value *arg = block->args[i];
-        ts_type type = arg->type;
-        if (!is_wide(arg)) continue;
-        arg->type = ts_twins_type(&type, ts_dtype_u32);
-        ts_block_replace_uses(block, arg, ts_make_bitcast(&inside, arg, &type));
-    }
-    for (uint32_t i = 0; i < block->ops.count; i++)
-        ts_vec_push(&front.ops, &m->module->arena, block->ops.data[i]);
-    ts_block_take_ops(block, &front);
+static ts_type pair_type(const ts_type *whole) {
+    return ts_twins_type(whole, ts_dtype_u32);
 }
 
-static void cast_operands(ts_maker *m, ts_op_node *op) {
-    for (uint32_t i = 0; i < op->operand_count; i++) {
-        ts_type pair = ts_twins_type(&op->operands[i]->type, ts_dtype_u32);
-        if (is_wide(op->operands[i])) op->operands[i] = ts_make_bitcast(m, op->operands[i], &pair);
-    }
+static void open_pair(ts_maker *m, ts_value *whole, ts_value **pair) {
+    ts_type type = pair_type(&whole->type);
+    *pair = ts_make_bitcast(m, whole, &type);
 }
 
-/* 64-bit values enter and leave regions as pairs, bitcast before and after. */
-static void pair_region_op(ts_maker *m, ts_op_node *op) {
-    ts_type *types = TS_NEW_ARRAY(&m->module->arena, ts_type, op->result_count + 1);
-    for (uint32_t i = 0; i < op->result_count; i++) {
-        types[i] = op->results[i]->type;
-        if (is_wide(op->results[i])) types[i] = ts_twins_type(&types[i], ts_dtype_u32);
-    }
-    cast_operands(m, op);
-    ts_op_node *copy =
-        ts_op_new(m->module, m->func, (ts_hlo)op->kind, op->loc, op->operand_count, op->operands,
-                  op->result_count, types, op->attr_count, op->attrs, op->region_count);
-    for (uint32_t r = 0; r < op->region_count; r++) {
-        ts_block *block = copy->regions[r] = op->regions[r];
-        pair_arguments(m, block);
-        ts_op_node *last = block->ops.data[--block->ops.count];
-        ts_maker inside = {.module = m->module, .func = m->func, .block = block, .loc = last->loc};
-        cast_operands(&inside, last);
-        ts_vec_push(&block->ops, &m->module->arena, last);
-    }
-    ts_vec_push(&m->block->ops, &m->module->arena, copy);
-    for (uint32_t i = 0; i < op->result_count; i++)
-        op->results[i]->note = is_wide(op->results[i])
-                                   ? ts_make_bitcast(m, copy->results[i], &op->results[i]->type)
-                                   : copy->results[i];
+static ts_value *close_pair(ts_maker *m, ts_value *const *pair, const ts_type *whole) {
+    return ts_make_bitcast(m, *pair, whole);
 }
 
-static bool has_wide(const ts_op_node *op) {
-    for (uint32_t i = 0; i < op->operand_count; i++)
-        if (is_wide(op->operands[i])) return true;
-    for (uint32_t i = 0; i < op->result_count; i++)
-        if (is_wide(op->results[i])) return true;
-    return false;
-}
+static const ts_twins_form as_pair = {ts_is_wide, 1, pair_type, open_pair, close_pair};
 
 static ts_value *expand(ts_maker *m, ts_op_node *op) {
     ts_wide w;
@@ -234,10 +192,10 @@ static ts_value *expand(ts_maker *m, ts_op_node *op) {
 
 ts_status ts_expand_wide(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     (void)diag;
-    if (!has_wide(op) || op->kind == ts_hlo_bitcast_convert) return ts_ok;
+    if (!ts_twins_any(op, ts_is_wide) || op->kind == ts_hlo_bitcast_convert) return ts_ok;
     narrow_indices(make, op);
     if (op->kind == ts_hlo_case || op->kind == ts_hlo_if || op->kind == ts_hlo_while)
-        pair_region_op(make, op);
+        ts_twins_carry(make, op, &as_pair);
     else if (op->result_count == 1 && op->region_count == 0)
         op->results[0]->note = expand(make, op);
     return ts_ok;

@@ -128,10 +128,6 @@ static void expand_sort(ts_maker *m, ts_op_node *op) {
 ts_status ts_expand_wide_rows(ts_maker *make, ts_op_node *op, ts_diag *diag) {
     (void)diag;
     if (op->kind == ts_hlo_scatter) expand_scatter(make, op);
-    if (op->kind != ts_hlo_sort) return ts_ok;
-    bool has_wide = false;
-    for (uint32_t i = 0; i < op->operand_count; i++)
-        has_wide |= ts_is_wide(op->operands[i]);
-    if (has_wide) expand_sort(make, op);
+    if (op->kind == ts_hlo_sort && ts_twins_any(op, ts_is_wide)) expand_sort(make, op);
     return ts_ok;
 }

@@ -22,4 +22,20 @@ ts_twins ts_twins_of_constant(ts_maker *m, const ts_op_node *op, unsigned dtype)
 bool ts_twins_can_move(const ts_op_node *op);
 ts_twins ts_twins_move(ts_maker *m, const ts_op_node *op, unsigned dtype);
 
+/* What values of 64 bits are where they enter and leave regions: `count` values of one type each, at most 2.
+ */
+typedef struct ts_twins_form {
+    bool (*is_whole)(const ts_value *value); /* whether it is a value of 64 bits that this form is for */
+    int count;
+    ts_type (*type)(const ts_type *whole);
+    void (*open)(ts_maker *m, ts_value *whole, ts_value **parts);
+    ts_value *(*close)(ts_maker *m, ts_value *const *parts, const ts_type *whole);
+} ts_twins_form;
+
+/* twins_regions.c: whether an operand or a result of the op is such a value; the op with such operands and
+   results, arguments of its regions and what these return in that form. Replaces the op, in its results'
+   notes. */
+bool ts_twins_any(const ts_op_node *op, bool (*is_whole)(const ts_value *value));
+void ts_twins_carry(ts_maker *m, ts_op_node *op, const ts_twins_form *form);
+
 #endif
