@@ -1,21 +1,11 @@
 /* Loads that are put off because only products read what they bring: the products read HBM, and a run gives
    the bits of one in which all loads are made. */
-#include "machine_support.h"
+#include "machine_tiles.h"
 
-#include "machine/segment.h"
-
-enum { ROWS = 192, COLUMNS = 256, ELEMS = ROWS * COLUMNS, TENSORS = 3, STEPS = 70, MARK = 0x5a };
+enum { ROWS = 192, COLUMNS = 256, ELEMS = ROWS * COLUMNS, STEPS = 70 };
 
 #define TENSORS_TEXT                                                                                         \
     "tensor x: output 0 f32[192,256]\ntensor y: output 1 f32[192,256]\ntensor z: output 2 f32[192,256]\n"
-
-static void run(ts_machine *machine, const ts_program *program, const ts_homes *homes, float *data) {
-    void *tensors[TENSORS];
-    for (int i = 0; i < TENSORS; i++)
-        tensors[i] = data + i * ELEMS;
-    ts_run once = {.data = tensors, .homes = homes};
-    assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
-}
 
 /* ---- loads that are not made ---- */
 
@@ -45,18 +35,12 @@ static bool is_made(const char *code) {
         "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 128] value=1\n",
         code);
     ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program, false);
-    assert_non_null(homes);
     uint64_t seed = 1;
     for (int i = 0; i < TENSORS * ELEMS; i++)
         plain[i] = data[i] = next_float(&seed);
-    run(machine, program, NULL, plain);
-    uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
-    memset(place, MARK, 1024);
-    run(machine, program, homes, data);
+    run_tensors(machine, program, NULL, plain, ELEMS);
+    const bool is = writes_tile(program, data, ELEMS, 512);
     assert_memory_equal(plain, data, sizeof plain);
-    const bool is = place[3] != MARK || place[403] != MARK;
-    ts_homes_free(homes);
     ts_machine_free(machine);
     ts_program_free(program);
     return is;
@@ -113,49 +97,39 @@ static void what_changes_in_hbm_is_loaded_before(void **state) {
 
 enum { TILES = 6 };
 
-typedef struct writer {
-    uint64_t seed;
-    ts_text text;
-    int made[TILES + 1]; /* columns that were loaded, at least 64; 0: none yet */
-} writer;
-
-static int below(writer *w, int n) {
-    return (int)(next_random(&w->seed) % (uint32_t)n);
-}
-
 /* A part of a tensor: 128 rows of `width` columns, half the time from row 0 on, so that operands overlap. */
 static void put_tensor(writer *w, const char *field, int width) {
     const int row = below(w, 2) ? 0 : below(w, ROWS - 127), column = below(w, COLUMNS - width + 1);
-    ts_text_format(&w->text, " %s=hbm.f32[%c +%d 128@%d %d]", field, "xyz"[below(w, TENSORS)],
+    ts_text_format(&w->code, " %s=hbm.f32[%c +%d 128@%d %d]", field, "xyz"[below(w, TENSORS)],
                    COLUMNS * row + column, COLUMNS, width);
 }
 
 static void put_load(writer *w, int tile) {
     const int width = below(w, 2) ? 128 : 64;
-    ts_text_format(&w->text, "sync.dma_copy queue=0 dst=sbuf.f32[tile%d p0:128 +%d %d]", tile, 4096 * tile,
+    ts_text_format(&w->code, "sync.dma_copy queue=0 dst=sbuf.f32[tile%d p0:128 +%d %d]", tile, 4096 * tile,
                    width);
     put_tensor(w, "src", width);
-    ts_text_add(&w->text, "\n");
-    if (w->made[tile] < width) w->made[tile] = width;
+    ts_text_add(&w->code, "\n");
+    if (w->width[tile] < width) w->width[tile] = width;
 }
 
 /* A product of two tiles, and a store of it that keeps its numbers small. */
 static void put_product(writer *w, int a, int b) {
-    const int parts = below(w, 4) ? 128 : 64, n = below(w, 4) ? w->made[b] : 48;
-    ts_text_format(&w->text,
+    const int parts = below(w, 4) ? 128 : 64, n = below(w, 4) ? w->width[b] : 48;
+    ts_text_format(&w->code,
                    "tensor.nc_matmul dst=psum.f32[tile7 p0:%d +0 %d] "
                    "stationary=sbuf.f32[tile%d p0:%d +%d %d] moving=sbuf.f32[tile%d p0:%d +%d %d]\n",
-                   w->made[a], n, a, parts, 4096 * a, w->made[a], b, parts, 4096 * b, n);
+                   w->width[a], n, a, parts, 4096 * a, w->width[a], b, parts, 4096 * b, n);
     if (below(w, 2)) return;
     ts_text_format(
-        &w->text,
+        &w->code,
         "vector.tensor_scalar dst=sbuf.f32[tile8 p0:%d +32768 %d] data=psum.f32[tile7 p0:%d +0 %d] "
         "op0=multiply operand0=0.0625\n",
-        w->made[a], n, w->made[a], n);
+        w->width[a], n, w->width[a], n);
     const int row = below(w, ROWS - 127), column = below(w, COLUMNS - n + 1);
-    ts_text_format(&w->text,
+    ts_text_format(&w->code,
                    "sync.dma_copy queue=0 dst=hbm.f32[%c +%d %d@%d %d] src=sbuf.f32[tile8 p0:%d +32768 %d]\n",
-                   "xyz"[below(w, TENSORS)], COLUMNS * row + column, w->made[a], COLUMNS, n, w->made[a], n);
+                   "xyz"[below(w, TENSORS)], COLUMNS * row + column, w->width[a], COLUMNS, n, w->width[a], n);
 }
 
 /* Loads, products and stores between overlapping parts of three tensors. Odd programs also read a loaded
@@ -172,52 +146,21 @@ static ts_program *random_program(uint64_t seed) {
             put_product(&w, a, b);
     }
     if (seed % 2)
-        ts_text_add(&w.text, "vector.tensor_copy dst=sbuf.f32[tile8 p0:128 +32768 64] "
+        ts_text_add(&w.code, "vector.tensor_copy dst=sbuf.f32[tile8 p0:128 +32768 64] "
                              "src=sbuf.f32[tile1 p0:128 +4096 64]\n"
                              "sync.dma_copy queue=0 dst=hbm.f32[x +0 128@256 64] "
                              "src=sbuf.f32[tile8 p0:128 +32768 64]\n");
-    ts_text head = {0};
-    ts_program *program = NULL;
-    ts_diag diag = {0};
-    ts_chip chip = trn1();
-    ts_text_add(&head, "trn 1\nprogram test chip=trn1\n" TENSORS_TEXT);
     for (int tile = 1; tile <= TILES; tile++)
-        ts_text_format(&head, "tile %d: sbuf address=%d bytes=512\n", tile, 4096 * tile);
-    ts_text_add(&head, "tile 7: psum address=0 bytes=2048\ntile 8: sbuf address=32768 bytes=512\n");
-    ts_text_add(&head, w.text.data);
-    assert_int_equal(ts_program_parse(head.data, "random", &program, &diag), ts_ok);
-    assert_int_equal(ts_program_verify(program, &chip, &diag), ts_ok);
-    ts_text_free(&head);
-    ts_text_free(&w.text);
-    return program;
-}
-
-static void compare_values(ts_pool *pool) {
-    static float first[TENSORS * ELEMS], plain[TENSORS * ELEMS], passed[TENSORS * ELEMS];
-    uint64_t seed = 1;
-    ts_machine *machine = machine_of(pool);
-    for (int i = 0; i < TENSORS * ELEMS; i++)
-        first[i] = next_float(&seed);
-    for (uint64_t i = 0; i < 100; i++) {
-        ts_program *program = random_program(i);
-        ts_homes *homes = homes_of(program, false);
-        assert_non_null(homes);
-        memcpy(plain, first, sizeof plain);
-        memcpy(passed, first, sizeof passed);
-        run(machine, program, NULL, plain);
-        run(machine, program, homes, passed);
-        if (memcmp(plain, passed, sizeof plain) != 0) fail_msg("program %llu", (unsigned long long)i);
-        ts_homes_free(homes);
-        ts_program_free(program);
-    }
-    ts_machine_free(machine);
+        ts_text_format(&w.head, "tile %d: sbuf address=%d bytes=512\n", tile, 4096 * tile);
+    ts_text_add(&w.head, "tile 7: psum address=0 bytes=2048\ntile 8: sbuf address=32768 bytes=512\n");
+    return written_program(&w, TENSORS_TEXT);
 }
 
 static void values_are_the_same(void **state) {
     (void)state;
     ts_pool *pool = pool_of(2);
-    compare_values(NULL);
-    compare_values(pool);
+    compare_runs(NULL, random_program, 100, ELEMS);
+    compare_runs(pool, random_program, 100, ELEMS);
     ts_pool_free(pool);
 }
 

@@ -1,22 +1,13 @@
 /* Tiles that only pass values on between an instruction and a DMA: they are not made, and a run gives the
    bits of one in which they are. */
-#include "machine_support.h"
+#include "machine_tiles.h"
 
-#include "machine/segment.h"
 #include "machine/through.h"
 
-enum { PARTS = 128, ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, TENSORS = 3, STEPS = 90, MARK = 0x5a };
+enum { PARTS = 128, ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, STEPS = 90 };
 
 #define TENSORS_TEXT                                                                                         \
     "tensor x: output 0 f32[192,64]\ntensor y: output 1 f32[192,64]\ntensor z: output 2 f32[192,64]\n"
-
-static void run(ts_machine *machine, const ts_program *program, const ts_homes *homes, float *data) {
-    void *tensors[TENSORS];
-    for (int i = 0; i < TENSORS; i++)
-        tensors[i] = data + i * ELEMS;
-    ts_run once = {.data = tensors, .homes = homes};
-    assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
-}
 
 /* ---- tiles that are not made ---- */
 
@@ -29,17 +20,9 @@ static bool is_made(const char *code) {
                    "sync.dma_copy queue=0 dst=sbuf.f32[tile1 p0:128 +4096 64] src=hbm.f32[x +0 128@64 64]\n%s"
                    "vector.memset dst=sbuf.f32[tile1 p0:128 +4096 64] value=1\n",
                    code);
-    ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program, false);
-    assert_non_null(homes);
     for (int i = 0; i < ELEMS; i++)
         data[i] = (float)i;
-    uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
-    memset(place, MARK, 256);
-    run(machine, program, homes, data);
-    const bool is = place[0] != MARK || place[200] != MARK;
-    ts_homes_free(homes);
-    ts_machine_free(machine);
+    const bool is = writes_tile(program, data, ELEMS, 256);
     ts_program_free(program);
     return is;
 }
@@ -114,26 +97,18 @@ static void what_updates_a_large_argument_is_made(void **state) {
 }
 
 /* Whether a run of the program, which computes y from tile 2, writes the columns of that tile, at 8192. */
-static bool writes_tile(ts_program *program) {
+static bool loads_tile(ts_program *program) {
     static float data[TENSORS * ELEMS];
-    ts_machine *machine = machine_of(NULL);
-    ts_homes *homes = homes_of(program, false);
-    assert_non_null(homes);
     for (int i = 0; i < ELEMS; i++)
         data[i] = 0.25f + (float)(i % 100);
-    uint8_t *place = machine->cores[0].sbuf.data + ts_homes_column(homes, 2, 8192);
-    memset(place, MARK, 256);
-    run(machine, program, homes, data);
-    const bool is = place[3] != MARK || place[203] != MARK;
+    const bool is = writes_tile(program, data, ELEMS, 256);
     if (!is) assert_true(data[ELEMS + 64] > 0 && data[ELEMS + 64] != 1);
-    ts_homes_free(homes);
-    ts_machine_free(machine);
     ts_program_free(program);
     return is;
 }
 
 static bool is_loaded(const char *code) {
-    return writes_tile(
+    return loads_tile(
         program_of(TENSORS_TEXT
                    "tile 1: sbuf address=4096 bytes=512\ntile 2: sbuf address=8192 bytes=256\n"
                    "tile 3: psum address=0 bytes=2048\n"
@@ -145,7 +120,7 @@ static bool is_loaded(const char *code) {
 
 /* The same for a tile of two slots, of which the given one is read. */
 static bool is_loaded_in_turns(const char *slot) {
-    return writes_tile(program_of(
+    return loads_tile(program_of(
         TENSORS_TEXT
         "tile 1: sbuf address=4096 bytes=512\ntile 2: sbuf address=8192 bytes=256 slots=2\nloop %%i = 3\n"
         "sync.dma_copy queue=0 dst=sbuf.f32[tile2 p0:128 +8192+256*(%%i mod 2) 64] "
@@ -171,7 +146,7 @@ static bool is_loaded_ragged(const char *loaded, const char *columns, const char
         TENSORS_TEXT "tile 1: sbuf address=4096 bytes=256\ntile 2: sbuf address=8192 bytes=256\n%s",
         code.data);
     ts_text_free(&code);
-    return writes_tile(program);
+    return loads_tile(program);
 }
 
 #define SQUARE                                                                                               \
@@ -292,24 +267,14 @@ static void what_is_read_in_hbm_stays_until_then(void **state) {
 
 /* ---- values ---- */
 
-typedef struct writer {
-    uint64_t seed;
-    ts_text text;
-    int tiles, width[STEPS + 1];
-} writer;
-
-static int below(writer *w, int n) {
-    return (int)(next_random(&w->seed) % (uint32_t)n);
-}
-
 static void put_tile(writer *w, const char *field, int tile) {
-    ts_text_format(&w->text, " %s=sbuf.f32[tile%d p0:128 +%d %d]", field, tile, 1024 * tile, w->width[tile]);
+    ts_text_format(&w->code, " %s=sbuf.f32[tile%d p0:128 +%d %d]", field, tile, 1024 * tile, w->width[tile]);
 }
 
 /* Writes an operand in HBM, half the time with rows from 0 on, so that operands overlap. */
 static void put_tensor(writer *w, const char *field, int width) {
     const int row = below(w, 2) ? 0 : below(w, ROWS - 127), column = below(w, COLUMNS - width + 1);
-    ts_text_format(&w->text, " %s=hbm.f32[%c +%d 128@64 %d]", field, "xyz"[below(w, TENSORS)],
+    ts_text_format(&w->code, " %s=hbm.f32[%c +%d 128@64 %d]", field, "xyz"[below(w, TENSORS)],
                    64 * row + column, width);
 }
 
@@ -318,69 +283,42 @@ static void put_step(writer *w) {
     const int other = w->tiles > 1 && below(w, 2) ? last - 1 : last;
     if (kind == 0) {
         w->width[++w->tiles] = below(w, 3) ? COLUMNS : COLUMNS / 2;
-        ts_text_add(&w->text, "sync.dma_copy queue=0");
+        ts_text_add(&w->code, "sync.dma_copy queue=0");
         put_tile(w, "dst", tile);
         put_tensor(w, "src", w->width[tile]);
     } else if (kind == 1) {
-        ts_text_add(&w->text, "sync.dma_copy queue=0");
+        ts_text_add(&w->code, "sync.dma_copy queue=0");
         put_tile(w, "src", other);
         put_tensor(w, "dst", w->width[other]);
     } else if (kind == 2 || w->width[last] != w->width[other]) {
         w->width[++w->tiles] = w->width[other];
-        ts_text_add(&w->text, "vector.tensor_scalar op0=multiply operand0=-0.5");
+        ts_text_add(&w->code, "vector.tensor_scalar op0=multiply operand0=-0.5");
         put_tile(w, "dst", tile);
         put_tile(w, "data", other);
     } else {
         w->width[++w->tiles] = w->width[other];
-        ts_text_add(&w->text, "vector.tensor_tensor op=add");
+        ts_text_add(&w->code, "vector.tensor_tensor op=add");
         put_tile(w, "dst", tile);
         put_tile(w, "data1", last);
         put_tile(w, "data2", other);
     }
-    ts_text_add(&w->text, "\n");
+    ts_text_add(&w->code, "\n");
 }
 
 /* Loads, computations and stores between overlapping parts of three tensors; each tile is written once. */
 static ts_program *random_program(uint64_t seed) {
     writer w = {.seed = seed};
-    ts_text head = {0};
-    ts_program *program = NULL;
-    ts_diag diag = {0};
-    ts_chip chip = trn1();
-    ts_text_add(&head, "trn 1\nprogram test chip=trn1\n" TENSORS_TEXT);
     for (int i = 0; i < STEPS; i++)
         put_step(&w);
     for (int i = 1; i <= w.tiles; i++)
-        ts_text_format(&head, "tile %d: sbuf address=%d bytes=%d\n", i, 1024 * i, 4 * w.width[i]);
-    ts_text_add(&head, w.text.data);
-    assert_int_equal(ts_program_parse(head.data, "random", &program, &diag), ts_ok);
-    assert_int_equal(ts_program_verify(program, &chip, &diag), ts_ok);
-    ts_text_free(&head);
-    ts_text_free(&w.text);
-    return program;
+        ts_text_format(&w.head, "tile %d: sbuf address=%d bytes=%d\n", i, 1024 * i, 4 * w.width[i]);
+    return written_program(&w, TENSORS_TEXT);
 }
 
 static void values_are_the_same(void **state) {
     (void)state;
-    static float first[TENSORS * ELEMS], plain[TENSORS * ELEMS], passed[TENSORS * ELEMS];
-    uint64_t seed = 1;
     ts_pool *pool = pool_of(2);
-    ts_machine *machine = machine_of(pool);
-    for (int i = 0; i < TENSORS * ELEMS; i++)
-        first[i] = next_float(&seed);
-    for (uint64_t i = 0; i < 300; i++) {
-        ts_program *program = random_program(i);
-        ts_homes *homes = homes_of(program, false);
-        assert_non_null(homes);
-        memcpy(plain, first, sizeof plain);
-        memcpy(passed, first, sizeof passed);
-        run(machine, program, NULL, plain);
-        run(machine, program, homes, passed);
-        if (memcmp(plain, passed, sizeof plain) != 0) fail_msg("program %llu", (unsigned long long)i);
-        ts_homes_free(homes);
-        ts_program_free(program);
-    }
-    ts_machine_free(machine);
+    compare_runs(pool, random_program, 300, ELEMS);
     ts_pool_free(pool);
 }
 
