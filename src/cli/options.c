@@ -61,9 +61,13 @@ static ts_status read_number(const parser *p, const ts_option *option, const cha
     return ts_ok;
 }
 
-/* Whether a word cannot be an option. "-" alone is a value, by convention standard input or output. */
+bool ts_is_standard_output(const char *target) {
+    return target && strcmp(target, "-") == 0;
+}
+
+/* Whether a word cannot be an option. "-" alone is a value, by convention standard output. */
 static bool is_value(const char *word) {
-    return word[0] != '-' || word[1] == '\0';
+    return word[0] != '-' || ts_is_standard_output(word);
 }
 
 static ts_status fail_no_value(const parser *p, const ts_option *option) {
@@ -73,30 +77,43 @@ static ts_status fail_no_value(const parser *p, const ts_option *option) {
     return ts_usage;
 }
 
-/* `joined` is the value given in the option's own word, or NULL. */
-static ts_status read_option(parser *p, const ts_option *option, const char *joined) {
+/* Only one file goes to standard output, and no verb reads standard input. */
+static ts_status fail_dash(const parser *p, const ts_option *option) {
+    ts_fail(p->diag, ts_usage, "--%s does not take \"-\", standard output", option->name);
+    ts_diag_remedy(p->diag, "write ./- for a file of that name");
+    return ts_usage;
+}
+
+static ts_status read_value(const parser *p, const ts_option *option, const char *value) {
     void *field = (char *)p->arguments + option->offset;
-    if (option->kind == ts_option_flag) {
-        if (joined) return ts_fail(p->diag, ts_usage, "--%s takes no value", option->name);
-        *(bool *)field = true;
-        return ts_ok;
-    }
-    bool is_next = !joined && p->at < p->count && is_value(p->words[p->at]);
-    if (!joined && !is_next) return option->kind == ts_option_list ? ts_ok : fail_no_value(p, option);
-    const char *value = joined ? joined : p->words[p->at++];
     if (*value == '\0') return fail_no_value(p, option);
+    if (ts_is_standard_output(value) && option->kind != ts_option_target) return fail_dash(p, option);
     switch (option->kind) {
     case ts_option_flag: break;
-    case ts_option_word: *(const char **)field = value; break;
+    case ts_option_word:
+    case ts_option_target: *(const char **)field = value; break;
     case ts_option_number: return read_number(p, option, value, field);
-    case ts_option_list: {
-        ts_words *list = field;
-        ts_vec_push(list, &p->arguments->arena, value);
-        while (!joined && p->at < p->count && is_value(p->words[p->at]))
-            ts_vec_push(list, &p->arguments->arena, p->words[p->at++]);
-        break;
+    case ts_option_list: ts_vec_push((ts_words *)field, &p->arguments->arena, value); break;
     }
+    return ts_ok;
+}
+
+static bool is_value_next(const parser *p) {
+    return p->at < p->count && is_value(p->words[p->at]);
+}
+
+/* `joined` is the value given in the option's own word, or NULL. */
+static ts_status read_option(parser *p, const ts_option *option, const char *joined) {
+    if (option->kind == ts_option_flag) {
+        if (joined) return ts_fail(p->diag, ts_usage, "--%s takes no value", option->name);
+        *(bool *)((char *)p->arguments + option->offset) = true;
+        return ts_ok;
     }
+    if (joined) return read_value(p, option, joined);
+    if (option->kind != ts_option_list)
+        return is_value_next(p) ? read_value(p, option, p->words[p->at++]) : fail_no_value(p, option);
+    while (is_value_next(p))
+        TS_TRY(read_value(p, option, p->words[p->at++]));
     return ts_ok;
 }
 

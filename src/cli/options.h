@@ -28,6 +28,7 @@ typedef struct ts_arguments {
 typedef enum ts_option_kind {
     ts_option_flag,   /* bool; takes no value */
     ts_option_word,   /* const char * */
+    ts_option_target, /* const char *: a file to write, or "-" for standard output */
     ts_option_number, /* int, in low..high */
     ts_option_list    /* ts_words; all words up to the next option, possibly none */
 } ts_option_kind;
@@ -60,6 +61,9 @@ typedef struct ts_verb {
    accept. The caller frees arguments->arena also after a failure. */
 ts_status ts_options_parse(const ts_verb *verb, int count, char *const *words, ts_arguments *arguments,
                            ts_diag *diag);
+
+/* Whether the value of a ts_option_target, NULL when it was not given, is "-". */
+bool ts_is_standard_output(const char *target);
 
 /* Texts that help and manual pages share; lists end with a row without a name. */
 typedef struct ts_help_row {

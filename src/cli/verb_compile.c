@@ -25,7 +25,9 @@ static ts_status write_program(const ts_arguments *arguments, const ts_program *
     uint8_t *data = NULL;
     TS_TRY(encode(program, arguments->is_text, &data, size, diag));
     ts_interrupt_enter(ts_phase_write);
-    ts_status status = ts_file_write(arguments->out, data, *size, diag);
+    ts_status status = ts_is_standard_output(arguments->out)
+                           ? ts_console_write(&(ts_text){.data = (char *)data, .length = *size}, diag)
+                           : ts_file_write(arguments->out, data, *size, diag);
     ts_interrupt_enter(ts_phase_prepare);
     free(data);
     return status;
@@ -69,7 +71,7 @@ static ts_status compile(const ts_arguments *arguments, ts_session *session, ts_
     }
     if (!arguments->out) return ts_ok;
     TS_TRY(write_program(arguments, ts_executable_program(session->executable), &size, diag));
-    if (!arguments->dump) describe(arguments, session, size, out);
+    if (!arguments->dump && !ts_is_standard_output(arguments->out)) describe(arguments, session, size, out);
     return ts_ok;
 }
 
@@ -77,6 +79,12 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
     if (!arguments->out && !arguments->dump) {
         ts_fail(diag, ts_usage, "trainstone compile has nowhere to put the program");
         ts_diag_remedy(diag, "name a file, -o step.trn, or a pass to look at, --dump=PASS");
+        return ts_usage;
+    }
+    if (ts_is_standard_output(arguments->out) && (arguments->dump || arguments->json)) {
+        ts_fail(diag, ts_usage, "-o - and --%s both write to standard output",
+                arguments->dump ? "dump" : "json");
+        ts_diag_remedy(diag, "give -o a file, such as step.trn");
         return ts_usage;
     }
     ts_session session;
@@ -89,8 +97,8 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
 }
 
 static const ts_option options[] = {
-    TS_OPTION("output", 'o', "FILE", word, out, 0, 0,
-              "The program made, a .trn. The file is never half-written."),
+    TS_OPTION("output", 'o', "FILE", target, out, 0, 0,
+              "The program made, a .trn. The file is never half-written. \"-\": standard output."),
     TS_OPTION("text", 0, NULL, flag, is_text, 0, 0,
               "Write the text form, which can be read and edited, instead of the binary one. trainstone run "
               "takes both."),

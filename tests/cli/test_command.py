@@ -162,6 +162,19 @@ def test_compile_turns_one_form_into_the_other(folder):
     assert answer["instructions"] == 4 and answer["bytes"] == (folder / "b.trn").stat().st_size
 
 
+def test_compile_to_standard_output(folder):
+    """The program alone, of either form; what else would go there is refused."""
+    before = sorted(folder.rglob("*"))
+    assert succeed("compile", "add.trn", "--text", "-o", "-", cwd=folder) == ADD
+    assert "-o - and --dump both write to standard output" in refuse("compile", "add.trn", "-o-", "--dump=fold",
+                                                                     cwd=folder)
+    assert json.loads(trainstone("compile", "add.trn", "-o", "-", "--json", cwd=folder).stdout)["error"]["remedy"]
+    binary = subprocess.run([COMMAND, "compile", "add.trn", "-o", "-"], capture_output=True, check=True, cwd=folder)
+    assert sorted(folder.rglob("*")) == before
+    (folder / "binary.trn").write_bytes(binary.stdout)
+    assert succeed("print", "binary.trn", cwd=folder) == ADD
+
+
 def test_time_needs_no_data_and_lists_slices(folder):
     text = succeed("time", "add.trn", "--slices", "100", cwd=folder)
     table = text[text.index("first "):]
@@ -404,6 +417,8 @@ def test_compile_that_cannot_write_leaves_nothing(folder):
     for target in ("nowhere/p.trn", "taken"):
         assert "cannot write" in refuse("compile", "add.trn", "-o", target, cwd=folder)
     assert "nowhere to put the program" in refuse("compile", "add.trn", cwd=folder)
+    assert "--out does not take" in refuse("run", "add.trn", "--input", "x.npy", "y.npy", "--out", "-", code=2,
+                                           cwd=folder)
     assert "compiled already" in refuse("compile", "add.trn", "--dump=fold", cwd=folder)
     assert sorted(folder.rglob("*")) == before
 

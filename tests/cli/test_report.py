@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 import pytest
-from programs import ADD, BUILD, ROOT, trainstone
+from programs import ADD, BUILD, COMMAND, ROOT, trainstone
 
 FORMS = ("html", "json", "pftrace", "summary-text", "summary-json")
 
@@ -138,6 +138,23 @@ def test_summary(folder):
     assert flat["total_exec_time"] + flat["launch_time"] == pytest.approx(flat["total_time"])
     printed = trainstone("report", folder / "step.mlirbc", "--output-format", "summary-text")
     assert printed.stdout == (folder / "step.summary-text").read_text()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_standard_output(folder, tmp_path, form):
+    """A file "-" is standard output, which then holds what the file would and no more."""
+    for words in ((f"--{form}", "-"), (f"--{form}=-", "-q")):
+        done = subprocess.run([COMMAND, "report", folder / "step.mlirbc", *words], capture_output=True, cwd=tmp_path,
+                              check=True)
+        assert done.stdout == (folder / f"step.{form}").read_bytes()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("words", [("--html", "-", "--json", "-"), ("--html=-", "--output-format", "text")])
+def test_standard_output_takes_one_form(folder, words):
+    done = trainstone("report", folder / "step.mlirbc", *words)
+    assert done.returncode == 1 and "standard output takes one form of a report" in done.stderr
+    assert "name a file for one of them: --" in done.stderr
 
 
 def test_summary_names(folder):

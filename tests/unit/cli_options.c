@@ -151,7 +151,8 @@ static void every_option_is_parsed(void **state) {
                 const void *field = (const char *)&arguments + option->offset;
                 switch (option->kind) {
                 case ts_option_flag: assert_true(*(const bool *)field); break;
-                case ts_option_word: assert_string_equal(*(const char *const *)field, number); break;
+                case ts_option_word:
+                case ts_option_target: assert_string_equal(*(const char *const *)field, number); break;
                 case ts_option_number: assert_int_equal(*(const int *)field, option->high); break;
                 case ts_option_list:
                     assert_int_equal(((const ts_words *)field)->count, 1);
@@ -242,6 +243,9 @@ static void wrong_words_are_explained(void **state) {
         {"compile", {"p", "-O4"}, "from 1 to 3", ""},
         {"run", {NULL}, "needs a PROG", ""},
         {"run", {"--input", "p", "x"}, "needs a PROG", "write PROG before"},
+        {"run", {"p", "--out", "-"}, "--out does not take \"-\"", "./-"},
+        {"run", {"p", "--save=-"}, "--save does not take \"-\"", "./-"},
+        {"run", {"--input", "a", "-"}, "--input does not take \"-\"", "./-"},
         {"print", {"p", "q"}, "no use for \"q\"", ""},
         {"ls", {"x"}, "no use for \"x\"", ""},
     };
