@@ -1,7 +1,7 @@
-//: title a length with a large prime factor is refused by name
-//: fails unsupported a transform of length 2062, whose prime factor 1031 is over 1024
-func @main(%x: f32[2062]) -> (f32[1032]) {
-  %y = fft %x {fft_type = RFFT, fft_length = [2062]} : c64[1032]
-  %z = real %y : f32[1032]
+//: title a length that splitting leaves no axes for
+//: fails capacity a transform of length 4398046511104
+func @main(%x: f32[4398046511104]) -> (f32[2199023255553]) {
+  %y = fft %x {fft_type = RFFT, fft_length = [4398046511104]} : c64[2199023255553]
+  %z = real %y : f32[2199023255553]
   return %z
 }

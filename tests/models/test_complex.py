@@ -121,8 +121,10 @@ def test_two_cores_add_complex_numbers():
     np.testing.assert_array_equal(np.asarray(parts)[:, 0], x)
 
 
-# Products with one matrix; two factors, three; a prime that has no factors.
-@pytest.mark.parametrize("length", [1, 2, 3, 12, 127, 128, 129, 360, 1000, 4096, 16384, 100000])
+# Products with one matrix; two factors, three; primes of one matrix, by themselves and behind a factor; and longer ones
+# and a product of two of them, which are convolutions.
+@pytest.mark.parametrize("length", [1, 2, 3, 12, 127, 128, 129, 360, 1000, 4096, 16384, 100000, 1031, 2 * 1033, 2053,
+                                    4099, 3 * 2053, 131 * 137])
 def test_transforms(length):
     x = complexes(3, length)
     wide = x.astype(np.complex128)
@@ -137,6 +139,7 @@ def test_transforms(length):
 def test_transforms_of_several_axes():
     close(jnp.fft.fft2, complexes(2, 3, 16, 24))
     close(jnp.fft.ifftn, complexes(5, 6, 7))
+    close(jnp.fft.ifft2, complexes(2, 2053, 3))
     close(jnp.fft.rfftn, reals(4, 6, 150))
     close(lambda a: jnp.fft.irfftn(a, s=(4, 6, 10)), complexes(4, 6, 6))
     close(lambda a: jnp.fft.rfft(a, axis=0), reals(30, 4))

@@ -1,18 +1,18 @@
 /* fft: discrete Fourier transforms as products with matrices of cosines and sines, which TensorE computes. A
    length above 128 is split in two factors (Cooley-Tukey): transforms along the first, a turn of each
-   element, transforms along the second. Each product moves the axis that it transforms to the end, so that
+   element, transforms along the second. A long one without factors is a convolution (Bluestein), by
+   transforms of a length that has some. Each product moves the axis that it transforms to the end, so that
    the axes of a transform of several are back in their order after the last of them. */
-#include <math.h>
 #include <string.h>
 
 #include "compiler/rewrite/complex.h"
 #include "compiler/rewrite/expand.h"
+#include "compiler/rewrite/fft_numbers.h"
 
 enum {
-    WIDEST = 128,  /* of a matrix, if the length has factors: the rows of TensorE */
-    LONGEST = 1024 /* largest prime factor of a length */
+    WIDEST = TS_FFT_WIDEST,
+    LONGEST = 2048 /* of a matrix for a length without factors, whose constants stay below 40 MB */
 };
-static const double PI = 3.14159265358979323846;
 
 /* A transform along one axis. */
 typedef struct transform {
@@ -21,13 +21,12 @@ typedef struct transform {
     double scale;
 } transform;
 
-/* The cosine or sine of sign * 2 pi * part / length, where 0 <= part < length; quarters of a turn are exact.
- */
-static double turn_of(int sign, int64_t part, int64_t length, bool is_sine) {
-    static const double cosines[4] = {1, 0, -1, 0}, sines[4] = {0, 1, 0, -1};
-    if (4 * part % length == 0) return is_sine ? sign * sines[4 * part / length] : cosines[4 * part / length];
-    double angle = sign * 2 * PI * (double)part / (double)length;
-    return is_sine ? sin(angle) : cos(angle);
+static ts_value *constant_of(ts_maker *m, int rank, const int64_t *dim, const float *data) {
+    ts_attr *attr = TS_NEW(&m->module->arena, ts_attr);
+    *attr = (ts_attr){.kind = ts_attr_dense, .type = ts_type_make(ts_dtype_f32, rank, dim)};
+    attr->data = (const uint8_t *)data;
+    attr->data_bytes = (size_t)ts_type_elems(&attr->type) * sizeof *data;
+    return ts_make_constant(m, attr);
 }
 
 /* An f32 constant of [rows, columns] with the cosines (or sines) of row * column / length of a turn, times
@@ -38,14 +37,12 @@ static ts_value *turns(const transform *t, int64_t rows, int64_t columns, int64_
     const int64_t dim[2] = {rows, columns};
     float *data = TS_NEW_ARRAY(arena, float, (size_t)(rows * columns) + 1);
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < columns; c++)
-            data[r * columns + c] = (float)(t->scale * (weights ? weights[r] : 1) *
-                                            turn_of(t->sign, r * c % length, length, is_sine));
-    ts_attr *attr = TS_NEW(arena, ts_attr);
-    *attr = (ts_attr){.kind = ts_attr_dense, .type = ts_type_make(ts_dtype_f32, 2, dim)};
-    attr->data = (const uint8_t *)data;
-    attr->data_bytes = (size_t)(rows * columns) * sizeof *data;
-    return ts_make_constant(t->m, attr);
+        for (int64_t c = 0; c < columns; c++) {
+            ts_turn by = ts_turn_of(t->sign, r * c % length, length);
+            data[r * columns + c] =
+                (float)(t->scale * (weights ? weights[r] : 1) * (is_sine ? by.sine : by.cosine));
+        }
+    return constant_of(t->m, 2, dim, data);
 }
 
 static ts_complex apply(ts_maker *m, ts_complex a, ts_value *cosines, ts_value *sines, int axis) {
@@ -54,14 +51,6 @@ static ts_complex apply(ts_maker *m, ts_complex a, ts_value *cosines, ts_value *
     re = ts_make_binary(m, ts_hlo_subtract, re, ts_make_product(m, a.im, sines, axis, 0));
     im = ts_make_binary(m, ts_hlo_add, im, ts_make_product(m, a.im, cosines, axis, 0));
     return (ts_complex){re, im};
-}
-
-/* The largest factor of a length that a matrix may have; 1: there is none. */
-static int64_t factor_of(int64_t length) {
-    int64_t factor = WIDEST;
-    while (length % factor)
-        factor--;
-    return factor;
 }
 
 /* Each element at (second index `axis`, transformed first index in the last axis) turns by their product. */
@@ -102,11 +91,61 @@ static ts_value *join_swapped(ts_maker *m, ts_value *a) {
     return ts_make_reshape(m, a, rank - 1, dim);
 }
 
+static ts_complex along(const transform *t, ts_complex a, int axis);
+
+/* Each element turns, and is scaled, by its place along an axis. */
+static ts_complex multiply(ts_maker *m, ts_complex a, int axis, const ts_turn *by, double scale) {
+    const ts_type *type = &a.re->type;
+    const int64_t axes[1] = {axis}, *count = &type->dim[axis];
+    float *re = TS_NEW_ARRAY(&m->module->arena, float, (size_t)*count);
+    float *im = TS_NEW_ARRAY(&m->module->arena, float, (size_t)*count);
+    for (int64_t i = 0; i < *count; i++) {
+        re[i] = (float)(scale * by[i].cosine);
+        im[i] = (float)(scale * by[i].sine);
+    }
+    ts_complex turn = {ts_make_broadcast(m, constant_of(m, 1, count, re), type, axes),
+                       ts_make_broadcast(m, constant_of(m, 1, count, im), type, axes)};
+    if (a.im) return ts_complex_multiply(m, a, turn);
+    return (ts_complex){ts_make_binary(m, ts_hlo_multiply, a.re, turn.re),
+                        ts_make_binary(m, ts_hlo_multiply, a.re, turn.im)};
+}
+
+static ts_value *widen(ts_maker *m, ts_value *a, int axis, int64_t count) {
+    const int64_t none[TS_MAX_RANK] = {0};
+    int64_t high[TS_MAX_RANK] = {0};
+    const ts_type scalar = ts_type_make(ts_dtype_f32, 0, NULL);
+    high[axis] = count - a->type.dim[axis];
+    return ts_make_pad(m, a, ts_make_number(m, &scalar, 0), none, high, none);
+}
+
+/* The first elements of the last axis. */
+static ts_complex first_of(ts_maker *m, ts_complex a, int64_t count) {
+    int64_t start[TS_MAX_RANK] = {0}, limit[TS_MAX_RANK];
+    memcpy(limit, a.re->type.dim, sizeof limit);
+    limit[a.re->type.rank - 1] = count;
+    return (ts_complex){ts_make_slice(m, a.re, start, limit), ts_make_slice(m, a.im, start, limit)};
+}
+
+/* Transforms by Bluestein's algorithm. */
+static ts_complex by_chirp(const transform *t, ts_complex a, int axis) {
+    ts_maker *m = t->m;
+    ts_arena *arena = &m->module->arena;
+    int64_t length = a.re->type.dim[axis], room = ts_chirp_room(length);
+    int last = a.re->type.rank - 1;
+    const ts_turn *chirp = ts_chirp(arena, t->sign, length);
+    const transform there = {m, -1, 1}, back = {m, 1, 1};
+    a = multiply(m, a, axis, chirp, 1);
+    a = along(&there, (ts_complex){widen(m, a.re, axis, room), widen(m, a.im, axis, room)}, axis);
+    a = multiply(m, a, last, ts_chirp_kernel(arena, t->sign, length, room), 1);
+    return multiply(m, first_of(m, along(&back, a, last), length), last, chirp, t->scale);
+}
+
 /* Transforms along an axis, which becomes the last one. A real operand has no imaginary part. Element t1 * n2
    + t2 of a split axis, and element k1 + n1 * k2 of its transform, are at (t1, t2) and (k1, k2). */
 static ts_complex along(const transform *t, ts_complex a, int axis) {
     ts_maker *m = t->m;
-    int64_t length = a.re->type.dim[axis], first = factor_of(length);
+    int64_t length = a.re->type.dim[axis], first = ts_fft_factor(length);
+    if (length > LONGEST && first == 1) return by_chirp(t, a, axis);
     if (length <= WIDEST || first == 1)
         return apply(m, a, turns(t, length, length, length, false, NULL),
                      turns(t, length, length, length, true, NULL), axis);
@@ -122,15 +161,12 @@ static ts_complex along(const transform *t, ts_complex a, int axis) {
 
 /* The first half of the transform of a real operand; the other half mirrors it. The axis becomes the last. */
 static ts_complex from_real(const transform *t, ts_value *a, int axis) {
-    int64_t length = a->type.dim[axis], half = length / 2 + 1, start[TS_MAX_RANK] = {0}, limit[TS_MAX_RANK];
+    int64_t length = a->type.dim[axis], half = length / 2 + 1;
     ts_complex real = {a, NULL};
     if (length <= WIDEST)
         return apply(t->m, real, turns(t, length, half, length, false, NULL),
                      turns(t, length, half, length, true, NULL), axis);
-    ts_complex all = along(t, real, axis);
-    memcpy(limit, all.re->type.dim, sizeof limit);
-    limit[all.re->type.rank - 1] = half;
-    return (ts_complex){ts_make_slice(t->m, all.re, start, limit), ts_make_slice(t->m, all.im, start, limit)};
+    return first_of(t->m, along(t, real, axis), half);
 }
 
 /* Elements 1 to (length - 1) / 2 along an axis, backwards, behind all of them. */
@@ -243,23 +279,12 @@ static bool is_sound(const ts_op_node *op, const fft *f) {
     return true;
 }
 
-static ts_status check_length(const ts_maker *m, const ts_op_node *op, int64_t length, ts_diag *diag) {
-    int64_t rest = length, most = 1;
-    int room = TS_MAX_RANK - 1 - 3; /* axes that splitting may add */
-    for (int64_t left = length; left > WIDEST && factor_of(left) > 1 && room >= 0; left /= factor_of(left))
-        room--;
-    for (int64_t p = 2; p * p <= rest; p++)
-        for (; rest % p == 0; rest /= p)
-            most = p;
-    if (rest > most) most = rest;
-    if (room < 0)
-        return ts_op_fail(m->module, op, diag, ts_capacity, "a transform of length %lld", (long long)length);
-    if (most <= LONGEST) return ts_ok;
-    ts_op_fail(m->module, op, diag, ts_unsupported,
-               "a transform of length %lld, whose prime factor %lld is over %d", (long long)length,
-               (long long)most, LONGEST);
-    ts_diag_remedy(diag, "pad the axis to a length with small factors, as a power of two");
-    return ts_unsupported;
+/* Axes that splitting adds to those of an array. */
+static int axes_for(int64_t length) {
+    int count = 0;
+    for (; length > WIDEST && ts_fft_factor(length) > 1; length /= ts_fft_factor(length))
+        count++;
+    return length > LONGEST ? count + axes_for(ts_chirp_room(length)) : count;
 }
 
 ts_status ts_expand_fft(ts_maker *make, ts_op_node *op, ts_diag *diag) {
@@ -275,7 +300,9 @@ ts_status ts_expand_fft(ts_maker *make, ts_op_node *op, ts_diag *diag) {
         return ts_ok;
     }
     for (int i = 0; i < f.count; i++)
-        TS_TRY(check_length(make, op, f.length[i], diag));
+        if (axes_for(f.length[i]) > TS_MAX_RANK - 1 - 3)
+            return ts_op_fail(make->module, op, diag, ts_capacity, "a transform of length %lld",
+                              (long long)f.length[i]);
     op->results[0]->note = expand(make, op, &f);
     return ts_ok;
 }
