@@ -168,9 +168,9 @@ static const pass passes[] = {
     {"divide", run_divide, false},     /* quotients by a reciprocal */
     {"later", run_later, false},       /* sums of products that loops carry, after the loop */
     {"first", run_first, false},       /* sorts of which only the first elements are read */
-    {"rows", run_rows, false},         /* large sums, row by row */
     {"into", run_into, false},         /* sums with scattered values, as scatters */
     {"channels", run_channels, false}, /* images between convolutions, channels first */
+    {"rows", run_rows, false},         /* large sums, row by row */
     {"combine", run_combine, false},   /* small collectives merged */
     {"lower", run_lower, true},        /* ops become loop nests of instructions over virtual tiles */
     {"reside", run_reside, true},      /* values that stay in SBUF between nests */

@@ -23,7 +23,8 @@ ts_status ts_sort_keys(ts_module *module, ts_func *main, ts_diag *diag);
    afterwards. */
 ts_status ts_late_sums(ts_module *module, ts_func *main, ts_diag *diag);
 
-/* Splits large sums over all elements of a pointwise op's result into sums of rows and a sum of those. */
+/* Splits large sums of a pointwise op's result that leave few elements into sums of rows and a sum of those.
+ */
 ts_status ts_sum_rows(ts_module *module, ts_func *main, ts_diag *diag);
 
 /* Turns sums with values that were scattered into zeros into scatters into the other summand, where the sum
