@@ -290,7 +290,11 @@ def build_shapes(name, precision):
 def saved_bytes(name, params, x, y):
     """Bytes that JAX's autodiff keeps from the forward for the backward pass, without parameters and batch."""
     model = MODELS[name]
-    traced = jax.make_jaxpr(lambda p, x, y: jax.vjp(lambda p: model.loss(model.apply(p, x), y), p)[1])(params, x, y).jaxpr
+
+    def forward(params, x, y):
+        return jax.vjp(lambda p: model.loss(model.apply(p, x), y), params)[1]
+
+    traced = jax.make_jaxpr(forward)(params, x, y).jaxpr
     given = {id(var) for var in (*traced.invars, *traced.constvars)}
     kept = {id(var): var.aval for var in traced.outvars if not isinstance(var, jax.extend.core.Literal)}
     return sum(aval.size * aval.dtype.itemsize for key, aval in kept.items() if key not in given)

@@ -4,12 +4,13 @@ usage: nki_speed.py [--turns 7] [--json FILE] [--beside FILE]
 
 The kernels are the lessons' (examples/nki). Beside two of them stands what an interpreter in NumPy needs for the same
 instructions, values only: each tile an array, each instruction a call that reads whole tiles and writes one. FILE is a
-Python module with an interpreter of one's own, whose matmul(at, b, c) and softmax(x, y) leave at.T @ b and the softmax of
-x's rows in their last argument.
+Python module with an interpreter of one's own, whose matmul(at, b, c) and softmax(x, y) leave at.T @ b and
+the softmax of x's rows in their last argument.
 
 Times are CPU seconds of one thread on one CPU, the least of several calls. Two that are compared take turns, where each
-finds that the other has used the caches; and are then called alone, several times in a row, blocks of each in turn. Last
-they are called so with as many threads as each takes by itself, on all CPUs of the process: wall seconds.
+finds that the other has used the caches; and are then called alone, several times in a row, blocks of each in
+turn. Last they are called so with as many threads as each takes by itself, on all CPUs of the process: wall
+seconds.
 """
 
 import argparse
@@ -329,7 +330,8 @@ def main():
     wall = wall_seconds(sys.argv[1:])
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     found = measure(arguments.turns, others)
-    found |= {f"{name}, alone": value for name, value in compare_alone(arguments.turns, time.process_time, others).items()}
+    found |= {f"{name}, alone": value 
+              for name, value in compare_alone(arguments.turns, time.process_time, others).items()}
     found |= {f"{name}, alone, wall, {cpus} CPUs": value for name, value in wall.items()}
     tell(found)
     if arguments.json:

@@ -22,7 +22,8 @@ FORBIDDEN = {
     "getenv": {"env.c.o": "the one reader of the environment"},
     **{call: {} for call in (
         "exit", "_exit", "_Exit", "quick_exit", "secure_getenv", "setenv", "putenv", "printf", "vprintf",
-        "fprintf", "vfprintf", "dprintf", "puts", "putchar", "fputs", "fputc", "perror", "__printf_chk", "__fprintf_chk",
+        "fprintf", "vfprintf", "dprintf", "puts", "putchar", "fputs", "fputc", "perror", "__printf_chk",
+        "__fprintf_chk",
         "__vfprintf_chk", "signal", "sigaction", "system", "popen", "rand",
         "srand", "strtok")},
 }

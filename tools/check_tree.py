@@ -6,6 +6,7 @@ import re
 import tree
 
 MAX_LINES = 800
+MAX_COLUMNS = 120  # of Python; clang-format holds C to its own limit
 # Spelled in two halves, so that this file passes its own check.
 OPEN_ENDS = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 TEXT = (".c", ".h", ".def", ".py", ".sh", ".txt", ".cmake", ".toml", ".md", ".trn", ".mlir")
@@ -38,6 +39,8 @@ def check_file(path):
             problems.append(f"{where}:{number}: an open end belongs in an issue or an `assumed` row")
         if "\t" in line and path.suffix in (".c", ".h", ".def", ".py"):
             problems.append(f"{where}:{number}: tab")
+        if path.suffix == ".py" and len(line) > MAX_COLUMNS:
+            problems.append(f"{where}:{number}: {len(line)} columns, at most {MAX_COLUMNS}")
     if text and not text.endswith("\n"):
         problems.append(f"{where}: no newline at the end")
     if path.suffix == ".h" and not re.search(rf"^#ifndef {guard_of(path)}\n#define {guard_of(path)}$", text, re.M):

@@ -3,10 +3,11 @@
     tools/cs149.py CHECKOUT [--size SMALL]
     tools/cs149.py CHECKOUT --part2 [examples/nki/conv2d.py]
 
-CHECKOUT is a clone of stanford-cs149/asst4-trainium (2024, Trainium) or, for part 2, of asst4-trainium2 (2025, Trainium2). It is
-copied. Part 1 sets the copy's constants as the assignment says; --size replaces the 25600 elements of its first steps.
-Part 2 puts a solution in the place of the starter's conv2d.py and runs the course's test_harness.py on it, which needs
-PyTorch in the Python that runs this. docs/cs149.md tells what to make of the output.
+CHECKOUT is a clone of stanford-cs149/asst4-trainium (2024, Trainium) or, for part 2, of asst4-trainium2
+(2025, Trainium2). It is copied. Part 1 sets the copy's constants as the assignment says; --size replaces the
+25600 elements of its first steps. Part 2 puts a solution in the place of the starter's conv2d.py and runs the
+course's test_harness.py on it, which needs PyTorch in the Python that runs this. docs/cs149.md tells what to
+make of the output.
 """
 
 import argparse
@@ -61,7 +62,8 @@ def act(folder, step, size):
     set_constants(folder / "kernels.py", constants)
     words = ["vec_add.py", "--kernel", kernel, "--size", str(elements), *(["--profile", profile] if profile else [])]
     done = run(folder, "-W", "ignore", "-m", "trainstone", *words)
-    correct = "correct" if "passed? True" in done.stdout else "refused" if "NkiValidationError" in done.stderr else "failed"
+    correct = ("correct" if "passed? True" in done.stdout else
+               "refused" if "NkiValidationError" in done.stderr else "failed")
     micros = found(r"Execution Time: ([0-9.]+)", done.stdout)
     line = f"{title:36} {correct:8}" + (f" {float(micros):10.1f} us" if micros != "-" else "")
     if profile:

@@ -3,7 +3,8 @@
 Bochs boots a Linux whose root is made here: busybox, the command-line program and the machine's unit tests with the
 shared libraries that they need, and tests/isa. The commands run one after the other where BUILD would be.
 
-    tools/emulate.py --bochs FOLDER --kernel VMLINUZ [--build build] [--cpu sapphire_rapids] [--add PATH...] [-- COMMAND...]
+    tools/emulate.py --bochs FOLDER --kernel VMLINUZ [--build build] [--cpu sapphire_rapids]
+        [--add PATH...] [-- COMMAND...]
 
 Exits with 1 unless every command exits with 0. docs/testing.md says where Bochs and a kernel come from, and what each
 command costs. Also takes Debian's busybox-static, isolinux, syslinux-common and xorriso.
@@ -22,7 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUSYBOX = "/bin/busybox"
 LOADER = ("/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32")
 # machine_segment and machine_act are left out because they take longest.
-TESTS = ("turn", "turned", "matmul", "alu", "deferred", "run", "stochastic", "transfer", "homes", "meeting", "collective")
+TESTS = ("turn", "turned", "matmul", "alu", "deferred", "run", "stochastic", "transfer", "homes", "meeting",
+         "collective")
 COMMANDS = [f"tests/machine_{name}" for name in TESTS] + [
     "bad=0; for file in isa/*.trn; do tests/isa_runner $file || bad=1; done; exit $bad"
 ]
@@ -108,7 +110,8 @@ def follow(bochs, work):
     """Boots, and prints what the commands print. Returns whether all of them ran and none failed."""
     failed, before, command = [], [], ""
     boot = [bochs / "bochs", "-q", "-f", work / "machine"]
-    with subprocess.Popen(boot, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as emulator:
+    with subprocess.Popen(boot, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as emulator:
         for raw in emulator.stdout:
             line = raw.decode("ascii", "replace").rstrip()
             if not command and not line.startswith("== "):

@@ -186,7 +186,8 @@ def summary(kernels, streams):
     groups = (("kernels on NeuronCore-v2, fit", [row for row in own if row["role"] == "fit"]),
               ("kernels on NeuronCore-v2, check", [row for row in own if row["role"] == "check"]),
               ("matmul ladder on Trainium2", [row for row in kernels if row["chip"]]),
-              ("all kernels", kernels), ("instructions and transfers", [row for row in streams if not is_collective(row)]),
+              ("all kernels", kernels), ("instructions and transfers",
+                                         [row for row in streams if not is_collective(row)]),
               ("collectives, fit", [row for row in streams if is_collective(row) and row["role"] == "fit"]),
               ("collectives, check", [row for row in streams if is_collective(row) and row["role"] == "check"]))
     lines = ["| rows | how many | median error | mean | worst |", "|---|---:|---:|---:|---:|"]
@@ -227,8 +228,9 @@ PAGE = """# Fidelity: the clock against published figures
 How far predicted times are from what AWS and others publish. No hardware was used.
 
 - The kernels are those of AWS's tutorials and samples and of a course, as they were published, at the published shapes.
-  `tools/nki_fidelity.py` takes them from git clones, records them as `nki.benchmark` does, and clocks them without values;
-  none of their code is in this repository. `tests/timing/kernels.csv` names commit, file, function and arguments.
+  `tools/nki_fidelity.py` takes them from git clones, records them as `nki.benchmark` does, and clocks them
+  without values; none of their code is in this repository. `tests/timing/kernels.csv` names commit, file,
+  function and arguments.
 - Instructions, transfers, and a second version of some kernels are programs of ours (`tests/timing/`), which
   `tools/fidelity.py` clocks. It also makes this page; a test fails when the page is not current.
 
@@ -236,18 +238,20 @@ How far predicted times are from what AWS and others publish. No hardware was us
 
 {summary}
 
-The band of a prediction comes from the ranges of [chip.md](chip.md): every constant at its fast end, and at its slow end.
+The band of a prediction comes from the ranges of [chip.md](chip.md): every constant at its fast end, and at
+its slow end.
 
-- Constants may be chosen by `fit` rows only; `check` rows are compared and nothing else. The rules themselves (a floor for
-  each transfer of a queue, list order, which engine a copy goes to, what is hoisted) were found by people who had seen all
-  rows, so the `check` errors are not those of a blind test.
-- `bound` rows are limits that AWS's own tests accept, their tolerance of 5 % included where a test grants one. They say that
-  a kernel is no slower; the model must not be far above them. They are not in the error figures.
+- Constants may be chosen by `fit` rows only; `check` rows are compared and nothing else. The rules themselves
+  (a floor for each transfer of a queue, list order, which engine a copy goes to, what is hoisted) were found
+  by people who had seen all rows, so the `check` errors are not those of a blind test.
+- `bound` rows are limits that AWS's own tests accept, their tolerance of 5 % included where a test grants
+  one. They say that a kernel is no slower; the model must not be far above them. They are not in the error
+  figures.
 - Rows of pooling and of Trainium2 are clocked with that chip's constants. The tests of pooling name no chip; with
   Trainium's constants they are exceeded by up to 89 %, with Trainium2's they are kept.
 - Numbers are those of the project's table of published figures; rows with a letter are not in that table.
-- Sources are paths in AWS's documentation repository (aws-neuron-sdk; `@` names a commit) unless another one is named. A
-  student's report is one run on one machine, which nobody has repeated.
+- Sources are paths in AWS's documentation repository (aws-neuron-sdk; `@` names a commit) unless another one
+  is named. A student's report is one run on one machine, which nobody has repeated.
 - The DMA curve was read off a plot that does not name its chip; the model's is that of Trainium.
 
 ## Kernels: fit
@@ -278,9 +282,9 @@ The band of a prediction comes from the ranges of [chip.md](chip.md): every cons
 
 {collective_check}
 
-What AWS's `nccom-test` reports. An older version shows {tool_floor:.0f} us at least and adds {tool:.0f} us of its own, which are the
-tool's and in no row of the chip. No row depends on the rate of a link, and none tells the start of a collective from its
-first hop.
+What AWS's `nccom-test` reports. An older version shows {tool_floor:.0f} us at least and adds {tool:.0f} us of
+its own, which are the tool's and in no row of the chip. No row depends on the rate of a link, and none tells
+the start of a collective from its first hop.
 
 ## Two ways to the same row
 
@@ -291,29 +295,33 @@ recording has instructions that the source only implies.
 
 ## What the outliers say
 
-- The tiled matmul loads rows of 256 bytes and of 1 KiB for every product. Short rows cost more on the chip than the descriptor
-  time that fits the other kernels (60 ns instead of 40 would meet this row); a kernel of AWS's that moves 128 rows at a time
-  wants less than 43. One constant cannot serve both, and the student's vector addition by rows of 128 errs to the other side.
-- Mamba v1 issues fewer VectorE instructions here than in its profile: 2955 are published, 2592 follow from the source. With 256
-  channels at least 21 of its 32 broadcast rows are copied from PSUM to SBUF by ScalarE in the profile, where TensorE runs ahead
-  and fills all banks. Here they stay in PSUM, where VectorE reads them in one cycle an element instead of two: twice 0.46 us
-  for each row, which is as much as the VectorE time that is missing.
-- From 1024 steps on a broadcast row of Mamba v2 no longer fits a PSUM bank and is copied to SBUF. The profile of 8192 steps
-  shows those copies on ScalarE and four passes of VectorE a trip, as recorded here, and as much VectorE time (4389). From
-  1024 to 4096 steps the measured time is that of VectorE and 14 to 17 % more, as if VectorE stood still while ScalarE
-  copies. No published profile shows such a run, so nothing here makes it wait.
-- Mamba v2 spills at 8192 steps as its profile shows it: `delta` is loaded again on every trip. AWS's compiler also reloads
-  `delta * u`, which finds room here, and neither overlaps with anything.
-- On Trainium2 the matmul with blocked free dimensions moves 6.7 GB here and, going by the bandwidth that its profile names,
-  8.7 GB on the chip: AWS's compiler loads the moving block again for every row of the stationary block. TensorE
-  is busy all the time either way.
-- Layer norm at 8192 columns has room for three tiles of rows in SBUF. A trip is published to take 20 us (v1) and 16 us (v2)
-  more than VectorE works in it, about one transfer of a tile (17 us). Here it is 12 and 5 us, because the next rows begin to
-  come as soon as a tile is free.
-- One 32 KiB transfer in a profile runs at 18.1 bytes a nanosecond with its gaps, above the 17 that the bandwidth guide calls
-  sustained. The model takes the guide's figure and adds a descriptor's cost to each row.
-- The fit rows alone would choose 20 ns a descriptor and 64 overhead cycles of TensorE. The constants stay, because the rows
-  that ask for the change are of a curve that may be another chip's.
+- The tiled matmul loads rows of 256 bytes and of 1 KiB for every product. Short rows cost more on the chip
+  than the descriptor time that fits the other kernels (60 ns instead of 40 would meet this row); a kernel of
+  AWS's that moves 128 rows at a time wants less than 43. One constant cannot serve both, and the student's
+  vector addition by rows of 128 errs to the other side.
+- Mamba v1 issues fewer VectorE instructions here than in its profile: 2955 are published, 2592 follow from
+  the source. With 256 channels at least 21 of its 32 broadcast rows are copied from PSUM to SBUF by ScalarE
+  in the profile, where TensorE runs ahead and fills all banks. Here they stay in PSUM, where VectorE reads
+  them in one cycle an element instead of two: twice 0.46 us for each row, which is as much as the VectorE
+  time that is missing.
+- From 1024 steps on a broadcast row of Mamba v2 no longer fits a PSUM bank and is copied to SBUF. The profile
+  of 8192 steps shows those copies on ScalarE and four passes of VectorE a trip, as recorded here, and as much
+  VectorE time (4389). From 1024 to 4096 steps the measured time is that of VectorE and 14 to 17 % more, as if
+  VectorE stood still while ScalarE copies. No published profile shows such a run, so nothing here makes it
+  wait.
+- Mamba v2 spills at 8192 steps as its profile shows it: `delta` is loaded again on every trip. AWS's compiler
+  also reloads `delta * u`, which finds room here, and neither overlaps with anything.
+- On Trainium2 the matmul with blocked free dimensions moves 6.7 GB here and, going by the bandwidth that its
+  profile names, 8.7 GB on the chip: AWS's compiler loads the moving block again for every row of the
+  stationary block. TensorE is busy all the time either way.
+- Layer norm at 8192 columns has room for three tiles of rows in SBUF. A trip is published to take 20 us (v1)
+  and 16 us (v2) more than VectorE works in it, about one transfer of a tile (17 us). Here it is 12 and 5 us,
+  because the next rows begin to come as soon as a tile is free.
+- One 32 KiB transfer in a profile runs at 18.1 bytes a nanosecond with its gaps, above the 17 that the
+  bandwidth guide calls sustained. The model takes the guide's figure and adds a descriptor's cost to each
+  row.
+- The fit rows alone would choose 20 ns a descriptor and 64 overhead cycles of TensorE. The constants stay,
+  because the rows that ask for the change are of a curve that may be another chip's.
 - A product of 96 stationary columns took 31 ns longer than one of a single column. The model has one latency for both.
 
 ## Rows that are not compared

@@ -27,7 +27,8 @@ def text(x, y, words, size=13, color=INK, anchor="start", extra=""):
 
 
 def line(x0, y0, x1, y1, color=GRID, width=1, extra=""):
-    return f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{color}" stroke-width="{width}"{extra}/>'
+    return (f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{color}" '
+            f'stroke-width="{width}"{extra}/>')
 
 
 class Panel:
@@ -119,10 +120,12 @@ def curve(results):
     out.append(polyline([(panel.x(size), panel.y(row["predicted"])) for size, row in rows], INK))
     out += [mark(panel.x(size), panel.y(row["published"]), row["role"]) for size, row in rows]
     out += [text(panel.left, 72, "DMA throughput over that of 32 KiB rows", 15, INK, extra=' font-weight="600"'),
-            text((panel.left + panel.right) / 2, panel.bottom + 44, "bytes of a row, one a partition", 13, SOFT, "middle"),
+            text((panel.left + panel.right) / 2, panel.bottom + 44, "bytes of a row, one a partition", 13,
+                 SOFT, "middle"),
             line(panel.right - 112, panel.bottom - 42, panel.right - 88, panel.bottom - 42, INK, 2),
             text(panel.right - 80, panel.bottom - 38, "model", 13),
-            mark(panel.right - 100, panel.bottom - 20, "fit"), text(panel.right - 80, panel.bottom - 16, "published", 13)]
+            mark(panel.right - 100, panel.bottom - 20, "fit"),
+            text(panel.right - 80, panel.bottom - 16, "published", 13)]
     return out
 
 

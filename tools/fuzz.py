@@ -163,7 +163,8 @@ def fuzz(target, built, corpus, seeds, findings, seconds):
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)
     known = set(findings.iterdir())
-    say(f"{target.name} for {seconds} s on {len(list(seeds.iterdir()))} seeds and a corpus of {len(list(corpus.iterdir()))}")
+    say(f"{target.name} for {seconds} s on {len(list(seeds.iterdir()))} seeds and a corpus of "
+        f"{len(list(corpus.iterdir()))}")
     done = subprocess.run([built / "tests" / target.name, corpus, seeds, f"-max_total_time={seconds}", "-timeout=10",
                            "-rss_limit_mb=2048", f"-max_len={target.max_bytes}", "-print_final_stats=1",
                            f"-artifact_prefix={findings}/"], capture_output=True, text=True, errors="replace")

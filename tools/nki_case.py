@@ -28,4 +28,5 @@ def case(corpus, file, kernel, make, arch="gen2", tolerance=1e-2, grid=None, mod
     and expected is a list with the result of each rank.
     """
     CASES.append({"corpus": corpus, "file": file, "kernel": kernel, "make": make, "arch": arch, "grid": grid,
-                  "tolerance": tolerance, "module": module, "caller": caller, "refused": refused, "call": call, "ranks": ranks})
+                  "tolerance": tolerance, "module": module, "caller": caller, "refused": refused,
+                  "call": call, "ranks": ranks})

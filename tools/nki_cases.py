@@ -146,14 +146,16 @@ def run(folder, one):
 
 def main():
     if len(sys.argv) == 1:
-        print(json.dumps([{key: one[key] for key in ("corpus", "file", "kernel", "arch", "grid", "ranks")} for one in CASES]))
+        print(json.dumps([{key: one[key] for key in ("corpus", "file", "kernel", "arch", "grid", "ranks")}
+                          for one in CASES]))
         return
     out, sys.stdout = sys.stdout, sys.stderr
     try:
         result = run(sys.argv[1], CASES[int(sys.argv[2])])
     except BaseException as error:  # the exception of a kernel is its result
         lines = str(error).strip().splitlines() or [""]
-        result = {"state": "fails", "why": f"{type(error).__name__}: {lines[0]}", "trace": traceback.format_exc()[-1500:]}
+        result = {"state": "fails", "why": f"{type(error).__name__}: {lines[0]}",
+                  "trace": traceback.format_exc()[-1500:]}
     print(json.dumps(result), file=out)
 
 

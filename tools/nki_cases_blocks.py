@@ -9,7 +9,8 @@ from nki_cases_history import LEGACY
 from nki_cases_library import library
 from nki_cases_moe import token_attention
 
-BATCH, ACTIVE, HIDDEN, WIDTH, CONTEXT, CACHED = 4, 2, 1024, 128, 512, 300  # tokens: new ones, the cache's size, those in it
+# ACTIVE, CONTEXT and CACHED count tokens: new ones, the cache's size, those in it.
+BATCH, ACTIVE, HIDDEN, WIDTH, CONTEXT, CACHED = 4, 2, 1024, 128, 512, 300
 
 
 # ---- blocks ----

@@ -104,7 +104,8 @@ def ring_forward_case():
     _, out, _ = causal_attention(q[0, 0].T / 8, k[0, 0].T, v[0, 0].T)
     from attention_build_blocks import FlashConfig
 
-    keywords = {"src_tgt_pairs": [(0, 0)], "mixed_precision": False, "config": FlashConfig(should_transpose_v=True, training=False)}
+    keywords = {"src_tgt_pairs": [(0, 0)], "mixed_precision": False,
+                "config": FlashConfig(should_transpose_v=True, training=False)}
     return (q, k, v, None), keywords, out[None, None]
 
 

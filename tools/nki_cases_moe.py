@@ -184,8 +184,8 @@ def token_attention_case():
                            d_head=width, qk_in_sb=True)
     arguments = (q.transpose(3, 0, 1, 2).reshape(width, -1), new[0].transpose(2, 0, 1).reshape(width, -1),
                  new[1][:, None], cache[0].transpose(0, 2, 1)[:, None].copy(), cache[1][:, None],
-                 mask.transpose(3, 0, 1, 2).astype(np.uint8), None, None, None, None, None, expected.shape, None, config,
-                 BF16, 1, False)
+                 mask.transpose(3, 0, 1, 2).astype(np.uint8), None, None, None, None, None, expected.shape,
+                 None, config, BF16, 1, False)
     return arguments, {}, (expected,)
 
 

@@ -37,7 +37,8 @@ def compute_matmul_case(ranks=4, rows=256, depth=1024, columns=1024, **keywords)
 
         def inputs(rank_id):
             return {"lhs": left[rank_id * rows:(rank_id + 1) * rows],
-                    "rhs": right[:, rank_id * width:(rank_id + 1) * width], "tp_degree": ranks, "num_groups": 1} | keywords
+                    "rhs": right[:, rank_id * width:(rank_id + 1) * width], "tp_degree": ranks,
+                    "num_groups": 1} | keywords
 
         return (inputs,), {}, [_shaped(product[:, rank * width:(rank + 1) * width]) for rank in range(ranks)]
 
@@ -74,7 +75,8 @@ def gathered_columns(ranks, rows, dtype=BF16):
         whole = normal(ranks, rows, 256, dtype=dtype)
         groups = _groups(ranks)
         expected = np.concatenate(list(whole), 1)
-        return (lambda rank_id: {"inp": whole[rank_id], "replica_groups": groups, "tp_degree": ranks},), {}, [expected] * ranks
+        return (lambda rank_id: {"inp": whole[rank_id], "replica_groups": groups,
+                                 "tp_degree": ranks},), {}, [expected] * ranks
 
     return make
 
@@ -105,7 +107,8 @@ def batch_shard_case(ranks=4, size=2, batch=8, depth=64):
         offsets = np.array([[rank % size * part for rank in range(ranks)]], np.int32)
 
         def inputs(rank_id):
-            return {"input": x[rank_id:rank_id + 1], "iota_workers": offsets, "gqa_group_size": size, "replica_group": groups,
+            return {"input": x[rank_id:rank_id + 1], "iota_workers": offsets, "gqa_group_size": size,
+                    "replica_group": groups,
                     "gathered_buf": np.zeros((size, 1, batch, 1, depth), np.float32)}
 
         first = [rank // size * size for rank in range(ranks)]
@@ -121,7 +124,8 @@ library_on(32, SB2SB, "allgather_sb2sb", gathered_columns(32, 64, np.float16), t
 library_on(8, SB2SB, "allgather_sb2sb_tiled", gathered_columns(8, 256), tolerance=0)
 TESTED = "experimental/collectives/test_collectives.py"
 tested_on(2, TESTED, "all_reduce_hbm_kernel", one_collective(2, lambda x, rank: x.sum(0)), tolerance=1e-6)
-tested_on(2, TESTED, "all_gather_hbm_kernel", one_collective(2, lambda x, rank: x.reshape(-1, 512), num_ranks=2), tolerance=0)
+tested_on(2, TESTED, "all_gather_hbm_kernel",
+          one_collective(2, lambda x, rank: x.reshape(-1, 512), num_ranks=2), tolerance=0)
 tested_on(2, TESTED, "reduce_scatter_hbm_kernel", one_collective(
     2, lambda x, rank: x.sum(0)[rank * 64:(rank + 1) * 64], num_ranks=2), tolerance=1e-6)
 tested_on(8, TESTED, "all_to_all_hbm_kernel", one_collective(

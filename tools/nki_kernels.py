@@ -2,8 +2,9 @@
 
 usage: nki_kernels.py FOLDER [--only TEXT] [--rows CSV] [--table docs/conformance.md] [--verbose]
 FOLDER holds the checkouts: aws-neuron-sdk, sdk-v2.26.1 (its tag v2.26.1), nki-samples, nki-samples-8370e11 and
-nki-samples-7af4e4d (two commits of its history), nki-library, asst4-trainium, asst4-trainium2, KLR. Each kernel runs in a
-process of its own. With --table the results replace the part of the page between its two marks.
+nki-samples-7af4e4d (two commits of its history), nki-library, asst4-trainium, asst4-trainium2, KLR. Each
+kernel runs in a process of its own. With --table the results replace the part of the page between its two
+marks.
 
 With --rows, CSV lists kernels (corpus, file, kernel, min_arch, duplicates), and the rate by its rows is told too: a row
 has run when all cases of its kernel have, or of a duplicate; a row of AWS's tests of the API, when the tests that call
@@ -101,8 +102,9 @@ def row_table(rows):
     missing = [entry for entry in rows if entry[1] in ("fails", "no case")]
     if missing:
         lines += ["", "| Row | Kernel | Needs | Why it has not run |", "|---|---|---|---|"]
-        lines += [f"| {row['id']} | `{row['kernel']}` ({row['corpus'].partition('@')[0]}, {pathlib.Path(row['file']).name}) "
-                  f"| {row['min_arch'][:4]} | {short(why) or 'no case'} |" for row, _, why in missing]
+        lines += [f"| {row['id']} | `{row['kernel']}` ({row['corpus'].partition('@')[0]}, "
+                  f"{pathlib.Path(row['file']).name}) | {row['min_arch'][:4]} | {short(why) or 'no case'} |"
+                  for row, _, why in missing]
     return "\n".join(lines)
 
 
@@ -126,7 +128,8 @@ def table(results):
     failed = [(case, result) for case, result in results if result["state"] == "fails"]
     if failed:
         lines += ["", "| Does not run | Why |", "|---|---|"]
-        lines += [f"| `{case['kernel']}` ({case['corpus']}, {pathlib.Path(case['file']).name}) | {result['why'][:160].replace('|', ' ')} |"
+        lines += [f"| `{case['kernel']}` ({case['corpus']}, {pathlib.Path(case['file']).name}) | "
+                  f"{result['why'][:160].replace('|', ' ')} |"
                   for case, result in failed]
     return "\n".join(lines)
 
@@ -150,7 +153,8 @@ def main():
         result = run_case(arguments.folder, number, python)
         results.append((case, result))
         why = f": {result['why'][:180]}" if result["why"] else ""
-        print(f"{result['state']:8} {case['corpus']} {pathlib.Path(case['file']).name} {case['kernel']} ({result['seconds']:.1f} s){why}", flush=True)
+        print(f"{result['state']:8} {case['corpus']} {pathlib.Path(case['file']).name} {case['kernel']} "
+              f"({result['seconds']:.1f} s){why}", flush=True)
         if arguments.verbose and result.get("trace"):
             print(result["trace"])
     states = [result["state"] for _, result in results]

@@ -1,10 +1,11 @@
-"""Trains the models of torch_models.py with PyTorch on the CPU, with PyTorch/XLA on the CPU and on the modelled chip, and
-compares the losses.
+"""Trains the models of torch_models.py with PyTorch on the CPU, with PyTorch/XLA on the CPU and on the
+modelled chip, and compares the losses.
 
 usage: torch_compare.py [--json FILE] [--page docs/pytorch.md] [NAME...]
-Without a NAME all models are trained, which takes three quarters of an hour; --names lists them. With --json FILE everything
-measured is kept there, and models that are not named keep what it has of them. With --page the results replace the part of the page between
-its two marks. Ends with 1 when a loss is off or a model does not train.
+Without a NAME all models are trained, which takes three quarters of an hour; --names lists them. With --json
+FILE everything measured is kept there, and models that are not named keep what it has of them. With --page
+the results replace the part of the page between its two marks. Ends with 1 when a loss is off or a model does
+not train.
 
 The environment is that of `make torch`, and the packages of requirements-models.txt:
     .venv-torch/bin/pip install -r tools/requirements-models.txt
@@ -28,7 +29,8 @@ TOLERANCE = 1e-4  # relative, of a loss in fp32
 ENVIRONMENTS = {"torch": {}, "host": {"PJRT_DEVICE": "CPU"}, "chip": {"PJRT_DEVICE": "NEURON"}}
 # module: how to install it
 NEEDED = {name: "make torch" for name in ("torch", "torch_xla", "trainstone")} | {
-    name: "pip install -r tools/requirements-models.txt" for name in ("transformers", "torchvision", "timm", "peft", "accelerate")}
+    name: "pip install -r tools/requirements-models.txt"
+    for name in ("transformers", "torchvision", "timm", "peft", "accelerate")}
 
 
 def missing():
@@ -57,7 +59,8 @@ def judged(chip, torch, tolerance):
 
 
 def compare(name, tolerance):
-    found = {"name": name, "date": datetime.date.today().isoformat()} | {place: run(name, place) for place in ENVIRONMENTS}
+    found = {"name": name, "date": datetime.date.today().isoformat()}
+    found |= {place: run(name, place) for place in ENVIRONMENTS}
     if all("losses" in found[place] for place in ("torch", "chip")):
         found["off"], found["agrees"] = judged(found["chip"], found["torch"], tolerance)
     return found

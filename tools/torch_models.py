@@ -89,7 +89,8 @@ def _():
 
 
 def gpt2(**settings):
-    return built("GPT2", "GPT2LMHeadModel", **dict(n_embd=128, n_layer=2, n_head=4, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
+    return built("GPT2", "GPT2LMHeadModel",
+                 **dict(n_embd=128, n_layer=2, n_head=4, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
                  | settings)
 
 
@@ -105,8 +106,8 @@ def _():
 
 @case("opt")
 def _():
-    model = built("OPT", "OPTForCausalLM", hidden_size=128, num_hidden_layers=2, num_attention_heads=4, ffn_dim=512, dropout=0.0,
-                  word_embed_proj_dim=128)
+    model = built("OPT", "OPTForCausalLM", hidden_size=128, num_hidden_layers=2, num_attention_heads=4,
+                  ffn_dim=512, dropout=0.0, word_embed_proj_dim=128)
     return model, own_loss, labelled(50272)
 
 
@@ -147,7 +148,8 @@ def _():
 
 @case("bart")
 def _():
-    model = built("Bart", "BartForConditionalGeneration", d_model=128, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=512,
+    model = built("Bart", "BartForConditionalGeneration", d_model=128, encoder_layers=2, decoder_layers=2,
+                  encoder_ffn_dim=512,
                   decoder_ffn_dim=512, encoder_attention_heads=4, decoder_attention_heads=4, dropout=0.0)
     return model, own_loss, labelled(50265) | {"labels": words(50265, length=32)}
 
@@ -161,16 +163,16 @@ def _():
 
 @case("swin")
 def _():
-    model = built("Swin", "SwinForImageClassification", num_labels=10, image_size=64, patch_size=2, embed_dim=32, depths=[2, 2],
-                  num_heads=[2, 4], window_size=4, drop_path_rate=0.0)
+    model = built("Swin", "SwinForImageClassification", num_labels=10, image_size=64, patch_size=2,
+                  embed_dim=32, depths=[2, 2], num_heads=[2, 4], window_size=4, drop_path_rate=0.0)
     batch = images()
     return model, own_loss, {"pixel_values": batch["x"], "labels": batch["y"]}
 
 
 @case("convnext")
 def _():
-    model = built("ConvNext", "ConvNextForImageClassification", num_labels=10, image_size=64, hidden_sizes=[32, 64, 128, 256],
-                  depths=[1, 1, 2, 1], drop_path_rate=0.0)
+    model = built("ConvNext", "ConvNextForImageClassification", num_labels=10, image_size=64,
+                  hidden_sizes=[32, 64, 128, 256], depths=[1, 1, 2, 1], drop_path_rate=0.0)
     batch = images()
     return model, own_loss, {"pixel_values": batch["x"], "labels": batch["y"]}
 
@@ -192,7 +194,8 @@ def _():
 @case("wav2vec2")
 def _():
     model = built("Wav2Vec2", "Wav2Vec2ForCTC", **BERT, conv_dim=[128] * 7, hidden_dropout=0.0, attention_dropout=0.0,
-                  feat_proj_dropout=0.0, activation_dropout=0.0, layerdrop=0.0, final_dropout=0.0, apply_spec_augment=False,
+                  feat_proj_dropout=0.0, activation_dropout=0.0, layerdrop=0.0, final_dropout=0.0,
+                  apply_spec_augment=False,
                   num_conv_pos_embeddings=32, num_conv_pos_embedding_groups=4, vocab_size=32, ctc_loss_reduction="mean")
     return model, own_loss, {"input_values": torch.randn(2, 16000), "labels": torch.randint(4, 32, (2, 12))}
 
@@ -229,7 +232,8 @@ class UNet(nn.Module):
             return nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(inplace=True),
                                  nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(inplace=True))
         self.down = nn.ModuleList([block(3, width), block(width, 2 * width), block(2 * width, 4 * width)])
-        self.up = nn.ModuleList([nn.ConvTranspose2d(4 * width, 2 * width, 2, 2), nn.ConvTranspose2d(2 * width, width, 2, 2)])
+        self.up = nn.ModuleList([nn.ConvTranspose2d(4 * width, 2 * width, 2, 2),
+                                 nn.ConvTranspose2d(2 * width, width, 2, 2)])
         self.join = nn.ModuleList([block(4 * width, 2 * width), block(2 * width, width)])
         self.out = nn.Conv2d(width, classes, 1)
 
@@ -295,7 +299,8 @@ def _():
 @case("resnet18, labels smoothed", optimizer="SGD", autocast=True, tolerance=3e-2)
 def _():
     model, _, batch = vision("resnet18")
-    return model, lambda model, batch: F.cross_entropy(model(batch["x"]).float(), batch["y"], label_smoothing=0.1), batch
+    return model, lambda model, batch: F.cross_entropy(model(batch["x"]).float(), batch["y"],
+                                                       label_smoothing=0.1), batch
 
 
 for name in ("Adam", "SGD", "RMSprop"):

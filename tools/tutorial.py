@@ -6,8 +6,9 @@
 
 Only the first line is compared, because what follows are figures of one version of the compiler.
 
-A block that begins with ```python FILE is a file. In a ```console block a line that begins with "$ " is a command and what follows
-is its output. Commands run in an empty folder that has build/ and .venv/ as a clone has after `make`.
+A block that begins with ```python FILE is a file. In a ```console block a line that begins with "$ " is a
+command and what follows is its output. Commands run in an empty folder that has build/ and .venv/ as a clone
+has after `make`.
 """
 
 import argparse
@@ -32,7 +33,8 @@ def headline(text):
 
 def run(command, folder):
     """What the command prints, including errors, and its exit status."""
-    done = subprocess.run(["bash", "-c", command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    done = subprocess.run(["bash", "-c", command], cwd=folder, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
                           timeout=SECONDS, env={**os.environ, "NO_COLOR": "1"})
     return done.stdout, done.returncode
 

@@ -1,8 +1,9 @@
 """Lesson 1: the smallest kernel, and why it takes 20 us.
 
-A kernel loads tiles from HBM into SBUF by DMA, computes on them with an engine, and stores the result. This one adds two
-tiles of 128 x 512. VectorE works for less than one microsecond. The rest is the launch (13 us), and two DMA latencies of
-about 2 us each, one for the loads, which run side by side, one for the store. Small kernels are launches: fuse them.
+A kernel loads tiles from HBM into SBUF by DMA, computes on them with an engine, and stores the result. This
+one adds two tiles of 128 x 512. VectorE works for less than one microsecond. The rest is the launch (13 us),
+and two DMA latencies of about 2 us each, one for the loads, which run side by side, one for the store. Small
+kernels are launches: fuse them.
 """
 
 import lesson

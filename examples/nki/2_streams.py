@@ -1,7 +1,8 @@
 """Lesson 2: how to cut a long vector.
 
-The same 2 MiB addition, cut three ways. Every transfer costs a place in its queue (1.2 us) and, for each contiguous run in
-a partition, a descriptor (40 ns); its bytes go at 17 a nanosecond on each of 16 engines. So:
+The same 2 MiB addition, cut three ways. Every transfer costs a place in its queue (1.2 us) and, for each
+contiguous run in a partition, a descriptor (40 ns); its bytes go at 17 a nanosecond on each of 16 engines.
+So:
 
 - `thin`: tiles of 128 x 8. Runs of 32 bytes: 512 trips of three transfers each, and the queues are all that counts.
 - `whole`: tiles of 128 x 4096. Bytes move at full rate, but nothing overlaps: load, then add, then store.

@@ -1,9 +1,9 @@
 """Lesson 3: engines take turns unless you give each its share.
 
 Softmax of rows. `by_steps` writes down the formula: maximum, subtraction, exponential, sum, division. Three of its five
-passes over the data are VectorE's, and each waits for the one before. `fused` lets ScalarE do what it can on the way: one
-activation computes exp(x - max), taking the maximum as its bias, and sums as it goes. VectorE keeps the maximum and the
-scaling, with one reciprocal a row instead of a division an element.
+passes over the data are VectorE's, and each waits for the one before. `fused` lets ScalarE do what it can on
+the way: one activation computes exp(x - max), taking the maximum as its bias, and sums as it goes. VectorE
+keeps the maximum and the scaling, with one reciprocal a row instead of a division an element.
 """
 
 import lesson

@@ -5,9 +5,9 @@ TensorE multiplies a stationary tile [K, M] (at most 128 x 128) with a moving ti
 
 - `tiled` loads both tiles for every product. DMA is busy all the time, TensorE seldom.
 - `hoisted` loads the tiles of a row of the result once.
-- `blocked` keeps four rows' stationary tiles and loads each moving tile once for all of them. TensorE is busy half of the
-  time. What holds it is the queue: one line issues all loads, and a queue starts one transfer every 1.2 us. Longer
-  transfers are the next step, several k or two tiles of columns at a time.
+- `blocked` keeps four rows' stationary tiles and loads each moving tile once for all of them. TensorE is busy
+  half of the time. What holds it is the queue: one line issues all loads, and a queue starts one transfer
+  every 1.2 us. Longer transfers are the next step, several k or two tiles of columns at a time.
 """
 
 import lesson

@@ -1,8 +1,9 @@
 """Lesson 5: the right instruction saves passes.
 
 Layer norm of rows. `by_formula` needs the mean, the distance from it, and the mean of its square. `by_statistics` asks
-VectorE's bn_stats for mean and variance of up to 512 elements at a time and joins them with bn_aggr: one pass over the data
-instead of three. The scaling is one instruction in both: (x - mean) * rstd, two operators with a number a row each.
+VectorE's bn_stats for mean and variance of up to 512 elements at a time and joins them with bn_aggr: one pass
+over the data instead of three. The scaling is one instruction in both: (x - mean) * rstd, two operators with
+a number a row each.
 """
 
 import lesson

@@ -1,7 +1,7 @@
 """Lesson 6: fused attention, where all engines work at once.
 
-softmax(q.T k / sqrt d) v for one head, q, k [d, n] and v [n, d], without the n x n scores ever leaving the chip. For each 128
-queries:
+softmax(q.T k / sqrt d) v for one head, q, k [d, n] and v [n, d], without the n x n scores ever leaving the
+chip. For each 128 queries:
 
 - TensorE makes scores [128, 512] in PSUM, a bank at a time,
 - VectorE takes their maximum where they lie,
@@ -9,8 +9,8 @@ queries:
 - TensorE transposes the exponentials, so that keys lie on the partitions, and multiplies them with v,
 - VectorE scales the result by one over the sum, a row at a time.
 
-The scores would be 64 MiB of HBM traffic each way at n = 4096; here nothing but q, k, v and the result moves. The time is
-that of the busiest engine plus the waits that the chain from one engine to the next leaves.
+The scores would be 64 MiB of HBM traffic each way at n = 4096; here nothing but q, k, v and the result moves.
+The time is that of the busiest engine plus the waits that the chain from one engine to the next leaves.
 """
 
 import lesson

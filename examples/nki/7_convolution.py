@@ -3,10 +3,11 @@
 The filter has 9 places. Each place is a product: its weights by the image, moved. What is left to decide is how wide a
 product is, and where the 9 add up.
 
-- `narrow` makes one row of the image a product, 30 columns of TensorE's 512, and loads the rows it needs each time. DMA is
-  busy with the same rows again and again, and TensorE turns over its weights for 30 columns of work.
-- `wide` is conv2d.py: as many rows as 512 columns hold are one product, an access pattern moves the image, and a strip of
-  it is loaded once for every place of the filter and every tile of output channels.
+- `narrow` makes one row of the image a product, 30 columns of TensorE's 512, and loads the rows it needs each
+  time. DMA is busy with the same rows again and again, and TensorE turns over its weights for 30 columns of
+  work.
+- `wide` is conv2d.py: as many rows as 512 columns hold are one product, an access pattern moves the image,
+  and a strip of it is loaded once for every place of the filter and every tile of output channels.
 - With pooling `wide` takes no longer: VectorE reads the four neighbours out of PSUM while TensorE makes the next rows.
 
 conv2d.py is an answer to part 2 of CS149's assignment 4, whose own tests can be run on it (docs/cs149.md).

@@ -1,14 +1,16 @@
 """Lesson 8: what another core has takes time to come, and may come while this one computes.
 
-Four NeuronCores have the columns of `a` and of `b` between them, and each wants all of `a.T` times its own columns of `b`.
+Four NeuronCores have the columns of `a` and of `b` between them, and each wants all of `a.T` times its own
+columns of `b`.
 
 - `gathered` waits until all of `a` is there (all_gather), then multiplies.
-- `ring` multiplies what it has, and passes it on to the next core meanwhile; what comes from the core before is next. After
-  three steps every core has seen all of `a`. Whose part it has is known only when the kernel runs: a register, from which the
-  result's place is counted.
+- `ring` multiplies what it has, and passes it on to the next core meanwhile; what comes from the core before
+  is next. After three steps every core has seen all of `a`. Whose part it has is known only when the kernel
+  runs: a register, from which the result's place is counted.
 
-The ring's three messages take longer than the one all_gather. With 4096 columns of `b` to a core TensorE is as busy with a part
-as the next one is on its way, and hides them; with 1024 it is not, and the ring wins nothing.
+The ring's three messages take longer than the one all_gather. With 4096 columns of `b` to a core TensorE is
+as busy with a part as the next one is on its way, and hides them; with 1024 it is not, and the ring wins
+nothing.
 """
 
 import lesson
@@ -58,7 +60,8 @@ def multiply(a, b):
 def store(out, rank, made):
     """The rows of a rank, which may be a register."""
     rows, width = out.shape[1:]
-    nisa.dma_copy(dst=out.ap([[width, M], [M * width, rows // M], [1, width]], scalar_offset=rank, indirect_dim=0), src=made)
+    nisa.dma_copy(dst=out.ap([[width, M], [M * width, rows // M], [1, width]], scalar_offset=rank,
+                             indirect_dim=0), src=made)
 
 
 @nki.jit

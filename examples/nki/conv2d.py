@@ -23,8 +23,8 @@ def turned_weights(W):
     """[out tile, in tile, row, column][channels in, channels out]"""
     channels_out, channels_in, height, width = W.shape
     tile = nl.tile_size.pmax
-    turned = nl.ndarray((channels_out // tile, channels_in // tile, height, width, nl.par_dim(tile), tile), dtype=W.dtype,
-                        buffer=nl.sbuf)
+    turned = nl.ndarray((channels_out // tile, channels_in // tile, height, width, nl.par_dim(tile), tile),
+                        dtype=W.dtype, buffer=nl.sbuf)
     for o in range(channels_out // tile):
         raw = nl.load(W[o * tile:(o + 1) * tile])
         for c in range(channels_in // tile):

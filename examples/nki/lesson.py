@@ -2,8 +2,8 @@
 
     python examples/nki/1_hello.py [--timeline FOLDER]
 
-With --timeline each kernel leaves a NAME.neff there; `neuron-profile view -n NAME.neff --output-format perfetto` makes a
-timeline of it that ui.perfetto.dev opens (docs/nki.md).
+With --timeline each kernel leaves a NAME.neff there; `neuron-profile view -n NAME.neff --output-format
+perfetto` makes a timeline of it that ui.perfetto.dev opens (docs/nki.md).
 """
 
 import argparse
@@ -22,8 +22,8 @@ def options():
 
 
 def show(kernel, *arguments, name=None, timeline=None, ranks=1):
-    """Runs a kernel, prints the model's account of it, and returns its result and its microseconds. On several ranks the
-    argument is a function that gives each its own."""
+    """Runs a kernel, prints the model's account of it, and returns its result and its microseconds. On
+    several ranks the argument is a function that gives each its own."""
     name = name or kernel.__name__
     extra = {"save_neff_name": str(timeline / f"{name}.neff")} if timeline else {}
     measured = nki.benchmark(kernel, **extra)

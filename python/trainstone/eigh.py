@@ -1,9 +1,9 @@
 """Eigenvalues and eigenvectors of real symmetric matrices, which jax.numpy.linalg builds singular values, norms,
 pseudo-inverses and least squares on. JAX has rules for them on other platforms only: LAPACK's on CPUs.
 
-Jacobi's method, in parallel: a step rotates n / 2 disjoint pairs of rows and of columns so that the element of each pair
-off the diagonal becomes 0, and moves rows and columns on, so that a sweep of n - 1 steps meets every pair once (Brent and
-Luk, 1985). All of it is elementwise work."""
+Jacobi's method, in parallel: a step rotates n / 2 disjoint pairs of rows and of columns so that the element
+of each pair off the diagonal becomes 0, and moves rows and columns on, so that a sweep of n - 1 steps meets
+every pair once (Brent and Luk, 1985). All of it is elementwise work."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -19,7 +19,8 @@ def register(platform):
         from jax._src.interpreters import mlir
         from jax._src.lax.linalg import eigh_p
 
-        mlir.register_lowering(eigh_p, only_float32("eigh", mlir.lower_fun(_eigh, multiple_results=True)), platform=platform)
+        mlir.register_lowering(eigh_p, only_float32("eigh", mlir.lower_fun(_eigh, multiple_results=True)),
+                               platform=platform)
     except (ImportError, AttributeError):
         return
 
@@ -100,8 +101,8 @@ def angle(p, q, r):
 
 
 def turn(a, rotation):
-    """Rotates each row of the upper half with its partner in the lower one. Each changes by a difference instead of being
-    multiplied by a cosine, so that small rotations round little."""
+    """Rotates each row of the upper half with its partner in the lower one. Each changes by a difference
+    instead of being multiplied by a cosine, so that small rotations round little."""
     sine, half = rotation
     m = a.shape[-2] // 2
     upper, lower = a[..., :m, :], a[..., m:, :]

@@ -39,7 +39,8 @@ def export(fn, *args, path, carry=None):
 
     kernels = jax.export.DisabledSafetyCheck.custom_call("AwsNeuronCustomNativeKernel")  # NKI kernels, as they are
     try:
-        exported = jax.export.export(jax.jit(fn, keep_unused=True), platforms=["neuron"], disabled_checks=[kernels])(*args)
+        exported = jax.export.export(jax.jit(fn, keep_unused=True), platforms=["neuron"],
+                                     disabled_checks=[kernels])(*args)
     except NotImplementedError as error:
         if "host_callbacks" not in str(error):
             raise

@@ -59,8 +59,9 @@ def _emit(context, callback, token, operands, operand_avals, result_avals, *, ha
     del returns_token
     axes = context.module_context.axis_context
     if partitioned and getattr(axes, "num_devices", 1) > 1:
-        raise NotImplementedError("unsupported: partitioned=True of a callback in a program of several devices (leave it "
-                                  "out: the callback gets whole arrays, once; in jax.shard_map each device's own)")
+        raise NotImplementedError("unsupported: partitioned=True of a callback in a program of several "
+                                  "devices (leave it out: the callback gets whole arrays, once; in "
+                                  "jax.shard_map each device's own)")
     call = _Call(callback, [_layout(aval) for aval in operand_avals], [_layout(aval) for aval in result_avals])
     types = [ir.RankedTensorType.get(shape, mlir.dtype_to_ir_type(dtype)) for shape, dtype in call.results]
     if token:

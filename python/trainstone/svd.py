@@ -1,8 +1,9 @@
-"""Singular values and vectors. JAX's own rule for platforms without a library goes by polar decomposition and squares what
-it is given, so that values beyond 1e19 or below 1e-19 are lost, and takes longer.
+"""Singular values and vectors. JAX's own rule for platforms without a library goes by polar decomposition and
+squares what it is given, so that values beyond 1e19 or below 1e-19 are lost, and takes longer.
 
-Jacobi's method from one side (Hestenes, 1958): columns are rotated in pairs, as eigh.py pairs rows, until all are orthogonal.
-Their lengths are then the singular values, small ones near relative to themselves, and the rotations the vectors on the right."""
+Jacobi's method from one side (Hestenes, 1958): columns are rotated in pairs, as eigh.py pairs rows, until all
+are orthogonal. Their lengths are then the singular values, small ones near relative to themselves, and the
+rotations the vectors on the right."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -63,7 +64,8 @@ def _orthogonal(a):
     n, eps = a.shape[-1], jnp.finfo(a.dtype).eps
     if n == 0:
         return a, a, a[..., 0]
-    columns = jnp.pad(jnp.swapaxes(a, -1, -2), [(0, 0)] * (a.ndim - 2) + [(0, n % 2), (0, 0)])  # pairs need an even number
+    # Pairs need an even number.
+    columns = jnp.pad(jnp.swapaxes(a, -1, -2), [(0, 0)] * (a.ndim - 2) + [(0, n % 2), (0, 0)])
     identity = jnp.eye(n + n % 2, dtype=a.dtype)
     rows = jnp.broadcast_to(identity, (*a.shape[:-2], *identity.shape))
     noise = eps * jnp.sqrt(jnp.sum(a**2, (-2, -1)))[..., None]  # columns that short have no direction

@@ -43,8 +43,8 @@ def take_core(index, count):
     """Gives this process one of the cores visible to all `count` processes; by default the core of its number."""
     visible = cores() or list(range(count))
     if len(visible) != count:
-        raise RuntimeError(f"NEURON_RT_VISIBLE_CORES names {len(visible)} NeuronCores for {count} processes; let it name "
-                           "one for each, or unset it")
+        raise RuntimeError(f"NEURON_RT_VISIBLE_CORES names {len(visible)} NeuronCores for {count} processes; "
+                           "let it name one for each, or unset it")
     os.environ["NEURON_RT_VISIBLE_CORES"] = str(visible[index])
 
 
@@ -55,8 +55,8 @@ def join():
     if count == 1 or "NEURON_PJRT_PROCESS_INDEX" in os.environ:
         return
     if "RANK" not in os.environ:
-        raise RuntimeError(f"WORLD_SIZE is {count}, and RANK is not set: start the processes by torchrun, or set RANK to "
-                           "the number of each")
+        raise RuntimeError(f"WORLD_SIZE is {count}, and RANK is not set: start the processes by torchrun, or "
+                           "set RANK to the number of each")
     index, near = number("RANK", "0"), number("LOCAL_WORLD_SIZE", str(count))
     if near != count:
         raise RuntimeError(f"{count} processes are to train together, {near} of them on this host: one instance is "

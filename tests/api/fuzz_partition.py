@@ -2,10 +2,10 @@
 
     python tests/api/fuzz_partition.py [--seed N] [--programs N] [--ops N] [--only NAME,...]
 
-The programs are those of tests/models/fuzz_operations.py, on shapes that divide more often, over a mesh of 2 x 2 devices
-of XLA:CPU (partition_judge.py). Integers must be equal, floats near: sums have another order. Where the program on one
-device makes NaN nothing is asked: XLA:CPU's all_reduce of a maximum drops it. Refusals are counted, and so is what
-XLA:CPU's collectives do not have.
+The programs are those of tests/models/fuzz_operations.py, on shapes that divide more often, over a mesh of 2
+x 2 devices of XLA:CPU (partition_judge.py). Integers must be equal, floats near: sums have another order.
+Where the program on one device makes NaN nothing is asked: XLA:CPU's all_reduce of a maximum drops it.
+Refusals are counted, and so is what XLA:CPU's collectives do not have.
 """
 
 import argparse
@@ -102,7 +102,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--programs", type=int, default=100)
     parser.add_argument("--ops", type=int, default=8, help="operations a program")
-    parser.add_argument("--only", type=lambda text: text.split(","), help="operations, as fuzz_operations.py names them")
+    parser.add_argument("--only", type=lambda text: text.split(","),
+                        help="operations, as fuzz_operations.py names them")
     arguments = parser.parse_args()
     fuzz_values.random_shape = random_shape
     wrong, refused = 0, collections.Counter()

@@ -1,7 +1,7 @@
 """The program of one partition, run on several devices of XLA:CPU: a judge of what trainstone.partition makes.
 
-It knows nothing of Shardy. Arguments are cut and results joined by what the module's own attributes say, read here anew,
-and each device runs the module on its part inside of a shard_map over all devices.
+It knows nothing of Shardy. Arguments are cut and results joined by what the module's own attributes say, read
+here anew, and each device runs the module on its part inside of a shard_map over all devices.
 """
 
 import math
@@ -189,4 +189,5 @@ def check(function, args, reference=None, tolerance=3e-6, lowered=None):
         other = np.asarray(other)
         assert one.shape == other.shape and one.dtype == other.dtype
         one, other = one.astype(np.float64), other.astype(np.float64)
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * max(1, np.max(np.abs(other), initial=0)))
+        np.testing.assert_allclose(one, other, rtol=tolerance,
+                                   atol=tolerance * max(1, np.max(np.abs(other), initial=0)))

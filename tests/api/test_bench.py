@@ -63,7 +63,8 @@ def test_limit(tmp_path):
 
 def test_cubes():
     """No product takes less than its stream, and one of 4096 cubed little more."""
-    done = subprocess.run([sys.executable, BENCH / "cubes.py", "--command", BUILD / "trainstone"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, BENCH / "cubes.py", "--command", BUILD / "trainstone"],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()[2:]]
     assert len(rows) == 8
@@ -75,12 +76,15 @@ def test_cubes():
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", ["gpt_d256", "gpt2_124m"])
 def test_traffic(name, precision, tmp_path):
-    """A GPT's step moves at most three times the bytes of its weights, its optimizer's state, and what autodiff saves."""
+    """A GPT's step moves at most three times the bytes of its weights, its optimizer's state, and what
+    autodiff saves."""
     step, arguments = models_jax.build_shapes(name, precision)
     params, state, x, y = arguments
-    exported = jax.export.export(jax.jit(step, keep_unused=True, donate_argnums=(0, 1)), platforms=["neuron"])(*arguments)
+    exported = jax.export.export(jax.jit(step, keep_unused=True, donate_argnums=(0, 1)),
+                                 platforms=["neuron"])(*arguments)
     (tmp_path / "step.mlirbc").write_bytes(exported.mlir_module_serialized)
-    done = subprocess.run([BUILD / "trainstone", "time", "--json", tmp_path / "step.mlirbc"], capture_output=True, text=True)
+    done = subprocess.run([BUILD / "trainstone", "time", "--json", tmp_path / "step.mlirbc"],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     least = models_jax.tree_bytes((params, state)) + models_jax.saved_bytes(name, params, x, y)
     assert least < json.loads(done.stdout)["hbm_bytes"] <= 3 * least
@@ -88,7 +92,8 @@ def test_traffic(name, precision, tmp_path):
 
 def test_kernels_alone(tmp_path):
     """Kernels called in a row stand beside an interpreter in NumPy, and beside a module given."""
-    (tmp_path / "beside.py").write_text("import numpy as np\n\ndef matmul(at, b, out):\n    np.matmul(at.T, b, out=out)\n\n"
+    (tmp_path / "beside.py").write_text("import numpy as np\n\n"
+                                        "def matmul(at, b, out):\n    np.matmul(at.T, b, out=out)\n\n"
                                         "def softmax(x, out):\n    out[...] = np.exp(x)\n")
     done = subprocess.run([sys.executable, BENCH / "nki_speed.py", "--wall", "--turns", "1", "--beside",
                            tmp_path / "beside.py"], capture_output=True, text=True)

@@ -262,7 +262,8 @@ def body(carry, i):
 show("whole", lambda x: (jax.debug.callback(note, x), x + 1)[1])
 show("loop", lambda x: jax.lax.scan(body, x, jnp.arange(3))[0])
 show("pure", lambda x: jax.pure_callback(lambda v: np.asarray(v) * 2, jax.ShapeDtypeStruct((8,), np.float32), x) + 1)
-show("parts", jax.shard_map(lambda x: (jax.debug.callback(note, x), x + 1)[1], mesh=mesh, in_specs=P("x"), out_specs=P("x")))
+show("parts", jax.shard_map(lambda x: (jax.debug.callback(note, x), x + 1)[1], mesh=mesh, in_specs=P("x"),
+                            out_specs=P("x")))
 """
 
 
@@ -280,7 +281,8 @@ def test_threads_on_two_devices():
     seen = {device: [] for device in jax.devices("neuron")}
 
     def work(device):
-        step = jax.jit(lambda x: (jax.debug.callback(lambda v: seen[device].append(float(v)), x, ordered=True), x + 1)[1])
+        step = jax.jit(lambda x: (jax.debug.callback(lambda v: seen[device].append(float(v)), x,
+                                                     ordered=True), x + 1)[1])
         x = jax.device_put(np.float32(0), device)
         for _ in range(50):
             x = step(x)
@@ -317,13 +319,15 @@ def test_checks_find_nothing_where_all_is_written(tmp_path):
     done = run_script("import jax, numpy as np\n"
                       "f = lambda x, b: (jax.debug.print('{} {} {}', b, x, b[:1], ordered=True), x + 1)[1]\n"
                       "print(jax.jit(f)(np.float32(1), np.ones(3, bool)))", TRAINSTONE_CHECK="all")
-    assert done.returncode == 0 and "[ True  True  True] 1.0 [ True]" in done.stdout and "check" not in done.stderr, done
+    assert done.returncode == 0 and "[ True  True  True] 1.0 [ True]" in done.stdout, done
+    assert "check" not in done.stderr, done
 
 
 def test_the_record_tells_of_calls():
     jax.jit(lambda x: (jax.debug.callback(lambda v: None, x), x + 1)[1])(np.float32(1)).block_until_ready()
     record = trainstone.last_run()
-    assert "host_call_us" in [row["name"] for row in record["assumptions"]] and "host_call" in record["off_engine"], record
+    assert "host_call_us" in [row["name"] for row in record["assumptions"]], record
+    assert "host_call" in record["off_engine"], record
     assert record["predicted_seconds"] > 50e-6
 
 
@@ -335,7 +339,8 @@ def run_script(text, **environment):
 def test_what_runs_as_the_script_ends_still_calls():
     done = run_script("import jax, time, numpy as np\n"
                       "def slow(x):\n  time.sleep(0.3); print('called', x, flush=True); return x\n"
-                      "jax.jit(lambda x: jax.pure_callback(slow, jax.ShapeDtypeStruct((), np.float32), x))(np.float32(2))")
+                      "jax.jit(lambda x: jax.pure_callback(slow, jax.ShapeDtypeStruct((), np.float32), "
+                      "x))(np.float32(2))")
     assert done.returncode == 0 and done.stdout == "called 2.0\n", done
 
 

@@ -90,7 +90,8 @@ BATCH = on_grid(normal(8, 16), "x")
 BOTH = on_grid(normal(8, 16), "x", "y")
 PROGRAMS = {
     "elementwise": (lambda x: jnp.sin(x) * 2 + x.T, on_grid(normal(8, 8), "x", "y")),
-    "functions": (lambda x: (jax.lax.erf(x), jnp.square(x), jax.lax.lgamma(jnp.abs(x)), jnp.square(x.astype(int))), BOTH),
+    "functions": (lambda x: (jax.lax.erf(x), jnp.square(x), jax.lax.lgamma(jnp.abs(x)),
+                             jnp.square(x.astype(int))), BOTH),
     "two_products": (lambda x, w, v: jax.nn.gelu(x @ w) @ v, BATCH, on_grid(normal(16, 32), None, "y"),
                      on_grid(normal(32, 16), "y")),
     "einsum": (lambda a, b, c: jnp.einsum("abc,cd,bde->ae", a, b, c), judge.put(CUBE, normal(4, 8, 6), "a", "b"),
@@ -137,7 +138,8 @@ PROGRAMS = {
     "while": (lambda x: jax.lax.while_loop(lambda c: jnp.sum(c) > 1.0, lambda c: c * 0.5, jnp.abs(x)), BOTH),
     "scan_over_batch": (lambda x: jax.lax.scan(lambda c, a: (c + a, c * a), jnp.zeros(16), x), BOTH),
     "remat": (jax.grad(loss_of(lambda w, x: jax.lax.scan(jax.checkpoint(lambda c, one: (jnp.tanh(c @ one), None)),
-                                                         x, w)[0])), on_grid(normal(3, 16, 16), None, None, "y"), BATCH),
+                                                         x, w)[0])),
+              on_grid(normal(3, 16, 16), None, None, "y"), BATCH),
     "data_parallel": (jax.value_and_grad(loss_of(mlp)),
                       [(on_grid(normal(16, 16)), on_grid(normal(16))) for _ in range(2)], BATCH),
     "two_meshes": (lambda x, y: (x + y, (x @ y.T).max(0)), BOTH, judge.put(judge.mesh(z=4), normal(8, 16), None, "z")),
@@ -191,7 +193,8 @@ def test_shard_map():
 
 def test_shard_map_within_a_sharded_program():
     turn = jax.shard_map(lambda x: jax.lax.ppermute(x, "d", SHIFT), mesh=LINE, in_specs=P("d"), out_specs=P("d"))
-    judge.check(lambda x, w: (turn(x @ w) * 2).sum(0), [judge.put(LINE, normal(8, 16), "d"), judge.put(LINE, normal(16, 8))],
+    judge.check(lambda x, w: (turn(x @ w) * 2).sum(0),
+                [judge.put(LINE, normal(8, 16), "d"), judge.put(LINE, normal(16, 8))],
                 reference=lambda x, w: [(x @ w * 2).sum(0)], tolerance=2e-5)
 
 
@@ -212,8 +215,8 @@ def test_loop_of_collectives():
             carry = np.roll(carry, 2, 0) + x
         return [carry]
 
-    judge.check(jax.shard_map(ring, mesh=LINE, in_specs=P("d"), out_specs=P("d")), [judge.put(LINE, normal(8, 16), "d")],
-                reference=in_numpy)
+    judge.check(jax.shard_map(ring, mesh=LINE, in_specs=P("d"), out_specs=P("d")),
+                [judge.put(LINE, normal(8, 16), "d")], reference=in_numpy)
 
 
 # ---- what the compiler and JAX read ----

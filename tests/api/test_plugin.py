@@ -303,7 +303,8 @@ jax.jit(small)(x[:1, :1]).block_until_ready()
 """)
     done = python("-m", "trainstone", path, JAX_PLATFORMS=None)
     assert done.returncode == 0, done.stderr
-    first = re.search(r"^trainstone: jit_large, 3 runs, ([\d.]+) (us|ms) of ([\d.]+) (us|ms) in all$", done.stderr, re.M)
+    first = re.search(r"^trainstone: jit_large, 3 runs, ([\d.]+) (us|ms) of ([\d.]+) (us|ms) in all$",
+                      done.stderr, re.M)
     assert first and first[2] == first[4] and float(first[1]) < float(first[3]), done.stderr
     assert re.search(r"^  (others)?  +jit_small, 2 runs, [\d.]+ us$", done.stderr, re.M), done.stderr
     assert done.stderr.count("jit_small") == 1 and done.stderr.count("predicted") == 1

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 STAND_IN = {
-    "__init__.py": "from types import SimpleNamespace\nlines = []\n_XLAC = SimpleNamespace(_set_ir_debug=lines.append)\n",
+    "__init__.py": "from types import SimpleNamespace\nlines = []\n"
+                   "_XLAC = SimpleNamespace(_set_ir_debug=lines.append)\n",
     "runtime.py": "",
     "core/__init__.py": "",
     "core/xla_model.py": "",

@@ -439,7 +439,8 @@ def test_what_is_no_program(tmp_path, verb, content):
 
 @pytest.mark.parametrize("words, message", [
     (["rnu"], 'usage: there is no verb "rnu" (did you mean trainstone run? trainstone --help lists all verbs)'),
-    (["help", "tiem"], 'usage: there is no verb "tiem" (did you mean trainstone time? trainstone --help lists all verbs)'),
+    (["help", "tiem"], 'usage: there is no verb "tiem" (did you mean trainstone time? trainstone --help '
+                       'lists all verbs)'),
     (["--colour"], 'usage: there is no verb "--colour" (trainstone --help lists all verbs)'),
     (["run", "p", "--imput", "x"], "usage: trainstone run has no option --imput (did you mean --input? trainstone run "
                                    "--help lists all)"),

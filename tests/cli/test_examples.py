@@ -72,7 +72,8 @@ def test_what_people_do_first(folder):
 def test_commands_of_the_readme(folder):
     """Lines of shell blocks that call the command. Those that need files of the reader's are left to the others."""
     text = (ROOT / "README.md").read_text()
-    lines = [line for block in re.findall(r"```(?:sh|bash|console)\n(.*?)```", text, re.S) for line in block.splitlines()
+    lines = [line for block in re.findall(r"```(?:sh|bash|console)\n(.*?)```", text, re.S)
+             for line in block.splitlines()
              if re.match(r"(\$ )?(build/)?trainstone ", line)]
     assert lines, "the README shows no command"
     for line in lines:

@@ -111,5 +111,6 @@ def test_ranks_that_data_leads_apart_are_told(folder):
     for trips in (5, 9):
         np.save(folder / f"n{trips}.npy", np.array([trips], np.int32))
     apart = run(folder, "countdown.trn", "--input", "n5.npy", "n9.npy").splitlines()[-1]
-    assert apart.startswith("Imbalance: rank 1 takes ") and " more than rank 0; most of it is step.py:12, DMA latency" in apart
+    assert apart.startswith("Imbalance: rank 1 takes ")
+    assert " more than rank 0; most of it is step.py:12, DMA latency" in apart
     assert "Imbalance" not in run(folder, "countdown.trn", "--input", "n9.npy")

@@ -169,7 +169,8 @@ def test_summary_names(folder):
         "mfu_inst_max_achievable_estimated_percent", "hfu_estimated_percent", "mm_arithmetic_intensity",
         "mbu_estimated_percent", "mbu_min_read_util_percent", "matmul_instruction_count", "activate_instruction_count",
         "dma_active_time", "dma_active_time_percent", "dma_packet_time", "dma_transfer_count",
-        "dma_transfer_average_bytes", "dma_transfer_total_bytes", "dma_queue_count", "hbm_read_bytes", "hbm_write_bytes",
+        "dma_transfer_average_bytes", "dma_transfer_total_bytes", "dma_queue_count", "hbm_read_bytes",
+        "hbm_write_bytes",
         "sbuf_read_bytes", "sbuf_write_bytes", "psum_read_bytes", "psum_write_bytes", "psum_read_sbuf_write_count",
         "psum_read_sbuf_write_bytes", "spill_save_bytes", "spill_reload_bytes", "input_queue_bytes",
         "output_queue_bytes", "weight_queue_bytes", "weight_size_bytes", "inputs_and_weights_size_bytes",
@@ -297,9 +298,11 @@ THEME
 var page=document.documentElement,found={wrong:wrong,wide:page.scrollWidth-innerWidth,overlaps:[],cut:[]};
 document.querySelectorAll("svg[role=img]").forEach(function(svg){
   var boxes=[].slice.call(svg.querySelectorAll("text")).filter(function(t){return t.style.display!="none"})
-    .map(function(t){var r=t.getBoundingClientRect();return{t:t.textContent,l:r.left,r:r.right,a:r.top+2,b:r.bottom-2}});
+    .map(function(t){var r=t.getBoundingClientRect();
+      return{t:t.textContent,l:r.left,r:r.right,a:r.top+2,b:r.bottom-2}});
   boxes.forEach(function(p,i){boxes.slice(i+1).forEach(function(q){
-    if(p.l<q.r-1&&q.l<p.r-1&&p.a<q.b&&q.a<p.b)found.overlaps.push(svg.getAttribute("aria-label")+": "+p.t+" / "+q.t)})})});
+    if(p.l<q.r-1&&q.l<p.r-1&&p.a<q.b&&q.a<p.b)
+      found.overlaps.push(svg.getAttribute("aria-label")+": "+p.t+" / "+q.t)})})});
 document.querySelectorAll("h1,h2,p,dd,dt").forEach(function(n){
   if(n.scrollWidth>n.clientWidth+1)found.cut.push(n.textContent.slice(0,60))});
 var svg=document.querySelector("#tl"),hit=document.querySelector("#hit"),r=svg.getBoundingClientRect();
@@ -312,7 +315,8 @@ var line=document.querySelector(".ln[data-l='1']");line.click();
 found.opened=[].slice.call(document.querySelectorAll(".s1")).every(function(n){return !n.hidden});
 found.marked=document.querySelectorAll("#tl .hl").length;
 line.click();
-document.body.insertAdjacentHTML("beforeend","<pre id=found>"+JSON.stringify(found).replace(/</g,"&lt;")+"</pre>")})</script>"""
+document.body.insertAdjacentHTML("beforeend",
+  "<pre id=found>"+JSON.stringify(found).replace(/</g,"&lt;")+"</pre>")})</script>"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -347,7 +351,8 @@ def test_print(folder, tmp_path):
     """On paper: A4 across, a dozen pages at most."""
     paper = tmp_path / "step.pdf"
     subprocess.run([browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile",
-                    f"--print-to-pdf={paper}", f"file://{folder / 'step.html'}"], capture_output=True, timeout=120, check=True)
+                    f"--print-to-pdf={paper}", f"file://{folder / 'step.html'}"], capture_output=True,
+                   timeout=120, check=True)
     pdf = paper.read_bytes()
     boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
     assert 3 <= len(boxes) <= 12
@@ -373,7 +378,8 @@ open(sys.argv[2], "wb").write(exported.mlir_module_serialized)
 FREE = {"dma_descriptors": ["dma_descriptor_ns = 0"], "dma_queue": ["dma_queue_floor_ns = 0"],
         "dma_latency": ["dma_first_byte_ns = 0", "dma_completion_ns = 0"],
         "dma_bytes": ["dma_engine_bytes_per_ns = 1e9", "hbm_bytes_per_ns = 1e9"],
-        "tensor": ["tensor_ghz = 1e6"], "vector": ["vector_ghz = 1e6"], "scalar": ["scalar_ghz = 1e6", "act_table_load_ns = 0"],
+        "tensor": ["tensor_ghz = 1e6"], "vector": ["vector_ghz = 1e6"],
+        "scalar": ["scalar_ghz = 1e6", "act_table_load_ns = 0"],
         "gpsimd": ["gpsimd_ghz = 1e6"]}
 
 
@@ -402,7 +408,8 @@ def test_collectives(tmp_path):
     text = trainstone("report", program, "--json", files[0], "--html", files[1], "--pftrace", files[2]).stdout
     assert "trn1.32xlarge, 32 of 32 cores" in text and "600 collectives, 300 MiB" in text and "A15" not in text
     told = trainstone("explain", program).stdout
-    assert "all_reduce of 512 KiB on 8 ranks of 4 chips: mesh, 4 steps, 42.7 us alone, bounded by a rank's sends" in told
+    assert ("all_reduce of 512 KiB on 8 ranks of 4 chips: mesh, 4 steps, 42.7 us alone, bounded by a rank's sends"
+            in told)
     made = json.loads(files[0].read_text())
     collectives = made["collectives"]
     assert collectives["ranks"] == 32 and collectives["count"] == 600
@@ -435,7 +442,8 @@ def test_a_collective_belongs_to_its_own_line(tmp_path):
     record, = (path for path in (tmp_path / "records").glob("*.json") if json.loads(path.read_text()).get("ranks") == 2)
     trainstone("report", record, "--json", tmp_path / "report.json")
     collective, = json.loads((tmp_path / "report.json").read_text())["collectives"]["instructions"]
-    assert (pathlib.Path(collective["file"]).name, collective["line"], collective["bytes"]) == ("summed.py", 5, 64 * 64 * 4)
+    assert (pathlib.Path(collective["file"]).name, collective["line"],
+            collective["bytes"]) == ("summed.py", 5, 64 * 64 * 4)
     assert collective["algorithm"] == "mesh" and collective["chips"] == 1
 
 
@@ -468,8 +476,10 @@ tensor x""", 1).replace("y +0 4@8 8]", "y +0 4@8 8] @2", 1).replace("+64 8]\n", 
 def test_a_librarys_lines_are_their_callers(tmp_path):
     """The line that a user can change is named, and the library's beside the instruction."""
     (tmp_path / "step.trn").write_text(THROUGH)
-    done = trainstone("report", tmp_path / "step.trn", "--json", tmp_path / "step.json", "--html", tmp_path / "step.html")
-    assert "train.py:7" in done.stdout and "dense.py:40" in done.stdout and "dense.py:31" not in done.stdout, done.stdout
+    done = trainstone("report", tmp_path / "step.trn", "--json", tmp_path / "step.json", "--html",
+                      tmp_path / "step.html")
+    assert "train.py:7" in done.stdout and "dense.py:40" in done.stdout, done.stdout
+    assert "dense.py:31" not in done.stdout, done.stdout
     lines = {(line["file"], line["line"]): line for line in json.loads((tmp_path / "step.json").read_text())["lines"]}
     assert set(lines) == {("/home/me/train.py", 7), (LIBRARY, 40), ("", 0)}
     row, = lines["/home/me/train.py", 7]["rows"]

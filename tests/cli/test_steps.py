@@ -103,7 +103,8 @@ def folder(tmp_path):
 
 
 def test_what_is_written(folder):
-    assert sorted(path.name for path in folder.iterdir()) == ["count.json", "count.mlirbc", "count.safetensors", "xs.npy"]
+    names = ["count.json", "count.mlirbc", "count.safetensors", "xs.npy"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     assert stored(folder / "count.safetensors").keys() == {"state.total", "state.count"}
     manifest = json.loads((folder / "count.json").read_text())
     assert [argument["name"] for argument in manifest["arguments"]] == ["state.count", "state.total", "x"]
@@ -111,8 +112,10 @@ def test_what_is_written(folder):
 
 
 def test_steps_and_what_they_print(folder):
-    text = run(folder, "count.mlirbc", "--steps", 3, "--stream", "x=xs.npy", "--save", "final.safetensors", "--out", "out")
-    assert text.startswith("3 steps; of 3 arguments 2 carried, 1 streamed\nresult 1  3 -> 36\nsaved final.safetensors\n")
+    text = run(folder, "count.mlirbc", "--steps", 3, "--stream", "x=xs.npy", "--save", "final.safetensors",
+               "--out", "out")
+    assert text.startswith("3 steps; of 3 arguments 2 carried, 1 streamed\nresult 1  3 -> 36\n"
+                           "saved final.safetensors\n")
     final = stored(folder / "final.safetensors")
     same_bits(final["state.total"], np.float32([9, 12, 15]))
     same_bits(final["state.count"], np.int32(8))
@@ -123,8 +126,8 @@ def test_steps_and_what_they_print(folder):
 def test_progress_on_a_terminal(folder):
     count = 2_000_000  # minutes, which are interrupted
     np.save(folder / "many.npy", np.broadcast_to(np.float32([1, 2, 3]), (count, 3)))
-    shown = on_terminal("run", "count.mlirbc", "--stream", "x=many.npy", "--save", "final.safetensors", until=f"/{count}  result 1 ",
-                        cwd=folder)
+    shown = on_terminal("run", "count.mlirbc", "--stream", "x=many.npy", "--save", "final.safetensors",
+                        until=f"/{count}  result 1 ", cwd=folder)
     lines = re.findall(rf"\r\x1b\[\?7lstep (\d+)/{count}  result 1 (\S+)  ETA (\d+) s  wall \S+ ms/step  "
                        r"predicted \S+ ms/step\x1b\[K\x1b\[\?7h", shown)
     assert lines, shown

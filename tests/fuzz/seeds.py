@@ -49,7 +49,8 @@ def pointwise(x, y, i, u, p):
               lax.sin(x), lax.cos(x), lax.tan(x), lax.tanh(x), lax.logistic(x), lax.floor(x), lax.ceil(x), lax.sign(x),
               lax.round(x), lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN), lax.neg(x), lax.add(x, y), lax.sub(x, y),
               lax.mul(x, y), lax.div(x, y), lax.rem(x, y), lax.pow(x, y), lax.max(x, y), lax.min(x, y), lax.atan2(x, y),
-              lax.clamp(-1.0, x, 1.0), lax.select(p, x, y), lax.erf(x), lax.reduce_precision(x, 8, 7), lax.integer_pow(x, 3)]
+              lax.clamp(-1.0, x, 1.0), lax.select(p, x, y), lax.erf(x), lax.reduce_precision(x, 8, 7),
+              lax.integer_pow(x, 3)]
     whole = [i + 1, i * i, i // 3, i % 3, i & 5, i | 5, i ^ 5, ~i, i << 2, i >> 1, lax.shift_right_logical(i, 1),
              lax.population_count(i), lax.clz(u), u + u, u * u, u >> 3, i.astype(U32), u.astype(F32), x.astype(I32),
              lax.bitcast_convert_type(x, I32)]
@@ -90,7 +91,8 @@ def products(x, y, k):
 
 def other(key, x, c):
     square = x @ x.T
-    return (jax.random.normal(key, (3,)), lax.rng_bit_generator(jnp.zeros(4, U32), (5,))[1], jnp.linalg.cholesky(square),
+    return (jax.random.normal(key, (3,)), lax.rng_bit_generator(jnp.zeros(4, U32), (5,))[1],
+            jnp.linalg.cholesky(square),
             lax.linalg.triangular_solve(square, x, left_side=True), jnp.fft.rfft(x), c * c, jnp.real(c), jnp.abs(c),
             lax.complex(x, x))
 
@@ -142,8 +144,8 @@ TEXTS = {
         %0 = stablehlo.composite "chlo.erf" %a {decomposition = @body, composite_attributes = {k = 1 : i64, b = true,
             f = 1.5 : f32, s = "text", l = [1 : i32, 2 : i32], d = dense<[1, 2]> : tensor<2xi64>}}
             : (tensor<2xf32>) -> tensor<2xf32>
-        %1 = stablehlo.custom_call @target(%0) {backend_config = "a\\00b", has_side_effect = true, api_version = 2 : i32}
-            : (tensor<2xf32>) -> tensor<2xf32>
+        %1 = stablehlo.custom_call @target(%0) {backend_config = "a\\00b", has_side_effect = true,
+            api_version = 2 : i32} : (tensor<2xf32>) -> tensor<2xf32>
         %2 = func.call @body(%0) : (tensor<2xf32>) -> tensor<2xf32>
         return %2 : tensor<2xf32>
       }

@@ -246,8 +246,8 @@ def scatter(p):
 
 
 def starts_of(p, shape, sizes):
-    """Start indices, some of them numbers known to the compiler; and whether their type holds the largest that is inside:
-    where it does not, XLA:CPU wraps that bound and moves what lies before the array."""
+    """Start indices, some of them numbers known to the compiler; and whether their type holds the largest
+    that is inside: where it does not, XLA:CPU wraps that bound and moves what lies before the array."""
     name = str(p.rng.choice(["i32", "i32", "u32", "i8", "i16"]))
     known, given, rooms = {}, [], [whole - size for whole, size in zip(shape, sizes, strict=True)]
     for axis, room in enumerate(rooms):

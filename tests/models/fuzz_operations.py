@@ -1,6 +1,7 @@
 """Random programs over the operations that run, on odd shapes, judged value by value.
 
-    python tests/models/fuzz_operations.py [--seed N] [--programs N] [--ops N] [--only NAME,...] [--xla-every N] [--more]
+    python tests/models/fuzz_operations.py [--seed N] [--programs N] [--ops N] [--only NAME,...]
+        [--xla-every N] [--more]
 
 A program is a graph of lax operations. The chip runs it twice: once with every value as a result, so that each
 operation is judged on the operands that the chip itself computed, and once with the last values alone, so that
@@ -83,7 +84,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--programs", type=int, default=100)
     parser.add_argument("--ops", type=int, default=8, help="operations a program")
-    parser.add_argument("--only", type=lambda text: text.split(","), help=f"of {', '.join([*MAKERS, *fuzz_more.MAKERS])}")
+    parser.add_argument("--only", type=lambda text: text.split(","),
+                        help=f"of {', '.join([*MAKERS, *fuzz_more.MAKERS])}")
     parser.add_argument("--xla-every", type=int, default=10, help="of how many programs XLA:CPU judges all of one")
     parser.add_argument("--more", action="store_true", help="8-bit floats, and sums and products in narrow types")
     arguments = parser.parse_args()

@@ -116,9 +116,9 @@ def bitcast(x, name):
 
 
 def reduce_precision(x, exponent_bits, mantissa_bits):
-    """Rounds to nearest, of two equally near to the one whose last kept bit is 0, which is the exponent's lowest where no
-    mantissa is kept; with fewer exponent bits than the type's, what is beyond the range becomes infinite and what is
-    below the normal numbers a signed zero."""
+    """Rounds to nearest, of two equally near to the one whose last kept bit is 0, which is the exponent's
+    lowest where no mantissa is kept; with fewer exponent bits than the type's, what is beyond the range
+    becomes infinite and what is below the normal numbers a signed zero."""
     own, digits = (5, 10) if x.dtype == v.DTYPES["f16"] else (8, 7 if x.dtype.itemsize == 2 else 23)
     wide, bias, dropped = v.widen(x), 2 ** (exponent_bits - 1) - 1, max(digits - mantissa_bits, 0)
     bits = unsigned(x).astype(np.int64)

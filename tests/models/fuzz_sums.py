@@ -249,7 +249,8 @@ def dot(p, names=v.FLOATS + ("i32", "i8")):
     roles = [(kind, int(at)) for kind, at in roles]
     other = tuple(shape[batch[at]] if kind == "b" else shape[depth[at]] if kind == "d" else at for kind, at in roles)
     free = v.elems([s for i, s in enumerate(shape) if i not in batch + depth])
-    if v.elems(other) > v.MAX_ELEMS or free * v.elems(other) > (4e6 if v.is_float(v.DTYPES[name]) else 2e5) or len(other) > 8:
+    most = 4e6 if v.is_float(v.DTYPES[name]) else 2e5
+    if v.elems(other) > v.MAX_ELEMS or free * v.elems(other) > most or len(other) > 8:
         return
     if rank - batches - depths + len(other) > 8:
         return

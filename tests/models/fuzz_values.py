@@ -175,7 +175,8 @@ def within(ulps, narrow_ulps=1.0):
 
 
 def quotient(got, want, operands, judged):
-    """Of fp32: rounded once or, as a product with a reciprocal, twice. Zeros, infinities and NaN as IEEE 754 has them."""
+    """Of fp32: rounded once or, as a product with a reciprocal, twice. Zeros, infinities and NaN as IEEE 754
+    has them."""
     rounded = round_to(want, got.dtype)
     is_number = np.isfinite(rounded) & np.isfinite(got) & (np.signbit(rounded) == np.signbit(got))
     with np.errstate(invalid="ignore"):

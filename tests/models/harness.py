@@ -153,7 +153,8 @@ STARTS = 11  # the largest distance settles late: of 6, 8, 10 and 12 ways in bf1
 
 
 def own_ways(step, state, batches, precision, judged=CHIP):
-    """Free-running where rounding errors grow: how far the judged goes from the reference, and the reference from itself.
+    """Free-running where rounding errors grow: how far the judged goes from the reference, and the reference
+    from itself.
 
     (distance of the judged; the reference's other starts, one ulp apart, from the first; the largest distance between
     any two of its ways; the reference's losses). A distance is the largest difference of the losses of one

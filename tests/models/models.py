@@ -79,7 +79,8 @@ def digits_mlp(compute, steps=50, batch=128):
     x, y = (digits.data / 16).astype(np.float32), digits.target.astype(np.int32)
     random = np.random.default_rng(2)
     picks = [random.integers(0, len(x), batch) for _ in range(steps)]
-    # tanh: with relu, one unit of one image here lies 4e-9 from the kink at step 15, and its mask is a matter of rounding.
+    # tanh: with relu, one unit of one image here lies 4e-9 from the kink at step 15, and its mask is a matter
+    # of rounding.
     return mlp((64, 128, 10), [(x[p], y[p]) for p in picks], compute, rate=2e-3, activation=jnp.tanh)
 
 
@@ -135,7 +136,8 @@ def gpt(compute, steps=50, layers=2, width=64, heads=4, length=32, vocab=128, ba
             x = x + apply(block["down"], jax.nn.gelu(apply(block["up"], layer_norm(block["norm2"], x))))
         return cross_entropy(layer_norm(params["norm"], x) @ params["token"].T, targets)
 
-    return adam_state(params), make_step(loss_fn, rate), [successors(random, batch, length, vocab) for _ in range(steps)]
+    batches = [successors(random, batch, length, vocab) for _ in range(steps)]
+    return adam_state(params), make_step(loss_fn, rate), batches
 
 
 def lstm(compute, steps=50, width=48, length=12, vocab=40, batch=8, rate=3e-3):
@@ -163,7 +165,8 @@ def lstm(compute, steps=50, width=48, length=12, vocab=40, batch=8, rate=3e-3):
         logits = hidden @ p["head"]["w"] + p["head"]["b"]
         return cross_entropy(jnp.swapaxes(logits, 0, 1), targets)
 
-    return adam_state(params), make_step(loss_fn, rate), [successors(random, batch, length, vocab) for _ in range(steps)]
+    batches = [successors(random, batch, length, vocab) for _ in range(steps)]
+    return adam_state(params), make_step(loss_fn, rate), batches
 
 
 def batch_norm(x):
@@ -186,8 +189,9 @@ def cnn(compute, steps=50, batch=32, rate=2e-3):
               "out": dense(random, 2 * 2 * 24, 10)}
 
     def layer(p, x, stride=1, norm=lambda y: y):
-        """The convolution in `compute`, all else in float32: XLA:CPU adds up gradients of bf16 biases in bf16. The barrier
-        keeps it from leaving out the rounding, which would make other elements the largest of their windows."""
+        """The convolution in `compute`, all else in float32: XLA:CPU adds up gradients of bf16 biases in
+        bf16. The barrier keeps it from leaving out the rounding, which would make other elements the largest
+        of their windows."""
         y = jax.lax.conv_general_dilated(x.astype(compute), p["kernel"].astype(compute), (stride, stride), "SAME",
                                          dimension_numbers=("NHWC", "HWIO", "NHWC"))
         return jnp.tanh(norm(jax.lax.optimization_barrier(y).astype(jnp.float32)) * p["w"] + p["b"])

@@ -15,7 +15,8 @@ import pytest
 
 CPU, CHIP = jax.devices("cpu")[0], jax.devices("neuron")[0]
 
-# What they are, and which operations with a function of ScalarE's name the graph must have, forward and for the gradient.
+# What they are, and which operations with a function of ScalarE's name the graph must have, forward and for
+# the gradient.
 ACTIVATIONS = {
     "gelu, exact": (lambda x: jax.nn.gelu(x, approximate=False), "gelu", "gelu_dx"),
     "gelu, tanh": (jax.nn.gelu, "gelu_apprx_tanh", "gelu_apprx_tanh_dx"),
@@ -49,7 +50,8 @@ def kinds_of(fn, arguments, folder):
 
 
 def errors_of(fn, arguments):
-    """Of the chip and of XLA:CPU: the largest distance from float64, in units of the last place of numbers from 2^-6 up."""
+    """Of the chip and of XLA:CPU: the largest distance from float64, in units of the last place of numbers
+    from 2^-6 up."""
     with jax.enable_x64(True), jax.default_device(CPU):
         exact = np.asarray(jax.jit(fn)(*[np.asarray(a, np.float64) for a in arguments]))
     size = np.exp2(np.floor(np.log2(np.maximum(np.abs(exact), 2.0**-6)))) * float(jnp.finfo(arguments[0].dtype).eps)

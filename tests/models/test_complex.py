@@ -73,9 +73,12 @@ def test_zeros_and_infinities():
 
 
 def test_moves():
-    close(lambda a: (a.T, a[::-1], jnp.pad(a, 1), a[2:5, ::2], jnp.concatenate([a, a], 0), a.reshape(33, 7)), complexes(7, 33))
-    close(lambda a: (a[jnp.array([1, 2, 2])], a.at[jnp.array([1, 2, 2])].add(1j), a.at[3].set(2 - 1j)), complexes(7, 33))
-    close(lambda a: (a.at[1:].multiply(2j), a.at[jnp.array([3, 0])].divide(1 + 1j, unique_indices=True)), complexes(7, 33))
+    close(lambda a: (a.T, a[::-1], jnp.pad(a, 1), a[2:5, ::2], jnp.concatenate([a, a], 0), a.reshape(33, 7)),
+          complexes(7, 33))
+    close(lambda a: (a[jnp.array([1, 2, 2])], a.at[jnp.array([1, 2, 2])].add(1j), a.at[3].set(2 - 1j)),
+          complexes(7, 33))
+    close(lambda a: (a.at[1:].multiply(2j), a.at[jnp.array([3, 0])].divide(1 + 1j, unique_indices=True)),
+          complexes(7, 33))
     close(lambda a: lax.dynamic_update_slice(a, a[:2, :2], (a.real[0, 0].astype(int), 3)), complexes(7, 33))
     close(lambda a: jnp.where(a.real > 0, a, 1j * a), complexes(7, 33))
 

@@ -80,7 +80,8 @@ def test_reverse_scan_of_trees():
         a, b = carry
         return (a * 0.5 + x["p"], b + x["q"].sum()), {"r": a + b, "s": x["q"] * a[:2]}
 
-    compare(lambda c, xs: lax.scan(step, c, xs, reverse=True), (floats(4), floats()), {"p": floats(7, 4), "q": floats(7, 2)})
+    compare(lambda c, xs: lax.scan(step, c, xs, reverse=True), (floats(4), floats()),
+            {"p": floats(7, 4), "q": floats(7, 2)})
 
 
 def test_nested_scans():
@@ -123,7 +124,8 @@ def test_while_until_converged():
 def test_while_with_branches(start):
     def collatz(n):
         return lax.while_loop(lambda s: s[0] != 1,
-                              lambda s: (lax.cond(s[0] % 2 == 0, lambda v: v // 2, lambda v: 3 * v + 1, s[0]), s[1] + 1),
+                              lambda s: (
+                                  lax.cond(s[0] % 2 == 0, lambda v: v // 2, lambda v: 3 * v + 1, s[0]), s[1] + 1),
                               (n, jnp.int32(0)))
 
     compare(collatz, np.int32(start))
@@ -174,12 +176,14 @@ def test_updates_in_place():
 
 
 def test_values_that_change_places():
-    compare(lambda a, b: lax.fori_loop(0, 5, lambda i, s: (s[1], s[0][::-1] + s[2], s[1] * 2), (a, b, a)), floats(4), floats(4))
+    compare(lambda a, b: lax.fori_loop(0, 5, lambda i, s: (s[1], s[0][::-1] + s[2], s[1] * 2), (a, b, a)),
+            floats(4), floats(4))
 
 
 def test_indices_that_leave_the_array():
     """Slices clamp, gathers wrap, in some trips only."""
-    compare(lambda x: lax.fori_loop(0, 8, lambda i, s: s * 0.5 + lax.dynamic_slice(x, (i - 2, 1), (3, 2)), jnp.zeros((3, 2))), floats(5, 4))
+    compare(lambda x: lax.fori_loop(0, 8, lambda i, s: s * 0.5 + lax.dynamic_slice(x, (i - 2, 1), (3, 2)),
+                                    jnp.zeros((3, 2))), floats(5, 4))
     compare(lambda x: lax.fori_loop(0, 5, lambda i, s: s * 2 + x[i - 3], jnp.zeros(4)), floats(5, 4))
 
 

@@ -37,7 +37,8 @@ def compare(fn, *arguments, limit):
 
 CONVOLUTIONS = {
     "same": dict(x=(8, 32, 32, 3), w=(3, 3, 3, 16), padding="SAME"),
-    "planes_strided": dict(x=(4, 3, 32, 32), w=(16, 3, 3, 3), dims=PIXELS_LAST, stride=(2, 2), padding=[(1, 1), (1, 1)]),
+    "planes_strided": dict(x=(4, 3, 32, 32), w=(16, 3, 3, 3), dims=PIXELS_LAST, stride=(2, 2),
+                           padding=[(1, 1), (1, 1)]),
     "depthwise_dilated": dict(x=(4, 16, 16, 16), w=(16, 1, 3, 3), dims=PIXELS_LAST, groups=16, dilation=(2, 2)),
     "depthwise_strided": dict(x=(4, 28, 27, 150), w=(5, 5, 1, 150), groups=150, stride=(2, 2)),
     "depthwise_multiplied": dict(x=(2, 9, 9, 70), w=(3, 3, 1, 140), groups=70, padding="VALID"),
@@ -81,10 +82,11 @@ def test_convolution_and_gradients(name):
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_inverted_residual(stride):
-    """A block of MobileNetV2 with batch norms, and the gradient of everything in it. The first norm has no scale: the second
-    would undo most of it, and leave rounding as its gradient."""
+    """A block of MobileNetV2 with batch norms, and the gradient of everything in it. The first norm has no
+    scale: the second would undo most of it, and leave rounding as its gradient."""
     rng = np.random.default_rng(0)
-    kernels = [rng.standard_normal(s).astype(np.float32) / 4 for s in ((1, 1, 24, 144), (3, 3, 1, 144), (1, 1, 144, 24))]
+    kernels = [rng.standard_normal(s).astype(np.float32) / 4
+               for s in ((1, 1, 24, 144), (3, 3, 1, 144), (1, 1, 144, 24))]
     scales = [1 + 0.1 * rng.standard_normal(w.shape[-1]).astype(np.float32) for w in kernels[1:]]
 
     def normal(y, scale):
@@ -95,7 +97,8 @@ def test_inverted_residual(stride):
         y = x
         for at, (w, scale) in enumerate(zip(kernels, [1, *scales], strict=True)):
             groups, steps = (w.shape[-1], (stride, stride)) if at == 1 else (1, (1, 1))
-            y = lax.conv_general_dilated(y, w, steps, "SAME", dimension_numbers=FEATURES_LAST, feature_group_count=groups)
+            y = lax.conv_general_dilated(y, w, steps, "SAME", dimension_numbers=FEATURES_LAST,
+                                         feature_group_count=groups)
             y = normal(y, scale)
             y = jnp.clip(y, 0, 6) if at < 2 else y
         return y + x if stride == 1 else y
@@ -117,7 +120,8 @@ def test_narrow_convolution(dtype, limit):
 
 
 def test_convolution_flops_are_counted(tmp_path):
-    """What the PE does for a step is what its convolutions ask for: 2 x elements x taps x features, padding included."""
+    """What the PE does for a step is what its convolutions ask for: 2 x elements x taps x features, padding
+    included."""
     x, w = draw((2, 9, 9, 6)), draw((3, 3, 3, 8), seed=1)
     fn = convolution(groups=2, stride=(2, 2))
     program = cli.write_program(fn, (x, w), tmp_path / "conv.mlirbc")

@@ -260,7 +260,8 @@ def test_random_numbers_of_each_core(cores):
     def draw(x):
         return x + jax.random.uniform(jax.random.fold_in(key, jax.lax.axis_index("d")), x.shape)
 
-    found = jax.jit(jax.shard_map(draw, mesh=mesh, in_specs=P("d"), out_specs=P("d")))(np.zeros((2 * cores, 5), np.float32))
+    found = jax.jit(jax.shard_map(draw, mesh=mesh, in_specs=P("d"),
+                                  out_specs=P("d")))(np.zeros((2 * cores, 5), np.float32))
     with jax.default_device(jax.devices("cpu")[0]):
         key = jax.random.PRNGKey(3)
         want = np.concatenate([jax.random.uniform(jax.random.fold_in(key, i), (2, 5)) for i in range(cores)])
@@ -295,7 +296,8 @@ def test_who_has_a_result_finds_its_run(cores):
 @each_count
 def test_results_say_where_they_are(cores):
     mesh, x = line(cores), normal(2 * cores, 6)
-    doubled, total, asked = jax.jit(lambda x: (x * 2, (x * x).sum(), x + 1), out_shardings=(None, None, NamedSharding(mesh, P())))(
+    doubled, total, asked = jax.jit(lambda x: (x * 2, (x * x).sum(), x + 1),
+                                    out_shardings=(None, None, NamedSharding(mesh, P())))(
         put(mesh, x, "d"))
     assert doubled.sharding.is_equivalent_to(NamedSharding(mesh, P("d")), 2)
     assert total.sharding.is_fully_replicated and asked.sharding.is_fully_replicated
@@ -325,7 +327,8 @@ def test_any_order_of_devices(cores):
     for chosen in (CHIP[:cores][::-1], CHIP[-cores:]):
         mesh = Mesh(np.array(chosen).reshape(cores, 1), ("d", "one"))
         doubled, index = jax.jit(jax.shard_map(lambda x: (x * 2, x * 0 + jax.lax.axis_index("d")), mesh=mesh,
-                                               in_specs=P("d", "one"), out_specs=P("d", "one")))(put(mesh, x, "d", "one"))
+                                               in_specs=P("d", "one"),
+                                               out_specs=P("d", "one")))(put(mesh, x, "d", "one"))
         near(doubled, x * 2, 0)
         near(index, np.repeat(np.arange(cores, dtype=np.float32), 2)[:, None] + 0 * x, 0)
         found = jax.jit(lambda x: x.max(0))(put(mesh, x, "d"))

@@ -70,7 +70,8 @@ def edits(listing):
 
 
 def shape_of(line):
-    """Of a matmul in the listing: the partitions of each operand, and its free elements by name (the most they can be)."""
+    """Of a matmul in the listing: the partitions of each operand, and its free elements by name (the most
+    they can be)."""
     line = re.sub(r"\*\([^()]*\)", "", line)  # rotating offsets
     line = re.sub(r"min\((\d+),[^()]*\)", r"\1", line)  # ragged counts
     parts, counts = [], {}

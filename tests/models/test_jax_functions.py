@@ -32,7 +32,8 @@ def test_verdicts():
 
 def test_page(tmp_path):
     page = tmp_path / "jax.md"
-    done = subprocess.run([sys.executable, ROOT / "tools/jax_functions.py", "--only", r"nn\.relu$|linalg\.(eigh|eig)$", "--page", page],
+    done = subprocess.run([sys.executable, ROOT / "tools/jax_functions.py", "--only",
+                           r"nn\.relu$|linalg\.(eigh|eig)$", "--page", page],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\| `jax.nn` \| 1 \| 1 \|", page.read_text(), re.M)

@@ -200,9 +200,12 @@ def test_sums(name, shape):
     def run(x, i):
         wide = x.astype(x.dtype if x.dtype.itemsize == 4 else jnp.int32)
         return {
-            "sums": (wide.sum(), wide.sum(0), wide.sum(1), x.sum(), x.sum(1)), "products": (x.prod(1)[:1], wide[:3, :3].prod()),
-            "running": (jnp.cumsum(wide, 0), jnp.cumsum(wide, 1), lax.cummax(x, axis=1), jnp.cumsum(wide[::-1], 0)[::-1]),
-            "means": wide.sum(0) // 4, "at": (wide.at[i].add(wide[: i.size]), wide.at[:, 0].add(1), wide.at[i[0]].mul(2)),
+            "sums": (wide.sum(), wide.sum(0), wide.sum(1), x.sum(), x.sum(1)),
+            "products": (x.prod(1)[:1], wide[:3, :3].prod()),
+            "running": (jnp.cumsum(wide, 0), jnp.cumsum(wide, 1), lax.cummax(x, axis=1),
+                        jnp.cumsum(wide[::-1], 0)[::-1]),
+            "means": wide.sum(0) // 4, "at": (wide.at[i].add(wide[: i.size]), wide.at[:, 0].add(1),
+                                              wide.at[i[0]].mul(2)),
             "segments": jax.ops.segment_sum(wide[: i.size], i, 5), "one hot": jax.nn.one_hot(i, 5, dtype=x.dtype),
             "histogram": jnp.zeros(9, wide.dtype).at[jnp.abs(wide).astype(jnp.int32).ravel() % 9].add(1),
         }

@@ -1,4 +1,5 @@
-"""Other precisions than fp32 and bf16: models trained in fp16 and with fp8 products, --auto-cast, stochastic rounding."""
+"""Other precisions than fp32 and bf16: models trained in fp16 and with fp8 products, --auto-cast, stochastic
+rounding."""
 
 import os
 import subprocess
@@ -112,7 +113,8 @@ def test_auto_cast_all_trains(tmp_path):
 
 @pytest.mark.parametrize("words, message", [
     (("--auto-cast", "half"), "one of none, matmult, all"), (("--auto-cast-type", "fp8"), "bf16, fp16, tf32, fp8_e4m3"),
-    (("--stochastic-rounding-seed", "-1"), "0 to 4294967295"), (("--stochastic-rounding-seed=1e3",), "0 to 4294967295")])
+    (("--stochastic-rounding-seed", "-1"), "0 to 4294967295"),
+    (("--stochastic-rounding-seed=1e3",), "0 to 4294967295")])
 def test_wrong_words(step, words, message):
     _, program, inputs, _ = step
     done = cli.trainstone("run", program, "--input", *inputs, *words)

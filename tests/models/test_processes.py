@@ -73,7 +73,8 @@ def test_two_processes_are_as_one(script, tmp_path):
     port = free_port()
     outs = [tmp_path / f"{number}.json" for number in range(3)]
     both = [start(script, number, port, outs[number], NEURON_PJRT_PROCESSES_NUM_DEVICES="1,1",
-                  NEURON_PJRT_PROCESS_INDEX=str(number), NEURON_RT_ROOT_COMM_ID=f"localhost:{port}") for number in range(2)]
+                  NEURON_PJRT_PROCESS_INDEX=str(number), NEURON_RT_ROOT_COMM_ID=f"localhost:{port}")
+            for number in range(2)]
     for process in both:
         end(process)
     end(start(script, -1, port, outs[2]))

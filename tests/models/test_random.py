@@ -173,7 +173,8 @@ def test_distributions(name):
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_narrow_normal(dtype):
     want, got = both(lambda seed: random.normal(key(seed), (1000,), dtype), SEED)
-    np.testing.assert_allclose(got.astype(np.float32), want.astype(np.float32), rtol=2e-2 if dtype == "bfloat16" else 2e-3)
+    np.testing.assert_allclose(got.astype(np.float32), want.astype(np.float32),
+                               rtol=2e-2 if dtype == "bfloat16" else 2e-3)
     assert np.mean(got == want) > 0.95
 
 

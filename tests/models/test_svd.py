@@ -35,16 +35,19 @@ def near(got, want, size=None):
 
 
 def is_orthogonal(columns):
-    near(turned(columns) @ columns, np.broadcast_to(np.eye(columns.shape[-1]), (*columns.shape[:-2], *columns.shape[-1:] * 2)))
+    count = columns.shape[-1]
+    near(turned(columns) @ columns, np.broadcast_to(np.eye(count), (*columns.shape[:-2], count, count)))
 
 
 def of_rank(rows, columns, rank):
     return numbers(rows, rank) @ numbers(rank, columns, seed=1) / rank
 
 
-MATRICES = {f"{shape}": numbers(*shape) for shape in [(1, 1), (4, 4), (7, 3), (3, 8), (33, 33), (70, 20), (2, 5, 4)]} | {
+MATRICES = {f"{shape}": numbers(*shape) for shape in (
+    (1, 1), (4, 4), (7, 3), (3, 8), (33, 33), (70, 20), (2, 5, 4))} | {
     "rank 1": of_rank(6, 5, 1), "rank 3": of_rank(9, 12, 3), "zero": np.zeros((4, 3), np.float32),
-    "graded": numbers(5, 5) * np.float32(10) ** -np.arange(5), "large": 1e25 * numbers(4, 6), "small": 1e-25 * numbers(6, 4),
+    "graded": numbers(5, 5) * np.float32(10) ** -np.arange(5), "large": 1e25 * numbers(4, 6),
+    "small": 1e-25 * numbers(6, 4),
     "row": numbers(1, 5), "column": numbers(5, 1)}
 
 
@@ -108,8 +111,10 @@ def test_what_is_refused_names_its_line():
     part = functools.partial(jax.lax.linalg.svd, full_matrices=False, subset_by_index=(0, 2))
     for function, array, message in (
             (lambda a: part(a), numbers(4, 4), "unsupported: svd at .*: all singular values are computed, or none"),
-            (lambda a: jnp.linalg.svd(a)[1], numbers(4, 4).astype(np.complex64), "unsupported: svd at .*, not of complex64"),
-            (lambda a: jnp.linalg.eigvalsh(a), numbers(4, 4).astype(np.complex64), "unsupported: eigh at .*, not of complex64")):
+            (lambda a: jnp.linalg.svd(a)[1], numbers(4, 4).astype(np.complex64),
+             "unsupported: svd at .*, not of complex64"),
+            (lambda a: jnp.linalg.eigvalsh(a), numbers(4, 4).astype(np.complex64),
+             "unsupported: eigh at .*, not of complex64")):
         with pytest.raises(NotImplementedError, match=message + r' \(compute it on the host: jax.device_put') as raised:
             on(CHIP, function, array)
         assert f"{HERE}:" in str(raised.value)

@@ -47,7 +47,8 @@ def expected(a):
 
 def test_what_a_kernel_takes_from_elsewhere_counts_in_each_call(monkeypatch):
     for turn in range(3):
-        for name, value in (("factor", 3.0), ("shift", 1.5), ("steps", 3), ("table", numbers(8, 16) + turn), ("factor", 2.0)):
+        for name, value in (("factor", 3.0), ("shift", 1.5), ("steps", 3), ("table", numbers(8, 16) + turn),
+                            ("factor", 2.0)):
             monkeypatch.setitem(wanted, name, value)
             a = numbers(8, 16) + turn
             np.testing.assert_array_equal(changing(a), expected(a))

@@ -60,7 +60,8 @@ def between(x, chosen):
 def test_banks_are_taken_while_those_who_chose_them_are_live():
     expected = X[:, 128:256].T.astype(np.float64) @ X + 7 * (X[:, :128].T.astype(np.float64) @ X)
     assert np.allclose(between(X, 7), expected, rtol=1e-3, atol=1e-2)
-    with pytest.raises(MemoryError, match=r"psum: 9 tiles live at once.*8 banks \(8 at addresses that the kernel chose\)"):
+    with pytest.raises(MemoryError,
+                       match=r"psum: 9 tiles live at once.*8 banks \(8 at addresses that the kernel chose\)"):
         between(X, 8)
 
 

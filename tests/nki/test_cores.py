@@ -72,11 +72,12 @@ def test_two_cores_give_the_same_in_less_time():
 
 @pytest.mark.filterwarnings("ignore:.*are never written")
 def test_the_cores_share_hbm(tmp_path):
-    """On a chip whose HBM is slower than a core's DMA engines, half of the work on each of two cores takes about as long as
-    all of it on one, and no less than HBM needs for the bytes of both."""
+    """On a chip whose HBM is slower than a core's DMA engines, half of the work on each of two cores takes
+    about as long as all of it on one, and no less than HBM needs for the bytes of both."""
     slow = tmp_path / "slow.chip"
     slow.write_text("chip trn1\nhbm_bytes_per_ns = 60\n")
-    seconds = [measure(rows, grid, X, platform_target=str(slow))[1]["predicted_seconds"] for grid in (nl.nc(2) * 2, 4, 2)]
+    seconds = [measure(rows, grid, X, platform_target=str(slow))[1]["predicted_seconds"]
+               for grid in (nl.nc(2) * 2, 4, 2)]
     assert 2 * X.nbytes / 60e9 < seconds[0] < seconds[1]
     assert seconds[0] > 0.8 * seconds[1]
     assert seconds[2] < 0.7 * seconds[1]
@@ -162,7 +163,8 @@ def rounds(x, count, work):
     for _ in range(count):
         busy(mine, work * me)
         nisa.sendrecv(src=mine, dst=yours, send_to_rank=1 - me, recv_from_rank=1 - me, pipe_id=0)
-        nisa.scalar_tensor_tensor(dst=mine, data=yours, op0=new_nl.multiply, operand0=2.0, op1=new_nl.add, operand1=mine)
+        nisa.scalar_tensor_tensor(dst=mine, data=yours, op0=new_nl.multiply, operand0=2.0, op1=new_nl.add,
+                                  operand1=mine)
     nisa.dma_copy(dst=out[me], src=mine)
     return out
 
@@ -258,9 +260,11 @@ def test_programs_that_meet_for_different_things():
             nisa.core_barrier(out, (0, 1))  # here
         return out
 
-    with pytest.raises(AssertionError, match="meeting 0 of core 1 .* is core_barrier, that of the other core is no more") as error:
+    with pytest.raises(AssertionError, match="meeting 0 of core 1 .* is core_barrier, that of the other core "
+                                             "is no more") as error:
         kernel[2](HALVES)
-    line = next(i for i, text in enumerate(pathlib.Path(__file__).read_text().splitlines(), 1) if text.endswith("# here"))
+    line = next(i for i, text in enumerate(pathlib.Path(__file__).read_text().splitlines(), 1)
+                if text.endswith("# here"))
     assert f"test_cores.py:{line}: " in str(error.value)
 
 

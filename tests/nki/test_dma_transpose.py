@@ -47,7 +47,8 @@ def measure(kernel, chip, *arguments):
 def test_tiles_are_turned_on_the_third_generation(x, axes, tiles):
     results, records = zip(*(measure(turned, chip, x, axes, False) for chip in ("trn1", "trn2")))
     for result in results:
-        np.testing.assert_array_equal(np.asarray(result).view(np.uint8), np.ascontiguousarray(x.transpose(axes)).view(np.uint8))
+        np.testing.assert_array_equal(np.asarray(result).view(np.uint8),
+                                      np.ascontiguousarray(x.transpose(axes)).view(np.uint8))
     assert records[0]["dma_descriptors"] == x.size + x.shape[-1]
     assert records[1]["dma_descriptors"] == 16 * tiles + x.shape[-1]
     assert records[0]["hbm_read_bytes"] == records[1]["hbm_read_bytes"] == x.nbytes

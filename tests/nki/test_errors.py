@@ -62,7 +62,8 @@ def tiles_overlap(a):
 
 
 def in_the_compilers_share(a):
-    tile = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf, address=(0, nl.tile_size.total_available_sbuf_size - 255))  # here
+    tile = nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf,  # here
+                      address=(0, nl.tile_size.total_available_sbuf_size - 255))
     return stored(tile)
 
 
@@ -112,18 +113,23 @@ def register_of_a_row(a):
 
 FAULTS = [
     (too_many_partitions, AssertionError, "number of partitions 129 exceed architecture limitation of 128"),
-    (too_many_columns, AssertionError, r"size of dimension 1 in 'moving\[128, 513\]' of 'nc_matmul' exceed architecture limitation of 512"),
+    (too_many_columns, AssertionError,
+     r"size of dimension 1 in 'moving\[128, 513\]' of 'nc_matmul' exceed architecture limitation of 512"),
     (across_banks, AssertionError, "bytes 1024 to 3071 .* one PSUM bank of 2048 bytes"),
-    (product_in_sbuf, AssertionError, "Expected operand 'dst' of 'nc_matmul' to be in address space 'psum', but got a tile in 'sbuf' instead"),
+    (product_in_sbuf, AssertionError, "Expected operand 'dst' of 'nc_matmul' to be in address space 'psum', "
+                                      "but got a tile in 'sbuf' instead"),
     (never_filled, AssertionError, "tensor_tensor reads tile empty .*, to which nothing was written"),
     (product_never_made, AssertionError, "tensor_copy reads tile .*, to which nothing was written"),
     (tiles_overlap, AssertionError, "reads tile one .*, which tile two .* has overwritten .*sbuf addresses"),
     (in_the_compilers_share, MemoryError, "tile .* ends beyond 180224 bytes of each partition"),
     (out_of_bounds, IndexError, r"`a` on dimension 1: index range \[10, 73\] exceed dimension size of 64"),
-    (partitions_differ, AssertionError, r"number of partitions \(dimension 0 size of a tile\) mismatch in parameters \(dst\[128, ...\], data2\[64, ...\]\) of 'tensor_tensor'"),
+    (partitions_differ, AssertionError,
+     r"number of partitions \(dimension 0 size of a tile\) mismatch in parameters \(dst\[128, ...\], "
+     r"data2\[64, ...\]\) of 'tensor_tensor'"),
     (start_of_partitions, AssertionError, "64 partitions from partition 1"),
     (psum_by_dma, AssertionError, "'hbm|sbuf', but got a tile in 'psum'"),
-    (more_than_sbuf, MemoryError, "tensor_tensor uses 2 tiles of 240000 bytes of each partition at once, SBUF has 180224: .*one 120000"),
+    (more_than_sbuf, MemoryError, "tensor_tensor uses 2 tiles of 240000 bytes of each partition at once, "
+                                  "SBUF has 180224: .*one 120000"),
     (newer_chip, Exception, "NeuronCore-v3"),
     (register_of_a_row, AssertionError, "register_load takes one element"),
 ]
@@ -153,8 +159,10 @@ AT_THE_CALL = [
      f"nc_matmul dst=tile_2 {LINE} stationary=tile_1 {LINE} moving=tile {LINE}", "tiles of at most 512 columns"),
     (across_banks, "psum_bank_crossed", f"nc_matmul dst=tile_2 {LINE} stationary=tile_1 {LINE} moving=tile {LINE}",
      "each bank"),
-    (product_in_sbuf, "err_unsupported_memory", f"nc_matmul dst=tile {LINE} stationary=tile {LINE} moving=tile {LINE}", ""),
-    (partitions_differ, "err_num_partition_mismatch", f"tensor_tensor dst=tile {LINE} data1=tile {LINE} data2=tile_1 {LINE}",
+    (product_in_sbuf, "err_unsupported_memory",
+     f"nc_matmul dst=tile {LINE} stationary=tile {LINE} moving=tile {LINE}", ""),
+    (partitions_differ, "err_num_partition_mismatch",
+     f"tensor_tensor dst=tile {LINE} data1=tile {LINE} data2=tile_1 {LINE}",
      ""),
     (start_of_partitions, "", f"memset dst=tile {LINE}", ""),
     (newer_chip, "", f"range_select dst=tile {LINE} on_true=tile {LINE} bound0=tile {LINE} bound1=tile {LINE}", ""),
@@ -168,7 +176,8 @@ def test_a_rule_is_broken_where_the_call_is(kernel, rule, names, remedy):
     with pytest.raises(NkiError) as raised:
         nki.jit(kernel)(ROWS)
     lines, first = inspect.getsourcelines(kernel)
-    assert "# here" in next(lines[frame.lineno + 1 - first] for frame in raised.traceback if frame.name == kernel.__name__)
+    assert "# here" in next(lines[frame.lineno + 1 - first] for frame in raised.traceback
+                            if frame.name == kernel.__name__)
     assert raised.value.id == rule
     assert re.search(names, raised.value.message) and remedy in raised.value.remedy
 

@@ -336,5 +336,6 @@ def test_a_kernel_that_does_not_fit_is_refused_at_its_call():
 
 def test_a_recording_of_other_shapes_is_refused():
     call = jax.make_jaxpr(lambda x: softmax_kernel(x))(random(128, 64)).eqns[0]
-    with pytest.raises(Exception, match="NKI kernel softmax_kernel was recorded for another shape or type of operand 0"):
+    with pytest.raises(Exception, match="NKI kernel softmax_kernel was recorded for another shape or type of "
+                                        "operand 0"):
         jax.jit(lambda x: call.primitive.bind(x, **call.params))(random(128, 32))

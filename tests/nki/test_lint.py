@@ -123,7 +123,8 @@ def kernel(a):
 
 
 def run(path, *words):
-    return subprocess.run([sys.executable, "-m", "trainstone", *words, str(path)], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-m", "trainstone", *words, str(path)], capture_output=True,
+                          text=True, check=False)
 
 
 @pytest.mark.parametrize("name, head, kernel, more, message", FAULTS, ids=[fault[0] for fault in FAULTS])
@@ -132,7 +133,8 @@ def test_lint_names_what_the_compiler_rejects(name, head, kernel, more, message,
     text = head + kernel + CALL.format(more)
     path.write_text(text)
     lines = text.splitlines()
-    line = 1 + next(i for i, line in enumerate(lines) if "# here" in line or ("# here" not in text and line.startswith("kernel(")))
+    line = 1 + next(i for i, line in enumerate(lines) if "# here" in line
+                    or ("# here" not in text and line.startswith("kernel(")))
     runpy.run_path(path)
     assert "ran" in capsys.readouterr().out
     monkeypatch.setattr(lint, "_is_on", [True])

@@ -112,15 +112,18 @@ MISTAKES = [
     (none, "add takes tiles and numbers, not None"),
     (none_in_a_product, "matmul takes a tensor, not None (the call that made it returns nothing)"),
     (a_keyword, "unexpected keyword argument 'axes' (it takes x, axis,"),
-    (a_keyword_of_the_other_dialect, "`dst` is of the other dialect, where the kernel imports nki, nki.isa and nki.language"),
+    (a_keyword_of_the_other_dialect, "`dst` is of the other dialect, where the kernel imports nki, nki.isa "
+                                     "and nki.language"),
     (half_a_slice, "(divide with //"),
     (half_a_shape, "a shape of 128, 32.5: they are whole numbers (divide with //)"),
     (half_a_trip, "a range of 32.5: they are whole numbers (divide with //)"),
     (ranges_on_one_axis, "(give each an axis of its own: nl.arange(n)[:, None] and nl.arange(m)[None, :])"),
     (either_of_two_masks, "masks are joined by & alone (make a call for each part, or choose elements with nl.where)"),
     (beyond_the_end, "index range [0, 64] exceed dimension size of 64 (end the range there, or leave out by mask="),
-    (a_store_to_a_tile, "to be in address space 'hbm', but got a tile in 'sbuf' instead. (nl.load reads tensors in HBM"),
-    (an_operator_as_a_function, "add is no activation function of this chip (it is an operator: use nisa.tensor_tensor"),
+    (a_store_to_a_tile, "to be in address space 'hbm', but got a tile in 'sbuf' instead. (nl.load reads "
+                        "tensors in HBM"),
+    (an_operator_as_a_function, "add is no activation function of this chip (it is an operator: use "
+                                "nisa.tensor_tensor"),
 ]
 
 
@@ -138,7 +141,8 @@ def test_the_error_says_what_to_write(kernel, message):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"dst": None, "mask": True}, "activation() takes no mask: neuronxcc.nki.isa, the other dialect, has them (index the tiles"),
+    ({"dst": None, "mask": True}, "activation() takes no mask: neuronxcc.nki.isa, the other dialect, has "
+                                  "them (index the tiles"),
     ({}, "missing 1 required positional argument: 'dst' (this dialect's instructions write to a tile")])
 def test_calls_of_the_first_dialect(options, message):
     def kernel(a):
@@ -178,7 +182,8 @@ def no_result(a):
 
 
 @pytest.mark.parametrize("kernel, kind, message", [
-    (half_a_result, NkiUnsetWarning, r"2048 of the 8192 elements of the result hbm are never written, \[0, 48\] the first"),
+    (half_a_result, NkiUnsetWarning,
+     r"2048 of the 8192 elements of the result hbm are never written, \[0, 48\] the first"),
     (no_result, NkiWarning, "the kernel returns nothing: what it stores into hbm is lost")])
 def test_what_the_caller_does_not_get(kernel, kind, message):
     with pytest.warns(kind, match=message) as caught:
@@ -221,7 +226,8 @@ def test_results_that_are_whole_or_where_data_says_are_not_warned_of():
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        np.testing.assert_array_equal(turned_in_parts(X * np.arange(64, dtype=np.float32)), np.outer(np.arange(64), np.ones(128)))
+        np.testing.assert_array_equal(turned_in_parts(X * np.arange(64, dtype=np.float32)),
+                                      np.outer(np.arange(64), np.ones(128)))
         np.testing.assert_array_equal(scattered(X, np.arange(128, dtype=np.int32)[::-1].reshape(128, 1).copy()), X)
         in_place(X.copy())
 

@@ -56,7 +56,8 @@ def newer(a, b, parts, columns, first, is_filled, second_at, last):
     nisa.memset(moving, 0.0)
     nisa.tensor_copy(dst=moving[:, 0:512], src=twos)
     nisa.nc_matmul(dst=total[:, first:first + columns], stationary=left, moving=moving[:, 0:columns])  # columns
-    nisa.tensor_tensor(dst=result[:, 0:512], data1=total[:, first:first + 512], data2=ones, op=nl.add)  # is_filled, second_at
+    nisa.tensor_tensor(dst=result[:, 0:512], data1=total[:, first:first + 512],  # is_filled, second_at
+                       data2=ones, op=nl.add)
     nisa.dma_copy(dst=out, src=result[:, 0:512])
     return out
 
@@ -93,10 +94,12 @@ def test_a_fault_has_its_id_and_line(name, mark, fault, error_id):
 
 
 CUTS = [
-    ("columns", r"moving=sbuf\.f32\[((?:tile\d+ )?)p0:128 \+(\d+) 512\]", r"moving=sbuf.f32[\1p0:128 +\2 513]", "at most 512"),
-    ("columns", r"dst=psum\.f32\[((?:tile\d+ )?)p0:128 \+(\d+) 512\] stationary", r"dst=psum.f32[\1p0:128 +1024 512] stationary",
-     "one PSUM bank"),
-    ("is_filled", r"dst=sbuf\.f32\[((?:tile\d+ )?)p0:128 (\+\d+ 512\] data1)", r"dst=sbuf.f32[\1p0:129 \2", "partitions"),
+    ("columns", r"moving=sbuf\.f32\[((?:tile\d+ )?)p0:128 \+(\d+) 512\]",
+     r"moving=sbuf.f32[\1p0:128 +\2 513]", "at most 512"),
+    ("columns", r"dst=psum\.f32\[((?:tile\d+ )?)p0:128 \+(\d+) 512\] stationary",
+     r"dst=psum.f32[\1p0:128 +1024 512] stationary", "one PSUM bank"),
+    ("is_filled", r"dst=sbuf\.f32\[((?:tile\d+ )?)p0:128 (\+\d+ 512\] data1)", r"dst=sbuf.f32[\1p0:129 \2",
+     "partitions"),
     ("last", r"src=hbm\.f32\[a \+0 16384\]", "src=hbm.f32[a +64 16384]", "tensor a has"),
 ]
 

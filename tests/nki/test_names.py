@@ -29,7 +29,8 @@ def turned(a, dtype, by_matmul):
     tile = loaded(a)
     dst = nl.ndarray((a.shape[1], a.shape[0]), dtype=dtype, buffer=nl.psum)
     if by_matmul:
-        nisa.nc_matmul(dst=dst, stationary=tile, moving=nl.shared_identity_matrix(128, dtype=a.dtype), is_transpose=True)
+        nisa.nc_matmul(dst=dst, stationary=tile, moving=nl.shared_identity_matrix(128, dtype=a.dtype),
+                       is_transpose=True)
     else:
         nisa.nc_transpose(dst=dst, data=tile)
     copy = nl.ndarray(dst.shape, dtype=dtype, buffer=nl.sbuf)
@@ -141,7 +142,8 @@ def test_dma_compute_adds():
 def test_an_indirect_dimension_is_one_of_the_view():
     @nki.jit
     def kernel(a, chosen):
-        at, tile = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf), nl.ndarray((1, 16), dtype=a.dtype, buffer=nl.sbuf)
+        at = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf)
+        tile = nl.ndarray((1, 16), dtype=a.dtype, buffer=nl.sbuf)
         nisa.dma_copy(dst=at, src=chosen)
         blocks = a.reshape((8, 16))
         nisa.dma_copy(dst=tile, src=blocks.ap([[16, 1], [1, 16]], scalar_offset=at, indirect_dim=0))

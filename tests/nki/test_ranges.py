@@ -70,7 +70,8 @@ def through_the_outer_loop(x, trips):
 
 
 FAULTS = [
-    (carries_a_maximum, r"tensor_tensor reads tile `top` .*another iteration of the affine_range in line {loop} wrote in "
+    (carries_a_maximum,
+     r"tensor_tensor reads tile `top` .*another iteration of the affine_range in line {loop} wrote in "
                         "line {writes} .*nl.sequential_range"),
     (one_tile_for_all, "Unexpected output dependencies, different iterations .* write to tile `block`"),
     (stores_on_top, "Unexpected output dependencies, different iterations .* write to tensor `hbm`"),

@@ -146,7 +146,8 @@ def test_all_to_all():
     got = run(all_to_all, x, groups=groups_of(8, 4))
     for rank in range(8):
         first = rank // 4 * 4
-        assert np.array_equal(got[rank], np.concatenate([x[first + i, rank % 4 * 4:rank % 4 * 4 + 4] for i in range(4)]))
+        assert np.array_equal(got[rank],
+                              np.concatenate([x[first + i, rank % 4 * 4:rank % 4 * 4 + 4] for i in range(4)]))
 
 
 def test_permute():
@@ -201,7 +202,8 @@ def ring_sum(x, groups, make):
         nisa.dma_copy(dst=order[i:i + 1], src=word)
         if i == ranks - 1:
             break
-        ncc.collective_permute_implicit_reduce(srcs0_by_channel=[[near]], srcs1_by_channel=[[own]], dsts_by_channel=[[far]],
+        ncc.collective_permute_implicit_reduce(srcs0_by_channel=[[near]], srcs1_by_channel=[[own]],
+                                               dsts_by_channel=[[far]],
                                                replica_group=group, op=nl.add, channel_ids=[0])
         near, far = far, near
     nisa.dma_copy(dst=out, src=near)
@@ -248,13 +250,15 @@ def two_channels(x, make, is_whole):
         near, far = ([make((x.shape[0], half), x) for _ in range(2)] for _ in range(2))
     for c in range(2):
         nisa.dma_copy(dst=near[c], src=x[:, c * half:(c + 1) * half])
-    ncc.collective_permute_implicit([[tile] for tile in near], [[tile] for tile in far], ncc.ReplicaGroup([[0, 1, 2, 3]]), [0, 1])
+    ncc.collective_permute_implicit([[tile] for tile in near], [[tile] for tile in far],
+                                    ncc.ReplicaGroup([[0, 1, 2, 3]]), [0, 1])
     for c in range(2):
         nisa.dma_copy(dst=out[:, c * half:(c + 1) * half], src=far[c])
     return out
 
 
-@pytest.mark.parametrize("make, is_whole, collectives", [(sbuf, True, 1), (sbuf, False, 1), (hbm, True, 2), (hbm, False, 2)])
+@pytest.mark.parametrize("make, is_whole, collectives",
+                         [(sbuf, True, 1), (sbuf, False, 1), (hbm, True, 2), (hbm, False, 2)])
 def test_channels(make, is_whole, collectives):
     """Those of tiles share a collective."""
     x, timed = numbers(4, 8, 32), nki.benchmark(two_channels)
@@ -287,7 +291,8 @@ def test_neighbours_in_hbm_share_a_collective():
 
 
 def test_the_table_of_a_ring():
-    assert ring_table(((0, 1, 2), (5, 3, 4)), 6).tolist() == [[0, 2, 1], [1, 0, 2], [2, 1, 0], [3, 5, 4], [4, 3, 5], [5, 4, 3]]
+    assert ring_table(((0, 1, 2), (5, 3, 4)), 6).tolist() == [
+        [0, 2, 1], [1, 0, 2], [2, 1, 0], [3, 5, 4], [4, 3, 5], [5, 4, 3]]
 
 
 @nki.jit
@@ -307,7 +312,8 @@ def ring_matmul(left, right, ranks):
         nisa.nc_matmul(dst=product, stationary=here, moving=weights)
         nisa.tensor_copy(dst=result, src=product)
         rank = ncc.collective_permute_implicit_current_processing_rank_id(i, group)
-        nisa.dma_copy(dst=out.ap([[right.shape[1], rows], [1, right.shape[1]]], scalar_offset=rank, indirect_dim=0), src=result)
+        nisa.dma_copy(dst=out.ap([[right.shape[1], rows], [1, right.shape[1]]], scalar_offset=rank,
+                                 indirect_dim=0), src=result)
         here, there = there, here
     return out
 
@@ -332,7 +338,8 @@ def test_what_is_computed_of_the_rank():
         word = nl.ndarray((1, 1), dtype=nl.int32, buffer=nl.sbuf)
         rank, made = ncc.rank_id(), nisa.register_alloc(0)
         nisa.register_move(made, rank)
-        found = [rank, made + 3, 7 - rank, rank * 5, rank % 2, (rank - 2) % 3, rank // 2, rank + rank, rank < 2, 2 * rank]
+        found = [rank, made + 3, 7 - rank, rank * 5, rank % 2, (rank - 2) % 3, rank // 2, rank + rank,
+                 rank < 2, 2 * rank]
         for i, register in enumerate(found):
             nisa.register_store(word, register)
             nisa.dma_copy(dst=out[i:i + 1], src=word)
@@ -380,7 +387,8 @@ def test_a_rank_is_no_number():
 
         return kernel
 
-    for use in (lambda rank, x: range(rank), lambda rank, x: bool(rank), lambda rank, x: nl.ds(0, rank), lambda rank, x: x[rank]):
+    for use in (lambda rank, x: range(rank), lambda rank, x: bool(rank), lambda rank, x: nl.ds(0, rank),
+                lambda rank, x: x[rank]):
         with pytest.raises(NkiUnsupportedError, match="recorded once, for all ranks") as caught:
             run(used(use), numbers(2, 4, 4))
         assert "test_ranks.py" in caught.value.where and "scalar_offset" in caught.value.remedy
@@ -404,7 +412,8 @@ def test_registers_loaded_from_tensors():
 
     x, count = numbers(8, 24), np.array([[4]], np.int32)
     rows = [np.array([[row]], np.int32) for row in (3, 0, 4)]
-    for row, got in zip((3, 0, 4), on_ranks(kernel, 3, lambda rank_id: {"x": x, "rows": rows[rank_id], "count": count})):
+    for row, got in zip((3, 0, 4), on_ranks(kernel, 3,
+                                            lambda rank_id: {"x": x, "rows": rows[rank_id], "count": count})):
         assert np.array_equal(got, x[row:row + 4])
 
 
@@ -419,7 +428,8 @@ def test_values_are_printed_for_each_rank(capsys):
 
     x = np.array([[[1.5, 2]], [[4, 5]]], np.float32)
     run(kernel, x)
-    assert capsys.readouterr().out.splitlines() == ["rank 0: sum [[5.5 7. ]]", "rank 1: sum [[5.5 7. ]]", "rank 0: own [[1.5 2. ]]",
+    assert capsys.readouterr().out.splitlines() == ["rank 0: sum [[5.5 7. ]]", "rank 1: sum [[5.5 7. ]]",
+                                                    "rank 0: own [[1.5 2. ]]",
                                                     "rank 1: own [[4. 5.]]"]
 
 
@@ -458,7 +468,8 @@ WRONG = (
     ("all_gather", PAIR | {"shapes": ((4, 8), (4, 8))}, r"groups of 2: it must be \[8, 8\]", "shape"),
     ("all_gather", PAIR | {"collective_dim": 2, "make": (sbuf, sbuf)}, "takes 0 to 1", "permute"),
     ("reduce_scatter", PAIR | {"shapes": ((4, 8), (4, 8))}, r"src .* must be \[8, 8\]", "shape"),
-    ("collective_permute", {"source_target_pairs": [(0, 1), (0, 0)]}, "among its sources, names a rank twice", "overlap"),
+    ("collective_permute", {"source_target_pairs": [(0, 1), (0, 0)]},
+     "among its sources, names a rank twice", "overlap"),
     ("collective_permute", {"source_target_pairs": []}, "is empty", "pair"),
 )
 
@@ -498,7 +509,8 @@ def test_arguments_for_each_rank():
         def for_rank(self, rank_id):
             return {"x": x[rank_id], "groups": [[0, 1]]}
 
-    for given in (Generator(), [Generator().for_rank(rank) for rank in range(2)], lambda rank_id: Generator().for_rank(rank_id)):
+    for given in (Generator(), [Generator().for_rank(rank) for rank in range(2)],
+                  lambda rank_id: Generator().for_rank(rank_id)):
         assert all(np.array_equal(part, x[0] + x[1]) for part in on_ranks(all_reduce, 2, given))
     same = on_ranks(all_reduce, 2, {"x": x[1], "groups": [[0, 1]]})
     assert all(np.array_equal(part, 2 * x[1]) for part in same)
@@ -507,7 +519,8 @@ def test_arguments_for_each_rank():
 def test_arguments_that_differ():
     x = numbers(2, 4, 4)
     for given, message in (([{"x": x[0], "groups": [[0, 1]]}], "arguments for 1 ranks"),
-                           ([{"x": x[0], "groups": [[0, 1]]}, {"x": x[1], "groups": [[1, 0]]}], "argument groups .* on rank 1"),
+                           ([{"x": x[0], "groups": [[0, 1]]}, {"x": x[1], "groups": [[1, 0]]}],
+                            "argument groups .* on rank 1"),
                            ([{"x": x[0]}, {"x": x[1][:2]}], r"x .* float32\[4, 4\] on rank 0 and float32\[2, 4\]"),
                            ([{"x": x[0]}, {"y": x[1]}], "argument x")):
         with pytest.raises(NkiValidationError, match=message):
@@ -574,7 +587,8 @@ def test_the_time_of_a_collective():
     small, large = (measured(np.zeros((4, 128, columns), np.float32), groups=groups_of(4)) for columns in (64, 4096))
     assert large["collective_seconds"] > small["collective_seconds"] > 6e-6
     assert large["predicted_seconds"] > large["collective_seconds"]
-    near, far = (measured(np.zeros((4, 128, 4096), np.float32), groups=groups) for groups in ([[0, 1], [2, 3]], [[0, 2], [1, 3]]))
+    near, far = (measured(np.zeros((4, 128, 4096), np.float32), groups=groups)
+                 for groups in ([[0, 1], [2, 3]], [[0, 2], [1, 3]]))
     assert far["link_bytes"] > near["link_bytes"] == 0 and far["collective_seconds"] > near["collective_seconds"]
 
 
@@ -662,11 +676,13 @@ def test_in_shard_map_over_two_axes():
 
     mesh = Mesh(np.array(devices(4)).reshape(2, 2), ("a", "b"))
     x = numbers(2, 8, 2, 16)
-    step = sharded(lambda x: all_reduce(x.reshape(8, 16), groups=[[0, 2], [1, 3]]).reshape(x.shape), mesh, P("a", None, "b"))
+    step = sharded(lambda x: all_reduce(x.reshape(8, 16), groups=[[0, 2], [1, 3]]).reshape(x.shape), mesh,
+                   P("a", None, "b"))
     got = np.asarray(step(x))
     assert all(np.array_equal(got[i], x.sum(0)) for i in range(2))
     left, right = numbers(4, 64, 32), numbers(4, 64, 48)
-    product = sharded(lambda left, right: ring_matmul(left[0], right[0], ranks=4)[None], mesh, P(("a", "b")))(left, right)
+    product = sharded(lambda left, right: ring_matmul(left[0], right[0], ranks=4)[None], mesh,
+                      P(("a", "b")))(left, right)
     for rank in range(4):
         assert np.array_equal(np.asarray(product)[rank], np.stack([left[i].T @ right[rank] for i in range(4)]))
 

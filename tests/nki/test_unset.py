@@ -155,8 +155,8 @@ def test_rows_and_columns_of_nothing_make_nothing():
         tile, made = half_filled(rows=96), nl.ndarray((128, 64), dtype=nl.float32, buffer=nl.sbuf)
         total, turned = (nl.ndarray(shape, dtype=nl.float32, buffer=nl.sbuf) for shape in ((128, 1), (64, 128)))
         nisa.tensor_reduce(dst=total, data=tile, op=nl.add, axis=1)
-        nisa.tensor_tensor_scan(dst=made, data0=filled(128, 64), data1=half_filled(upto=32), initial=0.0, op0=nl.multiply,
-                                op1=nl.add)
+        nisa.tensor_tensor_scan(dst=made, data0=filled(128, 64), data1=half_filled(upto=32), initial=0.0,
+                                op0=nl.multiply, op1=nl.add)
         product = nl.ndarray((64, 64), dtype=nl.float32, buffer=nl.psum)
         nisa.nc_matmul(dst=product, stationary=filled(128, 64), moving=half_filled(upto=32))
         copied = nl.ndarray((64, 64), dtype=nl.float32, buffer=nl.sbuf)

@@ -179,7 +179,8 @@ class _Tensor:
 
 def test_results_of_torch_tensors_are_tensors(monkeypatch):
     bf16 = np.dtype(nl.bfloat16)
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(from_numpy=_Tensor, bfloat16=bf16, uint16=np.uint16))
+    monkeypatch.setitem(sys.modules, "torch",
+                        types.SimpleNamespace(from_numpy=_Tensor, bfloat16=bf16, uint16=np.uint16))
 
     @nki.jit
     def kernel(a):

@@ -104,12 +104,14 @@ def grid_within(a):
 WRONG = [
     (one_axis, "err_1d_arange_not_supported"), (truth_of_many, "err_ambiguous_tensor_truth_value"),
     (truth_of_one, "err_dynamic_control_flow_not_supported"),
-    (truth_of_an_index, "err_control_flow_condition_depending_on_arange"), (index_written, "err_cannot_assign_to_index"),
+    (truth_of_an_index, "err_control_flow_condition_depending_on_arange"),
+    (index_written, "err_cannot_assign_to_index"),
     (remainder_in_a_mask, "err_unsupported_expression_in_mask"),
     (array_of_tiles, "err_failed_to_infer_tile_from_local_tensor"),
     (small_target, "err_store_dst_shape_smaller_than_other_shape"), (load_from_sbuf, "err_unsupported_memory"),
     (engine_on_hbm, "err_unsupported_memory"), (one_partition, "err_num_partition_mismatch"),
-    (integer_bias, "err_activation_bias_invalid_type"), (shapes_apart, ""), (stores_too_little, ""), (unknown_type, ""), (unknown_operator, ""),
+    (integer_bias, "err_activation_bias_invalid_type"), (shapes_apart, ""), (stores_too_little, ""),
+    (unknown_type, ""), (unknown_operator, ""),
     (word_for_a_number, ""), (past_the_end, "err_tensor_access_out_of_bound"),
     (grid_within, "err_nested_kernel_with_spmd_grid")]
 

@@ -73,6 +73,7 @@ def test_layers(project, path, text, says):
     ("src/base/a.c", "/* x */\n\tint x;\n", "tab"),
     ("docs/a.md", "no end", "no newline"),
     ("tests/nki/test_new.py", "", "tests/nki/test_new.py: no ts_pytest"),
+    ("tools/a.py", "x = 1\n" + "y" * 121 + "\n", "tools/a.py:2: 121 columns, at most 120"),
 ])
 def test_tree(project, path, text, says):
     write(project / path, text)

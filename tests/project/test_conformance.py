@@ -97,7 +97,8 @@ def case_in(folder, script):
 
 
 DONE = """mkdir $out && cp %s.npy $out/output_0.npy && echo '{"off_engine": []}'"""
-REFUSED = """echo '{"error": {"kind": "%s", "op": "stablehlo.add", "where": "", "message": "m", "remedy": ""}}'; exit 1"""
+REFUSED = ("""echo '{"error": {"kind": "%s", "op": "stablehlo.add", "where": "", "message": "m", "remedy": ""}}'; """
+           "exit 1")
 
 
 @pytest.mark.parametrize(
@@ -118,9 +119,12 @@ def test_verdicts_are_kept_apart(tmp_path, script, verdict):
     assert conformance.run_case(case, options)["verdict"] == verdict
 
 
-@pytest.mark.parametrize("second,why", [("good", ""), ("bad", "output 0 of process 1: 1 of 2 f32 differ (eq)"), ("", "missing")])
+@pytest.mark.parametrize("second,why",
+                         [("good", ""), ("bad", "output 0 of process 1: 1 of 2 f32 differ (eq)"),
+                          ("", "missing")])
 def test_every_process_is_judged(tmp_path, second, why):
-    ranks = " && ".join(f"mkdir -p $out/rank_{i} && cp {name}.npy $out/rank_{i}/output_0.npy" for i, name in enumerate(["good", second]) if name)
+    ranks = " && ".join(f"mkdir -p $out/rank_{i} && cp {name}.npy $out/rank_{i}/output_0.npy" 
+                        for i, name in enumerate(["good", second]) if name)
     case, options = case_in(tmp_path, f"""{ranks} && echo '{{"off_engine": []}}'""")
     meta = json.loads((case / "case.json").read_text())
     meta["expected"].append(meta["expected"][0] | {"process": 1})

@@ -1,5 +1,5 @@
-"""A training script of several processes as AWS's examples have it; each writes what it found. Started by torchrun; with
---spawn N by itself. In one process the batch is that of all."""
+"""A training script of several processes as AWS's examples have it; each writes what it found. Started by
+torchrun; with --spawn N by itself. In one process the batch is that of all."""
 
 import argparse
 import json
@@ -45,7 +45,8 @@ def train(rank, options):
         step_model = nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=options.ddp != "plain")
     update = {"lr": 0.1, "momentum": 0.9}
     if options.zero:
-        optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.SGD, pin_layout=False, grad_clipping=False, **update)
+        optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.SGD, pin_layout=False,
+                                            grad_clipping=False, **update)
     else:
         optimizer = torch.optim.SGD(model.parameters(), **update)
     losses, times = [], []
@@ -66,7 +67,8 @@ def train(rank, options):
         times.append(library.last_run()["predicted_seconds"])
         losses.append(xm.all_reduce(xm.REDUCE_SUM, loss.detach()).item() / size)
     weights = {name: value.cpu().flatten().tolist() for name, value in model.state_dict().items()}
-    found = {"losses": losses, "weights": weights, "times": times, "size": size, "rank": rank, "device": str(xm.xla_device())}
+    found = {"losses": losses, "weights": weights, "times": times, "size": size, "rank": rank,
+             "device": str(xm.xla_device())}
     pathlib.Path(options.out, f"{rank}.json").write_text(json.dumps(found))
 
 

@@ -26,7 +26,8 @@ class Block(nn.Module):
 
     def __init__(self, before, after, stride):
         super().__init__()
-        self.first, self.second = nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.Conv2d(after, after, 3, 1, 1, bias=False)
+        self.first, self.second = nn.Conv2d(before, after, 3, stride, 1,
+                                            bias=False), nn.Conv2d(after, after, 3, 1, 1, bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(after) for _ in range(3))
         self.shortcut = nn.Conv2d(before, after, 1, stride, bias=False)
 
@@ -39,7 +40,8 @@ class Language(nn.Module):
     def __init__(self, words=50, width=32):
         super().__init__()
         self.words, self.places = nn.Embedding(words, width), nn.Parameter(torch.zeros(12, width))
-        layer = nn.TransformerEncoderLayer(width, 4, 64, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+        layer = nn.TransformerEncoderLayer(width, 4, 64, dropout=0.0, activation="gelu", batch_first=True,
+                                           norm_first=True)
         self.layers, self.out = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(width, words)
 
     def forward(self, x):

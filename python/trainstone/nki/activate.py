@@ -10,7 +10,8 @@ import os
 import sys
 import types
 
-from trainstone.nki import collectives, control, dtypes, kernel, names_absent, names_compiler, names_isa, names_isa_beta1, names_language
+from trainstone.nki import (collectives, control, dtypes, kernel, names_absent, names_compiler, names_isa,
+                            names_isa_beta1, names_language)
 from trainstone.nki.kernel import decorator
 
 
@@ -49,7 +50,8 @@ def _entries(dialect):
         "jit": decorator("auto", dialect), "trace": decorator("trace", dialect),
         "baremetal": decorator("baremetal", dialect), "benchmark": decorator("benchmark", dialect),
         "profile": decorator("profile", dialect), "simulate_kernel": kernel.simulate_kernel,
-        "tensor": names_language.tensor, "simulate": kernel.simulate, "cpu_simulate": kernel.simulate, "__version__": "0.0+trainstone",
+        "tensor": names_language.tensor, "simulate": kernel.simulate, "cpu_simulate": kernel.simulate,
+        "__version__": "0.0+trainstone",
     }
 
 

@@ -33,16 +33,19 @@ class ReplicaGroup:
 def _ignored(call, options, known=()):
     for name in options:
         if name not in ("priority", "name", "dtype", *known):
-            raise errors.kernel_error(errors.NkiTypeError, f"{call}() got an unexpected keyword argument {name!r}", op=call)
+            raise errors.kernel_error(errors.NkiTypeError,
+                                      f"{call}() got an unexpected keyword argument {name!r}", op=call)
 
 
 def _rows(call, group, is_even=True):
     """The groups as tuples, after checking that the kernel's ranks have them. is_even: all must have the same size."""
-    rows = tuple(tuple(int(rank) for rank in row) for row in getattr(group, "groups", group if group is not None else ()))
+    rows = tuple(tuple(int(rank) for rank in row)
+                 for row in getattr(group, "groups", group if group is not None else ()))
     check(call, len(rows) > 0 and all(rows), f"replica_group {group!r} has no ranks",
           "give ReplicaGroup([[0, 1, ...]])")
     _check_ranks(call, [rank for row in rows for rank in row], f"replica_group {[list(row) for row in rows]}")
-    check(call, not is_even or len({len(row) for row in rows}) == 1, f"replica_group {[list(row) for row in rows]} has groups "
+    check(call, not is_even or len({len(row) for row in rows}) == 1,
+          f"replica_group {[list(row) for row in rows]} has groups "
           "of several sizes", "give groups of one size: tensors have one shape on all ranks")
     return rows
 
@@ -64,8 +67,8 @@ def _tensors(call, operand, value, count=None):
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     check(call, count is None or len(values) == count, f"{operand} has {len(values)} tensors, and {call} takes "
           f"{'one' if count == 1 else count}", "call it once for each")
-    check(call, all(hasattr(item, "view_of") for item in values) and values, f"{operand} is {value!r}, no list of tensors",
-          "give tensors in HBM or SBUF")
+    check(call, all(hasattr(item, "view_of") for item in values) and values,
+          f"{operand} is {value!r}, no list of tensors", "give tensors in HBM or SBUF")
     return [item.view_of() for item in values]
 
 
@@ -76,16 +79,20 @@ def _pairs(call, srcs, dsts, takes_sbuf=True, count=None):
     views = sources + targets
     for view in views:
         allowed = (HBM, SBUF) if takes_sbuf else (HBM,)
-        check(call, view._space in allowed, f"{view!r}: {call} takes tensors in {'HBM or SBUF' if takes_sbuf else 'HBM'}",
+        check(call, view._space in allowed,
+              f"{view!r}: {call} takes tensors in {'HBM or SBUF' if takes_sbuf else 'HBM'}",
               "copy it with nisa.tensor_copy" if takes_sbuf else "copy it with nisa.dma_copy into a tensor "
               "of nl.ndarray(..., buffer=nl.shared_hbm)", "err_unsupported_memory")
-    check(call, len({view._space for view in views}) == 1, f"{sources[0]!r} and {targets[0]!r}: a collective's tensors lie "
+    check(call, len({view._space for view in views}) == 1,
+          f"{sources[0]!r} and {targets[0]!r}: a collective's tensors lie "
           "all in HBM or all in SBUF", "copy one of them with nisa.dma_copy")
-    check(call, len(sources) == 1 or views[0]._space == HBM, f"{len(sources)} tensors in SBUF: several at once are taken in "
+    check(call, len(sources) == 1 or views[0]._space == HBM,
+          f"{len(sources)} tensors in SBUF: several at once are taken in "
           "HBM only", "call it once for each")
     current().moved += [(current().where(), view.tensor) for view in views if view._space == HBM]
     for src, dst in zip(sources, targets):
-        check(call, src.dtype == dst.dtype, f"{src!r} and {dst!r}: a collective does not cast", "convert before or after it")
+        check(call, src.dtype == dst.dtype, f"{src!r} and {dst!r}: a collective does not cast",
+              "convert before or after it")
     return list(zip(sources, targets))
 
 
@@ -98,7 +105,8 @@ def _dim(call, dim, view, most=0):
     """Checks the number of a dimension that is cut or joined. AWS's limit does not apply in the first dialect."""
     dim = int(dim)
     limit = view.ndim - 1 if current().dialect == "beta1" else most
-    check(call, 0 <= dim <= limit, f"collective_dim={dim}: {call} takes {'0' if limit == 0 else f'0 to {limit}'} of tensors in "
+    check(call, 0 <= dim <= limit, f"collective_dim={dim}: {call} takes "
+                                   f"{'0' if limit == 0 else f'0 to {limit}'} of tensors in "
           f"{view.buffer.name}", "permute the tensor, so that what is cut or joined comes first")
     return dim
 
@@ -135,7 +143,8 @@ def all_gather(srcs=None, dsts=None, replica_group=None, collective_dim=0, *, re
     _ignored(call, options, ("op",))
     rows = _rows(call, _groups_of(replica_group, replica_groups))
     for src, dst in _pairs(call, srcs, dsts):
-        dim = _dim(call, collective_dim if all_gather_dim is None else all_gather_dim, src, 1 if src._space == SBUF else 0)
+        dim = _dim(call, collective_dim if all_gather_dim is None else all_gather_dim, src,
+                   1 if src._space == SBUF else 0)
         rank_transfers.check_shapes(call, src, dst, dim, len(rows[0]))
         rank_transfers.gather(src, dst, rows, dim)
 
@@ -158,7 +167,8 @@ def all_to_all(srcs=None, dsts=None, replica_group=None, collective_dim=0, *, re
     for src, dst in _pairs(call, srcs, dsts, takes_sbuf=False):
         _dim(call, collective_dim, src)
         _check_shapes(call, [(src, dst)])
-        check(call, src.shape[0] % len(rows[0]) == 0, f"dimension 0 of {src!r} does not divide into {len(rows[0])} parts",
+        check(call, src.shape[0] % len(rows[0]) == 0,
+              f"dimension 0 of {src!r} does not divide into {len(rows[0])} parts",
               "pad it to a multiple of the group's size")
         rank_transfers.collect("all_to_all", src, dst, rows)
 
@@ -172,7 +182,8 @@ def collective_permute(srcs=None, dsts=None, source_target_pairs=None, *, src=No
     for side, what in ((0, "sources"), (1, "targets")):
         _check_ranks(call, [pair[side] for pair in pairs], f"source_target_pairs {list(pairs)}, among its {what},")
     check(call, pairs, "source_target_pairs is empty", "give a pair (source, target) at least")
-    (source, target), = _pairs(call, src if srcs is None else srcs, dst if dsts is None else dsts, takes_sbuf=False, count=1)
+    (source, target), = _pairs(call, src if srcs is None else srcs, dst if dsts is None else dsts,
+                               takes_sbuf=False, count=1)
     _check_shapes(call, [(source, target)])
     rank_transfers.collect("permute", source, target, pairs)
 
@@ -186,9 +197,11 @@ def rank_id(name=None):
 def _channels(call, lists, channel_ids):
     """What each channel moves: for each operand, a list of lists of one tensor."""
     ids = [int(number) for number in channel_ids]
-    check(call, ids == list(range(len(ids))) and 0 < len(ids) <= MOST_CHANNELS, f"channel_ids={ids}: they count from 0, and "
+    check(call, ids == list(range(len(ids))) and 0 < len(ids) <= MOST_CHANNELS,
+          f"channel_ids={ids}: they count from 0, and "
           f"there are at most {MOST_CHANNELS}", "give [0], [0, 1] and so on")
-    check(call, all(len(given) == len(ids) for given in lists), f"{[len(given) for given in lists]} lists of tensors for "
+    check(call, all(len(given) == len(ids) for given in lists),
+          f"{[len(given) for given in lists]} lists of tensors for "
           f"{len(ids)} channels", "give a list of one tensor for each channel")
     return zip(*lists)
 

@@ -93,7 +93,8 @@ class _TileSize:
     psum_num_banks = property(lambda self: self._of("psum_partition_bytes") // self._of("psum_bank_bytes"))
     psum_min_align = property(lambda self: 4)
     sbuf_min_align = property(lambda self: 1)
-    total_available_sbuf_size = property(lambda self: self._of("sbuf_partition_bytes") - self._of("sbuf_compiler_bytes"))
+    total_available_sbuf_size = property(
+        lambda self: self._of("sbuf_partition_bytes") - self._of("sbuf_compiler_bytes"))
     sbuf_size_bytes = property(lambda self: self.pmax * self.sbuf_fmax_bytes)
     sbuf_fmax_bytes = total_available_sbuf_size
     sbuf_fmax = property(lambda self: self.sbuf_fmax_bytes // 4)

@@ -13,11 +13,12 @@ from trainstone.nki.run import current
 
 
 def no_number(what):
-    why = "inside jax.jit it is known only when the kernel runs" if current().is_traced else "the kernel is recorded once, for all ranks"
+    why = ("inside jax.jit it is known only when the kernel runs" if current().is_traced
+           else "the kernel is recorded once, for all ranks")
     return errors.kernel_error(
         errors.NkiUnsupportedError, f"{what}: {why}",
-        "use the register as scalar_offset= of .ap() or in nl.ds() of an HBM tensor, or look up there what depends on the "
-        "rank")
+        "use the register as scalar_offset= of .ap() or in nl.ds() of an HBM tensor, or look up there what "
+        "depends on the rank")
 
 
 class Register:

@@ -74,7 +74,8 @@ def warning_of(error):
 def warn(error):
     """Warns as of the kernel's line, which is where its reader looks."""
     file, _, line = error.where.rpartition(":")
-    warnings.warn_explicit(warning_of(error), None, file or error.where, int(line) if line.isdigit() else 0, registry=_shown)
+    warnings.warn_explicit(warning_of(error), None, file or error.where, int(line) if line.isdigit() else 0,
+                           registry=_shown)
 
 
 _KINDS = {"capacity": NkiCapacityError, "unsupported": NkiUnsupportedError}

@@ -13,8 +13,10 @@ AXES_APART = "give each an axis of its own: nl.arange(n)[:, None] and nl.arange(
 
 
 def _no_condition():
-    return errors.kernel_error(errors.NkiTypeError, "Control-flow depending on `nl.arange` or `nl.mgrid` is not supported",
-                               "give it as mask=, and join masks with &", "err_control_flow_condition_depending_on_arange")
+    return errors.kernel_error(errors.NkiTypeError,
+                               "Control-flow depending on `nl.arange` or `nl.mgrid` is not supported",
+                               "give it as mask=, and join masks with &",
+                               "err_control_flow_condition_depending_on_arange")
 
 
 class Index:
@@ -53,7 +55,8 @@ class Index:
                 extents[axis] = extent
             if extent not in (1, extents[axis]):
                 raise errors.kernel_error(
-                    errors.NkiValidationError, f"index arrays of {extents[axis]} and {extent} elements meet in one dimension",
+                    errors.NkiValidationError, f"index arrays of {extents[axis]} and {extent} elements meet "
+                                               "in one dimension",
                     AXES_APART)
         coefs = dict(self.coefs)
         for axis, coef in other.coefs.items():
@@ -90,14 +93,16 @@ class Index:
         raise _no_condition()
 
     def __mod__(self, other):
-        raise errors.kernel_error(errors.NkiValidationError, f"an index array modulo {other} is not an affine expression",
+        raise errors.kernel_error(errors.NkiValidationError,
+                                  f"an index array modulo {other} is not an affine expression",
                                   "write the index with one array for the quotient and one for the remainder",
                                   "err_unsupported_expression_in_mask")
 
     def __floordiv__(self, other):
         other = int(other)
         if self.const % other or any(coef % other for coef in self.coefs.values()):
-            raise errors.NkiUnsupportedError(f"an index array divided by {other} is not affine", errors.where_is_kernel(),
+            raise errors.NkiUnsupportedError(f"an index array divided by {other} is not affine",
+                                             errors.where_is_kernel(),
                                              "write the index with one array for the quotient and one for the "
                                              "remainder")
         return Index({a: c // other for a, c in self.coefs.items()}, self.extents, self.const // other, self.ndim)

@@ -106,7 +106,8 @@ def _align(base, keys):
             if extents.setdefault(axis, length) == 1:
                 extents[axis] = length
             if length not in (1, extents[axis]):
-                raise errors.kernel_error(errors.NkiValidationError, f"index arrays of {extents[axis]} and {length} elements "
+                raise errors.kernel_error(errors.NkiValidationError,
+                                          f"index arrays of {extents[axis]} and {length} elements "
                                           f"meet in one dimension of {base!r}", AXES_APART)
     free = _free_axes(keys, extents, slices)
     for i, key in enumerate(keys):

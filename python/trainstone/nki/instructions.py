@@ -61,8 +61,10 @@ def column(value):
         try:
             return float(value)
         except (TypeError, ValueError):
-            raise errors.kernel_error(errors.NkiTypeError, f"{errors.described(value)} is no number, and no tile of one column",
-                                      "pass it to the kernel as an argument" if hasattr(value, "shape") else "") from None
+            raise errors.kernel_error(errors.NkiTypeError,
+                                      f"{errors.described(value)} is no number, and no tile of one column",
+                                      "pass it to the kernel as an argument" if hasattr(value, "shape")
+                                      else "") from None
     view = value.view_of()
     if view._dtype == dtypes.F32 or not dtypes.is_float(view.dtype):
         return view

@@ -194,9 +194,11 @@ class Kernel:
         if is_inside():
             if self.grid:
                 raise errors.kernel_error(
-                    errors.NkiValidationError, f"Calling kernel with spmd grid ({self.__name__}{list(lengths_of(self.grid))}) "
-                    "inside another kernel is not supported", "call it without a grid", "err_nested_kernel_with_spmd_grid")
-            return self.function(*args, **kwargs)  # a kernel that another kernel calls: its instructions belong to the caller
+                    errors.NkiValidationError,
+                    f"Calling kernel with spmd grid ({self.__name__}{list(lengths_of(self.grid))}) inside "
+                    "another kernel is not supported", "call it without a grid", "err_nested_kernel_with_spmd_grid")
+            # A kernel that another kernel calls: its instructions belong to the caller.
+            return self.function(*args, **kwargs)
         try:
             return self._run(args, kwargs)
         except Exception as error:

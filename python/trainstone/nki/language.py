@@ -620,7 +620,8 @@ def expand_dims(x=None, axis=None, *, data=None):
 def atomic_rmw(dst, value, op, mask=None, name=None):
     """dst += value in HBM, by an accumulating DMA."""
     if isa.alu_name(op) != "add":
-        raise errors.kernel_error(errors.NkiUnsupportedError, "atomic_rmw with an operator other than add is not modelled")
+        raise errors.kernel_error(errors.NkiUnsupportedError,
+                                  "atomic_rmw with an operator other than add is not modelled")
     view = clip(memory.in_hbm(dst, "dst", "atomic_rmw"), mask)
     if view is None:
         return

@@ -34,7 +34,8 @@ def _is_same(one, other):
     if isinstance(one, (list, tuple)):
         return type(one) is type(other) and len(one) == len(other) and all(map(_is_same, one, other))
     if isinstance(one, dict):
-        return isinstance(other, dict) and list(one) == list(other) and all(_is_same(one[key], other[key]) for key in one)
+        has_keys = isinstance(other, dict) and list(one) == list(other)
+        return has_keys and all(_is_same(one[key], other[key]) for key in one)
     return one is other or bool(np.all(one == other))
 
 
@@ -47,8 +48,9 @@ def _check_alike(kernel, inputs):
             continue
         told = [_told(given[wrong]) if is_array(given.get(wrong)) else repr(given.get(wrong)) for given in (first, own)]
         raise errors.NkiValidationError(
-            f"argument {wrong} of kernel {kernel.__name__} is {told[0]} on rank 0 and {told[1]} on rank {rank}: the kernel is "
-            "recorded once, for all ranks", remedy="let arrays differ in their values alone, and give anything else that "
+            f"argument {wrong} of kernel {kernel.__name__} is {told[0]} on rank 0 and {told[1]} on rank "
+            f"{rank}: the kernel is recorded once, for all ranks",
+            remedy="let arrays differ in their values alone, and give anything else that "
             "differs as an array, or from nki.collectives.rank_id()")
 
 
@@ -62,7 +64,8 @@ def on_ranks(kernel, collective_ranks, kernel_input):
     kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
     inputs = [_input_of(kernel_input, rank, collective_ranks) for rank in range(collective_ranks)]
     if traced.is_traced(inputs):
-        raise errors.NkiUnsupportedError(f"kernel {kernel.__name__} is launched on ranks within a program that JAX traces",
+        raise errors.NkiUnsupportedError(f"kernel {kernel.__name__} is launched on ranks within a program "
+                                         "that JAX traces",
                                          remedy="call it in jax.shard_map over a mesh of as many devices")
     _check_alike(kernel, inputs)
     inputs = [{name: own[name] for name in inputs[0]} for own in inputs]

@@ -59,7 +59,8 @@ class _Beta1(_Reader):
             self.note(node, "shared_hbm buffer can only be created top level kernel scope",
                       "create it before the loop", "err_shared_hbm_must_in_kernel_level")
         if _called(node) in ("full", "zeros", "ones") and _place_of(node).endswith("hbm"):
-            self.note(node, "Creating HBM tensor with init value is not supported", "use nl.ndarray, and nl.store the value",
+            self.note(node, "Creating HBM tensor with init value is not supported",
+                      "use nl.ndarray, and nl.store the value",
                       "err_hbm_tensor_with_init_value_not_supported")
         self.generic_visit(node)
 
@@ -168,7 +169,8 @@ def of_arguments(arguments, where):
         kinds = [kind.__name__ for kind in type(value).__mro__]
         package = type(value).__module__.split(".")[0]
         is_own = package not in ("builtins", "numpy", "ml_dtypes", "trainstone") and not hasattr(value, "dtype")
-        if is_own and not callable(value) and not isinstance(value, (enum.Enum, np.generic, tuple)) and "NKIObject" not in kinds:
+        is_plain = callable(value) or isinstance(value, (enum.Enum, np.generic, tuple))
+        if is_own and not is_plain and "NKIObject" not in kinds:
             found.append((where, f"argument {name} is a {kinds[0]}, whose class does not inherit from NKIObject",
                           "derive it from nl.NKIObject", ""))
     return found
@@ -180,7 +182,8 @@ def of_writes(written, mutable, returned, where):
     for name in sorted(written):
         if name not in mutable:
             found.append((where, f"Cannot update immutable parameter `{name}`",
-                          f"annotate it, {name}: nt.mutable_tensor, and return it", "err_cannot_update_immutable_parameter"))
+                          f"annotate it, {name}: nt.mutable_tensor, and return it",
+                          "err_cannot_update_immutable_parameter"))
         elif name not in returned:
             found.append((where, f"Mutable kernel parameter `{name}` not returned by `return` statement", "return it",
                           "err_mutable_parameter_not_returned"))

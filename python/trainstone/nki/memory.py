@@ -102,7 +102,8 @@ def in_hbm(value, operand, call):
     if value._space != HBM:
         raise errors.NkiValidationError(
             f"Expected operand '{operand}' of '{call}' to be in address space 'hbm', but got a tile in "
-            f"'{value.buffer.name}' instead.", current().where(), "nl.load reads tensors in HBM and nl.store writes them; a kernel "
+            f"'{value.buffer.name}' instead.", current().where(),
+            "nl.load reads tensors in HBM and nl.store writes them; a kernel "
             "makes one with buffer=nl.shared_hbm", id="err_unsupported_memory")
     return value
 
@@ -124,7 +125,8 @@ def assign(target, value):
         return
     if view.size > target.size:
         raise errors.kernel_error(
-            errors.NkiValidationError, f"Illegal assignment destination shape in 'a = b': shape {list(target.shape)} of "
+            errors.NkiValidationError, "Illegal assignment destination shape in 'a = b': shape "
+                                       f"{list(target.shape)} of "
             f"parameter '{target.name}' is smaller than other parameter shapes {view.name}{list(view.shape)}",
             "assign to a tile of that shape", "err_store_dst_shape_smaller_than_other_shape")
     for to, source in zip(tiles_of(target), tiles_of(view)):

@@ -52,7 +52,8 @@ def _no_keyword(call, keyword, dialect):
     mine, theirs = (getattr(modules[which], call, None) for which in (dialect, other))
     if theirs is not None and keyword in inspect.signature(theirs).parameters:
         names = "nki" if other == "new" else "neuronxcc.nki"
-        return f"`{keyword}` is of the other dialect, where the kernel imports {names}, {names}.isa and {names}.language"
+        return (f"`{keyword}` is of the other dialect, where the kernel imports {names}, {names}.isa and "
+                f"{names}.language")
     function = mine or getattr(names_language, call, None)
     return f"it takes {', '.join(inspect.signature(function).parameters)}" if callable(function) else ""
 
@@ -62,17 +63,18 @@ def told(error, dialect):
     line, call = _frames(error)
     if isinstance(error, errors.NkiError) or line is None:
         return error if isinstance(error, errors.NkiError) else None
-    if isinstance(error, AttributeError) and is_tensor(error.obj) and error.name not in _OF_TILES:
+    is_missing = isinstance(error, AttributeError)
+    if is_missing and is_tensor(error.obj) and error.name not in _OF_TILES:
         message, remedy = _no_method(error.name)
-    elif isinstance(error, AttributeError) and call is not None and not is_tensor(error.obj) and error.name in _OF_TILES:
+    elif is_missing and call is not None and not is_tensor(error.obj) and error.name in _OF_TILES:
         message, remedy = _no_tile(error.obj, call)
     elif isinstance(error, TypeError) and "slice indices must be integers" in str(error):
         message, remedy = str(error), "divide with //, which gives whole numbers"
     elif isinstance(error, TypeError) and call is None and (found := _KEYWORD.match(str(error))):
         message, remedy = str(error), _no_keyword(*found.groups(), dialect)
     elif isinstance(error, TypeError) and call is None and _MISSING.match(str(error)):
-        message, remedy = str(error), ("this dialect's instructions write to a tile that the kernel made with nl.ndarray; those of "
-                                       "neuronxcc.nki return one")
+        message, remedy = str(error), ("this dialect's instructions write to a tile that the kernel made "
+                                       "with nl.ndarray; those of neuronxcc.nki return one")
     else:
         return error if call is None else None
     where = f"{errors.shown(line.tb_frame.f_code.co_filename)}:{line.tb_lineno}"

@@ -33,6 +33,7 @@ def of_isa_beta1():
 
 def of_language():
     return {call: _absent(call, why, remedy) for call, why, remedy in (
-        ("all_reduce", "over SPMD programs is not modelled", "store partial results, and reduce them in another kernel"),
+        ("all_reduce", "over SPMD programs is not modelled",
+         "store partial results, and reduce them in another kernel"),
         ("gemm_grid", "is not modelled", "use nl.mgrid"),
         ("gemm_stationary_grid", "is not modelled", "use nl.mgrid"))}

@@ -5,8 +5,8 @@ import numpy as np
 from trainstone.nki import dtypes, errors, language
 from trainstone.nki import instructions as isa
 from trainstone.nki.constants import (  # noqa: F401
-    dge_mode, dma_engine, engine, fp32, get_nc_sub_version, get_nc_version, gpsimd_engine, matmul_perf_mode, nc_version, oob_mode,
-    reduce_cmd, scalar_engine, tensor_engine, unknown_engine, vector_engine)
+    dge_mode, dma_engine, engine, fp32, get_nc_sub_version, get_nc_version, gpsimd_engine, matmul_perf_mode,
+    nc_version, oob_mode, reduce_cmd, scalar_engine, tensor_engine, unknown_engine, vector_engine)
 from trainstone.nki.control import Register as VirtualRegister  # noqa: F401
 from trainstone.nki.control import register_alloc, register_load, register_move, register_store  # noqa: F401
 from trainstone.nki.errors import NkiValidationError  # noqa: F401
@@ -29,9 +29,11 @@ def _ignored(call, options):
     """Checks arguments of other releases that have no effect here: dtype, an empty mask and name."""
     for name, value in options.items():
         if name not in ("dtype", "mask", "name", "priority"):
-            raise errors.kernel_error(errors.NkiTypeError, f"{call}() got an unexpected keyword argument {name!r}", op=call)
+            raise errors.kernel_error(errors.NkiTypeError,
+                                      f"{call}() got an unexpected keyword argument {name!r}", op=call)
         if name == "mask" and value is not None:
-            raise errors.kernel_error(errors.NkiTypeError, f"{call}() takes no mask: neuronxcc.nki.isa, the other dialect, has them",
+            raise errors.kernel_error(errors.NkiTypeError, f"{call}() takes no mask: neuronxcc.nki.isa, the "
+                                                           "other dialect, has them",
                                       "index the tiles to what the mask keeps", op=call)
 
 
@@ -97,8 +99,8 @@ def iota(dst, pattern, offset=0, channel_multiplier=0, name=None, **options):
     isa.iota(view, steps, offset, channel_multiplier)
 
 
-@quick(SCALAR, {"scale": 1, "reduce_cmd": 0}, dst="tile", op=("code", "func", ACT_CODES), data="tile", bias="optional", scale="column",
-       reduce_op="anything", reduce_res=("reduced", "reduce", None))
+@quick(SCALAR, {"scale": 1, "reduce_cmd": 0}, dst="tile", op=("code", "func", ACT_CODES), data="tile",
+       bias="optional", scale="column", reduce_op="anything", reduce_res=("reduced", "reduce", None))
 def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=None, reduce_cmd=None, name=None,
                **options):
     _ignored("activation", options)
@@ -107,7 +109,8 @@ def activation(dst, op, data, bias=None, scale=1.0, reduce_op=None, reduce_res=N
               _view(scale, "scale", call), _view(reduce_res, "reduce_res", call), reduce_cmd)
 
 
-@quick(SCALAR, {"scale": 1, "reduce_cmd": 0}, "activation", dst="tile", op=("code", "func", ACT_CODES), data="tile", bias="optional", scale="column",
+@quick(SCALAR, {"scale": 1, "reduce_cmd": 0}, "activation", dst="tile", op=("code", "func", ACT_CODES),
+       data="tile", bias="optional", scale="column",
        reduce_op="anything", reduce_res=("reduced", "reduce", None))
 def activation_reduce(dst, op, data, reduce_op, reduce_res, bias=None, scale=1.0, name=None, **options):
     activation(dst, op, data, bias, scale, reduce_op, reduce_res, **options)
@@ -258,8 +261,8 @@ def sendrecv(src, dst, send_to_rank, recv_from_rank, pipe_id=0, dma_engine=None,
     _need_v3("sendrecv")
     if int(send_to_rank) != int(recv_from_rank):
         raise errors.NkiUnsupportedError(f"sendrecv that sends to {int(send_to_rank)} and receives from "
-                                         f"{int(recv_from_rank)}: of two programs each has one partner", current().where(),
-                                         "give both the same rank", "sendrecv")
+                                         f"{int(recv_from_rank)}: of two programs each has one partner",
+                                         current().where(), "give both the same rank", "sendrecv")
     is_gpsimd = getattr(dma_engine, "name", "") == "gpsimd_dma"
     current().programs.sendrecv(_view(dst, "dst", "sendrecv"), _view(src, "src", "sendrecv"), int(recv_from_rank),
                                 gpsimd_engine if is_gpsimd else None)

@@ -40,7 +40,8 @@ def _common(one, other, names="data1 data2"):
         first, second = (f"{name}[{', '.join(map(str, shape))}]" for name, shape in zip(names.split(), (one, other)))
         raise errors.kernel_error(
             errors.NkiValidationError, "number of partitions (dimension 0 size of a tile) mismatch in parameters "
-            f"({first}, {second}) of 'tensor_tensor'", "use broadcast_to", "err_num_partition_mismatch", "tensor_tensor")
+            f"({first}, {second}) of 'tensor_tensor'", "use broadcast_to", "err_num_partition_mismatch",
+            "tensor_tensor")
     fits = len(one) == len(other) and all(a == b or 1 in (a, b) for a, b in zip(one[1:], other[1:]))
     return (one[0], *map(max, one[1:], other[1:])) if fits and one[0] == other[0] else one
 
@@ -167,7 +168,8 @@ def tensor_reduce(op, data, axis, *, mask=None, dtype=None, negate=False, keepdi
     return language.reduce(op, data, axis, dtype, mask, keepdims, negate)
 
 
-def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1=False, *, dtype=None, mask=None, name=None):
+def tensor_tensor_scan(data0, data1, initial, op0, op1, reverse0=False, reverse1=False, *, dtype=None,
+                       mask=None, name=None):
     dst, to = _made(data0.shape, dtype or data0.dtype, mask)
     if to is not None:
         isa.tensor_tensor_scan(to, clip(data0, mask), clip(data1, mask), _column(initial, mask), op0, op1,
@@ -233,7 +235,8 @@ def tensor_copy_dynamic_dst(*, dst, src, mask=None, dtype=None, engine=None, nam
     return dst
 
 
-def tensor_scalar_reduce(*, data, op0, operand0, reduce_op, reduce_res, reverse0=False, dtype=None, mask=None, name=None):
+def tensor_scalar_reduce(*, data, op0, operand0, reduce_op, reduce_res, reverse0=False, dtype=None,
+                         mask=None, name=None):
     dst, to = _made(data.shape, dtype or data.dtype, mask)
     if to is not None:
         isa.tensor_scalar_reduce(to, clip(data, mask), op0, _column(operand0, mask), reduce_op,

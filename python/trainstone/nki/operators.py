@@ -35,7 +35,8 @@ def _language():
 
 
 _REFLECTED = {"add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "divide": "__rtruediv__",
-              "power": "__rpow__", "remainder": "__rmod__", "less": "__gt__", "less_equal": "__ge__", "greater": "__lt__",
+              "power": "__rpow__", "remainder": "__rmod__", "less": "__gt__", "less_equal": "__ge__",
+              "greater": "__lt__",
               "greater_equal": "__le__"}  # what a tile has for an operator whose left side is NumPy's
 
 
@@ -99,10 +100,12 @@ class TensorOps:
         if view.tensor.role == native.INPUT:
             return True
         if view.size > 1:
-            raise errors.kernel_error(errors.NkiTypeError, "Cannot evaluate truth value of a multi-element tensor/array",
+            raise errors.kernel_error(errors.NkiTypeError,
+                                      "Cannot evaluate truth value of a multi-element tensor/array",
                                       "use ~, & and | between tiles, `is not None` to ask whether there is one",
                                       "err_ambiguous_tensor_truth_value")
-        raise errors.kernel_error(errors.NkiTypeError, "dynamic control-flow depending on tensor value is not supported",
+        raise errors.kernel_error(errors.NkiTypeError,
+                                  "dynamic control-flow depending on tensor value is not supported",
                                   "use a mask, nl.where or a predicated copy", "err_dynamic_control_flow_not_supported")
 
     @property

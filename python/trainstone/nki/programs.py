@@ -32,7 +32,8 @@ def check_meetings(runs):
             others = ", ".join(meeting[0] if meeting else "no more" for i, meeting in enumerate(meetings) if i != core)
             what, where = meetings[core]
             raise errors.NkiValidationError(
-                f"meeting {number} of core {core} with the other core is {what}, that of the other core is {others}", where,
+                f"meeting {number} of core {core} with the other core is {what}, that of the other core is "
+                f"{others}", where,
                 "let both programs call core_barrier and sendrecv in the same order", "core_barrier")
 
 

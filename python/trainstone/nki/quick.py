@@ -49,6 +49,7 @@ def quick(engine, values=(), row=None, **takes):
             place = fields.index(field) if field in fields else 0
             parameters.append((name, word, place, parameter.default is parameter.empty, codes))
         function.in_python = function  # the call has the function's attributes
-        return ext.call(function, OPS[op], engine, tuple(dict(values).get(field) for field in fields), tuple(parameters))
+        return ext.call(function, OPS[op], engine, tuple(dict(values).get(field) for field in fields),
+                        tuple(parameters))
 
     return decorate

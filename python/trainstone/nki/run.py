@@ -36,8 +36,9 @@ def chip_value(name):
 
 def current():
     if not _stack:
-        raise RuntimeError("Calling NKI API outside of NKI kernels is not supported (err_nki_api_outside_of_nki_kernel): "
-                           "decorate the function with @nki.jit and call that")
+        raise RuntimeError("Calling NKI API outside of NKI kernels is not supported "
+                           "(err_nki_api_outside_of_nki_kernel): decorate the function with @nki.jit and "
+                           "call that")
     return _stack[-1]
 
 
@@ -53,7 +54,8 @@ class ParDim(int):
 def whole(numbers, what):
     """Lengths or bounds as the kernel gives them, as ints."""
     if any(isinstance(number, float) and not number.is_integer() for number in numbers):
-        raise errors.kernel_error(errors.NkiTypeError, f"{what} of {', '.join(map(str, numbers))}: they are whole numbers",
+        raise errors.kernel_error(errors.NkiTypeError,
+                                  f"{what} of {', '.join(map(str, numbers))}: they are whole numbers",
                                   "divide with //")
     return tuple(map(int, numbers))
 
@@ -70,7 +72,8 @@ class Run:
         self.recording.share(cores)
         if ranks > 1 and not is_traced:
             self.recording.ranks(ranks)
-        self.first, self.others = None, []  # in a kernel on several cores: the first core's run; on that one, the other runs
+        # In a kernel on several cores: the first core's run; on that one, the other runs.
+        self.first, self.others = None, []
         self.storages = []  # of HBM tensors, in the library's order
         self.arrays = []    # host memory by tensor
         self.shared = []    # HBM tensors of a grid's first program, in order; all programs share them
@@ -195,7 +198,8 @@ class Run:
             values = self.peek_ranks(view)
             if any(not np.array_equal(value, values[0], equal_nan=value.dtype.kind == "f") for value in values):
                 raise errors.NkiUnsupportedError(
-                    f"kernel {self.name} asks for a value that differs from rank to rank, and is recorded once, for all",
+                    f"kernel {self.name} asks for a value that differs from rank to rank, and is recorded "
+                    "once, for all",
                     self.where(), "load it with nisa.register_load, and use the register as scalar_offset= of .ap()")
             return values[0]
         if self.meetings:  # the value may come from another core
@@ -279,8 +283,9 @@ class Run:
                 continue
             at = np.unravel_index(first // storage.dtype.itemsize, storage.shape)
             errors.warn(errors.NkiError(
-                f"{left // storage.dtype.itemsize} of the {math.prod(storage.shape)} elements of the result {storage.name} are "
-                f"never written, [{', '.join(map(str, at))}] the first: they are 0 here, and whatever HBM holds on the chip",
+                f"{left // storage.dtype.itemsize} of the {math.prod(storage.shape)} elements of the result "
+                f"{storage.name} are never written, [{', '.join(map(str, at))}] the first: they are 0 here, "
+                "and whatever HBM holds on the chip",
                 storage.where, "store all of it, or return a tensor of what is stored", id="output_partly_written"))
 
     def outputs(self):
@@ -299,7 +304,8 @@ class Run:
         mine, its = self.common(), self.first.common()
         for own, other in zip(mine, its):
             self.arrays[own.number] = self.first.arrays[other.number]
-        return len(mine) == len(its) and [s.role for s in mine] == [s.role for s in its] and set(self.outputs()) <= set(mine)
+        has_same = len(mine) == len(its) and [s.role for s in mine] == [s.role for s in its]
+        return has_same and set(self.outputs()) <= set(mine)
 
     def execute(self):
         runs = (self, *self.others)
@@ -392,7 +398,8 @@ def host_array(array):
             array = array.numpy()
     array = np.asarray(array)
     if array.dtype in _NARROWER:
-        errors.warn(errors.NkiError(f"{array.dtype} has no datapath on the chip: taken as {np.dtype(_NARROWER[array.dtype])}",
+        errors.warn(errors.NkiError(f"{array.dtype} has no datapath on the chip: taken as "
+                                    f"{np.dtype(_NARROWER[array.dtype])}",
                                     errors.where_is_kernel(), "convert the array before the call"))
         array = array.astype(_NARROWER[array.dtype])
     return np.ascontiguousarray(array).reshape(array.shape)

@@ -86,7 +86,8 @@ class Tile(TensorOps, native.ext.View):
         if any(isinstance(item, RankSlice) for item in keys):
             return self._from_rank(keys)
         if not self.is_hbm and all(isinstance(item, (Index, int)) and getattr(item, "ndim", 0) < 2 for item in keys):
-            raise errors.kernel_error(errors.NkiValidationError, f"indexing tensor `{self.name}` with 1d arange is not supported",
+            raise errors.kernel_error(errors.NkiValidationError,
+                                      f"indexing tensor `{self.name}` with 1d arange is not supported",
                                       "say which axis it is: nl.arange(n)[:, None]", "err_1d_arange_not_supported")
         if len(keys) == 1 and is_mask(keys[0]):
             return Indexed(self, (slice(None),) * self.ndim, keys[0])
@@ -97,7 +98,8 @@ class Tile(TensorOps, native.ext.View):
     def _from_rank(self, keys):
         if not self.is_hbm or self.is_indirect() or sum(isinstance(item, RankSlice) for item in keys) > 1:
             raise errors.kernel_error(
-                errors.NkiUnsupportedError, f"a slice of {self!r} that begins where the rank says: one of a tensor in HBM is "
+                errors.NkiUnsupportedError, f"a slice of {self!r} that begins where the rank says: one of a "
+                                            "tensor in HBM is "
                 "modelled", "copy the slice with nisa.dma_copy, and use that")
         at = next(i for i, item in enumerate(keys) if isinstance(item, RankSlice))
         step, count, walk = self._dims[at]
@@ -147,7 +149,8 @@ class Tile(TensorOps, native.ext.View):
             known = math.prod([length for length in shape if length != -1])
             shape[shape.index(-1)] = self.size // known
         if math.prod(shape) != self.size:
-            raise errors.NkiValidationError(f"cannot reshape {self!r} into {tuple(shape)}", where=errors.where_is_kernel())
+            raise errors.NkiValidationError(f"cannot reshape {self!r} into {tuple(shape)}",
+                                            where=errors.where_is_kernel())
         return self._with(_reshaped(self, shape))
 
     def view(self, dtype):
@@ -241,11 +244,13 @@ class Tile(TensorOps, native.ext.View):
             if len(group) > 1:
                 view = view.reshape_dim(len(names), parts)
             elif parts[0] not in (-1, length):
-                raise errors.kernel_error(errors.NkiValidationError, f"dimension {group[0]} of {self!r} is not {parts[0]}")
+                raise errors.kernel_error(errors.NkiValidationError,
+                                          f"dimension {group[0]} of {self!r} is not {parts[0]}")
             names += group
         flat = [name for group in dst_pattern for name in ((group,) if isinstance(group, str) else group)]
         if sorted(flat) != sorted(names):
-            raise errors.kernel_error(errors.NkiValidationError, f"rearrange of {names} to {flat}", "name the same dimensions")
+            raise errors.kernel_error(errors.NkiValidationError, f"rearrange of {names} to {flat}",
+                                      "name the same dimensions")
         view = view.permute([names.index(name) for name in flat])
         for at, group in enumerate(dst_pattern):
             if not isinstance(group, str) and len(group) > 1:
@@ -256,7 +261,8 @@ class Tile(TensorOps, native.ext.View):
         """For an HBM tensor: for each row of the offsets, the row of dimension 0 with that index."""
         if dim != 0 or not self.is_hbm or self.is_indirect():
             raise errors.kernel_error(errors.NkiValidationError,
-                                      f"vector_select on dimension {dim} of {self!r}: it takes dimension 0 of an HBM tensor",
+                                      f"vector_select on dimension {dim} of {self!r}: it takes dimension 0 "
+                                      "of an HBM tensor",
                                       "permute the tensor, or use nisa.local_gather on chip")
         index = as_indices(vector_offset.view_of())
         return self._with([(0, index.shape[0], FREE), *self._dims[1:]], index=index, index_step=self._dims[0][0])

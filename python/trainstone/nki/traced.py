@@ -69,7 +69,8 @@ def _primitive():
     from jax.extend.core import Primitive
     from jax.interpreters import ad, batching, mlir
 
-    source_info_util.register_exclusion(native.FOLDER)  # attributes an operation to the line of the call, not to this file
+    # Attributes an operation to the line of the call, not to this file.
+    source_info_util.register_exclusion(native.FOLDER)
 
     primitive = Primitive("nki_kernel")
     primitive.multiple_results = True
@@ -117,8 +118,9 @@ def results(kernel, run, views):
 def _shaped(result, view, kernel):
     """The shape of a returned view, which must be the whole tensor."""
     if view.size != result.size or view._offset != 0 or not _is_contiguous(view):
-        raise errors.NkiUnsupportedError(f"kernel {kernel.__name__} returns {view!r}, a part of a tensor: inside jax.jit "
-                                         "whole tensors are returned", remedy="return the tensor, and cut it in JAX")
+        raise errors.NkiUnsupportedError(f"kernel {kernel.__name__} returns {view!r}, a part of a tensor: "
+                                         "inside jax.jit whole tensors are returned",
+                                         remedy="return the tensor, and cut it in JAX")
     return result.reshape(view.shape)
 
 

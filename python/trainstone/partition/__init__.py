@@ -110,7 +110,8 @@ class _Process:
         self._log = tempfile.TemporaryFile()
         paths = os.pathsep.join(map(os.path.abspath, sys.path))
         self._child = subprocess.Popen([sys.executable, "-P", *_WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=self._log, start_new_session=True, env={**os.environ, "PYTHONPATH": paths})
+                                       stderr=self._log, start_new_session=True,
+                                       env={**os.environ, "PYTHONPATH": paths})
 
     def _last_words(self, code):
         """Why the worker ended: the line of a failed C++ check, a Python error, or the signal."""
