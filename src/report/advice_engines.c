@@ -69,28 +69,32 @@ static double part_when_filled(const ts_report *report, fill f) {
     return f.moving < least ? part * f.moving / least : part;
 }
 
-static void underfilled(ts_advisor *to) {
-    const ts_report *report = to->report;
+/* The mean of all matmuls, weighted by the time they take; 0 rows when there are none. */
+static fill mean_fill(const ts_report *report) {
     const ts_program *program = report->program;
-    ts_time busy = ts_advise_busy(report, ts_op_nc_matmul, ts_engine_tensor);
-    double weight = 0;
-    fill mean = {0};
+    double weight = 0, least = report->record.chip.min_ii_cycles;
+    fill sum = {0};
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst_nc_matmul *matmul = as_matmul(program->code.data[at]);
         if (!matmul || matmul->is_stationary_onezero) continue;
         fill f = fill_of(matmul);
-        double own =
-            (double)report->record.lives.data[at].count *
-            (f.moving > report->record.chip.min_ii_cycles ? f.moving : report->record.chip.min_ii_cycles);
+        double own = (double)report->record.lives.data[at].count * (f.moving > least ? f.moving : least);
         weight += own;
-        mean.rows += own * f.rows;
-        mean.columns += own * f.columns;
-        mean.moving += own * f.moving;
+        sum.rows += own * f.rows;
+        sum.columns += own * f.columns;
+        sum.moving += own * f.moving;
     }
-    mean = (fill){mean.rows / weight, mean.columns / weight, mean.moving / weight};
-    if (weight <= 0 || busy * 50 < report->record.total ||
-        (mean.rows >= 96 && mean.columns >= 96 && mean.moving >= 128))
-        return;
+    if (weight <= 0) return (fill){0};
+    return (fill){sum.rows / weight, sum.columns / weight, sum.moving / weight};
+}
+
+static void underfilled(ts_advisor *to) {
+    const ts_report *report = to->report;
+    const ts_program *program = report->program;
+    ts_time busy = ts_advise_busy(report, ts_op_nc_matmul, ts_engine_tensor);
+    fill mean = mean_fill(report);
+    bool is_full = mean.rows >= 96 && mean.columns >= 96 && mean.moving >= 128;
+    if (mean.rows <= 0 || busy * 50 < report->record.total || is_full) return;
     ts_advice *advice = ts_advise(to, "A8", "bound", ts_bound_count, "Fill the PE array",
                                   "contract over 128 or more, several heads or small matmuls in one batched "
                                   "product; put the longer free axis on the moving side",

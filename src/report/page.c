@@ -11,30 +11,43 @@ static void big(ts_text *out, const char *label, const char *value, const char *
     ts_text_format(out, "<div><dt>%s</dt><dd>%s <small>%s</small></dd><p>", label, value, unit);
 }
 
-static void add_figures(const ts_report *report, ts_text *out) {
-    const ts_record *record = &report->record;
-    ts_text word = {0};
-    ts_figure_time(&word, record->total);
-    char *space = strchr(word.data, ' ');
-    if (space) *space = '\0';
-    ts_text_add(out, "<dl class=kf>");
-    big(out, "Step time", word.data, ts_figure_unit(record->total));
+/* A time without its unit, which big() shows smaller. */
+static void add_number(ts_text *out, ts_time time) {
+    size_t start = out->length;
+    ts_figure_time(out, time);
+    const char *space = strchr(out->data + start, ' ');
+    if (!space) return;
+    out->length = (size_t)(space - out->data);
+    out->data[out->length] = '\0';
+}
+
+static void add_step_time(const ts_record *record, ts_text *out) {
+    ts_text number = {0};
+    add_number(&number, record->total);
+    big(out, "Step time", number.data, ts_figure_unit(record->total));
     ts_figure_time(out, record->total_low);
     ts_text_add(out, " to ");
     ts_figure_time(out, record->total_high);
     ts_text_add(out, " with the model's uncertainty</p></div>");
-    word.length = 0;
-    bool is_kernel = record->model_flops == 0 && record->pe_flops > 0; /* it has no source program to count */
+    ts_text_free(&number);
+}
+
+/* MFU, or of a kernel, which has no source program whose FLOPs could be counted, what its matmuls do. */
+static void add_utilization(const ts_report *report, ts_text *out) {
+    const ts_record *record = &report->record;
+    bool is_kernel = record->model_flops == 0 && record->pe_flops > 0;
+    ts_text number = {0};
     if (record->model_flops)
-        ts_text_format(&word, "%.3g", 100 * ts_record_mfu(record));
+        ts_text_format(&number, "%.3g", 100 * ts_record_mfu(record));
     else if (is_kernel)
-        ts_text_format(&word, "%.3g", ts_record_tflops(record));
+        ts_text_format(&number, "%.3g", ts_record_tflops(record));
     else
-        ts_text_add(&word, "-");
-    big(out, is_kernel ? "Matmuls" : "MFU", word.data,
+        ts_text_add(&number, "-");
+    big(out, is_kernel ? "Matmuls" : "MFU", number.data,
         record->model_flops ? "%"
         : is_kernel         ? "TFLOP/s"
                             : "");
+    ts_text_free(&number);
     ts_text_format(out,
                    record->model_flops || is_kernel ? "of %.4g TFLOP/s bf16" : "no matmul in the program",
                    record->chip.peak_bf16_tflops);
@@ -44,44 +57,60 @@ static void add_figures(const ts_report *report, ts_text *out) {
         ts_text_add(out, " with this much HBM traffic");
     }
     ts_text_add(out, "</p></div>");
-    word.length = 0;
+}
+
+static void add_rate(const ts_record *record, ts_text *out) {
     double rate = record->total > 0 ? 1e12 / (double)record->total : 0;
+    ts_text number = {0};
     if (rate < 999.5)
-        ts_text_format(&word, "%.3g", rate);
+        ts_text_format(&number, "%.3g", rate);
     else
-        ts_figure_count(&word, rate);
-    big(out, "Steps a second", word.data, "");
+        ts_figure_count(&number, rate);
+    big(out, "Steps a second", number.data, "");
     if (record->ranks > 1)
         ts_text_format(out, "on %u NeuronCores, launches included</p></div>", record->ranks);
     else
         ts_text_add(out, "on one NeuronCore, launches included</p></div>");
-    word.length = 0;
-    if (ts_report_hour_usd(report) > 0)
-        ts_figure_dollars(&word, 1e6 * (double)record->total * 1e-12 / 3600 * ts_report_hour_usd(report));
+    ts_text_free(&number);
+}
+
+static void add_dollars(const ts_report *report, ts_text *out) {
+    double hour = ts_report_hour_usd(report);
+    ts_text number = {0};
+    if (hour > 0)
+        ts_figure_dollars(&number, 1e6 * (double)report->record.total * 1e-12 / 3600 * hour);
     else
-        ts_text_add(&word, "-");
-    big(out, "A million steps", word.data, "");
+        ts_text_add(&number, "-");
+    big(out, "A million steps", number.data, "");
     ts_text_format(out, "%s%s</p></div>", report->instance ? "on " : "no instance given",
                    report->instance ? report->instance->name : "");
-    word.length = 0;
-    if (report->remedies.count) {
-        const ts_report_remedy *remedy = &report->remedies.data[0];
-        ts_text_format(&word, "%s", "&minus;");
-        size_t start = word.length;
-        ts_figure_time(&word, remedy->gain);
-        space = strchr(word.data + start, ' ');
-        if (space) *space = '\0';
-        ts_text_format(out, "<div class=go><dt>First change to try</dt><dd>%s <small>%s</small></dd><p>%s",
-                       word.data, ts_figure_unit(remedy->gain), remedy->method[0] == 'b' ? "at most: " : "");
-        ts_html_text(out, remedy->title);
-        ts_text_add(out, "</p></div>");
-    } else {
+    ts_text_free(&number);
+}
+
+static void add_first_change(const ts_report *report, ts_text *out) {
+    if (!report->remedies.count) {
         big(out, "First change to try", "-", "");
         ts_text_add(out, report->has_gains ? "nothing found that gains 0.5 %</p></div>"
                                            : "gains were not clocked</p></div>");
+        return;
     }
+    const ts_report_remedy *remedy = &report->remedies.data[0];
+    ts_text_add(out, "<div class=go><dt>First change to try</dt><dd>&minus;");
+    add_number(out, remedy->gain);
+    ts_text_format(out, " <small>%s</small></dd><p>%s", ts_figure_unit(remedy->gain),
+                   remedy->method[0] == 'b' ? "at most: " : "");
+    ts_html_text(out, remedy->title);
+    ts_text_add(out, "</p></div>");
+}
+
+static void add_figures(const ts_report *report, ts_text *out) {
+    ts_text_add(out, "<dl class=kf>");
+    add_step_time(&report->record, out);
+    add_utilization(report, out);
+    add_rate(&report->record, out);
+    add_dollars(report, out);
+    add_first_change(report, out);
     ts_text_add(out, "</dl>");
-    ts_text_free(&word);
 }
 
 static void add_stack(const ts_report *report, ts_text *out) {
@@ -116,10 +145,40 @@ static void add_bar(ts_time time, ts_time most, const char *color, bool is_pale,
                    is_pale ? " pale" : "", 100 * ts_figure_share(time, most));
 }
 
+static void add_bound(const ts_report *report, const ts_report_bound *bound, ts_text *out) {
+    const char *color = ts_page_color(bound->bound);
+    ts_time total = report->record.total, most = report->bounds.data[0].time;
+    ts_text_format(out, "<tr><th><i class=\"k %s\"></i>%s<td class=n>", color, ts_figure_bound(bound->bound));
+    ts_figure_column(out, bound->time, total);
+    add_bar(bound->time, most, color, false, out);
+    ts_text_add(out, "<td class=n>");
+    ts_figure_percent(out, ts_figure_share(bound->time, total));
+    ts_text_add(out, "<td class=n>");
+    if (bound->busy >= 0) ts_figure_percent(out, bound->busy);
+    ts_text_add(out, "<td class=n>");
+    if (bound->has_gain) {
+        ts_text_add(out, bound->gain ? "&minus;" : "");
+        ts_figure_column(out, bound->gain, total);
+        add_bar(bound->gain, most, color, true, out);
+    } else {
+        ts_text_add(out, "<td>");
+    }
+    ts_text_add(out, "</tr>");
+}
+
+/* What the bounds without a row of their own take together. */
+static void add_rest(ts_time rest, ts_time total, ts_text *out) {
+    if (rest == 0) return;
+    ts_text_add(out, "<tr><th><i class=k></i>rest<td class=n>");
+    ts_figure_column(out, rest, total);
+    ts_text_add(out, "<td><td class=n>");
+    ts_figure_percent(out, ts_figure_share(rest, total));
+    ts_text_add(out, "<td><td><td></tr>");
+}
+
 static void add_bounds(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
-    const char *unit = ts_figure_unit(record->total);
-    ts_time most = report->bounds.data[0].time, rest = 0;
+    ts_time rest = 0;
     ts_text_add(
         out, "<section><h2>Where the step goes</h2><p class=lede>Walking back from the end, every picosecond "
              "belongs to the one thing that the step waited for: the rows add up to it. The right column is "
@@ -128,38 +187,15 @@ static void add_bounds(const ts_report *report, ts_text *out) {
     ts_text_format(out,
                    "<table class=res><thead><tr><th>Resource<th class=n>bounds, %s<th><th class=n>of step<th "
                    "class=n>busy<th class=n>if it were free<th></tr></thead>",
-                   unit);
+                   ts_figure_unit(record->total));
     for (uint32_t i = 0; i < report->bounds.count; i++) {
         const ts_report_bound *bound = &report->bounds.data[i];
-        if (bound->time * 2000 < record->total && bound->busy < 0.1) {
+        if (bound->time * 2000 < record->total && bound->busy < 0.1)
             rest += bound->time;
-            continue;
-        }
-        ts_text_format(out, "<tr><th><i class=\"k %s\"></i>%s<td class=n>", ts_page_color(bound->bound),
-                       ts_figure_bound(bound->bound));
-        ts_figure_column(out, bound->time, record->total);
-        add_bar(bound->time, most, ts_page_color(bound->bound), false, out);
-        ts_text_add(out, "<td class=n>");
-        ts_figure_percent(out, ts_figure_share(bound->time, record->total));
-        ts_text_add(out, "<td class=n>");
-        if (bound->busy >= 0) ts_figure_percent(out, bound->busy);
-        ts_text_add(out, "<td class=n>");
-        if (bound->has_gain) {
-            ts_text_add(out, bound->gain ? "&minus;" : "");
-            ts_figure_column(out, bound->gain, record->total);
-            add_bar(bound->gain, most, ts_page_color(bound->bound), true, out);
-        } else {
-            ts_text_add(out, "<td>");
-        }
-        ts_text_add(out, "</tr>");
+        else
+            add_bound(report, bound, out);
     }
-    if (rest > 0) {
-        ts_text_add(out, "<tr><th><i class=k></i>rest<td class=n>");
-        ts_figure_column(out, rest, record->total);
-        ts_text_add(out, "<td><td class=n>");
-        ts_figure_percent(out, ts_figure_share(rest, record->total));
-        ts_text_add(out, "<td><td><td></tr>");
-    }
+    add_rest(rest, record->total, out);
     ts_text_add(out, "</table>");
     const ts_report_bound *first = report->bounds.data;
     if (ts_report_has_next(report)) {
@@ -194,8 +230,57 @@ static void add_notes(const ts_report *report, ts_text *out) {
     }
 }
 
+/* What the remedy numbered `index` gains, alone and with those above it. */
+static void add_gain(const ts_report *report, uint32_t index, ts_text *out) {
+    const ts_report_remedy *remedy = &report->remedies.data[index];
+    ts_time total = report->record.total, left = total - remedy->gain;
+    ts_text_format(out, "<div class=g><b>%s&minus;", remedy->method[0] == 'b' ? "&le; " : "");
+    ts_figure_time(out, remedy->gain);
+    ts_text_format(out, "</b><span class=bar2><span style=\"width:%.1f%%\"></span></span><small>",
+                   100 * ts_figure_share(remedy->gain, report->remedies.data[0].gain));
+    ts_figure_time(out, left);
+    ts_text_format(out, ", %.2f&times;<br>", (double)total / (double)left);
+    add_range(remedy, out);
+    if (index) {
+        ts_text_add(out, "<br>with those above &minus;");
+        ts_figure_time(out, remedy->gain_so_far);
+    }
+    ts_text_add(out, "</small></div>");
+}
+
+static void add_link(const ts_report *report, uint32_t line, ts_text *out) {
+    const ts_report_line *to = &report->lines.data[line - 1];
+    ts_text place = {0};
+    ts_report_place(to->file, to->line, &place);
+    ts_text_format(out, " <a href=\"#l%u\" data-l=\"%u\">", line, line);
+    ts_html_text(out, place.data);
+    ts_text_add(out, "</a>");
+    ts_text_free(&place);
+}
+
+static void add_remedy(const ts_report *report, uint32_t index, ts_text *out) {
+    const ts_report_remedy *remedy = &report->remedies.data[index];
+    ts_text_add(out, "<li>");
+    add_gain(report, index, out);
+    ts_text_add(out, "<div><b>");
+    ts_html_text(out, remedy->title);
+    ts_text_add(out, "</b>");
+    if (remedy->line) add_link(report, remedy->line, out);
+    ts_text_add(out, "<p>");
+    ts_html_text(out, remedy->evidence);
+    ts_text_add(out, ".</p><p class=mu>Try: ");
+    ts_html_text(out, remedy->action);
+    ts_text_add(out, ".");
+    if (remedy->cost[0]) {
+        ts_text_add(out, " It costs: ");
+        ts_html_text(out, remedy->cost);
+        ts_text_add(out, ".");
+    }
+    ts_text_add(out, "</p></div></li>");
+}
+
 static void add_remedies(const ts_report *report, ts_text *out) {
-    const ts_record *record = &report->record;
+    ts_time total = report->record.total;
     if (report->remedies.count == 0) {
         add_notes(report, out);
         return;
@@ -205,45 +290,9 @@ static void add_remedies(const ts_report *report, ts_text *out) {
                      "cost gone). Gains overlap: all of them together gain ");
     ts_figure_time(out, report->together);
     ts_text_format(out, " (%.2f&times;).</p><ol class=rem>",
-                   (double)record->total / (double)(record->total - report->together));
-    for (uint32_t i = 0; i < report->remedies.count; i++) {
-        const ts_report_remedy *remedy = &report->remedies.data[i];
-        ts_text_format(out, "<li><div class=g><b>%s&minus;", remedy->method[0] == 'b' ? "&le; " : "");
-        ts_figure_time(out, remedy->gain);
-        ts_text_format(out, "</b><span class=bar2><span style=\"width:%.1f%%\"></span></span><small>",
-                       100 * ts_figure_share(remedy->gain, report->remedies.data[0].gain));
-        ts_figure_time(out, record->total - remedy->gain);
-        ts_text_format(out, ", %.2f&times;<br>",
-                       (double)record->total / (double)(record->total - remedy->gain));
-        add_range(remedy, out);
-        if (i) {
-            ts_text_add(out, "<br>with those above &minus;");
-            ts_figure_time(out, remedy->gain_so_far);
-        }
-        ts_text_add(out, "</small></div><div><b>");
-        ts_html_text(out, remedy->title);
-        ts_text_add(out, "</b>");
-        if (remedy->line) {
-            ts_text_format(out, " <a href=\"#l%u\" data-l=\"%u\">", remedy->line, remedy->line);
-            ts_text place = {0};
-            ts_report_place(report->lines.data[remedy->line - 1].file,
-                            report->lines.data[remedy->line - 1].line, &place);
-            ts_html_text(out, place.data);
-            ts_text_free(&place);
-            ts_text_add(out, "</a>");
-        }
-        ts_text_add(out, "<p>");
-        ts_html_text(out, remedy->evidence);
-        ts_text_add(out, ".</p><p class=mu>Try: ");
-        ts_html_text(out, remedy->action);
-        ts_text_add(out, ".");
-        if (remedy->cost[0]) {
-            ts_text_add(out, " It costs: ");
-            ts_html_text(out, remedy->cost);
-            ts_text_add(out, ".");
-        }
-        ts_text_add(out, "</p></div></li>");
-    }
+                   (double)total / (double)(total - report->together));
+    for (uint32_t i = 0; i < report->remedies.count; i++)
+        add_remedy(report, i, out);
     ts_text_add(out, "</ol>");
     add_notes(report, out);
     ts_text_add(out, "</section>");
@@ -392,6 +441,24 @@ static void add_head(const ts_report *report, ts_text *out) {
     ts_text_add(out, "</h1>");
 }
 
+/* Ends with the files whose text the page holds, and what it is no claim to. */
+static void add_footer(const ts_report *report, ts_text *out) {
+    bool is_first = true;
+    ts_text_format(out,
+                   "<footer>Made by <code>trainstone report</code> from %d runs of the clock. "
+                   "Source lines inside: ",
+                   report->clock_runs);
+    for (int s = 0; s < report->source_count; s++) {
+        if (!report->sources[s].text) continue;
+        ts_text_add(out, is_first ? "" : ", ");
+        ts_html_text(out, report->sources[s].file);
+        is_first = false;
+    }
+    ts_text_add(out, is_first ? "none" : "");
+    ts_text_add(out, ". Press d for dark or light. Trainstone is an independent model; AWS, Trainium and "
+                     "Neuron are Amazon's marks.</footer></main><div id=tt role=tooltip hidden></div>");
+}
+
 void ts_report_html(const ts_report *report, ts_text *out) {
     add_head(report, out);
     add_figures(report, out);
@@ -415,20 +482,7 @@ void ts_report_html(const ts_report *report, ts_text *out) {
     add_cost(report, out);
     ts_page_sure(report, out);
     add_counters(report, out);
-    ts_text_format(out,
-                   "<footer>Made by <code>trainstone report</code> from %d runs of the clock. "
-                   "Source lines inside: ",
-                   report->clock_runs);
-    bool is_first = true;
-    for (int s = 0; s < report->source_count; s++) {
-        if (!report->sources[s].text) continue;
-        ts_text_add(out, is_first ? "" : ", ");
-        ts_html_text(out, report->sources[s].file);
-        is_first = false;
-    }
-    ts_text_add(out, is_first ? "none" : "");
-    ts_text_add(out, ". Press d for dark or light. Trainstone is an independent model; AWS, Trainium and "
-                     "Neuron are Amazon's marks.</footer></main><div id=tt role=tooltip hidden></div>");
+    add_footer(report, out);
     add_data(report, out);
     ts_text_add(out, "<script>");
     ts_text_add(out, ts_page_script);

@@ -117,26 +117,23 @@ static int by_file(const void *a, const void *b) {
     return x->line->line < y->line->line ? -1 : x->line->line > y->line->line;
 }
 
-void ts_page_listing(const ts_report *report, ts_text *out) {
-    uint32_t count = report->lines.count < MOST_LINES ? report->lines.count : MOST_LINES;
-    if (count == 0) return;
-    ts_arena scratch = {0};
-    place *places = TS_NEW_ARRAY(&scratch, place, count);
+/* The `count` costliest lines by file, the costliest file first. */
+static place *arrange(const ts_report *report, uint32_t count, ts_arena *scratch) {
+    const ts_report_line *lines = report->lines.data;
+    place *places = TS_NEW_ARRAY(scratch, place, count);
     for (uint32_t i = 0; i < count; i++) {
-        places[i] = (place){.index = i, .line = &report->lines.data[i]};
+        places[i] = (place){.index = i, .line = &lines[i]};
         for (uint32_t j = 0; j < count; j++)
-            if (strcmp(report->lines.data[j].file, report->lines.data[i].file) == 0)
-                places[i].file_time += report->lines.data[j].time;
+            if (strcmp(lines[j].file, lines[i].file) == 0) places[i].file_time += lines[j].time;
     }
     qsort(places, count, sizeof *places, by_file);
-    ts_text_format(
-        out,
-        "<section id=source><h2>By source line</h2><p class=lede>Time on the critical path, coloured by what "
-        "bounds it. Open a line to see its instructions; its moments show above.</p><table "
-        "class=src><thead><tr><th class=n>%s<th class=n>of step<th>bound by<th class=n>MFU<th></tr></thead>",
-        ts_figure_unit(report->record.total));
+    return places;
+}
+
+/* The lines with those around them, and a mark where some are left out. */
+static void add_places(const ts_report *report, const place *places, uint32_t count, ts_text *out) {
     const char *file = NULL;
-    uint32_t last = 0;
+    uint32_t last = 0; /* line shown, of this file */
     for (uint32_t i = 0; i < count; i++) {
         const ts_report_line *line = places[i].line;
         if (!file || strcmp(file, line->file) != 0) {
@@ -154,6 +151,19 @@ void ts_page_listing(const ts_report *report, ts_text *out) {
             places[i + 1].line->line > last + AROUND + 1)
             ts_text_add(out, "<tr class=q><td><td><td><td><td class=code><b></b>...</tr>");
     }
+}
+
+void ts_page_listing(const ts_report *report, ts_text *out) {
+    uint32_t count = report->lines.count < MOST_LINES ? report->lines.count : MOST_LINES;
+    if (count == 0) return;
+    ts_arena scratch = {0};
+    ts_text_format(
+        out,
+        "<section id=source><h2>By source line</h2><p class=lede>Time on the critical path, coloured by what "
+        "bounds it. Open a line to see its instructions; its moments show above.</p><table "
+        "class=src><thead><tr><th class=n>%s<th class=n>of step<th>bound by<th class=n>MFU<th></tr></thead>",
+        ts_figure_unit(report->record.total));
+    add_places(report, arrange(report, count, &scratch), count, out);
     ts_text_add(out, "</table>");
     if (report->lines.count > count)
         ts_text_format(out, "<p class=note>%u cheaper lines are left out.</p>", report->lines.count - count);

@@ -23,7 +23,7 @@ static void add_source(const ts_report *report, const ts_report_line *line, ts_t
     }
 }
 
-static void add_waits(const ts_report *report, const ts_report_line *line, ts_text *out) {
+static void add_waits(const ts_report_line *line, ts_text *out) {
     bool used[ts_bound_count] = {false};
     ts_text_add(out, "   why   ");
     for (int rank = 0; rank < 4; rank++) {
@@ -41,8 +41,11 @@ static void add_waits(const ts_report *report, const ts_report_line *line, ts_te
         ts_figure_time(out, line->gain);
         ts_text_add(out, " less");
     }
-    ts_text_add(out, "\n   work  ");
-    (void)report;
+    ts_text_add(out, "\n");
+}
+
+static void add_work(const ts_report_line *line, ts_text *out) {
+    ts_text_add(out, "   work  ");
     ts_figure_count(out, (double)line->count);
     ts_text_add(out, " instructions");
     if (line->descriptors) {
@@ -149,7 +152,8 @@ void ts_report_explain(const ts_report *report, int lines, ts_text *out) {
         ts_figure_percent(out, ts_figure_share(line->time, report->record.total));
         ts_text_add(out, " of the step\n");
         add_source(report, line, out);
-        add_waits(report, line, out);
+        add_waits(line, out);
+        add_work(line, out);
         add_rows(report, line, out);
         add_collectives(report, i, out);
         add_try(report, line, i, out);

@@ -60,6 +60,27 @@ static void add_bounds(const ts_report *report, ts_text *out) {
     ts_text_add(out, "}");
 }
 
+/* The line's instructions, by engine and operation. */
+static void add_rows(const ts_report *report, const ts_report_line *line, ts_text *out) {
+    ts_member_key(out, "rows");
+    ts_text_add(out, "[");
+    for (uint32_t r = line->first_row; r < line->first_row + line->row_count; r++) {
+        const ts_record_row *row = &report->rows.data[r];
+        const ts_loc *loc = &report->program->locs.data[row->loc];
+        ts_text_add(out, r > line->first_row ? ", {" : "{");
+        ts_member_string(out, "engine", ts_engine_name(row->engine));
+        ts_member_string(out, "opcode", ts_op_get(row->op)->name);
+        ts_member_string(out, "hlo_name", loc->name);
+        ts_member_string(out, "file", loc->file);
+        ts_member_integer(out, "line", loc->line);
+        ts_member_integer(out, "count", (int64_t)row->count);
+        ts_member_integer(out, "busy_ps", row->busy);
+        ts_member_integer(out, "time_ps", row->bound);
+        ts_text_add(out, "}");
+    }
+    ts_text_add(out, "]");
+}
+
 static void add_lines(const ts_report *report, ts_text *out) {
     ts_member_list(out, "lines");
     for (uint32_t i = 0; i < report->lines.count; i++) {
@@ -79,24 +100,13 @@ static void add_lines(const ts_report *report, ts_text *out) {
         ts_member_integer(out, "bytes", (int64_t)line->bytes);
         ts_member_integer(out, "descriptors", (int64_t)line->descriptors);
         if (line->has_gain) ts_member_integer(out, "gain_ps", line->gain);
-        ts_member_key(out, "rows");
-        ts_text_add(out, "[");
-        for (uint32_t r = line->first_row; r < line->first_row + line->row_count; r++) {
-            const ts_record_row *row = &report->rows.data[r];
-            ts_text_add(out, r > line->first_row ? ", {" : "{");
-            ts_member_string(out, "engine", ts_engine_name(row->engine));
-            ts_member_string(out, "opcode", ts_op_get(row->op)->name);
-            ts_member_string(out, "hlo_name", report->program->locs.data[row->loc].name);
-            ts_member_string(out, "file", report->program->locs.data[row->loc].file);
-            ts_member_integer(out, "line", report->program->locs.data[row->loc].line);
-            ts_member_integer(out, "count", (int64_t)row->count);
-            ts_member_integer(out, "busy_ps", row->busy);
-            ts_member_integer(out, "time_ps", row->bound);
-            ts_text_add(out, "}");
-        }
-        ts_text_add(out, "]}");
+        add_rows(report, line, out);
+        ts_text_add(out, "}");
     }
     ts_text_add(out, "]");
+}
+
+static void add_modules(const ts_report *report, ts_text *out) {
     ts_member_list(out, "modules");
     for (uint32_t i = 0; i < report->modules.count; i++) {
         const ts_report_module *module = &report->modules.data[i];
@@ -293,6 +303,7 @@ void ts_report_json(const ts_report *report, ts_text *out) {
     add_step(report, out);
     add_bounds(report, out);
     add_lines(report, out);
+    add_modules(report, out);
     add_phases(report, out);
     add_remedies(report, out);
     add_memory(report, out);

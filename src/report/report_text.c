@@ -145,53 +145,61 @@ static void style_bar(ts_text *out, size_t start, double share, ts_bound bound, 
     ts_text_free(&tail);
 }
 
+/* One row, which takes the rank-th place. */
+static void add_bound(const ts_report *report, uint32_t rank, ts_report_style style, ts_text *out) {
+    const ts_report_bound *bound = &report->bounds.data[rank];
+    const ts_record *record = &report->record;
+    double share = ts_figure_share(bound->time, record->total);
+    ts_text word = {0};
+    size_t start = out->length;
+    ts_text_format(out, " %s", ts_figure_bound(bound->bound));
+    ts_figure_column(&word, bound->time, record->total);
+    right(out, start, BAR_AT - 2, word.data);
+    pad(out, start, BAR_AT);
+    for (int b = 0; b < (int)(share * BAR + 0.5); b++)
+        ts_text_add(out, "#");
+    pad(out, start, BAR_AT + BAR + 1);
+    ts_text_format(out, "%4.0f %%  ", 100 * share);
+    ts_text_format(out, bound->busy < 0 ? "     -" : "%4.0f %%", 100 * bound->busy);
+    if (bound->has_gain) {
+        word.length = 0;
+        ts_text_add(&word, bound->gain ? "-" : "");
+        ts_figure_column(&word, bound->gain, record->total);
+        ts_text_format(&word, " %s", ts_figure_unit(record->total));
+        right(out, start, 74, word.data);
+    }
+    if (rank == 0 && ts_report_has_next(report))
+        ts_text_format(out, "   %s is next", ts_figure_bound((unsigned)report->second));
+    ts_text_free(&word);
+    end_line(out, start);
+    style_bar(out, start, share, bound->bound, style);
+}
+
+static void add_rest(ts_time rest, ts_time total, ts_text *out) {
+    size_t start = out->length;
+    ts_text word = {0};
+    ts_text_add(out, " rest");
+    ts_figure_column(&word, rest, total);
+    right(out, start, BAR_AT - 2, word.data);
+    ts_text_free(&word);
+    end_line(out, start);
+}
+
 static void add_bounds(const ts_report *report, ts_report_style style, ts_text *out) {
     const ts_record *record = &report->record;
-    const char *unit = ts_figure_unit(record->total);
     ts_time rest = record->total;
-    size_t start = out->length;
-    ts_text_format(out, "\n bound by          bounds %-3s", unit);
-    pad(out, start + 1, 42);
+    size_t start = out->length + 1;
+    ts_text_format(out, "\n bound by          bounds %-3s", ts_figure_unit(record->total));
+    pad(out, start, 42);
     ts_text_add(out, report->has_gains ? "of step    busy   if it were free" : "of step    busy");
-    end_line(out, start + 1);
+    end_line(out, start);
     for (uint32_t i = 0; i < report->bounds.count && i < BOUNDS; i++) {
-        const ts_report_bound *bound = &report->bounds.data[i];
-        double share = ts_figure_share(bound->time, record->total);
-        if (share < 0.005) break;
-        rest -= bound->time;
-        ts_text word = {0};
-        start = out->length;
-        ts_text_format(out, " %s", ts_figure_bound(bound->bound));
-        ts_figure_column(&word, bound->time, record->total);
-        right(out, start, BAR_AT - 2, word.data);
-        pad(out, start, BAR_AT);
-        for (int b = 0; b < (int)(share * BAR + 0.5); b++)
-            ts_text_add(out, "#");
-        pad(out, start, BAR_AT + BAR + 1);
-        ts_text_format(out, "%4.0f %%  ", 100 * share);
-        ts_text_format(out, bound->busy < 0 ? "     -" : "%4.0f %%", 100 * bound->busy);
-        if (bound->has_gain) {
-            word.length = 0;
-            ts_text_add(&word, bound->gain ? "-" : "");
-            ts_figure_column(&word, bound->gain, record->total);
-            ts_text_format(&word, " %s", unit);
-            right(out, start, 74, word.data);
-        }
-        if (i == 0 && ts_report_has_next(report))
-            ts_text_format(out, "   %s is next", ts_figure_bound((unsigned)report->second));
-        ts_text_free(&word);
-        end_line(out, start);
-        style_bar(out, start, share, bound->bound, style);
+        ts_time time = report->bounds.data[i].time;
+        if (ts_figure_share(time, record->total) < 0.005) break;
+        rest -= time;
+        add_bound(report, i, style, out);
     }
-    if (rest > 0) {
-        start = out->length;
-        ts_text word = {0};
-        ts_text_add(out, " rest");
-        ts_figure_column(&word, rest, record->total);
-        right(out, start, 26, word.data);
-        ts_text_free(&word);
-        end_line(out, start);
-    }
+    if (rest > 0) add_rest(rest, record->total, out);
 }
 
 static unsigned main_bound(const ts_report_line *line) {
