@@ -95,7 +95,12 @@ ts_status ts_bundle_read(const char *program, const ts_executable *executable, t
     status = ts_json_read(&bundle->arena, (const char *)text, size, path, &root, diag);
     free(text);
     TS_TRY(status);
-    return read_manifest(root, executable, path, bundle, diag);
+    status = read_manifest(root, executable, path, bundle, diag);
+    if (status != ts_ok)
+        ts_diag_remedy(
+            diag,
+            "export the program anew: trainstone.export(fn, *args, path=...) in Python writes this file too");
+    return status;
 }
 
 void ts_bundle_free(ts_bundle *bundle) {

@@ -77,6 +77,12 @@ static ts_status fail_no_value(const parser *p, const ts_option *option) {
     return ts_usage;
 }
 
+static ts_status fail_flag(const parser *p, const ts_option *option) {
+    ts_fail(p->diag, ts_usage, "--%s takes no value", option->name);
+    ts_diag_remedy(p->diag, "write --%s alone", option->name);
+    return ts_usage;
+}
+
 /* Only one file goes to standard output, and no verb reads standard input. */
 static ts_status fail_dash(const parser *p, const ts_option *option) {
     ts_fail(p->diag, ts_usage, "--%s does not take \"-\", standard output", option->name);
@@ -105,7 +111,7 @@ static bool is_value_next(const parser *p) {
 /* `joined` is the value given in the option's own word, or NULL. */
 static ts_status read_option(parser *p, const ts_option *option, const char *joined) {
     if (option->kind == ts_option_flag) {
-        if (joined) return ts_fail(p->diag, ts_usage, "--%s takes no value", option->name);
+        if (joined) return fail_flag(p, option);
         *(bool *)((char *)p->arguments + option->offset) = true;
         return ts_ok;
     }

@@ -45,7 +45,7 @@ ts_status ts_ranks_make(const ts_session *session, ts_ranks *ranks, ts_diag *dia
     for (int i = 0; i < count && kinds; i++) {
         ranks->options[i].checks = ts_checks_new(ts_executable_program(session->executable), kinds);
         if (!ranks->options[i].checks)
-            return ts_fail(diag, ts_system, "no host memory for the checks of a run");
+            return ts_fail(diag, ts_capacity, "no host memory for the checks of a run");
     }
     return ts_ok;
 }
@@ -168,7 +168,7 @@ static ts_status clock_rank(const ts_session *session, const ts_ranks *ranks, in
 ts_status ts_ranks_imbalance(const ts_session *session, const ts_ranks *ranks, ts_text *out, ts_diag *diag) {
     ts_record *records = calloc((size_t)ranks->count, sizeof *records);
     ts_report_rank *clocked = calloc((size_t)ranks->count, sizeof *clocked);
-    ts_status status = records && clocked ? ts_ok : ts_fail(diag, ts_system, "no host memory for records");
+    ts_status status = records && clocked ? ts_ok : ts_fail(diag, ts_capacity, "no host memory for records");
     bool differ = false;
     for (int i = 1; i < ranks->count; i++)
         differ |= !ts_trace_equal(&ranks->traces[0], &ranks->traces[i]);

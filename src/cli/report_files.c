@@ -54,7 +54,7 @@ static ts_status read_trace(const char *path, const ts_json *replay, ts_trace *t
     if (runs->kind != ts_json_array) return fail_record(path, "its trace is no list", diag);
     *has_trace = true;
     trace->runs = calloc(runs->count + 1, sizeof *trace->runs);
-    if (!trace->runs) return ts_fail(diag, ts_system, "%s: no host memory for its trace", path);
+    if (!trace->runs) return ts_fail(diag, ts_capacity, "%s: no host memory for its trace", path);
     trace->capacity = runs->count + 1;
     for (uint32_t i = 0; i < runs->count; i++) {
         if (!runs->items[i].is_integer || runs->items[i].integer < 0)

@@ -106,14 +106,18 @@ static ts_status read_stream(stepper *s, const char *word, ts_diag *diag) {
     int number = ts_bundle_find(s->bundle.arguments, s->inputs, word, (size_t)(equal - word));
     if (number < 0) return fail_name(s, "stream", word, (int)(equal - word), diag);
     ts_npy *array = &s->streams[number];
-    if (array->data)
-        return ts_fail(diag, ts_usage, "--stream %.80s is given twice", s->bundle.arguments[number]);
+    if (array->data) {
+        ts_fail(diag, ts_usage, "--stream %.80s is given twice", s->bundle.arguments[number]);
+        ts_diag_remedy(diag, "join the files along their first axis, the step");
+        return ts_usage;
+    }
     TS_TRY(ts_npy_read(equal + 1, array, diag));
     TS_TRY(check_stream(s, number, equal + 1, array, diag));
-    if (s->arguments->steps && array->dim[0] < s->arguments->steps)
-        return ts_fail(diag, ts_input, "--stream %.80s: %.200s holds %lld steps, --steps asks for %d",
-                       s->bundle.arguments[number], equal + 1, (long long)array->dim[0], s->arguments->steps);
-    return ts_ok;
+    if (!s->arguments->steps || array->dim[0] >= s->arguments->steps) return ts_ok;
+    ts_fail(diag, ts_input, "--stream %.80s: %.200s holds %lld steps, --steps asks for %d",
+            s->bundle.arguments[number], equal + 1, (long long)array->dim[0], s->arguments->steps);
+    ts_diag_remedy(diag, "leave --steps out to run as many as the shortest stream has");
+    return ts_input;
 }
 
 /* Without --steps the shortest stream gives the number of steps; without streams it is one. */
@@ -129,7 +133,10 @@ static ts_status read_streams(stepper *s, ts_diag *diag) {
         }
     if (least > TS_MOST_STEPS) least = TS_MOST_STEPS;
     s->steps = s->arguments->steps ? s->arguments->steps : (int)least;
-    return s->steps ? ts_ok : ts_fail(diag, ts_input, "--stream: a file holds no step");
+    if (s->steps) return ts_ok;
+    ts_fail(diag, ts_input, "--stream: a file holds no step");
+    ts_diag_remedy(diag, "its first axis, the step, must not be empty");
+    return ts_input;
 }
 
 /* ---- values ---- */
@@ -156,9 +163,12 @@ static ts_status read_value(stepper *s, int number, const ts_safetensors *values
                 value->bytes == tensor->bytes;
     if (!fits) return fail_value(s, number, value, diag);
     for (size_t i = 0; tensor->dtype == ts_dtype_i1 && i < value->bytes; i++)
-        if (((const uint8_t *)value->data)[i] > 1)
-            return ts_fail(diag, ts_input, "%.200s: \"%.80s\" has a bool that is neither 0 nor 1",
-                           s->values_path, value->name);
+        if (((const uint8_t *)value->data)[i] > 1) {
+            ts_fail(diag, ts_input, "%.200s: \"%.80s\" has a bool that is neither 0 nor 1", s->values_path,
+                    value->name);
+            ts_diag_remedy(diag, "save x.astype(bool)");
+            return ts_input;
+        }
     TS_TRY(ts_hbm_alloc(s->machine, s->core, tensor->bytes, &s->in[number], diag));
     s->in_data[number] = s->in[number]->host;
     if (value->bytes) memcpy(s->in_data[number], value->data, value->bytes);
@@ -170,9 +180,10 @@ static ts_status read_file(stepper *s, ts_diag *diag) {
     ts_status status = ts_safetensors_read(s->values_path, &values, diag);
     for (uint32_t i = 0; i < values.count && status == ts_ok; i++) {
         const char *name = values.tensors[i].name;
-        if (ts_bundle_find(s->bundle.arguments, s->inputs, name, strlen(name)) < 0)
-            status = ts_fail(diag, ts_input, "%.200s: the program has no argument \"%.100s\"", s->values_path,
-                             name);
+        if (ts_bundle_find(s->bundle.arguments, s->inputs, name, strlen(name)) >= 0) continue;
+        status =
+            ts_fail(diag, ts_input, "%.200s: the program has no argument \"%.100s\"", s->values_path, name);
+        ts_diag_remedy(diag, "give the file that was exported with this program, or that --save wrote");
     }
     for (int i = 0; i < s->inputs && status == ts_ok; i++)
         if (!s->streams[i].data) status = read_value(s, i, &values, diag);
@@ -192,6 +203,13 @@ static ts_status read_values(stepper *s, ts_diag *diag) {
 
 /* ---- steps ---- */
 
+static ts_status fail_history(const stepper *s, int number, ts_diag *diag) {
+    ts_fail(diag, ts_capacity, "no host memory for \"%.80s\" of %d steps", s->bundle.outputs[number],
+            s->steps);
+    ts_diag_remedy(diag, "run fewer --steps at a time, with --save and --load in between");
+    return ts_capacity;
+}
+
 static ts_status make_results(stepper *s, ts_diag *diag) {
     for (int i = 0; i < s->outputs; i++) {
         const ts_tensor *tensor = output(s, i);
@@ -203,9 +221,7 @@ static ts_status make_results(stepper *s, ts_diag *diag) {
         s->history[i] = __builtin_mul_overflow((size_t)s->steps, tensor->bytes, &bytes)
                             ? NULL
                             : malloc(bytes ? bytes : 1);
-        if (!s->history[i])
-            return ts_fail(diag, ts_capacity, "no host memory for \"%.80s\" of %d steps",
-                           s->bundle.outputs[i], s->steps);
+        if (!s->history[i]) return fail_history(s, i, diag);
     }
     return ts_ok;
 }
@@ -383,16 +399,25 @@ static ts_status check_ranks(const stepper *s, ts_diag *diag) {
     return ts_unsupported;
 }
 
+static ts_status check_save(const stepper *s, ts_diag *diag) {
+    for (int i = 0; i < s->inputs; i++) {
+        ts_dtype dtype = (ts_dtype)input(s, i)->dtype;
+        if (s->streams[i].data || stored_dtype(dtype)) continue;
+        ts_fail(diag, ts_unsupported, "--save: .safetensors has no form for %s, the type of \"%.80s\"",
+                ts_dtype_get(dtype)->name, s->bundle.arguments[i]);
+        ts_diag_remedy(diag, "leave --save out; --out writes the results as .npy");
+        return ts_unsupported;
+    }
+    return ts_ok;
+}
+
 static ts_status run_steps(stepper *s, ts_text *out, ts_diag *diag) {
     TS_TRY(check_ranks(s, diag));
     TS_TRY(ts_bundle_read(s->arguments->files.data[0], s->session->executable, &s->bundle, diag));
     TS_TRY(read_streams(s, diag));
     TS_TRY(read_values(s, diag));
     if (s->arguments->out) TS_TRY(ts_arrays_check_folder(s->arguments->out, s->outputs, diag));
-    for (int i = 0; i < s->inputs && s->arguments->save; i++)
-        if (!s->streams[i].data && !stored_dtype((ts_dtype)input(s, i)->dtype))
-            return ts_fail(diag, ts_unsupported, "--save: .safetensors has no form for %s",
-                           ts_dtype_get((ts_dtype)input(s, i)->dtype)->name);
+    if (s->arguments->save) TS_TRY(check_save(s, diag));
     TS_TRY(make_results(s, diag));
     TS_TRY(run(s, diag));
     TS_TRY(write_files(s, diag));

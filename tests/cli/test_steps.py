@@ -139,7 +139,7 @@ def test_progress_on_a_terminal(folder):
 def test_streams_decide_the_number_of_steps(folder):
     assert run(folder, "count.mlirbc", "--stream", "x=xs.npy").startswith("4 steps; ")
     np.save(folder / "none.npy", np.zeros((0, 3), np.float32))
-    assert "no step" in refuse(folder, "count.mlirbc", "--stream", "x=none.npy")
+    assert "no step (its first axis" in refuse(folder, "count.mlirbc", "--stream", "x=none.npy")
 
 
 def test_names_as_jax_writes_them(folder):
@@ -162,8 +162,9 @@ def test_wrong_command_lines(folder):
     save = ("--save", "final.safetensors", "--out", "out")
     assert "did you mean x?" in refuse(folder, "count.mlirbc", "--stream", "xx=xs.npy", *save)
     assert "ARG=FILE" in refuse(folder, "count.mlirbc", "--stream", "xs.npy", *save)
-    assert "twice" in refuse(folder, "count.mlirbc", "--stream", "x=xs.npy", "x=xs.npy", *save)
-    assert "holds 4 steps" in refuse(folder, "count.mlirbc", "--steps", 5, "--stream", "x=xs.npy", *save)
+    assert "twice (join the files" in refuse(folder, "count.mlirbc", "--stream", "x=xs.npy", "x=xs.npy", *save)
+    assert "--steps asks for 5 (leave --steps out" in refuse(folder, "count.mlirbc", "--steps", 5, "--stream",
+                                                             "x=xs.npy", *save)
     assert "--stream x=FILE" in refuse(folder, "count.mlirbc", "--steps", 2, *save)
     assert "becomes this argument" in refuse(folder, "count.mlirbc", "--stream", "state.total=xs.npy", *save)
     assert "--input" in refuse(folder, "count.mlirbc", "--input", "xs.npy", "--steps", 2, *save)
@@ -195,7 +196,8 @@ def test_wrong_files(folder):
                           (lambda c: c["carry"].update({"0.count": 3}), "names no argument"),
                           (lambda c: c.update(carry=[]), "carry is no object")]:
         edit(folder / "count.json", change)
-        assert words in refuse(folder, *line)
+        said = refuse(folder, *line)
+        assert words in said and "(export the program anew: trainstone.export" in said
         (folder / "count.json").write_text(good)
     (folder / "count.json").write_text(good[:40])
     assert "JSON, line" in refuse(folder, *line)
@@ -204,7 +206,7 @@ def test_wrong_files(folder):
     (folder / "count.json").write_text(good)
     values = (folder / "count.safetensors").read_bytes()
     (folder / "count.safetensors").write_bytes(values.replace(b"state.count", b"state.counf"))
-    assert 'no argument "state.counf"' in refuse(folder, *line)
+    assert 'no argument "state.counf" (give the file that was exported' in refuse(folder, *line)
     (folder / "count.safetensors").write_bytes(values.replace(b'"I32"', b'"U32"'))
     assert 'argument "state.count" is i32 scalar, the file has U32 scalar' in refuse(folder, *line)
     (folder / "count.safetensors").write_bytes(values[:-1])

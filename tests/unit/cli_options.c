@@ -235,7 +235,7 @@ static void wrong_words_are_explained(void **state) {
         {"run", {"p", "--out"}, "--out needs a value", "--out=VALUE"},
         {"run", {"p", "--out", "--json"}, "--out needs a value", ""},
         {"run", {"p", "--out="}, "--out needs a value", ""},
-        {"run", {"p", "--json=yes"}, "--json takes no value", ""},
+        {"run", {"p", "--json=yes"}, "--json takes no value", "--json alone"},
         {"run", {"p", "--threads", "0"}, "from 1 to 1024, not \"0\"", ""},
         {"run", {"p", "--threads", "2x"}, "not \"2x\"", ""},
         {"run", {"p", "--threads=99999999999999999999"}, "from 1 to 1024", ""},
