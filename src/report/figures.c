@@ -87,6 +87,11 @@ const char *ts_figure_bound(unsigned bound) {
     return names[bound < ts_bound_count ? bound : ts_bound_count];
 }
 
+const char *ts_figure_engine(unsigned engine) {
+    static const char *const names[ts_engine_count] = {"", "Tensor", "Vector", "Scalar", "GpSimd", "Sync"};
+    return names[engine < ts_engine_count ? engine : ts_engine_none];
+}
+
 const char *ts_figure_mover(const ts_record_row *row) {
     switch (row->op) {
     case ts_op_dma_copy: return "DMA";

@@ -8,6 +8,8 @@ enum { TS_PAGE_WIDTH = 1056, TS_PAGE_LABEL = 96, TS_PAGE_TICKS = 12, TS_PAGE_PHA
 
 /* Distance of an axis's ticks: 1, 2 or 5 times a power of ten, such that the span has 4 to 10 of them. */
 double ts_page_tick_step(double span);
+/* Labels of an axis of time that is as wide as the page's drawings, at a height. */
+void ts_page_ticks(ts_time span, double y, ts_text *out);
 
 void ts_page_over_time(const ts_report *report, ts_text *out); /* page_time.c */
 void ts_page_loop(const ts_report *report, ts_text *out);      /* page_loop.c */

@@ -27,13 +27,12 @@ static void add_ways(const ts_report *report, unsigned lane, ts_text *out) {
 }
 
 static void add_lane_name(unsigned lane, ts_text *out) {
-    static const char *const names[] = {"", "Tensor", "Vector", "Scalar", "GpSimd", "Sync"};
     if (lane >= TS_LANE_QUEUE)
         ts_text_format(out, "q%u", lane - TS_LANE_QUEUE);
     else if (lane == TS_LANE_COLLECTIVE)
         ts_text_add(out, "CC-cores");
     else
-        ts_text_add(out, names[lane < ts_engine_count ? lane : 0]);
+        ts_text_add(out, ts_figure_engine(lane));
 }
 
 /* A transfer is labelled with its tensor in HBM, any other slice with its operation. */
@@ -137,17 +136,6 @@ static void add_lede(const ts_report *report, uint32_t shown, bool has_arrows, t
     ts_text_add(out, " of the step.</p>");
 }
 
-static void add_ticks(ts_time span, double height, ts_text *out) {
-    double whole = ts_figure_in(span, span), step = ts_page_tick_step(whole);
-    for (int i = 0; i < TS_PAGE_TICKS && i * step <= whole; i++) {
-        double x = LABEL + i * step / whole * PLOT;
-        ts_text tick = {0};
-        ts_text_format(&tick, "%.6g%s%s", i * step, i ? "" : " ", i ? "" : ts_figure_unit(span));
-        ts_svg_text(out, x, height + 16, "mu", 'm', tick.data);
-        ts_text_free(&tick);
-    }
-}
-
 /* Assigns a row to each lane in use, queues above engines; -1: not in use. Returns the number of rows. */
 static int find_rows(const ts_record *record, uint32_t count, int row[256]) {
     int rows = 0;
@@ -217,7 +205,7 @@ void ts_page_loop(const ts_report *report, ts_text *out) {
         add_slice(report, slice, x, y, (double)(slice->end - slice->start) * scale, out);
     }
     add_arrows(report, row, count, first, scale, out);
-    add_ticks(last - first, height, out);
+    ts_page_ticks(last - first, height + 16, out);
     ts_svg_close(out);
     ts_text_add(out, "</section>");
 }

@@ -54,6 +54,16 @@ double ts_page_tick_step(double span) {
     return step;
 }
 
+void ts_page_ticks(ts_time span, double y, ts_text *out) {
+    double whole = ts_figure_in(span, span), step = ts_page_tick_step(whole);
+    for (int i = 0; i < TS_PAGE_TICKS && i * step <= whole; i++) {
+        ts_text tick = {0};
+        ts_text_format(&tick, "%.6g%s%s", i * step, i ? "" : " ", i ? "" : ts_figure_unit(span));
+        ts_svg_text(out, LABEL + i * step / whole * PLOT, y, "mu", 'm', tick.data);
+        ts_text_free(&tick);
+    }
+}
+
 static void add_axis(double span, const char *unit, double x0, double width, double top, double bottom,
                      ts_text *out) {
     double step = ts_page_tick_step(span);
@@ -255,8 +265,18 @@ static uint32_t add_space(const ts_report *report, bool is_psum, double top, dou
     return left_out;
 }
 
+/* Names a space, and the bytes of a partition that the drawing beside covers. */
+static void add_space_name(const char *name, double bytes, double y, ts_text *out) {
+    ts_text range = {0};
+    ts_text_format(&range, "0 to %.3g KiB", bytes / 1024);
+    ts_svg_text(out, 0, y, "", 's', name);
+    ts_svg_text(out, 0, y + 18, "mu", 's', range.data);
+    ts_text_free(&range);
+}
+
 void ts_page_memory(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
+    const double psum = record->chip.psum_partition_bytes;
     if (report->boxes.count == 0) return;
     double most = 1024;
     for (uint32_t i = 0; i < report->boxes.count; i++)
@@ -267,28 +287,17 @@ void ts_page_memory(const ts_report *report, ts_text *out) {
         "<section><h2>On-chip memory</h2><p class=lede>Bytes of a partition over the step; each box lives "
         "from its first write to its last use. Peak %.3g of %.0f KiB in SBUF, %.3g of %.0f KiB in PSUM. ",
         report->sbuf_peak / 1024.0, record->chip.sbuf_partition_bytes / 1024, report->psum_peak / 1024.0,
-        record->chip.psum_partition_bytes / 1024);
+        psum / 1024);
     ts_text_add(out, "<br><span class=lgi><i class=\"k m0\"></i>arguments</span><span class=lgi><i class=\"k "
                      "m1\"></i>reloaded from HBM</span><span class=lgi><i class=\"k "
                      "m2\"></i>constants</span><span class=lgi><i class=\"k m3\"></i>computed</span><span "
                      "class=lgi><i class=\"k m4\"></i>PSUM</span></p>");
     ts_svg_open(out, NULL, TS_PAGE_WIDTH, 330, "SBUF and PSUM over the step");
-    ts_svg_text(out, 0, 100, "", 's', "SBUF");
-    ts_text label = {0};
-    ts_text_format(&label, "0 to %.3g KiB", most / 1024);
-    ts_svg_text(out, 0, 118, "mu", 's', label.data);
-    ts_svg_text(out, 0, 252, "", 's', "PSUM");
-    ts_svg_text(out, 0, 270, "mu", 's', "0 to 16 KiB");
-    ts_text_free(&label);
-    uint32_t left_out = add_space(report, false, 0, 200, most, out) +
-                        add_space(report, true, 216, 84, record->chip.psum_partition_bytes, out);
-    double span = ts_figure_in(record->total, record->total), step = ts_page_tick_step(span);
-    for (int i = 0; i < TS_PAGE_TICKS && i * step <= span; i++) {
-        ts_text tick = {0};
-        ts_text_format(&tick, "%.6g%s%s", i * step, i ? "" : " ", i ? "" : ts_figure_unit(record->total));
-        ts_svg_text(out, LABEL + i * step / span * PLOT, 318, "mu", 'm', tick.data);
-        ts_text_free(&tick);
-    }
+    add_space_name("SBUF", most, 100, out);
+    add_space_name("PSUM", psum, 252, out);
+    uint32_t left_out =
+        add_space(report, false, 0, 200, most, out) + add_space(report, true, 216, 84, psum, out);
+    ts_page_ticks(record->total, 318, out);
     ts_svg_close(out);
     if (left_out) ts_text_format(out, "<p class=note>The %u smallest boxes are left out.</p>", left_out);
     ts_text_add(out, "</section>");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/figures.h"
 #include "report/pfwriter.h"
 
 enum { HBM = TS_PF_COUNTERS, DMA, SBUF, PSUM, PENDING };
@@ -26,7 +27,6 @@ static void queue_name(const ts_record *record, unsigned queue, ts_text *out) {
 }
 
 static void add_tracks(ts_pfwriter *w, const ts_record *record) {
-    static const char *const engines[] = {"", "Tensor", "Vector", "Scalar", "GpSimd", "Sync"};
     bool is_used[256] = {false};
     ts_text name = {0};
     ts_pf_track(w, TS_PF_PROCESS, "NeuronCore 0", 0, NULL);
@@ -43,7 +43,7 @@ static void add_tracks(ts_pfwriter *w, const ts_record *record) {
         else if (lane == TS_LANE_COLLECTIVE)
             ts_text_add(&name, "collectives");
         else
-            ts_text_add(&name, engines[lane < ts_engine_count ? lane : 0]);
+            ts_text_add(&name, ts_figure_engine(lane));
         ts_pf_track(w, TS_PF_LANES + lane, name.data, 10 + (int)lane, NULL);
     }
     ts_pf_track(w, HBM, "HBM GB/s", 300, "GB/s");

@@ -140,6 +140,13 @@ def test_summary(folder):
     assert printed.stdout == (folder / "step.summary-text").read_text()
 
 
+def test_memory_is_drawn_as_large_as_the_chip_has_it(folder, tmp_path):
+    (tmp_path / "large.chip").write_text("chip trn1\npsum_partition_bytes = 32768\n")
+    page = trainstone("report", folder / "step.mlirbc", "--chip", tmp_path / "large.chip", "--html", "-").stdout
+    assert "0 to 32 KiB" in page and "0 to 16 KiB" in (folder / "step.html").read_text()
+    assert " of 32 KiB in PSUM" in page
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_standard_output(folder, tmp_path, form):
     """A file "-" is standard output, which then holds what the file would and no more."""
