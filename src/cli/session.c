@@ -1,4 +1,4 @@
-/* Opens an instance and a program for a verb, and formats shapes and sizes. */
+/* Opens an instance and a program for a verb, and formats shapes. */
 #include "cli/session.h"
 
 #include <stdlib.h>
@@ -46,7 +46,7 @@ ts_status ts_session_open(const ts_arguments *arguments, int threads, ts_session
     if (arguments->checks) TS_TRY(ts_check_parse(arguments->checks, "--check", &options.checks, diag));
     if (arguments->finds_nan) options.checks |= 1u << ts_check_nan;
     TS_TRY(ts_runtime_options_from_env(&options, diag));
-    /* again, because --auto-cast none overrides the environment too */
+    /* Again, because --auto-cast none overrides the environment too. */
     if (arguments->auto_cast) TS_TRY(read_cast(arguments, &options, diag));
     if (arguments->instance) options.chip = chip;
     session->is_chosen = options.instance || options.chip;
@@ -119,16 +119,4 @@ void ts_dims_add(ts_text *out, const int64_t *dim, int rank) {
 void ts_tensor_add(ts_text *out, const ts_tensor *tensor) {
     ts_text_format(out, "%s ", ts_dtype_get(tensor->dtype)->name);
     ts_dims_add(out, tensor->dim, tensor->rank);
-}
-
-void ts_bytes_add(ts_text *out, double bytes) {
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-    if (bytes < 1024) {
-        ts_text_format(out, "%.0f B", bytes);
-        return;
-    }
-    int unit = 0;
-    for (bytes /= 1024; bytes >= 1024 && unit < 3; unit++)
-        bytes /= 1024;
-    ts_text_format(out, bytes < 10 ? "%.2f %s" : bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
 }

@@ -28,7 +28,5 @@ void ts_session_close(ts_session *session);
 void ts_dims_add(ts_text *out, const int64_t *dim, int rank);
 /* A tensor's type like "f32 4x8". */
 void ts_tensor_add(ts_text *out, const ts_tensor *tensor);
-/* Like "1.5 MiB". */
-void ts_bytes_add(ts_text *out, double bytes);
 
 #endif

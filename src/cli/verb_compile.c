@@ -7,6 +7,7 @@
 #include "cli/interrupt.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "report/figures.h"
 
 static ts_status encode(const ts_program *program, bool is_text, uint8_t **data, size_t *size,
                         ts_diag *diag) {
@@ -54,9 +55,9 @@ static void describe(const ts_arguments *arguments, const ts_session *session, s
                    arguments->out, program->name, program->chip,
                    program->code.count - 2 * program->loops.count, program->loops.count, inputs,
                    inputs == 1 ? "" : "s", outputs, outputs == 1 ? "" : "s");
-    ts_bytes_add(out, (double)program->scratch_bytes);
+    ts_figure_bytes(out, (double)program->scratch_bytes);
     ts_text_add(out, ", file ");
-    ts_bytes_add(out, (double)size);
+    ts_figure_bytes(out, (double)size);
     ts_text_add(out, "\n");
 }
 

@@ -54,17 +54,13 @@ static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag)
     const ts_op_info *only = NULL;
     if (arguments->files.count && !(only = find(arguments->files.data[0])))
         return fail_name(arguments->files.data[0], diag);
-    if (arguments->json) ts_text_add(out, "{\"instructions\": [");
-    const char *between = "";
+    const char *between = arguments->json ? "{\"instructions\": [\n  " : "";
     for (unsigned op = ts_op_none + 1; op < ts_op_count; op++) {
         const ts_op_info *info = ts_op_get(op);
         if (only && info != only) continue;
         ts_text_add(out, between);
-        if (arguments->json)
-            ts_text_add(out, "\n  "), add_row_json(info, out);
-        else
-            add_row_text(info, out);
-        between = arguments->json ? "," : "\n";
+        (arguments->json ? add_row_json : add_row_text)(info, out);
+        between = arguments->json ? ",\n  " : "\n";
     }
     if (arguments->json) ts_text_add(out, "]}\n");
     return ts_ok;

@@ -33,13 +33,19 @@ static ts_status print_program(const uint8_t *data, size_t size, const char *pat
     return status;
 }
 
+static ts_status fail_empty(const char *path, ts_diag *diag) {
+    ts_fail(diag, ts_input, "%s: empty", path);
+    ts_diag_remedy(diag, "a program is what trainstone.export or trainstone compile wrote: write it again");
+    return ts_input;
+}
+
 static ts_status run(const ts_arguments *arguments, ts_text *out, ts_diag *diag) {
     const char *path = arguments->files.data[0];
     uint8_t *data = NULL;
     size_t size = 0;
     TS_TRY(ts_file_read(path, &data, &size, diag));
     bool is_bytecode = size >= 4 && memcmp(data, "ML\xefR", 4) == 0;
-    ts_status status = size == 0     ? ts_fail(diag, ts_input, "%s: empty", path)
+    ts_status status = size == 0     ? fail_empty(path, diag)
                        : is_bytecode ? print_graph(data, size, path, out, diag)
                                      : print_program(data, size, path, out, diag);
     free(data);

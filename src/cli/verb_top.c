@@ -7,6 +7,7 @@
 #include "cli/console.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "report/figures.h"
 #include "runtime/live.h"
 
 typedef struct listing {
@@ -72,7 +73,7 @@ static void add_core(ts_text *out, const ts_live_page *page, int number, uint64_
     add_column(out, 6, &cell);
     add_host(out, &core, now);
     add_predicted(out, &core);
-    if (core.hbm_bytes) ts_bytes_add(&cell, (double)core.hbm_bytes);
+    if (core.hbm_bytes) ts_figure_bytes(&cell, (double)core.hbm_bytes);
     add_column(out, 9, &cell);
     ts_text_add(out, "\n");
 }

@@ -87,6 +87,13 @@ const char *ts_figure_bound(unsigned bound) {
     return names[bound < ts_bound_count ? bound : ts_bound_count];
 }
 
+unsigned ts_figure_main_bound(const ts_time bounds[ts_bound_count]) {
+    unsigned best = 0;
+    for (unsigned b = 1; b < ts_bound_count; b++)
+        if (bounds[b] > bounds[best]) best = b;
+    return best;
+}
+
 const char *ts_figure_engine(unsigned engine) {
     static const char *const names[ts_engine_count] = {"", "Tensor", "Vector", "Scalar", "GpSimd", "Sync"};
     return names[engine < ts_engine_count ? engine : ts_engine_none];

@@ -22,6 +22,8 @@ double ts_figure_share(ts_time part, ts_time whole);
 void ts_figure_dollars(ts_text *out, double value);
 /* A bound as words: "DMA descriptors". */
 const char *ts_figure_bound(unsigned bound);
+/* The bound with most of a time that is divided among them. */
+unsigned ts_figure_main_bound(const ts_time bounds[ts_bound_count]);
 /* An engine as a word, "GpSimd"; "" for what is none. */
 const char *ts_figure_engine(unsigned engine);
 /* Who does the work of a row; for a transfer not the engine that triggers it. */

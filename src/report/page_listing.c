@@ -196,9 +196,7 @@ static void add_children(const ts_report *report, uint32_t parent, double x, dou
     for (uint32_t i = 0; i < count; i++) {
         const ts_report_module *module = list[i];
         double share = (double)module->time / (double)report->record.total, own = share * TS_PAGE_WIDTH;
-        unsigned best = 0;
-        for (unsigned b = 1; b < ts_bound_count; b++)
-            if (module->bounds[b] > module->bounds[best]) best = b;
+        unsigned best = ts_figure_main_bound(module->bounds);
         if (own < 0.5 || at + own > x + width + 1) continue;
         ts_text tip = {0};
         ts_text_format(&tip, "%s: ", module->name);

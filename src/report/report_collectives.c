@@ -104,12 +104,9 @@ bool ts_report_imbalance(const ts_report_rank *ranks, int count, ts_text *out) {
                    ranks[best].word, ranks[best].number);
     if (!row) return true;
     const ts_loc *loc = &ranks[worst].program->locs.data[row->loc];
-    unsigned bound = 0;
-    for (unsigned b = 1; b < ts_bound_count; b++)
-        if (row->bounds[b] > row->bounds[bound]) bound = b;
     ts_text_add(out, "; most of it is ");
     ts_report_place(loc->file ? loc->file : "", loc->line, out);
-    ts_text_format(out, ", %s, for ", ts_figure_bound(bound));
+    ts_text_format(out, ", %s, for ", ts_figure_bound(ts_figure_main_bound(row->bounds)));
     ts_figure_time(out, row->bound);
     return true;
 }

@@ -131,9 +131,7 @@ static void add_try(const ts_report *report, const ts_report_line *line, uint32_
         [ts_bound_collective] = "fewer, larger messages; work that does not need them beside them",
         [ts_bound_wait] = "longer instructions, or independent work between dependent ones",
     };
-    unsigned best = ts_bound_wait;
-    for (unsigned b = 0; b < ts_bound_count; b++)
-        if (line->bounds[b] > line->bounds[best]) best = b;
+    unsigned best = ts_figure_main_bound(line->bounds);
     if (tries[best]) ts_text_format(out, "   try   %s\n", tries[best]);
 }
 

@@ -202,13 +202,6 @@ static void add_bounds(const ts_report *report, ts_report_style style, ts_text *
     if (rest > 0) add_rest(rest, record->total, out);
 }
 
-static unsigned main_bound(const ts_report_line *line) {
-    unsigned best = 0;
-    for (unsigned b = 1; b < ts_bound_count; b++)
-        if (line->bounds[b] > line->bounds[best]) best = b;
-    return best;
-}
-
 static void add_lines(const ts_report *report, ts_text *out) {
     const ts_record *record = &report->record;
     size_t start = out->length + 1;
@@ -232,7 +225,7 @@ static void add_lines(const ts_report *report, ts_text *out) {
         ts_figure_column(&word, line->time, record->total);
         right(out, start, 36, word.data);
         ts_text_format(out, "   %5.1f %%   %-16s  ", 100 * ts_figure_share(line->time, record->total),
-                       ts_figure_bound(main_bound(line)));
+                       ts_figure_bound(ts_figure_main_bound(line->bounds)));
         ts_text_format(out, "%s%s%s", line->function, line->function[0] && line->op[0] ? ", " : "", line->op);
         end_line(out, start);
     }

@@ -420,6 +420,9 @@ def test_compile_that_cannot_write_leaves_nothing(folder):
     assert "--out does not take" in refuse("run", "add.trn", "--input", "x.npy", "y.npy", "--out", "-", code=2,
                                            cwd=folder)
     assert "compiled already" in refuse("compile", "add.trn", "--dump=fold", cwd=folder)
+    (folder / "taken/empty.trn").write_bytes(b"")
+    assert "write it again" in refuse("print", "taken/empty.trn", cwd=folder)
+    (folder / "taken/empty.trn").unlink()
     assert sorted(folder.rglob("*")) == before
 
 
