@@ -6,6 +6,7 @@
 #include "machine/deferred.h"
 #include "machine/homes.h"
 #include "machine/segment.h"
+#include "machine/through.h"
 #include "machine/turn.h"
 
 static bool covers(const ts_area *outer, const ts_area *inner) {
@@ -130,30 +131,23 @@ void ts_deferred_drop(ts_core *core) {
 
 /* ---- loads ---- */
 
-/* Finds how the bytes of a partition lie in HBM; false: not in runs at equal distances. */
-static bool find_lying(const ts_pair *pair, int dim, ts_lying *lying) {
-    *lying = (ts_lying){.data = pair->src, .pitch = dim < 0 ? 0 : pair->src_step[dim], .run = pair->dst_size};
-    for (int i = pair->dims; i-- > 0;) {
-        if (i == dim) continue;
-        if (lying->step != 0 || pair->dst_step[i] != lying->run) return false;
-        if (pair->src_step[i] == lying->run)
-            lying->run *= pair->count[i];
-        else
-            lying->step = pair->src_step[i];
-    }
-    return true;
+/* Whether the load is one that its readers can do without. */
+static bool is_for_readers(const ts_exec *exec, const ts_pair *pair, int dim, const ts_rows *dst,
+                           ts_lying *lying) {
+    if (ts_homes_multiplied(exec->homes, dst->tile))
+        return pair->dst_dtype == pair->src_dtype && !pair->is_added && ts_rows_are_adjacent(dst) &&
+               ts_pair_lying(pair, dim, lying);
+    return ts_homes_by_rows(exec->homes, dst->tile) && ts_is_readable(pair, dim, dst, lying);
 }
 
 bool ts_defer_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
                    const ts_work *work, const ts_window *window) {
     const ts_exec *exec = set->exec;
-    if (!exec->homes || dst->space != ts_space_sbuf || !ts_homes_multiplied(exec->homes, dst->tile) ||
-        pair->dst_dtype != pair->src_dtype || pair->is_added || !ts_rows_are_adjacent(dst) ||
-        work->size > TS_DEFERRED_CONTEXT)
-        return false;
     ts_deferral d = {.kind = ts_put_off_load, .set = *set, .tile = dst->tile, .window = *window};
+    if (!exec->homes || dst->space != ts_space_sbuf || work->size > TS_DEFERRED_CONTEXT ||
+        !is_for_readers(exec, pair, dim, dst, &d.lying))
+        return false;
     d.source.space = ts_space_hbm;
-    if (!find_lying(pair, dim, &d.lying)) return false;
     add(set->exec, &d, work);
     return true;
 }
@@ -167,31 +161,44 @@ static ts_window window_of(const ts_rows *rows) {
                        .parts = (int32_t)rows->parts};
 }
 
-bool ts_deferred_lying(ts_operand_set *set, ts_rows *rows) {
-    const ts_exec *exec = set->exec;
-    const ts_deferrals *all = exec->core->deferrals;
-    const ts_segment *s = exec->core->segment;
-    if (set->is_empty || rows->space != ts_space_sbuf || !ts_rows_are_adjacent(rows)) return false;
+/* The load, put off, that would have set all of the rows; NULL: none. */
+static const ts_deferral *load_of(const ts_operand_set *set, const ts_rows *rows) {
+    const ts_deferrals *all = set->exec->core->deferrals;
+    if (set->is_empty || rows->space != ts_space_sbuf) return NULL;
     const ts_area area = ts_rows_area(rows);
     for (int i = 0; i < all->count; i++) {
         const ts_deferral *d = &all->list[all->slot[i]];
-        if (d->kind != ts_put_off_load || !covers(&d->place, &area)) continue;
-        const ts_lying *lying = &d->lying;
-        const int64_t at = area.low - d->place.low, run = at / lying->run;
-        if ((at + rows->high - 1) / lying->run != run) return false;
-        ts_rows moved = *rows;
-        moved.base =
-            lying->data + (area.part - d->place.part) * lying->pitch + run * lying->step + at % lying->run;
-        moved.pitch = lying->pitch;
-        if (!ts_rows_are_arrays(&moved)) return false;
-        *rows = moved;
-        const ts_window window = window_of(rows);
-        for (int w = 0; w < s->transfers; w++)
-            if (s->windows[w].is_written && ts_windows_meet(&s->windows[w], &window)) ts_segment_run(exec);
-        set->read_across_hbm[set->across_hbm++] = window;
-        return true;
+        if (d->kind == ts_put_off_load && covers(&d->place, &area)) return d;
     }
-    return false;
+    return NULL;
+}
+
+/* Runs the segment if it writes what the window reads. */
+static void await(const ts_exec *exec, const ts_window *window) {
+    const ts_segment *s = exec->core->segment;
+    for (int i = 0; i < s->transfers; i++)
+        if (s->windows[i].is_written && ts_windows_meet(&s->windows[i], window)) ts_segment_run(exec);
+}
+
+bool ts_deferred_lying(ts_operand_set *set, ts_rows *rows) {
+    const ts_deferral *load = load_of(set, rows);
+    ts_rows moved = *rows;
+    if (!load || !ts_point_to_runs(&load->lying, &load->place, &moved) || !ts_rows_are_arrays(&moved))
+        return false;
+    *rows = moved;
+    const ts_window window = window_of(rows);
+    await(set->exec, &window);
+    set->read_across_hbm[set->across_hbm++] = window;
+    return true;
+}
+
+bool ts_deferred_near(ts_operand_set *set, ts_rows *rows) {
+    const ts_deferral *load = load_of(set, rows);
+    if (!load || set->reads == TS_READS || !ts_point_to_runs(&load->lying, &load->place, rows)) return false;
+    await(set->exec, &load->window);
+    set->read[set->reads++] = load->window;
+    rows->space = ts_space_none;
+    return true;
 }
 
 void ts_deferred_store(ts_exec *exec, const uint8_t *data, int64_t bytes) {

@@ -4,10 +4,10 @@
    the second copy transposes the values themselves. Where the tiles of the program are known, that copy is
    put off, too: a product then reads its stationary operand transposed where the values lie
    (ts_deferred_turned). A load that only products read is put off as well, and they read HBM
-   (ts_deferred_lying). A move is forgotten when an instruction overwrites its whole destination, or touches
-   it once its tile is not needed any more (homes.h). Any other access to its destination, and any write to
-   its source, be it in HBM, makes the move first, so that no instruction can tell the difference. Private to
-   src/machine. */
+   (ts_deferred_lying); so is one that Vector and ScalarE read several times (ts_deferred_near). A move is
+   forgotten when an instruction overwrites its whole destination, or touches it once its tile is not needed
+   any more (homes.h). Any other access to its destination, and any write to its source, be it in HBM, makes
+   the move first, so that no instruction can tell the difference. Private to src/machine. */
 #ifndef TS_MACHINE_DEFERRED_H
 #define TS_MACHINE_DEFERRED_H
 
@@ -22,13 +22,6 @@ typedef enum ts_deferral_kind {
     ts_put_off_join,   /* halves joined to transposed values */
     ts_put_off_load    /* a DMA from HBM */
 } ts_deferral_kind;
-
-/* How the bytes that a load brings to a partition lie in HBM: in runs of `run` bytes, `step` bytes apart, the
-   first at `data` for the first partition and `pitch` bytes further on for each next one. */
-typedef struct ts_lying {
-    uint8_t *data;
-    int64_t pitch, run, step;
-} ts_lying;
 
 typedef struct ts_deferral {
     ts_deferral_kind kind;
@@ -81,12 +74,15 @@ typedef struct ts_turned {
 /* Whether all of the rows belong to such a tile. If so, `turned` is filled and the rows need not be met. */
 bool ts_deferred_turned(const ts_exec *exec, const ts_rows *rows, ts_turned *turned);
 
-/* Puts off a load of rows that only products read. False: it is another one, and the caller makes it. */
+/* Puts off a load of rows that only products read, or only instructions that read a partition's bytes where
+   ts_deferred_near finds them. False: it is another one, and the caller makes it. */
 bool ts_defer_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
                    const ts_work *work, const ts_window *window);
 /* If a load that is put off would have set all of the rows, makes them point to HBM, notes that in the set,
    and returns true. Such rows need not be met; whoever reads them waits in the segment or runs it. */
 bool ts_deferred_lying(ts_operand_set *set, ts_rows *rows);
+/* The same for an instruction that reads the rows in their own partitions, which may then be runs. */
+bool ts_deferred_near(ts_operand_set *set, ts_rows *rows);
 
 /* Makes all moves that are put off, before a run whose checks follow every instruction. */
 void ts_deferred_settle(ts_exec *exec);

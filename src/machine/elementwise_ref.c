@@ -200,8 +200,8 @@ ts_status ts_exec_tensor_tensor(ts_exec *exec, const ts_inst *head) {
     ts_operand_set set = {.exec = exec};
     chain c = {.steps = 1, .step = {{.op = inst->op}}};
     ts_rows_whole(&set, &inst->dst, &c.dst);
-    ts_rows_source(&set, &inst->data1, &c.dst, true, &c.data);
-    ts_rows_source(&set, &inst->data2, &c.dst, true, &c.step[0].rows);
+    ts_rows_source_near(&set, &inst->data1, &c.dst, true, &c.data);
+    ts_rows_source_near(&set, &inst->data2, &c.dst, true, &c.step[0].rows);
     if (!ts_operands_known(&set)) return ts_ok;
     c.is_integer = ts_alu_is_integer(head, inst->op, inst->data1.dtype, inst->data2.dtype);
     run_chain(&set, &c);
@@ -216,7 +216,7 @@ ts_status ts_exec_tensor_scalar(ts_exec *exec, const ts_inst *head) {
                .step = {{.op = inst->op0, .is_reversed = inst->reverse0, .is_column = true},
                         {.op = inst->op1, .is_reversed = inst->reverse1, .is_column = true}}};
     ts_rows_whole(&set, &inst->dst, &c.dst);
-    ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
+    ts_rows_source_near(&set, &inst->data, &c.dst, true, &c.data);
     ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
     if (c.steps == 2) ts_column_get(&set, &inst->operand1, &c.dst, &c.step[1].column);
     if (!ts_operands_known(&set)) return ts_ok;
@@ -233,9 +233,9 @@ ts_status ts_exec_scalar_tensor_tensor(ts_exec *exec, const ts_inst *head) {
                .step = {{.op = inst->op0, .is_reversed = inst->reverse0, .is_column = true},
                         {.op = inst->op1, .is_reversed = inst->reverse1}}};
     ts_rows_whole(&set, &inst->dst, &c.dst);
-    ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
+    ts_rows_source_near(&set, &inst->data, &c.dst, true, &c.data);
     ts_column_get(&set, &inst->operand0, &c.dst, &c.step[0].column);
-    ts_rows_source(&set, &inst->operand1, &c.dst, true, &c.step[1].rows);
+    ts_rows_source_near(&set, &inst->operand1, &c.dst, true, &c.step[1].rows);
     if (!ts_operands_known(&set)) return ts_ok;
     c.is_integer = ts_alu_is_integer(head, inst->op0, inst->data.dtype, inst->operand1.dtype);
     run_chain(&set, &c);
@@ -251,7 +251,7 @@ ts_status ts_exec_reciprocal(ts_exec *exec, const ts_inst *head) {
                          .is_column = true,
                          .column = {.is_constant = true, .value = 1}}}};
     ts_rows_whole(&set, &inst->dst, &c.dst);
-    ts_rows_source(&set, &inst->data, &c.dst, true, &c.data);
+    ts_rows_source_near(&set, &inst->data, &c.dst, true, &c.data);
     if (ts_operands_known(&set)) run_chain(&set, &c);
     return ts_ok;
 }
@@ -332,9 +332,10 @@ ts_status ts_exec_tensor_copy(ts_exec *exec, const ts_inst *head) {
     ts_rows_whole(&set, &inst->dst, &c.dst);
     ts_rows_peek(&set, &inst->src, &c.src);
     if (ts_defer_join(&set, &c.dst, &c.src)) return ts_ok;
-    ts_rows_meet(&set, &c.dst, true, &c.src);
+    const bool is_whole_words = c.src.dtype != ts_dtype_u16; /* copies of u16 may be put off */
+    (is_whole_words ? ts_rows_meet_near : ts_rows_meet)(&set, &c.dst, true, &c.src);
     if (!ts_operands_known(&set)) return ts_ok;
-    if (c.src.dtype != ts_dtype_u16) ts_read_through(&set, &c.src); /* copies of u16 may be put off */
+    if (is_whole_words) ts_read_through(&set, &c.src);
     if (c.is_exact && run_permuted(&set, &c)) return ts_ok;
     const ts_work work = work_of(&c, copy_rows, 0.2);
     if (!ts_defer_halves(&set, &c.dst, &c.src, &work)) ts_work_rows(&set, &work);

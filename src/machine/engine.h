@@ -111,16 +111,21 @@ void ts_rows_whole(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
    element i of dst depends on element i of this source only. */
 void ts_rows_source(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
                     ts_rows *rows);
+/* The same for an instruction that reads a partition's bytes wherever they are: rows that a load, put off,
+   would have set point to HBM (deferred.h). */
+void ts_rows_source_near(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
+                         ts_rows *rows);
 /* Resolves a source of which each partition of the destination needs all partitions. If the two may share
    bytes, ts_rows_protect must follow. */
 void ts_rows_across(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
 /* Does what ts_rows_source does for one more destination of a source that is resolved. */
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise);
 
-/* ts_rows_source and ts_rows_across in two steps. ts_rows_peek only resolves; the second step *meets* the
-   operand: it makes moves into it that are put off, and fills bytes that nothing has set. */
+/* ts_rows_source, ts_rows_source_near and ts_rows_across in two steps. ts_rows_peek only resolves; the second
+   step *meets* the operand: it makes moves into it that are put off, and fills bytes that nothing has set. */
 void ts_rows_peek(ts_operand_set *set, const ts_ap *ap, ts_rows *rows);
 void ts_rows_meet(ts_operand_set *set, const ts_rows *dst, bool is_pointwise, ts_rows *rows);
+void ts_rows_meet_near(ts_operand_set *set, const ts_rows *dst, bool is_pointwise, ts_rows *rows);
 void ts_rows_meet_across(ts_operand_set *set, ts_rows *rows);
 /* What rows on chip touch. */
 ts_area ts_rows_area(const ts_rows *rows);

@@ -16,6 +16,7 @@ typedef struct home {
     uint32_t first, last; /* code positions between which it is needed */
     uint32_t uses;        /* operands that name it */
     bool is_only_read;    /* its first instruction sets it as a whole; only `by_rows` read it afterwards */
+    bool is_by_rows;      /* only `by_rows` name it after its first instruction, some in loops of their own */
     bool is_multiplied;   /* products name it after its first instruction, and maybe DMAs */
 } home;
 
@@ -59,6 +60,10 @@ bool ts_homes_pass_on(const ts_homes *homes, uint32_t tile, uint32_t at) {
 uint32_t ts_homes_readers(const ts_homes *homes, uint32_t tile, uint32_t at) {
     const home *h = &homes->homes[tile - 1];
     return h->is_only_read && h->first == at ? h->uses - 1 : 0;
+}
+
+bool ts_homes_by_rows(const ts_homes *homes, uint32_t tile) {
+    return homes->homes[tile - 1].is_by_rows;
 }
 
 bool ts_homes_multiplied(const ts_homes *homes, uint32_t tile) {
@@ -121,6 +126,7 @@ static bool settle(ts_homes *homes, const ts_program *program, const ts_tile_lif
                    .last = life->last,
                    .uses = life->uses,
                    .is_only_read = life->is_set_whole && !life->is_kept && (life->readers & ~by_rows) == 0,
+                   .is_by_rows = life->is_kept && (life->readers & ~by_rows) == 0,
                    .is_multiplied = (life->readers & ~BIT(dma_copy)) == BIT(nc_matmul)};
     }
     qsort(guests, count, sizeof *guests, by_first);

@@ -30,6 +30,8 @@ bool ts_homes_pass_on(const ts_homes *homes, uint32_t tile, uint32_t at);
    of the same trip, that nothing else uses the tile, and that their instructions read a partition's bytes
    where ts_read_through finds them; otherwise 0. */
 uint32_t ts_homes_readers(const ts_homes *homes, uint32_t tile, uint32_t at);
+/* Whether such instructions alone name the tile once its first instruction has set it, but not each once. */
+bool ts_homes_by_rows(const ts_homes *homes, uint32_t tile);
 /* Whether products use the tile once its first instruction has set it, and nothing else but DMAs. */
 bool ts_homes_multiplied(const ts_homes *homes, uint32_t tile);
 /* The home of byte `offset` of a partition, which belongs to tile number `tile` (ts_ap.tensor). */

@@ -367,7 +367,7 @@ ts_status ts_exec_tensor_reduce(ts_exec *exec, const ts_inst *head) {
                    magnitude(data->dim[kept - 1].step) < magnitude(data->dim[data->dims - 1].step);
     ts_ap wide = is_wide ? turned(data, axes) : (ts_ap){0};
     ts_rows_whole(&set, &inst->dst, &r.dst);
-    ts_rows_source(&set, is_wide ? &wide : data, &r.dst, false, &r.data);
+    ts_rows_source_near(&set, is_wide ? &wide : data, &r.dst, false, &r.data);
     if (!ts_operands_known(&set)) return ts_ok;
     ts_read_through(&set, &r.data);
     double row_ns = 0.3 * (double)r.reduced;

@@ -196,6 +196,19 @@ void ts_rows_meet(ts_operand_set *set, const ts_rows *dst, bool is_pointwise, ts
     ts_rows_protect(set, rows, dst, is_pointwise);
 }
 
+void ts_rows_meet_near(ts_operand_set *set, const ts_rows *dst, bool is_pointwise, ts_rows *rows) {
+    if (set->exec->core->deferrals->count > 0 && ts_deferred_near(set, rows))
+        note_partitions(set, rows);
+    else
+        ts_rows_meet(set, dst, is_pointwise, rows);
+}
+
+void ts_rows_source_near(ts_operand_set *set, const ts_ap *ap, const ts_rows *dst, bool is_pointwise,
+                         ts_rows *rows) {
+    ts_rows_peek(set, ap, rows);
+    ts_rows_meet_near(set, dst, is_pointwise, rows);
+}
+
 void ts_rows_protect(ts_operand_set *set, ts_rows *rows, const ts_rows *dst, bool is_pointwise) {
     if (set->is_empty || rows->space == ts_space_hbm || !shares_bytes(rows, dst)) return;
     if (is_pointwise && is_same_pattern(rows, dst)) return;

@@ -110,7 +110,7 @@ ts_status ts_exec_activation(ts_exec *exec, const ts_inst *head) {
                     .has_bias = inst->bias.space != ts_space_none,
                     .sum = {.op = ts_alu_add, .cmd = inst->reduce_cmd}};
     ts_rows_whole(&set, &inst->dst, &a.dst);
-    ts_rows_source(&set, &inst->data, &a.dst, true, &a.data);
+    ts_rows_source_near(&set, &inst->data, &a.dst, true, &a.data);
     ts_column_get(&set, &inst->scale, &a.dst, &a.scale);
     if (a.has_bias) ts_rows_source(&set, &inst->bias, &a.dst, false, &a.bias);
     ts_accumulation_get(&set, &inst->reduce, &a.dst, &a.sum);

@@ -230,7 +230,8 @@ static bool is_better_apart(const ts_exec *exec, const ts_operand_set *set, cons
 static void keep_window(ts_segment *s, const ts_window *window) {
     for (int i = s->transfers; i-- > 0;)
         if (s->windows[i].low == window->low && s->windows[i].high == window->high &&
-            s->windows[i].step == window->step && s->windows[i].is_written == window->is_written)
+            s->windows[i].step == window->step && s->windows[i].part == window->part &&
+            s->windows[i].parts == window->parts && s->windows[i].is_written == window->is_written)
             return;
     s->windows[s->transfers++] = *window;
 }
@@ -255,6 +256,8 @@ static void append(ts_segment *s, const ts_operand_set *set, const ts_work *work
     s->across += set->across;
     for (int i = 0; i < set->across_hbm; i++)
         keep_window(s, &set->read_across_hbm[i]);
+    for (int i = 0; i < set->reads; i++)
+        keep_window(s, &set->read[i]);
     if (columns > 0) {
         s->in_column[s->in_columns++] = set->written[0];
         return;
@@ -279,11 +282,8 @@ static bool take(const ts_operand_set *set, const ts_work *work, const ts_window
         return false;
     }
     if (is_full(s, work) || (window && !may_wait(s, window)) || !is_in_order(s, set) ||
-        !is_beside_columns(s, set)) {
-        ts_segment_run(exec); /* which drops the windows of loads that the instruction reads instead */
-        for (int i = 0; i < set->reads; i++)
-            s->windows[s->transfers++] = set->read[i];
-    }
+        !is_beside_columns(s, set))
+        ts_segment_run(exec);
     append(s, set, work, 0);
     if (window) s->windows[s->transfers++] = *window;
     return true;

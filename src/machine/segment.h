@@ -3,7 +3,7 @@
 #ifndef TS_MACHINE_SEGMENT_H
 #define TS_MACHINE_SEGMENT_H
 
-#include "machine/engine.h"
+#include "machine/transfer.h"
 
 enum {
     TS_SEGMENT_LENGTH = 64,
@@ -41,8 +41,7 @@ typedef struct ts_load {
     uint32_t readers; /* operands that have yet to read the tile */
     ts_area area;     /* that the load sets */
     bool is_far;      /* from memory rather than the caches */
-    uint8_t *data;    /* host address in HBM of the first byte of the area */
-    int64_t pitch;    /* bytes to those of the next partition */
+    ts_lying lying;   /* how the area's bytes lie in HBM */
     ts_window window;
 } ts_load;
 

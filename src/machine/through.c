@@ -70,7 +70,17 @@ bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, c
     return true;
 }
 
-enum { SHORT_ROW = 2048 }; /* bytes; a copy reads several such rows at a time if they are far away */
+enum {
+    SHORT_ROW = 2048, /* bytes; a copy reads several such rows at a time if they are far away */
+    SHORT_RUN = 512   /* bytes; of shorter runs a copy is read faster */
+};
+
+bool ts_is_readable(const ts_pair *pair, int dim, const ts_rows *dst, ts_lying *lying) {
+    if (pair->dst_dtype != pair->src_dtype || pair->is_added || !ts_rows_are_adjacent(dst) ||
+        !ts_pair_lying(pair, dim, lying))
+        return false;
+    return lying->step == 0 ? !pair->is_far || lying->run >= SHORT_ROW : lying->run >= SHORT_RUN;
+}
 
 /* The tile's next readers want what is loaded now, not what a load of an earlier trip was to bring. */
 static void forget_loads(ts_segment *s, uint32_t tile) {
@@ -84,17 +94,16 @@ void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const
     ts_segment *s = exec->core->segment;
     if (!exec->homes || dst->space != ts_space_sbuf) return;
     forget_loads(s, dst->tile);
-    if (!is_of_rows(pair, dim) || !ts_rows_are_adjacent(dst) || (pair->is_far && dst->high < SHORT_ROW))
-        return;
+    ts_lying lying;
+    if (!ts_is_readable(pair, dim, dst, &lying)) return;
     const uint32_t readers = ts_homes_readers(exec->homes, dst->tile, exec->at);
     if (readers == 0) return;
     s->load[s->loads++] = (ts_load){.tile = dst->tile,
                                     .waiting = s->count - 1,
                                     .readers = readers,
                                     .area = ts_rows_area(dst),
-                                    .is_far = pair->is_far,
-                                    .data = pair->src,
-                                    .pitch = dim >= 0 ? pair->src_step[dim] : 0,
+                                    .is_far = pair->is_far && lying.step == 0,
+                                    .lying = lying,
                                     .window = *window};
 }
 
@@ -119,7 +128,7 @@ void ts_fetch_ahead(const ts_operand_set *set, size_t offset) {
 static void fetch(ts_segment *s, const ts_load *load) {
     ts_ahead *ahead = ahead_of(s, s->count, load->area.part, load->area.parts);
     if (ahead && !ahead->data)
-        *ahead = (ts_ahead){load->data, load->pitch, load->area.high - load->area.low, false};
+        *ahead = (ts_ahead){load->lying.data, load->lying.pitch, load->lying.run, false};
 }
 
 ts_ahead ts_load_ahead(const ts_operand_set *set) {
@@ -128,9 +137,33 @@ ts_ahead ts_load_ahead(const ts_operand_set *set) {
         ts_load *load = &s->load[i];
         if (!load->is_far || load->area.part != set->part || load->area.parts != set->parts) continue;
         load->is_far = false;
-        return (ts_ahead){load->data, load->pitch, load->area.high - load->area.low, false};
+        return (ts_ahead){load->lying.data, load->lying.pitch, load->lying.run, false};
     }
     return (ts_ahead){0};
+}
+
+bool ts_point_to_runs(const ts_lying *lying, const ts_area *place, ts_rows *rows) {
+    const int64_t at = rows->offset + rows->low - place->low, inside = at % lying->run;
+    const int64_t bytes = rows->high - rows->low;
+    uint8_t *data =
+        lying->data + (rows->part - place->part) * lying->pitch + at / lying->run * lying->step + inside;
+    if (inside + bytes <= lying->run) {
+        rows->base = data - rows->low;
+    } else {
+        if (!ts_rows_are_adjacent(rows) || inside != 0 || bytes % lying->run != 0 ||
+            lying->run % rows->size != 0)
+            return false;
+        rows->base = data;
+        rows->dims = 2;
+        rows->count[0] = bytes / lying->run, rows->step[0] = lying->step;
+        rows->count[1] = lying->run / rows->size, rows->step[1] = rows->size;
+        const int64_t last = (rows->count[0] - 1) * lying->step;
+        rows->low = last < 0 ? last : 0;
+        rows->high = (last > 0 ? last : 0) + lying->run;
+    }
+    rows->pitch = lying->pitch;
+    rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
+    return true;
 }
 
 void ts_read_through(ts_operand_set *set, ts_rows *rows) {
@@ -142,10 +175,9 @@ void ts_read_through(ts_operand_set *set, ts_rows *rows) {
     if (i < 0) return;
     ts_load *load = &s->load[i];
     const ts_area area = ts_rows_area(rows);
-    if (!is_inside(&area, &load->area) || is_changed(s, load)) return;
-    rows->base = load->data + (rows->part - load->area.part) * load->pitch + (rows->offset - load->area.low);
-    rows->pitch = load->pitch;
-    rows->is_plain = rows->dtype == ts_dtype_f32 && ts_rows_are_arrays(rows);
+    if (!is_inside(&area, &load->area) || is_changed(s, load) ||
+        !ts_point_to_runs(&load->lying, &load->area, rows))
+        return;
     set->read[set->reads++] = load->window;
     if (load->is_far) fetch(s, load);
     load->is_far = false;                                          /* prefetched once */

@@ -5,14 +5,20 @@
 #define TS_MACHINE_THROUGH_H
 
 #include "machine/segment.h"
-#include "machine/transfer.h"
 
 /* A store of `src` that may wait; dimension `dim` of `pair` walks the partitions (-1: none does). True: the
    instruction that makes src waits and will write to HBM itself, so nothing is left to do for the store. */
 bool ts_write_through(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *src,
                       const ts_window *window);
 
-/* Notes a load of `dst`, the last instruction of the segment, so that readers can do without it. */
+/* Whether readers of a load of `dst` should find its bytes in HBM; if so, `lying` says how they lie there. */
+bool ts_is_readable(const ts_pair *pair, int dim, const ts_rows *dst, ts_lying *lying);
+/* Points rows, which are part of what a load sets, to where it reads them. False: they are neither part of
+   one run nor whole runs. */
+bool ts_point_to_runs(const ts_lying *lying, const ts_area *place, ts_rows *rows);
+
+/* Notes a load of `dst`, the last instruction of the segment, so that readers can do without it. Those of
+ * loads that are read in loops are put off instead (deferred.h). */
 void ts_note_load(const ts_operand_set *set, const ts_pair *pair, int dim, const ts_rows *dst,
                   const ts_window *window);
 /* Makes rows point to HBM if a load of them waits. Call it once the instruction's operands are known, for

@@ -105,6 +105,19 @@ bool ts_pair_make(const ts_pattern *dst, const ts_pattern *src, ts_pair *pair) {
     return true;
 }
 
+bool ts_pair_lying(const ts_pair *pair, int dim, ts_lying *lying) {
+    *lying = (ts_lying){.data = pair->src, .pitch = dim < 0 ? 0 : pair->src_step[dim], .run = pair->dst_size};
+    for (int i = pair->dims; i-- > 0;) {
+        if (i == dim) continue;
+        if (lying->step != 0 || pair->dst_step[i] != lying->run) return false;
+        if (pair->src_step[i] == lying->run)
+            lying->run *= pair->count[i];
+        else
+            lying->step = pair->src_step[i];
+    }
+    return true;
+}
+
 ts_pair ts_pair_inner(const ts_pair *pair, int dims) {
     ts_pair inner = *pair;
     inner.dims = pair->dims - dims;

@@ -45,6 +45,16 @@ void ts_pair_arrange(ts_pair *pair);
 void ts_pair_move(const ts_pair *pair, int64_t first, int64_t last);
 /* Moves one element, from src to dst. */
 void ts_pair_move_one(const ts_pair *pair, uint8_t *dst, const uint8_t *src);
+/* How the bytes that a transfer brings to a partition lie in HBM: in runs of `run` bytes, `step` bytes apart,
+   the first at `data` for the first partition and `pitch` bytes further on for each next one. step 0: there
+   is one run. */
+typedef struct ts_lying {
+    uint8_t *data;
+    int64_t pitch, run, step;
+} ts_lying;
+/* Finds that where they are adjacent in the partition; dimension `dim` walks the partitions (-1: none does).
+   False: they are not, or lie otherwise. */
+bool ts_pair_lying(const ts_pair *pair, int dim, ts_lying *lying);
 /* Whether no byte of dst is written twice. */
 bool ts_pattern_is_disjoint(const ts_pattern *pattern);
 

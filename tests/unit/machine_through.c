@@ -4,7 +4,7 @@
 
 #include "machine/through.h"
 
-enum { PARTS = 128, ROWS = 192, COLUMNS = 64, ELEMS = ROWS * COLUMNS, STEPS = 90 };
+enum { PARTS = 128, ROWS = 192, COLUMNS = 64, WIDE = 256, ELEMS = ROWS * COLUMNS, STEPS = 90 };
 
 #define TENSORS_TEXT                                                                                         \
     "tensor x: output 0 f32[192,64]\ntensor y: output 1 f32[192,64]\ntensor z: output 2 f32[192,64]\n"
@@ -61,7 +61,7 @@ static void what_is_needed_besides_is_made(void **state) {
 /* Whether a run writes tile 2 when it computes the first rows of a result of 4 MiB, which takes over the
    argument's memory or has its own. */
 static bool is_update_made(const char *alias) {
-    enum { WIDE = 1024, BYTES = WIDE * WIDE * (int)sizeof(float) };
+    enum { LONG = 1024, BYTES = LONG * LONG * (int)sizeof(float) };
     ts_program *program = program_of(
         "tensor x: input 0 f32[1024,1024]\ntensor y: output 0 f32[1024,1024]%s\n"
         "tile 1: sbuf address=4096 bytes=4096\ntile 2: sbuf address=8192 bytes=4096\n"
@@ -78,9 +78,9 @@ static bool is_update_made(const char *alias) {
     memset(place, MARK, 4096);
     ts_run once = {.data = (void *const[]){x, y}, .homes = homes};
     assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
-    for (int i = 0; i < 128 * WIDE; i++)
+    for (int i = 0; i < 128 * LONG; i++)
         assert_true(y[i] == 1);
-    assert_true(y[128 * WIDE] == 0);
+    assert_true(y[128 * LONG] == 0);
     const bool is = place[3] != MARK || place[4003] != MARK;
     if (y != x) free(y);
     free(x);
@@ -158,6 +158,7 @@ static void what_is_only_read_is_not_loaded(void **state) {
     (void)state;
     assert_false(is_loaded(SQUARE));
     assert_false(is_loaded(HALF SQUARE));
+    assert_false(is_loaded("loop %i = 2\n" SQUARE "end\n"));
     assert_false(is_loaded("vector.tensor_reduce dst=sbuf.f32[tile1 p0:128 +4096 1] "
                            "data=sbuf.f32[tile2 p0:128 +8192 64] op=max axes=1\n"
                            "scalar.activation dst=sbuf.f32[tile1 p0:128 +4096 64] func=exp "
@@ -175,7 +176,6 @@ static void what_is_needed_besides_is_loaded(void **state) {
     assert_true(is_loaded("tensor.nc_transpose dst=psum.f32[tile3 p0:64 +0 128] "
                           "data=sbuf.f32[tile2 p0:128 +8192 64]\n" SQUARE));
     assert_true(is_loaded("vector.memset dst=sbuf.f32[tile2 p0:1 +8192 1] value=0\n" SQUARE));
-    assert_true(is_loaded("loop %i = 2\n" SQUARE "end\n"));
     assert_true(is_loaded_in_turns("1+%i")); /* what the trip before loaded */
     assert_true(is_loaded_ragged("min(128, 192-128*%i)", "64", "min(128, 191-128*%i)"));
     assert_true(is_loaded_ragged("min(128, 192-128*%i)", "64", "64"));
@@ -186,7 +186,7 @@ static void what_is_needed_besides_is_loaded(void **state) {
 /* The last trip's rows are too short to be read in HBM, where those of the trip before still wait to be. */
 static void a_short_load_is_not_mistaken_for_the_one_before(void **state) {
     (void)state;
-    enum { WIDTH = 25000, WIDE = 1000, LEFT = 200, RAGGED = WIDTH / WIDE + 1, ALL = WIDTH + LEFT };
+    enum { WIDTH = 25000, CUT = 1000, LEFT = 200, RAGGED = WIDTH / CUT + 1, ALL = WIDTH + LEFT };
     float *data = calloc(2 * (size_t)PARTS * ALL, sizeof *data), *results = data + PARTS * ALL;
     ts_program *program = program_of(
         "tensor x: output 0 f32[128,%d]\ntensor y: output 1 f32[128,%d]\n"
@@ -223,9 +223,10 @@ static void a_load_is_fetched_once(void **state) {
     ts_exec exec = {.core = &core};
     const ts_area near = {.part = 32, .parts = 64, .low = 8, .high = 264}, far = {.part = 0, .parts = 64};
     const ts_operand_set set = {.exec = &exec, .part = 32, .parts = 64};
-    segment.load[0] = (ts_load){.is_far = true, .data = rows, .area = far};
-    segment.load[1] = (ts_load){.is_far = false, .data = rows, .area = near};
-    segment.load[2] = (ts_load){.is_far = true, .data = rows + 1, .pitch = 512, .area = near};
+    const ts_lying first = {.data = rows, .run = 256}, last = {.data = rows + 1, .pitch = 512, .run = 256};
+    segment.load[0] = (ts_load){.is_far = true, .lying = first, .area = far};
+    segment.load[1] = (ts_load){.is_far = false, .lying = first, .area = near};
+    segment.load[2] = (ts_load){.is_far = true, .lying = last, .area = near};
     segment.loads = 3;
     const ts_ahead found = ts_load_ahead(&set), none = ts_load_ahead(&set);
     assert_ptr_equal(found.data, rows + 1);
@@ -238,8 +239,8 @@ static void a_load_is_fetched_once(void **state) {
    other partitions' rows, must not wait there with it. */
 static void what_is_read_in_hbm_stays_until_then(void **state) {
     (void)state;
-    enum { WIDE = 512 };
-    static float data[2][(PARTS + 1) * WIDE];
+    enum { LONG = 512 };
+    static float data[2][(PARTS + 1) * LONG];
     ts_program *program = program_of(
         "tensor x: output 0 f32[129,512]\ntensor y: output 1 f32[129,512]\n"
         "tile 1: sbuf address=4096 bytes=2048\ntile 2: sbuf address=8192 bytes=2048\n"
@@ -254,11 +255,11 @@ static void what_is_read_in_hbm_stays_until_then(void **state) {
     ts_machine *machine = machine_of(NULL);
     ts_homes *homes = homes_of(program, false);
     assert_non_null(homes);
-    for (int i = 0; i < PARTS * WIDE; i++)
+    for (int i = 0; i < PARTS * LONG; i++)
         data[0][i] = (float)i;
     ts_run once = {.data = (void *const[]){data[0], data[1]}, .homes = homes};
     assert_int_equal(ts_machine_run(machine, program, &once, NULL), ts_ok);
-    for (int i = 0; i < PARTS * WIDE; i++)
+    for (int i = 0; i < PARTS * LONG; i++)
         assert_true(data[1][i] == 2 * (float)i);
     ts_homes_free(homes);
     ts_machine_free(machine);
@@ -271,8 +272,20 @@ static void put_tile(writer *w, const char *field, int tile) {
     ts_text_format(&w->code, " %s=sbuf.f32[tile%d p0:128 +%d %d]", field, tile, 1024 * tile, w->width[tile]);
 }
 
-/* Writes an operand in HBM, half the time with rows from 0 on, so that operands overlap. */
+/* Half of a wide tile, by the loop's counter. */
+static void put_half(writer *w, const char *field, int tile) {
+    ts_text_format(&w->code, " %s=sbuf.f32[tile%d p0:128 +%d+%d*%%i%d %d]", field, tile, 1024 * tile,
+                   2 * WIDE, w->tiles, WIDE / 2);
+}
+
+/* Writes an operand in HBM, half the time with rows from 0 on, so that operands overlap. Those of wide tiles
+   are two runs. */
 static void put_tensor(writer *w, const char *field, int width) {
+    if (width == WIDE) {
+        ts_text_format(&w->code, " %s=hbm.f32[%c +%d 128@64 2@%d 128]", field, "xyz"[below(w, TENSORS)],
+                       64 * below(w, 32), 64 * (2 + below(w, 29)));
+        return;
+    }
     const int row = below(w, 2) ? 0 : below(w, ROWS - 127), column = below(w, COLUMNS - width + 1);
     ts_text_format(&w->code, " %s=hbm.f32[%c +%d 128@64 %d]", field, "xyz"[below(w, TENSORS)],
                    64 * row + column, width);
@@ -282,7 +295,8 @@ static void put_step(writer *w) {
     const int tile = w->tiles + 1, kind = w->tiles == 0 ? 0 : below(w, 4), last = w->tiles;
     const int other = w->tiles > 1 && below(w, 2) ? last - 1 : last;
     if (kind == 0) {
-        w->width[++w->tiles] = below(w, 3) ? COLUMNS : COLUMNS / 2;
+        const int narrow = below(w, 3) ? COLUMNS : COLUMNS / 2;
+        w->width[++w->tiles] = below(w, 3) ? narrow : WIDE;
         ts_text_add(&w->code, "sync.dma_copy queue=0");
         put_tile(w, "dst", tile);
         put_tensor(w, "src", w->width[tile]);
@@ -290,6 +304,12 @@ static void put_step(writer *w) {
         ts_text_add(&w->code, "sync.dma_copy queue=0");
         put_tile(w, "src", other);
         put_tensor(w, "dst", w->width[other]);
+    } else if (w->width[other] == WIDE && below(w, 2)) {
+        w->width[++w->tiles] = WIDE;
+        ts_text_format(&w->code, "loop %%i%d = 2\nvector.tensor_scalar op0=multiply operand0=-0.5", tile);
+        put_half(w, "dst", tile);
+        put_half(w, "data", other);
+        ts_text_add(&w->code, "\nend");
     } else if (kind == 2 || w->width[last] != w->width[other]) {
         w->width[++w->tiles] = w->width[other];
         ts_text_add(&w->code, "vector.tensor_scalar op0=multiply operand0=-0.5");
