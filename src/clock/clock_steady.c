@@ -14,7 +14,8 @@ enum {
     LEAST_TRIPS = 3     /* periods that must be left: one to compare, one to jump over, one to step */
 };
 
-/* A walk whose floor is the time before which no engine of the loop starts anything. */
+/* A walk whose floor is the time before which no engine of the loop starts anything, and no queue a transfer
+   that waits in it: with constants other than the table's that may be long ago. */
 static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
     ts_walk walk = {.clock = clock, .loop = loop, .mode = mode};
     uint32_t engines = clock->steady.repeat[loop].engines;
@@ -23,6 +24,9 @@ static ts_walk start_walk(ts_clock *clock, uint32_t loop, ts_walk_mode mode) {
         for (int e = ts_engine_tensor; e < ts_engine_count; e++)
             if (engines >> e & 1 && clock->engine_free[e].at[k] < walk.floor[k])
                 walk.floor[k] = clock->engine_free[e].at[k];
+        for (int i = 0; i < clock->rings; i++)
+            for (const ts_event *event = clock->ring[clock->ring_list[i]].head; event; event = event->next)
+                if (event->of[k].earliest < walk.floor[k]) walk.floor[k] = event->of[k].earliest;
     }
     return walk;
 }
