@@ -186,8 +186,10 @@ static ts_status open_core(job *j, int core) {
     if (clock->has_sibling)
         TS_TRY(ts_cores_open(clock, core > 0 ? j->clock[core - 1] : NULL));
     else
-        TS_TRY(ts_expand_init(clock));
+        TS_TRY(ts_clock_prepare(clock));
     clock->is_ordered = is_ordered(clock);
+    clock->has_bursts = clock->is_ordered && !clock->has_what_ifs && !clock->has_sibling &&
+                        !clock->is_shown && !options->path_cap && !clock->is_explicit && !options->step_all;
     make_queues(clock);
     ts_path_open(clock);
     ts_series_init(clock, options->bins);

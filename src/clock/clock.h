@@ -36,10 +36,11 @@ typedef struct ts_clock_options {
     uint32_t slice_cap;       /* slices kept in the record; 0 = none */
     uint64_t instruction_cap; /* refuse programs that unroll to more; 0 = 1e9 */
     bool band;                /* also clock the low and high ends of the parameters' ranges */
-    bool step_all;            /* step every trip, even of loops in a steady state */
-    const ts_trace *trace;    /* what each `leave` decided in a run; NULL = unknown: every one-trip loop (a
-                                 branch) is entered, and every longer loop is left after `trips` trips */
-    uint64_t trips;           /* 0 = 1 */
+    bool step_all;         /* step every instruction by itself: all trips of loops in a steady state, and the
+                              members of bursts */
+    const ts_trace *trace; /* what each `leave` decided in a run; NULL = unknown: every one-trip loop (a
+                              branch) is entered, and every longer loop is left after `trips` trips */
+    uint64_t trips;        /* 0 = 1 */
     uint32_t bins;     /* most bins of the timeline, which then has at least half as many; 0 = no timeline */
     uint32_t path_cap; /* steps of the critical path kept in the record; 0 = none */
     ts_watch watch;

@@ -28,7 +28,9 @@ ts_site *ts_sites_of(const ts_clock *clock, const ts_ap *ap);
 static inline ts_visit *ts_log_at(const ts_log *log, uint32_t number) {
     return &log->visits[number & (log->room - 1)];
 }
-/* Notes for each site until which code position each engine may touch its bytes. */
+/* Note for each site until which code position each engine may touch its bytes: the accesses of a code
+   position, in program order, and then those of sites that share bytes. */
+void ts_sites_note(const ts_clock *clock, uint32_t at);
 void ts_sites_users(ts_clock *clock);
 /* Makes a site live: gives it logs, and links it with the live sites that share bytes with it. */
 void ts_site_wake(ts_clock *clock, ts_site *site);
@@ -45,10 +47,10 @@ void ts_sites_sweep(ts_clock *clock);
 bool ts_site_rest(ts_clock *clock, ts_site *site);
 
 /* clock_reach.c: the bounds of what operands may touch. */
-/* Lists the operands of tracked storages; later calls do nothing. */
-void ts_reach_find(ts_clock *clock);
+/* The bounds of an operand in `loop` (1 + its id; 0: none), the innermost loop around it. */
+ts_reaches ts_reach_find(const ts_clock *clock, const ts_access *access, uint32_t loop);
 /* Whether two operands may touch common bytes in some trips, and at least one of them writes. */
-bool ts_reach_meets(const ts_clock *clock, ts_reaches *a, ts_reaches *b);
+bool ts_reach_meets(const ts_reaches *a, const ts_reaches *b);
 
 /* clock_cores.c: two clocks of one chip. */
 /* Opens the clock of a core, whose sets have been made. `before` is the clock opened before it, or NULL. */
@@ -124,12 +126,16 @@ static inline ts_node *ts_node_from(ts_clock *clock, const ts_cause *cause, ts_c
 /* The charges of a node: its own list, or what follows from its cause, which is written to `few`. */
 const ts_charge *ts_node_charges(const ts_clock *clock, const ts_node *node, ts_charge few[TS_NODE_CHARGES],
                                  uint32_t *count);
+/* Sets a cause, which takes over the reference to its node, and drops its old node. */
+static inline void ts_cause_replace(ts_clock *clock, ts_cause *cause, ts_cause by) {
+    ts_node *old = cause->node;
+    *cause = by;
+    ts_node_drop(clock, old);
+}
 /* Sets a cause to `node`, which it holds from now on, and drops its old node. */
 static inline void ts_cause_set(ts_clock *clock, ts_cause *cause, ts_node *node, const ts_event *event,
                                 ts_cause_kind kind) {
-    ts_node *old = cause->node;
-    *cause = (ts_cause){ts_node_hold(node), event->step, event->sequence, kind};
-    ts_node_drop(clock, old);
+    ts_cause_replace(clock, cause, (ts_cause){ts_node_hold(node), event->step, event->sequence, kind});
 }
 /* The bound that is charged for holding an engine. */
 ts_bound ts_step_bound(const ts_step *step);
@@ -147,13 +153,46 @@ void ts_path_free(ts_clock *clock);
    before its writes. */
 void ts_regions_read(ts_clock *clock, ts_event *event, const ts_access *access);
 void ts_regions_write(ts_clock *clock, ts_event *event, const ts_access *access);
+/* The same for the first of `count` members of a burst, and for those after it up to the first that may wait
+   for something else. Returns how many these are. */
+uint32_t ts_regions_burst(ts_clock *clock, ts_event *event, const ts_member *members, uint32_t count);
+/* Whether two places of one storage whose bounds meet have bytes in common, or may have. */
+bool ts_places_conflict(ts_clock *clock, const ts_place *a, const ts_place *b);
 /* Decides which logs the accesses of a step go to and search. The step's engine must be set. */
 void ts_regions_open(const ts_clock *clock, ts_step *step);
 
+/* clock_burst.c: instructions of TensorE that share an event. */
+/* The burst of an event that has one. */
+static inline ts_burst *ts_burst_of(const ts_clock *clock, const ts_event *event) {
+    return clock->bursts.data[event->burst - 1];
+}
+/* How many instructions an event stands for. */
+static inline uint32_t ts_event_count(const ts_clock *clock, const ts_event *event) {
+    return event->burst && !clock->is_explicit ? ts_burst_of(clock, event)->count : 1;
+}
+/* How many more instructions may be fetched, up to TS_BURST_MOST: as many as if each had an event of its own.
+ */
+uint32_t ts_burst_room(ts_clock *clock);
+/* Gives an event a burst of these members, at least two. */
+void ts_burst_keep(ts_clock *clock, ts_event *event, const ts_member *members, uint32_t count);
+/* Frees an event's burst. */
+void ts_burst_end(ts_clock *clock, ts_event *event);
+/* Moves `start` from the first member's to the last member's start. Takes over the reference to the node of
+   the former; returns that of the latter (held). */
+ts_node *ts_burst_start(ts_clock *clock, const ts_event *event, ts_node *node, ts_time *start);
+/* Of an event that is done: sets `ready` to when the result of the member that has `later` members behind it
+   is there, in each set. */
+void ts_burst_ready(const ts_clock *clock, const ts_event *event, uint32_t later, ts_time *ready);
+/* Why somebody who waits for that result is not earlier; the node is held. */
+ts_cause ts_burst_cause(ts_clock *clock, const ts_event *event, uint32_t later);
+/* How many members are behind the last one whose reads, or writes, of the site of `like` touch bytes of a
+   place of its storage; the number of members if there is none. */
+uint32_t ts_burst_find(ts_clock *clock, const ts_event *event, const ts_access *like, const ts_place *place);
+
 /* clock_shapes.c: the shape of a resolved operand. */
 const ts_shape *ts_shape_of(ts_clock *clock, const ts_ref *ref);
-/* clock_slots.c: finds the storages that are accessed slot by slot. All storages must have been found. */
-void ts_slots_find(ts_clock *clock);
+/* clock_slots.c: which storages are accessed slot by slot. Every operand must be noted. */
+void ts_slots_note(const ts_clock *clock, const ts_access *access);
 
 /* clock_steps.c: the costs of an instruction with these operands, found once for each choice of counts. */
 ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands);
@@ -166,14 +205,23 @@ void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst);
 /* To be called when a signalling event has its times: it may take effect only after earlier signals. */
 void ts_semaphores_signal(ts_clock *clock, ts_event *event);
 
+/* clock_prepare.c: before the first instruction. */
+ts_status ts_clock_prepare(ts_clock *clock);
+
 /* clock_expand.c: walks the program in order. */
 /* Notes that code before position `at` will not be fetched any more. */
 void ts_expand_since(ts_clock *clock, uint32_t at);
-ts_status ts_expand_init(ts_clock *clock);
 /* Fetches the next instruction into its lane. At the end of the program, sets *is_end and fetches nothing. */
 ts_status ts_expand_next(ts_clock *clock, bool *is_end);
-/* Sets the site and the storage of an access, and the place of its tensor in the storage. */
-void ts_access_place(const ts_clock *clock, ts_access *access);
+/* The storage of an access. */
+static inline ts_storage *ts_access_storage(const ts_clock *clock, const ts_access *access) {
+    return &clock->storages[access->site->storage];
+}
+/* The byte of its storage at which an operand's tensor begins; offsets in SBUF and PSUM count from their
+ * begin. */
+static inline int64_t ts_access_shift(const ts_access *access) {
+    return access->ap->space == ts_space_hbm ? access->site->lo : 0;
+}
 
 /* clock_lanes.c: the event loop. */
 TS_INLINE void ts_times_copy(ts_times *to, const ts_times *from, int sets) {
@@ -190,8 +238,8 @@ static inline ts_event *ts_event_new(ts_clock *clock, const ts_step *step) {
         event->of[k] = (ts_event_times){{0}, 0};
     return event;
 }
-/* Makes `consumer` wait for `producer`. */
-void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait);
+/* Makes `consumer` wait for `producer`; of a burst, for the member that has `later` members behind it. */
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait, uint32_t later);
 /* Frees an event without references. */
 void ts_event_end(ts_clock *clock, ts_event *event);
 static inline void ts_event_drop(ts_clock *clock, ts_event *event) {

@@ -30,7 +30,7 @@ ts_status ts_cores_open(ts_clock *clock, ts_clock *before) {
         return ts_fail(clock->diag, ts_usage, "cores of one chip take as many what-ifs, and a band together");
     if (before) skip_rows(clock, before->rows.count);
     clock->first_row = clock->rows.count;
-    TS_TRY(ts_expand_init(clock));
+    TS_TRY(ts_clock_prepare(clock));
     clock->end_row = clock->rows.count;
     if (!before) return ts_ok;
     skip_rows(before, clock->rows.count);
@@ -50,7 +50,7 @@ void ts_cores_signal(ts_clock *clock, ts_event *event) {
         return;
     }
     ts_event *consumer = other->core_waits.data[number];
-    ts_event_depend(other, consumer, event, ts_wait_ready);
+    ts_event_depend(other, consumer, event, ts_wait_ready, 0);
     consumer->waits--;
 }
 
@@ -64,7 +64,7 @@ void ts_cores_wait(ts_clock *clock, ts_event *event) {
         return;
     }
     ts_event *signal = other->core_signals.data[number];
-    ts_event_depend(clock, event, signal, ts_wait_ready);
+    ts_event_depend(clock, event, signal, ts_wait_ready, 0);
     ts_event_drop(clock, signal);
 }
 
@@ -92,7 +92,7 @@ static bool could_be_sooner(ts_clock *clock) {
 static ts_status run_one(ts_clock *clock) {
     bool is_end = false;
     do {
-        while (!is_end && clock->pending < TS_CLOCK_WINDOW && could_be_sooner(clock))
+        while (!is_end && ts_burst_room(clock) > 0 && could_be_sooner(clock))
             TS_TRY(ts_expand_next(clock, &is_end));
         if (clock->pending) ts_lanes_step(clock);
     } while (!is_end || clock->pending);

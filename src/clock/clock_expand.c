@@ -6,141 +6,6 @@
 
 enum { TICK = 32 }; /* instructions between calls of ts_sites_tick */
 
-/* The access patterns of an instruction in the order of ts_inst_operands. */
-typedef struct patterns {
-    int count;
-    const ts_ap *ap[TS_MAX_OPERANDS];
-    bool is_write[TS_MAX_OPERANDS];
-} patterns;
-
-static void add_pattern(const ts_program *program, const ts_ap *ap, bool is_write, patterns *out) {
-    if (out->count == TS_MAX_OPERANDS) return;
-    out->is_write[out->count] = is_write;
-    out->ap[out->count++] = ap;
-    if (ap->space == ts_space_hbm && ap->index)
-        add_pattern(program, &program->indices.data[ap->index - 1], false, out);
-}
-
-static void find_patterns(const ts_program *program, const ts_inst *inst, patterns *out) {
-    const ts_op_info *info = ts_op_get(inst->op);
-    out->count = 0;
-    for (int i = 0; i < info->field_count; i++) {
-        bool is_write;
-        const ts_ap *ap = ts_inst_ap((ts_inst *)(uintptr_t)inst, &info->fields[i], &is_write);
-        if (ap) add_pattern(program, ap, is_write, out);
-    }
-}
-
-void ts_access_place(const ts_clock *clock, ts_access *access) {
-    const ts_ap *ap = access->ap;
-    if (ap->space == ts_space_hbm) {
-        const ts_tensor *tensor = &clock->program->tensors.data[ap->tensor];
-        access->storage = clock->storage_of[ap->tensor];
-        access->shift = tensor->kind == ts_tensor_scratch ? (int64_t)tensor->address : 0;
-    } else {
-        access->storage = ap->space == ts_space_psum ? TS_STORAGE_PSUM : TS_STORAGE_SBUF;
-    }
-    access->site = ts_sites_of(clock, ap);
-}
-
-static void find_accesses(ts_clock *clock, uint32_t at) {
-    ts_code *code = &clock->code[at];
-    patterns found;
-    find_patterns(clock->program, clock->program->code.data[at], &found);
-    clock->operands += (uint32_t)found.count;
-    code->access_count = (int8_t)found.count;
-    if (found.count) code->accesses = TS_NEW_ARRAY(&clock->arena, ts_access, (size_t)found.count);
-    for (int i = 0; i < found.count; i++) {
-        ts_access *access = &code->accesses[i];
-        access->inst = at;
-        access->ap = found.ap[i];
-        access->is_write = found.is_write[i];
-        ts_access_place(clock, access);
-    }
-}
-
-/* Finds the storage of each tensor and which storages are written. An output that takes over an input shares
-   its storage; all scratch tensors share one, in which their addresses place them. */
-static void find_storages(ts_clock *clock) {
-    const ts_program *program = clock->program;
-    uint32_t tensors = program->tensors.count;
-    clock->storage_of = TS_NEW_ARRAY(&clock->arena, uint32_t, tensors + 1);
-    clock->storage_count = TS_STORAGE_TENSOR + tensors;
-    clock->storages = TS_NEW_ARRAY(&clock->arena, ts_storage, clock->storage_count);
-    clock->storages[TS_STORAGE_SBUF].is_tracked = clock->storages[TS_STORAGE_PSUM].is_tracked = true;
-    for (uint32_t t = 0; t < tensors; t++) {
-        const ts_tensor *tensor = &program->tensors.data[t];
-        clock->storage_of[t] = tensor->kind == ts_tensor_scratch
-                                   ? TS_STORAGE_SCRATCH
-                                   : TS_STORAGE_TENSOR + ts_tensor_place(program, t);
-    }
-    ts_sites_init(clock);
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        const ts_inst *inst = program->code.data[at];
-        clock->has_leaves |= inst->op == ts_op_leave;
-        find_accesses(clock, at);
-        for (int i = 0; i < clock->code[at].access_count; i++) {
-            const ts_access *access = &clock->code[at].accesses[i];
-            ts_storage *storage = &clock->storages[access->storage];
-            if (access->is_write) storage->is_tracked = true;
-        }
-    }
-}
-
-/* The row of (engine, op, source line, loop) of an instruction, made if it is new. `table` is a hash table of
-   rows (0 = free) with mask + 1 slots. */
-static uint32_t find_row(ts_clock *clock, uint32_t *table, uint32_t mask, const ts_inst *inst, uint8_t engine,
-                         uint32_t loop) {
-    uint64_t key = ((uint64_t)loop << 44) ^ ((uint64_t)inst->loc << 24 | (uint64_t)inst->op << 8 | engine);
-    uint32_t slot = (uint32_t)(key * 0x9E3779B97F4A7C15u >> 32) & mask;
-    for (; table[slot]; slot = (slot + 1) & mask) {
-        const ts_clock_row *row = &clock->rows.data[table[slot]];
-        if (row->engine == engine && row->op == inst->op && row->loc == inst->loc && row->loop == loop)
-            return table[slot];
-    }
-    table[slot] = clock->rows.count;
-    ts_clock_row row = {.loc = inst->loc, .loop = loop, .op = inst->op, .engine = engine};
-    ts_vec_push(&clock->rows, &clock->arena, row);
-    return table[slot];
-}
-
-/* Makes all rows, in order of appearance; row 0 is the launch. A `leave` has consecutive rows for the
-   engines. Also finds the number of queues and the last code position of each engine. */
-static void find_rows(ts_clock *clock) {
-    const ts_program *program = clock->program;
-    uint32_t slots = 64, mask, most = 0;
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        if (program->code.data[at]->engine != ts_engine_none) most++;
-        if (program->code.data[at]->op == ts_op_leave) most += ts_engine_count;
-    }
-    while (slots < most * 2)
-        slots *= 2;
-    mask = slots - 1;
-    uint32_t *table = TS_NEW_ARRAY(&clock->arena, uint32_t, slots); /* row, 0 = free */
-    if (!clock->has_sibling) ts_vec_reserve(&clock->rows, &clock->arena, most + 1);
-    ts_vec_push(&clock->rows, &clock->arena, (ts_clock_row){0});
-    uint32_t loop = 0;
-    bool has_collectives = false;
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        const ts_inst *inst = program->code.data[at];
-        if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
-        if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
-        if (inst->op == ts_op_dma_copy && ((const ts_inst_dma_copy *)inst)->queue >= clock->queues)
-            clock->queues = ((const ts_inst_dma_copy *)inst)->queue + 1;
-        has_collectives |= inst->op == ts_op_collective;
-        for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++)
-            if (engine == inst->engine || inst->op == ts_op_leave) clock->last[engine] = at + 1;
-        if (inst->engine != ts_engine_none)
-            clock->code[at].row = find_row(clock, table, mask, inst, inst->engine, loop);
-        for (uint8_t engine = ts_engine_tensor; inst->op == ts_op_leave && engine < ts_engine_count;
-             engine++) {
-            uint32_t row = find_row(clock, table, mask, inst, engine, loop);
-            if (engine == ts_engine_tensor) clock->code[at].row = row;
-        }
-    }
-    clock->stream = has_collectives ? clock->queues++ : -1;
-}
-
 void ts_expand_since(ts_clock *clock, uint32_t at) {
     clock->since = at;
     clock->coming = 0;
@@ -148,47 +13,23 @@ void ts_expand_since(ts_clock *clock, uint32_t at) {
         if (clock->last[engine] > at) clock->coming |= 1u << engine;
 }
 
-ts_status ts_expand_init(ts_clock *clock) {
-    const ts_program *program = clock->program;
-    clock->code = TS_NEW_ARRAY(&clock->arena, ts_code, program->code.count);
-    clock->counters = TS_NEW_ARRAY(&clock->arena, int64_t, program->loops.count + 1);
-    clock->trips = TS_NEW_ARRAY(&clock->arena, int64_t, program->loops.count + 1);
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        const ts_inst *inst = program->code.data[at];
-        if (inst->engine >= ts_engine_count || inst->op == ts_op_none || inst->op >= ts_op_count)
-            return ts_fail(clock->diag, ts_input, "instruction %u has no engine or operation that exists",
-                           at);
-    }
-    TS_TRY(ts_cc_check(program, &clock->chip[clock->asked], clock->diag));
-    find_rows(clock);
-    ts_vec_reserve(&clock->steps, &clock->arena, program->code.count);
-    ts_expand_since(clock, 0);
-    find_storages(clock);
-    ts_sites_users(clock);
-    ts_slots_find(clock);
-    ts_semaphores_init(clock);
-    clock->steady.repeat = TS_NEW_ARRAY(&clock->arena, ts_repeat, program->loops.count + 1);
-    for (uint32_t loop = 0; loop < program->loops.count; loop++)
-        ts_vec_push(&clock->record->loops, &clock->record->arena, (ts_record_loop){0});
-    return ts_ok;
-}
-
 /* Places an access at a byte offset. For an indexed operand the place is its whole tensor, or all in one slot
    of it (clock_slots.c). */
 static void place_at(ts_access *access, int64_t offset) {
+    int64_t length = access->place.hi - access->place.lo;
     access->place.lo = access->origin + offset;
-    access->place.hi = access->place.lo + access->length;
+    access->place.hi = access->place.lo + length;
 }
 
-/* Sets the fields of an access that follow from its shape. */
+/* Sets the fields of an access that follow from its shape, and the length of its place. */
 static void take_shape(const ts_program *program, ts_access *access) {
     const ts_shape *shape = access->place.shape;
     bool is_indexed = shape->ref.index != NULL;
-    access->unit = is_indexed                          ? 0
-                   : access->ap->space == ts_space_hbm ? ts_dtype_get(access->ap->dtype)->bytes
-                                                       : 1;
-    access->origin = access->shift + shape->lo;
-    access->length =
+    bool is_hbm = access->ap->space == ts_space_hbm;
+    access->unit = is_indexed ? 0 : is_hbm ? (uint8_t)ts_dtype_get(access->ap->dtype)->bytes : 1;
+    access->origin = ts_access_shift(access) + shape->lo;
+    access->place.lo = 0;
+    access->place.hi =
         is_indexed ? (int64_t)program->tensors.data[access->ap->tensor].bytes : shape->hi - shape->lo;
 }
 
@@ -201,7 +42,7 @@ static void set_access(ts_clock *clock, ts_access *access, const ts_operands *op
     const ts_ref *ref = &operands->ref[index];
     access->is_write = operands->is_write[index];
     ts_ref placed = *ref;
-    if (clock->storages[access->storage].slot > 0) placed.index = NULL;
+    if (ts_access_storage(clock, access)->slot > 0) placed.index = NULL;
     access->place.shape = ts_shape_of(clock, &placed);
     take_shape(clock->program, access);
     place_at(access, access->unit ? ref->offset : 0);
@@ -240,7 +81,7 @@ static void open_code(const ts_clock *clock, ts_code *code, const ts_inst *inst)
         code->reading_count = code->tracked_count;
         for (int i = 0; i < code->access_count; i++)
             if (code->accesses[i].is_write == is_write &&
-                clock->storages[code->accesses[i].storage].is_tracked)
+                ts_access_storage(clock, &code->accesses[i])->is_tracked)
                 code->tracked[code->tracked_count++] = (uint8_t)i;
     }
     code->is_ready = true;
@@ -298,11 +139,8 @@ static void move_accesses(const ts_clock *clock, ts_code *code) {
     for (int i = 0; i < code->moving_count; i++) {
         ts_access *access = &code->accesses[code->moving[i]];
         ts_place *place = &access->place;
-        if (access->moves_offset) {
-            int64_t offset = ts_affine_at(program, &access->ap->offset, clock->counters) * access->unit;
-            place->lo = access->origin + offset;
-            place->hi = place->lo + access->length;
-        }
+        if (access->moves_offset)
+            place_at(access, ts_affine_at(program, &access->ap->offset, clock->counters) * access->unit);
         if (access->moves_part)
             set_part(access, (int32_t)ts_affine_at(program, &access->ap->part, clock->counters),
                      place->end - place->part);
@@ -349,7 +187,7 @@ static ts_step *resolve(ts_clock *clock, ts_code *code, const ts_inst *inst) {
 
 /* Invalidates the register that `leave` loads if the write overlaps the bytes it was loaded from. */
 static void note_write(ts_clock *clock, const ts_access *access) {
-    if (access->storage == clock->held.storage && ts_place_meets(&access->place, &clock->held.place))
+    if (access->site->storage == clock->held.storage && ts_place_meets(&access->place, &clock->held.place))
         clock->held.is_valid = false;
 }
 
@@ -375,14 +213,16 @@ static void touch(ts_clock *clock, ts_event *event, const ts_code *code) {
     }
 }
 
+static ts_status fail_cap(ts_clock *clock) {
+    ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
+            (unsigned long long)clock->instruction_cap);
+    ts_diag_remedy(clock->diag, "raise the clock's instruction cap, or time a shorter program");
+    return ts_capacity;
+}
+
 /* Makes an event of an instruction, with all its dependences, and appends it to its lane. */
 static ts_status push(ts_clock *clock, uint32_t at, const ts_inst *inst, ts_code *code, ts_step *step) {
-    if (clock->sequence == clock->instruction_cap) {
-        ts_fail(clock->diag, ts_capacity, "the program runs more than %llu instructions",
-                (unsigned long long)clock->instruction_cap);
-        ts_diag_remedy(clock->diag, "raise the clock's instruction cap, or time a shorter program");
-        return ts_capacity;
-    }
+    if (clock->sequence == clock->instruction_cap) return fail_cap(clock);
     ts_event *event = ts_event_new(clock, step);
     event->sequence = ++clock->sequence;
     event->is_watched = is_watched(clock, at);
@@ -417,11 +257,11 @@ static bool decides_to_leave(ts_clock *clock, const ts_inst_leave *leave) {
 
 /* Whether the register already holds the value that a `leave` compares. Afterwards it does. */
 static bool is_held(ts_clock *clock, const ts_access *access) {
-    bool is = clock->held.is_valid && clock->held.storage == access->storage &&
+    bool is = clock->held.is_valid && clock->held.storage == access->site->storage &&
               clock->held.place.part == access->place.part && clock->held.place.lo == access->place.lo &&
               clock->held.place.hi == access->place.hi;
     clock->held.is_valid = true;
-    clock->held.storage = access->storage;
+    clock->held.storage = access->site->storage;
     clock->held.place = access->place;
     clock->held.place.end = access->place.part + 1;
     return is;
@@ -446,46 +286,128 @@ static ts_status fetch_leave(ts_clock *clock, uint32_t at, const ts_inst_leave *
     return ts_ok;
 }
 
+static void enter(ts_clock *clock, uint32_t at, const ts_inst_loop *loop) {
+    const ts_program *program = clock->program;
+    uint32_t id = loop->id;
+    clock->counters[id] = 0;
+    clock->trips[id] = ts_count_value(program, &loop->trip, clock->counters);
+    if (clock->trips[id] == 0) {
+        clock->pc = program->loops.data[id].end + 1;
+        return;
+    }
+    if (!program->loops.data[id].parent) {
+        clock->steady.entered = clock->sequence;
+        ts_expand_since(clock, at);
+    }
+    clock->record->loops.data[id].entries++;
+    clock->record->loops.data[id].trips++;
+}
+
+/* At the end of a loop: goes back to its begin if it has a further trip. */
+static void turn(ts_clock *clock, uint32_t id) {
+    const ts_loop *loop = &clock->program->loops.data[id];
+    if (++clock->counters[id] < clock->trips[id]) {
+        clock->pc = loop->begin + 1;
+        if (!loop->parent) ts_steady_trip(clock, id);
+        clock->record->loops.data[id].trips++;
+        return;
+    }
+    if (!loop->parent) {
+        ts_steady_end(clock);
+        ts_expand_since(clock, clock->pc);
+    }
+    clock->counters[id] = 0;
+}
+
+/* ---- bursts ---- */
+
+/* Appends the instruction that `code` has been resolved to. */
+static void add_member(ts_clock *clock, const ts_code *code, ts_step *step) {
+    ts_member *member = &clock->ahead.member[clock->ahead.count++];
+    member->step = step;
+    member->touches = (uint8_t)code->tracked_count;
+    for (int i = 0; i < code->tracked_count; i++) {
+        const ts_access *access = &code->accesses[code->tracked[i]];
+        member->touch[i] = (ts_touch){access, access->place};
+    }
+}
+
+/* Whether an instruction is the begin or the end of a loop that is inside another one. */
+static bool is_inner_loop(const ts_clock *clock, const ts_inst *inst) {
+    const ts_loop *loops = clock->program->loops.data;
+    return (inst->op == ts_op_loop && loops[((const ts_inst_loop *)inst)->id].parent) ||
+           (inst->op == ts_op_end && loops[((const ts_inst_end *)inst)->id].parent);
+}
+
+/* Walks on from pc as long as there are only instructions that can be members of a burst. */
+static void look_ahead(ts_clock *clock) {
+    const ts_program *program = clock->program;
+    clock->ahead.at = clock->ahead.count = 0;
+    while (clock->pc < program->code.count && clock->ahead.count < TS_BURST_MOST) {
+        uint32_t at = clock->pc;
+        const ts_inst *inst = program->code.data[at];
+        ts_code *code = &clock->code[at];
+        if (code->is_member) {
+            ts_step *step = resolve(clock, code, inst);
+            clock->pc++;
+            if (step) add_member(clock, code, step);
+        } else if (is_inner_loop(clock, inst)) {
+            clock->pc++;
+            if (inst->op == ts_op_loop)
+                enter(clock, at, (const ts_inst_loop *)inst);
+            else
+                turn(clock, ((const ts_inst_end *)inst)->id);
+        } else {
+            return;
+        }
+    }
+}
+
+/* Makes an event of as many of the instructions ahead as can share one. */
+static ts_status push_ahead(ts_clock *clock) {
+    const ts_member *members = &clock->ahead.member[clock->ahead.at];
+    uint64_t left = clock->instruction_cap - clock->sequence;
+    uint32_t count = clock->ahead.count - clock->ahead.at, room = ts_burst_room(clock);
+    if (left == 0) return fail_cap(clock);
+    if (left < count) count = (uint32_t)left;
+    if (room < count) count = room;
+    ts_event *event = ts_event_new(clock, members->step);
+    count = ts_regions_burst(clock, event, members, count);
+    if (count > 1) ts_burst_keep(clock, event, members, count);
+    for (uint32_t m = 0; m < count; m++) {
+        ts_step *step = members[m].step;
+        if (++clock->sequence % TICK == 0) ts_sites_tick(clock);
+        if (step->count++ == 0) ts_tally_first(clock, clock->program->code.data[step->inst], step);
+    }
+    event->step = members[count - 1].step;
+    event->sequence = clock->sequence;
+    clock->ahead.at += count;
+    ts_lanes_push(clock, event);
+    return ts_ok;
+}
+
 ts_status ts_expand_next(ts_clock *clock, bool *is_end) {
     const ts_program *program = clock->program;
     for (;;) {
+        if (clock->ahead.at < clock->ahead.count) return push_ahead(clock);
         if (clock->pc >= program->code.count) {
             *is_end = true;
             return ts_ok;
         }
-        uint32_t at = clock->pc++;
+        uint32_t at = clock->pc;
         const ts_inst *inst = program->code.data[at];
-        if (inst->op == ts_op_loop) {
-            uint32_t id = ((const ts_inst_loop *)inst)->id;
-            clock->counters[id] = 0;
-            clock->trips[id] = ts_count_value(program, &((const ts_inst_loop *)inst)->trip, clock->counters);
-            if (clock->trips[id] == 0) {
-                clock->pc = program->loops.data[id].end + 1;
-                continue;
-            }
-            if (!program->loops.data[id].parent) {
-                clock->steady.entered = clock->sequence;
-                ts_expand_since(clock, at);
-            }
-            clock->record->loops.data[id].entries++;
-            clock->record->loops.data[id].trips++;
-        } else if (inst->op == ts_op_end) {
-            uint32_t id = ((const ts_inst_end *)inst)->id;
-            if (++clock->counters[id] < clock->trips[id]) {
-                clock->pc = program->loops.data[id].begin + 1;
-                if (!program->loops.data[id].parent) ts_steady_trip(clock, id);
-                clock->record->loops.data[id].trips++;
-            } else {
-                if (!program->loops.data[id].parent) {
-                    ts_steady_end(clock);
-                    ts_expand_since(clock, clock->pc);
-                }
-                clock->counters[id] = 0;
-            }
-        } else if (inst->op == ts_op_leave) {
-            return fetch_leave(clock, at, (const ts_inst_leave *)inst);
-        } else {
-            return fetch(clock, at, inst);
+        if (clock->code[at].is_member && clock->has_bursts && !clock->held.is_valid) {
+            look_ahead(clock);
+            continue;
         }
+        clock->pc++;
+        if (inst->op == ts_op_loop)
+            enter(clock, at, (const ts_inst_loop *)inst);
+        else if (inst->op == ts_op_end)
+            turn(clock, ((const ts_inst_end *)inst)->id);
+        else if (inst->op == ts_op_leave)
+            return fetch_leave(clock, at, (const ts_inst_leave *)inst);
+        else
+            return fetch(clock, at, inst);
     }
 }

@@ -11,6 +11,7 @@ static ts_time later(ts_time a, ts_time b) {
 
 void ts_event_end(ts_clock *clock, ts_event *event) {
     ts_node_drop(clock, event->node); /* of an event that is not done: cause.node, the same bytes */
+    if (event->burst && !clock->is_explicit) ts_burst_end(clock, event);
     ts_slab_give(&clock->events, event);
 }
 
@@ -18,6 +19,18 @@ void ts_event_end(ts_clock *clock, ts_event *event) {
    result thus does not depend on the order in which causes are looked at. */
 static bool names(ts_time time, uint64_t sequence, ts_time known, uint64_t known_sequence) {
     return time > known || (time == known && sequence > known_sequence);
+}
+
+/* The same for a member of a burst that is not the last one. */
+static void apply_member(ts_clock *clock, ts_event *consumer, const ts_event *producer, uint32_t later) {
+    ts_time ready[TS_CLOCK_SETS];
+    int asked = clock->asked;
+    ts_burst_ready(clock, producer, later, ready);
+    if (names(ready[asked], producer->sequence - later, consumer->of[asked].earliest,
+              consumer->cause.sequence))
+        ts_cause_replace(clock, &consumer->cause, ts_burst_cause(clock, producer, later));
+    for (int k = 0; k < clock->sets; k++)
+        if (ready[k] > consumer->of[k].earliest) consumer->of[k].earliest = ready[k];
 }
 
 /* Applies a wait for overwriting, which sets with TS_FREE_REUSE ignore. */
@@ -50,18 +63,20 @@ static void apply(ts_clock *clock, ts_event *consumer, const ts_event *producer,
         TS_WITH_SETS(clock, apply_times, consumer, times, is_same);
 }
 
-static void add_edge(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
+static void add_edge(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait, uint32_t later) {
     ts_edge *edge = ts_slab_take(&clock->arena, &clock->edges, sizeof *edge);
-    *edge = (ts_edge){producer->edges, consumer, wait};
+    *edge = (ts_edge){producer->edges, consumer, wait, later};
     producer->edges = edge;
     consumer->waits++;
 }
 
-void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait) {
-    if (producer->is_done)
-        apply(clock, consumer, producer, wait);
+void ts_event_depend(ts_clock *clock, ts_event *consumer, ts_event *producer, ts_wait wait, uint32_t later) {
+    if (!producer->is_done)
+        add_edge(clock, consumer, producer, wait, later);
+    else if (later)
+        apply_member(clock, consumer, producer, later);
     else
-        add_edge(clock, consumer, producer, wait);
+        apply(clock, consumer, producer, wait);
 }
 
 static void lane_push(ts_lane *lane, ts_event *event) {
@@ -114,7 +129,7 @@ void ts_lanes_push(ts_clock *clock, ts_event *event) {
     lane_push(lane, event);
     clock->idle &= ~(1u << event->step->engine);
     if (lane->count <= clock->window) forget_pick(clock, event->step->engine);
-    clock->pending++;
+    clock->pending += ts_event_count(clock, event);
 }
 
 /* Marks `event` done, and applies its times to everybody who waits for them. */
@@ -125,7 +140,7 @@ static void tell(ts_clock *clock, ts_event *event) {
         ts_event *consumer = edge->consumer;
         event->edges = edge->next;
         consumer->waits--;
-        apply(clock, consumer, event, edge->wait);
+        ts_event_depend(clock, consumer, event, edge->wait, edge->later);
         if (consumer->waits == 0) forget_pick_of(clock, consumer);
         if (consumer->waits == 0 && clock->sibling) forget_pick_of(clock->sibling, consumer); /* its own? */
         ts_slab_give(&clock->edges, edge);
@@ -134,9 +149,9 @@ static void tell(ts_clock *clock, ts_event *event) {
 
 /* Completes an event whose times are known. */
 TS_INLINE void settle(ts_clock *clock, ts_event *event) {
-    if (event->signals) ts_semaphores_signal(clock, event);
+    if (clock->is_explicit && event->signals) ts_semaphores_signal(clock, event);
     tell(clock, event);
-    clock->pending--;
+    clock->pending -= ts_event_count(clock, event);
     ts_event_drop(clock, event);
 }
 
@@ -259,18 +274,19 @@ TS_INLINE void issue_in(ts_clock *clock, ts_engine engine, int sets) {
     const ts_step *step = event->step;
     ts_times start, until, result;
     engine_starts(clock, event, start.at, sets);
+    ts_node *node = start_node(clock, event, start.at[clock->asked]);
+    if (event->burst && !clock->is_explicit) node = ts_burst_start(clock, event, node, start.at);
     for (int k = 0; k < sets; k++) {
         until.at[k] = start.at[k] + step->of[k].occupancy;
         result.at[k] = start.at[k] + step->of[k].stream + step->of[k].latency;
     }
-    ts_time start_asked = start.at[clock->asked];
-    ts_node *node = start_node(clock, event, start_asked);
     if (needs_table(clock, event)) {
         event->loads_table = true;
         clock->table = event->table;
         ts_tally_table(clock, event);
     }
-    if (clock->is_shown && !step->is_control) show_issue(clock, event, start_asked, until.at[clock->asked]);
+    if (clock->is_shown && !step->is_control)
+        show_issue(clock, event, start.at[clock->asked], until.at[clock->asked]);
     ts_times_copy(&clock->engine_free[engine], &until, sets);
     ts_cause_set(clock, &clock->engine_cause[engine], node, event, ts_cause_engine);
     if (step->is_dma) {

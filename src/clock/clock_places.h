@@ -42,18 +42,32 @@ static inline bool ts_place_meets(const ts_place *a, const ts_place *b) {
     return a->lo < b->hi && a->hi > b->lo && a->part < b->end && a->end > b->part;
 }
 
-/* One operand of a code position. Its place is updated from the loop counters at each execution. */
+/* Widens bounds to include a place; they keep their shape only if it is the same. */
+static inline void ts_place_widen(ts_place *bounds, const ts_place *place) {
+    bool is_same = ts_place_is_same(bounds, place);
+    bounds->lo = place->lo < bounds->lo ? place->lo : bounds->lo;
+    bounds->hi = place->hi > bounds->hi ? place->hi : bounds->hi;
+    bounds->part = place->part < bounds->part ? place->part : bounds->part;
+    bounds->end = place->end > bounds->end ? place->end : bounds->end;
+    bounds->shape = is_same ? bounds->shape : NULL;
+}
+
+/* One operand of a code position. Its place is updated from the loop counters at each execution. An access
+   fills one cache line of the host. */
 typedef struct ts_access {
+    _Alignas(64) ts_place place;
     const ts_ap *ap;
-    ts_place place;
-    int64_t shift;          /* byte of the storage at which its tensor begins */
-    int64_t origin, length; /* bytes: first byte at offset 0, and the number of bytes up to place.hi */
-    int64_t unit;           /* bytes per unit of its offset; 0: an index decides, it may be anywhere */
     struct ts_site *site;
-    uint32_t storage;
-    uint32_t inst; /* position in code */
-    bool is_write, moves_offset, moves_part, is_ragged;
+    int64_t origin; /* first byte at offset 0 */
+    uint32_t inst;  /* position in code */
+    uint8_t unit;   /* bytes per unit of its offset; 0: an index decides, it may be anywhere */
+    bool is_write : 1, moves_offset : 1, moves_part : 1, is_ragged : 1;
 } ts_access;
+
+/* Whether two operands both read, or both write, and name the same site. */
+static inline bool ts_access_is_like(const ts_access *a, const ts_access *b) {
+    return a->site == b->site && a->is_write == b->is_write;
+}
 
 /* A cached answer: whether two shapes have common bytes at this distance. */
 typedef struct ts_pair {
@@ -109,13 +123,10 @@ typedef struct ts_found {
 
 /* The bytes and partitions that an operand may touch in all trips of all its loops. */
 typedef struct ts_reaches {
-    const ts_ap *ap;
+    const ts_access *access;
     int64_t lo, hi;      /* bytes of the storage; hi exclusive */
     int32_t first, last; /* partitions; last inclusive */
-    uint32_t inst, storage;
-    uint32_t loop; /* 1 + the innermost loop around it; 0 = none */
-    bool is_write;
-    bool is_found, is_known; /* is_found: bounds were looked for; is_known: there are bounds */
+    bool is_known;       /* there are bounds */
 } ts_reaches;
 
 /* SBUF, PSUM, all scratch tensors together, or one tensor: memory whose bytes operands can share. */
@@ -123,8 +134,6 @@ typedef struct ts_storage {
     bool is_tracked; /* some instruction writes it, so that accesses must be remembered */
     int64_t slot;    /* > 0: every access stays within one slot of so many bytes (clock_slots.c) */
     TS_VEC(ts_site *) live;
-    /* Its operands by engine: first_reach and number, in reach_list. */
-    uint32_t first_reach[ts_engine_count], reaches[ts_engine_count];
 } ts_storage;
 /* Numbers of storages; tensor t that is not scratch has number TS_STORAGE_TENSOR + the place of t. */
 enum { TS_STORAGE_SBUF, TS_STORAGE_PSUM, TS_STORAGE_SCRATCH, TS_STORAGE_TENSOR };

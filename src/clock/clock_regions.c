@@ -50,8 +50,8 @@ static ts_meet find_meet(ts_clock *clock, const ts_place *a, const ts_place *b) 
     return look_up_meet(clock, a, b);
 }
 
-static bool conflicts(ts_clock *clock, const ts_place *place, const ts_place *other) {
-    ts_meet meet = find_meet(clock, place, other);
+bool ts_places_conflict(ts_clock *clock, const ts_place *a, const ts_place *b) {
+    ts_meet meet = find_meet(clock, a, b);
     if (meet == ts_meet_perhaps) clock->record->conservative_waits++;
     return meet != ts_meet_no;
 }
@@ -81,14 +81,24 @@ TS_INLINE bool was_over(const ts_event *event, const ts_time *free, bool is_same
     return is;
 }
 
-/* An access whose dependences are looked for. */
+/* An access whose dependences are looked for, or all accesses of a burst's members to one site. */
 typedef struct query {
     ts_event *event;
     const ts_step *step;
-    const ts_place *place;
+    const ts_place *place; /* of members, their bounds */
     bool is_write;
-    bool is_timed; /* it waits for results of its own engine */
+    bool is_timed;            /* it waits for results of its own engine */
+    const ts_member *members; /* NULL: a single access */
+    const ts_access *like;    /* one of the members' accesses */
+    uint32_t *count; /* members; lowered to exclude those that may wait for what the first does not */
 } query;
+
+/* Which visits of a log, up to the one that an access meets, cannot delay such accesses any more. */
+typedef enum ts_behind {
+    ts_behind_none,
+    ts_behind_earlier, /* those before it; it has more members, which others may wait for */
+    ts_behind_all
+} ts_behind;
 
 /* Whether the visit can delay neither this access nor later ones of its kind and engine. In program order, an
    engine that has waited for a visit's `ready` once need not wait for it again. */
@@ -104,24 +114,49 @@ static bool is_behind(const ts_clock *clock, const query *q, const ts_visit *vis
 }
 
 /* Adds the dependence on an earlier visit of the event's own engine: in program order it waits only for
-   results. Returns whether earlier visits of an engine that works in order cannot matter. */
-static bool depend_own(ts_clock *clock, const query *q, const ts_visit *visit) {
-    if (q->is_timed ? !can_delay(clock, q->event, visit->event, true) : visit->event->is_done) return true;
-    if (!conflicts(clock, q->place, &visit->place)) return false;
-    ts_event_depend(clock, q->event, visit->event, q->is_timed ? ts_wait_same : ts_wait_issue);
-    return true;
+   results. What it returns holds only if the engine works in order. */
+static ts_behind depend_own(ts_clock *clock, const query *q, const ts_visit *visit) {
+    if (q->is_timed ? !can_delay(clock, q->event, visit->event, true) : visit->event->is_done)
+        return ts_behind_all;
+    if (!ts_places_conflict(clock, q->place, &visit->place)) return ts_behind_none;
+    ts_event_depend(clock, q->event, visit->event, q->is_timed ? ts_wait_same : ts_wait_issue, 0);
+    return ts_behind_all;
 }
 
-/* The same for a visit of another engine or of a transfer. */
-static bool depend(ts_clock *clock, const query *q, const ts_visit *visit) {
+/* Makes the event wait for the visit, or the member of its burst that has `later` members behind it. */
+static ts_behind await(ts_clock *clock, const query *q, ts_event *earlier, uint32_t later) {
+    if (!later) earlier->awaited[q->is_write] |= q->step->engine_bit;
+    ts_event_depend(clock, q->event, earlier, q->is_write ? ts_wait_reuse : ts_wait_ready, later);
+    return later ? ts_behind_earlier : ts_behind_all;
+}
+
+/* The dependence of a burst: if the first member does not meet the visit, the burst ends before those that
+ * do. */
+static ts_behind depend_members(ts_clock *clock, const query *q, const ts_visit *visit) {
+    for (uint32_t m = 0; m < *q->count; m++)
+        for (uint32_t t = 0; t < q->members[m].touches; t++) {
+            const ts_touch *touch = &q->members[m].touch[t];
+            if (!ts_access_is_like(touch->access, q->like) || !ts_place_meets(&touch->place, &visit->place) ||
+                !ts_places_conflict(clock, &touch->place, &visit->place))
+                continue;
+            if (m == 0) return await(clock, q, visit->event, 0);
+            *q->count = m;
+        }
+    return ts_behind_none;
+}
+
+/* The dependence on a visit of another engine or of a transfer. */
+static ts_behind depend(ts_clock *clock, const query *q, const ts_visit *visit) {
     ts_event *earlier = visit->event;
     uint8_t awaited = earlier->awaited[0] | (q->is_write ? earlier->awaited[1] : 0);
-    if (clock->window == 1 && awaited & q->step->engine_bit) return true;
-    if (!can_delay(clock, q->event, earlier, false)) return true;
-    if (!conflicts(clock, q->place, &visit->place)) return false;
-    earlier->awaited[q->is_write] |= q->step->engine_bit;
-    ts_event_depend(clock, q->event, earlier, q->is_write ? ts_wait_reuse : ts_wait_ready);
-    return true;
+    if (clock->window == 1 && awaited & q->step->engine_bit) return ts_behind_all;
+    if (!can_delay(clock, q->event, earlier, false)) return ts_behind_all;
+    if (q->members) return depend_members(clock, q, visit);
+    if (earlier->burst && !clock->is_explicit) {
+        uint32_t later = ts_burst_find(clock, earlier, visit->access, q->place);
+        return later < ts_burst_of(clock, earlier)->count ? await(clock, q, earlier, later) : ts_behind_none;
+    }
+    return ts_places_conflict(clock, q->place, &visit->place) ? await(clock, q, earlier, 0) : ts_behind_none;
 }
 
 /* Searches a log from its end back to the visits that can delay the engine no more. These are the visits
@@ -136,8 +171,8 @@ static uint32_t look_back(ts_clock *clock, const query *q, const ts_log *log, bo
     for (uint32_t n = log->end; n > low;) {
         const ts_visit *visit = ts_log_at(log, --n);
         if (!ts_place_meets(q->place, &visit->place) || !visit->event || visit->event == q->event) continue;
-        bool is_last = is_own ? depend_own(clock, q, visit) : depend(clock, q, visit);
-        if (is_last && is_ordered) return n + 1;
+        ts_behind found = is_own ? depend_own(clock, q, visit) : depend(clock, q, visit);
+        if (found && is_ordered) return found == ts_behind_all ? n + 1 : n;
     }
     return low;
 }
@@ -246,10 +281,11 @@ TS_INLINE void search_near(ts_clock *clock, const query *q, ts_site *site) {
 
 /* Replaces the latest visit of a log if it is of the same place; returns whether it did. Accumulation in PSUM
    comes back to one place again and again, and if the engine works in order the latest visit suffices. */
-TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_access *access, ts_log *log) {
+TS_INLINE bool stands_for_latest(ts_clock *clock, ts_event *event, const ts_access *access,
+                                 const ts_place *place, ts_log *log) {
     if (log->first == log->end) return false;
     ts_visit *latest = ts_log_at(log, log->end - 1);
-    if (!latest->event || !ts_place_is_same(&latest->place, &access->place)) return false;
+    if (!latest->event || !ts_place_is_same(&latest->place, place)) return false;
     ts_event_drop(clock, latest->event);
     latest->event = event;
     latest->access = access;
@@ -265,28 +301,45 @@ TS_INLINE void forget_calm(ts_site *site, bool is_write) {
     if (is_write) site->calm[0][false] = site->calm[1][false] = 0;
 }
 
-/* Adds the dependences of one access, and a visit to its site. */
-TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
+/* Looks for what an access, or all accesses of a burst to one site, must wait for. */
+TS_INLINE void find_waits(ts_clock *clock, const query *q, ts_site *site) {
+    if (!site->is_live) ts_site_wake(clock, site);
+    search(clock, q, site);
+    if (q->is_write && clock->has_what_ifs) cover_all(clock, q, site);
+    search_near(clock, q, site);
+}
+
+/* Adds a visit to its site. */
+TS_INLINE void add_visit(ts_clock *clock, ts_event *event, const ts_access *access, const ts_place *place,
+                         bool is_write) {
     const ts_step *step = event->step;
     ts_site *site = access->site;
-    query q = {event, step, &access->place, is_write, !is_write && step->is_timed};
-    if (!site->is_live) ts_site_wake(clock, site);
-    search(clock, &q, site);
-    if (is_write && clock->has_what_ifs) cover_all(clock, &q, site);
-    search_near(clock, &q, site);
+    if (!site->is_live) ts_site_wake(clock, site); /* it may have been put to rest since its search */
     event->refs++;
     forget_calm(site, is_write);
     ts_log *log = site->log[is_write][step->own];
     if (log && clock->is_ordered && step->own != ts_engine_none &&
-        stands_for_latest(clock, event, access, log))
+        stands_for_latest(clock, event, access, place, log))
         return;
     if (!log || log->end - log->first == log->room) log = ts_sites_room(clock, site, step->own, is_write);
     ts_visit *visit = ts_log_at(log, log->end++);
-    visit->place = access->place;
+    visit->place = *place;
     visit->event = event;
     visit->access = access;
     visit->covered = 0;
     site->logs[is_write] |= (uint8_t)(1u << step->own);
+}
+
+/* Adds the dependences of one access, and a visit to its site. */
+TS_INLINE void access_site(ts_clock *clock, ts_event *event, const ts_access *access, bool is_write) {
+    const ts_step *step = event->step;
+    query q = {.event = event,
+               .step = step,
+               .place = &access->place,
+               .is_write = is_write,
+               .is_timed = !is_write && step->is_timed};
+    find_waits(clock, &q, access->site);
+    add_visit(clock, event, access, &access->place, is_write);
 }
 
 void ts_regions_read(ts_clock *clock, ts_event *event, const ts_access *access) {
@@ -295,6 +348,83 @@ void ts_regions_read(ts_clock *clock, ts_event *event, const ts_access *access) 
 
 void ts_regions_write(ts_clock *clock, ts_event *event, const ts_access *access) {
     access_site(clock, event, access, true);
+}
+
+/* ---- bursts ---- */
+
+/* The reads, or the writes, of a burst's members at one site. */
+typedef struct patch {
+    const ts_access *access; /* one of them */
+    ts_place bounds;         /* shape: NULL unless all places are the same */
+} patch;
+
+enum { MOST_PATCHES = 8 }; /* of a burst */
+
+/* The number of the patch that an access belongs to, made if it is new; MOST_PATCHES: there are too many. */
+static uint32_t patch_of(const ts_touch *touch, patch *patches, uint32_t *count) {
+    for (uint32_t i = 0; i < *count; i++)
+        if (ts_access_is_like(patches[i].access, touch->access)) return i;
+    if (*count == MOST_PATCHES) return MOST_PATCHES;
+    patches[*count] = (patch){touch->access, touch->place};
+    return (*count)++;
+}
+
+/* Whether in every set a member's result is later than that of the member before it. */
+TS_INLINE bool is_later(const ts_step *before, const ts_step *step, int sets) {
+    bool is = true;
+    for (int k = 0; k < sets; k++) {
+        const ts_set_costs *a = &before->of[k], *b = &step->of[k];
+        is &= a->occupancy + b->stream + b->latency > a->stream + a->latency;
+    }
+    return is;
+}
+
+/* Finds the patches of the members; returns how many members can form a burst at most. */
+static uint32_t find_patches(const ts_clock *clock, const ts_member *members, uint32_t count, patch *patches,
+                             uint32_t *found) {
+    uint32_t of[TS_MEMBER_TOUCHES] = {0}; /* the patches of the member's touches */
+    *found = 0;
+    for (uint32_t m = 0; m < count; m++) {
+        const ts_member *member = &members[m];
+        if (m == 0 || member->step != members[m - 1].step) {
+            if (m && !TS_WITH_SETS(clock, is_later, members[m - 1].step, member->step)) return m;
+            for (uint32_t t = 0; t < member->touches; t++) {
+                bool is_known = m && ts_access_is_like(patches[of[t]].access, member->touch[t].access);
+                if (!is_known) of[t] = patch_of(&member->touch[t], patches, found);
+                if (of[t] == MOST_PATCHES) return m;
+            }
+        }
+        for (uint32_t t = 0; t < member->touches; t++)
+            ts_place_widen(&patches[of[t]].bounds, &member->touch[t].place);
+    }
+    return count;
+}
+
+uint32_t ts_regions_burst(ts_clock *clock, ts_event *event, const ts_member *members, uint32_t count) {
+    patch patches[MOST_PATCHES];
+    uint32_t found, most = find_patches(clock, members, count, patches, &found);
+    count = most;
+    for (uint32_t i = 0; i < found; i++) {
+        const ts_access *access = patches[i].access;
+        query q = {.event = event,
+                   .step = event->step,
+                   .place = &patches[i].bounds,
+                   .is_write = access->is_write,
+                   .members = members,
+                   .like = access,
+                   .count = &count};
+        find_waits(clock, &q, access->site);
+    }
+    for (uint32_t t = 0; t < members->touches && count == 1; t++)
+        add_visit(clock, event, members->touch[t].access, &members->touch[t].place,
+                  members->touch[t].access->is_write);
+    if (count == 1) return 1;
+    if (count < most) find_patches(clock, members, count, patches, &found);
+    for (uint32_t i = 0; i < found; i++) {
+        const ts_access *access = patches[i].access;
+        add_visit(clock, event, access, &patches[i].bounds, access->is_write);
+    }
+    return count;
 }
 
 /* Transfers touch their data outside the order of the engine that triggers them, so they have a common log of

@@ -74,63 +74,81 @@ static void open_loops(ts_nesting *nest, const ts_inst *inst) {
 }
 
 /* Whether the distance of two operands of the loop changes from trip to trip. */
-static bool drift_apart(const repeat *r, const ts_reaches *a, const ts_reaches *b) {
+static bool drift_apart(const repeat *r, const ts_ap *a, const ts_ap *b) {
     const ts_program *program = r->clock->program;
-    return ts_repeat_shift(program, a->ap, r->loop) != ts_repeat_shift(program, b->ap, r->loop) ||
-           ts_repeat_part_shift(program, a->ap, r->loop) != ts_repeat_part_shift(program, b->ap, r->loop);
+    return ts_repeat_shift(program, a, r->loop) != ts_repeat_shift(program, b, r->loop) ||
+           ts_repeat_part_shift(program, a, r->loop) != ts_repeat_part_shift(program, b, r->loop);
 }
 
 /* Whether some operand of the loop may touch the places of a moving operand without moving along with it. */
-static bool is_met_inside(const repeat *r, ts_reaches *moving, uint32_t first, uint32_t end) {
-    ts_reaches *all = r->clock->reaches.data;
-    for (uint32_t i = first; i < end; i++)
-        if (ts_reach_meets(r->clock, moving, &all[i]) && drift_apart(r, moving, &all[i])) return true;
+static bool is_met_inside(const repeat *r, const ts_reaches *moving) {
+    const ts_reaches *all = r->clock->reaches.data;
+    for (uint32_t i = 0; i < r->clock->reaches.count; i++)
+        if (ts_reach_meets(moving, &all[i]) && drift_apart(r, moving->access->ap, all[i].access->ap))
+            return true;
+    return false;
+}
+
+/* Follows the innermost loop (1 + its id; 0: none) through the code. */
+static void follow_loops(const ts_program *program, const ts_inst *inst, uint32_t *loop) {
+    if (inst->op == ts_op_loop) *loop = 1 + ((const ts_inst_loop *)inst)->id;
+    if (inst->op == ts_op_end) *loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
+}
+
+/* Whether an instruction may touch the places of a moving operand. */
+static bool is_met_by(const repeat *r, const ts_reaches *moving, uint32_t at, uint32_t loop) {
+    const ts_code *code = &r->clock->code[at];
+    for (int i = 0; i < code->access_count; i++) {
+        if (code->accesses[i].site->storage != moving->access->site->storage) continue;
+        ts_reaches other = ts_reach_find(r->clock, &code->accesses[i], loop);
+        if (ts_reach_meets(moving, &other)) return true;
+    }
     return false;
 }
 
 /* Whether code after the loop, or in it after `last`, could be delayed by an access of a trip that was jumped
    over. Engines that work in those trips cannot: after the jump, all accesses that could delay them are
    known. But other engines may still be at an earlier time, and so may all engines after a `leave`. */
-static bool is_met_later(const repeat *r, ts_reaches *moving) {
-    ts_clock *clock = r->clock;
-    const ts_storage *storage = &clock->storages[moving->storage];
-    uint32_t begin = clock->program->loops.data[r->loop].begin;
-    for (uint8_t engine = ts_engine_tensor; engine < ts_engine_count; engine++) {
-        bool is_behind = !(r->out->engines >> engine & 1);
-        if (!is_behind && !clock->has_leaves) continue;
-        const uint32_t *list = clock->reach_list + storage->first_reach[engine];
-        for (uint32_t i = storage->reaches[engine]; i-- > 0 && clock->reaches.data[list[i]].inst > begin;) {
-            ts_reaches *other = &clock->reaches.data[list[i]];
-            bool is_leave = clock->program->code.data[other->inst]->op == ts_op_leave;
-            if ((is_behind || is_leave) && ts_reach_meets(clock, moving, other)) return true;
-        }
+static bool is_met_later(const repeat *r, const ts_reaches *moving) {
+    const ts_clock *clock = r->clock;
+    const ts_program *program = clock->program;
+    uint32_t loop = r->loop + 1, behind = clock->coming & ~r->out->engines;
+    if (!behind && !clock->has_leaves) return false;
+    for (uint32_t at = program->loops.data[r->loop].begin + 1; at < program->code.count; at++) {
+        const ts_inst *inst = program->code.data[at];
+        follow_loops(program, inst, &loop);
+        bool may_wait = behind >> inst->engine & 1 || inst->op == ts_op_leave;
+        if (may_wait && is_met_by(r, moving, at, loop)) return true;
     }
     return false;
 }
 
-/* The first entry of `reaches` at code position `inst` or later. */
-static uint32_t first_reach(const ts_clock *clock, uint32_t inst) {
-    uint32_t low = 0, high = clock->reaches.count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (clock->reaches.data[middle].inst < inst)
-            low = middle + 1;
-        else
-            high = middle;
+/* Lists the operands of the loop that others may wait for, or that may wait for others. */
+static void list_reaches(const repeat *r) {
+    ts_clock *clock = r->clock;
+    const ts_loop *marks = &clock->program->loops.data[r->loop];
+    uint32_t loop = r->loop + 1;
+    clock->reaches.count = 0;
+    for (uint32_t at = marks->begin + 1; at < marks->end; at++) {
+        follow_loops(clock->program, clock->program->code.data[at], &loop);
+        for (int i = 0; i < clock->code[at].access_count; i++) {
+            const ts_access *access = &clock->code[at].accesses[i];
+            if (ts_access_storage(clock, access)->is_tracked)
+                ts_vec_push(&clock->reaches, &clock->arena, ts_reach_find(clock, access, loop));
+        }
     }
-    return low;
 }
 
 /* Checks the places of all moving operands of the loop. */
 static void look_at_places(repeat *r) {
-    const ts_loop *loop = &r->clock->program->loops.data[r->loop];
-    ts_reach_find(r->clock);
-    uint32_t first = first_reach(r->clock, loop->begin), end = first_reach(r->clock, loop->end);
-    for (uint32_t i = first; i < end && r->out->is_able; i++) {
-        ts_reaches *own = &r->clock->reaches.data[i];
-        bool moves = ts_repeat_shift(r->clock->program, own->ap, r->loop) ||
-                     ts_repeat_part_shift(r->clock->program, own->ap, r->loop);
-        if (moves && (is_met_inside(r, own, first, end) || is_met_later(r, own))) r->out->is_able = false;
+    ts_clock *clock = r->clock;
+    list_reaches(r);
+    for (uint32_t i = 0; i < clock->reaches.count && r->out->is_able; i++) {
+        const ts_reaches *own = &clock->reaches.data[i];
+        const ts_ap *ap = own->access->ap;
+        bool moves =
+            ts_repeat_shift(clock->program, ap, r->loop) || ts_repeat_part_shift(clock->program, ap, r->loop);
+        if (moves && (is_met_inside(r, own) || is_met_later(r, own))) r->out->is_able = false;
     }
 }
 

@@ -20,7 +20,7 @@ void ts_semaphores_init(ts_clock *clock) {
         if (sync->is_signalling && sync->signalled >= count) count = sync->signalled + 1u;
     }
     clock->semaphores = TS_NEW_ARRAY(&clock->arena, ts_semaphore, count);
-    for (uint32_t at = 0; at < program->code.count; at++) {
+    for (uint32_t at = 0; at < program->code.count && count > 0; at++) {
         const ts_inst *inst = program->code.data[at];
         const ts_sync *sync = sync_of(clock, inst);
         if (sync && sync->is_waiting) clock->semaphores[sync->awaited].waiters |= 1u << inst->engine;
@@ -73,7 +73,7 @@ void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst) 
     if (sync->is_waiting) {
         int64_t value = ts_affine_value(clock->program, &sync->value, clock->counters);
         ts_event *signal = find_signal(&clock->semaphores[sync->awaited], value);
-        if (signal) ts_event_depend(clock, event, signal, ts_wait_ready);
+        if (signal) ts_event_depend(clock, event, signal, ts_wait_ready, 0);
     }
     if (!sync->is_signalling) return;
     ts_semaphore *semaphore = &clock->semaphores[sync->signalled];

@@ -20,21 +20,17 @@ ts_site *ts_sites_of(const ts_clock *clock, const ts_ap *ap) {
 
 /* ---- which engines touch a site ---- */
 
-/* Sets the last code positions from the operands that name a site. */
-static void note_users(ts_clock *clock) {
-    const ts_program *program = clock->program;
-    for (uint32_t at = 0; at < program->code.count; at++) {
-        const ts_inst *inst = program->code.data[at];
-        bool is_leave = inst->op == ts_op_leave;
-        uint8_t first = is_leave ? ts_engine_tensor : inst->engine;
-        uint8_t end = is_leave ? ts_engine_count : inst->engine + 1;
-        for (int i = 0; i < clock->code[at].access_count; i++) {
-            const ts_access *access = &clock->code[at].accesses[i];
-            access->site->is_used = true;
-            for (uint8_t engine = first; engine < end; engine++) {
-                access->site->last[true][engine] = at + 1;
-                if (access->is_write) access->site->last[false][engine] = at + 1;
-            }
+void ts_sites_note(const ts_clock *clock, uint32_t at) {
+    const ts_inst *inst = clock->program->code.data[at];
+    bool is_leave = inst->op == ts_op_leave;
+    uint8_t first = is_leave ? ts_engine_tensor : inst->engine;
+    uint8_t end = is_leave ? ts_engine_count : inst->engine + 1;
+    for (int i = 0; i < clock->code[at].access_count; i++) {
+        const ts_access *access = &clock->code[at].accesses[i];
+        access->site->is_used = true;
+        for (uint8_t engine = first; engine < end; engine++) {
+            access->site->last[true][engine] = at + 1;
+            if (access->is_write) access->site->last[false][engine] = at + 1;
         }
     }
 }
@@ -110,7 +106,6 @@ void ts_sites_init(ts_clock *clock) {
 }
 
 void ts_sites_users(ts_clock *clock) {
-    note_users(clock);
     int64_t scratch = (int64_t)clock->program->scratch_bytes;
     share_users(clock, TS_STORAGE_SBUF, (int64_t)clock->chip[0].sbuf_partition_bytes);
     share_users(clock, TS_STORAGE_PSUM, (int64_t)clock->chip[0].psum_partition_bytes);

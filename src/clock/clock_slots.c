@@ -25,15 +25,10 @@ static int64_t slot_of(const ts_program *program, const ts_ap *ap) {
     return lo >= 0 && hi < ap->index_step ? ap->index_step * ts_dtype_get(ap->dtype)->bytes : 0;
 }
 
-void ts_slots_find(ts_clock *clock) {
-    const ts_program *program = clock->program;
-    for (uint32_t at = 0; at < program->code.count; at++)
-        for (int i = 0; i < clock->code[at].access_count; i++) {
-            const ts_access *access = &clock->code[at].accesses[i];
-            ts_storage *storage = &clock->storages[access->storage];
-            if (access->storage < TS_STORAGE_TENSOR || storage->slot < 0) continue;
-            const int64_t own = slot_of(program, access->ap);
-            const bool fits = own > 0 && (storage->slot == 0 || storage->slot == own);
-            storage->slot = fits ? own : -1;
-        }
+void ts_slots_note(const ts_clock *clock, const ts_access *access) {
+    ts_storage *storage = ts_access_storage(clock, access);
+    if (access->site->storage < TS_STORAGE_TENSOR || storage->slot < 0) return;
+    const int64_t own = slot_of(clock->program, access->ap);
+    const bool fits = own > 0 && (storage->slot == 0 || storage->slot == own);
+    storage->slot = fits ? own : -1;
 }

@@ -129,6 +129,30 @@ typedef struct ts_step {
     ts_set_costs of[]; /* one for each set in use */
 } ts_step;
 
+/* One operand of a member of a burst, and the bytes that it touches there. */
+typedef struct ts_touch {
+    const ts_access *access;
+    ts_place place;
+} ts_touch;
+
+/* An instruction of a burst. */
+enum { TS_MEMBER_TOUCHES = 3 /* most operands */, TS_BURST_MOST = 12 /* members */ };
+typedef struct ts_member {
+    ts_step *step;
+    uint8_t touches;
+    ts_touch touch[TS_MEMBER_TOUCHES]; /* its reads, then its writes */
+} ts_member;
+
+/* Instructions of TensorE of which each directly follows the one before, in program order and in time:
+   nothing that only a later one touches can delay it. One event stands for all of them; its times are the
+   last one's. */
+typedef struct ts_burst {
+    ts_node *first; /* once it has its times: the first member's start (held) */
+    uint32_t next;  /* while it is free: the next free one of its size, as ts_event.burst */
+    uint32_t count; /* members */
+    ts_member member[];
+} ts_burst;
+
 /* Why an instant is not earlier: the node of the instant before it, and the instruction between the two. */
 typedef struct ts_cause {
     ts_node *node; /* held; NULL: the launch */
@@ -150,6 +174,7 @@ typedef struct ts_edge {
     struct ts_edge *next;
     ts_event *consumer;
     ts_wait wait;
+    uint32_t later; /* members of the producer's burst behind the one that is waited for */
 } ts_edge;
 
 /* The times of an event in one set of constants. */
@@ -172,10 +197,14 @@ struct ts_event {
         ts_cause cause; /* before it is done: of `earliest` in the set asked for */
         ts_node *node;  /* when done: an instruction's start, a transfer's last byte (held) */
     };
-    uint32_t refs;      /* visits, remembered signals, and one until it is done */
-    uint32_t waits;     /* producers whose times are not known yet */
-    uint32_t mark;      /* 1 + its number in the current walk (clock_walk.c); 0 = none */
-    uint32_t signals;   /* 1 + the semaphore that it signals; 0 = none that anything waits for */
+    uint32_t refs;  /* visits, remembered signals, and one until it is done */
+    uint32_t waits; /* producers whose times are not known yet */
+    uint32_t mark;  /* 1 + its number in the current walk (clock_walk.c); 0 = none */
+    union {
+        uint32_t
+            signals; /* sync=explicit: 1 + the semaphore that it signals; 0 = none that anything waits for */
+        uint32_t burst; /* else: 1 + the number of its burst; 0 = it is a single instruction */
+    };
     uint8_t table;      /* the function table an activation needs, 0 = any */
     uint8_t awaited[2]; /* bit per engine that waits for `ready`: [0] for a result, [1] to overwrite */
     bool is_done, loads_table, is_watched;
@@ -216,6 +245,7 @@ typedef struct ts_code {
     uint8_t tracked[TS_MAX_OPERANDS]; /* accesses of tracked storages: reading_count reads, then the writes */
     uint8_t table;                    /* function table an activation needs, 0 = any */
     bool is_ready, is_ragged;         /* set up at the first execution; some count is ragged */
+    bool is_member;                   /* it can be a member of a burst */
 } ts_code;
 
 /* A pool of items of one size: blocks in the clock's arena, and a list of the free items. */
@@ -302,6 +332,8 @@ typedef struct ts_clock {
     ts_watch watch;
     ts_arena arena;
     ts_slab events, edges, nodes, logs, tables; /* tables: ts_site.log */
+    ts_access *spare;                           /* accesses that no code position has yet */
+    uint32_t spares;                            /* how many these are */
     ts_visit *circles[32];                      /* free rings of visits, by log2 of their size */
     ts_visit *cut;                              /* visits that have not been part of a ring yet */
     uint32_t uncut;                             /* how many these are */
@@ -330,6 +362,17 @@ typedef struct ts_clock {
         uint32_t storage;
         ts_place place;
     } held;
+    struct { /* a run of TensorE's instructions before pc, of which those from `at` on have no event yet */
+        uint32_t at, count;
+        ts_member member[TS_BURST_MOST];
+    } ahead;
+    struct {                          /* the latest burst that has its times */
+        uint32_t count;               /* members */
+        ts_time start[TS_BURST_MOST]; /* with the table's constants */
+    } issued;
+    bool has_bursts;         /* such runs may be bursts */
+    uint32_t free_bursts[8]; /* by log2 of the most members */
+    TS_VEC(ts_burst *) bursts;
     uint32_t pc;       /* next code position to fetch */
     uint64_t sequence; /* instructions fetched so far */
     uint32_t pending;  /* of these, how many have no times yet */
@@ -343,9 +386,7 @@ typedef struct ts_clock {
     ts_site *sites; /* all of SBUF, all of PSUM, tiles, tensors */
     uint32_t site_count;
     bool is_ordered;            /* in every set, an engine's results come in the order of issue */
-    TS_VEC(ts_reaches) reaches; /* operands of tracked storages, in program order; listed when first needed */
-    uint32_t *reach_list;       /* indices of `reaches`, by storage and engine */
-    uint32_t operands;          /* most entries of `reaches` */
+    TS_VEC(ts_reaches) reaches; /* scratch for deciding whether trips of a loop may be jumped over */
     uint32_t storage_count;
     TS_VEC(ts_found) found;                    /* scratch for merging visits */
     uint32_t since;                            /* only code from this position on may still be fetched */

@@ -125,7 +125,7 @@ static uint64_t hash_counts(const ts_operands *operands) {
 }
 
 ts_step *ts_step_find(ts_clock *clock, ts_code *code, const ts_inst *inst, const ts_operands *operands) {
-    uint64_t counts = hash_counts(operands);
+    uint64_t counts = code->is_ragged ? hash_counts(operands) : 0;
     for (ts_step *step = code->steps; step; step = step->next)
         if (step->counts == counts && step->engine == inst->engine) return step;
     ts_step *step = ts_arena_alloc(&clock->arena, sizeof *step + (size_t)clock->sets * sizeof step->of[0]);

@@ -90,6 +90,16 @@ static uint32_t number(ts_walk *walk, ts_event *event) {
     return event->mark;
 }
 
+/* Visits the members of a burst. What they touch is visited with the visits. */
+static void visit_burst(ts_walk *walk, const ts_event *event) {
+    ts_burst *burst = ts_burst_of(walk->clock, event);
+    for (uint32_t m = 0; m < burst->count; m++)
+        pointer(walk, burst->member[m].step);
+    word(walk, burst->first != NULL);
+    if (burst->first)
+        visit_node(walk, &burst->first, event->of[walk->clock->asked].ready, walk->mode == ts_walk_move);
+}
+
 static void visit_event(ts_walk *walk, ts_event *event) {
     uint64_t sequence = walk->clock->sequence - event->sequence;
     int sets = walk->clock->sets, asked = walk->clock->asked;
@@ -99,7 +109,7 @@ static void visit_event(ts_walk *walk, ts_event *event) {
     word(walk, event->waits);
     for (ts_edge *edge = event->edges; edge; edge = edge->next) {
         word(walk, number(walk, edge->consumer));
-        word(walk, edge->wait);
+        word(walk, (int64_t)edge->later << 32 | edge->wait);
     }
     word(walk, -1);
     word(walk, (int64_t)sequence);
@@ -114,6 +124,8 @@ static void visit_event(ts_walk *walk, ts_event *event) {
         }
         visit_node(walk, &event->node, event->of[asked].ready, walk->mode == ts_walk_move);
     }
+    word(walk, ts_event_count(walk->clock, event));
+    if (event->burst) visit_burst(walk, event);
     if (walk->mode == ts_walk_move) event->sequence += walk->instructions;
 }
 
@@ -186,29 +198,53 @@ static void visit_union(ts_walk *walk) {
     word(walk, -1);
 }
 
-/* Visits a remembered access, with its place relative to the current trip. */
-static void visit_visit(ts_walk *walk, const ts_site *site, ts_found found, bool is_write) {
+/* Visits what an access touches, with its place relative to the current trip. */
+static void visit_place(ts_walk *walk, const ts_access *access, ts_place *place) {
     ts_clock *clock = walk->clock;
     const ts_loop *loop = &clock->program->loops.data[walk->loop];
-    const ts_access *access = found.visit->access;
-    ts_place *place = &found.visit->place;
-    int64_t shift = 0, part_shift = 0;
+    int64_t shift = 0, part_shift = 0, trip = clock->counters[walk->loop];
     if (access->inst > loop->begin && access->inst < loop->end) {
         shift = ts_repeat_shift(clock->program, access->ap, walk->loop);
         part_shift = ts_repeat_part_shift(clock->program, access->ap, walk->loop);
     }
-    int64_t trip = clock->counters[walk->loop];
-    if (!place->shape) walk->is_equal = false; /* several merged visits: how they move is unknown */
     pointer(walk, place->shape);
-    word(walk, (int64_t)(site - clock->sites) << 16 | found.engine << 8 | is_write);
     word(walk, place->lo - shift * trip);
     word(walk, (int64_t)(place->end - place->part) << 32 | (uint32_t)(place->part - part_shift * trip));
-    word(walk, number(walk, found.visit->event));
     if (walk->mode != ts_walk_move || (!shift && !part_shift)) return;
     place->lo += shift * walk->trips;
     place->hi += shift * walk->trips;
     place->part += (int32_t)(part_shift * walk->trips);
     place->end += (int32_t)(part_shift * walk->trips);
+}
+
+/* Visits what the members of a burst touch at a site, of which the visit has the bounds. */
+static void visit_members(ts_walk *walk, ts_visit *visit) {
+    ts_burst *burst = ts_burst_of(walk->clock, visit->event);
+    ts_place bounds = {0};
+    for (uint32_t m = 0; m < burst->count; m++)
+        for (uint32_t t = 0; t < burst->member[m].touches; t++) {
+            ts_touch *touch = &burst->member[m].touch[t];
+            if (!ts_access_is_like(touch->access, visit->access)) continue;
+            visit_place(walk, touch->access, &touch->place);
+            if (bounds.end == 0)
+                bounds = touch->place;
+            else
+                ts_place_widen(&bounds, &touch->place);
+        }
+    visit->place = bounds;
+}
+
+/* Visits a remembered access. */
+static void visit_visit(ts_walk *walk, const ts_site *site, ts_found found, bool is_write) {
+    ts_visit *visit = found.visit;
+    word(walk, (int64_t)(site - walk->clock->sites) << 16 | found.engine << 8 | is_write);
+    word(walk, number(walk, visit->event));
+    if (visit->event->burst) {
+        visit_members(walk, visit);
+        return;
+    }
+    if (!visit->place.shape) walk->is_equal = false; /* several merged visits: how they move is unknown */
+    visit_place(walk, visit->access, &visit->place);
 }
 
 /* Visits what matters in the logs of a site, in order. */
