@@ -1,6 +1,10 @@
 /* The choice of a CPU's kernel, and the walk over the tiles of a product (gemm.h). */
 #include "machine/gemm.h"
 
+#include <string.h>
+
+#include "base/clones.h"
+
 const ts_gemm_kernel *ts_gemm_kernel_of(ts_isa isa, bool is_bf16) {
 #ifdef __x86_64__
     if (isa == ts_isa_avx2) return is_bf16 ? &ts_gemm_avx2_bf16 : &ts_gemm_avx2;
@@ -58,8 +62,13 @@ ts_gemm ts_gemm_rows(const ts_gemm *g, int64_t first, int64_t last) {
 
 /* ---- columns ---- */
 
-bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *c) {
+static bool is_read_in_place(const ts_gemm_kernel *kernel, const ts_gemm_columns *c) {
     return c->run % kernel->columns == 0 || (c->run == kernel->lanes && 2 * c->run == kernel->columns);
+}
+
+bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *c) {
+    enum { SHORTEST = 4 }; /* elements of a run */
+    return is_read_in_place(kernel, c) || (kernel->pack_a && kernel->size == 4 && c->run >= SHORTEST);
 }
 
 static int64_t column_at(const ts_gemm *g, int64_t column) {
@@ -69,6 +78,51 @@ static int64_t column_at(const ts_gemm *g, int64_t column) {
     for (int i = c->dims; i-- > 0; run /= c->count[i])
         at += run % c->count[i] * c->step[i];
     return at;
+}
+
+/* The runs that make up the columns of a panel. */
+typedef struct runs {
+    int count;
+    int64_t from[TS_GEMM_COLUMNS], to[TS_GEMM_COLUMNS], bytes[TS_GEMM_COLUMNS]; /* offsets in a row, bytes */
+    bool are_equal;                                                             /* in length */
+} runs;
+
+static runs runs_of(const ts_gemm *g, int64_t column, int width) {
+    const int size = g->kernel->size;
+    runs r = {.are_equal = true};
+    for (int64_t at = 0, n; at < width; at += n, r.count++) {
+        const int64_t left = g->columns.run - (column + at) % g->columns.run;
+        n = left < width - at ? left : width - at;
+        r.from[r.count] = column_at(g, column + at) * size;
+        r.to[r.count] = at * size;
+        r.bytes[r.count] = n * size;
+        r.are_equal &= r.bytes[r.count] == r.bytes[0];
+    }
+    return r;
+}
+
+#define COPY_RUNS(n)                                                                                         \
+    for (int64_t row = 0; row < k; row++, from += pitch, to += to_pitch)                                     \
+        for (int i = 0; i < r->count; i++)                                                                   \
+            memcpy(to + r->to[i], from + r->from[i], (size_t)(n));
+
+TS_CLONES
+static void copy_runs(const runs *r, const uint8_t *from, int64_t pitch, int64_t k, uint8_t *to,
+                      int64_t to_pitch) {
+    if (r->are_equal && r->bytes[0] == 16) {
+        COPY_RUNS(16)
+    } else if (r->are_equal && r->bytes[0] == 32) {
+        COPY_RUNS(32)
+    } else {
+        COPY_RUNS(r->bytes[i])
+    }
+}
+
+/* Copies the columns of a panel of floats, which are short runs, to packed words. */
+static void copy_panel(const ts_gemm *g, int64_t column, int width, uint32_t *packed) {
+    const int64_t size = g->kernel->size;
+    const runs r = runs_of(g, column, width);
+    copy_runs(&r, g->b, g->b_pitch * size, g->k, (uint8_t *)packed, g->kernel->columns * size);
 }
 
 /* Chooses what a tile prefetches. The second tile of a panel prefetches the columns of the next panel, from
@@ -121,6 +175,11 @@ static void find_panel(const ts_gemm *g, int64_t column, int width, uint32_t *pa
     const ts_gemm_kernel *kernel = g->kernel;
     const int64_t at = column_at(g, column), half_at = kernel->columns / 2;
     const uint8_t *b = (const uint8_t *)g->b + at * kernel->size;
+    if (g->columns.run > 0 && !is_read_in_place(kernel, &g->columns)) {
+        copy_panel(g, column, width, packed);
+        find_packed(g, packed, tile);
+        return;
+    }
     if (kernel->pack_b) {
         kernel->pack_b(b, g->b_pitch, g->k, width, packed);
         find_packed(g, packed, tile);

@@ -86,7 +86,8 @@ typedef struct ts_gemm_columns {
     int dims;
     int64_t step[TS_GEMM_DIMS], count[TS_GEMM_DIMS];
 } ts_gemm_columns;
-/* Whether the kernel can read such columns where they lie. */
+/* Whether the kernel can read such columns where they lie, or in floats a panel at a time is copied to packed
+   words, since runs are shorter than its vectors. */
 bool ts_gemm_takes(const ts_gemm_kernel *kernel, const ts_gemm_columns *columns);
 
 /* Rows in memory that are read soon after a product. Tiles that have nothing else to prefetch fetch them, one

@@ -244,14 +244,14 @@ static void run_in_runs(const ts_gemm_kernel *kernel, operands *o, int k, int m,
 
 static void every_kernel_takes_columns_in_runs(void **state) {
     (void)state;
-    static const int depths[] = {1, 3, 48, 128}, rows[] = {1, 8, 13, 64}, runs[] = {8, 16, 32, 64};
+    static const int depths[] = {1, 3, 48, 128}, rows[] = {1, 8, 13, 64}, runs[] = {4, 5, 8, 12, 16, 32, 64};
     operands *o = malloc(sizeof *o);
     for (unsigned isa = ts_isa_generic; isa <= ts_isa_best(); isa++)
         for (int is_half = 0; is_half < 2; is_half++) {
             const ts_gemm_kernel *kernel = ts_gemm_kernel_of(isa, is_half);
             for (int k = 0; kernel && k < 4; k++)
                 for (int m = 0; m < 4; m++)
-                    for (int r = 0; r < 4; r++)
+                    for (int r = 0; r < 7; r++)
                         for (int across = 1; across <= 3; across += 2)
                             for (int times = 1; times <= 2 && times * across * runs[r] <= MAX_N; times++)
                                 run_in_runs(kernel, o, depths[k], rows[m], runs[r], across,
