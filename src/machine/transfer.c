@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 int64_t ts_pattern_elems(const ts_pattern *pattern) {
@@ -174,19 +174,30 @@ void ts_pair_arrange(ts_pair *pair) {
 
 /* Copies with stores that do not read cache lines first. */
 #ifdef __SSE2__
-static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
+/* The lines of 64 bytes that begin at dst, a multiple of 64. */
+static void stream_lines(uint8_t *dst, const uint8_t *src, int64_t bytes) {
+    for (int64_t at = 0; at < bytes; at += 16)
+        _mm_stream_si128((__m128i *)(dst + at), _mm_loadu_si128((const __m128i *)(src + at)));
+}
+
+/* The same in halves of a line, a quarter faster on Zen 4 than quarters; whole lines are no faster. */
+__attribute__((target("avx"))) static void stream_lines_avx(uint8_t *dst, const uint8_t *src, int64_t bytes) {
+    for (int64_t at = 0; at < bytes; at += 32)
+        _mm256_stream_si256((__m256i *)(dst + at), _mm256_loadu_si256((const __m256i *)(src + at)));
+}
+
+static void copy_past_caches(ts_isa isa, uint8_t *dst, const uint8_t *src, int64_t bytes) {
     int64_t head = -(int64_t)(uintptr_t)dst & 63;
     if (head > bytes) head = bytes;
+    const int64_t lines = (bytes - head) & ~INT64_C(63);
     memcpy(dst, src, (size_t)head);
-    for (; head + 64 <= bytes; head += 64)
-        for (int i = 0; i < 64; i += 16) {
-            __m128i line = _mm_loadu_si128((const __m128i *)(src + head + i));
-            _mm_stream_si128((__m128i *)(dst + head + i), line);
-        }
+    (isa >= ts_isa_avx2 ? stream_lines_avx : stream_lines)(dst + head, src + head, lines);
+    head += lines;
     memcpy(dst + head, src + head, (size_t)(bytes - head));
 }
 #else
-static void copy_past_caches(uint8_t *dst, const uint8_t *src, int64_t bytes) {
+static void copy_past_caches(ts_isa isa, uint8_t *dst, const uint8_t *src, int64_t bytes) {
+    (void)isa;
     ts_copy(dst, src, (size_t)bytes);
 }
 #endif
@@ -259,7 +270,7 @@ static bool is_copy(const ts_pair *pair) {
 static void run(const ts_pair *pair, uint8_t *dst, const uint8_t *src, int64_t n) {
     int64_t dst_step = pair->dst_step[pair->dims - 1], src_step = pair->src_step[pair->dims - 1];
     if (is_copy(pair) && pair->is_streaming && dst_step == pair->dst_size && src_step == pair->dst_size)
-        copy_past_caches(dst, src, n * pair->dst_size);
+        copy_past_caches(pair->isa, dst, src, n * pair->dst_size);
     else if (is_copy(pair))
         copy_run(dst, dst_step, src, src_step, n, pair->dst_size);
     else

@@ -93,8 +93,7 @@ static void random_pairs_match(void **state) {
 
 /* Runs of any length to any place: stores past the caches write the same bytes as others, and no byte
    more. */
-static void streams_are_copies(void **state) {
-    (void)state;
+static void stream_runs(ts_isa isa) {
     enum { ROOM = 512 };
     uint8_t from[ROOM], to[ROOM], expected[ROOM];
     for (int i = 0; i < ROOM; i++)
@@ -111,11 +110,19 @@ static void streams_are_copies(void **state) {
             for (int row = 0; row < 2; row++)
                 memcpy(expected + start + row * (length + 5), from + 3 + row * length, (size_t)length);
             assert_true(ts_pair_make(&dst, &src, &pair));
+            pair.isa = isa;
             pair.is_streaming = true;
             ts_pair_arrange(&pair);
             ts_pair_move(&pair, 0, pair.count[0]);
             assert_memory_equal(to, expected, ROOM);
         }
+}
+
+static void streams_are_copies(void **state) {
+    (void)state;
+    const ts_isa best = ts_isa_best();
+    stream_runs(ts_isa_generic);
+    if (best >= ts_isa_avx2) stream_runs(best);
 }
 
 /* Rows that lie far away are copied several at a time, unless they overlap. */
