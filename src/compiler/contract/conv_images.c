@@ -221,19 +221,47 @@ static void load_images(conv *c, ts_affine image) {
             if (row + col > 0) load_stacked(c, row, col);
 }
 
+/* Sets `count` runs of `size` elements, `step` apart, from element `first` of a half of the images on. */
+static void clear_runs(const conv *c, int64_t half, int64_t first, int64_t step, int64_t count,
+                       int64_t size) {
+    if (size == 0) return;
+    ts_ap ap = ts_build_ap(c->b, c->in, c->s->dtype, ts_count_const(c->chunk), ts_count_const(1));
+    ap.offset.base += half * c->chunks * in_bytes(c) + first * bytes_of(c);
+    ap.dims = 0;
+    ts_ap_dim(&ap, step, ts_count_const(count));
+    ts_ap_dim(&ap, 1, ts_count_const(size));
+    ts_emit_memset(c->b, half == 0 ? ts_engine_vector : ts_engine_gpsimd, &ap, 0);
+}
+
+/* Sets the zeros around and between the elements of the images. Partitions of stacked taps get theirs by the
+   copies. */
+static void clear_half(const conv *c, int64_t half) {
+    const ts_conv_axis *rows = &c->s->axis[0], *cols = &c->s->axis[1];
+    const part r = part_of(rows), p = part_of(cols);
+    const int64_t size = c->rows * c->cols, images = c->chunks * c->batch;
+    const int64_t below = r.place + r.count, right = p.place + p.count;
+    if (rows->spread > 1 || cols->spread > 1 || r.count == 0 || p.count == 0 || size > INT16_MAX) {
+        clear_runs(c, half, 0, 0, 1, images * size);
+        return;
+    }
+    clear_runs(c, half, 0, size, images, r.place * c->cols);
+    clear_runs(c, half, below * c->cols, size, images, (c->rows - below) * c->cols);
+    if (r.place > 0 && below < c->rows) { /* the end of a row and the begin of the next, between those rows */
+        clear_runs(c, half, right, c->cols, images * c->rows - 1, c->cols - right + p.place);
+        return;
+    }
+    clear_runs(c, half, 0, c->cols, images * c->rows, p.place);
+    clear_runs(c, half, right, c->cols, images * c->rows, c->cols - right);
+}
+
 /* Makes the tile of the images: two halves that alternate, or one if all images fit at once. The zeros around
    the images are written here, once, because loads never overwrite them. */
 static void make_tile(conv *c) {
-    int64_t parts = c->chunk * c->stack[0] * c->stack[1], half = c->chunks * in_bytes(c);
-    int64_t halves = c->s->images / c->batch > 1 ? 2 : 1;
-    c->in = ts_build_tile(c->b, ts_space_sbuf, parts, half * halves, 1);
-    if (!c->has_edges) return;
-    for (int64_t i = 0; i < halves; i++) {
-        ts_ap all =
-            ts_build_ap(c->b, c->in, c->s->dtype, ts_count_const(parts), ts_count_const(half / bytes_of(c)));
-        all.offset.base += i * half;
-        ts_emit_memset(c->b, i == 0 ? ts_engine_vector : ts_engine_gpsimd, &all, 0);
-    }
+    const int64_t parts = c->chunk * c->stack[0] * c->stack[1];
+    const int64_t halves = c->s->images / c->batch > 1 ? 2 : 1;
+    c->in = ts_build_tile(c->b, ts_space_sbuf, parts, c->chunks * in_bytes(c) * halves, 1);
+    for (int64_t half = 0; c->has_edges && half < halves; half++)
+        clear_half(c, half);
 }
 
 /* Makes the trips of the loop over batches alternate between the halves. */
