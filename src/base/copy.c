@@ -54,6 +54,9 @@ TS_CLONES
 void ts_copy_runs(uint8_t *to, int64_t to_step, const uint8_t *from, int64_t from_step, int64_t count,
                   int64_t bytes) {
     switch (bytes) {
+        RUNS(2)
+        RUNS(4)
+        RUNS(8)
         RUNS(16)
         RUNS(32)
         RUNS(64)
