@@ -8,7 +8,7 @@
 
 /* Nodes below which a pass of merging is not worth it. A path that is to be shown is merged later, because
    merged nodes lose the order of their charges. */
-enum { FEWEST_NODES = 1 << 11, FEWEST_SHOWN = 1 << 13 };
+enum { FEWEST_NODES = 1 << 13, FEWEST_SHOWN = 1 << 13 };
 
 /* Frees the merged charges of a node. */
 static void forget_many(ts_node *node) {
