@@ -162,13 +162,17 @@ bool ts_places_conflict(ts_clock *clock, const ts_place *a, const ts_place *b);
 void ts_regions_open(const ts_clock *clock, ts_step *step);
 
 /* clock_burst.c: instructions of TensorE that share an event. */
-/* The burst of an event that has one. */
+/* Whether an event stands for a burst. */
+static inline bool ts_event_is_burst(const ts_clock *clock, const ts_event *event) {
+    return event->burst && !clock->is_explicit;
+}
+/* The burst of such an event. */
 static inline ts_burst *ts_burst_of(const ts_clock *clock, const ts_event *event) {
     return clock->bursts.data[event->burst - 1];
 }
 /* How many instructions an event stands for. */
 static inline uint32_t ts_event_count(const ts_clock *clock, const ts_event *event) {
-    return event->burst && !clock->is_explicit ? ts_burst_of(clock, event)->count : 1;
+    return ts_event_is_burst(clock, event) ? ts_burst_of(clock, event)->count : 1;
 }
 /* How many more instructions may be fetched, up to TS_BURST_MOST: as many as if each had an event of its own.
  */

@@ -11,7 +11,7 @@ static ts_time later(ts_time a, ts_time b) {
 
 void ts_event_end(ts_clock *clock, ts_event *event) {
     ts_node_drop(clock, event->node); /* of an event that is not done: cause.node, the same bytes */
-    if (event->burst && !clock->is_explicit) ts_burst_end(clock, event);
+    if (ts_event_is_burst(clock, event)) ts_burst_end(clock, event);
     ts_slab_give(&clock->events, event);
 }
 
@@ -275,7 +275,7 @@ TS_INLINE void issue_in(ts_clock *clock, ts_engine engine, int sets) {
     ts_times start, until, result;
     engine_starts(clock, event, start.at, sets);
     ts_node *node = start_node(clock, event, start.at[clock->asked]);
-    if (event->burst && !clock->is_explicit) node = ts_burst_start(clock, event, node, start.at);
+    if (ts_event_is_burst(clock, event)) node = ts_burst_start(clock, event, node, start.at);
     for (int k = 0; k < sets; k++) {
         until.at[k] = start.at[k] + step->of[k].occupancy;
         result.at[k] = start.at[k] + step->of[k].stream + step->of[k].latency;

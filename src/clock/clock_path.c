@@ -6,9 +6,8 @@
 
 #include "clock/clock_core.h"
 
-/* Nodes below which a pass of merging is not worth it. A path that is to be shown is merged later, because
-   merged nodes lose the order of their charges. */
-enum { FEWEST_NODES = 1 << 13, FEWEST_SHOWN = 1 << 13 };
+/* Nodes below which a pass of merging is not worth it. Merged nodes lose the order of their charges. */
+enum { FEWEST_NODES = 1 << 13 };
 
 /* Frees the merged charges of a node. */
 static void forget_many(ts_node *node) {
@@ -115,8 +114,7 @@ static void merge_outer(ts_clock *clock, ts_node *node) {
 
 /* The next pass of merging is due when there are four times as many nodes. */
 static void set_limit(ts_clock *clock) {
-    uint32_t fewest = is_shown(clock) ? FEWEST_SHOWN : FEWEST_NODES;
-    if (clock->path_cap > fewest) fewest = clock->path_cap;
+    uint32_t fewest = clock->path_cap > FEWEST_NODES ? clock->path_cap : FEWEST_NODES;
     clock->node_limit = clock->live_nodes * 4 > fewest ? clock->live_nodes * 4 : fewest;
 }
 

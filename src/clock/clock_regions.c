@@ -152,7 +152,7 @@ static ts_behind depend(ts_clock *clock, const query *q, const ts_visit *visit) 
     if (clock->window == 1 && awaited & q->step->engine_bit) return ts_behind_all;
     if (!can_delay(clock, q->event, earlier, false)) return ts_behind_all;
     if (q->members) return depend_members(clock, q, visit);
-    if (earlier->burst && !clock->is_explicit) {
+    if (ts_event_is_burst(clock, earlier)) {
         uint32_t later = ts_burst_find(clock, earlier, visit->access, q->place);
         return later < ts_burst_of(clock, earlier)->count ? await(clock, q, earlier, later) : ts_behind_none;
     }

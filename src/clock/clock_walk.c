@@ -125,7 +125,7 @@ static void visit_event(ts_walk *walk, ts_event *event) {
         visit_node(walk, &event->node, event->of[asked].ready, walk->mode == ts_walk_move);
     }
     word(walk, ts_event_count(walk->clock, event));
-    if (event->burst) visit_burst(walk, event);
+    if (ts_event_is_burst(walk->clock, event)) visit_burst(walk, event);
     if (walk->mode == ts_walk_move) event->sequence += walk->instructions;
 }
 
@@ -239,7 +239,7 @@ static void visit_visit(ts_walk *walk, const ts_site *site, ts_found found, bool
     ts_visit *visit = found.visit;
     word(walk, (int64_t)(site - walk->clock->sites) << 16 | found.engine << 8 | is_write);
     word(walk, number(walk, visit->event));
-    if (visit->event->burst) {
+    if (ts_event_is_burst(walk->clock, visit->event)) {
         visit_members(walk, visit);
         return;
     }
