@@ -199,7 +199,8 @@ def composed(ulps):
 def sum_of(terms, roundings=0):
     """A sum of `terms` products in any order in fp32, rounded once to a narrow type (and `roundings` times more on
     the way). `want` gives the float64 sum and the sum of magnitudes; the error is at most (terms + 2) * 2**-24 times
-    the latter, and a unit in the last place of a narrow type. NaN and infinities are those of the exact sum."""
+    the latter, and a unit in the last place of a narrow type. NaN and infinities are those of the exact sum, but that
+    a sum which is rounded on the way may pass the largest number, when its terms of one sign do, and stays infinite."""
 
     def check(got, want, operands, judged):
         total, magnitude = want
@@ -214,6 +215,10 @@ def sum_of(terms, roundings=0):
             over = np.isnan(g) if NAMES[got.dtype] == "f8e4m3fn" else np.isinf(g) & (np.sign(g) == np.sign(total))
             edge = over & (np.abs(total) + bound >= largest)
             unknown = np.isfinite(magnitude) & (magnitude > 1e38)  # a partial sum may overflow
+            one_sign = (magnitude + np.where(np.isinf(g), np.sign(g) * total, np.abs(total))) / 2
+            if roundings > 0:
+                overflown = np.isnan(g) if NAMES[got.dtype] == "f8e4m3fn" else np.isinf(g)
+                unknown |= overflown & (one_sign + bound >= largest)
         return ~(near | same | edge | unknown)
 
     return check

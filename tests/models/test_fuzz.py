@@ -5,6 +5,8 @@ fuzz_operations.py makes and judges them, and runs any number of others; docs/te
 
 import fuzz_more
 import fuzz_operations
+import fuzz_values
+import numpy as np
 import pytest
 
 PROGRAMS, CHUNK, OPS = 500, 50, 5
@@ -42,3 +44,24 @@ def test_every_family_runs(name):
         wrong = tally.run(seed, 3, [name], 2, name in fuzz_more.MAKERS)
         assert not wrong, f"seed {seed}:\n" + "\n".join(wrong)
     assert tally.done == 2, tally.refused
+
+
+@pytest.mark.parametrize("got,total,magnitude,is_wrong", [
+    (-np.inf, -49836, 190433, False),  # -120134 on the way
+    (np.inf, -49836, 190433, False),  # 70298 on the way
+    (np.inf, -49836, 150000, True),  # the positive terms come to 50082
+    (-np.inf, -49836, 60000, True),
+    (-49856, -49836, 190433, False),
+], ids=["below", "above", "wrong_side", "in_range", "finite"])
+def test_partial_sums_may_overflow(got, total, magnitude, is_wrong):
+    """The judge of sums that are rounded to fp16 after each addition; of one that is rounded once, no Inf is right."""
+    wide = np.array([total], np.float64), np.array([magnitude], np.float64)
+    assert fuzz_values.sum_of(3, 3)(np.array([got], np.float16), wide, [], None)[0] == is_wrong
+    assert fuzz_values.sum_of(3)(np.array([got], np.float16), wide, [], None)[0] == np.isinf(got)
+
+
+def test_scatter_add_overflows_on_the_way():
+    """A program in which fp16 holds sums, but not all that comes before their last term."""
+    tally = fuzz_operations.Tally()
+    wrong = tally.run(771102, 10, has_more=True)
+    assert not wrong, "\n".join(wrong)
