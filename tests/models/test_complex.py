@@ -1,6 +1,8 @@
 """Complex numbers (c64), which the compiler splits in real and imaginary parts, and Fourier transforms, which it makes
 products of: against XLA:CPU and complex128."""
 
+import json
+
 import cli
 import jax
 import jax.numpy as jnp
@@ -124,7 +126,7 @@ def test_two_cores_add_complex_numbers():
     np.testing.assert_array_equal(np.asarray(parts)[:, 0], x)
 
 
-# Products with one matrix; two factors, three; primes of one matrix, by themselves and behind a factor; and longer ones
+# Products with one matrix, also of lengths with factors; two factors, three; primes of one matrix, by themselves and behind a factor; and longer ones
 # and a product of two of them, which are convolutions.
 @pytest.mark.parametrize("length", [1, 2, 3, 12, 127, 128, 129, 360, 1000, 4096, 16384, 100000, 1031, 2 * 1033, 2053,
                                     4099, 3 * 2053, 131 * 137])
@@ -137,6 +139,38 @@ def test_transforms(length):
     half = complexes(3, length // 2 + 1)
     want = np.fft.irfft(half.astype(np.complex128), n=length).astype(np.float32)
     near(on(CHIP, lambda a: jnp.fft.irfft(a, n=length), half), want, 1e-6)
+
+
+# One matrix and factors, which one by the rows; halves of even and odd size.
+@pytest.mark.parametrize("length", [192, 250, 1000, 1024, 2042, 2048])
+@pytest.mark.parametrize("rows", [1, 40])
+def test_transforms_of_batches(length, rows):
+    x = complexes(rows, length)
+    wide = x.astype(np.complex128)
+    near(on(CHIP, jnp.fft.fft, x), np.fft.fft(wide).astype(np.complex64), 1e-6)
+    near(on(CHIP, jnp.fft.rfft, x.real.copy()), np.fft.rfft(wide.real).astype(np.complex64), 1e-6)
+    half = x[:, : length // 2 + 1].copy()
+    want = np.fft.irfft(half.astype(np.complex128), n=length).astype(np.float32)
+    near(on(CHIP, lambda a: jnp.fft.irfft(a, n=length), half), want, 1e-6)
+
+
+def seconds(function, shape, path):
+    program = cli.write_program(function, (shape,), path)
+    return json.loads(cli.trainstone("time", program, "--json").stdout)["predicted_seconds"]
+
+
+@pytest.mark.parametrize("rows,length", [(128, 1024), (128, 256), (1024, 512), (128, 8192)])
+def test_a_length_with_factors_is_no_slower_than_the_next_prime(tmp_path, rows, length):
+    after = {256: 257, 512: 521, 1024: 1031, 8192: 8209}[length]
+    shapes = [jax.ShapeDtypeStruct((rows, n), jnp.complex64) for n in (length, after)]
+    times = [seconds(jnp.fft.fft, s, tmp_path / "fft.mlirbc") for s in shapes]
+    assert times[0] < times[1]
+
+
+def test_the_half_of_a_real_transform_is_no_slower_than_all(tmp_path):
+    """Parts of complex numbers are not stored element by element."""
+    real, whole = [jax.ShapeDtypeStruct((1024, 128), t) for t in (jnp.float32, jnp.complex64)]
+    assert seconds(jnp.fft.rfft, real, tmp_path / "r.mlirbc") < seconds(jnp.fft.fft, whole, tmp_path / "c.mlirbc")
 
 
 def test_transforms_of_several_axes():

@@ -3,6 +3,7 @@
    No copy is needed then. */
 #include <string.h>
 
+#include "compiler/lower/assemble.h"
 #include "compiler/lower/lower.h"
 
 enum { MOST_STEPS = 8 };
@@ -46,6 +47,15 @@ static bool is_scattered(const ts_view *view, const ts_value *value) {
     return ts_view_is_swapped(&own, view);
 }
 
+/* Whether elements of parts take turns, as the real and imaginary parts of complex numbers do, and are put
+   together in SBUF sooner than each is stored by itself. */
+static bool is_interleaved(const ts_op_node *op, const ts_value *part) {
+    int64_t run = 1;
+    for (int i = (int)ts_op_int(op, "dimension", 0); i < part->type.rank; i++)
+        run *= part->type.dim[i];
+    return run == 1 && ts_type_elems(&op->results[0]->type) >= TS_ASSEMBLE_FEWEST;
+}
+
 /* The operand's part of a concatenation's storage, which is made for the first operand. */
 static ts_view part_of(ts_lower *lower, const ts_op_node *op, const ts_value *operand) {
     ts_value *whole = op->results[0];
@@ -71,7 +81,8 @@ bool ts_lower_layout(ts_lower *lower, ts_value *value) {
         chain[count++] = note(last)->reader;
         last = chain[count - 1]->results[0];
     }
-    bool is_part = is_free(lower, last) && note(last)->reader->kind == ts_hlo_concatenate;
+    bool is_part = is_free(lower, last) && note(last)->reader->kind == ts_hlo_concatenate &&
+                   !is_interleaved(note(last)->reader, last);
     if (!is_part && (note(last)->output || !needs_copy(chain, count, &value->type))) return false;
     ts_view view = ts_view_of_tensor(0, &last->type), operand;
     /* The first pass checks that the chain can be undone, before anything is made. */

@@ -4,7 +4,10 @@
 
 #include "compiler/lower/lower.h"
 
-enum { TS_MOST_PIECES = 8 };
+enum {
+    TS_MOST_PIECES = 8,
+    TS_ASSEMBLE_FEWEST = 16384 /* elements; for fewer, the descriptors cost no more than the copies */
+};
 
 /* `to` is a part of the whole's view and has the dims of `from`. */
 typedef struct ts_piece {

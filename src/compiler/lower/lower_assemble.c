@@ -7,7 +7,6 @@
 #include "compiler/lower/assemble.h"
 
 enum {
-    FEWEST = 16384,  /* elements; for fewer, the descriptors cost no more than the copies */
     SHORTEST = 512,  /* bytes; longer runs are worth their descriptors */
     LONGEST = 4096,  /* most elements of a partition's rows */
     FEWEST_ROWS = 64 /* enough to keep the engines' lanes busy */
@@ -169,7 +168,7 @@ bool ts_lower_assemble(ts_lower *lower, const ts_view *whole, const double *fill
                   .count = count,
                   .dtype = ts_chip_dtype(whole->dtype)};
     int64_t bytes = ts_dtype_get(a.dtype)->bytes;
-    if (count > TS_MOST_PIECES || bytes > 4 || ts_view_elems(whole) < FEWEST) return false;
+    if (count > TS_MOST_PIECES || bytes > 4 || ts_view_elems(whole) < TS_ASSEMBLE_FEWEST) return false;
     if (run_length(whole) != ts_view_elems(whole) || !has_short_runs(pieces, count, bytes)) return false;
     a.first = first_axis(whole, pieces, count);
     a.row = elems_from(whole, a.first);

@@ -1,18 +1,16 @@
 /* fft: discrete Fourier transforms as products with matrices of cosines and sines, which TensorE computes. A
-   length above 128 is split in two factors (Cooley-Tukey): transforms along the first, a turn of each
-   element, transforms along the second. A long one without factors is a convolution (Bluestein), by
-   transforms of a length that has some. Each product moves the axis that it transforms to the end, so that
-   the axes of a transform of several are back in their order after the last of them. */
+   length above 128 is one matrix where fft_cost.c says so, or split in two factors (Cooley-Tukey):
+   transforms along the first, a turn of each element, transforms along the second. A long one without factors
+   is a convolution (Bluestein), by transforms of a length that has some. Each product moves the axis that it
+   transforms to the end, so that the axes of a transform of several are back in their order after the last of
+   them. */
 #include <string.h>
 
 #include "compiler/rewrite/complex.h"
 #include "compiler/rewrite/expand.h"
 #include "compiler/rewrite/fft_numbers.h"
 
-enum {
-    WIDEST = TS_FFT_WIDEST,
-    LONGEST = 2048 /* of a matrix for a length without factors, whose constants stay below 40 MB */
-};
+enum { WIDEST = TS_FFT_WIDEST, LONGEST = TS_FFT_LONGEST };
 
 /* A transform along one axis. */
 typedef struct transform {
@@ -146,7 +144,7 @@ static ts_complex along(const transform *t, ts_complex a, int axis) {
     ts_maker *m = t->m;
     int64_t length = a.re->type.dim[axis], first = ts_fft_factor(length);
     if (length > LONGEST && first == 1) return by_chirp(t, a, axis);
-    if (length <= WIDEST || first == 1)
+    if (ts_fft_is_matrix(length, ts_type_elems(&a.re->type) / length, a.im ? 4 : 2, length))
         return apply(m, a, turns(t, length, length, length, false, NULL),
                      turns(t, length, length, length, true, NULL), axis);
     transform rest = *t;
@@ -163,7 +161,7 @@ static ts_complex along(const transform *t, ts_complex a, int axis) {
 static ts_complex from_real(const transform *t, ts_value *a, int axis) {
     int64_t length = a->type.dim[axis], half = length / 2 + 1;
     ts_complex real = {a, NULL};
-    if (length <= WIDEST)
+    if (ts_fft_is_matrix(length, ts_type_elems(&a->type) / length, 2, half))
         return apply(t->m, real, turns(t, length, half, length, false, NULL),
                      turns(t, length, half, length, true, NULL), axis);
     return first_of(t->m, along(t, real, axis), half);
@@ -188,12 +186,12 @@ static ts_value *mirror(ts_maker *m, ts_value *a, int axis, int64_t length, bool
 /* The real result of `length` elements from the first half of its transform. The axis becomes the last. */
 static ts_value *to_real(const transform *t, ts_complex a, int axis, int64_t length) {
     int64_t half = length / 2 + 1;
-    if (length > WIDEST) {
+    if (!ts_fft_is_matrix(length, ts_type_elems(&a.re->type) / half, 2, half)) {
         a.re = mirror(t->m, a.re, axis, length, false);
         a.im = mirror(t->m, a.im, axis, length, true);
         return along(t, a, axis).re;
     }
-    double weights[WIDEST];
+    double *weights = TS_NEW_ARRAY(&t->m->module->arena, double, (size_t)half);
     for (int64_t k = 0; k < half; k++)
         weights[k] = k == 0 || 2 * k == length ? 1 : 2;
     ts_value *cosines = turns(t, half, length, length, false, weights);
