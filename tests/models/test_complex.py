@@ -126,8 +126,8 @@ def test_two_cores_add_complex_numbers():
     np.testing.assert_array_equal(np.asarray(parts)[:, 0], x)
 
 
-# Products with one matrix, also of lengths with factors; two factors, three; primes of one matrix, by themselves and behind a factor; and longer ones
-# and a product of two of them, which are convolutions.
+# Products with one matrix, also of lengths with factors; two factors, three; primes of one matrix, by themselves and
+# behind a factor; and longer ones and a product of two of them, which are convolutions.
 @pytest.mark.parametrize("length", [1, 2, 3, 12, 127, 128, 129, 360, 1000, 4096, 16384, 100000, 1031, 2 * 1033, 2053,
                                     4099, 3 * 2053, 131 * 137])
 def test_transforms(length):
