@@ -95,16 +95,21 @@ ts_cause ts_burst_cause(ts_clock *clock, const ts_event *event, uint32_t later) 
                       ts_cause_ready};
 }
 
+bool ts_member_meets(ts_clock *clock, const ts_member *member, const ts_access *like, const ts_place *place) {
+    for (uint32_t t = 0; t < member->touches; t++) {
+        const ts_touch *touch = &member->touch[t];
+        if (ts_access_is_like(touch->access, like) && ts_place_meets(place, &touch->place) &&
+            ts_places_conflict(clock, place, &touch->place))
+            return true;
+    }
+    return false;
+}
+
 uint32_t ts_burst_find(ts_clock *clock, const ts_event *event, const ts_access *like, const ts_place *place) {
     const ts_burst *burst = ts_burst_of(clock, event);
-    for (uint32_t later = 0; later < burst->count; later++) {
-        const ts_member *member = &burst->member[burst->count - 1 - later];
-        for (uint32_t t = 0; t < member->touches; t++) {
-            const ts_touch *touch = &member->touch[t];
-            if (ts_access_is_like(touch->access, like) && ts_place_meets(place, &touch->place) &&
-                ts_places_conflict(clock, place, &touch->place))
-                return later;
-        }
-    }
-    return burst->count;
+    uint32_t later = 0;
+    while (later < burst->count &&
+           !ts_member_meets(clock, &burst->member[burst->count - 1 - later], like, place))
+        later++;
+    return later;
 }

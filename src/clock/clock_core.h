@@ -189,6 +189,8 @@ ts_node *ts_burst_start(ts_clock *clock, const ts_event *event, ts_node *node, t
 void ts_burst_ready(const ts_clock *clock, const ts_event *event, uint32_t later, ts_time *ready);
 /* Why somebody who waits for that result is not earlier; the node is held. */
 ts_cause ts_burst_cause(ts_clock *clock, const ts_event *event, uint32_t later);
+/* Whether a member's reads, or writes, of the site of `like` touch bytes of a place of its storage. */
+bool ts_member_meets(ts_clock *clock, const ts_member *member, const ts_access *like, const ts_place *place);
 /* How many members are behind the last one whose reads, or writes, of the site of `like` touch bytes of a
    place of its storage; the number of members if there is none. */
 uint32_t ts_burst_find(ts_clock *clock, const ts_event *event, const ts_access *like, const ts_place *place);
@@ -208,6 +210,12 @@ void ts_semaphores_init(ts_clock *clock);
 void ts_semaphores_fetch(ts_clock *clock, ts_event *event, const ts_inst *inst);
 /* To be called when a signalling event has its times: it may take effect only after earlier signals. */
 void ts_semaphores_signal(ts_clock *clock, ts_event *event);
+
+/* Follows the innermost loop (1 + its id; 0: none) through the code, one instruction after the other. */
+static inline void ts_loop_follow(const ts_program *program, const ts_inst *inst, uint32_t *loop) {
+    if (inst->op == ts_op_loop) *loop = 1 + ((const ts_inst_loop *)inst)->id;
+    if (inst->op == ts_op_end) *loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
+}
 
 /* clock_prepare.c: before the first instruction. */
 ts_status ts_clock_prepare(ts_clock *clock);

@@ -122,8 +122,7 @@ static void find_rows(ts_clock *clock) {
     bool has_collectives = false;
     for (uint32_t at = 0; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
-        if (inst->op == ts_op_loop) loop = 1 + ((const ts_inst_loop *)inst)->id;
-        if (inst->op == ts_op_end) loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
+        ts_loop_follow(program, inst, &loop);
         if (inst->op == ts_op_dma_copy && ((const ts_inst_dma_copy *)inst)->queue >= clock->queues)
             clock->queues = ((const ts_inst_dma_copy *)inst)->queue + 1;
         has_collectives |= inst->op == ts_op_collective;

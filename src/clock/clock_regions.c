@@ -133,15 +133,11 @@ static ts_behind await(ts_clock *clock, const query *q, ts_event *earlier, uint3
 /* The dependence of a burst: if the first member does not meet the visit, the burst ends before those that
  * do. */
 static ts_behind depend_members(ts_clock *clock, const query *q, const ts_visit *visit) {
-    for (uint32_t m = 0; m < *q->count; m++)
-        for (uint32_t t = 0; t < q->members[m].touches; t++) {
-            const ts_touch *touch = &q->members[m].touch[t];
-            if (!ts_access_is_like(touch->access, q->like) || !ts_place_meets(&touch->place, &visit->place) ||
-                !ts_places_conflict(clock, &touch->place, &visit->place))
-                continue;
-            if (m == 0) return await(clock, q, visit->event, 0);
-            *q->count = m;
-        }
+    uint32_t m = 0;
+    while (m < *q->count && !ts_member_meets(clock, &q->members[m], q->like, &visit->place))
+        m++;
+    if (m == 0) return await(clock, q, visit->event, 0);
+    *q->count = m;
     return ts_behind_none;
 }
 

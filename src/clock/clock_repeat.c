@@ -89,12 +89,6 @@ static bool is_met_inside(const repeat *r, const ts_reaches *moving) {
     return false;
 }
 
-/* Follows the innermost loop (1 + its id; 0: none) through the code. */
-static void follow_loops(const ts_program *program, const ts_inst *inst, uint32_t *loop) {
-    if (inst->op == ts_op_loop) *loop = 1 + ((const ts_inst_loop *)inst)->id;
-    if (inst->op == ts_op_end) *loop = program->loops.data[((const ts_inst_end *)inst)->id].parent;
-}
-
 /* Whether an instruction may touch the places of a moving operand. */
 static bool is_met_by(const repeat *r, const ts_reaches *moving, uint32_t at, uint32_t loop) {
     const ts_code *code = &r->clock->code[at];
@@ -116,7 +110,7 @@ static bool is_met_later(const repeat *r, const ts_reaches *moving) {
     if (!behind && !clock->has_leaves) return false;
     for (uint32_t at = program->loops.data[r->loop].begin + 1; at < program->code.count; at++) {
         const ts_inst *inst = program->code.data[at];
-        follow_loops(program, inst, &loop);
+        ts_loop_follow(program, inst, &loop);
         bool may_wait = behind >> inst->engine & 1 || inst->op == ts_op_leave;
         if (may_wait && is_met_by(r, moving, at, loop)) return true;
     }
@@ -130,7 +124,7 @@ static void list_reaches(const repeat *r) {
     uint32_t loop = r->loop + 1;
     clock->reaches.count = 0;
     for (uint32_t at = marks->begin + 1; at < marks->end; at++) {
-        follow_loops(clock->program, clock->program->code.data[at], &loop);
+        ts_loop_follow(clock->program, clock->program->code.data[at], &loop);
         for (int i = 0; i < clock->code[at].access_count; i++) {
             const ts_access *access = &clock->code[at].accesses[i];
             if (ts_access_storage(clock, access)->is_tracked)

@@ -36,8 +36,6 @@ typedef struct ts_reside_start {
     ts_term term[TS_MAX_LOOP_DEPTH];
 } ts_reside_start;
 
-/* The coefficient of the loop's counter in `affine`. */
-int64_t ts_reside_coef(const ts_program *program, const ts_affine *affine, uint32_t loop);
 /* Computes the start for a DMA with operand `hbm` in HBM and operand `own` on the tile, where consecutive
    copies of the tile are `stride` elements apart. False when the HBM offset does not follow the rotation's
    index in that way. */

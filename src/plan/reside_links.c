@@ -315,7 +315,7 @@ static int get_strides(const ts_reside *r, uint32_t at, const ts_ap *hbm, stride
     for (uint32_t loop = r->loop_of[at]; loop; loop = r->program->loops.data[loop - 1].parent) {
         const ts_count *trip = &r->program->loops.data[loop - 1].trip;
         if (trip->is_ragged) return -1;
-        strides[count++] = (stride){ts_reside_coef(r->program, &hbm->offset, loop - 1), trip->max};
+        strides[count++] = (stride){ts_affine_coef(r->program, &hbm->offset, loop - 1), trip->max};
     }
     return count;
 }

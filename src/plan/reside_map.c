@@ -149,20 +149,11 @@ static const ts_affine *index_of(const ts_program *program, const ts_ap *own) {
     return own->offset.rotation ? &program->rotations.data[own->offset.rotation - 1].index : &none;
 }
 
-int64_t ts_reside_coef(const ts_program *program, const ts_affine *affine, uint32_t loop) {
-    int64_t coef = 0;
-    for (uint32_t i = 0; i < affine->term_count; i++) {
-        const ts_term *term = &program->terms.data[affine->first_term + i];
-        if (term->loop == loop) coef += term->coef;
-    }
-    return coef;
-}
-
 int64_t ts_reside_stride(const ts_program *program, const ts_ap *hbm, const ts_ap *own) {
     const ts_affine *index = index_of(program, own);
     if (index->term_count == 0) return 0;
     const ts_term *term = &program->terms.data[index->first_term];
-    int64_t coef = ts_reside_coef(program, &hbm->offset, term->loop);
+    int64_t coef = ts_affine_coef(program, &hbm->offset, term->loop);
     return term->coef != 0 && coef % term->coef == 0 ? coef / term->coef : 0;
 }
 
@@ -172,12 +163,12 @@ bool ts_reside_begin(const ts_program *program, const ts_ap *hbm, const ts_ap *o
     *start = (ts_reside_start){.base = hbm->offset.base - stride * index->base, .stride = stride};
     for (uint32_t i = 0; stride != 0 && i < index->term_count; i++) {
         uint32_t loop = program->terms.data[index->first_term + i].loop;
-        if (ts_reside_coef(program, &hbm->offset, loop) != stride * ts_reside_coef(program, index, loop))
+        if (ts_affine_coef(program, &hbm->offset, loop) != stride * ts_affine_coef(program, index, loop))
             return false;
     }
     for (uint32_t i = 0; i < hbm->offset.term_count; i++) {
         const ts_term *term = &program->terms.data[hbm->offset.first_term + i];
-        if (stride != 0 && ts_reside_coef(program, index, term->loop) != 0) continue;
+        if (stride != 0 && ts_affine_coef(program, index, term->loop) != 0) continue;
         if (start->terms == TS_MAX_LOOP_DEPTH) return false;
         start->term[start->terms++] = *term;
     }
